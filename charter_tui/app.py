@@ -28,6 +28,7 @@ from charter_tui.present.confirmation import leaving_confirmation
 from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.cache import CacheScreen
+from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.gpu import GpuScreen
@@ -75,8 +76,11 @@ class CharterApp(ReplayKeys):
         pressed = self.screen.active_bindings.get(event.key)
         if pressed is not None and not pressed.enabled and isinstance(self.screen, ConsoleScreen):
             action = pressed.binding.action.partition("(")[0].rpartition(".")[2]
-            if known := find(self.screen.SCOPE, action) or find("app", action):
-                self.refuse(known.risk)
+            own = find(self.screen.SCOPE, action)
+            if (known := own or find("app", action)) and self.refuse(known.risk):
+                return
+            if own and (reason := self.screen.why_not(action)):
+                self.notify(reason)
 
     def on_resize(self, event: events.Resize) -> None:
         if isinstance(self.screen, TooSmallScreen):
@@ -119,6 +123,9 @@ class CharterApp(ReplayKeys):
 
     def action_show_requests(self) -> None:
         self._show_over(RequestsScreen)
+
+    def action_show_deploy(self) -> None:
+        self._show_over(DeployScreen)
 
     def _show_over(self, kind: type[ConsoleScreen]) -> None:
         """Show a screen over the mode that is shown; escape leads back to that."""

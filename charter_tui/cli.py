@@ -148,6 +148,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--run", action="store_true", help="run the agent at once on the Triton of --triton, too"
     )
+    parser.add_argument(
+        "--canary",
+        metavar="TIME",
+        help="ask Triton this often whether reuse changes answers, such as 60s (default: never)",
+    )
+    parser.add_argument(
+        "--no-text",
+        action="store_true",
+        help="have the engine write no text of prompts and answers anywhere",
+    )
     parser.add_argument("--record", metavar="FILE", help="write everything shown to a recording")
     parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
     parser.add_argument(
@@ -183,14 +193,7 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, given: argparse.Name
 
 
 def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
-    duration = None
-    if given.duration is not None:
-        try:
-            duration = parse_seconds(given.duration)
-        except Mistyped as error:
-            parser.error(f"--duration: {error}")
-        if duration <= 0:
-            parser.error("--duration must be longer than nothing")
+    duration, canary = (_seconds(parser, given, name) for name in ("duration", "canary"))
     _refuse_contradictions(parser, given)
     for name in ("ca", "client_cert", "client_key"):
         path = getattr(given, name)
@@ -198,6 +201,9 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
             parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
     if given.replay and (given.record or given.agent or given.triton):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
+    for name in ("canary", "no_text"):
+        if getattr(given, name) and (given.attach or given.replay):
+            parser.error(f"--{name.replace('_', '-')} is for an engine of one's own")
     if given.replay and not Path(given.replay).is_file():
         parser.error(f"--replay: there is no recording {given.replay}")
     if given.agent and not given.attach and not Path(given.agent).exists():
@@ -207,8 +213,27 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
             "--attach watches an engine as it is; --triton and --replay are for one of one's own"
         )
     return Options(
-        **{**vars(given), "duration": duration, "triton_header": tuple(given.triton_header)}
+        **{
+            **vars(given),
+            "duration": duration,
+            "canary": canary,
+            "triton_header": tuple(given.triton_header),
+        }
     )
+
+
+def _seconds(parser: argparse.ArgumentParser, given: argparse.Namespace, name: str) -> float | None:
+    """The span of time that was given under that name; None where none was."""
+    text = getattr(given, name)
+    if text is None:
+        return None
+    try:
+        seconds = parse_seconds(text)
+    except Mistyped as error:
+        parser.error(f"--{name}: {error}")
+    if seconds <= 0:
+        parser.error(f"--{name} must be longer than nothing")
+    return seconds
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ class Options:
     """What the command line asks for.
 
     `record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an agent.
-    `serve` shows consoles to browsers at `port`.
+    `canary` is the seconds between two rounds of the corruption canary (None: it is off); with
+    `no_text` the engine writes no text of prompts and answers. `serve` shows consoles to browsers
+    at `port`.
     """
 
     agent: str | None = None
@@ -33,6 +35,8 @@ class Options:
     port: int = 0
     read_only: bool = False
     run: bool = False
+    canary: float | None = None
+    no_text: bool = False
 
     @property
     def runs_by_itself(self) -> bool:
@@ -63,6 +67,7 @@ class Options:
             ("--tokenizer", self.tokenizer),
             ("--inputs", self.inputs),
             ("--replay", self.replay),
+            ("--canary", None if self.canary is None else f"{self.canary:g}s"),
             *(("--triton-header", header) for header in self.triton_header),
             ("--record", self.record_path if self.records_from_start else None),
         )
@@ -71,5 +76,6 @@ class Options:
             ("--tls", self.tls),
             ("--read-only", self.read_only),
             ("--run", self.run),
+            ("--no-text", self.no_text),
         )
         return [*arguments, *(flag for flag, given in switches if given)]

@@ -43,8 +43,14 @@ class ActionProvider(Provider):
         return [
             (action, f"{'app' if action.scope in ('app', 'replay') else 'screen'}.{action.action}")
             for action in in_scope(*scopes)
-            if action.palette and not app.refusal(action.risk)
+            if action.palette and not app.refusal(action.risk) and not self._why_not(action)
         ]
+
+    def _why_not(self, action: Action) -> str:
+        """Why the screen in front can't do it as things stand."""
+        screen = self.screen
+        own = isinstance(screen, ConsoleScreen) and action.scope == screen.SCOPE
+        return cast("ConsoleScreen", screen).why_not(action.name) if own else ""
 
     async def discover(self) -> Hits:
         for action, call in self._actions():

@@ -12,6 +12,7 @@ from charter_engine.contracts.prediction import NodePrediction, Prediction
 from charter_engine.contracts.protocol import (
     TOPIC_OF,
     Canary,
+    Deploying,
     Draft,
     Event,
     Gauge,
@@ -19,6 +20,7 @@ from charter_engine.contracts.protocol import (
     Host,
     Nodes,
     Past,
+    PushWatched,
     Recording,
     Replay,
     Run,
@@ -83,6 +85,8 @@ class Snapshot:
     recording: Recording | None = None
     watchers: Watchers | None = None
     canary: Canary | None = None
+    deploying: Deploying | None = None
+    watch: PushWatched | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
     ticks: tuple[Tick, ...] = ()

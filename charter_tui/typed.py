@@ -3,6 +3,7 @@
 Errors are sentences for them.
 """
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -121,6 +122,15 @@ def _clock(found: re.Match[str], start: float, end: float, local: Clock) -> floa
             if start - 60 <= moment <= end:
                 return moment
     return start + (first * 3600 + second * 60 + third if found[3] else first * 60 + second)
+
+
+def parse_share(text: str) -> float:
+    """`10 %`, `10%` or `0.1`, as 0 to 1. Raises `Mistyped`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text.strip())
+    share = float(found[1]) / (100 if found[2] else 1) if found else math.inf
+    if share > 1:
+        raise Mistyped(f"{text.strip()!r} is not a share such as 10 % or 0.1")
+    return share
 
 
 def listed(text: str) -> tuple[str, ...]:

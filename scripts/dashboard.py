@@ -69,6 +69,30 @@ ROWS: tuple[tuple[str, tuple[Chart, ...]], ...] = (
         ),
     ),
     (
+        "Why prompts miss",
+        (
+            Chart(
+                "Prompt tokens by what became of them",
+                "short",
+                (("charter:prompt_parts_per_second:5m", "{{part}}"),),
+                "A second. Diverged, evicted, rounding, scope and server were computed again.",
+                stacked=True,
+            ),
+            Chart(
+                "Computed again",
+                "short",
+                (
+                    (
+                        "topk(8, sum by (node, part) (rate(charter_engine_prompt_parts_tokens_total"
+                        '{part!~"reused|new"}[5m])))',
+                        "{{node}} {{part}}",
+                    ),
+                ),
+                "Tokens a second that had been computed before, by node and cause.",
+            ),
+        ),
+    ),
+    (
         "The server",
         (
             Chart(

@@ -8,15 +8,16 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from charter_engine.contracts.protocol import Payload
+from charter_engine.contracts.protocol import Canary, Payload
 from charter_tui.opening import make_app
 from charter_tui.options import Options
-from tests.tui.answers import about_cache, about_runs
+from tests.tui.answers import about_cache
+from tests.tui.deploy_scene import ON_TRIAL, WATCHING, about_the_deployment, watched
 from tests.tui.scene import DRAFT, GAUGES, GPU
-from tests.tui.scripted import ScriptedEngine
+from tests.tui.scripted import Answer, ScriptedEngine
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 SIZE = (120, 36)
@@ -37,11 +38,16 @@ SHORTER = (
 """Patterns of Textual's export, and what stands for them."""
 
 
-async def draw(name: str, keys: Iterable[str], *payloads: Payload) -> None:
-    """Write `NAME.svg`: the console on these records, after these keys."""
+async def draw(
+    name: str,
+    keys: Iterable[str],
+    *payloads: Payload,
+    answers: Mapping[type, Answer] | None = None,
+) -> None:
+    """Write `NAME.svg`: the console on these records and answers, after these keys."""
     with tempfile.TemporaryDirectory() as directory:
         engine = ScriptedEngine(Path(directory) / "engine.sock", (*GAUGES, *payloads))
-        engine.answers |= {**about_runs(), **about_cache()}
+        engine.answers |= answers or {}
         await engine.start()
         app = make_app(Options(attach=str(engine.server.path), theme="charter-dark"))
         async with app.run_test(size=SIZE) as pilot:
@@ -67,8 +73,15 @@ async def draw_all() -> None:
     PICTURES.mkdir(exist_ok=True)
     await draw("graph", (), GPU)
     await draw("tuning", ("2",), DRAFT)
-    await draw("runs", ("6",))
-    await draw("cache", ("0",))
+    await draw("cache", ("0",), answers=about_cache())
+    await draw(
+        "deploy",
+        ("9", "down", "down", "down"),
+        ON_TRIAL,
+        watched(),
+        Canary(WATCHING),
+        answers=about_the_deployment(),
+    )
 
 
 def main() -> None:

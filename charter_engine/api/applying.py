@@ -1,6 +1,8 @@
 """A deployment made what a file says: declared, and the same however often it is applied."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,9 @@ def deployment_of(path: Path) -> DeploymentFile:
         raise UsageError(f"{path}: not UTF-8 text", remedy="give a file in YAML") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", remedy="name a readable file") from None
+    with _named(path):
+        options_of(found)
+        _watch(found)
     named = ("plan", "agent", "repository", "tokenizer", "ca", "client_cert", "client_key")
     paths = {key: getattr(found, key) for key in named}
     return replace(
@@ -85,7 +90,9 @@ def options_of(file: DeploymentFile) -> TritonOptions:
         url=file.triton,
         metrics_url=file.metrics,
         repository=_path(file.repository),
-        headers=tuple(header_of(f"{name}={source}") for name, source in file.headers.items()),
+        headers=tuple(
+            header_of(f"{name}={source}", "headers") for name, source in file.headers.items()
+        ),
         tokenizer=_path(file.tokenizer),
         tls=file.tls,
         root_certificates=_path(file.ca),
@@ -120,13 +127,26 @@ def _request(file: DeploymentFile) -> PushRequest:
         plan=file.plan,
         agent=file.agent,
         note=file.why,
-        watch=PushWatch(
-            seconds=seconds_of(file.watch.duration, "watch.for"),
-            margin=share_of(file.watch.max_regression, "watch.max_regression"),
-        )
-        if file.watch
-        else None,
+        watch=_watch(file),
     )
+
+
+def _watch(file: DeploymentFile) -> PushWatch | None:
+    if file.watch is None:
+        return None
+    return PushWatch(
+        seconds=seconds_of(file.watch.duration, "watch.for"),
+        margin=share_of(file.watch.max_regression, "watch.max_regression"),
+    )
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What is wrong with a value is told with the file that holds it."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", remedy=error.remedy) from None
 
 
 def _path(given: str | None) -> Path | None:

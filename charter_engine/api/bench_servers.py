@@ -9,11 +9,15 @@ from pathlib import Path
 
 import aiohttp
 
+from charter_engine.api.pools import KEEPS_PARTS, eviction_of
+from charter_engine.api.token_servers import TokenServer
 from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.pool import Eviction
+from charter_engine.contracts.server import KIND_IN_WORDS, ServerProfile
 from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
@@ -66,7 +70,7 @@ async def embedded_servers(
             read = _reader(session, triton.state.metrics_url)
             server = MeasuredServer(variant, MeasuringTarget(target, open_tokenizer(engine)), read)
             per_token = read_spec(engine).pretrained_config.kv_bytes_per_token(ITEM_BYTES)
-            server.pool = _pool(await read(), variant, per_token)
+            server.pool = _pool(await read(), variant, per_token, eviction_of(profile))
             servers.append(server)
         yield servers
 
@@ -85,6 +89,7 @@ class Given:
     def servers(self, variants: Sequence[Variant], agent: str) -> list[MeasuredServer]:
         """All variants on this one server, kept apart by what their prompts begin with."""
         tokenizer = open_tokenizer(self.tokenizer) if self.tokenizer else None
+        eviction = eviction_of(self.profile)
         has_host_tier = bool(self.profile.parameters.get("kv_cache_host_memory_bytes"))
         servers = []
         for variant in variants:
@@ -94,7 +99,7 @@ class Given:
             server = MeasuredServer(
                 variant, MeasuringTarget(target, tokenizer, _nonce(variant)), self.read
             )
-            server.pool = None if has_host_tier else _pool(self.gauges, variant, 0)
+            server.pool = None if has_host_tier else _pool(self.gauges, variant, 0, eviction)
             servers.append(server)
         return servers
 
@@ -136,6 +141,48 @@ async def given_triton(options: TritonOptions) -> AsyncIterator[Given]:
         await deployment.close()
 
 
+def servers_on(given: TokenServer, variants: Sequence[Variant]) -> list[MeasuredServer]:
+    """All variants on one server that takes token ids, kept apart by cache salts where it takes
+    these, else by what their prompts begin with."""
+    return [_measured_on(given, variant) for variant in variants]
+
+
+def _measured_on(given: TokenServer, variant: Variant) -> MeasuredServer:
+    nonce = _nonce(variant)
+    target = given.target(nonce) if given.is_salted else given.target()
+    recorder = MeasuringTarget(target, given.tokenizer, None if given.is_salted else nonce)
+    return MeasuredServer(variant, recorder, _no_pool, _pool_of(given.profile, variant))
+
+
+def _pool_of(profile: ServerProfile, variant: Variant) -> PoolSettings | None:
+    """As the profile tells it; None where that is too little."""
+    pool, rules = profile.counters.pool, profile.rules
+    if pool is None or rules is None:
+        return None
+    return PoolSettings(
+        gpu_blocks=pool.max_blocks,
+        tokens_per_block=pool.tokens_per_block,
+        reuse=variant.reuse,
+        partial_reuse=rules in KEEPS_PARTS,
+        eviction=rules,
+    )
+
+
+def notes_on_server(profile: ServerProfile) -> list[str]:
+    """What one server for all variants leaves unmeasured."""
+    return [
+        f"one {KIND_IN_WORDS[profile.kind]} serves all variants, none of which finds another's "
+        "blocks: by cache salts, or by a text of its own before each prompt; the baseline's is a "
+        "new one each time, in place of reuse switched off; each variant is predicted as if it had "
+        "the server to itself",
+        "layouts alone are measured: server settings and retention are left as they are",
+    ]
+
+
+async def _no_pool() -> None:
+    """Looking at the pool all the time would disturb a server that shares this machine."""
+
+
 def _nonce(variant: Variant) -> Callable[[], str]:
     """What a variant's prompts begin with: always the same, or with reuse off each time another."""
     own = _words()
@@ -162,7 +209,9 @@ def _parameters(variant: Variant, pool_tokens: int | None) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
-def _pool(gauges: KvPool | None, variant: Variant, bytes_per_token: int) -> PoolSettings | None:
+def _pool(
+    gauges: KvPool | None, variant: Variant, bytes_per_token: int, eviction: Eviction
+) -> PoolSettings | None:
     if gauges is None:
         return None
     host_bytes = variant.plan.server.kv_cache_host_memory_bytes or 0
@@ -172,6 +221,7 @@ def _pool(gauges: KvPool | None, variant: Variant, bytes_per_token: int) -> Pool
         tokens_per_block=gauges.tokens_per_block,
         host_blocks=host_bytes // block_bytes if block_bytes else 0,
         reuse=variant.reuse,
+        eviction=eviction,
     )
 
 

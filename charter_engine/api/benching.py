@@ -8,19 +8,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from charter_engine.api.agents import OpenedAgent, open_agent
-from charter_engine.api.bench_servers import embedded_servers, given_triton
+from charter_engine.api.bench_servers import (
+    embedded_servers,
+    given_triton,
+    notes_on_server,
+    servers_on,
+)
+from charter_engine.api.pools import eviction_of
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import agent_inputs, agent_plan, go_on
+from charter_engine.api.token_servers import NOT_BY_REQUEST, token_server
 from charter_engine.api.tokenizers import open_tokenizer
+from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.benching import Batch, BenchReport, BenchRequest
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.graph import CompiledFile
-from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.plan import Lever, Plan
+from charter_engine.contracts.server import KIND_IN_WORDS, ProfileRequest
 from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.errors import UsageError
 from charter_engine.executor.bench import work
-from charter_engine.executor.bench.gains import batch_gains, lever_shares
+from charter_engine.executor.bench.gains import batch_gains, differences_of, lever_shares
 from charter_engine.executor.bench.measure import (
     MeasuredServer,
     ServerLost,
@@ -49,20 +58,31 @@ EMBEDDED_NOTICE = (
 
 
 async def bench(
-    request: BenchRequest, triton: TritonOptions, report: Report = silent
+    request: BenchRequest,
+    triton: TritonOptions,
+    report: Report = silent,
+    *,
+    use_cache: bool = True,
 ) -> BenchReport:
     """Measure on servers started for it, or on the given Triton. Cancelled, or when a server is
-    lost, it reports what there is. Raises `CharterError`."""
-    benchmark = await asyncio.to_thread(opened_benchmark, request, triton, report)
+    lost, it reports what there is. `use_cache` False reads and writes no cache of compilations.
+    Raises `CharterError`."""
+    benchmark = await asyncio.to_thread(
+        opened_benchmark, request, triton, report, use_cache=use_cache
+    )
     return await benchmark.run()
 
 
 def opened_benchmark(
-    request: BenchRequest, triton: TritonOptions, report: Report = silent
+    request: BenchRequest,
+    triton: TritonOptions,
+    report: Report = silent,
+    *,
+    use_cache: bool = True,
 ) -> "Benchmark":
     """All that is needed before a server starts. Blocks. Raises `UsageError`."""
     inputs_path = Path(request.inputs) if request.inputs else None
-    agent = open_agent(Path(request.agent).absolute(), inputs_path)
+    agent = open_agent(Path(request.agent).absolute(), inputs_path, use_cache=use_cache)
     inputs = tuple(agent_inputs(agent))
     plan = agent_plan(request.plan, agent) if request.plan is not None else None
     return benchmark_of(request, agent, inputs, plan, triton, report)
@@ -122,6 +142,7 @@ class Benchmark:
     plan: Plan | None
     notes: list[str] = field(default_factory=list)
     lost: str = ""
+    target: str = ""
 
     def check(self) -> None:
         """Whether the inputs fill the prompts. Raises `UsageError`."""
@@ -166,9 +187,31 @@ class Benchmark:
 
     @contextlib.asynccontextmanager
     async def _servers(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
-        served = self._on_embedded() if self.triton.url is None else self._on_given()
+        if self.request.server is not None:
+            served = self._on_server(self.request.server)
+        else:
+            served = self._on_embedded() if self.triton.url is None else self._on_given()
         async with served as found:
             yield found
+
+    @contextlib.asynccontextmanager
+    async def _on_server(
+        self, request: ProfileRequest
+    ) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
+        async with token_server(request, self.request.tokenizer) as given:
+            pool, rules = given.profile.counters.pool, given.profile.rules
+            assumed = CurrentServer()
+            current = CurrentServer(
+                tokens_per_block=given.profile.tokens_per_block or assumed.tokens_per_block,
+                pool_tokens=pool.max_blocks * pool.tokens_per_block
+                if pool
+                else assumed.pool_tokens,
+                eviction=rules or assumed.eviction,
+            )
+            plan = await self._chosen_plan(current, given.tokenizer, NOT_BY_REQUEST)
+            self.notes += notes_on_server(given.profile)
+            self.target = f"{KIND_IN_WORDS[given.profile.kind]} at {given.profile.address}"
+            yield plan, servers_on(given, variants_of(plan))
 
     @contextlib.asynccontextmanager
     async def _on_given(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
@@ -179,8 +222,10 @@ class Benchmark:
                 pool_tokens=gauges.max_blocks * gauges.tokens_per_block
                 if gauges
                 else CurrentServer().pool_tokens,
+                eviction=eviction_of(given.profile),
             )
-            plan = await self._chosen_plan(current, given.tokenizer or tokenizer_path())
+            tokenizer = open_tokenizer(given.tokenizer or tokenizer_path())
+            plan = await self._chosen_plan(current, tokenizer)
             self.notes += given.notes()
             variants = variants_of(reduced(plan, ("block_size", "host_tier")))
             yield plan, given.servers(variants, self.request.agent)
@@ -195,7 +240,7 @@ class Benchmark:
             pool_tokens=pool,
             bytes_per_token=per_token,
         )
-        plan = await self._chosen_plan(current, tokenizer_path())
+        plan = await self._chosen_plan(current, open_tokenizer(tokenizer_path()))
         self.notes.append(EMBEDDED_NOTICE)
         with tempfile.TemporaryDirectory(prefix="charter-bench-") as directory:
             async with embedded_servers(
@@ -208,21 +253,23 @@ class Benchmark:
             ) as servers:
                 yield plan, servers
 
-    async def _chosen_plan(self, current: CurrentServer, tokenizer: Path) -> Plan:
-        plan = self.plan
+    async def _chosen_plan(
+        self, current: CurrentServer, tokenizer: Tokenizer, without: tuple[Lever, ...] = ()
+    ) -> Plan:
+        plan, without = self.plan, (*self.request.without, *without)
         if plan is None:
             self._step("deriving a plan")
             derived = await asyncio.to_thread(
                 propose,
                 self.compiled,
                 self.inputs,
-                open_tokenizer(tokenizer).encode,
+                tokenizer.encode,
                 current,
-                levers=levers_but(self.request.without),
+                levers=levers_but(without),
                 workload=f"{len(self.inputs)} inputs of the agent",
             )
             plan = derived.plan
-        return reduced(plan, self.request.without)
+        return reduced(plan, without)
 
     async def _batch(self, servers: Sequence[MeasuredServer]) -> Batch:
         """The throughput of the items of a pass, of inputs not seen before: what they share is the
@@ -246,11 +293,12 @@ class Benchmark:
         items = items_of(self.compiled.calls, self.inputs[:1], self._as_written)
         return BenchReport(
             agent=self.request.agent,
-            target=self.triton.url or "embedded Triton, a server for each variant",
+            target=self.target or self.triton.url or "embedded Triton, a server for each variant",
             iterations=self.count,
             items_per_iteration=len(items),
             inputs=self._inputs_in_words(),
             variants=reports,
+            differences=differences_of({one.variant.name: one.exchanges for one in servers}),
             levers=lever_shares(plan, variants, {one.name: one for one in reports}),
             batch=batch,
             plan=plan,

@@ -23,24 +23,25 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 FORM = "NAME=env:VARIABLE, NAME=@FILE or NAME=keyring:SERVICE/USER"
 
 
-def header_of(text: str) -> tuple[str, str]:
+def header_of(text: str, place: str = "--triton-header") -> tuple[str, str]:
     """The header that `NAME=env:VARIABLE`, `NAME=@FILE` or `NAME=keyring:SERVICE/USER` names; any
     other value is taken as it is.
 
-    Names are put in lower case. Raises `UsageError`, which never quotes what may be a credential.
+    Names are put in lower case. Raises `UsageError`, which names the `place` and never quotes what
+    may be a credential.
     """
     name, separator, source = text.partition("=")
     name = name.lower()
     if not separator or not NAME.fullmatch(name):
         raise UsageError(
-            "--triton-header: not a name, `=` and where its value is",
+            f"{place}: not a name, `=` and where its value is",
             remedy=f"write {FORM}; a name has letters, digits and `-_.`",
         )
-    value = _value(f"--triton-header {name}", source)
+    value = _value(f"{place} {name}", source)
     keep_secret(value)
     if not VALUE.fullmatch(value):
         raise UsageError(
-            f"--triton-header {name}: its value has characters that a header can't",
+            f"{place} {name}: its value has characters that a header can't",
             remedy="use printable ASCII; a file may end with one line break",
         )
     return name, value

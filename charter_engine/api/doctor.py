@@ -7,6 +7,8 @@ import sys
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.structs import replace
+
 from charter_engine.api.deployments import located, opened
 from charter_engine.contracts.advice import DoctorFinding, DoctorReport
 from charter_engine.contracts.connection import TritonOptions
@@ -24,33 +26,38 @@ T = TypeVar("T")
 async def deployment(triton: TritonOptions) -> DoctorReport:
     """Everything that is wrong with a deployment, by weight. Raises `CharterError` where it does
     not answer."""
+    async with opened(triton) as deployer:
+        return await examined(deployer)
+
+
+async def examined(deployer: "Deployer") -> DoctorReport:
+    """As `deployment`, of one that is open."""
     from charter_engine.api.traffic import pool_of
     from charter_engine.traffic.advisor import RULES, ObservedDeployment, advise
     from charter_engine.triton.exposure import unrestricted
 
     unknown: list[str] = []
-    async with opened(triton) as deployer:
-        profile = await deployer.profile()
-        pool = await pool_of(deployer)
-        if pool is None:
-            unknown.append("the KV pool: its metrics page does not show it")
-        recorded = deployer.recorded()
-        known = ObservedDeployment(
-            profile=profile,
-            pool=pool,
-            misses=await _told(_misses(deployer, pool, profile), "what prompts share", unknown),
-            plan=recorded.plan if recorded else None,
-            drift=await _told(deployer.foreign_changes(), "drift", unknown) or (),
-            unrestricted=await unrestricted(deployer.client.connection),
-        )
-        wrong = {kind for kind, rule in RULES.items() if any(True for _ in rule(known))}
-        doubtful = {text.partition(":")[0] for text in unknown}
-        return DoctorReport(
-            deployment=deployer.client.connection.url,
-            findings=advise(known),
-            sound=tuple(kind for kind in RULES if kind not in wrong | doubtful),
-            unknown=tuple(unknown),
-        )
+    profile = await deployer.profile()
+    pool = await pool_of(deployer)
+    if pool is None:
+        unknown.append("the KV pool: its metrics page does not show it")
+    recorded = deployer.recorded()
+    known = ObservedDeployment(
+        profile=profile,
+        pool=pool,
+        misses=await _told(_misses(deployer, pool, profile), "what prompts share", unknown),
+        plan=recorded.plan if recorded else None,
+        drift=await _told(deployer.foreign_changes(), "drift", unknown) or (),
+        unrestricted=await unrestricted(deployer.client.connection),
+    )
+    wrong = {kind for kind, rule in RULES.items() if any(True for _ in rule(known))}
+    doubtful = {text.partition(":")[0] for text in unknown}
+    return DoctorReport(
+        deployment=deployer.client.connection.url,
+        findings=advise(known),
+        sound=tuple(kind for kind in RULES if kind not in wrong | doubtful),
+        unknown=tuple(unknown),
+    )
 
 
 def installation() -> DoctorReport:
@@ -64,6 +71,15 @@ def installation() -> DoctorReport:
     return DoctorReport(
         findings=tuple(finding for part in found.values() for finding in part),
         sound=tuple(name for name, part in found.items() if not part),
+    )
+
+
+def with_installation(served: DoctorReport, machine: DoctorReport) -> DoctorReport:
+    """Both in one report, the deployment's findings first."""
+    return replace(
+        served,
+        findings=(*served.findings, *machine.findings),
+        sound=(*served.sound, *machine.sound),
     )
 
 

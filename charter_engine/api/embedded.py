@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 async def up(request: EmbeddedRequest, report: Report = silent) -> ServerState:
     """Start it in the background, wait until it is ready, and finish or take back a push to its
     repository that was cut short. Raises `CharterError`."""
-    from charter_engine.embedded.server import find, require_name
+    from charter_engine.embedded.instances import find, require_name
 
     require_name(request.name)
     running = find(request.name)
@@ -42,7 +43,7 @@ async def start(request: EmbeddedRequest, report: Report = silent) -> "EmbeddedT
 
 def status(name: str = DEFAULT_NAME) -> ServerState | None:
     """What its supervisor last said; None where none of that name is up."""
-    from charter_engine.embedded.server import find
+    from charter_engine.embedded.instances import find
 
     return find(name)
 
@@ -50,7 +51,7 @@ def status(name: str = DEFAULT_NAME) -> ServerState | None:
 def down(name: str = DEFAULT_NAME) -> bool:
     """Stop it; whether there was one. Blocks until it has ended. Raises `CharterError` if it does
     not end."""
-    from charter_engine.embedded.server import stop
+    from charter_engine.embedded.instances import stop
 
     return stop(name)
 
@@ -61,10 +62,15 @@ def build(request: EngineBuildRequest) -> "EngineSpec":
     from charter_engine.embedded.build import build_engine, build_from_checkpoint
     from charter_engine.embedded.engine.errors import EngineError
     from charter_engine.embedded.engine.spec import EngineSpec, read_spec
+    from charter_engine.embedded.gguf_checkpoint import gguf_file, write_gguf_checkpoint
 
     directory = Path(request.directory)
     try:
-        if request.checkpoint:
+        if request.gguf:
+            with tempfile.TemporaryDirectory(prefix="charter-gguf-") as checkpoint:
+                write_gguf_checkpoint(Path(checkpoint), gguf_file(request.gguf))
+                build_from_checkpoint(directory, Path(checkpoint), request.tokens_per_block)
+        elif request.checkpoint:
             build_from_checkpoint(directory, Path(request.checkpoint), request.tokens_per_block)
         else:
             spec = read_spec(Path(request.config).parent) if request.config else EngineSpec()
@@ -79,7 +85,8 @@ def build(request: EngineBuildRequest) -> "EngineSpec":
 
 async def _started(request: EmbeddedRequest, name: str | None, report: Report) -> "EmbeddedTriton":
     """A server that is ready. With a name it outlives this process."""
-    from charter_engine.embedded.server import EmbeddedTriton, new_repository
+    from charter_engine.embedded.instances import new_repository
+    from charter_engine.embedded.server import EmbeddedTriton
 
     repository = Path(request.repository) if request.repository else new_repository()
     try:

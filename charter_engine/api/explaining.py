@@ -102,17 +102,6 @@ async def explained(
     return result_of(told, asked, query, text=texts.text if texts else None, notes=notes)
 
 
-async def sessions(
-    batch: TrafficBatch, pool: KvPool | None, profile: Profile | None = None
-) -> tuple[SessionTraffic, ...]:
-    """The sessions of some traffic, those that were active last first, with what of their prompts
-    was computed again and why, as hashes tell."""
-    from charter_engine.traffic.session_figures import sessions_traffic
-
-    found, _ = await told_apart(batch, pool, profile)
-    return await asyncio.to_thread(sessions_traffic, batch.records, found)
-
-
 def no_place(agent: str, calls: Sequence[Call], told: "Sequence[Miss]") -> tuple[Note, ...]:
     """Why no line of the source of an `agent` that was named is told; nothing where one is."""
     if not agent or any(miss.cause.path for miss in told):
@@ -126,6 +115,17 @@ def no_place(agent: str, calls: Sequence[Call], told: "Sequence[Miss]") -> tuple
     else:
         why = "what differs in these requests stands in no variable of its prompts"
     return (Note(f"no line of {agent} is told: {why}", "--agent names the agent that sent them"),)
+
+
+async def sessions(
+    batch: TrafficBatch, pool: KvPool | None, profile: Profile | None = None
+) -> tuple[SessionTraffic, ...]:
+    """The sessions of some traffic, those that were active last first, with what of their prompts
+    was computed again and why, as hashes tell."""
+    from charter_engine.traffic.session_figures import sessions_traffic
+
+    found, _ = await told_apart(batch, pool, profile)
+    return await asyncio.to_thread(sessions_traffic, batch.records, found)
 
 
 async def told_apart(

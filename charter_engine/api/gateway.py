@@ -1,18 +1,21 @@
 """OpenAI's and Anthropic's HTTP in front of a server, for as long as it is wanted."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.deploying import PushRequest
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest, Observer
-from charter_engine.errors import CharterError
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from charter_engine.gateway.dialect import Dialect
+    from charter_engine.gateway.message_layout import MessageLayout
     from charter_engine.gateway.opening import RoutedTo
     from charter_engine.gateway.reached import ReachedTriton
     from charter_engine.gateway.server import Gateway
@@ -24,6 +27,13 @@ log = logging.getLogger(__name__)
 
 def unobserved(_: GatewayExchange) -> None:
     """Nobody listens."""
+
+
+def notice_of(request: GatewayRequest) -> str:
+    """What an operator must know of what it sends; empty where there is nothing."""
+    from charter_engine.plan.diff import OUTPUTS_MAY_DIFFER
+
+    return OUTPUTS_MAY_DIFFER if request.plan else ""
 
 
 def require_allowed(request: GatewayRequest) -> None:
@@ -46,13 +56,33 @@ async def listening(
     from charter_engine.gateway.opening import openai_gateway
 
     require_allowed(request)
-    opened = (
-        openai_gateway(request, observe)
-        if request.openai
-        else _before_tritons(request, tritons, observe)
-    )
+    if request.openai:
+        layout = await asyncio.to_thread(layout_of, request.plan, request.agent)
+        opened = openai_gateway(request, observe, layout)
+    else:
+        opened = _before_tritons(request, tritons, observe)
     async with opened as gateway:
         yield gateway
+
+
+def layout_of(plan: str, agent: str | None) -> "MessageLayout | None":
+    """What lays prompts out on their way to an upstream, by a plan file; None without one. Raises
+    `UsageError`, also for a plan that has no layout for traffic."""
+    if not plan:
+        return None
+    from charter_engine.api.deploying import read_to_push
+    from charter_engine.bls.plan import parse_plan
+    from charter_engine.gateway.message_layout import MessageLayout
+    from charter_engine.plan.diff import lays_out_traffic
+    from charter_engine.triton.bls_plan import compile_bls_plan
+
+    read = read_to_push(PushRequest(plan=plan, agent=agent))
+    if not lays_out_traffic(read.plan):
+        raise UsageError(
+            f"{plan}: none of its layouts is for what programs send",
+            remedy="say apply: traffic for a node that has a layout",
+        )
+    return MessageLayout(parse_plan(compile_bls_plan(read.plan, read.calls, 0)))
 
 
 @asynccontextmanager

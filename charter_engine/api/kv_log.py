@@ -1,14 +1,19 @@
 """What a log of KV cache events says about the cache."""
 
+import asyncio
 from collections.abc import Iterable
+from contextlib import aclosing
 from pathlib import Path
 
+from charter_engine.api.running import go_on
 from charter_engine.contracts.notes import Note
-from charter_engine.errors import UsageError
-from charter_engine.kvcache.manager.event_log import EventLogReport, report_event_log
+from charter_engine.errors import CharterError, UsageError
+from charter_engine.kvcache.manager.event_batches import follow_batch
+from charter_engine.kvcache.manager.event_log import report_event_log
+from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap
 from charter_engine.kvcache.manager.event_tree import TreeReport
 
-__all__ = ["EventLogReport", "TreeReport", "notes_of", "read_kv_log"]
+__all__ = ["EventLogReport", "TreeReport", "follow_kv_events", "notes_of", "read_kv_log"]
 
 
 def read_kv_log(name: str, lines: Iterable[bytes] | None = None) -> EventLogReport:
@@ -32,6 +37,38 @@ def read_kv_log(name: str, lines: Iterable[bytes] | None = None) -> EventLogRepo
             remedy="write what POST /kv_cache_events returns, one answer a line",
         )
     return report
+
+
+async def follow_kv_events(
+    address: str, *, listen: bool = False, seconds: float | None = None
+) -> EventLogReport:
+    """Rebuild the cache's tree from events as they are published, for so many seconds (None: until
+    cancelled, and then too there is a report). Raises `UsageError` for what is no address, and
+    `CharterError` where nothing was published."""
+    from charter_engine.servers.event_stream import event_messages
+
+    found = EventMap()
+    messages = 0
+    try:
+        async with (
+            asyncio.timeout(seconds),
+            aclosing(event_messages(address, listen=listen)) as published,
+        ):
+            async for message in published:
+                messages += 1
+                follow_batch(found, message.number, message.batch)
+    except TimeoutError:
+        pass
+    except asyncio.CancelledError:
+        go_on()
+    if not messages:
+        raise CharterError(
+            f"{address}: nothing was published",
+            remedy="is it the publisher's port, with events enabled and requests on their way? a "
+            "publisher that connects needs --listen",
+            kind="unreachable",
+        )
+    return found.report()
 
 
 def notes_of(report: EventLogReport) -> tuple[Note, ...]:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent, agent_without_errors
 from charter_engine.api.compile_options import compile_options
+from charter_engine.api.pools import eviction_of
 from charter_engine.api.progress import Report
 from charter_engine.api.reuse_times_files import read_reuse_times
 from charter_engine.api.sweep import SweepPoint, predicted
@@ -114,6 +115,7 @@ def current_server(request: PlanRequest, profile: Profile | None) -> CurrentServ
         pool_tokens=int(pool),
         bytes_per_token=request.bytes_per_token or kv_bytes_per_token(request.model),
         reuse=reuse not in ("false", "0"),
+        eviction=eviction_of(profile) if profile else CurrentServer().eviction,
     )
 
 

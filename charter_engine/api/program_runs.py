@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from charter_engine.api.agents import OpenedAgent, open_agent, require_no_errors
 from charter_engine.api.deploying import rules_of
 from charter_engine.api.drafting import LivePlan, live_plan
+from charter_engine.api.gateway import layout_of
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import agent_plan, go_on
 from charter_engine.contracts.connection import TritonOptions
@@ -30,18 +31,22 @@ async def run_program(
     The program's clients are pointed at a gateway by its environment. Cancelled, the program is
     ended, and what was measured until then is given. Raises `CharterError`.
     """
-    from charter_engine.executor.program_run import require_program
+    from charter_engine.executor.program_run import gateway_to_openai, require_program
+    from charter_engine.plan.diff import OUTPUTS_MAY_DIFFER, lays_out_traffic
 
     require_program(request.command)
-    if request.plan is not None and (triton.url is not None or request.openai is not None):
+    if request.plan is not None and triton.url is not None:
         raise UsageError(
             "--plan: a program on a given server is served as that server is set up",
             remedy="make the plan live first: charter-engine push, and run the program without it",
         )
     agent, plan = await asyncio.to_thread(_opened, request)
+    if request.plan is not None and lays_out_traffic(plan):
+        report(Progress(OUTPUTS_MAY_DIFFER))
     if request.openai is not None:
         run = _program_run(request, agent, LivePlan(plan))
-        return await _on_openai(run, request.openai, request.openai_key)
+        layout = await asyncio.to_thread(layout_of, request.plan or "", request.agent)
+        return await _executed(run, gateway_to_openai(request.openai, request.openai_key, layout))
     return await _on_triton(request, agent, plan, triton, report)
 
 
@@ -73,12 +78,6 @@ async def _on_triton(
     finally:
         await deployment.close()
     return replace(result, note=deployment.notice)
-
-
-async def _on_openai(run: "ProgramRun", url: str, key: str) -> RunReport:
-    from charter_engine.executor.program_run import gateway_to_openai
-
-    return await _executed(run, gateway_to_openai(url, key))
 
 
 async def _executed(run: "ProgramRun", opened: "OpensGateway") -> RunReport:

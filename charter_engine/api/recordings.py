@@ -1,38 +1,59 @@
-"""Recordings: export as JSON Lines, and cut."""
+"""Recordings: what they hold, whether they are whole, cut, put together, and compared."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.exporting import ExportRequest, ExportResult
+from charter_engine.contracts.recordings import (
+    CompareRecordings,
+    RecordedStretch,
+    RecordingCheck,
+    RecordingComparison,
+    RecordingInfo,
+    RecordingStory,
+)
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.contracts.live import RequestRecord
+    from charter_engine.contracts.protocol import Marker
     from charter_engine.store.recording_reader import RecordingReader
 
-Write = Callable[[bytes], object]
+PUSHES = ("push", "rollback")
+COLUMNS = 400
+"""Of a plot: of more seconds, neighbours are put together."""
 
 
-def export(request: ExportRequest, write: Write) -> ExportResult:
-    """Hand every gauge that changed, event and request to `write`, oldest first, as one JSON object
-    a line; its field `record` says what it is. Raises `UsageError`, and what `write` raises."""
-    import msgspec
+def info(recording: str) -> RecordingInfo:
+    """What a recording holds. Raises `UsageError` for a file that is none."""
+    from charter_engine.store import recording_facts
 
-    from charter_engine.contracts.live import RequestRecord
-    from charter_engine.store.recording_cut import stretch
+    with reading(recording) as reader:
+        return recording_facts.info(reader)
 
-    encoder = msgspec.json.Encoder()
-    with _reading(request.recording) as reader:
-        for messages in stretch(reader, request.begin, request.end):
-            for message in messages:
-                is_request = isinstance(message, RequestRecord)
-                if request.requests_only and not is_request:
-                    continue
-                kind = "request" if is_request else type(message).__name__.lower()
-                line = {"record": kind, **msgspec.to_builtins(message)}
-                write(encoder.encode(line) + b"\n")
-        return ExportResult(damaged=reader.damaged)
+
+def verify(recording: str) -> RecordingCheck:
+    """Whether all of a recording can be read. Raises `UsageError` for a file that is none."""
+    from charter_engine.store import recording_facts
+
+    with reading(recording) as reader:
+        return recording_facts.check(reader)
+
+
+def story(request: ExportRequest) -> RecordingStory:
+    """What a page on a recording, or a stretch of it, tells. Raises `UsageError`."""
+    from charter_engine.store import recording_facts
+    from charter_engine.traffic.side_by_side import figures
+
+    with reading(request.recording) as reader:
+        begin = reader.start if request.begin is None else request.begin
+        end = reader.end if request.end is None else request.end
+        stretch, requests = _side(reader, begin, end)
+        return RecordingStory(
+            info=recording_facts.info(reader), stretch=stretch, nodes=figures(requests)
+        )
 
 
 def cut(request: ExportRequest, output: str) -> ExportResult:
@@ -41,7 +62,7 @@ def cut(request: ExportRequest, output: str) -> ExportResult:
     from charter_engine.store import recording_cut
     from charter_engine.store.recording_writer import RecordingError
 
-    with _reading(request.recording) as reader:
+    with reading(request.recording) as reader:
         try:
             recording_cut.cut(reader, request.begin, request.end, Path(output))
         except RecordingError as error:
@@ -49,8 +70,41 @@ def cut(request: ExportRequest, output: str) -> ExportResult:
         return ExportResult(damaged=reader.damaged)
 
 
+def merge(recordings: Sequence[str], output: str) -> ExportResult:
+    """Write recordings of different times as one, the earliest first. Raises `UsageError` if the
+    file exists, or two were made at the same time."""
+    from charter_engine.store import recording_merge
+    from charter_engine.store.recording_writer import RecordingError
+
+    with ExitStack() as stack:
+        readers = [stack.enter_context(reading(path)) for path in recordings]
+        try:
+            recording_merge.merge(readers, Path(output))
+        except RecordingError as error:
+            raise UsageError(str(error)) from None
+        damaged = (f"{reader.path}: {reader.damaged}" for reader in readers if reader.damaged)
+        return ExportResult(damaged="; ".join(damaged))
+
+
+def compare(request: CompareRecordings) -> RecordingComparison:
+    """Two recordings side by side, or one before and after its last push, with intervals. Raises
+    `UsageError` for a file that is none, and for one without a push."""
+    from charter_engine.traffic.side_by_side import differences, verdict
+
+    (before, old), (after, new) = _sides(request)
+    found = differences(old, new)
+    return RecordingComparison(
+        before=before,
+        after=after,
+        verdict=verdict(found),
+        differences=found,
+        notes=tuple(_notes(old, new)),
+    )
+
+
 @contextmanager
-def _reading(path: str) -> "Iterator[RecordingReader]":
+def reading(path: str) -> "Iterator[RecordingReader]":
+    """A recording, open meanwhile. Raises `UsageError` for a file that is none."""
     from charter_engine.store.recording_format import NotARecording
     from charter_engine.store.recording_reader import RecordingReader
 
@@ -64,3 +118,60 @@ def _reading(path: str) -> "Iterator[RecordingReader]":
         yield reader
     finally:
         reader.close()
+
+
+_Side = tuple[RecordedStretch, "list[RequestRecord]"]
+
+
+def _sides(request: CompareRecordings) -> tuple[_Side, _Side]:
+    if request.after:
+        with reading(request.before) as one, reading(request.after) as other:
+            return (
+                _side(one, one.start, one.end),
+                _side(other, other.start, other.end),
+            )
+    with reading(request.before) as reader:
+        pushes = _pushes(reader.markers, reader.start, reader.end)
+        if not pushes:
+            raise UsageError(
+                f"{request.before}: nothing was pushed while this was recorded",
+                remedy="name a second recording to compare it with",
+            )
+        at = pushes[-1].at
+        return (
+            _side(reader, reader.start, at),
+            _side(reader, at, reader.end),
+        )
+
+
+def _side(reader: "RecordingReader", begin: float, end: float) -> _Side:
+    from charter_engine.store.recording_facts import ticks_and_requests
+    from charter_engine.store.ticks import thinned, unbroken
+
+    ticks, requests = ticks_and_requests(reader, begin, end)
+    stretch = RecordedStretch(
+        path=str(reader.path),
+        start=begin,
+        end=end,
+        requests=len(requests),
+        failures=sum(one.error is not None for one in requests),
+        history=unbroken(thinned(ticks, COLUMNS)),
+        pushes=_pushes(reader.markers, begin, end),
+    )
+    return stretch, requests
+
+
+def _pushes(markers: "Sequence[Marker]", begin: float, end: float) -> "tuple[Marker, ...]":
+    return tuple(one for one in markers if one.kind in PUSHES and begin <= one.at <= end)
+
+
+def _notes(before: "Sequence[RequestRecord]", after: "Sequence[RequestRecord]") -> Iterator[str]:
+    """What makes the two hard to compare."""
+    from charter_engine.traffic.side_by_side import FEWEST_UNITS
+
+    nodes = [{one.node for one in records if one.node} for records in (before, after)]
+    for here, there, where in ((nodes[0], nodes[1], "second"), (nodes[1], nodes[0], "first")):
+        if missing := sorted(here - there):
+            yield f"the {where} has no requests of {', '.join(missing)}"
+    if min(len(before), len(after)) < FEWEST_UNITS:
+        yield f"fewer than {FEWEST_UNITS} requests: no intervals"

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.api.deployments import opened, tell_drift
@@ -12,20 +13,27 @@ from charter_engine.contracts.deploying import RevisionComparison, RevisionDetai
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.triton.deploy import Deployer
     from charter_engine.triton.journal import Journal
     from charter_engine.triton.journal_records import Record
 
 
-async def history(triton: TritonOptions, report: Report = silent) -> tuple[Revision, ...]:
+async def history(
+    triton: TritonOptions, report: Report = silent, *, kept: Path | None = None
+) -> tuple[Revision, ...]:
     """All revisions on record, oldest first. Works while Triton is down; of the embedded one also
-    after it ended. Changes nothing."""
-    async with _journal(triton, report) as journal:
+    after it ended. `kept` is the directory of a journal that was put away, to be read instead.
+    Changes nothing. Raises `CharterError`."""
+    async with _journal(triton, report, kept) as journal:
         return tuple(journal.history())
 
 
-async def show(number: int, triton: TritonOptions, report: Report = silent) -> RevisionDetails:
-    """A revision with all that it put where. Raises `UsageError` if it is not on record."""
-    async with _journal(triton, report) as journal:
+async def show(
+    number: int, triton: TritonOptions, report: Report = silent, *, kept: Path | None = None
+) -> RevisionDetails:
+    """A revision with all that it put where; `kept` as of `history`. Raises `UsageError` if it is
+    not on record."""
+    async with _journal(triton, report, kept) as journal:
         record = _record(journal, number)
         sizes = {path: f"{len(content)} bytes" for path, content in record.raw.items()}
         revision = next(item for item in journal.history() if item.number == number)
@@ -35,14 +43,19 @@ async def show(number: int, triton: TritonOptions, report: Report = silent) -> R
 
 
 async def compare(
-    old: int, new: int, triton: TritonOptions, report: Report = silent
+    old: int,
+    new: int,
+    triton: TritonOptions,
+    report: Report = silent,
+    *,
+    kept: Path | None = None,
 ) -> RevisionComparison:
-    """How the files of one revision differ from those of another. Raises `UsageError` if one is not
-    on record."""
+    """How the files of one revision differ from those of another; `kept` as of `history`. Raises
+    `UsageError` if one is not on record."""
     from charter_engine.triton import drift
     from charter_engine.triton.journal_records import contents_of
 
-    async with _journal(triton, report) as journal:
+    async with _journal(triton, report, kept) as journal:
         before, after = _record(journal, old), _record(journal, new)
         return RevisionComparison(
             old=before.revision,
@@ -59,18 +72,35 @@ async def repair(triton: TritonOptions, report: Report = silent) -> tuple[str, .
 
 
 @asynccontextmanager
-async def _journal(triton: TritonOptions, report: Report) -> "AsyncIterator[Journal]":
-    from charter_engine.servers.attaching import ended_journal
+async def _journal(
+    triton: TritonOptions, report: Report, kept: Path | None
+) -> "AsyncIterator[Journal]":
+    from charter_engine.servers.attaching import ended_journal, kept_journal
 
+    if kept is not None:
+        yield kept_journal(kept)
+        return
     ended = ended_journal(triton)
     if ended is not None:
-        report(Progress("no embedded Triton is up: these are the revisions on record"))
+        told = f"no embedded Triton named {triton.name!r} is up: these revisions are on record"
+        report(Progress(told))
         yield ended
         return
     async with opened(triton, report) as deployer:
         with suppress(CharterError):  # Triton may be down
             await tell_drift(deployer, report)
+        _tell_uninstalled(deployer, report)
         yield deployer.journal
+
+
+def _tell_uninstalled(deployer: "Deployer", report: Report) -> None:
+    """Where nothing is on record any more: what shows the revisions of before."""
+    from charter_engine.servers.attaching import uninstalled_journal
+
+    earlier = None if deployer.journal.numbers() else uninstalled_journal(deployer)
+    if earlier is not None:
+        told = f"it was uninstalled: charter-engine history --journal {earlier.directory} shows"
+        report(Progress(f"{told} what was pushed before"))
 
 
 def _record(journal: "Journal", number: int) -> "Record":

@@ -17,8 +17,9 @@ from charter_engine.contracts.running import RunRequest
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.contracts.server import ProfileRequest
     from charter_engine.executor.inputs import Inputs
-    from charter_engine.executor.run import AgentRun
+    from charter_engine.executor.run import AgentRun, RunSettings
     from charter_engine.executor.work import Item
     from charter_engine.servers.deployment import Deployment
 
@@ -34,7 +35,40 @@ async def run(request: RunRequest, triton: TritonOptions, report: Report = silen
     afterwards. Cancelled while requests are sent, it gives what was measured until then. Raises
     `CharterError`."""
     agent, inputs = await asyncio.to_thread(opened_with_inputs, request)
-    return await run_opened(request, agent, inputs, agent_plan(request.plan, agent), triton, report)
+    plan = agent_plan(request.plan, agent)
+    if request.server is not None:
+        return await _run_on(request.server, request, agent, inputs, plan, report)
+    return await run_opened(request, agent, inputs, plan, triton, report)
+
+
+async def _run_on(
+    server: "ProfileRequest",
+    request: RunRequest,
+    agent: OpenedAgent,
+    inputs: "Sequence[Inputs]",
+    plan: Plan,
+    report: Report,
+) -> RunReport:
+    """On a server that takes token ids. Layouts alone are applied."""
+    from charter_engine.api.live_runs import AgentRun, NodeTotals
+    from charter_engine.api.token_servers import NOT_BY_REQUEST, token_server
+    from charter_engine.plan.levers import reduced
+
+    plan = reduced(plan, (*request.without, *NOT_BY_REQUEST))
+    items = items_to_run(agent, inputs, plan)[: request.limit]
+    async with token_server(server, request.tokenizer) as given:
+        work = AgentRun(
+            compiled=agent.compiled,
+            plan=plan,
+            items=items,
+            target=given.target(),
+            totals=NodeTotals(call.id for call in agent.compiled.calls),
+            settings=_settings(request),
+        )
+        work.on_change = lambda: report(Progress("running", work.items_done, len(items)))
+        result = await measured(work)
+    told = any(record.reused_tokens is not None for record in result.requests)
+    return replace(result, reuse="measured" if told else None)
 
 
 async def run_opened(
@@ -132,14 +166,19 @@ def _work(
     plan: Plan,
     deployment: "Deployment",
 ) -> "AgentRun":
-    from charter_engine.api.live_runs import RunSettings, agent_run, new_run
+    from charter_engine.api.live_runs import agent_run
 
-    settings = RunSettings(
+    return agent_run(agent, plan, items, deployment, _settings(request))
+
+
+def _settings(request: RunRequest) -> "RunSettings":
+    from charter_engine.api.live_runs import RunSettings, new_run
+
+    return RunSettings(
         run=new_run(),
         variant="baseline" if request.baseline else "plan",
         concurrency=request.concurrency,
     )
-    return agent_run(agent, plan, items, deployment, settings)
 
 
 def _note(plan: Plan, deployment: "Deployment") -> str:

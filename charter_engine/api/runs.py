@@ -1,13 +1,14 @@
 """Runs that were kept: listed, shown, and compared."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.costs import RunCost, Verdict
-from charter_engine.contracts.live import RunReport
+from charter_engine.contracts.live import RequestRecord, RunReport
+from charter_engine.contracts.request_query import RequestList, RequestQuery
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunList, RunSummary
 from charter_engine.errors import CharterError, UsageError
 
@@ -62,6 +63,61 @@ async def beside(number: int, database: Path | None = None) -> RunComparison | N
     others = [run for run in found.runs if (run.fingerprint, run.deployment) == alike]
     written = next((run for run in others if run.as_written and run.state == "done"), None)
     return None if written is None else await compare(written.number, number, database)
+
+
+async def find_requests(query: RequestQuery, database: Path | None = None) -> RequestList:
+    """Requests on record, the latest first: those of runs, and those that passed through a
+    deployment. Raises `CharterError`; `UsageError` for a run that there is not."""
+    async with _opened(database) as store:
+        run = await _run_id(store, query)
+        found = await _matching(query, store.latest_requests(run, query.since))
+        for deployment in () if query.run is not None else await store.deployments():
+            found += await _matching(query, _passed(store, deployment, query.since))
+    found.sort(key=lambda one: -one.started_at)
+    return RequestList(requests=tuple(found[: query.limit]), more=len(found) > query.limit)
+
+
+async def _passed(
+    store: "Store", deployment: str, since: float | None
+) -> AsyncGenerator[RequestRecord]:
+    """What passed through a deployment, but for runs: theirs are on record as such."""
+    from charter_engine.api.traffic import request_of
+
+    async with aclosing(store.latest_traffic(deployment, since)) as records:
+        async for record in records:
+            if record.source != "run":
+                yield request_of(record)
+
+
+async def _run_id(store: "Store", query: RequestQuery) -> str | None:
+    if query.run is None:
+        return None
+    return (await detail(store, query.run)).summary.run
+
+
+async def _matching(
+    query: RequestQuery, records: AsyncGenerator[RequestRecord]
+) -> list[RequestRecord]:
+    """The first that are asked for, and one more if there is one."""
+    found: list[RequestRecord] = []
+    async with aclosing(records):
+        async for record in records:
+            if _matches(query, record):
+                found.append(record)
+            if len(found) > query.limit:
+                break
+    return found
+
+
+def _matches(query: RequestQuery, record: RequestRecord) -> bool:
+    named = record.node == query.node or record.node.endswith(f".{query.node}")
+    slower, more = query.slower_than_ms, query.computed_more_than
+    return (
+        (not query.node or named)
+        and (not query.failed or record.error is not None)
+        and (slower is None or (record.latency_ms or 0.0) > slower)
+        and (more is None or (record.computed_tokens or 0) > more)
+    )
 
 
 async def keep(report: RunReport, triton: TritonOptions, database: Path | None = None) -> int:

@@ -39,9 +39,8 @@ async def start(request: StartTrial, triton: TritonOptions, report: Report = sil
         plan=request.plan, agent=request.agent, note=request.note, force=request.force
     )
     read = read_to_push(pushing)
-    plan = _for_traffic(read.plan, checked_share(request.share), request.plan)
-    note = request.note or f"trial on {request.share:.0%} of the sessions"
-    pushing = replace(pushing, note=note)
+    plan = for_traffic(read.plan, checked_share(request.share), request.plan)
+    pushing = replace(pushing, note=request.note or trial_note(request.share))
     return await push_read(read._replace(plan=plan), pushing, triton, report)
 
 
@@ -51,9 +50,7 @@ async def set_share(
     """Have the live plan's layouts apply to another share of the sessions: 0 stops a trial. Raises
     `CharterError`."""
     async with opened(triton, report) as deployer:
-        return await deployer.set_share(
-            checked_share(share), note=note or f"trial on {share:.0%} of the sessions"
-        )
+        return await deployer.set_share(checked_share(share), note=note or trial_note(share))
 
 
 async def status(request: TrialRequest, triton: TritonOptions) -> TrialReport:
@@ -173,8 +170,14 @@ def _require_margins(margins: TrialMargins) -> None:
         )
 
 
-def _for_traffic(plan: Plan, share: float, place: str) -> Plan:
-    """The plan for a trial. Raises `UsageError` where it lays out nothing."""
+def trial_note(share: float) -> str:
+    """Why a revision was pushed of which nobody said why."""
+    return f"trial on {share:.0%} of the sessions"
+
+
+def for_traffic(plan: Plan, share: float, place: str) -> Plan:
+    """The plan named `place` for a trial on a share of the sessions. Raises `UsageError` where it
+    lays out nothing."""
     tried = {name for name, node in plan.nodes.items() if node.apply == "traffic"}
     laid_out = {name for name, node in plan.nodes.items() if node.layout != "source"}
     if not laid_out:

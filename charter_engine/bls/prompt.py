@@ -49,7 +49,7 @@ class Arrival:
     `known_ids` holds the very tokens of segments that the server itself generated, so that a
     continued prompt meets its own past; it is empty for the others.
     `session` is empty where the client names neither a session nor a run.
-    `agent`, `run` and `source` are what the client says of itself.
+    `agent`, `run` and `source` are what the client says of itself, `request_id` of the request.
     """
 
     text: str | None = None
@@ -63,6 +63,7 @@ class Arrival:
     agent: str = ""
     run: str = ""
     source: str = ""
+    request_id: str = ""
     max_tokens: int = 0
 
 

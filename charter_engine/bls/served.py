@@ -35,6 +35,7 @@ def record_of(
         "agent": arrival.agent,
         "run": arrival.run,
         "source": _source(arrival),
+        "request_id": arrival.request_id,
         "session": arrival.session,
         "node": prompt.node if prompt and prompt.node != UNMATCHED else "",
         "form": prompt.form if prompt else "",

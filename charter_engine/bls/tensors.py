@@ -15,6 +15,9 @@ from .reuse_times import UNMATCHED
 from .tokenizer import Tokenizer
 from .words import word_list
 
+LONGEST_ID = 128
+"""Characters of a request's id that a record holds."""
+
 
 def read_arrival(request: Any) -> Arrival:
     """The prompt a request carries. Raises `RequestError`, or `ValueError` for what is no text or
@@ -38,6 +41,7 @@ def read_arrival(request: Any) -> Arrival:
         agent=next(iter(texts(request, "charter_agent")), ""),
         run=run,
         source=next(iter(texts(request, "charter_source")), ""),
+        request_id=request.request_id()[:LONGEST_ID],
         max_tokens=next(iter(_integers(request, "max_tokens")), 0),
     )
     if arrival.text is None and not arrival.segments and token_ids is None:

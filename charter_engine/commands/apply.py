@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import narrate, until_done
 from charter_engine.commands.drift import show_drift
-from charter_engine.commands.outcome import DONE, FAILED, USAGE, print_json
+from charter_engine.commands.outcome import DONE, FAILED, print_json
 from charter_engine.commands.push import show_diff, show_report
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.applying import ApplyReport
 
-WOULD_CHANGE = USAGE
-"""As `terraform plan -detailed-exitcode` has it."""
+WOULD_CHANGE = 2
+"""As `terraform plan -detailed-exitcode` has it. So with --plan-only nothing else ends with it."""
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -22,7 +23,8 @@ def register(subparsers: "Subparsers") -> None:
         "apply",
         help="make a deployment what a file says",
         description="The file names the deployment and its plan. Applied again it does nothing. "
-        "With --plan-only the exit code is 2 where something would change, 0 where nothing would.",
+        "With --plan-only the exit code is 2 where something would change and 0 where nothing "
+        "would; 1 where the file or its plan cannot be used, 3 where Triton does not answer.",
     )
     parser.add_argument(
         "file", type=Path, nargs="?", metavar="FILE", help="a deployment file (charter.yaml)"
@@ -40,14 +42,24 @@ def run(args: argparse.Namespace) -> int:
     if args.schema:
         print_json(applying.schema())
         return DONE
-    file = applying.deployment_of(args.file or Path("charter.yaml"))
+    path = args.file or Path("charter.yaml")
     if args.plan_only:
-        found = until_done(applying.difference(file, narrate))
+        found = _difference(path)
         _show(found, args.json)
         return WOULD_CHANGE if found.changed else DONE
+    file = applying.deployment_of(path)
     done = until_done(applying.apply(file, narrate))
     _show(done, args.json)
     return FAILED if done.pushed is not None and not done.pushed.ok else DONE
+
+
+def _difference(path: Path) -> "ApplyReport":
+    from charter_engine.api import applying
+
+    try:
+        return until_done(applying.difference(applying.deployment_of(path), narrate))
+    except UsageError as error:
+        raise CharterError(error.message, remedy=error.remedy) from None
 
 
 def _show(found: "ApplyReport", as_json: bool) -> None:
@@ -61,5 +73,5 @@ def _show(found: "ApplyReport", as_json: bool) -> None:
     for report in (found.settled, found.pushed):
         if report is not None:
             show_report(report, False)
-    if found.pushed is None:
+    if found.pushed is None and (found.diff.changes or not found.interruption):
         show_diff(found.diff, False)

@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import narrate
-from charter_engine.commands.options import add_lever_options, left_alone, positive
+from charter_engine.commands.options import (
+    add_lever_options,
+    add_server_options,
+    left_alone,
+    positive,
+    server_of,
+)
 from charter_engine.commands.outcome import (
     DONE,
     FAILED,
@@ -74,6 +80,7 @@ def register(subparsers: "Subparsers") -> None:
         "--html", type=Path, metavar="FILE", help="also write the report as a page with plots"
     )
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
+    add_server_options(parser)
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
@@ -112,15 +119,18 @@ def _request(args: argparse.Namespace) -> "BenchRequest":
         tokens_per_block=args.tokens_per_block,
         pool_tokens=args.pool_tokens,
         quick=args.quick,
+        server=server_of(args),
+        tokenizer=str(args.tokenizer or ""),
     )
 
 
 def _show(report: "BenchReport", args: argparse.Namespace) -> None:
     from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
+    from charter_engine.commands.recording_report import DIFFERENCE_HEADER, difference_rows
 
     if args.html is not None:
         from charter_engine.api.output_files import write_output
-        from charter_engine.commands.bench_page import page_of
+        from charter_engine.commands.pages.bench import page_of
 
         try:
             write_output(args.html, page_of(report))
@@ -130,19 +140,16 @@ def _show(report: "BenchReport", args: argparse.Namespace) -> None:
         print_json(report)
         return
     print_table(HEADER, variant_rows(report))
+    whole = [one for one in report.differences if not one.node]
+    if whole:
+        print("\na request as written (A) and under the plan (B)")
+        print_table(DIFFERENCE_HEADER, difference_rows(whole))
     for line in sentences(report):
         print(line)
 
 
 def _check_html(path: Path) -> None:
     """Say at once what would otherwise be said after an hour of measuring."""
-    from importlib.util import find_spec
-
-    if find_spec("matplotlib") is None:
-        raise UsageError(
-            "--html needs matplotlib",
-            remedy="pip install 'charter-kv[report]'",
-        )
     if not path.parent.is_dir():
         raise UsageError(
             f"--html {path}: there is no directory {path.parent}",

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from charter_engine.commands.cost_report import number, seconds
 from charter_engine.contracts.benching import Batch, BenchReport, Percentiles, VariantReport
+from charter_engine.contracts.costs import Verdict
 
 Rows = list[tuple[str, ...]]
 HEADER = (
@@ -53,6 +54,34 @@ def variant_rows(report: BenchReport) -> Rows:
     ]
 
 
+def headline(report: BenchReport) -> Verdict:
+    """What the plan pays against the agent as written; no words where either was not measured."""
+    from charter_engine.api.runs import variant_verdict
+
+    by_name = {one.name: one for one in report.variants}
+    plan, source = by_name.get("plan"), by_name.get("source")
+    if plan is None or source is None:
+        return Verdict()
+    said = variant_verdict(source, plan)
+    return Verdict(f"plan against source, as written: {said.words}", said.worth)
+
+
+def node_rows(report: BenchReport) -> Rows:
+    """One row a node and variant: requests, hit rate, bound, TTFT."""
+    return [
+        (
+            node.node,
+            one.name,
+            str(node.requests),
+            rate(node.token_hit_rate),
+            rate(node.bound),
+            *_times(node.ttft_ms)[:2],
+        )
+        for one in report.variants
+        for node in one.nodes
+    ]
+
+
 def sentences(report: BenchReport) -> Iterable[str]:
     """What the table does not say."""
     yield (
@@ -97,14 +126,10 @@ def _times(values: Percentiles | None) -> tuple[str, str, str]:
 
 
 def _gains(report: BenchReport) -> Iterable[str]:
-    from charter_engine.api.runs import variant_verdict
-
     by_name = {one.name: one for one in report.variants}
     plan, baseline = by_name.get("plan"), by_name.get("baseline")
-    source = by_name.get("source")
-    if plan is not None and source is not None:
-        said = variant_verdict(source, plan)
-        yield f"plan against source, as written: {said.words}"
+    if words := headline(report).words:
+        yield words
     if plan is None or baseline is None or plan.ttft_ms is None or baseline.ttft_ms is None:
         return
     yield (

@@ -48,12 +48,7 @@ def _looked_at(triton: "TritonOptions") -> "DoctorReport":
         return replace(
             machine, unknown=("a deployment: none is named with --triton, and none is up",)
         )
-    served = until_done(doctor.deployment(triton))
-    return replace(
-        served,
-        findings=(*served.findings, *machine.findings),
-        sound=(*served.sound, *machine.sound),
-    )
+    return doctor.with_installation(until_done(doctor.deployment(triton)), machine)
 
 
 def _show(report: "DoctorReport") -> None:

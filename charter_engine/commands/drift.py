@@ -20,8 +20,8 @@ def register(subparsers: "Subparsers") -> None:
         "drift",
         help="tell what others changed since the last push",
         description="The whole configurations that Triton shows, and the files, are compared with "
-        "the live revision. Exit code 1 where anything differs and nothing was asked to be done; "
-        "charter-engine push --force pushes over it.",
+        "the live revision. Exit code 1 where anything differs or a push was cut short, and "
+        "nothing was asked to be done; charter-engine push --force pushes over it.",
     )
     settle = parser.add_mutually_exclusive_group()
     settle.add_argument("--adopt", action="store_true", help="make it a revision of its own")
@@ -58,7 +58,7 @@ def _show(found: "DeploymentDrift", as_json: bool) -> None:
         return
     if found.interruption:
         print(found.interruption)
-    if found.revision is None:
+    elif found.revision is None:
         print("nothing was pushed to this deployment from here")
     elif found.changes:
         show_drift(found.changes)

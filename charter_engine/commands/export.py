@@ -1,39 +1,54 @@
-"""`charter-engine export`: a recording, or a stretch of it, as JSON Lines or as a recording of its
-own."""
+"""`charter-engine export`: a recording, or a stretch of it, in another form."""
 
 import argparse
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from charter_engine.commands.outcome import DONE, FAILED, complain
+from charter_engine.contracts.exporting import ExportForm, ExportResult, ExportTable
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.api.exports import Write
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.exporting import ExportRequest, ExportResult
+    from charter_engine.contracts.exporting import ExportRequest
 
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "export",
-        help="write a recording as JSON Lines",
-        description="One line for each gauge that changed, each event and each request, oldest "
-        "first; or with --cut, a stretch as a recording of its own. Times are epoch seconds or "
-        "ISO 8601, UTC unless they say otherwise.",
+        help="write a recording as JSON Lines, CSV, Parquet, OpenMetrics or HTML",
+        description="JSON Lines: one line for each gauge that changed, each event and each "
+        "request, oldest first. CSV and Parquet: one table, a column a field. OpenMetrics: what a "
+        "Prometheus would have, for promtool tsdb create-blocks-from openmetrics. HTML: one page "
+        "with plots. Or with --cut, a stretch as a recording of its own. Times are epoch seconds "
+        "or ISO 8601, UTC unless they say otherwise.",
     )
     parser.add_argument("recording", type=Path)
     parser.add_argument(
         "--begin", type=moment, metavar="TIME", help="from then on, beginning with the whole state"
     )
     parser.add_argument("--end", type=moment, metavar="TIME", help="until then")
-    parser.add_argument("--requests", action="store_true", help="request records only")
+    parser.add_argument(
+        "--format",
+        dest="form",
+        choices=get_args(ExportForm),
+        help="default: what the name of --output says (.csv, .parquet, .om, .html), else jsonl",
+    )
+    parser.add_argument(
+        "--table",
+        choices=get_args(ExportTable),
+        default="requests",
+        help="of CSV and Parquet (default: %(default)s)",
+    )
+    parser.add_argument("--requests", action="store_true", help="request records only (jsonl)")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write here (default: standard output)"
     )
     parser.add_argument(
-        "--cut", type=Path, metavar="FILE", help="write a recording instead of JSON Lines"
+        "--cut", type=Path, metavar="FILE", help="write a recording of its own instead"
     )
     parser.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
@@ -55,13 +70,17 @@ def moment(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    from charter_engine.contracts.exporting import ExportRequest
+    from charter_engine.contracts.exporting import SUFFIXES, ExportRequest
 
+    suffix = args.output.suffix if args.output is not None else ""
+    form: ExportForm = args.form or SUFFIXES.get(suffix, "jsonl")
     request = ExportRequest(
         recording=str(args.recording),
         begin=args.begin,
         end=args.end,
         requests_only=args.requests,
+        form=form,
+        table=args.table,
     )
     try:
         result = _exported(request, args)
@@ -78,11 +97,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _exported(request: "ExportRequest", args: argparse.Namespace) -> "ExportResult":
-    from charter_engine.api import recordings
+    from charter_engine.api import exports, recordings
 
     if args.cut is not None:
         return recordings.cut(request, str(args.cut))
+    export = _page if request.form == "html" else exports.export
     if args.output is None:
-        return recordings.export(request, sys.stdout.buffer.write)
+        return export(request, sys.stdout.buffer.write)
     with args.output.open("xb") as output:
-        return recordings.export(request, output.write)
+        return export(request, output.write)
+
+
+def _page(request: "ExportRequest", write: "Write") -> "ExportResult":
+    from charter_engine.api import recordings
+    from charter_engine.commands.pages.recording import page_of
+
+    story = recordings.story(request)
+    write(page_of(story).encode())
+    return ExportResult(damaged=story.info.damaged)

@@ -4,10 +4,11 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments
-from charter_engine.commands.options import positive, server_address
+from charter_engine.commands.options import add_otlp_option, positive, server_address
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import several_triton_options
 from charter_engine.contracts.gateway import DEFAULT_LISTEN, DEFAULT_MODELS
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.connection import TritonOptions
-    from charter_engine.contracts.gateway import GatewayRequest
+    from charter_engine.contracts.gateway import GatewayExchange, GatewayRecord, GatewayRequest
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -52,6 +53,16 @@ def register(subparsers: "Subparsers") -> None:
         metavar="SOURCE",
         help="sent to it in place of the programs' own keys; env:VARIABLE or @FILE",
     )
+    parser.add_argument(
+        "--plan",
+        metavar="PLAN",
+        help="lay prompts out by its layouts for traffic on their way to the server of OpenAI's "
+        "shape; on Triton the plan that is live does so",
+    )
+    parser.add_argument(
+        "--agent", metavar="SOURCE", help="the plan's agent (default: where the plan says)"
+    )
+    add_otlp_option(parser)
     _add_model_options(parser)
     _add_limit_options(parser)
     add_deployment_arguments(parser, several=True)
@@ -110,7 +121,13 @@ def run(args: argparse.Namespace) -> int:
     """Answer until somebody ends it."""
     if args.openai and args.triton:
         raise UsageError("--openai and --triton: a gateway stands in front of servers of one kind")
-    asyncio.run(_listen(_request(args), several_triton_options(args)))
+    if args.plan is not None and not args.openai:
+        raise UsageError(
+            "--plan: on Triton the plan that is live lays prompts out",
+            remedy="make it live: charter-engine push, or name a server with --openai",
+        )
+    otlp = args.otlp and server_address("--otlp", args.otlp)
+    asyncio.run(_listen(_request(args), several_triton_options(args), otlp))
     return DONE
 
 
@@ -126,6 +143,8 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
         models=tuple(args.model or DEFAULT_MODELS),
         any_model=args.any_model,
         context=args.context,
+        plan=args.plan or "",
+        agent=args.agent,
         limits=GatewayLimits(
             at_once=args.at_once,
             body_bytes=args.body_bytes,
@@ -134,12 +153,36 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
     )
 
 
-async def _listen(request: "GatewayRequest", tritons: "Sequence[TritonOptions]") -> None:
-    from charter_engine.api.gateway import listening
+async def _listen(
+    request: "GatewayRequest", tritons: "Sequence[TritonOptions]", otlp: str | None
+) -> None:
+    from charter_engine.api.gateway import listening, notice_of
+    from charter_engine.api.tracing import tracing
 
+    spans = tracing(otlp)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with listening(request, tritons) as gateway:
+    outcomes: Counter[str] = Counter()
+
+    def observe(exchange: "GatewayExchange") -> None:
+        record = exchange.record
+        if record.node or record.unmatched:
+            outcomes["laid out" if record.laid_out else _as_it_came(record)] += 1
+        if spans is not None:
+            spans.exchange(exchange)
+
+    async with listening(request, tritons, observe) as gateway:
         print(f"listening on http://{gateway.address}/v1", file=sys.stderr, flush=True)
+        if request.plan:
+            print(f"note: {notice_of(request)}", file=sys.stderr, flush=True)
         await stop.wait()
+    for outcome, count in outcomes.most_common() if request.plan else ():
+        print(f"{count:,} requests: {outcome}", file=sys.stderr)
+    if spans is not None:
+        await spans.close()
+
+
+def _as_it_came(record: "GatewayRecord") -> str:
+    reason = record.layout_reason or record.unmatched or "their node has no layout"
+    return f"as they came: {reason}"

@@ -3,10 +3,17 @@
 import argparse
 import asyncio
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
-from charter_engine.commands.outcome import DONE, UNKNOWN, print_json, print_table
+from charter_engine.commands.outcome import (
+    DONE,
+    UNKNOWN,
+    print_json,
+    print_table,
+    terminal_columns,
+)
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.errors import UsageError
 
@@ -34,6 +41,12 @@ def register(subparsers: "Subparsers") -> None:
         action="store_true",
         help="print every Revision with its plan (show: RevisionDetails, diff: RevisionComparison)",
     )
+    parser.add_argument(
+        "--journal",
+        type=Path,
+        metavar="DIR",
+        help="read a journal that was put away, as uninstall names it",
+    )
     add_deployment_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -41,15 +54,15 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the revisions, one, two, or what was mended. Works while Triton is down, but for
     `repair`."""
-    triton = triton_options(args)
+    triton, kept = triton_options(args), args.journal
     match args.words:
         case []:
-            _list(triton, args.json)
+            _list(triton, kept, args.json)
         case ["show", number]:
-            _show(_number(number), triton, args.json)
+            _show(_number(number), triton, kept, args.json)
         case ["diff", old, new]:
-            _diff(_number(old), _number(new), triton, args.json)
-        case ["repair"]:
+            _diff(_number(old), _number(new), triton, kept, args.json)
+        case ["repair"] if kept is None:
             _repair(triton, args.json)
         case _:
             raise UsageError(f"history {' '.join(args.words)}: unknown", remedy=f"it takes {WORDS}")
@@ -62,10 +75,10 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _list(triton: "TritonOptions", as_json: bool) -> None:
+def _list(triton: "TritonOptions", kept: Path | None, as_json: bool) -> None:
     from charter_engine.api import revisions
 
-    found = asyncio.run(revisions.history(triton, narrate))[::-1]
+    found = asyncio.run(revisions.history(triton, narrate, kept=kept))[::-1]
     if as_json:
         print_json(found)
     elif not found:
@@ -74,13 +87,14 @@ def _list(triton: "TritonOptions", as_json: bool) -> None:
         print_table(
             ("revision", "state", "when", "by", "agent", "cost", "note"),
             [_row(item) for item in found],
+            prose_within=terminal_columns(),
         )
 
 
-def _show(number: int, triton: "TritonOptions", as_json: bool) -> None:
+def _show(number: int, triton: "TritonOptions", kept: Path | None, as_json: bool) -> None:
     from charter_engine.api import revisions
 
-    found = asyncio.run(revisions.show(number, triton, narrate))
+    found = asyncio.run(revisions.show(number, triton, narrate, kept=kept))
     if as_json:
         print_json(found)
         return
@@ -111,10 +125,10 @@ def _lines(found: "RevisionDetails") -> list[tuple[str, str]]:
     ]
 
 
-def _diff(old: int, new: int, triton: "TritonOptions", as_json: bool) -> None:
+def _diff(old: int, new: int, triton: "TritonOptions", kept: Path | None, as_json: bool) -> None:
     from charter_engine.api import revisions
 
-    found = asyncio.run(revisions.compare(old, new, triton, narrate))
+    found = asyncio.run(revisions.compare(old, new, triton, narrate, kept=kept))
     if as_json:
         print_json(found)
     elif not found.changes:

@@ -3,35 +3,50 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from charter_engine.commands.deployment import until_done
+from charter_engine.commands.options import duration
+from charter_engine.errors import UsageError
+
 if TYPE_CHECKING:
-    from charter_engine.api.kv_log import TreeReport
+    from charter_engine.api.kv_log import EventLogReport, TreeReport
     from charter_engine.commands import Subparsers
 
+PUBLISHED = ("tcp://", "ipc://")
 LEVELS = {0: "GPU", 1: "host"}
 
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
         "kv-log",
-        help="what a log of KV cache events says about the cache",
-        description="Rebuilds the cache's tree from a log of KV cache events (JSON Lines, as "
-        "trtllm-serve gives them) and reports its blocks by level and priority, what sequences "
-        "share, and churn.",
+        help="what KV cache events, from a log or live, say about the cache",
+        description="Rebuilds the cache's tree from KV cache events and reports its blocks by "
+        "level and priority, what sequences share, and churn. Events come from a log (JSON Lines, "
+        "as trtllm-serve gives them), or as vLLM and SGLang publish them, until Ctrl-C.",
     )
-    parser.add_argument("file", metavar="FILE", help="the log; - reads standard input")
+    parser.add_argument(
+        "file",
+        metavar="FILE|tcp://HOST:PORT",
+        help="the log, - for standard input, or where events are published",
+    )
+    parser.add_argument(
+        "--listen",
+        action="store_true",
+        help="bind the address: a publisher that was given one with a host connects to it",
+    )
+    parser.add_argument(
+        "--duration", type=duration, metavar="TIME", help="end after 30s, 5m, … (default: Ctrl-C)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Rebuild the tree, and tell what the log lacks."""
-    import sys
-
-    from charter_engine.api.kv_log import notes_of, read_kv_log
+    from charter_engine.api.kv_log import notes_of
     from charter_engine.commands.narration import print_notes
     from charter_engine.commands.outcome import DONE, print_json
 
-    report = read_kv_log(args.file, sys.stdin.buffer if args.file == "-" else None)
+    report = _report(args)
     print_notes(notes_of(report))
     if args.json:
         print_json(report)
@@ -39,6 +54,20 @@ def run(args: argparse.Namespace) -> int:
         for tree in report.trees:
             _print_tree(tree, "measured" if report.complete else "measured, incomplete")
     return DONE
+
+
+def _report(args: argparse.Namespace) -> "EventLogReport":
+    import sys
+
+    from charter_engine.api.kv_log import follow_kv_events, read_kv_log
+
+    if args.file.startswith(PUBLISHED):
+        return until_done(follow_kv_events(args.file, listen=args.listen, seconds=args.duration))
+    if args.listen or args.duration is not None:
+        raise UsageError(
+            "--listen and --duration are of published events", remedy="give tcp://HOST:PORT"
+        )
+    return read_kv_log(args.file, sys.stdin.buffer if args.file == "-" else None)
 
 
 def _print_tree(tree: "TreeReport", label: str) -> None:

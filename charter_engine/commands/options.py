@@ -8,6 +8,7 @@ from charter_engine.errors import UsageError
 if TYPE_CHECKING:
     from charter_engine.contracts.plan import Lever
     from charter_engine.contracts.planning import Levers
+    from charter_engine.contracts.server import ProfileRequest
 
 LEVERS = {
     "layout": "layouts as written",
@@ -18,6 +19,7 @@ LEVERS = {
 }
 """What a plan can pull, and what stands instead when `--no-LEVER` leaves it alone."""
 
+BYTES_OF = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -60,6 +62,47 @@ def levers_of(args: argparse.Namespace) -> "Levers":
     )
 
 
+def add_otlp_option(parser: argparse.ArgumentParser) -> None:
+    """`--otlp`; `server_address` checks it."""
+    parser.add_argument(
+        "--otlp",
+        metavar="URL",
+        help="send a span for each request and push to this collector of OpenTelemetry, by OTLP "
+        "over HTTP (default: what OTEL_EXPORTER_OTLP_ENDPOINT names; needs charter-kv[telemetry])",
+    )
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    """A server that takes token ids, in place of a Triton; `server_of` reads them."""
+    group = parser.add_argument_group("another server")
+    group.add_argument(
+        "--server",
+        metavar="URL",
+        help="a vLLM, SGLang or trtllm-serve, which takes token ids, and not a Triton",
+    )
+    group.add_argument(
+        "--server-key",
+        metavar="SOURCE",
+        help="its API key; env:VARIABLE, @FILE or keyring:SERVICE/USER",
+    )
+
+
+def server_of(args: argparse.Namespace) -> "ProfileRequest | None":
+    """The server that the options name. Raises `UsageError`."""
+    from charter_engine.api.credentials import key_of
+    from charter_engine.contracts.server import ProfileRequest
+
+    if args.server is None:
+        return None
+    if args.triton is not None:
+        raise UsageError("--server and --triton: prompts are sent to one server")
+    return ProfileRequest(
+        address=server_address("--server", args.server),
+        key=key_of("--server-key", args.server_key),
+        root_certificates=str(args.ca or ""),
+    )
+
+
 def server_address(option: str, given: str) -> str:
     """The address of a server that an option names. Raises `UsageError` for one that is not of
     HTTP."""
@@ -77,6 +120,18 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
+
+
+def size(text: str) -> int:
+    """An option's size in bytes: `500k`, `100M`, `2G`, by thousands."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in BYTES_OF else (text, "")
+    try:
+        count = int(float(number) * BYTES_OF.get(unit, 1))
+    except (ValueError, OverflowError):
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500k, 100M or 2G")
+    return count
 
 
 def duration(text: str) -> float:

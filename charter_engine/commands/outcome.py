@@ -1,6 +1,8 @@
 """How commands end and what they print."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
 DONE, FAILED, USAGE, TRITON, INTERRUPTED = 0, 1, 2, 3, 130
 UNKNOWN = "–"
 """In place of a figure that nobody measured."""
+NARROWEST_PROSE = 24
+"""In columns: on a terminal that is narrower still, lines run on."""
 UNREAD = 141
 """Whoever read standard output left: as a shell says of a program that SIGPIPE ended."""
 
@@ -52,14 +56,37 @@ def print_json(record: object) -> None:
     sys.stdout.buffer.write(msgspec.json.format(encoded, indent=2) + b"\n")
 
 
+def terminal_columns() -> int | None:
+    """How wide the terminal is that standard output goes to; None where it goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def print_table(
-    header: tuple[str, ...], rows: Iterable[tuple[str, ...]], file: TextIO | None = None
+    header: tuple[str, ...],
+    rows: Iterable[tuple[str, ...]],
+    file: TextIO | None = None,
+    *,
+    prose_within: int | None = None,
 ) -> None:
     """Columns as wide as they need to be; the first is left-aligned, the others right-aligned.
-    Data, unless `file` is another than standard output."""
+    Data, unless `file` is another than standard output.
+
+    `prose_within` so many columns of a terminal the last one is left-aligned and wrapped.
+    """
     lines = [tuple(map(harmless, line)) for line in (header, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     for line in lines:
         first = line[0].ljust(widths[0])
         rest = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
-        print("  ".join((first, *rest)).rstrip(), file=file)
+        cells = (first, *rest)
+        if prose_within is None:
+            print("  ".join(cells).rstrip(), file=file)
+        else:
+            _print_wrapped("  ".join((*cells[:-1], "")), line[-1], prose_within, file)
+
+
+def _print_wrapped(before: str, prose: str, columns: int, file: TextIO | None) -> None:
+    room = max(columns - len(before), NARROWEST_PROSE)
+    for part in textwrap.wrap(prose, room) or [""]:
+        print(f"{before}{part}".rstrip(), file=file)
+        before = " " * len(before)

@@ -37,6 +37,17 @@ def register(subparsers: "Subparsers") -> None:
         + ", ".join(SWEPT_SETTINGS)
         + "; gpu_tokens and host_tokens give a pool's size whatever the block size",
     )
+    parser.add_argument(
+        "--like",
+        metavar="URL|HOST:PORT",
+        help="predict this server's own pool: its size, its block size, and the rules by which it "
+        "evicts, found by asking it; --set goes before",
+    )
+    parser.add_argument(
+        "--like-key",
+        metavar="SOURCE",
+        help="its API key; env:VARIABLE, @FILE or keyring:SERVICE/USER",
+    )
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument(
         "--plan",
@@ -101,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.jobs is not None and args.jobs < 1:
         raise UsageError(f"--jobs {args.jobs}: give a number from 1")
-    settings = _combinations(args.set)
+    like = _like(args)
+    settings = tuple(like | one for one in _combinations(args.set))
     _warn_of_block_sizes(settings)
     result = predict(_request(args, settings), SettingsCounter())
     print_notes(result.notes)
@@ -110,6 +122,21 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(result.report, _varied(settings))
     return DONE
+
+
+def _like(args: argparse.Namespace) -> "SettingValues":
+    """The settings of the server that is named; none where there is none. Raises `CharterError`."""
+    if args.like is None:
+        return {}
+    from charter_engine.api import pools, server_profiles
+    from charter_engine.api.credentials import key_of
+    from charter_engine.commands.deployment import until_done
+    from charter_engine.contracts.connection import TritonOptions
+    from charter_engine.contracts.server import ProfileRequest
+
+    request = ProfileRequest(address=args.like, key=key_of("--like-key", args.like_key))
+    report = until_done(server_profiles.profile(request, TritonOptions()))
+    return pools.settings_like(report.profile)
 
 
 def _combinations(given: list[str]) -> "tuple[SettingValues, ...]":

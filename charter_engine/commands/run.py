@@ -2,15 +2,18 @@
 
 import argparse
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.commands.deployment import until_done
 from charter_engine.commands.options import (
     add_lever_options,
+    add_server_options,
     left_alone,
     positive,
     server_address,
+    server_of,
 )
 from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON
 from charter_engine.commands.triton_options import add_triton_options, triton_options
@@ -74,6 +77,7 @@ def register(subparsers: "Subparsers") -> None:
         help="sent to that server in place of the program's own keys; env:VARIABLE or @FILE",
     )
     add_lever_options(parser)
+    add_server_options(parser)
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
@@ -84,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
 
     triton = triton_options(args)
     report = until_done(_work(args))
-    number = _kept(report, triton)
+    number = _kept(report, replace(triton, url=args.server or triton.url))
     if args.json:
         print_json(report)
     else:
@@ -114,6 +118,11 @@ def _work(args: argparse.Namespace) -> "Coroutine[Any, Any, RunReport]":
                 remedy="write the program behind --",
             )
         return running.run(_request(args), triton_options(args), _narrate)
+    if args.server is not None:
+        raise UsageError(
+            "--server is for runs of Charter's own",
+            remedy="a program reaches it through the gateway: --openai URL",
+        )
     return program_runs.run_program(_program_request(args), triton_options(args), _narrate)
 
 
@@ -166,6 +175,8 @@ def _request(args: argparse.Namespace) -> "RunRequest":
         without=without,
         limit=args.limit,
         concurrency=args.concurrency,
+        server=server_of(args),
+        tokenizer=str(args.tokenizer or ""),
     )
 
 

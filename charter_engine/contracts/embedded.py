@@ -61,12 +61,14 @@ class EmbeddedRequest(Struct, frozen=True, kw_only=True):
 
 class EngineBuildRequest(Struct, frozen=True, kw_only=True):
     """An engine directory to write. With `checkpoint` (a Llama-family model as Hugging Face keeps
-    it), everything but the block size comes from there; else `config` is a config.json to start
+    it) or `gguf` (a GGUF file, or an installed package that holds one), everything but the block
+    size comes from there; else `config` is a config.json to start
     from, and weights are random unless given as safetensors."""
 
     directory: str
     tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK
     tokenizer: str | None = None
     checkpoint: str | None = None
+    gguf: str | None = None
     weights: str | None = None
     config: str | None = None

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.tracing import TraceContext
+
 DEFAULT_LISTEN = "127.0.0.1:8090"
 DEFAULT_MODELS = ("charter_bls",)
 GatewayFinish = Literal["stop", "length", "tool_calls", "cancelled", "error"]
@@ -32,7 +34,9 @@ class GatewayRequest(Struct, frozen=True, kw_only=True):
     `key` is what clients must send, empty where anyone on this machine may; `openai_key` is sent to
     the upstream in place of the clients' own. `models` are the names under which Triton's model is
     served, with `any_model` whatever a client calls it. `context` is the most tokens of a prompt
-    and its answer, None to ask the engine's own files.
+    and its answer, None to ask the engine's own files. `plan` is a plan file by whose layouts for
+    traffic prompts are laid out on their way to the upstream, `agent` its agent's source (None:
+    where the plan says).
     """
 
     listen: str = DEFAULT_LISTEN
@@ -42,6 +46,8 @@ class GatewayRequest(Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = DEFAULT_MODELS
     any_model: bool = False
     context: int | None = None
+    plan: str = ""
+    agent: str | None = None
     limits: GatewayLimits = GatewayLimits()
 
 
@@ -51,11 +57,12 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `request_id` is the request's id at Triton and in the header `X-Request-Id`. `session` is what
     the client calls it, `node` the call that it belongs to, as the server found or the gateway
-    itself; where that looked for it, `unmatched` says why there is none. `server` is the one of
-    several that answered, or was tried last. `ttft_ms` runs to the
+    itself; where that looked for it, `unmatched` says why there is none. `laid_out` tells that the
+    gateway itself laid the prompt out, else `layout_reason` why not. `server` is the one of several
+    that answered, or was tried last. `ttft_ms` runs to the
     first piece of a streamed answer, `total_ms` to the end of the answer; `engine_ttft_ms` and
     `queue_ms` are the engine's own. Numbers are None where the server gives none, or where an
-    answer was passed on unread.
+    answer was passed on unread. `trace` is the gateway's own span in the client's trace.
     """
 
     at: float
@@ -67,6 +74,8 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     node: str = ""
     unmatched: str = ""
     server: str = ""
+    laid_out: bool = False
+    layout_reason: str = ""
     stream: bool = False
     status: int = 200
     prompt_tokens: int | None = None
@@ -82,6 +91,7 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     total_ms: float | None = None
     finish: GatewayFinish = "stop"
     error: str = ""
+    trace: TraceContext | None = None
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class KvPool(Struct, frozen=True, kw_only=True):
 
 class TritonSample(Struct, frozen=True, kw_only=True):
     """Triton's health and gauges at one moment. `breaker` is the circuit breaker's state: while it
-    is open, Triton is not asked."""
+    is open, Triton is not asked. `breaker_reason` is what the last call met that got no answer."""
 
     health: Health
     reason: str = ""
@@ -52,6 +52,7 @@ class TritonSample(Struct, frozen=True, kw_only=True):
     waiting_requests: int | None = None
     runtime_memory_bytes: dict[str, int] = {}
     breaker: BreakerState = "closed"
+    breaker_reason: str = ""
 
 
 class RequestRecord(Struct, frozen=True, kw_only=True):

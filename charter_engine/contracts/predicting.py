@@ -1,12 +1,13 @@
 """What is asked of the predictor on a workload, and what it answers beside the figures."""
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from msgspec import Struct, field
 
 from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.prediction import PredictReport
 
 SettingValues = dict[str, int | bool | str]
@@ -25,7 +26,7 @@ SWEPT_NUMBERS: Final = (
 )
 SWEPT_SWITCHES: Final = ("reuse", "partial_reuse", "copy_on_partial_reuse")
 SWEPT_WORDS: Final = {
-    "eviction": ("leaf", "flat", "v2", "vllm", "sglang"),
+    "eviction": get_args(Eviction),
     "scheduler_policy": ("guaranteed_no_evict", "max_utilization"),
 }
 SWEPT_SETTINGS: Final = (*SWEPT_NUMBERS, *SWEPT_SWITCHES, *SWEPT_WORDS)

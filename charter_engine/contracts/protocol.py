@@ -10,12 +10,21 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
+from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.canary import CanaryReport
 from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.costs import Verdict
-from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision
-from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
+from charter_engine.contracts.deploy import (
+    Change,
+    Diff,
+    Profile,
+    PushReport,
+    Revision,
+    WatchReport,
+)
+from charter_engine.contracts.deploying import PushWatch
+from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult, PromptParts
 from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.layout_preview import LayoutPreview
@@ -63,6 +72,9 @@ Topic = Literal[
     "recording",
     "watchers",
     "canary",
+    "parts",
+    "deploying",
+    "watch",
 ]
 EventKind = Literal[
     "engine",
@@ -79,6 +91,7 @@ EventKind = Literal[
     "canary",
 ]
 WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
+DeployKind = Literal["push", "rollback", "trial", "put back", "adopt", "uninstall"]
 
 
 class Session(Struct, frozen=True, kw_only=True, tag=True):
@@ -268,6 +281,55 @@ class Canary(Struct, frozen=True, tag=True):
     report: CanaryReport = CanaryReport()
 
 
+class NodeParts(Struct, frozen=True, kw_only=True):
+    """What became of the prompt tokens of a node's requests; of those that belong to none, where
+    it has no name."""
+
+    node: str
+    requests: int = 0
+    parts: PromptParts = PromptParts()
+
+
+class TokenParts(Struct, frozen=True, tag=True):
+    """What became of the prompt tokens of all that passed since the engine began, by node. What
+    was known and not given counts as evicted."""
+
+    nodes: tuple[NodeParts, ...] = ()
+
+
+class DeployStep(Struct, frozen=True):
+    """A step that was made towards what was asked of the deployment, and how long it took."""
+
+    text: str
+    took_ms: float
+
+
+class Deploying(Struct, frozen=True, kw_only=True, tag=True):
+    """What is being done to the deployment, or was done last, step by step.
+
+    `message` says what came of it, with the `remedy` where it failed; `verified` what was looked at
+    before it was called live.
+    """
+
+    kind: DeployKind | None = None
+    state: Literal["none", "running", "done", "failed"] = "none"
+    steps: tuple[DeployStep, ...] = ()
+    elapsed_ms: float = 0.0
+    message: str = ""
+    remedy: str = ""
+    verified: tuple[str, ...] = ()
+
+
+class PushWatched(Struct, frozen=True, kw_only=True, tag=True):
+    """The watch over the last push, or the last that was watched. It ends `seconds` after the epoch
+    second `started_at`; `report` is what the requests showed so far (None: no push was watched)."""
+
+    revision: int = 0
+    started_at: float = 0.0
+    seconds: float = 0.0
+    report: WatchReport | None = None
+
+
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
     """The recording being written, if any."""
 
@@ -294,6 +356,9 @@ Payload = (
     | Recording
     | Watchers
     | Canary
+    | TokenParts
+    | Deploying
+    | PushWatched
 )
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
@@ -312,6 +377,9 @@ TOPIC_OF: dict[type, Topic] = {
     Recording: "recording",
     Watchers: "watchers",
     Canary: "canary",
+    TokenParts: "parts",
+    Deploying: "deploying",
+    PushWatched: "watch",
 }
 
 
@@ -480,8 +548,55 @@ class StopCanary(Struct, frozen=True, tag=True):
 
 
 class Push(Struct, frozen=True, kw_only=True, tag=True):
+    """Make the draft live. With `watch` the requests after it are compared with those before, and
+    it is taken back where they go worse; the answer comes before that. `force` pushes over what
+    others changed, and over another agent's plan."""
+
     base_revision: int
     note: str = ""
+    watch: PushWatch | None = None
+    force: bool = False
+
+
+class EndWatch(Struct, frozen=True, tag=True):
+    """Watch the last push no longer: it stands."""
+
+
+class TryDraft(Struct, frozen=True, kw_only=True, tag=True):
+    """Push the draft with its layouts on a share of the sessions, 0 to 1, to compare both."""
+
+    share: float
+    base_revision: int
+    note: str = ""
+
+
+class PutBack(Struct, frozen=True, kw_only=True, tag=True):
+    """Make the deployment what was last pushed, over what others changed since."""
+
+    base_revision: int
+
+
+class Adopt(Struct, frozen=True, kw_only=True, tag=True):
+    """Put on record, as a revision of its own, what others changed."""
+
+    base_revision: int
+    note: str = ""
+
+
+class Uninstall(Struct, frozen=True, kw_only=True, tag=True):
+    """Leave the deployment as it was found before the first push. `force`: over what others
+    changed, too."""
+
+    base_revision: int
+    force: bool = False
+
+
+class ResetBreaker(Struct, frozen=True, tag=True):
+    """Ask a server again at once that did not answer."""
+
+
+class Diagnose(Struct, frozen=True, tag=True):
+    """What is wrong with the deployment and with the machine the engine runs on, by weight."""
 
 
 class Rollback(Struct, frozen=True, kw_only=True, tag=True):
@@ -525,11 +640,13 @@ class Lint(Struct, frozen=True, tag=True):
 
 
 class ListTicks(Struct, frozen=True, kw_only=True, tag=True):
-    """What was measured in the last so many seconds, at most `most` ticks: neighbours are put
-    together where there are more."""
+    """What was measured in the so many seconds before the epoch second `until` (None: until now),
+    at most `most` ticks: neighbours are put together where there are more, and where nobody
+    measured there are none."""
 
     seconds: float
     most: int
+    until: float | None = None
 
 
 class ListPassed(Struct, frozen=True, kw_only=True, tag=True):
@@ -630,6 +747,13 @@ Command = (
     | StartCanary
     | StopCanary
     | Push
+    | EndWatch
+    | TryDraft
+    | PutBack
+    | Adopt
+    | Uninstall
+    | ResetBreaker
+    | Diagnose
     | Rollback
     | ListRevisions
     | ShowRevision
@@ -674,6 +798,7 @@ RIGHT_OF: dict[type, Right] = {
     ShowCache: "view",
     PreviewLayouts: "view",
     ShowTrial: "view",
+    Diagnose: "view",
     SeekReplay: "view",
     ControlReplay: "view",
     EditNode: "edit",
@@ -697,7 +822,13 @@ RIGHT_OF: dict[type, Right] = {
     CancelWork: "run",
     StartCanary: "run",
     StopCanary: "run",
+    ResetBreaker: "run",
     Push: "write",
+    EndWatch: "write",
+    TryDraft: "write",
+    PutBack: "write",
+    Adopt: "write",
+    Uninstall: "write",
     Rollback: "write",
     SetShare: "write",
     Shutdown: "stop",
@@ -782,5 +913,10 @@ RESULT_OF: dict[type, object] = {
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,
     SetShare: PushReport,
+    TryDraft: PushReport,
+    PutBack: PushReport,
+    Adopt: PushReport,
+    Uninstall: PushReport,
+    Diagnose: DoctorReport,
 }
 """What `Response.result` holds for each command; commands not listed answer nil."""

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from charter_engine.contracts.plan import Lever
+from charter_engine.contracts.server import ProfileRequest
 
 
 class RunRequest(Struct, frozen=True, kw_only=True):
@@ -13,7 +14,9 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     `given` are inputs as typed (`name=value`, `name=@file`, `name:=json`) and make one item; else
     `inputs` is a JSON Lines file (None: the one beside the agent). `plan` is a plan file, less the
     levers in `without`; without one, or as `baseline`, everything runs as written. `limit` takes
-    the first items only; `concurrency` bounds the requests in flight.
+    the first items only; `concurrency` bounds the requests in flight. `server` is one that takes
+    token ids by HTTP, in place of a Triton, and `tokenizer` its model's (empty: where its profile
+    says, on this machine).
     """
 
     agent: str
@@ -24,6 +27,8 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     without: tuple[Lever, ...] = ()
     limit: int | None = None
     concurrency: int = 4
+    server: ProfileRequest | None = None
+    tokenizer: str = ""
 
 
 class ProgramRequest(Struct, frozen=True, kw_only=True):

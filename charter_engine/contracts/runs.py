@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.costs import RunCost, Verdict
 from charter_engine.contracts.live import RequestRecord
+from charter_engine.contracts.request_figures import FigureDifference
 
 RunFigure = Literal[
     "computed_tokens", "whole_ms", "item_ms", "ttft_ms", "output_tokens", "token_hit_rate"
@@ -72,10 +73,12 @@ class RunDifference(Struct, frozen=True, kw_only=True):
 
 
 class RunComparison(Struct, frozen=True, kw_only=True):
-    """Two runs side by side. `notes` say what makes them hard to compare."""
+    """Two runs side by side, and node by node what a request of theirs cost. `notes` say what makes
+    them hard to compare."""
 
     before: RunSummary
     after: RunSummary
     verdict: Verdict
     differences: tuple[RunDifference, ...] = ()
+    nodes: tuple[FigureDifference, ...] = ()
     notes: tuple[str, ...] = ()

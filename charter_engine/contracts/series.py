@@ -1,6 +1,25 @@
 """What was measured second by second, on one time axis."""
 
+from typing import Final, Literal
+
 from msgspec import Struct
+
+TickFigure = Literal["computed_per_second", "ttft_ms", "pool_used", "waiting", "gpu_utilization"]
+"""What of a tick has a lowest and a highest value."""
+TICK_FIGURES: Final[tuple[TickFigure, ...]] = (
+    "computed_per_second",
+    "ttft_ms",
+    "pool_used",
+    "waiting",
+    "gpu_utilization",
+)
+
+
+class ValueRange(Struct, frozen=True):
+    """The lowest and the highest value that something had."""
+
+    low: float
+    high: float
 
 
 class Tick(Struct, frozen=True, kw_only=True):
@@ -8,6 +27,9 @@ class Tick(Struct, frozen=True, kw_only=True):
 
     Tokens and requests are sums; `ttft_ms` is a mean, the others are the means of what was sampled.
     `pool_used` is the share of KV blocks in use, 0 to 1. None: nothing was told.
+
+    `seconds` is how much of the stretch was measured. `ranges` holds, by figure, what its seconds
+    ranged over; a figure that is not in it had one value throughout.
     """
 
     at: float
@@ -19,8 +41,19 @@ class Tick(Struct, frozen=True, kw_only=True):
     pool_used: float | None = None
     waiting: float | None = None
     gpu_utilization: float | None = None
+    ranges: dict[str, ValueRange] = {}
 
     @property
     def hit_rate(self) -> float | None:
         """The share of prompt tokens that were reused, 0 to 1."""
         return 1 - self.computed_tokens / self.prompt_tokens if self.prompt_tokens else None
+
+    @property
+    def computed_per_second(self) -> float:
+        """Prompt tokens computed a second."""
+        return self.computed_tokens / self.seconds
+
+    def range_of(self, figure: TickFigure) -> ValueRange | None:
+        """What a figure ranged over; None where nothing was told of it."""
+        value = getattr(self, figure)
+        return self.ranges.get(figure) or (None if value is None else ValueRange(value, value))

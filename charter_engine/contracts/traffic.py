@@ -18,8 +18,9 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     epoch second of its arrival.
 
     `node` is the call it belongs to, and `form` the shape of its prompt: as written, as planned, a
-    continuation; where it belongs to none, `unmatched` says why. `source` says who sent it, and
-    `session` is what the client calls it, else its run. `queue_ms` and `ttft_ms` run from arrival
+    continuation; where it belongs to none, `unmatched` says why. `source` says who sent it,
+    `request_id` is its id at Triton and the gateway's `X-Request-Id`, and `session` is what the
+    client calls it, else its run. `queue_ms` and `ttft_ms` run from arrival
     at the engine, `total_ms` from arrival at `charter_bls` to the whole answer. Numbers are None
     where the engine gives none. `sequence` numbers the records of a tap from 0. `salt`, `adapter`
     and `instance` say within what its blocks can be shared, where the client or a gateway tells.
@@ -39,6 +40,7 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent: str = ""
     run: str = ""
     source: Source = "other"
+    request_id: str = ""
     session: str = ""
     node: str = ""
     form: str = ""

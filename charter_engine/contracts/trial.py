@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from charter_engine.contracts.benching import Percentiles
 from charter_engine.contracts.deploy import PushReport
 
 ERROR_RATE = 0.05
@@ -45,7 +46,8 @@ class StartTrial(Struct, frozen=True, kw_only=True):
 
 
 class ArmFigures(Struct, frozen=True, kw_only=True):
-    """What one arm has shown. Means are over sessions; None where nothing is known."""
+    """What one arm has shown. Means are over sessions, percentiles of `ttft` and `total` (ms) over
+    answered requests; None where nothing is known."""
 
     arm: str
     sessions: int = 0
@@ -57,6 +59,8 @@ class ArmFigures(Struct, frozen=True, kw_only=True):
     hit_rate: float | None = None
     ttft_ms: float | None = None
     total_ms: float | None = None
+    ttft: Percentiles | None = None
+    total: Percentiles | None = None
     output_tokens: float | None = None
     finish: dict[str, int] = {}
     checked: int = 0

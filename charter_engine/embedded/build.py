@@ -23,6 +23,9 @@ from charter_engine.embedded.engine.tokenizer import engine_tokenizer, tokenizer
 from charter_engine.files import replacing, write_atomically
 from charter_engine.triton.errors import InvalidInput
 
+CHAT_FILES = ("tokenizer_config.json", "chat_template.jinja")
+"""What says how a chat is written, beside a tokenizer."""
+
 
 def build_engine(
     directory: Path, spec: EngineSpec, tokenizer: Path | None = None, weights: Path | None = None
@@ -65,7 +68,8 @@ def build_engine(
 def build_from_checkpoint(directory: Path, checkpoint: Path, tokens_per_block: int = 32) -> Path:
     """Write an engine directory from a Llama-family checkpoint.
 
-    It gets `config.json`, `model.safetensors` and `tokenizer.json`.
+    It gets `config.json`, `model.safetensors` and `tokenizer.json`, and what says how chats are
+    written, where that is there.
 
     Raises `EngineConfigError` naming the file that is missing or cannot be served.
     """
@@ -74,12 +78,16 @@ def build_from_checkpoint(directory: Path, checkpoint: Path, tokens_per_block: i
             raise EngineConfigError(
                 f"{checkpoint / name} is missing; a checkpoint in several shards is not supported"
             )
-    return build_engine(
+    built = build_engine(
         directory,
         checkpoint_spec(checkpoint, tokens_per_block),
         tokenizer=checkpoint / TOKENIZER_FILE,
         weights=checkpoint / WEIGHTS_FILE,
     )
+    for name in CHAT_FILES:
+        if (checkpoint / name).is_file():
+            _place_copy(built / name, checkpoint / name)
+    return built
 
 
 def _place_copy(path: Path, source: Path) -> None:

@@ -1,95 +1,52 @@
-"""A real Triton on this machine, without a GPU.
-
-Starts it under a supervisor, and finds and stops the ones that run.
-"""
+"""A real Triton on this machine, without a GPU, started under a supervisor."""
 
 import asyncio
-import contextlib
-import fcntl
-import hashlib
 import json
 import os
-import re
-import secrets
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from charter_engine import children
-from charter_engine.contracts.embedded import ServerState
 from charter_engine.embedded import hidden_arguments, supervisor
 from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.install import Installation, locate
-from charter_engine.embedded.log import error_lines
-from charter_engine.errors import UsageError
-from charter_engine.paths import (
-    open_private,
-    private_directory,
-    state_directory,
-    write_private,
+from charter_engine.embedded.instances import (
+    ALIASES_PREFIX,
+    POLL_SECONDS,
+    STOP_SECONDS,
+    InstanceState,
+    ServerFailed,
+    memory_prefix,
+    new_instance,
+    read_state,
+    remove_instance,
 )
-from charter_engine.scrub import keep_secret
-from charter_engine.triton.client import Connection
-from charter_engine.triton.errors import TritonError
-from charter_engine.triton.journals import Journals
+from charter_engine.embedded.keys import (
+    KEY_FILE,
+    KEY_NAME,
+    RESTRICTED,
+    RESTRICTED_WHERE_PRIVATE,
+    key_environment,
+    new_key,
+    restrictions,
+)
+from charter_engine.embedded.log import error_lines
+from charter_engine.paths import open_private, write_private
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
 from charter_engine.triton.verify import PROBE_RUN
 
 START_SECONDS = 60.0
-STOP_SECONDS = 8.0
-DOWN_SECONDS = STOP_SECONDS + 4
-POLL_SECONDS = 0.02
-KEY_BYTES = 32
-KEY_FILE = "key"
-KEY_NAME = "charter-key"
-PROMPTS_KEY = "CHARTER_PROMPTS_KEY_SHA256"
-"""What has `charter_bls` tell of recent prompts to holders of the key alone (bls/serving.py)."""
-GRPC_KEY_HEADER = f"triton-grpc-protocol-{KEY_NAME}"
-"""How Triton wants the key of a restricted protocol over gRPC; over HTTP the header is the name
-alone."""
-RESTRICTED = "model-repository,shared-memory,trace,logging"
-"""What changes the server, or has it run or read what a caller names."""
-RESTRICTED_WHERE_PRIVATE = f"{RESTRICTED},inference,statistics,model-config"
-"""And what tells of the traffic, takes part in it, or reads the tap."""
 PROBED = (ENGINE_MODEL, BLS_MODEL)
 """The models that must answer a request before a server counts as ready."""
-INSTANCE_PREFIX = "instance-"
-REPOSITORY_PREFIX = "repository-"
-ALIASES_PREFIX = "charter-triton-"
 INSTANCE_ALIAS, REPOSITORY_ALIAS = "instance", "models"
 BACKENDS = "backends"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""Of an instance: it goes into the names of files and of shared memory."""
-
-
-class ServerFailed(TritonError):
-    """The embedded Triton did not start or did not stay up; the message quotes its own log."""
-
-    exit_code = 1
-
-
-class InstanceState(ServerState, frozen=True, kw_only=True):
-    """What the supervisor of an instance last said, with the way to it."""
-
-    @property
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """What a gRPC call carries to load models and to change the server. Raises `OSError` once
-        the instance is gone."""
-        key = Path(self.key_file).read_text()
-        keep_secret(key)
-        return ((GRPC_KEY_HEADER, key),)
-
-    @property
-    def connection(self) -> Connection:
-        """How a client speaks to it with all rights."""
-        return Connection(self.grpc_url, headers=dict(self.headers))
 
 
 class EmbeddedTriton:
@@ -154,12 +111,11 @@ class EmbeddedTriton:
             raise
 
     def _launch(self, installation: Installation) -> None:
-        directory, lock = _new_instance(self.name)
+        directory, lock = new_instance(self.name)
         self.directory = directory
         try:
             spec = self._spec(installation, directory)
-            key = secrets.token_urlsafe(KEY_BYTES)
-            write_private(directory / KEY_FILE, key.encode())
+            key = new_key(directory)
             write_private(directory / "spec.json", json.dumps(spec).encode())
             with open_private(directory / "supervisor.log") as log:
                 self._supervisor = subprocess.Popen(
@@ -169,8 +125,7 @@ class EmbeddedTriton:
                     ],
                     env={
                         **self._environment(installation),
-                        **restrictions(key, self._restricted),
-                        PROMPTS_KEY: hashlib.sha256(key.encode()).hexdigest(),
+                        **key_environment(key, self._restricted),
                     },
                     stdin=subprocess.DEVNULL if self.detached else subprocess.PIPE,
                     stdout=log,
@@ -190,7 +145,7 @@ class EmbeddedTriton:
                 self._supervisor.stdin.close()
             self._supervisor = None
         if self.directory is not None:
-            _remove_instance(self.directory)
+            remove_instance(self.directory)
             self.directory = None
 
     async def _until_ready(self) -> InstanceState:
@@ -265,209 +220,9 @@ class EmbeddedTriton:
         }
 
 
-def restrictions(key: str, groups: str = RESTRICTED) -> dict[str, str]:
-    """The arguments that restrict these groups of calls to holders of the key, by the environment
-    variables that bring them."""
-    rule = f"{groups}:{KEY_NAME}={key}"
-    return {
-        "CHARTER_RESTRICT_HTTP": f"--http-restricted-api={rule}",
-        "CHARTER_RESTRICT_GRPC": f"--grpc-restricted-protocol={rule}",
-    }
-
-
-def instances_directory() -> Path:
-    """Where running instances keep their files, one directory each."""
-    return private_directory(state_directory() / "triton")
-
-
-def require_name(name: str) -> None:
-    """Raises `UsageError` for what can be no instance's name."""
-    if not NAME.fullmatch(name):
-        raise UsageError(
-            f"--name {name!r}: not a name",
-            remedy="use letters, digits and `-_.`, at most 64, the first a letter or digit",
-        )
-
-
 def models_in(repository: Path) -> tuple[str, ...]:
     """The models of a repository: its directories that hold a configuration."""
     return tuple(sorted(path.parent.name for path in repository.glob("*/config.pbtxt")))
-
-
-def new_repository() -> Path:
-    """A place for a model repository that is removed with the instance that serves it."""
-    return Path(tempfile.mkdtemp(prefix=REPOSITORY_PREFIX, dir=instances_directory())) / "models"
-
-
-def find(name: str) -> InstanceState | None:
-    """The running instance of that name, or None."""
-    return next((state for state in running() if state.name == name), None)
-
-
-def running() -> list[InstanceState]:
-    """All instances that run on this account. What crashed ones left is looked at by none but the
-    next to start: it may hold the revisions of a deployment."""
-    with _instances_locked() as root:
-        return [read_state(directory) for directory in _instances(root) if _is_live(directory)]
-
-
-def stop(name: str) -> bool:
-    """Stop a detached instance and wait for its end; whether there was one.
-
-    Raises `ServerFailed` if it won't end.
-    """
-    state = find(name)
-    if state is None:
-        return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(state.supervisor, signal.SIGTERM)
-    deadline = time.monotonic() + DOWN_SECONDS
-    while find(name) is not None:
-        if time.monotonic() > deadline:
-            raise ServerFailed(
-                f"Triton {name!r} (process {state.server}) did not stop within "
-                f"{DOWN_SECONDS:.0f} s",
-                remedy=f"kill -9 {state.supervisor}",
-            )
-        time.sleep(POLL_SECONDS)
-    _remove_instance(Path(state.key_file).parent)
-    return True
-
-
-def read_state(directory: Path) -> InstanceState:
-    """What the supervisor of the instance in `directory` last wrote.
-
-    `starting` before it wrote anything.
-    """
-    try:
-        raw: dict[str, Any] = json.loads((directory / "state.json").read_text())
-    except FileNotFoundError:
-        raw = {"state": "starting", "reason": "", "log": str(directory / "server.log")}
-    spec = _read_spec(directory)
-    numbers = {
-        key: int(raw.get(key, 0))
-        for key in ("http", "grpc", "metrics", "server", "supervisor", "restarts")
-    }
-    return InstanceState(
-        name=_name_of(directory),
-        state=raw["state"],
-        reason=raw["reason"],
-        log=raw["log"],
-        repository=str(spec.get("repository", "")),
-        key_file=str(directory / KEY_FILE),
-        **numbers,
-    )
-
-
-def _scratch_of(directory: Path) -> str:
-    try:
-        return str(json.loads((directory / "state.json").read_text())["scratch"])
-    except (OSError, ValueError, KeyError):
-        return ""
-
-
-def _read_spec(directory: Path) -> dict[str, Any]:
-    try:
-        spec: dict[str, Any] = json.loads((directory / "spec.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return spec
-
-
-def _name_of(directory: Path) -> str:
-    return directory.name.removeprefix(INSTANCE_PREFIX)
-
-
-def _new_instance(name: str | None) -> tuple[Path, int]:
-    """A fresh instance directory and its lock, held.
-
-    Raises `ServerFailed` if one of that name runs.
-    """
-    with _instances_locked() as root:
-        alive = [_name_of(directory) for directory in _sweep(root)]
-        if name is None:
-            directory = Path(tempfile.mkdtemp(prefix=INSTANCE_PREFIX, dir=root))
-        elif name in alive:
-            raise ServerFailed(
-                f"an embedded Triton named {name!r} is already up",
-                remedy=f"charter-engine triton down --name {name}, or choose another name",
-            )
-        else:
-            directory = root / f"{INSTANCE_PREFIX}{name}"
-            directory.mkdir(mode=0o700)
-        lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return directory, lock
-
-
-@contextlib.contextmanager
-def _instances_locked() -> Iterator[Path]:
-    root = instances_directory()
-    with (root / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield root
-
-
-def _instances(root: Path) -> list[Path]:
-    return sorted(root.glob(f"{INSTANCE_PREFIX}*"))
-
-
-def _is_live(directory: Path) -> bool:
-    return _is_held(directory / "lock")
-
-
-def _sweep(root: Path) -> list[Path]:
-    """The directories of live instances.
-
-    Those whose supervisor is gone are removed with all that they left.
-    """
-    alive = []
-    for directory in _instances(root):
-        if _is_live(directory):
-            alive.append(directory)
-            continue
-        _remove_instance(directory)
-    return alive
-
-
-def memory_prefix(directory: Path) -> str:
-    """How the shared memory of an instance's stubs begins.
-
-    `/dev/shm` is one for the machine, while a name stands for an instance of one state directory
-    only and may begin another's, so the prefix tells the directory whole.
-    """
-    whole = hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()
-    return f"{directory.name}-{whole[:8]}-"
-
-
-def _remove_instance(directory: Path) -> None:
-    """Remove what an instance whose supervisor is gone left: stubs, memory and files."""
-    prefix = memory_prefix(directory)
-    supervisor.end_orphans(read_state(directory).server, prefix)
-    for path in Path("/dev/shm").glob(f"{prefix}????????-????-????-????-????????????"):
-        path.unlink(missing_ok=True)
-    supervisor.remove_scratch(_scratch_of(directory))
-    spec = _read_spec(directory)
-    aliases = Path(spec.get("aliases", ""))
-    if aliases.name.startswith(ALIASES_PREFIX):
-        shutil.rmtree(aliases, ignore_errors=True)
-    repository = Path(spec.get("repository", ""))
-    if repository.parent.name.startswith(REPOSITORY_PREFIX):
-        with contextlib.suppress(OSError):
-            Journals(state_directory()).retire_below(repository.parent)
-        shutil.rmtree(repository.parent, ignore_errors=True)
-    shutil.rmtree(directory, ignore_errors=True)
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        with lock.open("r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _backend_directory(installation: Installation, directory: Path, aliases: Path | None) -> Path:

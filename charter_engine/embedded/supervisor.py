@@ -2,12 +2,11 @@
 
 Run as a script.
 
-Standard library only, and one thread: the kernel ties `PR_SET_PDEATHSIG` to the thread that forked,
-and a light process starts at once. The chain has no gap:
+Standard library only, and one thread: a light process starts at once. The chain has no gap:
 
 * the owner dies, however: the supervisor's stdin ends, and it stops Triton;
 * Triton dies: the supervisor, as their subreaper, ends its stub processes and starts it anew;
-* the supervisor dies: the kernel kills Triton, and Triton's stubs end by themselves within seconds.
+* the supervisor dies: the kernel kills Triton and its stubs (`lifeline`).
 
 It runs as a process of its own (`COMMAND`), whose environment is the server's. What it knows stands
 in the spec's `state_file`, replaced as a whole on each change. All files it makes are its user's
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from charter_engine.embedded import hidden_arguments, probing
+from charter_engine.embedded.lifeline import Lifeline
 from charter_engine.embedded.private_files import keep_files_private
 from charter_engine.embedded.stubs import StubWatch, child_numbers, children_of
 
@@ -38,7 +38,6 @@ COMMAND = (
 )
 """What Python runs, isolated and without installed packages; the arguments are the directory that
 holds `charter_engine`, and the spec."""
-PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PORT_NAMES = ("http", "grpc", "metrics")
 PORT_ATTEMPTS = 8
@@ -95,16 +94,6 @@ def remove_scratch(name: str) -> None:
     if name.startswith(SCRATCH_PREFIX):
         with contextlib.suppress(OSError):
             Path(name).rmdir()
-
-
-def end_orphans(server: int, shm_prefix: str) -> None:
-    """End what a server that is gone left of its stubs: one that was handing a request over waits
-    for it for ever."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            process = int(path.parent.name)
-            if shm_prefix in path.read_text(errors="replace") and os.getpgid(process) == server:
-                os.kill(process, signal.SIGKILL)
 
 
 def command_line(template: list[str], ports: dict[str, int]) -> list[str]:
@@ -170,16 +159,18 @@ class Supervisor:
 
     def _start(self, ports: dict[str, int]) -> None:
         self.state.update(ports)
+        self.lifeline = Lifeline()
         with self.log.open("ab") as log:
             self.log_offset = log.tell()
             self.server = hidden_arguments.start(
                 command_line(self.spec["command"], ports),
                 os.environ,
-                _die_with_parent,
+                self.lifeline.tie,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.spec["directory"],
+                pass_fds=(self.lifeline.reader,),
                 start_new_session=True,
             )
         self.exit_watch = os.pidfd_open(self.server.pid)
@@ -301,8 +292,7 @@ class Supervisor:
 
     def _end_stubs(self) -> None:
         assert self.server is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.server.pid, signal.SIGKILL)
+        self.lifeline.cut()
         deadline = time.monotonic() + 3
         while time.monotonic() < deadline:
             try:
@@ -344,10 +334,6 @@ class Supervisor:
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(self.state))
         fresh.replace(path)
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main(spec_path: str) -> int:

@@ -28,6 +28,7 @@ from charter_engine.executor.run_costs import (
     relative_change,
     verdict,
 )
+from charter_engine.traffic.side_by_side import differences as by_node
 
 FEWEST_ITEMS: Final = 5
 """Of fewer items nothing can be said about how others would have gone."""
@@ -53,6 +54,7 @@ def compare(
             _difference(figure, before.cost, after.cost, intervals.get(figure))
             for figure in _FIGURES
         ),
+        nodes=tuple(one for one in by_node(requests_before, requests_after) if one.node),
         notes=tuple(_notes(before, after, enough=bool(intervals))),
     )
 

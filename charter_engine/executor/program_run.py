@@ -25,6 +25,7 @@ from charter_engine.executor.run import OnChange, OnRequest
 from charter_engine.executor.run_costs import cost_of_run
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.gateway.attributing import Attributing
+from charter_engine.gateway.message_layout import MessageLayout
 from charter_engine.gateway.model import ServedModel
 from charter_engine.gateway.opening import dialects, model_gateway, openai_gateway
 from charter_engine.gateway.reached import OpenTriton
@@ -135,10 +136,11 @@ def gateway_to_triton(run: ProgramRun, client: TritonClient, model: ServedModel)
     return lambda observe: model_gateway(request, backend, lambda: model, observe)
 
 
-def gateway_to_openai(url: str, key: str) -> OpensGateway:
-    """Opens a gateway to a server of OpenAI's shape, on a free port."""
+def gateway_to_openai(url: str, key: str, layout: MessageLayout | None = None) -> OpensGateway:
+    """Opens a gateway to a server of OpenAI's shape, on a free port; with a `layout` prompts are
+    laid out before."""
     request = GatewayRequest(listen=ANY_FREE_PORT, openai=(url,), openai_key=key)
-    return lambda observe: openai_gateway(request, observe)
+    return lambda observe: openai_gateway(request, observe, layout)
 
 
 def require_program(command: Sequence[str]) -> None:

@@ -21,6 +21,6 @@ class PassedOnOrTranslated:
         return self._translated.error(error)
 
     async def answer(self, request: web.Request, passing: Passing) -> web.StreamResponse:
-        headers = self._upstream.headers(request.headers, passing.record.request_id)
+        headers = self._upstream.headers(request.headers, passing.onward_headers)
         has = await self._upstream.has(request.path, headers)
         return await (self._passed_on if has else self._translated).answer(request, passing)

@@ -9,6 +9,7 @@ from charter_engine.gateway.answers import Responder
 from charter_engine.gateway.anthropic_messages import AnthropicMessages
 from charter_engine.gateway.dialect import Dialect
 from charter_engine.gateway.either import PassedOnOrTranslated
+from charter_engine.gateway.message_layout import MessageLayout
 from charter_engine.gateway.model import ServedModel
 from charter_engine.gateway.model_list import ModelList
 from charter_engine.gateway.openai_chat import OpenAiChat
@@ -70,9 +71,12 @@ def model_responders(
 
 
 @asynccontextmanager
-async def openai_gateway(request: GatewayRequest, observe: Observer) -> AsyncIterator[Gateway]:
+async def openai_gateway(
+    request: GatewayRequest, observe: Observer, layout: MessageLayout | None = None
+) -> AsyncIterator[Gateway]:
     """In front of servers of OpenAI's shape: all that they answer is passed on, and what they lack
-    of responses and messages is asked of their chat route."""
+    of responses and messages is asked of their chat route. With a `layout` chats and completions
+    are laid out before."""
     async with AsyncExitStack() as stack:
         upstreams = [
             await stack.enter_async_context(
@@ -80,12 +84,10 @@ async def openai_gateway(request: GatewayRequest, observe: Observer) -> AsyncIte
             )
             for url in request.openai
         ]
-        others, spoken = len(upstreams) > 1, dialects()
+        spoken = dialects()
         servers = [
             RoutedTo(
-                upstream.url,
-                _passing_on(upstream, spoken, request.limits.deadline_seconds, others=others),
-                upstream.is_ready,
+                upstream.url, _passing_on(request, upstream, spoken, layout), upstream.is_ready
             )
             for upstream in upstreams
         ]
@@ -93,12 +95,17 @@ async def openai_gateway(request: GatewayRequest, observe: Observer) -> AsyncIte
 
 
 def _passing_on(
-    upstream: Upstream, spoken: Mapping[str, Dialect], deadline: float, *, others: bool
+    request: GatewayRequest,
+    upstream: Upstream,
+    spoken: Mapping[str, Dialect],
+    layout: MessageLayout | None,
 ) -> Responders:
     chat = UpstreamChat(upstream)
+    deadline, others = request.limits.deadline_seconds, len(request.openai) > 1
     responders: Responders = {}
     for path, dialect in spoken.items():
-        passed_on = PassedOn(upstream, dialect, deadline, others=others)
+        laid_out = layout if path in {CHAT, COMPLETIONS} else None
+        passed_on = PassedOn(upstream, dialect, deadline, laid_out, others=others)
         responders["POST", path] = (
             PassedOnOrTranslated(upstream, passed_on, Translated(dialect, chat, None, deadline))
             if path in {RESPONSES, MESSAGES}

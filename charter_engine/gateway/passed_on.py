@@ -1,5 +1,6 @@
 """Requests and answers of an upstream that speaks the API itself: passed on as they come."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ from charter_engine.gateway.answers import end_with, within
 from charter_engine.gateway.asking import TokenUsage
 from charter_engine.gateway.dialect import Dialect
 from charter_engine.gateway.errors import GatewayError, broken_off
-from charter_engine.gateway.passing import Passing
+from charter_engine.gateway.message_layout import MessageLayout
+from charter_engine.gateway.passing import LONG_BODY_BYTES, Passing
 from charter_engine.gateway.upstream import NOT_PASSED_ON, Upstream, chunks_of
 
 TAIL_BYTES = 4096
@@ -30,7 +32,8 @@ _decoder = json.JSONDecoder()
 
 
 class PassedOn:
-    """`dialect` tells of failures of the upstream itself, and how a stream of its ends.
+    """`dialect` tells of failures of the upstream itself, and how a stream of its ends. With a
+    `layout` prompts are laid out before.
 
     With `others` an upstream that has no room is a failure, so that another may answer.
     """
@@ -40,6 +43,7 @@ class PassedOn:
         upstream: Upstream,
         dialect: Dialect,
         deadline_seconds: float,
+        layout: MessageLayout | None = None,
         *,
         others: bool = False,
     ) -> None:
@@ -47,19 +51,19 @@ class PassedOn:
         self._others = others
         self._dialect = dialect
         self._deadline_seconds = deadline_seconds
+        self._layout = layout
 
     def error(self, error: GatewayError) -> object:
         return self._dialect.error(error)
 
     async def answer(self, request: web.Request, passing: Passing) -> web.StreamResponse:
-        headers = self._upstream.headers(request.headers, passing.record.request_id)
+        headers = self._upstream.headers(request.headers, passing.onward_headers)
         response: web.StreamResponse | None = None
+        body = await self._laid_out(passing)
         try:
             async with (
                 within(self._deadline_seconds),
-                await self._upstream.send(
-                    request.method, request.path_qs, headers, passing.body
-                ) as answer,
+                await self._upstream.send(request.method, request.path_qs, headers, body) as answer,
             ):
                 if self._others and answer.status in NO_ROOM:
                     raise _no_room(self._upstream.url, answer.status)
@@ -78,6 +82,23 @@ class PassedOn:
         else:
             await response.write_eof()
         return response
+
+    async def _laid_out(self, passing: Passing) -> bytes:
+        """The body to pass on. Long ones are laid out on a thread."""
+        if self._layout is None:
+            return passing.body
+        given = (passing.body, passing.record.session)
+        if len(passing.body) < LONG_BODY_BYTES:
+            found = self._layout.of(*given)
+        else:
+            found = await asyncio.to_thread(self._layout.of, *given)
+        passing.note(
+            node=found.node,
+            unmatched=found.unmatched,
+            laid_out=found.laid_out,
+            layout_reason=found.reason,
+        )
+        return found.body
 
     async def _streamed(
         self,

@@ -8,12 +8,15 @@ from msgspec import UNSET, Raw, UnsetType, structs
 
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRecord, Observer
 from charter_engine.gateway.asking import Ended, TokenUsage
+from charter_engine.gateway.trace_context import trace_of
 from charter_engine.traffic.session_headers import SessionFields, session_of
 
 REQUEST_ID_HEADER = "X-Request-Id"
 LONGEST_ID = 128
 LONGEST_NAME = 256
 END_OF_EVENT = b"\n\n"
+LONG_BODY_BYTES = 16 * 1024
+"""From here on a prompt is worked on beside the event loop."""
 
 
 class Peeked(SessionFields, frozen=True):
@@ -36,8 +39,12 @@ class Passing:
         self._observe = observe
         given = headers.get(REQUEST_ID_HEADER, "")
         usable = 0 < len(given) <= LONGEST_ID and given.isascii() and given.isprintable()
+        self.trace = trace_of(headers)
         self.record = GatewayRecord(
-            at=time.time(), request_id=given if usable else uuid.uuid4().hex, route=route
+            at=time.time(),
+            request_id=given if usable else uuid.uuid4().hex,
+            route=route,
+            trace=self.trace,
         )
 
     def read(self, peeked: Peeked) -> None:
@@ -85,6 +92,11 @@ class Passing:
     def answer_headers(self) -> dict[str, str]:
         """What goes with every answer."""
         return {REQUEST_ID_HEADER: self.record.request_id}
+
+    @property
+    def onward_headers(self) -> dict[str, str]:
+        """What goes with every request that is sent for this one."""
+        return self.answer_headers | self.trace.headers
 
     @property
     def elapsed_ms(self) -> float:

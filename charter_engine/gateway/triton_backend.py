@@ -18,14 +18,12 @@ from charter_engine.gateway.asking import (
     ToolCall,
 )
 from charter_engine.gateway.held_back import UpToStop
-from charter_engine.gateway.passing import Passing
+from charter_engine.gateway.passing import LONG_BODY_BYTES, Passing
 from charter_engine.gateway.reached import ReachedTriton
 from charter_engine.gateway.tool_calls import ToolCallReader
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import Unreachable
 from charter_engine.triton.request import BLS_MODEL, Generated, GenerateRequest
-
-LONG_BODY_BYTES = 16 * 1024
 
 
 class ModelBackend(Protocol):
@@ -67,7 +65,13 @@ class TritonBackend:
         else:
             request = await asyncio.to_thread(self._triton.model.request, *given)
         source = "program" if self._run else "gateway"
-        return replace(request, run=self._run, agent=self._agent, source=source)
+        return replace(
+            request,
+            run=self._run,
+            agent=self._agent,
+            source=source,
+            headers=passing.trace.headers,
+        )
 
     async def _generated(self, request: GenerateRequest, stream: bool) -> AsyncGenerator[Generated]:
         """From where Triton is by now, if it is not where it was and nothing came from there."""

@@ -9,7 +9,6 @@ from typing import Self
 import aiohttp
 
 from charter_engine.gateway.errors import GatewayError, broken_off
-from charter_engine.gateway.passing import REQUEST_ID_HEADER
 
 CONNECT_SECONDS = 10.0
 PROBE_SECONDS = 10.0
@@ -24,6 +23,8 @@ NOT_PASSED_ON = {
     "proxy-authenticate",
     "proxy-authorization",
     "te",
+    "traceparent",
+    "tracestate",
     "trailer",
     "transfer-encoding",
     "upgrade",
@@ -106,15 +107,15 @@ class Upstream:
         """Whether it takes requests, by the health route that vLLM, SGLang and `trtllm-serve`
         have. One without that route does as long as it answers."""
         try:
-            async with await self.send("GET", HEALTH, self.headers({}, ""), b"") as answer:
+            async with await self.send("GET", HEALTH, self.headers({}, {}), b"") as answer:
                 return answer.status < FAILING
         except GatewayError:
             return False
 
-    def headers(self, given: Mapping[str, str], request_id: str) -> dict[str, str]:
-        """What is sent with a request of a client."""
+    def headers(self, given: Mapping[str, str], onward: Mapping[str, str]) -> dict[str, str]:
+        """What is sent with a request of a client: `onward` in any case."""
         kept = {name: value for name, value in given.items() if name.lower() not in self._dropped}
-        kept |= {REQUEST_ID_HEADER: request_id, "Accept-Encoding": "identity"}
+        kept |= {**onward, "Accept-Encoding": "identity"}
         key = self._key or kept.get("X-Api-Key", kept.get("x-api-key", ""))
         if self._key:
             kept["X-Api-Key"] = key

@@ -80,7 +80,7 @@ class UpstreamChat:
             for name, value in passing.headers.items()
             if not name.lower().startswith(("content-", "anthropic-", "accept"))
         }
-        headers = self._upstream.headers(given, passing.record.request_id)
+        headers = self._upstream.headers(given, passing.onward_headers)
         headers["Content-Type"] = "application/json"
         body = msgspec.json.encode(chat_body(asking))
         async with await self._upstream.send("POST", PATH, headers, body) as response:

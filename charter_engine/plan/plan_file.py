@@ -86,7 +86,7 @@ def converted(
     naming the line."""
     _check_keys(document, "", "", path, records)
     try:
-        return msgspec.convert(plain(document), kind, strict=True)
+        return msgspec.convert(plain(document), kind, strict=True, str_keys=True)
     except msgspec.ValidationError as error:
         raise InvalidPlan(path, _line_of(document, str(error)), str(error), remedy) from None
 

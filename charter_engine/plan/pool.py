@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.plan import ServerSettings
 from charter_engine.contracts.planning import PlanPoint
+from charter_engine.contracts.pool import Eviction
 from charter_engine.kvcache.manager.settings import PoolSettings
 
 DEFAULT_POOL_TOKENS = 400_000
@@ -17,12 +18,14 @@ DEFAULT_BYTES_PER_TOKEN = 131_072
 
 class CurrentServer(Struct, frozen=True, kw_only=True):
     """What a plan is made for, as it is now. `pool_tokens` is what the GPU pool holds,
-    `bytes_per_token` its memory for one, `reuse` whether it reuses blocks."""
+    `bytes_per_token` its memory for one, `reuse` whether it reuses blocks, `eviction` by which
+    rules it evicts."""
 
     tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK
     pool_tokens: int = DEFAULT_POOL_TOKENS
     bytes_per_token: int = DEFAULT_BYTES_PER_TOKEN
     reuse: bool = True
+    eviction: Eviction = "leaf"
 
     def pool_at(self, point: PlanPoint) -> PoolSettings:
         """The pool of a point of the search: as large as it is now, in blocks of the point's
@@ -31,6 +34,7 @@ class CurrentServer(Struct, frozen=True, kw_only=True):
             gpu_blocks=_blocks(self.pool_tokens, point.tokens_per_block),
             tokens_per_block=point.tokens_per_block,
             host_blocks=point.host_blocks,
+            eviction=self.eviction,
         )
 
     def pool_under(self, server: ServerSettings) -> PoolSettings:
@@ -44,6 +48,7 @@ class CurrentServer(Struct, frozen=True, kw_only=True):
             tokens_per_block=size,
             host_blocks=host_bytes // (size * self.bytes_per_token),
             reuse=reuse,
+            eviction=self.eviction,
         )
 
 

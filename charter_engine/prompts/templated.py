@@ -7,7 +7,6 @@ certain only where the template does with a prompt's own texts as it did with th
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
 
 from charter_engine.prompts.assembly import HEADING, Piece, Prompt
 
@@ -26,7 +25,7 @@ _MARK = "\ue000{}\ue001"
 _SPACE = "\n\u2003\n"
 """White space that no markup holds: a template that trims messages takes it away."""
 _OPEN = "…"
-Edge = tuple[Literal["begin", "end"], str, int]
+Edge = tuple[str, str, int]
 
 
 class OtherMarkup(ValueError):
@@ -38,8 +37,8 @@ class TemplatedPrompt:
     """A prompt as a chat template writes it.
 
     `origins[i]` is the piece of the prompt as it was that piece `i` comes from.
-    `edges` are the variables whose white space the template takes away on one side: which side,
-    and node and source of the piece.
+    `edges` are the variables whose white space the template takes away on one side: `begin` or
+    `end`, and node and source of the piece.
     """
 
     pieces: Prompt
@@ -163,22 +162,15 @@ def _shown(content: Prompt, trimmed: tuple[bool, bool]) -> tuple[Prompt, set[Edg
     """A message's pieces as the template shows them, and the variables that it trims."""
     pieces = list(content)
     edges: set[Edge] = set()
-    begin, end = trimmed
-    if begin:
-        for index, piece in enumerate(pieces):
-            if piece.kind != "static":
-                edges.add(("begin", piece.node, piece.source))
-                break
-            pieces[index] = replace(piece, text=piece.text.lstrip())
-            if pieces[index].text:
-                break
-    if end:
-        for index in reversed(range(len(pieces))):
+    indices = range(len(pieces))
+    sides = (("begin", indices, str.lstrip), ("end", indices[::-1], str.rstrip))
+    for (side, inwards, strip), is_trimmed in zip(sides, trimmed, strict=True):
+        for index in inwards if is_trimmed else ():
             piece = pieces[index]
             if piece.kind != "static":
-                edges.add(("end", piece.node, piece.source))
+                edges.add((side, piece.node, piece.source))
                 break
-            pieces[index] = replace(piece, text=piece.text.rstrip())
+            pieces[index] = replace(piece, text=strip(piece.text))
             if pieces[index].text:
                 break
     return tuple(pieces), edges

@@ -1,1 +1,2 @@
-"""Servers: what Charter works with, started or attached to, sampled and given back."""
+"""Servers of five kinds: what Charter works with, started or attached to, sampled and given
+back."""

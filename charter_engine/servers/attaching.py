@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.connection import DEFAULT_NAME, TritonOptions
 from charter_engine.embedded.build import rebuild_engine
+from charter_engine.embedded.instances import find, running
 from charter_engine.embedded.repository import bls_files
-from charter_engine.embedded.server import find, running
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.paths import state_directory
 from charter_engine.triton.client import Connection, TritonClient
@@ -68,15 +68,32 @@ def located(options: TritonOptions) -> TritonOptions:
 
 
 def ended_journal(options: TritonOptions) -> Journal | None:
-    """The journal of the embedded deployment that ended last, or of the repository that is named,
-    where the options name no address and no embedded one of the name is up."""
+    """The journal of the embedded deployment that ended last (of those of its name, if that is not
+    the usual one), or of the repository that is named, where the options name no address and no
+    embedded one of the name is up."""
     if options.url is not None or find(options.name) is not None:
         return None
     journals = Journals(state_directory())
     if options.repository is None:
-        return journals.ended()
+        return journals.ended(None if options.name == DEFAULT_NAME else options.name)
     journal = journals.of(options.repository, "")
     return journal if journal.numbers() else None
+
+
+def kept_journal(directory: Path) -> Journal:
+    """A journal that was put away. Raises `UsageError` where there is none."""
+    journal = Journal(directory)
+    if not journal.numbers():
+        raise UsageError(
+            f"--journal {directory}: no revisions are kept there",
+            remedy="charter-engine uninstall and history name the directory of one put away",
+        )
+    return journal
+
+
+def uninstalled_journal(deployer: Deployer) -> Journal | None:
+    """What was on record of a deployment when Charter was last taken out of it."""
+    return Journals(state_directory()).uninstalled(deployer.journal)
 
 
 def target_for(
@@ -99,6 +116,7 @@ def target_for(
         metrics_url=metrics_url,
         tokenizer=str(tokenizer.absolute()) if tokenizer else None,
         shown_id=shown.id if shown else None,
+        is_embedded=any(state.grpc_url == url for state in running()),
         build_engine=rebuild_engine,
         remember=lambda journal: journals.remember(journal, url),
         retire=journals.retire,
@@ -160,6 +178,13 @@ def _require_there(options: TritonOptions) -> None:
         raise UsageError(
             f"--repository {options.repository}: there is no such directory",
             remedy="give the model repository as seen from here, or leave it out",
+        )
+    if options.repository is not None and not any(options.repository.glob("*/config.pbtxt")):
+        raise UsageError(
+            f"--repository {options.repository}: no model repository, for no folder in it holds a "
+            "config.pbtxt",
+            remedy="give the directory of Triton's --model-repository: a folder for each model, "
+            "such as tensorrt_llm, with its config.pbtxt and its versions (1, 2, …)",
         )
     if options.tokenizer is not None and not options.tokenizer.exists():
         raise UsageError(

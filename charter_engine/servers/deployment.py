@@ -179,7 +179,12 @@ class Deployment:
             waiting_requests=metrics.waiting_requests,
             runtime_memory_bytes=metrics.runtime_memory_bytes,
             breaker=self._breaker.state,
+            breaker_reason=self._breaker.reason,
         )
+
+    def ask_again(self) -> None:
+        """Let the next call through to a server that did not answer."""
+        self._breaker.reset()
 
     async def close(self) -> None:
         """Leave a given Triton as it is; stop the embedded one and remove what was written for
@@ -254,7 +259,7 @@ class Deployment:
             if not self._watched_only:
                 await self.deployer.repair()
             elif told := self.deployer.interruption():
-                self._on_step(f"{told}: this engine only watches")
+                self._on_step(f"{told}; this engine only watches")
 
     async def _metrics(self) -> TritonMetrics:
         assert self._session is not None
@@ -276,6 +281,7 @@ class Deployment:
             reason=error.message,
             url=self._url,
             breaker=self._breaker.state,
+            breaker_reason=self._breaker.reason,
         )
 
 
@@ -297,7 +303,7 @@ def _write_repository(
 def _remove(directory: Path) -> None:
     """Remove what was written for an embedded Triton; its revisions are kept."""
     with contextlib.suppress(OSError):
-        Journals(state_directory()).retire_below(directory)
+        Journals(state_directory()).retire_below(directory, directory.name)
     shutil.rmtree(directory, ignore_errors=True)
 
 

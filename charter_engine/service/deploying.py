@@ -1,70 +1,97 @@
-"""Push, rollback, and what others push."""
+"""Push, rollback and whatever else changes the deployment, and what others push."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from charter_engine.api import doctor
 from charter_engine.api.deploying import rules_of
 from charter_engine.api.drafting import diff_plans
 from charter_engine.api.previewing import LayoutSubject, preview
 from charter_engine.api.runs import cost_verdict
-from charter_engine.api.trials import LiveTrial, checked_share
+from charter_engine.api.trials import LiveTrial, checked_share, for_traffic, trial_note
+from charter_engine.api.watching import WatchedPush
 from charter_engine.contracts import protocol as p
+from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.costs import Verdict
-from charter_engine.contracts.deploy import PushReport, Revision
+from charter_engine.contracts.deploy import PushReport, Revision, WatchReport
 from charter_engine.contracts.layout_preview import LayoutPreview
-from charter_engine.contracts.protocol import EventKind
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.protocol import (
+    Adopt,
+    DeployKind,
+    EventKind,
+    Push,
+    PutBack,
+    Rollback,
+    SetShare,
+    TryDraft,
+    Uninstall,
+)
 from charter_engine.contracts.trial import TrialReport
 from charter_engine.errors import CharterError, UsageError
+from charter_engine.servers.deployment import Deployment
+from charter_engine.service.hub import Level
 from charter_engine.service.live import take_live, take_live_if_changed
 from charter_engine.service.state import EngineState
 
 KEEP_THE_CACHE = (None, "request", "plan reload")
 """The costs of a push behind which the server still knows what it computed."""
+DeployCommand = Push | TryDraft | Rollback | SetShare | PutBack | Adopt | Uninstall
+Work = Callable[[], Awaitable[PushReport]]
 DRAFT = Path("draft")
 """What a refusal names in place of a plan file."""
+PHASES: dict[DeployKind, str] = {
+    "push": "pushing",
+    "rollback": "rolling back",
+    "trial": "pushing",
+    "put back": "putting back",
+    "adopt": "adopting",
+    "uninstall": "uninstalling",
+}
 
 
-async def push(state: EngineState, base_revision: int, note: str) -> PushReport:
-    """Make the draft live. Raises `CharterError`."""
+async def deploy(state: EngineState, command: DeployCommand) -> PushReport:
+    """Change what is live as a command asks, decided on what is live. Raises `CharterError`."""
     await take_live_if_changed(state)
-    state.draft.require_current(base_revision)
-    plan = state.draft.draft.plan
-    if plan is None:
-        raise UsageError("there is nothing to push", remedy="edit the plan first")
-    calls = state.opened().compiled.calls
-    reuse_times = await asyncio.to_thread(rules_of, plan, DRAFT)
-    return await _deploy(
-        state,
-        "push",
-        lambda: state.deployment.deployer.push(
-            plan, calls, reuse_times=reuse_times, base_revision=base_revision, note=note
-        ),
-    )
+    state.draft.require_current(command.base_revision)
+    if isinstance(command, Push):
+        return await _push(state, command, _drafted(state))
+    if isinstance(command, TryDraft):
+        return await _try(state, command, _drafted(state))
+    return await _deploy(state, *_asked(state.deployment, command))
 
 
-async def roll_back(state: EngineState, base_revision: int, revision: int | None) -> PushReport:
-    """Go back to an earlier revision. Raises `CharterError`."""
-    await take_live_if_changed(state)
-    state.draft.require_current(base_revision)
-    return await _deploy(
-        state,
-        "rollback",
-        lambda: state.deployment.deployer.rollback(revision, base_revision=base_revision),
-    )
+def _asked(
+    deployment: Deployment, command: Rollback | SetShare | PutBack | Adopt | Uninstall
+) -> tuple[DeployKind, Work]:
+    """What is asked of the deployment itself, whatever is drafted."""
+    deployer, base = deployment.deployer, command.base_revision
+    match command:
+        case Rollback(revision=revision):
+            return "rollback", lambda: deployer.rollback(revision, base_revision=base)
+        case SetShare(share=share, note=note):
+            why = note or trial_note(checked_share(share))
+            return "trial", lambda: deployer.set_share(share, base_revision=base, note=why)
+        case PutBack():
+            return "put back", deployer.put_back
+        case Adopt(note=note):
+            return "adopt", lambda: deployer.adopt(note)
+        case Uninstall(force=force):
+            return "uninstall", lambda: deployer.uninstall(force=force)
 
 
-async def set_share(state: EngineState, base_revision: int, share: float, note: str) -> PushReport:
-    """Lay out the traffic of another share of the sessions. Raises `CharterError`."""
-    await take_live_if_changed(state)
-    state.draft.require_current(base_revision)
-    return await _deploy(
-        state,
-        "push",
-        lambda: state.deployment.deployer.set_share(
-            checked_share(share), base_revision=base_revision, note=note
-        ),
-    )
+async def diagnosis(state: EngineState) -> DoctorReport:
+    """What is wrong with the deployment and with this machine; what cannot be asked is told as
+    unknown."""
+    machine = await asyncio.to_thread(doctor.installation)
+    try:
+        served = await doctor.examined(state.deployment.deployer)
+    except CharterError as error:
+        return replace(machine, unknown=(f"the deployment: {error.message}",))
+    return doctor.with_installation(served, machine)
 
 
 async def preview_layouts(state: EngineState) -> LayoutPreview:
@@ -77,7 +104,7 @@ async def preview_layouts(state: EngineState) -> LayoutPreview:
 async def stop_trial(state: EngineState, trial: LiveTrial, report: TrialReport) -> None:
     """Lay out nobody's prompts any more, since the treated sessions fare worse. Raises
     `CharterError`."""
-    await _deploy(state, "push", lambda: trial.stop(report))
+    await _deploy(state, "trial", lambda: trial.stop(report))
     state.hub.event("push", f"trial stopped: {report.stop}", level="warning")
 
 
@@ -119,24 +146,87 @@ async def look_for_pushes(state: EngineState) -> None:
     await _after_deploy(state)
 
 
-async def _deploy(
-    state: EngineState, kind: EventKind, work: Callable[[], Awaitable[PushReport]]
+def _drafted(state: EngineState) -> Plan:
+    plan = state.draft.draft.plan
+    if plan is None:
+        raise UsageError("there is nothing to push", remedy="edit the plan first")
+    return plan
+
+
+async def _try(state: EngineState, command: TryDraft, plan: Plan) -> PushReport:
+    share = checked_share(command.share)
+    note = command.note or trial_note(share)
+    pushed = Push(base_revision=command.base_revision, note=note)
+    return await _push(state, pushed, for_traffic(plan, share, "the draft"), "trial")
+
+
+async def _push(
+    state: EngineState, command: Push, plan: Plan, kind: DeployKind = "push"
 ) -> PushReport:
+    """Make a plan live. Where it is to be watched, that goes on behind."""
+    calls = state.opened().compiled.calls
+    reuse_times = await asyncio.to_thread(rules_of, plan, DRAFT)
+    deployer = state.deployment.deployer
+    watched = await WatchedPush.about_to(deployer, command.watch) if command.watch else None
+    report = await _deploy(
+        state,
+        kind,
+        lambda: deployer.push(
+            plan,
+            calls,
+            reuse_times=reuse_times,
+            base_revision=command.base_revision,
+            note=command.note,
+            force=command.force,
+        ),
+    )
+    if watched is not None and report.verified:
+        await _watch(state, watched, report)
+    return report
+
+
+async def _watch(state: EngineState, watched: WatchedPush, pushed: PushReport) -> None:
+    async def take_back(told: WatchReport) -> PushReport:
+        async with state.writing:
+            return await _carried_out(
+                state, "rollback", lambda: watched.taken_back(pushed, told), "warning"
+            )
+
+    await state.push_watch.start(watched, pushed.revision, take_back)
+
+
+async def _deploy(state: EngineState, kind: DeployKind, work: Work) -> PushReport:
+    """Carry something out, unless a run or a benchmark is in progress. Raises `CharterError`."""
     state.require_no_run()
     state.require_no_benchmark()
-    state.session.set(phase="pushing" if kind == "push" else "rolling back")
+    return await _carried_out(state, kind, work)
+
+
+async def _carried_out(
+    state: EngineState,
+    kind: DeployKind,
+    work: Work,
+    level: Level = "info",
+) -> PushReport:
+    """Carry something out, and tell of it as it goes on and as it ends. Raises `CharterError`."""
+    event: EventKind = "rollback" if kind == "rollback" else "push"
+    state.session.set(phase=PHASES[kind])
+    state.deploying.begin(kind)
     try:
         report = await work()
         state.runs.reset()
         if state.deployment.is_embedded and report.diff.cost not in KEEP_THE_CACHE:
             state.runs.cache_emptied()
     except CharterError as error:
-        state.hub.event(kind, str(error), level="error")
+        state.deploying.failed(error)
+        state.hub.event(event, str(error), level="error")
         raise
     finally:
         await _after_deploy(state)
+    state.deploying.done(report)
     cost = f" ({report.diff.cost})" if report.diff.cost else ""
-    state.hub.event(kind, f"{report.message}{cost}, {report.elapsed_ms / 1000:.1f} s")
+    told = f"{report.message}{cost}, {report.elapsed_ms / 1000:.1f} s"
+    state.hub.event(event, told, level=level)
     return report
 
 
@@ -148,5 +238,6 @@ async def _after_deploy(state: EngineState) -> None:
     except CharterError as error:
         state.hub.event("triton", str(error), level="error")
     await take_live(state)
+    await state.drift.look_now()
     state.session.set(phase=state.phase)
     await state.store.revisions(revisions(state))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from charter_engine.api.deployments import drift_in_words
+from charter_engine.api.texts import without_text
 from charter_engine.errors import CharterError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
@@ -13,7 +14,8 @@ INTERVAL_SECONDS = 5.0
 
 
 class DriftWatch:
-    """Tells of drift as an event, once, and shows all of it in the session."""
+    """Tells of drift as an event, once, and shows all of it in the session. `keeps_text` False: the
+    event quotes no plan."""
 
     def __init__(
         self,
@@ -21,12 +23,21 @@ class DriftWatch:
         session: SessionGauge,
         deployment: Deployment,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        keeps_text: bool = True,
     ) -> None:
         self._hub = hub
         self._session = session
         self._deployment = deployment
         self._clock = clock
+        self._keeps_text = keeps_text
         self._next = 0.0
+        self._interruption = ""
+
+    async def look_now(self) -> None:
+        """Compare, whenever that was done last: what is live has just been changed."""
+        self._next = 0.0
+        await self.look()
 
     async def look(self) -> None:
         """Compare, if it is time to, and nobody is pushing."""
@@ -35,7 +46,8 @@ class DriftWatch:
         self._next = self._clock() + INTERVAL_SECONDS
         deployer = self._deployment.deployer
         try:
-            if deployer.is_busy:
+            self._tell_once(deployer.interruption())
+            if deployer.is_busy or self._interruption:
                 return
             changes = await deployer.foreign_changes()
         except CharterError:
@@ -43,8 +55,14 @@ class DriftWatch:
         if deployer.is_busy or changes == self._session.value.drift:
             return
         self._session.set(drift=changes)
-        told = drift_in_words(deployer.recorded(), changes)
+        kept = changes if self._keeps_text else without_text(changes)
+        told = drift_in_words(deployer.recorded(), kept)
         if told:
             self._hub.event("triton", told, level="warning")
         else:
             self._hub.event("triton", "the deployment is what was pushed again")
+
+    def _tell_once(self, interruption: str) -> None:
+        if interruption and interruption != self._interruption:
+            self._hub.event("push", interruption, level="warning")
+        self._interruption = interruption

@@ -9,12 +9,12 @@ from charter_engine.contracts import protocol as p
 from charter_engine.errors import UsageError
 from charter_engine.service.contents import pool_report
 from charter_engine.service.deploying import (
+    DeployCommand,
+    deploy,
+    diagnosis,
     opened_revision,
     preview_layouts,
-    push,
     revisions,
-    roll_back,
-    set_share,
 )
 from charter_engine.service.editing import Edit, edit
 from charter_engine.service.hub import Hub
@@ -23,11 +23,12 @@ from charter_engine.service.passed import AboutTraffic
 from charter_engine.service.running import AgentRunner
 from charter_engine.service.starting import start_everything
 from charter_engine.service.state import EngineState
+from charter_engine.service.tracing import traced
 from charter_engine.service.working import WorkCommand, work
 from charter_engine.store.recording_writer import RecordingError
 
-Write = p.StartRun | p.CancelRun | p.Push | p.Rollback | p.SetShare | p.OpenAgent
-LookAtDeployment = p.ListRevisions | p.ShowRevision | p.PreviewLayouts | p.ShowTrial
+Write = p.StartRun | p.CancelRun | p.OpenAgent
+LookAtDeployment = p.ListRevisions | p.ShowRevision | p.PreviewLayouts | p.ShowTrial | p.Diagnose
 Look = p.GetSession | p.ShowRun | p.CompareRuns | p.Lint | p.ShowCache | p.SweepSetting
 
 
@@ -65,6 +66,7 @@ class Engine:
         state.reuse_estimates.stop()
         await state.gateway.close()
         await state.canary.stop()
+        await state.push_watch.stop()
         await state.tapping.stop()
         await state.trying.stop()
         await state.source.stop()
@@ -73,15 +75,23 @@ class Engine:
         await state.recorder.stop()
         await state.deployment.close()
         await state.store.close()
+        if state.tracing is not None:
+            await state.tracing.close()
 
     async def handle(self, command: p.Command) -> object:
         """Carry out one command. Raises `CharterError`."""
+        return await traced(self._state.tracing, command, self._carry_out(command))
+
+    async def _carry_out(self, command: p.Command) -> object:
         state = self._state
         try:
             if isinstance(command, Write):
                 async with state.writing:
-                    return await self._write(command)
-            if isinstance(command, Edit):
+                    await self._write(command)
+            elif isinstance(command, DeployCommand):
+                async with state.writing:
+                    return await deploy(state, command)
+            elif isinstance(command, Edit):
                 await edit(state, command)
             elif isinstance(command, WorkCommand):
                 await work(state, command)
@@ -90,7 +100,7 @@ class Engine:
             elif isinstance(command, Look):
                 return await self._look(command)
             elif isinstance(command, p.ListTicks):
-                return state.series.last(command.seconds, command.most)
+                return await state.series.before(command.until, command.seconds, command.most)
             elif isinstance(command, AboutTraffic):
                 calls = state.agent.compiled.calls if state.agent is not None else ()
                 return await state.passed.answer(command, state.pool, state.tapping.tap, calls)
@@ -100,7 +110,7 @@ class Engine:
             raise UsageError(str(error)) from error
         return None
 
-    async def _write(self, command: Write) -> object:
+    async def _write(self, command: Write) -> None:
         state = self._state
         match command:
             case p.OpenAgent(path=path, inputs=inputs):
@@ -109,13 +119,6 @@ class Engine:
                 self._runner.start(variant, limit, repeat)
             case p.CancelRun():
                 await state.runs.cancel()
-            case p.Push(base_revision=base, note=note):
-                return await push(state, base, note)
-            case p.Rollback(base_revision=base, revision=revision):
-                return await roll_back(state, base, revision)
-            case p.SetShare(base_revision=base, share=share, note=note):
-                return await set_share(state, base, share, note)
-        return None
 
     async def _look_at_deployment(self, command: LookAtDeployment) -> object:
         state = self._state
@@ -128,6 +131,8 @@ class Engine:
                 return await preview_layouts(state)
             case p.ShowTrial():
                 return await state.trying.report()
+            case p.Diagnose():
+                return await diagnosis(state)
 
     async def _look(self, command: Look) -> object:
         state = self._state
@@ -157,6 +162,10 @@ class Engine:
                 await state.canary.start(every)
             case p.StopCanary():
                 await state.canary.stop()
+            case p.EndWatch():
+                await state.push_watch.end()
+            case p.ResetBreaker():
+                state.deployment.ask_again()
             case p.Shutdown():
                 state.shutdown()
             case p.SeekReplay() | p.ControlReplay():

@@ -2,8 +2,8 @@
 
 from contextlib import AsyncExitStack
 
-from charter_engine.api.gateway import before_deployment
-from charter_engine.contracts.gateway import GatewayRequest
+from charter_engine.api.gateway import before_deployment, unobserved
+from charter_engine.contracts.gateway import GatewayRequest, Observer
 from charter_engine.errors import CharterError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
@@ -11,9 +11,16 @@ from charter_engine.service.hub import Hub
 
 class EngineGateway:
     """Opens once `charter_bls` is there, and stays whatever becomes of Triton. `request` None: none
-    is wanted."""
+    is wanted. `observe` hears of each request that ended."""
 
-    def __init__(self, hub: Hub, deployment: Deployment, request: GatewayRequest | None) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        deployment: Deployment,
+        request: GatewayRequest | None,
+        observe: Observer = unobserved,
+    ) -> None:
+        self._observe = observe
         self._hub = hub
         self._deployment = deployment
         self._request = request
@@ -27,7 +34,7 @@ class EngineGateway:
         stack = AsyncExitStack()
         try:
             gateway = await stack.enter_async_context(
-                before_deployment(self._request, self._deployment)
+                before_deployment(self._request, self._deployment, self._observe)
             )
         except CharterError as error:
             self._hub.event("engine", f"no gateway: {error}", level="error")

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,7 +42,7 @@ async def serve(options: ServeOptions) -> None:
     """Serve until a signal, a console's shutdown, or the end of standard input. Raises
     `UsageError`."""
     hub = Hub()
-    hub.taps.append(log_event)
+    hub.taps.append(partial(log_event, keeps_text=options.engine.keeps_text))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -85,11 +86,18 @@ async def serve(options: ServeOptions) -> None:
         await server.close(ownership.reason)
 
 
-def log_event(told: Gauge | Event | RequestRecord) -> None:
+def log_event(told: Gauge | Event | RequestRecord, *, keeps_text: bool = True) -> None:
     """What consoles read in their log stands in the engine's, too, for who watches no console."""
     if isinstance(told, Event):
         level = logging.getLevelNamesMapping()[told.level.upper()]
-        log.log(level, "%s: %s", told.kind, told.text, extra={"node": told.node})
+        text = told.text if keeps_text else _kept_of(told)
+        log.log(level, "%s: %s", told.kind, text, extra={"node": told.node})
+
+
+def _kept_of(event: Event) -> str:
+    from charter_engine.api.texts import without_text
+
+    return without_text(event).text
 
 
 def rights_under(options: ServeOptions) -> Grant:

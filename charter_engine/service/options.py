@@ -6,6 +6,9 @@ from pathlib import Path
 from charter_engine import paths
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gateway import GatewayRequest
+from charter_engine.contracts.recordings import RecordingLimits
+
+UNLIMITED = RecordingLimits()
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,9 @@ class EngineOptions:
     """A live engine. `database` None: sessions and revisions are not kept. `run_at_start` runs the
     agent as soon as Triton is ready. `canary_seconds` is between two rounds of the corruption
     canary (None: it is off). `keeps_text` False: no text of prompts and answers is written
-    anywhere. `gateway` is in front of it, where one is wanted."""
+    anywhere. `gateway` is in front of it, where one is wanted. `otlp` is the base address of who
+    collects OpenTelemetry; None: what its own variables name, if they do. `recording` bounds what
+    is kept of recordings."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None
@@ -25,6 +30,8 @@ class EngineOptions:
     gateway: GatewayRequest | None = None
     canary_seconds: float | None = None
     keeps_text: bool = True
+    otlp: str | None = None
+    recording: RecordingLimits = UNLIMITED
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,11 @@ from msgspec.structs import replace
 
 from charter_engine.api.texts import without_text
 from charter_engine.contracts.protocol import TOPIC_OF, Gauge, Recording, Topic
+from charter_engine.contracts.recordings import RecordingLimits
 from charter_engine.service.hub import Hub
+from charter_engine.service.options import UNLIMITED
+from charter_engine.store.recording_format import UNRECORDED
+from charter_engine.store.recording_parts import turn_over
 from charter_engine.store.recording_writer import (
     Message,
     RecordingError,
@@ -22,11 +26,14 @@ INTERVAL_SECONDS = 1.0
 
 class Recorder:
     """At most one recording at a time. Its own gauge is published, not recorded. `keeps_text` False
-    leaves out the words of prompts and answers."""
+    leaves out the words of prompts and answers; `limits` bound what is kept of it."""
 
-    def __init__(self, hub: Hub, *, keeps_text: bool = True) -> None:
+    def __init__(
+        self, hub: Hub, *, keeps_text: bool = True, limits: RecordingLimits = UNLIMITED
+    ) -> None:
         self._hub = hub
         self._keeps_text = keeps_text
+        self._limits = limits
         self._writer: RecordingWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._gauges: dict[Topic, Gauge] = {}
@@ -45,10 +52,7 @@ class Recorder:
             raise RecordingError(f"already recording to {self._writer.path}; stop that first")
         self._writer = await asyncio.to_thread(RecordingWriter, path)
         self._started_at = self._hub.now()
-        for gauge in self._hub.latest():
-            # What was so before is so at the beginning: its own time would make the recording begin
-            # back then.
-            self._tap(replace(gauge, at=self._started_at))
+        self._state_all()
         self._hub.taps.append(self._tap)
         self._task = asyncio.create_task(self._write_regularly())
         self._hub.event("recording", f"recording to {path}")
@@ -79,10 +83,29 @@ class Recorder:
         async with self._flushing:
             if self._writer is None:
                 return
+            most = self._limits.max_bytes
+            if most is not None and self._writer.bytes_written >= most:
+                await asyncio.to_thread(self._turn_over, self._writer)
+                self._state_all()
             messages = sorted([*self._gauges.values(), *self._occurrences], key=moment_of)
             self._gauges, self._occurrences = {}, []
             await asyncio.to_thread(self._writer.write, messages)
             self._publish("")
+
+    def _turn_over(self, writer: RecordingWriter) -> None:
+        writer.close()
+        try:
+            turn_over(writer.path, self._limits.keep)
+        except OSError as error:
+            raise RecordingError(f"recording to {writer.path} stopped: {error.strerror}") from error
+        self._writer = RecordingWriter(writer.path)
+
+    def _state_all(self) -> None:
+        """What was so before is so at the beginning of a file: its own time would make the
+        recording begin back then."""
+        begin = self._hub.now()
+        for gauge in self._hub.latest():
+            self._tap(replace(gauge, at=begin))
 
     def _close(self, error: str) -> None:
         if self._tap in self._hub.taps:
@@ -96,11 +119,11 @@ class Recorder:
     def _tap(self, message: Message) -> None:
         if isinstance(message, Gauge):
             topic = TOPIC_OF[type(message.payload)]
-            if topic not in ("recording", "replay", "past", "watchers"):
-                kept = message if self._keeps_text else _without_text(message)
-                self._gauges[topic] = kept
+            if topic not in UNRECORDED:
+                kept = message.payload if self._keeps_text else without_text(message.payload)
+                self._gauges[topic] = replace(message, payload=kept)
         else:
-            self._occurrences.append(message)
+            self._occurrences.append(message if self._keeps_text else without_text(message))
 
     def _publish(self, error: str) -> None:
         if self._writer is not None:
@@ -112,7 +135,3 @@ class Recorder:
                     error=error,
                 )
             )
-
-
-def _without_text(gauge: Gauge) -> Gauge:
-    return replace(gauge, payload=without_text(gauge.payload))

@@ -4,6 +4,7 @@ live."""
 from collections.abc import Callable, Sequence
 
 from charter_engine.api.runs import compared, cost_verdict, summary_of, summary_of_kept
+from charter_engine.api.texts import lacks_text
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.contracts.live import RunReport
@@ -76,6 +77,11 @@ class RunHistory:
         if summary is None or plan is None or summary not in self.shown:
             raise UsageError(
                 f"run {number} is none of the open agent's", remedy="open its agent, and try again"
+            )
+        if lacks_text(plan):
+            raise UsageError(
+                f"run {number} can't be made again: the wording of its plan was not kept",
+                remedy="push the plan it was made under, and run",
             )
         return summary, plan
 

@@ -1,11 +1,12 @@
 """Once a second: what was computed, how long first tokens took, and how full the pool was.
 
-The last hour is kept second by second, and the last day minute by minute.
+The last hour is held in memory second by second, and the last day minute by minute; the database
+has them for longer.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from statistics import fmean
 
 from charter_engine.contracts.live import KvPool, RequestRecord
@@ -13,17 +14,24 @@ from charter_engine.contracts.protocol import Event, Gauge, Gpu, Ticked, Triton
 from charter_engine.contracts.series import Tick
 from charter_engine.service.hub import Hub
 from charter_engine.service.sampling import regularly
+from charter_engine.service.session_store import SessionStore
+from charter_engine.store.ticks import thinned, together
 
 SECONDS_KEPT = 3_600
 MINUTES_KEPT = 1_440
 MINUTE = 60
+KEPT_TOGETHER = 10
+"""Seconds that are written to the database at once: what an engine that is killed has not kept."""
 
 
 class Series:
     """Hears every request and sample at the hub, and publishes a tick a second."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, store: SessionStore) -> None:
         self._hub = hub
+        self._store = store
+        self._unkept: deque[Tick] = deque(maxlen=SECONDS_KEPT)
+        self._keeping: asyncio.Task[None] | None = None
         self._requests: list[RequestRecord] = []
         self._pool: KvPool | None = None
         self._waiting: int | None = None
@@ -40,6 +48,7 @@ class Series:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._keep()
 
     async def tick(self) -> None:
         """A second is over."""
@@ -51,12 +60,40 @@ class Series:
             fresh = [one for one in self._seconds if one.at > last_minute]
             self._minutes.append(together(fresh))
         self._hub.publish(Ticked(made))
+        self._unkept.append(made)
+        if len(self._unkept) >= KEPT_TOGETHER and (self._keeping is None or self._keeping.done()):
+            # On its own: a database that makes us wait must not hold up the next second.
+            self._keeping = asyncio.create_task(self._keep())
 
     def last(self, seconds: float, most: int) -> tuple[Tick, ...]:
-        """The ticks of the last so many seconds, oldest first, at most so many of them."""
+        """The ticks of the last so many seconds that are in memory, oldest first, at most so many
+        of them."""
         kept = self._seconds if seconds <= SECONDS_KEPT else self._minutes
         begin = self._hub.now() - seconds
         return thinned([one for one in kept if one.at >= begin], most)
+
+    async def before(self, until: float | None, seconds: float, most: int) -> tuple[Tick, ...]:
+        """The ticks of the so many seconds before an epoch second (None: until now), oldest first,
+        at most so many of them: out of the database where memory does not reach so far. Raises
+        `CharterError`."""
+        end = self._hub.now() if until is None else until
+        if self._holds(end - seconds):
+            held = [one for one in self._seconds if end - seconds <= one.at <= end]
+            return thinned(held, most)
+        await self._keep()
+        return await self._store.ticks(end - seconds, end, most) or (
+            self.last(seconds, most) if until is None else ()
+        )
+
+    def _holds(self, begin: float) -> bool:
+        return bool(self._seconds) and self._seconds[0].at - self._seconds[0].seconds <= begin
+
+    async def _keep(self) -> None:
+        """Write what is not in the database yet; what cannot be is tried again with the next."""
+        ticks = list(self._unkept)
+        if ticks and await self._store.save_ticks(ticks):
+            while self._unkept and self._unkept[0].at <= ticks[-1].at:
+                self._unkept.popleft()
 
     def _tap(self, message: Gauge | Event | RequestRecord) -> None:
         if isinstance(message, RequestRecord):
@@ -92,35 +129,3 @@ def tick_of(
         waiting=waiting,
         gpu_utilization=gpu,
     )
-
-
-def thinned(ticks: Sequence[Tick], most: int) -> tuple[Tick, ...]:
-    """At most so many ticks: neighbours are put together where there are more."""
-    if most < 1:
-        return ()
-    step = -(-len(ticks) // most) or 1
-    return tuple(together(ticks[at : at + step]) for at in range(0, len(ticks), step))
-
-
-def together(ticks: Sequence[Tick]) -> Tick:
-    """Neighbouring ticks as one: sums of what was counted, means of what was sampled."""
-    if len(ticks) == 1:
-        return ticks[0]
-    timed = [(one.ttft_ms, one.requests) for one in ticks if one.ttft_ms is not None]
-    weight = sum(requests for _, requests in timed)
-    return Tick(
-        at=ticks[-1].at,
-        seconds=sum(one.seconds for one in ticks),
-        requests=sum(one.requests for one in ticks),
-        prompt_tokens=sum(one.prompt_tokens for one in ticks),
-        computed_tokens=sum(one.computed_tokens for one in ticks),
-        ttft_ms=sum(ttft * requests for ttft, requests in timed) / weight if weight else None,
-        pool_used=_mean(one.pool_used for one in ticks),
-        waiting=_mean(one.waiting for one in ticks),
-        gpu_utilization=_mean(one.gpu_utilization for one in ticks),
-    )
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None

@@ -1,21 +1,29 @@
-"""Keeps sessions, runs and revisions. What cannot be kept is said, and stops nothing."""
+"""Keeps sessions, runs, revisions, traffic and ticks. What cannot be kept is said, and stops
+nothing."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
 
 from charter_engine.api.runs import detail
-from charter_engine.api.texts import report_without_text, revision_without_text
+from charter_engine.api.texts import without_text
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.runs import RunDetail
+from charter_engine.contracts.series import Tick
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.store.database import KeptRun, Store, StoreError
 
+PRUNING_SECONDS = 3_600.0
+RESTING_SECONDS = 30.0
+
 
 class SessionStore:
-    """One engine's session in the database. `keeps_text` False leaves out what was answered."""
+    """One engine's session in the database. `keeps_text` False leaves out words of prompts and
+    answers."""
 
     def __init__(self, hub: Hub, *, keeps_text: bool = True) -> None:
         self._hub = hub
@@ -23,7 +31,8 @@ class SessionStore:
         self._store: Store | None = None
         self._session = 0
         self._deployment = ""
-        self._trouble = ""
+        self._troubles: dict[str, float] = {}
+        self._pruning: asyncio.Task[None] | None = None
 
     async def open(self, path: Path, agent: str, deployment: str) -> None:
         store = Store(path)
@@ -38,13 +47,14 @@ class SessionStore:
         self._store, self._deployment = store, deployment
         if store.notice:
             self._hub.event("engine", store.notice, level="warning")
+        self._pruning = asyncio.create_task(self._prune_regularly(store))
 
     async def run(self, report: RunReport) -> int | None:
         """Keep a run; its number, or None where it was not kept."""
         if self._store is None:
             return None
         try:
-            kept = report if self._keeps_text else report_without_text(report)
+            kept = report if self._keeps_text else without_text(report)
             return await self._store.save_run(self._session, kept)
         except StoreError as error:
             self._hub.event("engine", f"the run was not kept: {error}", level="warning")
@@ -73,7 +83,7 @@ class SessionStore:
         if self._store is not None:
             try:
                 for revision in revisions:
-                    kept = revision if self._keeps_text else revision_without_text(revision)
+                    kept = revision if self._keeps_text else without_text(revision)
                     await self._store.save_revision(kept)
             except StoreError as error:
                 self._hub.event(
@@ -81,14 +91,49 @@ class SessionStore:
                 )
 
     async def traffic(self, records: Sequence[TrafficRecord]) -> None:
-        """Keep what passed. That it cannot be is said once."""
-        if self._store is None or not records or self._trouble:
-            return
+        """Keep what passed. That it cannot be is said once, and for some time not tried again: a
+        locked database must not make each second wait for it."""
+        failed_at = self._troubles.get("traffic")
+        resting = failed_at is not None and time.monotonic() < failed_at + RESTING_SECONDS
+        if self._store is not None and records and not resting:
+            kept = records if self._keeps_text else [without_text(record) for record in records]
+            await self._try("traffic", self._store.save_traffic(self._deployment, "tap", kept))
+
+    async def save_ticks(self, ticks: Sequence[Tick]) -> bool:
+        """Keep what was measured; whether it is kept. That it cannot be is said once."""
+        if self._store is None:
+            return False
+        return await self._try("history", self._store.save_ticks(self._deployment, ticks))
+
+    async def ticks(self, begin: float, end: float, most: int) -> tuple[Tick, ...]:
+        """What is kept of the time between two epoch seconds, at most so many ticks."""
+        if self._store is None:
+            return ()
         try:
-            await self._store.save_traffic(self._deployment, "tap", records)
+            return await self._store.ticks(self._deployment, begin, end, most)
         except StoreError as error:
-            self._trouble = str(error)
-            self._hub.event("engine", f"traffic is not kept: {error}", level="warning")
+            raise CharterError(str(error)) from error
+
+    async def _try(self, what: str, keeping: Awaitable[None]) -> bool:
+        """Whether it was kept. What goes wrong is said when it begins and when it is over."""
+        try:
+            await keeping
+        except StoreError as error:
+            if what not in self._troubles:
+                self._hub.event("engine", f"{what} is not kept: {error}", level="warning")
+            self._troubles[what] = time.monotonic()
+            return False
+        if self._troubles.pop(what, None) is not None:
+            self._hub.event("engine", f"{what} is kept again")
+        return True
+
+    async def _prune_regularly(self, store: Store) -> None:
+        while True:
+            try:
+                await store.prune()
+            except StoreError as error:
+                self._hub.event("engine", f"the database grows: {error}", level="warning")
+            await asyncio.sleep(PRUNING_SECONDS)
 
     async def passed(self, since: float, most: int) -> tuple[TrafficRecord, ...]:
         """What passed through the deployment from that epoch second on, as far as it is kept."""
@@ -100,6 +145,9 @@ class SessionStore:
             raise CharterError(str(error)) from error
 
     async def close(self) -> None:
+        if self._pruning is not None:
+            self._pruning.cancel()
+            await asyncio.gather(self._pruning, return_exceptions=True)
         if self._store is not None:
             try:
                 await self._store.end_session(self._session)

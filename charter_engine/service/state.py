@@ -7,7 +7,9 @@ from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.contents import DeploymentContents
+from charter_engine.api.gateway import unobserved
 from charter_engine.api.runs import EMBEDDED, prediction_verdict
+from charter_engine.api.tracing import tracing
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
@@ -16,6 +18,7 @@ from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.canary import CanaryWatch
+from charter_engine.service.deploy_progress import DeployProgress
 from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.drifting import DriftWatch
 from charter_engine.service.gateway import EngineGateway
@@ -23,6 +26,7 @@ from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import Passed
 from charter_engine.service.predicting import Predicting
+from charter_engine.service.push_watch import PushWatcher
 from charter_engine.service.recorder import Recorder
 from charter_engine.service.reuse_estimates import ReuseEstimates
 from charter_engine.service.run_history import RunHistory
@@ -48,17 +52,25 @@ class EngineState:
         self.options = options
         self.shutdown = shutdown
         self.session = SessionGauge(hub, read_only=options.read_only)
+        self.deploying = DeployProgress(hub)
+        self.push_watch = PushWatcher(hub)
         self.agent: OpenedAgent | None = None
         self.as_written = Plan(agent="")
         self.deployment = Deployment(
             options.triton,
-            self.session.step,
+            self._step,
             watched_only=options.read_only,
             decoupled=options.gateway is not None,
             keeps_text=options.keeps_text,
         )
-        self.drift = DriftWatch(hub, self.session, self.deployment)
-        self.gateway = EngineGateway(hub, self.deployment, options.gateway)
+        self.drift = DriftWatch(hub, self.session, self.deployment, keeps_text=options.keeps_text)
+        self.tracing = tracing(options.otlp, keeps_text=options.keeps_text)
+        self.gateway = EngineGateway(
+            hub,
+            self.deployment,
+            options.gateway,
+            self.tracing.exchange if self.tracing else unobserved,
+        )
         self.sampler = Sampler(hub, self.deployment)
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)
@@ -75,10 +87,17 @@ class EngineState:
         self.passed = Passed(self.store)
         self.contents = DeploymentContents()
         self.tapping = Tapping(
-            hub, self.deployment, self.runs, lambda: self.draft.live.revision, self.passed
+            hub,
+            self.deployment,
+            self.runs,
+            lambda: self.draft.live.revision,
+            self.passed,
+            lambda: self.pool,
         )
-        self.series = Series(hub)
-        self.recorder = Recorder(hub, keeps_text=options.keeps_text)
+        if self.tracing is not None:
+            self.tapping.telling.append(self.tracing.requests)
+        self.series = Series(hub, self.store)
+        self.recorder = Recorder(hub, keeps_text=options.keeps_text, limits=options.recording)
         self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()
         self.trying = Trying(
@@ -130,6 +149,11 @@ class EngineState:
         if not agent.inputs:
             return f"no inputs: write {agent.path.stem}.inputs.jsonl beside the agent to run it"
         return self.deployment.notice
+
+    def _step(self, text: str) -> None:
+        """Something of the deployment is being done."""
+        self.session.step(text)
+        self.deploying.step(text)
 
     def _source_changed(self, agent: OpenedAgent) -> None:
         self.session.set(source_changed=True)

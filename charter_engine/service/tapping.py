@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from charter_engine.api.token_parts import Apart, TokenPartsCount
 from charter_engine.api.traffic import DeploymentTap, read_on_page, request_of
+from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
+from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.errors import CharterError
 from charter_engine.servers.deployment import Deployment
@@ -22,7 +25,8 @@ class Tapping:
     """Counts traffic in the totals of the nodes, tells of it as events, and has it recorded.
 
     `live` gives the number of the live revision: what passed under an earlier one does not count.
-    `passed` keeps all of it, whoever sent it.
+    `passed` keeps all of it, whoever sent it; `pool` is what it is served from. Those in `telling`
+    hear of all of it, told apart.
     Requests of this engine's own runs are left out, for the run tells of them itself.
     """
 
@@ -33,7 +37,11 @@ class Tapping:
         running: RunManager,
         live: Callable[[], int],
         passed: Passed | None = None,
+        pool: Callable[[], KvPool | None] = lambda: None,
     ) -> None:
+        self.telling: list[Callable[[Sequence[Apart]], None]] = []
+        self._parts = TokenPartsCount()
+        self._pool = pool
         self._hub = hub
         self._deployment = deployment
         self._passed = passed
@@ -70,6 +78,7 @@ class Tapping:
                 self._running.read_on_page(())
             self._trouble = ""
             self._take_in(batch, anew)
+            await self._tell_apart(batch.records, anew=anew)
             if self._passed is not None:
                 await self._passed.take(batch)
 
@@ -90,6 +99,16 @@ class Tapping:
         if batch.lost:
             text = f"{batch.lost:,} requests passed unseen: they came faster than they were read"
             self._hub.event("triton", text, level="warning")
+
+    async def _tell_apart(self, records: Sequence[TrafficRecord], *, anew: bool) -> None:
+        """Say what became of the tokens of every request; those from before are only known."""
+        pool = self._pool()
+        block = pool.tokens_per_block if pool and pool.tokens_per_block else TOKENS_PER_BLOCK
+        told = await self._parts.take(records, block, count=not anew)
+        if records and not anew:
+            self._hub.publish(self._parts.total)
+            for listener in self.telling:
+                listener(told)
 
     def _tell(self, passed: Sequence[TrafficRecord]) -> None:
         for record in passed[:MOST_EVENTS]:

@@ -140,13 +140,19 @@ def _start_bench(state: EngineState, request: BenchRequest, *, on_deployment: bo
     )
     triton = state.deployment.options if on_deployment else TritonOptions()
     where = f"on {triton.url}" if triton.url else "on servers of its own"
-    state.work.start("bench", f"{agent.path.name} {where}", partial(_bench, asked, triton))
+    state.work.start(
+        "bench",
+        f"{agent.path.name} {where}",
+        partial(_bench, asked, triton, state.options.keeps_text),
+    )
 
 
-async def _bench(request: BenchRequest, triton: TritonOptions, report: Report) -> BenchReport:
+async def _bench(
+    request: BenchRequest, triton: TritonOptions, use_cache: bool, report: Report
+) -> BenchReport:
     from charter_engine.api.benching import bench
 
-    return await bench(request, triton, report)
+    return await bench(request, triton, report, use_cache=use_cache)
 
 
 def _subject(state: EngineState, request: PlanRequest) -> str:

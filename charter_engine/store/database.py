@@ -1,31 +1,38 @@
-"""Sessions, runs, requests and revisions in SQLite. Several engines may share the file; damage
-loses nothing.
+"""Sessions, runs, requests, revisions, traffic and ticks in SQLite. Several engines may share the
+file; damage loses nothing.
 
 A damaged file is moved aside and a new one started. A full disk fails the write with `StoreError`;
 what was stored before stays readable.
 """
 
 import asyncio
+import fcntl
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TextIO, TypeVar
 
 import aiosqlite
 import msgspec
 
 from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.keeping import StoreLimits
 from charter_engine.contracts.live import RequestRecord, RunReport
+from charter_engine.contracts.series import Tick
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.paths import make_private
+from charter_engine.store import tick_table
 
 T = TypeVar("T")
 BUSY_MILLISECONDS = 5_000
 RECENT_RUNS = 200
-MOST_TRAFFIC = 50_000
-"""Records of traffic kept of each deployment: at 8,000 tokens a prompt about 200 MB."""
+FORGOTTEN_AT_ONCE = 1_000
+"""Rows deleted before it is looked again whether that was enough."""
+HEADER_BYTES = 100
+USUAL_LIMITS = StoreLimits()
 MIGRATIONS = (
     """
 CREATE TABLE session (
@@ -47,6 +54,7 @@ CREATE TABLE traffic (
     deployment TEXT NOT NULL, at REAL NOT NULL, sequence INTEGER NOT NULL, source TEXT NOT NULL,
     record BLOB NOT NULL, PRIMARY KEY (deployment, at, sequence)) WITHOUT ROWID;
 """,
+    f"CREATE INDEX request_by_time ON request (started_at);{tick_table.CREATE}",
 )
 """What brings a database from each schema to the next, from an empty one on."""
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -68,9 +76,9 @@ class Store:
     """One engine's hold on the database. An async context manager; `notice` says what was found
     wrong at opening."""
 
-    def __init__(self, path: Path, most_traffic: int = MOST_TRAFFIC) -> None:
+    def __init__(self, path: Path, limits: StoreLimits = USUAL_LIMITS) -> None:
         self.path = path
-        self.most_traffic = most_traffic
+        self.limits = limits
         self.notice = ""
         self._connection: aiosqlite.Connection | None = None
         self._writing = asyncio.Lock()
@@ -85,13 +93,21 @@ class Store:
         return self
 
     async def _begin_anew(self, damage: Exception) -> None:
-        aside = await asyncio.to_thread(move_aside, self.path)
-        try:
-            self._connection = await connect(self.path)
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"{self.path} was damaged, and a new one can't be begun: {error}"
-            ) from error
+        with await asyncio.to_thread(_right_to_mend, self.path):
+            try:
+                # Another engine may have begun a new one meanwhile.
+                self._connection = await connect(self.path)
+                return
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+                if not is_damage(error):
+                    raise StoreError(f"cannot open {self.path}: {error}") from error
+            aside = await asyncio.to_thread(move_aside, self.path)
+            try:
+                self._connection = await connect(self.path)
+            except sqlite3.Error as error:
+                raise StoreError(
+                    f"{self.path} was damaged, and a new one can't be begun: {error}"
+                ) from error
         self.notice = (
             f"{self.path} was damaged ({damage}); it was moved to {aside.name} and a new one begun"
         )
@@ -130,17 +146,12 @@ class Store:
             for request in report.requests
         ]
         summary = msgspec.structs.replace(report, requests=())
-        async with self._writing:
-            try:
-                kept = await self._open.execute(
-                    "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)",
-                    (report.run, session, time.time(), msgspec.msgpack.encode(summary)),
-                )
-                await self._open.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?)", requests)
-                await self._open.commit()
-            except sqlite3.Error as error:
-                await self._open.rollback()
-                raise _failure(self.path, error) from error
+        async with self._transaction() as connection:
+            kept = await connection.execute(
+                "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)",
+                (report.run, session, time.time(), msgspec.msgpack.encode(summary)),
+            )
+            await connection.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?)", requests)
         return kept.lastrowid or 0
 
     async def kept_runs(self, limit: int = RECENT_RUNS) -> tuple[KeptRun, ...]:
@@ -153,11 +164,12 @@ class Store:
         return found[0] if found else None
 
     async def _kept(self, which: str, values: Iterable[object]) -> tuple[KeptRun, ...]:
-        rows = await self._rows(
-            "SELECT run.rowid, session.deployment, run.report FROM run "
-            f"JOIN session ON session.id = run.session {which}",
-            values,
+        query = (
+            "SELECT run.rowid, session.deployment, run.report FROM run",
+            "JOIN session ON session.id = run.session",
+            which,
         )
+        rows = await self._rows(" ".join(query), values)
         return tuple(KeptRun(row[0], row[1], _decoded(row[2], RunReport)) for row in rows)
 
     async def runs(self, session: int | None = None) -> tuple[RunReport, ...]:
@@ -171,6 +183,32 @@ class Store:
         """A run's requests in the order they were sent."""
         query = "SELECT record FROM request WHERE run = ? ORDER BY started_at"
         return tuple([_decoded(row[0], RequestRecord) for row in await self._rows(query, (run,))])
+
+    async def latest_requests(
+        self, run: str | None = None, since: float | None = None
+    ) -> AsyncGenerator[RequestRecord]:
+        """Requests of runs (None: of all) from an epoch second on, the latest first."""
+        query = (
+            "SELECT record FROM request WHERE (?1 IS NULL OR run = ?1) AND started_at >= ?2 "
+            "ORDER BY started_at DESC"
+        )
+        async with aclosing(self._streamed(query, (run, since or 0.0))) as rows:
+            async for row in rows:
+                yield _decoded(row[0], RequestRecord)
+
+    async def latest_traffic(
+        self, deployment: str, since: float | None = None
+    ) -> AsyncGenerator[TrafficRecord]:
+        """Requests that passed through a deployment from an epoch second on, the latest first."""
+        query = "SELECT record FROM traffic WHERE deployment = ? AND at >= ? ORDER BY at DESC"
+        async with aclosing(self._streamed(query, (deployment, since or 0.0))) as rows:
+            async for row in rows:
+                yield _decoded(row[0], TrafficRecord)
+
+    async def deployments(self) -> tuple[str, ...]:
+        """The deployments of which traffic is kept."""
+        rows = await self._rows("SELECT DISTINCT deployment FROM traffic ORDER BY 1", ())
+        return tuple(row[0] for row in rows)
 
     async def save_revision(self, revision: Revision) -> None:
         """Keep a revision, or its new state."""
@@ -198,23 +236,18 @@ class Store:
             (deployment, record.at, record.sequence, source, msgspec.msgpack.encode(record))
             for record in records
         ]
-        async with self._writing:
-            try:
-                await self._open.executemany(
-                    "INSERT OR IGNORE INTO traffic VALUES (?, ?, ?, ?, ?)", rows
-                )
-                await self._open.execute(
-                    "DELETE FROM traffic WHERE deployment = ?1 AND at < (SELECT at FROM traffic "
-                    "WHERE deployment = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",
-                    (deployment, self.most_traffic - 1),
-                )
-                await self._open.commit()
-            except sqlite3.Error as error:
-                await self._open.rollback()
-                raise _failure(self.path, error) from error
+        async with self._transaction() as connection:
+            await connection.executemany(
+                "INSERT OR IGNORE INTO traffic VALUES (?, ?, ?, ?, ?)", rows
+            )
+            await connection.execute(
+                "DELETE FROM traffic WHERE deployment = ?1 AND at < (SELECT at FROM traffic "
+                "WHERE deployment = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",
+                (deployment, self.limits.traffic - 1),
+            )
 
     async def traffic(
-        self, deployment: str, since: float = 0.0, most: int = MOST_TRAFFIC
+        self, deployment: str, since: float = 0.0, most: int = USUAL_LIMITS.traffic
     ) -> tuple[TrafficRecord, ...]:
         """The last requests that passed from that epoch second on, oldest first."""
         query = (
@@ -223,21 +256,97 @@ class Store:
         rows = await self._rows(query, (deployment, since, most))
         return tuple([_decoded(row[0], TrafficRecord) for row in reversed(rows)])
 
+    async def save_ticks(self, deployment: str, ticks: Sequence[Tick]) -> None:
+        """Keep seconds of a deployment, each once however many engines tell of it."""
+        async with self._transaction() as connection:
+            await tick_table.keep(connection, deployment, ticks)
+
+    async def ticks(self, deployment: str, begin: float, end: float, most: int) -> tuple[Tick, ...]:
+        """What was measured between two epoch seconds, at most so many ticks, oldest first.
+
+        Those of one column of the time axis are put together; where nobody measured, there is none.
+        """
+        asked = tick_table.question(deployment, begin, end, most, time.time())
+        return tick_table.ticks_of(await self._rows(*asked))
+
+    async def prune(self) -> int:
+        """Forget what is older than is kept, and the oldest of what there is no room for: traffic
+        first, then requests of runs. How many rows that were. Runs and revisions stay."""
+        now = time.time()
+        oldest = now - self.limits.days * tick_table.DAY
+        forgotten = await self._forget("DELETE FROM traffic WHERE at < ?", (oldest,))
+        for level in tick_table.LEVELS:
+            forgotten += await self._forget(
+                "DELETE FROM tick WHERE step = ? AND until <= ?", (level.step, now - level.kept)
+            )
+        for oldest_rows in (
+            "DELETE FROM traffic WHERE (deployment, at, sequence) IN "
+            "(SELECT deployment, at, sequence FROM traffic ORDER BY at LIMIT ?)",
+            "DELETE FROM request WHERE rowid IN "
+            "(SELECT rowid FROM request ORDER BY started_at LIMIT ?)",
+        ):
+            while await self.used_bytes() > self.limits.bytes:
+                found = await self._forget(oldest_rows, (FORGOTTEN_AT_ONCE,))
+                if not found:
+                    break
+                forgotten += found
+        return forgotten
+
+    async def used_bytes(self) -> int:
+        """What the database holds, without the room that it has to spare."""
+        pages, free, size = [
+            (await self._rows(f"PRAGMA {name}", ()))[0][0]
+            for name in ("page_count", "freelist_count", "page_size")
+        ]
+        return int((pages - free) * size)
+
+    async def vacuum(self) -> None:
+        """Give the room to spare back to the disk. It takes as much again meanwhile."""
+        async with self._writing:
+            try:
+                await self._open.execute("VACUUM")
+                await self._open.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise _failure(self.path, error) from error
+
+    async def _forget(self, statement: str, values: Iterable[object]) -> int:
+        async with self._transaction() as connection:
+            return (await connection.execute(statement, tuple(values))).rowcount
+
     @property
     def _open(self) -> aiosqlite.Connection:
         if self._connection is None:
             raise StoreError(f"{self.path} is not open")
         return self._connection
 
-    async def _write(self, statement: str, values: Iterable[object]) -> int:
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """All of it, or nothing. Raises `StoreError`."""
         async with self._writing:
             try:
-                cursor = await self._open.execute(statement, tuple(values))
+                yield self._open
                 await self._open.commit()
             except sqlite3.Error as error:
                 await self._open.rollback()
                 raise _failure(self.path, error) from error
-            return cursor.lastrowid or 0
+            except BaseException:
+                await self._open.rollback()
+                raise
+
+    async def _write(self, statement: str, values: Iterable[object]) -> int:
+        async with self._transaction() as connection:
+            return (await connection.execute(statement, tuple(values))).lastrowid or 0
+
+    async def _streamed(
+        self, query: str, values: Iterable[object]
+    ) -> AsyncGenerator[tuple[Any, ...]]:
+        """Rows as they are asked for: whoever has enough leaves the rest unread."""
+        try:
+            async with self._open.execute(query, tuple(values)) as cursor:
+                async for row in cursor:
+                    yield tuple(row)
+        except sqlite3.Error as error:
+            raise _failure(self.path, error) from error
 
     async def _rows(self, query: str, values: Iterable[object]) -> list[tuple[Any, ...]]:
         try:
@@ -250,6 +359,7 @@ async def connect(path: Path) -> aiosqlite.Connection:
     """The database, opened and brought to the present schema. Raises `StoreError`,
     `sqlite3.Error`."""
     await asyncio.to_thread(make_private, path)
+    await asyncio.to_thread(require_whole, path)
     connection = await aiosqlite.connect(path, timeout=BUSY_MILLISECONDS / 1000)
     try:
         await connection.execute("PRAGMA journal_mode = WAL")
@@ -283,6 +393,37 @@ async def _migrate(connection: aiosqlite.Connection, path: Path) -> None:
         raise
 
 
+class CutOff(sqlite3.DatabaseError):
+    """The file is shorter than it says."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
+def require_whole(path: Path) -> None:
+    """Raises `CutOff` where the end of the file is missing: SQLite itself would find that out only
+    on reading what was there (its file format, section 1.3.8)."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        return  # what is missing may be there
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES:
+        return
+    page = int.from_bytes(header[16:18]) or 1
+    size = int.from_bytes(header[28:32]) * (65_536 if page == 1 else page)
+    written_by_same = header[24:28] == header[92:96]
+    if written_by_same and path.stat().st_size < size:
+        raise CutOff(f"{size - path.stat().st_size:,} bytes of its end are missing")
+
+
+def _right_to_mend(path: Path) -> TextIO:
+    """Held by the one who moves a damaged file aside, so that no other takes the new one for it.
+    Waits for it; closing the file gives it back."""
+    lock = path.with_name(f".{path.name}.mending").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def is_damage(error: Exception) -> bool:
     """Whether the file itself is at fault: not a database, or a malformed one."""
     if isinstance(error, UnicodeDecodeError):
@@ -305,8 +446,13 @@ def move_aside(path: Path) -> Path:
 
 
 def _failure(path: Path, error: sqlite3.Error) -> StoreError:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
         return StoreError(f"the disk is full: {path} keeps what it has, and this was not stored")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreError(
+            f"{path} is locked: another program has held it for {BUSY_MILLISECONDS // 1000} s"
+        )
     return StoreError(f"{path}: {error}")
 
 

@@ -28,6 +28,8 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from mmap import mmap
 
+from charter_engine.contracts.protocol import Topic
+
 MAGIC = b"CHARTER\n"
 VERSION = 1
 HEADER = struct.Struct(">8sH6x")
@@ -42,6 +44,8 @@ up."""
 CHUNK, DELTA, COUNTED, PARITY, MARK = b"K", b"D", b"E", b"P", b"M"
 COUNT = struct.Struct(">H")
 FULL, PATCH, EVENT, REQUEST = range(4)
+UNRECORDED: frozenset[Topic] = frozenset(("recording", "replay", "past", "watchers"))
+"""Gauges of the recording itself, and of who looks on."""
 
 
 class NotARecording(ValueError):

@@ -217,6 +217,11 @@ class RecordingReader:
     def chunk_count(self) -> int:
         return len(self._chunks)
 
+    @property
+    def entry_count(self) -> int:
+        """Writes that can be read: one a second in which something happened."""
+        return sum(len(chunk.entries) for chunk in self._chunks)
+
     def _unpacked(self, number: int, values: dict[Topic, Any]) -> Iterator[Message]:
         for record in self.records(number):
             message = self.message(record, values)

@@ -47,6 +47,16 @@ def difference_of(treated: Ratio, control: Ratio, seed: int = 0) -> DifferenceIn
     return DifferenceInterval(treated.value - control.value, float(low), float(high))
 
 
+def bounds_of(treated: Ratio, control: Ratio, seed: int = 0) -> tuple[Floats, Floats]:
+    """The bounds of the first minus the second for several figures at once: a column each in both
+    ratios. The same sessions are drawn for all of them."""
+    random = np.random.default_rng(seed)
+    drawn = _drawn(treated, random) - _drawn(control, random)
+    tail = (1 - LEVEL) / 2 * 100
+    low, high = np.nanpercentile(drawn, [tail, 100 - tail], axis=0)
+    return low, high
+
+
 def _drawn(ratio: Ratio, random: np.random.Generator) -> Floats:
     """The figure of as many sessions, drawn with replacement, again and again."""
     count = len(ratio.below)

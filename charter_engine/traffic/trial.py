@@ -12,6 +12,7 @@ import numpy as np
 from charter_engine.contracts.traffic import Arm, TrafficRecord
 from charter_engine.contracts.trial import ArmDifference, ArmFigures, TrialMargins, TrialReport
 from charter_engine.traffic.intervals import Ratio, difference_of
+from charter_engine.traffic.percentiles import percentiles
 from charter_engine.traffic.sequential import Margin, examine, sample_of
 
 LEAST_SESSIONS = 2
@@ -189,6 +190,8 @@ def _figures(arm: Arm, records: Sequence[TrafficRecord], passed: Passed) -> ArmF
         hit_rate=mean.get("hit rate"),
         ttft_ms=mean.get("TTFT ms"),
         total_ms=mean.get("whole latency ms"),
+        ttft=percentiles(record.ttft_ms for record in answered),
+        total=percentiles(record.total_ms for record in answered),
         output_tokens=mean.get("output tokens"),
         finish=dict(Counter(record.finish for record in records)),
         checked=len(checks),

@@ -31,6 +31,8 @@ class CircuitBreaker:
         self._failures = 0
         self._retry_at = 0.0
         self._trying_since: float | None = None
+        self.reason = ""
+        """What the last call met that got no answer."""
 
     @property
     def state(self) -> BreakerState:
@@ -57,11 +59,17 @@ class CircuitBreaker:
 
     def answered(self) -> None:
         """The server answered."""
+        self.reset()
+        self.reason = ""
+
+    def reset(self) -> None:
+        """Let calls through again at once, whatever came of the last."""
         self._failures = 0
         self._trying_since = None
 
-    def failed(self) -> None:
-        """The server did not answer."""
+    def failed(self, reason: str = "") -> None:
+        """The server did not answer; `reason` is what the call met."""
+        self.reason = reason
         self._failures += 1
         self._trying_since = None
         over = self._failures - FAILURES_TO_OPEN

@@ -209,7 +209,7 @@ class TritonClient:
         contract = await self.contract(model)
         arrays = inputs_for(request, contract)
         started = time.perf_counter()
-        outputs = await self._infer(contract, arrays, request.request_id, seconds)
+        outputs = await self._infer(contract, arrays, request, seconds)
         latency_ms = (time.perf_counter() - started) * 1000
         return read_generated(outputs, len(request.token_ids) or None, latency_ms)
 
@@ -233,7 +233,7 @@ class TritonClient:
         }
         started = time.perf_counter()
         async with contextlib.aclosing(
-            self._responses(contract, arrays, request.request_id, seconds)
+            self._responses(contract, arrays, request, seconds)
         ) as responses:
             async for outputs in responses:
                 yield read_generated(outputs, None, (time.perf_counter() - started) * 1000)
@@ -246,48 +246,53 @@ class TritonClient:
         seconds: float = GENERATE_SECONDS,
     ) -> dict[str, NDArray[Any]]:
         """The outputs that any model gives for these inputs."""
-        return await self._infer(await self.contract(model), arrays, "", seconds)
+        return await self._infer(await self.contract(model), arrays, None, seconds)
 
     async def _infer(
         self,
         contract: Contract,
         arrays: Mapping[str, NDArray[Any]],
-        request_id: str,
+        request: GenerateRequest | None,
         seconds: float,
     ) -> dict[str, NDArray[Any]]:
         if contract.decoupled:
             merged: dict[str, NDArray[Any]] = {}
-            async for outputs in self._responses(contract, arrays, request_id, seconds):
+            async for outputs in self._responses(contract, arrays, request, seconds):
                 merged |= outputs
             return merged
         with self._errors(contract.model):
             result = await self._client.infer(
                 contract.model,
                 [_tensor(name, array) for name, array in arrays.items()],
-                request_id=request_id,
-                headers=self._headers,
+                request_id=request.request_id if request else "",
+                headers=self._headers_of(request),
                 client_timeout=seconds,
             )
         return _outputs(result)
+
+    def _headers_of(self, request: GenerateRequest | None) -> dict[str, str] | None:
+        """Those of every call, and the request's own."""
+        own = request.headers if request else {}
+        return {**(self._headers or {}), **own} or None
 
     async def _responses(
         self,
         contract: Contract,
         arrays: Mapping[str, NDArray[Any]],
-        request_id: str,
+        request: GenerateRequest | None,
         seconds: float,
     ) -> AsyncGenerator[dict[str, NDArray[Any]]]:
         async def one_request() -> AsyncIterator[dict[str, Any]]:
             yield {
                 "model_name": contract.model,
                 "inputs": [_tensor(name, array) for name, array in arrays.items()],
-                "request_id": request_id,
+                "request_id": request.request_id if request else "",
                 "enable_empty_final_response": True,
             }
 
         with self._errors(contract.model):
             responses = self._client.stream_infer(
-                one_request(), stream_timeout=seconds, headers=self._headers
+                one_request(), stream_timeout=seconds, headers=self._headers_of(request)
             )
             try:
                 async for result, error in responses:
@@ -317,8 +322,8 @@ class TritonClient:
         try:
             with self._typed_errors(subject):
                 yield
-        except Unreachable:
-            breaker.failed()
+        except Unreachable as error:
+            breaker.failed(error.message)
             raise
         except TritonError:
             breaker.answered()

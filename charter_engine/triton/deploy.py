@@ -1,10 +1,10 @@
 """Push, rollback and what else changes a deployment: what may go live, and on which revision.
-`releases` works out what that puts where, and `transaction` carries it out."""
+`deployment_view` tells what is live, `releases` works out what that puts where, and `transaction`
+carries it out."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -12,98 +12,25 @@ from charter_engine.bls.reuse_times import ReuseTimeRules, reuse_times_section
 from charter_engine.contracts.deploy import Change, Diff, Profile, PushReport, Revision, undone
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import Plan
-from charter_engine.plan.belonging import agent_in_words, same_agent
-from charter_engine.plan.diff import diff_plans
 from charter_engine.triton import adopting, drift, preflight
-from charter_engine.triton.bls_plan import reuse_times_in_words, reuse_times_of
+from charter_engine.triton.bls_plan import reuse_times_of
+from charter_engine.triton.deployment_view import DeploymentView, require_same_agent
 from charter_engine.triton.errors import InvalidInput, Stale, TritonRefused, Unreachable
 from charter_engine.triton.journal_records import Record, contents_of, lineage_of
-from charter_engine.triton.live_state import Live, LiveState, whoever_this_is
-from charter_engine.triton.place import Place
-from charter_engine.triton.profile import probe
+from charter_engine.triton.live_state import whoever_this_is
 from charter_engine.triton.release import Release, also_loading, plan_text_of
-from charter_engine.triton.releases import Releases
 from charter_engine.triton.sealed import Damaged
 from charter_engine.triton.served_figures import recent_figures
-from charter_engine.triton.target import DeployTarget
 from charter_engine.triton.transaction import Superseded, Transaction
 
 
 @dataclass
-class Deployer:
-    """Pushes to one deployment. `on_step` hears of every step as it is done."""
-
-    target: DeployTarget
-    on_step: Callable[[str], None] = lambda _: None
-    clock: Callable[[], float] = time.time
-    place: Place = field(init=False)
+class Deployer(DeploymentView):
+    """Pushes to one deployment, and looks at it."""
 
     def __post_init__(self) -> None:
-        self.client = self.target.client
-        self.journal = self.target.journal
-        self.place = self.target.place()
-        self._state = LiveState(self.target, self.place, self.clock)
-        self._releases = Releases(self._state, self.on_step)
+        super().__post_init__()
         self._transaction = Transaction(self.client, self.place, self.journal, self.on_step)
-
-    async def live(self) -> Revision | None:
-        """The revision that is live, read from the deployment; None where no plan was ever pushed.
-
-        One that is not on record here was pushed from elsewhere: its plan is what the deployment
-        itself tells of it, and before the first push from here it counts as revision 0. Raises
-        `Unreachable`.
-        """
-        return (await self._state.read()).revision
-
-    def recorded(self) -> Revision | None:
-        """The revision that was last pushed from here, whatever became of it; works while Triton
-        is down."""
-        record = self.journal.current()
-        return record.revision if record else None
-
-    async def profile(self) -> Profile:
-        """What the deployment can do, found by asking it."""
-        return await probe(
-            self.client, repository=self.target.repository, metrics_url=self.target.metrics_url
-        )
-
-    def history(self) -> list[Revision]:
-        """All revisions on record, oldest first; what is damaged or was cut short says so."""
-        return self.journal.history()
-
-    async def diff(
-        self, plan: Plan, reuse_times: ReuseTimeRules | None = None, *, force: bool = False
-    ) -> Diff:
-        """What pushing this plan, with the reuse times it names, would change of what is live.
-        Raises `TritonRefused` where another agent's plan is live, unless `force`."""
-        live = await self._state.read()
-        if not force:
-            _require_same_agent(live, plan)
-        return self._diff(
-            live, plan, await self.profile(), reuse_times and reuse_times_section(reuse_times)
-        )
-
-    async def foreign_changes(self) -> tuple[Change, ...]:
-        """How the deployment differs from what was last pushed: somebody else's doing."""
-        record = self.journal.current()
-        return () if record is None else await drift.changes(self.client, self.place, record)
-
-    def original_parameters(self, profile: Profile) -> dict[str, str]:
-        """The settings the deployment had before the first push; empty if there was none."""
-        return self._releases.original_parameters(profile)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether somebody is pushing at this moment."""
-        return self.journal.is_held
-
-    def interruption(self) -> str:
-        """What is to be said of a push that was cut short and that nobody repaired yet; "" where
-        there is none."""
-        pending = None if self.journal.is_held else self.journal.interrupted()
-        if pending is None:
-            return ""
-        return f"the push of revision {pending.number} was cut short, and is not taken back yet"
 
     async def repair(self) -> str:
         """Finish or take back a push that was cut short; what was done, or "" if nothing was
@@ -115,11 +42,13 @@ class Deployer:
 
     async def repair_journal(self) -> tuple[str, ...]:
         """Mend what is damaged of the journal, and finish or take back a push that was cut short;
-        what was done. A revision 0 that can be read is never changed."""
+        what was done. A revision 0 that can be read is never changed, and no journal is made."""
+        if not self.journal.directory.is_dir():
+            return ()
         with self.journal.locked():
             done = list(self.journal.mend())
             if self.journal.lost_live:
-                back = await self._state.read_back()
+                back = await self.state.read_back()
                 if back is not None:
                     self.journal.commit(back)
                     done.append(
@@ -152,19 +81,20 @@ class Deployer:
         with self.journal.locked():
             await self._transaction.repair()
             current = await self._checked_current(base_revision, force)
-            live = await self._state.read()
+            live = await self.state.read()
             if not force:
-                _require_same_agent(live, plan)
+                require_same_agent(live, plan)
             profile = await self.profile()
-            diff = self._diff(live, plan, profile, reuse_times and reuse_times_section(reuse_times))
+            rules = reuse_times and reuse_times_section(reuse_times)
+            diff = self.diff_from(live, plan, profile, rules)
             preflight.require_possible(diff)
             if not diff.changes and current.revision.number > 0 and not force:
                 return _nothing_done(current, "nothing to push", diff)
-            number = await self._state.next_number()
+            number = await self.state.next_number()
             if profile.path == "llmapi":
-                release = await self._releases.of_settings(number, plan, current, diff)
+                release = await self.releases.of_settings(number, plan, current, diff)
             else:
-                release = await self._releases.of_plan(
+                release = await self.releases.of_plan(
                     number, plan, calls, reuse_times, current, profile
                 )
             self._check(release, profile)
@@ -184,7 +114,7 @@ class Deployer:
         with self.journal.locked():
             await self._transaction.repair()
             current = await self._checked_current(base_revision, force)
-            live = await self._state.read()
+            live = await self.state.read()
             if not any(node.apply == "traffic" for node in current.revision.plan.nodes.values()):
                 raise InvalidInput(
                     "no layout of the live plan applies to traffic",
@@ -193,11 +123,11 @@ class Deployer:
             plan = replace(current.revision.plan, share=share)
             profile = await self.profile()
             reuse_times = reuse_times_of(plan_text_of(contents_of(current)))
-            diff = self._diff(live, plan, profile, reuse_times)
+            diff = self.diff_from(live, plan, profile, reuse_times)
             if not diff.changes:
                 return _nothing_done(current, f"the share is {share:g} already", diff)
-            number = await self._state.next_number()
-            release = await self._releases.with_share(number, current, share)
+            number = await self.state.next_number()
+            release = await self.releases.with_share(number, current, share)
             self._check(release, profile)
             return await self._go_live(release, plan, current, diff, note, started)
 
@@ -235,8 +165,8 @@ class Deployer:
             current, changes = await self._drifted()
             if not changes:
                 return _nothing_done(current, "nothing differs from what was pushed")
-            number = await self._state.next_number()
-            release = await self._releases.as_pushed(number, current)
+            number = await self.state.next_number()
+            release = await self.releases.as_pushed(number, current)
             release = also_loading(release, {item.place for item in changes})
             self._check(release, await self.profile())
             note = f"revision {current.revision.number} put back"
@@ -265,8 +195,8 @@ class Deployer:
                 return _nothing_done(current, "nothing differs from what was pushed")
             if self.place.in_files:
                 adopting.require_adoptable(changes)
-            number = await self._state.next_number()
-            release = await self._releases.as_found(number, current, changes)
+            number = await self.state.next_number()
+            release = await self.releases.as_found(number, current, changes)
             self._check(release, await self.profile())
             plan = adopting.adopted_plan(current.revision.plan, contents_of(current), release.files)
             diff = Diff(
@@ -309,10 +239,10 @@ class Deployer:
         self, goal: Record, current: Record, note: str, started: float, *, force: bool
     ) -> PushReport:
         reuse_times = reuse_times_of(plan_text_of(contents_of(goal)))
-        live, profile = await self._state.read(), await self.profile()
+        live, profile = await self.state.read(), await self.profile()
         plan = goal.revision.plan
-        diff = self._diff(live, plan, profile, reuse_times)
-        release = await self._releases.back_to(await self._state.next_number(), current, goal)
+        diff = self.diff_from(live, plan, profile, reuse_times)
+        release = await self.releases.back_to(await self.state.next_number(), current, goal)
         self._check(release, profile)
         report = await self._go_live(
             release,
@@ -398,7 +328,7 @@ class Deployer:
 
     async def _checked_current(self, base_revision: int | None, force: bool) -> Record:
         """The live record, after every check that must hold before anything is touched."""
-        current = self.journal.current() or await self._state.baseline()
+        current = self.journal.current() or await self.state.baseline()
         live = current.revision.number
         if base_revision is not None and base_revision != live and not force:
             raise Stale(
@@ -415,21 +345,6 @@ class Deployer:
             )
         return current
 
-    def _diff(self, live: Live, plan: Plan, profile: Profile, reuse_times: Any) -> Diff:
-        base = live.revision.plan if live.revision else Plan(agent=plan.agent)
-        # A push brings charter_bls: its cost classes hold, whether or not it is there yet.
-        expected = replace(
-            profile,
-            charter_bls=profile.path == "engine",
-            original=self.original_parameters(profile),
-        )
-        number = live.revision.number if live.revision else 0
-        in_words = (
-            reuse_times_in_words(reuse_times_of(live.plan_text)),
-            reuse_times_in_words(reuse_times),
-        )
-        return diff_plans(base, plan, expected, number, in_words)
-
     def _goal(self, number: int | None, current: Record) -> Record:
         wanted = undone(self.history(), current.revision.number) if number is None else number
         record = self.journal.record(wanted) if wanted is not None else None
@@ -441,15 +356,6 @@ class Deployer:
                 remedy=f"revisions on record: {known or 'none'}",
             )
         return record
-
-
-def _require_same_agent(live: Live, plan: Plan) -> None:
-    if live.revision is not None and not same_agent(live.revision.plan, plan):
-        raise TritonRefused(
-            f"revision {live.revision.number} is live for agent "
-            f"{agent_in_words(live.revision.plan)}; this plan is for {agent_in_words(plan)}",
-            remedy="charter-engine rollback 0 takes it back first; --force replaces it",
-        )
 
 
 def _nothing_done(

@@ -5,6 +5,7 @@ import fcntl
 import getpass
 import os
 import re
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -31,7 +32,8 @@ from charter_engine.triton.sealed import Damaged, read_sealed, write_sealed
 
 T = TypeVar("T")
 RECORD_NAME = re.compile(r"(\d{6,})\.json(?:\.damaged)?")
-CUT_SHORT = "its push was cut short, and the next command that reaches Triton takes it back"
+TAKES_IT_BACK = "charter-engine history repair takes it back, as does the next push"
+CUT_SHORT = f"its push was cut short: {TAKES_IT_BACK}"
 FOUND_COPY = "found.json"
 """A second copy of revision 0, which nothing else could give back."""
 
@@ -59,7 +61,7 @@ class Journal:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the deployment against other pushers. Raises `TritonRefused` while another holds
-        it."""
+        it. A journal in which nothing that was pushed stands afterwards is none."""
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.directory / "revisions").mkdir(mode=0o700, exist_ok=True)
@@ -69,6 +71,9 @@ class Journal:
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # A file that its last holder removed meanwhile would guard nothing.
+                if os.fstat(file.fileno()).st_nlink == 0:
+                    raise BlockingIOError
             except BlockingIOError:
                 file.seek(0)
                 raise TritonRefused(
@@ -79,7 +84,19 @@ class Journal:
             with contextlib.suppress(OSError):  # a full disk may be what is to be repaired
                 file.write(msgspec.json.encode(_myself()).decode())
                 file.flush()
-            yield
+            try:
+                yield
+            finally:
+                if self._is_blank:
+                    shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def _is_blank(self) -> bool:
+        """Whether nothing was ever pushed, and none of its files says otherwise."""
+        live, there = self.directory / "live.json", {item.name for item in self.directory.iterdir()}
+        if self.numbers() == [0]:
+            return "pending.json" not in there and _readable(live, int) == 0
+        return there <= {"lock", "revisions"} and not self.numbers()
 
     @property
     def is_held(self) -> bool:

@@ -71,14 +71,17 @@ class Journals:
             for name in names:
                 _point(name, journal.directory)
 
-    def retire(self, journal: Journal, among: str = UNINSTALLED) -> Path:
-        """Put away the journal of a deployment that has nothing of Charter any more, or is gone;
-        where to. Raises `OSError`."""
-        kept = self._root / among / f"{time.time_ns()}-{_digest(str(journal.directory))}"
+    def retire(self, journal: Journal) -> Path:
+        """Put away the journal of a deployment that has nothing of Charter any more; where to.
+        Raises `OSError`."""
+        return self._put_away(journal, UNINSTALLED, _digest(str(journal.directory)))
+
+    def _put_away(self, journal: Journal, among: str, name: str) -> Path:
+        kept = self._root / among / f"{time.time_ns()}-{name}"
         directory = journal.directory.resolve()
-        for name in self._root.iterdir():
-            if name.is_symlink() and name.resolve() == directory:
-                name.unlink()
+        for path in self._root.glob("*"):
+            if path.is_symlink() and path.resolve() == directory:
+                path.unlink()
         kept.mkdir(mode=0o700, parents=True)
         for item in directory.iterdir():
             shutil.move(item, kept / item.name)
@@ -88,17 +91,36 @@ class Journals:
             journal.directory.unlink()
         return kept
 
-    def retire_below(self, directory: Path) -> None:
+    def retire_below(self, directory: Path, name: str) -> None:
         """Put away the journals beside embedded repositories in a directory that is about to be
-        removed."""
+        removed. `name` is that of the embedded deployment."""
         for beside in directory.glob(".*.charter"):
             journal = Journal(beside)
             if max(journal.numbers(), default=0) > 0:
-                self.retire(journal, ENDED)
+                self._put_away(journal, ENDED, name)
 
-    def ended(self) -> Journal | None:
-        """The journal of the embedded deployment that ended last."""
-        kept = sorted((self._root / ENDED).glob("*-*"))
+    def keep_ended(self, repository: Path, name: str) -> None:
+        """Find the journal of a repository that stays also by the name of the embedded deployment
+        that served it and ended."""
+        journal = self.of(repository, "")
+        if max(journal.numbers(), default=0) == 0:
+            return
+        for earlier in _put_away_in(self._root / ENDED, name):
+            if earlier.is_symlink():
+                earlier.unlink()
+        (self._root / ENDED).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._root / ENDED / f"{time.time_ns()}-{name}").symlink_to(journal.directory)
+
+    def ended(self, name: str | None = None) -> Journal | None:
+        """The journal of the embedded deployment that ended last: of those of that name, or of
+        all."""
+        kept = [path for path in _put_away_in(self._root / ENDED, name) if path.is_dir()]
+        return Journal(kept[-1]) if kept else None
+
+    def uninstalled(self, journal: Journal) -> Journal | None:
+        """The journal that lay in the place of this one when Charter was last taken out of its
+        deployment."""
+        kept = _put_away_in(self._root / UNINSTALLED, _digest(str(journal.directory)))
         return Journal(kept[-1]) if kept else None
 
     def _directory(self, repository: Path | None, url: str, shown: Shown) -> Path:
@@ -134,6 +156,13 @@ class Journals:
             candidate = self._root / _digest(spelled)
             if _id_of(candidate) in (None, shown.id) and _shows_live(candidate, shown):
                 yield candidate
+
+
+def _put_away_in(directory: Path, name: str | None) -> list[Path]:
+    """The journals that were put away there, the earliest first."""
+    return sorted(
+        path for path in directory.glob("*-*") if name in (None, path.name.partition("-")[2])
+    )
 
 
 def place_beside(repository: Path) -> Path:

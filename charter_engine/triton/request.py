@@ -51,7 +51,7 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
     this request: by segments for `charter_bls`, by tokens for a direct call of the engine.
     `source` tells who sends it where that is no run of Charter's own: `gateway` or `program`.
     `session` names the conversation or run whose requests follow each other; without it, `run`
-    does.
+    does. `headers` go with it as gRPC metadata, such as a trace's.
     """
 
     max_tokens: int
@@ -65,6 +65,7 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
     session: str = ""
     cache_group: str = ""
     request_id: str = ""
+    headers: dict[str, str] = {}
     retention: SegmentRetention | Retention | None = None
     sampling: Sampling = Sampling()
     log_probs: bool = False

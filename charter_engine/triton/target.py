@@ -20,7 +20,8 @@ class DeployTarget:
 
     `bls_template` are the files of `charter_bls` (`embedded.repository.bls_files()`). `tokenizer`
     is used where `charter_bls` is installed for the first time and the engine names none.
-    `shown_id` is the id that the deployment shows of itself.
+    `shown_id` is the id that the deployment shows of itself. `is_embedded`: it is one of Charter's
+    own on this machine.
     """
 
     client: TritonClient
@@ -30,6 +31,7 @@ class DeployTarget:
     metrics_url: str | None = None
     tokenizer: str | None = None
     shown_id: str | None = None
+    is_embedded: bool = False
     build_engine: BuildEngine | None = None
     remember: Callable[[Journal], None] = lambda _: None
     """Makes the journal found again by the deployment's id and address."""

@@ -2,13 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.deploy import PushReport, WatchedQuality, WatchReport
+from charter_engine.contracts.deploy import (
+    PushReport,
+    WatchedQuality,
+    WatchOutcome,
+    WatchReport,
+)
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.traffic.regression import RequestComparison, compare
@@ -20,7 +24,6 @@ from charter_engine.triton.served_figures import recent_records
 from charter_engine.triton.tap import TapReader
 
 POLL_SECONDS = 1.0
-Outcome = Literal["kept", "taken back", "not compared", "replaced"]
 
 
 @dataclass(frozen=True)
@@ -42,27 +45,43 @@ async def watched(
     """What became of a push in the time that it is watched. Worse by more than the margin, it is
     taken back, which a request verifies; the figures stand in both revisions. Raises
     `TritonError` where it could not be taken back."""
+    told = await observed(deployer, pushed.revision, before, watch)
+    if told.outcome != "taken back":
+        return replace(pushed, watch=told)
+    return await taken_back(deployer, pushed, told)
+
+
+async def observed(
+    deployer: Deployer,
+    revision: int,
+    before: Before,
+    watch: PushWatch,
+    on_look: Callable[[WatchReport], None] = lambda _: None,
+) -> WatchReport:
+    """What the requests under a revision show until it is watched no longer. The outcome `taken
+    back` asks for that: it is not done here. `on_look` hears of every look."""
     started = time.monotonic()
     reader = TapReader(deployer.client)
     after: list[TrafficRecord] = []
     comparison = compare(before.records, after, watch.margin)
     while not comparison.worse and time.monotonic() - started < watch.seconds:
+        on_look(_told("watching", comparison, watch, started))
         await asyncio.sleep(POLL_SECONDS)
         live = await _live_number(deployer)
-        if live not in (None, pushed.revision):
-            return replace(pushed, watch=_told("replaced", comparison, watch, started))
-        after += await _passed(reader, pushed.revision)
+        if live not in (None, revision):
+            return _told("replaced", comparison, watch, started)
+        after += await _passed(reader, revision)
         comparison = compare(before.records, after, watch.margin)
     figures = served_figures(after)
     if figures is not None:
-        deployer.journal.keep_figures(pushed.revision, figures)
-    if not comparison.worse:
-        outcome: Outcome = "kept" if comparison.is_possible else "not compared"
-        return replace(pushed, watch=_told(outcome, comparison, watch, started))
-    return await _taken_back(deployer, pushed, _told("taken back", comparison, watch, started))
+        deployer.journal.keep_figures(revision, figures)
+    if comparison.worse:
+        return _told("taken back", comparison, watch, started)
+    return _told("kept" if comparison.is_possible else "not compared", comparison, watch, started)
 
 
-async def _taken_back(deployer: Deployer, pushed: PushReport, told: WatchReport) -> PushReport:
+async def taken_back(deployer: Deployer, pushed: PushReport, told: WatchReport) -> PushReport:
+    """The push, taken back for what became worse. Raises `TritonError` where it could not be."""
     why = in_words([quality for quality in told.qualities if quality.worse])
     deployer.on_step(f"worse than before: {why}")
     try:
@@ -114,7 +133,7 @@ async def _passed(reader: TapReader, revision: int) -> list[TrafficRecord]:
 
 
 def _told(
-    outcome: Outcome, comparison: RequestComparison, watch: PushWatch, started: float
+    outcome: WatchOutcome, comparison: RequestComparison, watch: PushWatch, started: float
 ) -> WatchReport:
     return WatchReport(
         outcome=outcome,

@@ -3,13 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from charter_engine.contracts.deploy import COST_ORDER, CostClass, Diff, Profile, Revision
+from charter_engine.contracts.deploy import (
+    COST_ORDER,
+    Change,
+    CostClass,
+    Diff,
+    Profile,
+    Revision,
+)
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.protocol import Draft
 from charter_tui.present.figures import percent_text
+from charter_tui.present.watch import is_watched
 from charter_tui.present.work import NAMES
 from charter_tui.state import Snapshot
 
 DEFAULT_MODEL = "tensorrt_llm"
+MOST_NAMED = 5
+"""Changes that a question names one by one."""
+UNINSTALL_WORD = "uninstall"
 _WAY_BACK = "u takes it back, at the same cost."
 
 
@@ -91,6 +103,52 @@ def live_again_confirmation(
     )
 
 
+def promotion_confirmation(plan: Plan | None) -> Confirmation:
+    """The question before all sessions are laid out."""
+    on = f"{percent_text(plan.share, 0)} of the sessions are laid out now. " if plan else ""
+    return Confirmation(
+        title="Lay out all sessions?",
+        consequences=(
+            f"{on}With all of them there is no arm left to compare with.",
+            "The KV cache stays. u takes it back.",
+        ),
+        verb="Promote",
+    )
+
+
+def put_back_confirmation(drift: Sequence[Change]) -> Confirmation:
+    """The question before other people's changes are overwritten."""
+    return Confirmation(
+        title="Put back what was pushed?",
+        consequences=(
+            *(
+                f"{change.key} in {change.place}: {change.new} → {change.old}."
+                for change in drift[:MOST_NAMED]
+            ),
+            *([f"And {more} more."] if (more := len(drift) - MOST_NAMED) > 0 else []),
+            "Models whose files or settings differ are loaded again; a reload of the engine loses "
+            "the KV cache.",
+        ),
+        verb="Put back",
+    )
+
+
+def uninstall_confirmation(drift: Sequence[Change]) -> Confirmation:
+    """The question before Charter is taken out of a deployment; its word must be typed."""
+    over = ("What others changed since the last push goes, too.",) if drift else ()
+    return Confirmation(
+        title="Leave the deployment as it was found?",
+        consequences=(
+            "It goes back to what it was before the first push: charter_bls is gone, and programs "
+            "that call it fail. Where settings were changed, the engine is loaded again.",
+            *over,
+            "Its history is put away, and u can't take this back.",
+        ),
+        verb="Uninstall",
+        word=UNINSTALL_WORD,
+    )
+
+
 def way_back_cost(revisions: Sequence[Revision], live: int, target: int) -> CostClass | None:
     """The dearest cost of the steps between two revisions."""
     between = [
@@ -117,6 +175,8 @@ def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
         )
     if snapshot.work and snapshot.work.kind and snapshot.work.state in ("running", "stopping"):
         ends.append(f"The work in progress ({NAMES[snapshot.work.kind].lower()}) is cancelled.")
+    if is_watched(snapshot):
+        ends.append("The last push is watched no longer, and stands.")
     if snapshot.has_changes:
         ends.append("The draft is discarded.")
     return Confirmation("Quit and stop the engine?", tuple(ends), "Quit") if ends else None

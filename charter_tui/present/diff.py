@@ -49,11 +49,19 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     return tuple(lines)
 
 
+def cost_span(cost: CostClass | None) -> Span:
+    """What a change costs; empty where it can't be made."""
+    return Span(f"  costs: {cost}", COST_TONES[cost]) if cost else Span("")
+
+
 def change_lines(changes: Sequence[Change], width: int) -> list[Line]:
     """Changes of one cost and loss together, the dearest first."""
     lines: list[Line] = []
     for heading, lot in _lots(changes):
-        lines += [heading, *(made for change in lot for made in _change(change, width))]
+        lines += [
+            heading,
+            *(made for change in lot for made in change_beside(change, width, _place(change))),
+        ]
     return lines
 
 
@@ -65,8 +73,7 @@ def _summary(snapshot: Snapshot, diff: Diff, busy: bool) -> Line:
             "strong",
         )
     ]
-    if diff.cost:
-        parts.append(Span(f"  costs: {diff.cost}", COST_TONES[diff.cost]))
+    parts.append(cost_span(diff.cost))
     if busy:
         parts.append(Span("  predicting …", "muted"))
     if diff.base_revision != snapshot.revision:
@@ -94,13 +101,16 @@ def _lots(changes: Sequence[Change]) -> Iterator[tuple[Line, list[Change]]]:
         )
 
 
-def _change(change: Change, width: int) -> list[Line]:
-    """Old and new beside each other where there is room, else below."""
-    place = change.place if change.place == "server" else node_name(change.place)
-    what = line(Span(f"  {plain(place)} ", "muted"), Span(f"{change.key} ", "strong"))
+def change_beside(change: Change, width: int, place: str) -> list[Line]:
+    """Old and new beside each other where there is room, else below; `place` names where."""
+    what = line(Span(f"  {plain(place)} ", "muted"), Span(f"{plain(change.key)} ", "strong"))
     old, new = Span(f"− {plain(change.old)} ", "bad"), Span(f"+ {plain(change.new)}", "good")
     beside = (*what, old, new)
     return [beside] if line_width(beside) <= width else [what, line("    ", old), line("    ", new)]
+
+
+def _place(change: Change) -> str:
+    return change.place if change.place == "server" else node_name(change.place)
 
 
 def _reasons(plan: Plan, width: int) -> list[Line]:

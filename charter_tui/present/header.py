@@ -29,6 +29,7 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Lin
         left.append(Span("  source changed: R", "warning"))
     if snapshot.has_changes:
         left.append(Span("  * draft", "draft"))
+    left += _about_the_deployment(snapshot)
     right: list[Span | str] = []
     if locked:
         right += [Span(f"⚿ {locked}", "warning"), "  "]
@@ -38,6 +39,15 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Lin
         right += [Span("attached", "muted"), "  "]
     right += [_link(snapshot), " "]
     return line(*left), line(*right)
+
+
+def _about_the_deployment(snapshot: Snapshot) -> Iterator[Span]:
+    """What nobody should overlook, whatever screen is in front, and the key of the screen that
+    tells more."""
+    if snapshot.canary and snapshot.canary.report.alarm is not None:
+        yield Span("  ✗ canary: 9", "bad")
+    if snapshot.session and snapshot.session.drift:
+        yield Span("  ✗ drift: 9", "bad")
 
 
 def _link(snapshot: Snapshot) -> Span:

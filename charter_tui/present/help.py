@@ -22,6 +22,7 @@ _TITLES: dict[Scope, str] = {
     "sweep": "Sweep",
     "history": "History",
     "revision": "Revision",
+    "deploy": "Deploy",
     "findings": "Findings",
     "cache": "Cache",
     "sessions": "Sessions",

@@ -2,56 +2,136 @@
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
-from charter_engine.contracts.deploy import Diff, Revision
+from charter_engine.contracts.deploy import Change, Diff, Revision
 from charter_engine.contracts.protocol import RevisionDetail
 from charter_tui.present.costs import (
     COST_ROWS,
     change_of,
     cost_line,
+    relative,
     shown_figure,
     verdict_lines,
 )
-from charter_tui.present.diff import COST_TONES, change_lines
+from charter_tui.present.diff import COST_TONES, change_lines, cost_span
+from charter_tui.present.drift import foreign_lines
+from charter_tui.present.figures import count, milliseconds
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
-from charter_tui.present.tables import Column, Row
+from charter_tui.present.tables import Column, Row, fill, row_line, table_lines
+from charter_tui.present.words import Standing, sentence_lines
+from charter_tui.state import Snapshot
 
-COLUMNS: Final = (
-    Column("number", "REV", 4),
-    Column("at", "PUSHED", 19, "left"),
-    Column("state", "STATE", 11, "left"),
-    Column("cost", "COST", 14, "left"),
-    Column("note", "NOTE", 0, "left"),
+NUMBER: Final = Column("number", "REV", 4)
+AT: Final = Column("at", "PUSHED", 19, "left")
+STATE: Final = Column("state", "STATE", 11, "left")
+BY: Final = Column("by", "BY", 16, "left")
+COST: Final = Column("cost", "COST", 14, "left")
+COMPUTED: Final = Column("computed", "COMPUTED", 8)
+TTFT: Final = Column("ttft", "TTFT", 6)
+NOTE: Final = Column("note", "NOTE", 0, "left")
+NARROW: Final = (NUMBER, AT, STATE, COST, NOTE)
+WIDE: Final = (NUMBER, AT, STATE, BY, COST, COMPUTED, TTFT, NOTE)
+WIDE_FROM: Final = 100
+NOT_PUSHED: Final = (
+    "Nothing was pushed yet: the deployment runs as it was found. 2 tunes, p pushes."
+)
+_NOT_KEPT: Final = "A recording keeps no revisions: a deployment is asked for them."
+_SERVED: Final = (
+    Column("when", "REQUESTS", 0, "left"),
+    Column("requests", "SERVED", 0),
+    Column("computed", "COMPUTED EACH", 0),
+    Column("ttft", "TTFT", 0),
+    Column("total", "WHOLE", 0),
+    Column("failures", "FAILED", 0),
 )
 _STATE_TONES: Final[dict[str, Tone]] = {"live": "good", "failed": "bad", "pending": "warning"}
 
 
-def history_rows(revisions: Sequence[Revision]) -> tuple[Row, ...]:
+def history_columns(width: int) -> tuple[Column, ...]:
+    """Columns for that width; who pushed, and what was measured, where there is room."""
+    return fill(WIDE if width >= WIDE_FROM else NARROW, width)
+
+
+def history_rows(revisions: Sequence[Revision], columns: Sequence[Column]) -> tuple[Row, ...]:
     """A row a revision, newest first; its key is its number."""
-    return tuple(_row(item) for item in sorted(revisions, key=lambda item: -item.number))
-
-
-def _row(item: Revision) -> Row:
-    cost = line(Span(item.cost, COST_TONES[item.cost])) if item.cost else EMPTY
-    note = item.note or (f"from {item.parent}" if item.parent is not None else "")
-    cells = (
-        line(Span(str(item.number), "strong")),
-        line(Span(_moment(item))),
-        line(Span(item.state, _STATE_TONES.get(item.state, "muted"))),
-        cost,
-        line(Span(plain(note), "muted")),
+    newest_first = sorted(revisions, key=lambda item: -item.number)
+    return tuple(
+        Row(str(item.number), tuple(_cells(item)[column.key] for column in columns))
+        for item in newest_first
     )
-    return Row(str(item.number), cells)
+
+
+def _cells(item: Revision) -> dict[str, Line]:
+    note = item.note or (f"from {item.parent}" if item.parent is not None else "")
+    return {
+        "number": line(Span(str(item.number), "strong")),
+        "at": line(Span(_moment(item))),
+        "state": line(Span(item.state, _STATE_TONES.get(item.state, "muted"))),
+        "by": line(Span(plain(item.by), "muted")),
+        "cost": line(Span(item.cost, COST_TONES[item.cost])) if item.cost else EMPTY,
+        "computed": line(measured_change(item, "computed_tokens")),
+        "ttft": line(measured_change(item, "ttft_ms")),
+        "note": line(Span(plain(note), "muted")),
+    }
+
+
+def measured_change(
+    item: Revision, figure: Literal["computed_tokens", "ttft_ms", "total_ms"]
+) -> Span:
+    """By how much requests came to more or less of something than under the revision before; empty
+    where nobody measured both."""
+    before = getattr(item.before, figure, None)
+    after = getattr(item.after, figure, None)
+    return relative(after / before - 1) if before and after is not None else Span("")
+
+
+def live_standing(snapshot: Snapshot, revisions: Sequence[Revision] | None) -> Standing:
+    """The live revision: why, by whom, and since when."""
+    if not snapshot.revision:
+        return Standing(Span("○ as it was found", "muted"))
+    live = next((item for item in revisions or () if item.number == snapshot.revision), None)
+    state = Span(f"● revision {snapshot.revision} is live", "good")
+    if live is None:
+        return Standing(state)
+    why = f"{plain(live.note)}  " if live.note else ""
+    by = f" by {plain(live.by)}" if live.by else ""
+    return Standing(state, line(why, Span(f"since {_moment(live)}{by}", "muted")))
+
+
+def history_lines(
+    snapshot: Snapshot, revisions: Sequence[Revision] | None, width: int
+) -> tuple[Line, ...]:
+    """All revisions as lines, newest first."""
+    if revisions is None:
+        words = _NOT_KEPT if snapshot.replaying else "Asking the engine …"
+        return sentence_lines(words, width, "muted")
+    if not revisions:
+        return sentence_lines(NOT_PUSHED, width, "muted")
+    columns = history_columns(width)
+    heading = row_line(columns, [line(Span(column.heading, "muted")) for column in columns])
+    rows = (row_line(columns, row.cells) for row in history_rows(revisions, columns))
+    ways = "enter opens the history, where any revision can be opened and made live. "
+    return (
+        heading,
+        *rows,
+        EMPTY,
+        *sentence_lines(
+            f"{ways}u undoes the last push, U takes Charter out of the deployment.", width, "muted"
+        ),
+    )
 
 
 def _moment(item: Revision) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.created_at))
 
 
-def revision_lines(detail: RevisionDetail, live: int, width: int) -> tuple[Line, ...]:
+def revision_lines(
+    detail: RevisionDetail, live: int, width: int, drift: Sequence[Change] = ()
+) -> tuple[Line, ...]:
     """A revision opened: when and why it was pushed, what it changed, and what runs cost before and
-    after it."""
+    after it; of the live one also what others changed since (`drift`), of another what making it
+    live again changes."""
     revision = detail.revision
     tone = _STATE_TONES.get(revision.state, "muted")
     lines = [
@@ -63,12 +143,42 @@ def revision_lines(detail: RevisionDetail, live: int, width: int) -> tuple[Line,
         _labelled("agent", revision.agent),
         _labelled("why", revision.note or "no note was given"),
     ]
+    if revision.by:
+        lines.append(_labelled("by", revision.by))
     if revision.parent is not None:
         lines.append(_labelled("behind", f"revision {revision.parent}"))
     lines += [EMPTY, *_changes("Changed", detail.diff, width), EMPTY, *_costs(detail, width)]
+    lines += _requests(revision, width)
     if revision.number != live:
         lines += [EMPTY, *_changes("Making it live again changes", detail.back, width)]
+    elif drift:
+        lines += [EMPTY, line(Span("Served otherwise", "strong"), Span("  by others: 9", "bad"))]
+        lines += foreign_lines(drift, width)
     return tuple(lines)
+
+
+def _requests(revision: Revision, width: int) -> tuple[Line, ...]:
+    """What all requests came to under the revision before and under this one, whoever sent them;
+    nothing where nobody measured them."""
+    served = [
+        (name, figures)
+        for name, figures in (("before", revision.before), ("under it", revision.after))
+        if figures is not None
+    ]
+    if not served:
+        return ()
+    rows = [
+        (
+            Span(name),
+            count(figures.requests, "measured"),
+            count(figures.computed_tokens, "measured"),
+            milliseconds(figures.ttft_ms, "measured"),
+            milliseconds(figures.total_ms, "measured"),
+            count(figures.failures, "measured"),
+        )
+        for name, figures in served
+    ]
+    return (EMPTY, *table_lines(_SERVED, rows, width))
 
 
 def _labelled(label: str, text: str) -> Line:
@@ -78,8 +188,7 @@ def _labelled(label: str, text: str) -> Line:
 def _changes(title: str, diff: Diff, width: int) -> list[Line]:
     if not diff.changes:
         return [line(Span(title, "strong"), Span("  nothing", "muted"))]
-    cost = Span(f"  costs: {diff.cost}", COST_TONES[diff.cost]) if diff.cost else Span("")
-    return [line(Span(title, "strong"), cost), *change_lines(diff.changes, width)]
+    return [line(Span(title, "strong"), cost_span(diff.cost)), *change_lines(diff.changes, width)]
 
 
 def _costs(detail: RevisionDetail, width: int) -> list[Line]:

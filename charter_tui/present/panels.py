@@ -23,7 +23,7 @@ from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
 from charter_tui.state import Snapshot, share
 
 LABEL_WIDTH: Final = 9
-_HEALTH: Final[dict[Health, tuple[str, Tone]]] = {
+HEALTH: Final[dict[Health, tuple[str, Tone]]] = {
     "ready": ("● ready", "good"),
     "starting": ("◌ starting", "warning"),
     "unreachable": ("✗ unreachable", "bad"),
@@ -105,7 +105,7 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     if snapshot.triton is None:
         return (_labelled("Triton", Span("waiting for the first sample", "muted")),)
     sample = snapshot.triton.sample
-    text, tone = _HEALTH[sample.health]
+    text, tone = HEALTH[sample.health]
     about = " ".join(plain(part) for part in (sample.url, sample.version) if part)
     lines = [_labelled("Triton", Span(text, tone), Span(f"  {about}", "muted"))]
     if sample.reason:

@@ -43,7 +43,7 @@ BAR: Final = 24
 @dataclass(frozen=True)
 class RequestFilter:
     """Which requests are shown. `text` is looked for in node, session and run; `cause` is a kind of
-    cause; `slow_ms` the least time of the whole answer. Own runs are left out unless asked for.
+    cause; `slow_ms` the least time of the whole answer; `own` whether those of own runs are.
 
     `sequences` are the numbers at the tap of the requests of a `session`; None: of any.
     """
@@ -52,7 +52,7 @@ class RequestFilter:
     cause: str = ""
     slow_ms: float = 0.0
     failed: bool = False
-    own: bool = False
+    own: bool = True
     session: str = ""
     sequences: frozenset[int] | None = None
 
@@ -134,8 +134,11 @@ def summary_line(
         count(sum(computed), "measured"),
         Span(" prompt tokens", "muted"),
     ]
+    own = sum(bool(one.run) for one in shown)
     if not chosen.own:
         parts.append(Span("  own runs left out: i", "muted"))
+    elif own:
+        parts += [Span("  "), OWN, Span(f"{own:,} of own runs", "muted")]
     if lost:
         parts.append(Span(f"  {lost:,} passed unseen", "warning"))
     return line(*parts)
@@ -192,7 +195,7 @@ def no_requests_lines(known: int, replaying: bool, width: int) -> tuple[Line, ..
     if replaying:
         words = "A recording keeps its requests in its file: charter-engine export --requests-only."
     elif known:
-        words = "No request is as asked for. / changes what is shown, i shows own runs too."
+        words = "No request is as asked for. / changes what is shown, i shows own runs, or not."
     else:
         words = "No request has passed yet. r runs the agent; programs are seen as they send."
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))

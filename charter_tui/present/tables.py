@@ -39,6 +39,16 @@ def fill(
     )
 
 
+def row_line(columns: Sequence[Column], cells: Sequence[Line]) -> Line:
+    """A cell a column, each fitted to its width, with a space between them."""
+    spans: list[Span] = []
+    for column, cell in zip(columns, cells, strict=True):
+        if spans:
+            spans.append(Span(" "))
+        spans.extend(fit(cell, column.width, column.align))
+    return tuple(spans)
+
+
 def table_lines(
     columns: Sequence[Column], rows: Sequence[Sequence[Span]], width: int
 ) -> tuple[Line, ...]:

@@ -51,4 +51,9 @@ class ConsoleScreen(DismissedOnce[None]):
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Whether an action of this screen may run now; None greys it."""
         found = find(self.SCOPE, action)
-        return None if found and self.app.refusal(found.risk) else True
+        refused = found is not None and (self.app.refusal(found.risk) or self.why_not(action))
+        return None if refused else True
+
+    def why_not(self, _action: str) -> str:
+        """Why an action of this screen does nothing as things stand; empty where it does."""
+        return ""

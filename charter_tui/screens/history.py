@@ -10,9 +10,8 @@ from charter_engine.contracts.protocol import ListRevisions
 from charter_tui.bindings import bindings
 from charter_tui.deploying import make_live
 from charter_tui.link import EngineRefused
-from charter_tui.present.history import COLUMNS, history_rows
+from charter_tui.present.history import NOT_PUSHED, history_columns, history_rows
 from charter_tui.present.spans import Line, Span, line
-from charter_tui.present.tables import fill
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.revision import RevisionScreen
 from charter_tui.state import Snapshot
@@ -25,16 +24,12 @@ class HistoryTable(LineTable):
     revisions: tuple[Revision, ...] | None = None
 
     def rebuild(self) -> None:
-        self.set_rows(fill(COLUMNS, self.inner_width), history_rows(self.revisions or ()))
+        columns = history_columns(self.inner_width)
+        self.set_rows(columns, history_rows(self.revisions or (), columns))
 
     def line_at(self, index: int) -> Line:
         if index == 2 and not self.rows:
-            words = (
-                "Asking the engine …"
-                if self.revisions is None
-                else "Nothing was pushed yet: the deployment runs as it was found. "
-                "2 tunes, p pushes."
-            )
+            words = "Asking the engine …" if self.revisions is None else NOT_PUSHED
             return line(Span(f"  {words}", "muted"))
         return super().line_at(index)
 

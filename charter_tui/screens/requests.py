@@ -111,7 +111,7 @@ class CausesPanel(LineView, can_focus=True):
 
 
 class RequestsScreen(ConsoleScreen):
-    """Asks for what passed while it is in front. Own runs are left out once others send."""
+    """Asks for what passed while it is in front, whoever sent it."""
 
     SCOPE = "requests"
     NAME = "requests"
@@ -121,7 +121,6 @@ class RequestsScreen(ConsoleScreen):
         super().__init__()
         self._explained = -1
         self._chosen = chosen or RequestFilter()
-        self._own: bool | None = True if self._chosen.own else None
 
     def body(self) -> Iterable[Widget]:
         yield LineView(id="requests-summary")
@@ -184,9 +183,6 @@ class RequestsScreen(ConsoleScreen):
     def show(self) -> None:
         """Show what is known of what is asked for."""
         table = self.query_one(RequestsTable)
-        others = any(not record.run for record in table.records)
-        own = not others if self._own is None else self._own
-        table.chosen = replace(table.chosen, own=own)
         table.rebuild()
         summary = summary_line(table.shown, len(table.records), table.lost, table.chosen)
         self.query_one("#requests-summary", LineView).set_lines((summary,))
@@ -206,7 +202,8 @@ class RequestsScreen(ConsoleScreen):
 
     def action_own_runs(self) -> None:
         """Show or leave out what Charter's own runs sent."""
-        self._own = not self.query_one(RequestsTable).chosen.own
+        table = self.query_one(RequestsTable)
+        table.chosen = replace(table.chosen, own=not table.chosen.own)
         self.show()
 
     def action_failed(self) -> None:

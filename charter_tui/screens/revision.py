@@ -27,8 +27,10 @@ class RevisionView(LineView, can_focus=True):
     trouble: str = "Asking the engine …"
 
     def rebuild(self) -> None:
+        session = self.snapshot.session
+        drift = session.drift if session else ()
         self.set_lines(
-            revision_lines(self.detail, self.snapshot.revision, self.inner_width)
+            revision_lines(self.detail, self.snapshot.revision, self.inner_width, drift)
             if self.detail
             else [line(Span(self.trouble, "muted"))]
         )

@@ -10,11 +10,9 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from charter_tui.bindings import bindings
-from charter_tui.present.spans import Line, Span, crop, fit, text_of
-from charter_tui.present.tables import Column, Row
+from charter_tui.present.spans import Line, crop, line, text_of
+from charter_tui.present.tables import Column, Row, row_line
 from charter_tui.widgets.line_view import LineView
-
-GAP = Span(" ")
 
 
 class LineTable(LineView, can_focus=True, inherit_bindings=False):
@@ -73,7 +71,7 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         else:
             self._columns = tuple(columns)
             self.refresh()
-        heading = self._cells(tuple((Span(column.heading),) for column in columns))
+        heading = row_line(self._columns, [line(column.heading) for column in columns])
         lines = [kept.get(id(row)) or self._line_of(row) for row in rows]
         self._rows = tuple(rows)
         self.set_lines((heading, *lines))
@@ -98,15 +96,7 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         self.cursor = at
 
     def _line_of(self, row: Row) -> Line:
-        return self._cells(row.cells) if row.pickable else row.cells[0]
-
-    def _cells(self, cells: tuple[Line, ...]) -> Line:
-        spans: list[Span] = []
-        for column, cell in zip(self._columns, cells, strict=True):
-            if spans:
-                spans.append(GAP)
-            spans.extend(fit(cell, column.width, column.align))
-        return tuple(spans)
+        return row_line(self._columns, row.cells) if row.pickable else row.cells[0]
 
     def _resize(self) -> None:
         self.virtual_size = Size(0, len(self._lines))

@@ -8,6 +8,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from charter_engine.bls.plan import Form, Node, rendered
 from charter_engine.traffic.attribution import Attribution
@@ -22,6 +23,11 @@ WORDS = (
 ).split()
 CHATML = "<|im_start|>system\n{}<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 HEADINGS = frozenset({0, 2, 6})
+IN_CHATML = {
+    0: "<|im_start|>system\n",
+    2: "<|im_end|>\n<|im_start|>user\n",
+    6: "<|im_end|>\n<|im_start|>assistant\n",
+}
 
 Pieces = tuple[str | None, ...]
 
@@ -56,13 +62,20 @@ def chat(system: str, task: str) -> list[Pieces]:
     ]
 
 
-def attribution(prompts: Sequence[Pieces], headings: frozenset[int]) -> Attribution:
+def attribution(
+    prompts: Sequence[Pieces], headings: frozenset[int], *, own_template: bool = False
+) -> Attribution:
+    """With their `own_template` chats are known in its very markup too."""
     nodes = []
     for number, pieces in enumerate(prompts):
         form = Form(pieces, tuple(range(len(pieces))), "as written")
         within_markup = rendered(form, headings)
         assert within_markup is not None
-        nodes.append(Node(name=f"node{number}", forms=(form, within_markup)))
+        forms = [form, within_markup]
+        if headings and own_template:
+            written = tuple(IN_CHATML.get(index, piece) for index, piece in enumerate(pieces))
+            forms.append(replace(form, pieces=written))
+        nodes.append(Node(name=f"node{number}", forms=tuple(forms)))
     return Attribution(nodes)
 
 
@@ -101,10 +114,11 @@ def situations(chance: random.Random) -> Iterator[tuple[str, list[str], Attribut
         cut = [filled(pieces, variable) + " and so on" for pieces in plain(system, "Task", "No:")]
         yield f"{words}, none of which fits", cut, known, False
     chats = chat(system, "Task {}")
-    known = attribution(chats, HEADINGS)
-    yield "of messages", [in_chatml(pieces, variable) for pieces in chats], known, True
     stranger = [in_chatml(pieces, variable) for pieces in chat("Somebody else.", "Job {}")]
-    yield "of messages, none of which fits", stranger, known, False
+    for words, own in (("of messages", False), ("of messages in their own template", True)):
+        known = attribution(chats, HEADINGS, own_template=own)
+        yield words, [in_chatml(pieces, variable) for pieces in chats], known, True
+        yield f"{words}, none of which fits", stranger, known, False
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The bus over a real socket, to one subscriber in another process.
+"""The bus over a real socket, to one subscriber in another process, beside a slow and a dead one.
 
 Events a second, and their delay at 10,000/s.
 """
@@ -11,15 +11,17 @@ import time
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
-from charter_engine.contracts.protocol import Event
+from charter_engine.contracts.protocol import Event, Request, Subscribe
 from charter_engine.service.client import EngineClient
 from charter_engine.service.client import LinkState as State
 from charter_engine.service.hub import Hub
+from charter_engine.service.protocol import frame
 from charter_engine.service.server import Server
 
 THROUGHPUT_EVENTS = 200_000
 PACED_PER_SECOND, PACED_SECONDS = 10_000, 5
-THROUGHPUT_BAR, DELAY_BAR_MS = 20_000, 5.0
+THROUGHPUT_BAR, DELAY_BAR_MS = 50_000, 5.0
+SLOW_BYTES, SLOW_SECONDS = 4_096, 0.05
 BATCH = 200
 AHEAD = 4_000
 MAX_WAITS = 10_000_000
@@ -35,6 +37,7 @@ async def publish(path: Path, ready: Pipe) -> None:
 
     server = Server(path, hub, nothing)
     await server.start()
+    beside = [asyncio.create_task(read_slowly(path)), asyncio.create_task(read_nothing(path))]
     ready.send(None)
     await asyncio.to_thread(ready.recv)
     for number in range(0, THROUGHPUT_EVENTS, BATCH):
@@ -63,7 +66,33 @@ async def publish(path: Path, ready: Pipe) -> None:
         sent = due
         await asyncio.sleep(TICK_SECONDS)
     await asyncio.to_thread(ready.recv)
+    for task in beside:
+        task.cancel()
+    await asyncio.gather(*beside, return_exceptions=True)
     await server.close()
+
+
+async def subscribed(path: Path) -> asyncio.StreamReader:
+    """A connection that asked for everything."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(frame(Request(1, Subscribe(topics=(), console="beside"))))
+    await writer.drain()
+    return reader
+
+
+async def read_slowly(path: Path) -> None:
+    """Some kilobytes at a time; again from the start whenever the engine gives up on us."""
+    reader = await subscribed(path)
+    while True:
+        part = await reader.read(SLOW_BYTES)
+        reader = reader if part else await subscribed(path)
+        await asyncio.sleep(SLOW_SECONDS)
+
+
+async def read_nothing(path: Path) -> None:
+    connection = await subscribed(path)
+    await asyncio.Event().wait()
+    del connection
 
 
 _received = 0
@@ -89,7 +118,8 @@ async def subscribe(path: Path, ready: Pipe) -> None:
     ready.send(None)
     start, last, count = time.perf_counter(), 0, 0
     async for message in messages:
-        assert isinstance(message, Event)
+        if not isinstance(message, Event):
+            continue
         assert message.sequence == last + 1, "an event was lost"
         last, count = message.sequence, count + 1
         if count % 1_000 == 0:
@@ -100,7 +130,8 @@ async def subscribe(path: Path, ready: Pipe) -> None:
     ready.send(None)
     delays = []
     async for message in messages:
-        assert isinstance(message, Event)
+        if not isinstance(message, Event):
+            continue
         assert message.sequence == last + 1, "an event was lost"
         last = message.sequence
         delays.append(1_000 * (time.time() - message.at))

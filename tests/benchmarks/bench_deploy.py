@@ -7,6 +7,8 @@ import argparse
 import asyncio
 import os
 import signal
+import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +25,7 @@ from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.request import GenerateRequest
 
+TELL_EVERY = 10_000
 NODE = "Agent.run:answer"
 CALLS = (
     Call(
@@ -99,11 +102,26 @@ def stub_of(supervisor: int, model: str) -> int:
 
 async def pushes_until(client: TritonClient, deployer: Deployer, wanted: int) -> None:
     """Push retention after retention until so many requests were answered or failed meanwhile."""
-    answered = failed = pushes = 0
+    answered = failed = told = 0
+    times_ms: list[float] = []
+    started = time.monotonic()
     while answered + failed < wanted:
-        _, more, lost = await push_under_traffic(client, deployer, plan(20 + pushes % 60))
-        answered, failed, pushes = answered + more, failed + lost, pushes + 1
-    print(f"{pushes} pushes of retention: {failed} of {answered + failed} requests failed (bar: 0)")
+        changed = plan(20 + len(times_ms) % 60)
+        elapsed_ms, more, lost = await push_under_traffic(client, deployer, changed)
+        times_ms.append(elapsed_ms)
+        answered, failed = answered + more, failed + lost
+        if (answered + failed) // TELL_EVERY > told:
+            told = (answered + failed) // TELL_EVERY
+            print(f"  {answered + failed:,} requests, {failed} failed", file=sys.stderr)
+    seconds = time.monotonic() - started
+    print(
+        f"{len(times_ms)} pushes of retention: {failed} of {answered + failed:,} requests failed "
+        f"(bar: 0), {(answered + failed) / seconds:.0f} a second for {seconds:.0f} s"
+    )
+    print(
+        f"one such push: {statistics.median(times_ms):.0f} ms in the median, "
+        f"{max(times_ms):.0f} ms at most"
+    )
 
 
 async def run(directory: Path, requests: int) -> None:

@@ -41,6 +41,9 @@ USAGE = {"prompt_tokens": 900, "completion_tokens": 8, "total_tokens": 908}
 TEXT = "The report covers the year. " * 160
 
 
+SLEPT = "x-slept-ms: "
+
+
 def body(stream: bool) -> bytes:
     messages = [{"role": "system", "content": TEXT}, {"role": "user", "content": "Sum it up."}]
     return json.dumps({"model": "tiny", "messages": messages, "stream": stream}).encode()
@@ -54,11 +57,12 @@ def request(path: str, content: bytes) -> bytes:
     return head.encode() + content
 
 
-def whole_answer() -> bytes:
+def whole_answer(slept_ms: float) -> bytes:
+    """It tells how long the stand-in slept, which differs by far more than a gateway takes."""
     choice = {"index": 0, "message": {"role": "assistant", "content": "Yes."}}
     content = json.dumps({"id": "1", "choices": [choice], "usage": USAGE}).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(content)}"
-    return f"{head}\r\n\r\n".encode() + content
+    return f"{head}\r\n{SLEPT}{slept_ms:.3f}\r\n\r\n".encode() + content
 
 
 def chunk(data: bytes) -> bytes:
@@ -73,7 +77,7 @@ def event(number: int) -> bytes:
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
-WHOLE, LAST = whole_answer(), b"data: [DONE]\n\n"
+LAST = b"data: [DONE]\n\n"
 END = b"0\r\n\r\n"
 
 
@@ -95,9 +99,10 @@ class StandIn:
                 if b'"stream": true' in content[-40:]:
                     await self._stream(writer)
                     continue
+                came = time.perf_counter()
                 if self.seconds:
                     await asyncio.sleep(self.seconds * self._spread.uniform(0.5, 1.5))
-                writer.write(WHOLE)
+                writer.write(whole_answer((time.perf_counter() - came) * 1000))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -131,14 +136,15 @@ class Client:
         return self._reader
 
     async def whole(self, asked: bytes | None = None) -> float:
-        """How long one answer took, in ms."""
+        """How long one answer took beyond what the stand-in slept, in ms."""
         started = time.perf_counter()
         reader = await self.send(asked or WHOLE_REQUEST)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         assert head.startswith(b"http/1.1 200"), head
         length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
         await reader.readexactly(length)
-        return (time.perf_counter() - started) * 1000
+        slept = head.partition(SLEPT.encode())[2].partition(b"\r\n")[0]
+        return (time.perf_counter() - started) * 1000 - float(slept or 0)
 
     async def first_token(self) -> float:
         """When the first words of a streamed answer came."""
@@ -163,7 +169,7 @@ STREAM_REQUEST = request(CHAT, body(stream=True))
 async def latencies(
     address: str, at_once: int, rounds: int, asked: bytes | None = None
 ) -> tuple[list[float], float]:
-    """The latency of each request, and requests a second."""
+    """The latency of each request beyond what the stand-in slept, and requests a second."""
     clients = [Client(address) for _ in range(at_once)]
     each = max(1, rounds // at_once)
 

@@ -20,9 +20,9 @@ from random import Random
 
 import numpy as np
 
+from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, PoolSettings, Retention, TokenRange
-from charter_engine.kvcache.manager.settings import Eviction
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.workload.columns import Workload, WorkloadBuilder, as_workload
 from charter_engine.kvcache.workload.content import Content

@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from charter_engine.bls.retention import DecideAt
-from charter_engine.kvcache.manager.settings import Eviction, PoolSettings
+from charter_engine.contracts.pool import Eviction
+from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
 from charter_engine.kvcache.workload.columns import Ints, Workload, WorkloadBuilder
 from charter_engine.kvcache.workload.formats.packed_sessions import from_packed

@@ -19,10 +19,16 @@ import zstandard
 
 from charter_engine.contracts.live import HostSample, NodeStats, RequestRecord
 from charter_engine.contracts.protocol import Event, Gauge, Host, Nodes
+from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.gguf_checkpoint import write_gguf_checkpoint
 from charter_engine.errors import CharterError
+from charter_engine.kvcache.manager.event_batches import follow_batch
 from charter_engine.kvcache.manager.event_log import report_event_log
+from charter_engine.kvcache.manager.event_map import EventMap
 from charter_engine.kvcache.workload.lines import read_workload
 from charter_engine.plan.plan_file import InvalidPlan, read_plan
+from charter_engine.servers.metric_page import MetricPage
+from charter_engine.servers.vllm import counters_of
 from charter_engine.service.protocol import FrameSplitter, ProtocolError, decode_request
 from charter_engine.store.compile_cache import CompileCache
 from charter_engine.store.database import Store, StoreError
@@ -44,6 +50,9 @@ from charter_engine.store.workload_cache import load, save
 from charter_engine.triton.metrics import read_metrics
 from charter_engine.triton.model_config import edit_parameters, parameters_of, parse_config
 from tests.fuzz.mutation import Mutate, either, mutate_bytes, mutate_value, splice
+from tests.unit.embedded.test_gguf_checkpoint import write_gguf
+from tests.unit.kvcache.test_event_batches import batch, stored
+from tests.unit.servers.answering import VLLM_METRICS
 
 HOST = HostSample(
     cpu_utilization=0.5, memory_total_bytes=8, memory_used_bytes=4, engine_rss_bytes=1
@@ -207,6 +216,16 @@ def read_npz(path: Path) -> None:
     list(workload.requests())
 
 
+def read_gguf(path: Path) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        write_gguf_checkpoint(Path(directory), path)
+
+
+def a_gguf() -> bytes:
+    with tempfile.TemporaryDirectory() as directory:
+        return write_gguf(Path(directory) / "m.gguf").read_bytes()
+
+
 def plans() -> tuple[bytes, ...]:
     whole = """\
 # a plan
@@ -259,6 +278,13 @@ charter_node_requests_total{agent="a",node="n",revision="3"} 7
 # TYPE charter_restamps counter
 charter_restamps_total{outcome="sent"} 4
 """
+KV_BATCHES = (
+    batch(stored([1, 2]), stored([3], 2, medium="CPU")),
+    batch(["BlockStored", [b"a" * 32], None, [1, 2, 3, 4], 4, None], ["AllBlocksCleared"]),
+    batch({"type": "BlockRemoved", "block_hashes": [1], "medium": "GPU"}, rank=None),
+)
+VLLM_PAGE = VLLM_METRICS.encode()
+GGUF = a_gguf()
 KV_EVENTS = (
     b'{"event_id":0,"data":{"type":"created","num_blocks_per_cache_level":[8,2]},"window_size":9}\n'
     b'{"event_id":1,"data":{"type":"stored","parent_hash":null,"blocks":[{"type":"stored_block",'
@@ -397,6 +423,21 @@ KINDS: dict[str, Kind] = {
         lambda path: report_event_log(path.read_bytes().splitlines()),
         (ValueError, CharterError),
     ),
+    "batches of KV events": Kind(
+        KV_BATCHES,
+        either(mutate_bytes, splice(KV_BATCHES)),
+        lambda path: follow_batch(EventMap(), 0, path.read_bytes()),
+        (),
+    ),
+    "page of a server": Kind(
+        (VLLM_PAGE,),
+        either(mutate_bytes, splice((VLLM_PAGE,))),
+        lambda path: counters_of(
+            MetricPage.read(path.read_bytes().decode(errors="replace"), ("vllm:",))
+        ),
+        (),
+    ),
+    "GGUF": Kind((GGUF,), mutate_bytes, read_gguf, (EngineConfigError,)),
     "database": Kind(
         (DATABASE,), either(mutate_bytes, forge_database), read_database, (StoreError,)
     ),

@@ -293,14 +293,21 @@ def test_nothing_is_run_by_itself_on_a_given_triton(options: Options, runs: bool
 
 def test_what_an_engine_of_our_own_is_told() -> None:
     options = Options(
-        triton="h:8001", triton_header=("a=b", "c=d"), inputs="-x.jsonl", read_only=True
+        triton="h:8001",
+        triton_header=("a=b", "c=d"),
+        inputs="-x.jsonl",
+        read_only=True,
+        canary=90.0,
+        no_text=True,
     )
     assert options.engine_arguments() == [
         "--triton=h:8001",
         "--inputs=-x.jsonl",
+        "--canary=90s",
         "--triton-header=a=b",
         "--triton-header=c=d",
         "--read-only",
+        "--no-text",
     ]
 
 

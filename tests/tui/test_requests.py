@@ -25,7 +25,7 @@ async def test_what_passes_is_listed_the_latest_first_and_goes_on(console: Open)
     async with console(size=(120, 36)) as stage:
         told = answers(stage, *PASSED)
         await stage.press("7")
-        await stage.until(lambda: listed(stage) == ["6", "5", "3", "2", "1"])
+        await stage.until(lambda: listed(stage) == ["6", "5", "4", "3", "2", "1"])
         await stage.until(lambda: "time stamp" in stage.text())
         assert "~−3,300" in stage.text()
         told.append(record(7))
@@ -33,24 +33,24 @@ async def test_what_passes_is_listed_the_latest_first_and_goes_on(console: Open)
         assert stage.app.screen.query_one(RequestsTable).key == "7"
 
 
-async def test_own_runs_are_left_out_once_others_send_and_shown_when_asked_for(
-    console: Open,
-) -> None:
+async def test_own_runs_stay_beside_what_others_send_and_are_told_apart(console: Open) -> None:
     async with console(size=(120, 36)) as stage:
         told = answers(stage, *OWN_ONLY)
         await stage.press("7")
         await stage.until(lambda: listed(stage) == ["4"])
         told += PASSED[4:]
-        await stage.until(lambda: listed(stage) == ["6", "5"])
+        await stage.until(lambda: listed(stage) == ["6", "5", "4"])
+        assert "3 requests" in stage.text() and "▸ 1 of own runs" in stage.text()
         await stage.press("i")
-        assert listed(stage) == ["6", "5", "4"]
+        assert listed(stage) == ["6", "5"]
+        assert "own runs left out" in stage.text()
 
 
 async def test_requests_are_filtered_by_what_is_typed_and_by_failure(console: Open) -> None:
     async with console(size=(120, 36)) as stage:
         answers(stage, *PASSED)
         await stage.press("7")
-        await stage.until(lambda: len(listed(stage)) == 5)
+        await stage.until(lambda: len(listed(stage)) == 6)
         await stage.press("f")
         assert listed(stage) == ["5"]
         await stage.press("f", "slash")
@@ -66,7 +66,7 @@ async def test_enter_tells_why_a_request_missed_and_shows_its_session(console: O
     async with console(size=(120, 40)) as stage:
         answers(stage, *PASSED)
         await stage.press("7")
-        await stage.until(lambda: len(listed(stage)) == 5)
+        await stage.until(lambda: len(listed(stage)) == 6)
         await stage.press("enter")
         await stage.until(lambda: "Left an earlier prompt" in stage.text())
         assert isinstance(stage.app.screen, RequestScreen)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from charter_engine.contracts.protocol import TOPIC_OF, Payload
+from charter_engine.contracts.protocol import TOPIC_OF, Canary, Payload
 from charter_engine.service.client import EngineClient
 from charter_tui.app import CharterApp
 from charter_tui.options import Options
@@ -23,6 +23,15 @@ from charter_tui.screens.work import WorkScreen
 from charter_tui.theme import load_themes
 from tests.tui.answers import about_cache, about_requests, about_revisions, about_runs
 from tests.tui.conftest import Stage
+from tests.tui.deploy_scene import (
+    ALARM,
+    DRAFT_FOR_TRAFFIC,
+    DRIFTED,
+    ON_TRIAL,
+    PUSHED,
+    about_the_deployment,
+    watched,
+)
 from tests.tui.scene import DRAFT, EVENTS, GAUGES, GPU, REPLAY, SERVING_GPU, TICKS
 from tests.tui.scripted import ScriptedEngine
 from tests.tui.traffic_scene import PASSED
@@ -180,6 +189,28 @@ def test_cache(snap_compare: Any, tmp_path: Path) -> None:
         await stage.until(partial(stage.shows, "Shared prefixes, of entities"))
 
     assert snap_compare(shown.app, terminal_size=(120, 36), run_before=run_before)
+
+
+DEPLOYMENTS: dict[str, tuple[tuple[int, int], str, tuple[Payload, ...], int, str]] = {
+    "trial": ((80, 24), THEMES[0], (ON_TRIAL, watched(), Canary(ALARM)), 3, "TREATED"),
+    "push": ((200, 60), THEMES[1], (DRIFTED, DRAFT_FOR_TRAFFIC, PUSHED), 1, "On traffic"),
+}
+"""Size and theme, what is told, how far down the cursor goes, and what is then on screen."""
+
+
+@pytest.mark.parametrize("subject", DEPLOYMENTS)
+def test_deploy(snap_compare: Any, tmp_path: Path, subject: str) -> None:
+    size, theme, payloads, downs, words = DEPLOYMENTS[subject]
+    shown = Shown(tmp_path / "s", theme, *payloads)
+    shown.engine.answers |= about_the_deployment()
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        await stage.press("9", *["down"] * downs)
+        await stage.until(partial(stage.shows, "1 wrong, 1 costly"))
+        await stage.until(partial(stage.shows, words))
+
+    assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
 
 def test_replay(snap_compare: Any, tmp_path: Path) -> None:

@@ -49,6 +49,20 @@ def test_an_error_comes_with_its_traceback_in_the_same_line(tmp_path: Path) -> N
     assert "ValueError: broken" in str(line["error"])
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_of_an_error_stands_its_kind_alone_where_no_text_is_kept(
+    tmp_path: Path, form: logs.LogFormat
+) -> None:
+    set_up_logs("info", form, tmp_path / "log", keeps_text=False)
+    try:
+        raise ValueError("in the patient's words")
+    except ValueError:
+        log.exception("run %s failed", "r-7")
+    text = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "run r-7 failed (ValueError)" in text
+    assert "patient" not in text
+
+
 def test_what_is_below_the_level_is_left_out(tmp_path: Path) -> None:
     set_up_logs("warning", "json", tmp_path / "log")
     log.info("nothing of note")

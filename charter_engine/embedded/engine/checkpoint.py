@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.spec import (
@@ -49,7 +50,7 @@ class HuggingFaceConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def checkpoint_spec(directory: Path, tokens_per_block: int = 32) -> EngineSpec:
-    """The engine a checkpoint directory makes.
+    """The engine a checkpoint directory makes. Its pool has room for one context at least.
 
     Raises `EngineConfigError` for what cannot be computed exactly.
     """
@@ -62,14 +63,19 @@ def checkpoint_spec(directory: Path, tokens_per_block: int = 32) -> EngineSpec:
         raise EngineConfigError(f"{path} is no Llama-family configuration: {error}") from error
     _check(path, config)
     longest = min(config.max_position_embeddings, LONGEST)
+    shape, usual = _shape(path, config), ReferenceConfig()
+    one_context = longest * shape.kv_bytes_per_token(np.dtype(shape.dtype).itemsize)
     return EngineSpec(
-        pretrained_config=_shape(path, config),
+        pretrained_config=shape,
         build_config=BuildConfig(
             max_seq_len=longest,
             max_num_tokens=longest,
             plugin_config=PluginConfig(tokens_per_block=tokens_per_block),
         ),
-        reference_engine=ReferenceConfig(weights=WEIGHTS_FILE),
+        reference_engine=ReferenceConfig(
+            weights=WEIGHTS_FILE,
+            max_kv_cache_bytes=max(usual.max_kv_cache_bytes, one_context),
+        ),
     )
 
 

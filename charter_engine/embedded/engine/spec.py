@@ -109,6 +109,11 @@ class EngineSpec(Struct, frozen=True, kw_only=True):
     def tokens_per_block(self) -> int:
         return self.build_config.plugin_config.tokens_per_block
 
+    @property
+    def own_end_id(self) -> int | None:
+        """The token that ends a text of a model with weights of its own; random ones end none."""
+        return self.pretrained_config.end_id if self.reference_engine.weights else None
+
     def with_tokens_per_block(self, tokens_per_block: int) -> Self:
         plugin = PluginConfig(tokens_per_block=tokens_per_block)
         return msgspec.structs.replace(

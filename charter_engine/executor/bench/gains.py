@@ -1,11 +1,15 @@
 """Where a plan's gain comes from: lever by lever, and for a batch by concurrency and by reuse."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from charter_engine.contracts.benching import Batch, BatchCell, LeverShare, VariantReport
+from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.plan import Lever, Plan
-from charter_engine.executor.bench.variants import BASELINE, PLAN, Variant, stands_for
+from charter_engine.contracts.request_figures import FigureDifference
+from charter_engine.executor.bench.recorder import Exchange
+from charter_engine.executor.bench.variants import BASELINE, PLAN, SOURCE, Variant, stands_for
 from charter_engine.plan.levers import LEVERS
+from charter_engine.traffic.side_by_side import differences
 
 IDLE = {
     "layout": "the plan keeps the layout as written",
@@ -73,3 +77,28 @@ def batch_gains(cells: tuple[BatchCell, ...]) -> Batch:
 
 def _difference(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
+
+
+def differences_of(exchanges: Mapping[str, Sequence[Exchange]]) -> tuple[FigureDifference, ...]:
+    """What a request under the plan costs more than one as written, with intervals; nothing where
+    either was not measured. `exchanges` are those of each variant, by its name."""
+    if not exchanges.get(SOURCE) or not exchanges.get(PLAN):
+        return ()
+    before, after = ([_record(one) for one in exchanges[name]] for name in (SOURCE, PLAN))
+    return differences(before, after)
+
+
+def _record(exchange: Exchange) -> RequestRecord:
+    told = exchange.generation
+    return RequestRecord(
+        run="",
+        node=exchange.node,
+        item=0,
+        started_at=0.0,
+        source="other",
+        prompt_tokens=told.prompt_tokens,
+        reused_tokens=told.reused_tokens,
+        output_tokens=told.output_tokens,
+        ttft_ms=told.ttft_ms,
+        latency_ms=exchange.latency_ms,
+    )

@@ -23,13 +23,15 @@ from charter_engine.triton.request import (
 @dataclass(frozen=True)
 class Exchange:
     """A request that was answered. `served` is None without a tokenizer; `drifted` counts output
-    tokens from the first one on that the output's text does not encode to."""
+    tokens from the first one on that the output's text does not encode to. `prompt` is the text
+    that was sent."""
 
     node: str
     generation: Generated
     latency_ms: float
     served: ReplayedRequest | None = None
     drifted: int = 0
+    prompt: str = ""
 
 
 @dataclass
@@ -57,6 +59,7 @@ class MeasuringTarget:
                 if self.tokenizer
                 else None,
                 drifted=_drift(generation, self.tokenizer) if self.tokenizer else 0,
+                prompt=sent.text or "".join(part.text for part in sent.parts),
             )
         )
         return generation

@@ -1,16 +1,19 @@
 """From what was sent and what came back to the figures of a variant."""
 
-import math
 from collections.abc import Sequence
 
 from msgspec import Struct
 
 from charter_engine.analysis.bound import ReuseBound, reuse_bound
-from charter_engine.contracts.benching import Drift, NodeFigures, Percentiles, VariantReport
+from charter_engine.contracts.benching import Drift, NodeFigures, VariantReport
 from charter_engine.executor.bench.recorder import Exchange
 from charter_engine.executor.bench.replay import replay
-from charter_engine.executor.bench.variants import Variant
+from charter_engine.executor.bench.variants import PLAN, SOURCE, Variant
 from charter_engine.kvcache import Admission, PoolSettings
+from charter_engine.traffic.percentiles import percentiles
+
+EXAMPLE_CHARACTERS = 2_000
+"""Of a prompt that stands for the others of its node."""
 
 
 class Observed(Struct, frozen=True, kw_only=True):
@@ -63,22 +66,9 @@ def summarise(observed: Observed) -> VariantReport:
         prompt_tokens_per_s=prompt_tokens / seconds if seconds else 0.0,
         peak_blocks=observed.peak_blocks,
         drift=_drift(exchanges),
-        nodes=_nodes(exchanges, bound),
+        nodes=_nodes(exchanges, bound, examples=variant.name in (SOURCE, PLAN)),
         errors=observed.errors,
     )
-
-
-def percentiles(values: Sequence[float | None]) -> Percentiles | None:
-    """Of the values that are there, each the least that at least that share of them does not
-    exceed."""
-    known = sorted(value for value in values if value is not None)
-    if not known:
-        return None
-
-    def at(share: float) -> float:
-        return known[max(0, math.ceil(share * len(known)) - 1)]
-
-    return Percentiles(at(0.5), at(0.95), at(0.99), sum(known) / len(known), len(known))
 
 
 def token_hit_rate(exchanges: Sequence[Exchange]) -> float | None:
@@ -126,7 +116,9 @@ def _drift(exchanges: Sequence[Exchange]) -> Drift | None:
     )
 
 
-def _nodes(exchanges: Sequence[Exchange], bound: ReuseBound | None) -> tuple[NodeFigures, ...]:
+def _nodes(
+    exchanges: Sequence[Exchange], bound: ReuseBound | None, *, examples: bool
+) -> tuple[NodeFigures, ...]:
     by_node: dict[str, list[Exchange]] = {}
     for one in exchanges:
         by_node.setdefault(one.node, []).append(one)
@@ -137,6 +129,7 @@ def _nodes(exchanges: Sequence[Exchange], bound: ReuseBound | None) -> tuple[Nod
             token_hit_rate=token_hit_rate(own),
             bound=_share(*reversed(bound.by_node[node])) if bound else None,
             ttft_ms=percentiles([one.generation.ttft_ms for one in own]),
+            example=own[0].prompt[:EXAMPLE_CHARACTERS] if examples else "",
         )
         for node, own in by_node.items()
     )

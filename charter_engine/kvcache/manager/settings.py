@@ -1,18 +1,10 @@
 """The pools a block manager works with."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 from msgspec import Struct
 
-Eviction = Literal["leaf", "flat", "v2", "vllm", "sglang"]
-"""Whose pool it is, and how it evicts.
-
-`leaf`: TensorRT-LLM 1.0, where an idle child protects its idle parent. `flat`: TensorRT-LLM from
-late 2025 on. `v2`: TensorRT-LLM's second manager, plain LRU over pages, which no retention reaches.
-`vllm`: vLLM's pool, plain LRU over whole blocks, one of which is kept back; those never filled go
-first, and content is shared as soon as its request is scheduled. `sglang`: SGLang's radix cache,
-which evicts whole leaves by their last use.
-"""
+from charter_engine.contracts.pool import Eviction
 
 DEFAULT_OFFLOAD_MIN_PRIORITY = 30
 """TensorRT-LLM, evictionPolicy.cpp; its public documentation says 35."""

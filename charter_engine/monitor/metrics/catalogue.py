@@ -69,6 +69,12 @@ QUEUE_TIME = MetricDescription(
 EVENTS = MetricDescription(
     "events", "counter", "What happened, as the console's log tells it.", ("kind", "level")
 )
+PROMPT_PARTS = MetricDescription(
+    "prompt_parts_tokens",
+    "counter",
+    "Prompt tokens of what passed, by what became of them: reused, new, or computed again.",
+    ("node", "part"),
+)
 
 TRITON_READY = MetricDescription("triton_ready", "gauge", "1 while Triton answers and is ready.")
 BREAKER = MetricDescription(
@@ -172,6 +178,7 @@ OF_REQUESTS: Final = (
     EVENTS,
 )
 OF_STATES: Final = (
+    PROMPT_PARTS,
     TRITON_READY,
     BREAKER,
     TRITON_REQUESTS,

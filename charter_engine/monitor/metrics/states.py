@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, get_args
 
+import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -17,11 +18,12 @@ from charter_engine.contracts.protocol import (
     Nodes,
     Recording,
     Session,
+    TokenParts,
     Triton,
     Watchers,
 )
 from charter_engine.monitor.metrics import catalogue
-from charter_engine.monitor.metrics.catalogue import MetricDescription
+from charter_engine.monitor.metrics.catalogue import UNMATCHED, MetricDescription
 
 Latest = Callable[[], Iterable[Gauge]]
 """Gives the latest gauge of every topic."""
@@ -76,20 +78,14 @@ def values_of(gauge: Gauge) -> Iterator[MetricValue]:
         case Triton(sample):
             yield from _of_triton(sample)
         case Nodes() as totals:
-            for source in sorted({node.source for node in totals.nodes}):
-                yield MetricValue(catalogue.TOTALS_SOURCE, 1, (source,))
+            yield from _of_nodes(totals)
         case Gpu(status):
             yield from _of_gpus(status)
         case Host(sample):
             yield MetricValue(catalogue.RESIDENT_MEMORY, sample.engine_rss_bytes, ("engine",))
             yield MetricValue(catalogue.RESIDENT_MEMORY, sample.serving_rss_bytes, ("serving",))
         case Session() as session:
-            yield MetricValue(catalogue.BUILD, 1, (session.engine_version,))
-            yield MetricValue(catalogue.REVISION, session.revision)
-            yield MetricValue(catalogue.DRIFT, len(session.drift))
-            if session.predicted is not None:
-                rate = session.predicted.token_hit_rate
-                yield MetricValue(catalogue.PREDICTED_HIT_RATIO, rate, ("live",))
+            yield from _of_session(session)
         case Draft(predicted=predicted) if predicted is not None:
             yield MetricValue(catalogue.PREDICTED_HIT_RATIO, predicted.token_hit_rate, ("draft",))
         case Canary(report) if report.state != "off":
@@ -97,12 +93,34 @@ def values_of(gauge: Gauge) -> Iterator[MetricValue]:
             yield MetricValue(catalogue.CANARY_REQUESTS, report.requests)
             yield MetricValue(catalogue.CANARY_PAIRS, report.pairs)
             yield MetricValue(catalogue.CANARY_DIFFERING, report.differing)
+        case TokenParts() as told:
+            yield from _of_parts(told)
         case Watchers(consoles):
             yield MetricValue(catalogue.CONSOLES, len(consoles))
         case Recording() as recording if recording.path:
             yield MetricValue(catalogue.RECORDING, recording.bytes_written)
         case _:
             return
+
+
+def _of_nodes(totals: Nodes) -> Iterator[MetricValue]:
+    for source in sorted({node.source for node in totals.nodes}):
+        yield MetricValue(catalogue.TOTALS_SOURCE, 1, (source,))
+
+
+def _of_session(session: Session) -> Iterator[MetricValue]:
+    yield MetricValue(catalogue.BUILD, 1, (session.engine_version,))
+    yield MetricValue(catalogue.REVISION, session.revision)
+    yield MetricValue(catalogue.DRIFT, len(session.drift))
+    if session.predicted is not None:
+        rate = session.predicted.token_hit_rate
+        yield MetricValue(catalogue.PREDICTED_HIT_RATIO, rate, ("live",))
+
+
+def _of_parts(told: TokenParts) -> Iterator[MetricValue]:
+    for node in told.nodes:
+        for part, tokens in msgspec.structs.asdict(node.parts).items():
+            yield MetricValue(catalogue.PROMPT_PARTS, tokens, (node.node or UNMATCHED, part))
 
 
 def _of_triton(sample: TritonSample) -> Iterator[MetricValue]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import charter_engine as charter
-from charter_engine.embedded.server import running
+from charter_engine.embedded.instances import running
 from charter_engine.scrub import MASK, scrub
 from tests.unit.api.agents import FACTS, write_agent, write_plan
 

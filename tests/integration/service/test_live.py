@@ -8,18 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.deploy import PushReport
+from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.graph import Opportunity
 from charter_engine.contracts.protocol import (
     CancelRun,
+    Deploying,
+    Diagnose,
     DiscardDraft,
     Draft,
     EditNode,
     EditServer,
+    EndWatch,
     ListRevisions,
     Nodes,
     OpenAgent,
     Push,
+    PushWatched,
+    PutBack,
     Rollback,
     Run,
     Session,
@@ -60,6 +67,21 @@ def session(watch: Watch) -> Session:
 def draft(watch: Watch) -> Draft:
     payload = watch.latest.get("draft")
     return payload if isinstance(payload, Draft) else Draft()
+
+
+def deploying(watch: Watch) -> Deploying:
+    payload = watch.latest.get("deploying")
+    return payload if isinstance(payload, Deploying) else Deploying()
+
+
+def watched(watch: Watch) -> PushWatched:
+    payload = watch.latest.get("watch")
+    return payload if isinstance(payload, PushWatched) else PushWatched()
+
+
+def outcome(watch: Watch) -> str:
+    report = watched(watch).report
+    return report.outcome if report else ""
 
 
 def is_idle(watch: Watch) -> bool:
@@ -236,6 +258,51 @@ async def test_what_others_change_is_shown_within_seconds_and_until_it_is_as_pus
         await watch.until(lambda watch: watch.events[-1].text.startswith("drift since revision"))
         config.write_text(pushed)
         await watch.until(lambda watch: not session(watch).drift, seconds=10)
+
+
+async def test_a_push_is_watched_until_it_is_ended_and_stands(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        base = session(watch).revision
+        await watch.client.request(EditNode(node=SUMMARY, base_revision=base, priority=64))
+        pushed = await watch.client.request(
+            Push(base_revision=base, note="watched", watch=PushWatch(seconds=600))
+        )
+        assert isinstance(pushed, PushReport) and pushed.ok
+        await watch.until(lambda watch: watched(watch).report)
+        assert watched(watch).revision == pushed.revision
+        await watch.client.request(EndWatch())
+        await watch.until(lambda watch: outcome(watch) == "ended early")
+        assert session(watch).revision == pushed.revision
+
+
+async def test_what_others_change_is_put_back_step_by_step(directory: Path) -> None:
+    (repository,) = (directory / "state").glob("embedded-*/models")
+    plan = repository / "charter_bls" / "1" / "plan.json"
+    pushed = plan.read_text()
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        plan.write_text(pushed.replace("{", '{"planted": 1, ', 1))
+        await watch.until(lambda watch: session(watch).drift, seconds=10)
+        report = await watch.client.request(PutBack(base_revision=session(watch).revision))
+        assert isinstance(report, PushReport) and report.ok
+        await watch.until(lambda watch: deploying(watch).state == "done")
+        assert session(watch).revision == report.revision
+        assert not session(watch).drift
+        told = deploying(watch)
+        assert told.kind == "put back"
+        assert "loaded charter_bls" in [step.text for step in told.steps]
+        assert "charter_bls answered a request" in told.verified
+    assert "planted" not in plan.read_text()
+
+
+async def test_what_is_wrong_is_told_of_the_deployment_and_of_the_machine(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        report = await watch.client.request(Diagnose())
+        assert isinstance(report, DoctorReport)
+        assert report.deployment
+        assert {"reuse", "drift", "the embedded Triton"} <= set(report.sound)
 
 
 async def test_triton_dying_in_a_run_is_shown_and_it_comes_back(directory: Path) -> None:

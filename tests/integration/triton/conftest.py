@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from charter_engine.embedded.instances import InstanceState
 from charter_engine.embedded.repository import write_embedded_repository
-from charter_engine.embedded.server import EmbeddedTriton, InstanceState
+from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.triton.client import TritonClient
 
 

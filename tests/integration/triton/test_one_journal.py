@@ -201,10 +201,12 @@ async def test_an_engine_that_attaches_has_a_push_repaired_that_was_cut_short(
     )
 
 
-async def test_an_engine_that_only_watches_says_so_and_repairs_nothing(
+async def test_an_engine_that_only_watches_says_so_once_and_repairs_nothing(
     ready: Deployer, served: Served
 ) -> None:
     await _cut_short(served, f"wrote {BLS_PLAN}")
+    assert "history repair takes it back" in ready.interruption()
+    assert await ready.foreign_changes() == ()
     steps: list[str] = []
     options = TritonOptions(url=served.state.grpc_url, repository=served.repository)
     deployment = Deployment(options, steps.append, watched_only=True)

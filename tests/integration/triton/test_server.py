@@ -15,10 +15,16 @@ from typing import Any
 import psutil
 import pytest
 
-from charter_engine.embedded import server as module
 from charter_engine.embedded import supervisor
+from charter_engine.embedded.instances import (
+    ServerFailed,
+    find,
+    instances_directory,
+    memory_prefix,
+    running,
+)
 from charter_engine.embedded.repository import write_embedded_repository
-from charter_engine.embedded.server import EmbeddedTriton, ServerFailed, find, running
+from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonError, Unreachable
 from charter_engine.triton.journals import Journals
@@ -99,8 +105,8 @@ async def answers_again(client: TritonClient) -> None:
 
 
 def shared_memory(name: str) -> list[Path]:
-    directory = module.instances_directory() / f"instance-{name}"
-    return list(Path("/dev/shm").glob(f"{module.memory_prefix(directory)}*"))
+    directory = instances_directory() / f"instance-{name}"
+    return list(Path("/dev/shm").glob(f"{memory_prefix(directory)}*"))
 
 
 async def test_tritonserver_killed_is_restarted_on_its_ports(served: Served) -> None:
@@ -163,7 +169,7 @@ async def test_a_killed_owner_leaves_no_process_no_shared_memory_and_no_director
     )
     assert find("owned") is None
     assert shared_memory("owned") == []
-    assert not (module.instances_directory() / "instance-owned").exists()
+    assert not (instances_directory() / "instance-owned").exists()
 
 
 async def test_a_killed_supervisor_takes_triton_with_it_and_the_rest_is_swept(
@@ -172,7 +178,6 @@ async def test_a_killed_supervisor_takes_triton_with_it_and_the_rest_is_swept(
     server = EmbeddedTriton(repository, name="supervised")
     state = await server.start()
     family = descendants(state.supervisor)
-    await asyncio.sleep(1)  # until Triton has taken over the answers that the start asked for
     os.kill(state.supervisor, signal.SIGKILL)
     await eventually(
         lambda: not any(item.is_running() and item.status() != "zombie" for item in family)

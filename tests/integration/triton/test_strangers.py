@@ -12,7 +12,8 @@ import pytest
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
-from charter_engine.embedded.server import GRPC_KEY_HEADER, KEY_NAME, memory_prefix
+from charter_engine.embedded.instances import memory_prefix
+from charter_engine.embedded.keys import GRPC_KEY_HEADER, KEY_NAME
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonRefused
 from charter_engine.triton.tap import TapReader

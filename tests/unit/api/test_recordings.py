@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.api.recordings import cut, export
+from charter_engine.api.exports import export
+from charter_engine.api.recordings import cut
 from charter_engine.contracts.exporting import ExportRequest
 from charter_engine.errors import UsageError
 from charter_engine.store.recording_format import COUNTED, Entry, scan

@@ -17,8 +17,9 @@ from charter_engine.api.running import (
 from charter_engine.contracts.running import RunRequest
 from charter_engine.errors import UsageError
 from charter_engine.plan.edit import default_plan
+from charter_engine.triton.request import Generated, GenerateRequest
 from tests.unit.api.agents import FACTS, REPLY, write_agent, write_plan
-from tests.unit.executor.scripted import ScriptedTarget, prepared
+from tests.unit.executor.scripted import ScriptedTarget, echo, prepared
 
 
 def test_runs_that_begin_in_the_same_second_have_names_of_their_own() -> None:
@@ -80,10 +81,17 @@ def test_a_plan_for_a_call_the_agent_lacks_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_run_gives_what_was_measured_until_then() -> None:
-    target = ScriptedTarget(seconds=0.05)
+    reached = asyncio.Event()
+
+    def answered(request: GenerateRequest) -> Generated:
+        if len(target.asked) == 3:
+            reached.set()
+        return echo(request)
+
+    target = ScriptedTarget(answer=answered, seconds=0.01)
     inputs = tuple({"document": f"d{number}"} for number in range(40))
     run = asyncio.create_task(measured(prepared(target, inputs=inputs, concurrency=1)))
-    await asyncio.sleep(0.12)
+    await reached.wait()
     run.cancel()
     report = await run
     assert report.state == "cancelled"

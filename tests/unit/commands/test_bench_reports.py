@@ -2,12 +2,18 @@
 
 import re
 
-import pytest
 from msgspec.structs import replace
 
-from charter_engine.commands.bench_page import page_of
 from charter_engine.commands.bench_report import HEADER, sentences, variant_rows
-from charter_engine.contracts.benching import BenchReport, Drift, Percentiles, VariantReport
+from charter_engine.commands.pages.bench import page_of
+from charter_engine.contracts.benching import (
+    BenchReport,
+    Drift,
+    NodeFigures,
+    Percentiles,
+    VariantReport,
+)
+from charter_engine.contracts.request_figures import FigureDifference
 
 TIMES = Percentiles(10.0, 20.0, 30.0, 15.0, 3)
 BASELINE = VariantReport(
@@ -73,14 +79,49 @@ def test_figures_cut_short_say_so() -> None:
 
 
 def test_the_page_holds_its_plots_and_fetches_nothing() -> None:
-    pytest.importorskip("matplotlib")
-    page = page_of(REPORT)
-    assert page.count("<svg") == 5
+    measured = replace(PLAN, elapsed_ms=1_000.0, prompt_tokens_per_s=9.0, peak_blocks=2)
+    page = page_of(replace(REPORT, variants=(BASELINE, measured)))
+    assert page.count("<svg") == 7
     assert not re.search(r"(src|href)=[\"'](?!#)", page)
     assert "<script" not in page
 
 
+def test_the_page_says_the_verdict_first_and_folds_the_small_print() -> None:
+    source = replace(BASELINE, name="source", prompt_tokens=1_000, elapsed_ms=10_000.0)
+    plan = replace(PLAN, prompt_tokens=1_000, elapsed_ms=8_000.0)
+    page = page_of(replace(REPORT, variants=(source, plan)))
+    verdict, first_plot = page.index("computes 72 % less"), page.index("<svg")
+    assert verdict < first_plot
+    assert 'class="verdict better"' in page
+    assert page.index("<details>") > page.rindex("<svg")
+
+
+def test_the_page_shows_what_a_request_costs_with_intervals_and_its_prompt_before_and_after() -> (
+    None
+):
+    def with_prompt(variant: VariantReport, prompt: str) -> VariantReport:
+        node = NodeFigures(
+            node="ask", requests=3, token_hit_rate=None, bound=None, ttft_ms=None, example=prompt
+        )
+        return replace(variant, nodes=(node,))
+
+    computed = FigureDifference(
+        figure="computed tokens", before=900.0, after=250.0, difference=-650.0, low=-700, high=-600
+    )
+    source = with_prompt(replace(BASELINE, name="source"), "Question <1>. Rules.")
+    variants = (source, with_prompt(PLAN, "Rules. Question <1>."))
+    page = page_of(replace(REPORT, variants=variants, differences=(computed,)))
+    assert "-700.0 to -600.0" in page
+    assert "<pre>Question &lt;1&gt;. Rules.</pre>" in page
+    assert "<pre>Rules. Question &lt;1&gt;.</pre>" in page
+
+
+def test_no_legend_stands_over_the_bars() -> None:
+    for figure in page_of(REPORT).split("<figure>")[1:]:
+        assert figure.index("</ul>") < figure.index("<svg")
+        assert "<ul" not in figure[figure.index("<svg") :]
+
+
 def test_names_and_notes_stand_in_the_page_as_text() -> None:
-    pytest.importorskip("matplotlib")
     page = page_of(REPORT)
     assert "&lt;agent&gt;.py" in page and "a &amp; b" in page

@@ -95,6 +95,14 @@ def test_a_prompt_is_cut_to_its_length() -> None:
     assert (row.prompt, row.max_tokens, row.retention) == ((5, 6, 7), 9, None)
 
 
+@pytest.mark.parametrize(("asked", "ends"), [({}, 2), ({"end_id": np.array([[5]])}, 5)])
+def test_a_text_ends_with_the_models_token_unless_the_request_names_another(
+    asked: dict[str, NDArray[Any]], ends: int
+) -> None:
+    (row,) = decode_request({**BASE, **asked}, "7", end_id=2).rows
+    assert row.sampling.end_id == ends
+
+
 def test_a_batch_becomes_one_request_a_row() -> None:
     tensors = {name: np.repeat(tensor, 3, axis=0) for name, tensor in BASE.items()}
     assert [row.request_id for row in decode_request(tensors, "7").rows] == ["7#0", "7#1", "7#2"]

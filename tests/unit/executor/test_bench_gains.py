@@ -5,8 +5,10 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.benching import BatchCell, Percentiles, VariantReport
 from charter_engine.contracts.plan import NodePlan, Plan, ServerSettings
-from charter_engine.executor.bench.gains import batch_gains, lever_shares
+from charter_engine.executor.bench.gains import batch_gains, differences_of, lever_shares
+from charter_engine.executor.bench.recorder import Exchange
 from charter_engine.executor.bench.variants import variants_of
+from charter_engine.triton.request import Generated
 
 PLAN = Plan(
     agent="agent.py",
@@ -59,3 +61,15 @@ def test_a_batchs_gain_is_told_apart_into_concurrency_and_reuse() -> None:
     assert (batch.gain, batch.concurrency_gain, batch.reuse_gain) == (4.0, 3.0, 1.5)
     assert batch.prefill_gain == 4.0
     assert batch.prefill_limit == pytest.approx(5.0)
+
+
+def test_what_a_request_costs_under_the_plan_is_set_beside_as_written_with_intervals() -> None:
+    def exchanges(reused: int) -> list[Exchange]:
+        told = Generated(text="", prompt_tokens=100, reused_tokens=reused, ttft_ms=1.0)
+        return [Exchange("ask", told, 20.0) for _ in range(8)]
+
+    found = differences_of({"source": exchanges(10), "plan": exchanges(70)})
+    computed = next(one for one in found if one.figure == "computed tokens")
+    assert (computed.before, computed.after, computed.difference) == (90, 30, -60)
+    assert (computed.low, computed.high) == (-60, -60)
+    assert differences_of({"plan": exchanges(70)}) == ()

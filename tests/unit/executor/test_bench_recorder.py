@@ -47,6 +47,12 @@ async def test_the_tokens_sent_and_generated_are_kept_with_their_times() -> None
     assert exchange.served.begun_ms <= exchange.served.first_token_ms <= exchange.served.ended_ms
 
 
+async def test_the_prompt_is_kept_as_it_was_sent() -> None:
+    recorder = MeasuringTarget(Answering("", ()), None, nonce=lambda: "# 1 ")
+    await recorder.generate(request())
+    assert recorder.exchanges[0].prompt == "# 1 One two three. Four five."
+
+
 async def test_text_that_encodes_otherwise_than_it_was_generated_is_drift() -> None:
     apart = (*encoded(" a"), *encoded("nd"))
     assert apart != encoded(" and")

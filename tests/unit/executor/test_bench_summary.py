@@ -6,9 +6,10 @@ from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.executor.bench.recorder import Exchange
 from charter_engine.executor.bench.replay import ReplayedRequest
-from charter_engine.executor.bench.summary import Observed, percentiles, summarise
+from charter_engine.executor.bench.summary import Observed, summarise
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.kvcache import PoolSettings
+from charter_engine.traffic.percentiles import percentiles
 from charter_engine.triton.request import Generated
 
 PLAN = Variant("plan", "the plan", Plan(agent="agent.py"))

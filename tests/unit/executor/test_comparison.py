@@ -101,3 +101,12 @@ def test_what_makes_runs_hard_to_compare_is_said() -> None:
         "run 1 began on an empty cache, run 2 on what 2 runs had left in the cache",
         "run 2 cancelled: its figures are of what was done",
     )
+
+
+def test_what_a_request_of_each_node_costs_is_compared_where_there_are_several() -> None:
+    old, new = requests(12, 800, 400.0), requests(12, 400, 400.0)
+    assert compared(old, new).nodes == ()
+    beside = [replace(one, node="m") for one in requests(12, 100, 50.0)]
+    made = compared([*old, *beside], [*new, *beside])
+    computed = {one.node: one.difference for one in made.nodes if one.figure == "computed tokens"}
+    assert computed == {"m": 0, "n": -400}

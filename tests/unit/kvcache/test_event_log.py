@@ -11,7 +11,8 @@ import pytest
 from charter_engine.commands import kv_log
 from charter_engine.errors import CharterError
 from charter_engine.kvcache import BlockManager, PoolSettings, Retention, TokenRange
-from charter_engine.kvcache.manager.event_log import EventLogReport, Gap, report_event_log
+from charter_engine.kvcache.manager.event_log import report_event_log
+from charter_engine.kvcache.manager.event_map import EventLogReport, Gap
 from charter_engine.kvcache.manager.events import Event, Stored, StoredBlock
 
 
@@ -182,14 +183,18 @@ def test_bad_lines_are_named_and_skipped(line: bytes) -> None:
     assert found.bad_lines[0].line == 3
 
 
+def as_typed(path: Path, *, json: bool) -> argparse.Namespace:
+    return argparse.Namespace(file=str(path), json=json, listen=False, duration=None)
+
+
 def test_the_command_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"\n".join(log()) + b"\n{half")
-    assert kv_log.run(argparse.Namespace(file=str(path), json=True)) == 0
+    assert kv_log.run(as_typed(path, json=True)) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["trees"][0]["sharing"]["sequences"] == 4
     assert "line 7 skipped" in printed.err
-    assert kv_log.run(argparse.Namespace(file=str(path), json=False)) == 0
+    assert kv_log.run(as_typed(path, json=False)) == 0
     assert "6 blocks, 24 tokens (measured, incomplete)" in capsys.readouterr().out
 
 
@@ -199,5 +204,5 @@ def test_files_without_events_are_wrong_input(tmp_path: Path, content: bytes | N
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(CharterError) as failure:
-        kv_log.run(argparse.Namespace(file=str(path), json=True))
+        kv_log.run(as_typed(path, json=True))
     assert failure.value.exit_code == 2

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, OutOfBlocks, PoolSettings
-from charter_engine.kvcache.manager.settings import Eviction
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.predict.radix import simulate_radix
 from charter_engine.kvcache.predict.simulation import simulate

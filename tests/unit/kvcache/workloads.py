@@ -3,9 +3,9 @@ pools scarce."""
 
 from random import Random
 
+from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, OutOfBlocks, PoolSettings, Retention, TokenRange
-from charter_engine.kvcache.manager.settings import Eviction
 from charter_engine.kvcache.predict.simulation import Outcome
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.content import Content

@@ -33,6 +33,7 @@ nodes = st.builds(
     NodePlan,
     layout=st.sampled_from(["source", "prefix-first", "append-only"]),
     order=st.lists(st.integers(0, 9), max_size=4).map(tuple),
+    wording=st.dictionaries(st.integers(0, 9), st.just("\n\nRules: "), max_size=2),
     retention=st.lists(ranges, max_size=3).map(tuple),
     decode_priority=st.integers(0, 100),
 )

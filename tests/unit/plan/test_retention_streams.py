@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.manager.settings import Eviction, PoolSettings
+from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn, most_telling
 from charter_engine.plan.retention.streams import annotate, choose, compare

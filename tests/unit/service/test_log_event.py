@@ -1,6 +1,7 @@
 """What happens stands in the engine's own log, at its level."""
 
 import logging
+from functools import partial
 
 import pytest
 
@@ -17,3 +18,12 @@ def test_a_warning_of_the_hub_is_a_warning_in_the_log(caplog: pytest.LogCaptureF
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "triton: somebody changed the block size")
     ]
+
+
+def test_the_words_of_a_failure_stay_out_of_it_where_no_text_is_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hub = Hub()
+    hub.taps.append(partial(log_event, keeps_text=False))
+    hub.event("failure", "in the patient's words", level="error")
+    assert [record.getMessage() for record in caplog.records] == ["failure: (not kept)"]

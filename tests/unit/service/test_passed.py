@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from charter_engine.api.traffic import DeploymentTap
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
@@ -9,9 +11,11 @@ from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.protocol import ExplainMiss, ListMisses, ListPassed
 from charter_engine.contracts.traffic import PassedRequests, TrafficBatch
 from charter_engine.servers.deployment import Deployment
+from charter_engine.service import session_store
 from charter_engine.service.hub import Hub
 from charter_engine.service.passed import Passed
 from charter_engine.service.session_store import SessionStore
+from charter_engine.store.database import StoreError
 from tests.unit.traffic.records import record
 
 POOL = KvPool(max_blocks=100, free_blocks=100, used_blocks=0, tokens_per_block=16)
@@ -77,3 +81,25 @@ async def test_only_what_was_not_seen_yet_is_told_and_without_hashes_where_none_
     assert [(one.sequence, one.hashes) for one in fresh] == [(BATCH.records[1].sequence, b"")]
     assert passed.last(10, BATCH.records[-1].sequence).records == ()
     assert passed.last(10, BATCH.records[-1].sequence + 9).records == BATCH.records
+
+
+async def test_traffic_that_cannot_be_kept_makes_nobody_wait_each_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SessionStore(Hub())
+    await store.open(tmp_path / "charter.db", "", "127.0.0.1:1")
+    assert store._store is not None
+    tried: list[int] = []
+
+    async def locked(*_: object) -> None:
+        tried.append(1)
+        raise StoreError("locked")
+
+    monkeypatch.setattr(store._store, "save_traffic", locked)
+    for _ in range(3):
+        await store.traffic(BATCH.records)
+    assert len(tried) == 1
+    monkeypatch.setattr(session_store, "RESTING_SECONDS", 0.0)
+    await store.traffic(BATCH.records)
+    assert len(tried) == 2
+    await store.close()

@@ -1,17 +1,20 @@
 """A recording of what the hub tells."""
 
 import asyncio
+import random
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from charter_engine.contracts.live import RunProgress
-from charter_engine.contracts.protocol import Run
+from charter_engine.contracts.live import NodeStats, RequestRecord, RunProgress
+from charter_engine.contracts.protocol import Nodes, Run
+from charter_engine.contracts.recordings import RecordingLimits
 from charter_engine.service import recorder as module
 from charter_engine.service.hub import Hub
 from charter_engine.service.recorder import Recorder
+from charter_engine.store.recording_parts import turn_over
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.store.recording_writer import RecordingWriter
 
@@ -53,3 +56,53 @@ async def test_a_stop_waits_for_what_is_being_written(
     await recorder.stop()
     assert max(most) == 1
     assert RecordingReader(tmp_path / "r.charter").damaged == ""
+
+
+async def test_no_word_of_a_prompt_or_an_answer_is_recorded_where_no_text_is_kept(
+    tmp_path: Path,
+) -> None:
+    words = "in the patient's words"
+    hub = Hub()
+    recorder = Recorder(hub, keeps_text=False)
+    await recorder.start(tmp_path / "r.charter")
+    hub.publish(Nodes((NodeStats(node="n", output_text=words, reason=words),)))
+    hub.event("failure", words, level="error", node="n")
+    hub.request(RequestRecord(run="r", node="n", item=0, started_at=1.0, error=words))
+    await recorder.stop()
+    messages = list(RecordingReader(tmp_path / "r.charter").messages())
+    assert {"Gauge", "Event", "RequestRecord"} <= {type(message).__name__ for message in messages}
+    assert words not in repr(messages)
+
+
+async def test_a_recording_that_is_large_enough_is_ended_and_the_last_parts_are_kept(
+    tmp_path: Path,
+) -> None:
+    hub = Hub()
+    hub.publish(Run(RunProgress(run="the only one")))
+    recorder = Recorder(hub, limits=RecordingLimits(max_bytes=1_000, keep=2))
+    path = tmp_path / "demo.charter"
+    await recorder.start(path)
+    for number in range(40):
+        hub.event("engine", f"{number} {random.Random(number).randbytes(40).hex()}")
+        await recorder._flush()
+    await recorder.stop()
+    names = sorted(item.name for item in tmp_path.iterdir())
+    assert names == ["demo.1.charter", "demo.2.charter", "demo.charter"]
+    for name in names:
+        reader = RecordingReader(tmp_path / name)
+        state = [gauge.payload for gauge in reader.cursor(reader.end).seek(reader.end)]
+        assert Run(RunProgress(run="the only one")) in state
+    (last, *_) = [one.text for one in RecordingReader(path).events_until(2e9 * 10, 1)]
+    assert last.startswith("recording to")
+
+
+def test_a_part_that_is_there_already_moves_on(tmp_path: Path) -> None:
+    path = tmp_path / "demo.charter"
+    for name in ("demo.charter", "demo.1.charter", "demo.3.charter"):
+        (tmp_path / name).write_text(name)
+    turn_over(path, 2)
+    assert sorted((item.name, item.read_text()) for item in tmp_path.iterdir()) == [
+        ("demo.1.charter", "demo.charter"),
+        ("demo.2.charter", "demo.1.charter"),
+        ("demo.3.charter", "demo.3.charter"),
+    ]

@@ -139,3 +139,20 @@ async def test_without_a_database_runs_are_held_in_memory() -> None:
     await scene.history.ended(report("a"))
     assert [run.number for run in scene.shown.runs] == [1]
     assert len((await scene.history.detail(1)).requests) == 1
+
+
+async def test_a_run_whose_wording_was_not_kept_cannot_be_made_again(tmp_path: Path) -> None:
+    words = "in the patient's words"
+    worded = Plan(agent="agent.py", nodes={"n": NodePlan(layout="source", wording={0: words})})
+    hub = Hub()
+    store = SessionStore(hub, keeps_text=False)
+    await store.open(tmp_path / "charter.db", "agent.py", "embedded")
+    await RunHistory(hub, store, "embedded", lambda: 1).ended(
+        report("r", plan=worded, errors=(words,), outputs=({"n": words},))
+    )
+    later = RunHistory(hub, store, "embedded", lambda: 1)
+    await later.agent_opened(IDENTITY)
+    with pytest.raises(UsageError, match="the wording of its plan was not kept"):
+        later.plan_of(later.shown[0].number)
+    await store.close()
+    assert words.encode() not in (tmp_path / "charter.db").read_bytes()

@@ -1,12 +1,18 @@
 """One time axis: ticks of a second, and fewer of them for longer."""
 
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 
 from charter_engine.contracts.live import KvPool, RequestRecord, TritonSample
 from charter_engine.contracts.protocol import Ticked, Triton
 from charter_engine.contracts.series import Tick
 from charter_engine.service.hub import Hub
-from charter_engine.service.series import MINUTE, SECONDS_KEPT, Series, thinned, together
+from charter_engine.service.series import MINUTE, SECONDS_KEPT, Series
+from charter_engine.service.session_store import SessionStore
+from charter_engine.store.ticks import thinned, together
 
 
 def request(computed: int, ttft: float, **fields: object) -> RequestRecord:
@@ -32,7 +38,7 @@ async def ticks(series: Series, clock: Clock, count: int) -> None:
 async def test_a_tick_is_what_was_told_in_its_second() -> None:
     clock = Clock()
     hub = Hub(clock)
-    series = Series(hub)
+    series = Series(hub, SessionStore(hub))
     pool = KvPool(max_blocks=100, free_blocks=75, used_blocks=25, tokens_per_block=32)
     hub.publish(Triton(TritonSample(health="ready", kv_pool=pool, waiting_requests=2)))
     hub.request(request(40, 100.0))
@@ -49,7 +55,7 @@ async def test_a_tick_is_what_was_told_in_its_second() -> None:
 
 async def test_an_hour_is_kept_by_the_second_and_a_day_by_the_minute() -> None:
     clock = Clock()
-    series = Series(Hub(clock))
+    series = Series(hub := Hub(clock), SessionStore(hub))
     await ticks(series, clock, SECONDS_KEPT + 2 * MINUTE)
     assert len(series.last(SECONDS_KEPT, 10_000)) == SECONDS_KEPT
     minutes = series.last(86_400, 10_000)
@@ -75,3 +81,56 @@ def test_no_more_ticks_are_told_than_asked_for_and_none_is_lost(most: int, made:
     found = thinned([Tick(at=float(at), requests=1) for at in range(7)], most)
     assert len(found) == made
     assert sum(one.requests for one in found) == (7 if made else 0)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SessionStore]:
+    store = SessionStore(Hub())
+    await store.open(tmp_path / "charter.db", "", "local")
+    yield store
+    await store.close()
+
+
+async def test_what_an_earlier_engine_measured_is_shown_with_what_is_measured_since(
+    store: SessionStore,
+) -> None:
+    clock = Clock()
+    clock.now = time.time() - 60
+    for count in (7, 25):
+        series = Series(Hub(clock), store)
+        await ticks(series, clock, count)
+        await series.stop()
+    found = await Series(Hub(clock), store).before(None, 3_600, 100)
+    assert sum(one.seconds for one in found) == 32
+
+
+async def test_an_hour_that_is_over_is_looked_back_on(store: SessionStore) -> None:
+    clock = Clock()
+    clock.now = time.time() - 600
+    series = Series(Hub(clock), store)
+    await ticks(series, clock, 120)
+    middle = clock.now - 60
+    assert [one.at for one in await series.before(middle, 10, 100)][-1] == pytest.approx(middle)
+    assert sum(one.seconds for one in await series.before(middle, 100, 100)) == 60
+
+
+async def test_what_could_not_be_kept_is_kept_later_and_both_is_said(
+    store: SessionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(store._hub, "event", lambda kind, text, **_: told.append(text))
+    clock = Clock()
+    clock.now = time.time()
+    series = Series(Hub(clock), store)
+    assert store._store is not None
+    await store._store._open.execute("PRAGMA query_only = ON")
+    for _ in range(2):
+        await ticks(series, clock, 5)
+        await series._keep()
+    await store._store._open.execute("PRAGMA query_only = OFF")
+    await series.stop()
+    assert [text.partition(":")[0] for text in told if "history" in text] == [
+        "history is not kept",
+        "history is kept again",
+    ]
+    assert sum(one.seconds for one in await store.ticks(0, clock.now, 1)) == 10

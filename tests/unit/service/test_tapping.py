@@ -6,8 +6,9 @@ import pytest
 
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.explaining import PromptParts
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import Event
+from charter_engine.contracts.protocol import Event, Gauge, TokenParts
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.servers.deployment import Deployment
@@ -17,6 +18,7 @@ from charter_engine.service.tapping import MOST_EVENTS, Tapping
 from charter_engine.triton import tap
 from charter_engine.triton.errors import TritonRefused, Unreachable
 from charter_engine.triton.metrics import NodeCounters
+from tests.unit.traffic.records import record as told_of
 
 
 def record(**fields: Any) -> TrafficRecord:
@@ -30,6 +32,7 @@ class Scene:
         self.answers: list[TrafficBatch | Exception] = []
         self.events: list[Event] = []
         self.requests: list[RequestRecord] = []
+        self.parts: dict[str, PromptParts] = {}
         hub = Hub()
         hub.taps.append(self._told)
         self.running = RunManager(hub)
@@ -68,6 +71,8 @@ class Scene:
     def _told(self, message: Any) -> None:
         if isinstance(message, Event):
             self.events.append(message)
+        elif isinstance(message, Gauge) and isinstance(message.payload, TokenParts):
+            self.parts = {node.node: node.parts for node in message.payload.nodes}
         elif isinstance(message, RequestRecord):
             self.requests.append(message)
 
@@ -170,3 +175,24 @@ async def test_totals_that_begin_anew_take_in_what_the_tap_still_knows(scene: Sc
         1,
         ["1 request had passed before", "1 request had passed before"],
     )
+
+
+async def test_what_became_of_prompt_tokens_is_counted_by_node_from_the_engines_start_on(
+    scene: Scene,
+) -> None:
+    tokens = list(range(64))
+    before = told_of(tokens, node="n", reused_tokens=0)
+    await scene.take(before)
+    assert scene.parts == {}
+    again = told_of(tokens, node="n", at=101.0, sequence=1, reused_tokens=0)
+    await scene.take(again)
+    assert scene.parts == {"n": PromptParts(evicted=63, rounding=1)}
+
+
+async def test_whoever_wants_to_hear_of_requests_told_apart_does(scene: Scene) -> None:
+    heard: list[Any] = []
+    scene.tapping.telling.append(heard.extend)
+    await scene.take()
+    told = told_of(list(range(32)), node="n", reused_tokens=0)
+    await scene.take(told)
+    assert heard == [(told, PromptParts(new=32))]

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.keeping import StoreLimits
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.traffic import TrafficRecord
@@ -158,7 +159,7 @@ async def test_traffic_is_looked_back_on_from_a_moment_the_latest_where_there_is
 
 
 async def test_the_oldest_traffic_of_a_deployment_goes_for_want_of_room(path: Path) -> None:
-    async with Store(path, most_traffic=3) as store:
+    async with Store(path, StoreLimits(traffic=3)) as store:
         await store.save_traffic("elsewhere", "tap", passed(0))
         await store.save_traffic("local", "tap", passed(*range(5)))
         assert list(await store.traffic("local")) == passed(2, 3, 4)

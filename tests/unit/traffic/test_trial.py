@@ -52,6 +52,17 @@ def test_both_arms_stand_side_by_side() -> None:
     assert of_quality(report, "computed tokens a request").difference == pytest.approx(-60)
 
 
+def test_each_arm_has_the_percentiles_of_its_answered_requests() -> None:
+    times = [
+        served("treated", session, sequence=session, ttft_ms=float(session), total_ms=1000.0)
+        for session in range(1, 101)
+    ]
+    failed = served("treated", 101, sequence=101, ttft_ms=9e9, error="the prompt is too long")
+    arm = report_of([*times, failed], TrialMargins()).treated
+    assert arm.ttft is not None and (arm.ttft.p50, arm.ttft.p95) == (50.0, 95.0)
+    assert arm.total is not None and arm.total.p95 == 1000.0
+
+
 def test_an_arm_that_is_no_worse_stops_nothing() -> None:
     report = report_of(traffic((40.0, 100.0)), TrialMargins())
     assert report.stop == ""

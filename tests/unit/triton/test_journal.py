@@ -1,6 +1,8 @@
 """What a deployment's journal keeps, and what it says when it is damaged."""
 
+import fcntl
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -49,6 +51,35 @@ def test_one_pusher_at_a_time_is_admitted_and_the_other_hears_who_pushes(journal
         pytest.raises(TritonRefused, match=r"another push .*process \d+ of .+ on .+, since \d\d:"),
         Journal(journal.directory).locked(),
     ):
+        pass
+
+
+@pytest.mark.parametrize("refused", [lambda _: None, lambda made: made.keep_found(record(0))])
+def test_a_push_that_was_refused_before_it_began_leaves_no_journal(
+    tmp_path: Path, refused: Callable[[Journal], None]
+) -> None:
+    made = Journal(tmp_path / "journal")
+    with pytest.raises(TritonRefused), made.locked():
+        refused(made)
+        raise TritonRefused("the plan is another agent's")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("lost", ["000000.json", "000001.json", "*.json"])
+def test_a_journal_that_lost_revisions_is_no_empty_one(journal: Journal, lost: str) -> None:
+    for path in revisions(journal).glob(lost):
+        path.unlink()
+    with journal.locked():
+        pass
+    assert (journal.directory / "live.json").exists()
+
+
+def test_a_lock_whose_file_went_before_it_was_had_guards_nothing(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = journal.directory / "lock"
+    monkeypatch.setattr(fcntl, "flock", lambda *_: lock.unlink())
+    with pytest.raises(TritonRefused, match="in progress"), journal.locked():
         pass
 
 

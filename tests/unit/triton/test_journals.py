@@ -99,3 +99,47 @@ def test_a_journal_of_the_address_is_taken_over_where_the_deployment_shows_its_r
     assert journals.of(repository, URL).numbers() == []
     assert journals.of(repository, URL, Shown(None, "2")).numbers() == []
     assert journals.of(repository, URL, Shown(None, "3")).numbers() == [0, 3]
+
+
+def test_a_deployment_that_ended_is_found_by_its_name_and_the_last_one_without(
+    journals: Journals, tmp_path: Path
+) -> None:
+    for name in ("desk", "other"):
+        models = tmp_path / name / "models"
+        models.mkdir(parents=True)
+        pushed_to(journals.of(models, URL), name)
+        journals.retire_below(tmp_path / name, name)
+    assert [_identity(journals.ended(name)) for name in ("desk", "other", None)] == [
+        "desk",
+        "other",
+        "other",
+    ]
+    assert journals.ended("nobody") is None
+
+
+def test_the_journal_of_a_repository_that_stays_is_found_by_the_name_of_who_served_it(
+    journals: Journals, repository: Path
+) -> None:
+    journals.keep_ended(repository, "desk")
+    assert journals.ended("desk") is None
+    pushed_to(journals.of(repository, URL))
+    for _ in range(2):
+        journals.keep_ended(repository, "desk")
+    assert _identity(journals.ended("desk")) == ID
+    journals.retire(journals.of(repository, URL))
+    assert journals.ended("desk") is None
+
+
+def test_what_was_uninstalled_is_found_by_where_its_journal_lay(
+    journals: Journals, repository: Path
+) -> None:
+    journal = journals.of(repository, URL)
+    assert journals.uninstalled(journal) is None
+    kept = journals.retire(pushed_to(journal))
+    found = journals.uninstalled(journals.of(repository, URL))
+    assert found is not None and (found.directory, found.numbers()) == (kept, [0, 3])
+
+
+def _identity(journal: Journal | None) -> str | None:
+    deployment = journal.deployment() if journal else None
+    return deployment.id if deployment else None

@@ -230,6 +230,14 @@ def test_no_chat_is_sent_with_other_content_than_planned(
         assert "".join(laying.texts) == rendered(name, *planned(who, question), tools=tools)
 
 
+def test_a_conversation_that_goes_on_keeps_what_follows_its_nodes_messages(
+    template: str, writers: Sequence[Writes]
+) -> None:
+    rest = (("assistant", "Berth three."), ("user", "Until when?"))
+    prompt = sent(preparer(writers), rendered(template, *asked("Ada", "Which berth?"), *rest))
+    assert text_of(prompt) == rendered(template, *planned("Ada", "Which berth?"), *rest)
+
+
 REPLY = "The third one, until the pilot comes back from the outer buoy."
 
 

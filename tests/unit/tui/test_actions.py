@@ -12,6 +12,7 @@ from charter_tui.locks import refusal
 from charter_tui.present.help import help_lines, shown_keys
 from charter_tui.present.spans import text_of
 from charter_tui.screens.cache import CacheScreen
+from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
 from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
@@ -40,6 +41,7 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "sweep": SweepScreen,
     "history": HistoryScreen,
     "revision": RevisionScreen,
+    "deploy": DeployScreen,
     "findings": FindingsScreen,
     "cache": CacheScreen,
     "sessions": SessionsScreen,

@@ -5,6 +5,7 @@ from charter_engine.contracts.protocol import RevisionDetail
 from charter_tui.present.confirmation import live_again_confirmation
 from charter_tui.present.history import revision_lines
 from charter_tui.present.spans import text_of
+from tests.tui.deploy_scene import DRIFT, MEASURED_REVISIONS
 from tests.tui.scene import DRAFT, LIVE_RUN, PROFILE, REVISIONS, RUNS, WRITTEN_RUN
 
 
@@ -25,6 +26,18 @@ def test_a_revision_opened_tells_what_changed_why_and_what_runs_cost_around_it()
     assert "=25,290    =18,630    -26 %" in text
     assert "= under it, against before: computes 26 % less" in text
     assert "Making it live again" not in text
+
+
+def test_the_live_revision_tells_what_others_changed_since_and_what_requests_came_to() -> None:
+    detail = RevisionDetail(
+        revision=MEASURED_REVISIONS[2], diff=Diff(base_revision=2), back=Diff(base_revision=3)
+    )
+    told = "\n".join(text_of(line) for line in revision_lines(detail, 3, 100, DRIFT))
+    assert "by      ada@gpu-07" in told
+    assert "kv_cache_free_gpu_mem_fraction − 0.9 + 0.4" in told
+    rows = [item.split() for item in told.splitlines()]
+    assert "before =1,204 =530 =171 ms =1.03 s =2".split() in rows
+    assert "under it =1,204 =548 =173 ms =1.04 s =2".split() in rows
 
 
 def test_making_a_revision_live_says_what_is_lost_and_what_is_undone() -> None:

@@ -12,9 +12,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from charter_engine.bls import metrics as bls_metrics
 from charter_engine.contracts.canary import CanaryAlarm, CanaryAnswer, CanaryPair, CanaryReport
+from charter_engine.contracts.explaining import PromptParts
 from charter_engine.contracts.gpu import GpuSample, GpuStatus, MemoryPart
 from charter_engine.contracts.live import HostSample, KvPool, RequestRecord, TritonSample
-from charter_engine.contracts.protocol import Canary, Gpu, Host, Session, Triton
+from charter_engine.contracts.protocol import (
+    Canary,
+    Gpu,
+    Host,
+    NodeParts,
+    Session,
+    TokenParts,
+    Triton,
+)
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.catalogue import CATALOGUE, PREFIX
 from charter_engine.monitor.metrics.states import MetricValue, States
@@ -220,3 +229,12 @@ def names_in(module: dict[str, Any]) -> Iterator[str]:
             waiting += value.values()
         elif isinstance(value, tuple | list):
             waiting += value
+
+
+def test_tokens_computed_again_are_counted_by_node_and_cause(hub: Hub, page: Any) -> None:
+    told = NodeParts(node="Agent.step:out", requests=2, parts=PromptParts(reused=640, diverged=96))
+    hub.publish(TokenParts((told, NodeParts(node="", parts=PromptParts(new=7)))))
+    found = values(page(), "prompt_parts_tokens_total")
+    assert found["Agent.step:out", "diverged"] == 96
+    assert found["Agent.step:out", "evicted"] == 0
+    assert found["unmatched", "new"] == 7

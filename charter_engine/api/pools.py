@@ -1,0 +1,42 @@
+"""The pool of a server as the predictor takes it: its size, and by which rules it evicts."""
+
+from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.pool import Eviction
+from charter_engine.contracts.predicting import SettingValues
+from charter_engine.contracts.server import ServerProfile
+from charter_engine.errors import CharterError
+from charter_engine.plan.pool import CurrentServer
+
+KEEPS_PARTS: tuple[Eviction, ...] = ("leaf", "flat", "v2")
+"""The pools in which a part of a block can be reused."""
+
+
+def eviction_of(profile: Profile) -> Eviction:
+    """By which rules the pool of a profiled Triton evicts; *assumed* where it does not tell. Blocks
+    for a moment."""
+    from charter_engine.servers.triton_server import triton_manager, triton_rules
+
+    return triton_rules(profile, triton_manager(profile)).rules or CurrentServer().eviction
+
+
+def settings_like(profile: ServerProfile) -> SettingValues:
+    """The settings by which a server's own pool is predicted. Raises `CharterError` where it tells
+    too little of it."""
+    if profile.rules is None:
+        raise CharterError(
+            f"{profile.address}: by which rules its pool evicts is not known: "
+            f"{profile.rules_evidence}",
+            remedy="say it: --set eviction=…",
+            kind="refused",
+        )
+    pool = profile.counters.pool
+    found: SettingValues = {
+        "eviction": profile.rules,
+        "partial_reuse": profile.rules in KEEPS_PARTS,
+        "reuse": profile.lever("reuse").acts,
+    }
+    if profile.tokens_per_block is not None:
+        found["tokens_per_block"] = profile.tokens_per_block
+    if pool is not None:
+        found["gpu_tokens"] = pool.max_blocks * pool.tokens_per_block
+    return found

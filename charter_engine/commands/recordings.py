@@ -1,0 +1,109 @@
+"""`charter-engine recordings info|verify|compare|merge`: what recordings hold, and how they
+differ."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charter_engine.commands.outcome import DONE, FAILED, complain, print_json, print_table
+
+if TYPE_CHECKING:
+    from charter_engine.commands import Subparsers
+
+
+def register(subparsers: "Subparsers") -> None:
+    parser = subparsers.add_parser(
+        "recordings", help="look at recordings, verify, compare or merge them"
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    info = actions.add_parser("info", help="what a recording holds, and what it does not")
+    info.add_argument("recording", metavar="FILE")
+    info.set_defaults(run=_info)
+    verify = actions.add_parser(
+        "verify", help="read every record; ends with 1 where one can't be read"
+    )
+    verify.add_argument("recording", metavar="FILE")
+    verify.set_defaults(run=_verify)
+    compare = actions.add_parser(
+        "compare",
+        help="two recordings side by side, or one before and after its last push",
+        description="What a request costs in either, with 95 % intervals of the difference, and "
+        "node by node. With one recording: what it holds ahead of its last push, and behind it.",
+    )
+    compare.add_argument("before", metavar="A")
+    compare.add_argument("after", metavar="B", nargs="?", default="")
+    compare.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write a page with both on one axis"
+    )
+    compare.set_defaults(run=_compare)
+    merge = actions.add_parser("merge", help="put recordings of different times into one")
+    merge.add_argument("recordings", metavar="FILE", nargs="+")
+    merge.add_argument("--output", required=True, metavar="FILE", help="a file that is not there")
+    merge.set_defaults(run=_merge)
+    for action in (info, verify, compare, merge):
+        action.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _info(args: argparse.Namespace) -> int:
+    from charter_engine.api import recordings
+    from charter_engine.commands.recording_report import info_lines
+
+    found = recordings.info(args.recording)
+    if args.json:
+        print_json(found)
+    else:
+        print("\n".join(info_lines(found)))
+    return DONE
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from charter_engine.api import recordings
+
+    found = recordings.verify(args.recording)
+    if args.json:
+        print_json(found)
+    elif not found.damaged:
+        print(f"{found.path}: whole, {found.records:,} records in {found.entries:,} writes")
+    if found.damaged:
+        complain(f"{found.path}: {found.damaged}", "what is before and behind it can be read")
+    return FAILED if found.damaged else DONE
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from charter_engine.api import recordings
+    from charter_engine.commands.recording_report import (
+        DIFFERENCE_HEADER,
+        difference_rows,
+        side_line,
+    )
+    from charter_engine.contracts.recordings import CompareRecordings
+
+    found = recordings.compare(CompareRecordings(before=args.before, after=args.after))
+    if args.html is not None:
+        from charter_engine.api.output_files import write_output
+        from charter_engine.commands.pages.comparison import page_of
+
+        write_output(args.html, page_of(found))
+    if args.json:
+        print_json(found)
+        return DONE
+    print(side_line("A", found.before))
+    print(side_line("B", found.after))
+    print_table(DIFFERENCE_HEADER, difference_rows(found.differences))
+    if found.verdict.words:
+        print(f"B against A: {found.verdict.words}")
+    for note in found.notes:
+        print(f"! {note}")
+    return DONE
+
+
+def _merge(args: argparse.Namespace) -> int:
+    from charter_engine.api import recordings
+
+    result = recordings.merge(args.recordings, args.output)
+    if args.json:
+        print_json(result)
+    if result.damaged:
+        complain(result.damaged, "what could be read is in the new one")
+        return FAILED
+    return DONE

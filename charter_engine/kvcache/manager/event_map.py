@@ -1,0 +1,152 @@
+"""The trees that events describe, one per server rank, attention window and group of layers, with
+what was lost on the way.
+
+Memory follows the size of the cache, not the number of events. A block taken over in place leaves
+no event: it stays in the rebuilt tree until it is stored again.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from charter_engine.contracts.figures import Label
+from charter_engine.kvcache.manager.event_tree import BlockHash, EventTree, TreeReport
+
+SHOWN = 20
+"""How many bad lines and gaps a report names; all are counted."""
+
+
+class PoolKey(NamedTuple):
+    """Which of a server's pools an event is of."""
+
+    rank: int | None = None
+    window: int | None = None
+    layer_group: int | None = None
+
+
+class BadLine(Struct, frozen=True):
+    """A line or message that is no event, by its number from 1."""
+
+    line: int
+    reason: str
+
+
+class Gap(Struct, frozen=True):
+    """Event ids that are missing between two that are there."""
+
+    after_id: int
+    before_id: int
+    lost: int
+    attention_dp_rank: int | None = None
+
+
+class EventLogReport(Struct, frozen=True, kw_only=True):
+    """What a log says. With `complete` False the trees are only as good as what arrived: events
+    are missing, or blocks name parents that no event stored, so that sharing cannot be told.
+
+    `gaps` and `bad_lines` hold the first ones; `lost_events` and `bad_line_count` count all.
+    `restarts` counts ids that went back: the server was started anew.
+    """
+
+    label: Label = "measured"
+    complete: bool
+    events: int
+    by_type: dict[str, int]
+    lost_events: int
+    gaps: tuple[Gap, ...]
+    restarts: int
+    bad_line_count: int
+    bad_lines: tuple[BadLine, ...]
+    trees: tuple[TreeReport, ...]
+
+
+class EventMap:
+    """Follows events as they come."""
+
+    def __init__(self) -> None:
+        self._trees: dict[PoolKey, EventTree] = {}
+        self._last_id: dict[int | None, int] = {}
+        self._by_type = dict.fromkeys(("created", "stored", "removed", "updated"), 0)
+        self._lost = self._restarts = self._bad = 0
+        self._gaps: list[Gap] = []
+        self._bad_lines: list[BadLine] = []
+
+    def unreadable(self, number: int, reason: str) -> None:
+        """A line or message holds no event."""
+        self._bad += 1
+        if len(self._bad_lines) < SHOWN:
+            self._bad_lines.append(BadLine(number, reason))
+
+    def follow(self, rank: int | None, event_id: int) -> bool:
+        """The next id that a rank gave: those between it and the one before were lost. Whether ids
+        went back."""
+        expected = self._last_id.get(rank, -1) + 1
+        # They may begin anywhere, but what went before the first one is not there.
+        if event_id > expected:
+            self._lost += event_id - expected
+            if len(self._gaps) < SHOWN:
+                self._gaps.append(Gap(expected - 1, event_id, event_id - expected, rank))
+        restarted = event_id < expected
+        self._restarts += restarted
+        self._last_id[rank] = event_id
+        return restarted
+
+    def created(self, place: PoolKey, blocks_per_level: Iterable[int]) -> None:
+        """The pool exists, and is empty."""
+        self._by_type["created"] += 1
+        self._tree(place).create(blocks_per_level)
+
+    def cleared(self) -> None:
+        """All pools are empty."""
+        for place in self._trees:
+            self.created(place, ())
+
+    def stored(
+        self,
+        place: PoolKey,
+        parent: BlockHash | None,
+        blocks: Iterable[tuple[BlockHash, int, int, int]],
+    ) -> None:
+        """A chain of blocks entered the tree: hash, tokens, level and priority of each."""
+        self._by_type["stored"] += 1
+        tree = self._tree(place)
+        for block, tokens, level, priority in blocks:
+            tree.store(block, parent, tokens, level, priority)
+            parent = block
+
+    def removed(self, place: PoolKey, blocks: Iterable[BlockHash]) -> None:
+        """Blocks were forgotten."""
+        self._by_type["removed"] += 1
+        tree = self._tree(place)
+        for block in blocks:
+            tree.remove(block)
+
+    def updated(
+        self, place: PoolKey, block: BlockHash, level: int | None, priority: int | None
+    ) -> None:
+        """A block changed its level or its priority."""
+        self._by_type["updated"] += 1
+        self._tree(place).update(block, level, priority)
+
+    def report(self) -> EventLogReport:
+        """What the trees are now, and what was lost."""
+        trees = sorted(
+            self._trees.items(),
+            key=lambda item: tuple(-1 if part is None else part for part in item[0]),
+        )
+        return EventLogReport(
+            complete=not (self._lost or self._bad)
+            and not any(tree.has_unknown_parents for tree in self._trees.values()),
+            events=sum(self._by_type.values()),
+            by_type=dict(self._by_type),
+            lost_events=self._lost,
+            gaps=tuple(self._gaps),
+            restarts=self._restarts,
+            bad_line_count=self._bad,
+            bad_lines=tuple(self._bad_lines),
+            trees=tuple(tree.report(*place) for place, tree in trees),
+        )
+
+    def _tree(self, place: PoolKey) -> EventTree:
+        return self._trees.setdefault(place, EventTree())

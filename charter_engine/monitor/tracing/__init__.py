@@ -1,0 +1,1 @@
+"""Requests and pushes as spans, for whoever collects OpenTelemetry."""

@@ -1,0 +1,55 @@
+"""What is the same of all five kinds of server."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from charter_engine.contracts.figures import Label
+from charter_engine.contracts.server import ServerCounters, ServerKind, ServerProfile
+
+
+class TokenRequest(Struct, frozen=True, kw_only=True):
+    """A prompt of token ids to complete greedily. `priority` is how long its blocks are to be kept
+    beside others', 0 to 100; `cache_salt` keeps them from other requests. A server on which these
+    do nothing is not sent them."""
+
+    token_ids: tuple[int, ...]
+    max_tokens: int = 1
+    priority: int | None = None
+    cache_salt: str = ""
+
+
+class TokenAnswer(Struct, frozen=True, kw_only=True):
+    """What came back, and what the server told of the request: None where it tells nothing.
+
+    `reuse` says where `reused_tokens` come from. `ttft_ms` and `latency_ms` are measured here, to
+    the first token and to the end; `ttft_ms` is None where the answer came as a whole.
+    """
+
+    text: str = ""
+    output_ids: tuple[int, ...] = ()
+    prompt_tokens: int | None = None
+    reused_tokens: int | None = None
+    reuse: Label | None = None
+    ttft_ms: float | None = None
+    latency_ms: float = 0.0
+
+
+class InferenceServer(Protocol):
+    """A server that is up. Every method raises `CharterError`: `unreachable` where it does not
+    answer, `refused` where it says no."""
+
+    @property
+    def kind(self) -> ServerKind: ...
+
+    async def profile(self) -> ServerProfile:
+        """What it is and can do, found by asking it anew. Changes nothing, computes nothing."""
+        ...
+
+    async def counters(self) -> ServerCounters:
+        """What it counted since it started."""
+        ...
+
+    async def complete(self, request: TokenRequest) -> TokenAnswer:
+        """The answer to one request, with what the server told of it."""
+        ...

@@ -1,0 +1,75 @@
+"""What is wrong with the deployment and this machine, by weight: evidence, remedy, and the key."""
+
+from collections import Counter
+from typing import Final
+
+from charter_engine.contracts.advice import AdviceKind, DoctorFinding, DoctorReport, Severity
+from charter_tui.present.figures import short_count
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
+from charter_tui.present.words import Standing, labelled_lines, sentence_lines
+from charter_tui.state import Snapshot
+
+SEVERITIES: Final[dict[Severity, tuple[str, Tone]]] = {
+    "wrong": ("✗", "bad"),
+    "costly": ("◆", "warning"),
+    "worth knowing": ("○", "muted"),
+}
+KEYS: Final[dict[AdviceKind, str]] = {
+    "retention": "2 edits the plan",
+    "divergence": "7 shows the requests, 4 the prompt lint",
+    "drift": "z puts it back, a adopts it",
+}
+"""The key that mends something, or shows more of it; of settings see `_key`."""
+LABEL_WIDTH: Final = 10
+_LOOKING: Final = "Looking at the deployment and at the machine the engine runs on …"
+_NOT_KEPT: Final = "A recording keeps no advice: a deployment is looked at while it is there."
+
+
+def advice_standing(snapshot: Snapshot, report: DoctorReport | None) -> Standing:
+    """How much is wrong, and the heaviest of it."""
+    if report is None and snapshot.replaying:
+        return Standing(Span("○ not in a recording", "muted"))
+    if report is None:
+        return Standing(Span("◌ looking …", "muted"))
+    heavy = Counter(one.severity for one in report.findings if one.severity != "worth knowing")
+    if not heavy:
+        first = (*report.unknown, *(one.message for one in report.findings), "")[0]
+        return Standing(Span("● nothing is wrong", "good"), line(Span(plain(first), "muted")))
+    sign, tone = SEVERITIES[report.findings[0].severity]
+    told = ", ".join(f"{number} {severity}" for severity, number in heavy.items())
+    return Standing(Span(f"{sign} {told}", tone), line(plain(report.findings[0].message)))
+
+
+def advice_lines(snapshot: Snapshot, report: DoctorReport | None, width: int) -> tuple[Line, ...]:
+    """Every finding in full, then what was found well and what could not be looked at."""
+    if report is None:
+        return sentence_lines(_NOT_KEPT if snapshot.replaying else _LOOKING, width, "muted")
+    lines: list[Line] = []
+    for severity, (sign, tone) in SEVERITIES.items():
+        found = [one for one in report.findings if one.severity == severity]
+        if found:
+            lines.append(line(Span(f"{sign} {severity.capitalize()}", tone)))
+            lines += [made for one in found for made in (*_finding(one, width), EMPTY)]
+    if report.sound:
+        lines += labelled_lines("● sound", ", ".join(report.sound), width, "good", LABEL_WIDTH)
+    for text in report.unknown:
+        lines += labelled_lines("◌ unknown", text, width, "warning", LABEL_WIDTH)
+    return (*lines, EMPTY, *sentence_lines("i looks again.", width, "muted"))
+
+
+def _finding(finding: DoctorFinding, width: int) -> tuple[Line, ...]:
+    cost = ""
+    if finding.tokens_per_hour and finding.kind != "divergence":  # whose message tells it itself
+        cost = f": {short_count(round(finding.tokens_per_hour))} tokens an hour"
+    return (
+        *sentence_lines(f"{plain(finding.message)}{cost}", width, "strong", indent=2),
+        *labelled_lines("  seen", finding.evidence, width, "muted", LABEL_WIDTH),
+        *labelled_lines("  remedy", finding.remedy, width, "text", LABEL_WIDTH),
+        *labelled_lines("  keys", _key(finding), width, "accent", LABEL_WIDTH),
+    )
+
+
+def _key(finding: DoctorFinding) -> str:
+    if finding.setting:
+        return f"2 edits {finding.setting}"
+    return KEYS.get(finding.kind, "")

@@ -1,0 +1,121 @@
+"""The corruption canary: what it asked, what differed, what it costs, and its alarm."""
+
+from typing import Final
+
+from charter_engine.contracts.canary import (
+    CanaryAlarm,
+    CanaryAnswer,
+    CanaryReport,
+    CanaryState,
+)
+from charter_tui.present.figures import count, counted, duration_text, percent, short_count
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
+from charter_tui.present.tables import Column, table_lines
+from charter_tui.present.words import Standing, labelled_lines, sentence_lines
+from charter_tui.state import Snapshot, share
+
+SIGNS: Final[dict[CanaryState, tuple[str, Tone]]] = {
+    "off": ("○", "muted"),
+    "measuring noise": ("◌", "accent"),
+    "watching": ("●", "good"),
+    "blind": ("◌", "warning"),
+    "alarm": ("✗", "bad"),
+}
+_OFF: Final = (
+    "Off. v has the canary ask the deployment, again and again, whether reuse changes its answers: "
+    "prompts of Charter's own, a few blocks long, first as nobody has them cached, then reused."
+)
+_COLUMNS: Final = (
+    Column("pairs", "ANSWERS COMPARED", 0, "left"),
+    Column("pairs", "PAIRS", 0),
+    Column("differing", "DIFFER", 0),
+    Column("agreement", "AGREE", 0),
+)
+
+
+def canary_standing(snapshot: Snapshot) -> Standing:
+    """The canary."""
+    report = _report(snapshot)
+    sign, tone = SIGNS[report.state]
+    if report.state == "off":
+        return Standing(Span(f"{sign} off", tone))
+    told = f"{report.differing:,} of {report.pairs:,} pairs differ"
+    if report.state == "blind" and report.reason:
+        told = plain(report.reason)
+    return Standing(Span(f"{sign} {report.state}", tone), line(f"{told}{_how_often(report)}"))
+
+
+def canary_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """All that the canary knows."""
+    report = _report(snapshot)
+    if report.state == "off":
+        return sentence_lines(_OFF, width, "muted")
+    sign, tone = SIGNS[report.state]
+    lines = [
+        line(
+            Span("Corruption canary  ", "title"),
+            Span(f"{sign} {report.state}", tone),
+            Span(f"  {counted(report.rounds, 'round')}{_how_often(report)}", "muted"),
+        ),
+        *sentence_lines(plain(report.reason), width, "warning"),
+        EMPTY,
+        *table_lines(
+            _COLUMNS,
+            (
+                _compared("with and without reuse", report.pairs, report.differing),
+                _compared("both without (noise)", report.noise_pairs, report.noise_differing),
+            ),
+            width,
+        ),
+        EMPTY,
+        *sentence_lines(_cost(report), width, "muted"),
+    ]
+    if report.alarm is not None:
+        lines += [EMPTY, *_alarm(report.alarm, width)]
+    return tuple(lines)
+
+
+def _report(snapshot: Snapshot) -> CanaryReport:
+    return snapshot.canary.report if snapshot.canary else CanaryReport()
+
+
+def _how_often(report: CanaryReport) -> str:
+    if report.every_seconds is None:
+        return ""
+    return f", one every {duration_text(round(report.every_seconds * 1000))}"
+
+
+def _compared(name: str, pairs: int, differing: int) -> tuple[Span, ...]:
+    agree = share(pairs - differing, pairs)
+    return (
+        Span(name),
+        count(pairs, "measured"),
+        count(differing, "measured"),
+        percent(agree, "measured"),
+    )
+
+
+def _cost(report: CanaryReport) -> str:
+    spent = f"{counted(report.requests)}, {report.computed_tokens:,} prompt tokens computed so far"
+    if report.computed_tokens_per_hour is None:
+        return f"{spent}."
+    an_hour = short_count(round(report.computed_tokens_per_hour))
+    return f"{spent}; {an_hour} an hour at this pace. v stops it."
+
+
+def _alarm(alarm: CanaryAlarm, width: int) -> tuple[Line, ...]:
+    tokens = alarm.pair.answer.prompt_tokens
+    title = line(
+        Span("✗ Alarm", "bad"), Span(f"  {alarm.reason}, of a prompt of {tokens:,} tokens")
+    )
+    return (
+        title,
+        *labelled_lines("without reuse", _answer(alarm.pair.reference), width, label_width=15),
+        *labelled_lines("reused", _answer(alarm.pair.answer), width, "bad", label_width=15),
+        *labelled_lines("what to do", alarm.remedy, width, "warning", label_width=15),
+    )
+
+
+def _answer(answer: CanaryAnswer) -> str:
+    content = " ".join(map(str, answer.token_ids)) or answer.text
+    return f"{content}  ({answer.reused_blocks or 0} blocks reused)"

@@ -1,0 +1,35 @@
+"""Sentences and labelled lines, as the panes of several screens have them."""
+
+from typing import NamedTuple
+
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
+
+LEAST_WIDTH = 20
+
+
+class Standing(NamedTuple):
+    """How something stands, in a sign and a few words, and what more there is to say in a line."""
+
+    state: Span
+    more: Line = EMPTY
+
+
+def sentence_lines(text: str, width: int, tone: Tone = "text", indent: int = 0) -> tuple[Line, ...]:
+    """A text wrapped to the width; nothing for no text."""
+    if not text:
+        return ()
+    room = max(LEAST_WIDTH, width - indent)
+    return tuple(line(Span(" " * indent + part, tone)) for part in wrap(text, room))
+
+
+def labelled_lines(
+    label: str, text: str, width: int, tone: Tone = "text", label_width: int = 9
+) -> tuple[Line, ...]:
+    """A text behind a label, wrapped below itself; nothing for no text."""
+    if not text:
+        return ()
+    parts = wrap(plain(text), max(LEAST_WIDTH, width - label_width))
+    return tuple(
+        line(Span(f"{label if not index else '':<{label_width}}", "muted"), Span(part, tone))
+        for index, part in enumerate(parts)
+    )

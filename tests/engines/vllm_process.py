@@ -1,0 +1,103 @@
+"""A vLLM of the environment that `make engines` sets up, serving the embedded engine's own weights
+on this machine's processor."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from charter_engine.embedded.engine.checkpoint_files import write_checkpoint
+from charter_engine.embedded.engine.spec import EngineSpec
+from charter_engine.embedded.engine.tokenizer import tokenizer_path
+from charter_engine.embedded.engine.weights import random_weights
+
+PYTHON = Path(__file__).parents[2] / ".venv-engines" / "bin" / "python"
+BLOCK = 32
+"""vLLM takes multiples of 32 on a CPU."""
+LONGEST = 4096
+READY_SECONDS, END_SECONDS = 300.0, 30.0
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_HOST_IP": "127.0.0.1",
+    "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+def is_installed() -> bool:
+    return PYTHON.is_file()
+
+
+def checkpoint_in(directory: Path) -> Path:
+    """The embedded engine's random weights as a checkpoint."""
+    spec = EngineSpec()
+    shape = spec.pretrained_config
+    weights = random_weights(shape, spec.reference_engine.seed)
+    return write_checkpoint(directory, shape, weights, tokenizer_path())
+
+
+@contextmanager
+def vllm(directory: Path, *, blocks: int, events: str = "") -> Iterator[str]:
+    """The URL of a vLLM with a pool of so many blocks, which ends with the context. `events` is the
+    endpoint at which it publishes its KV events. Raises `RuntimeError` where it does not start."""
+    port = free_port()
+    command = [
+        str(PYTHON), "-m", "vllm.entrypoints.openai.api_server",
+        "--model", str(checkpoint_in(directory / "checkpoint")), "--served-model-name", "reference",
+        "--host", "127.0.0.1", "--port", str(port), "--enforce-eager", "--dtype", "float32",
+        "--block-size", str(BLOCK), "--num-gpu-blocks-override", str(blocks),
+        "--max-model-len", str(min(LONGEST, (blocks - 1) * BLOCK)), "--max-num-seqs", "8",
+        "--enable-prompt-tokens-details",
+    ]  # fmt: skip
+    if events:
+        told = f'{{"enable_kv_cache_events": true, "publisher": "zmq", "endpoint": "{events}"}}'
+        command += ["--kv-events-config", told]
+    log = directory / "vllm.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **ENVIRONMENT},
+            start_new_session=True,
+        )
+        try:
+            _wait_until_ready(process, f"http://127.0.0.1:{port}", log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            _end(process)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(f"{url}/health", timeout=5).close()
+            return
+        time.sleep(0.5)
+    raise RuntimeError(f"vLLM did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Its engine is a process of its own, in the same group."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(END_SECONDS)

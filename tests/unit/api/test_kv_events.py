@@ -1,0 +1,58 @@
+"""Following KV events as they are published, over real sockets."""
+
+import asyncio
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from charter_engine.api.kv_log import follow_kv_events
+from charter_engine.errors import CharterError, UsageError
+from charter_engine.servers.event_stream import EventMessage, event_messages
+
+zmq = pytest.importorskip("zmq")
+asynchronous = pytest.importorskip("zmq.asyncio")
+SENT = [EventMessage(7, b"one"), EventMessage(8, b"two")]
+
+
+async def published_to(socket: Any, address: str, *, listen: bool) -> list[EventMessage]:
+    """What a subscriber reads of what was sent once it had subscribed."""
+
+    async def read() -> list[EventMessage]:
+        async with aclosing(event_messages(address, listen=listen)) as messages:
+            return [await anext(messages) for _ in SENT]
+
+    reading = asyncio.create_task(read())
+    await socket.recv()
+    for message in SENT:
+        await socket.send_multipart([b"", message.number.to_bytes(8, "big"), message.batch])
+    return await reading
+
+
+@pytest.mark.parametrize("listen", [False, True])
+async def test_batches_come_with_their_numbers_whoever_listens(listen: bool) -> None:
+    """vLLM's publisher listens at `tcp://*:PORT`, and connects to any other address."""
+    context = asynchronous.Context()
+    with context, context.socket(zmq.XPUB) as socket:
+        address = f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
+        if listen:
+            socket.unbind(address)
+            socket.connect(address)
+        assert await published_to(socket, address, listen=listen) == SENT
+
+
+async def test_an_address_at_which_nothing_is_published_is_told() -> None:
+    with pytest.raises(CharterError, match="nothing was published") as failure:
+        await follow_kv_events("tcp://127.0.0.1:1", seconds=0.05)
+    assert "--listen" in failure.value.remedy and failure.value.exit_code == 3
+
+
+@pytest.mark.parametrize("address", ["tcp://", "http://127.0.0.1:1", "127.0.0.1:5557"])
+async def test_what_is_no_publishers_address_is_refused(address: str) -> None:
+    with pytest.raises(UsageError, match="no address of a publisher"):
+        await follow_kv_events(address)
+
+
+async def test_an_address_that_cannot_be_bound_is_told() -> None:
+    with pytest.raises(CharterError, match=r"192\.0\.2\.1"):
+        await follow_kv_events("tcp://192.0.2.1:5557", listen=True)

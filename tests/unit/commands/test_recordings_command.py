@@ -1,0 +1,86 @@
+"""`charter-engine recordings` and `export`: what they print, and how they end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from charter_engine.cli import main
+from tests.unit.store.recorded import record
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recordings")
+    record(folder / "one.charter", range(30))
+    record(folder / "other.charter", range(50, 80), reused=60)
+    half = (folder / "one.charter").read_bytes()
+    (folder / "half.charter").write_bytes(half[: len(half) // 2])
+    return folder
+
+
+def test_an_info_says_what_is_in_it_and_what_is_not(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["recordings", "info", str(folder / "one.charter")]) == 0
+    told = capsys.readouterr().out
+    assert "60 requests" in told
+    assert "nothing of: nodes, gpu" in told
+
+
+@pytest.mark.parametrize(("name", "code"), [("one", 0), ("half", 1)])
+def test_a_verification_ends_with_1_for_a_recording_that_is_not_whole(
+    folder: Path, name: str, code: int
+) -> None:
+    assert main(["recordings", "verify", str(folder / f"{name}.charter")]) == code
+
+
+def test_a_comparison_prints_figures_and_a_verdict_and_writes_a_page(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    pair = [str(folder / "one.charter"), str(folder / "other.charter")]
+    assert main(["recordings", "compare", *pair, "--html", str(page)]) == 0
+    told = capsys.readouterr().out
+    assert "95 % within" in told
+    assert "B against A: a request computes 50 % fewer tokens" in told
+    assert "A.plan" in told
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_a_merger_says_what_it_cannot_do(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = tmp_path / "both.charter"
+    one, other = str(folder / "one.charter"), str(folder / "other.charter")
+    assert main(["recordings", "merge", one, other, "--output", str(both)]) == 0
+    assert main(["recordings", "merge", one, other, "--output", str(both)]) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("a.csv", "run,node,source"), ("a.om", "# HELP"), ("a.html", "<!doctype"), ("a.txt", "{")],
+)
+def test_the_name_of_the_output_says_in_which_form_a_recording_is_exported(
+    folder: Path, tmp_path: Path, name: str, begins: str
+) -> None:
+    output = tmp_path / name
+    assert main(["export", str(folder / "one.charter"), "--output", str(output)]) == 0
+    assert output.read_text().startswith(begins)
+
+
+def test_a_form_that_is_named_wins_over_the_name(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "ticks.txt"
+    arguments = ["--format", "csv", "--table", "ticks", "--output", str(output)]
+    assert main(["export", str(folder / "one.charter"), *arguments]) == 0
+    assert output.read_text().startswith("at,seconds")
+
+
+def test_a_comparison_as_json_has_both_histories(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = [str(folder / "one.charter"), str(folder / "other.charter")]
+    assert main(["recordings", "compare", *pair, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [len(told[side]["history"][0]) for side in ("before", "after")] == [30, 30]
