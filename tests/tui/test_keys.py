@@ -621,6 +621,18 @@ async def test_a_letter_of_jump_mode_goes_to_a_row_or_a_pane(console: Open) -> N
         assert isinstance(stage.app.screen, GraphScreen)
 
 
+async def test_the_focused_pane_has_the_screen_alone_until_the_key_is_pressed_again(
+    console: Open,
+) -> None:
+    async with console() as stage:
+        table = stage.app.screen.query_one(GraphTable)
+        await stage.press("M")
+        await stage.until(lambda: table.size.height > 15)
+        assert not stage.shows("KV pool")
+        await stage.press("M")
+        await stage.until(partial(stage.shows, "KV pool"))
+
+
 async def test_plus_and_minus_step_the_setting_under_the_cursor(console: Open) -> None:
     async with console() as stage:
         await stage.press("2", "plus", "minus", "z")
