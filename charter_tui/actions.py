@@ -205,6 +205,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
         palette=False,
         key_display=";",
     ),
+    Action(
+        "app",
+        "maximise",
+        "M",
+        "Maximise",
+        "The pane with the focus alone on the screen, and back",
+    ),
     Action("app", "copy", "y", "Copy", "The selected text, or the row under the cursor"),
     Action("app", "screenshot", "f9", "Screenshot", "Save a picture of the screen"),
     Action("app", "next_theme", "f2", "Next theme", "Change to the next theme"),

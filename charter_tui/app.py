@@ -209,6 +209,12 @@ class CharterApp(ReplayKeys):
         if target is not None:
             target.go()
 
+    def action_maximise(self) -> None:
+        if self.screen.maximized is not None:
+            self.screen.minimize()
+        elif isinstance(self.screen, ConsoleScreen) and self.focused is not None:
+            self.screen.maximize(self.focused, container=False)
+
     def action_copy(self) -> None:
         focused = self.focused
         chosen = self.screen.get_selected_text()

@@ -14,6 +14,7 @@ from pathlib import Path
 from charter_engine.contracts.protocol import Canary, Payload
 from charter_tui.opening import make_app
 from charter_tui.options import Options
+from tests.tui.answers import about_cache
 from tests.tui.deploy_scene import ON_TRIAL, WATCHING, about_the_deployment, watched
 from tests.tui.scene import DRAFT, GAUGES, GPU
 from tests.tui.scripted import Answer, ScriptedEngine
@@ -21,6 +22,8 @@ from tests.tui.scripted import Answer, ScriptedEngine
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 SIZE = (120, 36)
 WAIT_SECONDS = 10.0
+ANSWER_SECONDS = 1.0
+"""For what a screen asks the engine when it is opened."""
 SHORTER = (
     (r"terminal-\d+-", ""),  # tells several pictures in one page apart
     (r"&#160;", "\N{NO-BREAK SPACE}"),
@@ -54,7 +57,7 @@ async def draw(
                     raise SystemExit("the console showed no session: `make test` tells more")
                 await pilot.pause(0.01)
             await pilot.press(*keys)
-            await pilot.pause()
+            await pilot.pause(ANSWER_SECONDS)
             (PICTURES / f"{name}.svg").write_text(smaller(app.export_screenshot()))
         await engine.stop()
 
@@ -70,6 +73,7 @@ async def draw_all() -> None:
     PICTURES.mkdir(exist_ok=True)
     await draw("graph", (), GPU)
     await draw("tuning", ("2",), DRAFT)
+    await draw("cache", ("0",), answers=about_cache())
     await draw(
         "deploy",
         ("9", "down", "down", "down"),

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import Diff, PushReport
 from charter_engine.contracts.graph import CompiledFile, Dependency
-from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.protocol import (
     CancelRun,
     ControlReplay,
@@ -588,17 +587,6 @@ async def test_enter_folds_a_group_of_calls_and_x_opens_every_group(console: Ope
         assert len(table.rows) == 6
 
 
-async def test_v_shows_the_figures_of_traffic_and_again_those_of_the_run(console: Open) -> None:
-    seen = NodeStats(node=ENTITIES, requests=99, prompt_tokens=990, told_tokens=990)
-    async with console(replace(NODES, traffic=(seen,))) as stage:
-        assert "=99" not in stage.text()
-        await stage.press("v")
-        await stage.until(partial(stage.shows, "=99"))
-        assert "of traffic" in stage.text()
-        await stage.press("v")
-        await stage.until(lambda: "=99" not in stage.text())
-
-
 async def test_space_holds_the_live_screen_still_and_arrows_walk_back(console: Open) -> None:
     async with console(size=(120, 36)) as stage:
         now = time.time()
@@ -631,6 +619,18 @@ async def test_a_letter_of_jump_mode_goes_to_a_row_or_a_pane(console: Open) -> N
         await stage.until(lambda: isinstance(stage.app.focused, EventLog))
         await stage.press("semicolon", "escape")
         assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_the_focused_pane_has_the_screen_alone_until_the_key_is_pressed_again(
+    console: Open,
+) -> None:
+    async with console() as stage:
+        table = stage.app.screen.query_one(GraphTable)
+        await stage.press("M")
+        await stage.until(lambda: table.size.height > 15)
+        assert not stage.shows("KV pool")
+        await stage.press("M")
+        await stage.until(partial(stage.shows, "KV pool"))
 
 
 async def test_plus_and_minus_step_the_setting_under_the_cursor(console: Open) -> None:

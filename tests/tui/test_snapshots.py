@@ -21,7 +21,7 @@ from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
 from charter_tui.theme import load_themes
-from tests.tui.answers import about_requests, about_revisions, about_runs
+from tests.tui.answers import about_cache, about_requests, about_revisions, about_runs
 from tests.tui.conftest import Stage
 from tests.tui.deploy_scene import (
     ALARM,
@@ -177,6 +177,18 @@ def test_records(
             await stage.until(partial(stage.shows, words))
 
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
+
+
+def test_cache(snap_compare: Any, tmp_path: Path) -> None:
+    shown = Shown(tmp_path / "s", "charter-colourblind")
+    shown.engine.answers |= about_cache()
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        await stage.press("0")
+        await stage.until(partial(stage.shows, "Shared prefixes, of entities"))
+
+    assert snap_compare(shown.app, terminal_size=(120, 36), run_before=run_before)
 
 
 DEPLOYMENTS: dict[str, tuple[tuple[int, int], str, tuple[Payload, ...], int, str]] = {

@@ -7,6 +7,7 @@ import pytest
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.protocol import Event, Nodes, Replay, SeekReplay
 from charter_engine.contracts.series import Tick
+from charter_tui import lookback
 from charter_tui.lookback import KEPT_SECONDS, MOST_NODE_RECORDS, Lookback, target
 from charter_tui.state import Snapshot
 from tests.tui.scene import SESSION, TRITON
@@ -62,8 +63,10 @@ def test_a_moment_before_all_that_is_kept_is_the_oldest() -> None:
     assert watched(10).frozen(0.0).as_of == START
 
 
-def test_an_hour_is_kept() -> None:
-    assert watched(KEPT_SECONDS + 50).frozen(0.0).as_of == START + 50
+def test_no_more_than_an_hour_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert KEPT_SECONDS == 3600
+    monkeypatch.setattr(lookback, "KEPT_SECONDS", 60)
+    assert watched(70).frozen(0.0).as_of == START + 10
 
 
 def test_less_is_kept_where_many_calls_change_all_the_time() -> None:

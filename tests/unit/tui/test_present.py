@@ -1,5 +1,6 @@
 """What the panels and screens say of canned records."""
 
+import dataclasses
 import time
 
 import pytest
@@ -66,6 +67,15 @@ def test_a_row_carries_the_measured_figures_with_their_mark() -> None:
     assert cells["hit"] == "=8.3 %"
     assert cells["ttft"] == "=204 ms"
     assert cells["retention"] == "90 ∞"
+
+
+def test_the_calls_have_the_figures_of_traffic_or_of_the_run_as_asked_for() -> None:
+    seen = NodeStats(node=ENTITIES, requests=99)
+    both = dataclasses.replace(LIVE, nodes=replace(NODES, traffic=(seen,)))
+    assert not both.shows_traffic
+    asked = dataclasses.replace(both, figures_of="traffic")
+    assert asked.shown_nodes == (seen,)
+    assert dataclasses.replace(asked, figures_of="run").shown_nodes == NODES.nodes
 
 
 def test_a_row_is_made_anew_only_when_its_figures_changed() -> None:
