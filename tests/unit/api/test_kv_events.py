@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from charter_engine.api import kv_log
 from charter_engine.api.kv_log import follow_kv_events
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.event_stream import EventMessage, event_messages
@@ -45,6 +46,16 @@ async def test_an_address_at_which_nothing_is_published_is_told() -> None:
     with pytest.raises(CharterError, match="nothing was published") as failure:
         await follow_kv_events("tcp://127.0.0.1:1", seconds=0.05)
     assert "--listen" in failure.value.remedy and failure.value.exit_code == 3
+
+
+async def test_that_nothing_comes_is_told_while_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kv_log, "SILENT_SECONDS", 0.0)
+    heard: list[str] = []
+    with pytest.raises(CharterError):
+        await follow_kv_events(
+            "tcp://127.0.0.1:1", seconds=0.05, report=lambda one: heard.append(one.stage)
+        )
+    assert len(heard) == 1 and "nothing was published" in heard[0]
 
 
 @pytest.mark.parametrize("address", ["tcp://", "http://127.0.0.1:1", "127.0.0.1:5557"])
