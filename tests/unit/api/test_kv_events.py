@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,30 +17,30 @@ asynchronous = pytest.importorskip("zmq.asyncio")
 SENT = [EventMessage(7, b"one"), EventMessage(8, b"two")]
 
 
-async def published_to(socket: Any, address: str, *, listen: bool) -> list[EventMessage]:
-    """What a subscriber reads of what was sent once it had subscribed."""
+async def read(address: str, *, listen: bool) -> list[EventMessage]:
+    async with aclosing(event_messages(address, listen=listen)) as messages:
+        return [await anext(messages) for _ in SENT]
 
-    async def read() -> list[EventMessage]:
-        async with aclosing(event_messages(address, listen=listen)) as messages:
-            return [await anext(messages) for _ in SENT]
 
-    reading = asyncio.create_task(read())
+async def publish(socket: Any) -> None:
+    """Once somebody has subscribed."""
     await socket.recv()
     for message in SENT:
         await socket.send_multipart([b"", message.number.to_bytes(8, "big"), message.batch])
-    return await reading
 
 
 @pytest.mark.parametrize("listen", [False, True])
-async def test_batches_come_with_their_numbers_whoever_listens(listen: bool) -> None:
+async def test_batches_come_with_their_numbers_whoever_listens(
+    listen: bool, tmp_path: Path
+) -> None:
     """vLLM's publisher listens at `tcp://*:PORT`, and connects to any other address."""
+    address = f"ipc://{tmp_path}/events"
     context = asynchronous.Context()
     with context, context.socket(zmq.XPUB) as socket:
-        address = f"tcp://127.0.0.1:{socket.bind_to_random_port('tcp://127.0.0.1')}"
-        if listen:
-            socket.unbind(address)
-            socket.connect(address)
-        assert await published_to(socket, address, listen=listen) == SENT
+        socket.linger = 0
+        socket.connect(address) if listen else socket.bind(address)
+        found, _ = await asyncio.gather(read(address, listen=listen), publish(socket))
+    assert found == SENT
 
 
 async def test_an_address_at_which_nothing_is_published_is_told() -> None:
