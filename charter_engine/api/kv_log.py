@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import aclosing
 from pathlib import Path
 
+from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import go_on
 from charter_engine.contracts.notes import Note
 from charter_engine.errors import CharterError, UsageError
@@ -12,6 +13,12 @@ from charter_engine.kvcache.manager.event_batches import follow_batch
 from charter_engine.kvcache.manager.event_log import report_event_log
 from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap
 from charter_engine.kvcache.manager.event_tree import TreeReport
+
+SILENT_SECONDS = 5.0
+WHY_SILENT = (
+    "is it the publisher's port, with events enabled and requests on their way? A publisher that "
+    "connects needs --listen"
+)
 
 __all__ = ["EventLogReport", "TreeReport", "follow_kv_events", "notes_of", "read_kv_log"]
 
@@ -40,15 +47,21 @@ def read_kv_log(name: str, lines: Iterable[bytes] | None = None) -> EventLogRepo
 
 
 async def follow_kv_events(
-    address: str, *, listen: bool = False, seconds: float | None = None
+    address: str, *, listen: bool = False, seconds: float | None = None, report: Report = silent
 ) -> EventLogReport:
     """Rebuild the cache's tree from events as they are published, for so many seconds (None: until
-    cancelled, and then too there is a report). Raises `UsageError` for what is no address, and
-    `CharterError` where nothing was published."""
+    cancelled, and then too there is a report). `report` hears where none come. Raises `UsageError`
+    for what is no address, and `CharterError` where nothing was published."""
     from charter_engine.servers.event_stream import event_messages
 
     found = EventMap()
     messages = 0
+
+    def tell() -> None:
+        if not messages:
+            report(Progress(f"nothing was published at {address} yet: {WHY_SILENT}"))
+
+    asyncio.get_running_loop().call_later(SILENT_SECONDS, tell)
     try:
         async with (
             asyncio.timeout(seconds),
@@ -64,8 +77,7 @@ async def follow_kv_events(
     if not messages:
         raise CharterError(
             f"{address}: nothing was published",
-            remedy="is it the publisher's port, with events enabled and requests on their way? a "
-            "publisher that connects needs --listen",
+            remedy=WHY_SILENT,
             kind="unreachable",
         )
     return found.report()

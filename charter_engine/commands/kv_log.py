@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import until_done
+from charter_engine.commands.deployment import narrate, until_done
 from charter_engine.commands.options import duration
 from charter_engine.errors import UsageError
 
@@ -62,7 +62,10 @@ def _report(args: argparse.Namespace) -> "EventLogReport":
     from charter_engine.api.kv_log import follow_kv_events, read_kv_log
 
     if args.file.startswith(PUBLISHED):
-        return until_done(follow_kv_events(args.file, listen=args.listen, seconds=args.duration))
+        following = follow_kv_events(
+            args.file, listen=args.listen, seconds=args.duration, report=narrate
+        )
+        return until_done(following)
     if args.listen or args.duration is not None:
         raise UsageError(
             "--listen and --duration are of published events", remedy="give tcp://HOST:PORT"

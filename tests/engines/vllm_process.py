@@ -2,7 +2,6 @@
 on this machine's processor."""
 
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -16,6 +15,7 @@ from charter_engine.embedded.engine.checkpoint_files import write_checkpoint
 from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.embedded.engine.weights import random_weights
+from charter_engine.embedded.lifeline import Lifeline
 
 PYTHON = Path(__file__).parents[2] / ".venv-engines" / "bin" / "python"
 BLOCK = 32
@@ -62,7 +62,7 @@ def vllm(directory: Path, *, blocks: int, events: str = "") -> Iterator[str]:
     if events:
         told = f'{{"enable_kv_cache_events": true, "publisher": "zmq", "endpoint": "{events}"}}'
         command += ["--kv-events-config", told]
-    log = directory / "vllm.log"
+    log, lifeline = directory / "vllm.log", Lifeline()
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -70,12 +70,15 @@ def vllm(directory: Path, *, blocks: int, events: str = "") -> Iterator[str]:
             stderr=subprocess.STDOUT,
             env={**os.environ, **ENVIRONMENT},
             start_new_session=True,
+            preexec_fn=lifeline.tie,  # noqa: PLW1509 (the calling process has one thread)
+            pass_fds=(lifeline.reader,),
         )
         try:
             _wait_until_ready(process, f"http://127.0.0.1:{port}", log)
             yield f"http://127.0.0.1:{port}"
         finally:
             _end(process)
+            lifeline.cut()
 
 
 def free_port() -> int:
@@ -95,9 +98,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Its engine is a process of its own, in the same group."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(END_SECONDS)
+    """Politely; what is left of it ends with its lifeline."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(END_SECONDS)
