@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import ThemeProvider
 
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     CancelRun,
     OpenAgent,
     StartRecording,

@@ -4,8 +4,7 @@ import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from charter_engine.contracts.deploy import PushReport, Revision, undone
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     Adopt,
     Command,
     ListRevisions,
@@ -17,6 +16,7 @@ from charter_engine.contracts.protocol import (
     TryDraft,
     Uninstall,
 )
+from charter_engine.contracts.deploy import PushReport, Revision, undone
 from charter_tui.link import EngineRefused
 from charter_tui.present.confirmation import (
     Confirmation,

@@ -11,17 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from charter_engine.contracts.commands import Command, StartRecording, StartRun, StopRecording
+from charter_engine.contracts.gauges import Event, Gauge, Nodes, Run
 from charter_engine.contracts.live import NodeStats
-from charter_engine.contracts.protocol import (
-    Command,
-    Event,
-    Gauge,
-    Nodes,
-    Run,
-    StartRecording,
-    StartRun,
-    StopRecording,
-)
 from charter_engine.service.client import (
     ConnectionLost,
     EngineClient,

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from charter_engine.contracts.protocol import Command, Event, Gauge, ListTicks
+from charter_engine.contracts.commands import Command, ListTicks
+from charter_engine.contracts.gauges import Event, Gauge
 from charter_engine.service.client import ConnectionLost, EngineClient, LinkState, RequestFailed
 from charter_tui.state import KEPT_TICKS, Link, Snapshot, apply_events, apply_gauges, behind
 

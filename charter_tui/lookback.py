@@ -10,7 +10,8 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Final
 
-from charter_engine.contracts.protocol import Event, Marker, Replay, SeekReplay
+from charter_engine.contracts.commands import SeekReplay
+from charter_engine.contracts.gauges import Event, Marker, Replay
 from charter_engine.contracts.series import Tick
 from charter_tui.state import KEPT_EVENTS, KEPT_POOL_SAMPLES, KEPT_TICKS, Snapshot
 

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from charter_engine.contracts.protocol import ControlReplay, Replay, SeekReplay
+from charter_engine.contracts.commands import ControlReplay, SeekReplay
+from charter_engine.contracts.gauges import Replay
 from charter_tui.console import Console
 from charter_tui.lookback import target
 from charter_tui.screens.form import Field, FormScreen

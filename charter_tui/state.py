@@ -5,11 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from charter_engine.contracts.graph import Call
-from charter_engine.contracts.live import NodeStats
-from charter_engine.contracts.plan import Plan
-from charter_engine.contracts.prediction import NodePrediction, Prediction
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.gauges import (
     TOPIC_OF,
     Canary,
     Deploying,
@@ -32,6 +28,10 @@ from charter_engine.contracts.protocol import (
     Work,
     WorkResults,
 )
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.live import NodeStats
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.prediction import NodePrediction, Prediction
 from charter_engine.contracts.series import Tick
 
 KEPT_EVENTS: Final = 500

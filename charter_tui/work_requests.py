@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Final, cast, get_args
 
 from charter_engine.contracts.benching import BenchRequest
+from charter_engine.contracts.commands import Bench, Calibrate, Learn, Predict
 from charter_engine.contracts.learning import CalibrateRequest, DecideAt, LearnRequest
 from charter_engine.contracts.plan import Lever, Policy
 from charter_engine.contracts.planning import Levers, Objective, PlanRequest
 from charter_engine.contracts.predicting import SWEPT_SETTINGS, PredictRequest
-from charter_engine.contracts.protocol import Bench, Calibrate, Learn, Predict
 from charter_tui.console import full_path
 from charter_tui.typed import Mistyped, listed, parse_choice, parse_count
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from charter_engine.contracts.protocol import Canary, Payload
+from charter_engine.contracts.gauges import Canary, Payload
 from charter_tui.opening import make_app
 from charter_tui.options import Options
 from tests.tui.answers import about_cache

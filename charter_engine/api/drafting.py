@@ -7,9 +7,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from charter_engine.api.plan_files import plan_of
+from charter_engine.contracts.commands import EditNode, EditServer
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.plan import Plan
-from charter_engine.contracts.protocol import EditNode, EditServer
 from charter_engine.errors import UsageError
 from charter_engine.plan.belonging import same_agent
 from charter_engine.plan.diff import diff_plans

@@ -17,8 +17,8 @@ from charter_engine.contracts.recordings import (
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.contracts.gauges import Marker
     from charter_engine.contracts.live import RequestRecord
-    from charter_engine.contracts.protocol import Marker
     from charter_engine.store.recording_reader import RecordingReader
 
 PUSHES = ("push", "rollback")

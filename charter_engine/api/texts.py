@@ -12,11 +12,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.canary import CanaryAnswer
 from charter_engine.contracts.deploy import Change
 from charter_engine.contracts.gateway import GatewayRecord
-from charter_engine.contracts.graph import Call, Diagnostic, Loop, Opportunity, Segment
-from charter_engine.contracts.layout_preview import LayoutExample
-from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
-from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.gauges import (
     Deploying,
     Draft,
     Event,
@@ -25,6 +21,10 @@ from charter_engine.contracts.protocol import (
     Work,
     WorkResults,
 )
+from charter_engine.contracts.graph import Call, Diagnostic, Loop, Opportunity, Segment
+from charter_engine.contracts.layout_preview import LayoutExample
+from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
+from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.triton.release import BLS_PLAN
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from charter_engine.contracts.explaining import PromptParts
-from charter_engine.contracts.protocol import NodeParts, TokenParts
+from charter_engine.contracts.gauges import NodeParts, TokenParts
 from charter_engine.contracts.traffic import TrafficRecord
 
 Apart = tuple[TrafficRecord, PromptParts | None]

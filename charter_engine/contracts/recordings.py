@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from charter_engine.contracts.costs import Verdict
-from charter_engine.contracts.protocol import Marker
+from charter_engine.contracts.gauges import Marker
 from charter_engine.contracts.request_figures import FigureDifference, NodeFigure
 from charter_engine.contracts.series import Tick
 

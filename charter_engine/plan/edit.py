@@ -5,9 +5,9 @@ from difflib import get_close_matches
 
 from msgspec.structs import replace
 
+from charter_engine.contracts.commands import EditNode
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
-from charter_engine.contracts.protocol import EditNode
 from charter_engine.plan.settings import (
     InvalidSetting,
     check_duration,

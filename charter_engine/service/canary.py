@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from charter_engine.api.canary import LiveCanary
 from charter_engine.contracts.canary import CanaryAlarm, CanaryReport
-from charter_engine.contracts.protocol import Canary
+from charter_engine.contracts.gauges import Canary
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub

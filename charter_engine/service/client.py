@@ -14,24 +14,17 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     RESULT_OF,
     Command,
-    Event,
-    Failure,
-    Gauge,
     GetSession,
-    Goodbye,
     OpenAgent,
-    Request,
-    Response,
-    Session,
     Shutdown,
     Subscribe,
     Subscribed,
-    Topic,
-    Watchers,
 )
+from charter_engine.contracts.gauges import Event, Gauge, Session, Topic, Watchers
+from charter_engine.contracts.protocol import Failure, Goodbye, Request, Response
 from charter_engine.paths import default_socket, private_socket, private_sockets
 from charter_engine.service.child import ChildEngine, EngineFailed
 from charter_engine.service.inbox import Inbox

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from charter_engine.contracts.deploy import PushReport
-from charter_engine.contracts.protocol import Deploying, DeployKind, DeployStep
+from charter_engine.contracts.gauges import Deploying, DeployKind, DeployStep
 from charter_engine.errors import CharterError
 from charter_engine.service.hub import Hub
 

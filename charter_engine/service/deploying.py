@@ -13,16 +13,10 @@ from charter_engine.api.previewing import LayoutSubject, preview
 from charter_engine.api.runs import cost_verdict
 from charter_engine.api.trials import LiveTrial, checked_share, for_traffic, trial_note
 from charter_engine.api.watching import WatchedPush
-from charter_engine.contracts import protocol as p
+from charter_engine.contracts import commands
 from charter_engine.contracts.advice import DoctorReport
-from charter_engine.contracts.costs import Verdict
-from charter_engine.contracts.deploy import PushReport, Revision, WatchReport
-from charter_engine.contracts.layout_preview import LayoutPreview
-from charter_engine.contracts.plan import Plan
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     Adopt,
-    DeployKind,
-    EventKind,
     Push,
     PutBack,
     Rollback,
@@ -30,6 +24,11 @@ from charter_engine.contracts.protocol import (
     TryDraft,
     Uninstall,
 )
+from charter_engine.contracts.costs import Verdict
+from charter_engine.contracts.deploy import PushReport, Revision, WatchReport
+from charter_engine.contracts.gauges import DeployKind, EventKind
+from charter_engine.contracts.layout_preview import LayoutPreview
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.trial import TrialReport
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
@@ -115,7 +114,7 @@ def revisions(state: EngineState) -> tuple[Revision, ...]:
     return tuple(state.deployment.deployer.history())
 
 
-def opened_revision(state: EngineState, number: int) -> p.RevisionDetail:
+def opened_revision(state: EngineState, number: int) -> commands.RevisionDetail:
     """A revision with what it changed, and what the runs before and after it cost. Raises
     `UsageError`."""
     known = {item.number: item for item in revisions(state)}
@@ -126,7 +125,7 @@ def opened_revision(state: EngineState, number: int) -> p.RevisionDetail:
     parent_plan = parent.plan if parent else state.as_written
     profile, live = state.draft.profile, state.draft.live
     before, after = state.history.last_of(shown.parent or 0), state.history.last_of(number)
-    return p.RevisionDetail(
+    return commands.RevisionDetail(
         revision=shown,
         diff=diff_plans(parent_plan, shown.plan, profile, shown.parent or 0),
         back=diff_plans(live.served, shown.plan, profile, live.revision),

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from charter_engine.api.drafting import LivePlan, diff_plans
 from charter_engine.contracts.deploy import Diff, Profile
+from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
-from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import CharterError, UsageError
 
 KEPT_EDITS = 100

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from charter_engine.api.deploying import plan_for
 from charter_engine.api.drafting import edited, plan_from_anywhere
-from charter_engine.contracts import protocol as p
+from charter_engine.contracts import commands
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.errors import UsageError
@@ -14,14 +14,14 @@ from charter_engine.service.state import EngineState
 from charter_engine.service.working import find_plan
 
 Edit = (
-    p.EditNode
-    | p.EditServer
-    | p.ProposePlan
-    | p.LoadPlan
-    | p.DraftFoundPlan
-    | p.DiscardDraft
-    | p.UndoEdit
-    | p.RedoEdit
+    commands.EditNode
+    | commands.EditServer
+    | commands.ProposePlan
+    | commands.LoadPlan
+    | commands.DraftFoundPlan
+    | commands.DiscardDraft
+    | commands.UndoEdit
+    | commands.RedoEdit
 )
 
 
@@ -31,20 +31,20 @@ async def edit(state: EngineState, command: Edit) -> None:
     if not state.writing.locked():
         await take_live_if_changed(state)
     match command:
-        case p.EditNode() | p.EditServer():
+        case commands.EditNode() | commands.EditServer():
             state.draft.edit(command.base_revision, lambda plan: edited(plan, command))
-        case p.LoadPlan(path=path):
+        case commands.LoadPlan(path=path):
             loaded = await asyncio.to_thread(plan_from_anywhere, Path(path))
             _replace(state, command.base_revision, plan_for(state.opened(), loaded, path))
-        case p.ProposePlan(request=request):
+        case commands.ProposePlan(request=request):
             await _propose(state, command.base_revision, request)
-        case p.DraftFoundPlan():
+        case commands.DraftFoundPlan():
             _replace(state, command.base_revision, _found(state))
-        case p.DiscardDraft():
+        case commands.DiscardDraft():
             state.draft.discard()
-        case p.UndoEdit():
+        case commands.UndoEdit():
             state.draft.undo()
-        case p.RedoEdit():
+        case commands.RedoEdit():
             state.draft.redo()
     state.hub.event("edit", _in_words(state))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from charter_engine.api.linting import lint_agent
-from charter_engine.contracts import protocol as p
+from charter_engine.contracts import commands, gauges
 from charter_engine.errors import UsageError
 from charter_engine.service.contents import pool_report
 from charter_engine.service.deploying import (
@@ -27,9 +27,22 @@ from charter_engine.service.tracing import traced
 from charter_engine.service.working import WorkCommand, work
 from charter_engine.store.recording_writer import RecordingError
 
-Write = p.StartRun | p.CancelRun | p.OpenAgent
-LookAtDeployment = p.ListRevisions | p.ShowRevision | p.PreviewLayouts | p.ShowTrial | p.Diagnose
-Look = p.GetSession | p.ShowRun | p.CompareRuns | p.Lint | p.ShowCache | p.SweepSetting
+Write = commands.StartRun | commands.CancelRun | commands.OpenAgent
+LookAtDeployment = (
+    commands.ListRevisions
+    | commands.ShowRevision
+    | commands.PreviewLayouts
+    | commands.ShowTrial
+    | commands.Diagnose
+)
+Look = (
+    commands.GetSession
+    | commands.ShowRun
+    | commands.CompareRuns
+    | commands.Lint
+    | commands.ShowCache
+    | commands.SweepSetting
+)
 
 
 class Engine:
@@ -46,7 +59,7 @@ class Engine:
         phases."""
         state = self._state
         state.session.publish()
-        state.hub.publish(p.Draft())
+        state.hub.publish(gauges.Draft())
         state.work.show()
         if state.options.record is not None:
             await state.recorder.start(state.options.record)
@@ -78,11 +91,11 @@ class Engine:
         if state.tracing is not None:
             await state.tracing.close()
 
-    async def handle(self, command: p.Command) -> object:
+    async def handle(self, command: commands.Command) -> object:
         """Carry out one command. Raises `CharterError`."""
         return await traced(self._state.tracing, command, self._carry_out(command))
 
-    async def _carry_out(self, command: p.Command) -> object:
+    async def _carry_out(self, command: commands.Command) -> object:
         state = self._state
         try:
             if isinstance(command, Write):
@@ -99,7 +112,7 @@ class Engine:
                 return await self._look_at_deployment(command)
             elif isinstance(command, Look):
                 return await self._look(command)
-            elif isinstance(command, p.ListTicks):
+            elif isinstance(command, commands.ListTicks):
                 return await state.series.before(command.until, command.seconds, command.most)
             elif isinstance(command, AboutTraffic):
                 calls = state.agent.compiled.calls if state.agent is not None else ()
@@ -113,62 +126,62 @@ class Engine:
     async def _write(self, command: Write) -> None:
         state = self._state
         match command:
-            case p.OpenAgent(path=path, inputs=inputs):
+            case commands.OpenAgent(path=path, inputs=inputs):
                 await self._runner.open(Path(path), Path(inputs) if inputs else None)
-            case p.StartRun(variant=variant, limit=limit, repeat=repeat):
+            case commands.StartRun(variant=variant, limit=limit, repeat=repeat):
                 self._runner.start(variant, limit, repeat)
-            case p.CancelRun():
+            case commands.CancelRun():
                 await state.runs.cancel()
 
     async def _look_at_deployment(self, command: LookAtDeployment) -> object:
         state = self._state
         match command:
-            case p.ListRevisions():
+            case commands.ListRevisions():
                 return revisions(state)
-            case p.ShowRevision(number=number):
+            case commands.ShowRevision(number=number):
                 return await asyncio.to_thread(opened_revision, state, number)
-            case p.PreviewLayouts():
+            case commands.PreviewLayouts():
                 return await preview_layouts(state)
-            case p.ShowTrial():
+            case commands.ShowTrial():
                 return await state.trying.report()
-            case p.Diagnose():
+            case commands.Diagnose():
                 return await diagnosis(state)
 
     async def _look(self, command: Look) -> object:
         state = self._state
         match command:
-            case p.GetSession():
+            case commands.GetSession():
                 return state.session.value
-            case p.ShowRun(number=number):
+            case commands.ShowRun(number=number):
                 return await state.history.detail(number)
-            case p.CompareRuns(before=before, after=after):
+            case commands.CompareRuns(before=before, after=after):
                 return await state.history.compare(before, after)
-            case p.ShowCache():
+            case commands.ShowCache():
                 return await pool_report(state)
-            case p.SweepSetting(key=key):
+            case commands.SweepSetting(key=key):
                 plan = state.draft.draft.plan or state.draft.live.plan
                 return await state.predicting.sweep(state.opened(), plan, key, state.pool)
-            case p.Lint():
+            case commands.Lint():
                 return await asyncio.to_thread(lint_agent, state.opened())
 
-    async def _ask(self, command: p.Command) -> None:
+    async def _ask(self, command: commands.Command) -> None:
         state = self._state
         match command:
-            case p.StartRecording(path=path):
+            case commands.StartRecording(path=path):
                 await state.recorder.start(Path(path))
-            case p.StopRecording():
+            case commands.StopRecording():
                 await state.recorder.stop()
-            case p.StartCanary(every_seconds=every):
+            case commands.StartCanary(every_seconds=every):
                 await state.canary.start(every)
-            case p.StopCanary():
+            case commands.StopCanary():
                 await state.canary.stop()
-            case p.EndWatch():
+            case commands.EndWatch():
                 await state.push_watch.end()
-            case p.ResetBreaker():
+            case commands.ResetBreaker():
                 state.deployment.ask_again()
-            case p.Shutdown():
+            case commands.Shutdown():
                 state.shutdown()
-            case p.SeekReplay() | p.ControlReplay():
+            case commands.SeekReplay() | commands.ControlReplay():
                 raise UsageError("this engine is live: there is no replay to control")
             case _:
                 raise UsageError(f"{type(command).__name__} is not a command of a live engine")

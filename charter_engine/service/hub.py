@@ -8,21 +8,20 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import Subscribe, Subscribed
+from charter_engine.contracts.gauges import (
     TOPIC_OF,
     Event,
     EventKind,
     Gauge,
-    Goodbye,
     Past,
     Payload,
-    Subscribe,
-    Subscribed,
     Topic,
     Watcher,
     Watchers,
 )
+from charter_engine.contracts.live import RequestRecord
+from charter_engine.contracts.protocol import Goodbye
 from charter_engine.scrub import scrub, scrub_record
 from charter_engine.service.protocol import frame
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from charter_engine.contracts.protocol import TOPIC_OF, Event, Gauge, Topic
+from charter_engine.contracts.gauges import TOPIC_OF, Event, Gauge, Topic
 
 FULL_EVENTS = 5_000
 

@@ -13,8 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from charter_engine import __version__
+from charter_engine.contracts.commands import Command
+from charter_engine.contracts.gauges import Event, Gauge, Session
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import Command, Event, Gauge, Session
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import ServeOptions

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry
 
-from charter_engine.contracts.protocol import Session, Triton
+from charter_engine.contracts.gauges import Session, Triton
 from charter_engine.errors import UsageError
 from charter_engine.monitor.loop_lag import LoopLag
 from charter_engine.monitor.metrics import catalogue

@@ -7,15 +7,10 @@ from msgspec.structs import replace
 
 from charter_engine.api.explaining import explained, report, sessions
 from charter_engine.api.traffic import DeploymentTap
+from charter_engine.contracts.commands import ExplainMiss, ListMisses, ListPassed, ListSessions
 from charter_engine.contracts.explaining import MissReport, MissResult
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
-from charter_engine.contracts.protocol import (
-    ExplainMiss,
-    ListMisses,
-    ListPassed,
-    ListSessions,
-)
 from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.traffic import PassedRequests, TrafficBatch, TrafficRecord
 from charter_engine.service.session_store import SessionStore

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine.api.watching import WatchedPush
 from charter_engine.contracts.deploy import PushReport, WatchReport
-from charter_engine.contracts.protocol import PushWatched
+from charter_engine.contracts.gauges import PushWatched
 from charter_engine.errors import CharterError
 from charter_engine.service.hub import Hub
 

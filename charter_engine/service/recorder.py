@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from charter_engine.api.texts import without_text
-from charter_engine.contracts.protocol import TOPIC_OF, Gauge, Recording, Topic
+from charter_engine.contracts.gauges import TOPIC_OF, Gauge, Recording, Topic
 from charter_engine.contracts.recordings import RecordingLimits
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import UNLIMITED

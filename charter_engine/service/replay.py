@@ -8,21 +8,17 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     Command,
     ControlReplay,
-    Event,
-    Gauge,
     GetSession,
     Lint,
     ListRevisions,
     ListTicks,
-    Past,
-    Replay,
     SeekReplay,
-    Session,
     Shutdown,
 )
+from charter_engine.contracts.gauges import Event, Gauge, Past, Replay, Session
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.store.recording_reader import Cursor, RecordingReader

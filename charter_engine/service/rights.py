@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from charter_engine.contracts.protocol import RIGHT_OF, Command, Right
+from charter_engine.contracts.commands import RIGHT_OF, Command, Right
 from charter_engine.errors import CharterError
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from charter_engine.api.runs import compared, cost_verdict, summary_of, summary_of_kept
 from charter_engine.api.texts import lacks_text
 from charter_engine.contracts.costs import Verdict
+from charter_engine.contracts.gauges import Runs
 from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.plan import Plan
-from charter_engine.contracts.protocol import Runs
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub

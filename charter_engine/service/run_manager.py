@@ -17,10 +17,10 @@ from charter_engine.api.live_runs import (
     new_run,
 )
 from charter_engine.api.running import items_to_run
+from charter_engine.contracts.gauges import Nodes
+from charter_engine.contracts.gauges import Run as RunGauge
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunProgress, RunReport
 from charter_engine.contracts.plan import Plan
-from charter_engine.contracts.protocol import Nodes
-from charter_engine.contracts.protocol import Run as RunGauge
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from charter_engine.contracts.gauges import Gpu, Host, Triton
 from charter_engine.contracts.live import TritonSample
-from charter_engine.contracts.protocol import Gpu, Host, Triton
 from charter_engine.monitor.gpu_watch import GpuWatch
 from charter_engine.monitor.host import HostMonitor
 from charter_engine.monitor.memory_split import Serving, memory_split

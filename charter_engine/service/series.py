@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterable
 from statistics import fmean
 
+from charter_engine.contracts.gauges import Event, Gauge, Gpu, Ticked, Triton
 from charter_engine.contracts.live import KvPool, RequestRecord
-from charter_engine.contracts.protocol import Event, Gauge, Gpu, Ticked, Triton
 from charter_engine.contracts.series import Tick
 from charter_engine.service.hub import Hub
 from charter_engine.service.sampling import regularly

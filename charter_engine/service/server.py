@@ -10,15 +10,8 @@ import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from charter_engine.contracts.protocol import (
-    PROTOCOL_VERSION,
-    Command,
-    Failure,
-    Goodbye,
-    Request,
-    Response,
-    Subscribe,
-)
+from charter_engine.contracts.commands import PROTOCOL_VERSION, Command, Subscribe
+from charter_engine.contracts.protocol import Failure, Goodbye, Request, Response
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.paths import MAX_SOCKET_PATH_BYTES
 from charter_engine.scrub import scrub_record

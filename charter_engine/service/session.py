@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from charter_engine import __version__
-from charter_engine.contracts.protocol import Session
+from charter_engine.contracts.gauges import Session
 from charter_engine.service.hub import Hub
 
 

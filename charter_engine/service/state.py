@@ -11,10 +11,10 @@ from charter_engine.api.gateway import unobserved
 from charter_engine.api.runs import EMBEDDED, prediction_verdict
 from charter_engine.api.tracing import tracing
 from charter_engine.contracts.costs import Verdict
+from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
-from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.canary import CanaryWatch

@@ -4,8 +4,8 @@ import time
 from collections.abc import Awaitable
 
 from charter_engine.api.tracing import Tracing
+from charter_engine.contracts.commands import RIGHT_OF, Command
 from charter_engine.contracts.deploy import PushReport
-from charter_engine.contracts.protocol import RIGHT_OF, Command
 from charter_engine.errors import CharterError
 
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from charter_engine.api.progress import Progress, Report
-from charter_engine.contracts.protocol import Work, WorkKind, WorkResults
+from charter_engine.contracts.gauges import Work, WorkKind, WorkResults
 from charter_engine.errors import CharterError
 from charter_engine.service.hub import Hub, Level
 

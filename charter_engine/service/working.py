@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from charter_engine.api.drafting import with_reuse_times_placed
 from charter_engine.api.progress import Report
 from charter_engine.api.swept_settings import combinations
-from charter_engine.contracts import protocol as p
+from charter_engine.contracts import commands
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.learning import (
@@ -30,31 +30,38 @@ from charter_engine.service.state import EngineState
 from charter_engine.service.work_manager import off_loop
 
 TRAFFIC = "what passed"
-WorkCommand = p.FindPlan | p.Predict | p.Learn | p.Calibrate | p.Bench | p.CancelWork
+WorkCommand = (
+    commands.FindPlan
+    | commands.Predict
+    | commands.Learn
+    | commands.Calibrate
+    | commands.Bench
+    | commands.CancelWork
+)
 
 
 async def work(state: EngineState, command: WorkCommand) -> None:
     """Begin what is asked for, or give up what is in progress. Raises `CharterError`."""
     manager = state.work
     match command:
-        case p.FindPlan(request=request):
+        case commands.FindPlan(request=request):
             _require_plannable(state, request)
             manager.start("plan", _subject(state, request), partial(_plan, state, request))
-        case p.Predict(request=request, settings=typed):
+        case commands.Predict(request=request, settings=typed):
             require_files(request.workload, request.reuse_times, request.latency)
             asked = replace(request, settings=combinations(typed)) if typed else request
             sweep = partial(_predict, asked)
             manager.start("predict", request.workload, partial(off_loop, sweep))
-        case p.Learn(request=request):
+        case commands.Learn(request=request):
             require_files(*request.sources)
             subject = ", ".join(request.sources)
             manager.start("learn", subject, partial(off_loop, partial(_learn, request)))
-        case p.Calibrate(request=request):
+        case commands.Calibrate(request=request):
             require_files(request.recording)
             manager.start("calibrate", request.recording, partial(_calibrate, state, request))
-        case p.Bench(request=request, on_deployment=on_deployment):
+        case commands.Bench(request=request, on_deployment=on_deployment):
             _start_bench(state, request, on_deployment=on_deployment)
-        case p.CancelWork():
+        case commands.CancelWork():
             await manager.cancel()
 
 

@@ -8,8 +8,8 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from charter_engine.contracts.exporting import ExportTable
+from charter_engine.contracts.gauges import Event, Gauge, Ticked
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import Event, Gauge, Ticked
 from charter_engine.contracts.series import TICK_FIGURES, Tick
 from charter_engine.store.recording_reader import Message
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, get_args
 
+from charter_engine.contracts.gauges import Event, Gauge, Session, Ticked, Topic, Triton
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import Event, Gauge, Session, Ticked, Topic, Triton
 from charter_engine.contracts.recordings import RecordingCheck, RecordingGap, RecordingInfo
 from charter_engine.contracts.series import Tick
 from charter_engine.store.recording_format import EVENT, REQUEST, UNRECORDED

@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from mmap import mmap
 
-from charter_engine.contracts.protocol import Topic
+from charter_engine.contracts.gauges import Topic
 
 MAGIC = b"CHARTER\n"
 VERSION = 1

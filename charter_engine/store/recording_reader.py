@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import zstandard
 
+from charter_engine.contracts.gauges import Event, Gauge, Marker, Payload, Topic
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import Event, Gauge, Marker, Payload, Topic
 from charter_engine.contracts.series import Tick
 from charter_engine.store.delta import PatchWork, apply
 from charter_engine.store.recording_format import (

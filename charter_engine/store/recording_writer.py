@@ -12,8 +12,8 @@ import msgspec
 import zstandard
 from msgspec.structs import replace
 
+from charter_engine.contracts.gauges import TOPIC_OF, Event, EventKind, Gauge, Marker, Topic
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import TOPIC_OF, Event, EventKind, Gauge, Marker, Topic
 from charter_engine.store.delta import diff
 from charter_engine.store.recording_format import (
     CHUNK,

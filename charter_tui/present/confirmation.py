@@ -11,8 +11,8 @@ from charter_engine.contracts.deploy import (
     Profile,
     Revision,
 )
+from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.plan import Plan
-from charter_engine.contracts.protocol import Draft
 from charter_tui.present.figures import percent_text
 from charter_tui.present.watch import is_watched
 from charter_tui.present.work import NAMES

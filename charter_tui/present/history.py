@@ -4,8 +4,8 @@ import time
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from charter_engine.contracts.commands import RevisionDetail
 from charter_engine.contracts.deploy import Change, Diff, Revision
-from charter_engine.contracts.protocol import RevisionDetail
 from charter_tui.present.costs import (
     COST_ROWS,
     change_of,

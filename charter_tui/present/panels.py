@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from charter_engine.contracts.gauges import Event
 from charter_engine.contracts.gpu import GpuSample
 from charter_engine.contracts.live import Health, HostSample, KvPool, TritonSample
-from charter_engine.contracts.protocol import Event
 from charter_tui.present.figures import (
     bar,
     byte_size,

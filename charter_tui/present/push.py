@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+from charter_engine.contracts.gauges import Deploying, DeployKind
 from charter_engine.contracts.layout_preview import LayoutFigures, LayoutPreview
-from charter_engine.contracts.protocol import Deploying, DeployKind
 from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.costs import verdict_tone
 from charter_tui.present.diff import COST_TONES, change_lines, cost_span

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from charter_engine.contracts.protocol import EventKind, Replay
+from charter_engine.contracts.gauges import EventKind, Replay
 from charter_tui.present.figures import clock_span
 from charter_tui.present.spans import Line, Span, Tone, line, line_width, plain
 

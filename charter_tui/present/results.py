@@ -6,12 +6,12 @@ from typing import Final
 from msgspec import UNSET
 
 from charter_engine.contracts.benching import BenchReport, LeverShare, VariantReport
+from charter_engine.contracts.gauges import WorkKind, WorkResults
 from charter_engine.contracts.learning import CalibrateResult, LearnResult
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.planning import Derivation, Evaluation, PlanResult
 from charter_engine.contracts.predicting import PredictResult
 from charter_engine.contracts.prediction import PolicyComparison, Prediction
-from charter_engine.contracts.protocol import WorkKind, WorkResults
 from charter_engine.contracts.reuse_times import NodeReuseTime, ReuseTime
 from charter_tui.present.figures import (
     NOTHING,

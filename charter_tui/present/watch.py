@@ -3,7 +3,7 @@
 from typing import Final
 
 from charter_engine.contracts.deploy import WatchedQuality, WatchOutcome, WatchReport
-from charter_engine.contracts.protocol import PushWatched
+from charter_engine.contracts.gauges import PushWatched
 from charter_tui.present.figures import (
     NOTHING,
     bar,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from charter_engine.contracts.protocol import Work, WorkKind
+from charter_engine.contracts.gauges import Work, WorkKind
 from charter_tui.present.figures import bar, clock_span, marked, milliseconds
 from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill

@@ -7,8 +7,8 @@ from textual import work
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
+from charter_engine.contracts.commands import ShowCache
 from charter_engine.contracts.contents import ContentsReport, HeldBy
-from charter_engine.contracts.protocol import ShowCache
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.cache import (

@@ -8,8 +8,7 @@ from textual import work
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from charter_engine.contracts.deploy import Change
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     Command,
     Diagnose,
     EndWatch,
@@ -19,6 +18,7 @@ from charter_engine.contracts.protocol import (
     ShowTrial,
     StopCanary,
 )
+from charter_engine.contracts.deploy import Change
 from charter_tui import deploying
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from charter_engine.contracts.commands import Push
 from charter_engine.contracts.deploying import PushWatch
-from charter_engine.contracts.protocol import Push
 from charter_tui.present.figures import counted, percent_text
 from charter_tui.screens.form import Field
 from charter_tui.state import Snapshot

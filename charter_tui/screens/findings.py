@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual import work
 from textual.widget import Widget
 
-from charter_engine.contracts.protocol import Lint
+from charter_engine.contracts.commands import Lint
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.findings import detail_lines, finding_columns, finding_rows

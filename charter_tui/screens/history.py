@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from textual import work
 from textual.widget import Widget
 
+from charter_engine.contracts.commands import ListRevisions
 from charter_engine.contracts.deploy import Revision
-from charter_engine.contracts.protocol import ListRevisions
 from charter_tui.bindings import bindings
 from charter_tui.deploying import make_live
 from charter_tui.link import EngineRefused

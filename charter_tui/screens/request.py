@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from textual import work
 from textual.widget import Widget
 
+from charter_engine.contracts.commands import ExplainMiss
 from charter_engine.contracts.explaining import MissQuery, MissResult
-from charter_engine.contracts.protocol import ExplainMiss
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused

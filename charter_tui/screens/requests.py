@@ -8,8 +8,8 @@ from textual import work
 from textual.containers import Container
 from textual.widget import Widget
 
+from charter_engine.contracts.commands import ExplainMiss, ListMisses, ListPassed
 from charter_engine.contracts.explaining import MissQuery, MissReport
-from charter_engine.contracts.protocol import ExplainMiss, ListMisses, ListPassed
 from charter_engine.contracts.traffic import PassedRequests, TrafficRecord
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused

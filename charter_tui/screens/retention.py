@@ -5,8 +5,8 @@ It takes priority and duration of the KV blocks of prompt and output.
 
 from typing import TYPE_CHECKING, Final, get_args
 
+from charter_engine.contracts.commands import EditNode
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, LayoutKind, NodePlan, SegmentRange
-from charter_engine.contracts.protocol import EditNode
 from charter_tui.present.figures import duration_text
 from charter_tui.present.graph_table import node_plan
 from charter_tui.present.node_figures import range_name

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from textual import work
 from textual.widget import Widget
 
-from charter_engine.contracts.protocol import RevisionDetail, ShowRevision
+from charter_engine.contracts.commands import RevisionDetail, ShowRevision
 from charter_tui.bindings import bindings
 from charter_tui.deploying import make_live
 from charter_tui.link import EngineRefused

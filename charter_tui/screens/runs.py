@@ -6,7 +6,7 @@ from textual import work
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from charter_engine.contracts.protocol import CompareRuns, ShowRun, StartRun
+from charter_engine.contracts.commands import CompareRuns, ShowRun, StartRun
 from charter_engine.contracts.runs import RunComparison, RunDetail
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused

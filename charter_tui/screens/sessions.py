@@ -6,7 +6,7 @@ from typing import Final
 from textual import work
 from textual.widget import Widget
 
-from charter_engine.contracts.protocol import ListSessions
+from charter_engine.contracts.commands import ListSessions
 from charter_engine.contracts.sessions import SessionTraffic
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from textual import work
 from textual.widget import Widget
 
-from charter_engine.contracts.protocol import EditServer, SweepSetting
+from charter_engine.contracts.commands import EditServer, SweepSetting
 from charter_engine.contracts.settings import SETTING_OF
 from charter_engine.contracts.sweeping import SettingSweep
 from charter_tui.bindings import bindings

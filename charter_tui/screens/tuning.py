@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Iterable
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     DiscardDraft,
     EditNode,
     EditServer,

@@ -6,7 +6,8 @@ from typing import cast
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from charter_engine.contracts.protocol import CancelWork, DraftFoundPlan, WorkKind
+from charter_engine.contracts.commands import CancelWork, DraftFoundPlan
+from charter_engine.contracts.gauges import WorkKind
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend

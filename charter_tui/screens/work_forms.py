@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from charter_engine.contracts.protocol import Command, FindPlan, ProposePlan, WorkKind
+from charter_engine.contracts.commands import Command, FindPlan, ProposePlan
+from charter_engine.contracts.gauges import WorkKind
 from charter_tui.present.confirmation import Confirmation
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import Field, FormScreen, Submit, some_path

@@ -9,7 +9,7 @@ from charter_tui.present.spans import EMPTY, Line, Span, line
 from charter_tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
-    from charter_engine.contracts.protocol import Event
+    from charter_engine.contracts.gauges import Event
 
 _NOTHING_YET: Line = line(Span("Nothing has happened yet.", "muted"))
 

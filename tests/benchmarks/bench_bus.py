@@ -11,7 +11,9 @@ import time
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
-from charter_engine.contracts.protocol import Event, Request, Subscribe
+from charter_engine.contracts.commands import Subscribe
+from charter_engine.contracts.gauges import Event
+from charter_engine.contracts.protocol import Request
 from charter_engine.service.client import EngineClient
 from charter_engine.service.client import LinkState as State
 from charter_engine.service.hub import Hub

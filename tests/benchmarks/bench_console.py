@@ -28,9 +28,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from charter_engine.contracts.gauges import Host, Nodes, Run, Session, Triton
 from charter_engine.contracts.graph import Call, CompiledFile, Dependency
 from charter_engine.contracts.live import HostSample, KvPool, NodeStats, RunProgress, TritonSample
-from charter_engine.contracts.protocol import Host, Nodes, Run, Session, Triton
 from charter_engine.service.hub import Hub
 from charter_engine.service.server import Server
 from charter_tui.present.graph_order import AS_IT_RUNS, GraphOrder

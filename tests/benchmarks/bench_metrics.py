@@ -10,8 +10,8 @@ import time
 from prometheus_client import CollectorRegistry, generate_latest
 
 from charter_engine.contracts.explaining import PromptParts
+from charter_engine.contracts.gauges import NodeParts, TokenParts
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import NodeParts, TokenParts
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.monitor.metrics.states import States
 from charter_engine.monitor.metrics.traffic import TrafficCounters

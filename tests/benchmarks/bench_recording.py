@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from charter_engine.contracts.gauges import Event, Gauge, Host, Nodes, Run, Triton
 from charter_engine.contracts.live import (
     HostSample,
     KvPool,
@@ -20,7 +21,6 @@ from charter_engine.contracts.live import (
     RunProgress,
     TritonSample,
 )
-from charter_engine.contracts.protocol import Event, Gauge, Host, Nodes, Run, Triton
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.store.recording_writer import Message, RecordingWriter
 

@@ -16,8 +16,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from charter_engine.api.runs import compare
+from charter_engine.contracts.gauges import Triton
 from charter_engine.contracts.live import KvPool, NodeStats, RequestRecord, RunReport, TritonSample
-from charter_engine.contracts.protocol import Triton
 from charter_engine.contracts.series import Tick
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.executor.run_costs import cost_of_run

@@ -23,8 +23,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from charter_engine.contracts.commands import GetSession
 from charter_engine.contracts.deploy import Revision
-from charter_engine.contracts.protocol import GetSession, Session
+from charter_engine.contracts.gauges import Session
 from charter_engine.embedded.supervisor import CRASH_WINDOW_SECONDS, MAX_CRASHES
 from charter_engine.service.client import ConnectionLost, EngineClient, RequestFailed
 from charter_engine.store.recording_format import NotARecording

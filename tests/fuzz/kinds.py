@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 import zstandard
 
+from charter_engine.contracts.gauges import Event, Gauge, Host, Nodes
 from charter_engine.contracts.live import HostSample, NodeStats, RequestRecord
-from charter_engine.contracts.protocol import Event, Gauge, Host, Nodes
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.gguf_checkpoint import write_gguf_checkpoint
 from charter_engine.errors import CharterError

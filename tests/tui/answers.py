@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from charter_engine.contracts.deploy import Diff
-from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     CompareRuns,
     ExplainMiss,
     ListMisses,
@@ -16,6 +14,8 @@ from charter_engine.contracts.protocol import (
     ShowRevision,
     ShowRun,
 )
+from charter_engine.contracts.deploy import Diff
+from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.runs import Interval, RunComparison, RunDetail, RunDifference
 from charter_engine.contracts.traffic import TrafficRecord
 from tests.tui.cache_scene import POOL, SESSIONS

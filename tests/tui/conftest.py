@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input
 
-from charter_engine.contracts.protocol import Payload
+from charter_engine.contracts.gauges import Payload
 from charter_tui.console import Console
 from charter_tui.opening import make_app
 from charter_tui.options import Options

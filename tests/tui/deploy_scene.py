@@ -5,6 +5,18 @@ from msgspec.structs import replace
 from charter_engine.contracts.advice import DoctorFinding, DoctorReport
 from charter_engine.contracts.benching import Percentiles
 from charter_engine.contracts.canary import CanaryAlarm, CanaryAnswer, CanaryPair, CanaryReport
+from charter_engine.contracts.commands import (
+    Adopt,
+    Diagnose,
+    ListRevisions,
+    PreviewLayouts,
+    Push,
+    PutBack,
+    SetShare,
+    ShowTrial,
+    TryDraft,
+    Uninstall,
+)
 from charter_engine.contracts.deploy import (
     Change,
     Diff,
@@ -14,24 +26,9 @@ from charter_engine.contracts.deploy import (
     WatchOutcome,
     WatchReport,
 )
+from charter_engine.contracts.gauges import Deploying, DeployStep, PushWatched, Triton
 from charter_engine.contracts.layout_preview import LayoutFigures, LayoutPreview
 from charter_engine.contracts.plan import NodePlan
-from charter_engine.contracts.protocol import (
-    Adopt,
-    Deploying,
-    DeployStep,
-    Diagnose,
-    ListRevisions,
-    PreviewLayouts,
-    Push,
-    PushWatched,
-    PutBack,
-    SetShare,
-    ShowTrial,
-    Triton,
-    TryDraft,
-    Uninstall,
-)
 from charter_engine.contracts.trial import ArmDifference, ArmFigures, TrialReport
 from tests.tui.scene import (
     DRAFT,

@@ -9,6 +9,19 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.costs import RunCost, Verdict
 from charter_engine.contracts.deploy import Change, CostClass, Diff, Profile, Revision
+from charter_engine.contracts.gauges import (
+    Draft,
+    Event,
+    Gpu,
+    Host,
+    Marker,
+    Nodes,
+    Replay,
+    Run,
+    Runs,
+    Session,
+    Triton,
+)
 from charter_engine.contracts.gpu import GpuProcess, GpuSample, GpuStatus
 from charter_engine.contracts.graph import Call, CompiledFile, Dependency, Segment
 from charter_engine.contracts.live import (
@@ -27,19 +40,6 @@ from charter_engine.contracts.plan import (
     ServerSettings,
 )
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
-from charter_engine.contracts.protocol import (
-    Draft,
-    Event,
-    Gpu,
-    Host,
-    Marker,
-    Nodes,
-    Replay,
-    Run,
-    Runs,
-    Session,
-    Triton,
-)
 from charter_engine.contracts.runs import RunSummary
 from charter_engine.contracts.series import Tick
 from charter_engine.monitor.memory_split import Serving, memory_split

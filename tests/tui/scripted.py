@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from inspect import isawaitable
 from pathlib import Path
 
-from charter_engine.contracts.protocol import Command, ListRevisions, ListTicks, Payload
+from charter_engine.contracts.commands import Command, ListRevisions, ListTicks
+from charter_engine.contracts.gauges import Payload
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.server import Server

@@ -15,15 +15,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from charter_engine.contracts.commands import StartRecording, StartRun, StopRecording
+from charter_engine.contracts.gauges import Nodes, Recording, Run
 from charter_engine.contracts.live import NodeStats, RunProgress
-from charter_engine.contracts.protocol import (
-    Nodes,
-    Recording,
-    Run,
-    StartRecording,
-    StartRun,
-    StopRecording,
-)
 from charter_tui.options import Options
 from tests.tui.scene import ENTITIES, GAUGES, START
 from tests.tui.scripted import ScriptedEngine

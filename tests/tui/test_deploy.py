@@ -5,11 +5,8 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.contracts.deploying import PushWatch
-from charter_engine.contracts.live import RunProgress
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     Adopt,
-    Canary,
     Command,
     Diagnose,
     EndWatch,
@@ -17,13 +14,15 @@ from charter_engine.contracts.protocol import (
     Push,
     PutBack,
     ResetBreaker,
-    Run,
     SetShare,
     StartCanary,
     StopCanary,
     TryDraft,
     Uninstall,
 )
+from charter_engine.contracts.deploying import PushWatch
+from charter_engine.contracts.gauges import Canary, Run
+from charter_engine.contracts.live import RunProgress
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.deploy import DeployScreen, SubjectTable, SubjectView
 from charter_tui.screens.history import HistoryScreen

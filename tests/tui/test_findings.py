@@ -2,9 +2,9 @@
 
 from msgspec.structs import replace
 
+from charter_engine.contracts.commands import Lint
 from charter_engine.contracts.graph import CompiledFile, Opportunity
 from charter_engine.contracts.lint import Finding
-from charter_engine.contracts.protocol import Lint
 from charter_tui.present.findings import detail_lines, finding_columns, finding_rows
 from charter_tui.present.spans import text_of
 from charter_tui.screens.findings import FindingsScreen

@@ -8,16 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.contracts.deploy import Diff, PushReport
-from charter_engine.contracts.graph import CompiledFile, Dependency
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     CancelRun,
     ControlReplay,
     DiscardDraft,
     EditNode,
     EditServer,
     ListRevisions,
-    Nodes,
     OpenAgent,
     ProposePlan,
     Push,
@@ -30,6 +27,9 @@ from charter_engine.contracts.protocol import (
     SweepSetting,
     UndoEdit,
 )
+from charter_engine.contracts.deploy import Diff, PushReport
+from charter_engine.contracts.gauges import Nodes
+from charter_engine.contracts.graph import CompiledFile, Dependency
 from charter_engine.contracts.sweeping import SettingSweep, SweptValue
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import FormScreen

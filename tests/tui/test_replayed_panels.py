@@ -6,19 +6,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from charter_engine.contracts.commands import SeekReplay, Subscribe
+from charter_engine.contracts.gauges import Event, Gauge, Nodes, Run, Runs, Session, Ticked, Triton
 from charter_engine.contracts.live import KvPool, TritonSample
-from charter_engine.contracts.protocol import (
-    Event,
-    Gauge,
-    Nodes,
-    Run,
-    Runs,
-    SeekReplay,
-    Session,
-    Subscribe,
-    Ticked,
-    Triton,
-)
 from charter_engine.contracts.series import Tick
 from charter_engine.service.client import ALL_TOPICS
 from charter_engine.service.hub import Hub, Subscriber

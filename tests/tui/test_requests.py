@@ -1,7 +1,7 @@
 """The requests screen: a tail that goes on, filters, and why one missed."""
 
+from charter_engine.contracts.commands import ExplainMiss
 from charter_engine.contracts.explaining import MissQuery
-from charter_engine.contracts.protocol import ExplainMiss
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_tui.screens.request import RequestScreen
 from charter_tui.screens.requests import RequestsTable

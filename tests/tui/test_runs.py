@@ -1,6 +1,7 @@
 """The runs screen: its keys, with the engine's side checked where a command goes out."""
 
-from charter_engine.contracts.protocol import Runs, StartRun
+from charter_engine.contracts.commands import StartRun
+from charter_engine.contracts.gauges import Runs
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.runs import RunsScreen
 from tests.tui.answers import about_runs

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from charter_engine.contracts.protocol import TOPIC_OF, Canary, Payload
+from charter_engine.contracts.gauges import TOPIC_OF, Canary, Payload
 from charter_engine.service.client import EngineClient
 from charter_tui.app import CharterApp
 from charter_tui.options import Options

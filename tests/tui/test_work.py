@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 
 from charter_engine.contracts.benching import BenchRequest
-from charter_engine.contracts.learning import CalibrateRequest, LearnRequest
-from charter_engine.contracts.planning import Levers, PlanRequest
-from charter_engine.contracts.predicting import PredictRequest
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     Bench,
     Calibrate,
     CancelWork,
@@ -18,8 +15,11 @@ from charter_engine.contracts.protocol import (
     Learn,
     Predict,
     ProposePlan,
-    Recording,
 )
+from charter_engine.contracts.gauges import Recording
+from charter_engine.contracts.learning import CalibrateRequest, LearnRequest
+from charter_engine.contracts.planning import Levers, PlanRequest
+from charter_engine.contracts.predicting import PredictRequest
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import FormScreen
 from charter_tui.screens.graph import GraphScreen

@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from charter_engine.contracts.benching import BenchReport, LeverShare, Percentiles, VariantReport
+from charter_engine.contracts.gauges import Work, WorkKind, WorkResults
 from charter_engine.contracts.latency import Calibration, LatencyModel
 from charter_engine.contracts.learning import CalibrateResult, LearnResult
 from charter_engine.contracts.notes import Note
@@ -21,7 +22,6 @@ from charter_engine.contracts.prediction import (
     Prediction,
     PredictReport,
 )
-from charter_engine.contracts.protocol import Work, WorkKind, WorkResults
 from charter_engine.contracts.reuse_times import LearnReport, NodeReuseTime, ReuseTime
 from tests.tui.scene import AGENT, CLASSIFICATION, DRAFT_PLAN, ENTITIES, START, VALIDATED
 

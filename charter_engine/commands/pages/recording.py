@@ -7,7 +7,7 @@ from charter_engine.commands.pages.history import NamedHistory, history_plots
 from charter_engine.commands.pages.page import folded, grid, page, paragraphs, section, table
 from charter_engine.commands.pages.plots import PlotMark
 from charter_engine.commands.recording_report import figure_rows, info_lines, moment
-from charter_engine.contracts.protocol import Marker
+from charter_engine.contracts.gauges import Marker
 from charter_engine.contracts.recordings import RecordingStory
 
 

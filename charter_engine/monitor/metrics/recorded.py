@@ -8,8 +8,8 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.samples import Sample
 
+from charter_engine.contracts.gauges import TOPIC_OF, Event, Gauge, Topic
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import TOPIC_OF, Event, Gauge, Topic
 from charter_engine.monitor.metrics.states import States
 from charter_engine.monitor.metrics.traffic import TrafficCounters
 

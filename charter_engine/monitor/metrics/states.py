@@ -7,9 +7,7 @@ import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from charter_engine.contracts.gpu import GpuSample, GpuStatus
-from charter_engine.contracts.live import BreakerState, TritonSample
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.gauges import (
     Canary,
     Draft,
     Gauge,
@@ -22,6 +20,8 @@ from charter_engine.contracts.protocol import (
     Triton,
     Watchers,
 )
+from charter_engine.contracts.gpu import GpuSample, GpuStatus
+from charter_engine.contracts.live import BreakerState, TritonSample
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.catalogue import UNMATCHED, MetricDescription
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from charter_engine.contracts.gauges import Event, Gauge
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import Event, Gauge
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.catalogue import UNMATCHED, MetricDescription
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from charter_engine.contracts.protocol import TOPIC_OF, Event, Gauge, Payload, Topic
+from charter_engine.contracts.gauges import TOPIC_OF, Event, Gauge, Payload, Topic
 from charter_engine.service.client import EngineClient, LinkState, Message
 
 AGENT = '''"""Two calls, the second reading what the first wrote."""

@@ -12,16 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from charter_engine.contracts.commands import EditNode, ListRevisions, LoadPlan, OpenAgent, Push
 from charter_engine.contracts.deploy import Diff, PushReport, Revision
+from charter_engine.contracts.gauges import Session
 from charter_engine.contracts.plan import Plan
-from charter_engine.contracts.protocol import (
-    EditNode,
-    ListRevisions,
-    LoadPlan,
-    OpenAgent,
-    Push,
-    Session,
-)
 from charter_engine.service.client import RequestFailed
 from tests.integration.service.engines import (
     Watch,

@@ -9,32 +9,34 @@ from pathlib import Path
 import pytest
 
 from charter_engine.contracts.advice import DoctorReport
-from charter_engine.contracts.deploy import PushReport
-from charter_engine.contracts.deploying import PushWatch
-from charter_engine.contracts.graph import Opportunity
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     CancelRun,
-    Deploying,
     Diagnose,
     DiscardDraft,
-    Draft,
     EditNode,
     EditServer,
     EndWatch,
     ListRevisions,
-    Nodes,
     OpenAgent,
     Push,
-    PushWatched,
     PutBack,
     Rollback,
-    Run,
-    Session,
     StartRecording,
     StartRun,
     StopRecording,
+)
+from charter_engine.contracts.deploy import PushReport
+from charter_engine.contracts.deploying import PushWatch
+from charter_engine.contracts.gauges import (
+    Deploying,
+    Draft,
+    Nodes,
+    PushWatched,
+    Run,
+    Session,
     Triton,
 )
+from charter_engine.contracts.graph import Opportunity
 from charter_engine.service.client import RequestFailed
 from charter_engine.store.recording_reader import RecordingReader
 from tests.integration.service.engines import (

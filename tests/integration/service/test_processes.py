@@ -10,15 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from charter_engine.contracts.protocol import (
-    ControlReplay,
-    GetSession,
-    Nodes,
-    Replay,
-    SeekReplay,
-    Session,
-    StartRun,
-)
+from charter_engine.contracts.commands import ControlReplay, GetSession, SeekReplay, StartRun
+from charter_engine.contracts.gauges import Nodes, Replay, Session
 from charter_engine.service.client import EngineClient, RequestFailed, connect_or_start
 from charter_engine.store.recording_writer import RecordingWriter
 from tests.integration.service.engines import (

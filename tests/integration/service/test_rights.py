@@ -9,7 +9,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from charter_engine.contracts.protocol import RIGHT_OF, Command, Event
+from charter_engine.contracts.commands import RIGHT_OF, Command
+from charter_engine.contracts.gauges import Event
 from charter_engine.store.recording_writer import RecordingWriter
 from tests.integration.service.engines import serving, write_agent
 

@@ -13,21 +13,19 @@ import msgspec
 import openai
 import pytest
 
-from charter_engine.contracts.explaining import MissReport, MissResult
-from charter_engine.contracts.live import NodeStats
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     EditNode,
     ExplainMiss,
     ListMisses,
     ListPassed,
-    Nodes,
     Push,
-    Run,
-    Session,
     StartRecording,
     StartRun,
     StopRecording,
 )
+from charter_engine.contracts.explaining import MissReport, MissResult
+from charter_engine.contracts.gauges import Nodes, Run, Session
+from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.traffic import PassedRequests, TrafficRecord, TrafficSummary
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.triton.client import TritonClient

@@ -8,16 +8,12 @@ from pathlib import Path
 import pytest
 
 from charter_engine.contracts.benching import BenchRequest
-from charter_engine.contracts.learning import CalibrateRequest, LearnRequest
-from charter_engine.contracts.planning import Levers, PlanRequest
-from charter_engine.contracts.predicting import PredictRequest
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.commands import (
     Bench,
     Calibrate,
     CancelWork,
     Command,
     DiscardDraft,
-    Draft,
     DraftFoundPlan,
     FindPlan,
     Learn,
@@ -26,9 +22,11 @@ from charter_engine.contracts.protocol import (
     StartRecording,
     StartRun,
     StopRecording,
-    Work,
-    WorkResults,
 )
+from charter_engine.contracts.gauges import Draft, Work, WorkResults
+from charter_engine.contracts.learning import CalibrateRequest, LearnRequest
+from charter_engine.contracts.planning import Levers, PlanRequest
+from charter_engine.contracts.predicting import PredictRequest
 from charter_engine.service.client import RequestFailed
 from charter_engine.store.recording_reader import RecordingReader
 from tests.integration.service.engines import Watch, serving, watching, write_agent

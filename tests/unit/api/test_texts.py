@@ -14,10 +14,7 @@ from charter_engine.api.agents import open_agent
 from charter_engine.api.texts import NOT_KEPT, lacks_text, without_text
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.gateway import GatewayRecord
-from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
-from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.contracts.planning import PlanResult
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.gauges import (
     Deploying,
     Event,
     EventKind,
@@ -30,6 +27,9 @@ from charter_engine.contracts.protocol import (
     Watchers,
     WorkResults,
 )
+from charter_engine.contracts.live import NodeStats, RequestRecord, RunReport
+from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.contracts.planning import PlanResult
 from charter_engine.contracts.traffic import TrafficRecord
 
 SECRET = "the patient's name"

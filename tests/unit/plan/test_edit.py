@@ -2,9 +2,9 @@
 
 import pytest
 
+from charter_engine.contracts.commands import EditNode
 from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
-from charter_engine.contracts.protocol import EditNode
 from charter_engine.plan.edit import default_plan, edit_node, edit_server
 from charter_engine.plan.settings import InvalidSetting
 

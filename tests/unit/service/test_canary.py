@@ -7,7 +7,7 @@ import pytest
 
 from charter_engine.contracts.canary import CanaryAlarm, CanaryAnswer, CanaryPair, CanaryReport
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.protocol import Canary, Event
+from charter_engine.contracts.gauges import Canary, Event
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service import canary as module

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from charter_engine.contracts.deploy import Diff, PushReport
-from charter_engine.contracts.protocol import Deploying, DeployStep
+from charter_engine.contracts.gauges import Deploying, DeployStep
 from charter_engine.errors import CharterError
 from charter_engine.service.deploy_progress import DeployProgress
 from charter_engine.service.hub import Hub

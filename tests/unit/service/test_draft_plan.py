@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from charter_engine.api.drafting import LivePlan, default_plan, live_plan
 from charter_engine.contracts.deploy import Profile, Revision
+from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.contracts.prediction import Prediction
-from charter_engine.contracts.protocol import Draft
 from charter_engine.errors import UsageError
 from charter_engine.service import draft_plan
 from charter_engine.service.draft_plan import DraftPlan

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from charter_engine.contracts.deploy import Change
-from charter_engine.contracts.protocol import Event
+from charter_engine.contracts.gauges import Event
 from charter_engine.service.drifting import DriftWatch
 from charter_engine.service.hub import Hub
 from charter_engine.service.session import SessionGauge

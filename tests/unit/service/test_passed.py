@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from charter_engine.api.traffic import DeploymentTap
+from charter_engine.contracts.commands import ExplainMiss, ListMisses, ListPassed
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.live import KvPool
-from charter_engine.contracts.protocol import ExplainMiss, ListMisses, ListPassed
 from charter_engine.contracts.traffic import PassedRequests, TrafficBatch
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service import session_store

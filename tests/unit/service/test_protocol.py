@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.contracts.protocol import CancelRun, Event, Request
+from charter_engine.contracts.commands import CancelRun
+from charter_engine.contracts.gauges import Event
+from charter_engine.contracts.protocol import Request
 from charter_engine.service.protocol import (
     FrameSplitter,
     ProtocolError,

@@ -8,7 +8,7 @@ import pytest
 
 from charter_engine.contracts.deploy import WatchOutcome, WatchReport
 from charter_engine.contracts.deploying import PushWatch
-from charter_engine.contracts.protocol import Event, PushWatched
+from charter_engine.contracts.gauges import Event, PushWatched
 from charter_engine.errors import CharterError
 from charter_engine.service.hub import Hub
 from charter_engine.service.push_watch import PushWatcher

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from charter_engine.contracts.gauges import Nodes, Run
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunProgress
-from charter_engine.contracts.protocol import Nodes, Run
 from charter_engine.contracts.recordings import RecordingLimits
 from charter_engine.service import recorder as module
 from charter_engine.service.hub import Hub

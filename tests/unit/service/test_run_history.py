@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.costs import RunCost
+from charter_engine.contracts.gauges import Runs
 from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.contracts.live import RequestRecord, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.contracts.protocol import Runs
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.run_history import UNLIKE_CACHES, RunHistory

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from charter_engine.contracts.gauges import Ticked, Triton
 from charter_engine.contracts.live import KvPool, RequestRecord, TritonSample
-from charter_engine.contracts.protocol import Ticked, Triton
 from charter_engine.contracts.series import Tick
 from charter_engine.service.hub import Hub
 from charter_engine.service.series import MINUTE, SECONDS_KEPT, Series

@@ -8,18 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from charter_engine.contracts.commands import CancelRun, Command, ListRevisions, StartRun, Subscribe
+from charter_engine.contracts.gauges import Event, Gauge, Run
 from charter_engine.contracts.live import RunProgress
-from charter_engine.contracts.protocol import (
-    CancelRun,
-    Command,
-    Event,
-    Gauge,
-    ListRevisions,
-    Request,
-    Run,
-    StartRun,
-    Subscribe,
-)
+from charter_engine.contracts.protocol import Request
 from charter_engine.errors import CharterError
 from charter_engine.service.client import (
     ConnectionLost,

@@ -7,8 +7,8 @@ import pytest
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.explaining import PromptParts
+from charter_engine.contracts.gauges import Event, Gauge, TokenParts
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.protocol import Event, Gauge, TokenParts
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.servers.deployment import Deployment

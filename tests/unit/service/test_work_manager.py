@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from charter_engine.api.progress import Progress, Report
+from charter_engine.contracts.gauges import Event, Gauge, Work, WorkResults
 from charter_engine.contracts.learning import LearnResult
-from charter_engine.contracts.protocol import Event, Gauge, Work, WorkResults
 from charter_engine.contracts.reuse_times import LearnReport
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.hub import Hub

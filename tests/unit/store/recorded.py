@@ -3,8 +3,8 @@
 import random
 from pathlib import Path
 
+from charter_engine.contracts.gauges import Event, Gauge, Session, Ticked, Triton
 from charter_engine.contracts.live import KvPool, RequestRecord, TritonSample
-from charter_engine.contracts.protocol import Event, Gauge, Session, Ticked, Triton
 from charter_engine.contracts.series import Tick
 from charter_engine.store.recording_writer import Message, RecordingWriter
 

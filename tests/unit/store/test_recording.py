@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from charter_engine.contracts.gauges import Event, Gauge, Host, Nodes, Run, Session
 from charter_engine.contracts.live import HostSample, NodeStats, RequestRecord, RunProgress
-from charter_engine.contracts.protocol import Event, Gauge, Host, Nodes, Run, Session
 from charter_engine.store.delta import apply, diff
 from charter_engine.store.recording_cut import cut
 from charter_engine.store.recording_format import NotARecording
@@ -262,7 +262,7 @@ WRITE_FOR_EVER = """
 import itertools, sys, time
 from pathlib import Path
 from charter_engine.contracts.live import RunProgress
-from charter_engine.contracts.protocol import Gauge, Run
+from charter_engine.contracts.gauges import Gauge, Run
 from charter_engine.store.recording_writer import RecordingWriter
 writer = RecordingWriter(Path(sys.argv[1]))
 for number in itertools.count():

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.canary import CanaryReport
+from charter_engine.contracts.commands import Push
 from charter_engine.contracts.deploying import PushWatch
-from charter_engine.contracts.protocol import Canary, Draft, Push, Session
+from charter_engine.contracts.gauges import Canary, Draft, Session
 from charter_engine.contracts.trial import TrialReport
 from charter_tui.present.advice import advice_lines, advice_standing
 from charter_tui.present.canary import canary_lines, canary_standing

@@ -1,7 +1,7 @@
 """The history: a revision opened."""
 
+from charter_engine.contracts.commands import RevisionDetail
 from charter_engine.contracts.deploy import Diff
-from charter_engine.contracts.protocol import RevisionDetail
 from charter_tui.present.confirmation import live_again_confirmation
 from charter_tui.present.history import revision_lines
 from charter_tui.present.spans import text_of

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from charter_engine.contracts.commands import SeekReplay
+from charter_engine.contracts.gauges import Event, Nodes, Replay
 from charter_engine.contracts.live import NodeStats
-from charter_engine.contracts.protocol import Event, Nodes, Replay, SeekReplay
 from charter_engine.contracts.series import Tick
 from charter_tui import lookback
 from charter_tui.lookback import KEPT_SECONDS, MOST_NODE_RECORDS, Lookback, target

@@ -6,10 +6,10 @@ import time
 import pytest
 from msgspec.structs import replace
 
+from charter_engine.contracts.gauges import Draft, Nodes, Recording, Replay, Run, Triton
 from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import NodePlan, SegmentRange
-from charter_engine.contracts.protocol import Draft, Nodes, Recording, Replay, Run, Triton
 from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.confirmation import (
     leaving_confirmation,

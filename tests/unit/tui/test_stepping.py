@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as with_fields
 
+from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.plan import NodePlan, SegmentRange, ServerSettings
-from charter_engine.contracts.protocol import Draft
 from charter_tui.state import Snapshot
 from charter_tui.stepping import NoStep, stepped, stepped_priority
 from tests.tui.scene import ENTITIES, PLAN, SESSION, TRITON, VALIDATED

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.contracts.protocol import Gauge, Past, Ticked
+from charter_engine.contracts.gauges import Gauge, Past, Ticked
 from charter_tui.present.spans import line_width, text_of
 from charter_tui.present.strips import braille, strip_lines
 from charter_tui.state import KEPT_TICKS, Snapshot, apply_gauges, behind

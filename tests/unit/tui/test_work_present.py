@@ -5,7 +5,7 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.contracts.protocol import Work, WorkKind
+from charter_engine.contracts.gauges import Work, WorkKind
 from charter_tui.present.results import bench_lines, learn_lines, result_lines, sweep_lines
 from charter_tui.present.spans import Line, Span, line_width, text_of
 from charter_tui.present.tables import Column, table_lines

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from charter_engine.contracts.gauges import Session, Triton
 from charter_engine.contracts.live import TritonSample
-from charter_engine.contracts.protocol import Session, Triton
 from charter_engine.embedded.supervisor import free_ports
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub

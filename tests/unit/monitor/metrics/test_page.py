@@ -13,9 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from charter_engine.bls import metrics as bls_metrics
 from charter_engine.contracts.canary import CanaryAlarm, CanaryAnswer, CanaryPair, CanaryReport
 from charter_engine.contracts.explaining import PromptParts
-from charter_engine.contracts.gpu import GpuSample, GpuStatus, MemoryPart
-from charter_engine.contracts.live import HostSample, KvPool, RequestRecord, TritonSample
-from charter_engine.contracts.protocol import (
+from charter_engine.contracts.gauges import (
     Canary,
     Gpu,
     Host,
@@ -24,6 +22,8 @@ from charter_engine.contracts.protocol import (
     TokenParts,
     Triton,
 )
+from charter_engine.contracts.gpu import GpuSample, GpuStatus, MemoryPart
+from charter_engine.contracts.live import HostSample, KvPool, RequestRecord, TritonSample
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.catalogue import CATALOGUE, PREFIX
 from charter_engine.monitor.metrics.states import MetricValue, States

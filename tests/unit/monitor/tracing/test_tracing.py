@@ -8,10 +8,10 @@ import aiohttp
 import pytest
 
 from charter_engine.api.tracing import Tracing, tracing
+from charter_engine.contracts.commands import Push, StartCanary
 from charter_engine.contracts.deploy import Diff, PushReport
 from charter_engine.contracts.explaining import PromptParts
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRecord
-from charter_engine.contracts.protocol import Push, StartCanary
 from charter_engine.contracts.tracing import TraceContext
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import CharterError, UsageError
