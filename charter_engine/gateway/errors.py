@@ -7,6 +7,10 @@ TOO_LONG_WORDS = ("max_seq_len", "max_input_len")
 """In TensorRT-LLM's words for a prompt beyond the model."""
 
 
+MODEL_GONE_WORDS = "is not healthy"
+"""In Triton's words for a Python model whose process is gone."""
+
+
 class GatewayError(Exception):
     """A request that is not answered. `status` is HTTP's; `field` names what is wrong in the body;
     `code` is OpenAI's word for it. `retriable`: the server failed, and another may answer."""
@@ -64,6 +68,6 @@ def failed_by(error: CharterError) -> GatewayError:
         return GatewayError(400, error.message, field="messages", code="context_length_exceeded")
     if isinstance(error, TritonRefused):
         return GatewayError(400, error.message)
-    if error.kind == "unreachable":
+    if error.kind == "unreachable" or MODEL_GONE_WORDS in error.message:
         return GatewayError(503, error.message, retriable=True)
     return GatewayError(500, error.message)

@@ -42,8 +42,6 @@ CONTROL_SECONDS = 5.0
 LOAD_SECONDS = 300.0
 GENERATE_SECONDS = 900.0
 """The deadline of a request without one of its own: longer than any answer takes."""
-STUB_GONE_WORDS = "is not healthy"
-"""Of a Python model whose process crashed: Triton's own words, as an internal error."""
 RESTRICTED_WORDS = "is restricted, expecting header"
 NO_CONTROL_WORDS = "explicit model load / unload is not allowed"
 OPTIONS = [
@@ -405,7 +403,7 @@ def typed_error(error: InferenceServerException, subject: str, url: str) -> Trit
         return TritonRefused(
             f"{url}: {message}", remedy="start tritonserver with --model-control-mode=explicit"
         )
-    if STUB_GONE_WORDS in message or (
+    if (
         status in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"}
         and "model" not in message
     ):

@@ -14,6 +14,7 @@ from charter_engine.triton.errors import ModelFailed, TritonRefused, Unreachable
         (Unreachable("nobody answers"), 503, ""),
         (TritonRefused("the inner model takes no seed"), 400, ""),
         (ModelFailed("out of memory"), 500, ""),
+        (ModelFailed("Stub process 'charter_bls_0_0' is not healthy."), 503, ""),
         (
             ModelFailed("input length 9000: max_seq_len is 8192"),
             400,
