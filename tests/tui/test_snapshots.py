@@ -39,6 +39,11 @@ from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, done
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 THEMES = ["charter-dark", "charter-light"]
+LOOKS = [*((size, THEMES[0]) for size in SIZES), (SIZES[1], THEMES[1])]
+in_every_look = pytest.mark.parametrize(
+    ("size", "theme"), LOOKS, ids=[f"{size[0]}x{size[1]}-{theme}" for size, theme in LOOKS]
+)
+"""Three sizes, and one in the light theme, in which the parts lie as in the dark one."""
 WORK_STATES: dict[str, tuple[tuple[Payload, ...], int, str]] = {
     "empty": ((), 0, "No work was begun yet"),
     "progress": ((IN_PROGRESS,), 1, "7 of 24"),
@@ -79,8 +84,7 @@ class Shown:
         return told and len(snapshot.events) == len(EVENTS) and len(snapshot.ticks) == len(TICKS)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@in_every_look
 def test_graph(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
     shown = Shown(tmp_path / "s", theme, *((GPU,) if size[0] > 100 else ()))
 
@@ -91,8 +95,7 @@ def test_graph(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: 
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@in_every_look
 def test_node(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
     shown = Shown(tmp_path / "s", theme, DRAFT)
 
@@ -104,8 +107,7 @@ def test_node(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: s
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@in_every_look
 def test_tuning(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
     shown = Shown(tmp_path / "s", theme, DRAFT)
 
@@ -117,8 +119,7 @@ def test_tuning(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme:
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@in_every_look
 @pytest.mark.parametrize("state", WORK_STATES)
 def test_work(
     snap_compare: Any, tmp_path: Path, state: str, size: tuple[int, int], theme: str
@@ -135,8 +136,7 @@ def test_work(
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@in_every_look
 def test_gpu(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
     shown = Shown(tmp_path / "s", theme, SERVING_GPU)
 
@@ -149,8 +149,6 @@ def test_gpu(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: st
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
 
-LOOKS = [*((size, "charter-dark") for size in SIZES), (SIZES[1], "charter-light")]
-"""Of screens drawn of the same parts as the others: three sizes, and one in the light theme."""
 RECORDS: dict[str, tuple[tuple[str, str], ...]] = {
     "runs": (("6", "against"), ("down", "not worth it here")),
     "revision": (("3", "reuse on"), ("enter", "=before")),
@@ -160,9 +158,7 @@ RECORDS: dict[str, tuple[tuple[str, str], ...]] = {
 """The keys that lead to a screen, and what is on screen behind each."""
 
 
-@pytest.mark.parametrize(
-    ("size", "theme"), LOOKS, ids=[f"{size[0]}x{size[1]}-{theme}" for size, theme in LOOKS]
-)
+@in_every_look
 @pytest.mark.parametrize("screen", RECORDS)
 def test_records(
     snap_compare: Any, tmp_path: Path, screen: str, size: tuple[int, int], theme: str
