@@ -72,7 +72,10 @@ class CharterApp(ReplayKeys):
         return None if found and self.refusal(found.risk) else True
 
     def on_key(self, event: events.Key) -> None:
-        """Only keys nothing took arrive here: say why a greyed one does nothing."""
+        """Only keys nothing took arrive here: say why a greyed one does nothing. One that was
+        pressed while the console closes finds no screen."""
+        if not self.screen_stack:
+            return
         pressed = self.screen.active_bindings.get(event.key)
         if pressed is not None and not pressed.enabled and isinstance(self.screen, ConsoleScreen):
             action = pressed.binding.action.partition("(")[0].rpartition(".")[2]

@@ -93,13 +93,14 @@ async def prove_retention(
     survived. By age alone neither would. Raises `CharterError`."""
     shape = _shape(profile)
     draw = random.Random()
-    kept, let_go = (_tokens(draw, shape.tokens_in(PROBE_BLOCKS)) for _ in range(2))
+    kept = _tokens(draw, shape.tokens_in(PROBE_BLOCKS))
+    let_go = _tokens(draw, shape.tokens_in(PROBE_BLOCKS), kept[:1])
     answers = [
         await server.complete(TokenRequest(token_ids=kept, priority=KEPT)),
         await server.complete(TokenRequest(token_ids=let_go, priority=LET_GO)),
     ]
     for number in range(shape.fillers):
-        filler = _tokens(draw, shape.tokens_in(shape.filler_blocks))
+        filler = _tokens(draw, shape.tokens_in(shape.filler_blocks), (kept[0], let_go[0]))
         answers.append(await server.complete(TokenRequest(token_ids=filler)))
         if number % 64 == 63:
             on_step(f"{number + 1:,} of {shape.fillers:,} requests fill the pool")
@@ -142,8 +143,12 @@ def _shape(profile: ServerProfile) -> _Shape:
     return _Shape(tokens_per_block=size, pool_blocks=pool.max_blocks, filler_blocks=filler)
 
 
-def _tokens(draw: random.Random, count: int) -> tuple[int, ...]:
-    return tuple(draw.choices(VOCABULARY, k=count))
+def _tokens(draw: random.Random, count: int, taken: Sequence[int] = ()) -> tuple[int, ...]:
+    """Random tokens. None of `taken` is the first: what begins alike is reused as far as that."""
+    first = draw.choice(VOCABULARY)
+    while first in taken:
+        first = draw.choice(VOCABULARY)
+    return (first, *draw.choices(VOCABULARY, k=count - 1))
 
 
 def _outcome(
