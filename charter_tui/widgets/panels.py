@@ -84,7 +84,8 @@ class StripsPanel(LineView):
     PARTS = ("ticks",)
 
     def rebuild(self) -> None:
-        # A panel that takes no room has no width to draw in: it is drawn as soon as it has.
+        # A panel that takes no room has no width to draw in: it is drawn as soon as it has. Its
+        # style keeps the height of its lines, since none is given anew to what is drawn then.
         self.set_class(not self.snapshot.ticks, "empty")
         self.set_lines(strip_lines(self.snapshot, self.inner_width))
 

@@ -104,7 +104,7 @@ class Watching:
         return self.snapshot
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_every_panel_at_a_random_position_is_as_it_was_live(
     tmp_path: Path, seed: int
 ) -> None:

@@ -139,7 +139,7 @@ def compare(pool: PoolSettings, history: list[Any]) -> None:
         ]
 
 
-THOROUGH = profile(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGH = profile(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @THOROUGH

@@ -32,7 +32,7 @@ def _check(rng: Random, *, compiled: bool) -> None:
 
 
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_every_request_and_counter_agrees(rng: Random) -> None:
     _check(rng, compiled=False)
 
