@@ -82,8 +82,9 @@ class Router:
     @contextmanager
     def sending(self, server: RoutedServer, affinity: Affinity) -> Iterator[RoutedRequest]:
         """The request is there meanwhile."""
-        sent = RoutedRequest(server, server.missing(affinity))
-        server.computing += server.missing(affinity)
+        missing = server.missing(affinity)
+        sent = RoutedRequest(server, missing)
+        server.computing += missing
         server.in_flight += 1
         server.sent += 1
         server.expected.sent(affinity.grains)

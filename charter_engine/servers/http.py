@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from charter_engine.errors import CharterError
+from charter_engine.servers.metric_page import MetricPage
 
 T = TypeVar("T")
 ASK_SECONDS = 10.0
@@ -102,6 +103,12 @@ class ServerHttp:
     async def get(self, path: str) -> Reply:
         """Raises `CharterError` where nobody answers, or wants a key."""
         return await self._ask("GET", path, None, ASK_SECONDS)
+
+    async def metrics(self, prefix: str) -> MetricPage:
+        """Its Prometheus page, whose names begin with the prefix; one without samples where it has
+        none. Raises as `get` does."""
+        reply = await self.get("/metrics")
+        return MetricPage.read(reply.text if reply.ok else "", (prefix,))
 
     async def post(self, path: str, body: object, seconds: float = COMPLETE_SECONDS) -> Reply:
         """Send a body as JSON. Raises as `get` does."""

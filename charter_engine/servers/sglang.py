@@ -85,7 +85,7 @@ class SglangServer:
         """As the protocol says."""
         served = await first_model(self._http, self.kind)
         info = self._info = await self._ask_info()
-        page = await self._page()
+        page = await self._http.metrics(PREFIX)
         return ServerProfile(
             kind=self.kind,
             address=self._http.url,
@@ -107,7 +107,7 @@ class SglangServer:
 
     async def counters(self) -> ServerCounters:
         """As the protocol says."""
-        return counters_of(await self._page(), self._info or await self._ask_info())
+        return counters_of(await self._http.metrics(PREFIX), self._info or await self._ask_info())
 
     async def complete(self, request: TokenRequest) -> TokenAnswer:
         """As the protocol says. A priority is sent only where eviction heeds it."""
@@ -139,10 +139,6 @@ class SglangServer:
             if reply.ok:
                 return reply.read(SglangInfo)
         return SglangInfo()
-
-    async def _page(self) -> MetricPage:
-        reply = await self._http.get("/metrics")
-        return MetricPage.read(reply.text if reply.ok else "", (PREFIX,))
 
 
 def counters_of(page: MetricPage, info: SglangInfo) -> ServerCounters:

@@ -56,7 +56,7 @@ class VllmServer:
         """As the protocol says."""
         served = await first_model(self._http, self.kind)
         version = await version_of(self._http)
-        page = await self._page()
+        page = await self._http.metrics(PREFIX)
         configuration = page.labels("cache_config_info")
         sources = await self._http.get("/kv_event_sources")
         counters = counters_of(page)
@@ -82,7 +82,7 @@ class VllmServer:
 
     async def counters(self) -> ServerCounters:
         """As the protocol says."""
-        return counters_of(await self._page())
+        return counters_of(await self._http.metrics(PREFIX))
 
     async def complete(self, request: TokenRequest) -> TokenAnswer:
         """As the protocol says. A priority is not sent: it would do nothing to the cache."""
@@ -92,10 +92,6 @@ class VllmServer:
         if request.cache_salt:
             fields["cache_salt"] = request.cache_salt
         return await self._completions.ask(self._model, request, fields)
-
-    async def _page(self) -> MetricPage:
-        reply = await self._http.get("/metrics")
-        return MetricPage.read(reply.text if reply.ok else "", (PREFIX,))
 
 
 def counters_of(page: MetricPage) -> ServerCounters:

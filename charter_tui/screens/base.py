@@ -3,7 +3,7 @@
 Title, banners, replay bar and footer, and the snapshot it renders.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -47,6 +47,17 @@ class ConsoleScreen(DismissedOnce[None]):
 
     def on_screen_resume(self) -> None:
         self.snapshot = self.app.snapshot
+
+    def keep_looking(self, seconds: float, look: Callable[[], object]) -> None:
+        """Look now, and every so many seconds while this screen is in front and shows what is
+        live."""
+
+        def look_again() -> None:
+            if self.is_current and self.snapshot.seeking is None:
+                look()
+
+        look()
+        self.set_interval(seconds, look_again)
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Whether an action of this screen may run now; None greys it."""

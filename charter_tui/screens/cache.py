@@ -125,12 +125,7 @@ class CacheScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.look()
-        self.set_interval(LOOK_SECONDS, self._look_again)
-
-    def _look_again(self) -> None:
-        if self.is_current and self.snapshot.seeking is None:
-            self.look()
+        self.keep_looking(LOOK_SECONDS, self.look)
 
     @work(exclusive=True, group="cache", exit_on_error=False)
     async def look(self) -> None:

@@ -78,12 +78,7 @@ class SessionsScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.look()
-        self.set_interval(LOOK_SECONDS, self._look_again)
-
-    def _look_again(self) -> None:
-        if self.is_current and self.snapshot.seeking is None:
-            self.look()
+        self.keep_looking(LOOK_SECONDS, self.look)
 
     @work(exclusive=True, group="sessions", exit_on_error=False)
     async def look(self) -> None:
