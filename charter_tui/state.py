@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final, Literal
 
 from charter_engine.contracts.gauges import (
@@ -168,8 +168,11 @@ def _counted(stats: NodeStats) -> bool:
     return bool(stats.requests or stats.failures)
 
 
+_PARTS = frozenset(part.name for part in fields(Snapshot))
+
+
 def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
-    """The snapshot with the latest payload of each topic."""
+    """The snapshot with the latest payload of each topic; those that no screen shows are left out."""
     taken = tuple(gauges)
     for gauge in taken:
         if isinstance(gauge.payload, Past) and gauge.epoch != snapshot.epoch:
@@ -186,7 +189,10 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         payload = gauge.payload
         if isinstance(payload, Nodes) and snapshot.nodes is not None:
             payload = _sharing(payload, snapshot.nodes)
-        changes[TOPIC_OF[type(payload)]] = payload
+        topic = TOPIC_OF[type(payload)]
+        if topic not in _PARTS:
+            continue
+        changes[topic] = payload
         as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
         if (
             isinstance(gauge.payload, Triton)
