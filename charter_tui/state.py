@@ -172,7 +172,7 @@ _PARTS = frozenset(part.name for part in fields(Snapshot))
 
 
 def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
-    """The snapshot with the latest payload of each topic; those that no screen shows are left out."""
+    """The snapshot with the latest payload of each topic that a screen shows; no other."""
     taken = tuple(gauges)
     for gauge in taken:
         if isinstance(gauge.payload, Past) and gauge.epoch != snapshot.epoch:
