@@ -37,6 +37,8 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Lin
         right += [Span("● rec", "bad"), "  "]
     if snapshot.link.state == "connected" and not (snapshot.link.owned or snapshot.replaying):
         right += [Span("attached", "muted"), "  "]
+    if others := len(snapshot.link.others):
+        right += [Span(f"{others} other console{'s' if others > 1 else ''}", "muted"), "  "]
     right += [_link(snapshot), " "]
     return line(*left), line(*right)
 
@@ -48,6 +50,10 @@ def _about_the_deployment(snapshot: Snapshot) -> Iterator[Span]:
         yield Span("  ✗ canary: 9", "bad")
     if snapshot.session and snapshot.session.drift:
         yield Span("  ✗ drift: 9", "bad")
+    if alerts := snapshot.alerts:
+        several = f"{len(alerts)} alerts"
+        told = several if len(alerts) > 1 else alerts[0].threshold.words
+        yield Span(f"  ▲ {told}: 9", "warning")
 
 
 def _link(snapshot: Snapshot) -> Span:

@@ -33,8 +33,9 @@ from charter_engine.contracts.graph import Call, CompiledFile, Dependency
 from charter_engine.contracts.live import HostSample, KvPool, NodeStats, RunProgress, TritonSample
 from charter_engine.service.hub import Hub
 from charter_engine.service.server import Server
+from charter_tui.present.graph_columns import columns_for
 from charter_tui.present.graph_order import AS_IT_RUNS, GraphOrder
-from charter_tui.present.graph_table import GraphRows, columns_for
+from charter_tui.present.graph_table import GraphRows
 from charter_tui.state import Snapshot
 
 NODES: Final = 200
