@@ -8,7 +8,7 @@ from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.costs import Verdict
-from charter_engine.contracts.deploy import Diff, PushReport, Revision
+from charter_engine.contracts.deploy import Change, Diff, PushReport, Revision
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.gauges import Session, Topic
@@ -29,12 +29,14 @@ PROTOCOL_VERSION = 1
 
 
 class RevisionDetail(Struct, frozen=True, kw_only=True):
-    """A revision opened: what it changed of the one before (`diff`), and the last whole runs under
-    either. `back` is what making it live again would change of what is live."""
+    """A revision opened: what it changed of the one before (`diff`; `files`: field by field of the
+    files that it put where), and the last whole runs under either. `back` is what making it live
+    again would change of what is live."""
 
     revision: Revision
     diff: Diff
     back: Diff
+    files: tuple[Change, ...] = ()
     before: RunSummary | None = None
     after: RunSummary | None = None
     verdict: Verdict = Verdict()

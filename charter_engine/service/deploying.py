@@ -10,6 +10,7 @@ from charter_engine.api import doctor
 from charter_engine.api.deploying import rules_of
 from charter_engine.api.drafting import diff_plans
 from charter_engine.api.previewing import LayoutSubject, preview
+from charter_engine.api.revisions import changed_files
 from charter_engine.api.runs import cost_verdict
 from charter_engine.api.trials import LiveTrial, checked_share, for_traffic, trial_note
 from charter_engine.api.watching import WatchedPush
@@ -129,6 +130,7 @@ def opened_revision(state: EngineState, number: int) -> commands.RevisionDetail:
         revision=shown,
         diff=diff_plans(parent_plan, shown.plan, profile, shown.parent or 0),
         back=diff_plans(live.served, shown.plan, profile, live.revision),
+        files=changed_files(state.deployment.deployer.journal, number),
         before=before,
         after=after,
         verdict=cost_verdict(before.cost, after.cost) if before and after else Verdict(),
@@ -214,8 +216,10 @@ async def _carried_out(
     try:
         report = await work()
         state.runs.reset()
-        if state.deployment.is_embedded and report.diff.cost not in KEEP_THE_CACHE:
-            state.runs.cache_emptied()
+        if report.diff.cost not in KEEP_THE_CACHE:
+            state.contents.emptied(state.hub.now())
+            if state.deployment.is_embedded:
+                state.runs.cache_emptied()
     except CharterError as error:
         state.deploying.failed(error)
         state.hub.event(event, str(error), level="error")
