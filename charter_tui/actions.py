@@ -30,6 +30,7 @@ Scope = Literal[
     "request",
     "cache",
     "sessions",
+    "recordings",
     "gpu",
     "replay",
 ]
@@ -154,6 +155,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Sessions",
         "Requests that continue each other, and what they cost",
         footer="room",
+    ),
+    Action(
+        "app",
+        "compare_recordings",
+        "W",
+        "Recordings",
+        "Two recordings on one axis, or one around its last push",
+        "run",
     ),
     Action(
         "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
@@ -532,6 +541,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("cache", "close", "escape", "Back", "Close the cache", footer=True, palette=False),
     Action("sessions", "own_runs", "i", "Own runs", "With those of own runs", footer=True),
     Action("sessions", "close", "escape", "Back", "Close the sessions", footer=True, palette=False),
+    Action(
+        "recordings", "close", "escape", "Back", "Close the recordings", footer=True, palette=False
+    ),
     Action("gpu", "close", "escape", "Back", "Close the GPUs", footer=True, palette=False),
     Action(
         "replay",

@@ -18,6 +18,7 @@ from charter_engine.contracts.lint import Finding
 from charter_engine.contracts.plan import Apply
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.contracts.predicting import PredictRequest
+from charter_engine.contracts.recordings import CompareRecordings, RecordingComparison
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.contracts.series import Tick
 from charter_engine.contracts.sessions import SessionTraffic
@@ -339,6 +340,12 @@ class ShowCache(Struct, frozen=True, tag=True):
     """What lies in the deployment's pool, by the block manager over what passed."""
 
 
+class CompareRecorded(Struct, frozen=True, tag=True):
+    """Two recordings side by side, or one ahead of its last push and behind it."""
+
+    request: CompareRecordings
+
+
 class PreviewLayouts(Struct, frozen=True, tag=True):
     """What the draft's layouts for traffic would do to what passed, or to the agent's inputs."""
 
@@ -425,6 +432,7 @@ Command = (
     | ExplainMiss
     | ListSessions
     | ShowCache
+    | CompareRecorded
     | PreviewLayouts
     | ShowTrial
     | SetShare
@@ -468,6 +476,7 @@ RIGHT_OF: dict[type, Right] = {
     DraftFoundPlan: "edit",
     StartRecording: "record",
     StopRecording: "record",
+    CompareRecorded: "run",
     OpenAgent: "run",
     StartRun: "run",
     CancelRun: "run",
@@ -510,6 +519,7 @@ RESULT_OF: dict[type, object] = {
     ExplainMiss: MissResult,
     ListSessions: tuple[SessionTraffic, ...],
     ShowCache: ContentsReport,
+    CompareRecorded: RecordingComparison,
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,
     SetShare: PushReport,

@@ -140,8 +140,8 @@ class GraphRows:
     def _row(self, row: TreeRow, stats: NodeStats, trend: Trend, columns: Sequence[Column]) -> Row:
         made_of, made = self._rows.get(row.key, ((), None))
         if made is None or made_of != (row, stats, trend):
-            drawing = self._drawing._replace(trend=trend)
-            made = Row(row.key, partial(_cells, drawing, row, stats, columns), _pickable(row))
+            cells = partial(_cells, self._drawing, row, stats, trend, columns)
+            made = Row(row.key, cells, _pickable(row))
             self._rows[row.key] = ((row, stats, trend), made)
         return made
 
@@ -177,10 +177,11 @@ def _pickable(row: TreeRow) -> bool:
 
 
 def _cells(
-    drawing: Drawing, row: TreeRow, stats: NodeStats, columns: Sequence[Column]
+    shared: Drawing, row: TreeRow, stats: NodeStats, trend: Trend, columns: Sequence[Column]
 ) -> tuple[Line, ...]:
     if not _pickable(row):
         return (line(Span(plain(row.label), "title")), *(EMPTY for _ in columns[1:]))
+    drawing = shared._replace(trend=trend)
     return tuple(_CELLS[column.key](drawing, row, stats) for column in columns)
 
 

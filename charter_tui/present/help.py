@@ -26,6 +26,7 @@ _TITLES: dict[Scope, str] = {
     "findings": "Findings",
     "cache": "Cache",
     "sessions": "Sessions",
+    "recordings": "Recordings",
     "gpu": "GPU",
     "work": "Work",
     "runs": "Runs",

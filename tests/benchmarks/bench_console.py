@@ -41,6 +41,8 @@ from charter_tui.state import Snapshot
 NODES: Final = 200
 MANY_NODES: Final = 2_000
 EVENTS_PER_SECOND: Final = 1000
+IN_VIEW: Final = 60
+"""Rows that a tall terminal shows: the others are made when they come into view."""
 KEYS: Final = 60
 LIVE_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 5.0
@@ -281,6 +283,8 @@ def bench_rows() -> None:
             snapshot = Snapshot(session=session, nodes=stats(graph, tick))
             started = time.process_time()
             made = rows.rows(snapshot, columns, order)
+            for row in made[:IN_VIEW]:
+                assert row.cells
             times.append(time.process_time() - started)
         print_times(f"{words}: {len(made):,} rows", times[1:], "50")
 

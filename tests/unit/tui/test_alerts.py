@@ -84,10 +84,10 @@ def test_an_alert_that_stands_keeps_since_when_and_ends_with_its_reason() -> Non
 
 def test_an_alert_stands_in_the_top_line_and_first_of_the_advice() -> None:
     shown = Snapshot(ticks=ticks(2500.0, None), alerts=(Alert(SLOW, START),))
-    assert "▲ ttft > 2s for 5s: 9" in text_of(title_lines(shown, "graph", "")[0])
+    assert "▲ ttft: 9" in text_of(title_lines(shown, "graph", "", 120)[0])
     assert advice_standing(shown, None).state.text == "▲ 1 alert"
     heading, alert, *_ = advice_lines(shown, None, 100, gmtime)
     assert text_of(heading) == "▲ Alerts"
     assert text_of(alert) == "  ttft > 2s for 5s  since 14:13:20  =2.50 s"
     several = replace(shown, alerts=(*shown.alerts, Alert(FULL, START)))
-    assert "▲ 2 alerts: 9" in text_of(title_lines(several, "graph", "")[0])
+    assert "▲ 2 alerts: 9" in text_of(title_lines(several, "graph", "", 120)[0])

@@ -10,6 +10,7 @@ from charter_engine.contracts.gauges import Draft, Nodes, Recording, Replay, Run
 from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import NodePlan, SegmentRange
+from charter_tui.alerts import Alert, parse_threshold
 from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.confirmation import (
     leaving_confirmation,
@@ -190,8 +191,22 @@ def test_banners_tell_the_age_of_figures_once_the_engine_is_gone() -> None:
 
 def test_the_top_line_tells_how_many_other_consoles_watch() -> None:
     link = Link("connected", owned=True, others=("process 12", "process 13"))
-    assert "2 other consoles" in text_of(title_lines(Snapshot(link=link), "graph", "")[1])
-    assert "console" not in text_of(title_lines(LIVE, "graph", "")[1])
+    assert "2 other consoles" in text_of(title_lines(Snapshot(link=link), "graph", "", 80)[1])
+    assert "console" not in text_of(title_lines(LIVE, "graph", "", 80)[1])
+
+
+@pytest.mark.parametrize(
+    ("width", "told", "left_out"),
+    [(90, "revision 3", "nothing"), (66, "graph", "revision"), (52, "▲ pool: 9", "graph")],
+)
+def test_where_the_top_line_is_short_what_must_not_be_overlooked_stays(
+    width: int, told: str, left_out: str
+) -> None:
+    alert = Alert(parse_threshold("pool > 95 %"), START)
+    left, right = title_lines(dataclasses.replace(LIVE, alerts=(alert,)), "graph", "", width)
+    assert told in text_of(left)
+    assert left_out not in text_of(left)
+    assert line_width((*left, *right)) < width
 
 
 def test_a_damaged_recording_is_told() -> None:
