@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.limits import window_of
+from charter_engine.parser.limits import head_of, window_of
 from charter_engine.parser.prompt_files import FILE
 from charter_engine.parser.values import (
     MAX_ITEMS,
@@ -85,6 +85,9 @@ class Containers:
     def subscript(self, frame: Frame, node: ast.Subscript) -> Value:
         value = self.evaluator.evaluate(frame, node.value)
         if isinstance(node.slice, ast.Slice):
+            kept = head_of(frame, node.slice, self.evaluator.evaluate)
+            if kept and value.box is not None and is_settled(value.box, kept - 1):
+                return replace(value, box=replace(value.box, items=copied(value.box)[:kept]))
             return sliced(value, window_of(frame, node.slice, self.evaluator.evaluate))
         key = self.evaluator.evaluate(frame, node.slice)
         return item(value, key)
