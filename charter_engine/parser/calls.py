@@ -43,12 +43,9 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-LATER = (
-    frozenset(
-        "submit apply_async run_in_executor to_thread run_sync create_task ensure_future start_soon "
-        "run run_coroutine_threadsafe Thread gather".split()
-    )
-    | MAPPING
+LATER = MAPPING | frozenset(
+    "submit apply_async run_in_executor to_thread run_sync create_task ensure_future start_soon "
+    "run run_coroutine_threadsafe Thread gather".split()
 )
 """Functions that call a function they are given."""
 

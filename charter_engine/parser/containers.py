@@ -95,12 +95,11 @@ class Containers:
 
 def member_of(frame: Frame, box: Box, value: Value, node: ast.AST) -> Element:
     """What is added to a list at a place of the source."""
-    loops = frozenset(loop.number for loop in frame.all_loops())
     return Element(
         value,
         maybe=frame.certainty > box.depth,
         place=id(node),
-        loops=loops if frame.branches <= box.branches else frozenset(),
+        loops=frame.turning() if frame.branches <= box.branches else frozenset(),
     )
 
 

@@ -75,6 +75,7 @@ class Follower:
         self.memory = analysis.memory
         self.findings = analysis.findings
         self.progress = analysis.progress
+        self.entries = analysis.entries
         self.evaluator = evaluator
         self.followed: dict[Hashable, Followed] = {}
 
@@ -229,6 +230,7 @@ class Follower:
         if self.progress.is_spent:
             self.progress.stop()
             return None
+        self.entries.note(frame, function, known)
         spread = spread_of(frame)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
