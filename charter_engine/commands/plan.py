@@ -94,6 +94,12 @@ def register(subparsers: "Subparsers") -> None:
         help="size of its GPU pool (default: the profile's, or 400,000)",
     )
     parser.add_argument(
+        "--host-tokens",
+        type=int,
+        metavar="N",
+        help="size of its host tier (default: the profile's, or none)",
+    )
+    parser.add_argument(
         "--model", default="llama-3.1-8b", metavar="NAME", help="model shape for times and memory"
     )
     parser.add_argument("--device", default="h100", metavar="NAME", help="GPU for assumed times")
@@ -174,6 +180,7 @@ def _request(args: argparse.Namespace) -> "PlanRequest":
         profile_file=args.profile or "",
         tokens_per_block=args.tokens_per_block,
         pool_tokens=args.pool_tokens,
+        host_tokens=args.host_tokens,
         model=args.model,
         device=args.device,
         output=args.output or "",

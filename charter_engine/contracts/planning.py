@@ -39,13 +39,13 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     choose. `decide_at` is for learning from the workload; `reuse_times` names what was learnt
     before.
 
-    The deployment as it is: `tokens_per_block`, `pool_tokens` and `bytes_per_token`, else what
-    `profile` or `profile_file` tells, else assumed. Times are `latency`, else those of `model` on
-    `device` from first principles. `output` is the plan file to write over. Settings on a workload
-    are predicted in `jobs` processes (None: one a core). Inputs run `at_once` side by side, as
-    Charter's own run does (None: one after another, as the program makes its calls). An engine
-    takes what passed through its deployment in the last `from_traffic_s` seconds as the workload,
-    where that is given.
+    The deployment as it is: `tokens_per_block`, `pool_tokens` on the GPU, `host_tokens` in its host
+    tier and `bytes_per_token`, else what `profile` or `profile_file` tells, else assumed. Times are
+    `latency`, else those of `model` on `device` from first principles. `output` is the plan file to
+    write over. Settings on a workload are predicted in `jobs` processes (None: one a core). Inputs
+    run `at_once` side by side, as Charter's own run does (None: one after another, as the program
+    makes its calls). An engine takes what passed through its deployment in the last
+    `from_traffic_s` seconds as the workload, where that is given.
     """
 
     agent: str = ""
@@ -67,6 +67,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     profile_file: str = ""
     tokens_per_block: int | None = None
     pool_tokens: int | None = None
+    host_tokens: int | None = None
     bytes_per_token: int | None = None
     model: str = "llama-3.1-8b"
     device: str = "h100"
