@@ -158,9 +158,15 @@ def recorded_workload(
 ) -> tuple[RecordedWorkload, tuple[Note, ...]]:
     """The workload the request names, unless it is that of what `passed`; and what an operator
     should know of it. Raises `UsageError`."""
+    read_as = request.read_as
+    if not read_as.tokenizer:
+        read_as = replace(read_as, tokenizer=request.tokenizer)
     workload, notes = (
-        load(request.workload, strict=False) if passed is None else (passed, tuple[Note, ...]())
+        load(request.workload, strict=False, read_as=read_as)
+        if passed is None
+        else (passed, tuple[Note, ...]())
     )
+    limits = tuple(Note(f"{request.workload}: {note}") for note in workload.notes)
     reuse_times = read_reuse_times(Path(request.reuse_times)) if request.reuse_times else None
 
     def run(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:
@@ -180,7 +186,7 @@ def recorded_workload(
         given=(reuse_times.model, reuse_times.pricing) if reuse_times else None,
         decide_at=request.decide_at,
     )
-    return recorded, (*notes, *_strangers(workload, request.workload, compiled))
+    return recorded, (*notes, *limits, *_strangers(workload, request.workload, compiled))
 
 
 def _comparing(preset: Preset, request: PlanRequest) -> Preset:

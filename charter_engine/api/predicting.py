@@ -55,7 +55,7 @@ def predict(
     """
     request = msgspec.structs.replace(request, policies=against_default(request.policies))
     latency = latency or latency_of(request.model, request.device, request.latency)
-    workload, notes = load(request.workload, strict=request.strict)
+    workload, notes = load(request.workload, strict=request.strict, read_as=request.read_as)
     timing = _timing(request, workload, report)
     retention, unmatched, strangers = _asked_by_plan(request.plan, workload)
     points = [_point(values, request, timing, latency, retention) for values in request.settings]

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from charter_engine.commands.deployment import add_deployment_arguments
-from charter_engine.commands.options import add_decide_at_option, add_lever_options, levers_of
+from charter_engine.commands.options import (
+    add_decide_at_option,
+    add_lever_options,
+    add_reading_options,
+    levers_of,
+    read_as,
+)
 from charter_engine.commands.outcome import DONE, print_json
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.contracts.plan import Policy
@@ -64,6 +70,7 @@ def register(subparsers: "Subparsers") -> None:
         "nothing surely helps)",
     )
     add_decide_at_option(parser)
+    add_reading_options(parser, tokenizer=False)
     parser.add_argument(
         "--profile",
         metavar="FILE",
@@ -170,6 +177,7 @@ def _request(args: argparse.Namespace) -> "PlanRequest":
         recognizers=args.config or "",
         tokenizer=str(args.tokenizer or ""),
         workload=args.workload or "",
+        read_as=read_as(args),
         from_traffic_s=seconds_of(args.from_traffic) if args.from_traffic else None,
         reuse_times=args.reuse_times or "",
         decide_at=args.decide_at,

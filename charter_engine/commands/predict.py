@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, get_args
 
-from charter_engine.commands.options import add_decide_at_option
+from charter_engine.commands.options import add_decide_at_option, add_reading_options, read_as
 from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.contracts.plan import Policy
 from charter_engine.contracts.predicting import SWEPT_SETTINGS
@@ -73,6 +73,7 @@ def register(subparsers: "Subparsers") -> None:
         help="other sessions to learn the reuse times from, for --policy",
     )
     add_decide_at_option(parser)
+    add_reading_options(parser)
     timing = parser.add_mutually_exclusive_group()
     timing.add_argument(
         "--instant",
@@ -154,6 +155,7 @@ def _request(args: argparse.Namespace, settings: "tuple[SettingValues, ...]") ->
     return PredictRequest(
         workload=args.workload,
         strict=args.strict,
+        read_as=read_as(args),
         settings=settings,
         plan=args.plan or "",
         policies=_policies(args),
@@ -220,6 +222,8 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
         "rates are predicted, of prompt tokens"
     )
     first = report.predictions[0]
+    for note in first.notes:
+        print(note)
     policy = ("policy", "closed") if first.policy else ()
     header = (
         *keys,

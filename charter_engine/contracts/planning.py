@@ -12,6 +12,7 @@ from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Plan, Policy
 from charter_engine.contracts.prediction import PolicyComparison
 from charter_engine.contracts.reuse_times import EdgeReuseTime
+from charter_engine.contracts.workload_files import ReadAs
 
 Objective = Literal["ttft", "throughput", "memory"]
 
@@ -32,7 +33,8 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     `agent` is a file or a folder; without one a plan holds server settings and retention decided
     request by request, and needs a `workload`. Inputs are those given, else those typed
     (`name=value`, see `executor.inputs`), else those of `inputs_file`, else those beside the agent.
-    `recognizers` is a TOML file that adds to the catalogue of calls.
+    `recognizers` is a TOML file that adds to the catalogue of calls. A workload of texts is read
+    with the `tokenizer`, unless `read_as` names one.
 
     `policy` is taken whatever is predicted of it; `policies` are the ones to compare (None: the
     preset's). `preset` names one; `none` searches everything, and empty lets the agent's shape
@@ -55,6 +57,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     recognizers: str = ""
     tokenizer: str = ""
     workload: str = ""
+    read_as: ReadAs = ReadAs()
     from_traffic_s: float | None = None
     reuse_times: str = field(default="", name="waits")
     decide_at: DecideAt = "sent"

@@ -9,6 +9,7 @@ from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
 from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.prediction import PredictReport
+from charter_engine.contracts.workload_files import ReadAs
 
 SettingValues = dict[str, int | bool | str]
 """One setting of the block manager, by TensorRT-LLM's names; `gpu_tokens` and `host_tokens` give a
@@ -37,14 +38,16 @@ class PredictRequest(Struct, frozen=True, kw_only=True):
     """What settings would do on a workload. An empty text is nothing given.
 
     Every one of `settings` is predicted, and with `policies` each under every policy and under
-    `default`. `plan` is a plan file whose retention the requests ask for, instead of policies.
-    `waits` or `learn_from` (other sessions) tell what `next-use` decides by; without them one half
-    of the sessions teaches the other. `timing` None: over simulated time, unless that takes
-    minutes. Times are those of the calibration in `latency`, else of `model` on `device`.
+    `default`. `read_as` is for the workload and for `learn_from`. `plan` is a plan file whose
+    retention the requests ask for, instead of policies. `waits` or `learn_from` (other sessions)
+    tell what `next-use` decides by; without them one half of the sessions teaches the other.
+    `timing` None: over simulated time, unless that takes minutes. Times are those of the
+    calibration in `latency`, else of `model` on `device`.
     """
 
     workload: str
     strict: bool = False
+    read_as: ReadAs = ReadAs()
     settings: tuple[SettingValues, ...] = ({},)
     plan: str = ""
     policies: tuple[Policy, ...] = ()

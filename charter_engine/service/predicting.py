@@ -18,7 +18,6 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
-from charter_engine.plan.pool import CurrentServer
 from charter_engine.servers.deployment import Deployment
 
 
@@ -50,13 +49,14 @@ class Predicting:
         if not agent.usable or not agent.inputs:
             return None
         from charter_engine.api.agent_runs import predict_run
+        from charter_engine.api.live_planning import live_server
 
         try:
             return await asyncio.to_thread(
                 predict_run,
                 agent,
                 plan,
-                self._current_server(agent, pool),
+                live_server(agent, pool, self._deployment.profile),
                 at_once=self._deployment.items_at_once,
                 tokenizer=self._tokenizer_path,
                 latency=self.latency,
@@ -69,6 +69,7 @@ class Predicting:
     ) -> SettingSweep:
         """Runs under several values of one setting of a plan. Raises `UsageError`, also where the
         inputs do not fill the prompts."""
+        from charter_engine.api.live_planning import live_server
         from charter_engine.api.setting_sweep import sweep_setting
 
         if not agent.usable or not agent.inputs:
@@ -81,18 +82,11 @@ class Predicting:
             agent,
             plan,
             key,
-            self._current_server(agent, pool),
+            live_server(agent, pool, self._deployment.profile),
             at_once=self._deployment.items_at_once,
             tokenizer=self._tokenizer_path,
             latency=self.latency,
         )
-
-    def _current_server(self, agent: OpenedAgent, pool: KvPool | None) -> CurrentServer:
-        from charter_engine.api.live_planning import on_deployment
-        from charter_engine.api.plan_sources import current_server
-
-        asked = on_deployment(PlanRequest(), agent, pool, self._deployment.profile)
-        return current_server(asked, asked.profile)
 
     async def expected_reuse(self, agent: OpenedAgent, tokens_per_block: int) -> CompiledFile:
         """The agent's opportunities with the hit rates to expect of them on its inputs, or why
