@@ -78,6 +78,7 @@ def predict(
             requests=len(workload),
             prompt_tokens=workload.prompt_tokens,
             timing=timing,
+            has_content=workload.has_content,
             predictions=predictions,
             curves=_curves(predictor, points) if request.curve else (),
             choices=choices,

@@ -236,7 +236,8 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
         "p95",
         "evicted",
     )
-    print_table(header, [_row(one, keys) for one in report.predictions])
+    told = report.has_content
+    print_table(header, [_row(one, keys, told=told) for one in report.predictions])
     for choice in report.choices:
         reason = f"{choice.reason.text} ({choice.reason.label})"
         print(f"{choice.settings['gpu_blocks']:,} blocks: {choice.policy}; {reason}")
@@ -263,15 +264,15 @@ def _closed(one: "Prediction") -> str:
     return "no gap" if one.bracket else "-"
 
 
-def _row(one: "Prediction", keys: list[str]) -> tuple[str, ...]:
+def _row(one: "Prediction", keys: list[str], *, told: bool) -> tuple[str, ...]:
     bracket = one.bracket
+    rates = [one.token_hit_rate, one.block_hit_rate]
+    rates += [bracket.default_lru, bracket.optimum] if bracket else []
     return (
         *(str(one.settings[key]) for key in keys),
         *((one.policy, _closed(one)) if one.policy else ()),
-        f"{one.token_hit_rate:.2%}",
-        f"{one.block_hit_rate:.2%}",
-        f"{bracket.default_lru:.2%}" if bracket else "",
-        f"{bracket.optimum:.2%}" if bracket else "",
+        *(f"{rate:.2%}" if told else "-" for rate in rates),
+        *(() if bracket else ("", "")),
         "" if one.ttft_ms_mean is None else f"{one.ttft_ms_mean:.1f}",
         "" if one.ttft_ms_p95 is None else f"{one.ttft_ms_p95:.1f}",
         f"{sum(one.evictions_by_priority.values()):,}",

@@ -117,14 +117,16 @@ class PolicyComparison(Struct, frozen=True, kw_only=True):
 class PredictReport(Struct, frozen=True, kw_only=True):
     """What `charter-engine predict --json` prints. `rule` says which tokens can be reused at all.
 
-    `choices` holds one entry a setting where policies are compared; `unmatched_nodes` are those of
-    the plan that no request of the workload comes from.
+    `has_content` is false for a workload of lengths alone, of which no hit rate can be told: rates
+    are 0 then, and mean nothing. `choices` holds one entry a setting where policies are compared;
+    `unmatched_nodes` are those of the plan that no request of the workload comes from.
     """
 
     workload: str
     requests: int
     prompt_tokens: int
     timing: Literal["instant", "timed"]
+    has_content: bool = True
     rule: str = "the last token of a prompt is never looked up"
     predictions: tuple[Prediction, ...] = ()
     curves: tuple[Curve, ...] = ()

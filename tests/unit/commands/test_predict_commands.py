@@ -367,3 +367,12 @@ def test_a_report_on_a_part_of_a_file_says_so(
         file.write("{}\n")
     assert main(["predict", trace]) == DONE
     assert "1 records could not be read and 12 requests were" in capsys.readouterr().out
+
+
+def test_lengths_alone_tell_no_hit_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "lengths.csv"
+    path.write_text("arrived_at,num_prefill_tokens,num_decode_tokens\n1.0,374,44\n")
+    assert main(["predict", str(path)]) == DONE
+    printed = capsys.readouterr().out
+    assert "no hit rate can be told" in printed
+    assert "%" not in printed

@@ -12,8 +12,10 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.curve import hit_curve
 from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.predict.simulation import simulate
 from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.workload.content import Content
 from charter_engine.kvcache.workload.path_tree import build_paths
 from tests.unit.kvcache.workloads import random_settings, random_workload
 
@@ -111,6 +113,42 @@ def test_parts_of_blocks_are_found_only_where_an_earlier_prompt_shares_them(rng:
         own = paths.path(index)
         assert reused <= max((int(paths.end[edge]) for edge in own if edge in seen), default=0)
         seen.update(own)
+
+
+def _allowed(workload: Workload, pool: PoolSettings) -> int:
+    """Prompt tokens that a pool which forgets nothing could reuse under the settings: what an
+    earlier prompt shares, in whole blocks where parts are not matched, but for a prompt that comes
+    again as it was. The last token of a prompt is never looked up."""
+    content = Content(workload)
+    total = 0
+    earlier: list[list[int]] = []
+    for index in range(len(workload)):
+        own = content.prompt(index)
+        fits = -(-len(own) // pool.tokens_per_block) <= pool.usable_gpu_blocks
+        own = own[:-1]
+        shared = max((_common(own, other) for other in earlier), default=0)
+        if not pool.matches_parts and own not in earlier:
+            shared -= shared % pool.tokens_per_block
+        if fits:
+            earlier.append(own)
+            total += shared if pool.reuse else 0
+    return total
+
+
+def _common(one: list[int], other: list[int]) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=150, deadline=None)
+def test_no_bracket_reaches_above_what_the_settings_allow(rng: Random) -> None:
+    workload = random_workload(rng)
+    pool = replace(random_settings(rng, workload), reuse=rng.random() < 0.9)
+    bracket = Predictor(workload, compiled=False).predict(pool).bracket
+    assert bracket is not None
+    assert bracket.default_lru <= bracket.optimum
+    assert round(bracket.optimum * workload.prompt_tokens) <= _allowed(workload, pool)
 
 
 def _short_shared_head() -> Workload:
