@@ -119,7 +119,9 @@ class PredictReport(Struct, frozen=True, kw_only=True):
 
     `has_content` is false for a workload of lengths alone, of which no hit rate can be told: rates
     are 0 then, and mean nothing. `choices` holds one entry a setting where policies are compared;
-    `unmatched_nodes` are those of the plan that no request of the workload comes from.
+    `unmatched_nodes` are those of the plan that no request of the workload comes from. `others`
+    holds what the same sizes would do in the pools of other managers, by their names, one
+    prediction a setting.
     """
 
     workload: str
@@ -131,4 +133,5 @@ class PredictReport(Struct, frozen=True, kw_only=True):
     predictions: tuple[Prediction, ...] = ()
     curves: tuple[Curve, ...] = ()
     choices: tuple[PolicyChoice, ...] = ()
+    others: dict[str, tuple[Prediction, ...]] = {}
     unmatched_nodes: tuple[str, ...] = ()

@@ -14,6 +14,8 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from charter_engine.api import workloads as workload_source
 from charter_engine.cli import main
 from charter_engine.commands.outcome import DONE, USAGE
+from charter_engine.commands.predict import POLICIES
+from charter_engine.contracts.predicting import OTHER_POOLS
 from charter_engine.kvcache.workload.lines import write_lines
 from tests.unit.plan.test_retention_streams import sessions as made_sessions
 
@@ -376,3 +378,16 @@ def test_lengths_alone_tell_no_hit_rate(tmp_path: Path, capsys: pytest.CaptureFi
     printed = capsys.readouterr().out
     assert "no hit rate can be told" in printed
     assert "%" not in printed
+
+
+def test_pools_of_other_managers_stand_beside_the_policies(
+    returning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", returning, "--policy", "all", "--json", *SCARCE]) == DONE
+    report = json.loads(capsys.readouterr().out)
+    assert {one["policy"] for one in report["predictions"]} == set(POLICIES)
+    assert set(report["others"]) == set(OTHER_POOLS)
+    (vllm,) = report["others"]["vllm"]
+    assert (vllm["settings"]["eviction"], vllm["settings"]["gpu_blocks"]) == ("vllm", 60)
+    assert main(["predict", returning, "--policy", "sglang-sessions", *SCARCE]) == DONE
+    assert "sglang-sessions" in capsys.readouterr().out

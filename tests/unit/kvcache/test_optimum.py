@@ -17,30 +17,7 @@ from charter_engine.kvcache.predict.simulation import simulate
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.content import Content
 from charter_engine.kvcache.workload.path_tree import build_paths
-from tests.unit.kvcache.workloads import random_settings, random_workload
-
-
-def _aligned(rng: Random) -> Workload:
-    """Prompts of whole blocks of 8 tokens and one token more, so that all of their blocks can be
-    reused."""
-    known: list[list[int]] = [[]]
-    requests = []
-    for at in range(rng.randint(2, 40)):
-        units = list(rng.choice(known))
-        units = units[: rng.randint(0, len(units))] + [
-            1000 * at + i for i in range(rng.randint(0, 3))
-        ]
-        known.append(units := units or [at])
-        requests.append(
-            WorkloadRequest(
-                timestamp=at,
-                input_length=len(units) * 8 + 1,
-                output_length=0,
-                hash_ids=tuple(units),
-                block_tokens=8,
-            )
-        )
-    return as_workload(requests)
+from tests.unit.kvcache.workloads import aligned_workload, random_settings, random_workload
 
 
 def _naive_optimum(workload: Workload, capacity: int) -> int:
@@ -68,7 +45,7 @@ def _naive_optimum(workload: Workload, capacity: int) -> int:
 @given(st.randoms(use_true_random=True), st.integers(1, 60))
 @settings(max_examples=200, deadline=None)
 def test_the_optimum_is_that_of_a_plain_set_of_blocks(rng: Random, capacity: int) -> None:
-    workload = _aligned(rng)
+    workload = aligned_workload(rng)
     pool = PoolSettings(capacity, 8)
     found = optimum_reuse(build_paths(workload), workload.input_length, pool).sum()
     assert found == _naive_optimum(workload, capacity)
@@ -77,7 +54,7 @@ def test_the_optimum_is_that_of_a_plain_set_of_blocks(rng: Random, capacity: int
 @given(st.randoms(use_true_random=True), st.integers(1, 60))
 @settings(max_examples=100, deadline=None)
 def test_no_pool_beats_the_optimum(rng: Random, capacity: int) -> None:
-    workload = _aligned(rng)
+    workload = aligned_workload(rng)
     paths = build_paths(workload)
     for eviction in ("leaf", "flat"):
         pool = PoolSettings(capacity, 8, eviction=eviction)
@@ -225,7 +202,7 @@ def _naive_distances(workload: Workload) -> list[int]:
 @given(st.randoms(use_true_random=True))
 @settings(max_examples=200, deadline=None)
 def test_the_curve_has_a_hit_from_each_stack_distance_on(rng: Random) -> None:
-    workload = _aligned(rng)
+    workload = aligned_workload(rng)
     curve = hit_curve(build_paths(workload), workload.input_length, 8)
     distances = _naive_distances(workload)
     capacities = np.arange(0, max(distances, default=0) + 3)
@@ -237,7 +214,7 @@ def test_the_curve_has_a_hit_from_each_stack_distance_on(rng: Random) -> None:
 @given(st.randoms(use_true_random=True))
 @settings(max_examples=50, deadline=None)
 def test_an_unlimited_pool_hits_what_the_curve_ends_with(rng: Random) -> None:
-    workload = _aligned(rng)
+    workload = aligned_workload(rng)
     paths = build_paths(workload)
     curve = hit_curve(paths, workload.input_length, 8)
     unlimited = PoolSettings(curve.blocks, 8, eviction="flat")
