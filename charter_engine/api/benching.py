@@ -14,7 +14,7 @@ from charter_engine.api.bench_servers import (
     notes_on_server,
     servers_on,
 )
-from charter_engine.api.pools import eviction_of
+from charter_engine.api.pools import eviction_of, host_bytes_of
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import agent_inputs, agent_plan, go_on
 from charter_engine.api.token_servers import NOT_BY_REQUEST, token_server
@@ -222,6 +222,7 @@ class Benchmark:
                 pool_tokens=gauges.max_blocks * gauges.tokens_per_block
                 if gauges
                 else CurrentServer().pool_tokens,
+                host_bytes=host_bytes_of(given.profile),
                 eviction=eviction_of(given.profile),
             )
             tokenizer = open_tokenizer(given.tokenizer or tokenizer_path())
