@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from charter_engine.contracts.advice import DoctorReport
+from charter_engine.contracts.answers import AnswersRequest
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.costs import Verdict
@@ -187,6 +188,13 @@ class Bench(Struct, frozen=True, kw_only=True, tag=True):
 
     request: BenchRequest
     on_deployment: bool = False
+
+
+class CompareAnswers(Struct, frozen=True, kw_only=True, tag=True):
+    """Ask the live deployment the open agent's calls as written and as the draft lays them out, and
+    compare the answers. The request's agent, inputs and plan are those that are open."""
+
+    request: AnswersRequest
 
 
 class CancelWork(Struct, frozen=True, tag=True):
@@ -400,6 +408,7 @@ Command = (
     | Learn
     | Calibrate
     | Bench
+    | CompareAnswers
     | CancelWork
     | StartCanary
     | StopCanary
@@ -474,6 +483,7 @@ RIGHT_OF: dict[type, Right] = {
     Learn: "run",
     Calibrate: "run",
     Bench: "run",
+    CompareAnswers: "run",
     CancelWork: "run",
     StartCanary: "run",
     StopCanary: "run",

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.answers import AnswersReport
 from charter_engine.contracts.benching import BenchReport
 from charter_engine.contracts.canary import CanaryReport
 from charter_engine.contracts.costs import Verdict
@@ -55,7 +56,7 @@ EventKind = Literal[
     "work",
     "canary",
 ]
-WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
+WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench", "answers"]
 DeployKind = Literal["push", "rollback", "trial", "put back", "adopt", "uninstall"]
 
 
@@ -177,6 +178,7 @@ class WorkResults(Struct, frozen=True, kw_only=True, tag=True):
     learn: LearnResult | None = None
     calibrate: CalibrateResult | None = None
     bench: BenchReport | None = None
+    answers: AnswersReport | None = None
 
 
 class Marker(Struct, frozen=True):
