@@ -30,7 +30,7 @@ def plan_page() -> str:
             f"# The plan file, version {PLAN_VERSION}\n\n",
             "YAML. [Plans](../plans.md) says what it is for; `charter-engine plan --schema` prints "
             "its JSON schema.\n\n",
-            *_sections((Plan, *held_by((Plan,)))),
+            *_sections((Plan, *held_by((Plan,), (Plan,)))),
         )
     )
 
@@ -40,10 +40,9 @@ def protocol_page() -> str:
     commands = get_args(Command)
     frames = (Request, Response, Failure, Goodbye, Gauge, Event)
     told = tuple(TOPIC_OF)
-    answers = tuple(answer for answer in RESULT_OF.values() if isinstance(answer, type))
-    others = held_by((*frames, *commands, *told))
-    more = tuple(record for record in held_by((*others, *_records(answers))) if record not in told)
-    inner = sorted({*others, *_records(answers), *more} - set(told), key=lambda one: one.__name__)
+    shown = (*frames, *commands, *told)
+    answers = (tuple[answer] for answer in RESULT_OF.values())  # type: ignore[valid-type]
+    inner = held_by((*shown, *answers), shown)
     return "".join(
         (
             f"# The protocol, version {PROTOCOL_VERSION}\n\n",
@@ -104,10 +103,6 @@ def _explained(title: str, module: ModuleType, numbers: str) -> str:
     named = (f"{code(name)} is {getattr(module, name)}" for name in numbers.split())
     behind = f"{', '.join(named)}.\n\n" if numbers else ""
     return f"## {title}\n\n{text.replace('`delta`', 'below')}\n\n{behind}"
-
-
-def _records(answers: Iterable[type]) -> tuple[type, ...]:
-    return tuple(answer for answer in answers if hasattr(answer, "__struct_fields__"))
 
 
 def _answer(command: type) -> str:

@@ -1,7 +1,7 @@
 """Records as tables of their fields, and whichever records they hold."""
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec import inspect as msgspec_types
 from msgspec.inspect import DataclassType, Field, StructType, Type
@@ -60,17 +60,16 @@ def spelled(kind: Type) -> str:
     return words
 
 
-def held_by(records: Iterable[type]) -> tuple[type, ...]:
-    """The records inside others, at any depth, by name; without those given."""
-    given = tuple(records)
-    found = set(given)
-    waiting = [msgspec_types.type_info(record) for record in given]
+def held_by(kinds: Iterable[object], shown: Collection[type] = ()) -> tuple[type, ...]:
+    """The records that types hold, at any depth, by name; without those that are shown already."""
+    found: set[type] = set()
+    waiting = [msgspec_types.type_info(kind) for kind in kinds]
     while waiting:
         for kind in _records_in(waiting.pop()):
             if kind.cls not in found:
                 found.add(kind.cls)
                 waiting.append(kind)
-    return tuple(sorted(found - set(given), key=lambda record: record.__name__))
+    return tuple(sorted(found - set(shown), key=lambda record: record.__name__))
 
 
 def _records_in(kind: Type) -> Iterator[StructType | DataclassType]:
