@@ -49,6 +49,7 @@ COMMANDS = {
     "export": "write a recording as JSON Lines, CSV, Parquet, OpenMetrics or HTML",
     "triton": "start, stop and look at the embedded Triton",
     "completions": "print the completions of a shell",
+    "man": "print the manual page of a command",
     "version": "print the version",
 }
 """Each is a module of `charter_engine.commands` (with `_` for `-`)."""
