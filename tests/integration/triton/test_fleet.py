@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.api import rolling
+from charter_engine.api import deploying, doctor, rolling
+from charter_engine.api.fleet_now import fleet_now
 from charter_engine.api.progress import Progress
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploying import PushRequest, RollbackRequest
@@ -106,3 +107,24 @@ async def test_two_names_of_one_server_are_not_two_servers(
     again = TritonOptions(url=f"localhost:{served.state.grpc}")
     with pytest.raises(UsageError, match="are one deployment"):
         await rolling.push(request_for(tmp_path, 45), (both[0], again))
+
+
+async def test_what_differs_is_told_with_both_values_and_what_to_do(
+    tmp_path: Path, both: tuple[TritonOptions, TritonOptions]
+) -> None:
+    request = request_for(tmp_path, 46)
+    await rolling.push(request, both)
+    alike = await fleet_now(both)
+    assert (alike.up, alike.differences) == (2, ())
+    await deploying.push(request_for(tmp_path, 47), both[1])
+    found = await fleet_now((*both, NOBODY))
+    (difference,) = found.differences
+    assert difference.path == f"plan.nodes.{FACTS}.decode_priority"
+    assert (difference.server, difference.usual, difference.found) == (both[1].url, "46", "47")
+    assert [one.sample.health for one in found.servers] == ["ready", "ready", "unreachable"]
+    report = await doctor.deployments((*both, NOBODY))
+    told = [finding.message for finding in report.findings if finding.kind == "servers"]
+    assert told == [
+        f"{NOBODY.url} does not answer",
+        f"{both[1].url} is not as the other servers: {difference.path}",
+    ]
