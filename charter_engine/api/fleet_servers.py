@@ -1,7 +1,7 @@
 """Which servers are meant: those of a deployment file, of a file of targets, or behind a name."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,17 @@ from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.fleet.discovery import Discovery
+
+
+@dataclass(frozen=True)
+class GivenServers:
+    """Servers that were named one by one, and stay what they are."""
+
+    named: tuple[TritonOptions, ...]
+    trouble: str = ""
+
+    def servers(self) -> tuple[TritonOptions, ...]:
+        return self.named
 
 
 class FoundServers:

@@ -1,7 +1,7 @@
 """Push, rollback and history of several servers; of each as `api.deploying` does it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -13,11 +13,17 @@ from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import PushReport
 from charter_engine.contracts.deploying import PushRequest, RollbackRequest
 from charter_engine.contracts.rollout import FleetDiff, RolloutReport, ServerDiff, ServerHistory
-from charter_engine.errors import CharterError
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.fleet.rolling import OnStep, OpenServers
+    from charter_engine.servers.deployment import Deployment
     from charter_engine.triton.deploy import Deployer
+
+Change = Callable[["Deployer", int], Awaitable[PushReport]]
+"""Changes a server on which that revision is live."""
+BEHIND = ("taken back", "left")
+"""How servers stand that were changed before another one failed."""
 
 
 async def push(
@@ -80,6 +86,7 @@ async def rollback(
         await deployer.require_returnable(
             request.revision, base_revision=request.base_revision, force=request.force
         )
+        _require_same_goal(found, deployer, request.revision)
 
     async def carry(deployer: "Deployer", live: int) -> PushReport:
         return await deployer.rollback(
@@ -89,6 +96,60 @@ async def rollback(
     told = steps(report)
     async with opened_servers(servers, told) as found:
         return await roll(found, check, carry, told, skip_down=skip_down)
+
+
+async def change_open(
+    deployments: Sequence["Deployment"], change: Change, goal: int | None, on_step: "OnStep"
+) -> PushReport:
+    """Change servers that an engine holds open, one after another, or none of them; what the first
+    of them reports. `goal` is the revision gone back to, where one is named. Raises
+    `CharterError`."""
+    from charter_engine.fleet.rolling import OpenServers, name_of, roll
+
+    names = tuple(name_of(one.options) for one in deployments)
+    found = OpenServers(names)
+    for name, one in zip(names, deployments, strict=True):
+        try:
+            found.deployers[name] = one.deployer
+        except CharterError as error:
+            found.failures[name] = error
+
+    async def check(deployer: "Deployer") -> None:
+        await deployer.client.server_version()
+        _require_same_goal(found, deployer, goal)
+
+    rolled = await roll(found, check, change, on_step)
+    failure = rolled.failure
+    if failure is not None:
+        others = ", ".join(
+            f"{one.server}: {one.message}" for one in rolled.servers if one.state in BEHIND
+        )
+        raise CharterError(
+            f"{failure.server}: {failure.message}" + (f"; {others}" if others else ""),
+            remedy=failure.remedy,
+            kind=failure.kind,
+        )
+    first = rolled.servers[0].report
+    assert first is not None
+    message = f"{first.message} on {names[0]}, and its change on {len(names) - 1} more"
+    return replace(first, message=message, elapsed_ms=rolled.elapsed_ms)
+
+
+def _require_same_goal(servers: "OpenServers", deployer: "Deployer", number: int | None) -> None:
+    """Raises `UsageError` where the revision of that number is another plan than on the first
+    server: each counts its own."""
+    first = next(iter(servers.deployers.values()))
+    if number is None or deployer is first:
+        return
+    plans = [
+        next((item.plan for item in one.history() if item.number == number), None)
+        for one in (first, deployer)
+    ]
+    if plans[0] != plans[1]:
+        raise UsageError(
+            f"revision {number} is another plan here than on {first.client.connection.url}",
+            remedy="leave the number out to undo the last push of each, or push the plan",
+        )
 
 
 async def diff(

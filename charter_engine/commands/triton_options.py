@@ -8,7 +8,7 @@ from charter_engine.contracts.connection import DEFAULT_NAME
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from charter_engine.api.fleet_servers import FoundServers
+    from charter_engine.api.fleet_servers import FoundServers, GivenServers
     from charter_engine.contracts.connection import TritonOptions
 
 
@@ -94,6 +94,19 @@ def servers_apart(args: argparse.Namespace) -> "tuple[TritonOptions, ...]":
                 "--servers",
             )
     return servers
+
+
+def servers_to_watch(
+    args: argparse.Namespace,
+) -> "tuple[TritonOptions, FoundServers | GivenServers | None]":
+    """The server to work on, and all of them where several are named. Raises `CharterError`."""
+    from charter_engine.api.fleet_servers import GivenServers
+
+    if args.servers is not None:
+        found = found_servers(args)
+        return found.servers()[0], found
+    servers = servers_apart(args)
+    return servers[0], GivenServers(servers) if len(servers) > 1 else None
 
 
 def found_servers(args: argparse.Namespace) -> "FoundServers":

@@ -54,6 +54,11 @@ class LookedAtServer:
         self.revision: int | None = None
         self.drift = 0
 
+    @property
+    def is_new(self) -> bool:
+        """Whether what its tap tells next is of before it was looked at."""
+        return self._reader is None
+
     async def start(self) -> None:
         """Get ready to ask it. Raises `CharterError`."""
         if self._is_own:

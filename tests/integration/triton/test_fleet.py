@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from charter_engine.api import deploying, doctor, rolling
-from charter_engine.api.fleet_now import fleet_now
+from charter_engine.api.fleet_now import FleetLook, fleet_now
 from charter_engine.api.progress import Progress
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploying import PushRequest, RollbackRequest
+from charter_engine.contracts.live import TritonSample
 from charter_engine.errors import UsageError
 from charter_engine.servers.attaching import attached
+from charter_engine.servers.deployment import Deployment
 from tests.integration.triton.conftest import Served, serving
 from tests.unit.api.agents import FACTS, write_agent, write_plan
 
@@ -128,3 +130,21 @@ async def test_what_differs_is_told_with_both_values_and_what_to_do(
         f"{NOBODY.url} does not answer",
         f"{both[1].url} is not as the other servers: {difference.path}",
     ]
+
+
+async def test_servers_that_are_looked_at_on_and_on_come_and_go(
+    both: tuple[TritonOptions, TritonOptions],
+) -> None:
+    own = Deployment(both[0], watched_only=True)
+    await own.start()
+    look = FleetLook(own, lambda: TritonSample(health="ready", url=both[0].url or ""))
+    await look.follow(both)
+    await look.now(at=1_000.0)
+    await look.closely()
+    now = await look.now(at=1_001.0)
+    assert (now.up, [one.revision is not None for one in now.servers]) == (2, [True, True])
+    assert await look.follow((*both, NOBODY)) == ((NOBODY.url,), ())
+    assert [one.sample.health for one in (await look.now(at=1_002.0)).servers][2] == "unreachable"
+    assert await look.follow(both[:1]) == ((), (both[1].url, NOBODY.url))
+    await look.close()
+    await own.close()

@@ -16,7 +16,7 @@ def facts(server: str, **values: str) -> ServerFacts:
     return ServerFacts(server, values)
 
 
-def planned(server: str, *priorities: int | None) -> ServerFacts:
+def planned(server: str, *priorities: int) -> ServerFacts:
     nodes = {
         f"node{number}": NodePlan(decode_priority=priority)
         for number, priority in enumerate(priorities)
