@@ -125,8 +125,9 @@ def show_now(found: "FleetNow") -> None:
     print_table(NOW_HEADER, [_row_now(server, found) for server in found.servers])
     print(sum_in_words(found))
     for server in found.servers:
-        if server.sample.reason:
-            print(f"{server.server}: {server.sample.reason}")
+        reason = server.sample.reason
+        if reason:
+            print(reason if server.server in reason else f"{server.server}: {reason}")
     if found.differences:
         rows = [(one.server, one.path, one.usual, one.found) for one in found.differences]
         print_table(("differs", "path", "the others", "found"), rows)
