@@ -38,7 +38,7 @@ COMMANDS = {
     "trial": "try a layout on a share of the sessions",
     "gateway": "answer OpenAI's and Anthropic's HTTP in front of a server",
     "traffic": "list the requests that passed through a deployment",
-    "fleet": "tell what a fleet did, read from a Prometheus that is already there",
+    "fleet": "tell how several servers stand and where they differ, or what they did",
     "canary": "find out whether a deployment's reuse changes its answers",
     "profile": "find out what a server is, and which levers act on it",
     "doctor": "tell what is wrong with a deployment and this machine, and what mends it",

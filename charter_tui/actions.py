@@ -31,6 +31,8 @@ Scope = Literal[
     "cache",
     "sessions",
     "gpu",
+    "fleet",
+    "server",
     "replay",
 ]
 Risk = Literal["view", "live", "run", "write", "replay"]
@@ -155,6 +157,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Requests that continue each other, and what they cost",
         footer="room",
     ),
+    Action("app", "show_fleet", "F", "Fleet", "Several servers, and where they differ"),
     Action(
         "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
     ),
@@ -531,6 +534,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sessions", "own_runs", "i", "Own runs", "With those of own runs", footer=True),
     Action("sessions", "close", "escape", "Back", "Close the sessions", footer=True, palette=False),
     Action("gpu", "close", "escape", "Back", "Close the GPUs", footer=True, palette=False),
+    Action("fleet", "close", "escape", "Back", "Close the fleet", footer=True, palette=False),
+    Action("server", "close", "escape", "Back", "Back to the fleet", footer=True, palette=False),
     Action(
         "replay",
         "toggle_pause",

@@ -30,6 +30,7 @@ from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.cache import CacheScreen
 from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
+from charter_tui.screens.fleet import FleetScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
@@ -140,6 +141,9 @@ class CharterApp(ReplayKeys):
 
     def action_show_sessions(self) -> None:
         self._show_over(SessionsScreen)
+
+    def action_show_fleet(self) -> None:
+        self._show_over(FleetScreen)
 
     def action_show_gpu(self) -> None:
         self._show_over(GpuScreen)

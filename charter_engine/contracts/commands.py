@@ -21,6 +21,7 @@ from charter_engine.contracts.planning import PlanRequest
 from charter_engine.contracts.predicting import PredictRequest
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.contracts.series import Tick
+from charter_engine.contracts.server import ServerReport
 from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import PassedRequests
@@ -345,6 +346,12 @@ class ShowCache(Struct, frozen=True, tag=True):
     """What lies in the deployment's pool, by the block manager over what passed."""
 
 
+class ShowServer(Struct, frozen=True, tag=True):
+    """What one of several servers is and can do, by its name in the gauge of the fleet."""
+
+    server: str
+
+
 class PreviewLayouts(Struct, frozen=True, tag=True):
     """What the draft's layouts for traffic would do to what passed, or to the agent's inputs."""
 
@@ -432,6 +439,7 @@ Command = (
     | ExplainMiss
     | ListSessions
     | ShowCache
+    | ShowServer
     | PreviewLayouts
     | ShowTrial
     | SetShare
@@ -460,6 +468,7 @@ RIGHT_OF: dict[type, Right] = {
     ExplainMiss: "view",
     ListSessions: "view",
     ShowCache: "view",
+    ShowServer: "view",
     PreviewLayouts: "view",
     ShowTrial: "view",
     Diagnose: "view",
@@ -518,6 +527,7 @@ RESULT_OF: dict[type, object] = {
     ExplainMiss: MissResult,
     ListSessions: tuple[SessionTraffic, ...],
     ShowCache: ContentsReport,
+    ShowServer: ServerReport,
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,
     SetShare: PushReport,

@@ -10,6 +10,7 @@ from charter_engine.contracts.canary import CanaryReport
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Change, Diff, Profile, WatchReport
 from charter_engine.contracts.explaining import PromptParts
+from charter_engine.contracts.fleet import FleetNow
 from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.learning import CalibrateResult, LearnResult
@@ -41,6 +42,7 @@ Topic = Literal[
     "parts",
     "deploying",
     "watch",
+    "fleet",
 ]
 EventKind = Literal[
     "engine",
@@ -285,6 +287,13 @@ class PushWatched(Struct, frozen=True, kw_only=True, tag=True):
     report: WatchReport | None = None
 
 
+class Fleet(Struct, frozen=True, kw_only=True, tag=True):
+    """How several servers stand; told only by an engine that was given several. The first is the
+    one that the engine works on."""
+
+    now: FleetNow
+
+
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
     """The recording being written, if any."""
 
@@ -314,6 +323,7 @@ Payload = (
     | TokenParts
     | Deploying
     | PushWatched
+    | Fleet
 )
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
@@ -335,6 +345,7 @@ TOPIC_OF: dict[type, Topic] = {
     TokenParts: "parts",
     Deploying: "deploying",
     PushWatched: "watch",
+    Fleet: "fleet",
 }
 
 

@@ -34,6 +34,7 @@ LookAtDeployment = (
     | commands.PreviewLayouts
     | commands.ShowTrial
     | commands.Diagnose
+    | commands.ShowServer
 )
 Look = (
     commands.GetSession
@@ -84,6 +85,7 @@ class Engine:
         await state.trying.stop()
         await state.source.stop()
         await state.series.stop()
+        await state.fleet.stop()
         await state.sampler.stop()
         await state.recorder.stop()
         await state.deployment.close()
@@ -146,6 +148,8 @@ class Engine:
                 return await state.trying.report()
             case commands.Diagnose():
                 return await diagnosis(state)
+            case commands.ShowServer(server=server):
+                return await state.fleet.show(server)
 
     async def _look(self, command: Look) -> object:
         state = self._state

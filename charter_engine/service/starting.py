@@ -44,6 +44,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         await opening
         await state.sampler.sample_triton()
         state.tapping.start()
+        state.fleet.start()
         if options.canary_seconds is not None:
             await state.canary.start(options.canary_seconds)
         state.trying.start(lambda trial, report: stop_trial(state, trial, report))

@@ -21,6 +21,7 @@ from charter_engine.service.canary import CanaryWatch
 from charter_engine.service.deploy_progress import DeployProgress
 from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.drifting import DriftWatch
+from charter_engine.service.fleet import FleetWatch
 from charter_engine.service.gateway import EngineGateway
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
@@ -72,6 +73,9 @@ class EngineState:
             self.tracing.exchange if self.tracing else unobserved,
         )
         self.sampler = Sampler(hub, self.deployment)
+        self.fleet = FleetWatch(
+            hub, self.deployment, options.servers, lambda: self.sampler.last, self._step
+        )
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)
         self.predicting = Predicting(self.deployment)

@@ -14,6 +14,7 @@ from charter_tui.present.spans import text_of
 from charter_tui.screens.cache import CacheScreen
 from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
+from charter_tui.screens.fleet import FleetScreen, ServerScreen
 from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.history import HistoryScreen
@@ -46,6 +47,8 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "cache": CacheScreen,
     "sessions": SessionsScreen,
     "gpu": GpuScreen,
+    "fleet": FleetScreen,
+    "server": ServerScreen,
     "work": WorkScreen,
     "runs": RunsScreen,
     "requests": RequestsScreen,
