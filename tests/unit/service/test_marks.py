@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.contracts.gauges import Marker
+from charter_engine.contracts.gauges import Event, EventKind, Gauge, Marker
+from charter_engine.contracts.live import RequestRecord
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.marks import LONGEST_NOTE, Marks
@@ -39,11 +40,12 @@ async def store(hub: Hub, tmp_path: Path) -> AsyncIterator[SessionStore]:
 
 
 async def test_a_note_is_an_event_and_a_mark_of_its_moment(hub: Hub, store: SessionStore) -> None:
-    told: list[object] = []
+    told: list[Gauge | Event | RequestRecord] = []
     marks = Marks(hub, store)
     hub.taps.append(told.append)
     marks.note("  a new\nversion went out ", "A.plan")
     (event,) = told
+    assert isinstance(event, Event)
     assert (event.kind, event.text, event.node) == ("note", "a new version went out", "A.plan")
     assert await marks.before(None, 60, 10) == (
         Marker(1_000.0, "note", "a new version went out", "info", "A.plan"),
@@ -60,8 +62,9 @@ async def test_what_happened_to_the_deployment_is_marked_and_single_requests_are
     hub: Hub, store: SessionStore
 ) -> None:
     marks = Marks(hub, store)
-    for kind in ("failure", "push", "compile", "rollback", "run"):
-        hub.event(kind, f"a {kind}")  # type: ignore[arg-type]
+    kinds: tuple[EventKind, ...] = ("failure", "push", "compile", "rollback", "run")
+    for kind in kinds:
+        hub.event(kind, f"a {kind}")
     assert [one.kind for one in await marks.before(None, 60, 10)] == ["push", "rollback"]
 
 
