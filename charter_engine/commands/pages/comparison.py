@@ -1,5 +1,7 @@
 """A page on two recordings, side by side."""
 
+from collections.abc import Iterator
+
 from charter_engine.commands.pages.history import NamedHistory, history_plots
 from charter_engine.commands.pages.page import (
     folded,
@@ -10,6 +12,7 @@ from charter_engine.commands.pages.page import (
     table,
     verdict,
 )
+from charter_engine.commands.pages.plots import PlotMark
 from charter_engine.commands.recording_report import (
     DIFFERENCE_HEADER,
     difference_rows,
@@ -38,11 +41,19 @@ def page_of(found: RecordingComparison) -> str:
             verdict(found.verdict.words, worth=found.verdict.worth),
             paragraphs((side_line("A", found.before), side_line("B", found.after)), "faint"),
             section("What a request costs", table(DIFFERENCE_HEADER, difference_rows(whole))),
-            section("Side by side", grid(history_plots(sides, since_begin))),
+            section("Side by side", grid(history_plots(sides, since_begin, list(_marks(found))))),
             section("By node", table(DIFFERENCE_HEADER, difference_rows(nodes)) if nodes else ""),
             folded("The small print", paragraphs((*SMALL_PRINT, *found.notes))),
         ),
     )
+
+
+def _marks(found: RecordingComparison) -> Iterator[PlotMark]:
+    """What was pushed and noted on either side, at its place on the axis of both."""
+    for name, side in (("A", found.before), ("B", found.after)):
+        for mark in side.marks:
+            at = mark.at - side.start
+            yield PlotMark(at, f"{name}, {since_begin(at)}: {mark.text}")
 
 
 def since_begin(seconds: float) -> str:

@@ -14,7 +14,7 @@ from charter_engine.contracts.recordings import RecordingStory
 def page_of(story: RecordingStory) -> str:
     """The whole page: what was paid by node, how it went, and what happened."""
     stretch, info = story.stretch, story.info
-    marks = [PlotMark(one.at, f"{clock(one.at)}  {one.text}") for one in stretch.pushes]
+    marks = [PlotMark(one.at, f"{clock(one.at)}  {one.text}") for one in stretch.marks]
     side = NamedHistory("", stretch.history)
     happened = [(moment(one.at), one.kind, one.text) for one in _marked(story)]
     return page(
