@@ -12,7 +12,7 @@ from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Diff, PushReport, Revision
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
-from charter_engine.contracts.gauges import Session, Topic
+from charter_engine.contracts.gauges import Marker, Session, Topic
 from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.learning import CalibrateRequest, LearnRequest
 from charter_engine.contracts.lint import Finding
@@ -315,6 +315,22 @@ class ListTicks(Struct, frozen=True, kw_only=True, tag=True):
     until: float | None = None
 
 
+class ListMarks(Struct, frozen=True, kw_only=True, tag=True):
+    """What is marked in the so many seconds before the epoch second `until` (None: until now):
+    notes, and what happened to the deployment, oldest first; the last `most` of it."""
+
+    seconds: float
+    most: int = 500
+    until: float | None = None
+
+
+class AddNote(Struct, frozen=True, kw_only=True, tag=True):
+    """Mark this moment with an operator's words; `node` names the call they concern."""
+
+    text: str
+    node: str = ""
+
+
 class ListPassed(Struct, frozen=True, kw_only=True, tag=True):
     """The last requests that passed, whoever sent them; with `after`, only those behind that number
     of the tap. The `hashes` of their prompts are most of what is sent."""
@@ -434,6 +450,8 @@ Command = (
     | CompareRuns
     | Lint
     | ListTicks
+    | ListMarks
+    | AddNote
     | ListPassed
     | ListMisses
     | ExplainMiss
@@ -451,8 +469,8 @@ Command = (
 )
 Right = Literal["view", "edit", "record", "run", "write", "stop"]
 """`view` looks and changes nothing, on disk or elsewhere; `edit` changes the draft and reads plan
-files; `record` writes recordings; `run` opens and runs agents, and works on files; `write` changes
-the deployment; `stop` ends the engine."""
+files; `record` writes recordings and notes; `run` opens and runs agents, and works on files;
+`write` changes the deployment; `stop` ends the engine."""
 RIGHT_OF: dict[type, Right] = {
     Subscribe: "view",
     GetSession: "view",
@@ -463,6 +481,7 @@ RIGHT_OF: dict[type, Right] = {
     Lint: "view",
     SweepSetting: "view",
     ListTicks: "view",
+    ListMarks: "view",
     ListPassed: "view",
     ListMisses: "view",
     ExplainMiss: "view",
@@ -482,6 +501,7 @@ RIGHT_OF: dict[type, Right] = {
     UndoEdit: "edit",
     RedoEdit: "edit",
     DraftFoundPlan: "edit",
+    AddNote: "record",
     StartRecording: "record",
     StopRecording: "record",
     OpenAgent: "run",
@@ -522,6 +542,7 @@ RESULT_OF: dict[type, object] = {
     Lint: FindingList,
     SweepSetting: SettingSweep,
     ListTicks: tuple[Tick, ...],
+    ListMarks: tuple[Marker, ...],
     ListPassed: PassedRequests,
     ListMisses: MissReport,
     ExplainMiss: MissResult,

@@ -1,6 +1,6 @@
 """What the engine tells whoever watches it: the latest value of each topic, and events."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -57,7 +57,10 @@ EventKind = Literal[
     "recording",
     "work",
     "canary",
+    "note",
 ]
+MARKED: Final[frozenset[EventKind]] = frozenset(("note", "push", "rollback", "triton", "canary"))
+"""What is marked on a time axis: an operator's notes, and what happened to the deployment."""
 WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench", "answers"]
 DeployKind = Literal["push", "rollback", "trial", "put back", "adopt", "uninstall"]
 

@@ -27,6 +27,7 @@ SCOPE_TITLES: dict[Scope, str] = {
     "cache": "Cache",
     "sessions": "Sessions",
     "gpu": "GPU",
+    "series": "Over time",
     "work": "Work",
     "runs": "Runs",
     "requests": "Requests",

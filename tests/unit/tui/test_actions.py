@@ -23,6 +23,7 @@ from charter_tui.screens.request import RequestScreen
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.revision import RevisionScreen
 from charter_tui.screens.runs import RunsScreen
+from charter_tui.screens.series import SeriesScreen
 from charter_tui.screens.sessions import SessionsScreen
 from charter_tui.screens.sweep import SweepScreen
 from charter_tui.screens.tuning import TuningScreen
@@ -49,6 +50,7 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "gpu": GpuScreen,
     "fleet": FleetScreen,
     "server": ServerScreen,
+    "series": SeriesScreen,
     "work": WorkScreen,
     "runs": RunsScreen,
     "requests": RequestsScreen,
