@@ -30,6 +30,7 @@ Scope = Literal[
     "request",
     "cache",
     "sessions",
+    "recordings",
     "gpu",
     "fleet",
     "server",
@@ -167,6 +168,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "What was measured over ten minutes to a year, and what is marked",
     ),
     Action(
+        "app",
+        "compare_recordings",
+        "W",
+        "Recordings",
+        "Two recordings on one axis, or one around its last push",
+        "run",
+    ),
+    Action(
         "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
     ),
     Action("app", "reload_agent", "R", "Read again", "Read the agent's source again", "run"),
@@ -294,6 +303,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("graph", "fold", "x", "Fold", "Open every loop and every group of calls, or fold them"),
     Action("graph", "sort", "s", "Sort", "By tokens computed, TTFT, share computed, failures"),
+    Action("graph", "columns", "K", "Columns", "Which columns stand beside the calls"),
+    Action("graph", "follow", "F", "Follow", "The cursor goes where the agent comes to, or stays"),
     Action("graph", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
     Action(
         "node",
@@ -549,6 +560,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("cache", "close", "escape", "Back", "Close the cache", footer=True, palette=False),
     Action("sessions", "own_runs", "i", "Own runs", "With those of own runs", footer=True),
     Action("sessions", "close", "escape", "Back", "Close the sessions", footer=True, palette=False),
+    Action(
+        "recordings", "close", "escape", "Back", "Close the recordings", footer=True, palette=False
+    ),
     Action(
         "series", "longer", "v", "Longer", "A longer stretch of time, up to a year", footer=True
     ),

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from charter_engine.api.deployments import opened, tell_drift
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.deploy import Change, Revision
 from charter_engine.contracts.deploying import RevisionComparison, RevisionDetails
 from charter_engine.errors import CharterError, UsageError
 
@@ -55,16 +55,29 @@ async def compare(
 ) -> RevisionComparison:
     """How the files of one revision differ from those of another; `kept` as of `history`. Raises
     `UsageError` if one is not on record."""
-    from charter_engine.triton import drift
-    from charter_engine.triton.journal_records import contents_of
-
     async with _opened(triton, report, kept) as journal:
         before, after = journal.record(old), journal.record(new)
         return RevisionComparison(
             old=before.revision,
             new=after.revision,
-            changes=drift.file_changes(contents_of(before), contents_of(after)),
+            changes=_changes(before, after),
         )
+
+
+def changed_files(journal: "Journal", number: int) -> tuple[Change, ...]:
+    """How the files of a revision differ from those of the one it was made behind, field by field;
+    nothing where one of them is not on record."""
+    after = journal.record(number)
+    parent = after.revision.parent if after is not None else None
+    before = journal.record(parent) if parent is not None else None
+    return _changes(before, after) if before is not None and after is not None else ()
+
+
+def _changes(before: "Record", after: "Record") -> tuple[Change, ...]:
+    from charter_engine.triton import drift
+    from charter_engine.triton.journal_records import contents_of
+
+    return drift.file_changes(contents_of(before), contents_of(after))
 
 
 async def repair(triton: TritonOptions, report: Report = silent) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from charter_engine.contracts.answers import AnswersRequest
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.costs import Verdict
-from charter_engine.contracts.deploy import Diff, PushReport, Revision
+from charter_engine.contracts.deploy import Change, Diff, PushReport, Revision
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.gauges import Marker, Session, Topic
@@ -19,6 +19,7 @@ from charter_engine.contracts.lint import Finding
 from charter_engine.contracts.plan import Apply
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.contracts.predicting import PredictRequest
+from charter_engine.contracts.recordings import CompareRecordings, RecordingComparison
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.contracts.series import Tick
 from charter_engine.contracts.server import ServerReport
@@ -31,12 +32,14 @@ PROTOCOL_VERSION = 1
 
 
 class RevisionDetail(Struct, frozen=True, kw_only=True):
-    """A revision opened: what it changed of the one before (`diff`), and the last whole runs under
-    either. `back` is what making it live again would change of what is live."""
+    """A revision opened: what it changed of the one before (`diff`; `files`: field by field of the
+    files that it put where), and the last whole runs under either. `back` is what making it live
+    again would change of what is live."""
 
     revision: Revision
     diff: Diff
     back: Diff
+    files: tuple[Change, ...] = ()
     before: RunSummary | None = None
     after: RunSummary | None = None
     verdict: Verdict = Verdict()
@@ -368,6 +371,12 @@ class ShowServer(Struct, frozen=True, tag=True):
     server: str
 
 
+class CompareRecorded(Struct, frozen=True, tag=True):
+    """Two recordings side by side, or one ahead of its last push and behind it."""
+
+    request: CompareRecordings
+
+
 class PreviewLayouts(Struct, frozen=True, tag=True):
     """What the draft's layouts for traffic would do to what passed, or to the agent's inputs."""
 
@@ -458,6 +467,7 @@ Command = (
     | ListSessions
     | ShowCache
     | ShowServer
+    | CompareRecorded
     | PreviewLayouts
     | ShowTrial
     | SetShare
@@ -504,6 +514,7 @@ RIGHT_OF: dict[type, Right] = {
     AddNote: "record",
     StartRecording: "record",
     StopRecording: "record",
+    CompareRecorded: "run",
     OpenAgent: "run",
     StartRun: "run",
     CancelRun: "run",
@@ -549,6 +560,7 @@ RESULT_OF: dict[type, object] = {
     ListSessions: tuple[SessionTraffic, ...],
     ShowCache: ContentsReport,
     ShowServer: ServerReport,
+    CompareRecorded: RecordingComparison,
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,
     SetShare: PushReport,

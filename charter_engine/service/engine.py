@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from charter_engine.api import recordings
 from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import commands, gauges
 from charter_engine.errors import UsageError
@@ -42,6 +43,7 @@ Look = (
     | commands.CompareRuns
     | commands.Lint
     | commands.ShowCache
+    | commands.CompareRecorded
     | commands.SweepSetting
 )
 
@@ -166,8 +168,8 @@ class Engine:
                 return state.session.value
             case commands.ShowRun(number=number):
                 return await state.history.detail(number)
-            case commands.CompareRuns(before=before, after=after):
-                return await state.history.compare(before, after)
+            case commands.CompareRuns() | commands.CompareRecorded():
+                return await self._compare(command)
             case commands.ShowCache():
                 return await pool_report(state)
             case commands.SweepSetting(key=key):
@@ -175,6 +177,11 @@ class Engine:
                 return await state.predicting.sweep(state.opened(), plan, key, state.pool)
             case commands.Lint():
                 return await asyncio.to_thread(lint_agent, state.opened())
+
+    async def _compare(self, command: commands.CompareRuns | commands.CompareRecorded) -> object:
+        if isinstance(command, commands.CompareRecorded):
+            return await asyncio.to_thread(recordings.compare, command.request)
+        return await self._state.history.compare(command.before, command.after)
 
     async def _ask(self, command: commands.Command) -> None:
         state = self._state

@@ -26,6 +26,7 @@ SCOPE_TITLES: dict[Scope, str] = {
     "findings": "Findings",
     "cache": "Cache",
     "sessions": "Sessions",
+    "recordings": "Recordings",
     "gpu": "GPU",
     "series": "Over time",
     "work": "Work",

@@ -26,6 +26,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "Learn": {"request": {"sources": ["/etc/passwd"], "output": "planted.json"}},
     "Calibrate": {"request": {"recording": "/etc/passwd"}},
     "Bench": {"request": {"agent": ""}},
+    "CompareRecorded": {"request": {"before": "/etc/passwd"}},
     "SweepSetting": {"key": "kv_cache_free_gpu_mem_fraction"},
     "Push": {"base_revision": 0},
     "Rollback": {"base_revision": 0},
