@@ -31,7 +31,7 @@ Retain = Mapping[str, Retention] | Sequence[Retention | None]
 """What requests ask for: by node, or one entry a request. It replaces what the requests carry
 themselves."""
 
-_SECONDS_PER_EDGE, _SECONDS_PER_TURN = 5e-6, 3e-7
+_SECONDS_PER_EDGE, _SECONDS_PER_TURN = 5e-6, 1.5e-7
 """What Python takes, about: for an edge of a request's path, and for a block evicted by the leaf
 rule."""
 _WORTH_LOADING_S, _WORTH_COMPILING_S = 0.6, 10.0
