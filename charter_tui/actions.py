@@ -32,6 +32,9 @@ Scope = Literal[
     "sessions",
     "recordings",
     "gpu",
+    "fleet",
+    "server",
+    "series",
     "replay",
 ]
 Risk = Literal["view", "live", "run", "write", "replay"]
@@ -156,6 +159,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Requests that continue each other, and what they cost",
         footer="room",
     ),
+    Action("app", "show_fleet", "F", "Fleet", "Several servers, and where they differ"),
+    Action(
+        "app",
+        "show_series",
+        "T",
+        "Over time",
+        "What was measured over ten minutes to a year, and what is marked",
+    ),
     Action(
         "app",
         "compare_recordings",
@@ -195,6 +206,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Start or stop writing a recording",
         "live",
         footer="room",
+    ),
+    Action(
+        "app",
+        "add_note",
+        "N",
+        "Note",
+        "Mark this moment with words of yours",
+        "live",
     ),
     Action(
         "app",
@@ -544,7 +563,34 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "recordings", "close", "escape", "Back", "Close the recordings", footer=True, palette=False
     ),
+    Action(
+        "series", "longer", "v", "Longer", "A longer stretch of time, up to a year", footer=True
+    ),
+    Action("series", "shorter", "V", "Shorter", "A shorter stretch of time", footer=True),
+    Action(
+        "series",
+        "earlier",
+        "left_square_bracket",
+        "Earlier",
+        "The stretch before",
+        footer=True,
+        key_display="[",
+    ),
+    Action(
+        "series",
+        "later",
+        "right_square_bracket",
+        "Later",
+        "The stretch behind, up to the present",
+        footer=True,
+        key_display="]",
+    ),
+    Action(
+        "series", "close", "escape", "Back", "Close what was measured", footer=True, palette=False
+    ),
     Action("gpu", "close", "escape", "Back", "Close the GPUs", footer=True, palette=False),
+    Action("fleet", "close", "escape", "Back", "Close the fleet", footer=True, palette=False),
+    Action("server", "close", "escape", "Back", "Back to the fleet", footer=True, palette=False),
     Action(
         "replay",
         "toggle_pause",

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `charter-tui`; returns the exit code."""
     parser = _parser()
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if given[:1] in (["config"], ["completions"]):
+    if given[:1] in (["config"], ["completions"], ["man"]):
         from charter_tui.config_command import run_command
 
         return run_command(given, parser)
@@ -47,6 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _open_console(options)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser of the console and of its commands."""
+    from charter_tui.config_command import whole_parser as with_commands
+
+    return with_commands(_parser())
 
 
 def in_browser() -> bool:
@@ -102,8 +109,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="charter-tui",
         description="A console for the KV cache of an LLM agent served by Triton and TensorRT-LLM.",
         epilog="`charter-tui config` tells what it is configured to, `charter-tui completions` "
-        "prints those of a shell. Exit codes: 0 done, 1 failed, 2 wrong usage or input, "
-        "3 Triton refused or unreachable, 130 interrupted.",
+        "prints those of a shell, `charter-tui man` the manual page. Exit codes: 0 done, 1 failed, "
+        "2 wrong usage or input, 3 Triton refused or unreachable, 130 interrupted.",
     )
     parser.add_argument(
         "agent", nargs="?", metavar="AGENT", help="the agent's Python source: a file or a package"
@@ -113,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
         "--triton",
         metavar="HOST:PORT",
         help="a Triton that runs already, instead of an embedded one",
+    )
+    parser.add_argument(
+        "--servers",
+        metavar="SOURCE",
+        help="several Tritons: a deployment file, a file of Prometheus's file-based discovery, or "
+        "dns:NAME:PORT",
     )
     parser.add_argument(
         "--triton-metrics",
@@ -199,7 +212,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         path = getattr(given, name)
         if path is not None and not Path(path).is_file():
             parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
-    if given.replay and (given.record or given.agent or given.triton):
+    if given.replay and (given.record or given.agent or given.triton or given.servers):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
     for name in ("canary", "no_text"):
         if getattr(given, name) and (given.attach or given.replay):
@@ -208,7 +221,9 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         parser.error(f"--replay: there is no recording {given.replay}")
     if given.agent and not given.attach and not Path(given.agent).exists():
         parser.error(f"{given.agent}: there is no such file or folder")
-    if given.attach and (given.triton or given.replay):
+    if given.triton and given.servers:
+        parser.error("--servers and --triton: servers are named in one way")
+    if given.attach and (given.triton or given.servers or given.replay):
         parser.error(
             "--attach watches an engine as it is; --triton and --replay are for one of one's own"
         )

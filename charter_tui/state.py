@@ -11,6 +11,7 @@ from charter_engine.contracts.gauges import (
     Deploying,
     Draft,
     Event,
+    Fleet,
     Gauge,
     Gpu,
     Host,
@@ -89,6 +90,7 @@ class Snapshot:
     canary: Canary | None = None
     deploying: Deploying | None = None
     watch: PushWatched | None = None
+    fleet: Fleet | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
     ticks: tuple[Tick, ...] = ()

@@ -84,7 +84,13 @@ def _(record: Derivation) -> list[Row]:
 
 @rows.register
 def _(record: PredictResult) -> list[Row]:
-    return [_prediction(one) for one in record.report.predictions]
+    report = record.report
+    elsewhere = [
+        {**_prediction(one), "policy": pool}
+        for pool, predictions in report.others.items()
+        for one in predictions
+    ]
+    return [*map(_prediction, report.predictions), *elsewhere]
 
 
 @rows.register
@@ -349,6 +355,9 @@ def _evaluation(point: Evaluation) -> Row:
         "computed_tokens": point.computed_tokens,
         "makespan_ms": point.makespan_ms,
         "ttft_ms_mean": point.ttft_ms,
+        "ttft_ms_p95": point.ttft_p95_ms,
+        "requests_per_s": point.requests_per_s,
+        "times_source": point.times_source,
         "times_label": point.times_label,
         "token_hit_rate": point.token_hit_rate,
         "block_hit_rate": point.block_hit_rate,
@@ -368,6 +377,8 @@ def _prediction(one: Prediction) -> Row:
         "makespan_ms": one.makespan_ms,
         "ttft_ms_mean": one.ttft_ms_mean,
         "ttft_ms_p95": one.ttft_ms_p95,
+        "requests_per_s": one.requests_per_s,
+        "times_source": one.times_source,
         "times_label": one.times_label,
         "prompt_tokens": one.prompt_tokens,
         "token_hit_rate": one.token_hit_rate,

@@ -149,6 +149,9 @@ class RecordedWorkload:
             memory_bytes=min(self._content, self.deployment.pool_tokens)
             * self.deployment.bytes_per_token,
             times_label=prediction.times_label,
+            ttft_p95_ms=prediction.ttft_ms_p95,
+            requests_per_s=prediction.requests_per_s,
+            times_source=prediction.times_source,
         )
 
     def _learnt(self) -> tuple[Estimates | None, str]:
@@ -165,7 +168,9 @@ class RecordedWorkload:
             return Advice("default", self.missing)
         if not self.is_scarce:
             return Advice("default", "the workload fits the pool")
-        as_it_is = PlanPoint(AS_RECORDED, self.deployment.tokens_per_block, 0, "default")
+        size = self.deployment.tokens_per_block
+        host_blocks = self.deployment.host_blocks_of(size)
+        as_it_is = PlanPoint(AS_RECORDED, size, host_blocks, "default")
         policy, reason, _ = judge(self.workload, self.deployment.pool_at(as_it_is), self._estimates)
         return Advice(policy, reason.text)
 

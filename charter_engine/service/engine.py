@@ -35,6 +35,7 @@ LookAtDeployment = (
     | commands.PreviewLayouts
     | commands.ShowTrial
     | commands.Diagnose
+    | commands.ShowServer
 )
 Look = (
     commands.GetSession
@@ -45,6 +46,8 @@ Look = (
     | commands.CompareRecorded
     | commands.SweepSetting
 )
+
+LookBack = commands.ListTicks | commands.ListMarks
 
 
 class Engine:
@@ -86,6 +89,8 @@ class Engine:
         await state.trying.stop()
         await state.source.stop()
         await state.series.stop()
+        await state.fleet.stop()
+        await state.marks.stop()
         await state.sampler.stop()
         await state.recorder.stop()
         await state.deployment.close()
@@ -114,8 +119,8 @@ class Engine:
                 return await self._look_at_deployment(command)
             elif isinstance(command, Look):
                 return await self._look(command)
-            elif isinstance(command, commands.ListTicks):
-                return await state.series.before(command.until, command.seconds, command.most)
+            elif isinstance(command, LookBack):
+                return await self._look_back(command)
             elif isinstance(command, AboutTraffic):
                 calls = state.agent.compiled.calls if state.agent is not None else ()
                 return await state.passed.answer(command, state.pool, state.tapping.tap, calls)
@@ -148,6 +153,13 @@ class Engine:
                 return await state.trying.report()
             case commands.Diagnose():
                 return await diagnosis(state)
+            case commands.ShowServer(server=server):
+                return await state.fleet.show(server)
+
+    async def _look_back(self, command: LookBack) -> object:
+        state = self._state
+        part = state.series if isinstance(command, commands.ListTicks) else state.marks
+        return await part.before(command.until, command.seconds, command.most)
 
     async def _look(self, command: Look) -> object:
         state = self._state
@@ -178,6 +190,8 @@ class Engine:
                 await state.recorder.start(Path(path))
             case commands.StopRecording():
                 await state.recorder.stop()
+            case commands.AddNote(text=text, node=node):
+                state.marks.note(text, node)
             case commands.StartCanary(every_seconds=every):
                 await state.canary.start(every)
             case commands.StopCanary():

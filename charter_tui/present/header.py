@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from rich.cells import cell_len
 
+from charter_engine.contracts.fleet import FleetNow
 from charter_engine.contracts.graph import Diagnostic
 from charter_tui.present.diagnostics import diagnostic_text
 from charter_tui.present.figures import clock_span
@@ -55,9 +56,17 @@ def _about_the_deployment(snapshot: Snapshot) -> Iterator[Span]:
         yield Span("  ✗ canary: 9", "bad")
     if snapshot.session and snapshot.session.drift:
         yield Span("  ✗ drift: 9", "bad")
+    if snapshot.fleet and not _all_well(snapshot.fleet.now):
+        yield Span("  ✗ fleet: F", "bad")
     if alerts := snapshot.alerts:
         told = f"{len(alerts)} alerts" if len(alerts) > 1 else alerts[0].threshold.figure
         yield Span(f"  ▲ {told}: 9", "warning")
+
+
+def _all_well(now: FleetNow) -> bool:
+    """Whether all servers are up, as they were pushed, and alike."""
+    changed = any(server.drift for server in now.servers)
+    return now.up == len(now.servers) and not (changed or now.differences)
 
 
 def _link(snapshot: Snapshot) -> Span:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from charter_engine.contracts.recordings import RecordedStretch, RecordingComparison
 from charter_engine.contracts.request_figures import FigureDifference, RequestFigure
 from charter_engine.contracts.series import Tick
+from charter_tui.present.braille import braille
 from charter_tui.present.costs import points, relative, verdict_lines
 from charter_tui.present.figures import (
     NOTHING,
@@ -19,7 +20,6 @@ from charter_tui.present.figures import (
     percent,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
-from charter_tui.present.strips import braille
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.tree import node_name
 

@@ -15,6 +15,7 @@ from charter_tui.editing import edit
 from charter_tui.present.graph_columns import CHOOSABLE, named_columns
 from charter_tui.present.graph_order import GraphOrder
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.fleet import FleetSum
 from charter_tui.screens.form import Field, FormScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.retention import retention_form
@@ -51,6 +52,7 @@ class GraphScreen(ConsoleScreen):
         with Container(id="graph-body"):
             with Vertical(id="graph-main"):
                 yield Headline().data_bind(ConsoleScreen.snapshot)
+                yield FleetSum().data_bind(ConsoleScreen.snapshot)
                 yield GraphTable().data_bind(ConsoleScreen.snapshot)
                 yield Failures().data_bind(ConsoleScreen.snapshot)
                 yield CallPreview().data_bind(ConsoleScreen.snapshot)

@@ -18,7 +18,7 @@ from charter_tui.widgets.line_view import LineView
 class TitleBar(LineView):
     """The top line. `locked` says why nothing can be changed."""
 
-    PARTS = ("session", "link", "draft", "canary", "recording", "replay", "alerts")
+    PARTS = ("session", "link", "draft", "canary", "fleet", "recording", "replay", "alerts")
     DEFAULT_CSS = "TitleBar { height: 1; dock: top; background: $panel; }"
 
     def __init__(self, screen_name: str, locked: str) -> None:

@@ -41,6 +41,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "ShowRun": {"number": 1},
     "CompareRuns": {"before": 1, "after": 2},
     "ListTicks": {"seconds": 60.0, "most": 10},
+    "ListMarks": {"seconds": 60.0},
+    "AddNote": {"text": "planted by a reader"},
 }
 NAMES = {kind.__name__: right for kind, right in RIGHT_OF.items()}
 
