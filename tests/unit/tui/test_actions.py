@@ -114,6 +114,14 @@ def test_a_frozen_screen_refuses_what_changes_something() -> None:
     assert not refusal("view", frozen, read_only=False)
 
 
+@pytest.mark.parametrize("scope", sorted({action.scope for action in ACTIONS}))
+def test_every_screen_has_a_help_with_its_keys(scope: Scope) -> None:
+    told = "\n".join(text_of(item) for item in help_lines(scope, {}, True, 200))
+    for action in ACTIONS:
+        if action.scope == scope:
+            assert action.about in told
+
+
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
 def test_the_manual_has_every_action_with_its_keys(action: Action) -> None:
     keys = " ".join(f"`{key}`" for key in shown_keys(action.keys).split())
