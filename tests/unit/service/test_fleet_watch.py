@@ -96,7 +96,7 @@ async def test_what_cannot_be_looked_up_again_leaves_the_servers_and_is_told() -
 async def test_the_profile_of_a_server_that_is_none_of_them_is_refused() -> None:
     watch, _ = watching(Named())
     await watch.look()
-    with pytest.raises(UsageError, match="there is no server 127.0.0.1:3"):
+    with pytest.raises(UsageError, match=r"there is no server 127\.0\.0\.1:3"):
         await watch.show("127.0.0.1:3")
     await watch.stop()
 
