@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
+DOCS := .venv-docs
+DOCS_STAMP := $(DOCS)/.installed
 ENGINES := .venv-engines
 ENGINES_STAMP := $(ENGINES)/.installed
 MODELS := .models
@@ -15,7 +17,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 AGENT ?= examples/agents/document_processor.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-clients engines test-engines bench-vllm coverage lint format audit bench soak kills fuzz pictures dist lock lock-engines clean
+.PHONY: help setup run check test test-clients engines test-engines bench-vllm coverage lint format audit reference docs schemas bench soak kills fuzz pictures dist sbom lock lock-engines clean
 
 help:
 	@echo "make run       set everything up and open the console on an example agent"
@@ -30,12 +32,16 @@ help:
 	@echo "make format    let ruff mend and format the sources"
 	@echo "make coverage  run the tests and print how much of the code they ran (takes longer)"
 	@echo "make audit     bandit, and known vulnerabilities of the locked packages"
+	@echo "make reference  write what the documents have from the code anew"
+	@echo "make docs      build the documentation site into build/site, in an environment of its own"
+	@echo "make schemas   hold compose, Kubernetes, workflow and Dockerfile against their schemas"
 	@echo "make bench     print the figures of tests/benchmarks"
 	@echo "make soak      10,000 random requests against the embedded engine, with reuse and without"
 	@echo "make kills     200 processes killed at random under traffic"
 	@echo "make fuzz      4,000 spoilt inputs of every kind that is read from outside"
 	@echo "make pictures  draw the README's pictures of the console again"
 	@echo "make dist      build wheel and sdist into dist/"
+	@echo "make sbom      write what is in requirements.lock as CycloneDX into build/"
 	@echo "make lock      write the locks anew, keeping their versions; needs uv"
 	@echo "make lock-engines  write the lock of vLLM anew, by pip"
 	@echo "make clean     remove .venv and everything generated"
@@ -137,6 +143,35 @@ audit: setup
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive charter_engine charter_tui
 	@$(BIN)/python -m scripts.audit
 
+reference: setup
+	$(BIN)/python -m scripts.reference
+
+# Where their packages cannot be had, that is said, and nothing else fails for it.
+docs:
+	@if $(MAKE) --no-print-directory $(DOCS_STAMP); then \
+	  NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict; \
+	else \
+	  echo "SKIPPED: the packages of requirements-docs.lock cannot be installed here" >&2; \
+	fi
+
+schemas:
+	@if $(MAKE) --no-print-directory $(DOCS_STAMP); then \
+	  $(DOCS)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml \
+	  && $(DOCS)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml \
+	  && $(DOCS)/bin/kubernetes-validate --strict --quiet examples/kubernetes/*.yaml \
+	  && { [ ! -x $(DOCS)/bin/hadolint ] || $(DOCS)/bin/hadolint Dockerfile; }; \
+	else \
+	  echo "SKIPPED: the packages of requirements-docs.lock cannot be installed here" >&2; \
+	fi
+
+$(DOCS_STAMP): requirements-docs.lock
+	@echo "setting up $(DOCS) (seconds) …" >&2
+	@rm -rf $(DOCS)
+	@$(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install --disable-pip-version-check --quiet \
+	  --require-hashes --requirement requirements-docs.lock
+	@touch $@
+
 bench: setup
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
@@ -158,6 +193,10 @@ dist: setup
 	@$(BIN)/python -m build --no-isolation
 	@ls -l dist
 
+sbom: setup
+	@mkdir -p build
+	$(BIN)/python -m scripts.sbom requirements.lock > build/sbom.cdx.json
+
 # Everything else works without uv. Extras stay in the locks: without them pip may take a newer version for a package's extra
 # than for the package. `make lock UPGRADE=--upgrade` takes the newest versions.
 lock:
@@ -167,6 +206,13 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --no-strip-extras $(UPGRADE) --quiet tests/clients/requirements.in \
 	  -o requirements-clients.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --no-strip-extras $(UPGRADE) --quiet requirements-docs.in \
+	  -o requirements-docs.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --no-strip-extras --constraint requirements.lock --quiet \
+	  --extra events --extra keyring --extra parquet --extra telemetry \
+	  pyproject.toml requirements-image.in -o requirements-image.lock
 
 # By pip, which knows where torch for a processor alone lies. What is left out are builds for CUDA.
 lock-engines: setup
@@ -175,6 +221,6 @@ lock-engines: setup
 	  > requirements-engines.lock
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(ENGINES) $(MODELS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
+	rm -rf $(VENV) $(CLIENTS) $(DOCS) $(ENGINES) $(MODELS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
 	  dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -45,10 +45,12 @@ COMMANDS = {
     "explain": "tell why a request missed, at which token, and what it costs",
     "kv-log": "rebuild the cache from a log of KV events",
     "bench": "measure what a plan is worth",
+    "note": "mark this moment of a running engine, or list what is marked",
     "recordings": "look at recordings, verify, compare or merge them",
     "export": "write a recording as JSON Lines, CSV, Parquet, OpenMetrics or HTML",
     "triton": "start, stop and look at the embedded Triton",
     "completions": "print the completions of a shell",
+    "man": "print the manual page of a command",
     "version": "print the version",
 }
 """Each is a module of `charter_engine.commands` (with `_` for `-`)."""

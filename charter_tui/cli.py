@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `charter-tui`; returns the exit code."""
     parser = _parser()
     given = sys.argv[1:] if arguments is None else list(arguments)
-    if given[:1] in (["config"], ["completions"]):
+    if given[:1] in (["config"], ["completions"], ["man"]):
         from charter_tui.config_command import run_command
 
         return run_command(given, parser)
@@ -47,6 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _open_console(options)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser of the console and of its commands."""
+    from charter_tui.config_command import whole_parser as with_commands
+
+    return with_commands(_parser())
 
 
 def in_browser() -> bool:
@@ -102,8 +109,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="charter-tui",
         description="A console for the KV cache of an LLM agent served by Triton and TensorRT-LLM.",
         epilog="`charter-tui config` tells what it is configured to, `charter-tui completions` "
-        "prints those of a shell. Exit codes: 0 done, 1 failed, 2 wrong usage or input, "
-        "3 Triton refused or unreachable, 130 interrupted.",
+        "prints those of a shell, `charter-tui man` the manual page. Exit codes: 0 done, 1 failed, "
+        "2 wrong usage or input, 3 Triton refused or unreachable, 130 interrupted.",
     )
     parser.add_argument(
         "agent", nargs="?", metavar="AGENT", help="the agent's Python source: a file or a package"

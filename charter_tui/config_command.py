@@ -1,4 +1,5 @@
-"""`charter-tui config show|check|paths|defaults` and `charter-tui completions SHELL`."""
+"""`charter-tui config show|check|paths|defaults`, `charter-tui completions SHELL` and `charter-tui
+man`."""
 
 import argparse
 import json
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from charter_engine import __version__
 from charter_tui.configuration import (
     BUILT_IN,
     configured,
@@ -41,6 +43,14 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("defaults", help="a configuration file of all defaults, to be edited")
     shells = commands.add_parser("completions", help="print the completions of a shell")
     shells.add_argument("shell", choices=SHELLS, help="the shell to print them for")
+    commands.add_parser("man", help="print the manual page")
+
+
+def whole_parser(console: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The console's own parser with the commands put into it."""
+    add_commands(console)
+    console.usage = "%(prog)s [option …] [AGENT | COMMAND …]"
+    return console
 
 
 def run_command(arguments: Sequence[str], console: argparse.ArgumentParser) -> int:
@@ -51,8 +61,13 @@ def run_command(arguments: Sequence[str], console: argparse.ArgumentParser) -> i
     if args.command == "completions":
         from charter_engine.completion import completion
 
-        add_commands(console)
-        print(completion(args.shell, "charter-tui", console), end="")
+        print(completion(args.shell, "charter-tui", whole_parser(console)), end="")
+        return DONE
+    if args.command == "man":
+        from charter_engine.manual import pages_of, roff
+
+        page = next(pages_of(whole_parser(console), ("charter-tui",)))
+        print(roff(page, __version__), end="")
         return DONE
     match args.action:
         case "show":

@@ -119,6 +119,7 @@ async def examined(deployer: "Deployer") -> DoctorReport:
         misses=await _told(_misses(deployer, pool, profile), "what prompts share", unknown),
         plan=recorded.plan if recorded else None,
         drift=await _told(deployer.foreign_changes(), "drift", unknown) or (),
+        interruption=deployer.interruption(),
         unrestricted=await unrestricted(deployer.client.connection),
     )
     wrong = {kind for kind, rule in RULES.items() if any(True for _ in rule(known))}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from charter_engine.servers.deployment import Deployment
     from charter_engine.triton.deploy import Deployer
 
-Change = Callable[["Deployer", int], Awaitable[PushReport]]
+DeployerChange = Callable[["Deployer", int], Awaitable[PushReport]]
 """Changes a server on which that revision is live."""
 BEHIND = ("taken back", "left")
 """How servers stand that were changed before another one failed."""
@@ -99,7 +99,7 @@ async def rollback(
 
 
 async def change_open(
-    deployments: Sequence["Deployment"], change: Change, goal: int | None, on_step: "OnStep"
+    deployments: Sequence["Deployment"], change: DeployerChange, goal: int | None, on_step: "OnStep"
 ) -> PushReport:
     """Change servers that an engine holds open, one after another, or none of them; what the first
     of them reports. `goal` is the revision gone back to, where one is named. Raises

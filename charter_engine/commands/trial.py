@@ -114,10 +114,12 @@ def _watch(args: argparse.Namespace) -> int:
 
 async def _watched(args: argparse.Namespace) -> int:
     """Until the trial is stopped: by itself, which is a failure of what was tried."""
-    from charter_engine.api import trials
+    from charter_engine.api import drifting, trials
 
-    async for report in trials.watch(_request(args), triton_options(args), args.interval):
-        show(report, args.json)
+    triton = triton_options(args)
+    async with drifting.told_meanwhile((triton,), narrate):
+        async for report in trials.watch(_request(args), triton, args.interval):
+            show(report, args.json)
     return FAILED
 
 

@@ -1,9 +1,10 @@
 """What the engine tells whoever watches it: the latest value of each topic, and events."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.answers import AnswersReport
 from charter_engine.contracts.benching import BenchReport
 from charter_engine.contracts.canary import CanaryReport
 from charter_engine.contracts.costs import Verdict
@@ -56,8 +57,11 @@ EventKind = Literal[
     "recording",
     "work",
     "canary",
+    "note",
 ]
-WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
+MARKED: Final[frozenset[EventKind]] = frozenset(("note", "push", "rollback", "triton", "canary"))
+"""What is marked on a time axis: an operator's notes, and what happened to the deployment."""
+WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench", "answers"]
 DeployKind = Literal["push", "rollback", "trial", "put back", "adopt", "uninstall"]
 
 
@@ -179,6 +183,7 @@ class WorkResults(Struct, frozen=True, kw_only=True, tag=True):
     learn: LearnResult | None = None
     calibrate: CalibrateResult | None = None
     bench: BenchReport | None = None
+    answers: AnswersReport | None = None
 
 
 class Marker(Struct, frozen=True):

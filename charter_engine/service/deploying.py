@@ -10,7 +10,8 @@ from charter_engine.api import doctor
 from charter_engine.api.deploying import rules_of
 from charter_engine.api.drafting import diff_plans
 from charter_engine.api.previewing import LayoutSubject, preview
-from charter_engine.api.rolling import Change
+from charter_engine.api.revisions import changed_files
+from charter_engine.api.rolling import DeployerChange
 from charter_engine.api.runs import cost_verdict
 from charter_engine.api.trials import LiveTrial, checked_share, for_traffic, trial_note
 from charter_engine.api.watching import WatchedPush
@@ -64,7 +65,7 @@ async def deploy(state: EngineState, command: DeployCommand) -> PushReport:
 
 
 async def _on_all(
-    state: EngineState, change: Change, base: int, goal: int | None = None
+    state: EngineState, change: DeployerChange, base: int, goal: int | None = None
 ) -> PushReport:
     """A change of the deployment that was decided on a revision; of several servers on all or
     none. `goal` is the revision gone back to, where one is named. Raises `CharterError`."""
@@ -148,6 +149,7 @@ def opened_revision(state: EngineState, number: int) -> commands.RevisionDetail:
         revision=shown,
         diff=diff_plans(parent_plan, shown.plan, profile, shown.parent or 0),
         back=diff_plans(live.served, shown.plan, profile, live.revision),
+        files=changed_files(state.deployment.deployer.journal, number),
         before=before,
         after=after,
         verdict=cost_verdict(before.cost, after.cost) if before and after else Verdict(),
@@ -242,8 +244,10 @@ async def _carried_out(
     try:
         report = await work()
         state.runs.reset()
-        if state.deployment.is_embedded and report.diff.cost not in KEEP_THE_CACHE:
-            state.runs.cache_emptied()
+        if report.diff.cost not in KEEP_THE_CACHE:
+            state.contents.emptied(state.hub.now())
+            if state.deployment.is_embedded:
+                state.runs.cache_emptied()
     except CharterError as error:
         state.deploying.failed(error)
         state.hub.event(event, str(error), level="error")

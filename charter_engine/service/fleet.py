@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from charter_engine.api.fleet_now import FleetLook
-from charter_engine.api.rolling import Change, change_open
+from charter_engine.api.rolling import DeployerChange, change_open
 from charter_engine.api.server_profiles import profile
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import PushReport
@@ -89,7 +89,7 @@ class FleetWatch:
         """What one of the servers is. Raises `CharterError`."""
         return await profile(ProfileRequest(), self._options_of(server))
 
-    async def changed(self, change: Change, goal: int | None = None) -> PushReport:
+    async def changed(self, change: DeployerChange, goal: int | None = None) -> PushReport:
         """Carry a change through all servers, or none; `goal` is the revision gone back to, where
         one is named. Raises `CharterError`."""
 

@@ -34,6 +34,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
     opening = asyncio.create_task(_open_first(state, runner))
     state.source.start()
     state.series.start()
+    state.marks.start()
     state.sampler.start(
         lambda sample: _health_changed(state, runner, sample), lambda: look_for_pushes(state)
     )

@@ -24,6 +24,7 @@ from charter_engine.service.drifting import DriftWatch
 from charter_engine.service.fleet import FleetWatch
 from charter_engine.service.gateway import EngineGateway
 from charter_engine.service.hub import Hub
+from charter_engine.service.marks import Marks
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import Passed
 from charter_engine.service.predicting import Predicting
@@ -101,6 +102,7 @@ class EngineState:
         if self.tracing is not None:
             self.tapping.telling.append(self.tracing.requests)
         self.series = Series(hub, self.store)
+        self.marks = Marks(hub, self.store, keeps_text=options.keeps_text)
         self.recorder = Recorder(hub, keeps_text=options.keeps_text, limits=options.recording)
         self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()

@@ -13,7 +13,7 @@ _ORIGINS = (
     "? is a default nobody measured."
 )
 _MORE = "ctrl+p opens the command palette. Keys are changed in console.toml under [keymap]."
-_TITLES: dict[Scope, str] = {
+SCOPE_TITLES: dict[Scope, str] = {
     "app": "Everywhere",
     "table": "In tables",
     "graph": "Graph",
@@ -26,7 +26,9 @@ _TITLES: dict[Scope, str] = {
     "findings": "Findings",
     "cache": "Cache",
     "sessions": "Sessions",
+    "recordings": "Recordings",
     "gpu": "GPU",
+    "series": "Over time",
     "work": "Work",
     "runs": "Runs",
     "requests": "Requests",
@@ -56,14 +58,14 @@ def help_lines(
 
     `keys` are those that differ from the default, by id.
     """
-    scopes: list[Scope] = [item for item in _TITLES if item in (scope, "app", "table")]
+    scopes: list[Scope] = [item for item in SCOPE_TITLES if item in (scope, "app", "table")]
     scopes.sort(key=lambda item: (item != scope, item != "app"))
     if replaying:
         scopes.insert(1, "replay")
     lines: list[Line] = []
     for item in scopes:
         lines += [
-            line(Span(_TITLES[item], "title")),
+            line(Span(SCOPE_TITLES[item], "title")),
             *(made for action in in_scope(item) for made in _action(action, keys, width)),
             EMPTY,
         ]

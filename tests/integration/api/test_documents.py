@@ -1,22 +1,37 @@
-"""What the documentation shows is executed as it stands."""
+"""What the documentation shows is executed as it stands, on agents whose answers are shorter."""
 
 import ast
 import asyncio
 import json
 import re
+import shlex
+import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from charter_engine.cli import main
+from charter_engine.embedded.supervisor import free_ports
+
 ROOT = Path(__file__).parents[3]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TYPED = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMPUTED = re.compile(r"^computed tokens +([\d,]+) +([\d,]+)", re.MULTILINE)
+ANSWER = re.compile(r"max_tokens=\d+")
+SHORTER = "max_tokens=40"
 
 
 @pytest.fixture(autouse=True)
-def in_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the examples whose agents ask for shorter answers, as the working directory."""
     monkeypatch.setenv("CHARTER_STATE", str(tmp_path / "state"))
-    monkeypatch.chdir(ROOT / "examples")
+    copy = shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for source in (copy / "agents").glob("*.py"):
+        source.write_text(ANSWER.sub(SHORTER, source.read_text("utf-8")), "utf-8")
+    monkeypatch.chdir(copy)
+    return copy
 
 
 def code_cells() -> list[str]:
@@ -59,3 +74,22 @@ async def test_the_cells_of_the_notebook_run_in_order() -> None:
 def test_the_notebook_has_no_outputs_that_could_grow_stale() -> None:
     cells = json.loads((ROOT / "examples" / "notebook.ipynb").read_text("utf-8"))["cells"]
     assert [cell for cell in cells if cell.get("outputs") or cell.get("execution_count")] == []
+
+
+def test_the_commands_of_the_tutorial_run_in_order(
+    examples: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(examples.parent)
+    blocks = TYPED.findall((ROOT / "docs" / "tutorial.md").read_text("utf-8"))
+    ports = dict(zip(("8000", "8001", "8002"), map(str, free_ports(3)), strict=True))
+    typed = re.sub(r"\b800[012]\b", lambda port: ports[port[0]], "".join(blocks))
+    printed = {}
+    with ExitStack() as stack:
+        stack.callback(main, ["triton", "down"])
+        for line in typed.splitlines():
+            program, *words = shlex.split(line)
+            assert (program, main(words)) == ("charter-engine", 0), line
+            printed[" ".join(words[:2])] = capsys.readouterr().out
+    written, planned = COMPUTED.findall(printed["runs compare"])[0]
+    assert int(planned.replace(",", "")) < int(written.replace(",", ""))
+    assert "first plan" in printed["history"]
