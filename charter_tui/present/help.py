@@ -27,6 +27,8 @@ SCOPE_TITLES: dict[Scope, str] = {
     "cache": "Cache",
     "sessions": "Sessions",
     "recordings": "Recordings",
+    "fleet": "Fleet",
+    "server": "A server",
     "gpu": "GPU",
     "series": "Over time",
     "work": "Work",
