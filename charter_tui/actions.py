@@ -304,7 +304,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("graph", "fold", "x", "Fold", "Open every loop and every group of calls, or fold them"),
     Action("graph", "sort", "s", "Sort", "By tokens computed, TTFT, share computed, failures"),
     Action("graph", "columns", "K", "Columns", "Which columns stand beside the calls"),
-    Action("graph", "follow", "F", "Follow", "The cursor goes where the agent comes to, or stays"),
+    Action("graph", "follow", "L", "Follow", "The cursor goes where the agent comes to, or stays"),
     Action("graph", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
     Action(
         "node",

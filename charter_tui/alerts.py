@@ -17,7 +17,7 @@ EXAMPLE: Final = "ttft > 2s for 30s"
 _CONDITION: Final = re.compile(r"(\w+)\s*([<>])\s*(.+?)(?:\s+for\s+(.+))?")
 
 
-class Figure(NamedTuple):
+class WatchedFigure(NamedTuple):
     """A figure that can be watched: how it is read, how its threshold is, and how it is shown."""
 
     of: Callable[[Tick], float | None]
@@ -65,13 +65,13 @@ def parse_milliseconds(text: str) -> float:
     return 1000 * parse_seconds(text)
 
 
-FIGURES: Final[dict[str, Figure]] = {
-    "computed": Figure(lambda tick: tick.computed_per_second, parse_number, count),
-    "ttft": Figure(lambda tick: tick.ttft_ms, parse_milliseconds, milliseconds),
-    "hit": Figure(lambda tick: tick.hit_rate, parse_share, percent),
-    "pool": Figure(lambda tick: tick.pool_used, parse_share, percent),
-    "waiting": Figure(lambda tick: tick.waiting, parse_number, count),
-    "gpu": Figure(lambda tick: tick.gpu_utilization, parse_share, percent),
+FIGURES: Final[dict[str, WatchedFigure]] = {
+    "computed": WatchedFigure(lambda tick: tick.computed_per_second, parse_number, count),
+    "ttft": WatchedFigure(lambda tick: tick.ttft_ms, parse_milliseconds, milliseconds),
+    "hit": WatchedFigure(lambda tick: tick.hit_rate, parse_share, percent),
+    "pool": WatchedFigure(lambda tick: tick.pool_used, parse_share, percent),
+    "waiting": WatchedFigure(lambda tick: tick.waiting, parse_number, count),
+    "gpu": WatchedFigure(lambda tick: tick.gpu_utilization, parse_share, percent),
 }
 """Prompt tokens computed a second, time to the first token, hit rate, share of KV blocks in use,
 requests that wait, and how busy the GPU is."""

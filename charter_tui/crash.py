@@ -5,7 +5,6 @@ import platform
 import re
 import time
 import traceback
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +25,8 @@ def write_report(error: BaseException, directory: Path) -> Path:
 
 def report(error: BaseException) -> str:
     """Versions and the places in the code, with each error's words scrubbed."""
+    from importlib.metadata import version
+
     lines = [
         f"charter {__version__}, Textual {version('textual')}, Python {platform.python_version()}",
         f"TERM={os.environ.get('TERM', '')}, {platform.system()}",

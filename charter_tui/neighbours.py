@@ -13,6 +13,9 @@ def news(old: Snapshot, new: Snapshot) -> str:
         return ""
     if old.link.state == "connected" and new.link.owned and not old.link.owned:
         return "The engine is this console's now: it stops when you leave."
+    if new.link.owned:
+        again = new.link.anew and old.link.state != "connected" and old.session is not None
+        return "The engine ended, and was started again." if again else ""
     if new.link.anew and old.session and new.session and old.session.agent != new.session.agent:
         return f"Another engine answers there now, with {new.session.agent or 'no agent'} open."
     return ""

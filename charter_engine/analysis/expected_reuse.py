@@ -95,11 +95,11 @@ def _with_rate(opportunity: Opportunity, rates: Rates, basis: str) -> Opportunit
             expected_basis="its calls are made by others of the agent",
         )
     best = max(rates, key=lambda layout: rates[layout])
-    words = f"{rates[best]:.0%} of the prompt tokens as written"
+    words = f"{100 * rates[best]:.0f} % of the prompt tokens as written"
     if best != "source":
         words = (
-            f"{rates[best]:.0%} of the prompt tokens with layout {best!r}, "
-            f"{rates['source']:.0%} as written"
+            f"{100 * rates[best]:.0f} % of the prompt tokens with layout {best!r}, "
+            f"{100 * rates['source']:.0f} % as written"
         )
     return replace(opportunity, expected_hit_rate=rates[best], expected_basis=f"{words}; {basis}")
 

@@ -233,7 +233,9 @@ def told(record: RequestRecord | TrafficRecord) -> Iterator[str]:
     if record.computed_tokens is not None:
         yield f"{record.computed_tokens:,} of {record.prompt_tokens:,} prompt tokens computed"
     if record.ttft_ms is not None:
-        yield f"first token after {record.ttft_ms:.0f} ms"
+        seconds = record.ttft_ms / 1000
+        after = f"{seconds:.2f} s" if seconds >= 1 else f"{record.ttft_ms:.0f} ms"
+        yield f"TTFT {after}"
 
 
 def summary(report: RunReport) -> str:

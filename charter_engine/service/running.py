@@ -49,7 +49,8 @@ class AgentRunner:
         calls, errors = len(agent.compiled.calls), len(agent.diagnostics)
         state.hub.event(
             "compile",
-            f"{path.name}: {calls} calls" + (f", {errors} diagnostics" if errors else ""),
+            f"{path.name}: {_counted(calls, 'call')}"
+            + (f", {_counted(errors, 'diagnostic')}" if errors else ""),
             level="warning" if errors else "info",
         )
         await take_live(state)
@@ -114,3 +115,7 @@ def _not_opened(agent: OpenedAgent) -> UsageError:
 def _variant(plan: Plan, state: EngineState) -> str:
     """A run under the live plan is one of the live revision; under another, of none."""
     return "plan" if plan == state.draft.live.plan else "repeat"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -22,6 +22,11 @@ FILLS: Final[dict[MemoryKind, tuple[str, Tone, str]]] = {
 }
 """How a part of memory is drawn, and what it is called."""
 
+ELSEWHERE: Final = (
+    "Devices are told by the machine that the engine process runs on: where the GPUs are "
+    "elsewhere, start charter-engine serve there, forward its socket with ssh -L, and attach to it."
+)
+"""What shows GPUs where none are seen."""
 RATES: Final = (
     ("PCIe", "pcie_sent_bytes", "pcie_received_bytes"),
     ("NVLink", "nvlink_sent_bytes", "nvlink_received_bytes"),
@@ -33,6 +38,8 @@ def gpu_screen_lines(status: GpuStatus | None, width: int) -> tuple[Line, ...]:
     if status is None:
         return (line(Span("waiting for the first sample", "muted")),)
     lines: list[Line] = [line(Span(part, "warning")) for part in wrap(status.reason, width)]
+    if not status.gpus:
+        lines += [EMPTY, *(line(Span(part, "muted")) for part in wrap(ELSEWHERE, width)), EMPTY]
     for index, gpu in enumerate(status.gpus):
         split = status.split[index] if index < len(status.split) else ()
         lines += [*_device(gpu, split, status.driver, width), EMPTY]

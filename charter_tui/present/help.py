@@ -28,7 +28,7 @@ SCOPE_TITLES: dict[Scope, str] = {
     "sessions": "Sessions",
     "recordings": "Recordings",
     "fleet": "Fleet",
-    "server": "A server",
+    "server": "Server",
     "gpu": "GPU",
     "series": "Over time",
     "work": "Work",

@@ -125,7 +125,7 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
 
 
 def reusable_blocks(snapshot: Snapshot, pool: KvPool) -> int | None:
-    """Idle blocks that hold what the next run can reuse, as the block manager predicts them.
+    """Idle blocks with prompts and answers of the last run, as the block manager predicts them.
 
     Triton counts them as free, and tells nothing else of them. None before a run has ended.
     """
@@ -135,7 +135,13 @@ def reusable_blocks(snapshot: Snapshot, pool: KvPool) -> int | None:
     if prediction is None or not (done and served):
         return None
     kept = prediction.missed_blocks - sum(prediction.evictions_by_priority.values())
-    return max(0, min(kept, pool.free_blocks))
+    return max(0, min(kept + _answer_blocks(snapshot, pool), pool.free_blocks))
+
+
+def _answer_blocks(snapshot: Snapshot, pool: KvPool) -> int:
+    """The blocks that the answers of the last run filled."""
+    last = snapshot.runs.runs[0].cost if snapshot.runs and snapshot.runs.runs else None
+    return (last.output_tokens or 0) // pool.tokens_per_block if last is not None else 0
 
 
 def _pool_lines(

@@ -118,10 +118,15 @@ def resampled(
     sums, numbers = [0.0] * columns, [0] * columns
     for tick in (tick for run in side.history for tick in run):
         value = of(tick)
-        place = int((tick.at - side.start) / seconds * columns)
-        if value is not None:
-            sums[max(0, min(columns - 1, place))] += value
-            numbers[max(0, min(columns - 1, place))] += 1
+        if value is None:
+            continue
+        first, last = (
+            max(0, min(columns - 1, int((at - side.start) / seconds * columns)))
+            for at in (tick.at - tick.seconds, tick.at)
+        )
+        for place in range(first, max(first + 1, last)):
+            sums[place] += value
+            numbers[place] += 1
     return [total / number if number else None for total, number in zip(sums, numbers, strict=True)]
 
 

@@ -94,7 +94,8 @@ def request_row(
     """A request as a row; its key is its number at the tap."""
     computed = record.computed_tokens
     rate = share(record.reused_tokens or 0, record.prompt_tokens or 0)
-    name = node_name(record.node) if record.node else f"unmatched: {record.unmatched}"
+    room = next((column.width for column in columns if column.key == "node"), 0)
+    name = node_name(record.node) if record.node else _unmatched(record, room)
     failed = Span(plain(record.error), "bad") if record.error else Span(cause, "muted")
     cells: dict[str, Line] = {
         "at": line(Span(time.strftime("%H:%M:%S", local(record.at)), "muted")),
@@ -118,6 +119,12 @@ def request_row(
 
 def _short(tokens: int) -> Span:
     return Span(f"={short_count(tokens)}", "measured")
+
+
+def _unmatched(record: TrafficRecord, room: int) -> str:
+    """That a request belongs to no call, with the reason where all of it can be read."""
+    whole = f"unmatched: {record.unmatched}"
+    return whole if len(whole) + len(OWN.text) <= room else "unmatched"
 
 
 def summary_line(

@@ -11,7 +11,8 @@ from charter_tui.bindings import bindings
 from charter_tui.deploying import make_live
 from charter_tui.link import EngineRefused
 from charter_tui.present.history import NOT_PUSHED, history_columns, history_rows
-from charter_tui.present.spans import Line, Span, line
+from charter_tui.present.spans import EMPTY
+from charter_tui.present.words import sentence_lines
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.revision import RevisionScreen
 from charter_tui.state import Snapshot
@@ -25,13 +26,12 @@ class HistoryTable(LineTable):
 
     def rebuild(self) -> None:
         columns = history_columns(self.inner_width)
-        self.set_rows(columns, history_rows(self.revisions or (), columns))
-
-    def line_at(self, index: int) -> Line:
-        if index == 2 and not self.rows:
+        rows = history_rows(self.revisions or (), columns)
+        self.set_rows(columns, rows)
+        if not rows:
             words = "Asking the engine …" if self.revisions is None else NOT_PUSHED
-            return line(Span(f"  {words}", "muted"))
-        return super().line_at(index)
+            told = sentence_lines(words, self.inner_width, "muted", indent=2)
+            self.set_lines((self.line_at(0), EMPTY, *told))
 
 
 class HistoryScreen(ConsoleScreen):
@@ -62,7 +62,6 @@ class HistoryScreen(ConsoleScreen):
             table.revisions = ()
             self.app.notify(str(error), severity="error")
         table.rebuild()
-        table.refresh()
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         self.app.push_screen(RevisionScreen(int(event.key)))

@@ -28,9 +28,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from charter_engine.contracts.gauges import Host, Nodes, Run, Session, Triton
+from charter_engine.contracts.gauges import Host, Nodes, Run, Session, Ticked, Triton
 from charter_engine.contracts.graph import Call, CompiledFile, Dependency
 from charter_engine.contracts.live import HostSample, KvPool, NodeStats, RunProgress, TritonSample
+from charter_engine.contracts.series import Tick
 from charter_engine.service.hub import Hub
 from charter_engine.service.server import Server
 from charter_tui.present.graph_columns import columns_for
@@ -86,6 +87,18 @@ def stats(graph: tuple[Call, ...], tick: int) -> Nodes:
     )
 
 
+def measured(tick: int) -> Tick:
+    """A second as the strips draw it."""
+    return Tick(
+        at=time.time(),
+        requests=NODES,
+        prompt_tokens=1000 * NODES,
+        computed_tokens=(563 + 37 * (tick % 11)) * NODES,
+        ttft_ms=20.0 + 3 * (tick % 13),
+        pool_used=0.5 + tick % 17 / 40,
+    )
+
+
 async def serve(path: Path, mode: str, nodes: int) -> None:
     """The engine's side: `idle`, `events` or `live`, until it is stopped."""
     hub = Hub()
@@ -136,6 +149,7 @@ async def serve(path: Path, mode: str, nodes: int) -> None:
                     )
                 )
             )
+            hub.publish(Ticked(measured(tick)))
             hub.publish(
                 Run(
                     RunProgress(

@@ -91,7 +91,7 @@ async def test_the_cursor_follows_what_runs_and_may_be_moved_in_between(console:
     async with console() as stage:
         table = stage.app.screen.query_one(GraphTable)
         stage.engine.hub.publish(at(VALIDATED))
-        await stage.press("F")
+        await stage.press("L")
         await stage.until(lambda: table.key == VALIDATED)
         assert stage.shows("following what runs")
         await stage.press("up")

@@ -12,6 +12,8 @@ from typing import Final
 
 import pytest
 
+from tests.tui.shorter import shorter
+
 pytestmark = [
     pytest.mark.skipif(
         importlib.util.find_spec("pytriton") is None, reason="nvidia-pytriton is not installed"
@@ -22,7 +24,6 @@ pytestmark = [
 ]
 
 ROOT: Final = Path(__file__).parents[2]
-AGENT: Final = "examples/agents/document_processor.py"
 WAIT_SECONDS: Final = 120
 WALK: Final = (
     ("make run", "1/1 items"),
@@ -77,9 +78,7 @@ class Pane:
 @pytest.fixture
 def pane(tmp_path: Path) -> Iterator[Pane]:
     """What `make run` starts, over the first of the agent's documents alone."""
-    inputs = (ROOT / AGENT).with_suffix(".inputs.jsonl").read_text().splitlines()[0]
-    documents = ROOT / "examples" / "documents"
-    (tmp_path / "one.jsonl").write_text(inputs.replace("../documents", str(documents)) + "\n")
+    agent = shorter("document_processor", tmp_path, items=1)
     kept = {
         "CHARTER_STATE": tmp_path / "state",
         "CHARTER_SOCKET": tmp_path / "default.sock",
@@ -88,7 +87,7 @@ def pane(tmp_path: Path) -> Iterator[Pane]:
     }
     variables = " ".join(f"{name}={value}" for name, value in kept.items())
     console = Path(sys.executable).parent / "charter-tui"
-    opened = Pane(tmp_path, f"env {variables} {console} {AGENT} --inputs {tmp_path / 'one.jsonl'}")
+    opened = Pane(tmp_path, f"env {variables} {console} {agent}")
     yield opened
     opened.close()
 

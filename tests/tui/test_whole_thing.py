@@ -18,12 +18,12 @@ from charter_tui.options import Options
 from charter_tui.screens.node import NodeScreen
 from charter_tui.state import Snapshot
 from tests.tui.conftest import NAMED
+from tests.tui.shorter import shorter
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("pytriton") is None, reason="nvidia-pytriton is not installed"
 )
 
-AGENT = Path(__file__).parents[2] / "examples" / "agents" / "delta_processor.py"
 POLLS = 1200
 
 
@@ -33,7 +33,7 @@ async def test_an_operator_runs_edits_pushes_and_undoes(
     monkeypatch.setenv("CHARTER_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CHARTER_SOCKET", str(tmp_path / "default.sock"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    app = make_app(Options(agent=str(AGENT)))
+    app = make_app(Options(agent=str(shorter("delta_processor", tmp_path))))
     async with app.run_test(size=(120, 36)) as pilot:
 
         async def until(holds: Callable[[Snapshot], object]) -> None:

@@ -53,5 +53,7 @@ def test_a_hanging_driver_shows_its_reason_above_the_last_figures() -> None:
     assert lines[1].startswith("GPU 0")
 
 
-def test_no_gpu_is_the_reason_alone() -> None:
-    assert "no NVIDIA driver" in shown(GpuStatus(reason="no NVIDIA driver on this machine"))
+def test_no_gpu_is_the_reason_and_how_to_see_those_of_another_machine() -> None:
+    told = shown(GpuStatus(reason="no NVIDIA driver on this machine"))
+    assert "no NVIDIA driver" in told
+    assert "charter-engine serve" in " ".join(told.split())

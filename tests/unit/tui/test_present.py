@@ -6,7 +6,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.contracts.gauges import Draft, Nodes, Recording, Replay, Run, Triton
+from charter_engine.contracts.gauges import Draft, Nodes, Recording, Replay, Run, Runs, Triton
 from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import NodePlan, SegmentRange
@@ -36,6 +36,7 @@ from tests.tui.scene import (
     ENTITIES,
     GPU,
     HOST,
+    LIVE_RUN,
     NO_DRAFT,
     NO_GPU,
     NODES,
@@ -154,6 +155,13 @@ def test_after_a_run_idle_blocks_that_can_be_reused_are_told_apart_from_free_one
     shown = Snapshot(triton=TRITON, run=done, nodes=NODES, session=SESSION)
     text = said(triton_lines(shown, 80))
     assert "=308 used  ~568 reusable  ~148 free" in text
+
+
+def test_answers_of_the_last_run_fill_blocks_that_can_be_reused() -> None:
+    done = Run(replace(RUN.progress, state="done"))
+    last = replace(LIVE_RUN, cost=replace(LIVE_RUN.cost, output_tokens=3200))
+    shown = Snapshot(triton=TRITON, run=done, nodes=NODES, session=SESSION, runs=Runs((last,)))
+    assert "~668 reusable  ~48 free" in said(triton_lines(shown, 80))
 
 
 def test_what_can_be_reused_is_unknown_before_a_run_has_ended_and_after_a_push() -> None:

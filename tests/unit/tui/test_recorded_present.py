@@ -38,8 +38,8 @@ def test_figures_stand_beside_each_other_with_their_change_and_its_interval() ->
 def test_a_shorter_recording_takes_its_share_of_the_axis() -> None:
     before, after = strips_on_one_axis(HALF_BEFORE, HALF_AFTER, 73)[:2]
     drawn = [text_of(line)[13:].rstrip("\N{BRAILLE PATTERN BLANK}") for line in (before, after)]
-    assert len(drawn[0]) == 60
-    assert len(drawn[1]) == 40
+    assert len(drawn[0]) == 59
+    assert len(drawn[1]) == 39
 
 
 def test_the_axis_ends_with_the_longer_one() -> None:
@@ -49,9 +49,15 @@ def test_the_axis_ends_with_the_longer_one() -> None:
 
 def test_a_part_of_the_time_is_the_mean_of_its_seconds_and_a_gap_stays_one() -> None:
     side = stretch("a", START, 40, 100, 50.0)
-    values = resampled(side, lambda tick: tick.pool_used, 40.0, 8)
-    assert values[4] is None
-    assert values[0] == pytest.approx(0.21)
+    values = resampled(side, lambda tick: tick.pool_used, 40.0, 20)
+    assert [at for at, value in enumerate(values) if value is None] == [10, 11]
+    assert values[1] == pytest.approx(0.2 + 3.5 / 200)
+
+
+def test_a_second_fills_the_time_it_took() -> None:
+    side = stretch("a", START, 10, 100, 50.0)
+    values = resampled(side, lambda tick: tick.ttft_ms, 10.0, 40)
+    assert values[:12] == [50.0] * 4 + [None] * 4 + [50.0] * 4
 
 
 def test_nothing_measured_draws_no_strips() -> None:

@@ -46,6 +46,14 @@ def test_requests_are_chosen_by_name_cause_time_and_failure(
     assert [one.sequence for one in taken] == numbers
 
 
+def test_why_a_request_is_unmatched_is_told_only_where_all_of_it_can_be_read() -> None:
+    columns = request_columns(80)
+    reason = replace(PASSED[2], unmatched="no plan with nodes is live, so nobody knows")
+    cells = dict(zip(columns, request_row(reason, "", columns, time.gmtime).cells, strict=True))
+    told = next(text_of(cell) for column, cell in cells.items() if column.key == "node")
+    assert told == "unmatched"
+
+
 def test_a_row_tells_what_was_computed_and_marks_own_runs_and_failures() -> None:
     columns = request_columns(140)
     cells = [
