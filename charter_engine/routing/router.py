@@ -78,10 +78,10 @@ class Router:
             return None
         order = ranked(affinity.key, [server.name for server in candidates])
         own = self._home(order, affinity)
-        others = [self.servers[name] for name in order if name != own.name]
         wait = own.wait(affinity)
-        if wait <= PATIENCE_GRAINS or not others:
+        if wait <= PATIENCE_GRAINS or len(order) == 1:
             return own
+        others = [self.servers[name] for name in order if name != own.name]
         waits = [other.wait(affinity) for other in others]
         least = min(waits)
         return own if wait <= PATIENCE * least + PATIENCE_GRAINS else others[waits.index(least)]
