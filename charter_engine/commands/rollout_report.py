@@ -54,7 +54,9 @@ def exit_code(report: "RolloutReport") -> int:
     """0 where it is live on all, else by what failed."""
     if report.ok:
         return DONE
-    return code_of([server.kind for server in report.servers])
+    failure = report.failure
+    kinds = [failure.kind] if failure is not None else [one.kind for one in report.servers]
+    return code_of(kinds)
 
 
 def code_of(kinds: "list[FailureKind | None]") -> int:

@@ -1,13 +1,14 @@
 """What a server is expected to hold of prompts, by what was sent to it."""
 
 from collections.abc import Hashable, Sequence
-from heapq import nlargest
 from itertools import takewhile
+
+import numpy as np
 
 MOST_GRAINS = 16_384
 """32 MiB of text, about eight million tokens: more than the pools of today's servers hold."""
 SLACK = 16
-"""One part in so many of the most are forgotten together, so that forgetting is seldom done."""
+"""One part in so many more than the most are forgotten together, so that this is seldom done."""
 
 
 class ExpectedPrefixes:
@@ -27,10 +28,17 @@ class ExpectedPrefixes:
         """They are sent there."""
         self._now += len(grains)
         self._sent.update(zip(grains, range(self._now, self._now - len(grains), -1), strict=True))
-        if len(self._sent) > self._most:
-            kept = self._most - self._most // SLACK
-            self._sent = dict(nlargest(kept, self._sent.items(), key=lambda item: item[1]))
+        if len(self._sent) > self._most + self._most // SLACK:
+            self._forget(len(self._sent) - self._most)
 
     def match(self, grains: Sequence[Hashable]) -> int:
         """How many of the grains, from the first on, are expected there."""
+        if not grains or grains[0] not in self._sent:
+            return 0
         return len([*takewhile(self._sent.__contains__, grains)])
+
+    def _forget(self, count: int) -> None:
+        """Forget so many grains, those first that were not sent for longest."""
+        stamps = np.fromiter(self._sent.values(), np.int64, len(self._sent))
+        oldest = int(np.partition(stamps, count)[count])
+        self._sent = {grain: sent for grain, sent in self._sent.items() if sent >= oldest}

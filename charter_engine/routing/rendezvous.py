@@ -13,9 +13,15 @@ def ranked(key: bytes, servers: Iterable[str]) -> list[str]:
     Rendezvous hashing (Thaler and Ravishankar, "Using name-based mappings to increase hit rates",
     1998): where a server leaves, only its own keys move, and each to the next in its order.
     """
+    return list(_ranked(key, tuple(servers)))
+
+
+@lru_cache(maxsize=4096)
+def _ranked(key: bytes, servers: tuple[str, ...]) -> tuple[str, ...]:
+    """Kept, since a session's key comes again and again."""
     word = _word(key)
-    return sorted(
-        servers, key=lambda server: (_mixed(word ^ _of_name(server)), server), reverse=True
+    return tuple(
+        sorted(servers, key=lambda server: (_mixed(word ^ _of_name(server)), server), reverse=True)
     )
 
 

@@ -1,5 +1,6 @@
 """The server of each request, and where else it may go."""
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ PATIENCE_GRAINS = 16
 PATIENCE = 3.0
 """A request stays with its own server up to `PATIENCE` times the least wait there is, and
 `PATIENCE_GRAINS` more."""
+MOST_KEYS = 65_536
+"""Of the keys that were sent last it is known where they went."""
 
 
 @dataclass
@@ -57,11 +60,14 @@ class Router:
     A request's own server is the first by rendezvous hashing of its key, which needs no state:
     several routers in front of the same servers agree without talking. Where the wait there is far
     longer than elsewhere, the request goes where it is least, for which counts what every server
-    is expected to hold of it.
+    is expected to hold of it. What follows it goes there too, as long as more of it is expected
+    there; a router that does not know sends it to its own server again.
     """
 
     def __init__(self, servers: Sequence[str]) -> None:
         self.servers = {name: RoutedServer(name) for name in servers}
+        self._went: OrderedDict[bytes, str] = OrderedDict()
+        """The last server of each key."""
 
     def choose(self, affinity: Affinity, tried: Collection[str] = ()) -> RoutedServer | None:
         """The next server to try; None where all were. One that is not ready is tried only where
@@ -71,13 +77,29 @@ class Router:
         if not candidates:
             return None
         order = ranked(affinity.key, [server.name for server in candidates])
-        own, *others = (self.servers[name] for name in order)
+        own = self._home(order, affinity)
         wait = own.wait(affinity)
-        if wait <= PATIENCE_GRAINS or not others:
+        if wait <= PATIENCE_GRAINS or len(order) == 1:
             return own
+        others = [self.servers[name] for name in order if name != own.name]
         waits = [other.wait(affinity) for other in others]
         least = min(waits)
         return own if wait <= PATIENCE * least + PATIENCE_GRAINS else others[waits.index(least)]
+
+    def _home(self, order: Sequence[str], affinity: Affinity) -> RoutedServer:
+        """Where a request belongs: its own server, or the one where what it follows went and more
+        of it is expected."""
+        own, went = self.servers[order[0]], self._went.get(affinity.key)
+        if went is None or went == own.name or went not in order:
+            return own
+        last = self.servers[went]
+        return last if last.missing(affinity) < own.missing(affinity) else own
+
+    def _note(self, key: bytes, server: str) -> None:
+        self._went[key] = server
+        self._went.move_to_end(key)
+        if len(self._went) > MOST_KEYS:
+            self._went.popitem(last=False)
 
     @contextmanager
     def sending(self, server: RoutedServer, affinity: Affinity) -> Iterator[RoutedRequest]:
@@ -88,6 +110,7 @@ class Router:
         server.in_flight += 1
         server.sent += 1
         server.expected.sent(affinity.grains)
+        self._note(affinity.key, server.name)
         try:
             yield sent
         finally:

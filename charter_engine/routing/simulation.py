@@ -15,6 +15,9 @@ from charter_engine.routing.expected import ExpectedPrefixes
 from charter_engine.routing.router import RoutedServer, Router
 
 GRAIN_TOKENS = 512
+WORTH_COMPILING = 10_000
+"""Requests of a whole fleet from which machine code is worth loading, small as each server's share
+may be."""
 Choose = Callable[[Router, Affinity, int], RoutedServer]
 """The server of the request of that number."""
 
@@ -86,10 +89,15 @@ def simulate_fleet(
     fleet = _Fleet(servers, pool_grains, speed)
     for number, affinity in enumerate(_affinities(workload)):
         fleet.serve(workload, number, affinity, choose)
+    compiled = True if len(workload) >= WORTH_COMPILING else None
     placed = [np.asarray(requests, dtype=np.int64) for requests in fleet.placed.values()]
     return FleetOutcome(
         workload.prompt_tokens,
-        sum(_reused(workload.select(requests), settings) for requests in placed if len(requests)),
+        sum(
+            _reused(workload.select(requests), settings, compiled)
+            for requests in placed
+            if len(requests)
+        ),
         tuple(len(requests) for requests in placed),
         tuple(fleet.busy.values()),
         np.asarray(fleet.first_token_seconds),
@@ -154,6 +162,6 @@ def _every(step: int, first: Ints, count: Ints) -> tuple[int, ...]:
     return tuple(units)
 
 
-def _reused(workload: Workload, settings: PoolSettings) -> int:
-    outcome = Predictor(workload).simulate(settings, resolve_retention(workload, None))
+def _reused(workload: Workload, settings: PoolSettings, compiled: bool | None) -> int:
+    outcome = Predictor(workload, compiled).simulate(settings, resolve_retention(workload, None))
     return int(outcome.reused_tokens.clip(0).sum())

@@ -56,6 +56,35 @@ def test_what_moves_goes_where_most_of_it_is_expected() -> None:
         assert own(router, held) is other
 
 
+def test_what_follows_a_request_that_moved_goes_where_it_is_cached() -> None:
+    router = Router(SERVERS)
+    first, turn = own(router), Affinity(b"key", tuple(range(100)))
+    with router.sending(first, Affinity(b"other", tuple(range(200, 1200)))):
+        moved = own(router, turn)
+        with router.sending(moved, turn):
+            pass
+    assert moved is not first
+    assert own(router, Affinity(b"key", tuple(range(110)))) is moved
+
+
+def test_what_is_cached_nowhere_goes_to_its_own_server_again() -> None:
+    router = Router(SERVERS)
+    first = own(router)
+    other = next(server for server in router.servers.values() if server is not first)
+    with router.sending(other, KEY):
+        pass
+    assert own(router, Affinity(b"key", (1, 2))) is first
+
+
+def test_a_new_session_does_not_go_where_only_others_of_its_opening_went() -> None:
+    router = Router(SERVERS)
+    first, opening = own(router), tuple(range(10))
+    other = next(server for server in router.servers.values() if server is not first)
+    with router.sending(other, Affinity(b"another session", opening)):
+        pass
+    assert own(router, Affinity(b"key", opening)) is first
+
+
 def test_a_server_that_is_not_ready_gets_nothing_while_others_are() -> None:
     router = Router(SERVERS)
     first = own(router)
