@@ -30,7 +30,11 @@ Scope = Literal[
     "request",
     "cache",
     "sessions",
+    "recordings",
     "gpu",
+    "fleet",
+    "server",
+    "series",
     "replay",
 ]
 Risk = Literal["view", "live", "run", "write", "replay"]
@@ -155,6 +159,22 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Requests that continue each other, and what they cost",
         footer="room",
     ),
+    Action("app", "show_fleet", "F", "Fleet", "Several servers, and where they differ"),
+    Action(
+        "app",
+        "show_series",
+        "T",
+        "Over time",
+        "What was measured over ten minutes to a year, and what is marked",
+    ),
+    Action(
+        "app",
+        "compare_recordings",
+        "W",
+        "Recordings",
+        "Two recordings on one axis, or one around its last push",
+        "run",
+    ),
     Action(
         "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
     ),
@@ -186,6 +206,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Start or stop writing a recording",
         "live",
         footer="room",
+    ),
+    Action(
+        "app",
+        "add_note",
+        "N",
+        "Note",
+        "Mark this moment with words of yours",
+        "live",
     ),
     Action(
         "app",
@@ -275,6 +303,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("graph", "fold", "x", "Fold", "Open every loop and every group of calls, or fold them"),
     Action("graph", "sort", "s", "Sort", "By tokens computed, TTFT, share computed, failures"),
+    Action("graph", "columns", "K", "Columns", "Which columns stand beside the calls"),
+    Action("graph", "follow", "F", "Follow", "The cursor goes where the agent comes to, or stays"),
     Action("graph", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
     Action(
         "node",
@@ -530,7 +560,37 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("cache", "close", "escape", "Back", "Close the cache", footer=True, palette=False),
     Action("sessions", "own_runs", "i", "Own runs", "With those of own runs", footer=True),
     Action("sessions", "close", "escape", "Back", "Close the sessions", footer=True, palette=False),
+    Action(
+        "recordings", "close", "escape", "Back", "Close the recordings", footer=True, palette=False
+    ),
+    Action(
+        "series", "longer", "v", "Longer", "A longer stretch of time, up to a year", footer=True
+    ),
+    Action("series", "shorter", "V", "Shorter", "A shorter stretch of time", footer=True),
+    Action(
+        "series",
+        "earlier",
+        "left_square_bracket",
+        "Earlier",
+        "The stretch before",
+        footer=True,
+        key_display="[",
+    ),
+    Action(
+        "series",
+        "later",
+        "right_square_bracket",
+        "Later",
+        "The stretch behind, up to the present",
+        footer=True,
+        key_display="]",
+    ),
+    Action(
+        "series", "close", "escape", "Back", "Close what was measured", footer=True, palette=False
+    ),
     Action("gpu", "close", "escape", "Back", "Close the GPUs", footer=True, palette=False),
+    Action("fleet", "close", "escape", "Back", "Close the fleet", footer=True, palette=False),
+    Action("server", "close", "escape", "Back", "Back to the fleet", footer=True, palette=False),
     Action(
         "replay",
         "toggle_pause",

@@ -12,12 +12,14 @@ from textual.screen import Screen
 from textual.theme import ThemeProvider
 
 from charter_engine.contracts.commands import (
+    AddNote,
     CancelRun,
     OpenAgent,
     StartRecording,
     StartRun,
     StopRecording,
 )
+from charter_engine.contracts.recordings import RecordingComparison
 from charter_tui.actions import find
 from charter_tui.bindings import bindings
 from charter_tui.clipboard import fits, told
@@ -30,15 +32,18 @@ from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.cache import CacheScreen
 from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
-from charter_tui.screens.form import Field, FormScreen, some_path
+from charter_tui.screens.fleet import FleetScreen
+from charter_tui.screens.form import Field, FormScreen, some_path, some_words
 from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.jump import JumpScreen, targets
 from charter_tui.screens.leaving import Leaving
+from charter_tui.screens.recordings import RecordingsScreen, recordings_form
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.runs import RunsScreen
+from charter_tui.screens.series import SeriesScreen
 from charter_tui.screens.sessions import SessionsScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
@@ -141,8 +146,20 @@ class CharterApp(ReplayKeys):
     def action_show_sessions(self) -> None:
         self._show_over(SessionsScreen)
 
+    def action_show_fleet(self) -> None:
+        self._show_over(FleetScreen)
+
+    @work(exclusive=True, group="recordings", exit_on_error=False)
+    async def action_compare_recordings(self) -> None:
+        found: list[RecordingComparison] = []
+        if await self.push_screen_wait(recordings_form(self, found.append)):
+            self.push_screen(RecordingsScreen(found[-1]))
+
     def action_show_gpu(self) -> None:
         self._show_over(GpuScreen)
+
+    def action_show_series(self) -> None:
+        self._show_over(SeriesScreen)
 
     def action_open_agent(self) -> None:
         async def submit(values: dict[str, str]) -> None:
@@ -194,6 +211,13 @@ class CharterApp(ReplayKeys):
                 "Record to", (Field("path", "file", name, check=some_path),), submit, verb="Record"
             )
         )
+
+    def action_add_note(self) -> None:
+        async def submit(values: dict[str, str]) -> None:
+            await self.ask(AddNote(text=values["text"]))
+
+        words = Field("text", "note", hint="what is worth remembering", check=some_words)
+        self.push_screen(FormScreen("Mark this moment", (words,), submit, verb="Mark"))
 
     def action_undo(self) -> None:
         undo(self)

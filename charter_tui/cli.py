@@ -122,6 +122,12 @@ def _parser() -> argparse.ArgumentParser:
         help="a Triton that runs already, instead of an embedded one",
     )
     parser.add_argument(
+        "--servers",
+        metavar="SOURCE",
+        help="several Tritons: a deployment file, a file of Prometheus's file-based discovery, or "
+        "dns:NAME:PORT",
+    )
+    parser.add_argument(
         "--triton-metrics",
         metavar="URL",
         help="its metrics page (default: port 8002 of the same host)",
@@ -206,7 +212,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         path = getattr(given, name)
         if path is not None and not Path(path).is_file():
             parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
-    if given.replay and (given.record or given.agent or given.triton):
+    if given.replay and (given.record or given.agent or given.triton or given.servers):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
     for name in ("canary", "no_text"):
         if getattr(given, name) and (given.attach or given.replay):
@@ -215,7 +221,9 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         parser.error(f"--replay: there is no recording {given.replay}")
     if given.agent and not given.attach and not Path(given.agent).exists():
         parser.error(f"{given.agent}: there is no such file or folder")
-    if given.attach and (given.triton or given.replay):
+    if given.triton and given.servers:
+        parser.error("--servers and --triton: servers are named in one way")
+    if given.attach and (given.triton or given.servers or given.replay):
         parser.error(
             "--attach watches an engine as it is; --triton and --replay are for one of one's own"
         )

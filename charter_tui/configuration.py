@@ -15,9 +15,11 @@ from charter_engine.paths import (
     state_directory,
 )
 from charter_tui.actions import ACTIONS, clashes, shadowed
-from charter_tui.config import Config, load_config, nearest
+from charter_tui.alerts import EXAMPLE
+from charter_tui.config import Config, load_config
 from charter_tui.paths import config_file, shipped_themes, user_themes
 from charter_tui.terminal.ascii import ascii_only
+from charter_tui.typed import nearest
 
 DEFAULT_THEME: Final = "charter-dark"
 BUILT_IN: Final = "default"
@@ -65,7 +67,19 @@ def settings(
         for action in ACTIONS
     )
     theme = Setting("theme", config.theme or DEFAULT_THEME, file if config.theme else BUILT_IN)
-    return (theme, *_of_environment(environment), *keys)
+    columns = Setting(
+        "columns",
+        " ".join(config.columns) or "by width",
+        file if config.columns else BUILT_IN,
+    )
+    alerts = config.alerts
+    watched = ", ".join(one.words for one in alerts.thresholds) or "none"
+    alerting = (
+        Setting("alerts.when", watched, file if alerts.thresholds else BUILT_IN),
+        Setting("alerts.bell", str(alerts.bell).lower(), BUILT_IN if alerts.bell else file),
+        Setting("alerts.command", alerts.command or "none", file if alerts.command else BUILT_IN),
+    )
+    return (theme, columns, *alerting, *_of_environment(environment), *keys)
 
 
 def _of_environment(environment: Mapping[str, str]) -> tuple[Setting, ...]:
@@ -160,6 +174,12 @@ def defaults_text() -> str:
     lines = [
         "# The console's configuration: what stands here is the case without it.",
         f'theme = "{DEFAULT_THEME}"',
+        'columns = ""  # of the graph, such as "state computed trend"; empty: what suits the width',
+        "",
+        "[alerts]",
+        f'when = []  # such as ["{EXAMPLE}", "hit < 40 %", "pool > 95 % for 1m"]',
+        "bell = true",
+        'command = ""  # started with the words of the alert as its last argument',
         "",
         "[keymap]",
     ]

@@ -25,10 +25,12 @@ from charter_engine.contracts.commands import Command, StartRecording
 from charter_engine.paths import state_directory
 from charter_engine.service.client import ConnectionLost, EngineFailed
 from charter_tui.actions import Risk
+from charter_tui.alerts import Alert, AlertRules, standing
 from charter_tui.config import Config
 from charter_tui.configuration import DEFAULT_THEME
 from charter_tui.crash import write_report
 from charter_tui.hangup import CHECK_SECONDS, end_if_hung_up
+from charter_tui.hook import start_hook
 from charter_tui.link import Connect, EngineLink, EngineRefused, Parting
 from charter_tui.locks import lock_state, refusal
 from charter_tui.lookback import Lookback
@@ -38,6 +40,7 @@ from charter_tui.present.confirmation import Confirmation
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
 from charter_tui.state import FiguresOf, Snapshot
+from charter_tui.stylesheet import ThemedStylesheet
 from charter_tui.terminal.driver import Terminal
 from charter_tui.theme import VARIABLE_DEFAULTS, ThemeFolder
 
@@ -92,6 +95,8 @@ class Console(App[int]):
         wanted = options.theme or self.config.theme or DEFAULT_THEME
         if wanted in self.available_themes:
             self.theme = wanted
+        self.stylesheet = ThemedStylesheet()
+        self.stylesheet.set_variables(self.get_css_variables())
         self.set_keymap(self.config.keymap)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -200,7 +205,7 @@ class Console(App[int]):
 
     def on_snapshot_fetched(self, message: SnapshotFetched) -> None:
         """Show it; on a frozen screen only how the console stands with the engine."""
-        live = replace(message.snapshot, figures_of=self._figures_of)
+        live = replace(message.snapshot, figures_of=self._figures_of, alerts=self._alerts(message))
         if live.session is not None and live.replay is None:
             self._lookback.take(live)
         self._live = live
@@ -208,6 +213,32 @@ class Console(App[int]):
             self.snapshot = live
         elif self.snapshot.link is not live.link:
             self.snapshot = replace(self.snapshot, link=live.link)
+
+    def _alerts(self, message: SnapshotFetched) -> tuple[Alert, ...]:
+        """The alerts that stand now; what begins is told. A recording raises none."""
+        shown, before = message.snapshot, self._live.alerts
+        if shown.replaying or shown.ticks is self._live.ticks:
+            return () if shown.replaying else before
+        rules = self.config.alerts
+        now = standing(rules.thresholds, shown.ticks, before)
+        for alert in now:
+            if alert not in before:
+                self._tell(alert, rules)
+        return now
+
+    def _tell(self, alert: Alert, rules: AlertRules) -> None:
+        words = alert.threshold.words
+        self.notify(f"{words}: 9 tells more", severity="warning", timeout=TELL_SECONDS)
+        if rules.bell:
+            self.bell()
+        if rules.command:
+            self._start_hook(rules.command, words)
+
+    @work(group="hook", exit_on_error=False)
+    async def _start_hook(self, command: str, words: str) -> None:
+        if wrong := await start_hook(command, words):
+            told = f"The command of the alert, {command}: {wrong}"
+            self.notify(told, severity="error", timeout=TELL_SECONDS)
 
     def look_back(self, at: float | None = None) -> None:
         """Hold the screen still as it is, or as it was at that epoch second."""

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Final
 
 from charter_engine.contracts.commands import SeekReplay
-from charter_engine.contracts.gauges import Event, Marker, Replay
+from charter_engine.contracts.gauges import MARKED, Event, Marker, Replay
 from charter_engine.contracts.series import Tick
 from charter_tui.state import KEPT_EVENTS, KEPT_POOL_SAMPLES, KEPT_TICKS, Snapshot
 
@@ -19,7 +19,7 @@ KEPT_SECONDS: Final = 3600
 MOST_NODE_RECORDS: Final = 40_000
 """Records of calls that are kept beyond those of the present, about 300 bytes each."""
 MOST_LOG_LINES: Final = 5_000
-MARKED: Final = frozenset(("push", "rollback", "failure", "triton", "canary"))
+WORTH_GOING_TO: Final = MARKED | {"failure"}
 """Kinds of events worth going to."""
 
 
@@ -61,7 +61,7 @@ class Lookback:
         markers = tuple(
             Marker(event.at, event.kind, event.text, event.level, event.node)
             for event in self._events
-            if event.kind in MARKED and first <= event.at <= last
+            if event.kind in WORTH_GOING_TO and first <= event.at <= last
         )
         return replace(
             moment,

@@ -4,19 +4,20 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from textual.theme import BUILTIN_THEMES
 
 from charter_tui.app import CharterApp
-from charter_tui.config import Config, nearest
 from charter_tui.configuration import configured, problems
 from charter_tui.connecting import connect
 from charter_tui.link import Connect
 from charter_tui.options import Options
 from charter_tui.paths import config_file, shipped_themes, user_themes
 from charter_tui.theme import ThemeFolder, load_themes
+from charter_tui.typed import nearest
 
 MOST_FAILURES: Final = 3
 """How often a failed console comes back before it is left."""
@@ -64,7 +65,7 @@ def make_app(options: Options, connecting: Connect | None = None, told: str = ""
     config = configured(config_file())
     wrong = problems(config, {*themes, *BUILTIN_THEMES}, warnings)
     warned = (*([told] if told else []), *wrong)
-    config = Config(theme=config.theme, keymap=config.keymap, warnings=warned)
+    config = replace(config, warnings=warned)
     app = CharterApp(options, connecting or partial(connect, options), themes, config)
     app.theme_folder = ThemeFolder(user_themes())
     if options.theme is not None and options.theme not in app.available_themes:

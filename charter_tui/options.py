@@ -9,13 +9,14 @@ class Options:
     """What the command line asks for.
 
     `record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an agent.
-    `canary` is the seconds between two rounds of the corruption canary (None: it is off); with
-    `no_text` the engine writes no text of prompts and answers. `serve` shows consoles to browsers
-    at `port`.
+    `servers` names several Tritons, as `charter-engine serve` takes them. `canary` is the seconds
+    between two rounds of the corruption canary (None: it is off); with `no_text` the engine writes
+    no text of prompts and answers. `serve` shows consoles to browsers at `port`.
     """
 
     agent: str | None = None
     triton: str | None = None
+    servers: str | None = None
     triton_metrics: str | None = None
     triton_header: tuple[str, ...] = ()
     tls: bool = False
@@ -42,7 +43,7 @@ class Options:
     def runs_by_itself(self) -> bool:
         """Whether the engine runs the agent as soon as Triton is ready: on a given one, only where
         that is asked for."""
-        asked = self.run or self.triton is None
+        asked = self.run or (self.triton is None and self.servers is None)
         return self.agent is not None and asked and not self.read_only
 
     @property
@@ -59,6 +60,7 @@ class Options:
         """Options of `charter-engine serve` for an engine of our own."""
         pairs = (
             ("--triton", self.triton),
+            ("--servers", self.servers),
             ("--triton-metrics", self.triton_metrics),
             ("--ca", self.ca),
             ("--client-cert", self.client_cert),

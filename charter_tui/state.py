@@ -1,7 +1,7 @@
 """The one immutable snapshot every screen renders, and how a message from the engine changes it."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Final, Literal
 
@@ -11,6 +11,7 @@ from charter_engine.contracts.gauges import (
     Deploying,
     Draft,
     Event,
+    Fleet,
     Gauge,
     Gpu,
     Host,
@@ -33,6 +34,8 @@ from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import NodePrediction, Prediction
 from charter_engine.contracts.series import Tick
+from charter_tui.alerts import Alert
+from charter_tui.trends import NO_TRENDS, Trend, Trends, grown
 
 KEPT_EVENTS: Final = 500
 KEPT_POOL_SAMPLES: Final = 120
@@ -87,12 +90,15 @@ class Snapshot:
     canary: Canary | None = None
     deploying: Deploying | None = None
     watch: PushWatched | None = None
+    fleet: Fleet | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
     ticks: tuple[Tick, ...] = ()
+    trends: Trends = NO_TRENDS
     as_of: float = 0.0
     epoch: int = 0
     figures_of: FiguresOf = "either"
+    alerts: tuple[Alert, ...] = ()
     frozen: Replay | None = None
 
     @property
@@ -141,6 +147,12 @@ class Snapshot:
         return self.nodes.traffic if self.shows_traffic else self.nodes.nodes
 
     @property
+    def shown_trends(self) -> Mapping[str, Trend]:
+        """What the latest requests of the shown nodes computed."""
+        trends = self.trends.traffic if self.shows_traffic else self.trends.nodes
+        return {stats.node: trend for stats, trend in zip(self.shown_nodes, trends, strict=False)}
+
+    @property
     def shows_traffic(self) -> bool:
         """Whether the nodes' totals are of what others sent."""
         if self.figures_of != "either":
@@ -187,8 +199,9 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
             ticks = (*ticks, gauge.payload.tick)[-KEPT_TICKS:]
             continue
         payload = gauge.payload
-        if isinstance(payload, Nodes) and snapshot.nodes is not None:
+        if isinstance(payload, Nodes):
             payload = _sharing(payload, snapshot.nodes)
+            changes["trends"] = grown(snapshot.trends, snapshot.nodes, payload)
         topic = TOPIC_OF[type(payload)]
         if topic not in _PARTS:
             continue
@@ -205,8 +218,10 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
     return replace(snapshot, pool_used=pool_used, ticks=ticks, as_of=as_of, **changes)  # type: ignore[arg-type]
 
 
-def _sharing(nodes: Nodes, before: Nodes) -> Nodes:
+def _sharing(nodes: Nodes, before: Nodes | None) -> Nodes:
     """The nodes, with the very records of before where nothing changed."""
+    if before is None:
+        return nodes
 
     def shared(later: Stats, earlier: Stats) -> Stats:
         if len(later) != len(earlier):

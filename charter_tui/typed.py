@@ -3,10 +3,11 @@
 Errors are sentences for them.
 """
 
+import difflib
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final
 
@@ -152,3 +153,9 @@ def parse_count(text: str) -> int:
     if not (typed.isascii() and typed.isdigit()) or int(typed) < 1:
         raise Mistyped(f"{text.strip()!r} is not a whole number from 1")
     return int(typed)
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """A hint at the known word that `word` was probably meant to be, or nothing."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

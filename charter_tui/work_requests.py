@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Final, cast, get_args
 
+from charter_engine.contracts.answers import AnswersRequest
 from charter_engine.contracts.benching import BenchRequest
-from charter_engine.contracts.commands import Bench, Calibrate, Learn, Predict
+from charter_engine.contracts.commands import Bench, Calibrate, CompareAnswers, Learn, Predict
 from charter_engine.contracts.learning import CalibrateRequest, DecideAt, LearnRequest
 from charter_engine.contracts.plan import Lever, Policy
 from charter_engine.contracts.planning import Levers, Objective, PlanRequest
@@ -77,6 +78,17 @@ def bench_command(values: Values) -> Bench:
     )
     place = parse_choice(values["place"], PLACES)
     return Bench(request=request, on_deployment=place == THE_DEPLOYMENT)
+
+
+def answers_command(values: Values) -> CompareAnswers:
+    """What was typed, as answers are to be compared. Raises `Mistyped`."""
+    request = AnswersRequest(
+        agent="",
+        iterations=optional_count(values["count"]),
+        max_tokens=optional_count(values["max_tokens"]),
+        check=values["check"].strip(),
+    )
+    return CompareAnswers(request=request)
 
 
 def maybe_path(text: str) -> str:

@@ -22,7 +22,7 @@ def synthetic_inputs(calls: Sequence[Call], run: int) -> dict[str, Any]:
     """Inputs that fill every variable of every call; the elements of a loop fill those inside
     it."""
     inputs: dict[str, Any] = dict(constants_in(calls))
-    for call in calls:
+    for call in runnable(calls):
         names = names_in(call)
         for name in names:
             inputs.setdefault(name, _words(name, f"{run}"))
@@ -41,7 +41,7 @@ def completed(calls: Sequence[Call], inputs: Mapping[str, Any], run: int) -> Map
     """Given inputs with what they leave open: the constants that aren't at hand, and turns of
     histories. Each turn fills what it leaves in the history, unless the inputs do."""
     known = {**constants_in(calls), **inputs}
-    growing = [call for call in calls if grows(call) and is_open(call, inputs)]
+    growing = [call for call in runnable(calls) if grows(call) and is_open(call, inputs)]
     if not growing:
         return known
     names = {name for call in growing for name in names_in(call, changing=True)} - known.keys()

@@ -133,6 +133,7 @@ class Agent(Result[CompiledFile]):
         profile: GivenProfile | None = None,
         tokens_per_block: int | None = None,
         pool_tokens: int | None = None,
+        host_tokens: int | None = None,
         model: str = "llama-3.1-8b",
         device: str = "h100",
         latency: GivenLatency | None = None,
@@ -142,11 +143,11 @@ class Agent(Result[CompiledFile]):
     ) -> "AgentPlan":
         """Find the best plan on the inputs, or on a workload that tells what is really sent.
 
-        The deployment as it is: `tokens_per_block` and `pool_tokens` (the size of the GPU pool in
-        tokens), else what its `profile` tells, else *assumed*. Levers in `without` stay as they
-        are. Times are `latency`, else those of `model` on `device`, *assumed*. `output` is the plan
-        file to write; hand edits in it are kept. The other parameters are those of
-        `contracts.planning.PlanRequest`.
+        The deployment as it is: `tokens_per_block`, `pool_tokens` and `host_tokens` (the sizes of
+        the GPU pool and the host tier in tokens), else what its `profile` tells, else *assumed*.
+        Levers in `without` stay as they are. Times are `latency`, else those of `model` on
+        `device`, *assumed*. `output` is the plan file to write; hand edits in it are kept. The
+        other parameters are those of `contracts.planning.PlanRequest`.
 
         With `jobs` above 1 settings on a workload are predicted in processes of their own; a script
         then needs the guard `if __name__ == "__main__"`. Raises `CharterError`; then nothing was
@@ -165,6 +166,7 @@ class Agent(Result[CompiledFile]):
             profile=profile_from(profile),
             tokens_per_block=tokens_per_block,
             pool_tokens=pool_tokens,
+            host_tokens=host_tokens,
             model=model,
             device=device,
             latency=latency_from(latency, model, device),
@@ -182,6 +184,7 @@ class Agent(Result[CompiledFile]):
         profile: GivenProfile | None = None,
         tokens_per_block: int | None = None,
         pool_tokens: int | None = None,
+        host_tokens: int | None = None,
         concurrency: int = 4,
         model: str = "llama-3.1-8b",
         device: str = "h100",
@@ -196,7 +199,10 @@ class Agent(Result[CompiledFile]):
         are as for `plan`. Raises `UsageError`.
         """
         request = PlanRequest(
-            tokens_per_block=tokens_per_block, pool_tokens=pool_tokens, model=model
+            tokens_per_block=tokens_per_block,
+            pool_tokens=pool_tokens,
+            host_tokens=host_tokens,
+            model=model,
         )
         opened = self.over(inputs)
         found = predict_runs(

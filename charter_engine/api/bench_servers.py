@@ -18,6 +18,7 @@ from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.server import KIND_IN_WORDS, ServerProfile
+from charter_engine.embedded.build import build_like
 from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
@@ -45,9 +46,11 @@ async def embedded_servers(
     agent: str,
     tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK,
     pool_tokens: int | None = None,
+    engine: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[list[MeasuredServer]]:
-    """A server for each variant below `directory`, stopped at the end. Raises `TritonError`,
+    """A server for each variant below `directory`, stopped at the end. Each serves `engine`, built
+    anew where a variant has other blocks; None: random weights. Raises `TritonError`,
     `EngineError`."""
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -59,20 +62,30 @@ async def embedded_servers(
                 directory / f"{number}" / "models",
                 tokens_per_block=block,
                 parameters=_parameters(variant, pool_tokens),
+                engine_directory=_with_blocks(engine, block, directory),
             )
             triton = await stack.enter_async_context(EmbeddedTriton(repository, private=True))
             client = await stack.enter_async_context(TritonClient(triton.state.connection))
             profile = await probe(
                 client, repository=repository, metrics_url=triton.state.metrics_url
             )
-            engine = repository.parent / Path(profile.parameters["gpt_model_path"])
+            served = repository.parent / Path(profile.parameters["gpt_model_path"])
             target = TritonTarget(client, profile, agent=agent, run=variant.name)
             read = _reader(session, triton.state.metrics_url)
-            server = MeasuredServer(variant, MeasuringTarget(target, open_tokenizer(engine)), read)
-            per_token = read_spec(engine).pretrained_config.kv_bytes_per_token(ITEM_BYTES)
+            server = MeasuredServer(variant, MeasuringTarget(target, open_tokenizer(served)), read)
+            per_token = read_spec(served).pretrained_config.kv_bytes_per_token(ITEM_BYTES)
             server.pool = _pool(await read(), variant, per_token, eviction_of(profile))
             servers.append(server)
         yield servers
+
+
+def _with_blocks(engine: Path | None, tokens_per_block: int, directory: Path) -> Path | None:
+    """An engine like that one with blocks of this size: itself, or built below `directory`."""
+    if engine is None:
+        return None
+    if read_spec(engine).tokens_per_block == tokens_per_block:
+        return engine.absolute()
+    return build_like(engine, directory / f"engine-tpb{tokens_per_block}", tokens_per_block)
 
 
 @dataclass(frozen=True)

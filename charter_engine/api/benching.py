@@ -3,18 +3,19 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from charter_engine.api.agents import OpenedAgent, open_agent
 from charter_engine.api.bench_servers import (
+    ITEM_BYTES,
     embedded_servers,
     given_triton,
     notes_on_server,
     servers_on,
 )
-from charter_engine.api.pools import eviction_of
+from charter_engine.api.pools import eviction_of, host_bytes_of
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import agent_inputs, agent_plan, go_on
 from charter_engine.api.token_servers import NOT_BY_REQUEST, token_server
@@ -22,10 +23,12 @@ from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.benching import Batch, BenchReport, BenchRequest
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import Lever, Plan
 from charter_engine.contracts.server import KIND_IN_WORDS, ProfileRequest
-from charter_engine.embedded.engine.spec import EngineSpec
+from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.spec import EngineSpec, read_spec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.errors import UsageError
 from charter_engine.executor.bench import work
@@ -140,6 +143,7 @@ class Benchmark:
     is_batch: bool
     max_tokens: int | None
     plan: Plan | None
+    variants: Callable[[Plan], tuple[Variant, ...]] = variants_of
     notes: list[str] = field(default_factory=list)
     lost: str = ""
     target: str = ""
@@ -158,7 +162,7 @@ class Benchmark:
         `CharterError`."""
         result = None
         try:
-            async with self._servers() as (plan, servers):
+            async with self.servers() as (plan, servers):
                 result = await self._measured(plan, servers)
         except asyncio.CancelledError:
             if result is None:
@@ -176,7 +180,7 @@ class Benchmark:
         complete, batch = True, None
         try:
             await warm_up(servers)
-            await measure(servers, self.compiled, iterations, self._step)
+            await measure(servers, self.compiled, iterations, self.step)
             batch = await self._batch(servers) if self.is_batch else None
         except (ServerLost, TargetError) as lost:
             complete, self.lost = False, str(lost)
@@ -186,7 +190,8 @@ class Benchmark:
         return self._result(plan, variants, servers, batch, complete)
 
     @contextlib.asynccontextmanager
-    async def _servers(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
+    async def servers(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
+        """The plan, and a server that serves each of its variants. Raises `CharterError`."""
         if self.request.server is not None:
             served = self._on_server(self.request.server)
         else:
@@ -211,45 +216,46 @@ class Benchmark:
             plan = await self._chosen_plan(current, given.tokenizer, NOT_BY_REQUEST)
             self.notes += notes_on_server(given.profile)
             self.target = f"{KIND_IN_WORDS[given.profile.kind]} at {given.profile.address}"
-            yield plan, servers_on(given, variants_of(plan))
+            yield plan, servers_on(given, self.variants(plan))
 
     @contextlib.asynccontextmanager
     async def _on_given(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
         async with given_triton(self.triton) as given:
             gauges = given.gauges
             current = CurrentServer(
-                tokens_per_block=given.profile.tokens_per_block or self.request.tokens_per_block,
+                tokens_per_block=given.profile.tokens_per_block or DEFAULT_TOKENS_PER_BLOCK,
                 pool_tokens=gauges.max_blocks * gauges.tokens_per_block
                 if gauges
                 else CurrentServer().pool_tokens,
+                host_bytes=host_bytes_of(given.profile),
                 eviction=eviction_of(given.profile),
             )
             tokenizer = open_tokenizer(given.tokenizer or tokenizer_path())
             plan = await self._chosen_plan(current, tokenizer)
             self.notes += given.notes()
-            variants = variants_of(reduced(plan, ("block_size", "host_tier")))
+            variants = self.variants(reduced(plan, ("block_size", "host_tier")))
             yield plan, given.servers(variants, self.request.agent)
 
     @contextlib.asynccontextmanager
     async def _on_embedded(self) -> AsyncIterator[tuple[Plan, list[MeasuredServer]]]:
-        spec = EngineSpec()
-        per_token = spec.pretrained_config.kv_bytes_per_token(4)
+        engine = Path(self.request.engine) if self.request.engine else None
+        spec = _engine_spec(engine)
+        per_token = spec.pretrained_config.kv_bytes_per_token(ITEM_BYTES)
         pool = self.request.pool_tokens or spec.reference_engine.max_kv_cache_bytes // per_token
-        current = CurrentServer(
-            tokens_per_block=self.request.tokens_per_block,
-            pool_tokens=pool,
-            bytes_per_token=per_token,
-        )
-        plan = await self._chosen_plan(current, open_tokenizer(tokenizer_path()))
-        self.notes.append(EMBEDDED_NOTICE)
+        block = self.request.tokens_per_block or spec.tokens_per_block
+        current = CurrentServer(tokens_per_block=block, pool_tokens=pool, bytes_per_token=per_token)
+        plan = await self._chosen_plan(current, open_tokenizer(engine or tokenizer_path()))
+        if spec.reference_engine.weights is None:
+            self.notes.append(EMBEDDED_NOTICE)
         with tempfile.TemporaryDirectory(prefix="charter-bench-") as directory:
             async with embedded_servers(
-                variants_of(plan),
+                self.variants(plan),
                 Path(directory),
                 agent=self.request.agent,
-                tokens_per_block=self.request.tokens_per_block,
+                tokens_per_block=block,
                 pool_tokens=self.request.pool_tokens,
-                progress=self._step,
+                engine=engine,
+                progress=self.step,
             ) as servers:
                 yield plan, servers
 
@@ -258,7 +264,7 @@ class Benchmark:
     ) -> Plan:
         plan, without = self.plan, (*self.request.without, *without)
         if plan is None:
-            self._step("deriving a plan")
+            self.step("deriving a plan")
             derived = await asyncio.to_thread(
                 propose,
                 self.compiled,
@@ -279,7 +285,7 @@ class Benchmark:
         passes = work.iterations_of(
             self.inputs, rounds * 2 * len(chosen), unseen=True, seed=BATCH_SEED
         )
-        return batch_gains(await measure_batches(chosen, self.compiled, passes, self._step))
+        return batch_gains(await measure_batches(chosen, self.compiled, passes, self.step))
 
     def _result(
         self,
@@ -293,7 +299,7 @@ class Benchmark:
         items = items_of(self.compiled.calls, self.inputs[:1], self._as_written)
         return BenchReport(
             agent=self.request.agent,
-            target=self.target or self.triton.url or "embedded Triton, a server for each variant",
+            target=self.target_in_words,
             iterations=self.count,
             items_per_iteration=len(items),
             inputs=self._inputs_in_words(),
@@ -307,6 +313,11 @@ class Benchmark:
             lost=self.lost,
         )
 
+    @property
+    def target_in_words(self) -> str:
+        """What it is measured on."""
+        return self.target or self.triton.url or "embedded Triton, a server for each variant"
+
     def _inputs_in_words(self) -> str:
         words = f"{len(self.inputs)} sets as given, in turn"
         if self.unseen:
@@ -317,5 +328,16 @@ class Benchmark:
             else f"{words}; at most {self.max_tokens} tokens generated a call"
         )
 
-    def _step(self, step: str) -> None:
+    def step(self, step: str) -> None:
+        """Tell what is done at the moment."""
         self.progress(Progress(step))
+
+
+def _engine_spec(engine: Path | None) -> EngineSpec:
+    """Of an engine's directory, or of the random weights. Raises `UsageError`."""
+    try:
+        return EngineSpec() if engine is None else read_spec(engine)
+    except EngineConfigError as error:
+        raise UsageError(
+            f"--engine {engine}: {error}", remedy="charter-engine triton build DIR builds one"
+        ) from None

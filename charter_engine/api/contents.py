@@ -34,7 +34,13 @@ class DeploymentContents:
         self._contents: PoolContents | None = None
         self._last: tuple[float, int] = (0.0, -1)
         self._notes: tuple[Note, ...] = ()
+        self._emptied_at: float | None = None
         self._turn = threading.Lock()
+
+    def emptied(self, at: float) -> None:
+        """The engine was loaded again by that epoch second: nothing of before lies in the pool."""
+        with self._turn:
+            self._emptied_at, self._known = at, None
 
     def report(
         self,
@@ -55,7 +61,7 @@ class DeploymentContents:
             contents = self._contents
             assert contents is not None
             self._bring_up_to_date(contents, records)
-            told = contents.report(now)
+            told = replace(contents.report(now), emptied_at=self._emptied_at)
         unknown = contents.unknown + contents.rejected
         left_out = f"requests left out because their prompts are not known: {unknown:,}"
         return replace(told, notes=(*self._notes, *((Note(left_out),) if unknown else ())))
@@ -75,7 +81,8 @@ class DeploymentContents:
         answered = sorted(
             (record for record in records if not record.error), key=lambda one: one.at
         )
-        fresh = [one for one in answered if (one.at, one.sequence) > self._last]
+        since = self._emptied_at or 0.0
+        fresh = [one for one in answered if one.at > since and (one.at, one.sequence) > self._last]
         if not contents.requests:
             fresh = _lately(fresh, contents.settings)
         if not fresh:

@@ -1,17 +1,19 @@
 """What is wrong with a deployment, and with the machine Charter runs on."""
 
+import asyncio
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from msgspec.structs import replace
 
 from charter_engine.api.deployments import located, opened
-from charter_engine.contracts.advice import DoctorFinding, DoctorReport
+from charter_engine.contracts.advice import DoctorFinding, DoctorReport, Severity
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.fleet import ServerDifference
 from charter_engine.errors import CharterError
 
 if TYPE_CHECKING:
@@ -28,6 +30,75 @@ async def deployment(triton: TritonOptions) -> DoctorReport:
     not answer."""
     async with opened(triton) as deployer:
         return await examined(deployer)
+
+
+async def deployments(servers: Sequence[TritonOptions]) -> DoctorReport:
+    """Everything that is wrong with each of several servers, and where they differ. One that does
+    not answer is a finding. Raises `CharterError` where none does."""
+    from charter_engine.api.fleet_now import fleet_now
+    from charter_engine.fleet.rolling import name_of
+
+    names = list(map(name_of, servers))
+    looked = await asyncio.gather(*map(deployment, servers), return_exceptions=True)
+    down = {
+        name: one for name, one in zip(names, looked, strict=True) if isinstance(one, CharterError)
+    }
+    if len(down) == len(servers):
+        raise next(iter(down.values()))
+    for one in looked:
+        if isinstance(one, BaseException) and not isinstance(one, CharterError):
+            raise one
+    reports = {
+        name: one for name, one in zip(names, looked, strict=True) if isinstance(one, DoctorReport)
+    }
+    now = await fleet_now(servers)
+    return DoctorReport(
+        deployment=", ".join(names),
+        findings=(
+            *(_not_answering(name, error) for name, error in down.items()),
+            *map(_differing, now.differences),
+            *_by_weight(reports),
+        ),
+        sound=_sound_everywhere(reports, differ=bool(now.differences)),
+        unknown=tuple(f"{name}: {text}" for name, one in reports.items() for text in one.unknown),
+    )
+
+
+def _not_answering(server: str, error: CharterError) -> DoctorFinding:
+    return DoctorFinding(
+        kind="servers",
+        severity="wrong",
+        message=f"{server} does not answer",
+        evidence=error.message,
+        remedy=error.remedy,
+    )
+
+
+def _differing(difference: ServerDifference) -> DoctorFinding:
+    return DoctorFinding(
+        kind="servers",
+        severity="wrong",
+        message=f"{difference.server} is not as the other servers: {difference.path}",
+        evidence=f"{difference.path} is {difference.found}, with the others {difference.usual}",
+        remedy=difference.remedy,
+    )
+
+
+def _by_weight(reports: Mapping[str, DoctorReport]) -> list[DoctorFinding]:
+    """The findings of all servers, each with its server."""
+    found = [
+        replace(finding, message=f"{server}: {finding.message}")
+        for server, report in reports.items()
+        for finding in report.findings
+    ]
+    order = get_args(Severity)
+    return sorted(found, key=lambda one: (order.index(one.severity), -(one.tokens_per_hour or 0.0)))
+
+
+def _sound_everywhere(reports: Mapping[str, DoctorReport], *, differ: bool) -> tuple[str, ...]:
+    first, *others = (report.sound for report in reports.values())
+    sound = tuple(kind for kind in first if all(kind in other for other in others))
+    return sound if differ else ("the servers are alike", *sound)
 
 
 async def examined(deployer: "Deployer") -> DoctorReport:
@@ -48,6 +119,7 @@ async def examined(deployer: "Deployer") -> DoctorReport:
         misses=await _told(_misses(deployer, pool, profile), "what prompts share", unknown),
         plan=recorded.plan if recorded else None,
         drift=await _told(deployer.foreign_changes(), "drift", unknown) or (),
+        interruption=deployer.interruption(),
         unrestricted=await unrestricted(deployer.client.connection),
     )
     wrong = {kind for kind, rule in RULES.items() if any(True for _ in rule(known))}

@@ -10,6 +10,7 @@ from charter_engine.api.workloads import load
 from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.learning import LearnRequest, LearnResult
 from charter_engine.contracts.notes import Note
+from charter_engine.contracts.workload_files import BY_FORMAT, ReadAs
 from charter_engine.errors import UsageError
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.joining import joined
@@ -25,7 +26,11 @@ def learn(request: LearnRequest, report: Report = silent) -> LearnResult:
     Raises `CharterError`."""
     require_folder_of(request.output)
     model, notes = learn_from(
-        request.sources, request.decide_at, strict=request.strict, report=report
+        request.sources,
+        request.decide_at,
+        strict=request.strict,
+        read_as=request.read_as,
+        report=report,
     )
     written = None
     if request.output:
@@ -40,7 +45,12 @@ def learn(request: LearnRequest, report: Report = silent) -> LearnResult:
 
 
 def learn_from(
-    sources: Sequence[str], decide_at: DecideAt, *, strict: bool, report: Report = silent
+    sources: Sequence[str],
+    decide_at: DecideAt,
+    *,
+    strict: bool,
+    read_as: ReadAs = BY_FORMAT,
+    report: Report = silent,
 ) -> tuple[ReuseTimeModel, tuple[Note, ...]]:
     """What the sessions in some files teach, and what of the files could not be used. Raises
     `UsageError`."""
@@ -49,7 +59,7 @@ def learn_from(
     names = list(dict.fromkeys(sources))
     for number, source in enumerate(names):
         report(Progress("reading sessions", number, len(names)))
-        workload, found = load(source, strict=strict)
+        workload, found = load(source, strict=strict, read_as=read_as)
         workloads.append(workload)
         notes += found
     report(Progress("learning reuse times"))

@@ -5,13 +5,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.plan_sources import current_server
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
-from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK
+from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK, CurrentServer
 
-__all__ = ["on_deployment", "tokenizer_of", "tokens_per_block_of"]
+__all__ = ["live_server", "on_deployment", "tokenizer_of", "tokens_per_block_of"]
 
 
 def on_deployment(
@@ -39,6 +40,12 @@ def on_deployment(
         if measured and bytes_per_block
         else None,
     )
+
+
+def live_server(agent: OpenedAgent, pool: KvPool | None, profile: Profile | None) -> CurrentServer:
+    """The deployment as its gauges and its profile show it. Blocks for a moment."""
+    asked = on_deployment(PlanRequest(), agent, pool, profile)
+    return current_server(asked, asked.profile)
 
 
 def tokenizer_of(profile: Profile) -> Path:

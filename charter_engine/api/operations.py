@@ -28,7 +28,8 @@ from charter_engine.contracts.learning import (
 )
 from charter_engine.contracts.lint import LintReport, LintRequest
 from charter_engine.contracts.plan import Policy
-from charter_engine.contracts.predicting import PredictRequest, PredictResult
+from charter_engine.contracts.predicting import OtherPool, PredictRequest, PredictResult
+from charter_engine.contracts.workload_files import ReadAs, TimeUnit
 
 
 def lint(
@@ -94,6 +95,7 @@ def predict(
     sweep: Sweep | None = None,
     plan: PathLike | None = None,
     policies: Iterable[Policy] = (),
+    pools: Iterable[OtherPool] = (),
     reuse_times: PathLike | None = None,
     learn_from: PathLike | None = None,
     decide_at: DecideAt = "sent",
@@ -104,6 +106,9 @@ def predict(
     device: str = "h100",
     latency: GivenLatency | None = None,
     strict: bool = False,
+    block_tokens: int | None = None,
+    time_unit: TimeUnit | None = None,
+    tokenizer: PathLike | None = None,
     jobs: int = 1,
     report: Report = silent,
 ) -> Result[PredictResult]:
@@ -113,8 +118,10 @@ def predict(
     `sweep` gives the block manager's settings by name, each with the values to compare; all
     combinations are predicted: `{"tokens_per_block": [16, 32], "gpu_tokens": [100_000]}`. Each is
     predicted under every one of `policies`, `default` among them, or with the retention of the file
-    `plan`. `curve` adds LRU hit rates over pool sizes; without `bracket` default LRU and the
-    optimum are left out. The others are those of `contracts.predicting.PredictRequest`.
+    `plan`. `pools` adds the pools of other managers, `curve` adds LRU hit rates over pool sizes;
+    without `bracket` default LRU and the optimum are left out. `block_tokens`, `time_unit` and
+    `tokenizer` are what the workload's file does not say of itself. The others are those of
+    `contracts.predicting.PredictRequest`.
 
     With `jobs` above 1 settings are predicted in processes of their own; a script then needs the
     guard `if __name__ == "__main__"`. Raises `UsageError`.
@@ -122,9 +129,13 @@ def predict(
     request = PredictRequest(
         workload=str(workload),
         strict=strict,
+        read_as=ReadAs(
+            block_tokens=block_tokens, time_unit=time_unit, tokenizer=text_of(tokenizer)
+        ),
         settings=tuple(combinations(sweep)),
         plan=text_of(plan),
         policies=tuple(policies),
+        pools=tuple(pools),
         reuse_times=text_of(reuse_times),
         learn_from=text_of(learn_from),
         decide_at=decide_at,

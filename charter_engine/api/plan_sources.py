@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent, agent_without_errors
 from charter_engine.api.compile_options import compile_options
-from charter_engine.api.pools import eviction_of
+from charter_engine.api.pools import eviction_of, host_bytes_of
 from charter_engine.api.progress import Report
 from charter_engine.api.reuse_times_files import read_reuse_times
 from charter_engine.api.sweep import SweepPoint, predicted
@@ -109,11 +109,21 @@ def current_server(request: PlanRequest, profile: Profile | None) -> CurrentServ
         pool = parse_setting("max_tokens_in_paged_kv_cache", str(tokens or DEFAULT_POOL_TOKENS))
     except InvalidSetting as error:
         raise UsageError(str(error), remedy=error.remedy) from None
+    bytes_per_token = request.bytes_per_token or kv_bytes_per_token(request.model)
+    if request.host_tokens is not None and request.host_tokens < 0:
+        raise UsageError(
+            f"a host tier of {request.host_tokens} tokens cannot be", remedy="give 0 for none"
+        )
     reuse = known.get("enable_kv_cache_reuse", "true").strip().lower()
     return CurrentServer(
         tokens_per_block=size,
         pool_tokens=int(pool),
-        bytes_per_token=request.bytes_per_token or kv_bytes_per_token(request.model),
+        bytes_per_token=bytes_per_token,
+        host_bytes=(
+            host_bytes_of(profile)
+            if request.host_tokens is None
+            else request.host_tokens * bytes_per_token
+        ),
         reuse=reuse not in ("false", "0"),
         eviction=eviction_of(profile) if profile else CurrentServer().eviction,
     )
@@ -148,9 +158,15 @@ def recorded_workload(
 ) -> tuple[RecordedWorkload, tuple[Note, ...]]:
     """The workload the request names, unless it is that of what `passed`; and what an operator
     should know of it. Raises `UsageError`."""
+    read_as = request.read_as
+    if not read_as.tokenizer:
+        read_as = replace(read_as, tokenizer=request.tokenizer)
     workload, notes = (
-        load(request.workload, strict=False) if passed is None else (passed, tuple[Note, ...]())
+        load(request.workload, strict=False, read_as=read_as)
+        if passed is None
+        else (passed, tuple[Note, ...]())
     )
+    limits = tuple(Note(f"{request.workload}: {note}") for note in workload.notes)
     reuse_times = read_reuse_times(Path(request.reuse_times)) if request.reuse_times else None
 
     def run(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:
@@ -170,7 +186,7 @@ def recorded_workload(
         given=(reuse_times.model, reuse_times.pricing) if reuse_times else None,
         decide_at=request.decide_at,
     )
-    return recorded, (*notes, *_strangers(workload, request.workload, compiled))
+    return recorded, (*notes, *limits, *_strangers(workload, request.workload, compiled))
 
 
 def _comparing(preset: Preset, request: PlanRequest) -> Preset:

@@ -84,7 +84,12 @@ def _estimates(
         reuse_times = read_reuse_times(Path(request.reuse_times))
         return learnt_elsewhere(workload, reuse_times.model), (reuse_times.pricing,), ()
     if request.learn_from:
-        model, notes = learn_from([request.learn_from], request.decide_at, strict=request.strict)
+        model, notes = learn_from(
+            [request.learn_from],
+            request.decide_at,
+            strict=request.strict,
+            read_as=request.read_as,
+        )
         return learnt_elsewhere(workload, model), ALL_PRICINGS, notes
     if "next-use" not in request.policies:
         return None, (PRICING,), ()

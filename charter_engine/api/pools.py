@@ -19,6 +19,12 @@ def eviction_of(profile: Profile) -> Eviction:
     return triton_rules(profile, triton_manager(profile)).rules or CurrentServer().eviction
 
 
+def host_bytes_of(profile: Profile | None) -> int:
+    """The memory of a Triton's host tier; none where its profile names none."""
+    told = profile.parameters.get("kv_cache_host_memory_bytes", "") if profile else ""
+    return int(told) if told.isdecimal() else 0
+
+
 def settings_like(profile: ServerProfile) -> SettingValues:
     """The settings by which a server's own pool is predicted. Raises `CharterError` where it tells
     too little of it."""

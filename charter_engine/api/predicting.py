@@ -23,7 +23,13 @@ from charter_engine.api.workloads import load
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
-from charter_engine.contracts.predicting import PredictRequest, PredictResult, SettingValues
+from charter_engine.contracts.predicting import (
+    OTHER_POOLS,
+    OtherPool,
+    PredictRequest,
+    PredictResult,
+    SettingValues,
+)
 from charter_engine.contracts.prediction import Curve, CurvePoint, PredictReport
 from charter_engine.errors import UsageError
 from charter_engine.kvcache.manager.settings import PoolSettings
@@ -55,10 +61,11 @@ def predict(
     """
     request = msgspec.structs.replace(request, policies=against_default(request.policies))
     latency = latency or latency_of(request.model, request.device, request.latency)
-    workload, notes = load(request.workload, strict=request.strict)
+    workload, notes = load(request.workload, strict=request.strict, read_as=request.read_as)
     timing = _timing(request, workload, report)
     retention, unmatched, strangers = _asked_by_plan(request.plan, workload)
     points = [_point(values, request, timing, latency, retention) for values in request.settings]
+    others = {name: tuple(_in_pool(name, point) for point in points) for name in request.pools}
     policies = retention_by_policy(workload, request)
     tried: list[tuple[int, Policy]] = []
     if request.policies:
@@ -67,6 +74,10 @@ def predict(
     _tell_of_compiling(predictor, points, timing, report)
     try:
         predictions = predicted(predictor, points, request.jobs, report)
+        compared_with = {
+            name: predicted(predictor, elsewhere, request.jobs, report)
+            for name, elsewhere in others.items()
+        }
     except ValueError as error:
         raise UsageError(f"{request.workload}: {error}") from error
     if request.policies:
@@ -78,9 +89,11 @@ def predict(
             requests=len(workload),
             prompt_tokens=workload.prompt_tokens,
             timing=timing,
+            has_content=workload.has_content,
             predictions=predictions,
             curves=_curves(predictor, points) if request.curve else (),
             choices=choices,
+            others=compared_with,
             unmatched_nodes=unmatched,
         ),
         notes=(*notes, *strangers, *policies.notes),
@@ -99,6 +112,21 @@ def _under_policies(
     return [(number, policy) for number, policy, _ in tried], [
         msgspec.structs.replace(points[number], retention=retain) for number, _, retain in tried
     ]
+
+
+def _in_pool(name: OtherPool, point: SweepPoint) -> SweepPoint:
+    """A point in the pool of another manager, at the same size on the GPU. What goes by sessions or
+    by radix is predicted with one request at a time. Raises `UsageError` for a pool too small."""
+    try:
+        settings = msgspec.convert(
+            {**msgspec.structs.asdict(point.settings), **OTHER_POOLS[name]}, PoolSettings
+        )
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from error
+    overlaps = settings.eviction != "sglang" and not settings.goes_by_sessions
+    return msgspec.structs.replace(
+        point, settings=settings, retention=None, timing=point.timing if overlaps else None
+    )
 
 
 def _timing(

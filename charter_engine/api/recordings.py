@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from charter_engine.store.recording_reader import RecordingReader
 
 PUSHES = ("push", "rollback")
+SHOWN = (*PUSHES, "note")
+"""What is marked on a plot."""
 COLUMNS = 400
 """Of a plot: of more seconds, neighbours are put together."""
 
@@ -131,7 +133,7 @@ def _sides(request: CompareRecordings) -> tuple[_Side, _Side]:
                 _side(other, other.start, other.end),
             )
     with reading(request.before) as reader:
-        pushes = _pushes(reader.markers, reader.start, reader.end)
+        pushes = _marks(reader.markers, PUSHES, reader.start, reader.end)
         if not pushes:
             raise UsageError(
                 f"{request.before}: nothing was pushed while this was recorded",
@@ -156,13 +158,15 @@ def _side(reader: "RecordingReader", begin: float, end: float) -> _Side:
         requests=len(requests),
         failures=sum(one.error is not None for one in requests),
         history=unbroken(thinned(ticks, COLUMNS)),
-        pushes=_pushes(reader.markers, begin, end),
+        marks=_marks(reader.markers, SHOWN, begin, end),
     )
     return stretch, requests
 
 
-def _pushes(markers: "Sequence[Marker]", begin: float, end: float) -> "tuple[Marker, ...]":
-    return tuple(one for one in markers if one.kind in PUSHES and begin <= one.at <= end)
+def _marks(
+    markers: "Sequence[Marker]", kinds: Sequence[str], begin: float, end: float
+) -> "tuple[Marker, ...]":
+    return tuple(one for one in markers if one.kind in kinds and begin <= one.at <= end)
 
 
 def _notes(before: "Sequence[RequestRecord]", after: "Sequence[RequestRecord]") -> Iterator[str]:

@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from charter_engine.api.deployments import opened, tell_drift
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.deploy import Change, Revision
 from charter_engine.contracts.deploying import RevisionComparison, RevisionDetails
 from charter_engine.errors import CharterError, UsageError
 
@@ -24,8 +27,8 @@ async def history(
     """All revisions on record, oldest first. Works while Triton is down; of the embedded one also
     after it ended. `kept` is the directory of a journal that was put away, to be read instead.
     Changes nothing. Raises `CharterError`."""
-    async with _journal(triton, report, kept) as journal:
-        return tuple(journal.history())
+    async with _opened(triton, report, kept) as journal:
+        return journal.revisions()
 
 
 async def show(
@@ -33,10 +36,10 @@ async def show(
 ) -> RevisionDetails:
     """A revision with all that it put where; `kept` as of `history`. Raises `UsageError` if it is
     not on record."""
-    async with _journal(triton, report, kept) as journal:
-        record = _record(journal, number)
+    async with _opened(triton, report, kept) as journal:
+        record = journal.record(number)
         sizes = {path: f"{len(content)} bytes" for path, content in record.raw.items()}
-        revision = next(item for item in journal.history() if item.number == number)
+        revision = next(item for item in journal.revisions() if item.number == number)
         return RevisionDetails(
             revision=revision, files={**record.files, **sizes}, served=record.served
         )
@@ -52,16 +55,29 @@ async def compare(
 ) -> RevisionComparison:
     """How the files of one revision differ from those of another; `kept` as of `history`. Raises
     `UsageError` if one is not on record."""
-    from charter_engine.triton import drift
-    from charter_engine.triton.journal_records import contents_of
-
-    async with _journal(triton, report, kept) as journal:
-        before, after = _record(journal, old), _record(journal, new)
+    async with _opened(triton, report, kept) as journal:
+        before, after = journal.record(old), journal.record(new)
         return RevisionComparison(
             old=before.revision,
             new=after.revision,
-            changes=drift.file_changes(contents_of(before), contents_of(after)),
+            changes=_changes(before, after),
         )
+
+
+def changed_files(journal: "Journal", number: int) -> tuple[Change, ...]:
+    """How the files of a revision differ from those of the one it was made behind, field by field;
+    nothing where one of them is not on record."""
+    after = journal.record(number)
+    parent = after.revision.parent if after is not None else None
+    before = journal.record(parent) if parent is not None else None
+    return _changes(before, after) if before is not None and after is not None else ()
+
+
+def _changes(before: "Record", after: "Record") -> tuple[Change, ...]:
+    from charter_engine.triton import drift
+    from charter_engine.triton.journal_records import contents_of
+
+    return drift.file_changes(contents_of(before), contents_of(after))
 
 
 async def repair(triton: TritonOptions, report: Report = silent) -> tuple[str, ...]:
@@ -71,26 +87,53 @@ async def repair(triton: TritonOptions, report: Report = silent) -> tuple[str, .
         return await deployer.repair_journal()
 
 
+@dataclass(frozen=True)
+class _OpenJournal:
+    """A journal that is read. `is_served`: its deployment is there still."""
+
+    journal: "Journal"
+    is_served: bool = True
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """All on record, oldest first; of a deployment that is gone none is live."""
+        found = self.journal.history()
+        if self.is_served:
+            return tuple(found)
+        return tuple(
+            replace(item, state="ended") if item.state == "live" else item for item in found
+        )
+
+    def record(self, number: int) -> "Record":
+        """One of them. Raises `UsageError` if it is not on record."""
+        record = self.journal.record(number)
+        if record is None:
+            known = ", ".join(map(str, self.journal.numbers())) or "none"
+            raise UsageError(
+                f"revision {number} is not on record", remedy=f"revisions on record: {known}"
+            )
+        return record
+
+
 @asynccontextmanager
-async def _journal(
+async def _opened(
     triton: TritonOptions, report: Report, kept: Path | None
-) -> "AsyncIterator[Journal]":
+) -> AsyncIterator[_OpenJournal]:
     from charter_engine.servers.attaching import ended_journal, kept_journal
 
     if kept is not None:
-        yield kept_journal(kept)
+        yield _OpenJournal(kept_journal(kept), is_served=False)
         return
     ended = ended_journal(triton)
     if ended is not None:
         told = f"no embedded Triton named {triton.name!r} is up: these revisions are on record"
         report(Progress(told))
-        yield ended
+        yield _OpenJournal(ended, is_served=False)
         return
     async with opened(triton, report) as deployer:
         with suppress(CharterError):  # Triton may be down
             await tell_drift(deployer, report)
         _tell_uninstalled(deployer, report)
-        yield deployer.journal
+        yield _OpenJournal(deployer.journal)
 
 
 def _tell_uninstalled(deployer: "Deployer", report: Report) -> None:
@@ -101,13 +144,3 @@ def _tell_uninstalled(deployer: "Deployer", report: Report) -> None:
     if earlier is not None:
         told = f"it was uninstalled: charter-engine history --journal {earlier.directory} shows"
         report(Progress(f"{told} what was pushed before"))
-
-
-def _record(journal: "Journal", number: int) -> "Record":
-    record = journal.record(number)
-    if record is None:
-        known = ", ".join(map(str, journal.numbers())) or "none"
-        raise UsageError(
-            f"revision {number} is not on record", remedy=f"revisions on record: {known}"
-        )
-    return record

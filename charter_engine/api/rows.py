@@ -84,7 +84,13 @@ def _(record: Derivation) -> list[Row]:
 
 @rows.register
 def _(record: PredictResult) -> list[Row]:
-    return [_prediction(one) for one in record.report.predictions]
+    report = record.report
+    elsewhere = [
+        {**_prediction(one), "policy": pool}
+        for pool, predictions in report.others.items()
+        for one in predictions
+    ]
+    return [*map(_prediction, report.predictions), *elsewhere]
 
 
 @rows.register

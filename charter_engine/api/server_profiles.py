@@ -1,5 +1,6 @@
 """What a server is, of whichever kind, and the proofs of what it does."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -7,13 +8,14 @@ from msgspec.structs import replace
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.server import (
+    NamedReport,
     ProfileRequest,
     Proof,
     ProofOutcome,
     ServerProfile,
     ServerReport,
 )
-from charter_engine.errors import UsageError
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.servers.protocol import InferenceServer
@@ -31,6 +33,28 @@ async def profile(
         found = await server.profile()
         made = [await _proved(proof, server, found, request, report) for proof in request.prove]
         return ServerReport(profile=found, proofs=await _on_record(server, made))
+
+
+async def profiles(
+    request: ProfileRequest, servers: Sequence[TritonOptions], report: Report = silent
+) -> tuple[NamedReport, ...]:
+    """As `profile`, of each of several servers; what one refuses stands in its place. Raises
+    `UsageError`."""
+    from charter_engine.fleet.rolling import name_of
+
+    found = []
+    for triton in servers:
+        name = name_of(triton)
+        try:
+            found.append(NamedReport(server=name, report=await profile(request, triton, report)))
+        except CharterError as error:
+            if error.kind == "usage":
+                raise
+            failure = NamedReport(
+                server=name, message=error.message, remedy=error.remedy, kind=error.kind
+            )
+            found.append(failure)
+    return tuple(found)
 
 
 async def _proved(

@@ -81,4 +81,4 @@ def _as_deployed(key: str, deployment: CurrentServer) -> int | bool:
         case "max_tokens_in_paged_kv_cache":
             return deployment.pool_tokens
         case _:
-            return 0
+            return deployment.host_bytes

@@ -1,11 +1,13 @@
 """The tokenizer that an operator names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter_engine.bls.tokenizer import TOKENIZER_FILE
 from charter_engine.errors import UsageError
+from charter_engine.store.workload_cache import cache_key
 
 if TYPE_CHECKING:
     from charter_engine.bls.tokenizer import Tokenizer
@@ -32,6 +34,24 @@ def assumed_tokens(text: str) -> Sequence[int]:
     """The tokens of a text by the embedded engine's tokenizer: *assumed*, where nobody names the
     model's own."""
     return _assumed().encode(text, begins_prompt=False)[0]
+
+
+def tokens_by(path: str) -> Callable[[str], Sequence[int]]:
+    """The tokens of a text by the tokenizer that an operator names. Raises `UsageError`."""
+    tokenizer = open_tokenizer(path)
+    return lambda text: tokenizer.encode(text, begins_prompt=False)[0]
+
+
+def tokenizer_identity(path: str) -> str:
+    """A name for a tokenizer's file as it is; it changes when the file does. Raises
+    `UsageError`."""
+    file = Path(path) / TOKENIZER_FILE if Path(path).is_dir() else Path(path)
+    try:
+        return cache_key(file)
+    except OSError as error:
+        raise UsageError(
+            f"{file}: {error.strerror}", remedy="name a tokenizer.json, or a folder that holds one"
+        ) from None
 
 
 @cache

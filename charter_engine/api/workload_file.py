@@ -6,9 +6,12 @@ from charter_engine.api.given import PathLike, checked, text_of
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.results import Result
 from charter_engine.contracts.workload_files import (
+    BY_FORMAT,
     ConvertRequest,
     InfoRequest,
     PoolRequest,
+    ReadAs,
+    TimeUnit,
     WorkloadInfo,
     WorkloadWritten,
 )
@@ -21,9 +24,12 @@ class WorkloadFile:
     naming the file and what to do.
     """
 
-    def __init__(self, path: PathLike, *, strict: bool = False) -> None:
+    def __init__(
+        self, path: PathLike, *, strict: bool = False, read_as: ReadAs = BY_FORMAT
+    ) -> None:
         self.path = path
         self._strict = strict
+        self._read_as = read_as
 
     def __repr__(self) -> str:
         return f"<workload {self.path}>"
@@ -32,13 +38,18 @@ class WorkloadFile:
         """What it holds: requests, sessions, tokens, seconds, and the share of prompt tokens that
         an unlimited pool would reuse."""
         report(Progress("reading the workload"))
-        request = InfoRequest(file=str(self.path), strict=self._strict)
+        request = InfoRequest(file=str(self.path), strict=self._strict, read_as=self._read_as)
         return Result(workloads.info(request))
 
     def convert(self, output: PathLike, *, report: Report = silent) -> Result[WorkloadWritten]:
         """Write it in another form: binary where `output` ends in .npz, else JSON Lines."""
         report(Progress("converting the workload"))
-        request = ConvertRequest(file=str(self.path), output=text_of(output), strict=self._strict)
+        request = ConvertRequest(
+            file=str(self.path),
+            output=text_of(output),
+            strict=self._strict,
+            read_as=self._read_as,
+        )
         return Result(workloads.convert(request))
 
     def pool(
@@ -59,6 +70,7 @@ class WorkloadFile:
             file=str(self.path),
             output=text_of(output),
             strict=self._strict,
+            read_as=self._read_as,
             sessions=sessions,
             window_s=window_s,
             gap_cap_s=gap_cap_s,
@@ -71,7 +83,17 @@ class WorkloadFile:
     pool_async = asynchronous(pool)
 
 
-def workload(path: PathLike, *, strict: bool = False) -> WorkloadFile:
+def workload(
+    path: PathLike,
+    *,
+    strict: bool = False,
+    block_tokens: int | None = None,
+    time_unit: TimeUnit | None = None,
+    tokenizer: PathLike | None = None,
+) -> WorkloadFile:
     """A workload, a recording's measured requests, or agent sessions, by the file's path. Nothing
-    is read yet. `strict` refuses a file with a bad line."""
-    return WorkloadFile(path, strict=strict)
+    is read yet. `strict` refuses a file with a bad line; `block_tokens`, `time_unit` and
+    `tokenizer` are what the file does not say of itself, as in `contracts.workload_files.ReadAs`.
+    """
+    read_as = ReadAs(block_tokens=block_tokens, time_unit=time_unit, tokenizer=text_of(tokenizer))
+    return WorkloadFile(path, strict=strict, read_as=read_as)

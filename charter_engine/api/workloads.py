@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from charter_engine.api.records import holds_records, request_records
-from charter_engine.api.tokenizers import assumed_tokens
+from charter_engine.api.tokenizers import assumed_tokens, tokenizer_identity, tokens_by
 from charter_engine.api.traffic_files import holds_traffic, traffic_workload
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.workload_files import (
+    BY_FORMAT,
     ConvertRequest,
     InfoRequest,
     PoolRequest,
+    ReadAs,
     WorkloadInfo,
     WorkloadWritten,
 )
@@ -32,7 +34,8 @@ SHOWN_BAD_LINES = 20
 REMEDY = (
     "a workload is JSON Lines of requests (`timestamp` ms, `input_length`, `output_length`, and "
     "`hash_ids` or `token_ids`), agent sessions, records of `charter-engine traffic`, or an .npz "
-    "written by `charter-engine workload`"
+    "written by `charter-engine workload`; --block-tokens and --time-unit say what a file does not "
+    "say of itself"
 )
 Loaded = tuple[Workload, tuple[Note, ...]]
 """A workload, and what of its file could not be used."""
@@ -42,14 +45,14 @@ def info(request: InfoRequest) -> WorkloadInfo:
     """What a workload holds. Raises `UsageError`."""
     from charter_engine.kvcache.workload.info import describe
 
-    workload, notes = load(request.file, strict=request.strict)
+    workload, notes = load(request.file, strict=request.strict, read_as=request.read_as)
     return WorkloadInfo(facts=describe(workload), notes=notes)
 
 
 def convert(request: ConvertRequest, stream: BinaryIO | None = None) -> WorkloadWritten:
     """Write a workload in another form: to the file the request names, else to `stream` as JSON
     Lines. Raises `UsageError`."""
-    workload, notes = load(request.file, strict=request.strict)
+    workload, notes = load(request.file, strict=request.strict, read_as=request.read_as)
     return _written(workload, request.output, stream, notes)
 
 
@@ -60,24 +63,37 @@ def pool(request: PoolRequest, stream: BinaryIO | None = None) -> WorkloadWritte
     parameters = (request.sessions, request.window_s, request.gap_cap_s, request.seed)
     workload, notes = through_cache(
         request.file,
-        ("pool", *parameters),
+        ("pool", *parameters, *_parameters(request.read_as)),
         request.strict,
-        lambda path, report: pooled(list(read_sessions(path, report)), *parameters),
+        lambda path, report: pooled(
+            list(read_sessions(path, report, _options(request.read_as))), *parameters
+        ),
     )
     return _written(workload, request.output, stream, notes)
 
 
-def load(name: str, *, strict: bool) -> Loaded:
+def load(name: str, *, strict: bool, read_as: ReadAs = BY_FORMAT) -> Loaded:
     """The workload of a file, of traffic, or of the requests measured in a recording. Raises
     `UsageError`, naming the file and what to do."""
     try:
-        is_measured = holds_records(Path(name))
-        read = traffic_workload if holds_traffic(Path(name)) else _read_workload
+        is_measured, is_traffic = holds_records(Path(name)), holds_traffic(Path(name))
     except OSError as error:
         raise UsageError(
             f"{name}: {error.strerror or error}", remedy="name a readable file"
         ) from error
-    workload, notes = _measured(name) if is_measured else through_cache(name, (), strict, read)
+    if is_measured or is_traffic or Path(name).suffix == ".npz":
+        _require_nothing_given(name, read_as)
+    if is_measured:
+        workload, notes = _measured(name)
+    elif is_traffic:
+        workload, notes = through_cache(name, (), strict, traffic_workload)
+    else:
+        workload, notes = through_cache(
+            name,
+            _parameters(read_as),
+            strict,
+            lambda path, report: read_workload(path, report, _options(read_as)),
+        )
     if not isfinite(workload.arrival_ms.sum()):
         raise UsageError(f"{name}: some requests arrive at no finite time", remedy=REMEDY)
     return workload, notes
@@ -143,8 +159,34 @@ def cache_directory() -> Path:
     return user_cache_path("charter") / "workloads"
 
 
-def _read_workload(path: Path, report: "BadLines | None") -> Workload:
-    return read_workload(path, report, ReadOptions(tokenize=assumed_tokens))
+def _options(read_as: ReadAs) -> ReadOptions:
+    """Raises `UsageError` for a tokenizer that cannot be read."""
+    if not read_as.tokenizer:
+        tokenize, tokenizer = assumed_tokens, "the embedded engine's tokenizer"
+    else:
+        tokenize, tokenizer = tokens_by(read_as.tokenizer), read_as.tokenizer
+    return ReadOptions(
+        block_tokens=read_as.block_tokens,
+        time_unit=read_as.time_unit,
+        tokenize=tokenize,
+        tokenizer=tokenizer,
+    )
+
+
+def _parameters(read_as: ReadAs) -> tuple[object, ...]:
+    """What makes what was read another. A tokenizer is its file as it is now."""
+    if not read_as.tokenizer:
+        return (read_as.block_tokens, read_as.time_unit)
+    return (read_as.block_tokens, read_as.time_unit, tokenizer_identity(read_as.tokenizer))
+
+
+def _require_nothing_given(name: str, read_as: ReadAs) -> None:
+    """Raises `UsageError` where a file that says all of itself is to be read otherwise."""
+    if read_as.block_tokens is not None or read_as.time_unit is not None:
+        raise UsageError(
+            f"{name}: it says itself how many tokens its blocks have, and what its times count",
+            remedy="leave --block-tokens and --time-unit out",
+        )
 
 
 def _measured(name: str) -> Loaded:

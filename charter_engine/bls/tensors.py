@@ -9,6 +9,7 @@ import triton_python_backend_utils as pb_utils
 
 from .answer import COUNTERS, TIMES, Answer
 from .contract import SAMPLING, InnerContract
+from .end_tokens import EndTokens
 from .plan import parse_retention
 from .prompt import Arrival, Prompt, RequestError
 from .reuse_times import UNMATCHED
@@ -52,8 +53,9 @@ def read_arrival(request: Any) -> Arrival:
 def sampling_arrays(
     request: Any, contract: InnerContract, tokenizer: Tokenizer | None
 ) -> dict[str, Any]:
-    """What the request says on sampling, under the inner model's names. Raises `RequestError` for
-    what it lacks."""
+    """What the request says on sampling, under the inner model's names, and what ends its text: as
+    it says, else as the model's settings do. Raises `RequestError` for what the inner model
+    lacks."""
     arrays: dict[str, Any] = {}
     for name, inner_names in SAMPLING.items():
         array = _array(request, name)
@@ -62,13 +64,22 @@ def sampling_arrays(
             if inner is None:
                 raise RequestError(f"the inner model takes no {name}")
             arrays[inner] = array
-    stop_words = texts(request, "stop_words")
-    if stop_words:
-        if tokenizer is None:
-            raise RequestError("stop_words need a tokenizer: set the parameter tokenizer_dir")
-        words = [tokenizer.encode(word, begins_prompt=False)[0] for word in stop_words]
+    ends = EndTokens() if tokenizer is None or "end_id" in arrays else tokenizer.ends
+    for name, token in (("end_id", ends.end_id), ("pad_id", ends.pad_id)):
+        if token is not None:
+            arrays.setdefault(name, np.array([token], np.int32))
+    words = [*_stop_words(request, tokenizer), *([token] for token in ends.others)]
+    if words:
         arrays["stop_words_list"] = np.array(word_list(words), np.int32)
     return arrays
+
+
+def _stop_words(request: Any, tokenizer: Tokenizer | None) -> list[list[int]]:
+    """The tokens of each word that the request names."""
+    stop_words = texts(request, "stop_words")
+    if stop_words and tokenizer is None:
+        raise RequestError("stop_words need a tokenizer: set the parameter tokenizer_dir")
+    return [tokenizer.encode(word, begins_prompt=False)[0] for word in stop_words if tokenizer]
 
 
 def prompt_arrays(request: Any, prompt: Prompt, *, stream: bool) -> dict[str, Any]:

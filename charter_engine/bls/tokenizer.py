@@ -1,8 +1,11 @@
 """The served model's tokenizer, read from a Hugging Face `tokenizer.json`."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .end_tokens import EndTokens, read_end_tokens
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as HuggingFaceTokenizer
@@ -38,7 +41,13 @@ class Tokenizer:
 
     def __init__(self, path: Path, *, add_special_tokens: bool = True) -> None:
         self._tokenizer = load_tokenizer(path)
+        self._path = path
         self._add_special_tokens = add_special_tokens
+
+    @cached_property
+    def ends(self) -> EndTokens:
+        """What ends a text of the model's, by the settings beside the tokenizer."""
+        return read_end_tokens(self._path, self._tokenizer.token_to_id)
 
     def encode(
         self, text: str, ends: Sequence[int] = (), *, begins_prompt: bool = True

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import narrate, until_done
 from charter_engine.commands.drift import show_drift
-from charter_engine.commands.outcome import DONE, FAILED, print_json
-from charter_engine.commands.push import show_diff, show_report
+from charter_engine.commands.outcome import DONE, FAILED, TRITON, complain, print_json
+from charter_engine.commands.push_report import show_diff, show_report
+from charter_engine.commands.rollout_report import code_of, exit_code, show_rollout
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.applying import ApplyReport
+    from charter_engine.contracts.applying import ApplyReport, FleetApplied
 
 WOULD_CHANGE = 2
 """As `terraform plan -detailed-exitcode` has it. So with --plan-only nothing else ends with it."""
@@ -31,7 +32,9 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--plan-only", action="store_true", help="show what would change, and stop")
     parser.add_argument("--schema", action="store_true", help="print the file's JSON schema")
-    parser.add_argument("--json", action="store_true", help="print an ApplyReport")
+    parser.add_argument(
+        "--json", action="store_true", help="print an ApplyReport; of several a FleetApplied"
+    )
     parser.set_defaults(run=run)
 
 
@@ -44,22 +47,50 @@ def run(args: argparse.Namespace) -> int:
         return DONE
     path = args.file or Path("charter.yaml")
     if args.plan_only:
-        found = _difference(path)
-        _show(found, args.json)
-        return WOULD_CHANGE if found.changed else DONE
+        return _plan_only(path, args.json)
     file = applying.deployment_of(path)
+    if applying.names_several(file):
+        applied = until_done(applying.apply_to_all(file, narrate))
+        assert applied.rollout is not None
+        if args.json:
+            print_json(applied)
+            return exit_code(applied.rollout)
+        return show_rollout(applied.rollout, False)
     done = until_done(applying.apply(file, narrate))
     _show(done, args.json)
     return FAILED if done.pushed is not None and not done.pushed.ok else DONE
 
 
-def _difference(path: Path) -> "ApplyReport":
+def _plan_only(path: Path, as_json: bool) -> int:
     from charter_engine.api import applying
 
     try:
-        return until_done(applying.difference(applying.deployment_of(path), narrate))
+        file = applying.deployment_of(path)
+        if applying.names_several(file):
+            several = until_done(applying.difference_of_all(file, narrate))
+            return _show_several(several, as_json)
+        found = until_done(applying.difference(file, narrate))
     except UsageError as error:
         raise CharterError(error.message, remedy=error.remedy) from None
+    _show(found, as_json)
+    return WOULD_CHANGE if found.changed else DONE
+
+
+def _show_several(found: "FleetApplied", as_json: bool) -> int:
+    if as_json:
+        print_json(found)
+    failures = []
+    for one in found.servers:
+        if one.found is None:
+            failures.append(one.kind)
+            complain(f"{one.server}: {one.message}", one.remedy)
+        elif not as_json:
+            print(f"{one.server}:")
+            _show(one.found, False)
+    if failures:
+        # What only looks never ends with the code that says something would change.
+        return TRITON if code_of(failures) == TRITON else FAILED
+    return WOULD_CHANGE if found.changed else DONE
 
 
 def _show(found: "ApplyReport", as_json: bool) -> None:

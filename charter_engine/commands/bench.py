@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charter_engine.commands.deployment import narrate
 from charter_engine.commands.options import (
@@ -26,7 +26,8 @@ from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.benching import BenchReport, BenchRequest
+    from charter_engine.contracts.answers import AnswersReport
+    from charter_engine.contracts.benching import BenchReport
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -35,7 +36,8 @@ def register(subparsers: "Subparsers") -> None:
         help="measure what a plan is worth",
         description="Runs the agent without reuse, as written, and under a plan, turn by turn, "
         "each on a server of its own, and reports times, hit rates beside their bounds, and each "
-        "lever's share. Without --triton the servers are embedded ones, started for it and stopped "
+        "lever's share; with --answers, whether the plan changes what is answered. "
+        "Without --triton the servers are embedded ones, started for it and stopped "
         "afterwards.",
     )
     parser.add_argument(
@@ -66,12 +68,31 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--tokens-per-block",
         type=positive,
-        default=32,
         metavar="N",
-        help="without the plan (embedded; default 32)",
+        help="without the plan (embedded; default: the engine's, 32)",
     )
     parser.add_argument(
         "--pool-tokens", type=positive, metavar="N", help="size of the KV cache pool (embedded)"
+    )
+    parser.add_argument(
+        "--engine",
+        type=Path,
+        metavar="DIR",
+        help="what embedded servers serve: an engine of charter-engine triton build "
+        "(default: random weights)",
+    )
+    parser.add_argument(
+        "--answers",
+        action="store_true",
+        help="compare what is answered as written and under the plan, in place of times: every "
+        "input once, greedily, one request after another",
+    )
+    parser.add_argument(
+        "--check",
+        default="",
+        metavar="json|COMMAND",
+        help="with --answers: judge each answer; the command reads JSON lines with the answer, and "
+        "writes true or false for each",
     )
     parser.add_argument(
         "--quick", action="store_true", help="few iterations, 32 tokens a call: a look, no figures"
@@ -88,40 +109,75 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 1 if a request failed. With the figures so far: 3 if a server was lost,
     130 if interrupted."""
+    if args.answers:
+        return _compare_answers(args)
+    if args.check:
+        raise UsageError("--check judges answers", remedy="add --answers")
+    return _measure(args)
+
+
+def _measure(args: argparse.Namespace) -> int:
     import asyncio
 
     from charter_engine.api import benching
+    from charter_engine.contracts.benching import BenchRequest
 
     if args.html is not None:
         _check_html(args.html)
-    report = asyncio.run(benching.bench(_request(args), triton_options(args), narrate))
+    request = BenchRequest(**_asked_for(args))
+    report = asyncio.run(benching.bench(request, triton_options(args), narrate))
     _show(report, args)
+    return _ended(report, failed=any(one.failures for one in report.variants))
+
+
+def _compare_answers(args: argparse.Namespace) -> int:
+    import asyncio
+
+    from charter_engine.api.answers import compare_answers
+    from charter_engine.commands.answers_report import print_answers
+    from charter_engine.contracts.answers import AnswersRequest
+
+    if args.html is not None or args.unseen:
+        raise UsageError(
+            "--answers compares inputs as they are, and writes no page",
+            remedy="leave --html and --unseen out",
+        )
+    request = AnswersRequest(**_asked_for(args), check=args.check)
+    report = asyncio.run(compare_answers(request, triton_options(args), narrate))
+    if args.json:
+        print_json(report)
+    else:
+        print_answers(report)
+    return _ended(report, failed=bool(report.errors))
+
+
+def _ended(report: "BenchReport | AnswersReport", *, failed: bool) -> int:
     if report.lost:
         complain(report.lost, "charter-engine triton status")
         return TRITON
     if not report.complete:
         return INTERRUPTED
-    return FAILED if any(one.failures for one in report.variants) else DONE
+    return FAILED if failed else DONE
 
 
-def _request(args: argparse.Namespace) -> "BenchRequest":
-    from charter_engine.contracts.benching import BenchRequest
-
-    return BenchRequest(
-        agent=str(args.agent),
-        inputs=str(args.inputs) if args.inputs else None,
-        iterations=args.iterations,
-        passes=args.passes,
-        unseen=args.unseen,
-        plan=str(args.plan) if args.plan else None,
-        without=left_alone(args),
-        max_tokens=args.max_tokens,
-        tokens_per_block=args.tokens_per_block,
-        pool_tokens=args.pool_tokens,
-        quick=args.quick,
-        server=server_of(args),
-        tokenizer=str(args.tokenizer or ""),
-    )
+def _asked_for(args: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a `BenchRequest`."""
+    return {
+        "agent": str(args.agent),
+        "inputs": str(args.inputs) if args.inputs else None,
+        "iterations": args.iterations,
+        "passes": args.passes,
+        "unseen": args.unseen,
+        "plan": str(args.plan) if args.plan else None,
+        "without": left_alone(args),
+        "max_tokens": args.max_tokens,
+        "tokens_per_block": args.tokens_per_block,
+        "pool_tokens": args.pool_tokens,
+        "engine": str(args.engine or ""),
+        "quick": args.quick,
+        "server": server_of(args),
+        "tokenizer": str(args.tokenizer or ""),
+    }
 
 
 def _show(report: "BenchReport", args: argparse.Namespace) -> None:

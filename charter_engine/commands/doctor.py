@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments, until_done
 from charter_engine.commands.outcome import DONE, FAILED, print_json
-from charter_engine.commands.triton_options import triton_options
+from charter_engine.commands.triton_options import servers_apart
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.advice import DoctorFinding, DoctorReport
     from charter_engine.contracts.connection import TritonOptions
@@ -19,17 +21,17 @@ def register(subparsers: "Subparsers") -> None:
         help="tell what is wrong with a deployment and this machine, and what mends it",
         description="Looks at Python, the embedded Triton, NVML and the terminal, and at the "
         "deployment where one is named or up: reuse, retention, the pool, block size, host tier, "
-        "counters, drift, restrictions, and what prompts fail to share. Changes nothing. Exit code "
-        "1 where something is wrong or costly.",
+        "counters, drift, restrictions, and what prompts fail to share; of several servers also "
+        "where they differ. Changes nothing. Exit code 1 where something is wrong or costly.",
     )
     parser.add_argument("--json", action="store_true", help="print a DoctorReport")
-    add_deployment_arguments(parser)
+    add_deployment_arguments(parser, several=True)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Look, and tell by weight what was found."""
-    report = _looked_at(triton_options(args))
+    report = _looked_at(servers_apart(args))
     if args.json:
         print_json(report)
     else:
@@ -38,12 +40,15 @@ def run(args: argparse.Namespace) -> int:
     return FAILED if heavy else DONE
 
 
-def _looked_at(triton: "TritonOptions") -> "DoctorReport":
+def _looked_at(servers: "Sequence[TritonOptions]") -> "DoctorReport":
     from msgspec.structs import replace
 
     from charter_engine.api import doctor
 
     machine = doctor.installation()
+    if len(servers) > 1:
+        return doctor.with_installation(until_done(doctor.deployments(servers)), machine)
+    (triton,) = servers
     if not doctor.is_up(triton):
         return replace(
             machine, unknown=("a deployment: none is named with --triton, and none is up",)

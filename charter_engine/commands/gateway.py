@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.deployment import add_deployment_arguments
+from charter_engine.commands.deployment import add_deployment_arguments, narrate
 from charter_engine.commands.options import add_otlp_option, positive, server_address
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import several_triton_options
@@ -156,6 +156,7 @@ def _request(args: argparse.Namespace) -> "GatewayRequest":
 async def _listen(
     request: "GatewayRequest", tritons: "Sequence[TritonOptions]", otlp: str | None
 ) -> None:
+    from charter_engine.api import drifting
     from charter_engine.api.gateway import listening, notice_of
     from charter_engine.api.tracing import tracing
 
@@ -172,7 +173,11 @@ async def _listen(
         if spans is not None:
             spans.exchange(exchange)
 
-    async with listening(request, tritons, observe) as gateway:
+    watched = () if request.openai else tritons
+    async with (
+        listening(request, tritons, observe) as gateway,
+        drifting.told_meanwhile(watched, narrate),
+    ):
         print(f"listening on http://{gateway.address}/v1", file=sys.stderr, flush=True)
         if request.plan:
             print(f"note: {notice_of(request)}", file=sys.stderr, flush=True)

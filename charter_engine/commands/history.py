@@ -10,14 +10,17 @@ from charter_engine.commands.deployment import add_deployment_arguments, narrate
 from charter_engine.commands.outcome import (
     DONE,
     UNKNOWN,
+    complain,
     print_json,
     print_table,
     terminal_columns,
 )
-from charter_engine.commands.triton_options import triton_options
-from charter_engine.errors import UsageError
+from charter_engine.commands.triton_options import servers_apart
+from charter_engine.errors import EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.connection import TritonOptions
     from charter_engine.contracts.deploy import Revision, ServedFigures
@@ -39,7 +42,8 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print every Revision with its plan (show: RevisionDetails, diff: RevisionComparison)",
+        help="print every Revision with its plan (show: RevisionDetails, diff: RevisionComparison; "
+        "of several servers a ServerHistory each)",
     )
     parser.add_argument(
         "--journal",
@@ -47,14 +51,17 @@ def register(subparsers: "Subparsers") -> None:
         metavar="DIR",
         help="read a journal that was put away, as uninstall names it",
     )
-    add_deployment_arguments(parser)
+    add_deployment_arguments(parser, several=True)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the revisions, one, two, or what was mended. Works while Triton is down, but for
     `repair`."""
-    triton, kept = triton_options(args), args.journal
+    servers, kept = servers_apart(args), args.journal
+    if len(servers) > 1:
+        return _list_several(servers, args)
+    (triton,) = servers
     match args.words:
         case []:
             _list(triton, kept, args.json)
@@ -77,20 +84,46 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _list_several(servers: "Sequence[TritonOptions]", args: argparse.Namespace) -> int:
+    """The revisions of each server; 0 where all could be read."""
+    from charter_engine.api import rolling
+
+    if args.words or args.journal is not None:
+        raise UsageError(
+            "of several servers the revisions are listed", remedy="name one server with --triton"
+        )
+    found = asyncio.run(rolling.histories(servers, narrate))
+    if args.json:
+        print_json(found)
+    for one in found:
+        if one.kind is not None:
+            complain(f"{one.server}: {one.message}")
+        elif not args.json:
+            print(f"{one.server}:")
+            _print_revisions(one.revisions[::-1])
+    failures = [one.kind for one in found if one.kind is not None]
+    return EXIT_CODE[failures[0]] if failures else DONE
+
+
 def _list(triton: "TritonOptions", kept: Path | None, as_json: bool) -> None:
     from charter_engine.api import revisions
 
     found = asyncio.run(revisions.history(triton, narrate, kept=kept))[::-1]
     if as_json:
         print_json(found)
-    elif not found:
-        print("nothing was pushed to this deployment yet")
     else:
-        print_table(
-            ("revision", "state", "when", "by", "agent", "cost", "note"),
-            [_row(item) for item in found],
-            prose_within=terminal_columns(),
-        )
+        _print_revisions(found)
+
+
+def _print_revisions(found: "Sequence[Revision]") -> None:
+    if not found:
+        print("nothing was pushed to this deployment yet")
+        return
+    print_table(
+        ("revision", "state", "when", "by", "agent", "cost", "note"),
+        [_row(item) for item in found],
+        prose_within=terminal_columns(),
+    )
 
 
 def _show(number: int, triton: "TritonOptions", kept: Path | None, as_json: bool) -> None:

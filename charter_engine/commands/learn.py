@@ -4,7 +4,7 @@ sessions."""
 import argparse
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.options import add_decide_at_option
+from charter_engine.commands.options import add_decide_at_option, add_reading_options, read_as
 from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.commands.plan_report import median_text
 
@@ -31,6 +31,7 @@ def register(subparsers: "Subparsers") -> None:
         "-o", "--output", metavar="FILE", help="where to write the reuse times (default: only tell)"
     )
     add_decide_at_option(parser)
+    add_reading_options(parser)
     parser.add_argument("--strict", action="store_true", help="refuse a file with a bad line")
     parser.add_argument("--json", action="store_true", help="print what was learnt as JSON")
     parser.set_defaults(run=run)
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
             output=args.output or "",
             decide_at=args.decide_at,
             strict=args.strict,
+            read_as=read_as(args),
         )
     )
     tell_reuse_times_written(result.reuse_times_written)

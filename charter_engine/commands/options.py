@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from charter_engine.contracts.plan import Lever
     from charter_engine.contracts.planning import Levers
     from charter_engine.contracts.server import ProfileRequest
+    from charter_engine.contracts.workload_files import ReadAs
 
 LEVERS = {
     "layout": "layouts as written",
@@ -38,6 +39,41 @@ def add_decide_at_option(parser: argparse.ArgumentParser) -> None:
         default="sent",
         help="when next-use decides: with the request, or again once its answer is there, by a "
         "follow-up of one token that charter_bls sends (default: sent)",
+    )
+
+
+def add_reading_options(parser: argparse.ArgumentParser, *, tokenizer: bool = True) -> None:
+    """What a workload's file does not say of itself; `read_as` reads them. A command that has a
+    tokenizer of its own reads texts with that one."""
+    group = parser.add_argument_group("what a workload's file does not say of itself")
+    group.add_argument(
+        "--block-tokens",
+        type=positive,
+        metavar="N",
+        help="how many tokens each id of its `hash_ids` stands for (default: by its format)",
+    )
+    group.add_argument(
+        "--time-unit",
+        choices=("ms", "s"),
+        help="what its times count (default: by its format)",
+    )
+    if tokenizer:
+        group.add_argument(
+            "--tokenizer",
+            metavar="PATH",
+            help="for a file of texts: the model's tokenizer.json, or the folder that holds it "
+            "(default: the embedded engine's)",
+        )
+
+
+def read_as(args: argparse.Namespace) -> "ReadAs":
+    """What `add_reading_options` gives."""
+    from charter_engine.contracts.workload_files import ReadAs
+
+    return ReadAs(
+        block_tokens=args.block_tokens,
+        time_unit=args.time_unit,
+        tokenizer=str(args.tokenizer or ""),
     )
 
 

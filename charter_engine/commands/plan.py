@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from charter_engine.commands.deployment import add_deployment_arguments
-from charter_engine.commands.options import add_decide_at_option, add_lever_options, levers_of
+from charter_engine.commands.options import (
+    add_decide_at_option,
+    add_lever_options,
+    add_reading_options,
+    levers_of,
+    read_as,
+)
 from charter_engine.commands.outcome import DONE, print_json
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.contracts.plan import Policy
@@ -64,6 +70,7 @@ def register(subparsers: "Subparsers") -> None:
         "nothing surely helps)",
     )
     add_decide_at_option(parser)
+    add_reading_options(parser, tokenizer=False)
     parser.add_argument(
         "--profile",
         metavar="FILE",
@@ -92,6 +99,12 @@ def register(subparsers: "Subparsers") -> None:
         type=int,
         metavar="N",
         help="size of its GPU pool (default: the profile's, or 400,000)",
+    )
+    parser.add_argument(
+        "--host-tokens",
+        type=int,
+        metavar="N",
+        help="size of its host tier (default: the profile's, or none)",
     )
     parser.add_argument(
         "--model", default="llama-3.1-8b", metavar="NAME", help="model shape for times and memory"
@@ -164,6 +177,7 @@ def _request(args: argparse.Namespace) -> "PlanRequest":
         recognizers=args.config or "",
         tokenizer=str(args.tokenizer or ""),
         workload=args.workload or "",
+        read_as=read_as(args),
         from_traffic_s=seconds_of(args.from_traffic) if args.from_traffic else None,
         reuse_times=args.reuse_times or "",
         decide_at=args.decide_at,
@@ -174,6 +188,7 @@ def _request(args: argparse.Namespace) -> "PlanRequest":
         profile_file=args.profile or "",
         tokens_per_block=args.tokens_per_block,
         pool_tokens=args.pool_tokens,
+        host_tokens=args.host_tokens,
         model=args.model,
         device=args.device,
         output=args.output or "",

@@ -4,15 +4,15 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, get_args
 
-from charter_engine.commands.options import add_decide_at_option
+from charter_engine.commands.options import add_decide_at_option, add_reading_options, read_as
 from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.contracts.plan import Policy
-from charter_engine.contracts.predicting import SWEPT_SETTINGS
+from charter_engine.contracts.predicting import OTHER_POOLS, SWEPT_SETTINGS
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.predicting import PredictRequest, SettingValues
+    from charter_engine.contracts.predicting import OtherPool, PredictRequest, SettingValues
     from charter_engine.contracts.prediction import Prediction, PredictReport
 
 POLICIES = get_args(Policy)
@@ -57,8 +57,9 @@ def register(subparsers: "Subparsers") -> None:
     asked.add_argument(
         "--policy",
         metavar="NAME[,NAME…]",
-        help=f"retention policies to compare: {', '.join(POLICIES)}, or all; next-use without "
-        "--waits or --learn-from learns from one half of the sessions for the other",
+        help=f"retention policies to compare: {', '.join(POLICIES)}; pools of other managers to "
+        f"compare with: {', '.join(OTHER_POOLS)}; or all; next-use without --waits or --learn-from "
+        "learns from one half of the sessions for the other",
     )
     learnt = parser.add_mutually_exclusive_group()
     learnt.add_argument(
@@ -73,6 +74,7 @@ def register(subparsers: "Subparsers") -> None:
         help="other sessions to learn the reuse times from, for --policy",
     )
     add_decide_at_option(parser)
+    add_reading_options(parser)
     timing = parser.add_mutually_exclusive_group()
     timing.add_argument(
         "--instant",
@@ -151,12 +153,15 @@ def _combinations(given: list[str]) -> "tuple[SettingValues, ...]":
 def _request(args: argparse.Namespace, settings: "tuple[SettingValues, ...]") -> "PredictRequest":
     from charter_engine.contracts.predicting import PredictRequest
 
+    policies, pools = _policies(args)
     return PredictRequest(
         workload=args.workload,
         strict=args.strict,
+        read_as=read_as(args),
         settings=settings,
         plan=args.plan or "",
-        policies=_policies(args),
+        policies=policies,
+        pools=pools,
         reuse_times=args.reuse_times or "",
         learn_from=args.learn_from or "",
         decide_at=args.decide_at,
@@ -170,8 +175,9 @@ def _request(args: argparse.Namespace, settings: "tuple[SettingValues, ...]") ->
     )
 
 
-def _policies(args: argparse.Namespace) -> tuple[Policy, ...]:
-    """The policies to compare, `default` first: what the others are held against."""
+def _policies(args: argparse.Namespace) -> tuple[tuple[Policy, ...], "tuple[OtherPool, ...]"]:
+    """The policies to compare, `default` first, which the others are held against; and the pools of
+    other managers."""
     if args.policy is None:
         if args.reuse_times or args.learn_from:
             option = "--reuse-times" if args.reuse_times else "--learn-from"
@@ -179,19 +185,22 @@ def _policies(args: argparse.Namespace) -> tuple[Policy, ...]:
                 f"{option} is for --policy",
                 remedy="add --policy default,next-use",
             )
-        return ()
+        return (), ()
     given = (
-        list(POLICIES)
+        [*POLICIES, *OTHER_POOLS]
         if args.policy == "all"
         else [name.strip() for name in args.policy.split(",")]
     )
     for name in given:
-        if name not in POLICIES:
+        if name not in (*POLICIES, *OTHER_POOLS):
             raise UsageError(
                 f"--policy {name!r}: no such policy",
-                remedy=f"one of {', '.join(POLICIES)}",
+                remedy=f"one of {', '.join((*POLICIES, *OTHER_POOLS))}",
             )
-    return tuple(policy for policy in POLICIES if policy in ("default", *given))
+    return (
+        tuple(policy for policy in POLICIES if policy in ("default", *given)),
+        tuple(pool for pool in OTHER_POOLS if pool in given),
+    )
 
 
 def _warn_of_block_sizes(settings: "tuple[SettingValues, ...]") -> None:
@@ -220,6 +229,8 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
         "rates are predicted, of prompt tokens"
     )
     first = report.predictions[0]
+    for note in first.notes:
+        print(note)
     policy = ("policy", "closed") if first.policy else ()
     header = (
         *keys,
@@ -232,7 +243,11 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
         "p95",
         "evicted",
     )
-    print_table(header, [_row(one, keys) for one in report.predictions])
+    told = report.has_content
+    rows = [_row(one, keys, one.policy or "", told=told) for one in report.predictions]
+    for pool, predictions in report.others.items():
+        rows += [_row(one, keys, pool, told=told) for one in predictions]
+    print_table(header, rows)
     for choice in report.choices:
         reason = f"{choice.reason.text} ({choice.reason.label})"
         print(f"{choice.settings['gpu_blocks']:,} blocks: {choice.policy}; {reason}")
@@ -256,18 +271,18 @@ def _closed(one: "Prediction") -> str:
     """The share of the gap between default priorities and the optimum, or why there is none."""
     if one.closed is not None:
         return f"{one.closed:.0%}"
-    return "no gap" if one.bracket else "-"
+    return "no gap" if one.bracket and one.policy else "-"
 
 
-def _row(one: "Prediction", keys: list[str]) -> tuple[str, ...]:
+def _row(one: "Prediction", keys: list[str], policy: str, *, told: bool) -> tuple[str, ...]:
     bracket = one.bracket
+    rates = [one.token_hit_rate, one.block_hit_rate]
+    rates += [bracket.default_lru, bracket.optimum] if bracket else []
     return (
         *(str(one.settings[key]) for key in keys),
-        *((one.policy, _closed(one)) if one.policy else ()),
-        f"{one.token_hit_rate:.2%}",
-        f"{one.block_hit_rate:.2%}",
-        f"{bracket.default_lru:.2%}" if bracket else "",
-        f"{bracket.optimum:.2%}" if bracket else "",
+        *((policy, _closed(one)) if policy else ()),
+        *(f"{rate:.2%}" if told else "-" for rate in rates),
+        *(() if bracket else ("", "")),
         "" if one.ttft_ms_mean is None else f"{one.ttft_ms_mean:.1f}",
         "" if one.ttft_ms_p95 is None else f"{one.ttft_ms_p95:.1f}",
         f"{sum(one.evictions_by_priority.values()):,}",

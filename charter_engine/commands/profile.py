@@ -13,18 +13,22 @@ from charter_engine.commands.outcome import (
     print_json,
     print_table,
 )
-from charter_engine.commands.triton_options import triton_options
+from charter_engine.commands.triton_options import servers_apart
 from charter_engine.contracts.server import KIND_IN_WORDS, Proof
-from charter_engine.errors import UsageError
+from charter_engine.errors import EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from charter_engine.commands import Subparsers
+    from charter_engine.contracts.connection import TritonOptions
     from charter_engine.contracts.server import (
         CacheTier,
         ProfileRequest,
         ProofOutcome,
         ServerLever,
         ServerProfile,
+        ServerReport,
     )
 
 
@@ -42,7 +46,11 @@ def register(subparsers: "Subparsers") -> None:
         metavar="URL|HOST:PORT",
         help="the server; a Triton by its gRPC port (default: the embedded Triton that is up)",
     )
-    parser.add_argument("--json", action="store_true", help="print a ServerReport")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print a ServerReport; of several a NamedReport each",
+    )
     parser.add_argument(
         "--key", metavar="SOURCE", help="its API key; env:VARIABLE, @FILE or keyring:SERVICE/USER"
     )
@@ -70,7 +78,7 @@ def register(subparsers: "Subparsers") -> None:
         help="read statistics that trtllm-serve forgets once they are read: any other reader of "
         "them loses these",
     )
-    add_deployment_arguments(parser)
+    add_deployment_arguments(parser, several=True)
     parser.set_defaults(run=run)
 
 
@@ -78,17 +86,49 @@ def run(args: argparse.Namespace) -> int:
     """Ask, and tell what was found."""
     from charter_engine.api import server_profiles
 
-    triton = triton_options(args)
-    if args.address is not None and args.triton is not None:
-        raise UsageError("an address and --triton: one server is profiled at a time")
+    servers = servers_apart(args)
+    if args.address is not None and (args.triton or args.servers):
+        raise UsageError("an address and --triton: a server is named in one way")
     request = _request(args)
-    report = until_done(server_profiles.profile(request, triton, narrate))
+    if len(servers) > 1:
+        return _run_several(request, servers, args)
+    report = until_done(server_profiles.profile(request, servers[0], narrate))
     if args.json:
         print_json(report)
     else:
-        _show(report.profile)
-        for outcome in report.proofs:
-            _show_proof(outcome)
+        _show_report(report)
+    return _proved(report, request)
+
+
+def _run_several(
+    request: "ProfileRequest", servers: "Sequence[TritonOptions]", args: argparse.Namespace
+) -> int:
+    """Each server's profile; one that does not answer is told as that, and the others follow."""
+    from charter_engine.api import server_profiles
+
+    found = until_done(server_profiles.profiles(request, servers, narrate))
+    if args.json:
+        print_json(found)
+    for one in found:
+        if one.report is None:
+            complain(f"{one.server}: {one.message}", one.remedy)
+        elif not args.json:
+            _show_report(one.report)
+            print()
+    failures = [one.kind for one in found if one.kind is not None]
+    if failures:
+        return EXIT_CODE[failures[0]]
+    return max(_proved(one.report, request) for one in found if one.report is not None)
+
+
+def _show_report(report: "ServerReport") -> None:
+    _show(report.profile)
+    for outcome in report.proofs:
+        _show_proof(outcome)
+
+
+def _proved(report: "ServerReport", request: "ProfileRequest") -> int:
+    """0 where everything that was to be proved acts."""
     made = report.proofs[len(report.proofs) - len(request.prove) :]
     for outcome in made:
         if outcome.result != "acts":

@@ -12,7 +12,7 @@ from charter_engine.commands.options import (
     size,
 )
 from charter_engine.commands.outcome import DONE
-from charter_engine.commands.triton_options import add_triton_options, triton_options
+from charter_engine.commands.triton_options import add_triton_options, servers_to_watch
 from charter_engine.contracts.connection import is_address
 from charter_engine.errors import UsageError
 
@@ -27,7 +27,8 @@ def register(subparsers: "Subparsers") -> None:
         "serve",
         help="run the engine that consoles attach to",
         description="Runs until SIGTERM, Ctrl-C or a console's shutdown. "
-        "Without --triton it starts the embedded one.",
+        "Without --triton it starts the embedded one. Of several servers it works on the first, "
+        "and watches and changes the others with it.",
     )
     parser.add_argument(
         "--socket",
@@ -107,7 +108,7 @@ def register(subparsers: "Subparsers") -> None:
         help="stop when standard input closes, unless it said keep",
     )
     _add_log_options(parser)
-    add_triton_options(parser)
+    add_triton_options(parser, several=True)
     parser.set_defaults(run=run)
 
 
@@ -184,21 +185,23 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
         default_socket,
     )
 
+    triton, servers = servers_to_watch(args)
     return ServeOptions(
         socket=(args.socket or default_socket()).absolute(),
         engine=EngineOptions(
-            triton=triton_options(args),
+            triton=triton,
             agent=None if args.agent is None else Path(os.path.realpath(args.agent)),
             inputs=args.inputs,
             record=args.record,
             database=default_database(),
             read_only=args.read_only,
-            run_at_start=args.run_first or (args.triton is None and not args.no_run),
+            run_at_start=args.run_first or (triton.url is None and not args.no_run),
             gateway=_gateway(args),
             canary_seconds=args.canary,
             keeps_text=not args.no_text,
             otlp=args.otlp and server_address("--otlp", args.otlp),
             recording=RecordingLimits(args.max_size, args.keep),
+            servers=servers,
         ),
         replay=args.replay,
         metrics=args.metrics,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
 from charter_engine.commands.outcome import DONE, FAILED, print_json, print_table
-from charter_engine.commands.push import show_report
+from charter_engine.commands.push_report import show_report
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.contracts.trial import TrialMargins
 
@@ -114,10 +114,12 @@ def _watch(args: argparse.Namespace) -> int:
 
 async def _watched(args: argparse.Namespace) -> int:
     """Until the trial is stopped: by itself, which is a failure of what was tried."""
-    from charter_engine.api import trials
+    from charter_engine.api import drifting, trials
 
-    async for report in trials.watch(_request(args), triton_options(args), args.interval):
-        show(report, args.json)
+    triton = triton_options(args)
+    async with drifting.told_meanwhile((triton,), narrate):
+        async for report in trials.watch(_request(args), triton, args.interval):
+            show(report, args.json)
     return FAILED
 
 

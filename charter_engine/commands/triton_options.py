@@ -8,6 +8,7 @@ from charter_engine.contracts.connection import DEFAULT_NAME
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.api.fleet_servers import FoundServers, GivenServers
     from charter_engine.contracts.connection import TritonOptions
 
 
@@ -28,6 +29,13 @@ def add_triton_options(
         help=f"its gRPC port (default: {default})"
         + ("; repeatable, where several serve the same" if several else ""),
     )
+    if several:
+        group.add_argument(
+            "--servers",
+            metavar="SOURCE",
+            help="the Tritons that a deployment file names (charter.yaml), or a file of "
+            "Prometheus's file-based discovery, or dns:NAME:PORT, a server for each address",
+        )
     group.add_argument(
         "--triton-metrics",
         metavar="URL",
@@ -63,13 +71,55 @@ def add_triton_options(
 
 
 def several_triton_options(args: argparse.Namespace) -> "tuple[TritonOptions, ...]":
-    """What the options say of each --triton; of the embedded one where none is given. Raises
-    `CharterError`."""
+    """What the options say of each --triton, or of what --servers names; of the embedded one where
+    none is given. Raises `CharterError`."""
+    if args.servers is not None:
+        return found_servers(args).servers()
     addresses = dict.fromkeys(args.triton or [None])
-    given = vars(args)
-    return tuple(
-        triton_options(argparse.Namespace(**given | {"triton": address})) for address in addresses
-    )
+    return tuple(triton_options(_with_triton(args, address)) for address in addresses)
+
+
+def servers_apart(args: argparse.Namespace) -> "tuple[TritonOptions, ...]":
+    """As `several_triton_options`, of servers each of which has a metrics page and a repository of
+    its own. Raises `CharterError`."""
+    servers = several_triton_options(args)
+    for option, given in (
+        ("--triton-metrics", args.triton_metrics),
+        ("--repository", args.repository),
+    ):
+        if len(servers) > 1 and given is not None:
+            raise UsageError(
+                f"{option} is of one server, and {len(servers)} are named",
+                remedy="give it with each in a deployment file's `servers`, and name that with "
+                "--servers",
+            )
+    return servers
+
+
+def servers_to_watch(
+    args: argparse.Namespace,
+) -> "tuple[TritonOptions, FoundServers | GivenServers | None]":
+    """The server to work on, and all of them where several are named. Raises `CharterError`."""
+    from charter_engine.api.fleet_servers import GivenServers
+
+    if args.servers is not None:
+        found = found_servers(args)
+        return found.servers()[0], found
+    servers = servers_apart(args)
+    return servers[0], GivenServers(servers) if len(servers) > 1 else None
+
+
+def found_servers(args: argparse.Namespace) -> "FoundServers":
+    """What --servers names. Raises `CharterError`."""
+    from charter_engine.api.fleet_servers import FoundServers
+
+    if args.triton:
+        raise UsageError("--servers and --triton: servers are named in one way")
+    return FoundServers(args.servers, triton_options(_with_triton(args, None)))
+
+
+def _with_triton(args: argparse.Namespace, address: str | None) -> argparse.Namespace:
+    return argparse.Namespace(**vars(args) | {"triton": address})
 
 
 def triton_options(args: argparse.Namespace) -> "TritonOptions":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
 from charter_engine.commands.outcome import DONE
-from charter_engine.commands.push import show_report
+from charter_engine.commands.push_report import show_report
 from charter_engine.commands.triton_options import triton_options
 
 if TYPE_CHECKING:

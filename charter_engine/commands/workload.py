@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.options import positive
+from charter_engine.commands.options import add_reading_options, positive, read_as
 from charter_engine.commands.outcome import DONE, print_json, print_table
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def register(subparsers: "Subparsers") -> None:
             help="workload lines, agent sessions, or an .npz of this command",
         )
         action.add_argument("--strict", action="store_true", help="refuse a file with a bad line")
+        add_reading_options(action)
     for action in (convert, pool):
         action.add_argument(
             "-o", "--output", metavar="FILE", help="where to write (default: JSON Lines on stdout)"
@@ -80,7 +81,7 @@ def _info(args: argparse.Namespace) -> int:
     from charter_engine.commands.narration import print_notes
     from charter_engine.contracts.workload_files import InfoRequest
 
-    found = info(InfoRequest(file=args.file, strict=args.strict))
+    found = info(InfoRequest(file=args.file, strict=args.strict, read_as=read_as(args)))
     print_notes(found.notes)
     if args.json:
         print_json(found.facts)
@@ -99,7 +100,9 @@ def _write(args: argparse.Namespace) -> int:
     from charter_engine.api.workloads import convert
     from charter_engine.contracts.workload_files import ConvertRequest
 
-    request = ConvertRequest(file=args.file, output=args.output or "", strict=args.strict)
+    request = ConvertRequest(
+        file=args.file, output=args.output or "", strict=args.strict, read_as=read_as(args)
+    )
     return _tell(convert(request, sys.stdout.buffer))
 
 
@@ -111,6 +114,7 @@ def _pool(args: argparse.Namespace) -> int:
         file=args.file,
         output=args.output or "",
         strict=args.strict,
+        read_as=read_as(args),
         sessions=args.sessions,
         window_s=args.window,
         gap_cap_s=args.gap_cap,

@@ -12,6 +12,7 @@ AdviceKind = Literal[
     "host tier",
     "counters",
     "drift",
+    "servers",
     "restrictions",
     "divergence",
     "installation",

@@ -6,6 +6,8 @@ from msgspec import Struct
 
 from charter_engine.contracts.connection import DEFAULT_NAME
 from charter_engine.contracts.deploy import Change, Diff, PushReport
+from charter_engine.contracts.rollout import RolloutReport
+from charter_engine.errors import FailureKind
 
 
 class WatchSetting(Struct, frozen=True, kw_only=True, rename={"duration": "for"}):
@@ -13,6 +15,15 @@ class WatchSetting(Struct, frozen=True, kw_only=True, rename={"duration": "for"}
 
     duration: str
     max_regression: str = "5%"
+
+
+class ServerEntry(Struct, frozen=True, kw_only=True):
+    """One of several servers, by what is its own: as in `DeploymentFile`."""
+
+    triton: str
+    metrics: str | None = None
+    repository: str | None = None
+    tokenizer: str | None = None
 
 
 class DeploymentFile(Struct, frozen=True, kw_only=True):
@@ -28,6 +39,8 @@ class DeploymentFile(Struct, frozen=True, kw_only=True):
     plan: str
     version: int = 1
     triton: str | None = None
+    servers: tuple[str | ServerEntry, ...] = ()
+    discover: str | None = None
     name: str = DEFAULT_NAME
     metrics: str | None = None
     repository: str | None = None
@@ -41,6 +54,28 @@ class DeploymentFile(Struct, frozen=True, kw_only=True):
     why: str = ""
     drift: Literal["refuse", "put-back", "adopt"] = "refuse"
     watch: WatchSetting | None = None
+
+
+class ServerApplied(Struct, frozen=True, kw_only=True):
+    """What differed from the file on one of several servers; where nobody can tell, why not."""
+
+    server: str
+    found: "ApplyReport | None" = None
+    message: str = ""
+    remedy: str = ""
+    kind: FailureKind | None = None
+
+
+class FleetApplied(Struct, frozen=True, kw_only=True):
+    """What `apply --json` prints of several servers: what differed on each, and how the plan rolled
+    through them (None: only the plan was asked for)."""
+
+    servers: tuple[ServerApplied, ...]
+    rollout: RolloutReport | None = None
+
+    @property
+    def changed(self) -> bool:
+        return any(one.found is not None and one.found.changed for one in self.servers)
 
 
 class ApplyReport(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ Rates are 0 to 1, times in milliseconds, all *measured* unless the name says oth
 
 from msgspec import Struct
 
-from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.plan import Lever, Plan
 from charter_engine.contracts.request_figures import FigureDifference
 from charter_engine.contracts.server import ProfileRequest
@@ -17,7 +16,8 @@ class BenchRequest(Struct, frozen=True, kw_only=True):
     `iterations` holds for agents without a loop, `passes` for those that loop over rows; `unseen`
     changes the text of the inputs each time (None: for agents without a loop). `plan` is a plan
     file (None: one is derived), less the levers in `without`. No call generates more than
-    `max_tokens`. `tokens_per_block` and `pool_tokens` are of embedded servers. `quick` does little.
+    `max_tokens`. `tokens_per_block` and `pool_tokens` are of embedded servers, which serve the
+    `engine`, a directory that was built (empty: random weights). `quick` does little.
     `server` is one that takes token ids by HTTP, in place of a Triton, and `tokenizer` its model's
     (empty: where its profile says, on this machine).
     """
@@ -30,8 +30,9 @@ class BenchRequest(Struct, frozen=True, kw_only=True):
     plan: str | None = None
     without: tuple[Lever, ...] = ()
     max_tokens: int | None = None
-    tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK
+    tokens_per_block: int | None = None
     pool_tokens: int | None = None
+    engine: str = ""
     quick: bool = False
     server: ProfileRequest | None = None
     tokenizer: str = ""

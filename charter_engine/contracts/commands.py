@@ -5,21 +5,24 @@ from typing import Literal
 from msgspec import Struct
 
 from charter_engine.contracts.advice import DoctorReport
+from charter_engine.contracts.answers import AnswersRequest
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.costs import Verdict
-from charter_engine.contracts.deploy import Diff, PushReport, Revision
+from charter_engine.contracts.deploy import Change, Diff, PushReport, Revision
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
-from charter_engine.contracts.gauges import Session, Topic
+from charter_engine.contracts.gauges import Marker, Session, Topic
 from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.learning import CalibrateRequest, LearnRequest
 from charter_engine.contracts.lint import Finding
 from charter_engine.contracts.plan import Apply
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.contracts.predicting import PredictRequest
+from charter_engine.contracts.recordings import CompareRecordings, RecordingComparison
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.contracts.series import Tick
+from charter_engine.contracts.server import ServerReport
 from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import PassedRequests
@@ -29,12 +32,14 @@ PROTOCOL_VERSION = 1
 
 
 class RevisionDetail(Struct, frozen=True, kw_only=True):
-    """A revision opened: what it changed of the one before (`diff`), and the last whole runs under
-    either. `back` is what making it live again would change of what is live."""
+    """A revision opened: what it changed of the one before (`diff`; `files`: field by field of the
+    files that it put where), and the last whole runs under either. `back` is what making it live
+    again would change of what is live."""
 
     revision: Revision
     diff: Diff
     back: Diff
+    files: tuple[Change, ...] = ()
     before: RunSummary | None = None
     after: RunSummary | None = None
     verdict: Verdict = Verdict()
@@ -189,6 +194,13 @@ class Bench(Struct, frozen=True, kw_only=True, tag=True):
     on_deployment: bool = False
 
 
+class CompareAnswers(Struct, frozen=True, kw_only=True, tag=True):
+    """Ask the live deployment the open agent's calls as written and as the draft lays them out, and
+    compare the answers. The request's agent, inputs and plan are those that are open."""
+
+    request: AnswersRequest
+
+
 class CancelWork(Struct, frozen=True, tag=True):
     pass
 
@@ -306,6 +318,22 @@ class ListTicks(Struct, frozen=True, kw_only=True, tag=True):
     until: float | None = None
 
 
+class ListMarks(Struct, frozen=True, kw_only=True, tag=True):
+    """What is marked in the so many seconds before the epoch second `until` (None: until now):
+    notes, and what happened to the deployment, oldest first; the last `most` of it."""
+
+    seconds: float
+    most: int = 500
+    until: float | None = None
+
+
+class AddNote(Struct, frozen=True, kw_only=True, tag=True):
+    """Mark this moment with an operator's words; `node` names the call they concern."""
+
+    text: str
+    node: str = ""
+
+
 class ListPassed(Struct, frozen=True, kw_only=True, tag=True):
     """The last requests that passed, whoever sent them; with `after`, only those behind that number
     of the tap. The `hashes` of their prompts are most of what is sent."""
@@ -335,6 +363,18 @@ class ListSessions(Struct, frozen=True, tag=True):
 
 class ShowCache(Struct, frozen=True, tag=True):
     """What lies in the deployment's pool, by the block manager over what passed."""
+
+
+class ShowServer(Struct, frozen=True, tag=True):
+    """What one of several servers is and can do, by its name in the gauge of the fleet."""
+
+    server: str
+
+
+class CompareRecorded(Struct, frozen=True, tag=True):
+    """Two recordings side by side, or one ahead of its last push and behind it."""
+
+    request: CompareRecordings
 
 
 class PreviewLayouts(Struct, frozen=True, tag=True):
@@ -400,6 +440,7 @@ Command = (
     | Learn
     | Calibrate
     | Bench
+    | CompareAnswers
     | CancelWork
     | StartCanary
     | StopCanary
@@ -418,11 +459,15 @@ Command = (
     | CompareRuns
     | Lint
     | ListTicks
+    | ListMarks
+    | AddNote
     | ListPassed
     | ListMisses
     | ExplainMiss
     | ListSessions
     | ShowCache
+    | ShowServer
+    | CompareRecorded
     | PreviewLayouts
     | ShowTrial
     | SetShare
@@ -434,8 +479,8 @@ Command = (
 )
 Right = Literal["view", "edit", "record", "run", "write", "stop"]
 """`view` looks and changes nothing, on disk or elsewhere; `edit` changes the draft and reads plan
-files; `record` writes recordings; `run` opens and runs agents, and works on files; `write` changes
-the deployment; `stop` ends the engine."""
+files; `record` writes recordings and notes; `run` opens and runs agents, and works on files;
+`write` changes the deployment; `stop` ends the engine."""
 RIGHT_OF: dict[type, Right] = {
     Subscribe: "view",
     GetSession: "view",
@@ -446,11 +491,13 @@ RIGHT_OF: dict[type, Right] = {
     Lint: "view",
     SweepSetting: "view",
     ListTicks: "view",
+    ListMarks: "view",
     ListPassed: "view",
     ListMisses: "view",
     ExplainMiss: "view",
     ListSessions: "view",
     ShowCache: "view",
+    ShowServer: "view",
     PreviewLayouts: "view",
     ShowTrial: "view",
     Diagnose: "view",
@@ -464,8 +511,10 @@ RIGHT_OF: dict[type, Right] = {
     UndoEdit: "edit",
     RedoEdit: "edit",
     DraftFoundPlan: "edit",
+    AddNote: "record",
     StartRecording: "record",
     StopRecording: "record",
+    CompareRecorded: "run",
     OpenAgent: "run",
     StartRun: "run",
     CancelRun: "run",
@@ -474,6 +523,7 @@ RIGHT_OF: dict[type, Right] = {
     Learn: "run",
     Calibrate: "run",
     Bench: "run",
+    CompareAnswers: "run",
     CancelWork: "run",
     StartCanary: "run",
     StopCanary: "run",
@@ -503,11 +553,14 @@ RESULT_OF: dict[type, object] = {
     Lint: FindingList,
     SweepSetting: SettingSweep,
     ListTicks: tuple[Tick, ...],
+    ListMarks: tuple[Marker, ...],
     ListPassed: PassedRequests,
     ListMisses: MissReport,
     ExplainMiss: MissResult,
     ListSessions: tuple[SessionTraffic, ...],
     ShowCache: ContentsReport,
+    ShowServer: ServerReport,
+    CompareRecorded: RecordingComparison,
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,
     SetShare: PushReport,

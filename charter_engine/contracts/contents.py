@@ -74,7 +74,8 @@ class ContentsReport(Struct, frozen=True, kw_only=True):
     `host_blocks` of `host_size` in host memory. `requests` were followed, from the epoch second
     `begin` on. Of `compared_tokens`, the prompts that the server told of, `predicted_reused` come
     out of the pool by the block manager and `measured_reused` did by the server. `evicted_blocks`
-    is over the whole time; `pressure` is how many pools were allocated in an hour.
+    is over the whole time; `pressure` is how many pools were allocated in an hour. `emptied_at` is
+    when a push emptied the pool last, since the engine was loaded again (None: none did).
     """
 
     label: Label = "predicted"
@@ -87,6 +88,7 @@ class ContentsReport(Struct, frozen=True, kw_only=True):
     requests: int = 0
     begin: float | None = None
     end: float | None = None
+    emptied_at: float | None = None
     predicted_reused: int = 0
     measured_reused: int = 0
     compared_tokens: int = 0

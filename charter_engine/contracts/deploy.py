@@ -104,7 +104,8 @@ class Revision(Struct, frozen=True, kw_only=True):
     `by` is who pushed it (account@host), `note` why. `parent` is the revision it replaced, named by
     `parent_checksum` too, so that another one in its place is told. `before` is what requests came
     to under the parent, `after` what they came to under this one (None: nobody measured it).
-    `restores` is the earlier revision that it went back to; None for a push.
+    `restores` is the earlier revision that it went back to; None for a push. `state` is `ended` of
+    the one that was live when its deployment ended, or when Charter was taken out of it.
     """
 
     number: int
@@ -119,7 +120,7 @@ class Revision(Struct, frozen=True, kw_only=True):
     before: ServedFigures | None = None
     after: ServedFigures | None = None
     cost: CostClass | None = None
-    state: Literal["pending", "live", "superseded", "failed", "rolled back"] = "live"
+    state: Literal["pending", "live", "superseded", "failed", "rolled back", "ended"] = "live"
     restores: int | None = None
 
 

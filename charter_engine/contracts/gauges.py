@@ -1,14 +1,16 @@
 """What the engine tells whoever watches it: the latest value of each topic, and events."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.answers import AnswersReport
 from charter_engine.contracts.benching import BenchReport
 from charter_engine.contracts.canary import CanaryReport
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Change, Diff, Profile, WatchReport
 from charter_engine.contracts.explaining import PromptParts
+from charter_engine.contracts.fleet import FleetNow
 from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.learning import CalibrateResult, LearnResult
@@ -40,6 +42,7 @@ Topic = Literal[
     "parts",
     "deploying",
     "watch",
+    "fleet",
 ]
 EventKind = Literal[
     "engine",
@@ -54,8 +57,11 @@ EventKind = Literal[
     "recording",
     "work",
     "canary",
+    "note",
 ]
-WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench"]
+MARKED: Final[frozenset[EventKind]] = frozenset(("note", "push", "rollback", "triton", "canary"))
+"""What is marked on a time axis: an operator's notes, and what happened to the deployment."""
+WorkKind = Literal["plan", "predict", "learn", "calibrate", "bench", "answers"]
 DeployKind = Literal["push", "rollback", "trial", "put back", "adopt", "uninstall"]
 
 
@@ -177,6 +183,7 @@ class WorkResults(Struct, frozen=True, kw_only=True, tag=True):
     learn: LearnResult | None = None
     calibrate: CalibrateResult | None = None
     bench: BenchReport | None = None
+    answers: AnswersReport | None = None
 
 
 class Marker(Struct, frozen=True):
@@ -283,6 +290,13 @@ class PushWatched(Struct, frozen=True, kw_only=True, tag=True):
     report: WatchReport | None = None
 
 
+class Fleet(Struct, frozen=True, kw_only=True, tag=True):
+    """How several servers stand; told only by an engine that was given several. The first is the
+    one that the engine works on."""
+
+    now: FleetNow
+
+
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
     """The recording being written, if any."""
 
@@ -312,6 +326,7 @@ Payload = (
     | TokenParts
     | Deploying
     | PushWatched
+    | Fleet
 )
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
@@ -333,6 +348,7 @@ TOPIC_OF: dict[type, Topic] = {
     TokenParts: "parts",
     Deploying: "deploying",
     PushWatched: "watch",
+    Fleet: "fleet",
 }
 
 

@@ -7,6 +7,7 @@ from charter_engine.contracts.latency import Calibration
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.planning import WaitsWritten
 from charter_engine.contracts.reuse_times import LearnReport
+from charter_engine.contracts.workload_files import ReadAs
 
 __all__ = ["CalibrateRequest", "CalibrateResult", "DecideAt", "LearnRequest", "LearnResult"]
 
@@ -20,6 +21,7 @@ class LearnRequest(Struct, frozen=True, kw_only=True):
     output: str = ""
     decide_at: DecideAt = "sent"
     strict: bool = False
+    read_as: ReadAs = ReadAs()
 
 
 class LearnResult(Struct, frozen=True, kw_only=True):

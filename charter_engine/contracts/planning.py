@@ -12,6 +12,7 @@ from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Plan, Policy
 from charter_engine.contracts.prediction import PolicyComparison
 from charter_engine.contracts.reuse_times import EdgeReuseTime
+from charter_engine.contracts.workload_files import ReadAs
 
 Objective = Literal["ttft", "throughput", "memory"]
 
@@ -32,20 +33,21 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     `agent` is a file or a folder; without one a plan holds server settings and retention decided
     request by request, and needs a `workload`. Inputs are those given, else those typed
     (`name=value`, see `executor.inputs`), else those of `inputs_file`, else those beside the agent.
-    `recognizers` is a TOML file that adds to the catalogue of calls.
+    `recognizers` is a TOML file that adds to the catalogue of calls. A workload of texts is read
+    with the `tokenizer`, unless `read_as` names one.
 
     `policy` is taken whatever is predicted of it; `policies` are the ones to compare (None: the
     preset's). `preset` names one; `none` searches everything, and empty lets the agent's shape
     choose. `decide_at` is for learning from the workload; `reuse_times` names what was learnt
     before.
 
-    The deployment as it is: `tokens_per_block`, `pool_tokens` and `bytes_per_token`, else what
-    `profile` or `profile_file` tells, else assumed. Times are `latency`, else those of `model` on
-    `device` from first principles. `output` is the plan file to write over. Settings on a workload
-    are predicted in `jobs` processes (None: one a core). Inputs run `at_once` side by side, as
-    Charter's own run does (None: one after another, as the program makes its calls). An engine
-    takes what passed through its deployment in the last `from_traffic_s` seconds as the workload,
-    where that is given.
+    The deployment as it is: `tokens_per_block`, `pool_tokens` on the GPU, `host_tokens` in its host
+    tier and `bytes_per_token`, else what `profile` or `profile_file` tells, else assumed. Times are
+    `latency`, else those of `model` on `device` from first principles. `output` is the plan file to
+    write over. Settings on a workload are predicted in `jobs` processes (None: one a core). Inputs
+    run `at_once` side by side, as Charter's own run does (None: one after another, as the program
+    makes its calls). An engine takes what passed through its deployment in the last
+    `from_traffic_s` seconds as the workload, where that is given.
     """
 
     agent: str = ""
@@ -55,6 +57,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     recognizers: str = ""
     tokenizer: str = ""
     workload: str = ""
+    read_as: ReadAs = ReadAs()
     from_traffic_s: float | None = None
     reuse_times: str = field(default="", name="waits")
     decide_at: DecideAt = "sent"
@@ -67,6 +70,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     profile_file: str = ""
     tokens_per_block: int | None = None
     pool_tokens: int | None = None
+    host_tokens: int | None = None
     bytes_per_token: int | None = None
     model: str = "llama-3.1-8b"
     device: str = "h100"

@@ -117,16 +117,21 @@ class PolicyComparison(Struct, frozen=True, kw_only=True):
 class PredictReport(Struct, frozen=True, kw_only=True):
     """What `charter-engine predict --json` prints. `rule` says which tokens can be reused at all.
 
-    `choices` holds one entry a setting where policies are compared; `unmatched_nodes` are those of
-    the plan that no request of the workload comes from.
+    `has_content` is false for a workload of lengths alone, of which no hit rate can be told: rates
+    are 0 then, and mean nothing. `choices` holds one entry a setting where policies are compared;
+    `unmatched_nodes` are those of the plan that no request of the workload comes from. `others`
+    holds what the same sizes would do in the pools of other managers, by their names, one
+    prediction a setting.
     """
 
     workload: str
     requests: int
     prompt_tokens: int
     timing: Literal["instant", "timed"]
+    has_content: bool = True
     rule: str = "the last token of a prompt is never looked up"
     predictions: tuple[Prediction, ...] = ()
     curves: tuple[Curve, ...] = ()
     choices: tuple[PolicyChoice, ...] = ()
+    others: dict[str, tuple[Prediction, ...]] = {}
     unmatched_nodes: tuple[str, ...] = ()

@@ -61,7 +61,7 @@ class RecordedStretch(Struct, frozen=True, kw_only=True):
     """One side of a comparison: a recording from `start` to `end` (epoch seconds).
 
     `history` is what was measured, in runs without a gap, at most as many ticks as a screen has
-    columns; `pushes` is what was pushed or taken back.
+    columns; `marks` are pushes, what was taken back, and an operator's notes.
     """
 
     path: str
@@ -70,7 +70,7 @@ class RecordedStretch(Struct, frozen=True, kw_only=True):
     requests: int = 0
     failures: int = 0
     history: tuple[tuple[Tick, ...], ...] = ()
-    pushes: tuple[Marker, ...] = ()
+    marks: tuple[Marker, ...] = ()
 
 
 class RecordingStory(Struct, frozen=True, kw_only=True):

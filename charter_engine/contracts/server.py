@@ -9,6 +9,7 @@ from charter_engine.contracts.deploy import CostClass, Profile
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.pool import Eviction
+from charter_engine.errors import FailureKind
 
 ServerKind = Literal["triton-engine", "triton-llmapi", "trtllm-serve", "vllm", "sglang"]
 KIND_IN_WORDS: dict[ServerKind, str] = {
@@ -130,6 +131,17 @@ class ServerReport(Struct, frozen=True, kw_only=True):
 
     profile: ServerProfile
     proofs: tuple[ProofOutcome, ...] = ()
+
+
+class NamedReport(Struct, frozen=True, kw_only=True):
+    """What `charter-engine profile --json` prints of each of several servers; where one does not
+    tell, why not."""
+
+    server: str
+    report: ServerReport | None = None
+    message: str = ""
+    remedy: str = ""
+    kind: FailureKind | None = None
 
 
 class ProfileRequest(Struct, frozen=True, kw_only=True):

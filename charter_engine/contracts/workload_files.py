@@ -1,8 +1,33 @@
 """What is asked of workload files, and what they are said to hold."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from charter_engine.contracts.notes import Note
+
+TimeUnit = Literal["ms", "s"]
+
+
+class ReadAs(Struct, frozen=True, kw_only=True):
+    """What a workload's file does not say of itself; what is left out is as its format has it.
+
+    `block_tokens` is how many tokens an id stands for, `time_unit` what its times count.
+    `tokenizer` is a `tokenizer.json`, or the folder that holds one, for files of texts (empty: the
+    embedded engine's, *assumed*).
+    """
+
+    block_tokens: int | None = None
+    time_unit: TimeUnit | None = None
+    tokenizer: str = ""
+
+    def __post_init__(self) -> None:
+        if self.block_tokens is not None and self.block_tokens < 1:
+            raise ValueError(f"a block of {self.block_tokens} tokens cannot be")
+
+
+BY_FORMAT = ReadAs()
+"""A file that says all of itself."""
 
 
 class InfoRequest(Struct, frozen=True, kw_only=True):
@@ -10,6 +35,7 @@ class InfoRequest(Struct, frozen=True, kw_only=True):
 
     file: str
     strict: bool = False
+    read_as: ReadAs = BY_FORMAT
 
 
 class ConvertRequest(Struct, frozen=True, kw_only=True):
@@ -19,6 +45,7 @@ class ConvertRequest(Struct, frozen=True, kw_only=True):
     file: str
     output: str = ""
     strict: bool = False
+    read_as: ReadAs = BY_FORMAT
 
 
 class PoolRequest(Struct, frozen=True, kw_only=True):
@@ -28,6 +55,7 @@ class PoolRequest(Struct, frozen=True, kw_only=True):
     file: str
     output: str = ""
     strict: bool = False
+    read_as: ReadAs = BY_FORMAT
     sessions: int = 60
     window_s: float = 3600.0
     gap_cap_s: float = 600.0

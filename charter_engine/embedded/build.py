@@ -6,9 +6,11 @@ As `trtllm-build` does for TensorRT-LLM.
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from charter_engine.bls.end_tokens import GENERATION_SETTINGS
 from charter_engine.embedded.engine.checkpoint import WEIGHTS_FILE, checkpoint_spec
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.spec import (
@@ -23,8 +25,8 @@ from charter_engine.embedded.engine.tokenizer import engine_tokenizer, tokenizer
 from charter_engine.files import replacing, write_atomically
 from charter_engine.triton.errors import InvalidInput
 
-CHAT_FILES = ("tokenizer_config.json", "chat_template.jinja")
-"""What says how a chat is written, beside a tokenizer."""
+TOKENIZER_FILES = ("tokenizer_config.json", "chat_template.jinja", GENERATION_SETTINGS)
+"""What says, beside a tokenizer, how a chat is written and what ends a text."""
 
 
 def build_engine(
@@ -69,7 +71,7 @@ def build_from_checkpoint(directory: Path, checkpoint: Path, tokens_per_block: i
     """Write an engine directory from a Llama-family checkpoint.
 
     It gets `config.json`, `model.safetensors` and `tokenizer.json`, and what says how chats are
-    written, where that is there.
+    written and what ends a text, where that is there.
 
     Raises `EngineConfigError` naming the file that is missing or cannot be served.
     """
@@ -84,10 +86,24 @@ def build_from_checkpoint(directory: Path, checkpoint: Path, tokens_per_block: i
         tokenizer=checkpoint / TOKENIZER_FILE,
         weights=checkpoint / WEIGHTS_FILE,
     )
-    for name in CHAT_FILES:
-        if (checkpoint / name).is_file():
-            _place_copy(built / name, checkpoint / name)
+    _copy_tokenizer_files(checkpoint, built)
+    if not (checkpoint / GENERATION_SETTINGS).is_file():
+        write_atomically(built / GENERATION_SETTINGS, _generation_settings(checkpoint))
     return built
+
+
+def _generation_settings(checkpoint: Path) -> bytes:
+    """What a model's `config.json` says of how texts end, as `transformers` takes it for a model
+    without settings of its own for generation: an engine has another `config.json`."""
+    config = msgspec.json.decode((checkpoint / CONFIG_FILE).read_bytes(), type=dict[str, Any])
+    named = {name: config[name] for name in ("eos_token_id", "pad_token_id") if name in config}
+    return msgspec.json.encode(named)
+
+
+def _copy_tokenizer_files(source: Path, target: Path) -> None:
+    for name in TOKENIZER_FILES:
+        if (source / name).is_file():
+            _place_copy(target / name, source / name)
 
 
 def _place_copy(path: Path, source: Path) -> None:
@@ -114,9 +130,7 @@ def rebuild_engine(tokens_per_block: int, directory: Path) -> Path:
         )
         if target.is_dir() and read_spec(target) == wanted:
             return target
-        name = spec.reference_engine.weights
-        weights = directory / name if name else None
-        return build_engine(target, wanted, directory / TOKENIZER_FILE, weights)
+        return build_like(directory, target, tokens_per_block)
     except (EngineConfigError, msgspec.ValidationError) as error:
         raise InvalidInput(
             f"no engine with tokens_per_block {tokens_per_block} can be built from {directory}: "
@@ -124,3 +138,18 @@ def rebuild_engine(tokens_per_block: int, directory: Path) -> Path:
             remedy=f"trtllm-build --tokens_per_block {tokens_per_block}, "
             "then point gpt_model_path at its output",
         ) from None
+
+
+def build_like(engine: Path, directory: Path, tokens_per_block: int) -> Path:
+    """Write into `directory` an engine like another, but for the size of its blocks, and return it.
+    Raises `EngineConfigError`."""
+    spec = read_spec(engine)
+    name = spec.reference_engine.weights
+    built = build_engine(
+        directory,
+        spec.with_tokens_per_block(tokens_per_block),
+        engine / TOKENIZER_FILE,
+        engine / name if name else None,
+    )
+    _copy_tokenizer_files(engine, built)
+    return built

@@ -7,6 +7,7 @@ so that the halves of a rotary pair stand side by side; they go back to where Hu
 
 from importlib import import_module
 from importlib.util import find_spec
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from charter_engine.embedded.engine.checkpoint import WEIGHTS_FILE
 from charter_engine.embedded.engine.checkpoint_files import TOKENIZER_CONFIG_FILE
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.spec import CONFIG_FILE, TOKENIZER_FILE
+from charter_engine.embedded.gguf_header import require_whole
 from charter_engine.files import write_atomically
 
 FAMILY = "llama"
@@ -95,8 +97,10 @@ class _Gguf:
             ) from None
         self._path = path
         try:
+            with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+                require_whole(content)
             self._reader = self._gguf.GGUFReader(path)
-        except (ValueError, IndexError, KeyError, OSError) as error:
+        except (ValueError, IndexError, KeyError, OSError, EngineConfigError) as error:
             raise EngineConfigError(f"{path} is no GGUF file: {error}") from None
         architecture = self._field("general.architecture", "")
         if architecture != FAMILY:

@@ -12,6 +12,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def read_state(directory: Path) -> InstanceState:
     `starting` before it wrote anything.
     """
     try:
-        raw: dict[str, Any] = json.loads((directory / "state.json").read_text())
+        raw = _document(directory / "state.json")
     except FileNotFoundError:
         raw = {"state": "starting", "reason": "", "log": str(directory / "server.log")}
     spec = _read_spec(directory)
@@ -153,10 +154,21 @@ def _scratch_of(directory: Path) -> str:
 
 def _read_spec(directory: Path) -> dict[str, Any]:
     try:
-        spec: dict[str, Any] = json.loads((directory / "spec.json").read_text())
+        return _document(directory / "spec.json")
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
-    return spec
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """What a file holds that is asked for every second and seldom written, and then replaced."""
+    found = path.stat()
+    return _parsed(path, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=16)
+def _parsed(path: Path, *_written: int) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
 
 
 def _name_of(directory: Path) -> str:

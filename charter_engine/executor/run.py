@@ -43,6 +43,7 @@ HEAD_START_SECONDS = 0.3
 Clock = Callable[[], float]
 OnChange = Callable[[], None]
 OnRequest = Callable[[RequestRecord], None]
+OnAnswer = Callable[[Item, CallInstance, Generated], None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class TargetUnreachable(Exception):
 @dataclass
 class AgentRun:
     """One execution of `items`. `totals` and the callbacks see every request as it starts and
-    ends."""
+    ends, and `on_answer` what each instance was answered."""
 
     compiled: CompiledFile
     plan: Plan
@@ -78,6 +79,7 @@ class AgentRun:
     settings: RunSettings
     on_change: OnChange = lambda: None
     on_request: OnRequest = lambda _: None
+    on_answer: OnAnswer = lambda *_: None
     clock: Clock = time.time
     items_done: int = 0
     records: list[RequestRecord] = field(default_factory=list)
@@ -165,6 +167,7 @@ class AgentRun:
             prompt = with_head(instance, written)
             generation = await self._send(item, instance, node_plan, prompt)
             if generation is not None:
+                self.on_answer(item, instance, generation)
                 chain.prompts[instance.key] = prompt
                 chain.outputs[instance.key] = Piece(
                     generation.text, "upstream", instance.call.id, -1, generation.output_ids

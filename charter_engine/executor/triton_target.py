@@ -4,6 +4,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from charter_engine.bls.end_tokens import EndTokens
 from charter_engine.bls.retention import Retention, SegmentRetention
 from charter_engine.bls.tokenizer import Tokenizer, TokenizerError
 from charter_engine.contracts.deploy import Profile
@@ -19,6 +20,7 @@ from charter_engine.triton.request import (
     ENGINE_MODEL,
     Generated,
     GenerateRequest,
+    Sampling,
     with_derived_reuse,
 )
 
@@ -93,6 +95,7 @@ class TritonTarget:
                 parts=(),
                 token_ids=ids,
                 retention=retention if self._profile.retention else None,
+                sampling=_ended(request.sampling, tokenizer.ends),
             ),
             model=ENGINE_MODEL,
         )
@@ -114,6 +117,13 @@ class TritonTarget:
             except TokenizerError as error:
                 raise TargetError(str(error), repeatable=False) from None
         return self._tokenizer
+
+
+def _ended(sampling: Sampling, ends: EndTokens) -> Sampling:
+    """With what ends a text of the model's, unless it says so itself."""
+    if sampling.end_id is not None:
+        return sampling
+    return replace(sampling, end_id=ends.end_id, pad_id=ends.pad_id)
 
 
 def by_tokens(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from charter_engine.parser.attributes import holder_name
 from charter_engine.parser.containers import any_member, member_of
 from charter_engine.parser.frames import Frame, outermost_init
 from charter_engine.parser.limits import begun_anew, cut_at, windowed
@@ -112,8 +113,9 @@ class Assigner:
         for kind in in_order(holder.types):
             if isinstance(kind, Instance | Class):
                 self.store_field(frame, kind.definition, target.attr, value)
-                if isinstance(target.value, ast.Name) and len(holder.types) == 1:
-                    name = f"{target.value.id}.{target.attr}"
+                owner = holder_name(target.value)
+                if owner and len(holder.types) == 1:
+                    name = f"{owner}.{target.attr}"
                     frame.names[name] = value
                     frame.stored[name] = self.memory.object_of(kind.definition).fields[target.attr]
             elif isinstance(kind, Package):

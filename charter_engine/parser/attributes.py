@@ -8,6 +8,7 @@ together. What a function stored itself is known better: it stands in the functi
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 
 from charter_engine.parser.frames import Frame
@@ -23,6 +24,16 @@ class AttributeResolver:
 
 
 NO_ATTRIBUTES = AttributeResolver({}, {})
+
+
+def holder_name(node: ast.expr) -> str:
+    """The name by which attributes of an object are known: a variable's, or that of a variable's
+    attribute (`self.chat`); empty for any other expression."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}"
+    return ""
 
 
 def attributes_of(frame: Frame, holder: str, names: dict[str, Value]) -> AttributeResolver:

@@ -11,7 +11,7 @@ from charter_engine.contracts.graph import Loop
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.chains import PLACEHOLDER, is_unseen, placeholder
 from charter_engine.parser.containers import any_member
-from charter_engine.parser.fanout import MAPPING, is_gathered, way_of
+from charter_engine.parser.fanout import MAPPING, delayed_way, is_gathered, way_of
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.limits import bounded
 from charter_engine.parser.nearest import near_call
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-LATER = frozenset(
-    "submit map imap starmap apply_async run_in_executor to_thread run_sync create_task "
-    "ensure_future thread_map start_soon run run_coroutine_threadsafe amap Thread gather".split()
+LATER = MAPPING | frozenset(
+    "submit apply_async run_in_executor to_thread run_sync create_task ensure_future start_soon "
+    "run run_coroutine_threadsafe Thread gather".split()
 )
 """Functions that call a function they are given."""
 
@@ -80,7 +80,7 @@ class CallResolver:
             made_with=made_with(receiver),
         )
         is_later = bool(frame.loops) and outer is None and is_gathered(frame, node, callee)
-        frame.fanout = "gather" if is_later else outer
+        frame.fanout = "gather" if is_later else delayed_way(path) or outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
         return value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.limits import window_of
+from charter_engine.parser.limits import head_of, window_of
 from charter_engine.parser.prompt_files import FILE
 from charter_engine.parser.values import (
     MAX_ITEMS,
@@ -85,6 +85,9 @@ class Containers:
     def subscript(self, frame: Frame, node: ast.Subscript) -> Value:
         value = self.evaluator.evaluate(frame, node.value)
         if isinstance(node.slice, ast.Slice):
+            kept = head_of(frame, node.slice, self.evaluator.evaluate)
+            if kept and value.box is not None and is_settled(value.box, kept - 1):
+                return replace(value, box=replace(value.box, items=copied(value.box)[:kept]))
             return sliced(value, window_of(frame, node.slice, self.evaluator.evaluate))
         key = self.evaluator.evaluate(frame, node.slice)
         return item(value, key)
@@ -92,12 +95,11 @@ class Containers:
 
 def member_of(frame: Frame, box: Box, value: Value, node: ast.AST) -> Element:
     """What is added to a list at a place of the source."""
-    loops = frozenset(loop.number for loop in frame.all_loops())
     return Element(
         value,
         maybe=frame.certainty > box.depth,
         place=id(node),
-        loops=loops if frame.branches <= box.branches else frozenset(),
+        loops=frame.turning() if frame.branches <= box.branches else frozenset(),
     )
 
 

@@ -52,6 +52,7 @@ class Evaluator:
     def __init__(self, analysis: Analysis) -> None:
         self.program = analysis.program
         self.progress = analysis.progress
+        self.entries = analysis.entries
         self.depth = 0
         self.states = SharedStates(analysis.program, analysis.memory)
         self.recorder = SiteRecorder(analysis)
@@ -118,7 +119,7 @@ class Evaluator:
 
     def placed(self, frame: Frame, node: ast.expr) -> Value:
         """The value of an expression where it is put into something; if its content is unknown, it
-        keeps its source."""
+        keeps its source: of a helper's parameter, what the caller gave."""
         value = self.evaluate(frame, node)
         if (
             value.pieces is None
@@ -126,7 +127,9 @@ class Evaluator:
             and value.constant is None
             and not isinstance(node, ast.Starred)
         ):
-            return Value(value.types, None, value.origins, None, None, node)
+            is_given = isinstance(node, ast.Name) and self.entries.is_helper(frame)
+            source = value.source if is_given and value.source is not None else node
+            return Value(value.types, None, value.origins, None, None, source)
         if value.pieces and constant_name(node) and value.static_text() is not None:
             return replace(value, pieces=as_pieces(value, node))
         return value

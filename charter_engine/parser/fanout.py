@@ -13,7 +13,10 @@ FANOUT = {
     "submit": "submit",
     "map": "map",
     "imap": "map",
+    "imap_unordered": "map",
+    "map_async": "map",
     "starmap": "map",
+    "starmap_async": "map",
     "amap": "map",
     "thread_map": "map",
     "apply_async": "submit",
@@ -23,13 +26,14 @@ FANOUT = {
     "start_soon": "create_task",
     "ensure_future": "create_task",
     "as_completed": "as_completed",
-    "delayed()": "parallel",
     "Thread": "thread",
     "wait": "wait",
 }
 """Functions that run what they are given beside other things."""
 
-MAPPING = frozenset("map imap starmap thread_map amap".split())
+MAPPING = frozenset(
+    "map imap imap_unordered map_async starmap starmap_async thread_map amap".split()
+)
 """Those of them that call a function for each member of what they are given."""
 
 SEVERAL = frozenset("gather map as_completed wait parallel".split())
@@ -48,6 +52,11 @@ def way_of(path: tuple[str, ...]) -> str | None:
     """How a function runs what it is given beside other things; None: it doesn't. Python's own
     `map` takes one after the other."""
     return FANOUT.get(path[-1]) if path and path != ("map",) else None
+
+
+def delayed_way(path: tuple[str, ...]) -> str | None:
+    """How joblib's `delayed(f)(x)` runs, which stands for a call of f."""
+    return "parallel" if path[-1:] == ("delayed()",) else None
 
 
 def spread_of(frame: Frame) -> str | None:

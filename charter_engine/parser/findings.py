@@ -11,7 +11,7 @@ from typing import NamedTuple
 from charter_engine.contracts.graph import Carried, Flow, Loop
 from charter_engine.parser.recognise import Recognition
 from charter_engine.parser.symbols import FunctionDefinition, Module
-from charter_engine.parser.values import Origin, Origins, Piece, Value
+from charter_engine.parser.values import Chain, Origin, Origins, Piece, Value
 
 Message = tuple[str, Value]
 """A part of a prompt: the role it is sent in (empty: unknown) and its text."""
@@ -25,14 +25,25 @@ class Offer(NamedTuple):
     made: bool = False
 
 
+Place = tuple[int, int, str]
+"""A hole's place in the source."""
+
+Fillings = dict[Place, dict[Chain, tuple[int, Carried]]]
+"""By a hole's place: the outputs that fill it, each with its call, in the same turn
+or a later one."""
+
+
 @dataclass(slots=True, eq=False)
 class Site:
     """One LLM call in the source, and what was learned of it each time it was reached.
 
     `starts` names the functions interpreted on their own that lead to it, `under` are all those on
-    the way. `opening` is the prompt of the first turn, `prompt` that of a later one.
-    `turning` is what makes the turns: the loop around it, or its function. `given` is what a
-    wrapper is called with, by its parameters; `head` is what the request offers the model.
+    the way. `opening` is the prompt of the first turn, `prompt` that of a later one;
+    `is_alone`: as its function sees them on its own.
+    `settled` are the holes of messages that were there before the turns began.
+    `turning` is what makes the turns: the loop around it, or its function. `first_sent`
+    and `sent` are what a call of a wrapper that keeps a conversation comes to, likewise. `given` is
+    what a wrapper is called with, by its parameters; `head` is what the request offers the model.
     """
 
     number: int
@@ -51,13 +62,17 @@ class Site:
     output: str | None = None
     opening: tuple[Message, ...] = ()
     prompt: tuple[Message, ...] = ()
+    is_alone: bool = False
     parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
+    first_sent: tuple[Message, ...] = ()
+    sent: tuple[Message, ...] = ()
     given: dict[str, Value] = field(default_factory=dict)
     head: tuple[Offer, ...] = ()
     via: list[int] = field(default_factory=list)
     repeated_by: list[Loop] = field(default_factory=list)
     edges: dict[tuple[int, Carried], Flow] = field(default_factory=dict)
-    fillings: dict[tuple[int, int, str], set[tuple[int, Carried]]] = field(default_factory=dict)
+    fillings: Fillings = field(default_factory=dict)
+    settled: set[Place] = field(default_factory=set)
 
 
 @dataclass(slots=True)

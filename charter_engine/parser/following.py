@@ -15,6 +15,7 @@ from charter_engine.parser.attributes import (
     AttributeResolver,
     attributes_of,
     hand_over,
+    holder_name,
     note_left,
 )
 from charter_engine.parser.edges import loops_since
@@ -74,6 +75,7 @@ class Follower:
         self.memory = analysis.memory
         self.findings = analysis.findings
         self.progress = analysis.progress
+        self.entries = analysis.entries
         self.evaluator = evaluator
         self.followed: dict[Hashable, Followed] = {}
 
@@ -228,6 +230,7 @@ class Follower:
         if self.progress.is_spent:
             self.progress.stop()
             return None
+        self.entries.note(frame, function, known)
         spread = spread_of(frame)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
@@ -361,12 +364,10 @@ def holder_of_call(frame: Frame, node: ast.Call) -> str:
     """The name of the object whose method is called: `self` for `super().…`; empty: it has none."""
     if not isinstance(node.func, ast.Attribute):
         return ""
-    if isinstance(node.func.value, ast.Name):
-        return node.func.value.id
     function = frame.function
     if is_super(node.func.value) and function is not None and function.parameters:
         return function.parameters[0]
-    return ""
+    return holder_name(node.func.value)
 
 
 def kinds_in(types: frozenset[Type]) -> frozenset[Type]:
@@ -392,7 +393,7 @@ def stored_in(frame: Frame) -> Value:
     fields = {
         name.removeprefix(f"{own}."): value
         for name, value in frame.names.items()
-        if name in frame.stored and name.startswith(f"{own}.")
+        if name in frame.stored and name.startswith(f"{own}.") and name.count(".") == 1
     }
     return Value(box=Box("object", fields=fields))
 

@@ -34,7 +34,7 @@ class Frame:
     as the object still holds what came of that, kept in `stored`; then another function has stored
     its own. `left` are those that stood where the function returned; `always` are the keys of every
     dict that it returned. `fanout` is how what is evaluated here runs beside other things, `spread`
-    how the whole function does.
+    how the whole function does. `driven` are the loops that its callers are in.
     """
 
     module: Module
@@ -53,6 +53,7 @@ class Frame:
     spread: str | None = None
     globals_written: set[str] = field(default_factory=set)
     depth: int = 0
+    driven: frozenset[int] = frozenset()
 
     def nested(self) -> Frame:
         """A scope inside this function (a comprehension): names of its own, everything else
@@ -74,6 +75,10 @@ class Frame:
     def all_loops(self) -> list[LoopState]:
         above = self.caller.all_loops() if self.caller is not None else []
         return above + self.loops
+
+    def turning(self) -> frozenset[int]:
+        """The numbers of the loops under way, here and in those who called."""
+        return frozenset(loop.number for loop in self.all_loops()) | outermost(self).driven
 
 
 def under_way(frame: Frame | None, definition: FunctionDefinition) -> Frame | None:

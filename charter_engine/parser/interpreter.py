@@ -13,7 +13,9 @@ import ast
 from collections.abc import Callable
 
 from charter_engine.parser import wrappers
+from charter_engine.parser.attributes import hand_over
 from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.entries import NO_ENTRY, Entries, Entry
 from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.frames import Frame
@@ -49,7 +51,8 @@ def interpret(
     """Analyse modules that belong together, keyed by dotted name, with the `files` beside them.
     `findings.sites` are their calls; `progress.notes` and `near` tell of what is `asked` for."""
     program = Program(modules, catalogue, files or NoFiles())
-    analysis = Analysis(program, Memory(), Findings(), AnalysisProgress(asked))
+    memory, progress = Memory(), AnalysisProgress(asked)
+    analysis = Analysis(program, memory, Findings(), progress, Entries(memory, progress))
     Interpreter(analysis).run()
     return analysis
 
@@ -63,6 +66,7 @@ class Interpreter:
         self.memory = analysis.memory
         self.findings = analysis.findings
         self.progress = analysis.progress
+        self.entries = analysis.entries
         self.evaluator = Evaluator(analysis)
         self.left_for_modules = PLENTY // 2
         self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
@@ -73,12 +77,20 @@ class Interpreter:
             return
         self.progress.notes.clear()
         self.progress.near.clear()
+        sites = self.findings.sites.values()
+        self.entries.asking = {site.function for site in sites if site.function is not None}
+        self.entries.wrappers = self.findings.wrappers.keys()
+        called = {item for item in self.entries.called if item.name != "__init__"}
+        visited.sort(key=called.__contains__)
         for round_number in (0, 1):
             self.start_round(round_number)
             for module in self.program.modules.values():
                 self.run_module(module)
             for definition in visited:
-                self.run_alone(definition)
+                if definition in called:
+                    self.run_as_called(definition)
+                else:
+                    self.run_alone(definition)
 
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
@@ -86,10 +98,11 @@ class Interpreter:
         if round_number == 0:
             self.progress.stops.clear()
             self.memory.forget()
+            self.entries.calls.clear()
             for site in self.findings.sites.values():
                 site.edges.clear()
-                site.prompt = site.opening = ()
-                site.fanout = None
+                site.prompt = site.opening = site.first_sent = site.sent = ()
+                site.is_alone, site.fanout = False, None
 
     def find_wrappers(self) -> list[FunctionDefinition]:
         """Interpret everything on its own; returns the functions worth interpreting again."""
@@ -226,7 +239,21 @@ class Interpreter:
         self.memory.globals[module.path] = frame.names
         self.evaluator.names.forget()
 
-    def run_alone(self, definition: FunctionDefinition) -> Value:
+    def run_as_called(self, definition: FunctionDefinition) -> None:
+        """A function that others call, on its own: among the lists that it found when it was called
+        first, or last, which are afterwards as its callers left them."""
+        calls = self.entries.calls.get(definition)
+        if calls is None:
+            entry = Entry(lists=self.entries.lists_of(Function(definition)))
+        else:
+            entry = calls.last if self.progress.round else calls.first
+        left = entry.lists.as_they_are()
+        entry.lists.put_back()
+        self.run_alone(definition, entry)
+        left.put_back()
+        self.memory.changes += 1
+
+    def run_alone(self, definition: FunctionDefinition, entry: Entry = NO_ENTRY) -> Value:
         """A function with its parameters unknown: each is an origin of its own, so that it can be
         told in a prompt."""
         budget = STEPS_PER_FUNCTION if self.progress.steps < PLENTY else FEWEST_STEPS
@@ -252,7 +279,9 @@ class Interpreter:
                 self.findings.parameter_origin(definition, arg.arg) | handed_down
             )
         try:
-            frame = Frame(definition.module, names, function=definition)
+            frame = Frame(definition.module, names, function=definition, driven=entry.loops)
+            if definition.takes_self:
+                hand_over(frame, definition.parameters[0], entry.known)
             result = follower.run_body(frame)
         except RecursionError:
             self.progress.stop(deep=True)

@@ -31,6 +31,15 @@ def window_of(frame: Frame, index: ast.Slice, evaluate: Evaluate) -> Limit | Non
     return Limit(number_of(evaluate(frame, lower.operand)))
 
 
+def head_of(frame: Frame, index: ast.Slice, evaluate: Evaluate) -> int:
+    """How many members `[:n]` takes; 0 where it is another slice."""
+    if index.lower is not None or index.step is not None or index.upper is None:
+        return 0
+    constant = evaluate(frame, index.upper).constant
+    number = constant[0] if constant is not None else None
+    return number if isinstance(number, int) and number > 0 else 0
+
+
 def bounded(frame: Frame, shape: CallShape) -> Value | None:
     """What `deque(maxlen=n)` or `trim_messages(x, max_tokens=n)` makes of a list; None where a call
     is neither, or there is no list."""

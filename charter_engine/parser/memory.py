@@ -39,11 +39,12 @@ class Memory:
         """Add a member once, however often the loop around it goes round; one with new origins is
         new."""
         origins = added.value.all_origins()
+        is_answer = any(origin.chain[0][0] >= 0 for origin in origins)
         for element in box.items:
             if element.value is added.value or (
                 added.maybe
                 and element.maybe
-                and origins
+                and is_answer
                 and (element.place == added.place or not (element.place and added.place))
                 and element.value.all_origins() == origins
             ):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence
+from charter_engine.parser.attributes import holder_name
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.prompt_files import path_value
 from charter_engine.parser.symbols import ClassDefinition, Module
@@ -115,8 +116,8 @@ class Names:
 
     def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
         value = self.evaluator.evaluate(frame, node.value)
-        if isinstance(node.value, ast.Name):
-            name = f"{node.value.id}.{node.attr}"
+        if frame.stored:
+            name = f"{holder_name(node.value)}.{node.attr}"
             own = frame.names.get(name)
             if own is not None and any(
                 self.memory.object_of(kind.definition).fields.get(node.attr)

@@ -156,9 +156,14 @@ def posts_to(shape: CallShape, family: Family) -> bool:
 
 
 def posts_elsewhere(shape: CallShape, family: Family) -> bool:
-    """Whether an address among the arguments is another than a completion endpoint's."""
-    found = addresses_in(shape, whole=True)
+    """Whether an address among the arguments is another than a completion endpoint's. A server's
+    own, without a path, may become one."""
+    found = [address for address in addresses_in(shape, whole=True) if not BASE.fullmatch(address)]
     return bool(found) and not any(re.search(family.url, address) for address in found)
+
+
+BASE = re.compile(r"\w+://[^/]*(/v\d+)?/?")
+"""An address to which a path is added."""
 
 
 def addresses_in(shape: CallShape, *, whole: bool) -> list[str]:

@@ -13,7 +13,7 @@ from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
 from charter_engine.parser.fanout import BATCHES
-from charter_engine.parser.findings import Message, Offer, Site, Visit
+from charter_engine.parser.findings import Message, Offer, Place, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.offered import offers
 from charter_engine.parser.recognise import CallShape, Recognition
@@ -62,7 +62,7 @@ class SiteRecorder:
         site = self.site_for(frame, node, found.family.name, kind, (found.why,))
         if found.family.url:
             self.findings.posts[id(node)] = found
-        under_way = frozenset(loop.number for loop in frame.all_loops())
+        under_way = frame.turning()
         given = prompts.prompt_of(shape, found.family, under_way)
         if self.remembers(shape):
             given = (*remembered(receiver, site, given), *given)
@@ -78,6 +78,9 @@ class SiteRecorder:
                 self.record_edges(chain, part.all_origins(), edges)
             for _, part in messages:
                 record_fillings(site, part, edges)
+            settled = settled_places(shape, under_way)
+            site.settled |= settled
+            self.note_sent(frame, messages, edges, settled)
         else:
             sent = own_conversation(shape)
             keeps = frame.caller is None and bool(sent)
@@ -226,15 +229,41 @@ class SiteRecorder:
         Once all functions were followed, it may hold more than in the first turn, but not other
         things.
         """
-        if frame.caller is not None and site.prompt:
+        is_alone = frame.caller is None
+        if site.prompt and not is_alone:
             return
         seen = frozen(prompt)
         if site.prompt and self.progress.round > 0:
-            site.prompt = seen if grown_from(site.prompt, seen) else site.prompt
+            is_grown = grown_from(site.opening, site.prompt) is not None
+            if not is_grown and grown_from(site.prompt, seen):
+                site.prompt = seen
             return
+        if is_alone and not site.is_alone:
+            site.is_alone, site.opening = True, ()
         site.opening = site.opening or seen
         site.prompt = seen
         site.parameters = parameters
+
+    def note_sent(
+        self, frame: Frame, messages: tuple[Message, ...], edges: Edges, settled: set[Place]
+    ) -> None:
+        """Keep what a wrapper's call comes to, where the function that the analysis started with
+        calls it."""
+        while frame.caller is not None and frame.caller.caller is not None:
+            frame = frame.caller
+        if frame.caller is None or not frame.chain:
+            return
+        outer = self.findings.sites[frame.chain[0][0]]
+        outer.settled |= settled
+        for _, part in messages:
+            record_fillings(outer, part, edges)
+        seen = frozen(messages)
+        if not outer.first_sent:
+            outer.first_sent = outer.sent = seen
+        elif grown_from(outer.first_sent, outer.sent) is None and grown_from(
+            outer.first_sent, seen
+        ):
+            outer.sent = seen
 
     def is_internal(self, number: int) -> bool:
         """Whether a site is inside a wrapper, or a lambda of one, that the sources call: the calls
@@ -257,6 +286,20 @@ def frozen(prompt: tuple[Message, ...]) -> tuple[Message, ...]:
         (role, Value(pieces=pieces_of(value), origins=value.all_origins(), limit=value.limit))
         for role, value in prompt
     )
+
+
+def settled_places(shape: CallShape, under_way: frozenset[int]) -> set[Place]:
+    """The holes of messages that were added to a history before the loops under way began."""
+    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    boxes = [value.box for value in given if value.box is not None and value.box.kind == "list"]
+    return {
+        hole.key
+        for box in boxes
+        for element in box.items
+        if under_way and element.place and not element.maybe and not element.loops & under_way
+        for _, part in prompts.messages_of(element.value, "")
+        for hole in holes_of(part)
+    }
 
 
 def holes_of(value: Value) -> list[Hole]:
@@ -339,9 +382,7 @@ def holder_of(receiver: Value, shape: CallShape) -> Value:
 def record_fillings(site: Site, value: Value, edges: Edges) -> None:
     """Keep which outputs fill the holes of a prompt."""
     for piece in holes_of(value):
-        joined = [edges.get(origin.chain) for origin in piece.value.all_origins()]
-        made = {
-            (edge[0], edge[2]) for edge in joined if edge is not None and edge[1] == site.number
-        }
-        if made:
-            site.fillings.setdefault(piece.key, set()).update(made)
+        for origin in piece.value.all_origins():
+            edge = edges.get(origin.chain)
+            if edge is not None and edge[1] == site.number:
+                site.fillings.setdefault(piece.key, {})[origin.chain] = edge[0], edge[2]

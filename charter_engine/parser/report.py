@@ -164,7 +164,7 @@ def segments_of(
     turning = Turning(site)
     opening, anew, each, closing = (
         [
-            replace(segment, role=ROLES.get(role), fixed=is_fixed(segment, turning))
+            replace(segment, role=ROLES.get(role), fixed=is_fixed(segment, piece, site, turning))
             for role, value in messages
             for piece in flattened(value.pieces or ())
             for segment in segments_for(piece, site, sites, ids, counter)
@@ -176,8 +176,10 @@ def segments_of(
     return segments, history_limit(turns, len(opening), len(anew))
 
 
-def is_fixed(segment: Segment, turning: Turning) -> bool:
-    return segment.kind == "variable" and turning.fixes(segment.expression, segment.line)
+def is_fixed(segment: Segment, piece: Piece, site: Site, turning: Turning) -> bool:
+    if segment.kind != "variable":
+        return False
+    return piece.key in site.settled or turning.fixes(segment.expression, segment.line)
 
 
 def history_limit(turns: Turns, opening: int, anew: int) -> HistoryLimit | None:
@@ -270,7 +272,8 @@ def upstream_of(piece: Hole, site: Site) -> tuple[int, Carried] | None:
     found = site.fillings.get(piece.key)
     if not found:
         return None
-    return max(found, key=lambda item: (item[1] == "data", item[0]))
+    own = [found[item.chain] for item in piece.value.all_origins() if item.chain in found]
+    return max(own or found.values(), key=lambda item: (item[1] == "data", item[0]))
 
 
 def source_of(source: ast.expr | str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from charter_engine.parser.entries import Entries
 from charter_engine.parser.findings import Findings
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.nearest import MOST_KEPT, NearCall
@@ -93,10 +94,11 @@ class AnalysisProgress:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What is analysed, what its functions left for each other, what was found, and how far it has
-    come."""
+    """What is analysed, what its functions left for each other, what was found, how far it has
+    come, and what functions find when they are called."""
 
     program: Program
     memory: Memory
     findings: Findings
     progress: AnalysisProgress
+    entries: Entries

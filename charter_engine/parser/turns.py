@@ -64,12 +64,15 @@ def as_sent(site: Site, sites: dict[int, Site]) -> Site:
     inner = next((sites[number] for number in site.via if turns_of(sites[number]).each), None)
     if inner is None:
         return site
+    if site.first_sent:
+        return dataclasses.replace(site, opening=site.first_sent, prompt=site.sent)
     inner = as_sent(inner, sites)
     opening = filled(inner.opening, site.given)
     is_once = site.loop is None and not site.repeated_by
     fillings = {
         key: {
-            (site.number if number == inner.number else number, carried) for number, carried in made
+            chain: (site.number if number == inner.number else number, carried)
+            for chain, (number, carried) in made.items()
         }
         for key, made in inner.fillings.items()
     }

@@ -15,8 +15,8 @@ from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.search import BLOCK_SIZES, choose, is_refused, points, put_back
 
 POLICIES: tuple[Policy, ...] = ("default", "static", "steps", "next-use")
-HOST_TIER_SHARES = (0.0, 1.0)
-"""Host tiers compared, as a share of the GPU pool."""
+HOST_TIER_SHARE = 1.0
+"""The host tier that is compared with the one there is, as a share of the GPU pool."""
 
 
 class Advice(Struct, frozen=True):
@@ -97,7 +97,8 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 def deployed(source: RequestSource) -> PlanPoint:
     """The point that changes nothing."""
-    return PlanPoint(source.layouts[0], source.deployment.tokens_per_block, 0, "default")
+    size = source.deployment.tokens_per_block
+    return PlanPoint(source.layouts[0], size, source.deployment.host_blocks_of(size), "default")
 
 
 def decide(source: RequestSource, asked: Asked, *, fixed: PlanPoint | None = None) -> Decision:
@@ -176,18 +177,21 @@ class _Trials:
         return points(
             self._source.layouts,
             block_size=self._source.deployment.tokens_per_block,
-            host_tokens=[0],
+            host_tokens=[self._source.deployment.host_tokens],
             policies=[self._asked.policy or "default"],
             levers=self._asked.levers,
             block_sizes=self._asked.block_sizes,
         )
 
     def _host_tiers_and_policies(self, best: PlanPoint) -> tuple[PlanPoint, ...]:
-        shares = HOST_TIER_SHARES if self._source.is_scarce else HOST_TIER_SHARES[:1]
+        deployment = self._source.deployment
+        host_tokens = [deployment.host_tokens]
+        if self._source.is_scarce:
+            host_tokens.append(round(deployment.pool_tokens * HOST_TIER_SHARE))
         return points(
             [best.layout],
             block_size=best.tokens_per_block,
-            host_tokens=[round(self._source.deployment.pool_tokens * share) for share in shares],
+            host_tokens=host_tokens,
             policies=self._policies(),
             levers=replace(self._asked.levers, block_size=False),
         )

@@ -4,11 +4,15 @@ from typing import Any
 
 import msgspec
 
-from charter_engine.contracts.applying import DeploymentFile, WatchSetting
+from charter_engine.contracts.applying import DeploymentFile, ServerEntry, WatchSetting
 from charter_engine.plan.plan_file import InvalidPlan, converted, read_mapping
 
 FILE_VERSION = 1
-_RECORDS: dict[str, type] = {"": DeploymentFile, "watch": WatchSetting}
+_RECORDS: dict[str, type] = {
+    "": DeploymentFile,
+    "watch": WatchSetting,
+    "servers.*": ServerEntry,
+}
 REMEDY = "see `charter-engine apply --schema`"
 
 

@@ -80,7 +80,7 @@ def server_settings(point: PlanPoint, deployment: CurrentServer, asked: Asked) -
     server = asked.server if deployment.reuse else replace(asked.server, enable_kv_cache_reuse=True)
     if point.tokens_per_block != deployment.tokens_per_block:
         server = replace(server, tokens_per_block=point.tokens_per_block)
-    if point.host_blocks:
+    if point.host_blocks != deployment.host_blocks_of(point.tokens_per_block):
         size = point.host_blocks * point.tokens_per_block * deployment.bytes_per_token
         server = replace(server, kv_cache_host_memory_bytes=size)
     return server

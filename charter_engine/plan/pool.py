@@ -18,14 +18,24 @@ DEFAULT_BYTES_PER_TOKEN = 131_072
 
 class CurrentServer(Struct, frozen=True, kw_only=True):
     """What a plan is made for, as it is now. `pool_tokens` is what the GPU pool holds,
-    `bytes_per_token` its memory for one, `reuse` whether it reuses blocks, `eviction` by which
-    rules it evicts."""
+    `bytes_per_token` its memory for one, `host_bytes` the memory of its host tier, `reuse` whether
+    it reuses blocks, `eviction` by which rules it evicts."""
 
     tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK
     pool_tokens: int = DEFAULT_POOL_TOKENS
     bytes_per_token: int = DEFAULT_BYTES_PER_TOKEN
+    host_bytes: int = 0
     reuse: bool = True
     eviction: Eviction = "leaf"
+
+    @property
+    def host_tokens(self) -> int:
+        """What the host tier holds."""
+        return self.host_bytes // self.bytes_per_token
+
+    def host_blocks_of(self, tokens_per_block: int) -> int:
+        """The host tier in blocks of a size."""
+        return self.host_tokens // tokens_per_block
 
     def pool_at(self, point: PlanPoint) -> PoolSettings:
         """The pool of a point of the search: as large as it is now, in blocks of the point's
@@ -41,12 +51,16 @@ class CurrentServer(Struct, frozen=True, kw_only=True):
         """The pool that server settings would make of the memory there is now."""
         size = server.tokens_per_block or self.tokens_per_block
         tokens = min(self.pool_tokens, server.max_tokens_in_paged_kv_cache or self.pool_tokens)
-        host_bytes = server.kv_cache_host_memory_bytes or 0
+        host_bytes = server.kv_cache_host_memory_bytes
         reuse = self.reuse if server.enable_kv_cache_reuse is None else server.enable_kv_cache_reuse
         return PoolSettings(
             gpu_blocks=_blocks(tokens, size),
             tokens_per_block=size,
-            host_blocks=host_bytes // (size * self.bytes_per_token),
+            host_blocks=(
+                self.host_blocks_of(size)
+                if host_bytes is None
+                else host_bytes // (size * self.bytes_per_token)
+            ),
             reuse=reuse,
             eviction=self.eviction,
         )

@@ -165,7 +165,9 @@ class RecordedWorkload:
             return Advice("default", self.missing)
         if not self.is_scarce:
             return Advice("default", "the workload fits the pool")
-        as_it_is = PlanPoint(AS_RECORDED, self.deployment.tokens_per_block, 0, "default")
+        size = self.deployment.tokens_per_block
+        host_blocks = self.deployment.host_blocks_of(size)
+        as_it_is = PlanPoint(AS_RECORDED, size, host_blocks, "default")
         policy, reason, _ = judge(self.workload, self.deployment.pool_at(as_it_is), self._estimates)
         return Advice(policy, reason.text)
 

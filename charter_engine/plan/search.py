@@ -31,7 +31,7 @@ def points(
     """All combinations the levers allow. A lever that is off stays at the first of its settings,
     and block sizes at `block_size`. A host tier holds as many tokens whatever the block size."""
     return tuple(
-        PlanPoint(layout, size, round(host / size), policy)
+        PlanPoint(layout, size, host // size, policy)
         for layout, size, host, policy in product(
             layouts if levers.layout else layouts[:1],
             sorted({block_size, *block_sizes}) if levers.block_size else (block_size,),
@@ -43,14 +43,20 @@ def points(
 
 def put_back(chosen: PlanPoint, as_it_is: PlanPoint) -> dict[str, PlanPoint]:
     """The chosen point with one lever put back at a time, for each lever that was moved."""
-    host = round(chosen.host_blocks * chosen.tokens_per_block / as_it_is.tokens_per_block)
+    size, deployed_size = chosen.tokens_per_block, as_it_is.tokens_per_block
+    host = _host_blocks(chosen, deployed_size)
     back = {
         "layout": replace(chosen, layout=as_it_is.layout),
-        "block_size": replace(chosen, tokens_per_block=as_it_is.tokens_per_block, host_blocks=host),
-        "host_tier": replace(chosen, host_blocks=0),
+        "block_size": replace(chosen, tokens_per_block=deployed_size, host_blocks=host),
+        "host_tier": replace(chosen, host_blocks=_host_blocks(as_it_is, size)),
         "retention": replace(chosen, policy="default"),
     }
     return {lever: point for lever, point in back.items() if point != chosen}
+
+
+def _host_blocks(point: PlanPoint, tokens_per_block: int) -> int:
+    """A point's host tier in blocks of another size."""
+    return point.host_blocks * point.tokens_per_block // tokens_per_block
 
 
 def choose(
@@ -102,9 +108,13 @@ def _score(
 
 def _changes(point: PlanPoint, as_it_is: PlanPoint) -> tuple[int, int]:
     """How many levers moved, and how far the block size is from what is deployed."""
-    moved = sum(
-        getattr(point, field) != getattr(as_it_is, field) for field in PlanPoint.__struct_fields__
+    alike = replace(
+        as_it_is,
+        tokens_per_block=point.tokens_per_block,
+        host_blocks=_host_blocks(as_it_is, point.tokens_per_block),
     )
+    moved = sum(getattr(point, field) != getattr(alike, field) for field in point.__struct_fields__)
+    moved += point.tokens_per_block != as_it_is.tokens_per_block
     return moved, abs(point.tokens_per_block.bit_length() - as_it_is.tokens_per_block.bit_length())
 
 

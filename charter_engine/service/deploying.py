@@ -10,6 +10,8 @@ from charter_engine.api import doctor
 from charter_engine.api.deploying import rules_of
 from charter_engine.api.drafting import diff_plans
 from charter_engine.api.previewing import LayoutSubject, preview
+from charter_engine.api.revisions import changed_files
+from charter_engine.api.rolling import DeployerChange
 from charter_engine.api.runs import cost_verdict
 from charter_engine.api.trials import LiveTrial, checked_share, for_traffic, trial_note
 from charter_engine.api.watching import WatchedPush
@@ -31,7 +33,6 @@ from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.trial import TrialReport
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Level
 from charter_engine.service.live import take_live, take_live_if_changed
 from charter_engine.service.state import EngineState
@@ -60,20 +61,39 @@ async def deploy(state: EngineState, command: DeployCommand) -> PushReport:
         return await _push(state, command, _drafted(state))
     if isinstance(command, TryDraft):
         return await _try(state, command, _drafted(state))
-    return await _deploy(state, *_asked(state.deployment, command))
+    return await _deploy(state, *_asked(state, command))
+
+
+async def _on_all(
+    state: EngineState, change: DeployerChange, base: int, goal: int | None = None
+) -> PushReport:
+    """A change of the deployment that was decided on a revision; of several servers on all or
+    none. `goal` is the revision gone back to, where one is named. Raises `CharterError`."""
+    if state.fleet.is_several:
+        return await state.fleet.changed(change, goal)
+    return await change(state.deployment.deployer, base)
 
 
 def _asked(
-    deployment: Deployment, command: Rollback | SetShare | PutBack | Adopt | Uninstall
+    state: EngineState, command: Rollback | SetShare | PutBack | Adopt | Uninstall
 ) -> tuple[DeployKind, Work]:
     """What is asked of the deployment itself, whatever is drafted."""
-    deployer, base = deployment.deployer, command.base_revision
+    deployer, base = state.deployment.deployer, command.base_revision
     match command:
         case Rollback(revision=revision):
-            return "rollback", lambda: deployer.rollback(revision, base_revision=base)
+            return "rollback", lambda: _on_all(
+                state,
+                lambda each, live: each.rollback(revision, base_revision=live),
+                base,
+                revision,
+            )
         case SetShare(share=share, note=note):
             why = note or trial_note(checked_share(share))
-            return "trial", lambda: deployer.set_share(share, base_revision=base, note=why)
+            return "trial", lambda: _on_all(
+                state,
+                lambda each, live: each.set_share(share, base_revision=live, note=why),
+                base,
+            )
         case PutBack():
             return "put back", deployer.put_back
         case Adopt(note=note):
@@ -129,6 +149,7 @@ def opened_revision(state: EngineState, number: int) -> commands.RevisionDetail:
         revision=shown,
         diff=diff_plans(parent_plan, shown.plan, profile, shown.parent or 0),
         back=diff_plans(live.served, shown.plan, profile, live.revision),
+        files=changed_files(state.deployment.deployer.journal, number),
         before=before,
         after=after,
         verdict=cost_verdict(before.cost, after.cost) if before and after else Verdict(),
@@ -166,17 +187,26 @@ async def _push(
     calls = state.opened().compiled.calls
     reuse_times = await asyncio.to_thread(rules_of, plan, DRAFT)
     deployer = state.deployment.deployer
+    if command.watch and state.fleet.is_several:
+        raise UsageError(
+            "a push to several servers is not watched from here",
+            remedy="charter-engine push --watch --servers SOURCE watches each before the next",
+        )
     watched = await WatchedPush.about_to(deployer, command.watch) if command.watch else None
     report = await _deploy(
         state,
         kind,
-        lambda: deployer.push(
-            plan,
-            calls,
-            reuse_times=reuse_times,
-            base_revision=command.base_revision,
-            note=command.note,
-            force=command.force,
+        lambda: _on_all(
+            state,
+            lambda each, live: each.push(
+                plan,
+                calls,
+                reuse_times=reuse_times,
+                base_revision=live,
+                note=command.note,
+                force=command.force,
+            ),
+            command.base_revision,
         ),
     )
     if watched is not None and report.verified:
@@ -214,8 +244,10 @@ async def _carried_out(
     try:
         report = await work()
         state.runs.reset()
-        if state.deployment.is_embedded and report.diff.cost not in KEEP_THE_CACHE:
-            state.runs.cache_emptied()
+        if report.diff.cost not in KEEP_THE_CACHE:
+            state.contents.emptied(state.hub.now())
+            if state.deployment.is_embedded:
+                state.runs.cache_emptied()
     except CharterError as error:
         state.deploying.failed(error)
         state.hub.event(event, str(error), level="error")

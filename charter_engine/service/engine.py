@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from charter_engine.api import recordings
 from charter_engine.api.linting import lint_agent
 from charter_engine.contracts import commands, gauges
 from charter_engine.errors import UsageError
@@ -34,6 +35,7 @@ LookAtDeployment = (
     | commands.PreviewLayouts
     | commands.ShowTrial
     | commands.Diagnose
+    | commands.ShowServer
 )
 Look = (
     commands.GetSession
@@ -41,8 +43,11 @@ Look = (
     | commands.CompareRuns
     | commands.Lint
     | commands.ShowCache
+    | commands.CompareRecorded
     | commands.SweepSetting
 )
+
+LookBack = commands.ListTicks | commands.ListMarks
 
 
 class Engine:
@@ -84,6 +89,8 @@ class Engine:
         await state.trying.stop()
         await state.source.stop()
         await state.series.stop()
+        await state.fleet.stop()
+        await state.marks.stop()
         await state.sampler.stop()
         await state.recorder.stop()
         await state.deployment.close()
@@ -112,8 +119,8 @@ class Engine:
                 return await self._look_at_deployment(command)
             elif isinstance(command, Look):
                 return await self._look(command)
-            elif isinstance(command, commands.ListTicks):
-                return await state.series.before(command.until, command.seconds, command.most)
+            elif isinstance(command, LookBack):
+                return await self._look_back(command)
             elif isinstance(command, AboutTraffic):
                 calls = state.agent.compiled.calls if state.agent is not None else ()
                 return await state.passed.answer(command, state.pool, state.tapping.tap, calls)
@@ -146,6 +153,13 @@ class Engine:
                 return await state.trying.report()
             case commands.Diagnose():
                 return await diagnosis(state)
+            case commands.ShowServer(server=server):
+                return await state.fleet.show(server)
+
+    async def _look_back(self, command: LookBack) -> object:
+        state = self._state
+        part = state.series if isinstance(command, commands.ListTicks) else state.marks
+        return await part.before(command.until, command.seconds, command.most)
 
     async def _look(self, command: Look) -> object:
         state = self._state
@@ -154,8 +168,8 @@ class Engine:
                 return state.session.value
             case commands.ShowRun(number=number):
                 return await state.history.detail(number)
-            case commands.CompareRuns(before=before, after=after):
-                return await state.history.compare(before, after)
+            case commands.CompareRuns() | commands.CompareRecorded():
+                return await self._compare(command)
             case commands.ShowCache():
                 return await pool_report(state)
             case commands.SweepSetting(key=key):
@@ -164,6 +178,11 @@ class Engine:
             case commands.Lint():
                 return await asyncio.to_thread(lint_agent, state.opened())
 
+    async def _compare(self, command: commands.CompareRuns | commands.CompareRecorded) -> object:
+        if isinstance(command, commands.CompareRecorded):
+            return await asyncio.to_thread(recordings.compare, command.request)
+        return await self._state.history.compare(command.before, command.after)
+
     async def _ask(self, command: commands.Command) -> None:
         state = self._state
         match command:
@@ -171,6 +190,8 @@ class Engine:
                 await state.recorder.start(Path(path))
             case commands.StopRecording():
                 await state.recorder.stop()
+            case commands.AddNote(text=text, node=node):
+                state.marks.note(text, node)
             case commands.StartCanary(every_seconds=every):
                 await state.canary.start(every)
             case commands.StopCanary():

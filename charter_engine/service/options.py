@@ -2,11 +2,23 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from charter_engine import paths
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gateway import GatewayRequest
 from charter_engine.contracts.recordings import RecordingLimits
+
+
+class Servers(Protocol):
+    """Which servers there are. `servers` blocks and raises `CharterError`; `trouble` says why they
+    could not be looked up again."""
+
+    @property
+    def trouble(self) -> str: ...
+
+    def servers(self) -> tuple[TritonOptions, ...]: ...
+
 
 UNLIMITED = RecordingLimits()
 
@@ -18,7 +30,8 @@ class EngineOptions:
     canary (None: it is off). `keeps_text` False: no text of prompts and answers is written
     anywhere. `gateway` is in front of it, where one is wanted. `otlp` is the base address of who
     collects OpenTelemetry; None: what its own variables name, if they do. `recording` bounds what
-    is kept of recordings."""
+    is kept of recordings. `servers` are all servers where it was given several: it works on the
+    first, which `triton` is, and watches and changes the others with it."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None
@@ -32,6 +45,7 @@ class EngineOptions:
     keeps_text: bool = True
     otlp: str | None = None
     recording: RecordingLimits = UNLIMITED
+    servers: Servers | None = None
 
 
 @dataclass(frozen=True)

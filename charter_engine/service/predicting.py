@@ -49,15 +49,14 @@ class Predicting:
         if not agent.usable or not agent.inputs:
             return None
         from charter_engine.api.agent_runs import predict_run
-        from charter_engine.api.live_planning import on_deployment
-        from charter_engine.api.plan_sources import current_server
+        from charter_engine.api.live_planning import live_server
 
         try:
             return await asyncio.to_thread(
                 predict_run,
                 agent,
                 plan,
-                current_server(on_deployment(PlanRequest(), agent, pool), None),
+                live_server(agent, pool, self._deployment.profile),
                 at_once=self._deployment.items_at_once,
                 tokenizer=self._tokenizer_path,
                 latency=self.latency,
@@ -70,8 +69,7 @@ class Predicting:
     ) -> SettingSweep:
         """Runs under several values of one setting of a plan. Raises `UsageError`, also where the
         inputs do not fill the prompts."""
-        from charter_engine.api.live_planning import on_deployment
-        from charter_engine.api.plan_sources import current_server
+        from charter_engine.api.live_planning import live_server
         from charter_engine.api.setting_sweep import sweep_setting
 
         if not agent.usable or not agent.inputs:
@@ -84,7 +82,7 @@ class Predicting:
             agent,
             plan,
             key,
-            current_server(on_deployment(PlanRequest(), agent, pool), None),
+            live_server(agent, pool, self._deployment.profile),
             at_once=self._deployment.items_at_once,
             tokenizer=self._tokenizer_path,
             latency=self.latency,

@@ -13,14 +13,25 @@ from charter_engine.contracts.commands import (
     ControlReplay,
     GetSession,
     Lint,
+    ListMarks,
     ListRevisions,
     ListTicks,
     SeekReplay,
     Shutdown,
 )
-from charter_engine.contracts.gauges import Event, Gauge, Past, Replay, Session
+from charter_engine.contracts.gauges import (
+    MARKED,
+    Event,
+    Gauge,
+    Marker,
+    Past,
+    Replay,
+    Session,
+)
+from charter_engine.contracts.series import Tick
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
+from charter_engine.store.recording_history import RecordingHistory
 from charter_engine.store.recording_reader import Cursor, RecordingReader
 
 TICK_SECONDS = 0.1
@@ -41,6 +52,7 @@ class Replaying:
         self._shutdown = shutdown
         self._reader = RecordingReader(path)
         self._cursor: Cursor = self._reader.cursor()
+        self._history = _History(path)
         self._session = Session(engine_version="", mode="replay")
         self._task: asyncio.Task[None] | None = None
         self.state = Replay(
@@ -60,6 +72,7 @@ class Replaying:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._history.close()
         self._reader.close()
 
     async def handle(self, command: Command) -> object:
@@ -67,8 +80,13 @@ class Replaying:
         match command:
             case GetSession():
                 return self._session
-            case ListRevisions() | Lint() | ListTicks():
+            case ListRevisions() | Lint():
                 return ()
+            case ListTicks(seconds=seconds, most=most, until=until):
+                end = self.state.position if until is None else until
+                return await self._history.ticks(end - seconds, end, most)
+            case ListMarks():
+                return self._marks(command)
             case Shutdown():
                 self._shutdown()
             case ControlReplay(paused=paused, speed=speed):
@@ -78,6 +96,15 @@ class Replaying:
             case _:
                 raise UsageError(f"{type(command).__name__} is not a command of a replay")
         return None
+
+    def _marks(self, asked: ListMarks) -> tuple[Marker, ...]:
+        end = self.state.position if asked.until is None else asked.until
+        found = [
+            one
+            for one in self.state.markers
+            if one.kind in MARKED and end - asked.seconds <= one.at <= end
+        ]
+        return tuple(found[-asked.most :])
 
     def _control(self, paused: bool | None, speed: float | None) -> None:
         if speed is not None and not SLOWEST <= speed <= FASTEST:
@@ -156,3 +183,25 @@ class Replaying:
                 if not self.state.paused:
                     self._advance(self.state.position + (now - before) * self.state.speed)
                 before = now
+
+
+class _History:
+    """What a recording measured, read on a thread: a day takes seconds, and the replay goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened: RecordingHistory | None = None
+        self._reading = asyncio.Lock()
+
+    async def ticks(self, begin: float, end: float, most: int) -> tuple[Tick, ...]:
+        async with self._reading:
+            return await asyncio.to_thread(self._ticks, begin, end, most)
+
+    def _ticks(self, begin: float, end: float, most: int) -> tuple[Tick, ...]:
+        self._opened = self._opened or RecordingHistory(self._path)
+        return self._opened.ticks(begin, end, most)
+
+    async def close(self) -> None:
+        async with self._reading:
+            if self._opened is not None:
+                self._opened.close()

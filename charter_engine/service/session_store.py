@@ -1,4 +1,4 @@
-"""Keeps sessions, runs, revisions, traffic and ticks. What cannot be kept is said, and stops
+"""Keeps sessions, runs, revisions, traffic, ticks and marks. What cannot be kept is said, and stops
 nothing."""
 
 import asyncio
@@ -9,6 +9,7 @@ from pathlib import Path
 from charter_engine.api.runs import detail
 from charter_engine.api.texts import without_text
 from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.gauges import Marker
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.runs import RunDetail
 from charter_engine.contracts.series import Tick
@@ -93,9 +94,7 @@ class SessionStore:
     async def traffic(self, records: Sequence[TrafficRecord]) -> None:
         """Keep what passed. That it cannot be is said once, and for some time not tried again: a
         locked database must not make each second wait for it."""
-        failed_at = self._troubles.get("traffic")
-        resting = failed_at is not None and time.monotonic() < failed_at + RESTING_SECONDS
-        if self._store is not None and records and not resting:
+        if self._store is not None and records and not self._rests("traffic"):
             kept = records if self._keeps_text else [without_text(record) for record in records]
             await self._try("traffic", self._store.save_traffic(self._deployment, "tap", kept))
 
@@ -113,6 +112,26 @@ class SessionStore:
             return await self._store.ticks(self._deployment, begin, end, most)
         except StoreError as error:
             raise CharterError(str(error)) from error
+
+    async def save_marks(self, marks: Sequence[Marker]) -> bool:
+        """Keep marks; whether they are kept. That they cannot be is said once."""
+        if self._store is None or self._rests("marks"):
+            return False
+        return await self._try("marks", self._store.save_marks(self._deployment, marks))
+
+    async def marks(self, begin: float, end: float, most: int) -> tuple[Marker, ...]:
+        """The last marks that are kept of the time between two epoch seconds, oldest first."""
+        if self._store is None:
+            return ()
+        try:
+            return await self._store.marks(self._deployment, begin, end, most)
+        except StoreError as error:
+            raise CharterError(str(error)) from error
+
+    def _rests(self, what: str) -> bool:
+        """Whether keeping it failed so lately that it is not tried again yet."""
+        failed_at = self._troubles.get(what)
+        return failed_at is not None and time.monotonic() < failed_at + RESTING_SECONDS
 
     async def _try(self, what: str, keeping: Awaitable[None]) -> bool:
         """Whether it was kept. What goes wrong is said when it begins and when it is over."""

@@ -34,6 +34,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
     opening = asyncio.create_task(_open_first(state, runner))
     state.source.start()
     state.series.start()
+    state.marks.start()
     state.sampler.start(
         lambda sample: _health_changed(state, runner, sample), lambda: look_for_pushes(state)
     )
@@ -44,6 +45,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         await opening
         await state.sampler.sample_triton()
         state.tapping.start()
+        state.fleet.start()
         if options.canary_seconds is not None:
             await state.canary.start(options.canary_seconds)
         state.trying.start(lambda trial, report: stop_trial(state, trial, report))

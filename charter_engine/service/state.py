@@ -21,8 +21,10 @@ from charter_engine.service.canary import CanaryWatch
 from charter_engine.service.deploy_progress import DeployProgress
 from charter_engine.service.draft_plan import DraftPlan
 from charter_engine.service.drifting import DriftWatch
+from charter_engine.service.fleet import FleetWatch
 from charter_engine.service.gateway import EngineGateway
 from charter_engine.service.hub import Hub
+from charter_engine.service.marks import Marks
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import Passed
 from charter_engine.service.predicting import Predicting
@@ -72,6 +74,9 @@ class EngineState:
             self.tracing.exchange if self.tracing else unobserved,
         )
         self.sampler = Sampler(hub, self.deployment)
+        self.fleet = FleetWatch(
+            hub, self.deployment, options.servers, lambda: self.sampler.last, self._step
+        )
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)
         self.predicting = Predicting(self.deployment)
@@ -97,6 +102,7 @@ class EngineState:
         if self.tracing is not None:
             self.tapping.telling.append(self.tracing.requests)
         self.series = Series(hub, self.store)
+        self.marks = Marks(hub, self.store, keeps_text=options.keeps_text)
         self.recorder = Recorder(hub, keeps_text=options.keeps_text, limits=options.recording)
         self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()

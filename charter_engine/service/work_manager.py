@@ -23,6 +23,7 @@ IN_WORDS: Final[dict[WorkKind, str]] = {
     "learn": "learning reuse times",
     "calibrate": "a calibration",
     "bench": "a benchmark",
+    "answers": "a comparison of answers",
 }
 LEVELS: Final[dict[str, Level]] = {"failed": "error", "cancelled": "warning"}
 log = logging.getLogger(__name__)

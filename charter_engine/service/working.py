@@ -10,10 +10,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.drafting import with_reuse_times_placed
 from charter_engine.api.progress import Report
 from charter_engine.api.swept_settings import combinations
 from charter_engine.contracts import commands
+from charter_engine.contracts.answers import AnswersReport, AnswersRequest
 from charter_engine.contracts.benching import BenchReport, BenchRequest
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.learning import (
@@ -22,6 +24,7 @@ from charter_engine.contracts.learning import (
     LearnRequest,
     LearnResult,
 )
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.traffic import TrafficRecord
@@ -36,6 +39,7 @@ WorkCommand = (
     | commands.Learn
     | commands.Calibrate
     | commands.Bench
+    | commands.CompareAnswers
     | commands.CancelWork
 )
 
@@ -61,6 +65,8 @@ async def work(state: EngineState, command: WorkCommand) -> None:
             manager.start("calibrate", request.recording, partial(_calibrate, state, request))
         case commands.Bench(request=request, on_deployment=on_deployment):
             _start_bench(state, request, on_deployment=on_deployment)
+        case commands.CompareAnswers(request=request):
+            _start_answers(state, request)
         case commands.CancelWork():
             await manager.cancel()
 
@@ -160,6 +166,31 @@ async def _bench(
     from charter_engine.api.benching import bench
 
     return await bench(request, triton, report, use_cache=use_cache)
+
+
+def _start_answers(state: EngineState, request: AnswersRequest) -> None:
+    agent, plan = state.opened(), state.draft.draft.plan
+    if plan is None:
+        raise UsageError(
+            "the draft is the live plan: there is nothing to compare",
+            remedy="edit a layout, or propose a plan",
+        )
+    state.require_no_run()
+    if not state.deployment.started:
+        raise UsageError("the deployment is not up", remedy="wait until it is ready")
+    state.work.start(
+        "answers",
+        f"{agent.path.name} as written and as drafted",
+        partial(_answers, replace(request, agent=str(agent.path)), agent, plan, state),
+    )
+
+
+async def _answers(
+    request: AnswersRequest, agent: OpenedAgent, plan: Plan, state: EngineState, report: Report
+) -> AnswersReport:
+    from charter_engine.api.answers import compare_answers_read
+
+    return await compare_answers_read(request, agent, plan, state.deployment.found, report)
 
 
 def _subject(state: EngineState, request: PlanRequest) -> str:

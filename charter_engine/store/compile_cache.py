@@ -24,7 +24,7 @@ from charter_engine.contracts.compiling import CacheStatus
 from charter_engine.parser.clusters import Import
 from charter_engine.paths import make_private, private_directory
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 MEMORY_ENTRIES = 100
 MAX_AGE_SECONDS = 30 * 86_400
 PRUNE_EVERY_SECONDS = 86_400

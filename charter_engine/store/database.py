@@ -1,5 +1,6 @@
-"""Sessions, runs, requests, revisions, traffic and ticks in SQLite. Several engines may share the
-file; damage loses nothing.
+"""Sessions, runs, requests, revisions, traffic, ticks and marks in SQLite.
+
+Several engines may share the file; damage loses nothing.
 
 A damaged file is moved aside and a new one started. A full disk fails the write with `StoreError`;
 what was stored before stays readable.
@@ -19,12 +20,13 @@ import aiosqlite
 import msgspec
 
 from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.gauges import Marker
 from charter_engine.contracts.keeping import StoreLimits
 from charter_engine.contracts.live import RequestRecord, RunReport
 from charter_engine.contracts.series import Tick
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.paths import make_private
-from charter_engine.store import tick_table
+from charter_engine.store import mark_table, tick_table
 
 T = TypeVar("T")
 BUSY_MILLISECONDS = 5_000
@@ -55,6 +57,7 @@ CREATE TABLE traffic (
     record BLOB NOT NULL, PRIMARY KEY (deployment, at, sequence)) WITHOUT ROWID;
 """,
     f"CREATE INDEX request_by_time ON request (started_at);{tick_table.CREATE}",
+    mark_table.CREATE,
 )
 """What brings a database from each schema to the next, from an empty one on."""
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -269,6 +272,18 @@ class Store:
         asked = tick_table.question(deployment, begin, end, most, time.time())
         return tick_table.ticks_of(await self._rows(*asked))
 
+    async def save_marks(self, deployment: str, marks: Sequence[Marker]) -> None:
+        """Keep marks of a deployment, each once."""
+        async with self._transaction() as connection:
+            await mark_table.keep(connection, deployment, marks)
+
+    async def marks(
+        self, deployment: str, begin: float, end: float, most: int
+    ) -> tuple[Marker, ...]:
+        """The last `most` marks between two epoch seconds, oldest first."""
+        rows = await self._rows(mark_table.READ, (deployment, begin, end, most))
+        return mark_table.marks_of(rows)
+
     async def prune(self) -> int:
         """Forget what is older than is kept, and the oldest of what there is no room for: traffic
         first, then requests of runs. How many rows that were. Runs and revisions stay."""
@@ -279,6 +294,7 @@ class Store:
             forgotten += await self._forget(
                 "DELETE FROM tick WHERE step = ? AND until <= ?", (level.step, now - level.kept)
             )
+        forgotten += await self._forget(mark_table.FORGET, (now - mark_table.KEPT_SECONDS,))
         for oldest_rows in (
             "DELETE FROM traffic WHERE (deployment, at, sequence) IN "
             "(SELECT deployment, at, sequence FROM traffic ORDER BY at LIMIT ?)",

@@ -36,6 +36,7 @@ _TIMES: Final = {
     "request": "started_at",
     "traffic": "at",
     "tick": "at",
+    "mark": "at",
 }
 
 

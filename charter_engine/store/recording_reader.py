@@ -143,7 +143,7 @@ class RecordingReader:
     def events_until(self, moment: float, most: int) -> tuple[Event, ...]:
         """The last `most` events up to `moment`, oldest first.
 
-        Of those long before, only what is marked in the recording (see `MARKED`).
+        Of those long before, only what is marked in the recording (see `TO_JUMP_TO`).
         """
         kept: list[Event] = []
         numbers = self._looking_back(moment)
@@ -184,6 +184,14 @@ class RecordingReader:
             if len(kept) >= most:
                 break
         return tuple(kept[-most:])
+
+    def chunks_between(self, begin: float, end: float) -> range:
+        """The numbers of the chunks in which something of that time may be told."""
+        return range(self.chunk_before(begin), self.chunk_before(end) + 1)
+
+    def ticks_of(self, number: int) -> list[Tick]:
+        """The ticks of a chunk, oldest first; they are not remembered."""
+        return self._read_log(number).ticks
 
     def _looking_back(self, moment: float) -> range:
         last = self.chunk_before(moment)

@@ -12,7 +12,15 @@ import msgspec
 import zstandard
 from msgspec.structs import replace
 
-from charter_engine.contracts.gauges import TOPIC_OF, Event, EventKind, Gauge, Marker, Topic
+from charter_engine.contracts.gauges import (
+    MARKED,
+    TOPIC_OF,
+    Event,
+    EventKind,
+    Gauge,
+    Marker,
+    Topic,
+)
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.store.delta import diff
 from charter_engine.store.recording_format import (
@@ -40,9 +48,7 @@ most this much."""
 COMPRESSION_LEVEL = 15
 """A tenth smaller than level 9, for 2 ms of processor time a second
 (tests/benchmarks/bench_recording.py)."""
-MARKED: frozenset[EventKind] = frozenset(
-    ("compile", "triton", "run", "failure", "push", "rollback", "edit", "recording")
-)
+TO_JUMP_TO: frozenset[EventKind] = MARKED | {"compile", "run", "failure", "edit", "recording"}
 
 Message = Gauge | Event | RequestRecord
 Record = list[Any]
@@ -97,7 +103,9 @@ class RecordingWriter:
         packed = self._stream.compress(unpacked)
         data = packed + self._stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
         markers = [
-            message for message in messages if isinstance(message, Event) and message.kind in MARKED
+            message
+            for message in messages
+            if isinstance(message, Event) and message.kind in TO_JUMP_TO
         ]
         count = b"" if kind == CHUNK else COUNT.pack(self._count)
         written = entry(kind, at, count + data)

@@ -32,8 +32,9 @@ _ORDER: tuple[Severity, ...] = ("wrong", "costly", "worth knowing")
 class ObservedDeployment:
     """What is known of a deployment; None, or empty, where it isn't.
 
-    `misses` tells what of the last traffic was computed again, and why. `unrestricted` are groups
-    of Triton's calls that were answered without any key.
+    `misses` tells what of the last traffic was computed again, and why. `interruption` is what is
+    to be said of a push that was cut short. `unrestricted` are groups of Triton's calls that were
+    answered without any key.
     """
 
     profile: Profile
@@ -41,6 +42,7 @@ class ObservedDeployment:
     misses: MissReport | None = None
     plan: Plan | None = None
     drift: tuple[Change, ...] = ()
+    interruption: str = ""
     unrestricted: tuple[str, ...] = field(default=())
 
 
@@ -164,6 +166,9 @@ def counters(known: ObservedDeployment) -> Iterator[DoctorFinding]:
 
 def drift(known: ObservedDeployment) -> Iterator[DoctorFinding]:
     """What is live is what was pushed."""
+    if known.interruption:
+        message, _, remedy = known.interruption.partition(": ")
+        yield DoctorFinding(kind="drift", severity="wrong", message=message, remedy=remedy)
     if known.drift:
         first = known.drift[0]
         more = len(known.drift) - 1

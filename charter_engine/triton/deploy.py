@@ -100,6 +100,31 @@ class Deployer(DeploymentView):
             self._check(release, profile)
             return await self._go_live(release, plan, current, diff, note, started)
 
+    async def require_pushable(
+        self,
+        plan: Plan,
+        reuse_times: ReuseTimeRules | None = None,
+        *,
+        base_revision: int | None = None,
+        force: bool = False,
+    ) -> None:
+        """Raises as `push` does for what is known before anything is touched. Changes nothing."""
+        current = self.journal.current()
+        if current is not None and not force:
+            await self._require_as_decided(current, base_revision)
+        preflight.require_possible(await self.diff(plan, reuse_times, force=force))
+
+    async def require_returnable(
+        self, number: int | None = None, *, base_revision: int | None = None, force: bool = False
+    ) -> None:
+        """Raises as `rollback` does for what is known before anything is touched. Changes
+        nothing."""
+        self._require_pushed("there is nothing to go back to")
+        current = self.journal.current() or await self.state.baseline()
+        if not force:
+            await self._require_as_decided(current, base_revision)
+        self._goal(number, current)
+
     async def set_share(
         self,
         share: float,
@@ -329,13 +354,20 @@ class Deployer(DeploymentView):
     async def _checked_current(self, base_revision: int | None, force: bool) -> Record:
         """The live record, after every check that must hold before anything is touched."""
         current = self.journal.current() or await self.state.baseline()
+        if not force:
+            await self._require_as_decided(current, base_revision)
+        return current
+
+    async def _require_as_decided(self, current: Record, base_revision: int | None) -> None:
+        """Raises `Stale` where another revision than the base is live, and `TritonRefused` where
+        somebody else changed the deployment."""
         live = current.revision.number
-        if base_revision is not None and base_revision != live and not force:
+        if base_revision is not None and base_revision != live:
             raise Stale(
                 f"this was decided on revision {base_revision}, and revision {live} is live by now",
                 remedy="look at what changed and decide again",
             )
-        changes = () if force else await drift.changes(self.client, self.place, current)
+        changes = await drift.changes(self.client, self.place, current)
         if changes:
             raise TritonRefused(
                 f"somebody else changed this deployment since revision {live}:"
@@ -343,7 +375,6 @@ class Deployer(DeploymentView):
                 remedy="charter-engine drift --adopt or --put-back settles it; --force pushes over "
                 "it: other people's settings that the plan does not name are kept",
             )
-        return current
 
     def _goal(self, number: int | None, current: Record) -> Record:
         wanted = undone(self.history(), current.revision.number) if number is None else number

@@ -2,6 +2,7 @@
 takes."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -39,7 +40,13 @@ def parse_config(text: str, place: str) -> Any:
 
 def parameters_in(content: bytes | None, place: str) -> dict[str, str]:
     """The `parameters` in a `config.pbtxt`; none where there is no file. Raises `InvalidInput`."""
-    return {} if content is None else parameters_of(parse_config(config_text(content), place))
+    return {} if content is None else dict(_parameters(content, place))
+
+
+@lru_cache(maxsize=16)
+def _parameters(content: bytes, place: str) -> tuple[tuple[str, str], ...]:
+    """An engine asks every second what is live, and parsing costs a millisecond."""
+    return tuple(parameters_of(parse_config(config_text(content), place)).items())
 
 
 def print_config(config: Any) -> str:

@@ -1,14 +1,18 @@
 """What is wrong with the deployment and this machine, by weight: evidence, remedy, and the key."""
 
+import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from charter_engine.contracts.advice import AdviceKind, DoctorFinding, DoctorReport, Severity
-from charter_tui.present.figures import short_count
+from charter_tui.alerts import latest
+from charter_tui.present.figures import counted, short_count
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
 from charter_tui.present.words import Standing, labelled_lines, sentence_lines
 from charter_tui.state import Snapshot
 
+Local = Callable[[float], time.struct_time]
 SEVERITIES: Final[dict[Severity, tuple[str, Tone]]] = {
     "wrong": ("✗", "bad"),
     "costly": ("◆", "warning"),
@@ -26,7 +30,11 @@ _NOT_KEPT: Final = "A recording keeps no advice: a deployment is looked at while
 
 
 def advice_standing(snapshot: Snapshot, report: DoctorReport | None) -> Standing:
-    """How much is wrong, and the heaviest of it."""
+    """How much is wrong, and the heaviest of it; before that the alerts that stand."""
+    if snapshot.alerts:
+        alerts = counted(len(snapshot.alerts), "alert")
+        words = ", ".join(alert.threshold.words for alert in snapshot.alerts)
+        return Standing(Span(f"▲ {alerts}", "warning"), line(words))
     if report is None and snapshot.replaying:
         return Standing(Span("○ not in a recording", "muted"))
     if report is None:
@@ -40,11 +48,18 @@ def advice_standing(snapshot: Snapshot, report: DoctorReport | None) -> Standing
     return Standing(Span(f"{sign} {told}", tone), line(plain(report.findings[0].message)))
 
 
-def advice_lines(snapshot: Snapshot, report: DoctorReport | None, width: int) -> tuple[Line, ...]:
-    """Every finding in full, then what was found well and what could not be looked at."""
+def advice_lines(
+    snapshot: Snapshot,
+    report: DoctorReport | None,
+    width: int,
+    local: Local = time.localtime,
+) -> tuple[Line, ...]:
+    """The alerts that stand, every finding in full, then what was found well and what could not be
+    looked at."""
+    lines = list(_alert_lines(snapshot, local))
     if report is None:
-        return sentence_lines(_NOT_KEPT if snapshot.replaying else _LOOKING, width, "muted")
-    lines: list[Line] = []
+        words = _NOT_KEPT if snapshot.replaying else _LOOKING
+        return (*lines, *sentence_lines(words, width, "muted"))
     for severity, (sign, tone) in SEVERITIES.items():
         found = [one for one in report.findings if one.severity == severity]
         if found:
@@ -55,6 +70,21 @@ def advice_lines(snapshot: Snapshot, report: DoctorReport | None, width: int) ->
     for text in report.unknown:
         lines += labelled_lines("◌ unknown", text, width, "warning", LABEL_WIDTH)
     return (*lines, EMPTY, *sentence_lines("i looks again.", width, "muted"))
+
+
+def _alert_lines(snapshot: Snapshot, local: Local) -> Iterator[Line]:
+    """The user's thresholds that are passed, since when, and how the figure stands."""
+    if not snapshot.alerts:
+        return
+    yield line(Span("▲ Alerts", "warning"))
+    for threshold, since in snapshot.alerts:
+        at = time.strftime("%H:%M:%S", local(since))
+        yield line(
+            Span(f"  {threshold.words}", "strong"),
+            Span(f"  since {at}  ", "muted"),
+            latest(threshold, snapshot.ticks),
+        )
+    yield EMPTY
 
 
 def _finding(finding: DoctorFinding, width: int) -> tuple[Line, ...]:

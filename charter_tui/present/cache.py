@@ -70,6 +70,9 @@ def _sizes(report: ContentsReport, snapshot: Snapshot) -> Iterator[Line]:
 
 
 def _pressure(report: ContentsReport, local: Local) -> Iterator[Line]:
+    if report.emptied_at is not None:
+        at = time.strftime("%H:%M:%S", local(report.emptied_at))
+        yield line(Span("Emptied ", "title"), Span(f"by the push at {at}  ", "warning"))
     since = time.strftime("%H:%M:%S", local(report.begin)) if report.begin is not None else "–"
     pressed: Tone = "warning" if report.evicted_blocks > report.gpu_blocks else "predicted"
     evicted = count(report.evicted_blocks, "predicted")._replace(tone=pressed)
@@ -231,6 +234,18 @@ def note_lines(report: ContentsReport, width: int) -> tuple[Line, ...]:
     if not any(one.name for one in report.nodes):
         notes.append(UNMATCHED)
     return tuple(line(Span(text, "muted")) for note in notes for text in wrap(note, max(20, width)))
+
+
+def nothing_passed(report: ContentsReport, local: Local = time.localtime) -> str:
+    """Why nobody holds anything in the pool, and what would change that."""
+    runs = "r runs the agent; programs are seen as they send."
+    if report.emptied_at is None:
+        return f"No request has passed yet. {runs}"
+    at = time.strftime("%H:%M:%S", local(report.emptied_at))
+    return (
+        f"The pool is empty: the push at {at} loaded the engine again, and what it had cached is "
+        f"lost. No request has passed since. {runs}"
+    )
 
 
 def no_pool_lines(snapshot: Snapshot, words: str, width: int) -> tuple[Line, ...]:

@@ -10,6 +10,7 @@ from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.trial import TrialReport
 from charter_tui.present.advice import advice_lines, advice_standing
+from charter_tui.present.answers import answers_standing, answers_subject_lines
 from charter_tui.present.breaker import server_lines, server_standing
 from charter_tui.present.canary import canary_lines, canary_standing
 from charter_tui.present.drift import drift_lines, drift_standing
@@ -24,7 +25,16 @@ from charter_tui.present.words import Standing
 from charter_tui.state import Snapshot
 
 SubjectKey = Literal[
-    "revisions", "push", "watch", "trial", "drift", "canary", "server", "profile", "advice"
+    "revisions",
+    "push",
+    "answers",
+    "watch",
+    "trial",
+    "drift",
+    "canary",
+    "server",
+    "profile",
+    "advice",
 ]
 
 
@@ -62,6 +72,12 @@ SUBJECTS: Final = (
         "Push",
         lambda snapshot, _: push_standing(snapshot),
         lambda snapshot, answers, width: push_lines(snapshot, answers.preview, width),
+    ),
+    DeploySubject(
+        "answers",
+        "Answers",
+        lambda snapshot, _: answers_standing(snapshot),
+        lambda snapshot, _, width: answers_subject_lines(snapshot, width),
     ),
     DeploySubject(
         "watch",

@@ -157,3 +157,15 @@ def bar(share: float, width: int, tone: Tone = "accent") -> Line:
     whole = int(filled)
     part = _EIGHTHS[int((filled - whole) * 8)].strip() if whole < width else ""
     return line(Span("█" * whole + part, tone), Span("░" * (width - whole - len(part)), "muted"))
+
+
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A sign a value, as high as its share of the highest."""
+    highest = max(values, default=0.0)
+    last = len(_HEIGHTS) - 1
+    return "".join(
+        _HEIGHTS[round(max(0.0, value) / highest * last) if highest > 0 else 0] for value in values
+    )

@@ -45,7 +45,7 @@ def finding_rows(
         rows.append(_heading("opportunities", "Where blocks can be shared"))
         order = sorted(enumerate(opportunities), key=lambda pair: _worth(pair[1]))
         rows += [_opportunity(index, item) for index, item in order]
-    return tuple(row._replace(cells=row.cells[:columns]) for row in rows)
+    return tuple(row.with_columns(columns) for row in rows)
 
 
 def _heading(key: str, text: str) -> Row:

@@ -1,9 +1,11 @@
-"""Columns and rows of the graph screen.
+"""The rows of the graph screen.
 
 They show per node what is measured, and the retention it runs with.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import is_
 from typing import Final, NamedTuple
 
 from charter_engine.contracts.live import NodeState, NodeStats
@@ -24,12 +26,15 @@ from charter_tui.present.figures import (
     percent_text,
     priority_tone,
     short_count,
+    sparkline,
 )
+from charter_tui.present.graph_columns import HIT_BAR, NARROW_BELOW, WIDE_FROM
 from charter_tui.present.graph_order import AS_IT_RUNS, GraphOrder, Sums
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
-from charter_tui.present.tables import Column, Row, fill
+from charter_tui.present.tables import Column, Row
 from charter_tui.present.tree import Tree, TreeRow, node_name, tree_of
 from charter_tui.state import Snapshot, share
+from charter_tui.trends import Trend
 
 STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
     "idle": ("○ idle", "muted"),
@@ -38,60 +43,6 @@ STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
     "done": ("● done", "good"),
     "failed": ("✗ failed", "bad"),
 }
-NAME: Final = Column("name", "NODE", 0, "left")
-STATE: Final = Column("state", "STATE", 9, "left")
-REQUESTS: Final = Column("requests", "REQ", 5)
-COMPUTED: Final = Column("computed", "COMPUTED", 8)
-PROMPT: Final = Column("prompt", "PROMPT", 6)
-BLOCKS: Final = Column("blocks", "KV BLOCKS", 11)
-HIT: Final = Column("hit", "HIT", 7)
-HIT_BAR: Final = Column("hit_bar", "", 12, "left")
-HIT_PREDICTED: Final = Column("predicted", "PREDICTED", 9)
-HIT_DRAFT: Final = Column("draft", "DRAFT", 7)
-TTFT: Final = Column("ttft", "TTFT", 7)
-TTFT_P95: Final = Column("ttft_p95", "TTFT P95", 8)
-RETENTION: Final = Column("retention", "RETAIN", 9, "left")
-
-NARROW: Final = (
-    Column("sign", "S", 1, "left"),
-    NAME,
-    REQUESTS,
-    COMPUTED,
-    PROMPT,
-    TTFT,
-    HIT,
-    HIT_PREDICTED._replace(heading="PREDICT", width=7),
-    RETENTION._replace(width=7),
-)
-SMALL: Final = tuple(
-    column
-    for column in NARROW
-    if column.key in ("sign", "name", "requests", "computed", "ttft", "hit")
-)
-SMALLEST: Final = tuple(
-    column for column in SMALL if column.key in ("sign", "name", "computed", "hit")
-)
-NORMAL: Final = (NAME, STATE, REQUESTS, COMPUTED, PROMPT, TTFT, HIT, HIT_PREDICTED, RETENTION)
-WIDE: Final = (
-    NAME,
-    STATE,
-    REQUESTS,
-    COMPUTED,
-    PROMPT,
-    TTFT,
-    TTFT_P95,
-    BLOCKS,
-    HIT,
-    HIT_BAR,
-    HIT_PREDICTED,
-    HIT_DRAFT,
-    RETENTION._replace(width=12),
-)
-
-
-NARROW_BELOW: Final = 92
-WIDE_FROM: Final = 134
-_COLUMNS_BELOW: Final = ((48, SMALLEST), (72, SMALL), (NARROW_BELOW, NARROW), (WIDE_FROM, NORMAL))
 _NEEDS_NAMED = 2
 _FOLDS = ("▾ ", "▸ ")
 """In front of an open group, and of a folded one."""
@@ -118,7 +69,7 @@ def legend_line(width: int) -> Line:
         return (*legend(), *signs)
     notes = (
         "  ↻ in a loop  ⇉ at once  ← needs  ↺ of the turn before",
-        *(("  KV BLOCKS reused/all",) if width >= WIDE_FROM else ()),
+        *(("  TREND computed a request, KV BLOCKS reused/all",) if width >= WIDE_FROM else ()),
         "  RETAIN priority, for how long",
     )
     kept = legend()
@@ -128,27 +79,22 @@ def legend_line(width: int) -> Line:
     return kept
 
 
-def columns_for(width: int) -> tuple[Column, ...]:
-    """The columns that fit in `width` cells; the name takes what is left."""
-    for below, chosen in _COLUMNS_BELOW:
-        if width < below:
-            return fill(chosen, width)
-    return fill(WIDE, width)
-
-
 class Drawing(NamedTuple):
-    """What the cells of a row are made from: the snapshot, and what is predicted by node of the
-    live plan and of the draft."""
+    """What the cells of a row are made from, beside its totals: the plans, and by node what is
+    predicted of the live one and of the draft. `trend` is what its latest requests computed."""
 
-    snapshot: Snapshot
+    plan: Plan | None
+    draft_plan: Plan | None
     live: Mapping[str, NodePrediction]
     draft: Mapping[str, NodePrediction]
+    trend: Trend = ()
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Drawing":
         """With the draft only where it differs from what is live."""
         draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
-        return cls(snapshot, _by_node(snapshot.live_prediction), _by_node(draft))
+        live = _by_node(snapshot.live_prediction)
+        return cls(snapshot.plan, snapshot.draft_plan, live, _by_node(draft))
 
 
 def _by_node(prediction: Prediction | None) -> Mapping[str, NodePrediction]:
@@ -163,8 +109,12 @@ class GraphRows:
 
     def __init__(self) -> None:
         self._rows: dict[str, tuple[tuple[object, ...], Row]] = {}
+        self._shared: tuple[object, ...] = ()
+        self._drawing = Drawing(None, None, {}, {})
         self._sums = Sums()
         self.tree = Tree()
+        self.running: str | None = None
+        """The first row whose call runs, or one of whose calls does."""
 
     def rows(
         self, snapshot: Snapshot, columns: Sequence[Column], order: GraphOrder = AS_IT_RUNS
@@ -172,34 +122,32 @@ class GraphRows:
         """The rows for that snapshot."""
         if snapshot.calls is not self.tree.calls:
             self.tree = tree_of(snapshot.calls)
+        shared = (snapshot.plan, snapshot.draft, snapshot.live_prediction, *columns)
+        if not _same(shared, self._shared):
+            self._rows, self._shared, self._drawing = {}, shared, Drawing.of(snapshot)
         stats = {item.node: item for item in snapshot.shown_nodes}
-        shared = (tuple(columns), snapshot.plan, snapshot.draft, snapshot.live_prediction)
-        shown = Drawing.of(snapshot)
+        trends = snapshot.shown_trends
+        shown = [(row, self._totals(row, stats)) for row in order.of(self.tree, stats)]
+        self.running = next((row.key for row, totals in shown if totals.state == "running"), None)
         return tuple(
-            self._row(shown, row, self._figures(row, stats), shared)
-            for row in order.of(self.tree, stats)
+            self._row(row, totals, trends.get(row.key, ()), columns) for row, totals in shown
         )
 
-    def _figures(self, row: TreeRow, stats: Mapping[str, NodeStats]) -> NodeStats | None:
-        return self._sums.of(row, stats) if row.inside else stats.get(row.key)
+    def _totals(self, row: TreeRow, stats: Mapping[str, NodeStats]) -> NodeStats:
+        found = self._sums.of(row, stats) if row.inside else stats.get(row.key)
+        return found or NodeStats(node=row.key)
 
-    def _row(
-        self, shown: Drawing, row: TreeRow, stats: NodeStats | None, shared: tuple[object, ...]
-    ) -> Row:
-        known, made = self._rows.get(row.key, ((), None))
-        if made and known and known[0] is row and known[1] == stats and _same(known[2:], shared):
-            return made
-        columns = shared[0]
-        assert isinstance(columns, tuple)
-        made = _row(shown, row, stats or NodeStats(node=row.key), columns)
-        self._rows[row.key] = ((row, stats, *shared), made)
+    def _row(self, row: TreeRow, stats: NodeStats, trend: Trend, columns: Sequence[Column]) -> Row:
+        made_of, made = self._rows.get(row.key, ((), None))
+        if made is None or made_of != (row, stats, trend):
+            cells = partial(_cells, self._drawing, row, stats, trend, columns)
+            made = Row(row.key, cells, _pickable(row))
+            self._rows[row.key] = ((row, stats, trend), made)
         return made
 
 
-def _same(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
-    return all(
-        one is other or one == other for one, other in zip(before[:1], after[:1], strict=True)
-    ) and all(one is other for one, other in zip(before[1:], after[1:], strict=True))
+def _same(before: Sequence[object], after: Sequence[object]) -> bool:
+    return len(before) == len(after) and all(map(is_, before, after))
 
 
 def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
@@ -224,14 +172,17 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
 
 
-def _row(shown: Drawing, row: TreeRow, stats: NodeStats, columns: tuple[Column, ...]) -> Row:
-    if row.call is None and not row.inside:
-        return Row(
-            row.key,
-            (line(Span(plain(row.label), "title")), *(EMPTY for _ in columns[1:])),
-            pickable=False,
-        )
-    return Row(row.key, tuple(_CELLS[column.key](shown, row, stats) for column in columns))
+def _pickable(row: TreeRow) -> bool:
+    return row.call is not None or bool(row.inside)
+
+
+def _cells(
+    shared: Drawing, row: TreeRow, stats: NodeStats, trend: Trend, columns: Sequence[Column]
+) -> tuple[Line, ...]:
+    if not _pickable(row):
+        return (line(Span(plain(row.label), "title")), *(EMPTY for _ in columns[1:]))
+    drawing = shared._replace(trend=trend)
+    return tuple(_CELLS[column.key](drawing, row, stats) for column in columns)
 
 
 Cell = Callable[[Drawing, TreeRow, NodeStats], Line]
@@ -279,6 +230,10 @@ def _requests(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
 def _computed(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
     computed = stats.told_tokens - stats.reused_tokens
     return line(marked(short_count(computed), "measured") if stats.told_tokens else NOTHING)
+
+
+def _trend(shown: Drawing, _row: TreeRow, _stats: NodeStats) -> Line:
+    return line(Span(sparkline(shown.trend), "accent"))
 
 
 def _prompt(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
@@ -329,19 +284,18 @@ def _ttft_p95(_shown: Drawing, _row: TreeRow, stats: NodeStats) -> Line:
 
 
 def _retention(shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
-    snapshot = shown.snapshot
     if row.inside:
-        return _retention_of_group(snapshot, row)
-    live = retention_summary(snapshot.plan, row.key)
-    draft = retention_summary(snapshot.draft_plan, row.key)
+        return _retention_of_group(shown.plan, row)
+    live = retention_summary(shown.plan, row.key)
+    draft = retention_summary(shown.draft_plan, row.key)
     if draft != live:
         return line(Span("*", "draft"), Span(draft.text, "draft"))
     return line(live)
 
 
-def _retention_of_group(snapshot: Snapshot, row: TreeRow) -> Line:
+def _retention_of_group(plan: Plan | None, row: TreeRow) -> Line:
     """What a group's calls have in common."""
-    found = {retention_summary(snapshot.plan, node) for node in row.inside}
+    found = {retention_summary(plan, node) for node in row.inside}
     return line(found.pop() if len(found) == 1 else Span("several", "muted"))
 
 
@@ -351,6 +305,7 @@ _CELLS: Final[dict[str, Cell]] = {
     "state": _state,
     "requests": _requests,
     "computed": _computed,
+    "trend": _trend,
     "prompt": _prompt,
     "blocks": _blocks,
     "hit": _hit,

@@ -8,23 +8,26 @@ from pathlib import PurePath
 
 from rich.cells import cell_len
 
+from charter_engine.contracts.fleet import FleetNow
 from charter_engine.contracts.graph import Diagnostic
 from charter_tui.present.diagnostics import diagnostic_text
 from charter_tui.present.figures import clock_span
-from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
+from charter_tui.present.spans import Line, Span, Tone, line, line_width, plain, wrap
 from charter_tui.state import Snapshot
 
 
-def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Line]:
-    """The left and right parts of the top line.
+def title_lines(snapshot: Snapshot, screen: str, locked: str, width: int) -> tuple[Line, Line]:
+    """The left and right parts of the top line of `width` cells.
 
-    `locked` says why nothing can be changed, or is empty.
+    `locked` says why nothing can be changed, or is empty. Where room is short, the revision gives
+    way to what nobody should overlook, and then the screen's name.
     """
     session = snapshot.session
     agent = plain(PurePath(session.agent).name) if session and session.agent else "no agent"
-    left = [Span(" Charter ", "title"), Span(f" {agent}", "strong"), Span(f"  {screen}", "muted")]
+    name, revision = Span(f"  {screen}", "muted"), Span("", "muted")
     if session and session.agent:
-        left.append(Span(f"  revision {session.revision}", "muted"))
+        revision = Span(f"  revision {session.revision}", "muted")
+    left = [Span(" Charter ", "title"), Span(f" {agent}", "strong"), name, revision]
     if session and session.source_changed:
         left.append(Span("  source changed: R", "warning"))
     if snapshot.has_changes:
@@ -37,8 +40,13 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str) -> tuple[Line, Lin
         right += [Span("● rec", "bad"), "  "]
     if snapshot.link.state == "connected" and not (snapshot.link.owned or snapshot.replaying):
         right += [Span("attached", "muted"), "  "]
+    if others := len(snapshot.link.others):
+        right += [Span(f"{others} other console{'s' if others > 1 else ''}", "muted"), "  "]
     right += [_link(snapshot), " "]
-    return line(*left), line(*right)
+    for part in (revision, name):
+        if line_width((*left, *line(*right))) >= width:
+            left.remove(part)
+    return tuple(left), line(*right)
 
 
 def _about_the_deployment(snapshot: Snapshot) -> Iterator[Span]:
@@ -48,6 +56,17 @@ def _about_the_deployment(snapshot: Snapshot) -> Iterator[Span]:
         yield Span("  ✗ canary: 9", "bad")
     if snapshot.session and snapshot.session.drift:
         yield Span("  ✗ drift: 9", "bad")
+    if snapshot.fleet and not _all_well(snapshot.fleet.now):
+        yield Span("  ✗ fleet: F", "bad")
+    if alerts := snapshot.alerts:
+        told = f"{len(alerts)} alerts" if len(alerts) > 1 else alerts[0].threshold.figure
+        yield Span(f"  ▲ {told}: 9", "warning")
+
+
+def _all_well(now: FleetNow) -> bool:
+    """Whether all servers are up, as they were pushed, and alike."""
+    changed = any(server.drift for server in now.servers)
+    return now.up == len(now.servers) and not (changed or now.differences)
 
 
 def _link(snapshot: Snapshot) -> Span:

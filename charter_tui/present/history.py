@@ -1,7 +1,8 @@
 """The history: revisions as rows, and one of them opened."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final, Literal
 
 from charter_engine.contracts.commands import RevisionDetail
@@ -14,7 +15,7 @@ from charter_tui.present.costs import (
     shown_figure,
     verdict_lines,
 )
-from charter_tui.present.diff import COST_TONES, change_lines, cost_span
+from charter_tui.present.diff import COST_TONES, change_beside, change_lines, cost_span
 from charter_tui.present.drift import foreign_lines
 from charter_tui.present.figures import count, milliseconds
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
@@ -129,9 +130,9 @@ def _moment(item: Revision) -> str:
 def revision_lines(
     detail: RevisionDetail, live: int, width: int, drift: Sequence[Change] = ()
 ) -> tuple[Line, ...]:
-    """A revision opened: when and why it was pushed, what it changed, and what runs cost before and
-    after it; of the live one also what others changed since (`drift`), of another what making it
-    live again changes."""
+    """A revision opened: when and why it was pushed, what it changed, also in its files, and what
+    runs cost before and after it; of the live one also what others changed since (`drift`), of
+    another what making it live again changes."""
     revision = detail.revision
     tone = _STATE_TONES.get(revision.state, "muted")
     lines = [
@@ -149,6 +150,8 @@ def revision_lines(
         lines.append(_labelled("behind", f"revision {revision.parent}"))
     lines += [EMPTY, *_changes("Changed", detail.diff, width), EMPTY, *_costs(detail, width)]
     lines += _requests(revision, width)
+    if detail.files:
+        lines += [EMPTY, line(Span("In its files", "strong")), *_in_files(detail.files, width)]
     if revision.number != live:
         lines += [EMPTY, *_changes("Making it live again changes", detail.back, width)]
     elif drift:
@@ -189,6 +192,14 @@ def _changes(title: str, diff: Diff, width: int) -> list[Line]:
     if not diff.changes:
         return [line(Span(title, "strong"), Span("  nothing", "muted"))]
     return [line(Span(title, "strong"), cost_span(diff.cost)), *change_lines(diff.changes, width)]
+
+
+def _in_files(changes: Sequence[Change], width: int) -> Iterator[Line]:
+    """A file, and the fields of it that are otherwise than in the revision before."""
+    for path, fields in groupby(changes, key=lambda change: change.place):
+        yield line(Span(f"  {plain(path)}", "muted"))
+        for change in fields:
+            yield from change_beside(change, width, " ")
 
 
 def _costs(detail: RevisionDetail, width: int) -> list[Line]:

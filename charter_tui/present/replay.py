@@ -1,20 +1,21 @@
 """The replay bar: where in the recording we are, what happened when, and how fast it plays."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from charter_engine.contracts.gauges import EventKind, Replay
+from charter_engine.contracts.gauges import EventKind, Marker, Replay
 from charter_tui.present.figures import clock_span
 from charter_tui.present.spans import Line, Span, Tone, line, line_width, plain
 
-_MARKER_TONES: Final[dict[EventKind, Tone]] = {
+_MARK_TONES: Final[dict[EventKind, Tone]] = {
     "push": "draft",
     "rollback": "draft",
     "failure": "bad",
     "triton": "warning",
+    "canary": "warning",
 }
-_MARKER_SIGNS: Final[dict[Tone, str]] = {"draft": "◆", "bad": "✗", "warning": "▲", "accent": "◇"}
+_MARK_SIGNS: Final[dict[Tone, str]] = {"draft": "◆", "bad": "✗", "warning": "▲", "accent": "◇"}
 """What stands on the time line for each tone."""
 
 
@@ -65,21 +66,33 @@ def _last_marker(replay: Replay) -> str:
 def _time_line(replay: Replay, total: float, here: float, width: int) -> Line:
     cells = max(1, width - 2)
     at = _cell(here, total, cells)
-    marks: dict[int, Tone] = {}
-    for marker in replay.markers:
-        cell = _cell(marker.at - replay.start, total, cells)
-        if marks.get(cell) != "bad":
-            marks[cell] = _MARKER_TONES.get(marker.kind, "accent")
+    marks = mark_cells(replay.markers, replay.start, replay.end, cells)
     spans: list[Span] = [Span(" ")]
     for cell in range(cells):
         if cell == at:
             spans.append(Span("●", "strong"))
         elif cell in marks:
-            spans.append(Span(_MARKER_SIGNS[marks[cell]], marks[cell]))
+            spans.append(marks[cell])
         else:
             spans.append(Span("━" if cell < at else "─", "accent" if cell < at else "muted"))
     assert line_width(tuple(spans)) == cells + 1
     return _joined(spans)
+
+
+def mark_cells(marks: Iterable[Marker], begin: float, end: float, cells: int) -> dict[int, Span]:
+    """The signs of marks on a time line of so many cells; a failure covers others of its cell."""
+    shown: dict[int, Span] = {}
+    for mark in marks:
+        cell = _cell(mark.at - begin, end - begin, cells)
+        if cell not in shown or shown[cell].tone != "bad":
+            shown[cell] = mark_sign(mark.kind)
+    return shown
+
+
+def mark_sign(kind: EventKind) -> Span:
+    """What stands on the time line for something that happened."""
+    tone = _MARK_TONES.get(kind, "accent")
+    return Span(_MARK_SIGNS[tone], tone)
 
 
 def _cell(offset: float, total: float, cells: int) -> int:

@@ -1,7 +1,7 @@
 """What each kind of work found, as tables. Every figure carries its mark."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -13,6 +13,7 @@ from charter_engine.contracts.planning import Derivation, Evaluation, PlanResult
 from charter_engine.contracts.predicting import PredictResult
 from charter_engine.contracts.prediction import PolicyComparison, Prediction
 from charter_engine.contracts.reuse_times import NodeReuseTime, ReuseTime
+from charter_tui.present.answers import answers_lines
 from charter_tui.present.figures import (
     NOTHING,
     byte_size,
@@ -43,19 +44,8 @@ _POINT: Final = (
 
 def result_lines(results: WorkResults | None, kind: WorkKind, width: int) -> tuple[Line, ...]:
     """What that kind of work found last, or what it would find."""
-    match getattr(results, kind, None):
-        case PlanResult() as planned:
-            return plan_lines(planned, width)
-        case PredictResult() as predicted:
-            return sweep_lines(predicted, width)
-        case LearnResult() as learnt:
-            return learn_lines(learnt, width)
-        case CalibrateResult() as calibrated:
-            return calibration_lines(calibrated, width)
-        case BenchReport() as measured:
-            return bench_lines(measured, width)
-        case _:
-            return empty_result_lines(kind, width)
+    found = getattr(results, kind, None)
+    return empty_result_lines(kind, width) if found is None else _LINES_OF[kind](found, width)
 
 
 def plan_lines(result: PlanResult, width: int) -> tuple[Line, ...]:
@@ -408,3 +398,13 @@ def _note_lines(notes: Iterable[Note], width: int) -> list[Line]:
         lines += [line(Span(text, "warning")) for text in wrap(f"! {note.message}", width)]
         lines += [line(Span(f"  {text}", "muted")) for text in wrap(note.remedy, width - 2) if text]
     return lines
+
+
+_LINES_OF: Final[Mapping[WorkKind, Callable[[Any, int], tuple[Line, ...]]]] = {
+    "plan": plan_lines,
+    "predict": sweep_lines,
+    "learn": learn_lines,
+    "calibrate": calibration_lines,
+    "bench": bench_lines,
+    "answers": answers_lines,
+}

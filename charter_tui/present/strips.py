@@ -4,16 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from charter_engine.contracts.series import Tick
+from charter_tui.present.braille import braille
 from charter_tui.present.figures import NOTHING, marked, milliseconds, percent, short_count
 from charter_tui.present.spans import Line, Span, Tone, fit, line
 from charter_tui.state import Snapshot
 
 LABEL_WIDTH: Final = 9
 FIGURE_WIDTH: Final = 10
-LEFT: Final = (0x00, 0x40, 0x44, 0x46, 0x47)
-RIGHT: Final = (0x00, 0x80, 0xA0, 0xB0, 0xB8)
-"""The dots of a cell's left and right column by how many are set from below."""
-BLANK: Final = 0x2800
 Value = Callable[[Tick], float | None]
 
 
@@ -68,19 +65,3 @@ def _strip(
         Span(" "),
         Span(braille(values, highest), tone),
     )
-
-
-def braille(values: Sequence[float | None], highest: float) -> str:
-    """Values of 0 to `highest` as dots, two a cell; something above nought has a dot at least."""
-    heights = [_height(one, highest) for one in values]
-    if len(heights) % 2:
-        heights.insert(0, 0)
-    return "".join(
-        chr(BLANK + LEFT[heights[at]] + RIGHT[heights[at + 1]]) for at in range(0, len(heights), 2)
-    )
-
-
-def _height(value: float | None, highest: float) -> int:
-    if not value or highest <= 0:
-        return 0
-    return max(1, min(4, round(4 * value / highest)))

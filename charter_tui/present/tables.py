@@ -1,6 +1,6 @@
 """What a table shows: columns and rows of cells, as plain data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len
@@ -20,12 +20,43 @@ class Column(NamedTuple):
     align: Align = "right"
 
 
-class Row(NamedTuple):
-    """A row. One that can't be picked is a heading: its first cell runs over the whole width."""
+Cells = tuple[Line, ...]
 
-    key: str
-    cells: tuple[Line, ...]
-    pickable: bool = True
+
+class Row:
+    """A row. One that can't be picked is a heading: its first cell runs over the whole width.
+
+    Cells that are given as a function are made when somebody looks at them: of a long table few
+    rows are on screen.
+    """
+
+    __slots__ = ("_cells", "key", "pickable")
+
+    def __init__(self, key: str, cells: Cells | Callable[[], Cells], pickable: bool = True) -> None:
+        self.key = key
+        self.pickable = pickable
+        self._cells = cells
+
+    @property
+    def cells(self) -> Cells:
+        """A line a column."""
+        if not isinstance(self._cells, tuple):
+            self._cells = self._cells()
+        return self._cells
+
+    def with_columns(self, number: int) -> "Row":
+        """The row with the first so many of its cells."""
+        return Row(self.key, self.cells[:number], self.pickable)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Row)
+            and (self.key, self.pickable) == (other.key, other.pickable)
+            and self.cells == other.cells
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 def fill(

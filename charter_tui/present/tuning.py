@@ -40,7 +40,7 @@ def tuning_rows(snapshot: Snapshot, columns: int = 4) -> tuple[Row, ...]:
     A row has five cells, the last telling what it sets; `columns` is how many of them are shown.
     """
     rows = (*_server_rows(snapshot), *_node_rows(snapshot))
-    return tuple(row._replace(cells=row.cells[:columns]) for row in rows)
+    return tuple(row.with_columns(columns) for row in rows)
 
 
 def _server_rows(snapshot: Snapshot) -> Iterator[Row]:

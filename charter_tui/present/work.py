@@ -14,6 +14,7 @@ NAMES: Final[dict[WorkKind, str]] = {
     "learn": "Learn reuse times",
     "calibrate": "Calibrate times",
     "bench": "Benchmark",
+    "answers": "Compare answers",
 }
 ABOUT: Final[dict[WorkKind, str]] = {
     "plan": "the best layouts, settings, retention",
@@ -21,6 +22,7 @@ ABOUT: Final[dict[WorkKind, str]] = {
     "learn": "when prompts come back, from sessions",
     "calibrate": "times of prefill and decode, of a run",
     "bench": "as written and under a plan, measured",
+    "answers": "as written and as the draft has it",
 }
 _WORK: Final = Column("work", "WORK", 18, "left")
 _LAST: Final = Column("last", "LAST", 20, "left")

@@ -17,6 +17,7 @@ from charter_tui.present.cache import (
     holding_rows,
     no_pool_lines,
     note_lines,
+    nothing_passed,
     prefix_lines,
     summary_lines,
 )
@@ -35,7 +36,6 @@ LOOK_SECONDS: Final = 5.0
 """Between two looks at the pool; the block manager follows what passed meanwhile."""
 MAP_ROWS: Final = ((60, 10), (40, 6), (30, 4), (0, 2))
 """From how many lines of the terminal on the map has how many."""
-NO_REQUESTS: Final = "No request has passed yet. r runs the agent; programs are seen as they send."
 
 
 class PoolMap(LineView):
@@ -54,7 +54,7 @@ class PoolMap(LineView):
         width = max(20, self.inner_width)
         report = self.report
         if report is None or not report.requests:
-            words = self.words if report is None else NO_REQUESTS
+            words = self.words if report is None else nothing_passed(report)
             self.set_lines(no_pool_lines(self.snapshot, words, width))
             return
         pool = self.snapshot.triton.sample.kv_pool if self.snapshot.triton else None

@@ -41,7 +41,7 @@ from charter_tui.widgets.static_line import StaticLine
 
 TRIAL_SECONDS: Final = 5.0
 """Between two looks at a trial; the engine itself judges it every ten seconds."""
-PARTS: Final = ("session", "draft", "triton", "canary", "deploying", "watch")
+PARTS: Final = ("session", "draft", "triton", "canary", "deploying", "watch", "results", "alerts")
 
 
 class SubjectTable(LineTable):

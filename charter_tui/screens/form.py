@@ -153,3 +153,9 @@ def some_path(text: str) -> None:
     """A check that something was typed."""
     if not text.strip():
         raise Mistyped("Give the path of a file.")
+
+
+def some_words(text: str) -> None:
+    """A check that something was said."""
+    if not text.strip():
+        raise Mistyped("Say what is worth remembering.")

@@ -12,8 +12,10 @@ from textual.widget import Widget
 
 from charter_tui.bindings import bindings
 from charter_tui.editing import edit
+from charter_tui.present.graph_columns import CHOOSABLE, named_columns
 from charter_tui.present.graph_order import GraphOrder
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.fleet import FleetSum
 from charter_tui.screens.form import Field, FormScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.retention import retention_form
@@ -50,6 +52,7 @@ class GraphScreen(ConsoleScreen):
         with Container(id="graph-body"):
             with Vertical(id="graph-main"):
                 yield Headline().data_bind(ConsoleScreen.snapshot)
+                yield FleetSum().data_bind(ConsoleScreen.snapshot)
                 yield GraphTable().data_bind(ConsoleScreen.snapshot)
                 yield Failures().data_bind(ConsoleScreen.snapshot)
                 yield CallPreview().data_bind(ConsoleScreen.snapshot)
@@ -60,6 +63,10 @@ class GraphScreen(ConsoleScreen):
                 yield TritonPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield MemoryPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
         yield EventLog().data_bind(ConsoleScreen.snapshot)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one(GraphTable).chosen = self.app.config.columns
 
     def on_resize(self) -> None:
         self._make_room()
@@ -111,11 +118,38 @@ class GraphScreen(ConsoleScreen):
     def action_toggle_traffic(self) -> None:
         self.app.show_figures_of("run" if self.snapshot.shows_traffic else "traffic")
 
-    def _order(self, order: GraphOrder) -> None:
-        table, legend = self.query_one(GraphTable), self.query_one(GraphLegend)
-        table.order, legend.chosen = order, order.in_words()
+    def action_columns(self) -> None:
+        """Ask which columns to show."""
+        table = self.query_one(GraphTable)
+
+        async def submit(values: dict[str, str]) -> None:
+            table.chosen = named_columns(values["columns"])
+            table.rebuild()
+
+        field = Field(
+            "columns", "columns", " ".join(table.chosen), "empty: what suits", named_columns
+        )
+        note = f"Any of: {', '.join(CHOOSABLE)}. Those that find room are shown."
+        self.app.push_screen(FormScreen("Which columns", (field,), submit, note=note, verb="Show"))
+
+    def action_follow(self) -> None:
+        """Let the cursor go where the agent comes to, or leave it where it is."""
+        table = self.query_one(GraphTable)
+        table.follows = not table.follows
         table.rebuild()
+        self._tell_choice()
+
+    def _tell_choice(self) -> None:
+        table, legend = self.query_one(GraphTable), self.query_one(GraphLegend)
+        following = "following what runs" if table.follows else ""
+        legend.chosen = ", ".join(filter(None, (table.order.in_words(), following)))
         legend.rebuild()
+
+    def _order(self, order: GraphOrder) -> None:
+        table = self.query_one(GraphTable)
+        table.order = order
+        table.rebuild()
+        self._tell_choice()
 
     def action_edit_source(self) -> None:
         call = self.snapshot.call(self.query_one(GraphTable).key or "")

@@ -1,4 +1,4 @@
-"""The work screen: plan, sweep, learn, calibrate and bench, each with its form and its result."""
+"""The work screen: what takes a while, each kind with its form and its result."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -24,7 +24,7 @@ class WorkTable(LineTable):
     """The kinds of work, and how the last of each went."""
 
     PARTS = ("work", "results")
-    DEFAULT_CSS = "WorkTable { height: 6; }"
+    DEFAULT_CSS = "WorkTable { height: 7; }"
 
     def rebuild(self) -> None:
         self.set_rows(work_columns(self.inner_width), work_rows(self.snapshot))

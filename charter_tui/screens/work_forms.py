@@ -20,6 +20,7 @@ from charter_tui.work_requests import (
     POLICIES,
     QUICK,
     Values,
+    answers_command,
     bench_command,
     calibrate_command,
     check_settings,
@@ -46,6 +47,14 @@ _ON_DEPLOYMENT: Final = Confirmation(
         "What others send meanwhile spoils the figures.",
     ),
     verb="Measure",
+)
+_ASKED_OF_DEPLOYMENT: Final = Confirmation(
+    title="Ask the live deployment?",
+    consequences=(
+        "It answers every input twice, one request after another.",
+        "Nothing of it is changed: layouts go with the requests.",
+    ),
+    verb="Compare",
 )
 _LEVERS_OFF: Final = Field(
     "without", "levers off", hint="such as layout, host_tier", check=parse_levers, choices=LEVERS
@@ -81,6 +90,7 @@ def work_form(app: "Console", kind: WorkKind) -> FormScreen:
         "learn": _learn_form,
         "calibrate": _calibrate_form,
         "bench": _bench_form,
+        "answers": _answers_form,
     }
     return forms[kind](app)
 
@@ -220,6 +230,30 @@ def _bench_form(app: "Console") -> FormScreen:
         submit,
         note="Takes minutes. Runs and pushes wait until it has ended or was cancelled.",
         verb="Measure",
+    )
+
+
+def _answers_form(app: "Console") -> FormScreen:
+    fields = (
+        Field("count", "input sets", "3", "the first so many; empty: all", check=optional_count),
+        Field(
+            "max_tokens", "tokens a call", hint="at most; empty: as written", check=optional_count
+        ),
+        Field("check", "check", hint="json, or a command; empty: none"),
+    )
+
+    async def submit(values: dict[str, str]) -> None:
+        command = answers_command(values)
+        if not await app.push_screen_wait(Confirm(_ASKED_OF_DEPLOYMENT)):
+            raise Mistyped("Nothing was started.")
+        await app.ask(command)
+
+    return FormScreen(
+        "Compare answers",
+        fields,
+        submit,
+        note="Of the draft, before it is pushed. A check reads JSON lines and says true or false.",
+        verb="Compare",
     )
 
 

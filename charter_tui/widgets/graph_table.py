@@ -1,7 +1,8 @@
 """The graph's table, or the plain words why there is none yet."""
 
+from charter_tui.present.graph_columns import columns_for
 from charter_tui.present.graph_order import AS_IT_RUNS
-from charter_tui.present.graph_table import GraphRows, columns_for, empty_lines
+from charter_tui.present.graph_table import GraphRows, empty_lines
 from charter_tui.present.spans import Span, line
 from charter_tui.widgets.line_table import LineTable
 
@@ -18,6 +19,11 @@ class GraphTable(LineTable):
         super().__init__()
         self._graph_rows = GraphRows()
         self.order = AS_IT_RUNS
+        self.chosen: tuple[str, ...] = ()
+        """The columns that were asked for; none: what suits the width."""
+        self.follows = False
+        """Whether the cursor goes where the agent comes to."""
+        self._followed: str | None = None
 
     def toggle(self, key: str) -> bool:
         """Fold or open the group of that key; whether there is such a group."""
@@ -34,7 +40,7 @@ class GraphTable(LineTable):
         self.rebuild()
 
     def rebuild(self) -> None:
-        columns = columns_for(self.inner_width)
+        columns = columns_for(self.inner_width, self.chosen)
         rows = self._graph_rows.rows(self.snapshot, columns, self.order)
         self.set_rows(columns, rows)
         if not rows and self.order.text and self.snapshot.calls:
@@ -42,3 +48,11 @@ class GraphTable(LineTable):
             self.set_lines((self.line_at(0), line(Span(words, "muted"))))
         elif not rows:
             self.set_lines((self.line_at(0), *empty_lines(self.snapshot, self.inner_width)))
+        self._follow()
+
+    def _follow(self) -> None:
+        """Go to what runs as that changes; in between the cursor may be moved by hand."""
+        running = self._graph_rows.running if self.follows else None
+        if running is not None and running != self._followed:
+            self.select(running)
+        self._followed = running

@@ -1,40 +1,87 @@
 """The footer: the keys that do something now, as many as fit, help and quit among them always."""
 
-from typing import Final
+from typing import Any, Final
 
-from rich.cells import cell_len
+from rich.style import Style
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.strip import Strip
 
 from charter_tui.actions import ACTIONS
+from charter_tui.present.spans import Line, Span, line_width
+from charter_tui.widgets.line_view import LineView
 
 ALWAYS: Final = ("app.help", "app.leave")
 """What nobody should have to look for."""
 WITH_ROOM: Final = frozenset(action.id for action in ACTIONS if action.footer == "room")
-GAP: Final = 2
-"""Cells beside a key and its label: one between them, one behind."""
+POINTED_AT: Final = Style(underline=True)
 
 
-class KeyFooter(Footer):
-    """Leaves out what is refused; where room is short, the last of what is not in `ALWAYS`."""
+class KeyFooter(LineView):
+    """Leaves out what is refused; where room is short, the last of what is not in `ALWAYS`.
+
+    A click on a key presses it. One line, since Textual's own footer is a widget a key, which costs
+    as much as all else on a screen together.
+    """
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "KeyFooter { height: 1; dock: bottom; background: $panel; }"
+
+    pointed_at: reactive[Binding | None] = reactive(None)
+    """The key under the mouse."""
 
     def __init__(self) -> None:
-        super().__init__(compact=True, show_command_palette=False)
+        super().__init__()
+        self._shown: tuple[tuple[Binding, Line], ...] = ()
 
-    def compose(self) -> ComposeResult:
-        if not self._bindings_ready:
-            return
-        for binding in self._fitting():
-            yield FooterKey(
-                binding.key,
-                self.app.get_key_display(binding),
-                binding.description,
-                binding.action,
-                tooltip=binding.tooltip,
-            ).data_bind(compact=Footer.compact)
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
+
+    def _bindings_changed(self, screen: Screen[Any]) -> None:
+        if screen.app.app_focus:
+            self.rebuild()
+
+    def rebuild(self) -> None:
+        self._shown = tuple((binding, self._spans(binding)) for binding in self._fitting())
+        self.set_lines((tuple(span for _, spans in self._shown for span in spans),))
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        left = 0
+        for binding, spans in self._shown:
+            right = left + line_width(spans)
+            if binding is self.pointed_at:
+                pointed_at = strip.crop(left, right - 1).apply_style(POINTED_AT)
+                return Strip.join([strip.crop(0, left), pointed_at, strip.crop(right - 1)])
+            left = right
+        return strip
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.pointed_at = self._at(event.x)
+
+    def on_leave(self) -> None:
+        self.pointed_at = None
+
+    def watch_pointed_at(self, pointed_at: Binding | None) -> None:
+        self.tooltip = pointed_at.tooltip if pointed_at is not None else None
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        if (binding := self._at(event.x)) is not None:
+            self.app.simulate_key(binding.key)
+
+    def _at(self, column: int) -> Binding | None:
+        """The key at that cell of the line."""
+        for binding, spans in self._shown:
+            if (column := column - line_width(spans)) < 0:
+                return binding
+        return None
+
+    def _spans(self, binding: Binding) -> Line:
+        key = self.app.get_key_display(binding)
+        return (Span(key, "title"), Span(f" {binding.description} ", "text"))
 
     def _fitting(self) -> list[Binding]:
         offered: dict[str, Binding] = {}
@@ -44,7 +91,7 @@ class KeyFooter(Footer):
         room = self.app.size.width
         kept: set[str] = set()
         for action, binding in sorted(offered.items(), key=lambda item: _rank(item[1])):
-            room -= self._width(binding)
+            room -= line_width(self._spans(binding))
             if room < 0:
                 break
             kept.add(action)
@@ -52,12 +99,6 @@ class KeyFooter(Footer):
             (binding for action, binding in offered.items() if action in kept),
             key=lambda binding: binding.id in ALWAYS,
         )
-
-    def _width(self, binding: Binding) -> int:
-        return cell_len(self.app.get_key_display(binding)) + cell_len(binding.description) + GAP
-
-    def on_resize(self, _event: events.Resize) -> None:
-        self.call_after_refresh(self.recompose)
 
 
 def _rank(binding: Binding) -> int:

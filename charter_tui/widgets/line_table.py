@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from charter_tui.bindings import bindings
-from charter_tui.present.spans import Line, crop, line, text_of
+from charter_tui.present.spans import EMPTY, Line, crop, line, text_of
 from charter_tui.present.tables import Column, Row, row_line
 from charter_tui.widgets.line_view import LineView
 
@@ -50,6 +50,7 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id, classes=classes)
         self._columns: tuple[Column, ...] = ()
         self._rows: tuple[Row, ...] = ()
+        self._lines_made: dict[int, tuple[Row, Line]] = {}
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -65,17 +66,35 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
     def set_rows(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
         """Show `rows`; the cursor stays on the row of the same key."""
         key = self.key
-        kept: dict[int, Line] = {}
-        if tuple(columns) == self._columns:
-            kept = {id(row): made for row, made in zip(self._rows, self._lines[1:], strict=False)}
-        else:
+        if tuple(columns) != self._columns:
             self._columns = tuple(columns)
+            self._lines_made = {}
             self.refresh()
-        heading = row_line(self._columns, [line(column.heading) for column in columns])
-        lines = [kept.get(id(row)) or self._line_of(row) for row in rows]
-        self._rows = tuple(rows)
-        self.set_lines((heading, *lines))
+        before, self._rows = self._rows, tuple(rows)
+        self._lines = (row_line(self._columns, [line(each.heading) for each in self._columns]),)
+        if len(before) == len(self._rows):
+            self._repaint(before)
+        else:
+            self._lines_made = {}
+            self._resize()
         self._restore(key)
+
+    def _repaint(self, before: Sequence[Row]) -> None:
+        """Paint what is in view and not as it was; the rest is made when it comes into view."""
+        first = self.scroll_offset.y
+        for index in range(first, min(first + self.size.height, len(before))):
+            if before[index] is not self._rows[index] and before[index] != self._rows[index]:
+                self.refresh_line(index + 1)
+
+    def line_at(self, index: int) -> Line:
+        if not 0 < index <= len(self._rows):
+            return super().line_at(index)
+        row = self._rows[index - 1]
+        known, made = self._lines_made.get(index, (None, EMPTY))
+        if known is not row:
+            made = row_line(self._columns, row.cells) if row.pickable else row.cells[0]
+            self._lines_made[index] = (row, made)
+        return made
 
     def select(self, key: str) -> None:
         """Put the cursor on the row of that key."""
@@ -95,11 +114,8 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
             self._announce()
         self.cursor = at
 
-    def _line_of(self, row: Row) -> Line:
-        return row_line(self._columns, row.cells) if row.pickable else row.cells[0]
-
     def _resize(self) -> None:
-        self.virtual_size = Size(0, len(self._lines))
+        self.virtual_size = Size(0, max(len(self._lines), 1 + len(self._rows)))
         self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
 
     def watch_cursor(self, old: int, new: int) -> None:

@@ -18,7 +18,7 @@ from charter_tui.widgets.line_view import LineView
 class TitleBar(LineView):
     """The top line. `locked` says why nothing can be changed."""
 
-    PARTS = ("session", "link", "draft", "canary", "recording", "replay")
+    PARTS = ("session", "link", "draft", "canary", "fleet", "recording", "replay", "alerts")
     DEFAULT_CSS = "TitleBar { height: 1; dock: top; background: $panel; }"
 
     def __init__(self, screen_name: str, locked: str) -> None:
@@ -30,8 +30,9 @@ class TitleBar(LineView):
         locked = self._locked or (
             "read-only" if self.snapshot.session and self.snapshot.session.read_only else ""
         )
-        left, right = title_lines(self.snapshot, self._screen_name, locked)
-        room = max(0, self.inner_width - line_width(right))
+        width = self.inner_width
+        left, right = title_lines(self.snapshot, self._screen_name, locked, width)
+        room = max(0, width - line_width(right))
         self.set_lines(((*fit(left, room - 1), Span(" "), *right),))
 
 

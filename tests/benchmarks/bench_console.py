@@ -33,13 +33,16 @@ from charter_engine.contracts.graph import Call, CompiledFile, Dependency
 from charter_engine.contracts.live import HostSample, KvPool, NodeStats, RunProgress, TritonSample
 from charter_engine.service.hub import Hub
 from charter_engine.service.server import Server
+from charter_tui.present.graph_columns import columns_for
 from charter_tui.present.graph_order import AS_IT_RUNS, GraphOrder
-from charter_tui.present.graph_table import GraphRows, columns_for
+from charter_tui.present.graph_table import GraphRows
 from charter_tui.state import Snapshot
 
 NODES: Final = 200
 MANY_NODES: Final = 2_000
 EVENTS_PER_SECOND: Final = 1000
+IN_VIEW: Final = 60
+"""Rows that a tall terminal shows: the others are made when they come into view."""
 KEYS: Final = 60
 LIVE_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 5.0
@@ -280,6 +283,8 @@ def bench_rows() -> None:
             snapshot = Snapshot(session=session, nodes=stats(graph, tick))
             started = time.process_time()
             made = rows.rows(snapshot, columns, order)
+            for row in made[:IN_VIEW]:
+                assert row.cells
             times.append(time.process_time() - started)
         print_times(f"{words}: {len(made):,} rows", times[1:], "50")
 

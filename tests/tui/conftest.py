@@ -18,7 +18,7 @@ from charter_tui.options import Options
 from tests.tui.scene import GAUGES
 from tests.tui.scripted import ScriptedEngine
 
-WAIT_SECONDS = 5.0
+WAIT_SECONDS = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,6 @@ def still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
-    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(Input, "cursor_blink", False)
     time.tzset()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from inspect import isawaitable
 from pathlib import Path
 
-from charter_engine.contracts.commands import Command, ListRevisions, ListTicks
+from charter_engine.contracts.commands import Command, ListMarks, ListRevisions, ListTicks
 from charter_engine.contracts.gauges import Payload
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
@@ -33,6 +33,7 @@ class ScriptedEngine:
         self.answers: dict[type, Answer] = {
             ListRevisions: lambda _: REVISIONS,
             ListTicks: lambda _: TICKS,
+            ListMarks: lambda _: (),
         }
         for payload in payloads:
             self.hub.publish(payload, at=START)

@@ -90,6 +90,7 @@ async def test_a_deployment_is_told_in_nine_lines_and_what_the_cursor_is_on_in_f
         assert stage.shows("watching, 3:28 to go")
         assert stage.shows("0 of 93 pairs differ")
         await at(stage, "loaded charter_bls", "down")
+        await at(stage, "Whether the draft changes what is answered", "down")
         await at(stage, "212 requests before", "down")
         await at(stage, "No layout of the live plan applies to traffic", "down")
         await at(stage, "The deployment is what was pushed", "down")
@@ -211,7 +212,7 @@ async def test_a_recording_says_what_it_does_not_keep(console: Open) -> None:
         await stage.press("9")
         await stage.until(lambda: stage.shows("watching, 3:28 to go"))
         assert stage.shows("A recording keeps no revisions")
-        await at(stage, "A recording keeps no advice", *["down"] * 8)
+        await at(stage, "A recording keeps no advice", *["down"] * 9)
 
 
 async def test_it_works_at_the_least_size(console: Open) -> None:

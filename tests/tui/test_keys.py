@@ -30,6 +30,7 @@ from charter_engine.contracts.commands import (
 from charter_engine.contracts.deploy import Diff, PushReport
 from charter_engine.contracts.gauges import Nodes
 from charter_engine.contracts.graph import CompiledFile, Dependency
+from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.sweeping import SettingSweep, SweptValue
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import FormScreen
@@ -72,6 +73,33 @@ async def test_the_cursor_moves_over_nodes_and_skips_headings(console: Open) -> 
         assert table.key == ENTITIES
 
 
+async def test_columns_are_chosen_by_their_words(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("K")
+        await stage.type("hit_bar")
+        await stage.press("enter")
+        (heading,) = [line.split() for line in stage.text().splitlines() if "NODE" in line]
+        assert heading == ["NODE", "HIT"]
+
+
+async def test_the_cursor_follows_what_runs_and_may_be_moved_in_between(console: Open) -> None:
+    def at(running: str) -> Nodes:
+        return Nodes(
+            tuple(NodeStats(node=one.id, state="running") for one in CALLS if one.id == running)
+        )
+
+    async with console() as stage:
+        table = stage.app.screen.query_one(GraphTable)
+        stage.engine.hub.publish(at(VALIDATED))
+        await stage.press("F")
+        await stage.until(lambda: table.key == VALIDATED)
+        assert stage.shows("following what runs")
+        await stage.press("up")
+        assert table.key == ENTITIES
+        stage.engine.hub.publish(at(CLASSIFICATION))
+        await stage.until(lambda: table.key == CLASSIFICATION)
+
+
 async def test_enter_opens_the_node_and_brackets_go_to_its_neighbours(console: Open) -> None:
     async with console() as stage:
         await stage.press("down", "enter")
@@ -86,13 +114,11 @@ async def test_enter_opens_the_node_and_brackets_go_to_its_neighbours(console: O
         assert isinstance(stage.app.screen, GraphScreen)
 
 
-@pytest.mark.parametrize(
-    ("keys", "screen"), [("2", TuningScreen), ("23", HistoryScreen), ("231", GraphScreen)]
-)
-async def test_the_digits_change_screens(console: Open, keys: str, screen: type) -> None:
+async def test_the_digits_change_screens(console: Open) -> None:
     async with console() as stage:
-        await stage.press(*keys)
-        assert isinstance(stage.app.screen, screen)
+        for key, screen in (("2", TuningScreen), ("3", HistoryScreen), ("1", GraphScreen)):
+            await stage.press(key)
+            assert type(stage.app.screen) is screen
 
 
 async def test_an_edit_of_priority_and_duration_goes_to_the_draft(console: Open) -> None:
@@ -181,18 +207,24 @@ async def test_the_focus_of_a_question_is_on_cancel(console: Open) -> None:
         assert not stage.engine.asked(Rollback)
 
 
-@pytest.mark.parametrize(
-    ("keys", "sent"), [("y", 1), ("n", 0), ("right enter", 1), ("left enter", 1), ("escape", 0)]
-)
-async def test_a_question_is_answered_by_letters_and_arrows(
-    console: Open, keys: str, sent: int
-) -> None:
+async def test_a_question_is_declined_by_letters_and_arrows(console: Open) -> None:
+    async with console() as stage:
+        for answer in ("n", "escape"):
+            await stage.press("u")
+            await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+            await stage.press(*answer.split())
+            await stage.until(lambda: isinstance(stage.app.screen, GraphScreen))
+        assert not stage.engine.asked(Rollback)
+
+
+@pytest.mark.parametrize("answer", ["y", "right enter", "left enter"])
+async def test_a_question_is_agreed_to_by_letters_and_arrows(console: Open, answer: str) -> None:
     async with console() as stage:
         await stage.press("u")
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
-        await stage.press(*keys.split())
+        await stage.press(*answer.split())
         await stage.until(lambda: isinstance(stage.app.screen, GraphScreen))
-        await stage.until(lambda: len(stage.engine.asked(Rollback)) == sent)
+        await stage.until(lambda: len(stage.engine.asked(Rollback)) == 1)
 
 
 async def test_undo_goes_back_to_the_parent_of_the_live_revision(console: Open) -> None:
@@ -251,19 +283,12 @@ async def test_a_stale_push_is_told_with_the_engines_words(console: Open) -> Non
         await stage.until(lambda: "Revision 4 is live by now" in stage.told())
 
 
-@pytest.mark.parametrize(
-    ("key", "command"),
-    [
-        ("r", StartRun()),
-        ("b", StartRun(variant="baseline")),
-        ("c", CancelRun()),
-    ],
-)
-async def test_runs_are_started_and_cancelled(console: Open, key: str, command: object) -> None:
+async def test_runs_are_started_and_cancelled(console: Open) -> None:
+    wanted = [StartRun(), StartRun(variant="baseline"), CancelRun()]
     async with console() as stage:
-        await stage.press(key)
-        await stage.until(lambda: stage.engine.commands)
-        assert stage.engine.commands == [command]
+        await stage.press("r", "b", "c")
+        await stage.until(lambda: len(stage.engine.commands) == len(wanted))
+        assert stage.engine.commands == wanted
 
 
 @pytest.mark.parametrize(("key", "command"), [("a", ProposePlan), ("x", DiscardDraft)])
@@ -342,29 +367,26 @@ async def test_a_recording_is_started_under_the_offered_name(console: Open) -> N
         await stage.until(lambda: stage.engine.asked(StartRecording))
 
 
-@pytest.mark.parametrize(
-    ("key", "command"),
-    [
-        ("space", ControlReplay(paused=True)),
-        ("plus", ControlReplay(speed=2.0)),
-        ("minus", ControlReplay(speed=0.5)),
-        ("left", SeekReplay(by=-10.0)),
-        ("right", SeekReplay(by=10.0)),
-        ("shift+left", SeekReplay(by=-60.0)),
-        ("shift+right", SeekReplay(by=60.0)),
-        ("comma", SeekReplay(by=-1.0)),
-        ("full_stop", SeekReplay(by=1.0)),
-        ("right_curly_bracket", SeekReplay(marker=1)),
-        ("left_curly_bracket", SeekReplay(marker=-1)),
-        ("home", SeekReplay(to=START)),
-        ("end", SeekReplay(to=START + 600)),
-    ],
-)
-async def test_the_keys_of_a_replay(console: Open, key: str, command: object) -> None:
+async def test_each_key_of_a_replay_is_one_command(console: Open) -> None:
+    wanted = {
+        "space": ControlReplay(paused=True),
+        "plus": ControlReplay(speed=2.0),
+        "minus": ControlReplay(speed=0.5),
+        "left": SeekReplay(by=-10.0),
+        "right": SeekReplay(by=10.0),
+        "shift+left": SeekReplay(by=-60.0),
+        "shift+right": SeekReplay(by=60.0),
+        "comma": SeekReplay(by=-1.0),
+        "full_stop": SeekReplay(by=1.0),
+        "right_curly_bracket": SeekReplay(marker=1),
+        "left_curly_bracket": SeekReplay(marker=-1),
+        "home": SeekReplay(to=START),
+        "end": SeekReplay(to=START + 600),
+    }
     async with console(REPLAY) as stage:
-        await stage.press(key)
-        await stage.until(lambda: stage.engine.commands)
-        assert stage.engine.commands == [command]
+        await stage.press(*wanted)
+        await stage.until(lambda: len(stage.engine.commands) == len(wanted))
+        assert stage.engine.commands == list(wanted.values())
 
 
 async def test_a_replay_goes_to_a_typed_time(console: Open) -> None:

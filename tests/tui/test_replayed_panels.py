@@ -16,7 +16,8 @@ from charter_engine.service.protocol import FrameSplitter, decode_message
 from charter_engine.service.replay import Replaying
 from charter_engine.store.recording_writer import RecordingWriter
 from charter_tui.present.comparison import comparison_lines
-from charter_tui.present.graph_table import GraphRows, columns_for
+from charter_tui.present.graph_columns import columns_for
+from charter_tui.present.graph_table import GraphRows
 from charter_tui.present.headline import headline
 from charter_tui.present.node_figures import figure_lines
 from charter_tui.present.panels import event_line, memory_lines, run_lines, triton_lines

@@ -188,7 +188,7 @@ def test_cache(snap_compare: Any, tmp_path: Path) -> None:
 
 
 DEPLOYMENTS: dict[str, tuple[tuple[int, int], str, tuple[Payload, ...], int, str]] = {
-    "trial": ((80, 24), THEMES[0], (ON_TRIAL, watched(), Canary(ALARM)), 3, "TREATED"),
+    "trial": ((80, 24), THEMES[0], (ON_TRIAL, watched(), Canary(ALARM)), 4, "TREATED"),
     "push": ((200, 60), THEMES[1], (DRIFTED, DRAFT_FOR_TRAFFIC, PUSHED), 1, "On traffic"),
 }
 """Size and theme, what is told, how far down the cursor goes, and what is then on screen."""

@@ -43,6 +43,7 @@ def test_leaving_names_who_else_watches_and_can_leave_the_engine_to_them(
         owner.until("answer")
         with terminal(tmp_path, agents[0]) as other:
             other.until("attached")
+            owner.until("1 other console")
             engine = engine_of(owner)
             owner.press("q")
             owner.until("Another console watches it")
@@ -64,6 +65,7 @@ def test_who_is_left_behind_is_told_and_may_start_an_engine_of_its_own(
         owner.until("answer")
         with terminal(tmp_path, agents[0]) as other:
             other.until("attached")
+            owner.until("1 other console")
             owner.press("q")
             owner.until("Another console watches it")
             owner.press("y")

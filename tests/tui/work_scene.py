@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from charter_engine.contracts.answers import AnswerPair, AnswersReport, ArmFigures, NodeAnswers
 from charter_engine.contracts.benching import BenchReport, LeverShare, Percentiles, VariantReport
 from charter_engine.contracts.gauges import Work, WorkKind, WorkResults
 from charter_engine.contracts.latency import Calibration, LatencyModel
@@ -223,7 +224,50 @@ MEASURED = BenchReport(
     ),
     notes=("the embedded engine's weights are random: its text means nothing",),
 )
-ALL = WorkResults(plan=PLANNED, predict=SWEPT, learn=LEARNT, calibrate=CALIBRATED, bench=MEASURED)
+_WRITTEN = """{"type": "notice", "topic": "closure of the north quay", "confidence": 0.8}"""
+_PLANNED = """{"type": "notice", "topic": "the north quay is closed", "confidence": 0.9}"""
+COMPARED = AnswersReport(
+    agent=AGENT,
+    target="127.0.0.1:8001",
+    inputs="3 sets as given",
+    check="json",
+    verdict="the plan changes 1 of 9 answers",
+    nodes=tuple(
+        NodeAnswers(
+            node=node,
+            pairs=3,
+            equal=equal,
+            carried=0,
+            written=ArmFigures(answers=3, valid_json=2, tokens=41.0, passed=2),
+            planned=ArmFigures(answers=3, valid_json=3, tokens=39.0, passed=3),
+        )
+        for node, equal in ((ENTITIES, 3), (VALIDATED, 3), (CLASSIFICATION, 2))
+    ),
+    pairs=(
+        AnswerPair(
+            node=CLASSIFICATION,
+            item=1,
+            iteration=0,
+            written=_WRITTEN,
+            planned=_PLANNED,
+            differs_at=29,
+            carried=False,
+            written_tokens=21,
+            planned_tokens=22,
+        ),
+    ),
+    repeated=6,
+    repeated_equal=6,
+    plan=DRAFT_PLAN,
+)
+ALL = WorkResults(
+    plan=PLANNED,
+    predict=SWEPT,
+    learn=LEARNT,
+    calibrate=CALIBRATED,
+    bench=MEASURED,
+    answers=COMPARED,
+)
 IN_PROGRESS = Work(
     kind="predict",
     subject=WORKLOAD,

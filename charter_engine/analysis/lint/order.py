@@ -107,17 +107,24 @@ def chain_not_appended(subject: Subject) -> Iterator[Finding]:
 
 
 def _repeated_inputs(upstream: Call, call: Call) -> list[str]:
-    """Variables both prompts take, when the second prompt does not begin with the whole of the
-    first."""
-    if call.segments[: len(upstream.segments)] == upstream.segments:
-        return []
-    earlier = {
-        segment.expression or segment.name
-        for segment in upstream.segments
-        if segment.kind == "variable"
-    }
+    """Variables both prompts take, in the second behind what both begin with. What turns leave in a
+    history is not repeated."""
+    earlier, later = (
+        [segment for segment in prompt.segments if not segment.each_turn]
+        for prompt in (upstream, call)
+    )
+    alike = 0
+    for one, other in zip(earlier, later, strict=False):
+        if _content(one) != _content(other):
+            break
+        alike += 1
+    known = {_content(segment) for segment in earlier if segment.kind == "variable"}
     return [
         segment.name or segment.expression
-        for segment in call.segments
-        if segment.kind == "variable" and (segment.expression or segment.name) in earlier
+        for segment in later[alike:]
+        if segment.kind == "variable" and _content(segment) in known
     ]
+
+
+def _content(segment: Segment) -> tuple[str, str | None, str]:
+    return segment.kind, segment.call, segment.text or segment.expression or segment.name

@@ -1,7 +1,7 @@
 """Rules on text that stands more than once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import combinations
 
 from charter_engine.analysis.layout import offers_alike
@@ -81,11 +81,14 @@ def _head(call: Call) -> str:
 def text_repeated(subject: Subject) -> Iterator[Finding]:
     """`text-repeated`: a paragraph twice in one prompt, or an input twice.
 
-    What one place of the source puts there again and again, a history, is no repetition.
+    What every turn leaves in a history is no repetition, nor are the inputs of two functions that
+    are called alike.
     """
     for call in subject.compiled.calls:
-        seen: dict[tuple[str, str], int] = {}
+        seen: dict[Hashable, int] = {}
         for segment in call.segments:
+            if segment.each_turn:
+                continue
             text = (
                 segment.text.strip()
                 if segment.kind == "static"
@@ -93,8 +96,9 @@ def text_repeated(subject: Subject) -> Iterator[Finding]:
             )
             if segment.kind == "static" and len(text) < LEAST_CHARACTERS:
                 continue
-            key = (segment.kind, text)
             line = segment.line or call.line
+            where = None if segment.kind == "static" else subject.function_at(line)
+            key = (segment.kind, text, segment.call, where)
             if (
                 text
                 and segment.kind != "unknown"

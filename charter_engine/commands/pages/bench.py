@@ -3,27 +3,54 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from charter_engine.commands.bench_report import (
-    HEADER,
     headline,
     node_rows,
     sentences,
     variant_rows,
 )
+from charter_engine.commands.outcome import UNKNOWN
 from charter_engine.commands.pages.page import (
     folded,
     grid,
     page,
     paragraphs,
     section,
+    side_by_side,
     table,
-    text,
     verdict,
 )
+from charter_engine.commands.pages.paid import paid
 from charter_engine.commands.pages.plots import BarSeries, bars
 from charter_engine.commands.recording_report import DIFFERENCE_HEADER, difference_rows
-from charter_engine.contracts.benching import BenchReport, Percentiles, VariantReport
+from charter_engine.contracts.benching import (
+    BenchReport,
+    LeverShare,
+    Percentiles,
+    VariantReport,
+)
 
 NODE_HEADER = ("node", "variant", "requests", "hit rate", "bound", "TTFT p50 ms", "p95")
+LEVER_HEADER = ("", "hit rate", "TTFT ms", "")
+FIGURES = (
+    "requests",
+    "prompt tokens computed",
+    "whole time s",
+    "TTFT ms, p50",
+    "TTFT ms, p95",
+    "TTFT ms, p99",
+    "latency ms, p50",
+    "latency ms, p95",
+    "latency ms, p99",
+    "tokens generated",
+    "token hit rate",
+    "its bound",
+    "block hit rate",
+    "as predicted",
+    "requests a second",
+    "prompt tokens a second",
+    "peak of blocks in use",
+)
+"""What the rows of a variant are, behind its name."""
 
 
 def page_of(report: BenchReport) -> str:
@@ -33,21 +60,53 @@ def page_of(report: BenchReport) -> str:
         f"{report.target}: {report.iterations} iterations of {report.items_per_iteration} items, "
         f"{report.inputs}"
     )
-    rows = node_rows(report)
+    rows = sorted(node_rows(report), key=_node_order(report))
     return page(
         f"Charter: {report.agent}",
         (
             verdict(said.words, worth=said.worth),
+            paid(report.differences),
             paragraphs([where], "faint"),
             section("What a request costs, as written (A) and under the plan (B)", _costs(report)),
             section("What is paid", grid(_paid(report.variants))),
             section("Where it comes from", grid(_reuse(report.variants))),
-            section("Every variant", table(HEADER, variant_rows(report))),
+            section("Every variant", _variants(report)),
             section("By node", table(NODE_HEADER, rows) if rows else "", _by_node(report)),
+            section("What each lever brings", _levers(report.levers)),
             section("Prompts before and after", *_examples(report)),
             folded("The small print", paragraphs(sentences(report))),
         ),
     )
+
+
+def _variants(report: BenchReport) -> str:
+    """A column a variant: there are more figures than a page is wide."""
+    names, *figures = zip(*variant_rows(report), strict=True)
+    rows = [(name, *values) for name, values in zip(FIGURES, figures, strict=True)]
+    return table(("", *names), rows)
+
+
+def _levers(levers: Sequence[LeverShare]) -> str:
+    """What the plan loses with one of them put back."""
+    rows = [
+        (
+            one.lever.replace("_", " "),
+            UNKNOWN
+            if one.token_hit_rate_gained is None
+            else f"{100 * one.token_hit_rate_gained:+.1f} pt",
+            UNKNOWN if one.ttft_ms_saved is None else f"{0.0 - one.ttft_ms_saved:+,.1f}",
+            one.note,
+        )
+        for one in levers
+    ]
+    return table(LEVER_HEADER, rows) if rows else ""
+
+
+def _node_order(report: BenchReport) -> Callable[[tuple[str, ...]], int]:
+    """Node by node, as they stand in the agent; of each, the variants in turn."""
+    nodes = dict.fromkeys(node.node for one in report.variants for node in one.nodes)
+    places = {node: place for place, node in enumerate(nodes)}
+    return lambda row: places[row[0]]
 
 
 def _costs(report: BenchReport) -> str:
@@ -68,10 +127,7 @@ def _examples(report: BenchReport) -> Iterator[str]:
         after = of.get("plan", {}).get(node, "")
         if before and after:
             sides = (("as written", before), ("under the plan", after))
-            shown = "".join(
-                f"<h3>{text(name)}</h3><pre>{text(words)}</pre>" for name, words in sides
-            )
-            yield folded(node, shown)
+            yield folded(node, side_by_side(sides))
 
 
 def _paid(variants: Sequence[VariantReport]) -> Iterator[str]:

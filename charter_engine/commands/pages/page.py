@@ -25,13 +25,22 @@ body {
   font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   margin: 2rem auto; padding: 0 1rem; max-width: 76rem;
 }
-h1 { font-size: 1.5rem; margin-bottom: 0 }
+h1 { font-size: 1.5rem; margin-bottom: 0; overflow-wrap: anywhere }
 h2 { font-size: 1.1rem; margin-top: 2rem }
 p { margin: .4rem 0 }
 .faint, figcaption small { color: var(--faint) }
 .verdict { font-size: 1.15rem; border-left: 4px solid var(--faint); padding: .3rem 0 .3rem 1rem }
 .verdict.better { border-color: var(--good) }
 .verdict.worse { border-color: var(--bad) }
+.paid { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1rem 0 }
+.tile {
+  flex: 1 1 15rem; background: var(--raised); border-radius: 6px; padding: .7rem 1rem;
+  border-top: 3px solid var(--faint);
+}
+.tile.better { border-color: var(--good) }
+.tile.worse { border-color: var(--bad) }
+.tile strong { display: block; font-size: 1.3rem; font-variant-numeric: tabular-nums }
+.tile span { display: block; color: var(--faint); font-size: .9rem }
 .table { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }
 th, td {
@@ -39,8 +48,16 @@ th, td {
   white-space: nowrap;
 }
 th { color: var(--faint); font-weight: 500 }
-th:first-child, td:first-child { text-align: left }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1.2rem }
+th:first-child, td:first-child, .words { text-align: left }
+.words { white-space: normal }
+.plots {
+  display: grid; gap: 1.2rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr));
+}
+.sides {
+  display: grid; gap: 0 1.2rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr));
+}
 figure {
   margin: 0; position: relative; background: var(--raised); border-radius: 6px; padding: .7rem;
 }
@@ -65,7 +82,11 @@ svg .cross { stroke: var(--faint); visibility: hidden }
 }
 details { margin-top: 1.5rem }
 summary { cursor: pointer; color: var(--faint) }
-pre { white-space: pre-wrap; background: var(--raised); padding: .7rem; border-radius: 6px }
+h3 { font-size: .95rem; margin: .7rem 0 .3rem }
+pre {
+  white-space: pre-wrap; overflow-wrap: anywhere; background: var(--raised); padding: .7rem;
+  border-radius: 6px; margin: 0;
+}
 @media print { .tip, .cross { display: none } }
 """ + "".join(
     f'figure:has(input[value="{number}"]:not(:checked)) [data-series="{number}"] '
@@ -135,13 +156,25 @@ def verdict(words: str, *, worth: bool | None) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table, its first column a name and the others figures."""
+    """A table, its first column a name and the others figures, or words where they have no
+    heading."""
+
+    def cell(content: str, heading: str, tag: str) -> str:
+        kind = "" if heading else ' class="words"'
+        return f"<{tag}{kind}>{text(content)}</{tag}>"
 
     def row(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{text(cell)}</{tag}>" for cell in cells) + "</tr>"
+        pairs = zip(cells, header, strict=True)
+        return "<tr>" + "".join(cell(content, heading, tag) for content, heading in pairs) + "</tr>"
 
     body = "".join(row(cells, "td") for cells in rows)
     return f'<div class="table"><table>{row(header, "th")}{body}</table></div>'
+
+
+def side_by_side(sides: Iterable[tuple[str, str]]) -> str:
+    """Texts beside each other where there is room, each under its name."""
+    shown = (f"<div><h3>{text(name)}</h3><pre>{text(words)}</pre></div>" for name, words in sides)
+    return f'<div class="sides">{"".join(shown)}</div>'
 
 
 def section(title: str, *parts: str) -> str:

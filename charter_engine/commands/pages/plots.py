@@ -49,10 +49,11 @@ class PlottedCurve(NamedTuple):
 
 
 class PlotMark(NamedTuple):
-    """Something that happened, as a line across."""
+    """Something that happened, as a line across with its `number` above."""
 
     x: float
     words: str
+    number: int
 
 
 def bars(title: str, unit: str, groups: Sequence[str], series: Sequence[BarSeries]) -> str:
@@ -107,9 +108,10 @@ def curves(
 
     parts = [scale.grid()]
     parts += [
-        f'<text x="{x(place):.1f}" y="{HEIGHT - 8}" text-anchor="middle">'
-        f"{text(label(place))}</text>"
-        for place in (begin + (end - begin) * part / PLACES for part in range(PLACES + 1))
+        f'<text x="{x(begin + (end - begin) * part / PLACES):.1f}" y="{HEIGHT - 8}" '
+        f'text-anchor="{_anchor(part)}">'
+        f"{text(label(begin + (end - begin) * part / PLACES))}</text>"
+        for part in range(PLACES + 1)
     ]
     for number, one in enumerate(series[:COLOURS]):
         drawn = [[point._replace(x=x(point.x)) for point in run] for run in one.runs]
@@ -117,12 +119,18 @@ def curves(
     parts += [
         f'<line class="mark" x1="{x(mark.x):.1f}" x2="{x(mark.x):.1f}" y1="{TOP}" '
         f'y2="{HEIGHT - BOTTOM}"><title>{text(mark.words)}</title></line>'
+        f'<text class="value" x="{x(mark.x):.1f}" y="{TOP - 3}">{mark.number}</text>'
         for mark in marks
         if begin <= mark.x <= end
     ]
     parts.append(f'<line class="cross" x1="0" x2="0" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
     told = _told(series, x, unit, label)
     return _figure(title, unit, [one.name for one in series], parts, told)
+
+
+def _anchor(part: int) -> str:
+    """The first and the last name of the axis keep within it."""
+    return {0: "start", PLACES: "end"}.get(part, "middle")
 
 
 def short(value: float) -> str:

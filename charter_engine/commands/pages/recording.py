@@ -10,20 +10,27 @@ from charter_engine.commands.recording_report import figure_rows, info_lines, mo
 from charter_engine.contracts.gauges import Marker
 from charter_engine.contracts.recordings import RecordingStory
 
+HAPPENED_HEADER = ("mark", "when", "what", "")
+
 
 def page_of(story: RecordingStory) -> str:
     """The whole page: what was paid by node, how it went, and what happened."""
     stretch, info = story.stretch, story.info
-    marks = [PlotMark(one.at, f"{clock(one.at)}  {one.text}") for one in stretch.pushes]
     side = NamedHistory("", stretch.history)
-    happened = [(moment(one.at), one.kind, one.text) for one in _marked(story)]
+    numbers = {one: number for number, one in enumerate(stretch.marks, 1)}
+    marks = [
+        PlotMark(one.at, f"{clock(one.at)}  {one.text}", number) for one, number in numbers.items()
+    ]
+    happened = [
+        (str(numbers.get(one, "")), moment(one.at), one.kind, one.text) for one in _marked(story)
+    ]
     return page(
         f"Charter: {info.agent or info.path}",
         (
             paragraphs([f"{moment(stretch.start)} to {moment(stretch.end)} UTC"], "faint"),
             section("What requests cost", table(*figure_rows(story.nodes))),
             section("How it went", grid(history_plots([side], clock, marks))),
-            section("What happened", table(("when", "what", ""), happened) if happened else ""),
+            section("What happened", table(HAPPENED_HEADER, happened) if happened else ""),
             folded("About this recording", paragraphs(info_lines(info))),
         ),
     )

@@ -87,11 +87,9 @@ class EngineInputs:
         return values.reshape(-1)[0]
 
 
-def decode_request(
-    tensors: Mapping[str, NDArray[Any]], request_id: str, end_id: int | None = None
-) -> DecodedRequest:
-    """The request that the tensors hold; nothing in them is ignored. `end_id` ends the text of one
-    that names none.
+def decode_request(tensors: Mapping[str, NDArray[Any]], request_id: str) -> DecodedRequest:
+    """The request that the tensors hold; nothing in them is ignored. As in TensorRT-LLM, a text
+    whose request names no `end_id` is as long as it may be.
 
     Raises `InvalidRequest` for anything missing, contradictory or not supported.
     """
@@ -108,9 +106,7 @@ def decode_request(
     for row in range(rows):
         _refuse_unsupported(EngineInputs(tensors, row))
     return DecodedRequest(
-        rows=tuple(
-            _row(EngineInputs(tensors, row), f"{request_id}#{row}", end_id) for row in range(rows)
-        ),
+        rows=tuple(_row(EngineInputs(tensors, row), f"{request_id}#{row}") for row in range(rows)),
         pad_id=first.integer("pad_id", -1) if "pad_id" in tensors else None,
         exclude_input=first.flag("exclude_input_in_output")
         if "exclude_input_in_output" in tensors
@@ -137,7 +133,7 @@ def _refuse_unsupported(inputs: EngineInputs) -> None:
             )
 
 
-def _row(inputs: EngineInputs, request_id: str, end_id: int | None) -> GenerationRequest:
+def _row(inputs: EngineInputs, request_id: str) -> GenerationRequest:
     ids = inputs.vector("input_ids")
     length = inputs.integer("input_lengths", 0)
     assert ids is not None
@@ -148,7 +144,7 @@ def _row(inputs: EngineInputs, request_id: str, end_id: int | None) -> Generatio
         request_id=request_id,
         prompt=tuple(ids.reshape(-1)[:length].tolist()),
         max_tokens=inputs.integer("request_output_len", 0),
-        sampling=_sampling(inputs, end_id),
+        sampling=_sampling(inputs),
         retention=_retention(inputs),
         # TensorRT-LLM uses them only where there is one for each prompt token.
         extra_ids=tuple(extra_ids.tolist())
@@ -160,11 +156,11 @@ def _row(inputs: EngineInputs, request_id: str, end_id: int | None) -> Generatio
     )
 
 
-def _sampling(inputs: EngineInputs, models_end_id: int | None) -> TokenSampling:
+def _sampling(inputs: EngineInputs) -> TokenSampling:
     seed = inputs.scalar("seed")
     if seed is None:
         seed = inputs.scalar("random_seed")
-    end_id = inputs.integer("end_id", -1 if models_end_id is None else models_end_id)
+    end_id = inputs.integer("end_id", -1)
     sampling = TokenSampling(
         temperature=inputs.number("temperature", 1.0),
         top_k=inputs.integer("runtime_top_k", 0),

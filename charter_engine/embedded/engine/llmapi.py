@@ -214,9 +214,13 @@ class TextRequest:
 
 
 def decode_text_request(
-    tensors: Mapping[str, NDArray[Any]], key: str, tokenizer: "Tokenizer"
+    tensors: Mapping[str, NDArray[Any]],
+    key: str,
+    tokenizer: "Tokenizer",
+    end_id: int | None = None,
 ) -> TextRequest:
-    """Raises `InvalidRequest` for what is missing or not supported."""
+    """`end_id` is the model's own, which ends every text. Raises `InvalidRequest` for what is
+    missing or not supported."""
 
     def value(name: str, default: float) -> float:
         return float(tensors[name].reshape(-1)[0]) if name in tensors else default
@@ -254,6 +258,7 @@ def decode_text_request(
             else None,
             frequency_penalty=value("sampling_param_frequency_penalty", 0.0),
             presence_penalty=value("sampling_param_presence_penalty", 0.0),
+            end_id=end_id,
             stop_words=tuple(tuple(tokenizer.encode(_text(each)).ids) for each in stops),
         ),
         streaming=bool(value("streaming", 0)),

@@ -39,7 +39,7 @@ class LlmapiModel(ServedEngine):
         return ReferenceEngine(spec, directory, settings, pb_utils.Logger.log_warn)
 
     def decode(self, tensors: dict[str, NDArray[Any]], key: str) -> TextRequest:
-        return decode_text_request(tensors, key, self.tokenizer)
+        return decode_text_request(tensors, key, self.tokenizer, self.engine.spec.own_end_id)
 
     def encode(
         self, decoded: TextRequest, row: int, progress: RequestProgress

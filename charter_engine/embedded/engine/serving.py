@@ -249,7 +249,7 @@ class EngineModel(ServedEngine):
         return engine
 
     def decode(self, tensors: dict[str, NDArray[Any]], key: str) -> DecodedRequest:
-        return decode_request(tensors, key, self.engine.spec.own_end_id)
+        return decode_request(tensors, key)
 
     def encode(
         self, decoded: DecodedRequest, row: int, progress: RequestProgress

@@ -54,6 +54,9 @@ PASSED_ON = {
 }
 """Inputs of the outer models and the engine's names for them; each is passed on as it comes."""
 
+END_INPUTS = ("end_id", "pad_id")
+"""Inputs that are the tokenizer's own where a request leaves them out."""
+
 _ENGINE_INPUTS = {tensor.name: tensor for tensor in INPUTS}
 TEXT_INPUTS = (
     Tensor("text_input", "STRING", optional=False),
@@ -78,6 +81,8 @@ _PREPROCESSING = (
     Tensor("REQUEST_OUTPUT_LEN", "INT32", optional=False),
     Tensor("BAD_WORDS_DICT", "STRING", (-1,)),
     Tensor("STOP_WORDS_DICT", "STRING", (-1,)),
+    Tensor("END_ID", "INT32"),
+    Tensor("PAD_ID", "INT32"),
 )
 _PREPROCESSED = (
     Tensor("INPUT_ID", "INT32", (-1,)),
@@ -85,6 +90,8 @@ _PREPROCESSED = (
     Tensor("REQUEST_OUTPUT_LEN", "INT32"),
     Tensor("BAD_WORDS_IDS", "INT32", (2, -1)),
     Tensor("STOP_WORDS_IDS", "INT32", (2, -1)),
+    Tensor("OUT_END_ID", "INT32"),
+    Tensor("OUT_PAD_ID", "INT32"),
 )
 _POSTPROCESSING = (
     Tensor("TOKENS_BATCH", "INT32", (-1, -1), optional=False),
@@ -130,7 +137,11 @@ def _without_extra_id(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 def _steps(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
-    passed = {PASSED_ON[tensor.name]: tensor.name for tensor in inputs if tensor.name in PASSED_ON}
+    passed = {
+        PASSED_ON[tensor.name]: tensor.name
+        for tensor in inputs
+        if tensor.name in PASSED_ON and tensor.name not in END_INPUTS
+    }
     given_back = {tensor.name: tensor.name for tensor in outputs if tensor.name != "text_output"}
     return "\n".join(
         [
@@ -142,6 +153,7 @@ def _steps(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
                     "REQUEST_OUTPUT_LEN": "max_tokens",
                     "BAD_WORDS_DICT": "bad_words",
                     "STOP_WORDS_DICT": "stop_words",
+                    **{name.upper(): name for name in END_INPUTS},
                 },
                 {tensor.name: f"_{tensor.name}" for tensor in _PREPROCESSED},
             ),
@@ -154,6 +166,7 @@ def _steps(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> str:
                     "request_output_len": "_REQUEST_OUTPUT_LEN",
                     "bad_words_list": "_BAD_WORDS_IDS",
                     "stop_words_list": "_STOP_WORDS_IDS",
+                    **{name: f"_OUT_{name.upper()}" for name in END_INPUTS},
                     **passed,
                 },
                 {

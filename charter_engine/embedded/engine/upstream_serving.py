@@ -9,6 +9,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
+from charter_engine.bls.end_tokens import read_end_tokens
 from charter_engine.embedded.engine.serving import response_of
 from charter_engine.embedded.engine.tokenizer import engine_tokenizer
 from charter_engine.embedded.engine.upstream import PASSED_ON, TEXT_OUTPUTS, words_list
@@ -23,10 +24,19 @@ class StockModel(ABC):
         config = json.loads(args["model_config"])
         path = Path(config["parameters"]["tokenizer_dir"]["string_value"])
         self.tokenizer = engine_tokenizer(path)
+        self.ends = read_end_tokens(path, self.tokenizer.token_to_id)
 
     @abstractmethod
     def answer(self, request: Any) -> Any:
         """The response to one request."""
+
+    def end_arrays(self, request: Any, end: str, pad: str) -> dict[str, NDArray[Any]]:
+        """`end_id` and `pad_id`: those of the request's inputs of these names, else the
+        tokenizer's, else none, which is -1."""
+        return {
+            "end_id": _asked(request, end, self.ends.end_id),
+            "pad_id": _asked(request, pad, self.ends.pad_id),
+        }
 
     def execute(self, requests: list[Any]) -> list[Any]:
         return [self._answered(request) for request in requests]
@@ -45,6 +55,7 @@ class Preprocessing(StockModel):
         (prompt,) = _texts(request, "QUERY")
         length = pb_utils.get_input_tensor_by_name(request, "REQUEST_OUTPUT_LEN").as_numpy()
         ids = self.tokenizer.encode(prompt).ids
+        ends = self.end_arrays(request, "END_ID", "PAD_ID")
         return response_of(
             {
                 "INPUT_ID": np.array([ids], np.int32),
@@ -52,6 +63,7 @@ class Preprocessing(StockModel):
                 "REQUEST_OUTPUT_LEN": length,
                 "BAD_WORDS_IDS": words_list(_texts(request, "BAD_WORDS_DICT"), self.tokenizer),
                 "STOP_WORDS_IDS": words_list(_texts(request, "STOP_WORDS_DICT"), self.tokenizer),
+                **{f"OUT_{name.upper()}": array for name, array in ends.items()},
             }
         )
 
@@ -86,6 +98,7 @@ class StockBls(Postprocessing):
             tensor = pb_utils.get_input_tensor_by_name(request, outer)
             if tensor is not None:
                 tensors[inner] = tensor.as_numpy()
+        tensors |= self.end_arrays(request, "end_id", "pad_id")
         wanted = set(request.requested_output_names())
         passed_back = [tensor.name for tensor in TEXT_OUTPUTS[1:] if tensor.name in wanted]
         response = pb_utils.InferenceRequest(
@@ -100,6 +113,14 @@ class StockBls(Postprocessing):
         found = {tensor.name(): tensor.as_numpy() for tensor in response.output_tensors()}
         text = self._decoded(found.pop("output_ids"), found.pop("sequence_length"))
         return response_of({"text_output": text, **found})
+
+
+def _asked(request: Any, name: str, otherwise: int | None) -> NDArray[Any]:
+    tensor = pb_utils.get_input_tensor_by_name(request, name)
+    if tensor is not None:
+        found: NDArray[Any] = tensor.as_numpy()
+        return found
+    return np.array([[-1 if otherwise is None else otherwise]], np.int32)
 
 
 def _texts(request: Any, name: str) -> list[str]:

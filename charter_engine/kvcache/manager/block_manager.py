@@ -47,6 +47,8 @@ class BlockManager:
     ) -> None:
         if settings.eviction == "sglang":
             raise ValueError("SGLang's radix cache is predicted with requests one at a time only")
+        if settings.max_num_turns:
+            raise ValueError("turns are given up in predictions with requests one at a time only")
         self.settings = settings
         self._shares_when_scheduled = settings.eviction == "vllm"
         self._pool = BlockPool(

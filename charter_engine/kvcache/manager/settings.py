@@ -14,7 +14,10 @@ class PoolSettings(Struct, frozen=True):
     """Sizes are in blocks. `host_blocks` 0 means no host tier.
 
     `offload_min_priority` is the lowest priority at which content evicted from the GPU moves to
-    host. Raises ValueError for sizes no pool can have.
+    host. `max_num_turns` is how many turns of a conversation TensorRT-LLM's second manager keeps
+    under its policy `per_conversation`; 0 is any other policy. `protect_sessions` has SGLang evict
+    what open sessions use after all else (`--enable-session-radix-cache`). Raises ValueError for
+    sizes no pool can have.
     """
 
     gpu_blocks: int
@@ -25,6 +28,13 @@ class PoolSettings(Struct, frozen=True):
     copy_on_partial_reuse: bool = True
     offload_min_priority: int = DEFAULT_OFFLOAD_MIN_PRIORITY
     eviction: Eviction = "leaf"
+    max_num_turns: int = 0
+    protect_sessions: bool = False
+
+    @property
+    def goes_by_sessions(self) -> bool:
+        """Whether it matters which session a request is of."""
+        return self.max_num_turns > 0 or self.protect_sessions
 
     @property
     def heeds_retention(self) -> bool:
@@ -53,5 +63,15 @@ class PoolSettings(Struct, frozen=True):
             raise ValueError(f"eviction is {self.eviction!r}; it is one of {lines}")
         if self.host_blocks and self.eviction in ("vllm", "sglang"):
             raise ValueError(f"a host tier is not modelled for {self.eviction}; host_blocks is 0")
+        if self.host_blocks and self.max_num_turns:
+            raise ValueError("a host tier is not modelled with max_num_turns; host_blocks is 0")
+        if self.max_num_turns < 0:
+            raise ValueError(f"max_num_turns is {self.max_num_turns}; 0 keeps them all")
+        if self.max_num_turns and self.eviction != "v2":
+            raise ValueError(f"max_num_turns is for the eviction v2; this is {self.eviction}")
+        if self.protect_sessions and self.eviction != "sglang":
+            raise ValueError(
+                f"protect_sessions is for the eviction sglang; this is {self.eviction}"
+            )
         if self.usable_gpu_blocks < 1:
             raise ValueError("vLLM keeps one of its blocks back; gpu_blocks is at least 2")

@@ -83,6 +83,7 @@ def storing_twice(workload: Workload) -> Workload:
             unit_tokens=np.repeat(workload.unit_tokens, 2),
             unit_count=column([len(held) for held in units]),
             units=np.concatenate((column(()), *units)),
+            sessions=[workload.sessions[one] for one in np.repeat(workload.session, 2)],
         )
     )
     return builder.build()

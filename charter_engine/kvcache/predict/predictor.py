@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from msgspec.structs import replace
 
 from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.plan import Plan
@@ -18,6 +19,7 @@ from charter_engine.kvcache.predict.known_outputs import (
 )
 from charter_engine.kvcache.predict.latency import LatencyModel, from_first_principles
 from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.per_conversation import simulate_per_conversation
 from charter_engine.kvcache.predict.radix import simulate_radix
 from charter_engine.kvcache.predict.simulation import Outcome, code_is_kept, simulate
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
@@ -127,11 +129,18 @@ class Predictor:
             return _without_reuse(workload, settings)
         if workload.knows_outputs:
             many = retention is None and workload.prompt_tokens > _MOST_BY_MANAGER
-            if many or settings.eviction == "sglang":
-                return first_of_pairs(self._storing.simulate(settings))
+            if many or settings.eviction == "sglang" or settings.goes_by_sessions:
+                doubled = replace(settings, max_num_turns=2 * settings.max_num_turns)
+                return first_of_pairs(self._storing.simulate(doubled))
             return simulate_with_outputs(workload, settings, retention)
         if settings.eviction == "sglang":
-            return simulate_radix(self.paths, workload.input_length, settings)
+            return simulate_radix(
+                self.paths, workload.input_length, settings, workload.conversation
+            )
+        if settings.max_num_turns:
+            return simulate_per_conversation(
+                self.paths, workload.input_length, workload.conversation, settings
+            )
         return simulate(
             self.paths,
             workload.arrival_ms,

@@ -2,8 +2,11 @@
 mem_cache/radix_cache.py).
 
 A node holds a run of pages whose prompts have not parted yet. It is split where a prompt ends or
-leaves it. What is evicted is the leaf used longest ago, as a whole. A page is a block here; open
-sessions, which can be protected, are not told apart.
+leaves it. What is evicted is the leaf used longest ago, as a whole. A page is a block here.
+
+Where sessions are protected, leaves that an open session has used go after all others (sglang,
+mem_cache/unified_cache/session_ref_tracker.py). A session is open from its first request to its
+last one.
 """
 
 from heapq import heappop, heappush
@@ -17,17 +20,26 @@ from charter_engine.kvcache.workload.columns import Ints
 from charter_engine.kvcache.workload.path_tree import PathTree
 
 
-def simulate_radix(paths: PathTree, input_length: Ints, settings: PoolSettings) -> Outcome:
-    """Serve the requests one after another; see `simulation.simulate`."""
+def simulate_radix(
+    paths: PathTree, input_length: Ints, settings: PoolSettings, session: Ints | None = None
+) -> Outcome:
+    """Serve the requests one after another; see `simulation.simulate`. `session` numbers the
+    session of each request, 0 being none; it is for `protect_sessions`."""
     size = settings.tokens_per_block
     cache = _RadixCache(paths, settings)
+    open_sessions = _OpenSessions(
+        session if settings.protect_sessions and session is not None else input_length * 0
+    )
     reused = np.zeros(len(input_length), dtype=np.int64)
     for request, length in enumerate(input_length.tolist()):
         blocks = -(-length // size)
         if blocks > settings.gpu_blocks:
             reused[request] = -1
         else:
-            reused[request] = cache.serve(paths.path(request), blocks, request) * size
+            path = paths.path(request)
+            reused[request] = cache.serve(path, blocks, request) * size
+            cache.protect(open_sessions.first_used(request, path))
+        cache.unprotect(open_sessions.closed(request))
     missed = -(-input_length // size) - reused // size
     taken = int(missed[reused >= 0].sum())
     return Outcome(
@@ -60,7 +72,9 @@ class _RadixCache:
         """Whether a node ends with the edge."""
         self._used = [-1] * edges
         """The last request that used the edge."""
-        self._leaves: list[tuple[int, int]] = []
+        self._holders = [0] * edges
+        """Open sessions that have used the edge."""
+        self._leaves: list[tuple[bool, int, int]] = []
 
     def serve(self, path: list[int], blocks: int, request: int) -> int:
         """One request; gives the pages it reuses."""
@@ -76,15 +90,32 @@ class _RadixCache:
             self._free -= self._pages[edge]
         if path:
             self._cut[path[-1]] = True
-            heappush(self._leaves, (request, path[-1]))
+            self._push(path[-1])
         return reused
+
+    def protect(self, edges: list[int]) -> None:
+        """Note that one more open session uses these edges."""
+        for edge in edges:
+            self._holders[edge] += 1
+            self._push(edge)
+
+    def unprotect(self, edges: list[int]) -> None:
+        """Note that one open session less uses these edges."""
+        for edge in edges:
+            self._holders[edge] -= 1
+            self._push(edge)
+
+    def _push(self, edge: int) -> None:
+        if self._resident[edge] and not self._children[edge]:
+            heappush(self._leaves, (self._holders[edge] > 0, self._used[edge], edge))
 
     def _evict(self, pages: int, request: int) -> None:
         """Drop leaves until that many pages more are free, but none that the request uses."""
         while pages > 0:
-            used, leaf = heappop(self._leaves)
+            protected, used, leaf = heappop(self._leaves)
             is_leaf = self._resident[leaf] and not self._children[leaf]
-            if is_leaf and self._used[leaf] == used < request:
+            is_current = protected == (self._holders[leaf] > 0) and self._used[leaf] == used
+            if is_leaf and is_current and used < request:
                 pages -= self._drop(leaf)
 
     def _drop(self, leaf: int) -> int:
@@ -100,6 +131,31 @@ class _RadixCache:
                 break
         self._free += pages
         self.evicted += pages
-        if edge and not self._children[edge]:
-            heappush(self._leaves, (self._used[edge], edge))
+        if edge:
+            self._push(edge)
         return pages
+
+
+class _OpenSessions:
+    """The edges that each open session has used. `session` numbers that of each request, 0 being
+    none."""
+
+    def __init__(self, session: Ints) -> None:
+        self._session = session.tolist()
+        self._last = {one: request for request, one in enumerate(self._session)}
+        self._used: dict[int, set[int]] = {}
+
+    def first_used(self, request: int, path: list[int]) -> list[int]:
+        """The edges of a path that the request's session has not used before."""
+        session = self._session[request]
+        if not session:
+            return []
+        known = self._used.setdefault(session, set())
+        new = [edge for edge in path if edge not in known]
+        known.update(new)
+        return new
+
+    def closed(self, request: int) -> list[int]:
+        """The edges of the session that closes with a request; none where it stays open."""
+        session = self._session[request]
+        return [*self._used.pop(session, ())] if self._last[session] == request else []

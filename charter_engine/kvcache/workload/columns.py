@@ -100,6 +100,13 @@ class Workload:
         return len(self.run_count) > 0
 
     @property
+    def conversation(self) -> Ints:
+        """A number for the session of each request; 0 where it has none."""
+        named = np.array([bool(name) for name in self.sessions])
+        numbers: Ints = np.where(named[self.session], self.session + 1, 0)
+        return numbers
+
+    @property
     def prompt_tokens(self) -> int:
         """Tokens of all prompts together."""
         return int(self.input_length.sum())

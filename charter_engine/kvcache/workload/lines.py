@@ -28,7 +28,12 @@ from charter_engine.kvcache.workload.formats.dynamo_trace import DYNAMO_TRACE
 from charter_engine.kvcache.workload.formats.mooncake import MOONCAKE
 from charter_engine.kvcache.workload.formats.mooncake_sessions import MOONCAKE_SESSIONS
 from charter_engine.kvcache.workload.formats.packed_sessions import from_packed
-from charter_engine.kvcache.workload.formats.reading import Format, Reader, ReadOptions
+from charter_engine.kvcache.workload.formats.reading import (
+    BY_FORMAT,
+    Format,
+    Reader,
+    ReadOptions,
+)
 from charter_engine.kvcache.workload.formats.texts import TEXTS
 from charter_engine.kvcache.workload.formats.weka_sessions import from_weka
 from charter_engine.kvcache.workload.sessions import AgentSession
@@ -67,14 +72,14 @@ def read_workload(
     of bad records, which are then skipped; without it the first one raises WorkloadFormatError.
     Raises OSError if the file cannot be read.
     """
-    options = options or ReadOptions()
+    options = options or BY_FORMAT
     builder = WorkloadBuilder()
     skipped = _Skipped(path, report)
     if not path.is_dir() and _is_table(path):
         _read_table(path, builder, options, skipped)
     elif path.is_dir() or _session_format(_first(path)) is not None:
         base = 0
-        for session in read_sessions(path, skipped):
+        for session in read_sessions(path, skipped, options):
             base = session.add_to(builder, 0.0, base)
     else:
         _read_requests(path, _request_format(path), builder, options, skipped)
@@ -84,7 +89,9 @@ def read_workload(
     return builder.build()
 
 
-def read_sessions(path: Path, report: Report | None = None) -> Iterator[AgentSession]:
+def read_sessions(
+    path: Path, report: Report | None = None, options: ReadOptions | None = None
+) -> Iterator[AgentSession]:
     """The agent sessions of a file, or of all .json files of a directory, in order of name.
 
     Raises WorkloadFormatError for what holds no sessions, and see `read_workload`.
@@ -94,7 +101,7 @@ def read_sessions(path: Path, report: Report | None = None) -> Iterator[AgentSes
         if not files:
             raise WorkloadFormatError(f"{path}: no .json files of sessions in this directory")
         for file in files:
-            yield from read_sessions(file, report)
+            yield from read_sessions(file, report, options)
         return
     convert = _session_format(_first(path))
     if convert is None:
@@ -104,7 +111,7 @@ def read_sessions(path: Path, report: Report | None = None) -> Iterator[AgentSes
     skipped = _Skipped(path, report)
     for number, document in documents(path):
         try:
-            session = convert(document)
+            session = convert(document, options or BY_FORMAT)
         except _BAD as error:
             skipped(number, str(error))
         else:
@@ -215,7 +222,9 @@ def _first(path: Path) -> Mapping[str, Any]:
     raise WorkloadFormatError(f"{path}: empty")
 
 
-def _session_format(first: Mapping[str, Any]) -> Callable[[bytes], AgentSession] | None:
+def _session_format(
+    first: Mapping[str, Any],
+) -> Callable[[bytes, ReadOptions], AgentSession] | None:
     if packed_sessions.recognises(first):
         return from_packed
     return from_weka if weka_sessions.recognises(first) else None

@@ -26,6 +26,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "Learn": {"request": {"sources": ["/etc/passwd"], "output": "planted.json"}},
     "Calibrate": {"request": {"recording": "/etc/passwd"}},
     "Bench": {"request": {"agent": ""}},
+    "CompareRecorded": {"request": {"before": "/etc/passwd"}},
     "SweepSetting": {"key": "kv_cache_free_gpu_mem_fraction"},
     "Push": {"base_revision": 0},
     "Rollback": {"base_revision": 0},
@@ -40,6 +41,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "ShowRun": {"number": 1},
     "CompareRuns": {"before": 1, "after": 2},
     "ListTicks": {"seconds": 60.0, "most": 10},
+    "ListMarks": {"seconds": 60.0},
+    "AddNote": {"text": "planted by a reader"},
 }
 NAMES = {kind.__name__: right for kind, right in RIGHT_OF.items()}
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from charter_engine.contracts.answers import AnswersRequest
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.commands import (
     Bench,
     Calibrate,
     CancelWork,
     Command,
+    CompareAnswers,
     DiscardDraft,
     DraftFoundPlan,
     FindPlan,
@@ -129,6 +131,23 @@ async def test_a_plan_that_was_found_leaves_the_draft_alone_until_it_is_loaded(
         await watch.client.request(DiscardDraft())
     assert found is not None and drafted is not None
     assert drafted.nodes == found.derivation.plan.nodes
+
+
+async def test_answers_of_the_draft_are_compared_on_the_live_deployment(directory: Path) -> None:
+    few = CompareAnswers(request=AnswersRequest(agent="", iterations=1, max_tokens=4, check="json"))
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        with pytest.raises(RequestFailed, match="there is nothing to compare"):
+            await watch.client.request(few)
+        await carried_out(watch, FindPlan())
+        await watch.client.request(DraftFoundPlan(base_revision=session(watch).revision))
+        await watch.until(lambda w: draft(w).plan)
+        await carried_out(watch, few)
+        found, drafted = results(watch).answers, draft(watch).plan
+        await watch.client.request(DiscardDraft())
+    assert found is not None and found.complete and found.plan == drafted
+    assert [node.node for node in found.nodes] == [SUMMARY, VERDICT]
+    assert all(node.written.passed == 0 for node in found.nodes)
 
 
 async def test_settings_are_swept(directory: Path) -> None:

@@ -1,10 +1,13 @@
 """What others do to a deployment is noticed whole, and adopted, put back or pushed over."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
+from charter_engine.api import drifting
+from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Change
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
@@ -88,13 +91,31 @@ async def test_a_model_that_is_gone_is_drift_and_put_back_serves_it_again(
     assert (await ask(client)).revision == report.revision
 
 
-async def test_a_missing_stamp_is_drift(ready: Deployer, client: TritonClient) -> None:
-    def without_stamp(config: Any) -> None:
-        del config.parameters["charter_stamp"]
+def without_stamp(config: Any) -> None:
+    del config.parameters["charter_stamp"]
 
+
+async def test_a_missing_stamp_is_drift(ready: Deployer, client: TritonClient) -> None:
     await serve_otherwise(client, BLS_MODEL, without_stamp)
     (missing,) = await ready.foreign_changes()
     assert (missing.key, missing.new) == ("parameters.charter_stamp", "none")
+
+
+async def test_what_runs_meanwhile_hears_of_drift_once_and_of_its_end(
+    ready: Deployer, client: TritonClient, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drifting, "LOOK_SECONDS", 0.05)
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    options = TritonOptions(url=served.state.grpc_url)
+    async with drifting.told_meanwhile(
+        [options], lambda progress: heard.put_nowait(progress.stage)
+    ):
+        await serve_otherwise(client, BLS_MODEL, without_stamp)
+        while "parameters.charter_stamp is none" not in await heard.get():
+            pass  # a model that is being loaded may be told, too
+        await ready.put_back()
+        while "is what was pushed again" not in await heard.get():
+            pass
 
 
 async def test_what_somebody_wrote_into_a_file_is_adopted_as_a_revision(

@@ -1,6 +1,8 @@
 """Requests through `charter_bls` and directly, against a real Triton."""
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
 
 import aiohttp
 import openai
@@ -8,6 +10,7 @@ import pytest
 
 from charter_engine.api.gateway import listening
 from charter_engine.bls.retention import Retention, SegmentRetention, TokenRange
+from charter_engine.bls.tokenizer import load_tokenizer
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gateway import GatewayRequest
 from charter_engine.contracts.plan import SegmentRange
@@ -185,3 +188,27 @@ async def test_a_gateway_before_a_model_that_does_not_stream_answers_in_one_piec
         )
         choices = [chunk.choices[0] async for chunk in stream]
     assert [choice.finish_reason for choice in choices] == [None, "length"]
+
+
+@pytest.fixture
+async def ending(served: Served, client: TritonClient) -> AsyncIterator[tuple[int, ...]]:
+    """What the model answers to `TEXT`, with the fifth of these tokens as the one by which the
+    tokenizer's settings end a text."""
+    whole = (await client.generate(GenerateRequest(text=TEXT, max_tokens=8))).output_ids
+    (settings,) = served.repository.parent.glob("engine-*")
+    tokenizer = load_tokenizer(settings)
+    file = settings / "tokenizer_config.json"
+    file.write_text(json.dumps({"eos_token": tokenizer.id_to_token(whole[4])}))
+    await client.load(BLS_MODEL)
+    yield whole
+    file.unlink()
+    await client.load(BLS_MODEL)
+
+
+async def test_a_text_ends_where_the_models_settings_say_unless_the_request_does(
+    client: TritonClient, ending: tuple[int, ...]
+) -> None:
+    by_settings = await client.generate(GenerateRequest(text=TEXT, max_tokens=8))
+    assert by_settings.output_ids == ending[: ending.index(ending[4])]
+    never = GenerateRequest(text=TEXT, max_tokens=8, sampling=Sampling(end_id=-1))
+    assert (await client.generate(never)).output_ids == ending

@@ -188,4 +188,5 @@ def test_another_user_sees_figures_and_no_text_on_its_metrics_page(served: Serve
 @needs_root
 def test_what_lies_in_tmp_is_closed_to_another_user(served: Served) -> None:
     for path in Path("/tmp").glob("python_env_*"):
-        assert as_stranger(partial(os.listdir, path)) == "PermissionError"
+        heard = as_stranger(partial(os.listdir, path))
+        assert heard == "PermissionError" or not path.exists()  # another Triton's may end meanwhile

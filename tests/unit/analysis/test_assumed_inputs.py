@@ -41,6 +41,47 @@ def test_a_tool_loop_reuses_nearly_all_of_what_it_sends_again() -> None:
     assert reuse_bound(item.request for item in placed).rate > 0.8
 
 
+SHARED = """
+from openai import OpenAI
+
+client = OpenAI()
+
+
+class Agent:
+    def __init__(self):
+        self.log = [{"role": "system", "content": "You look after a library. " * 20}]
+
+    def plan(self, goal):
+        self.log.append({"role": "user", "content": goal})
+        out = client.chat.completions.create(model="m", messages=self.log).choices[0].message
+        self.log.append({"role": "assistant", "content": out.content})
+
+    def act(self):
+        self.log.append({"role": "user", "content": "Take the next step."})
+        out = client.chat.completions.create(model="m", messages=self.log).choices[0].message
+        self.log.append({"role": "assistant", "content": out.content})
+
+
+def main(goal):
+    agent = Agent()
+    agent.plan(goal)
+    while True:
+        agent.act()
+"""
+
+
+def test_methods_that_share_a_history_reuse_what_the_others_sent() -> None:
+    calls = compile_source("agent.py", SHARED).calls
+    inputs = [synthetic_inputs(calls, 0)]
+    first, *later = generate(calls, inputs, Plan(agent="agent.py"), by_character)
+    sent = [item.request.token_ids for item in (first, *later)]
+    assert len(later) == ASSUMED_PASSES
+    closing = len("<|assistant|>\n")
+    assert all(
+        after[: len(before) - closing] == before[:-closing] for before, after in pairwise(sent)
+    )
+
+
 def test_given_inputs_are_completed_by_the_turns_they_leave_open() -> None:
     calls = compile_source("agent.py", TOOL_LOOP).calls
     turns = completed(calls, {"goal": "Find it"}, 0)["turns"]

@@ -92,7 +92,7 @@ def test_a_recording_is_compared_with_itself_before_and_after_its_last_push(fold
     found = compared(folder / "pushed.charter")
     assert found.before.end == found.after.start == BEGIN + 30
     assert of(found, "computed tokens").difference == pytest.approx(-40, abs=2)
-    assert [push.text for push in found.after.pushes] == ["revision 1 is live"]
+    assert [mark.text for mark in found.after.marks] == ["revision 1 is live"]
 
 
 def test_recordings_that_do_not_differ_are_said_not_to(folder: Path) -> None:

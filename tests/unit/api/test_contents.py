@@ -46,6 +46,14 @@ def test_another_plan_begins_anew_with_its_priorities() -> None:
     assert held.requests == 3
 
 
+def test_what_passed_before_the_engine_was_loaded_again_is_gone() -> None:
+    contents = DeploymentContents()
+    assert contents.report(RECORDS, POOL, PROFILE, None, (), 110.0).emptied_at is None
+    contents.emptied(102.5)
+    report = contents.report(RECORDS, POOL, PROFILE, None, (), 110.0)
+    assert (report.requests, report.begin, report.emptied_at) == (1, 103.0, 102.5)
+
+
 def test_where_retention_does_nothing_priorities_stay_the_default() -> None:
     report = DeploymentContents().report(RECORDS, POOL, Profile(), HELD, (CALL,), 110.0)
     assert {one.name for one in report.priorities} == {"35"}

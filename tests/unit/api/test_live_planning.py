@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from charter_engine.api.agents import OpenedAgent
-from charter_engine.api.live_planning import on_deployment, tokens_per_block_of
+from charter_engine.api.live_planning import live_server, on_deployment, tokens_per_block_of
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool
@@ -45,3 +45,9 @@ def test_a_pool_that_was_not_measured_says_nothing() -> None:
     asked = on_deployment(PlanRequest(), AGENT, empty)
     assert (asked.tokens_per_block, asked.pool_tokens) == (None, None)
     assert tokens_per_block_of(empty) == tokens_per_block_of(None)
+
+
+def test_a_live_server_has_the_host_tier_of_its_profile() -> None:
+    profile = Profile(path="engine", parameters={"kv_cache_host_memory_bytes": "65536"})
+    assert live_server(AGENT, POOL, profile).host_blocks_of(32) == 16
+    assert live_server(AGENT, POOL, None).host_bytes == 0

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.api.pools import eviction_of, settings_like
+from charter_engine.api.pools import eviction_of, host_bytes_of, settings_like
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.pool import Eviction
@@ -62,3 +62,10 @@ def test_a_triton_evicts_as_the_tensorrt_llm_of_its_container(
     version: str, eviction: Eviction
 ) -> None:
     assert eviction_of(Profile(path="engine", server_version=version)) == eviction
+
+
+def test_the_host_tier_is_what_the_profile_says_of_it() -> None:
+    told = Profile(path="engine", parameters={"kv_cache_host_memory_bytes": "1048576"})
+    assert host_bytes_of(told) == 1 << 20
+    unset = Profile(path="engine", parameters={"kv_cache_host_memory_bytes": "${host_bytes}"})
+    assert host_bytes_of(unset) == host_bytes_of(None) == 0

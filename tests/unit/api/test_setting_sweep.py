@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.api.agents import open_agent
 from charter_engine.api.drafting import default_plan
@@ -15,10 +16,10 @@ from tests.unit.api.agents import write_agent
 SERVER = CurrentServer(tokens_per_block=32, pool_tokens=4_096, bytes_per_token=1_024)
 
 
-def swept(directory: Path, key: str) -> SettingSweep:
+def swept(directory: Path, key: str, server: CurrentServer = SERVER) -> SettingSweep:
     agent = open_agent(write_agent(directory))
     plan = default_plan(agent.compiled)
-    return sweep_setting(agent, plan, key, SERVER, at_once=1, tokenizer=None)
+    return sweep_setting(agent, plan, key, server, at_once=1, tokenizer=None)
 
 
 def test_block_sizes_are_swept_from_small_to_large_with_the_drafts_among_them(
@@ -43,3 +44,10 @@ def test_a_pool_is_swept_by_shares_of_what_it_is(tmp_path: Path) -> None:
 def test_a_setting_that_changes_nothing_predicted_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="changes nothing that is predicted"):
         swept(tmp_path, "batch_scheduler_policy")
+
+
+def test_the_host_tier_there_is_stands_among_the_values_as_the_drafts(tmp_path: Path) -> None:
+    deployed = replace(SERVER, host_bytes=3_072 * 1_024)
+    sweep = swept(tmp_path, "kv_cache_host_memory_bytes", deployed)
+    assert [one.value for one in sweep.values if one.drafted] == [str(3_072 * 1_024)]
+    assert [one.predicted.settings["host_blocks"] for one in sweep.values][:3] == [0, 64, 96]

@@ -9,6 +9,7 @@ from charter_engine.commands.pages.bench import page_of
 from charter_engine.contracts.benching import (
     BenchReport,
     Drift,
+    LeverShare,
     NodeFigures,
     Percentiles,
     VariantReport,
@@ -114,6 +115,12 @@ def test_the_page_shows_what_a_request_costs_with_intervals_and_its_prompt_befor
     assert "-700.0 to -600.0" in page
     assert "<pre>Question &lt;1&gt;. Rules.</pre>" in page
     assert "<pre>Rules. Question &lt;1&gt;.</pre>" in page
+
+
+def test_the_page_says_what_is_lost_with_each_lever_put_back() -> None:
+    lever = LeverShare(lever="block_size", token_hit_rate_gained=0.125, ttft_ms_saved=20.0, note="")
+    page = page_of(replace(REPORT, levers=(lever,)))
+    assert ">block size</td><td>+12.5 pt</td><td>-20.0</td>" in page
 
 
 def test_no_legend_stands_over_the_bars() -> None:

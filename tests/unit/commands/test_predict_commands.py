@@ -7,10 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from charter_engine.api import workloads as workload_source
 from charter_engine.cli import main
 from charter_engine.commands.outcome import DONE, USAGE
+from charter_engine.commands.predict import POLICIES
+from charter_engine.contracts.predicting import OTHER_POOLS
 from charter_engine.kvcache.workload.lines import write_lines
 from tests.unit.plan.test_retention_streams import sessions as made_sessions
 
@@ -314,3 +319,75 @@ def test_a_plan_that_names_reuse_times_is_predicted_by_them(
     assert main(["predict", returning, "--plan", str(plan), "--json", *SCARCE]) == DONE
     prediction = json.loads(capsys.readouterr().out)["predictions"][0]
     assert prediction["token_hit_rate"] > prediction["bracket"]["default_lru"]
+
+
+def test_what_a_file_does_not_say_of_itself_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "small_blocks.jsonl"
+    line = {"timestamp": 3, "input_length": 48, "output_length": 1, "hash_ids": [1, 2, 3]}
+    path.write_text("\n".join(json.dumps({**line, "timestamp": at}) for at in (3, 5)))
+    assert main(["workload", "info", str(path)]) == USAGE
+    assert "--block-tokens" in capsys.readouterr().err
+    options = ["--block-tokens", "16", "--time-unit", "s"]
+    assert main(["workload", "info", str(path), *options, "--json"]) == DONE
+    assert json.loads(capsys.readouterr().out)["duration_s"] == 2.0
+    assert main(["predict", str(path), *options, "--json"]) == DONE
+    assert json.loads(capsys.readouterr().out)["prompt_tokens"] == 96
+
+
+def test_texts_are_tokenised_by_the_tokenizer_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokenizer = tmp_path / "tokenizer.json"
+    by_word = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    by_word.pre_tokenizer = WhitespaceSplit()
+    by_word.save(str(tokenizer))
+    path = tmp_path / "texts.jsonl"
+    path.write_text(json.dumps({"messages": [{"role": "user", "content": "one two three"}]}))
+    assert main(["workload", "info", str(path), "--tokenizer", str(tokenizer), "--json"]) == DONE
+    told = json.loads(capsys.readouterr().out)
+    assert told["prompt_tokens"] == 4
+    assert str(tokenizer) in told["notes"][0]
+    assert main(["workload", "info", str(path), "--tokenizer", "none.json"]) == USAGE
+    assert "none.json" in capsys.readouterr().err
+
+
+def test_a_file_that_says_all_of_itself_takes_no_options(
+    trace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "kept.npz"
+    assert main(["workload", "convert", trace, "-o", str(kept)]) == DONE
+    assert main(["workload", "info", str(kept), "--block-tokens", "16"]) == USAGE
+    assert "leave --block-tokens and --time-unit out" in capsys.readouterr().err
+
+
+def test_a_report_on_a_part_of_a_file_says_so(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path(trace).open("a") as file:
+        file.write("{}\n")
+    assert main(["predict", trace]) == DONE
+    assert "1 records could not be read and 12 requests were" in capsys.readouterr().out
+
+
+def test_lengths_alone_tell_no_hit_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "lengths.csv"
+    path.write_text("arrived_at,num_prefill_tokens,num_decode_tokens\n1.0,374,44\n")
+    assert main(["predict", str(path)]) == DONE
+    printed = capsys.readouterr().out
+    assert "no hit rate can be told" in printed
+    assert "%" not in printed
+
+
+def test_pools_of_other_managers_stand_beside_the_policies(
+    returning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", returning, "--policy", "all", "--json", *SCARCE]) == DONE
+    report = json.loads(capsys.readouterr().out)
+    assert {one["policy"] for one in report["predictions"]} == set(POLICIES)
+    assert set(report["others"]) == set(OTHER_POOLS)
+    (vllm,) = report["others"]["vllm"]
+    assert (vllm["settings"]["eviction"], vllm["settings"]["gpu_blocks"]) == ("vllm", 60)
+    assert main(["predict", returning, "--policy", "sglang-sessions", *SCARCE]) == DONE
+    assert "sglang-sessions" in capsys.readouterr().out

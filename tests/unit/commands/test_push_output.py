@@ -2,7 +2,7 @@
 
 import pytest
 
-from charter_engine.commands.push import show_report
+from charter_engine.commands.push_report import show_report
 from charter_engine.contracts.deploy import Diff, PushReport
 
 

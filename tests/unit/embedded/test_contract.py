@@ -95,11 +95,14 @@ def test_a_prompt_is_cut_to_its_length() -> None:
     assert (row.prompt, row.max_tokens, row.retention) == ((5, 6, 7), 9, None)
 
 
-@pytest.mark.parametrize(("asked", "ends"), [({}, 2), ({"end_id": np.array([[5]])}, 5)])
-def test_a_text_ends_with_the_models_token_unless_the_request_names_another(
-    asked: dict[str, NDArray[Any]], ends: int
+@pytest.mark.parametrize(
+    ("asked", "ends"),
+    [({}, None), ({"end_id": np.array([[-1]])}, None), ({"end_id": np.array([[5]])}, 5)],
+)
+def test_a_text_ends_with_the_token_that_its_request_names_and_with_no_other(
+    asked: dict[str, NDArray[Any]], ends: int | None
 ) -> None:
-    (row,) = decode_request({**BASE, **asked}, "7", end_id=2).rows
+    (row,) = decode_request({**BASE, **asked}, "7").rows
     assert row.sampling.end_id == ends
 
 

@@ -12,33 +12,12 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.curve import hit_curve
 from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.predict.simulation import simulate
 from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.workload.content import Content
 from charter_engine.kvcache.workload.path_tree import build_paths
-from tests.unit.kvcache.workloads import random_settings, random_workload
-
-
-def _aligned(rng: Random) -> Workload:
-    """Prompts of whole blocks of 8 tokens and one token more, so that all of their blocks can be
-    reused."""
-    known: list[list[int]] = [[]]
-    requests = []
-    for at in range(rng.randint(2, 40)):
-        units = list(rng.choice(known))
-        units = units[: rng.randint(0, len(units))] + [
-            1000 * at + i for i in range(rng.randint(0, 3))
-        ]
-        known.append(units := units or [at])
-        requests.append(
-            WorkloadRequest(
-                timestamp=at,
-                input_length=len(units) * 8 + 1,
-                output_length=0,
-                hash_ids=tuple(units),
-                block_tokens=8,
-            )
-        )
-    return as_workload(requests)
+from tests.unit.kvcache.workloads import aligned_workload, random_settings, random_workload
 
 
 def _naive_optimum(workload: Workload, capacity: int) -> int:
@@ -66,7 +45,7 @@ def _naive_optimum(workload: Workload, capacity: int) -> int:
 @given(st.randoms(use_true_random=True), st.integers(1, 60))
 @settings(max_examples=200, deadline=None)
 def test_the_optimum_is_that_of_a_plain_set_of_blocks(rng: Random, capacity: int) -> None:
-    workload = _aligned(rng)
+    workload = aligned_workload(rng)
     pool = PoolSettings(capacity, 8)
     found = optimum_reuse(build_paths(workload), workload.input_length, pool).sum()
     assert found == _naive_optimum(workload, capacity)
@@ -75,7 +54,7 @@ def test_the_optimum_is_that_of_a_plain_set_of_blocks(rng: Random, capacity: int
 @given(st.randoms(use_true_random=True), st.integers(1, 60))
 @settings(max_examples=100, deadline=None)
 def test_no_pool_beats_the_optimum(rng: Random, capacity: int) -> None:
-    workload = _aligned(rng)
+    workload = aligned_workload(rng)
     paths = build_paths(workload)
     for eviction in ("leaf", "flat"):
         pool = PoolSettings(capacity, 8, eviction=eviction)
@@ -111,6 +90,42 @@ def test_parts_of_blocks_are_found_only_where_an_earlier_prompt_shares_them(rng:
         own = paths.path(index)
         assert reused <= max((int(paths.end[edge]) for edge in own if edge in seen), default=0)
         seen.update(own)
+
+
+def _allowed(workload: Workload, pool: PoolSettings) -> int:
+    """Prompt tokens that a pool which forgets nothing could reuse under the settings: what an
+    earlier prompt shares, in whole blocks where parts are not matched, but for a prompt that comes
+    again as it was. The last token of a prompt is never looked up."""
+    content = Content(workload)
+    total = 0
+    earlier: list[list[int]] = []
+    for index in range(len(workload)):
+        own = content.prompt(index)
+        fits = -(-len(own) // pool.tokens_per_block) <= pool.usable_gpu_blocks
+        own = own[:-1]
+        shared = max((_common(own, other) for other in earlier), default=0)
+        if not pool.matches_parts and own not in earlier:
+            shared -= shared % pool.tokens_per_block
+        if fits:
+            earlier.append(own)
+            total += shared if pool.reuse else 0
+    return total
+
+
+def _common(one: list[int], other: list[int]) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=150, deadline=None)
+def test_no_bracket_reaches_above_what_the_settings_allow(rng: Random) -> None:
+    workload = random_workload(rng)
+    pool = replace(random_settings(rng, workload), reuse=rng.random() < 0.9)
+    bracket = Predictor(workload, compiled=False).predict(pool).bracket
+    assert bracket is not None
+    assert bracket.default_lru <= bracket.optimum
+    assert round(bracket.optimum * workload.prompt_tokens) <= _allowed(workload, pool)
 
 
 def _short_shared_head() -> Workload:
@@ -187,7 +202,7 @@ def _naive_distances(workload: Workload) -> list[int]:
 @given(st.randoms(use_true_random=True))
 @settings(max_examples=200, deadline=None)
 def test_the_curve_has_a_hit_from_each_stack_distance_on(rng: Random) -> None:
-    workload = _aligned(rng)
+    workload = aligned_workload(rng)
     curve = hit_curve(build_paths(workload), workload.input_length, 8)
     distances = _naive_distances(workload)
     capacities = np.arange(0, max(distances, default=0) + 3)
@@ -199,7 +214,7 @@ def test_the_curve_has_a_hit_from_each_stack_distance_on(rng: Random) -> None:
 @given(st.randoms(use_true_random=True))
 @settings(max_examples=50, deadline=None)
 def test_an_unlimited_pool_hits_what_the_curve_ends_with(rng: Random) -> None:
-    workload = _aligned(rng)
+    workload = aligned_workload(rng)
     paths = build_paths(workload)
     curve = hit_curve(paths, workload.input_length, 8)
     unlimited = PoolSettings(curve.blocks, 8, eviction="flat")

@@ -1,7 +1,9 @@
 """The pools of TensorRT-LLM's second manager, of vLLM and of SGLang."""
 
 from random import Random
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.content import Content
 from charter_engine.kvcache.workload.path_tree import build_paths
 from tests.unit.kvcache.workloads import (
+    aligned_workload,
     as_lists,
     random_retention,
     random_settings,
@@ -33,6 +36,24 @@ def _workload(*prompts: range | tuple[int, ...]) -> Workload:
         )
         for tokens in prompts
     )
+
+
+def _in_sessions(*turns: tuple[str, range | tuple[int, ...]]) -> Workload:
+    return as_workload(
+        WorkloadRequest(
+            timestamp=0,
+            input_length=len(tokens),
+            output_length=0,
+            token_ids=tuple(tokens),
+            session=session,
+        )
+        for session, tokens in turns
+    )
+
+
+def _reused(workload: Workload, pool: PoolSettings) -> list[int]:
+    found = Predictor(workload, compiled=False).simulate(pool).reused_tokens
+    return [int(reused) for reused in found]
 
 
 def _radix(workload: Workload, blocks: int, size: int) -> list[int]:
@@ -186,3 +207,105 @@ def test_a_scarce_radix_cache_finds_no_more_than_an_ample_one(rng: Random, block
 def test_a_radix_cache_is_predicted_with_one_request_at_a_time_only() -> None:
     with pytest.raises(ValueError, match="one at a time"):
         BlockManager(PoolSettings(8, 4, eviction="sglang"))
+
+
+FIRST_AND_SECOND = [("a", range(17)), ("a", (*range(8), *range(50, 55)))]
+"""A session that rewrites what followed its first eight tokens."""
+
+
+@pytest.mark.parametrize("eviction", ["v2", "sglang"])
+def test_what_goes_by_sessions_serves_one_request_at_a_time(eviction: Eviction) -> None:
+    by_turns = PoolSettings(8, 4, eviction="v2", max_num_turns=1)
+    by_sessions = PoolSettings(8, 4, eviction="sglang", protect_sessions=True)
+    with pytest.raises(ValueError, match="one at a time"):
+        BlockManager(by_turns if eviction == "v2" else by_sessions)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"eviction": "flat", "max_num_turns": 1},
+        {"eviction": "v2", "protect_sessions": True},
+        {"eviction": "v2", "max_num_turns": -1},
+        {"eviction": "v2", "max_num_turns": 1, "host_blocks": 1},
+    ],
+)
+def test_settings_of_another_manager_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"max_num_turns|protect_sessions"):
+        PoolSettings(8, 4, **settings)
+
+
+def test_a_conversation_gives_up_what_its_last_turns_do_not_hold() -> None:
+    workload = _in_sessions(*FIRST_AND_SECOND, ("d", range(17)))
+    ample = PoolSettings(100, 4, eviction="v2", max_num_turns=1)
+    assert _reused(workload, ample)[-1] == 8
+    assert _reused(workload, replace(ample, max_num_turns=2))[-1] == 16
+    assert _reused(workload, replace(ample, max_num_turns=0))[-1] == 16
+
+
+def test_what_a_conversation_gives_up_makes_room_for_others() -> None:
+    turns = [("b", range(100, 109)), *FIRST_AND_SECOND, ("e", range(300, 309))]
+    workload = _in_sessions(*turns, ("c", range(100, 109)))
+    scarce = PoolSettings(8, 4, eviction="v2")
+    assert _reused(workload, scarce)[-1] < 8
+    assert _reused(workload, replace(scarce, max_num_turns=1))[-1] == 8
+
+
+def test_what_another_conversation_holds_is_kept() -> None:
+    shared = _in_sessions(
+        ("a", range(17)), ("b", range(17)), ("a", range(50, 60)), ("b", range(17))
+    )
+    assert _reused(shared, PoolSettings(100, 4, eviction="v2", max_num_turns=1))[-1] == 16
+
+
+def _naive_lru(workload: Workload, capacity: int) -> int:
+    """Whole pages as a plain set; what was used longest ago goes, of one prompt the deepest first.
+    The page of the last token is free again at once."""
+    used: dict[tuple[int, ...], int] = {}
+    hits = 0
+    for now in range(len(workload)):
+        prompt = tuple(workload.units_of(now).tolist())
+        if len(prompt) + 1 > capacity:
+            continue
+        own = [prompt[: end + 1] for end in range(len(prompt))]
+        hits += sum(page in used for page in own)
+        others = sorted(used.keys() - set(own), key=lambda page: (used[page], -len(page)))
+        for page in others[: max(0, len(others) + len(prompt) + 1 - capacity)]:
+            del used[page]
+        used.update(dict.fromkeys(own, now))
+    return hits * 8
+
+
+@given(st.randoms(use_true_random=True), st.integers(1, 60))
+@settings(max_examples=100, deadline=None)
+def test_without_conversations_pages_go_by_their_last_use(rng: Random, capacity: int) -> None:
+    workload = aligned_workload(rng)
+    pool = PoolSettings(capacity, 8, eviction="v2", max_num_turns=1)
+    assert sum(max(0, one) for one in _reused(workload, pool)) == _naive_lru(workload, capacity)
+
+
+def test_open_sessions_are_evicted_last() -> None:
+    turns = [("a", range(9)), ("", range(50, 59)), ("", range(70, 79)), ("a", range(13))]
+    scarce = PoolSettings(6, 4, eviction="sglang")
+    assert _reused(_in_sessions(*turns), scarce)[-1] == 0
+    assert _reused(_in_sessions(*turns), replace(scarce, protect_sessions=True))[-1] == 8
+
+
+def test_a_session_that_closed_is_evicted_as_any_other() -> None:
+    turns = [("a", range(9)), ("", range(50, 59)), ("", range(70, 79)), ("", range(13))]
+    scarce = PoolSettings(6, 4, eviction="sglang", protect_sessions=True)
+    assert _reused(_in_sessions(*turns), scarce)[-1] == 0
+
+
+@given(st.randoms(use_true_random=True), st.integers(1, 60))
+@settings(max_examples=100, deadline=None)
+def test_protected_or_not_a_radix_cache_finds_no_more_than_an_ample_one(
+    rng: Random, blocks: int
+) -> None:
+    workload = random_workload(rng)
+    paths, lengths = build_paths(workload), workload.input_length
+    sessions = np.array([rng.randrange(4) for _ in range(len(workload))])
+    pool = PoolSettings(blocks, 4, eviction="sglang", protect_sessions=True)
+    scarce = simulate_radix(paths, lengths, pool, sessions).reused_tokens
+    ample = simulate_radix(paths, lengths, replace(pool, gpu_blocks=10_000), sessions).reused_tokens
+    assert (scarce <= ample).all()

@@ -242,6 +242,14 @@ def test_tables_of_lengths_tell_no_hit_rate(tmp_path: Path, table: str) -> None:
     assert workload.notes == ("it has lengths and no content: no hit rate can be told",)
 
 
+def test_a_table_without_times_says_that_all_arrive_at_once(tmp_path: Path) -> None:
+    table = "num_prefill_tokens,num_decode_tokens,pd_ratio\n374,44,8.5\n396,109,3.6\n"
+    workload = _read(tmp_path, table)
+    assert workload.input_length.tolist() == [374, 396]
+    assert workload.arrival_ms.tolist() == [0, 0]
+    assert any("arrive at once" in note for note in workload.notes)
+
+
 def test_what_was_skipped_is_noted_in_the_workload(tmp_path: Path) -> None:
     path = tmp_path / "w.jsonl"
     good = json.dumps({**MOONCAKE, "input_length": 2000})
@@ -251,3 +259,20 @@ def test_what_was_skipped_is_noted_in_the_workload(tmp_path: Path) -> None:
     assert told == [3, 4]
     (note,) = workload.notes
     assert note.startswith("2 records could not be read and 2 requests were; the first problem is")
+
+
+PACKED = {"id": "a", "reqs": [[10_000, 0, 2_000, 40, 5, [[1, 3]], ""]]}
+TESTER = {
+    "id": "a",
+    "requests": [{"t": 10_000, "api_time": 2_000, "in": 40, "hash_ids": [1, 2, 3]}],
+}
+
+
+@pytest.mark.parametrize("session", [PACKED, TESTER], ids=["packed", "tester"])
+def test_what_sessions_do_not_say_of_themselves_is_told(
+    tmp_path: Path, session: dict[str, Any]
+) -> None:
+    workload = _read(tmp_path, [session], block_tokens=16, time_unit="ms")
+    assert workload.unit_tokens.tolist() == [16]
+    assert workload.served_ms is not None
+    assert workload.served_ms.tolist() == [2_000]

@@ -50,6 +50,29 @@ def random_workload(rng: Random) -> Workload:
     return as_workload(requests)
 
 
+def aligned_workload(rng: Random) -> Workload:
+    """Prompts of whole blocks of 8 tokens and one token more, so that all of their blocks can be
+    reused."""
+    known: list[list[int]] = [[]]
+    requests = []
+    for at in range(rng.randint(2, 40)):
+        units = list(rng.choice(known))
+        units = units[: rng.randint(0, len(units))] + [
+            1000 * at + i for i in range(rng.randint(0, 3))
+        ]
+        known.append(units := units or [at])
+        requests.append(
+            WorkloadRequest(
+                timestamp=at,
+                input_length=len(units) * 8 + 1,
+                output_length=0,
+                hash_ids=tuple(units),
+                block_tokens=8,
+            )
+        )
+    return as_workload(requests)
+
+
 def random_settings(rng: Random, workload: Workload) -> PoolSettings:
     """A pool that is scarce for the workload, of either line, with and without a host tier."""
     size = rng.choice((1, 2, 3, 4, 8, 16, 32, 100))

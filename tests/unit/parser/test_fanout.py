@@ -7,6 +7,7 @@ from tests.unit.parser.compiled import compiled
 HELPERS = """
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from joblib import Parallel, delayed
 from openai import AsyncOpenAI, OpenAI
 
 async def later(essay):
@@ -29,6 +30,9 @@ AT_ONCE = [
         "            group.create_task(later(essay))",
     ),
     ("map", "list(pool.map(now, essays))"),
+    ("map", "pool.imap_unordered(now, essays)"),
+    ("map", "pool.starmap_async(now, essays)"),
+    ("parallel", "Parallel(n_jobs=4)(delayed(now)(essay) for essay in essays)"),
     ("submit", "jobs = [pool.submit(now, essay) for essay in essays]"),
     ("to_thread", "await asyncio.gather(*[asyncio.to_thread(now, essay) for essay in essays])"),
     (

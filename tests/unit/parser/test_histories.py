@@ -46,6 +46,41 @@ def test_a_method_that_leaves_a_history_cuts_nothing() -> None:
     assert {(20, 21, "data"), (21, 20, "loop"), (21, 25, "data")} <= edges(file)
 
 
+def test_a_conversation_held_in_an_attribute_is_cut_by_its_own_methods() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        class Talk:
+            def __init__(self):
+                self.turns = [{"role": "system", "content": "Be brief."}]
+
+            def restart(self):
+                self.turns = self.turns[:1]
+
+            def send(self, text):
+                self.turns.append({"role": "user", "content": text})
+                got = OpenAI().chat.completions.create(model="m", messages=self.turns)
+                self.turns.append({"role": "assistant", "content": got.choices[0].message.content})
+                return got.choices[0].message.content
+
+        class Desk:
+            def __init__(self):
+                self.talk = Talk()
+
+            def sort(self, letter):
+                self.talk.restart()
+                return self.talk.send(f"Sort: {letter}")
+
+            def answer(self, letter):
+                self.talk = Talk()
+                self.talk.send(f"Draft: {letter}")
+                return self.talk.send("Improve it.")
+        """
+    )
+    assert {edge for edge in edges(file) if edge[0] != 13} == {(27, 28, "data")}
+
+
 def test_a_history_that_is_emptied_in_a_branch_may_still_be_there() -> None:
     file = compiled(DESK.replace("RESET", "if self.past:\n            self.past = []"))
     assert (21, 22, "data") in edges(file)

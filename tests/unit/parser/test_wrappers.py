@@ -35,6 +35,22 @@ def run(q):
     assert [(call.line, call.column) for call in file.calls] == [(5, 12), (8, 12)]
 
 
+def test_a_servers_address_is_no_other_than_that_of_a_completion() -> None:
+    file = compiled(
+        """
+        import httpx
+
+        def post(server, prompt):
+            body = {"model": "m", "prompt": prompt, "max_tokens": 9}
+            return httpx.post(f"{server}/run", json=body).json()["text"]
+
+        def run(question):
+            return post("http://localhost:8000/v1", f"Answer: {question}")
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(6, "sdk"), (9, "wrapper")]
+
+
 def test_a_request_is_known_by_its_body() -> None:
     file = compiled(
         """

@@ -17,6 +17,7 @@ from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.replan import replan
 from tests.unit.plan.agents import COMPANIES, DELTA_CALLS, DOCUMENT_CALLS
 
+AMPLE = CurrentServer(pool_tokens=1 << 20)
 DOCUMENTS = [{"document": f"{index}: " + "some text of the document. " * 10} for index in range(3)]
 
 
@@ -28,13 +29,15 @@ def words(text: str, ends: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]
 
 
 def source(
-    calls: tuple[Call, ...], inputs: Sequence[Mapping[str, object]], pool_tokens: int = 1 << 20
+    calls: tuple[Call, ...],
+    inputs: Sequence[Mapping[str, object]],
+    deployment: CurrentServer = AMPLE,
 ) -> AgentInputs:
     return AgentInputs(
         CompiledFile(path="a.py", calls=calls, opportunities=find_opportunities(calls)),
         inputs,
         words,
-        CurrentServer(pool_tokens=pool_tokens),
+        deployment,
         from_first_principles(),
     )
 
@@ -99,6 +102,14 @@ def test_calls_that_begin_alike_share_a_group() -> None:
 
 
 def test_a_scarce_pool_brings_policies_and_a_host_tier_into_the_search() -> None:
-    derivation = derive(source(DOCUMENT_CALLS, DOCUMENTS, pool_tokens=512))
+    derivation = derive(source(DOCUMENT_CALLS, DOCUMENTS, CurrentServer(pool_tokens=512)))
     assert {item.point.policy for item in derivation.evaluations} > {"default"}
     assert {item.point.host_blocks for item in derivation.evaluations} > {0}
+
+
+def test_a_plan_that_keeps_the_host_tier_there_is_asks_for_none() -> None:
+    deployment = CurrentServer(pool_tokens=512, bytes_per_token=1_024, host_bytes=512 * 1_024)
+    derivation = derive(source(DOCUMENT_CALLS, DOCUMENTS, deployment))
+    assert derivation.as_it_is.point.host_blocks == 16
+    assert derivation.plan.server.kv_cache_host_memory_bytes is None
+    assert "kv_cache_host_memory_bytes" not in derivation.plan.why

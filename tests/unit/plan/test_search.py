@@ -130,3 +130,17 @@ def test_a_host_tier_holds_as_many_tokens_whatever_the_block_size() -> None:
         ["source"], block_size=32, host_tokens=[0, 1024], policies=["default"], levers=Levers()
     )
     assert {point.host_blocks * point.tokens_per_block for point in found} == {0, 1024}
+
+
+def test_a_lever_put_back_is_as_deployed() -> None:
+    as_it_is = PlanPoint("source", 32, 64, "default")
+    back = put_back(PlanPoint("x", 16, 0, "static"), as_it_is)
+    assert back["host_tier"].host_blocks == 128
+    assert back["block_size"] == PlanPoint("x", 32, 0, "static")
+
+
+def test_the_host_tier_there_is_counts_as_no_change_at_any_block_size() -> None:
+    as_it_is = PlanPoint("source", 32, 64, "default")
+    kept = evaluation(PlanPoint("source", 16, 128, "default"), 0.7, 50.0)
+    dropped = evaluation(PlanPoint("source", 16, 0, "default"), 0.7, 50.0)
+    assert choose([dropped, kept], "ttft", as_it_is) is kept

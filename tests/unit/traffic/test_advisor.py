@@ -158,6 +158,14 @@ def test_drift_names_the_place_and_both_values() -> None:
     assert advice.evidence == "tensorrt_llm: max_beam_width is '2' instead of '1', and 1 more"
 
 
+def test_a_push_that_was_cut_short_is_wrong_and_names_what_takes_it_back() -> None:
+    cut_short = "the push of revision 3 was cut short: charter-engine history repair takes it back"
+    advice = only(ObservedDeployment(profile=SOUND, interruption=cut_short), "drift")
+    assert advice.severity == "wrong"
+    assert advice.message == "the push of revision 3 was cut short"
+    assert advice.remedy.startswith("charter-engine history repair")
+
+
 def test_an_open_server_is_told_the_exact_flags() -> None:
     advice = only(
         ObservedDeployment(profile=SOUND, unrestricted=("model-repository",)), "restrictions"

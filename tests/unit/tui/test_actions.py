@@ -14,14 +14,17 @@ from charter_tui.present.spans import text_of
 from charter_tui.screens.cache import CacheScreen
 from charter_tui.screens.deploy import DeployScreen
 from charter_tui.screens.findings import FindingsScreen
+from charter_tui.screens.fleet import FleetScreen, ServerScreen
 from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.node import NodeScreen
+from charter_tui.screens.recordings import RecordingsScreen
 from charter_tui.screens.request import RequestScreen
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.revision import RevisionScreen
 from charter_tui.screens.runs import RunsScreen
+from charter_tui.screens.series import SeriesScreen
 from charter_tui.screens.sessions import SessionsScreen
 from charter_tui.screens.sweep import SweepScreen
 from charter_tui.screens.tuning import TuningScreen
@@ -45,7 +48,11 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "findings": FindingsScreen,
     "cache": CacheScreen,
     "sessions": SessionsScreen,
+    "recordings": RecordingsScreen,
     "gpu": GpuScreen,
+    "fleet": FleetScreen,
+    "server": ServerScreen,
+    "series": SeriesScreen,
     "work": WorkScreen,
     "runs": RunsScreen,
     "requests": RequestsScreen,

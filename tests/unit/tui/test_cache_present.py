@@ -14,6 +14,7 @@ from charter_tui.present.cache import (
     holding_rows,
     no_pool_lines,
     note_lines,
+    nothing_passed,
     prefix_lines,
     summary_lines,
 )
@@ -21,7 +22,7 @@ from charter_tui.present.pool_map import map_lines, split_of
 from charter_tui.present.spans import Line, line_width, text_of
 from charter_tui.state import Snapshot
 from tests.tui.cache_scene import POOL
-from tests.tui.scene import CALLS, CLASSIFICATION, ENTITIES, REPLAY, SESSION, TRITON
+from tests.tui.scene import CALLS, CLASSIFICATION, ENTITIES, REPLAY, SESSION, START, TRITON
 
 MEASURED = TRITON.sample.kv_pool
 LIVE = Snapshot(session=SESSION, triton=TRITON)
@@ -78,6 +79,14 @@ def test_the_summary_tells_how_far_prediction_and_measurement_are_apart() -> Non
     assert "=308 in use  ~610 reusable  ~106 free  ~96 of 512 on host" in text
     assert "~412 blocks since 14:13:20" in text
     assert "=53.3 %  ~54.1 % (+0.9 points)" in text
+
+
+def test_a_pool_that_a_push_emptied_says_since_when() -> None:
+    emptied = replace(POOL, emptied_at=START)
+    assert "Emptied by the push at 14:13:20" in said(summary_lines(emptied, LIVE, 120, gmtime))
+    words = nothing_passed(ContentsReport(emptied_at=START), gmtime)
+    assert "the push at 14:13:20 loaded the engine again" in words
+    assert "No request has passed yet" in nothing_passed(ContentsReport())
 
 
 def test_a_server_that_tells_of_no_reuse_is_not_compared() -> None:

@@ -30,12 +30,11 @@ def test_without_a_file_the_defaults_stand(tmp_path: Path) -> None:
     assert not config.warnings
 
 
-def test_theme_and_keymap_are_read(tmp_path: Path) -> None:
-    path = written(
-        tmp_path / "c.toml", 'theme = "charter-light"\n[keymap]\n"app.run_plan" = "f5"\n'
-    )
-    config = load_config(path, IDS)
+def test_theme_columns_and_keymap_are_read(tmp_path: Path) -> None:
+    text = 'theme = "charter-light"\ncolumns = "ttft, trend"\n[keymap]\n"app.run_plan" = "f5"\n'
+    config = load_config(written(tmp_path / "c.toml", text), IDS)
     assert config.theme == "charter-light"
+    assert config.columns == ("ttft", "trend")
     assert config.keymap == {"app.run_plan": "f5"}
     assert not config.warnings
 
@@ -46,6 +45,14 @@ def test_theme_and_keymap_are_read(tmp_path: Path) -> None:
         ("theme = ", "c.toml"),
         ("theme = 3", "theme must be a name"),
         ('them = "x"', "did you mean 'theme'"),
+        ("columns = 3", "columns must be names"),
+        ('columns = "tren"', "did you mean 'trend'"),
+        ('alerts = ["ttft > 2s"]', "alerts must be a table"),
+        ('[alerts]\nwhen = "ttft > 2s"', "when must be a list"),
+        ('[alerts]\nwhen = ["tfft > 2s"]', "did you mean 'ttft'"),
+        ("[alerts]\nbell = 3", "bell must be true or false"),
+        ("[alerts]\ncommand = 3", "command must be text"),
+        ('[alerts]\nwhn = ["ttft > 2s"]', "did you mean 'when'"),
         ('keymap = "x"', "must be a table"),
         ('[keymap]\n"app.run_pla" = "f5"', "did you mean 'app.run_plan'"),
         ('[keymap]\n"tuning.push" = 5', "tuning.push needs keys"),
@@ -58,6 +65,13 @@ def test_a_mistake_is_a_warning_that_names_the_place(
     assert len(config.warnings) == 1
     assert warning in config.warnings[0]
     assert "c.toml" in config.warnings[0]
+
+
+def test_thresholds_are_read_with_how_they_are_told(tmp_path: Path) -> None:
+    text = '[alerts]\nwhen = ["pool > 95 %", "hit < 40 %"]\nbell = false\ncommand = "say"\n'
+    rules = load_config(written(tmp_path / "c.toml", text), IDS).alerts
+    assert [one.words for one in rules.thresholds] == ["pool > 95 %", "hit < 40 %"]
+    assert (rules.bell, rules.command) == (False, "say")
 
 
 def test_a_file_that_is_not_text_is_a_warning(tmp_path: Path) -> None:

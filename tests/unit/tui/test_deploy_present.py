@@ -164,8 +164,8 @@ def test_drift_is_told_with_both_values_and_the_ways_out() -> None:
 
 
 def test_drift_and_an_alarm_are_told_in_the_top_line_of_every_screen() -> None:
-    assert "9" not in text_of(title_lines(LIVE, "graph", "")[0])
-    told = text_of(title_lines(FULL, "graph", "")[0])
+    assert "9" not in text_of(title_lines(LIVE, "graph", "", 120)[0])
+    told = text_of(title_lines(FULL, "graph", "", 120)[0])
     assert "drift: 9" in told and "canary: 9" in told
 
 

@@ -16,6 +16,7 @@ from charter_tui.present.figures import (
     milliseconds_text,
     percent_text,
     short_count,
+    sparkline,
 )
 from charter_tui.present.spans import Span, crop, fit, line, line_width, plain, text_of, wrap
 
@@ -131,3 +132,12 @@ def test_wrapping_to_no_width_at_all_ends(text: str, width: int) -> None:
     assert "".join("".join(wrap(text, width)).split()) == "".join(
         plain(text.replace("\n", " ")).split()
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"), [((), ""), ((0.0, 0.0), "▁▁"), ((8, 0, 4), "█▁▅"), ((3, 3), "██")]
+)
+def test_a_sparkline_has_a_sign_a_value_as_high_as_its_share_of_the_highest(
+    values: tuple[float, ...], drawn: str
+) -> None:
+    assert sparkline(values) == drawn

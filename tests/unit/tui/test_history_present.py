@@ -1,7 +1,7 @@
 """The history: a revision opened."""
 
 from charter_engine.contracts.commands import RevisionDetail
-from charter_engine.contracts.deploy import Diff
+from charter_engine.contracts.deploy import Change, Diff
 from charter_tui.present.confirmation import live_again_confirmation
 from charter_tui.present.history import revision_lines
 from charter_tui.present.spans import text_of
@@ -38,6 +38,33 @@ def test_the_live_revision_tells_what_others_changed_since_and_what_requests_cam
     rows = [item.split() for item in told.splitlines()]
     assert "before =1,204 =530 =171 ms =1.03 s =2".split() in rows
     assert "under it =1,204 =548 =173 ms =1.04 s =2".split() in rows
+
+
+def test_what_it_changed_in_its_files_is_told_field_by_field_under_each_file() -> None:
+    def changed(place: str, key: str, old: str, new: str) -> Change:
+        return Change(place=place, key=key, old=old, new=new, cost="plan reload", loses="")
+
+    place = "charter_bls/1/plan.json"
+    files = (
+        changed(place, "nodes.entities.layout", "source", "prefix-first"),
+        changed(place, "revision", "2", "3"),
+        changed("tensorrt_llm/config.pbtxt", "file", "none", "2 kB"),
+    )
+    detail = RevisionDetail(
+        revision=REVISIONS[2],
+        diff=Diff(base_revision=2),
+        back=Diff(base_revision=3),
+        files=files,
+    )
+    lines = [text_of(line).split() for line in revision_lines(detail, 3, 100)]
+    at = lines.index(["In", "its", "files"])
+    assert lines[at + 1 : at + 6] == [
+        [place],
+        "nodes.entities.layout − source + prefix-first".split(),
+        "revision − 2 + 3".split(),
+        ["tensorrt_llm/config.pbtxt"],
+        "file − none + 2 kB".split(),
+    ]
 
 
 def test_making_a_revision_live_says_what_is_lost_and_what_is_undone() -> None:

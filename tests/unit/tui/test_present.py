@@ -10,6 +10,7 @@ from charter_engine.contracts.gauges import Draft, Nodes, Recording, Replay, Run
 from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import NodePlan, SegmentRange
+from charter_tui.alerts import Alert, parse_threshold
 from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.confirmation import (
     leaving_confirmation,
@@ -17,14 +18,17 @@ from charter_tui.present.confirmation import (
     rollback_confirmation,
 )
 from charter_tui.present.diff import diff_lines
-from charter_tui.present.graph_table import GraphRows, columns_for, retention_summary
-from charter_tui.present.header import banner_lines
+from charter_tui.present.graph_columns import columns_for, named_columns
+from charter_tui.present.graph_table import GraphRows, retention_summary
+from charter_tui.present.header import banner_lines, title_lines
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.prompt import map_lines, place, planned_order, segment_lines
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import Line, line_width, text_of
 from charter_tui.present.tuning import tuning_rows
 from charter_tui.state import Link, Snapshot
+from charter_tui.trends import Trends
+from charter_tui.typed import Mistyped
 from tests.tui.scene import (
     CALLS,
     CHEAP_DRAFT,
@@ -98,6 +102,24 @@ def test_columns_fill_the_width_they_have(width: int) -> None:
     assert sum(column.width for column in columns) + len(columns) - 1 == width
 
 
+def test_columns_by_choice_stand_behind_the_name_as_many_as_find_room() -> None:
+    chosen = named_columns("trend, ttft hit trend")
+    assert [column.key for column in columns_for(80, chosen)] == ["name", "trend", "ttft", "hit"]
+    assert [column.key for column in columns_for(34, chosen)] == ["name", "trend", "ttft"]
+
+
+def test_a_column_there_is_not_is_told_with_the_nearest_one() -> None:
+    with pytest.raises(Mistyped, match="did you mean 'computed'"):
+        named_columns("state computd")
+
+
+def test_the_trend_of_a_call_is_drawn_in_its_row() -> None:
+    shown = dataclasses.replace(LIVE, trends=Trends(((900.0, 90.0),)))
+    rows = GraphRows().rows(shown, columns_for(80, ("trend",)))
+    row = next(row for row in rows if row.key == ENTITIES)
+    assert text_of(row.cells[1]) == "█▂"
+
+
 def test_retention_of_several_ranges_shows_the_highest() -> None:
     ranges = (
         SegmentRange(first=0, last=1, priority=90, duration_ms=30_000),
@@ -165,6 +187,26 @@ def test_banners_tell_the_age_of_figures_once_the_engine_is_gone() -> None:
     text = said(banner_lines(lost, START + 90, 200))
     assert "attempt 3" in text
     assert "1:30 old" in text
+
+
+def test_the_top_line_tells_how_many_other_consoles_watch() -> None:
+    link = Link("connected", owned=True, others=("process 12", "process 13"))
+    assert "2 other consoles" in text_of(title_lines(Snapshot(link=link), "graph", "", 80)[1])
+    assert "console" not in text_of(title_lines(LIVE, "graph", "", 80)[1])
+
+
+@pytest.mark.parametrize(
+    ("width", "told", "left_out"),
+    [(90, "revision 3", "nothing"), (66, "graph", "revision"), (52, "▲ pool: 9", "graph")],
+)
+def test_where_the_top_line_is_short_what_must_not_be_overlooked_stays(
+    width: int, told: str, left_out: str
+) -> None:
+    alert = Alert(parse_threshold("pool > 95 %"), START)
+    left, right = title_lines(dataclasses.replace(LIVE, alerts=(alert,)), "graph", "", width)
+    assert told in text_of(left)
+    assert left_out not in text_of(left)
+    assert line_width((*left, *right)) < width
 
 
 def test_a_damaged_recording_is_told() -> None:

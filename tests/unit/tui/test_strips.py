@@ -4,8 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.gauges import Gauge, Past, Ticked
+from charter_tui.present.braille import braille, braille_rows
 from charter_tui.present.spans import line_width, text_of
-from charter_tui.present.strips import braille, strip_lines
+from charter_tui.present.strips import strip_lines
 from charter_tui.state import KEPT_TICKS, Snapshot, apply_gauges, behind
 from tests.tui.scene import TICKS
 
@@ -19,6 +20,11 @@ def test_two_seconds_stand_in_a_cell_the_higher_the_more_dots() -> None:
 def test_little_is_told_apart_from_nothing() -> None:
     assert braille([0.001, 0.0, None, 0.001], 1.0) == "⡀⢀"
     assert braille([0.0, 0.0], 0.0) == "⠀"
+
+
+def test_higher_rows_tell_more_apart_and_a_peak_stands_over_them() -> None:
+    assert braille_rows([0.25, 1.0], 1.0, 2) == ["⢸", "⣼"]
+    assert braille_rows([0.5, 0.25], 1.0, 2, peaks=[1.0, 0.25]) == ["⠁", "⣧"]
 
 
 @pytest.mark.parametrize("width", [40, 79, 120])

@@ -6,12 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.gauges import Work, WorkKind
+from charter_tui.present.answers import answers_lines, answers_standing
 from charter_tui.present.results import bench_lines, learn_lines, result_lines, sweep_lines
 from charter_tui.present.spans import Line, Span, line_width, text_of
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.work import NAMES, progress_lines, work_rows
 from charter_tui.state import Snapshot
-from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, LEARNT, MEASURED, SWEPT, done
+from tests.tui.work_scene import ALL, COMPARED, FAILED, IN_PROGRESS, LEARNT, MEASURED, SWEPT, done
 
 UNMARKED = re.compile(r"(?<![=~?+\-−.,\d\w])\d[\d,.]* (?:%|ms|s|MiB|pt)\b")
 """A figure with a unit and no mark before it."""
@@ -95,3 +96,18 @@ def test_each_kind_says_how_its_last_went() -> None:
     untouched = {row.key: text_of(row.cells[1]) for row in work_rows(Snapshot(work=Work()))}
     assert set(untouched.values()) == {"·"}
     assert text_of(work_rows(Snapshot(work=done("bench")))[4].cells[1]) == "● done =0:04"
+
+
+def test_answers_that_differ_stand_side_by_side_from_where_they_part() -> None:
+    told = text(answers_lines(COMPARED, 160))
+    row = next(each for each in told.splitlines() if "closure" in each)
+    assert row.index("closure") < row.index("│") < row.index("the north quay is closed")
+    assert "=2 → 3" in told and "the plan changes 1 of 9 answers" in told
+
+
+def test_before_a_push_the_last_comparison_of_answers_is_told() -> None:
+    assert answers_standing(Snapshot()).state.text == "not compared"
+    standing = answers_standing(Snapshot(results=ALL))
+    assert (standing.state.text, standing.state.tone) == ("some differ", "warning")
+    same = replace(COMPARED, pairs=())
+    assert answers_standing(Snapshot(results=replace(ALL, answers=same))).state.tone == "good"

@@ -8,12 +8,14 @@ from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, ReadOptions
 
 LENGTHS_NOTE = "it has lengths and no content: no hit rate can be told"
+TIMES_NOTE = "it has no times: all requests are taken to arrive at once"
 COLUMNS = (
     ("TIMESTAMP", "ContextTokens", "GeneratedTokens"),
     ("Timestamp", "Request tokens", "Response tokens"),
     ("arrived_at", "num_prefill_tokens", "num_decode_tokens"),
 )
-"""Time, prompt tokens and output tokens, by Azure, BurstGPT and Vidur."""
+"""Time, prompt tokens and output tokens, by Azure, BurstGPT and Vidur. Some of Vidur's tables have
+no times."""
 
 
 def recognises(header: str) -> bool:
@@ -32,7 +34,8 @@ def read_lengths(
     header = _row(next(remaining))
     columns = _columns(header)
     assert columns is not None
-    time, prompt, output = (header.index(name) for name in columns)
+    prompt, output = (header.index(name) for name in columns[1:])
+    time = header.index(columns[0]) if columns[0] in header else None
     session = header.index("Session ID") if "Session ID" in header else None
     problems = {}
     for number, line in enumerate(remaining, start=2):
@@ -40,7 +43,7 @@ def read_lengths(
         try:
             row = _row(line)
             builder.add(
-                _milliseconds(row[time], options),
+                0.0 if time is None else _milliseconds(row[time], options),
                 int(row[prompt]),
                 int(row[output]),
                 1,
@@ -52,6 +55,8 @@ def read_lengths(
         except (ValueError, csv.Error) as error:
             problems[number] = str(error)
     builder.notes.append(LENGTHS_NOTE)
+    if time is None:
+        builder.notes.append(TIMES_NOTE)
     return problems
 
 
@@ -61,7 +66,7 @@ def _row(line: str) -> list[str]:
 
 
 def _columns(header: Sequence[str]) -> Sequence[str] | None:
-    return next((names for names in COLUMNS if set(names) <= set(header)), None)
+    return next((names for names in COLUMNS if set(names[1:]) <= set(header)), None)
 
 
 def _milliseconds(text: str, options: ReadOptions) -> float:

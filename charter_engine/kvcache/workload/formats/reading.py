@@ -15,12 +15,17 @@ class ReadOptions(Struct, frozen=True, kw_only=True):
     """What a file does not say of itself.
 
     `block_tokens` and `time_unit` win over what its format stands for. `tokenize` turns text into
-    token ids.
+    token ids; `tokenizer` says in a report whose it is.
     """
 
     block_tokens: int | None = None
     time_unit: Literal["ms", "s"] | None = None
     tokenize: Callable[[str], Sequence[int]] | None = None
+    tokenizer: str = "a tokenizer"
+
+
+BY_FORMAT = ReadOptions()
+"""For a file that says all of itself."""
 
 
 class Reader(Protocol):

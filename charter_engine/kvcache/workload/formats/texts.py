@@ -29,7 +29,7 @@ Tokenize = Callable[[str], Sequence[int]]
 DEFAULT_OUTPUT_TOKENS = 128
 """*Assumed* where a record has neither an answer nor its length."""
 
-TEXT_NOTE = "text was tokenised without the model's chat template (assumed)"
+TEXT_NOTE = "text was tokenised by {}, without the model's chat template (assumed)"
 
 
 class Conversation:
@@ -41,6 +41,7 @@ class Conversation:
                 "these are texts, and how many tokens they are only a tokenizer tells; give one"
             )
         self._tokenize = options.tokenize
+        self._tokenizer = options.tokenizer
         self._followers = Followers()
         self._known: dict[str, list[int]] = {}
         self.assumed_outputs = 0
@@ -84,7 +85,7 @@ class Conversation:
 
     def finish(self, builder: WorkloadBuilder) -> None:
         """Say what is assumed."""
-        builder.notes.append(TEXT_NOTE)
+        builder.notes.append(TEXT_NOTE.format(self._tokenizer))
         if self.assumed_outputs:
             builder.notes.append(
                 f"{self.assumed_outputs} answers are assumed to have {DEFAULT_OUTPUT_TOKENS} tokens"

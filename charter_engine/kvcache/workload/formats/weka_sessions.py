@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from charter_engine.kvcache.workload.batch import to_runs
+from charter_engine.kvcache.workload.formats.reading import BY_FORMAT, MS_PER_UNIT, ReadOptions
 from charter_engine.kvcache.workload.sessions import AgentSession, Turn, check_turn
 
 BLOCK_TOKENS = 64
@@ -48,15 +49,29 @@ class WekaSession(Struct):
 _decoder = msgspec.json.Decoder(WekaSession)
 
 
-def from_weka(document: bytes) -> AgentSession:
+def from_weka(document: bytes, options: ReadOptions = BY_FORMAT) -> AgentSession:
     """A session, one JSON object. Raises msgspec.MsgspecError, ValueError.
 
     Sub-agents become calls of the session at their own times.
     """
     recorded = _decoder.decode(document)
+    block_tokens = options.block_tokens or recorded.block_size
+    seconds = MS_PER_UNIT[options.time_unit or "s"] / 1000
     from_marker = any(_precedes_marker(call) for call in recorded.requests)
-    turns = tuple(_turns(recorded, recorded.requests, 0.0, "", from_marker=from_marker))
-    return AgentSession(recorded.id, recorded.block_size, turns, recorded.hash_id_scope == "global")
+    turns = []
+    for where, call, at, agent in _calls(recorded.requests, 0.0, "", from_marker=from_marker):
+        runs = tuple((first, count) for first, count in to_runs(call.hash_ids).tolist())
+        turn = Turn(
+            at * seconds,
+            call.api_time * seconds,
+            call.input_length,
+            call.output_length,
+            runs,
+            agent,
+        )
+        check_turn(turn, block_tokens, f"session {recorded.id}, request {where}")
+        turns.append(turn)
+    return AgentSession(recorded.id, block_tokens, tuple(turns), recorded.hash_id_scope == "global")
 
 
 def recognises(first: Mapping[str, Any]) -> bool:
@@ -70,17 +85,15 @@ def _precedes_marker(call: WekaCall) -> bool:
     return any(nested.t < call.t or _precedes_marker(nested) for nested in call.nested)
 
 
-def _turns(
-    session: WekaSession, calls: Sequence[WekaCall], start: float, agent: str, *, from_marker: bool
-) -> Iterator[Turn]:
+def _calls(
+    calls: Sequence[WekaCall], start: float, agent: str, *, from_marker: bool
+) -> Iterator[tuple[int, WekaCall, float, str]]:
+    """The calls of a session and its sub-agents: number, call, time, and agent."""
     for number, call in enumerate(calls, start=1):
         at = start + call.t
         if call.type == "subagent":
             name = call.subagent_type or "subagent"
             nested_start = at if from_marker else 0.0
-            yield from _turns(session, call.nested, nested_start, name, from_marker=from_marker)
-            continue
-        runs = tuple((first, count) for first, count in to_runs(call.hash_ids).tolist())
-        turn = Turn(at, call.api_time, call.input_length, call.output_length, runs, agent)
-        check_turn(turn, session.block_size, f"session {session.id}, request {number}")
-        yield turn
+            yield from _calls(call.nested, nested_start, name, from_marker=from_marker)
+        else:
+            yield number, call, at, agent

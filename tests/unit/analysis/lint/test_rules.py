@@ -293,6 +293,31 @@ def test_a_plain_chat_loop_is_clean() -> None:
     assert rules(agent(body)) <= {"prefix-shorter-than-block"}
 
 
+SHARED_HISTORY = """
+class Agent:
+    def ask(self, question):
+        self.log.append({"role": "user", "content": question})
+        out = self.client.chat.completions.create(model="m", messages=self.log)
+        self.log.append({"role": "assistant", "content": out.text})
+
+    def check(self):
+        self.log.append({"role": "user", "content": "Is that so?"})
+        out = self.client.chat.completions.create(model="m", messages=self.log)
+        self.log.append({"role": "assistant", "content": out.text})
+        return "yes" in out.text
+
+    def run(self, question):
+        self.log = [{"role": "system", "content": "You look after a small library."}]
+        for _ in range(5):
+            self.ask(question)
+            self.check()
+"""
+
+
+def test_functions_that_share_a_history_repeat_nothing() -> None:
+    assert not rules(SHARED_HISTORY) & {"text-repeated", "chain-not-appended"}
+
+
 def test_a_message_of_unknown_role_is_not_the_system_prompt() -> None:
     body = """
         while True:

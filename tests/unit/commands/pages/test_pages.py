@@ -64,6 +64,14 @@ def test_a_page_has_both_light_and_dark_colours(page: str) -> None:
     assert "prefers-color-scheme: dark" in page
 
 
+def test_what_was_pushed_is_numbered_on_every_plot_and_told_by_its_number(path: Path) -> None:
+    page = recording.page_of(recordings.story(ExportRequest(recording=str(path))))
+    plots = page.count("<figure>")
+    assert plots
+    assert page.count('class="mark"') == page.count(">1</text>") == plots
+    assert re.search(r"<td>1</td><td>[^<]*</td><td>push</td>", page)
+
+
 def test_what_a_pointer_shows_is_what_was_measured(page: str) -> None:
     (told,) = re.findall(r"Prompt tokens computed.*?application/json\">(.*?)</script>", page)
     shown = json.loads(told)

@@ -1,0 +1,213 @@
+"""Push, rollback and history of several servers; of each as `api.deploying` does it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from charter_engine.api.deploying import ToPush, push_to, read_to_push
+from charter_engine.api.deployments import unheeded
+from charter_engine.api.progress import Report, silent
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.deploy import PushReport
+from charter_engine.contracts.deploying import PushRequest, RollbackRequest
+from charter_engine.contracts.rollout import FleetDiff, RolloutReport, ServerDiff, ServerHistory
+from charter_engine.errors import CharterError, UsageError
+
+if TYPE_CHECKING:
+    from charter_engine.fleet.rolling import OnStep, OpenServers
+    from charter_engine.servers.deployment import Deployment
+    from charter_engine.triton.deploy import Deployer
+
+DeployerChange = Callable[["Deployer", int], Awaitable[PushReport]]
+"""Changes a server on which that revision is live."""
+BEHIND = ("taken back", "left")
+"""How servers stand that were changed before another one failed."""
+
+
+async def push(
+    request: PushRequest,
+    servers: Sequence[TritonOptions],
+    report: Report = silent,
+    *,
+    skip_down: bool = False,
+) -> RolloutReport:
+    """Make a plan live on the servers one after another, or on none.
+
+    Each is pushed to as a single one is, watched where the request says so. Where one fails, is
+    taken back or is interrupted, those before it are taken back. With `skip_down` those that do not
+    answer are left out. Raises `UsageError`; what a server refused stands in the report.
+    """
+    from charter_engine.fleet.rolling import opened_servers
+
+    read = await asyncio.to_thread(read_to_push, request)
+    told = steps(report)
+    async with opened_servers(servers, told) as found:
+        return await push_through(found, read, request, told, skip_down=skip_down)
+
+
+async def push_through(
+    servers: "OpenServers",
+    read: ToPush,
+    request: PushRequest,
+    on_step: "OnStep",
+    *,
+    skip_down: bool = False,
+) -> RolloutReport:
+    """As `push`, to servers that are open, of what the request names and was read already."""
+    from charter_engine.fleet.rolling import roll
+
+    async def check(deployer: "Deployer") -> None:
+        await deployer.require_pushable(
+            read.plan,
+            read.reuse_times,
+            base_revision=request.base_revision,
+            force=request.force,
+        )
+
+    async def carry(deployer: "Deployer", live: int) -> PushReport:
+        return await push_to(deployer, read, replace(request, base_revision=live))
+
+    return await roll(servers, check, carry, on_step, skip_down=skip_down)
+
+
+async def rollback(
+    request: RollbackRequest,
+    servers: Sequence[TritonOptions],
+    report: Report = silent,
+    *,
+    skip_down: bool = False,
+) -> RolloutReport:
+    """Go back to an earlier revision on the servers one after another, or on none: as `push`."""
+    from charter_engine.fleet.rolling import opened_servers, roll
+
+    async def check(deployer: "Deployer") -> None:
+        await deployer.require_returnable(
+            request.revision, base_revision=request.base_revision, force=request.force
+        )
+        _require_same_goal(found, deployer, request.revision)
+
+    async def carry(deployer: "Deployer", live: int) -> PushReport:
+        return await deployer.rollback(
+            request.revision, base_revision=live, note=request.note, force=request.force
+        )
+
+    told = steps(report)
+    async with opened_servers(servers, told) as found:
+        return await roll(found, check, carry, told, skip_down=skip_down)
+
+
+async def change_open(
+    deployments: Sequence["Deployment"], change: DeployerChange, goal: int | None, on_step: "OnStep"
+) -> PushReport:
+    """Change servers that an engine holds open, one after another, or none of them; what the first
+    of them reports. `goal` is the revision gone back to, where one is named. Raises
+    `CharterError`."""
+    from charter_engine.fleet.rolling import OpenServers, name_of, roll
+
+    names = tuple(name_of(one.options) for one in deployments)
+    found = OpenServers(names)
+    for name, one in zip(names, deployments, strict=True):
+        try:
+            found.deployers[name] = one.deployer
+        except CharterError as error:
+            found.failures[name] = error
+
+    async def check(deployer: "Deployer") -> None:
+        await deployer.client.server_version()
+        _require_same_goal(found, deployer, goal)
+
+    rolled = await roll(found, check, change, on_step)
+    failure = rolled.failure
+    if failure is not None:
+        others = ", ".join(
+            f"{one.server}: {one.message}" for one in rolled.servers if one.state in BEHIND
+        )
+        raise CharterError(
+            f"{failure.server}: {failure.message}" + (f"; {others}" if others else ""),
+            remedy=failure.remedy,
+            kind=failure.kind,
+        )
+    first = rolled.servers[0].report
+    assert first is not None
+    message = f"{first.message} on {names[0]}, and its change on {len(names) - 1} more"
+    return replace(first, message=message, elapsed_ms=rolled.elapsed_ms)
+
+
+def _require_same_goal(servers: "OpenServers", deployer: "Deployer", number: int | None) -> None:
+    """Raises `UsageError` where the revision of that number is another plan than on the first
+    server: each counts its own."""
+    first = next(iter(servers.deployers.values()))
+    if number is None or deployer is first:
+        return
+    plans = [
+        next((item.plan for item in one.history() if item.number == number), None)
+        for one in (first, deployer)
+    ]
+    if plans[0] != plans[1]:
+        raise UsageError(
+            f"revision {number} is another plan here than on {first.client.connection.url}",
+            remedy="leave the number out to undo the last push of each, or push the plan",
+        )
+
+
+async def diff(
+    request: PushRequest, servers: Sequence[TritonOptions], report: Report = silent
+) -> FleetDiff:
+    """What the push would change on each of the servers. Raises `UsageError`."""
+    from charter_engine.fleet.rolling import opened_servers
+
+    read = await asyncio.to_thread(read_to_push, request)
+    async with opened_servers(servers, steps(report)) as found:
+        return FleetDiff(
+            servers=tuple([await _server_diff(found, name, read, request) for name in found.names])
+        )
+
+
+async def histories(
+    servers: Sequence[TritonOptions], report: Report = silent
+) -> tuple[ServerHistory, ...]:
+    """The revisions of each of the servers; of one that is down as far as they are on record
+    here."""
+    from charter_engine.api import revisions
+    from charter_engine.fleet.rolling import name_of
+
+    async def one(options: TritonOptions) -> ServerHistory:
+        name = name_of(options)
+        try:
+            return ServerHistory(
+                server=name, revisions=await revisions.history(options, prefixed(name, report))
+            )
+        except CharterError as error:
+            return ServerHistory(server=name, message=error.message, kind=error.kind)
+
+    return tuple(await asyncio.gather(*map(one, servers)))
+
+
+def prefixed(server: str, report: Report) -> Report:
+    """Reports steps with the server they are made at."""
+    return lambda progress: report(replace(progress, stage=f"{server}: {progress.stage}"))
+
+
+def steps(report: Report) -> "OnStep":
+    """Reports steps with the server they are made at; that nobody reads them undoes nothing."""
+
+    def on_step(server: str, step: str) -> None:
+        unheeded(prefixed(server, report))(step)
+
+    return on_step
+
+
+async def _server_diff(
+    servers: "OpenServers", name: str, read: ToPush, request: PushRequest
+) -> ServerDiff:
+    try:
+        if name in servers.failures:
+            raise servers.failures[name]
+        deployer = servers.deployers[name]
+        await deployer.repair()
+        found = await deployer.diff(read.plan, read.reuse_times, force=request.force)
+        return ServerDiff(server=name, diff=found)
+    except CharterError as error:
+        return ServerDiff(server=name, message=error.message, remedy=error.remedy, kind=error.kind)

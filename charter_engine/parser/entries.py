@@ -1,0 +1,165 @@
+"""What functions find when others call them: the lists that objects and modules hold then.
+
+A function that others at hand call is interpreted on its own as well. It then begins with what they
+had left when they called it first, or, for a later turn, last; what it leaves counts only where it
+is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from charter_engine.parser.attributes import NO_ATTRIBUTES, AttributeResolver
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.memory import Memory
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
+from charter_engine.parser.values import Box, Element, Function, Instance, Limit, Value
+
+if TYPE_CHECKING:
+    from charter_engine.parser.state import AnalysisProgress
+
+MAX_DEPTH = 2
+"""Objects within objects whose lists a method may send."""
+
+
+class Held(NamedTuple):
+    """What a list held."""
+
+    box: Box
+    items: tuple[Element, ...]
+    rest: Value | None
+    limit: Limit | None
+
+
+class Lists(NamedTuple):
+    """The lists that objects have in their fields, and what each list held."""
+
+    fields: tuple[tuple[Box, str, Value], ...] = ()
+    held: tuple[Held, ...] = ()
+
+    def as_they_are(self) -> Lists:
+        """The same fields and lists, with what they hold at this moment."""
+        return Lists(
+            tuple((box, name, box.fields[name]) for box, name, _ in self.fields),
+            tuple(held_by(held.box) for held in self.held),
+        )
+
+    def put_back(self) -> None:
+        for box, name, value in self.fields:
+            box.fields[name] = value
+        for box, items, rest, limit in self.held:
+            box.items, box.rest, box.limit = list(items), rest, limit
+
+
+class Entry(NamedTuple):
+    """A call of a function: what its caller knew of its object, in which loops, and the lists."""
+
+    known: AttributeResolver = NO_ATTRIBUTES
+    loops: frozenset[int] = frozenset()
+    lists: Lists = Lists()
+
+
+NO_ENTRY = Entry()
+
+
+Start = tuple[str, int]
+"""Where an analysis started: the path and line of a function, or of a module."""
+
+
+@dataclass(slots=True)
+class CallersCalls:
+    """The calls that one start of the analysis makes of a function, in a round: the first and the
+    last."""
+
+    start: Start
+    first: Entry
+    last: Entry
+    round: int
+
+
+@dataclass(slots=True)
+class Entries:
+    """The first and last calls of functions that are `asking` a model, of which some are
+    `wrappers`; `called` are all that others at hand call."""
+
+    memory: Memory
+    progress: AnalysisProgress
+    called: set[FunctionDefinition] = field(default_factory=set)
+    asking: set[FunctionDefinition] = field(default_factory=set)
+    wrappers: Collection[FunctionDefinition] = ()
+    calls: dict[FunctionDefinition, CallersCalls] = field(default_factory=dict)
+
+    def note(self, frame: Frame, function: Function, known: AttributeResolver) -> None:
+        """Keep a call: of several starts, of the first that calls the function in a loop; of the
+        later round where there is no loop."""
+        self.called.add(function.definition)
+        if function.definition not in self.asking:
+            return
+        loops = frame.turning()
+        entry = Entry(known, loops, self.lists_of(function, known))
+        start, now = (self.progress.path, self.progress.line), self.progress.round
+        calls = self.calls.get(function.definition)
+        if calls is None or (loops and calls.start != start and not calls.last.loops):
+            self.calls[function.definition] = CallersCalls(start, entry, entry, now)
+        elif calls.start == start and (calls.round == now or not calls.last.loops):
+            calls.last, calls.round = entry, now
+
+    def is_helper(self, frame: Frame) -> bool:
+        """Whether a function that is called is no step of an agent, so that only its callers give
+        it inputs."""
+        is_step = frame.function in self.asking and frame.function not in self.wrappers
+        return frame.caller is not None and not is_step
+
+    def lists_of(self, function: Function, known: AttributeResolver = NO_ATTRIBUTES) -> Lists:
+        """The lists that a function may reach without being given them."""
+        found: dict[int, Held] = {}
+        fields: list[tuple[Box, str, Value]] = []
+        for owned in self.objects_of(function):
+            for name, value in owned.fields.items():
+                if is_list(value):
+                    fields.append((owned, name, value))
+                    add_lists(value, found)
+        for value in known.values.values():
+            add_lists(value, found)
+        for value in self.memory.globals.get(function.definition.module.path, {}).values():
+            add_lists(value, found)
+        return Lists(tuple(fields), tuple(found.values()))
+
+    def objects_of(self, function: Function) -> Iterator[Box]:
+        """What the object of a method holds, and what the objects in it hold."""
+        bound = function.bound.types if function.bound is not None else frozenset()
+        owners = {kind.definition for kind in bound if isinstance(kind, Instance)}
+        if function.definition.owner is not None:
+            owners.add(function.definition.owner)
+        seen: set[ClassDefinition] = set()
+        for _ in range(MAX_DEPTH):
+            objects = [
+                self.memory.objects[owner] for owner in owners if owner in self.memory.objects
+            ]
+            yield from objects
+            seen |= owners
+            owners = {
+                kind.definition
+                for box in objects
+                for value in box.fields.values()
+                for kind in value.types
+                if isinstance(kind, Instance)
+            } - seen
+
+
+def is_list(value: Value) -> bool:
+    return value.box is not None and value.box.kind == "list"
+
+
+def held_by(box: Box) -> Held:
+    return Held(box, tuple(box.items), box.rest, box.limit)
+
+
+def add_lists(value: Value, found: dict[int, Held]) -> None:
+    """Add what a value's list holds, and the list that it is joined to."""
+    box = value.box
+    while box is not None and box.kind == "list" and id(box) not in found:
+        found[id(box)] = held_by(box)
+        box = box.joined_to

@@ -1,0 +1,186 @@
+"""What was measured over minutes to a year: curves on one time axis, with what is marked on it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+from typing import Final, NamedTuple
+
+from charter_engine.contracts.gauges import Marker
+from charter_engine.contracts.series import Tick, TickFigure
+from charter_tui.present.braille import braille_rows
+from charter_tui.present.figures import marked, milliseconds_text, percent_text, short_count
+from charter_tui.present.replay import mark_cells, mark_sign
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, fit, line, plain
+from charter_tui.present.words import sentence_lines
+
+Local = Callable[[float], time.struct_time]
+
+DAY: Final = 86_400
+STRETCHES: Final = (
+    (600, "10 minutes"),
+    (3_600, "an hour"),
+    (6 * 3_600, "6 hours"),
+    (DAY, "a day"),
+    (7 * DAY, "a week"),
+    (30 * DAY, "30 days"),
+    (365 * DAY, "a year"),
+)
+"""How much can be looked at, in seconds, and how it is called."""
+LABEL_WIDTH: Final = 9
+FIGURE_WIDTH: Final = 10
+FEWEST_CELLS: Final = 8
+LISTED_MARKS: Final = 6
+HIGHEST_ROWS: Final = 6
+NOTHING_MEASURED: Final = "Nothing was measured in this time."
+
+
+@dataclass(frozen=True)
+class MeasuredStretch:
+    """What was measured and marked between two epoch seconds; `words` stand in its place where the
+    engine could not tell. `live`: it ends with the present."""
+
+    begin: float = 0.0
+    end: float = 0.0
+    ticks: tuple[Tick, ...] = ()
+    marks: tuple[Marker, ...] = ()
+    words: str = ""
+    live: bool = True
+
+
+class _Curve(NamedTuple):
+    """`top` is where its axis ends (None: at the highest value)."""
+
+    label: str
+    value: Callable[[Tick], float | None]
+    figure: TickFigure | None
+    text: Callable[[float], str]
+    tone: Tone
+    top: float | None = None
+
+
+_CURVES: Final = (
+    _Curve(
+        "Computed",
+        lambda one: one.computed_per_second,
+        "computed_per_second",
+        lambda value: f"{short_count(round(value))}/s",
+        "bad",
+    ),
+    _Curve("Hit rate", lambda one: one.hit_rate, None, percent_text, "kv-hot", 1.0),
+    _Curve("TTFT", lambda one: one.ttft_ms, "ttft_ms", milliseconds_text, "warning"),
+    _Curve("KV used", lambda one: one.pool_used, "pool_used", percent_text, "accent", 1.0),
+    _Curve("Waiting", lambda one: one.waiting, "waiting", lambda value: f"{value:,.1f}", "bad"),
+    _Curve(
+        "GPU busy",
+        lambda one: one.gpu_utilization,
+        "gpu_utilization",
+        percent_text,
+        "good",
+        1.0,
+    ),
+)
+
+
+def columns(width: int) -> int:
+    """How many ticks a screen of that width shows: two in a cell."""
+    return 2 * max(FEWEST_CELLS, width - LABEL_WIDTH - FIGURE_WIDTH)
+
+
+def stretch_lines(
+    shown: MeasuredStretch, name: str, width: int, height: int, local: Local = time.localtime
+) -> tuple[Line, ...]:
+    """A heading, the curves with as many rows as there is room for, the time axis with its marks,
+    and the last marks in words."""
+    heading = _heading(shown, name, local)
+    if shown.words or not shown.ticks:
+        words = shown.words or NOTHING_MEASURED
+        marks = _mark_lines(shown, LISTED_MARKS, local)
+        return (heading, EMPTY, *sentence_lines(words, width, "muted"), EMPTY, *marks)
+    told = [one for one in _CURVES if any(one.value(tick) is not None for tick in shown.ticks)]
+    listed = _mark_lines(shown, min(LISTED_MARKS, max(1, height // 5)), local)
+    room = height - len(listed) - 3
+    rows = max(1, min(HIGHEST_ROWS, room // len(told)))
+    cells = columns(width) // 2
+    curves = (made for one in told for made in _curve_lines(one, shown, cells, rows))
+    return (heading, *curves, *_axis_lines(shown, cells, local), *listed)
+
+
+def _heading(shown: MeasuredStretch, name: str, local: Local) -> Line:
+    until = "until now" if shown.live else f"until {_moment(shown.end, local)}"
+    return line(Span(name, "title"), Span(f" {until}", "muted"))
+
+
+def _curve_lines(curve: _Curve, shown: MeasuredStretch, cells: int, rows: int) -> list[Line]:
+    values, peaks = _placed(curve, shown, 2 * cells)
+    known = [value for value in peaks if value is not None]
+    top = curve.top or max(known, default=0.0)
+    drawn = braille_rows(values, top, rows, peaks)
+    mean = _mean(values)
+    beside = [marked(curve.text(mean), "measured") if mean is not None else Span("–", "muted")]
+    if rows > 1:
+        beside.insert(0, Span(curve.text(top), "muted"))
+    beside += [Span("")] * (rows - len(beside))
+    labels = [curve.label, "  mean"] if rows > 1 else [curve.label]
+    labels += [""] * (rows - len(labels))
+    return [
+        line(
+            Span(f"{label:<{LABEL_WIDTH}}", "muted"),
+            *fit(line(figure), FIGURE_WIDTH - 1, "right"),
+            Span(" "),
+            Span(dots, curve.tone),
+        )
+        for label, figure, dots in zip(labels, beside, drawn, strict=True)
+    ]
+
+
+def _placed(
+    curve: _Curve, shown: MeasuredStretch, places: int
+) -> tuple[list[float | None], list[float | None]]:
+    """The value and the peak of every column; None where nobody measured."""
+    values: list[float | None] = [None] * places
+    peaks: list[float | None] = [None] * places
+    width = (shown.end - shown.begin) / places or 1.0
+    for tick in shown.ticks:
+        value = curve.value(tick)
+        if value is None:
+            continue
+        ranged = tick.range_of(curve.figure) if curve.figure else None
+        high = ranged.high if ranged else value
+        first = floor((tick.at - tick.seconds - shown.begin) / width)
+        last = ceil((tick.at - shown.begin) / width) - 1
+        for place in range(max(0, first), min(places - 1, max(first, last)) + 1):
+            values[place] = value
+            peaks[place] = max(high, peaks[place] or 0.0)
+    return values, peaks
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _axis_lines(shown: MeasuredStretch, cells: int, local: Local) -> tuple[Line, Line]:
+    margin = Span(" " * (LABEL_WIDTH + FIGURE_WIDTH))
+    signs = mark_cells(shown.marks, shown.begin, shown.end, cells)
+    axis = line(margin, *(signs.get(cell, Span("─", "muted")) for cell in range(cells)))
+    begin, end = _moment(shown.begin, local), _moment(shown.end, local)
+    gap = " " * max(1, cells - len(begin) - len(end))
+    return axis, line(margin, Span(f"{begin}{gap}{end}", "muted"))
+
+
+def _mark_lines(shown: MeasuredStretch, most: int, local: Local) -> tuple[Line, ...]:
+    """The last marks, the newest first."""
+    return tuple(
+        line(
+            Span(f"{_moment(one.at, local)}  ", "muted"),
+            mark_sign(one.kind),
+            Span(f" {one.kind:<8} ", "muted"),
+            Span(plain(f"{one.node}: {one.text}" if one.node else one.text)),
+        )
+        for one in reversed(shown.marks[-most:])
+    )
+
+
+def _moment(at: float, local: Local) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", local(at))

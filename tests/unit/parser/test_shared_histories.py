@@ -1,0 +1,160 @@
+"""Conversations that several functions share, or that their object keeps: what each call sends."""
+
+from charter_engine.contracts.graph import Call
+from tests.unit.parser.compiled import compiled
+from tests.unit.parser.test_turns import shown
+
+HEAD = """
+from openai import OpenAI
+
+client = OpenAI()
+"""
+
+
+def ask(messages: str) -> str:
+    return f"client.chat.completions.create(model='m', messages={messages}).choices[0].message"
+
+
+def calls(source: str) -> dict[str, Call]:
+    return {call.id: call for call in compiled(HEAD + source).calls}
+
+
+MODULE = f"""
+history = [{{"role": "system", "content": "Be brief."}}]
+
+def turn(question):
+    history.append({{"role": "user", "content": question}})
+    said = {ask("history")}.content
+    history.append({{"role": "assistant", "content": said}})
+    print(said)
+
+def judge():
+    history.append({{"role": "user", "content": "Was that right?"}})
+    return {ask("history")}.content
+
+def main():
+    while True:
+        turn(input())
+        judge()
+"""
+
+
+def test_functions_that_share_a_modules_history_send_what_the_others_left() -> None:
+    found = calls(MODULE)
+    assert shown(found["turn:said"]) == [
+        "system: Be brief.",
+        "user: question",
+        "*assistant: said",
+        "*user: Was that right?",
+        "*user: question",
+    ]
+    assert shown(found["judge:16"]) == [
+        "system: Be brief.",
+        "user: question",
+        "assistant: said",
+        "user: Was that right?",
+        "*user: question",
+        "*assistant: said",
+        "*user: Was that right?",
+    ]
+
+
+OBJECT = f"""
+class Agent:
+    def __init__(self):
+        self.messages = [{{"role": "system", "content": "Be brief."}}]
+
+    def add(self, role, content):
+        self.messages.append({{"role": role, "content": content}})
+
+    def think(self):
+        said = {ask("self.messages")}
+        self.add("assistant", said.content)
+        return said
+
+    def run(self, task):
+        self.add("user", task)
+        for _ in range(10):
+            said = self.think()
+            if said.done:
+                return said
+            self.add("user", f"Observation: {{look(said)}}")
+"""
+
+
+def test_methods_see_the_history_as_the_agents_own_loop_leaves_it() -> None:
+    assert shown(calls(OBJECT)["Agent.think:said"]) == [
+        "system: Be brief.",
+        "user: task",
+        "*assistant: said.content",
+        "*user: Observation: ",
+        "*user: look(said)",
+    ]
+
+
+def test_what_a_program_says_once_is_not_said_in_every_turn() -> None:
+    found = calls(
+        f"""
+class Desk:
+    def __init__(self):
+        self.messages = []
+
+    def plan(self, goal):
+        self.messages.append({{"role": "user", "content": goal}})
+        said = {ask("self.messages")}
+        self.messages.append({{"role": "assistant", "content": said.content}})
+
+    def act(self):
+        self.messages.append({{"role": "user", "content": "Go on."}})
+        done = {ask("self.messages")}
+        self.messages.append({{"role": "assistant", "content": done.content}})
+
+def main(goal):
+    desk = Desk()
+    desk.plan(goal)
+    for _ in range(5):
+        desk.act()
+"""
+    )
+    assert shown(found["Desk.plan:said"]) == ["user: goal"]
+    assert shown(found["Desk.act:done"]) == [
+        "user: goal",
+        "assistant: said.content",
+        "user: Go on.",
+        "*assistant: done.content",
+        "*user: Go on.",
+    ]
+
+
+def test_each_call_of_a_wrapper_sends_the_conversation_before_it() -> None:
+    found = calls(
+        f"""
+class Talk:
+    def __init__(self):
+        self.turns = []
+
+    def say(self, text):
+        self.turns.append({{"role": "user", "content": text}})
+        got = {ask("self.turns")}.content
+        self.turns.append({{"role": "assistant", "content": got}})
+        return got
+
+def work(letter):
+    talk = Talk()
+    wishes = talk.say(letter)
+    first = talk.say("Which comes first?")
+    return talk.say("Write the answer.")
+"""
+    )
+    last = found["work:20"]
+    assert [segment.call for segment in last.segments if segment.call] == [
+        "work:wishes",
+        "work:first",
+    ]
+    assert [segment.text or segment.name for segment in last.segments] == [
+        "letter",
+        "wishes",
+        "Which comes first?",
+        "first",
+        "Write the answer.",
+    ]
