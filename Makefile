@@ -145,6 +145,7 @@ audit: setup
 
 reference: setup
 	$(BIN)/python -m scripts.reference
+	$(BIN)/python -m scripts.plots
 
 # Where their packages cannot be had, that is said, and nothing else fails for it.
 docs:
