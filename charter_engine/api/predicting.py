@@ -171,12 +171,13 @@ def _point(
     values.setdefault("host_blocks", host_tokens // size)
     try:
         settings = msgspec.convert(values, PoolSettings)
-        scheduled = msgspec.convert(schedule, Timing) if timing == "timed" else None
+        scheduled = msgspec.convert(schedule, Timing)
     except ValueError as error:
         raise UsageError(f"--set: {error}") from error
     return SweepPoint(
         settings=settings,
-        timing=scheduled,
+        timing=scheduled if timing == "timed" else None,
+        queue=scheduled,
         latency=latency,
         retention=retention,
         bracket=request.bracket,

@@ -19,10 +19,12 @@ from charter_engine.store.machine_code import compile_behind
 
 
 class SweepPoint(Struct, frozen=True, kw_only=True):
-    """One setting to predict, and what goes with it."""
+    """One setting to predict, and what goes with it. `queue` schedules the times of requests where
+    no `timing` has them overlap."""
 
     settings: PoolSettings
     timing: Timing | None = None
+    queue: Timing | None = None
     latency: LatencyModel | None = None
     retention: Retain | None = None
     bracket: bool = True
@@ -88,4 +90,5 @@ def _predict(predictor: Predictor, point: SweepPoint) -> Prediction:
         retention=point.retention,
         bracket=point.bracket,
         kv_bytes_per_token=point.kv_bytes_per_token,
+        queue=point.queue,
     )

@@ -161,15 +161,12 @@ def cache_directory() -> Path:
 
 def _options(read_as: ReadAs) -> ReadOptions:
     """Raises `UsageError` for a tokenizer that cannot be read."""
-    if not read_as.tokenizer:
-        tokenize, tokenizer = assumed_tokens, "the embedded engine's tokenizer"
-    else:
-        tokenize, tokenizer = tokens_by(read_as.tokenizer), read_as.tokenizer
+    named = read_as.tokenizer
     return ReadOptions(
         block_tokens=read_as.block_tokens,
         time_unit=read_as.time_unit,
-        tokenize=tokenize,
-        tokenizer=tokenizer,
+        tokenize=tokens_by(named) if named else assumed_tokens,
+        tokenizer=named or "the embedded engine's tokenizer",
     )
 
 

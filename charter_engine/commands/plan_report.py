@@ -25,7 +25,9 @@ def print_report(found: "Derivation") -> None:
     from charter_engine.api.runs import plan_verdict
 
     levers = () if found.levers is UNSET else found.levers.values()
-    header = ("layout", "block", "host", "policy", *COSTS, "bound", "memory MiB")
+    header = (
+        "layout", "block", "host", "policy", *COSTS, "bound", "TTFT p95", "req/s", "memory MiB",
+    )  # fmt: skip
     rows = [_row(item, item is found.chosen) for item in (found.as_it_is, found.chosen, *levers)]
     print_table(header, list(dict.fromkeys(rows)))
     said = plan_verdict(found)
@@ -38,7 +40,11 @@ def print_report(found: "Derivation") -> None:
     if found.reuse_times is not UNSET and found.reuse_times:
         print()
         _print_reuse_times(found.reuse_times)
-    print(f"hit rates are predicted; times are {found.chosen.times_label}", file=sys.stderr)
+    times = f"those of {found.chosen.times_source} " if found.chosen.times_source else ""
+    label = found.chosen.times_label
+    print(
+        f"hit rates are predicted; times, waiting included, are {times}({label})", file=sys.stderr
+    )
 
 
 def _front(plan: "Plan") -> list[tuple[str, ...]]:
@@ -110,6 +116,8 @@ def _row(item: "Evaluation", chosen: bool) -> tuple[str, ...]:
         f"{item.ttft_ms:.2f}",
         f"{item.token_hit_rate:.1%}",
         f"{item.bound:.1%}",
+        "" if item.ttft_p95_ms is None else f"{item.ttft_p95_ms:.2f}",
+        "" if item.requests_per_s is None else f"{item.requests_per_s:.3g}",
         f"{item.memory_bytes / 2**20:.0f}",
     )
 

@@ -241,6 +241,7 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
         "optimum",
         f"TTFT ms ({first.times_label})",
         "p95",
+        "req/s",
         "evicted",
     )
     told = report.has_content
@@ -248,6 +249,8 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
     for pool, predictions in report.others.items():
         rows += [_row(one, keys, pool, told=told) for one in predictions]
     print_table(header, rows)
+    if first.times_source:
+        print(f"times, waiting included, are those of {first.times_source} ({first.times_label})")
     for choice in report.choices:
         reason = f"{choice.reason.text} ({choice.reason.label})"
         print(f"{choice.settings['gpu_blocks']:,} blocks: {choice.policy}; {reason}")
@@ -285,5 +288,6 @@ def _row(one: "Prediction", keys: list[str], policy: str, *, told: bool) -> tupl
         *(() if bracket else ("", "")),
         "" if one.ttft_ms_mean is None else f"{one.ttft_ms_mean:.1f}",
         "" if one.ttft_ms_p95 is None else f"{one.ttft_ms_p95:.1f}",
+        "" if one.requests_per_s is None else f"{one.requests_per_s:.3g}",
         f"{sum(one.evictions_by_priority.values()):,}",
     )

@@ -92,7 +92,7 @@ class PlanPoint(Struct, frozen=True):
 class Evaluation(Struct, frozen=True, kw_only=True):
     """A point with its predicted figures. `computed_tokens` are the prompt tokens not reused. Rates
     are 0 to 1; `bound` is what layout and inputs alone allow, `makespan_ms` the time of the whole
-    run."""
+    run. `times_source` says whose times these are; they hold what requests wait."""
 
     point: PlanPoint
     computed_tokens: int
@@ -103,6 +103,9 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     makespan_ms: float
     memory_bytes: int
     times_label: Label
+    ttft_p95_ms: float | None = None
+    requests_per_s: float | None = None
+    times_source: str = ""
 
 
 class Derivation(Struct, frozen=True, kw_only=True):

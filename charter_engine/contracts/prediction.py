@@ -1,5 +1,6 @@
 """What the block manager says a plan or a setting would do on a workload."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -29,12 +30,14 @@ class NodePrediction(Struct, frozen=True, kw_only=True):
 class Prediction(Struct, frozen=True, kw_only=True):
     """One setting on one workload. Rates are shares of prompt tokens and of prompt blocks, 0 to 1.
 
-    Times come from the latency model and carry its label: `predicted` when it was calibrated on
-    measurements, `assumed` when it is a preset. `evictions_by_priority` counts blocks whose content
-    was dropped; `rejected` requests the pool had no room for, which count as misses. Where policies
-    are compared, `policy` names this prediction's, and `closed` is the share of the gap between
-    default priorities and the optimum that it closes. `notes` say what limits the figures: a
-    part of the workload that could not be read, or content that nobody knows.
+    Times come from the latency model, of which `times_source` says whose it is, and carry its
+    label: `predicted` when it was calibrated on measurements, `assumed` when it is a preset. They
+    hold what a request waits: `makespan_ms` is from the first arrival to the last end,
+    `requests_per_s` what is served of requests in it. `evictions_by_priority` counts blocks whose
+    content was dropped; `rejected` requests the pool had no room for, which count as misses. Where
+    policies are compared, `policy` names this prediction's, and `closed` is the share of the gap
+    between default priorities and the optimum that it closes. `notes` say what limits the figures:
+    a part of the workload that could not be read, or content that nobody knows.
     """
 
     settings: dict[str, str | int | float | bool]
@@ -53,6 +56,8 @@ class Prediction(Struct, frozen=True, kw_only=True):
     ttft_ms_mean: float | None = None
     ttft_ms_p95: float | None = None
     makespan_ms: float | None = None
+    requests_per_s: float | None = None
+    times_source: str = ""
     times_label: Label = "assumed"
     nodes: tuple[NodePrediction, ...] = ()
     bracket: Bracket | None = None
@@ -133,5 +138,5 @@ class PredictReport(Struct, frozen=True, kw_only=True):
     predictions: tuple[Prediction, ...] = ()
     curves: tuple[Curve, ...] = ()
     choices: tuple[PolicyChoice, ...] = ()
-    others: dict[str, tuple[Prediction, ...]] = {}
+    others: Mapping[str, tuple[Prediction, ...]] = {}
     unmatched_nodes: tuple[str, ...] = ()

@@ -174,6 +174,9 @@ class AgentInputs:
             * point.tokens_per_block
             * self.deployment.bytes_per_token,
             times_label=prediction.times_label,
+            ttft_p95_ms=prediction.ttft_ms_p95,
+            requests_per_s=prediction.requests_per_s,
+            times_source=prediction.times_source,
         )
 
     def _prediction(self, point: PlanPoint) -> Prediction:

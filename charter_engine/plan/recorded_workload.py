@@ -149,6 +149,9 @@ class RecordedWorkload:
             memory_bytes=min(self._content, self.deployment.pool_tokens)
             * self.deployment.bytes_per_token,
             times_label=prediction.times_label,
+            ttft_p95_ms=prediction.ttft_ms_p95,
+            requests_per_s=prediction.requests_per_s,
+            times_source=prediction.times_source,
         )
 
     def _learnt(self) -> tuple[Estimates | None, str]:

@@ -101,8 +101,16 @@ def rates(evaluation: Evaluation) -> str:
     """The figures of a point in words."""
     return (
         f"token hit rate {evaluation.token_hit_rate:.1%} of at most {evaluation.bound:.1%}, "
-        f"TTFT {evaluation.ttft_ms:.1f} ms ({evaluation.times_label} times)"
+        f"TTFT {evaluation.ttft_ms:.1f} ms{_beside_mean(evaluation)} "
+        f"({evaluation.times_label} times)"
     )
+
+
+def _beside_mean(evaluation: Evaluation) -> str:
+    """What else is told of times where they are known."""
+    p95, served = evaluation.ttft_p95_ms, evaluation.requests_per_s
+    worst = "" if p95 is None else f", p95 {p95:.1f} ms"
+    return worst if served is None else f"{worst}, {served:.3g} requests/s"
 
 
 def policies_in_words(comparison: PolicyComparison) -> str:

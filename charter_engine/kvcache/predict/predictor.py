@@ -20,6 +20,7 @@ from charter_engine.kvcache.predict.known_outputs import (
 from charter_engine.kvcache.predict.latency import LatencyModel, from_first_principles
 from charter_engine.kvcache.predict.optimum import optimum_reuse
 from charter_engine.kvcache.predict.per_conversation import simulate_per_conversation
+from charter_engine.kvcache.predict.queueing import QueuedTimes, queued_times
 from charter_engine.kvcache.predict.radix import simulate_radix
 from charter_engine.kvcache.predict.simulation import Outcome, code_is_kept, simulate
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
@@ -30,7 +31,7 @@ Retain = Mapping[str, Retention] | Sequence[Retention | None]
 """What requests ask for: by node, or one entry a request. It replaces what the requests carry
 themselves."""
 
-_SECONDS_PER_EDGE, _SECONDS_PER_TURN = 5e-6, 3e-7
+_SECONDS_PER_EDGE, _SECONDS_PER_TURN = 5e-6, 1.5e-7
 """What Python takes, about: for an edge of a request's path, and for a block evicted by the leaf
 rule."""
 _WORTH_LOADING_S, _WORTH_COMPILING_S = 0.6, 10.0
@@ -93,14 +94,17 @@ class Predictor:
         retention: Retain | None = None,
         bracket: bool = True,
         kv_bytes_per_token: int | None = None,
+        queue: Timing | None = None,
     ) -> Prediction:
         """Predict one setting.
 
         Without `timing` each request starts and ends at once at its arrival, which is what hit
-        rates are published for; durations still run by the arrivals. With it requests wait, are
-        computed, hold their blocks and end by the latency model (without one: first principles,
-        *assumed*). The last token of a prompt is never reused. Raises ValueError for retention that
-        does not fit the workload, and InvalidRetention.
+        rates are published for; durations still run by the arrivals. With a latency model they are
+        then timed as they would wait and run, scheduled by `queue`, each reusing what it does so.
+        With `timing` requests wait, are computed, hold their blocks and end by the latency model
+        (without one: first principles, *assumed*), and reuse what is there then. The last token of
+        a prompt is never reused. Raises ValueError for retention that does not fit the workload,
+        and InvalidRetention.
         """
         asked = resolve_retention(self.workload, retention)
         if timing is not None:
@@ -110,7 +114,17 @@ class Predictor:
             result = _Result.of_timeline(self.workload, timeline)
         else:
             outcome = self.simulate(settings, asked)
-            result = _Result.of_outcome(self.workload, settings, outcome, latency)
+            times = None
+            if latency is not None:
+                times = queued_times(
+                    self.workload,
+                    outcome.reused_tokens,
+                    outcome.onboarded_blocks,
+                    settings,
+                    queue or Timing(),
+                    latency,
+                )
+            result = _Result.of_outcome(self.workload, settings, outcome, times)
         plain = result if timing is None and asked is None else None
         ends = self._bracket(settings, plain) if bracket else None
         return _prediction(self.workload, settings, result, latency, ends, kv_bytes_per_token)
@@ -276,21 +290,12 @@ class _Result:
         workload: Workload,
         settings: PoolSettings,
         outcome: Outcome,
-        latency: LatencyModel | None,
+        times: QueuedTimes | None,
     ) -> "_Result":
         size = settings.tokens_per_block
         served = outcome.reused_tokens >= 0
         blocks = -(-workload.input_length // size)
         reused = outcome.reused_tokens.clip(0)
-        ttft = None
-        if latency is not None:
-            computed = workload.input_length - reused
-            ttft = (
-                latency.overhead
-                + computed
-                * (latency.prefill_per_token + latency.prefill_per_pair * (reused + computed / 2))
-                + latency.onboard_per_token * outcome.onboarded_blocks * size
-            )[served]
         return cls(
             reused_tokens=reused,
             reused_blocks=outcome.reused_blocks,
@@ -300,8 +305,8 @@ class _Result:
             offloads=outcome.offloaded,
             onboards=outcome.onboarded,
             peak_blocks=int(blocks[served].max(initial=0)),
-            ttft_ms=ttft,
-            makespan_ms=None,
+            ttft_ms=None if times is None else times.ttft_ms,
+            makespan_ms=None if times is None else times.makespan_ms,
         )
 
     @classmethod
@@ -320,7 +325,7 @@ class _Result:
             offloads=counters.offloads,
             onboards=counters.onboards,
             peak_blocks=timeline.peak_blocks,
-            ttft_ms=first[fitted],
+            ttft_ms=np.where(fitted, first, np.nan),
             makespan_ms=timeline.now - start,
         )
 
@@ -336,7 +341,8 @@ def _prediction(
     tokens, reused_blocks = workload.prompt_tokens, int(result.reused_blocks.sum())
     blocks = reused_blocks + result.missed_blocks
     ttft = result.ttft_ms
-    timed = ttft is not None and len(ttft) > 0
+    first = np.zeros(0) if ttft is None else ttft[~np.isnan(ttft)]
+    makespan = result.makespan_ms
     return Prediction(
         settings=setting_values(settings),
         requests=len(workload),
@@ -355,9 +361,11 @@ def _prediction(
             if kv_bytes_per_token is None
             else settings.gpu_blocks * settings.tokens_per_block * kv_bytes_per_token
         ),
-        ttft_ms_mean=float(ttft.mean()) if timed and ttft is not None else None,
-        ttft_ms_p95=float(np.percentile(ttft, 95)) if timed and ttft is not None else None,
-        makespan_ms=result.makespan_ms,
+        ttft_ms_mean=float(first.mean()) if len(first) else None,
+        ttft_ms_p95=float(np.percentile(first, 95)) if len(first) else None,
+        makespan_ms=makespan,
+        requests_per_s=1000 * len(first) / makespan if makespan and len(first) else None,
+        times_source=latency.source if latency else "",
         times_label=latency.label if latency else "assumed",
         nodes=_by_node(workload, result),
         bracket=bracket,
@@ -371,7 +379,7 @@ def _by_node(workload: Workload, result: _Result) -> tuple[NodePrediction, ...]:
         workload.node, weights=workload.input_length, minlength=len(workload.nodes)
     )
     reused = np.bincount(workload.node, weights=result.reused_tokens, minlength=len(workload.nodes))
-    whole = result.ttft_ms is not None and len(result.ttft_ms) == len(workload)
+    whole = result.ttft_ms is not None and not np.isnan(result.ttft_ms).any()
     times = (
         np.bincount(workload.node, weights=result.ttft_ms, minlength=len(workload.nodes))
         if whole

@@ -6,7 +6,6 @@ the prompts just admitted and one token of every running request. Iterations in 
 admitted and nothing ends are taken together.
 """
 
-import heapq
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from msgspec.structs import replace
 from charter_engine.bls.retention import Retention
 from charter_engine.kvcache.manager.block_manager import BlockManager
 from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.arrivals import Arrivals
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.content import Content
@@ -103,38 +103,20 @@ class Timeline:
         self._content = Content(workload)
         self._waiting: deque[_Running] = deque()
         self._running: list[_Running] = []
-        after = timing.after or _recorded_order(workload)
-        self._delay_ms = {} if timing.after else _delays(workload)
-        if len(after) != len(workload):
-            raise ValueError(f"`after` has {len(after)} entries for {len(workload)} requests")
-        self._missing = [len(set(needed)) for needed in after]
-        self._followers: dict[int, list[int]] = {}
-        for request, needed in enumerate(after):
-            for earlier in set(needed):
-                self._followers.setdefault(earlier, []).append(request)
-        arrivals = workload.arrival_ms.tolist()
-        self._coming = [
-            (arrivals[request], request)
-            for request, missing in enumerate(self._missing)
-            if not missing
-        ]
-        heapq.heapify(self._coming)
+        self._arrivals = Arrivals(workload, timing.after)
 
     def run(self) -> None:
         """Serve everything. Raises ValueError where requests wait for each other in a circle."""
-        while self._coming or self._waiting or self._running:
+        while self._arrivals or self._waiting or self._running:
             if not self._waiting and not self._running:
-                self.now = max(self.now, self._coming[0][0])
-            while self._coming and self._coming[0][0] <= self.now:
-                self._waiting.append(self._arrival(*heapq.heappop(self._coming)))
+                self.now = max(self.now, self._arrivals.next_ms)
+            for arrived, request in self._arrivals.until(self.now):
+                self._waiting.append(self._arrival(arrived, request))
             self.manager.set_time(self.now)
             self.manager.refresh()
             admitted = self._admit()
-            self._iterate(admitted, self._coming[0][0] if self._coming else np.inf)
-        if any(self._missing):
-            raise ValueError(
-                f"{sum(map(bool, self._missing))} requests wait for each other and are never sent"
-            )
+            self._iterate(admitted, self._arrivals.next_ms)
+        self._arrivals.require_all_came()
 
     def _arrival(self, at: float, request: int) -> _Running:
         self.served[request].arrived_ms = at
@@ -144,14 +126,9 @@ class Timeline:
         )
 
     def _ended(self, request: int) -> None:
-        """Note that a request is through, or refused, and let those arrive that waited for it
-        alone."""
+        """Note that a request is through, or refused."""
         self.served[request].ended_ms = self.now
-        for follower in self._followers.get(request, ()):
-            self._missing[follower] -= 1
-            if not self._missing[follower]:
-                arrival = self.now + self._delay_ms.get(follower, 0.0)
-                heapq.heappush(self._coming, (arrival, follower))
+        self._arrivals.ended(request, self.now)
 
     def _blocks(self, tokens: int) -> int:
         return -(-tokens // self._settings.tokens_per_block)
@@ -263,15 +240,6 @@ class Timeline:
         self.peak_blocks = max(
             self.peak_blocks, self._settings.gpu_blocks - self.manager.free_gpu_blocks
         )
-
-
-def _recorded_order(workload: Workload) -> tuple[tuple[int, ...], ...]:
-    follows = workload.follows
-    return tuple(follows[i].after if i in follows else () for i in range(len(workload)))
-
-
-def _delays(workload: Workload) -> dict[int, float]:
-    return {request: known.delay_ms for request, known in workload.follows.items()}
 
 
 def _no_larger_than_needed(settings: PoolSettings, workload: Workload) -> PoolSettings:

@@ -209,7 +209,10 @@ def test_a_radix_cache_is_predicted_with_one_request_at_a_time_only() -> None:
         BlockManager(PoolSettings(8, 4, eviction="sglang"))
 
 
-FIRST_AND_SECOND = [("a", range(17)), ("a", (*range(8), *range(50, 55)))]
+FIRST_AND_SECOND: list[tuple[str, range | tuple[int, ...]]] = [
+    ("a", range(17)),
+    ("a", (*range(8), *range(50, 55))),
+]
 """A session that rewrites what followed its first eight tokens."""
 
 
@@ -244,8 +247,8 @@ def test_a_conversation_gives_up_what_its_last_turns_do_not_hold() -> None:
 
 
 def test_what_a_conversation_gives_up_makes_room_for_others() -> None:
-    turns = [("b", range(100, 109)), *FIRST_AND_SECOND, ("e", range(300, 309))]
-    workload = _in_sessions(*turns, ("c", range(100, 109)))
+    before, after = range(100, 109), range(300, 309)
+    workload = _in_sessions(("b", before), *FIRST_AND_SECOND, ("e", after), ("c", before))
     scarce = PoolSettings(8, 4, eviction="v2")
     assert _reused(workload, scarce)[-1] < 8
     assert _reused(workload, replace(scarce, max_num_turns=1))[-1] == 8
@@ -285,16 +288,18 @@ def test_without_conversations_pages_go_by_their_last_use(rng: Random, capacity:
 
 
 def test_open_sessions_are_evicted_last() -> None:
-    turns = [("a", range(9)), ("", range(50, 59)), ("", range(70, 79)), ("a", range(13))]
+    others = ("", range(50, 59)), ("", range(70, 79))
+    workload = _in_sessions(("a", range(9)), *others, ("a", range(13)))
     scarce = PoolSettings(6, 4, eviction="sglang")
-    assert _reused(_in_sessions(*turns), scarce)[-1] == 0
-    assert _reused(_in_sessions(*turns), replace(scarce, protect_sessions=True))[-1] == 8
+    assert _reused(workload, scarce)[-1] == 0
+    assert _reused(workload, replace(scarce, protect_sessions=True))[-1] == 8
 
 
 def test_a_session_that_closed_is_evicted_as_any_other() -> None:
-    turns = [("a", range(9)), ("", range(50, 59)), ("", range(70, 79)), ("", range(13))]
+    others = ("", range(50, 59)), ("", range(70, 79))
+    workload = _in_sessions(("a", range(9)), *others, ("", range(13)))
     scarce = PoolSettings(6, 4, eviction="sglang", protect_sessions=True)
-    assert _reused(_in_sessions(*turns), scarce)[-1] == 0
+    assert _reused(workload, scarce)[-1] == 0
 
 
 @given(st.randoms(use_true_random=True), st.integers(1, 60))

@@ -46,38 +46,36 @@ def drop_in_turns(pool: Pool, queue: int, count: int) -> int:
     """
     runs = pool.runs
     head = run = pool.queues[queue + at.HEAD]
-    done = 0
-    chains, shortest = 0, count
-    while done < count and can_give(pool, run):
-        runs[run + at.HIGH] -= 1
+    tiers = pool.settings.host_blocks > 0
+    done = begun = 0
+    while done < count:
+        last = runs[run + at.HIGH] - 1
+        left = last - runs[run + at.LOW]
+        # A turn is all that there is to do here, and a call would double its cost in Python.
+        if not left or runs[run + at.KIND] != at.FULL or (tiers and has_below(pool, run)):
+            break
+        runs[run + at.HIGH] = last
         done += 1
-        chains += 1
-        shortest = min(shortest, runs[run + at.HIGH] - runs[run + at.LOW])
         run = runs[run + at.NEXT]
         if run == at.NONE:
-            rounds = min(shortest - 1, (count - done) // chains)
+            chains = done - begun
+            rounds = min(shortest_chain(runs, head) - 1, (count - done) // chains)
             if rounds:
                 shorten(runs, head, rounds)
                 done += rounds * chains
-            run = head
-            chains, shortest = 0, count
+            run, begun = head, done
     pool.counters[at.EVICTED + queue // at.QUEUE_FIELDS] += done
     turn_queue(pool, queue, run)
     return int(done)
 
 
-def can_give(pool: Pool, run: int) -> bool:
-    """Whether forgetting the last block of a chain does no more than make it shorter."""
+def has_below(pool: Pool, run: int) -> bool:
+    """Whether anything in a slower tier continues the last block of a chain. Without a host tier
+    nothing can be below a candidate."""
     runs = pool.runs
-    if runs[run + at.KIND] != at.FULL or runs[run + at.HIGH] - runs[run + at.LOW] == 1:
-        return False
-    # Without a host tier nothing can be below a candidate.
     return bool(
-        pool.settings.host_blocks == 0
-        or (
-            runs[run + at.DEEPER] == at.NONE
-            and pool.edges[runs[run + at.EDGE] + at.CHILDREN_FIRST] == at.NONE
-        )
+        runs[run + at.DEEPER] != at.NONE
+        or pool.edges[runs[run + at.EDGE] + at.CHILDREN_FIRST] != at.NONE
     )
 
 
@@ -162,11 +160,7 @@ def repeat(runs: Array, run: int, host_run: int, rounds: int, host_rounds: int, 
     if not most:
         return 0
     rank, head = runs[run + at.CLASS], run
-    shortest = runs[run + at.HIGH] - runs[run + at.LOW]
-    while run != at.NONE:
-        shortest = min(shortest, runs[run + at.HIGH] - runs[run + at.LOW])
-        run = runs[run + at.NEXT]
-    most = min(most, (shortest - 1) // rounds)
+    most = min(most, (shortest_chain(runs, run) - 1) // rounds)
     host_head = host_run
     while host_run != at.NONE:
         above = runs[host_run + at.HIGHER]
@@ -185,6 +179,15 @@ def repeat(runs: Array, run: int, host_run: int, rounds: int, host_rounds: int, 
         shorten(runs, head, most * rounds)
         shorten(runs, host_head, most * host_rounds)
     return int(most)
+
+
+def shortest_chain(runs: Array, run: int) -> int:
+    """The fewest blocks of a run and of every one behind it in its queue."""
+    shortest = runs[run + at.HIGH] - runs[run + at.LOW]
+    while run != at.NONE:
+        shortest = min(shortest, runs[run + at.HIGH] - runs[run + at.LOW])
+        run = runs[run + at.NEXT]
+    return int(shortest)
 
 
 def shorten(runs: Array, run: int, count: int) -> None:

@@ -32,6 +32,7 @@ _INLINED: set[object] = {
     matching.match, matching.use, matching.claim, notes.note, notes.add_note, serving.release_path,
     serving.release,
     leaf_turns.take_turns, leaf_turns.turn_queue, leaf_turns.continued, leaf_turns.repeat,
+    leaf_turns.shortest_chain,
     leaf_turns.shorten, leaf_eviction.turn_over, leaf_eviction.move_last, leaf_eviction.drop_last,
     leaf_eviction.head_claimed,
 }  # fmt: skip
