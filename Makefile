@@ -35,7 +35,7 @@ help:
 	@echo "make reference  write what the documents have from the code anew"
 	@echo "make docs      build the documentation site into build/site, in an environment of its own"
 	@echo "make schemas   hold compose, Kubernetes, workflow and Dockerfile against their schemas"
-	@echo "make bench     print the figures of tests/benchmarks"
+	@echo "make bench     print the figures of tests/benchmarks; KEEP=DIR keeps them as JSON"
 	@echo "make soak      10,000 random requests against the embedded engine, with reuse and without"
 	@echo "make kills     200 processes killed at random under traffic"
 	@echo "make fuzz      4,000 spoilt inputs of every kind that is read from outside"
@@ -145,6 +145,7 @@ audit: setup
 
 reference: setup
 	$(BIN)/python -m scripts.reference
+	$(BIN)/python -m scripts.plots
 
 # Where their packages cannot be had, that is said, and nothing else fails for it.
 docs:
@@ -173,7 +174,8 @@ $(DOCS_STAMP): requirements-docs.lock
 	@touch $@
 
 bench: setup
-	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python -m tests.benchmarks.kept $$file \
+	  $(if $(KEEP),--json $(KEEP)/$$(basename $$file .py).json) || exit 1; done
 
 soak: setup
 	$(BIN)/python tests/benchmarks/soak.py

@@ -69,7 +69,11 @@ def held_by(kinds: Iterable[object], shown: Collection[type] = ()) -> tuple[type
             if kind.cls not in found:
                 found.add(kind.cls)
                 waiting.append(kind)
-    return tuple(sorted(found - set(shown), key=lambda record: record.__name__))
+    return tuple(sorted(found - set(shown), key=_by_name))
+
+
+def _by_name(record: type) -> tuple[str, str]:
+    return record.__name__, record.__module__
 
 
 def _records_in(kind: Type) -> Iterator[StructType | DataclassType]:

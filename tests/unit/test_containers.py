@@ -10,7 +10,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from charter_engine.cli import build_parser
-from charter_engine.commands.triton_options import triton_options
 from charter_engine.triton.journals import place_beside
 from charter_tui.cli import main as console
 
@@ -34,8 +33,8 @@ def filled(text: str) -> str:
 def test_the_engines_command_line_is_one_it_takes_and_names_the_triton_beside_it() -> None:
     program, *arguments = [filled(word) for word in services()["charter-engine"]["command"]]
     assert program == "charter-engine"
-    options = triton_options(build_parser(arguments).parse_args(arguments))
-    host, _, port = (options.url or "").partition(":")
+    (address,) = build_parser(arguments).parse_args(arguments).triton
+    host, _, port = address.partition(":")
     assert host in services()
     assert f"127.0.0.1:{port}:{port}" in [filled(text) for text in services()[host]["ports"]]
 
@@ -101,7 +100,8 @@ def test_the_sidecars_command_line_is_one_it_takes_and_names_the_triton_beside_i
     program, *arguments = container("charter")["command"]
     assert program == "charter-engine"
     args = build_parser(arguments).parse_args(arguments)
-    host, _, port = (triton_options(args).url or "").partition(":")
+    (address,) = args.triton
+    host, _, port = address.partition(":")
     assert host == "127.0.0.1"
     assert int(port) in [one["containerPort"] for one in container("triton")["ports"]]
     assert f"--model-repository={args.repository}" in container("triton")["command"]
