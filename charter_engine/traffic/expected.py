@@ -34,6 +34,7 @@ def grains_workload(
             unit_count=column([len(item.hashes) for item in grains]),
             units=np.concatenate((column(()), *(item.hashes for item in grains))),
             output_units=column([item.beyond for item in grains]),
+            scopes=[seen.scope for seen in prompts],
             nodes=[seen.node for seen in prompts],
             sessions=[seen.session for seen in prompts],
             served_ms=served_column([seen.served_ms for seen in prompts]),

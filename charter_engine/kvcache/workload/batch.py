@@ -15,6 +15,13 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 MAX_LENGTH = 2**24
 """Tokens of a prompt, an answer or a block: beyond any context."""
+LARGEST_ID = (1 << 62) - 1
+"""What is kept of ids of 64 bits: ids are signed numbers, and runs count up from them."""
+SCOPED_TOKENS = 1 << 20
+"""Token ids under a salt or an adapter are below this: there is room above them for those of other
+scopes."""
+NO_SCOPE = ("", "")
+"""Neither salt nor adapter."""
 Run = tuple[int, int]
 """First unit id and how many ids follow one another from it."""
 Item = TypeVar("Item")
@@ -24,7 +31,8 @@ Item = TypeVar("Item")
 class RequestColumns:
     """Some requests in columns, as they are read: one entry each, but for `units`, which holds the
     unit ids of all of them one after another, `unit_count` of each. Of these the last
-    `output_units` lie beyond the prompt, and tell what was generated; None: nowhere.
+    `output_units` lie beyond the prompt, and tell what was generated; None: nowhere. `scopes` are
+    the salt and the adapter within which content is shared.
 
     An empty list of names means that all are empty, and `served_ms` None that none is known.
     """
@@ -36,6 +44,7 @@ class RequestColumns:
     unit_count: Ints
     units: Ints
     output_units: Ints | None = None
+    scopes: Sequence[tuple[str, str]] = ()
     nodes: Sequence[str] = ()
     sessions: Sequence[str] = ()
     retention: Mapping[int, Retention] = field(default_factory=dict)
@@ -69,7 +78,20 @@ class RequestColumns:
             wrong[owner[self.units < 0]] = True
         for index, ids in self.outputs.items():
             wrong[index] |= len(ids) != self.output_length[index]
-        return {index: self._problem(index) for index in np.flatnonzero(wrong).tolist()}
+        problems = {index: self._problem(index) for index in np.flatnonzero(wrong).tolist()}
+        for index in np.flatnonzero(self._beyond_scopes()).tolist():
+            problems[index] = f"token ids under a salt or an adapter are below {SCOPED_TOKENS}"
+        return problems
+
+    def _beyond_scopes(self) -> NDArray[np.bool_]:
+        """Which requests have token ids too large to be told apart by scope."""
+        found = np.zeros(len(self), dtype=bool)
+        if not self.scopes or not len(self.units):
+            return found
+        owner = np.repeat(np.arange(len(self)), self.unit_count)
+        found[owner[self.units >= SCOPED_TOKENS]] = True
+        scoped = np.array([scope != NO_SCOPE for scope in self.scopes])
+        return found & scoped & (self.unit_tokens == 1)
 
     @property
     def _beyond(self) -> Ints:
@@ -111,6 +133,7 @@ class RequestColumns:
             unit_count=self.unit_count[kept],
             units=self.units[np.repeat(kept, self.unit_count)],
             output_units=None if self.output_units is None else self.output_units[kept],
+            scopes=[self.scopes[old] for old in places] if self.scopes else (),
             nodes=[self.nodes[old] for old in places] if self.nodes else (),
             sessions=[self.sessions[old] for old in places] if self.sessions else (),
             retention=_renumbered(self.retention, places),
@@ -155,7 +178,7 @@ def batch_of(
     """Records in columns; `block_tokens`, if given, wins over theirs, and their times count units
     of so many milliseconds.
 
-    Ids that need the 64th bit lose it. Raises OverflowError for numbers of more bits.
+    Ids of more than 62 bits lose what is beyond. Raises OverflowError for numbers of more bits.
     """
     units = [
         request.token_ids or request.hash_ids + request.output_hash_ids for request in requests
@@ -173,6 +196,7 @@ def batch_of(
         unit_count=counts,
         units=_unit_ids(units, int(counts.sum())),
         output_units=_output_units(requests),
+        scopes=_any_scoped([(request.salt, request.adapter) for request in requests]),
         nodes=_any_named([request.node for request in requests]),
         sessions=_any_named([request.session for request in requests]),
         retention={
@@ -208,10 +232,16 @@ def served_column(served: Sequence[float | None]) -> Floats | None:
 
 def _unit_ids(units: Sequence[Sequence[int]], count: int) -> Ints:
     try:
-        return np.fromiter(chain.from_iterable(units), dtype=np.int64, count=count)
+        ids = np.fromiter(chain.from_iterable(units), dtype=np.int64, count=count)
     except OverflowError:
         wide = np.fromiter(chain.from_iterable(units), dtype=np.uint64, count=count)
-        return (wide & np.uint64((1 << 63) - 1)).astype(np.int64)
+        return (wide & np.uint64(LARGEST_ID)).astype(np.int64)
+    large = ids > LARGEST_ID
+    return np.where(large, ids & LARGEST_ID, ids) if large.any() else ids
+
+
+def _any_scoped(scopes: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return scopes if any(scope != NO_SCOPE for scope in scopes) else []
 
 
 def _any_named(names: list[str]) -> list[str]:

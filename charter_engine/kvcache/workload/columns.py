@@ -33,6 +33,7 @@ from charter_engine.kvcache.workload.batch import (
     served_column,
     to_runs,
 )
+from charter_engine.kvcache.workload.scopes import Scopes
 
 __all__ = [
     "MAX_LENGTH",
@@ -235,6 +236,7 @@ class WorkloadBuilder:
         self.follows: dict[int, Follows] = {}
         self.notes: list[str] = []
         self._count = 0
+        self._scopes = Scopes()
         self._rows: list[Row] = []
         self._columns: list[tuple[Floats | Ints, ...]] = []
         self._runs: list[Ints] = []
@@ -276,6 +278,7 @@ class WorkloadBuilder:
     def extend(self, batch: RequestColumns) -> None:
         """Add requests that have no `problems`."""
         self._add_rows()
+        batch = self._scopes.told_apart(batch)
         runs, counts = runs_by_request(batch.units, batch.unit_count)
         self._append(batch, runs, counts)
 

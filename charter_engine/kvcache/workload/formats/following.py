@@ -1,10 +1,7 @@
 """Requests that are sent after others of the same file have ended."""
 
-from charter_engine.kvcache.workload.batch import Run, to_runs
+from charter_engine.kvcache.workload.batch import LARGEST_ID, Run, to_runs
 from charter_engine.kvcache.workload.columns import Follows, WorkloadBuilder
-
-HASH_BITS = (1 << 63) - 1
-"""What is kept of hashes of 64 bits: ids are signed numbers."""
 
 
 class Followers:
@@ -61,5 +58,5 @@ class Followers:
 
 def runs_of(hash_ids: list[int]) -> list[Run]:
     """Ids of up to 64 bits as runs."""
-    ids = [identity & HASH_BITS for identity in hash_ids]
+    ids = [identity & LARGEST_ID for identity in hash_ids]
     return [(first, count) for first, count in to_runs(ids).tolist()]

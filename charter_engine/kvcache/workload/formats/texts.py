@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.workload.batch import batch_of
+from charter_engine.kvcache.workload.batch import NO_SCOPE, batch_of
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.following import Followers
 from charter_engine.kvcache.workload.formats.reading import (
@@ -55,8 +55,10 @@ class Conversation:
         session: str,
         arrival_ms: float | None,
         delay_ms: float = 0.0,
+        scope: tuple[str, str] = NO_SCOPE,
     ) -> None:
-        """Add a request; `answer` is its text or how many tokens that has."""
+        """Add a request; `answer` is its text or how many tokens that has, `scope` its salt and its
+        adapter."""
         tokens = [token for message in prompt for token in self._tokens(message)]
         output = self._ids(answer) if isinstance(answer, str) else ()
         length = len(output) if isinstance(answer, str) else answer
@@ -75,6 +77,8 @@ class Conversation:
                     output_length=length,
                     token_ids=tuple(tokens),
                     session=session,
+                    salt=scope[0],
+                    adapter=scope[1],
                 )
             ]
         )
@@ -123,6 +127,7 @@ class TextReader(RecordReader):
                 session=request.session or f"conversation {self._count}",
                 arrival_ms=request.at_ms,
                 delay_ms=request.delay_ms,
+                scope=(request.salt, request.adapter),
             )
 
     def finish(self, builder: WorkloadBuilder) -> None:
