@@ -28,6 +28,7 @@ from charter_engine.prompts.assembly import (
     with_head,
 )
 from charter_engine.prompts.identity import identity_of
+from charter_engine.prompts.waves import waves_of
 from charter_engine.triton.parts import parts_of
 from charter_engine.triton.request import Generated, GenerateRequest
 
@@ -40,6 +41,11 @@ JITTER = (1.0, 1.2)
 HEAD_START_SECONDS = 0.3
 """About what the prefill of 8,000 tokens takes an 8B model on an H100."""
 
+CONTENTION = 3.0
+"""By how much prompts that are computed beside it may slow another one down."""
+UNTIL_ANSWERED = 3600.0
+"""Longer than any answer takes."""
+
 Clock = Callable[[], float]
 OnChange = Callable[[], None]
 OnRequest = Callable[[RequestRecord], None]
@@ -50,7 +56,8 @@ OnAnswer = Callable[[Item, CallInstance, Generated], None]
 class RunSettings:
     """How a run is carried out. `concurrency` bounds the items and the requests in flight.
 
-    `revision` is what is live, and `earlier` the runs that its cache has served, where it is known.
+    `in_waves` sends items that begin alike together, the first of them ahead. `revision` is what
+    is live, and `earlier` the runs that its cache has served, where it is known.
     """
 
     run: str
@@ -59,6 +66,7 @@ class RunSettings:
     revision: int = 0
     earlier: int | None = None
     attempts: int = 4
+    in_waves: bool = False
     request_seconds: float = 120.0
 
 
@@ -90,6 +98,8 @@ class AgentRun:
         self._items_in_flight = asyncio.Semaphore(self.settings.concurrency)
         self._requests_in_flight = asyncio.Semaphore(self.settings.concurrency)
         self._ahead: dict[str, asyncio.Event] = {}
+        self._waves: dict[int, str] = {}
+        self._slowest_first_token: tuple[float, int] | None = None
         self._unreachable_because = ""
         self._numbers = itertools.count(1)
         self._started = self.clock()
@@ -103,7 +113,7 @@ class AgentRun:
         state = "done"
         try:
             async with asyncio.TaskGroup() as group:
-                for item in self.items:
+                for item in self._in_order():
                     group.create_task(self._run_item(item))
         except* TargetUnreachable:
             self.errors.append(f"stopped: {self._unreachable_because}")
@@ -137,6 +147,19 @@ class AgentRun:
             identity=identity_of(self.compiled.path, self.compiled.calls),
             earlier=self.settings.earlier,
         )
+
+    def _in_order(self) -> Sequence[Item]:
+        """The items as they are sent: as they come, or wave by wave."""
+        if not self.settings.in_waves:
+            return self.items
+        waves = waves_of([item.instances for item in self.items], self.plan)
+        self._waves = {
+            self.items[place].number: f"wave {number}"
+            for number, wave in enumerate(waves)
+            for place in wave
+            if len(wave) > 1
+        }
+        return [self.items[place] for wave in waves for place in wave]
 
     async def _run_item(self, item: Item) -> None:
         async with self._items_in_flight:
@@ -179,7 +202,12 @@ class AgentRun:
         self, item: Item, instance: CallInstance, node_plan: NodePlan, prompt: Prompt
     ) -> Generated | None:
         node = instance.call.id
-        async with self._turn(node_plan.cache_group), self._requests_in_flight:
+        wave = self._waves.get(item.number) if instance is item.instances[0] else None
+        async with (
+            self._turn(node_plan.cache_group, HEAD_START_SECONDS),
+            self._turn(wave, self._first_token_of(prompt)),
+            self._requests_in_flight,
+        ):
             self.totals.started(node)
             self.on_change()
             begun = RequestRecord(
@@ -204,8 +232,23 @@ class AgentRun:
                 self.totals.withdrawn(node)
                 raise
             latency_ms = (time.monotonic() - start) * 1000
+            self._see_first_token(generation, prompt)
             self._ended(_record(begun, generation, latency_ms, attempts), generation.text)
             return generation
+
+    def _see_first_token(self, generation: Generated, prompt: Prompt) -> None:
+        """Where a server does not tell when it came, a fixed time stands for it."""
+        told = generation.ttft_ms
+        seen = (HEAD_START_SECONDS if told is None else told / 1000, _length(prompt))
+        self._slowest_first_token = max(self._slowest_first_token or seen, seen)
+
+    def _first_token_of(self, prompt: Prompt) -> float | None:
+        """Seconds after which a prompt of this length has its first token, by the slowest one of
+        this run so far; None before there was any. Too long costs little: an answer ends it."""
+        if self._slowest_first_token is None:
+            return None
+        seconds, length = self._slowest_first_token
+        return CONTENTION * seconds * max(1.0, _length(prompt) / max(1, length))
 
     def _failed(self, begun: RequestRecord, failure: TargetError) -> None:
         attempts = self.settings.attempts if failure.repeatable else 1
@@ -235,12 +278,13 @@ class AgentRun:
         raise AssertionError("unreachable")
 
     @asynccontextmanager
-    async def _turn(self, group: str | None) -> AsyncIterator[None]:
-        """The first request of a cache group goes ahead, so that those behind it find its prefix
-        stored.
+    async def _turn(self, group: str | None, head_start: float | None) -> AsyncIterator[None]:
+        """The first request of a cache group, or of a wave, goes ahead, so that those behind it
+        find its prefix stored.
 
         They wait for its prompt to be computed, not for its text to be written; since only a server
-        that streams would tell when that is, they give it a fixed head start.
+        that streams would tell when that is, they give it a head start in seconds. None: nobody
+        knows yet how long a first token takes here, and they wait for the answer.
         """
         if group is None:
             yield
@@ -250,7 +294,9 @@ class AgentRun:
             yield
             return
         ahead = self._ahead[group] = asyncio.Event()
-        timer = asyncio.get_running_loop().call_later(HEAD_START_SECONDS, ahead.set)
+        timer = asyncio.get_running_loop().call_later(
+            UNTIL_ANSWERED if head_start is None else head_start, ahead.set
+        )
         try:
             yield
         finally:
@@ -280,6 +326,10 @@ def retention_by_segments(plan: NodePlan) -> SegmentRetention:
         decode_priority=plan.decode_priority,
         decode_duration_ms=plan.decode_duration_ms,
     )
+
+
+def _length(prompt: Prompt) -> int:
+    return sum(len(piece.text) for piece in prompt)
 
 
 def max_tokens_of(instance: CallInstance) -> int:
