@@ -38,7 +38,8 @@ async def drained_events(http: ServerHttp) -> AsyncGenerator[bytes]:
 async def _reading(http: ServerHttp) -> Read:
     """How this release is read: older front ends want a POST, newer ones a GET. Whichever it does
     not know takes nothing."""
-    for read in (lambda: http.post(PATH, {}), lambda: http.get(PATH)):
+    ways: tuple[Read, ...] = (lambda: http.post(PATH, {}), lambda: http.get(PATH))
+    for read in ways:
         reply = await read()
         if reply.status not in LACKING:
             return _beginning_with(reply, read)
