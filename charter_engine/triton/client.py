@@ -33,6 +33,7 @@ from charter_engine.triton.request import (
     Generated,
     GenerateRequest,
     bls_inputs,
+    echoed_prompt,
     engine_inputs,
     llmapi_inputs,
     read_generated,
@@ -211,7 +212,8 @@ class TritonClient:
         started = time.perf_counter()
         outputs = await self._infer(contract, arrays, request, seconds)
         latency_ms = (time.perf_counter() - started) * 1000
-        return read_generated(outputs, len(request.token_ids) or None, latency_ms)
+        echoed = echoed_prompt(request, contract) if model == ENGINE_MODEL else ()
+        return read_generated(outputs, len(request.token_ids) or None, latency_ms, echoed)
 
     async def stream(
         self, request: GenerateRequest, *, model: str = BLS_MODEL, seconds: float = GENERATE_SECONDS
