@@ -227,3 +227,11 @@ def test_a_prompt_that_is_repeated_before_the_answer_is_no_part_of_it(
     output: tuple[int, ...], generated: tuple[int, ...]
 ) -> None:
     assert tuple(without_prompt(np.array(output), (5, 6))) == generated
+
+
+def test_a_server_that_answers_grpc_by_http_is_told_with_who_can_use_it() -> None:
+    said = "Failed parsing HTTP/2 (Trying to connect an http1.x server (HTTP status 400))"
+    error = typed_error(InferenceServerException(said, "StatusCode.UNAVAILABLE"), "x", "host:8000")
+    assert (error.kind, error.exit_code) == ("unreachable", 3)
+    assert "speaks HTTP" in error.message
+    assert "profile host:8000" in error.remedy and "--server URL" in error.remedy
