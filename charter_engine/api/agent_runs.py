@@ -16,7 +16,7 @@ from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.prediction import Prediction, PredictReport
 from charter_engine.errors import UsageError
-from charter_engine.executor.run import HEAD_START_SECONDS
+from charter_engine.executor.head_starts import HEAD_START_SECONDS
 from charter_engine.kvcache.predict.latency import from_first_principles
 from charter_engine.kvcache.predict.predictor import predict
 from charter_engine.kvcache.predict.timeline import Timing

@@ -5,8 +5,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -15,6 +14,7 @@ from charter_engine.bls.retention import SegmentRetention
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import RequestRecord, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.executor import head_starts
 from charter_engine.executor.run_costs import cost_of_run
 from charter_engine.executor.target import Target, TargetError
 from charter_engine.executor.totals import NodeTotals
@@ -37,14 +37,6 @@ FIRST_BACKOFF_SECONDS = 0.25
 BACKOFF_FACTOR = 4.0
 """Four attempts span 5 s: longer than the embedded Triton takes to come back."""
 JITTER = (1.0, 1.2)
-
-HEAD_START_SECONDS = 0.3
-"""About what the prefill of 8,000 tokens takes an 8B model on an H100."""
-
-CONTENTION = 3.0
-"""By how much prompts that are computed beside it may slow another one down."""
-UNTIL_ANSWERED = 3600.0
-"""Longer than any answer takes."""
 
 Clock = Callable[[], float]
 OnChange = Callable[[], None]
@@ -97,9 +89,8 @@ class AgentRun:
     def __post_init__(self) -> None:
         self._items_in_flight = asyncio.Semaphore(self.settings.concurrency)
         self._requests_in_flight = asyncio.Semaphore(self.settings.concurrency)
-        self._ahead: dict[str, asyncio.Event] = {}
+        self._head_starts = head_starts.HeadStarts()
         self._waves: dict[int, str] = {}
-        self._slowest_first_token: tuple[float, int] | None = None
         self._unreachable_because = ""
         self._numbers = itertools.count(1)
         self._started = self.clock()
@@ -204,8 +195,8 @@ class AgentRun:
         node = instance.call.id
         wave = self._waves.get(item.number) if instance is item.instances[0] else None
         async with (
-            self._turn(node_plan.cache_group, HEAD_START_SECONDS),
-            self._turn(wave, self._first_token_of(prompt)),
+            self._head_starts.turn(node_plan.cache_group, head_starts.HEAD_START_SECONDS),
+            self._head_starts.turn(wave, self._head_starts.first_token_of(_length(prompt))),
             self._requests_in_flight,
         ):
             self.totals.started(node)
@@ -232,23 +223,9 @@ class AgentRun:
                 self.totals.withdrawn(node)
                 raise
             latency_ms = (time.monotonic() - start) * 1000
-            self._see_first_token(generation, prompt)
+            self._head_starts.see(generation.ttft_ms, _length(prompt))
             self._ended(_record(begun, generation, latency_ms, attempts), generation.text)
             return generation
-
-    def _see_first_token(self, generation: Generated, prompt: Prompt) -> None:
-        """Where a server does not tell when it came, a fixed time stands for it."""
-        told = generation.ttft_ms
-        seen = (HEAD_START_SECONDS if told is None else told / 1000, _length(prompt))
-        self._slowest_first_token = max(self._slowest_first_token or seen, seen)
-
-    def _first_token_of(self, prompt: Prompt) -> float | None:
-        """Seconds after which a prompt of this length has its first token, by the slowest one of
-        this run so far; None before there was any. Too long costs little: an answer ends it."""
-        if self._slowest_first_token is None:
-            return None
-        seconds, length = self._slowest_first_token
-        return CONTENTION * seconds * max(1.0, _length(prompt) / max(1, length))
 
     def _failed(self, begun: RequestRecord, failure: TargetError) -> None:
         attempts = self.settings.attempts if failure.repeatable else 1
@@ -276,32 +253,6 @@ class AgentRun:
             await asyncio.sleep(backoff * random.uniform(*JITTER))
             backoff *= BACKOFF_FACTOR
         raise AssertionError("unreachable")
-
-    @asynccontextmanager
-    async def _turn(self, group: str | None, head_start: float | None) -> AsyncIterator[None]:
-        """The first request of a cache group, or of a wave, goes ahead, so that those behind it
-        find its prefix stored.
-
-        They wait for its prompt to be computed, not for its text to be written; since only a server
-        that streams would tell when that is, they give it a head start in seconds. None: nobody
-        knows yet how long a first token takes here, and they wait for the answer.
-        """
-        if group is None:
-            yield
-            return
-        if group in self._ahead:
-            await self._ahead[group].wait()
-            yield
-            return
-        ahead = self._ahead[group] = asyncio.Event()
-        timer = asyncio.get_running_loop().call_later(
-            UNTIL_ANSWERED if head_start is None else head_start, ahead.set
-        )
-        try:
-            yield
-        finally:
-            timer.cancel()
-            ahead.set()
 
     def _ended(self, record: RequestRecord, text: str) -> None:
         self.records.append(record)

@@ -7,7 +7,7 @@ import pytest
 
 from charter_engine.contracts.graph import Call, CompiledFile, Loop, Segment
 from charter_engine.contracts.plan import NodePlan, Plan
-from charter_engine.executor import run as run_module
+from charter_engine.executor import head_starts
 from charter_engine.executor.run import AgentRun, RunSettings
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import items_of
@@ -61,7 +61,7 @@ async def test_without_a_group_all_go_at_once() -> None:
 
 
 async def test_the_others_do_not_wait_for_a_long_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "HEAD_START_SECONDS", 0.02)
+    monkeypatch.setattr(head_starts, "HEAD_START_SECONDS", 0.02)
     target = await sent(Slow(0.2), "shared")
     assert target.came[1] - target.came[0] >= 0.02
     assert max(target.came) < min(target.answered)
@@ -101,7 +101,7 @@ async def test_the_first_of_a_wave_goes_ahead_of_the_others_and_waves_side_by_si
 async def test_others_are_kept_waiting_as_long_as_the_slowest_first_token_took(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run_module, "HEAD_START_SECONDS", 0.0)
+    monkeypatch.setattr(head_starts, "HEAD_START_SECONDS", 0.0)
     run = AgentRun(
         CompiledFile(path="agent.py", calls=(CALL,)), Plan(agent="agent.py"),
         items_of([CALL], [{"rows": DOCUMENTS}], Plan(agent="agent.py")),
