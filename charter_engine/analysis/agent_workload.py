@@ -21,6 +21,7 @@ from charter_engine.prompts.assembly import (
     with_head,
 )
 from charter_engine.prompts.tokens import Encode, tokenised
+from charter_engine.prompts.waves import waves_of
 
 DEFAULT_MAX_TOKENS = 256
 _FIRST_OUTPUT_ID = 1 << 24
@@ -59,17 +60,28 @@ def generate(
     pace: Pace = assumed_pace,
     at_once: int | None = None,
     head_start_ms: float = 0.0,
+    in_waves: bool = False,
 ) -> tuple[PlacedRequest, ...]:
     """Requests of one run after another, each as soon as what it waits for has ended.
 
     They come as the program itself makes them, or, with `at_once`, as Charter's own run does: so
     many inputs, or passes of a loop that need nothing of each other, side by side, the first
-    request of a cache group `head_start_ms` ahead of the others. Outputs are unknown text: each is
-    given ids that occur nowhere else, as long as the call's `max_tokens`. Raises `MissingInput`.
+    request of a cache group `head_start_ms` ahead of the others. With `in_waves` those that begin
+    alike come together, the first of each wave ahead by as long as its prompt takes. Outputs
+    are unknown text: each is given ids that occur nowhere else, as long as the call's `max_tokens`.
+    Raises `MissingInput`.
     """
     writer = _Writer(plan, encode, pace, at_once, head_start_ms)
-    for number, values in enumerate(inputs):
-        writer.run(calls, values, f"run-{number}")
+    chains = [
+        (chain, f"run-{number}")
+        for number, values in enumerate(inputs)
+        for chain in writer.chains(calls, values)
+    ]
+    everybody = tuple((place,) for place in range(len(chains)))
+    waves = waves_of([chain for chain, _ in chains], plan) if in_waves else everybody
+    for number, wave in enumerate(waves):
+        for place in wave:
+            writer.place(*chains[place], wave=f"wave {number}" if len(wave) > 1 else None)
     return _in_order_of_time(writer.placed)
 
 
@@ -119,14 +131,24 @@ class _Writer:
         self._head_start_ms = head_start_ms
         self._groups_begin: dict[str, float] = {}
         """When the others of a cache group may come; the first of it is on its way."""
+        self._waves_begin: dict[str, float] = {}
+        """When the others of a wave may come: its first prompt is computed."""
         self._next_output_id = _FIRST_OUTPUT_ID
 
-    def run(self, calls: Sequence[Call], values: Mapping[str, Any], session: str) -> None:
+    def chains(
+        self, calls: Sequence[Call], values: Mapping[str, Any]
+    ) -> Sequence[tuple[CallInstance, ...]]:
+        """What a set of inputs makes, in parts that may be sent side by side."""
         instances = expand(runnable(calls), values)
-        for chain in [instances] if self._program else side_by_side(instances):
-            heapq.heapreplace(self._lanes, self._chain(chain, session, self._lanes[0]))
+        return [instances] if self._program else side_by_side(instances)
 
-    def _chain(self, chain: Sequence[CallInstance], session: str, lane: "_Lane") -> "_Lane":
+    def place(self, chain: Sequence[CallInstance], session: str, wave: str | None) -> None:
+        """Place the requests of a chain in the lane that is free first."""
+        heapq.heapreplace(self._lanes, self._chain(chain, session, wave, self._lanes[0]))
+
+    def _chain(
+        self, chain: Sequence[CallInstance], session: str, wave: str | None, lane: "_Lane"
+    ) -> "_Lane":
         """Place the requests of a chain behind what a lane had before; the lane with them in it."""
         before = _in_turn if self._program else _needed
         outputs: dict[InstanceKey, Piece] = {}
@@ -139,8 +161,13 @@ class _Writer:
             needed = list(before(instance, places))
             started = max((ends[key] for key in needed), default=lane[0])
             started = max(started, self._group_begins(node_plan.cache_group, started))
+            if not places and wave is not None:
+                started = max(started, self._waves_begin.get(wave, started))
             after = tuple(places[key] for key in needed) or lane[1]
             placed = self._place(instance, prompt, started, session, after)
+            if not places and wave is not None:
+                computed = self._pace(placed.request.input_length, 1)
+                self._waves_begin.setdefault(wave, started + computed)
             places[instance.key] = len(self.placed)
             self.placed.append(placed)
             prompts[instance.key] = prompt

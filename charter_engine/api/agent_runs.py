@@ -16,7 +16,7 @@ from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.prediction import Prediction, PredictReport
 from charter_engine.errors import UsageError
-from charter_engine.executor.run import HEAD_START_SECONDS
+from charter_engine.executor.head_starts import HEAD_START_SECONDS
 from charter_engine.kvcache.predict.latency import from_first_principles
 from charter_engine.kvcache.predict.predictor import predict
 from charter_engine.kvcache.predict.timeline import Timing
@@ -34,11 +34,12 @@ def predict_run(
     at_once: int,
     tokenizer: Path | None,
     latency: LatencyModel | None = None,
+    in_waves: bool = False,
 ) -> Prediction:
     """Predict a run of the agent's inputs under a plan, `at_once` of them side by side. Blocks.
 
-    `latency` is what was fitted to this deployment; without it times are from first principles and
-    *assumed*. Raises `MissingInput`.
+    `in_waves` is as for a run. `latency` is what was fitted to this deployment; without it times
+    are from first principles and *assumed*. Raises `MissingInput`.
     """
     times = latency or from_first_principles()
     placed = generate(
@@ -49,6 +50,7 @@ def predict_run(
         pace=partial(time_among, times, at_once),
         at_once=at_once,
         head_start_ms=HEAD_START_SECONDS * 1000,
+        in_waves=in_waves,
     )
     requests = [
         replace(

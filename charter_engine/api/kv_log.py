@@ -1,26 +1,36 @@
 """What a log of KV cache events says about the cache."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import go_on
 from charter_engine.contracts.notes import Note
+from charter_engine.contracts.server import ProfileRequest
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.kvcache.manager.event_batches import follow_batch
-from charter_engine.kvcache.manager.event_log import report_event_log
+from charter_engine.kvcache.manager.event_log import follow_event_log, report_event_log
 from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap
 from charter_engine.kvcache.manager.event_tree import TreeReport
 
+T = TypeVar("T")
 SILENT_SECONDS = 5.0
 WHY_SILENT = (
     "is it the publisher's port, with events enabled and requests on their way? A publisher that "
     "connects needs --listen"
 )
 
-__all__ = ["EventLogReport", "TreeReport", "follow_kv_events", "notes_of", "read_kv_log"]
+__all__ = [
+    "EventLogReport",
+    "TreeReport",
+    "follow_drained_events",
+    "follow_kv_events",
+    "notes_of",
+    "read_kv_log",
+]
 
 
 def read_kv_log(name: str, lines: Iterable[bytes] | None = None) -> EventLogReport:
@@ -54,32 +64,78 @@ async def follow_kv_events(
     for what is no address, and `CharterError` where nothing was published."""
     from charter_engine.servers.event_stream import event_messages
 
+    async with aclosing(event_messages(address, listen=listen)) as published:
+        return await _followed(
+            published,
+            lambda found, message: follow_batch(found, message.number, message.batch),
+            _Silence(f"{address}: nothing was published", WHY_SILENT),
+            seconds,
+            report,
+        )
+
+
+async def follow_drained_events(
+    request: ProfileRequest, *, seconds: float | None = None, report: Report = silent
+) -> EventLogReport:
+    """As `follow_kv_events`, from the buffer of a trtllm-serve, which forgets what is read: every
+    other reader misses it. Raises `UsageError` where that is not asked for (`request.drain`)."""
+    from charter_engine.servers.drained_events import PATH, SWITCH, drained_events
+    from charter_engine.servers.finding import url_of
+    from charter_engine.servers.http import ServerHttp
+
+    if not request.drain:
+        raise UsageError(
+            f"{request.address}{PATH} forgets what is read: another reader of it would miss events",
+            remedy="add --drain where nobody else reads them",
+        )
+    url = url_of(request.address or "", tls=request.tls)
+    async with (
+        ServerHttp(url, request.key, request.root_certificates) as http,
+        aclosing(drained_events(http)) as kept,
+    ):
+        return await _followed(
+            kept,
+            lambda found, body: follow_event_log(found, [body]),
+            _Silence(f"{url}: it keeps no events", f"start it with {SWITCH}, and send requests"),
+            seconds,
+            report,
+        )
+
+
+class _Silence(NamedTuple):
+    """What is said where no event came, and why that may be."""
+
+    message: str
+    remedy: str
+
+
+async def _followed(
+    messages: AsyncIterator[T],
+    follow: Callable[[EventMap, T], None],
+    silence: _Silence,
+    seconds: float | None,
+    report: Report,
+) -> EventLogReport:
+    """What all messages until the end say together. Raises `CharterError` where none came."""
     found = EventMap()
-    messages = 0
 
     def tell() -> None:
-        if not messages:
-            report(Progress(f"nothing was published at {address} yet: {WHY_SILENT}"))
+        if found.is_empty:
+            report(Progress(f"{silence.message} yet: {silence.remedy}"))
 
-    asyncio.get_running_loop().call_later(SILENT_SECONDS, tell)
+    timer = asyncio.get_running_loop().call_later(SILENT_SECONDS, tell)
     try:
-        async with (
-            asyncio.timeout(seconds),
-            aclosing(event_messages(address, listen=listen)) as published,
-        ):
-            async for message in published:
-                messages += 1
-                follow_batch(found, message.number, message.batch)
+        async with asyncio.timeout(seconds):
+            async for message in messages:
+                follow(found, message)
     except TimeoutError:
         pass
     except asyncio.CancelledError:
         go_on()
-    if not messages:
-        raise CharterError(
-            f"{address}: nothing was published",
-            remedy=WHY_SILENT,
-            kind="unreachable",
-        )
+    finally:
+        timer.cancel()
+    if found.is_empty:
+        raise CharterError(silence.message, remedy=silence.remedy, kind="unreachable")
     return found.report()
 
 

@@ -33,7 +33,7 @@ from charter_engine.contracts.planning import (
     WaitsWritten,
 )
 from charter_engine.errors import UsageError
-from charter_engine.executor.run import HEAD_START_SECONDS
+from charter_engine.executor.head_starts import HEAD_START_SECONDS
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.limits import within
 from charter_engine.plan.plan_file import plan_schema

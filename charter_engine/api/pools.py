@@ -1,6 +1,7 @@
 """The pool of a server as the predictor takes it: its size, and by which rules it evicts."""
 
 from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.predicting import SettingValues
 from charter_engine.contracts.server import ServerProfile
@@ -23,6 +24,29 @@ def host_bytes_of(profile: Profile | None) -> int:
     """The memory of a Triton's host tier; none where its profile names none."""
     told = profile.parameters.get("kv_cache_host_memory_bytes", "") if profile else ""
     return int(told) if told.isdecimal() else 0
+
+
+def pool_as_told(pool: KvPool, profile: Profile) -> CurrentServer:
+    """A profiled Triton's pool as its metrics page tells it. Blocks for a moment."""
+    return CurrentServer(
+        tokens_per_block=pool.tokens_per_block,
+        pool_tokens=pool.max_blocks * pool.tokens_per_block,
+        host_bytes=host_bytes_of(profile),
+        eviction=eviction_of(profile),
+    )
+
+
+def server_as_told(profile: ServerProfile) -> CurrentServer | None:
+    """A profiled server's pool; None where it does not tell that."""
+    pool = profile.counters.pool
+    if pool is None or profile.rules is None:
+        return None
+    return CurrentServer(
+        tokens_per_block=pool.tokens_per_block,
+        pool_tokens=pool.max_blocks * pool.tokens_per_block,
+        reuse=profile.lever("reuse").acts,
+        eviction=profile.rules,
+    )
 
 
 def settings_like(profile: ServerProfile) -> SettingValues:

@@ -1,6 +1,7 @@
 """Runs of an agent's calls over inputs, under a plan or as written."""
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ from charter_engine.api.agents import (
     warnings_of,
 )
 from charter_engine.api.deploying import plan_for
+from charter_engine.api.pools import pool_as_told, server_as_told
 from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.api.waves import ChosenOrder, chosen_order
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.plan import Plan
@@ -62,18 +65,28 @@ async def _run_on(
     plan = reduced(plan, (*request.without, *NOT_BY_REQUEST))
     items = items_to_run(agent, inputs, plan)[: request.limit]
     async with token_server(server, request.tokenizer) as given:
+        chosen = await asyncio.to_thread(
+            chosen_order,
+            request.order,
+            dataclasses.replace(agent, inputs=tuple(inputs)),
+            items,
+            plan,
+            server_as_told(given.profile),
+            at_once=request.concurrency,
+            tokenizer=given.tokenizer_path,
+        )
         work = AgentRun(
             compiled=agent.compiled,
             plan=plan,
             items=items,
             target=given.target(),
             totals=NodeTotals(call.id for call in agent.compiled.calls),
-            settings=_settings(request),
+            settings=_settings(request, chosen),
         )
         work.on_change = lambda: report(Progress("running", work.items_done, len(items)))
         result = await measured(work)
     told = any(record.reused_tokens is not None for record in result.requests)
-    return replace(result, reuse="measured" if told else None)
+    return replace(result, note=chosen.words, reuse="measured" if told else None)
 
 
 async def run_opened(
@@ -97,13 +110,14 @@ async def run_opened(
     try:
         await deployment.start()
         await deployment.probe()
-        work = _work(request, agent, items, plan, deployment)
+        chosen = await _chosen_order(request, agent, inputs, items, plan, deployment)
+        work = _work(request, agent, items, plan, deployment, chosen)
         work.on_change = lambda: report(Progress("running", work.items_done, len(items)))
         result = await measured(work)
     finally:
         await deployment.close()
     told = [note.message for note in warnings_of(agent.compiled)]
-    note = "\n".join(filter(None, (*told, _note(plan, deployment))))
+    note = "\n".join(filter(None, (*told, _note(plan, deployment), chosen.words)))
     return replace(result, note=note, reuse=reuse_label(deployment.profile))
 
 
@@ -171,19 +185,44 @@ def _work(
     items: "Sequence[Item]",
     plan: Plan,
     deployment: "Deployment",
+    chosen: ChosenOrder,
 ) -> "AgentRun":
     from charter_engine.api.live_runs import agent_run
 
-    return agent_run(agent, plan, items, deployment, _settings(request))
+    return agent_run(agent, plan, items, deployment, _settings(request, chosen))
 
 
-def _settings(request: RunRequest) -> "RunSettings":
+async def _chosen_order(
+    request: RunRequest,
+    agent: OpenedAgent,
+    inputs: "Sequence[Inputs]",
+    items: "Sequence[Item]",
+    plan: Plan,
+    deployment: "Deployment",
+) -> ChosenOrder:
+    from charter_engine.api.live_planning import tokenizer_of
+
+    pool = (await deployment.sample()).kv_pool
+    return await asyncio.to_thread(
+        chosen_order,
+        request.order,
+        dataclasses.replace(agent, inputs=tuple(inputs)),
+        items,
+        plan,
+        None if pool is None else pool_as_told(pool, deployment.profile),
+        at_once=request.concurrency,
+        tokenizer=deployment.options.tokenizer or tokenizer_of(deployment.profile),
+    )
+
+
+def _settings(request: RunRequest, chosen: ChosenOrder) -> "RunSettings":
     from charter_engine.api.live_runs import RunSettings, new_run
 
     return RunSettings(
         run=new_run(),
         variant="baseline" if request.baseline else "plan",
         concurrency=request.concurrency,
+        in_waves=chosen.in_waves,
     )
 
 

@@ -26,6 +26,7 @@ class TokenServer:
     server: InferenceServer
     profile: ServerProfile
     tokenizer: Tokenizer
+    tokenizer_path: Path
 
     @property
     def is_salted(self) -> bool:
@@ -45,7 +46,8 @@ async def token_server(request: ProfileRequest, tokenizer: str = "") -> AsyncIte
     says, on this machine. Raises `CharterError`."""
     async with server_at(request, TritonOptions()) as server:
         profile = await server.profile()
-        yield TokenServer(server, profile, open_tokenizer(_tokenizer_of(profile, tokenizer)))
+        path = _tokenizer_of(profile, tokenizer)
+        yield TokenServer(server, profile, open_tokenizer(path), path)
 
 
 def _tokenizer_of(profile: ServerProfile, given: str) -> Path:

@@ -1,6 +1,6 @@
 """What the inner model answered, as numbers that mean the same on every version."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -78,6 +78,14 @@ def read_answer(
         reused_tokens=reused_tokens,
         missed_blocks=missed_blocks,
     )
+
+
+def without_prompt(ids: Any, prompt: Sequence[int]) -> Any:
+    """The generated tokens of a model that cannot be asked to leave out the prompt, and repeats it
+    before them."""
+    count = len(prompt)
+    repeats = len(ids) >= count and np.array_equal(ids[:count], prompt)
+    return ids[count:] if repeats else ids
 
 
 def derived_reuse(reused_blocks: int, prompt_tokens: int, tokens_per_block: int) -> tuple[int, int]:

@@ -10,6 +10,9 @@ _NAME = re.compile(r'\bname\s*:\s*"([^"]+)"')
 _BATCH = re.compile(r"^\s*max_batch_size\s*:\s*(\d+)", re.MULTILINE)
 _OPENING, _CLOSING = "[{", "]}"
 
+EXCLUDES_PROMPT = "exclude_input_in_output"
+"""The input that keeps the prompt out of the output."""
+
 SAMPLING = {
     "temperature": ("temperature",),
     "top_k": ("runtime_top_k",),

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from .answer import WANTED, Answer, read_answer
+from .answer import WANTED, Answer, read_answer, without_prompt
 from .checks import PlanError
-from .contract import contract_from_config, contract_from_parameters
+from .contract import EXCLUDES_PROMPT, contract_from_config, contract_from_parameters
 from .ended import EndedStreams
 from .metrics import NodeMetrics
 from .plan import parse_plan, read_plan
@@ -325,6 +325,8 @@ class CharterBls:
         self, answering: Answering, prompt: Prompt, arrays: dict[str, Any], said: str = ""
     ) -> None:
         """Answer first and count then: nobody waits for the metrics."""
+        if not said and EXCLUDES_PROMPT not in self.contract.inputs:
+            arrays = _without_prompt(arrays, prompt)
         answer = read_answer(arrays, len(prompt.token_ids), self.tokens_per_block)
         answering.answer = answer
         text = self._decode(answer.output_ids)
@@ -391,6 +393,13 @@ class CharterBls:
             requested_output_names=["output_ids"],
         )
         return list(self._responses(request)) if self.decoupled else [request.exec()]
+
+
+def _without_prompt(arrays: dict[str, Any], prompt: Prompt) -> dict[str, Any]:
+    """The outputs of an inner model that repeats the prompt before what it generates."""
+    whole = read_answer(arrays, len(prompt.token_ids), None).ids
+    ids = without_prompt(whole, prompt.token_ids)
+    return {**arrays, "output_ids": ids, "sequence_length": np.array([len(ids)], np.int32)}
 
 
 def _tap(model: str, recent_bytes: int) -> tuple[Tap | None, str]:

@@ -8,7 +8,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from .answer import COUNTERS, TIMES, Answer
-from .contract import SAMPLING, InnerContract
+from .contract import EXCLUDES_PROMPT, SAMPLING, InnerContract
 from .end_tokens import EndTokens
 from .plan import parse_retention
 from .prompt import Arrival, Prompt, RequestError
@@ -90,7 +90,7 @@ def prompt_arrays(request: Any, prompt: Prompt, *, stream: bool) -> dict[str, An
         "input_ids": ids,
         "input_lengths": np.array([ids.size], np.int32),
         "request_output_len": _array(request, "max_tokens"),
-        "exclude_input_in_output": np.array([True]),
+        EXCLUDES_PROMPT: np.array([True]),
         "return_perf_metrics": np.array([True]),
         "return_kv_cache_reuse_stats": np.array([True]),
         "streaming": np.array([stream]),

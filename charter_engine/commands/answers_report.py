@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, zip_longest
 
 from charter_engine.commands.outcome import UNKNOWN, harmless, print_table, terminal_columns
-from charter_engine.contracts.answers import AnswerPair, AnswersReport, ArmFigures, NodeAnswers
+from charter_engine.contracts.answers import AnswerFigures, AnswerPair, AnswersReport, NodeAnswers
 
 HEADER = (
     "call",
@@ -83,5 +83,5 @@ def _row(node: NodeAnswers) -> tuple[str, ...]:
     )
 
 
-def _both(node: NodeAnswers, told: Callable[[ArmFigures], str]) -> str:
+def _both(node: NodeAnswers, told: Callable[[AnswerFigures], str]) -> str:
     return f"{told(node.written)} → {told(node.planned)}"

@@ -10,8 +10,10 @@ from charter_engine.errors import UsageError
 if TYPE_CHECKING:
     from charter_engine.api.kv_log import EventLogReport, TreeReport
     from charter_engine.commands import Subparsers
+    from charter_engine.contracts.server import ProfileRequest
 
 PUBLISHED = ("tcp://", "ipc://")
+KEPT = ("http://", "https://")
 LEVELS = {0: "GPU", 1: "host"}
 
 
@@ -21,12 +23,13 @@ def register(subparsers: "Subparsers") -> None:
         help="what KV cache events, from a log or live, say about the cache",
         description="Rebuilds the cache's tree from KV cache events and reports its blocks by "
         "level and priority, what sequences share, and churn. Events come from a log (JSON Lines, "
-        "as trtllm-serve gives them), or as vLLM and SGLang publish them, until Ctrl-C.",
+        "as trtllm-serve gives them), from a trtllm-serve that is up, or as vLLM and SGLang "
+        "publish them, until Ctrl-C.",
     )
     parser.add_argument(
         "file",
-        metavar="FILE|tcp://HOST:PORT",
-        help="the log, - for standard input, or where events are published",
+        metavar="FILE|tcp://HOST:PORT|URL",
+        help="the log, - for standard input, where events are published, or a trtllm-serve",
     )
     parser.add_argument(
         "--listen",
@@ -36,6 +39,16 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--duration", type=duration, metavar="TIME", help="end after 30s, 5m, … (default: Ctrl-C)"
     )
+    parser.add_argument(
+        "--drain",
+        action="store_true",
+        help="take the events of a trtllm-serve, which forgets what was read: other readers miss "
+        "them",
+    )
+    parser.add_argument(
+        "--key", metavar="SOURCE", help="its API key; env:VARIABLE, @FILE or keyring:SERVICE/USER"
+    )
+    parser.add_argument("--ca", metavar="FILE", help="the certificates that sign its own, in PEM")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -59,18 +72,35 @@ def run(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> "EventLogReport":
     import sys
 
-    from charter_engine.api.kv_log import follow_kv_events, read_kv_log
+    from charter_engine.api.kv_log import follow_drained_events, follow_kv_events, read_kv_log
 
     if args.file.startswith(PUBLISHED):
         following = follow_kv_events(
             args.file, listen=args.listen, seconds=args.duration, report=narrate
         )
         return until_done(following)
-    if args.listen or args.duration is not None:
+    if args.file.startswith(KEPT):
+        return until_done(
+            follow_drained_events(_request(args), seconds=args.duration, report=narrate)
+        )
+    if args.listen or args.drain or args.duration is not None:
         raise UsageError(
-            "--listen and --duration are of published events", remedy="give tcp://HOST:PORT"
+            "--listen, --drain and --duration are of events as they come",
+            remedy="give tcp://HOST:PORT, or the URL of a trtllm-serve",
         )
     return read_kv_log(args.file, sys.stdin.buffer if args.file == "-" else None)
+
+
+def _request(args: argparse.Namespace) -> "ProfileRequest":
+    from charter_engine.api.credentials import key_of
+    from charter_engine.contracts.server import ProfileRequest
+
+    return ProfileRequest(
+        address=args.file,
+        key=key_of("--key", args.key),
+        drain=args.drain,
+        root_certificates=args.ca or "",
+    )
 
 
 def _print_tree(tree: "TreeReport", label: str) -> None:

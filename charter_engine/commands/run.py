@@ -64,6 +64,13 @@ def register(subparsers: "Subparsers") -> None:
         metavar="N",
         help="requests in flight (default 4)",
     )
+    parser.add_argument(
+        "--order",
+        choices=("auto", "given", "waves"),
+        default="auto",
+        help="send items as they are given, or in waves of those that begin alike "
+        "(default: in waves where that is predicted to pay)",
+    )
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
     program = parser.add_argument_group("a program behind --")
     program.add_argument(
@@ -175,6 +182,7 @@ def _request(args: argparse.Namespace) -> "RunRequest":
         without=without,
         limit=args.limit,
         concurrency=args.concurrency,
+        order=args.order,
         server=server_of(args),
         tokenizer=str(args.tokenizer or ""),
     )

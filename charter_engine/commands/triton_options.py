@@ -142,7 +142,7 @@ def triton_options(args: argparse.Namespace) -> "TritonOptions":
     if args.triton is not None and not is_address(args.triton):
         raise UsageError(
             f"--triton {args.triton}: not of the form HOST:PORT",
-            remedy="its gRPC port, 8001",
+            remedy="its gRPC port, 8001; what a URL is of, charter-engine profile URL tells",
         )
     for name in ("ca", "client_cert", "client_key"):
         path, option = getattr(args, name), f"--{name.replace('_', '-')}"

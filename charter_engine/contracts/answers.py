@@ -17,7 +17,7 @@ class AnswersRequest(BenchRequest, frozen=True, kw_only=True):
     check: str = ""
 
 
-class ArmFigures(Struct, frozen=True, kw_only=True):
+class AnswerFigures(Struct, frozen=True, kw_only=True):
     """The answers of one arm: how many there are, how many of them are valid JSON and pass the
     user's check (None: there is none), and how many tokens they have on average."""
 
@@ -57,8 +57,8 @@ class NodeAnswers(Struct, frozen=True, kw_only=True):
     pairs: int
     equal: int
     carried: int
-    written: ArmFigures
-    planned: ArmFigures
+    written: AnswerFigures
+    planned: AnswerFigures
 
 
 class AnswersReport(Struct, frozen=True, kw_only=True):

@@ -28,6 +28,6 @@ class TritonOptions:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is of the form HOST:PORT."""
+    """Whether a text is of the form HOST:PORT, which a URL is not."""
     host, _, port = text.rpartition(":")
-    return bool(host) and port.isdecimal() and 0 < int(port) < 65536
+    return bool(host) and "/" not in host and port.isdecimal() and 0 < int(port) < 65536

@@ -7,6 +7,10 @@ from msgspec import Struct
 from charter_engine.contracts.plan import Lever
 from charter_engine.contracts.server import ProfileRequest
 
+Order = Literal["auto", "given", "waves"]
+"""In which order items are sent: as they are given, or in waves of those that begin alike; `auto`:
+in waves where that is predicted to pay."""
+
 
 class RunRequest(Struct, frozen=True, kw_only=True):
     """Run an agent's calls over inputs.
@@ -14,7 +18,8 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     `given` are inputs as typed (`name=value`, `name=@file`, `name:=json`) and make one item; else
     `inputs` is a JSON Lines file (None: the one beside the agent). `plan` is a plan file, less the
     levers in `without`; without one, or as `baseline`, everything runs as written. `limit` takes
-    the first items only; `concurrency` bounds the requests in flight. `server` is one that takes
+    the first items only; `concurrency` bounds the requests in flight, and `order` is that of the
+    items. `server` is one that takes
     token ids by HTTP, in place of a Triton, and `tokenizer` its model's (empty: where its profile
     says, on this machine).
     """
@@ -27,6 +32,7 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     without: tuple[Lever, ...] = ()
     limit: int | None = None
     concurrency: int = 4
+    order: Order = "auto"
     server: ProfileRequest | None = None
     tokenizer: str = ""
 

@@ -5,8 +5,7 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -15,6 +14,7 @@ from charter_engine.bls.retention import SegmentRetention
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import RequestRecord, RunReport
 from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.executor import head_starts
 from charter_engine.executor.run_costs import cost_of_run
 from charter_engine.executor.target import Target, TargetError
 from charter_engine.executor.totals import NodeTotals
@@ -28,6 +28,7 @@ from charter_engine.prompts.assembly import (
     with_head,
 )
 from charter_engine.prompts.identity import identity_of
+from charter_engine.prompts.waves import waves_of
 from charter_engine.triton.parts import parts_of
 from charter_engine.triton.request import Generated, GenerateRequest
 
@@ -36,9 +37,6 @@ FIRST_BACKOFF_SECONDS = 0.25
 BACKOFF_FACTOR = 4.0
 """Four attempts span 5 s: longer than the embedded Triton takes to come back."""
 JITTER = (1.0, 1.2)
-
-HEAD_START_SECONDS = 0.3
-"""About what the prefill of 8,000 tokens takes an 8B model on an H100."""
 
 Clock = Callable[[], float]
 OnChange = Callable[[], None]
@@ -50,7 +48,8 @@ OnAnswer = Callable[[Item, CallInstance, Generated], None]
 class RunSettings:
     """How a run is carried out. `concurrency` bounds the items and the requests in flight.
 
-    `revision` is what is live, and `earlier` the runs that its cache has served, where it is known.
+    `in_waves` sends items that begin alike together, the first of them ahead. `revision` is what
+    is live, and `earlier` the runs that its cache has served, where it is known.
     """
 
     run: str
@@ -59,6 +58,7 @@ class RunSettings:
     revision: int = 0
     earlier: int | None = None
     attempts: int = 4
+    in_waves: bool = False
     request_seconds: float = 120.0
 
 
@@ -89,7 +89,8 @@ class AgentRun:
     def __post_init__(self) -> None:
         self._items_in_flight = asyncio.Semaphore(self.settings.concurrency)
         self._requests_in_flight = asyncio.Semaphore(self.settings.concurrency)
-        self._ahead: dict[str, asyncio.Event] = {}
+        self._head_starts = head_starts.HeadStarts()
+        self._waves: dict[int, str] = {}
         self._unreachable_because = ""
         self._numbers = itertools.count(1)
         self._started = self.clock()
@@ -103,7 +104,7 @@ class AgentRun:
         state = "done"
         try:
             async with asyncio.TaskGroup() as group:
-                for item in self.items:
+                for item in self._in_order():
                     group.create_task(self._run_item(item))
         except* TargetUnreachable:
             self.errors.append(f"stopped: {self._unreachable_because}")
@@ -137,6 +138,19 @@ class AgentRun:
             identity=identity_of(self.compiled.path, self.compiled.calls),
             earlier=self.settings.earlier,
         )
+
+    def _in_order(self) -> Sequence[Item]:
+        """The items as they are sent: as they come, or wave by wave."""
+        if not self.settings.in_waves:
+            return self.items
+        waves = waves_of([item.instances for item in self.items], self.plan)
+        self._waves = {
+            self.items[place].number: f"wave {number}"
+            for number, wave in enumerate(waves)
+            for place in wave
+            if len(wave) > 1
+        }
+        return [self.items[place] for wave in waves for place in wave]
 
     async def _run_item(self, item: Item) -> None:
         async with self._items_in_flight:
@@ -179,7 +193,12 @@ class AgentRun:
         self, item: Item, instance: CallInstance, node_plan: NodePlan, prompt: Prompt
     ) -> Generated | None:
         node = instance.call.id
-        async with self._turn(node_plan.cache_group), self._requests_in_flight:
+        wave = self._waves.get(item.number) if instance is item.instances[0] else None
+        async with (
+            self._head_starts.turn(node_plan.cache_group, head_starts.HEAD_START_SECONDS),
+            self._head_starts.turn(wave, self._head_starts.first_token_of(_length(prompt))),
+            self._requests_in_flight,
+        ):
             self.totals.started(node)
             self.on_change()
             begun = RequestRecord(
@@ -204,6 +223,7 @@ class AgentRun:
                 self.totals.withdrawn(node)
                 raise
             latency_ms = (time.monotonic() - start) * 1000
+            self._head_starts.see(generation.ttft_ms, _length(prompt))
             self._ended(_record(begun, generation, latency_ms, attempts), generation.text)
             return generation
 
@@ -234,29 +254,6 @@ class AgentRun:
             backoff *= BACKOFF_FACTOR
         raise AssertionError("unreachable")
 
-    @asynccontextmanager
-    async def _turn(self, group: str | None) -> AsyncIterator[None]:
-        """The first request of a cache group goes ahead, so that those behind it find its prefix
-        stored.
-
-        They wait for its prompt to be computed, not for its text to be written; since only a server
-        that streams would tell when that is, they give it a fixed head start.
-        """
-        if group is None:
-            yield
-            return
-        if group in self._ahead:
-            await self._ahead[group].wait()
-            yield
-            return
-        ahead = self._ahead[group] = asyncio.Event()
-        timer = asyncio.get_running_loop().call_later(HEAD_START_SECONDS, ahead.set)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            ahead.set()
-
     def _ended(self, record: RequestRecord, text: str) -> None:
         self.records.append(record)
         self.totals.finished(record, text)
@@ -280,6 +277,10 @@ def retention_by_segments(plan: NodePlan) -> SegmentRetention:
         decode_priority=plan.decode_priority,
         decode_duration_ms=plan.decode_duration_ms,
     )
+
+
+def _length(prompt: Prompt) -> int:
+    return sum(len(piece.text) for piece in prompt)
 
 
 def max_tokens_of(instance: CallInstance) -> int:

@@ -58,7 +58,7 @@ async def _found(
     try:
         kind = await kind_of(http)
     except NotHttp:
-        if not _is_host_and_port(address):
+        if not is_address(address):
             raise
         await stack.aclose()
         return await stack.enter_async_context(_triton(replace(triton, url=address), configuration))
@@ -73,7 +73,7 @@ async def _found(
 
 def url_of(address: str, *, tls: bool = False) -> str:
     """The URL of an address. Raises `UsageError` for what is none."""
-    if _is_host_and_port(address):
+    if is_address(address):
         return f"{'https' if tls else 'http'}://{address}"
     try:
         parts = urlsplit(address)
@@ -91,10 +91,6 @@ def url_of(address: str, *, tls: bool = False) -> str:
             remedy="--key env:VARIABLE, @FILE or keyring:SERVICE/USER",
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-
-
-def _is_host_and_port(address: str) -> bool:
-    return "/" not in address and is_address(address)
 
 
 async def kind_of(http: ServerHttp) -> ServerKind:

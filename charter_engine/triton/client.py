@@ -33,6 +33,7 @@ from charter_engine.triton.request import (
     Generated,
     GenerateRequest,
     bls_inputs,
+    echoed_prompt,
     engine_inputs,
     llmapi_inputs,
     read_generated,
@@ -211,7 +212,8 @@ class TritonClient:
         started = time.perf_counter()
         outputs = await self._infer(contract, arrays, request, seconds)
         latency_ms = (time.perf_counter() - started) * 1000
-        return read_generated(outputs, len(request.token_ids) or None, latency_ms)
+        echoed = echoed_prompt(request, contract) if model == ENGINE_MODEL else ()
+        return read_generated(outputs, len(request.token_ids) or None, latency_ms, echoed)
 
     async def stream(
         self, request: GenerateRequest, *, model: str = BLS_MODEL, seconds: float = GENERATE_SECONDS
@@ -387,6 +389,10 @@ def inputs_for(request: GenerateRequest, contract: Contract) -> dict[str, NDArra
     raise InvalidInput(f"{contract.model} is neither charter_bls nor a TensorRT-LLM model")
 
 
+HTTP_WORDS = "http1.x server"
+"""In what gRPC says of a server that answers it by HTTP/1."""
+
+
 def typed_error(error: InferenceServerException, subject: str, url: str) -> TritonError:
     """Sort an error by what can be done about it, by its text where its status misleads.
 
@@ -403,14 +409,19 @@ def typed_error(error: InferenceServerException, subject: str, url: str) -> Trit
         return TritonRefused(
             f"{url}: {message}", remedy="start tritonserver with --model-control-mode=explicit"
         )
+    if HTTP_WORDS in message:
+        return Unreachable(
+            f"{url}: {subject}: what answers there speaks HTTP, and not Triton's gRPC",
+            remedy=f"charter-engine profile {url} tells what it is; vLLM, SGLang and trtllm-serve "
+            "are run and measured on by --server URL",
+        )
     if (
         status in {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"}
         and "model" not in message
     ):
         return Unreachable(f"{url}: {subject}: {message}", remedy=_UNREACHABLE_REMEDY)
-    if status == "INVALID_ARGUMENT":
-        return TritonRefused(f"{subject}: {message}")
     if status in {
+        "INVALID_ARGUMENT",
         "NOT_FOUND",
         "UNIMPLEMENTED",
         "FAILED_PRECONDITION",

@@ -10,8 +10,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from charter_engine.bls.answer import derived_reuse
-from charter_engine.bls.contract import SAMPLING
+from charter_engine.bls.answer import derived_reuse, without_prompt
+from charter_engine.bls.contract import EXCLUDES_PROMPT, SAMPLING
 from charter_engine.bls.retention import Retention, SegmentRetention, retention_inputs
 
 BLS_MODEL = "charter_bls"
@@ -153,7 +153,7 @@ def engine_inputs(request: GenerateRequest, contract: Contract) -> Arrays:
         "input_ids": ids,
         "input_lengths": _int32([ids.size]),
         "request_output_len": _int32([request.max_tokens]),
-        "exclude_input_in_output": np.array([True]),
+        EXCLUDES_PROMPT: np.array([True]),
         "return_perf_metrics": np.array([True]),
         "return_kv_cache_reuse_stats": np.array([True]),
     }
@@ -186,13 +186,22 @@ def llmapi_inputs(request: GenerateRequest) -> Arrays:
     return arrays | ({"sampling_param_stop": _strings(stop)} if stop else {})
 
 
+def echoed_prompt(request: GenerateRequest, contract: Contract) -> tuple[int, ...]:
+    """The prompt, where the model may repeat it before what it generates, and cannot be asked not
+    to."""
+    return () if EXCLUDES_PROMPT in contract.inputs else request.token_ids
+
+
 def read_generated(
-    arrays: Mapping[str, NDArray[Any]], prompt_tokens: int | None, latency_ms: float
+    arrays: Mapping[str, NDArray[Any]],
+    prompt_tokens: int | None,
+    latency_ms: float,
+    echoed: Sequence[int] = (),
 ) -> Generated:
-    """Read any model's outputs. The LLM API's model sends its numbers as text, so all are read
-    leniently."""
+    """Read any model's outputs, behind the prompt that is `echoed`. The LLM API's model sends its
+    numbers as text, so all are read leniently."""
     first = arrays.get("first_token_time_ns")
-    output_ids = _output_ids(arrays)
+    output_ids = tuple(without_prompt(_output_ids(arrays), echoed))
     text = arrays.get("text_output")
     return Generated(
         text="" if text is None else _text(text),

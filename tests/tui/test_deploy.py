@@ -80,12 +80,12 @@ def footer(stage: Stage) -> str:
     return stage.text().splitlines()[-1]
 
 
-async def test_a_deployment_is_told_in_nine_lines_and_what_the_cursor_is_on_in_full(
+async def test_a_deployment_is_told_in_ten_lines_and_what_the_cursor_is_on_in_full(
     console: Open,
 ) -> None:
     async with console(watched(), Canary(WATCHING), PUSHED, size=(120, 36)) as stage:
         await opened(stage)
-        assert len(stage.app.screen.query_one(SubjectTable).rows) == 9
+        assert len(stage.app.screen.query_one(SubjectTable).rows) == 10
         assert stage.shows("revision 3 is live")
         assert stage.shows("watching, 3:28 to go")
         assert stage.shows("0 of 93 pairs differ")

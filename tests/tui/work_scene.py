@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.answers import AnswerPair, AnswersReport, ArmFigures, NodeAnswers
+from charter_engine.contracts.answers import AnswerFigures, AnswerPair, AnswersReport, NodeAnswers
 from charter_engine.contracts.benching import BenchReport, LeverShare, Percentiles, VariantReport
 from charter_engine.contracts.gauges import Work, WorkKind, WorkResults
 from charter_engine.contracts.latency import Calibration, LatencyModel
@@ -238,8 +238,8 @@ COMPARED = AnswersReport(
             pairs=3,
             equal=equal,
             carried=0,
-            written=ArmFigures(answers=3, valid_json=2, tokens=41.0, passed=2),
-            planned=ArmFigures(answers=3, valid_json=3, tokens=39.0, passed=3),
+            written=AnswerFigures(answers=3, valid_json=2, tokens=41.0, passed=2),
+            planned=AnswerFigures(answers=3, valid_json=3, tokens=39.0, passed=3),
         )
         for node, equal in ((ENTITIES, 3), (VALIDATED, 3), (CLASSIFICATION, 2))
     ),

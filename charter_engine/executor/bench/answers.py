@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.answers import AnswerPair, ArmFigures, NodeAnswers
+from charter_engine.contracts.answers import AnswerFigures, AnswerPair, NodeAnswers
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import Plan
 from charter_engine.executor.bench.measure import GAVE_UP, ServerLost
@@ -135,9 +135,9 @@ def by_node(
     for place, pair in enumerate(pairs):
         places.setdefault(pair.node, []).append(place)
 
-    def arm(name: Arm, own: Sequence[int]) -> ArmFigures:
+    def arm(name: Arm, own: Sequence[int]) -> AnswerFigures:
         tokens = [getattr(pairs[place], f"{name}_tokens") for place in own]
-        return ArmFigures(
+        return AnswerFigures(
             answers=len(own),
             valid_json=sum(valid_json[name][place] for place in own),
             tokens=sum(tokens) / len(own),

@@ -69,9 +69,14 @@ def report_event_log(lines: Iterable[bytes | str]) -> EventLogReport:
     """Read a whole log, line by line. Lines that are no events are named and skipped; empty ones
     are not counted."""
     found = EventMap()
+    follow_event_log(found, lines)
+    return found.report()
+
+
+def follow_event_log(found: EventMap, lines: Iterable[bytes | str]) -> None:
+    """Go on with further lines of a log."""
     for number, document in event_documents(lines):
         _read(found, number, document)
-    return found.report()
 
 
 def _read(found: EventMap, number: int, document: object) -> None:

@@ -72,6 +72,11 @@ class EventMap:
         self._gaps: list[Gap] = []
         self._bad_lines: list[BadLine] = []
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing came yet, not even what cannot be read."""
+        return not (self._last_id or self._bad)
+
     def unreadable(self, number: int, reason: str) -> None:
         """A line or message holds no event."""
         self._bad += 1

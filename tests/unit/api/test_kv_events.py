@@ -1,16 +1,20 @@
-"""Following KV events as they are published, over real sockets."""
+"""Following KV events as they are published or kept, over real sockets."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from charter_engine.api import kv_log
-from charter_engine.api.kv_log import follow_kv_events
+from charter_engine.api.kv_log import EventLogReport, follow_drained_events, follow_kv_events
+from charter_engine.contracts.server import ProfileRequest
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.event_stream import EventMessage, event_messages
+from tests.unit.servers.answering import Answer, Routes, answering, trtllm_serve, vllm
 
 zmq = pytest.importorskip("zmq")
 asynchronous = pytest.importorskip("zmq.asyncio")
@@ -68,3 +72,64 @@ async def test_what_is_no_publishers_address_is_refused(address: str) -> None:
 async def test_an_address_that_cannot_be_bound_is_told() -> None:
     with pytest.raises(CharterError, match=r"192\.0\.2\.1"):
         await follow_kv_events("tcp://192.0.2.1:5557", listen=True)
+
+
+def stored(number: int, block: int, parent: int | None) -> dict[str, Any]:
+    """An event as trtllm-serve keeps it: one block of four tokens below another."""
+    return {
+        "event_id": number,
+        "data": {
+            "type": "stored",
+            "parent_hash": parent,
+            "blocks": [{"block_hash": block, "tokens": [{"token_id": one} for one in range(4)]}],
+        },
+    }
+
+
+def keeping(*readings: list[dict[str, Any]]) -> Callable[[Mapping[str, Any]], Any]:
+    """A buffer that forgets what was read: these readings, and nothing from then on."""
+    waiting = list(readings)
+    return lambda _: web.json_response(waiting.pop(0) if waiting else [])
+
+
+async def drained(routes: Routes, **options: Any) -> EventLogReport:
+    async with answering(routes) as (_, url):
+        request = ProfileRequest(address=url, drain=True)
+        return await follow_drained_events(request, seconds=0.3, **options)
+
+
+@pytest.fixture
+def without_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charter_engine.servers.drained_events.BETWEEN_SECONDS", 0.01)
+
+
+async def test_a_buffer_is_read_again_and_again_and_what_it_lost_is_told(
+    without_pause: None,
+) -> None:
+    kept = keeping([stored(0, 11, None)], [], [stored(3, 12, 11)])
+    report = await drained(trtllm_serve(kv_cache_events=kept))
+    (tree,) = report.trees
+    assert (tree.blocks, tree.tokens, report.events) == (2, 8, 2)
+    assert (report.lost_events, report.complete) == (2, False)
+
+
+async def test_nothing_is_read_unless_that_is_asked_for() -> None:
+    async with answering(trtllm_serve()) as (told, url):
+        with pytest.raises(UsageError, match="forgets what is read") as refusal:
+            await follow_drained_events(ProfileRequest(address=url))
+        assert "--drain" in refusal.value.remedy and told.asked == []
+
+
+@pytest.mark.parametrize("kept", [404, keeping()])
+async def test_a_server_that_keeps_no_events_names_the_switch(
+    kept: Answer, without_pause: None
+) -> None:
+    with pytest.raises(CharterError) as failure:
+        await drained(trtllm_serve(kv_cache_events=kept))
+    assert "event_buffer_max_size" in failure.value.remedy and failure.value.exit_code == 3
+
+
+async def test_a_server_that_publishes_its_events_is_not_read_by_http() -> None:
+    with pytest.raises(UsageError, match="publishes its events") as refusal:
+        await drained(vllm())
+    assert "tcp://" in refusal.value.remedy

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from charter_engine.bls.answer import read_answer
+from charter_engine.bls.answer import read_answer, without_prompt
 from charter_engine.bls.contract import contract_from_config, contract_from_parameters
 from charter_engine.bls.retention import Retention, SegmentRetention, TokenRange
 from charter_engine.bls.words import word_list
@@ -217,3 +217,21 @@ def test_errors_are_sorted_by_what_can_be_done(
     error = typed_error(InferenceServerException(message, status), "x", "host:8001")
     assert type(error) is kind
     assert "At:" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("output", "generated"),
+    [((5, 6, 7, 8), (7, 8)), ((7, 8), (7, 8)), ((5, 9, 7), (5, 9, 7)), ((5, 6), ()), ((5,), (5,))],
+)
+def test_a_prompt_that_is_repeated_before_the_answer_is_no_part_of_it(
+    output: tuple[int, ...], generated: tuple[int, ...]
+) -> None:
+    assert tuple(without_prompt(np.array(output), (5, 6))) == generated
+
+
+def test_a_server_that_answers_grpc_by_http_is_told_with_who_can_use_it() -> None:
+    said = "Failed parsing HTTP/2 (Trying to connect an http1.x server (HTTP status 400))"
+    error = typed_error(InferenceServerException(said, "StatusCode.UNAVAILABLE"), "x", "host:8000")
+    assert (error.kind, error.exit_code) == ("unreachable", 3)
+    assert "speaks HTTP" in error.message
+    assert "profile host:8000" in error.remedy and "--server URL" in error.remedy

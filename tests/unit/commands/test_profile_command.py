@@ -100,3 +100,11 @@ def test_a_tokenizer_that_is_elsewhere_is_asked_for(
     agent = str(write_agent(tmp_path))
     assert main(["run", agent, "--server", url]) == USAGE
     assert "give --tokenizer" in capsys.readouterr().err
+
+
+def test_a_url_in_place_of_tritons_grpc_port_is_refused_with_what_tells_what_it_is(
+    url: str, capsys: Output
+) -> None:
+    assert main(["traffic", "--triton", url]) == USAGE
+    told = capsys.readouterr().err
+    assert "not of the form HOST:PORT" in told and "charter-engine profile URL" in told
