@@ -8,6 +8,8 @@ from textual import work
 from textual.widget import Widget
 
 from charter_engine.contracts.commands import ListMarks, ListTicks
+from charter_engine.contracts.gauges import Marker
+from charter_engine.contracts.series import Tick
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
@@ -77,15 +79,20 @@ class SeriesScreen(ConsoleScreen):
         view = self.query_one(SeriesView)
         seconds, until = float(self.seconds), self.end
         most = columns(max(20, view.inner_width))
-        end = self.snapshot.as_of if until is None else until
-        begin = end - seconds
+        ticks: tuple[Tick, ...] = ()
+        marks: tuple[Marker, ...] = ()
+        words = ""
         try:
             ticks = await self.app.ask(ListTicks(seconds=seconds, most=most, until=until))
             marks = await self.app.ask(ListMarks(seconds=seconds, until=until))
         except EngineRefused as error:
-            view.stretch = MeasuredStretch(begin, end, words=str(error), live=until is None)
-        else:
-            view.stretch = MeasuredStretch(begin, end, ticks, marks, live=until is None)
+            words = str(error)
+        # The present is the engine's: what it measured last, if anything.
+        present = ticks[-1].at if ticks else self.snapshot.as_of
+        end = present if until is None else until
+        view.stretch = MeasuredStretch(
+            end - seconds, end, ticks, marks, words=words, live=until is None
+        )
         view.named = STRETCHES[self._chosen][1]
         view.rebuild()
 
@@ -103,7 +110,8 @@ class SeriesScreen(ConsoleScreen):
 
     def action_earlier(self) -> None:
         """The stretch before."""
-        self._until = (self.end or self.snapshot.as_of) - self.seconds
+        shown = self.query_one(SeriesView).stretch
+        self._until = (shown.end or self.snapshot.as_of) - self.seconds
         self.look()
 
     def action_later(self) -> None:
