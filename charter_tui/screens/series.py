@@ -50,6 +50,7 @@ class SeriesScreen(ConsoleScreen):
         super().__init__()
         self._chosen = 0
         self._until: float | None = None
+        self._present = 0.0
 
     def body(self) -> Iterable[Widget]:
         yield SeriesView()
@@ -87,9 +88,10 @@ class SeriesScreen(ConsoleScreen):
             marks = await self.app.ask(ListMarks(seconds=seconds, until=until))
         except EngineRefused as error:
             words = str(error)
-        # The present is the engine's: what it measured last, if anything.
-        present = ticks[-1].at if ticks else self.snapshot.as_of
-        end = present if until is None else until
+        if until is None:
+            # The present is the engine's: what it measured last, if anything.
+            self._present = ticks[-1].at if ticks else self.snapshot.as_of
+        end = self._present if until is None else until
         view.stretch = MeasuredStretch(
             end - seconds, end, ticks, marks, words=words, live=until is None
         )
@@ -110,15 +112,15 @@ class SeriesScreen(ConsoleScreen):
 
     def action_earlier(self) -> None:
         """The stretch before."""
-        shown = self.query_one(SeriesView).stretch
-        self._until = (shown.end or self.snapshot.as_of) - self.seconds
-        self.look()
+        if end := self.end or self._present:
+            self._until = end - self.seconds
+            self.look()
 
     def action_later(self) -> None:
         """The stretch behind, up to where the screen stands in time."""
         if self._until is not None:
             later = self._until + self.seconds
-            newest = _position(self.snapshot) or self.snapshot.as_of
+            newest = _position(self.snapshot) or self._present
             self._until = later if later < newest else None
             self.look()
 
