@@ -30,6 +30,8 @@ def quantiles(family: str) -> tuple[tuple[str, str], ...]:
     )
 
 
+MARKS = {"Pushes": ("push|rollback", "blue"), "Notes": ("note", "yellow")}
+"""By name: the kinds of events, and the colour of their lines."""
 ROWS: tuple[tuple[str, tuple[Chart, ...]], ...] = (
     (
         "What is paid",
@@ -191,7 +193,20 @@ def dashboard() -> dict[str, Any]:
         "schemaVersion": 39,
         "refresh": "10s",
         "time": {"from": "now-1h", "to": "now"},
+        "annotations": {"list": [annotation(name, *shown) for name, shown in MARKS.items()]},
         "panels": panels,
+    }
+
+
+def annotation(name: str, kinds: str, colour: str) -> dict[str, Any]:
+    """What happened, as lines across every panel."""
+    counted = f'charter_engine_events_total{{kind=~"{kinds}",level="info"}}'
+    return {
+        "name": name,
+        "datasource": SOURCE,
+        "enable": True,
+        "iconColor": colour,
+        "expr": f"sum by (instance, kind) (increase({counted}[1m])) > 0",
     }
 
 

@@ -33,8 +33,9 @@ class FakeInstance:
 class FakeDevice:
     """A GPU that gives everything, except what `refuses` maps to an NVML error's code.
 
-    `processes` maps process ids to bytes. `mig` holds instances by their place, None where a place
-    is free; empty: MIG is switched off.
+    `unreadable` names the questions whose answers are no UTF-8, which pynvml decodes. `processes`
+    maps process ids to bytes. `mig` holds instances by their place, None where a place is free;
+    empty: MIG is switched off.
     """
 
     name: str = "NVIDIA H100 80GB HBM3"
@@ -44,6 +45,7 @@ class FakeDevice:
     links_kib: tuple[int, int] | None = None
     mig: Sequence[FakeInstance | None] = ()
     refuses: dict[str, int] = field(default_factory=dict)
+    unreadable: Sequence[str] = ()
     event_reasons: int = pynvml.nvmlClocksEventReasonNone
 
     @property
@@ -194,6 +196,8 @@ class FakeNvml:
         code = getattr(handle, "refuses", {}).get(function)
         if code is not None:
             raise pynvml.NVMLError(code)
+        if function in getattr(handle, "unreadable", ()):
+            b"\xff".decode()
         return read(handle)
 
 

@@ -5,6 +5,8 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.costs import RunCost, Verdict
 from charter_engine.contracts.live import RequestRecord, RunReport
@@ -143,6 +145,7 @@ async def detail(store: "Store", number: int) -> RunDetail:
         )
     return RunDetail(
         summary=summary_of_kept(kept),
+        plan=kept.report.plan,
         requests=await store.requests(kept.report.run),
         errors=kept.report.errors,
     )
@@ -152,7 +155,20 @@ def compared(before: RunDetail, after: RunDetail) -> RunComparison:
     """How the second run differs from the first."""
     from charter_engine.executor.comparison import compare as statistics_of
 
-    return statistics_of(before.summary, after.summary, before.requests, after.requests)
+    found = statistics_of(before.summary, after.summary, before.requests, after.requests)
+    return found if before.plan is None or after.plan is None else _by_lever(found, before, after)
+
+
+def _by_lever(found: RunComparison, before: RunDetail, after: RunDetail) -> RunComparison:
+    """The comparison with the levers that differ; of several nobody can say which it was."""
+    from charter_engine.plan.levers import differing
+
+    assert before.plan is not None
+    assert after.plan is not None
+    levers = differing(before.plan, after.plan)
+    several = (f"{len(levers)} levers differ: what each of them brings, a benchmark tells",)
+    notes = (*found.notes, *(several if len(levers) > 1 else ()))
+    return replace(found, levers=levers, notes=notes)
 
 
 def summary_of_kept(kept: "KeptRun") -> RunSummary:

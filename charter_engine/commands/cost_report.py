@@ -3,8 +3,11 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from charter_engine.contracts.costs import RunCost
-    from charter_engine.contracts.runs import RunDifference, RunFigure
+    from charter_engine.contracts.plan import Lever
+    from charter_engine.contracts.runs import RunDifference, RunFigure, RunSummary
 
 UNTOLD = "-"
 NAMES: "dict[RunFigure, str]" = {
@@ -15,6 +18,19 @@ NAMES: "dict[RunFigure, str]" = {
     "output_tokens": "generated tokens",
     "token_hit_rate": "token hit rate",
 }
+
+RUN_HEADER = ("", "A", "B", "change", "95 % within")
+"""The columns of `difference_cells`."""
+
+
+def what(run: "RunSummary") -> str:
+    """What a run was made under."""
+    return "as written" if run.as_written else f"a plan, revision {run.revision}"
+
+
+def lever_words(levers: "Iterable[Lever]") -> str:
+    """Levers in a line."""
+    return ", ".join(lever.replace("_", " ") for lever in levers)
 
 
 def cost_header() -> tuple[str, ...]:
@@ -36,7 +52,7 @@ def cost_cells(cost: "RunCost") -> tuple[str, ...]:
 
 def difference_cells(one: "RunDifference") -> tuple[str, ...]:
     """A figure of two runs, its change, and what that lies within."""
-    before, after = _shown(one, one.before), _shown(one, one.after)
+    before, after = shown(one, one.before), shown(one, one.after)
     change = UNTOLD if one.change is None else f"{100 * one.change:+.1f} {_unit(one)}"
     return (NAMES[one.figure], before, after, change, _within(one))
 
@@ -51,7 +67,8 @@ def seconds(value: float | None) -> str:
     return UNTOLD if value is None else f"{value / 1000:,.2f}"
 
 
-def _shown(one: "RunDifference", value: float | None) -> str:
+def shown(one: "RunDifference", value: float | None) -> str:
+    """A value of a figure in its unit."""
     if value is None:
         return UNTOLD
     match one.figure:

@@ -3,9 +3,18 @@
 import argparse
 import asyncio
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.cost_report import cost_cells, cost_header, difference_cells, number
+from charter_engine.commands.cost_report import (
+    RUN_HEADER,
+    cost_cells,
+    cost_header,
+    difference_cells,
+    lever_words,
+    number,
+    what,
+)
 from charter_engine.commands.options import positive
 from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.commands.recording_report import DIFFERENCE_HEADER, difference_rows
@@ -40,6 +49,9 @@ def register(subparsers: "Subparsers") -> None:
     comparing = kinds.add_parser("compare", help="how the second run differs from the first")
     comparing.add_argument("before", type=positive, metavar="A")
     comparing.add_argument("after", type=positive, metavar="B")
+    comparing.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write a page that one can send on"
+    )
     comparing.set_defaults(run=_compare)
     for one, record in ((listing, "RunList"), (showing, "RunDetail"), (comparing, "RunComparison")):
         one.add_argument("--json", action="store_true", help=f"print a {record} as JSON")
@@ -76,6 +88,11 @@ def _compare(args: argparse.Namespace) -> int:
     from charter_engine.api import runs
 
     found = asyncio.run(runs.compare(args.before, args.after))
+    if args.html is not None:
+        from charter_engine.api.output_files import write_output
+        from charter_engine.commands.pages.runs import page_of
+
+        write_output(args.html, page_of(found))
     if args.json:
         print_json(found)
     else:
@@ -100,11 +117,6 @@ def _print_list(runs: "tuple[RunSummary, ...]") -> None:
             for run in runs
         ],
     )
-
-
-def what(run: "RunSummary") -> str:
-    """What a run was made under."""
-    return "as written" if run.as_written else f"a plan, revision {run.revision}"
 
 
 def _print_run(found: "RunDetail") -> None:
@@ -136,8 +148,10 @@ def _print_run(found: "RunDetail") -> None:
 def _print_comparison(found: "RunComparison") -> None:
     for name, run in (("A", found.before), ("B", found.after)):
         print(f"{name}: run {run.number}, {what(run)}, {run.state}")
+    if found.levers:
+        print(f"they differ in: {lever_words(found.levers)}")
     print_table(
-        ("", "A", "B", "change", "95 % within"),
+        RUN_HEADER,
         [difference_cells(one) for one in found.differences],
     )
     if found.nodes:

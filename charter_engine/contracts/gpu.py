@@ -90,7 +90,7 @@ class GpuStatus(Struct, frozen=True, kw_only=True):
     """All GPUs, or the plain words why there are none to show.
 
     `split` holds, for each GPU in order, what its memory is taken by. With `gpus` and a `reason`,
-    the GPUs are as they were last seen.
+    the driver is silent and they are as they were last seen, or others of this machine are lost.
     """
 
     gpus: tuple[GpuSample, ...] = ()

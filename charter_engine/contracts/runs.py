@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.costs import RunCost, Verdict
 from charter_engine.contracts.live import RequestRecord
+from charter_engine.contracts.plan import Lever, Plan
 from charter_engine.contracts.request_figures import FigureDifference
 
 RunFigure = Literal[
@@ -44,9 +45,11 @@ class RunList(Struct, frozen=True):
 
 
 class RunDetail(Struct, frozen=True, kw_only=True):
-    """A run with its requests, in the order they were sent, and what went wrong."""
+    """A run with its requests, in the order they were sent, what it was made under (None: nobody
+    kept it), and what went wrong."""
 
     summary: RunSummary
+    plan: Plan | None = None
     requests: tuple[RequestRecord, ...] = ()
     errors: tuple[str, ...] = ()
 
@@ -73,12 +76,13 @@ class RunDifference(Struct, frozen=True, kw_only=True):
 
 
 class RunComparison(Struct, frozen=True, kw_only=True):
-    """Two runs side by side, and node by node what a request of theirs cost. `notes` say what makes
-    them hard to compare."""
+    """Two runs side by side, and node by node what a request of theirs cost. `levers` are those
+    that their plans set otherwise; `notes` say what makes them hard to compare."""
 
     before: RunSummary
     after: RunSummary
     verdict: Verdict
     differences: tuple[RunDifference, ...] = ()
     nodes: tuple[FigureDifference, ...] = ()
+    levers: tuple[Lever, ...] = ()
     notes: tuple[str, ...] = ()

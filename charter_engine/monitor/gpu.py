@@ -34,16 +34,28 @@ class GpuMonitor:
         now = time.monotonic() if now is None else now
         try:
             driver = self._nvml.ask("nvmlSystemGetDriverVersion") or ""
-            count = self._nvml.module.nvmlDeviceGetCount()
-            gpus = tuple(gpu for index in range(count) for gpu in self._device(index, now))
+            gpus, lost = self._devices(now)
         except self._nvml.module.NVMLError as error:
             self.close()
             return GpuStatus(reason=f"NVML stopped answering: {error}")
         return GpuStatus(
             gpus=gpus,
-            reason="" if gpus else "the NVIDIA driver sees no GPU",
-            driver=driver.decode() if isinstance(driver, bytes) else driver,
+            reason=lost if gpus else "the NVIDIA driver sees no GPU",
+            driver=driver.decode(errors="replace") if isinstance(driver, bytes) else driver,
         )
+
+    def _devices(self, now: float) -> tuple[tuple[GpuSample, ...], str]:
+        """All that can be read, and which are lost in words. Raises `NVMLError` where none can."""
+        found: list[GpuSample] = []
+        lost: list[tuple[int, Exception]] = []
+        for index in range(self._nvml.module.nvmlDeviceGetCount()):
+            try:
+                found += self._device(index, now)
+            except self._nvml.device_gone as error:
+                lost.append((index, error))
+        if lost and not found:
+            raise lost[-1][1]
+        return tuple(found), "; ".join(f"GPU {index}: {error}" for index, error in lost)
 
     def close(self) -> None:
         self._nvml.close()

@@ -1,5 +1,6 @@
 """GPUs asked from a thread of their own: a driver that hangs stalls nobody."""
 
+import logging
 import queue
 import threading
 import time
@@ -10,6 +11,7 @@ from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.monitor.gpu import GpuMonitor
 
 DEADLINE_SECONDS = 2.0
+log = logging.getLogger(__name__)
 
 
 class GpuWatch:
@@ -55,5 +57,13 @@ class GpuWatch:
 
     def _answer(self) -> None:
         while self._questions.get():
-            self._answers.put(self._monitor.sample())
+            self._answers.put(self._sampled())
         self._monitor.close()
+
+    def _sampled(self) -> GpuStatus:
+        try:
+            return self._monitor.sample()
+        except Exception as error:
+            # What a driver answers may be anything; without this thread it would seem to hang.
+            log.exception("sampling GPUs failed")
+            return GpuStatus(reason=f"NVML's answers can't be read: {error!r}")

@@ -42,13 +42,14 @@ def memory_split(gpu: GpuSample, serving: Serving) -> tuple[MemoryPart, ...]:
     if used is None or free is None:
         return ()
     processes = gpu.processes or ()
-    own = _held(process for process in processes if process.serving)
-    others = _held(process for process in processes if not process.serving)
+    # Memory that processes share is told of each of them.
+    own = min(used, _held(process for process in processes if process.serving))
+    others = min(used - own, _held(process for process in processes if not process.serving))
     parts = [
         _part("reserved", gpu.memory_reserved_bytes or 0, NVML),
         *_of_serving(own, serving),
         _part("others", others, NVML_PROCESSES),
-        _part("unexplained", max(0, used - own - others), NVML),
+        _part("unexplained", used - own - others, NVML),
         _part("free", free, NVML),
     ]
     return tuple(part for part in parts if part.bytes)

@@ -51,7 +51,7 @@ class Nvml:
             return getattr(self.module, function)(*arguments, **named)
         except self._gone:
             raise
-        except (self.module.NVMLError, AttributeError):
+        except (self.module.NVMLError, AttributeError, UnicodeDecodeError):
             return None
 
     def ask_for(self, read: Callable[[Any], T], function: str, *arguments: Any) -> T | None:
@@ -60,12 +60,16 @@ class Nvml:
         return None if answer is None else read(answer)
 
     @property
+    def device_gone(self) -> tuple[type[Exception], ...]:
+        """What is raised of a device that is gone, while others may go on."""
+        return (self.module.NVMLError_GpuIsLost, self.module.NVMLError_ResetRequired)
+
+    @property
     def _gone(self) -> tuple[type[Exception], ...]:
         module = self.module
         return (
-            module.NVMLError_GpuIsLost,
+            *self.device_gone,
             module.NVMLError_Uninitialized,
             module.NVMLError_DriverNotLoaded,
             module.NVMLError_LibRmVersionMismatch,
-            module.NVMLError_ResetRequired,
         )

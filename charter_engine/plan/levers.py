@@ -25,6 +25,11 @@ def without(plan: Plan, lever: Lever) -> Plan:
     return replace(plan, nodes=nodes)
 
 
+def differing(before: Plan, after: Plan) -> tuple[Lever, ...]:
+    """The levers that two plans set otherwise."""
+    return tuple(lever for lever in LEVERS if _SET[lever](before) != _SET[lever](after))
+
+
 def left_alone(levers: Levers) -> tuple[Lever, ...]:
     """The levers that are switched off."""
     return tuple(lever for lever in LEVERS if not getattr(levers, lever))
@@ -61,4 +66,34 @@ _CHANGES: dict[str, Callable[[NodePlan], NodePlan]] = {
     "layout": _without_layout,
     "retention": _without_retention,
     "groups": _without_group,
+}
+
+
+def _layouts(plan: Plan) -> object:
+    return {
+        name: (node.layout, node.order, node.extends, node.wording)
+        for name, node in plan.nodes.items()
+        if node.layout != "source"
+    }
+
+
+def _retention(plan: Plan) -> object:
+    kept = {
+        name: (node.retention, node.decode_priority, node.decode_duration_ms)
+        for name, node in plan.nodes.items()
+        if node != _without_retention(node)
+    }
+    return plan.policy, plan.reuse_times, kept
+
+
+def _groups(plan: Plan) -> object:
+    return {name: node.cache_group for name, node in plan.nodes.items() if node.cache_group}
+
+
+_SET: dict[Lever, Callable[[Plan], object]] = {
+    "layout": _layouts,
+    "block_size": lambda plan: plan.server.tokens_per_block,
+    "retention": _retention,
+    "groups": _groups,
+    "host_tier": lambda plan: plan.server.kv_cache_host_memory_bytes,
 }

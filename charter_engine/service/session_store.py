@@ -115,9 +115,9 @@ class SessionStore:
 
     async def save_marks(self, marks: Sequence[Marker]) -> bool:
         """Keep marks; whether they are kept. That they cannot be is said once."""
-        if self._store is None or self._rests("marks"):
+        if self._store is None or self._rests("what is marked"):
             return False
-        return await self._try("marks", self._store.save_marks(self._deployment, marks))
+        return await self._try("what is marked", self._store.save_marks(self._deployment, marks))
 
     async def marks(self, begin: float, end: float, most: int) -> tuple[Marker, ...]:
         """The last marks that are kept of the time between two epoch seconds, oldest first."""

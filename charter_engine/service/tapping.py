@@ -1,6 +1,7 @@
 """Once a second: the requests that others sent through the deployment, as its tap tells of them."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 from charter_engine.api.token_parts import Apart, TokenPartsCount
@@ -14,6 +15,8 @@ from charter_engine.service.hub import Hub
 from charter_engine.service.passed import Passed
 from charter_engine.service.run_manager import RunManager, told
 from charter_engine.service.sampling import regularly
+
+log = logging.getLogger(__name__)
 
 MOST_EVENTS = 50
 """Of one second: more requests than that make one event together."""
@@ -112,6 +115,7 @@ class Tapping:
 
     def _tell(self, passed: Sequence[TrafficRecord]) -> None:
         for record in passed[:MOST_EVENTS]:
+            log.debug("a request passed", extra={"request": record.request_id, "node": record.node})
             if record.error:
                 self._hub.event("failure", record.error, level="error", node=record.node)
             else:

@@ -23,6 +23,7 @@ LABEL_OF = {
 }
 NODE_PREFIX = "charter_node_"
 REFRESHES = "charter_restamps"
+_READ = (*LABEL_OF, NODE_PREFIX, REFRESHES)
 SCRAPE_SECONDS = 2.0
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 """Ten times what Triton shows of a hundred models."""
@@ -97,7 +98,7 @@ def _read(text: str, model: str) -> TritonMetrics:
     gauges: Gauges = {}
     nodes: dict[tuple[str, str, str], dict[str, int]] = {}
     refreshes: Counter[str] = Counter()
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(_of_interest(text)):
         if family.name in LABEL_OF:
             gauges[family.name] = _by_label(family.samples, LABEL_OF[family.name], model)
         elif family.name == REFRESHES:
@@ -118,6 +119,17 @@ def _read(text: str, model: str) -> TritonMetrics:
         ),
         refreshes=dict(refreshes),
     )
+
+
+def _of_interest(text: str) -> str:
+    """The lines of the families that are read, for parsing is dear and a page is mostly others; the
+    whole text where there are none, to find out whether it is a page."""
+    lines = (line for line in text.splitlines() if _family(line).startswith(_READ))
+    return "\n".join(lines) or text
+
+
+def _family(line: str) -> str:
+    return line.split(" ", 3)[2] if line.startswith(("# HELP ", "# TYPE ")) else line
 
 
 def _by_label(samples: Iterable[Any], label: str, model: str) -> dict[str, float]:

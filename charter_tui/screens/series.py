@@ -8,6 +8,8 @@ from textual import work
 from textual.widget import Widget
 
 from charter_engine.contracts.commands import ListMarks, ListTicks
+from charter_engine.contracts.gauges import Marker
+from charter_engine.contracts.series import Tick
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
@@ -48,6 +50,7 @@ class SeriesScreen(ConsoleScreen):
         super().__init__()
         self._chosen = 0
         self._until: float | None = None
+        self._present = 0.0
 
     def body(self) -> Iterable[Widget]:
         yield SeriesView()
@@ -77,15 +80,21 @@ class SeriesScreen(ConsoleScreen):
         view = self.query_one(SeriesView)
         seconds, until = float(self.seconds), self.end
         most = columns(max(20, view.inner_width))
-        end = self.snapshot.as_of if until is None else until
-        begin = end - seconds
+        ticks: tuple[Tick, ...] = ()
+        marks: tuple[Marker, ...] = ()
+        words = ""
         try:
             ticks = await self.app.ask(ListTicks(seconds=seconds, most=most, until=until))
             marks = await self.app.ask(ListMarks(seconds=seconds, until=until))
         except EngineRefused as error:
-            view.stretch = MeasuredStretch(begin, end, words=str(error), live=until is None)
-        else:
-            view.stretch = MeasuredStretch(begin, end, ticks, marks, live=until is None)
+            words = str(error)
+        if until is None:
+            # The present is the engine's: what it measured last, if anything.
+            self._present = ticks[-1].at if ticks else self.snapshot.as_of
+        end = self._present if until is None else until
+        view.stretch = MeasuredStretch(
+            end - seconds, end, ticks, marks, words=words, live=until is None
+        )
         view.named = STRETCHES[self._chosen][1]
         view.rebuild()
 
@@ -103,14 +112,15 @@ class SeriesScreen(ConsoleScreen):
 
     def action_earlier(self) -> None:
         """The stretch before."""
-        self._until = (self.end or self.snapshot.as_of) - self.seconds
-        self.look()
+        if end := self.end or self._present:
+            self._until = end - self.seconds
+            self.look()
 
     def action_later(self) -> None:
         """The stretch behind, up to where the screen stands in time."""
         if self._until is not None:
             later = self._until + self.seconds
-            newest = _position(self.snapshot) or self.snapshot.as_of
+            newest = _position(self.snapshot) or self._present
             self._until = later if later < newest else None
             self.look()
 

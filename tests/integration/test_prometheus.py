@@ -121,6 +121,8 @@ def panel_queries() -> Iterator[str]:
     dashboard = json.loads((MONITORING / "grafana" / "charter.json").read_text())
     for panel in dashboard["panels"]:
         yield from (target["expr"] for target in panel.get("targets", ()))
+    for annotation in dashboard["annotations"]["list"]:
+        yield annotation["expr"].removesuffix(" > 0")
 
 
 def rules() -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from charter_engine.contracts.commands import AddNote, ListMarks, ListTicks
 from charter_engine.contracts.gauges import Marker
 from charter_tui.screens.series import SeriesScreen
 from tests.tui.conftest import Open, Stage
-from tests.tui.scene import START
+from tests.tui.scene import START, TICKS
 
 
 def asked(stage: Stage) -> list[ListMarks]:
@@ -28,7 +28,7 @@ async def test_a_longer_stretch_and_the_one_before_are_asked_for_with_their_mark
         await stage.until(partial(stage.shows, "an hour until 20"))
         before = asked(stage)[-1]
         assert before.seconds == 3_600
-        assert before.until == stage.app.snapshot.as_of - 3_600
+        assert before.until == TICKS[-1].at - 3_600
         await stage.press("]")
         await stage.until(partial(stage.shows, "an hour until now"))
         await stage.press("escape")

@@ -19,7 +19,7 @@ from charter_engine.commands.pages.page import (
     table,
     verdict,
 )
-from charter_engine.commands.pages.paid import paid
+from charter_engine.commands.pages.paid import paid, paid_by_requests
 from charter_engine.commands.pages.plots import BarSeries, bars
 from charter_engine.commands.recording_report import DIFFERENCE_HEADER, difference_rows
 from charter_engine.contracts.benching import (
@@ -65,7 +65,7 @@ def page_of(report: BenchReport) -> str:
         f"Charter: {report.agent}",
         (
             verdict(said.words, worth=said.worth),
-            paid(report.differences),
+            paid(paid_by_requests(report.differences)),
             paragraphs([where], "faint"),
             section("What a request costs, as written (A) and under the plan (B)", _costs(report)),
             section("What is paid", grid(_paid(report.variants))),

@@ -12,7 +12,7 @@ from charter_engine.commands.pages.page import (
     table,
     verdict,
 )
-from charter_engine.commands.pages.paid import paid
+from charter_engine.commands.pages.paid import paid, paid_by_requests
 from charter_engine.commands.pages.plots import PlotMark
 from charter_engine.commands.pages.recording import HAPPENED_HEADER
 from charter_engine.commands.recording_report import (
@@ -50,7 +50,7 @@ def page_of(found: RecordingComparison) -> str:
         "Charter: two recordings",
         (
             verdict(found.verdict.words, worth=found.verdict.worth),
-            paid(found.differences),
+            paid(paid_by_requests(found.differences)),
             paragraphs((side_line("A", found.before), side_line("B", found.after)), "faint"),
             section("What a request costs", table(DIFFERENCE_HEADER, difference_rows(whole))),
             section("Side by side", grid(history_plots(sides, since_begin, marks))),

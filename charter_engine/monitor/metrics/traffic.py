@@ -15,6 +15,8 @@ BUCKETS = (
     *(1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 120.0),
 )
 """Seconds: from a reused prompt on an idle engine to a long answer behind a queue."""
+ANNOTATED = ("note", "push", "rollback")
+"""Kinds of events that the dashboard marks."""
 
 
 class TrafficCounters:
@@ -24,6 +26,9 @@ class TrafficCounters:
     def __init__(self, registry: CollectorRegistry) -> None:
         families = (item for item in catalogue.OF_REQUESTS if item.kind == "counter")
         self._counters = {family: counter(family, registry) for family in families}
+        # Of a counter that begins with its first event Prometheus sees no increase.
+        for kind in ANNOTATED:
+            self._counters[catalogue.EVENTS].labels(kind, "info")
         self._times = {
             family: Histogram(
                 family.whole_name, family.help, family.labels, registry=registry, buckets=BUCKETS

@@ -6,10 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.api import runs
+from charter_engine.commands.pages.runs import page_of
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.identity import AgentIdentity
 from charter_engine.contracts.live import RequestRecord, RunReport
-from charter_engine.contracts.plan import NodePlan, Plan
+from charter_engine.contracts.plan import NodePlan, Plan, ServerSettings
 from charter_engine.errors import UsageError
 from charter_engine.executor.run_costs import cost_of_run
 
@@ -90,3 +91,32 @@ async def test_runs_kept_without_a_cost_are_still_listed(tmp_path: Path) -> None
     await runs.keep(replace(report("a", 800, 100.0), cost=None, identity=None), TRITON, database)
     (found,) = (await runs.runs(database=database)).runs
     assert (found.cost.whole_ms, found.cost.computed_tokens) == (600.0, None)
+
+
+async def test_runs_are_compared_by_the_levers_that_their_plans_set_otherwise(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "charter.db"
+    smaller = replace(PLANNED, server=ServerSettings(tokens_per_block=16))
+    plans = (None, PLANNED, smaller)
+    written, laid_out, both = [
+        await runs.keep(report(str(number), 500, 100.0, plan), TRITON, database)
+        for number, plan in enumerate(plans)
+    ]
+    one = await runs.compare(written, laid_out, database)
+    assert one.levers == ("layout",)
+    assert not any("levers differ" in note for note in one.notes)
+    two = await runs.compare(written, both, database)
+    assert two.levers == ("layout", "block_size")
+    assert any(note.startswith("2 levers differ") for note in two.notes)
+
+
+async def test_the_page_on_two_runs_says_first_what_is_paid_and_by_which_lever(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "charter.db"
+    first = await runs.keep(report("a", 800, 100.0), TRITON, database)
+    second = await runs.keep(report("b", 200, 100.0, PLANNED), TRITON, database)
+    page = page_of(await runs.compare(first, second, database))
+    assert page.index("computes 75 % less") < page.index("4,800 → 1,200") < page.index("<table")
+    assert "They differ in: layout." in page

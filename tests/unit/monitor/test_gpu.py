@@ -158,6 +158,20 @@ def test_a_gpu_that_fell_off_the_bus_is_said_and_looked_for_again() -> None:
     assert monitor.sample().gpus
 
 
+def test_a_gpu_that_is_lost_hides_no_other() -> None:
+    driver = FakeNvml(FakeDevice(), FakeDevice(), FakeDevice())
+    driver.devices[1].refuses["nvmlDeviceGetName"] = pynvml.NVML_ERROR_GPU_IS_LOST
+    status = GpuMonitor(driver).sample()
+    assert [gpu.index for gpu in status.gpus] == [0, 2]
+    assert status.reason == "GPU 1: GPU is lost"
+
+
+def test_a_name_that_is_no_text_is_left_out() -> None:
+    device = FakeDevice(unreadable=("nvmlDeviceGetName",))
+    (gpu,) = GpuMonitor(FakeNvml(device)).sample().gpus
+    assert (gpu.name, gpu.temperature_c) == ("GPU 0", 68)
+
+
 def test_a_driver_that_is_reloaded_is_opened_again() -> None:
     driver = FakeNvml(FakeDevice())
     monitor = GpuMonitor(driver)

@@ -1,5 +1,6 @@
 """A driver that hangs stalls nobody."""
 
+from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.monitor.gpu import GpuMonitor
 from charter_engine.monitor.gpu_watch import GpuWatch
 from tests.nvml import FakeDevice, FakeNvml
@@ -43,4 +44,21 @@ def test_a_driver_that_hangs_from_the_start_shows_no_gpu_and_the_reason() -> Non
     status = watch.sample()
     assert (status.gpus, "the driver hangs" in status.reason) == ((), True)
     driver.answering.set()
+    watch.close()
+
+
+def test_an_answer_that_nobody_expected_is_said_and_the_next_is_asked_for() -> None:
+    class Strange(GpuMonitor):
+        strange = True
+
+        def sample(self, now: float | None = None) -> GpuStatus:
+            if self.strange:
+                raise TypeError("what is this")
+            return super().sample(now)
+
+    monitor = Strange(FakeNvml(FakeDevice()))
+    watch = GpuWatch(monitor, LONG)
+    assert "can't be read" in watch.sample().reason
+    monitor.strange = False
+    assert len(watch.sample().gpus) == 1
     watch.close()

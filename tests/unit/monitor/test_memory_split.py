@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from charter_engine.contracts.gpu import GpuProcess, GpuSample
 from charter_engine.contracts.live import KvPool
@@ -95,6 +96,14 @@ def test_memory_that_no_visible_process_holds_is_named_as_that() -> None:
         processes=(),
     )
     assert parts(sample, Serving(pool=POOL)) == {"unexplained": 30 * GIB, "free": 50 * GIB}
+
+
+def test_memory_that_processes_share_counts_once() -> None:
+    sample = gpu(serving(30 * GIB), GpuProcess(pid=2, memory_bytes=30 * GIB))
+    shared = replace(sample, memory_used_bytes=40 * GIB, memory_free_bytes=40 * GIB - GIB // 2)
+    split = parts(shared, Serving())
+    assert sum(split.values()) == sample.memory_total_bytes
+    assert split["serving"] + split["others"] == 40 * GIB
 
 
 def test_a_device_that_tells_no_memory_has_no_split() -> None:

@@ -139,7 +139,17 @@ def test_traffic_of_no_node_is_unmatched(hub: Hub, page: Any) -> None:
 def test_events_are_counted_by_kind_and_level(hub: Hub, page: Any) -> None:
     hub.event("push", "revision 2 is live")
     hub.event("push", "refused", level="error")
-    assert values(page(), "events_total") == {("push", "info"): 1, ("push", "error"): 1}
+    counted = values(page(), "events_total")
+    assert {of: value for of, value in counted.items() if value} == {
+        ("push", "info"): 1,
+        ("push", "error"): 1,
+    }
+
+
+def test_the_first_note_or_push_is_an_increase(page: Any) -> None:
+    assert values(page(), "events_total") == dict.fromkeys(
+        (("note", "info"), ("push", "info"), ("rollback", "info")), 0
+    )
 
 
 def test_states_are_those_of_the_moment(hub: Hub, page: Any) -> None:
