@@ -316,9 +316,14 @@ def holes_of(value: Value) -> list[Hole]:
 
 
 def continued(shape: CallShape) -> Value:
-    """The answer whose conversation a request goes on from, which the server keeps."""
-    named = (value for name, _, value in shape.keywords if name == "previous_response_id")
-    return moved(next(named, UNKNOWN), "history")
+    """The answer whose conversation a call goes on from: one that the server keeps, or that the
+    framework hands back."""
+    named = (value for name, _, value in shape.keywords if name in CONTINUED)
+    value = next(named, UNKNOWN)
+    return moved(Value(origins=value.all_origins()), "history")
+
+
+CONTINUED = ("previous_response_id", "message_history")
 
 
 def with_talk(talk: Value, site: Site, given: tuple[Message, ...]) -> tuple[Message, ...]:

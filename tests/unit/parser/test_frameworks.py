@@ -473,3 +473,18 @@ def test_a_node_that_is_only_joined_by_name_is_the_function_of_that_name() -> No
         """
     )
     assert edges(file) == {(8, 11, "data")}
+
+
+def test_an_agent_goes_on_from_the_history_that_a_run_hands_back() -> None:
+    file = compiled(
+        """
+        from pydantic_ai import Agent
+
+        agent = Agent("openai:m", instructions="Be brief.")
+
+        def work(question):
+            said = agent.run_sync(question)
+            return agent.run_sync("And then?", message_history=said.all_messages())
+        """
+    )
+    assert edges(file) == {(7, 8, "data")}
