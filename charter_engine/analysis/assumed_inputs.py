@@ -38,13 +38,15 @@ def synthetic_inputs(calls: Sequence[Call], run: int) -> dict[str, Any]:
 
 
 def completed(calls: Sequence[Call], inputs: Mapping[str, Any], run: int) -> Mapping[str, Any]:
-    """Given inputs with what they leave open: the constants that aren't at hand, and turns of
-    histories. Each turn fills what it leaves in the history, unless the inputs do."""
-    known = {**constants_in(calls), **inputs}
+    """Given inputs with what they leave open: the constants and texts that aren't at hand, and
+    turns of histories. Each turn fills what it leaves in the history, unless the inputs do."""
+    texts = {name: _words(name, f"{run}") for name in unknown_in(calls)}
+    known = {**texts, **constants_in(calls), **inputs}
     growing = [call for call in runnable(calls) if grows(call) and is_open(call, inputs)]
     if not growing:
         return known
-    names = {name for call in growing for name in names_in(call, changing=True)} - known.keys()
+    names = {name for call in growing for name in names_in(call, changing=True)}
+    names -= known.keys() - texts.keys()
     turns = [
         {name: _words(name, f"{run}.{number}") for name in names}
         for number in range(ASSUMED_PASSES)
@@ -64,11 +66,22 @@ def constants_in(calls: Sequence[Call]) -> dict[str, str]:
     }
 
 
+def unknown_in(calls: Sequence[Call]) -> list[str]:
+    """The names under which inputs may give the texts of which a source doesn't tell anything."""
+    return [
+        f"unknown_{segment.line}"
+        for call in runnable(calls)
+        for segment in call.segments
+        if not (segment.expression or segment.name) and segment.kind == "unknown"
+    ]
+
+
 def what_is_open(calls: Sequence[Call], inputs: Mapping[str, Any]) -> tuple[str, str]:
-    """What inputs leave open, in words: calls whose turns they don't tell, and constants and
+    """What inputs leave open, in words: calls whose turns they don't tell, and constants, texts and
     definitions of tools that aren't at hand. Empty: nothing."""
     turns = [call.id for call in runnable(calls) if grows(call) and is_open(call, inputs)]
-    texts = [name for name in constants_in(runnable(calls)) if name not in inputs]
+    named = [*constants_in(runnable(calls)), *unknown_in(calls)]
+    texts = [name for name in named if name not in inputs]
     texts += [
         part.expression or part.name
         for call in runnable(calls)

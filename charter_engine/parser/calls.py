@@ -368,6 +368,8 @@ class CallResolver:
     def made_object(self, shape: CallShape) -> Value:
         """An object of a class that isn't at hand: what its constructor was given, by name and
         place."""
+        if shape.verb == "RemoveMessage":
+            return Value()
         box = constructed_box(shape)
         kinds = (
             frozenset((Kind("model"),))

@@ -117,7 +117,17 @@ class Follower:
                 if running is None
                 else running.returned or UNKNOWN
             )
-        return moved(inner, "return")
+        return moved(self.as_declared(function.definition, inner), "return")
+
+    def as_declared(self, definition: FunctionDefinition, result: Value) -> Value:
+        """What a function returned, or what it says it returns where nothing is known of that."""
+        returns = getattr(definition.node, "returns", None)
+        is_known = result.types or result.box or result.pieces or result.constant
+        if is_known or not isinstance(returns, ast.Name | ast.Attribute):
+            return result
+        frame = Frame(definition.module, {})
+        types = self.evaluator.names.annotated_types(frame, returns).types
+        return replace(result, types=types) if types else result
 
     def wrapper_for(self, function: Function, shape: CallShape) -> Wrapper | None:
         """The wrapper that a function is, unless this call posts to another address."""

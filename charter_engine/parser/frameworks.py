@@ -88,12 +88,13 @@ class SharedStates:
     def leave(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
         """Keep what the state holds after a node: what it held before, with what was written."""
         after = self.state_for(definition)
+        gone = self.overwritten | emptied_keys(definition, self.parameter(definition) or "")
         for box in updates_in(result.box) if result.box is not None else ():
             for key, value in box.fields.items():
                 if key.isdigit():
                     continue
                 kept = after.fields.get(key)
-                is_gone = key in self.overwritten and key in (frame.always or ())
+                is_gone = key in gone and key in (frame.always or ())
                 written = in_state(value)
                 after.fields[key] = written if is_gone else join(kept, written, key)
         self.memory.changes += 1
@@ -158,6 +159,31 @@ def overwritten_keys(modules: Iterable[Module]) -> frozenset[str]:
                     has_reducer = dotted_name(item.annotation).endswith("Annotated")
                     (reduced if has_reducer else plain).add(item.target.id)
     return frozenset(key for key in plain - reduced if TALK.isdisjoint(words_of(key)))
+
+
+def emptied_keys(definition: FunctionDefinition, state: str) -> frozenset[str]:
+    """The keys of a state from which a node removes every message, with LangGraph's
+    `RemoveMessage`."""
+    found: set[str] = set()
+    for node in ast.walk(definition.node):
+        if isinstance(node, ast.ListComp) and is_removal(node.elt):
+            found |= {key_in(node.generators[0].iter, state)}
+        elif is_removal(node) and "REMOVE_ALL_MESSAGES" in ast.unparse(node):
+            found.add("messages")
+    return frozenset(found)
+
+
+def is_removal(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and dotted_name(node.func).endswith("RemoveMessage")
+
+
+def key_in(node: ast.expr, state: str) -> str:
+    """The key of `state["key"]` or `state.key`; empty for anything else."""
+    if isinstance(node, ast.Attribute) and dotted_name(node.value) == state:
+        return node.attr
+    if isinstance(node, ast.Subscript) and dotted_name(node.value) == state:
+        return str(node.slice.value) if isinstance(node.slice, ast.Constant) else ""
+    return ""
 
 
 def in_state(value: Value) -> Value:

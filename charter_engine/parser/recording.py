@@ -20,6 +20,7 @@ from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.turns import grown_from
 from charter_engine.parser.values import (
+    UNKNOWN,
     Box,
     Chain,
     Hole,
@@ -64,8 +65,8 @@ class SiteRecorder:
             self.findings.posts[id(node)] = found
         under_way = frame.turning()
         given = prompts.prompt_of(shape, found.family, under_way)
-        if self.remembers(shape):
-            given = (*remembered(receiver, site, given), *given)
+        talk = receiver if self.remembers(shape) else continued(shape)
+        given = with_talk(talk, site, given)
         holder = holder_of(receiver, shape)
         self.keep_head(frame, site, offers(shape, found.family, holder))
         kept = prompts.kept_messages(holder, shape)
@@ -314,9 +315,27 @@ def holes_of(value: Value) -> list[Hole]:
     return found
 
 
+def continued(shape: CallShape) -> Value:
+    """The answer whose conversation a call goes on from: one that the server keeps, or that the
+    framework hands back."""
+    named = (value for name, _, value in shape.keywords if name in CONTINUED)
+    value = next(named, UNKNOWN)
+    return moved(Value(origins=value.all_origins()), "history")
+
+
+CONTINUED = ("previous_response_id", "message_history")
+
+
+def with_talk(talk: Value, site: Site, given: tuple[Message, ...]) -> tuple[Message, ...]:
+    """What a call sends: what the `talk` before it holds, behind its own instructions."""
+    rules = tuple(message for message in given if message[0] == "system")
+    said = tuple(message for message in given if message[0] != "system")
+    return (*rules, *remembered(talk, site, said), *said)
+
+
 def remembered(receiver: Value, site: Site, given: tuple[Message, ...]) -> tuple[Message, ...]:
     """What an object that keeps its conversation sends before what it is `given`: the answers that
-    it got, and if this call was among those, what that asked."""
+    it got, and if this call was among those, what that asked. So do servers that keep one."""
     before = frozenset(origin for origin in receiver.origins if origin.chain[0][0] >= 0)
     if not before:
         return ()

@@ -142,7 +142,7 @@ class StatementWalker:
             record,
             lambda: self.evaluator.assigner.assign(frame, node.target, any_member(iterable)),
         )
-        return self.execute(frame, node.orelse)
+        return self.without_break(frame, node)
 
     def while_loop(self, frame: Frame, node: ast.While) -> bool:
         record = Loop(
@@ -150,7 +150,16 @@ class StatementWalker:
         )
         endless = is_endless(node)
         self.repeat(frame, node, record, lambda: self.evaluator.evaluate(frame, node.test))
-        return self.execute(frame, node.orelse) and not (endless and not has_break(node.body))
+        return self.without_break(frame, node) and not (endless and not has_break(node.body))
+
+    def without_break(self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While) -> bool:
+        """Run what follows a loop that no `break` ended, and go on with what either leaves."""
+        if not node.orelse or not has_break(node.body):
+            return self.execute(frame, node.orelse)
+        left = dict(frame.names)
+        alive = self.execute(frame, node.orelse)
+        frame.names = join_names(left, frame.names) if alive else left
+        return True
 
     def repeat(
         self,

@@ -59,13 +59,13 @@ def is_anew(message: Message) -> bool:
 
 
 def as_sent(site: Site, sites: dict[int, Site]) -> Site:
-    """A call of a wrapper that keeps a conversation, with the prompt that the wrapper sends for it;
-    any other call as it is."""
+    """A call of a wrapper with the prompt that the wrapper sends for it, as far as that is seen to
+    hold what it is given; any other call as it is."""
     inner = next((sites[number] for number in site.via if turns_of(sites[number]).each), None)
+    if site.first_sent and (inner is not None or holds(site.first_sent, site.opening)):
+        return dataclasses.replace(site, opening=site.first_sent, prompt=site.sent)
     if inner is None:
         return site
-    if site.first_sent:
-        return dataclasses.replace(site, opening=site.first_sent, prompt=site.sent)
     inner = as_sent(inner, sites)
     opening = filled(inner.opening, site.given)
     is_once = site.loop is None and not site.repeated_by
@@ -82,6 +82,32 @@ def as_sent(site: Site, sites: dict[int, Site]) -> Site:
         prompt=opening if is_once else filled(inner.prompt, site.given),
         fillings=fillings | site.fillings,
     )
+
+
+def holds(sent: tuple[Message, ...], given: tuple[Message, ...]) -> bool:
+    """Whether everything of a prompt, which is not nothing, is part of another."""
+    pieces = in_pieces(sent)
+    text = "\n".join(piece.text for piece in pieces if isinstance(piece, Static))
+    fillings = {piece.key for piece in pieces if isinstance(piece, Hole)}
+    asked = in_pieces(given)
+    return bool(asked) and all(
+        piece.text in text if isinstance(piece, Static) else piece.key in fillings
+        for piece in asked
+    )
+
+
+def in_pieces(messages: tuple[Message, ...]) -> list[Piece]:
+    """The pieces of messages, with those of the texts that fill them in their holes' places."""
+    found: list[Piece] = []
+    pending = [piece for _, value in reversed(messages) for piece in reversed(value.pieces or ())]
+    while pending:
+        piece = pending.pop()
+        inner = piece.value.pieces if isinstance(piece, Hole) else None
+        if inner:
+            pending += reversed(inner)
+        else:
+            found.append(piece)
+    return found
 
 
 def filled(messages: tuple[Message, ...], given: dict[str, Value]) -> tuple[Message, ...]:

@@ -11,7 +11,8 @@ from charter_engine.contracts.lint import Finding
 from charter_engine.prompts.parts import is_constant
 
 _HISTORY = re.compile(
-    r"(messages|history|chat_log|conversation|transcript|turns|memory|context)$", re.IGNORECASE
+    r"(messages|msgs|history|chat_log|conversation|dialogue|transcript|turns|memory|context)$",
+    re.IGNORECASE,
 )
 _CHOICES = re.compile(r"(tools?|functions|examples?|few_?shots?|demos|shots)$", re.IGNORECASE)
 _CONTENT = {"content", "thinking", "reasoning_content", "tool_calls"}
@@ -21,11 +22,11 @@ _SHUFFLES = {"random.shuffle", "random.sample", "random.choices", "shuffle", "sa
 
 
 def history_cut(subject: Subject) -> Iterator[Finding]:
-    """`history-cut-at-front`: `pop(0)`, `del x[0]`, `insert(0, …)`, `x[-n:]`, `trim_messages(x)`,
-    `deque(maxlen=n)` for what a prompt is made of."""
+    """`history-cut-at-front`: `pop(0)`, `del x[0]`, `insert(0, …)`, `x[-n:]`, `x[len(x) - n:]`,
+    `trim_messages(x)`, `deque(maxlen=n)` for what a prompt is made of."""
     for function in _functions_with_calls(subject):
         for node in subject.walk(function):
-            name = _cut(node)
+            name = _cut(subject, node)
             if name is not None and _HISTORY.search(name):
                 yield subject.finding(
                     "history-cut-at-front",
@@ -55,10 +56,18 @@ def history_rewritten(subject: Subject) -> Iterator[Finding]:
 
 def _rewritten(subject: Subject, node: ast.AST) -> str | None:
     """The name of a history whose earlier messages a node changes."""
-    if isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+    if isinstance(node, ast.For):
         over = _history_in(node.iter)
-        changes = (_changes(part, node.target.id) for part in subject.walk(node))
+        names = [part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)]
+        changes = (
+            _changes(part, names[-1]) or _replaces(part, over or "", names[0])
+            for part in subject.walk(node)
+        )
         return over if over and any(changes) else None
+    if isinstance(node, ast.ListComp) and _is_older_part(node.generators[0].iter):
+        over = _history_in(node.generators[0].iter)
+        is_changed = not isinstance(node.elt, ast.Name) and _REWRITING.search(ast.unparse(node.elt))
+        return over if is_changed else None
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.ListComp):
         over = _history_in(node.value.generators[0].iter)
         chosen = ast.unparse(node.value.generators[0]) + ast.unparse(node.value.elt)
@@ -72,11 +81,30 @@ def _rewritten(subject: Subject, node: ast.AST) -> str | None:
     return None
 
 
+def _is_older_part(node: ast.expr) -> bool:
+    """Whether an expression is `x[:-n]`: all but the newest."""
+    index = node.slice if isinstance(node, ast.Subscript) else None
+    is_end = isinstance(index, ast.Slice) and isinstance(index.upper, ast.UnaryOp)
+    return is_end and isinstance(index, ast.Slice) and index.lower is None
+
+
+def _replaces(node: ast.AST, history: str, index: str) -> bool:
+    """Whether a node puts another message in the place of one of a history."""
+    return isinstance(node, ast.Assign) and any(
+        isinstance(target, ast.Subscript)
+        and dotted(target.value) == history
+        and dotted(target.slice) == index
+        for target in node.targets
+    )
+
+
 def _history_in(node: ast.expr) -> str | None:
     """The history that an expression goes over, or over part of."""
-    while isinstance(node, ast.Subscript | ast.Call):
+    while isinstance(node, ast.Subscript | ast.Call | ast.ListComp):
         if isinstance(node, ast.Subscript):
             node = node.value
+        elif isinstance(node, ast.ListComp):
+            node = node.generators[0].iter
         elif dotted(node.func) in {"enumerate", "reversed", "list"} and node.args:
             node = node.args[0]
         else:
@@ -135,10 +163,10 @@ def _functions_with_calls(subject: Subject) -> list[FunctionNode]:
     return list(dict.fromkeys([*direct, *inside]))
 
 
-def _cut(node: ast.AST) -> str | None:
+def _cut(subject: Subject, node: ast.AST) -> str | None:
     """The name of what a node cuts at its front."""
     if isinstance(node, ast.Call):
-        return _cut_by_call(node)
+        return _cut_by_call(subject, node)
     if isinstance(node, ast.Delete):
         cut = [
             dotted(target.value)
@@ -146,8 +174,8 @@ def _cut(node: ast.AST) -> str | None:
             if isinstance(target, ast.Subscript) and _from_front(target.slice)
         ]
         return cut[0] if cut else None
-    if isinstance(node, ast.Subscript) and _is_moving_tail(node.slice):
-        return dotted(node.value)
+    if isinstance(node, ast.Subscript) and _is_moving_tail(subject, node):
+        return _history_in(node.value)
     return _cut_by_assignment(node) if isinstance(node, ast.Assign | ast.AnnAssign) else None
 
 
@@ -161,8 +189,11 @@ def _cut_by_assignment(node: ast.Assign | ast.AnnAssign) -> str | None:
     return dotted(targets[0]) if _is_bounded(node.value) else None
 
 
-def _cut_by_call(node: ast.Call) -> str | None:
-    if dotted(node.func).rpartition(".")[2] in _TRIMMING and node.args:
+def _cut_by_call(subject: Subject, node: ast.Call) -> str | None:
+    name = dotted(node.func).rpartition(".")[2]
+    if name in _TRIMMING and node.args:
+        return dotted(node.args[0])
+    if name == "islice" and len(node.args) > 2 and _is_counted_back(subject, node.args[1]):
         return dotted(node.args[0])
     if not isinstance(node.func, ast.Attribute):
         return None
@@ -173,15 +204,27 @@ def _cut_by_call(node: ast.Call) -> str | None:
     return None
 
 
-def _is_moving_tail(index: ast.expr) -> bool:
-    """Whether a subscript is `[-n:]`: a window that moves on as what it is taken of grows. The last
-    member alone is none."""
-    return (
-        isinstance(index, ast.Slice)
-        and isinstance(index.lower, ast.UnaryOp)
-        and isinstance(index.lower.op, ast.USub)
-        and index.upper is None
-        and not (isinstance(index.lower.operand, ast.Constant) and index.lower.operand.value == 1)
+def _is_moving_tail(subject: Subject, node: ast.Subscript) -> bool:
+    """Whether a subscript is `[-n:]` or `[len(x) - n:]`: a window that moves on as what it is taken
+    of grows. The last member alone is none."""
+    index = node.slice
+    if not isinstance(index, ast.Slice) or index.lower is None or index.upper is not None:
+        return False
+    if not isinstance(index.lower, ast.UnaryOp):
+        return _is_counted_back(subject, index.lower)
+    is_last = isinstance(index.lower.operand, ast.Constant) and index.lower.operand.value == 1
+    return isinstance(index.lower.op, ast.USub) and not is_last
+
+
+def _is_counted_back(subject: Subject, start: ast.expr) -> bool:
+    """Whether the start of a window is counted from the end: `len(x) - n`, also by a name."""
+    origin = subject.origin(ast.unparse(start), start.lineno)
+    return any(
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Sub)
+        and isinstance(node.left, ast.Call)
+        and dotted(node.left.func) == "len"
+        for node in ast.walk(origin or start)
     )
 
 

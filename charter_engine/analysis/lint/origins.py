@@ -7,6 +7,7 @@ from charter_engine.analysis.lint.subject import FunctionNode, Subject, dotted
 
 _STEPS = 4
 _SETS = {"set", "frozenset"}
+_OF_SETS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
 _FOLDERS = {"os.listdir", "os.scandir", "listdir", "scandir", "glob.glob", "iterdir", "rglob"}
 
 
@@ -15,7 +16,7 @@ def called_by(subject: Subject, node: ast.expr, line: int, steps: int = _STEPS) 
     it were assigned, and in what the functions of this file that it calls return."""
     for part in ast.walk(node):
         if isinstance(part, ast.Call):
-            yield dotted(part)
+            yield subject.imported_name(dotted(part))
         if not steps:
             continue
         for source, at in _sources(subject, part, line):
@@ -29,18 +30,41 @@ def unordered_source(
     nothing shows that."""
     if _is_unordered(node):
         return node
-    if isinstance(node, ast.ListComp | ast.GeneratorExp) and node.generators:
-        found = unordered_source(subject, node.generators[0].iter, line, steps)
-        return node if found is not None else None
+    made_of = _made_of(node)
+    if made_of:
+        found = (unordered_source(subject, part, line, steps) for part in made_of)
+        return node if any(part is not None for part in found) else None
     if isinstance(node, ast.Call) and dotted(node.func) in {"list", "tuple"} and node.args:
         return unordered_source(subject, node.args[0], line, steps)
     if not steps:
         return None
-    for source, at in _sources(subject, node, line):
-        found = unordered_source(subject, source, at, steps - 1)
-        if found is not None:
-            return found if isinstance(node, ast.Call) else node
+    filled = _filled_from(subject, node, line) if isinstance(node, ast.Name) else []
+    for source, at in [*_sources(subject, node, line), *((over, line) for over in filled)]:
+        origin = unordered_source(subject, source, at, steps - 1)
+        if origin is not None:
+            return origin if isinstance(node, ast.Call) else node
     return None
+
+
+def _made_of(node: ast.expr) -> list[ast.expr]:
+    """What the order of a comprehension, or of sets put together, comes from."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, _OF_SETS):
+        return [node.left, node.right]
+    if isinstance(node, ast.ListComp | ast.GeneratorExp):
+        return [node.generators[0].iter]
+    return []
+
+
+def _filled_from(subject: Subject, node: ast.Name, line: int) -> list[ast.expr]:
+    """What the loops go over that append to a list."""
+    function = subject.function_at(line)
+    return [
+        loop.iter
+        for loop in (subject.walk(function) if function is not None else ())
+        if isinstance(loop, ast.For) and loop.lineno <= line
+        for call in subject.walk(loop)
+        if isinstance(call, ast.Call) and dotted(call.func) == f"{node.id}.append"
+    ]
 
 
 def _is_unordered(node: ast.expr) -> bool:

@@ -51,6 +51,24 @@ class Subject:
     def functions(self) -> tuple[FunctionNode, ...]:
         return tuple(node for node in self.walk(self.tree) if isinstance(node, FunctionNode))
 
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """Names that the file imports under another, with what they stand for."""
+        return {
+            alias.asname: f"{node.module}.{alias.name}"
+            if isinstance(node, ast.ImportFrom)
+            else alias.name
+            for node in self.walk(self.tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+            if alias.asname
+        }
+
+    def imported_name(self, name: str) -> str:
+        """A dotted name with what its first part was imported as."""
+        first, dot, rest = name.partition(".")
+        return f"{self.imports.get(first, first)}{dot}{rest}"
+
     def function_at(self, line: int) -> FunctionNode | None:
         """The innermost function around a line."""
         around = [

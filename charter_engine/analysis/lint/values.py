@@ -30,8 +30,12 @@ def volatile_values(subject: Subject) -> Iterator[Finding]:
     by its name."""
     for call in subject.compiled.calls:
         for index, segment in subject.filled(call):
-            behind = sum(other.tokens or 0 for other in call.segments[index + 1 :])
-            if index + 1 < len(call.segments) and segment.kind in {"variable", "unknown"}:
+            rest = call.segments[index + 1 :]
+            behind = sum(other.tokens or 0 for other in rest)
+            is_inside = any(other.kind != "static" for other in rest)
+            if segment.kind in {"variable", "unknown"} and (
+                is_inside or behind >= subject.least_tokens
+            ):
                 yield from _volatile(subject, call, segment, behind)
 
 

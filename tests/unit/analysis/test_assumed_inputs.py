@@ -98,3 +98,22 @@ def test_a_constant_that_is_not_at_hand_is_the_same_in_every_run_and_turn() -> N
     assert first["RULES"] == second["RULES"] == completed(calls, {"goal": "x"}, 0)["RULES"]
     assert all("RULES" not in turn for turn in first["turns"])
     assert what_is_open(calls, {"turns": 1}) == ("", "RULES")
+
+
+HUB = """
+from langchain import hub
+from langchain_openai import ChatOpenAI
+
+
+def ask(question):
+    chain = hub.pull("library/answer") | ChatOpenAI(model="m")
+    return chain.invoke({"question": question})
+"""
+
+
+def test_a_text_of_which_nothing_is_known_is_assumed_beside_given_inputs() -> None:
+    calls = compile_source("agent.py", HUB).calls
+    given = {"question": "Where is it?"}
+    assert what_is_open(calls, given) == ("", "unknown_8")
+    placed = generate(calls, [completed(calls, given, 0)], Plan(agent="agent.py"), by_character)
+    assert placed[0].request.input_length > len(given["question"])

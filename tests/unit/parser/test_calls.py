@@ -449,3 +449,20 @@ def test_a_line_of_an_open_file_is_not_the_files_name() -> None:
         )
     )
     assert [segment.kind for segment in call.segments] == ["variable"]
+
+
+@pytest.mark.parametrize(
+    ("imports", "declared", "asked"),
+    [
+        ("from crewai import Crew", "Crew", "kickoff()"),
+        ("from langchain_core.language_models import BaseChatModel", "BaseChatModel", "invoke(x)"),
+    ],
+)
+def test_a_function_returns_what_it_says_where_nothing_else_tells(
+    imports: str, declared: str, asked: str
+) -> None:
+    file = compiled(
+        f"{imports}\n\ndef made(name) -> {declared}:\n    return registry[name]\n\n"
+        f"def work(x):\n    return made(x).{asked}\n"
+    )
+    assert lines(file) == [7]

@@ -411,3 +411,22 @@ def test_a_message_is_filled_in_place_by_a_function_that_is_not_at_hand() -> Non
         """
     )
     assert edges(file) == {(9, 9, "loop")}
+
+
+def test_what_a_loop_leaves_with_a_break_goes_past_its_else() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        def work(task):
+            found = OpenAI().responses.create(input=task)
+            for _ in range(3):
+                if check(found):
+                    break
+                found = OpenAI().responses.create(input=f"Fix {found}")
+            else:
+                found = OpenAI().responses.create(input="Anew: " + task)
+            return OpenAI().responses.create(input=f"Tell {found}")
+        """
+    )
+    assert {edge[0] for edge in edges(file) if edge[1] == 12} == {5, 9, 11}

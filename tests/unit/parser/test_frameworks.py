@@ -473,3 +473,61 @@ def test_a_node_that_is_only_joined_by_name_is_the_function_of_that_name() -> No
         """
     )
     assert edges(file) == {(8, 11, "data")}
+
+
+def test_an_agent_goes_on_from_the_history_that_a_run_hands_back() -> None:
+    file = compiled(
+        """
+        from pydantic_ai import Agent
+
+        agent = Agent("openai:m", instructions="Be brief.")
+
+        def work(question):
+            said = agent.run_sync(question)
+            return agent.run_sync("And then?", message_history=said.all_messages())
+        """
+    )
+    assert edges(file) == {(7, 8, "data")}
+
+
+REMOVING = """
+from langchain_core.messages import HumanMessage, RemoveMessage
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
+
+llm = ChatOpenAI(model="m")
+
+def ask(state: MessagesState):
+    return {"messages": [llm.invoke(state["messages"])]}
+
+def forget(state: MessagesState):
+    return {"messages": REMOVED}
+
+def close(state: MessagesState):
+    return {"messages": [llm.invoke(state["messages"])]}
+
+graph = StateGraph(MessagesState)
+graph.add_node("ask", ask)
+graph.add_node("forget", forget)
+graph.add_node("close", close)
+graph.add_edge(START, "ask")
+graph.add_edge("ask", "forget")
+graph.add_edge("forget", "close")
+graph.add_edge("close", END)
+app = graph.compile()
+"""
+
+
+@pytest.mark.parametrize(
+    ("removed", "reaching"),
+    [
+        ('[RemoveMessage(id=one.id) for one in state["messages"]]', set()),
+        ('[RemoveMessage(id=REMOVE_ALL_MESSAGES), HumanMessage(content="Go on.")]', set()),
+        ('[RemoveMessage(id=one.id) for one in state["messages"][:-2]]', {10}),
+        ('[HumanMessage(content="Go on.")]', {10}),
+    ],
+)
+def test_messages_that_a_node_removes_reach_no_later_node(removed: str, reaching: set[int]) -> None:
+    found = edges(compiled(REMOVING.replace("REMOVED", removed)))
+    assert {source for source, target, _ in found if target == 16} == reaching

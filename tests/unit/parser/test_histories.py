@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.compiled import compiled, edges, only
 
 DESK = """
 from openai import OpenAI
@@ -126,3 +126,28 @@ def test_a_subclass_that_overrides_nothing_shares_what_its_base_keeps() -> None:
         "        self.log.append({'role': 'user', 'content': 'Bye'})\n        return self.fetch()\n"
     )
     assert (16, 21) in {edge[:2] for edge in edges(compiled(source))}
+
+
+def test_a_request_goes_on_from_the_answer_that_it_names() -> None:
+    call = only(
+        compiled(
+            """
+            from openai import OpenAI
+
+            def talk(question):
+                before = None
+                while True:
+                    said = OpenAI().responses.create(
+                        instructions="Be brief.", input=question, previous_response_id=before
+                    )
+                    before = said.id
+                    question = input()
+            """
+        )
+    )
+    assert [(segment.each_turn, segment.text or segment.name) for segment in call.segments] == [
+        (False, "Be brief."),
+        (False, "question"),
+        (True, "said"),
+        (True, "question"),
+    ]

@@ -438,3 +438,32 @@ def test_what_a_wrapper_is_given_is_no_part_of_its_answer() -> None:
     )
     assert edges(file) >= {(9, 10, "data"), (10, 11, "data")}
     assert (9, 11, "data") not in edges(file)
+
+
+RULED = """
+from openai import OpenAI
+
+client = OpenAI()
+
+def ask(prompt):
+    said = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": prompt}]
+    return client.chat.completions.create(model="m", messages=said).choices[0].message.content
+
+def work(letter):
+    return ask(f"Sort: {letter}")
+"""
+
+
+def test_a_call_of_a_wrapper_sends_what_the_wrapper_puts_before_its_prompt() -> None:
+    call = max(compiled(RULED).calls, key=lambda call: call.line)
+    assert [(part.role, part.text or part.name) for part in call.segments] == [
+        ("system", "Be brief."),
+        ("user", "Sort: "),
+        ("user", "letter"),
+    ]
+
+
+def test_where_a_wrapper_hides_what_it_is_given_its_call_shows_that() -> None:
+    source = RULED.replace('"content": prompt', '"content": encode(prompt)')
+    call = max(compiled(source).calls, key=lambda call: call.line)
+    assert [part.text or part.name for part in call.segments] == ["Sort: ", "letter"]

@@ -218,6 +218,18 @@ def test_a_clock_is_found_a_helper_a_format_or_a_template_away(body: str) -> Non
     assert [one.confidence for one in found] == ["certain"]
 
 
+def test_a_clock_is_known_by_what_its_module_is_imported_as() -> None:
+    head = f"from datetime import datetime as dt\nRULES = {INSTRUCTIONS!r}\n"
+    body = "return self.client.generate(f'{dt.utcnow()} {RULES}', max_tokens=9)"
+    assert "time-in-prefix" in rules(agent(body, head=head))
+
+
+def test_a_clock_at_the_end_of_a_prompt_is_left_alone() -> None:
+    head = f"from datetime import datetime\nRULES = {INSTRUCTIONS!r}\n"
+    body = "return self.client.generate(f'{RULES} (asked at {datetime.now()})', max_tokens=9)"
+    assert "time-in-prefix" not in rules(agent(body, head=head))
+
+
 def test_a_helper_without_a_clock_is_no_clock() -> None:
     head = f"RULES = {INSTRUCTIONS!r}\ndef stamp():\n    return 'Harbour office'\n"
     body = "return self.client.generate(f'{stamp()} {RULES}', max_tokens=9)"
@@ -232,6 +244,11 @@ WINDOWS = [
     "said = trim_messages(self.history, max_tokens=900)",
     "self.history.popleft()\nsaid = list(self.history)",
     "self.history = deque(self.history, maxlen=20)\nsaid = list(self.history)",
+    "said = self.history[len(self.history) - 20:]",
+    "start = max(0, len(self.history) - LIMIT)\nsaid = self.history[start:]",
+    "said = list(islice(self.history, len(self.history) - 20, None))",
+    "said = [item for item in self.history][-20:]",
+    "msgs = self.history\nwhile size(msgs) > 900:\n    msgs = msgs[2:]\nsaid = msgs",
 ]
 
 
@@ -243,7 +260,12 @@ def test_a_window_over_a_history_is_found_however_it_is_written(window: str) -> 
 
 @pytest.mark.parametrize(
     "kept",
-    ["said = self.history[-1:]", "del self.history[:]\nsaid = self.history", "said = self.history"],
+    [
+        "said = self.history[-1:]",
+        "said = self.history[:20]",
+        "del self.history[:]\nsaid = self.history",
+        "said = self.history",
+    ],
 )
 def test_a_history_that_keeps_its_front_or_ends_is_not_cut(kept: str) -> None:
     body = f"{kept}\nreturn self.client.chat.completions.create(model='m', messages=said)"
@@ -268,11 +290,29 @@ def work(client, registry, said):
 
 @pytest.mark.parametrize(
     ("active", "order"),
-    [("set()", "self.active"), ("[]", "os.listdir('tools')"), ("frozenset('ab')", "self.active")],
+    [
+        ("set()", "self.active"),
+        ("[]", "os.listdir('tools')"),
+        ("frozenset('ab')", "self.active"),
+        ("set()", "set(NAMES) & self.active"),
+    ],
 )
 def test_tools_out_of_a_set_or_folder_have_no_fixed_order(active: str, order: str) -> None:
     found = findings(TOOLS.format(active=active, order=order))
     assert [one.line for one in found if one.rule == "tool-order-changes"] == [10]
+
+
+def test_tools_that_a_loop_takes_out_of_a_folder_have_no_fixed_order() -> None:
+    source = """
+import glob, json
+
+def work(client, said):
+    tools = []
+    for path in glob.glob("tools/*.json"):
+        tools.append(json.load(open(path)))
+    return client.chat.completions.create(messages=said, tools=tools)
+"""
+    assert "tool-order-changes" in rules(source)
 
 
 @pytest.mark.parametrize(
@@ -369,6 +409,8 @@ def work(goal):
         "for number, one in enumerate(messages):\n            messages[number]['content'] = ''",
         "messages = [one for one in messages if one['type'] != 'thinking']",
         "for one in messages:\n            one.pop('thinking', None)",
+        "for number, one in enumerate(messages):\n            messages[number] = {'role': 'tool'}",
+        "messages = [tool_free(one) for one in messages[:-1]] + messages[-1:]",
     ],
 )
 def test_messages_that_are_changed_after_they_were_sent_are_found(rewrite: str) -> None:
