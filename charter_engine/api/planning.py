@@ -241,7 +241,7 @@ class _Planning:
             return _named(plan, name, Reason(f"given: {request.reuse_times}", "measured")), None
         if recorded is None or recorded.model is None:
             return plan, None
-        if not request.output:
+        if not (request.output or request.reuse_times_output):
             self._notes.append(
                 Note(
                     "the reuse times learnt are not kept",
@@ -251,7 +251,11 @@ class _Planning:
             return plan, None
         model = recorded.model
         path = Path(request.output)
-        path = path.with_name(f"{path.stem}.waits.json")
+        path = (
+            path.with_name(f"{path.stem}.waits.json")
+            if request.output
+            else Path(request.reuse_times_output)
+        )
         written = write_reuse_times(
             path, model, (request.workload,), recorded.pricing_under(plan.server)
         )
@@ -259,7 +263,8 @@ class _Planning:
             f"learnt from {model.requests:,} requests of {model.sessions:,} sessions of "
             f"{request.workload}; explains {model.explained:.0%} of when sessions not seen return"
         )
-        return _named(plan, path.name, Reason(words, "measured")), written
+        name = path.name if request.output else str(path)
+        return _named(plan, name, Reason(words, "measured")), written
 
 
 def _named(plan: Plan, reuse_times: str, why: Reason) -> Plan:

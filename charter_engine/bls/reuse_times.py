@@ -23,7 +23,7 @@ from .checks import (
 )
 from .features import FEATURES
 from .forest import MISSING, Forest
-from .retention import NEVER_AGAIN, DecideAt, Rule, TokenRange
+from .retention import DEFAULT_PRIORITY, MAX_PRIORITY, NEVER_AGAIN, DecideAt, Rule, TokenRange
 
 DECIDE_AT = ("sent", "answered")
 UNMATCHED = "unmatched"
@@ -48,18 +48,21 @@ class NodeRules:
     shared: Rule = field(default_factory=Rule)
     tail_tokens: int = 0
 
-    def ranges(self, own: Rule, length: int) -> tuple[TokenRange, ...]:
+    def ranges(self, own: Rule, length: int, last_tokens: int = 0) -> tuple[TokenRange, ...]:
         """The retention of a prompt of `length` tokens whose session asks for `own`.
 
-        From the head: shared, the session's own, the tail it leaves behind.
+        From the head: shared, the session's own, its `last_tokens`, the tail it leaves behind.
         A head never ranks below the rest.
         """
         shared = own if self.shared.priority < own.priority else self.shared
         shared_end = min(self.shared_tokens, length)
         tail_start = max(length - self.tail_tokens, shared_end)
+        last = last_rule(own) if last_tokens else own
+        last_start = tail_start if last == own else max(tail_start - last_tokens, shared_end)
         parts = (
             (0, shared_end, shared),
-            (shared_end, tail_start, own),
+            (shared_end, last_start, own),
+            (last_start, tail_start, last),
             (tail_start, length, NEVER_AGAIN),
         )
         return tuple(
@@ -69,12 +72,21 @@ class NodeRules:
         )
 
 
+def last_rule(own: Rule) -> Rule:
+    """What the end of a prompt asks for where it ranks above the rest, and what is generated behind
+    it: one priority more, where the rest is kept at all."""
+    if not DEFAULT_PRIORITY < own.priority < MAX_PRIORITY:
+        return own
+    return Rule(own.priority + 1, own.duration_ms)
+
+
 @dataclass(frozen=True)
 class ReuseTimeRules:
     """A reuse-time model at one price of memory.
 
     A score between `steps[i - 1]` and `steps[i]` is of retention level `i` and asks for `rules[i]`.
     An answer that moves a request by at most `near_levels` changes nothing.
+    The `last_tokens` of a prompt rank above the rest of it (see `last_rule`).
     """
 
     decide_at: DecideAt
@@ -83,6 +95,7 @@ class ReuseTimeRules:
     rules: tuple[Rule, ...]
     nodes: dict[str, NodeRules]
     forest: Forest
+    last_tokens: int = 0
 
     def node(self, name: str) -> NodeRules:
         """What is known of a node; of an unknown one, the mean of all requests."""
@@ -92,6 +105,15 @@ class ReuseTimeRules:
         """Which of `rules` a request with these features asks for."""
         return bisect_right(self.steps, self.forest.score(features))
 
+    def ranges(self, node: NodeRules, level: int, length: int) -> tuple[TokenRange, ...]:
+        """What a node's prompt of `length` tokens asks for at a level."""
+        return node.ranges(self.rules[level], length, self.last_tokens)
+
+    def generated(self, level: int) -> Rule:
+        """What is asked for the blocks of an answer at a level."""
+        own = self.rules[level]
+        return last_rule(own) if self.last_tokens else own
+
 
 def reuse_times_section(rules: ReuseTimeRules) -> dict[str, Any]:
     """The section `waits` of `plan.json`, which `parse_reuse_times` reads."""
@@ -100,6 +122,7 @@ def reuse_times_section(rules: ReuseTimeRules) -> dict[str, Any]:
         "moment": rules.decide_at,
         "features": FEATURES,
         "near_rungs": rules.near_levels,
+        "last_tokens": rules.last_tokens,
         "steps": rules.steps,
         "rules": [asdict(rule) for rule in rules.rules],
         "nodes": [
@@ -146,6 +169,7 @@ def parse_reuse_times(raw: Any, place: str) -> ReuseTimeRules:
     return ReuseTimeRules(
         decide_at=decide_at,
         near_levels=whole(raw, "near_rungs", place, 0),
+        last_tokens=whole(raw, "last_tokens", place, 0),
         steps=steps,
         rules=rules,
         nodes=nodes,

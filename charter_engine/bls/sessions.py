@@ -125,9 +125,9 @@ class Sessions:
         """The `retention_*` inputs a request is sent with; empty where nothing is asked yet."""
         if sent.level is None:
             return {}
-        own = self.reuse_times.rules[sent.level]
         length = len(sent.token_ids)
-        return _inputs(sent.node.ranges(own, length), own, length)
+        ranges = self.reuse_times.ranges(sent.node, sent.level, length)
+        return _inputs(ranges, self.reuse_times.generated(sent.level), length)
 
     def refreshed(self, sent: Sent, level: int, tokens: int) -> dict[str, list[int]]:
         """The `retention_*` inputs of the request that follows an answer, over its prompt and
@@ -136,15 +136,15 @@ class Sessions:
         The blocks that hold the answer ask for what they would have been generated with.
         One that the single new token takes holds nothing anybody can use.
         """
-        own = self.reuse_times.rules[level]
+        generated = self.reuse_times.generated(level)
         prompt_tokens = len(sent.token_ids)
-        ranges = sent.node.ranges(own, prompt_tokens)
+        ranges = self.reuse_times.ranges(sent.node, level, prompt_tokens)
         last = ranges[-1]
-        if Rule(last.priority, last.duration_ms) != own and tokens > prompt_tokens:
+        if Rule(last.priority, last.duration_ms) != generated and tokens > prompt_tokens:
             ranges = (
                 *ranges[:-1],
                 replace(last, end=prompt_tokens),
-                TokenRange(prompt_tokens, None, own.priority, own.duration_ms),
+                TokenRange(prompt_tokens, None, generated.priority, generated.duration_ms),
             )
         return _inputs(ranges, NEVER_AGAIN, tokens)
 

@@ -11,7 +11,7 @@ from charter_engine.contracts.planning import PlanRequest
 from charter_engine.errors import UsageError
 from charter_engine.service.live import take_live_if_changed
 from charter_engine.service.state import EngineState
-from charter_engine.service.working import find_plan
+from charter_engine.service.working import as_proposed, find_plan
 
 Edit = (
     commands.EditNode
@@ -55,7 +55,9 @@ def _replace(state: EngineState, base_revision: int, plan: Plan) -> None:
 
 async def _propose(state: EngineState, base_revision: int, request: PlanRequest) -> None:
     state.draft.require_current(base_revision)
-    if not (state.opened().inputs or request.workload or request.inputs_file):
+    request = await as_proposed(state, request)
+    told = request.workload or request.inputs_file or request.from_traffic_s is not None
+    if not (state.opened().inputs or told):
         raise UsageError(
             "a plan is derived on inputs, and there are none",
             remedy="give the agent inputs, or name a workload",

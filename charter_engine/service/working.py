@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.drafting import with_reuse_times_placed
 from charter_engine.api.progress import Report
+from charter_engine.api.proposing import PASSED_S, on_what_passed
 from charter_engine.api.swept_settings import combinations
 from charter_engine.contracts import commands
 from charter_engine.contracts.answers import AnswersReport, AnswersRequest
@@ -75,6 +76,14 @@ async def find_plan(state: EngineState, request: PlanRequest) -> PlanResult:
     """Work out a plan, and wait for it. Raises `CharterError`."""
     _require_plannable(state, request)
     return await state.work.result("plan", _subject(state, request), partial(_plan, state, request))
+
+
+async def as_proposed(state: EngineState, request: PlanRequest) -> PlanRequest:
+    """What a proposal is asked for: on what passed, where that tells enough and nothing else is
+    named. Raises `CharterError`."""
+    now = state.hub.now()
+    passed = (await state.passed.since(now - PASSED_S)).records
+    return on_what_passed(request, len(passed), now)
 
 
 def require_files(*paths: str) -> None:

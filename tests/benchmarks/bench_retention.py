@@ -144,7 +144,8 @@ def report_host(
             print(
                 f"seed {seed}, {eviction}, {gpu:,} + {host:,} blocks: "
                 f"default {bracket.default_lru:.3f}, optimum {bracket.optimum:.3f}; "
-                f"{choice.policy}, price {choice.pricing.price}, most {choice.pricing.most}; "
+                f"{choice.policy}, price {choice.pricing.price}, most {choice.pricing.most}, "
+                f"last tokens {choice.pricing.last_tokens}; "
                 + ", ".join(
                     f"{way} {rate:.3f}, closed {(rate - bracket.default_lru) / gap:.3f}"
                     for way, rate in rates.items()

@@ -1,8 +1,8 @@
 """Policy `next-use` for a stream of requests: each asks for what its own session's past makes
 likely."""
 
-from charter_engine.bls.retention import DEFAULT, Retention, Rule
-from charter_engine.bls.reuse_times import NodeRules
+from charter_engine.bls.retention import DEFAULT, Retention
+from charter_engine.bls.reuse_times import NodeRules, last_rule
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import ReuseTimes, soonest
 from charter_engine.plan.retention.features import Ints
@@ -33,11 +33,15 @@ def records_in_two(
     rules = [measure.rule(times) for times in model.levels]
     nodes = [node_rules(name, model, measure) for name in workload.nodes]
 
+    def retention(level: int, node: NodeRules, length: int) -> Retention:
+        own = rules[level]
+        generated = last_rule(own) if pricing.last_tokens else own
+        ranges = node.ranges(own, length, pricing.last_tokens)
+        return Retention(ranges, generated.priority, generated.duration_ms)
+
     def asked(levels: Ints) -> dict[int, Retention]:
         return {
-            index: _retention(
-                rules[level], nodes[workload.node[index]], int(workload.input_length[index])
-            )
+            index: retention(level, nodes[workload.node[index]], int(workload.input_length[index]))
             for index, level in enumerate(levels.tolist())
             if level >= 0
         }
@@ -58,7 +62,3 @@ def node_rules(node: str, model: ReuseTimeModel, measure: Scale) -> NodeRules:
 
 def _either(own: ReuseTimes, shared: ReuseTimes) -> ReuseTimes:
     return soonest(own, shared) if own.total and shared.total else own
-
-
-def _retention(own: Rule, node: NodeRules, length: int) -> Retention:
-    return Retention(node.ranges(own, length), own.priority, own.duration_ms)

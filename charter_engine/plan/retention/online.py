@@ -18,4 +18,5 @@ def online(model: ReuseTimeModel, pricing: Pricing = PRICING) -> ReuseTimeRules:
         rules=tuple(measure.rule(times) for times in model.levels),
         nodes={name or UNMATCHED: node_rules(name, model, measure) for name in model.nodes},
         forest=model.forest,
+        last_tokens=pricing.last_tokens,
     )

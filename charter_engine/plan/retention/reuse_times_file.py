@@ -6,6 +6,7 @@ Text in, text out; nothing is opened here.
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import MISSING, Forest
@@ -32,7 +33,7 @@ class InvalidReuseTimes(ValueError):
 class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     """What a reuse-times file holds.
 
-    `price` and `most` are the pricing of memory (see `scale.Pricing`).
+    `price`, `most` and `last_tokens` are the pricing of memory (see `scale.Pricing`).
     `sources` is what was learnt from.
     `features` names what the forest asks, in its order.
     A Charter that computes others cannot use it.
@@ -43,12 +44,13 @@ class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     version: int = VERSION
     price: float = PRICE
     most: int = MAX_PRIORITY
+    last_tokens: int = 0
     sources: tuple[str, ...] = ()
     features: tuple[str, ...] = FEATURES
 
     @property
     def pricing(self) -> Pricing:
-        return Pricing(self.price, self.most)
+        return Pricing(self.price, self.most, self.last_tokens)
 
 
 class _Head(Struct):
@@ -60,7 +62,7 @@ def encode(
     model: ReuseTimeModel, *, pricing: Pricing = PRICING, sources: tuple[str, ...] = ()
 ) -> bytes:
     """The bytes of a reuse-times file."""
-    file = ReuseTimesFile(model=model, price=pricing.price, most=pricing.most, sources=sources)
+    file = ReuseTimesFile(model=model, sources=sources, **asdict(pricing))
     return msgspec.json.encode(file) + b"\n"
 
 
@@ -94,10 +96,8 @@ def _problem(found: ReuseTimesFile) -> str:
     model = found.model
     if found.features != FEATURES:
         return "it was learnt from other features than this Charter computes"
-    if not found.price > 0:
-        return f"a price of {found.price} is none"
-    if not DEFAULT_PRIORITY < found.most <= MAX_PRIORITY:
-        return f"a highest priority of {found.most} is not above {DEFAULT_PRIORITY}"
+    if problem := _problem_of_pricing(found.pricing):
+        return problem
     if len(model.levels) != len(model.steps) + 1 or list(model.steps) != sorted(model.steps):
         return f"{len(model.steps)} steps do not divide {len(model.levels)} retention levels"
     parts = [
@@ -108,6 +108,16 @@ def _problem(found: ReuseTimesFile) -> str:
         if not _is_histogram(times):
             return f"a distribution of reuse times is not {BINS} counts from 0 up"
     return _problem_of_forest(model.forest)
+
+
+def _problem_of_pricing(pricing: Pricing) -> str:
+    if not pricing.price > 0:
+        return f"a price of {pricing.price} is none"
+    if not DEFAULT_PRIORITY < pricing.most <= MAX_PRIORITY:
+        return f"a highest priority of {pricing.most} is not above {DEFAULT_PRIORITY}"
+    if pricing.last_tokens < 0:
+        return f"a prompt has no {pricing.last_tokens} last tokens"
+    return ""
 
 
 def _is_histogram(times: ReuseTimes) -> bool:

@@ -38,38 +38,50 @@ class Pricing(Struct, frozen=True):
     With `most` one above the default there is a single class above it. That is what a host tier
     bears: an offloaded block keeps its priority and loses its duration, so whatever was kept in
     vain in a higher class would stay there for ever.
+
+    The `last_tokens` of a prompt, at least a block, rank one priority above the rest of it. Under
+    leaf eviction that takes prompts whole, the one used longest ago first: once the end of one is
+    gone, the rest of it is what goes next. In one class each block that becomes a leaf queues up
+    behind all others, so that every prompt loses its end and none can be used whole.
     """
 
     price: float = PRICE
     most: int = MAX_PRIORITY
+    last_tokens: int = 0
 
 
 PRICING = Pricing()
 WITHOUT_HOST_TIER = (Pricing(0.5), PRICING, Pricing(0.9))
-WITH_HOST_TIER = (
-    Pricing(0.1, ABOVE_DEFAULT),
-    Pricing(0.7, ABOVE_DEFAULT),
-    Pricing(1.2, ABOVE_DEFAULT),
+KEEPS_MOST = Pricing(0.1, ABOVE_DEFAULT)
+"""All of a prompt but what hardly anybody comes back for stands above blank blocks, and so above
+the places in the host tier that content which is brought back leaves behind."""
+WITH_HOST_TIER = (KEEPS_MOST, Pricing(0.7, ABOVE_DEFAULT), PRICING)
+LAST_TOKENS = 128
+"""No block that TensorRT-LLM builds is longer."""
+LEAF_WITH_HOST_TIER = (
+    Pricing(0.1, ABOVE_DEFAULT, LAST_TOKENS),
+    Pricing(0.7, ABOVE_DEFAULT, LAST_TOKENS),
     PRICING,
 )
-KEEPS_MOST = WITH_HOST_TIER[0]
 LEAST_ADVANTAGE = 0.02
 """In token hit rate: on other draws of the same sessions the dearer pricings lose far more than
 they gain on this one, and the one that keeps most hardly ever loses."""
-ALL_PRICINGS = tuple(dict.fromkeys((*WITHOUT_HOST_TIER, *WITH_HOST_TIER)))
+ALL_PRICINGS = tuple(dict.fromkeys((*WITHOUT_HOST_TIER, *WITH_HOST_TIER, *LEAF_WITH_HOST_TIER)))
 
 
 def pricings(settings: PoolSettings) -> tuple[Pricing, ...]:
     """Those worth comparing by prediction on a pool: none is best on all."""
-    return WITH_HOST_TIER if settings.host_blocks else WITHOUT_HOST_TIER
+    if not settings.host_blocks:
+        return WITHOUT_HOST_TIER
+    return LEAF_WITH_HOST_TIER if settings.eviction == "leaf" else WITH_HOST_TIER
 
 
 def best_pricing(rates: Mapping[Pricing, float]) -> Pricing:
-    """The pricing with the highest token hit rate. One that keeps less than the first of
-    `WITH_HOST_TIER` must be ahead of it by `LEAST_ADVANTAGE`."""
+    """The pricing with the highest token hit rate. With a host tier one that keeps less than the
+    first must be ahead of it by `LEAST_ADVANTAGE`."""
     chosen = next(iter(rates))
     for pricing, rate in rates.items():
-        margin = LEAST_ADVANTAGE if chosen == KEEPS_MOST else 0.0
+        margin = LEAST_ADVANTAGE if chosen in (WITH_HOST_TIER[0], LEAF_WITH_HOST_TIER[0]) else 0.0
         if rate > rates[chosen] + margin:
             chosen = pricing
     return chosen

@@ -19,6 +19,7 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.online import online
+from charter_engine.plan.retention.scale import PRICING, Pricing
 
 SYSTEM = 700
 NODES = ("main", "tool", "stranger")
@@ -122,9 +123,9 @@ def model(decide_at: DecideAt) -> ReuseTimeModel:
 
 
 @cache
-def reuse_times(decide_at: DecideAt) -> ReuseTimeRules:
+def reuse_times(decide_at: DecideAt, pricing: Pricing = PRICING) -> ReuseTimeRules:
     """The same as a deployment reads it."""
-    section = msgspec.json.encode(reuse_times_section(online(model(decide_at))))
+    section = msgspec.json.encode(reuse_times_section(online(model(decide_at), pricing)))
     return parse_reuse_times(msgspec.json.decode(section), "waits")
 
 

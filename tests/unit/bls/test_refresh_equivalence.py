@@ -25,14 +25,15 @@ rules = st.sampled_from(RULES)
 
 @dataclass
 class Request:
-    """A prompt, its answer, what its node asks for besides, and the rules of its answer's and of
-    the guessed level."""
+    """A prompt, its answer, what its node asks for besides, the rules of its answer's and of the
+    guessed level, and how many tokens at its end rank above the rest."""
 
     prompt: list[int]
     output: list[int]
     node: NodeRules
     own: Rule
     guessed: Rule
+    last_tokens: int = 0
 
 
 @st.composite
@@ -43,7 +44,8 @@ def requests(draw: st.DrawFn) -> Request:
     node = NodeRules(
         0.5, draw(st.sampled_from((0, 3, 8, 40))), draw(rules), draw(st.sampled_from((0, 5, 40)))
     )
-    return Request(prompt, output, node, draw(rules), draw(rules))
+    last_tokens = draw(st.sampled_from((0, BLOCK, 40)))
+    return Request(prompt, output, node, draw(rules), draw(rules), last_tokens)
 
 
 @st.composite
@@ -57,8 +59,11 @@ def histories(draw: st.DrawFn) -> list[Request]:
     ]
 
 
-def rules_of(own: Rule) -> ReuseTimeRules:
-    return ReuseTimeRules("answered", 0, (), (own,), {}, Forest((), 0.0))
+def deciding(request: Request, own: Rule) -> Sessions:
+    """What decides that the request's own part asks for this rule."""
+    return Sessions(
+        ReuseTimeRules("answered", 0, (), (own,), {}, Forest((), 0.0), request.last_tokens)
+    )
 
 
 def retention(inputs: dict[str, list[int]]) -> Retention:
@@ -113,14 +118,17 @@ def sent(prompt: list[int], node: NodeRules) -> Sent:
 def answered_at_once(manager: BlockManager, request: Request) -> None:
     """A request whose retention knew its answer; one token longer, for the follow-up computes one
     more."""
-    asked = Sessions(rules_of(request.own)).asked(sent(request.prompt, request.node))
+    asked = deciding(request, request.own).asked(sent(request.prompt, request.node))
     serve(manager, request.prompt, [*request.output, 99], retention(asked))
 
 
 def answered_and_followed(manager: BlockManager, request: Request) -> Retention:
     """A request that asked for something else, and its follow-up, which must find all but the last
     token."""
-    sessions, plain = Sessions(rules_of(request.own)), Sessions(rules_of(request.guessed))
+    sessions, plain = (
+        deciding(request, request.own),
+        deciding(request, request.guessed),
+    )
     before = sent(request.prompt, request.node)
     serve(manager, request.prompt, request.output, retention(plain.asked(before)))
     whole = [*request.prompt, *request.output]
@@ -198,6 +206,6 @@ def test_a_follow_up_takes_one_fresh_block_at_most_and_only_at_the_edge_of_one(
         manager,
         whole,
         [99],
-        retention(Sessions(rules_of(request.own)).refreshed(before, 0, len(whole))),
+        retention(deciding(request, request.own).refreshed(before, 0, len(whole))),
     )
     assert manager.counters.allocated_total - allocated == (len(whole) % BLOCK in {0, 1})

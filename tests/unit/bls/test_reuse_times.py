@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from charter_engine.bls.retention import DecideAt
 from charter_engine.bls.sessions import Sessions
 from charter_engine.plan.retention.next_use import records
+from charter_engine.plan.retention.scale import LEAF_WITH_HOST_TIER, PRICING, Pricing
 from tests.unit.bls.streams import NODES, final_records, model, reuse_times, turns, workload
 
 DECIDE_AT: tuple[DecideAt, ...] = ("sent", "answered")
@@ -15,10 +16,12 @@ DECIDE_AT: tuple[DecideAt, ...] = ("sent", "answered")
 
 @pytest.mark.parametrize("decide_at", DECIDE_AT)
 @settings(max_examples=8, deadline=None)
-@given(seed=st.integers(2, 10_000))
-def test_every_request_asks_for_what_prediction_says(decide_at: DecideAt, seed: int) -> None:
+@given(seed=st.integers(2, 10_000), pricing=st.sampled_from((PRICING, *LEAF_WITH_HOST_TIER)))
+def test_every_request_asks_for_what_prediction_says(
+    decide_at: DecideAt, seed: int, pricing: Pricing
+) -> None:
     stream = turns(12, seed, nodes=NODES)
-    expected = records(workload(stream), model(decide_at))
-    assert final_records(Sessions(reuse_times(decide_at)), stream) == [
+    expected = records(workload(stream), model(decide_at), pricing)
+    assert final_records(Sessions(reuse_times(decide_at, pricing)), stream) == [
         expected[index] for index in range(len(stream))
     ]

@@ -138,6 +138,25 @@ def test_a_follow_up_covers_prompt_and_answer_and_leaves_the_tail_that_is_never_
     assert asked["retention_token_range_durations_ms"] == [-1, 9_000, -1, 9_000]
 
 
+def test_the_end_of_prompt_and_answer_ranks_above_the_rest() -> None:
+    rules = replace(reuse_times("answered"), rules=(Rule(36, 9_000),) * 32, last_tokens=128)
+    sessions = Sessions(replace(rules, nodes={}))
+    sent = replace(sessions.sent("a", prompt(10_000), "main", 0.0), level=0)
+    asked, refreshed = sessions.asked(sent), sessions.refreshed(sent, 0, 1_750)
+    assert asked["retention_token_range_starts"] == [0, 1_572]
+    assert asked["retention_token_range_priorities"] == [36, 37]
+    assert asked["retention_decode_priority"] == [37]
+    assert refreshed["retention_token_range_ends"] == [1_572, -1]
+    assert refreshed["retention_token_range_durations_ms"] == [9_000, 9_000]
+
+
+def test_a_prompt_that_is_not_worth_keeping_has_no_end_that_is() -> None:
+    rules = replace(reuse_times("answered"), rules=(Rule(35),) * 32, last_tokens=128, nodes={})
+    sessions = Sessions(rules)
+    sent = replace(sessions.sent("a", prompt(10_000), "main", 0.0), level=0)
+    assert sessions.asked(sent)["retention_token_range_priorities"] == [35]
+
+
 def outcomes(
     send: Callable[..., object], at_once: int, times: int, release: threading.Event | None = None
 ) -> list[str]:

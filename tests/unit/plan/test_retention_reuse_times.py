@@ -4,14 +4,24 @@ priorities."""
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.bls.retention import DEFAULT, DEFAULT_PRIORITY, MAX_PRIORITY, MIN_PRIORITY
+from charter_engine.bls.retention import (
+    DEFAULT,
+    DEFAULT_PRIORITY,
+    MAX_PRIORITY,
+    MIN_PRIORITY,
+    Retention,
+    Rule,
+)
+from charter_engine.bls.reuse_times import NodeRules
+from charter_engine.kvcache import BlockManager
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.plan.retention.distribution import from_times, merged, soonest
 from charter_engine.plan.retention.scale import (
-    KEEPS_MOST,
+    LEAF_WITH_HOST_TIER,
     WITH_HOST_TIER,
     Pricing,
     best_pricing,
@@ -80,10 +90,31 @@ def test_only_a_pool_with_a_host_tier_is_priced_with_one_class() -> None:
     assert any(pricing.most == DEFAULT_PRIORITY + 1 for pricing in pricings(both))
 
 
-def test_a_pricing_that_keeps_less_must_be_clearly_better() -> None:
-    dearer = WITH_HOST_TIER[2]
-    assert best_pricing({KEEPS_MOST: 0.60, dearer: 0.61}) == KEEPS_MOST
-    assert best_pricing({KEEPS_MOST: 0.60, dearer: 0.63}) == dearer
+def test_only_under_leaf_eviction_the_end_of_a_prompt_ranks_above_the_rest() -> None:
+    leaf = PoolSettings(100, 64, host_blocks=100, eviction="leaf")
+    flat = PoolSettings(100, 64, host_blocks=100, eviction="flat")
+    assert any(pricing.last_tokens for pricing in pricings(leaf))
+    assert not any(pricing.last_tokens for pricing in pricings(flat))
+
+
+@pytest.mark.parametrize("tried", [WITH_HOST_TIER, LEAF_WITH_HOST_TIER])
+def test_a_pricing_that_keeps_less_must_be_clearly_better(tried: tuple[Pricing, ...]) -> None:
+    keeps_most, dearer, _ = tried
+    assert best_pricing({keeps_most: 0.60, dearer: 0.61}) == keeps_most
+    assert best_pricing({keeps_most: 0.60, dearer: 0.63}) == dearer
+
+
+@pytest.mark.parametrize(("ends_rank_higher", "reused"), [(False, 8), (True, 10)])
+def test_leaf_eviction_takes_prompts_whole_where_their_ends_rank_above_the_rest(
+    ends_rank_higher: bool, reused: int
+) -> None:
+    manager = BlockManager(PoolSettings(25, 4, eviction="leaf"))
+    ranges = NodeRules(0.0).ranges(Rule(36), 40, 4 if ends_rank_higher else 0)
+    for first in (0, 100, 200):
+        manager.add("r", list(range(first, first + 40)), retention=Retention(ranges))
+        manager.finish("r")
+    found = manager.add("r", list(range(100, 140)))
+    assert found.reused_blocks == reused
 
 
 def test_what_nobody_uses_again_goes_before_everything_else() -> None:

@@ -44,10 +44,11 @@ def damaged(**changes: Any) -> bytes:
 
 
 def test_what_is_written_reads_back_equal() -> None:
-    found = decode(encode(model(), pricing=Pricing(0.9, 36), sources=("a.jsonl",)), "waits.json")
+    pricing = Pricing(0.9, 36, 128)
+    found = decode(encode(model(), pricing=pricing, sources=("a.jsonl",)), "waits.json")
     assert (found.model, found.pricing, found.sources) == (
         model(),
-        Pricing(0.9, 36),
+        pricing,
         ("a.jsonl",),
     )
 
@@ -64,6 +65,7 @@ def test_what_is_written_reads_back_equal() -> None:
         (damaged(price=-1.0), "price"),
         (damaged(most=35), "highest priority"),
         (damaged(most=101), "highest priority"),
+        (damaged(last_tokens=-1), "last tokens"),
         (damaged(features=["gap"]), "other features"),
         (damaged(rungs=[]), "retention levels"),
         (damaged(everything={"counts": [1.0], "never": 0}), "distribution"),
