@@ -53,7 +53,7 @@ class Lists(NamedTuple):
             box.items, box.rest, box.limit = list(items), rest, limit
 
 
-class Entry(NamedTuple):
+class FunctionEntry(NamedTuple):
     """A call of a function: what its caller knew of its object, in which loops, and the lists."""
 
     known: AttributeResolver = NO_ATTRIBUTES
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
     lists: Lists = Lists()
 
 
-NO_ENTRY = Entry()
+NO_ENTRY = FunctionEntry()
 
 
 Start = tuple[str, int]
@@ -74,8 +74,8 @@ class CallersCalls:
     last."""
 
     start: Start
-    first: Entry
-    last: Entry
+    first: FunctionEntry
+    last: FunctionEntry
     round: int
 
 
@@ -98,7 +98,7 @@ class Entries:
         if function.definition not in self.asking:
             return
         loops = frame.turning()
-        entry = Entry(known, loops, self.lists_of(function, known))
+        entry = FunctionEntry(known, loops, self.lists_of(function, known))
         start, now = (self.progress.path, self.progress.line), self.progress.round
         calls = self.calls.get(function.definition)
         if calls is None or (loops and calls.start != start and not calls.last.loops):

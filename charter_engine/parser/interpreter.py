@@ -15,7 +15,7 @@ from collections.abc import Callable
 from charter_engine.parser import wrappers
 from charter_engine.parser.attributes import hand_over
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.entries import NO_ENTRY, Entries, Entry
+from charter_engine.parser.entries import NO_ENTRY, Entries, FunctionEntry
 from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.frames import Frame
@@ -244,7 +244,7 @@ class Interpreter:
         first, or last, which are afterwards as its callers left them."""
         calls = self.entries.calls.get(definition)
         if calls is None:
-            entry = Entry(lists=self.entries.lists_of(Function(definition)))
+            entry = FunctionEntry(lists=self.entries.lists_of(Function(definition)))
         else:
             entry = calls.last if self.progress.round else calls.first
         left = entry.lists.as_they_are()
@@ -253,7 +253,7 @@ class Interpreter:
         left.put_back()
         self.memory.changes += 1
 
-    def run_alone(self, definition: FunctionDefinition, entry: Entry = NO_ENTRY) -> Value:
+    def run_alone(self, definition: FunctionDefinition, entry: FunctionEntry = NO_ENTRY) -> Value:
         """A function with its parameters unknown: each is an origin of its own, so that it can be
         told in a prompt."""
         budget = STEPS_PER_FUNCTION if self.progress.steps < PLENTY else FEWEST_STEPS
