@@ -44,10 +44,11 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     The deployment as it is: `tokens_per_block`, `pool_tokens` on the GPU, `host_tokens` in its host
     tier and `bytes_per_token`, else what `profile` or `profile_file` tells, else assumed. Times are
     `latency`, else those of `model` on `device` from first principles. `output` is the plan file to
-    write over. Settings on a workload are predicted in `jobs` processes (None: one a core). Inputs
-    run `at_once` side by side, as Charter's own run does (None: one after another, as the program
-    makes its calls). An engine takes what passed through its deployment in the last
-    `from_traffic_s` seconds as the workload, where that is given.
+    write over. Settings on a workload are predicted in `jobs` processes (None: one a core), or by
+    the workers of the Dask scheduler at the address `dask`. Inputs run `at_once` side by side, as
+    Charter's own run does (None: one after another, as the program makes its calls). An engine
+    takes what passed through its deployment in the last `from_traffic_s` seconds as the workload,
+    where that is given.
     """
 
     agent: str = ""
@@ -77,6 +78,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     latency: LatencyModel | None = None
     output: str = ""
     jobs: int | None = None
+    dask: str = ""
     at_once: int | None = None
 
 

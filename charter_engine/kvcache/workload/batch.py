@@ -91,7 +91,8 @@ class RequestColumns:
         owner = np.repeat(np.arange(len(self)), self.unit_count)
         found[owner[self.units >= SCOPED_TOKENS]] = True
         scoped = np.array([scope != NO_SCOPE for scope in self.scopes])
-        return found & scoped & (self.unit_tokens == 1)
+        beyond: NDArray[np.bool_] = found & scoped & (self.unit_tokens == 1)
+        return beyond
 
     @property
     def _beyond(self) -> Ints:
