@@ -28,7 +28,8 @@ from charter_engine.contracts.learning import (
 )
 from charter_engine.contracts.lint import LintReport, LintRequest
 from charter_engine.contracts.plan import Policy
-from charter_engine.contracts.predicting import OtherPool, PredictRequest, PredictResult
+from charter_engine.contracts.pool import OtherPool
+from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.workload_files import ReadAs, TimeUnit
 
 

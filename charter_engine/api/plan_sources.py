@@ -176,7 +176,7 @@ def recorded_workload(
             )
             for one in trials
         ]
-        return predicted(predictor, points, request.jobs, report)
+        return predicted(predictor, points, request.jobs, report, dask=request.dask)
 
     recorded = RecordedWorkload(
         workload,

@@ -23,9 +23,9 @@ from charter_engine.api.workloads import load
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.pool import OtherPool
 from charter_engine.contracts.predicting import (
     OTHER_POOLS,
-    OtherPool,
     PredictRequest,
     PredictResult,
     SettingValues,
@@ -75,9 +75,9 @@ def predict(
     predictor = Predictor(workload)
     _tell_of_compiling(predictor, points, timing, report)
     try:
-        predictions = predicted(predictor, points, request.jobs, report)
+        predictions = predicted(predictor, points, request.jobs, report, dask=request.dask)
         compared_with = {
-            name: predicted(predictor, elsewhere, request.jobs, report)
+            name: predicted(predictor, elsewhere, request.jobs, report, dask=request.dask)
             for name, elsewhere in others.items()
         }
     except ValueError as error:

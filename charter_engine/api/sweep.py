@@ -1,4 +1,4 @@
-"""Many settings predicted side by side, in processes of their own."""
+"""Many settings predicted side by side, in processes of their own or on a Dask cluster."""
 
 import multiprocessing
 import os
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from charter_engine.api.dask_cluster import on_cluster
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.children import safe_path
 from charter_engine.contracts.prediction import Prediction
@@ -32,10 +33,15 @@ class SweepPoint(Struct, frozen=True, kw_only=True):
 
 
 def sweep(
-    predictor: Predictor, points: Sequence[SweepPoint], jobs: int | None = None
+    predictor: Predictor, points: Sequence[SweepPoint], jobs: int | None = None, dask: str = ""
 ) -> Iterator[Prediction]:
-    """Predictions in the order of the points, as they become ready. Leaving the iterator stops what
-    still runs."""
+    """Predictions in the order of the points, as they become ready: in so many processes (None: one
+    a core), or by the workers of the Dask scheduler that is named. Leaving the iterator stops what
+    still runs. Raises `CharterError` for a cluster that cannot be worked with."""
+    if dask:
+        _ = predictor.paths
+        yield from on_cluster(dask, _predict, predictor, points)
+        return
     instant = [point.settings for point in points if point.timing is None]
     compiles_here = any(map(predictor.prefers_compiled, instant))
     if not compiles_here and any(map(predictor.profits_from_machine_code, instant)):
@@ -59,10 +65,12 @@ def predicted(
     points: Sequence[SweepPoint],
     jobs: int | None = None,
     report: Report = silent,
+    *,
+    dask: str = "",
 ) -> tuple[Prediction, ...]:
     """All predictions in the order of the points, each reported as it becomes ready."""
     found: list[Prediction] = []
-    for prediction in sweep(predictor, points, jobs):
+    for prediction in sweep(predictor, points, jobs, dask):
         found.append(prediction)
         report(Progress("predicting settings", len(found), len(points)))
     return tuple(found)

@@ -77,6 +77,16 @@ def read_as(args: argparse.Namespace) -> "ReadAs":
     )
 
 
+def add_dask_option(parser: argparse.ArgumentParser) -> None:
+    """`--dask`, for work on many settings."""
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="predict on the workers of this Dask scheduler (tcp://HOST:8786), which is trusted as "
+        "this machine is (needs charter-kv[dask])",
+    )
+
+
 def left_alone(args: argparse.Namespace) -> "tuple[Lever, ...]":
     """The levers that the options leave out of a plan."""
     from charter_engine.contracts.plan import Lever

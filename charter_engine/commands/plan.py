@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.options import (
+    add_dask_option,
     add_decide_at_option,
     add_lever_options,
     add_reading_options,
@@ -71,6 +72,7 @@ def register(subparsers: "Subparsers") -> None:
     )
     add_decide_at_option(parser)
     add_reading_options(parser, tokenizer=False)
+    add_dask_option(parser)
     parser.add_argument(
         "--profile",
         metavar="FILE",
@@ -145,6 +147,11 @@ def run(args: argparse.Namespace) -> int:
         print_json(planning.plan_schema())
         return DONE
     request, report = _request(args), SettingsCounter()
+    if args.dask and not (args.workload or args.from_traffic):
+        raise UsageError(
+            "--dask is for settings on a workload",
+            remedy="give --workload FILE or --from-traffic TIME",
+        )
     result = (
         planning.plan(request, report=report)
         if request.from_traffic_s is None
@@ -192,4 +199,5 @@ def _request(args: argparse.Namespace) -> "PlanRequest":
         model=args.model,
         device=args.device,
         output=args.output or "",
+        dask=args.dask or "",
     )

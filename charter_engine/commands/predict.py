@@ -4,7 +4,12 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, get_args
 
-from charter_engine.commands.options import add_decide_at_option, add_reading_options, read_as
+from charter_engine.commands.options import (
+    add_dask_option,
+    add_decide_at_option,
+    add_reading_options,
+    read_as,
+)
 from charter_engine.commands.outcome import DONE, print_json, print_table
 from charter_engine.contracts.plan import Policy
 from charter_engine.contracts.predicting import OTHER_POOLS, SWEPT_SETTINGS
@@ -12,7 +17,8 @@ from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
-    from charter_engine.contracts.predicting import OtherPool, PredictRequest, SettingValues
+    from charter_engine.contracts.pool import OtherPool
+    from charter_engine.contracts.predicting import PredictRequest, SettingValues
     from charter_engine.contracts.prediction import Prediction, PredictReport
 
 POLICIES = get_args(Policy)
@@ -101,6 +107,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--latency", metavar="FILE", help="times calibrated by `charter-engine calibrate --json`"
     )
+    add_dask_option(parser)
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a core)")
     parser.add_argument("--strict", action="store_true", help="refuse a file with a bad line")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -114,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.jobs is not None and args.jobs < 1:
         raise UsageError(f"--jobs {args.jobs}: give a number from 1")
+    if args.jobs is not None and args.dask:
+        raise UsageError("--jobs is for processes of this machine, --dask for another's")
     like = _like(args)
     settings = tuple(like | one for one in _combinations(args.set))
     _warn_of_block_sizes(settings)
@@ -172,6 +181,7 @@ def _request(args: argparse.Namespace, settings: "tuple[SettingValues, ...]") ->
         device=args.device,
         latency=args.latency or "",
         jobs=args.jobs,
+        dask=args.dask or "",
     )
 
 

@@ -46,9 +46,10 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     `latency`, else those of `model` on `device` from first principles. `output` is the plan file to
     write over; reuse times that are learnt are written beside it, or without one to
     `reuse_times_output`. Settings on a workload are predicted in `jobs` processes (None: one a
-    core). Inputs run `at_once` side by side, as Charter's own run does (None: one after another,
-    as the program makes its calls). An engine takes what passed through its deployment in the last
-    `from_traffic_s` seconds as the workload, where that is given.
+    core), or by the workers of the Dask scheduler at the address `dask`. Inputs run `at_once` side
+    by side, as Charter's own run does (None: one after another, as the program makes its calls).
+    An engine takes what passed through its deployment in the last `from_traffic_s` seconds as the
+    workload, where that is given.
     """
 
     agent: str = ""
@@ -79,6 +80,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     output: str = ""
     reuse_times_output: str = ""
     jobs: int | None = None
+    dask: str = ""
     at_once: int | None = None
 
 

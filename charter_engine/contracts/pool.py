@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+OtherPool = Literal["v2", "v2-per-conversation", "vllm", "sglang", "sglang-sessions"]
+"""Pools of other managers than TensorRT-LLM's first, to compare with."""
 Eviction = Literal["leaf", "flat", "v2", "vllm", "sglang"]
 """Whose pool it is, and how it evicts.
 

@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
-from charter_engine.contracts.pool import Eviction
+from charter_engine.contracts.pool import Eviction, OtherPool
 from charter_engine.contracts.prediction import PredictReport
 from charter_engine.contracts.workload_files import ReadAs
 
@@ -35,7 +35,6 @@ SWEPT_SETTINGS: Final = (*SWEPT_NUMBERS, *SWEPT_SWITCHES, *SWEPT_WORDS)
 """The settings that can be typed: whole numbers, switches, and those with words of their own."""
 
 
-OtherPool = Literal["v2", "v2-per-conversation", "vllm", "sglang", "sglang-sessions"]
 OTHER_POOLS: Final[dict[OtherPool, SettingValues]] = {
     "v2": {"eviction": "v2"},
     "v2-per-conversation": {"eviction": "v2", "max_num_turns": 1, "host_blocks": 0},
@@ -56,7 +55,8 @@ class PredictRequest(Struct, frozen=True, kw_only=True):
     for, instead of policies. `waits` or `learn_from` (other sessions) tell what `next-use` decides
     by; without them one half of the sessions teaches the other. `timing` None: over simulated time,
     unless that takes minutes. Times are those of the calibration in `latency`, else of `model` on
-    `device`.
+    `device`. Settings are predicted in `jobs` processes (None: one a core), or by the workers of
+    the Dask scheduler at the address `dask`.
     """
 
     workload: str
@@ -76,6 +76,7 @@ class PredictRequest(Struct, frozen=True, kw_only=True):
     device: str = "h100"
     latency: str = ""
     jobs: int | None = None
+    dask: str = ""
 
 
 class PredictResult(Struct, frozen=True, kw_only=True):

@@ -1,12 +1,12 @@
 """What the block manager says a plan or a setting would do on a workload."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Policy, Reason
+from charter_engine.contracts.pool import OtherPool
 
 
 class Bracket(Struct, frozen=True):
@@ -138,5 +138,5 @@ class PredictReport(Struct, frozen=True, kw_only=True):
     predictions: tuple[Prediction, ...] = ()
     curves: tuple[Curve, ...] = ()
     choices: tuple[PolicyChoice, ...] = ()
-    others: Mapping[str, tuple[Prediction, ...]] = {}
+    others: dict[OtherPool, tuple[Prediction, ...]] = {}
     unmatched_nodes: tuple[str, ...] = ()

@@ -90,8 +90,9 @@ class RequestColumns:
             return found
         owner = np.repeat(np.arange(len(self)), self.unit_count)
         found[owner[self.units >= SCOPED_TOKENS]] = True
-        scoped = np.array([scope != NO_SCOPE for scope in self.scopes], dtype=np.bool_)
-        return np.logical_and(found & scoped, self.unit_tokens == 1)
+        scoped = np.array([scope != NO_SCOPE for scope in self.scopes])
+        beyond: NDArray[np.bool_] = found & scoped & (self.unit_tokens == 1)
+        return beyond
 
     @property
     def _beyond(self) -> Ints:
