@@ -21,7 +21,7 @@ import numpy as np
 from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
+from charter_engine.kvcache.predict.predictor import Predictor, Retain, resolve_retention
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.formats.packed_sessions import from_packed
 from charter_engine.kvcache.workload.sessions import AgentSession, pool
@@ -122,7 +122,7 @@ def mixture(
 
 def rate(predictor: Predictor, workload: Workload, settings: PoolSettings) -> float:
     """The token hit rate of a workload with the retention that it carries."""
-    asked = resolve_retention(workload, None) or {}
+    asked: Retain = resolve_retention(workload, None) or {}
     return predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
 
 
