@@ -18,7 +18,10 @@ from charter_engine.plan.retention.learnt import learn_report
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.model import learn as learnt
 
-POOR = Note("what was learnt explains too little of when sessions return: plans stay with defaults")
+POOR = Note(
+    "what was learnt explains little of when sessions return: plans stay with defaults unless a "
+    "gain is predicted"
+)
 
 
 def learn(request: LearnRequest, report: Report = silent) -> LearnResult:

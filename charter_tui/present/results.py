@@ -237,7 +237,9 @@ def learn_lines(result: LearnResult, width: int) -> tuple[Line, ...]:
     about = f"{report.requests:,} requests of {report.sessions:,} sessions"
     written = result.reuse_times_written
     kept = f"Written to {written.path}." if written else "Not kept: no file was named to write to."
-    usable = "" if report.usable else " Too little to decide by: plans stay with the default."
+    usable = (
+        "" if report.usable else " Little: plans stay with the default unless a gain is predicted."
+    )
     explained = percent(report.explained, "predicted").text
     telling = f"Most telling: {', '.join(report.telling)}." if report.telling else ""
     return (

@@ -23,12 +23,15 @@ from charter_engine.plan.retention.scale import PRICING, Pricing, best_pricing, 
 Ints = NDArray[np.int64]
 
 LEAST_EXPLAINED = 0.02
-"""Below this the estimate knows no more than the mean of all reuse times.
-
-The mean alone can do worse than LRU.
-"""
+"""Below this the estimate knows no more than the mean of all reuse times."""
 LEAST_GAIN = 0.002
 """A predicted gain in hit rate below this is no reason to leave the defaults."""
+LEAST_GAIN_UNEXPLAINED = 0.01
+"""The same where the estimate knows no more than the mean.
+
+What is kept above blank places and above prompts that come once gains without it; less may be
+chance.
+"""
 FOLLOWED_UP = "; this takes charter_bls, which follows up answers with requests of one token"
 
 
@@ -139,16 +142,15 @@ def verdict(
 ) -> tuple[Policy, Reason]:
     """Whether `next-use` is worth leaving the defaults for, by its predicted token hit rate beside
     theirs."""
-    if estimates.explained < LEAST_EXPLAINED:
-        return "default", Reason(
-            f"the estimate explains {estimates.explained:.0%} of when sessions return", "measured"
-        )
     learnt = (
         "with sessions it had not seen" if len(estimates.parts) > 1 else "by the reuse times given"
     )
     points = 100 * (next_use_rate - default_rate)
     gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate {learnt}"
-    if next_use_rate - default_rate < LEAST_GAIN:
+    if estimates.explained < LEAST_EXPLAINED and points < 100 * LEAST_GAIN_UNEXPLAINED:
+        words = f"the estimate explains {estimates.explained:.0%} of when sessions return, and "
+        return "default", Reason(f"{words}next-use would bring {gain}", "predicted")
+    if points < 100 * LEAST_GAIN:
         return "default", Reason(f"next-use would bring {gain}", "predicted")
     followed_up = FOLLOWED_UP if estimates.decide_at == "answered" else ""
     return "next-use", Reason(f"next-use brings {gain}{followed_up}", "predicted")
@@ -187,8 +189,6 @@ def judge(
 ) -> tuple[Policy, Reason, Pricing]:
     """Whether `next-use` by these estimates is predicted to help on this pool, why, and the best
     pricing of memory."""
-    if estimates.explained < LEAST_EXPLAINED:
-        return *verdict(estimates, 0.0, 0.0), PRICING
     predictor = Predictor(replace(workload, retention={}))
     base = predictor.predict(settings, bracket=False).token_hit_rate
     rates = {}

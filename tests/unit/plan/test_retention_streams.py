@@ -171,5 +171,12 @@ def test_the_guardrail_stays_with_defaults_where_reuse_times_tell_nothing() -> N
     assert choice.model is None
 
 
+def test_the_guardrail_goes_by_the_gain_where_reuse_times_tell_nothing() -> None:
+    pool = PoolSettings(120, 64, host_blocks=240, eviction="flat")
+    choice = choose(sessions(40, 1, patient=False), pool)
+    assert choice.policy == "next-use"
+    assert choice.model is not None and choice.model.explained < 0.02
+
+
 def test_the_guardrail_stays_with_defaults_without_sessions() -> None:
     assert choose(sessions(4, 1, named=False), POOL).policy == "default"
