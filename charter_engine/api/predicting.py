@@ -65,9 +65,7 @@ def predict(
     timing = _timing(request, workload, report)
     retention, unmatched, strangers = _asked_by_plan(request.plan, workload)
     points = [_point(values, request, timing, latency, retention) for values in request.settings]
-    others: dict[str, tuple[SweepPoint, ...]] = {
-        name: tuple(_in_pool(name, point) for point in points) for name in request.pools
-    }
+    others = {name: tuple(_in_pool(name, point) for point in points) for name in request.pools}
     policies = retention_by_policy(workload, request)
     tried: list[tuple[int, Policy]] = []
     if request.policies:
