@@ -15,6 +15,8 @@ MODEL ?=
 SETUP_LOG := $(VENV)/setup.log
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 AGENT ?= examples/agents/document_processor.py
+# Tests start hundreds of processes: without bytecode each would compile all sources again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run check test test-clients engines test-engines bench-vllm coverage lint format audit reference docs schemas bench soak kills fuzz pictures dist sbom lock lock-engines clean

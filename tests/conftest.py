@@ -1,6 +1,7 @@
 """What holds for every test: NumPy's BLAS runs as it does in a process that serves, compilations
 are kept for this session alone, and no example is late."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -21,5 +22,10 @@ _cache = tempfile.TemporaryDirectory(prefix="charter-tests-", ignore_cleanup_err
 os.environ["CHARTER_CACHE"] = _cache.name
 
 # How long an example takes tells of the machine, not of what is tested.
-hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.register_profile("any machine", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("any machine")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: no collection of garbage need look through it."""
+    gc.freeze()

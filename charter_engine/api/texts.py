@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.canary import CanaryAnswer
 from charter_engine.contracts.deploy import Change
+from charter_engine.contracts.fleet import ServerDifference
 from charter_engine.contracts.gateway import GatewayRecord
 from charter_engine.contracts.gauges import (
     Deploying,
@@ -46,13 +47,15 @@ WORDS: Mapping[type[Struct], frozenset[str]] = {
     RequestRecord: frozenset({"error"}),
     RunReport: frozenset({"errors", "outputs"}),
     Segment: frozenset({"text", "expression"}),
+    ServerDifference: frozenset({"usual", "found"}),
     Session: frozenset({"notice"}),
     TrafficRecord: frozenset({"error"}),
     Work: frozenset({"error", "remedy"}),
 }
 """The fields that hold words of prompts and answers, source text, or an error that may quote them.
 
-A corrupted cache may answer the canary with what others asked.
+A corrupted cache may answer the canary with what others asked, and servers may differ in the wording of
+a plan.
 """
 TELL_ERRORS: frozenset[EventKind] = frozenset({"failure", "work", "canary", "push", "rollback"})
 """The kinds of events that tell, as errors, in the words of a server, a program or a file."""
