@@ -54,8 +54,8 @@ WORDS: Mapping[type[Struct], frozenset[str]] = {
 }
 """The fields that hold words of prompts and answers, source text, or an error that may quote them.
 
-A corrupted cache may answer the canary with what others asked, and servers may differ in the wording of
-a plan.
+A corrupted cache may answer the canary with what others asked, and servers may differ in the
+wording of a plan.
 """
 TELL_ERRORS: frozenset[EventKind] = frozenset({"failure", "work", "canary", "push", "rollback"})
 """The kinds of events that tell, as errors, in the words of a server, a program or a file."""
