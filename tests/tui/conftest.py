@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input
@@ -19,6 +20,7 @@ from tests.tui.scene import GAUGES
 from tests.tui.scripted import ScriptedEngine
 
 WAIT_SECONDS = 30.0
+WORD = 5
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +72,12 @@ class Stage:
             await self.pilot.pause(0.01)
 
     async def type(self, text: str) -> None:
+        """As keys; what is longer than a word comes into a field as a terminal sends it, in one
+        paste."""
+        if len(text) > WORD and isinstance(field := self.app.focused, Input):
+            field.post_message(Paste(text))
+            await self.settle()
+            return
         await self.press(
             *(
                 character if character.isalnum() else NAMED.get(character, character)

@@ -66,8 +66,8 @@ def _entry(path: Path) -> Entry:
     )
 
 
-def assert_starts_in_every_mode(repository: Path, scratch: Path) -> None:
-    for mode in ("none", "poll", "all"):
+def assert_starts(repository: Path, scratch: Path, *modes: str) -> None:
+    for mode in modes:
         directory = scratch / mode
         directory.mkdir()
         with tritonserver(repository, directory, mode) as server:
@@ -100,7 +100,7 @@ async def test_rolled_back_to_0_it_is_what_was_found(repository: Path, tmp_path:
             await ready.rollback(0)
         assert state(repository) == before
         assert not (tmp_path / ".models.charter" / "originals").exists()
-    assert_starts_in_every_mode(repository, tmp_path)
+    assert_starts(repository, tmp_path, "none", "poll", "all")
 
 
 async def test_uninstalled_it_is_what_was_found_and_its_history_is_kept_elsewhere(
@@ -154,7 +154,7 @@ async def test_a_push_that_fails_leaves_what_was_found(repository: Path, tmp_pat
                     plan_with(70, max_tokens_in_paged_kv_cache=1), CALLS
                 )
         assert state(repository) == before
-    assert_starts_in_every_mode(repository, tmp_path)
+    assert_starts(repository, tmp_path, "all")
 
 
 @pytest.mark.parametrize("step", ["staged", f"wrote {BLS_CONFIG}", f"loaded {BLS_MODEL}"])
