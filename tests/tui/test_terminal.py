@@ -56,6 +56,7 @@ def test_a_console_that_comes_back_draws_its_whole_screen(
         if stop == "ctrl+z":
             console.press("\x1a")
             until_stopped(console)
+            console.settle(0.1)  # what was written just before it stopped
             assert CLOSES in console.shown
         else:
             console.process.send_signal(signal.SIGSTOP)
