@@ -77,9 +77,8 @@ class Lookback:
         begin = max(0, index + 1 - KEPT_POOL_SAMPLES)
         shown = [self._moments[at][0].triton for at in range(begin, index + 1)]
         pools = [triton.sample.kv_pool for triton in shown if triton is not None]
-        return tuple(
-            pool.used_blocks / pool.max_blocks for pool in pools if pool and pool.max_blocks
-        )
+        shares = [pool.used_share for pool in pools if pool is not None]
+        return tuple(share for share in shares if share is not None)
 
     def _keep_series(self, snapshot: Snapshot) -> None:
         """Keep the ticks and the log lines that are new; earlier ticks than were known go before

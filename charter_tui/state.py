@@ -210,9 +210,9 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         if (
             isinstance(gauge.payload, Triton)
             and (pool := gauge.payload.sample.kv_pool)
-            and pool.max_blocks
+            and (used := pool.used_share) is not None
         ):
-            pool_used = (*pool_used, pool.used_blocks / pool.max_blocks)[-KEPT_POOL_SAMPLES:]
+            pool_used = (*pool_used, used)[-KEPT_POOL_SAMPLES:]
     if not changes and ticks is snapshot.ticks:
         return snapshot
     return replace(snapshot, pool_used=pool_used, ticks=ticks, as_of=as_of, **changes)  # type: ignore[arg-type]

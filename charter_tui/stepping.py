@@ -51,7 +51,7 @@ def _value(snapshot: Snapshot, key: str) -> str:
     if profile is not None and (served := profile.parameters.get(key)):
         return served
     if key == "max_tokens_in_paged_kv_cache" and pool is not None:
-        return str(pool.max_blocks * pool.tokens_per_block)
+        return str(pool.tokens)
     if key == "kv_cache_host_memory_bytes":
         return "0"
     raise NoStep(f"Nobody tells what {key} is: type a value.")

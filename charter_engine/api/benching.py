@@ -208,9 +208,7 @@ class Benchmark:
             assumed = CurrentServer()
             current = CurrentServer(
                 tokens_per_block=given.profile.tokens_per_block or assumed.tokens_per_block,
-                pool_tokens=pool.max_blocks * pool.tokens_per_block
-                if pool
-                else assumed.pool_tokens,
+                pool_tokens=pool.tokens if pool else assumed.pool_tokens,
                 eviction=rules or assumed.eviction,
             )
             plan = await self._chosen_plan(current, given.tokenizer, NOT_BY_REQUEST)
@@ -224,9 +222,7 @@ class Benchmark:
             gauges = given.gauges
             current = CurrentServer(
                 tokens_per_block=given.profile.tokens_per_block or DEFAULT_TOKENS_PER_BLOCK,
-                pool_tokens=gauges.max_blocks * gauges.tokens_per_block
-                if gauges
-                else CurrentServer().pool_tokens,
+                pool_tokens=gauges.tokens if gauges else CurrentServer().pool_tokens,
                 host_bytes=host_bytes_of(given.profile),
                 eviction=eviction_of(given.profile),
             )

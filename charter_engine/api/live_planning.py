@@ -35,7 +35,7 @@ def on_deployment(
         profile=profile if profile is not None and profile.path != "none" else None,
         profile_file="",
         tokens_per_block=measured.tokens_per_block if measured else None,
-        pool_tokens=measured.max_blocks * measured.tokens_per_block if measured else None,
+        pool_tokens=measured.tokens if measured else None,
         bytes_per_token=bytes_per_block // measured.tokens_per_block
         if measured and bytes_per_block
         else None,

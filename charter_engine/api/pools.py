@@ -30,7 +30,7 @@ def pool_as_told(pool: KvPool, profile: Profile) -> CurrentServer:
     """A profiled Triton's pool as its metrics page tells it. Blocks for a moment."""
     return CurrentServer(
         tokens_per_block=pool.tokens_per_block,
-        pool_tokens=pool.max_blocks * pool.tokens_per_block,
+        pool_tokens=pool.tokens,
         host_bytes=host_bytes_of(profile),
         eviction=eviction_of(profile),
     )
@@ -43,7 +43,7 @@ def server_as_told(profile: ServerProfile) -> CurrentServer | None:
         return None
     return CurrentServer(
         tokens_per_block=pool.tokens_per_block,
-        pool_tokens=pool.max_blocks * pool.tokens_per_block,
+        pool_tokens=pool.tokens,
         reuse=profile.lever("reuse").acts,
         eviction=profile.rules,
     )
@@ -68,5 +68,5 @@ def settings_like(profile: ServerProfile) -> SettingValues:
     if profile.tokens_per_block is not None:
         found["tokens_per_block"] = profile.tokens_per_block
     if pool is not None:
-        found["gpu_tokens"] = pool.max_blocks * pool.tokens_per_block
+        found["gpu_tokens"] = pool.tokens
     return found

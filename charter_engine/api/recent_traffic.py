@@ -164,7 +164,6 @@ async def plan_on_traffic(
         workload=f"traffic of the last {seconds:,.0f} s",
         tokens_per_block=request.tokens_per_block
         or (measured.tokens_per_block if measured else None),
-        pool_tokens=request.pool_tokens
-        or (measured.max_blocks * measured.tokens_per_block if measured else None),
+        pool_tokens=request.pool_tokens or (measured.tokens if measured else None),
     )
     return await asyncio.to_thread(plan, named, None, report, as_workload(batch.records))

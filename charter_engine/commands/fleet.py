@@ -159,7 +159,7 @@ def _row_now(server: "ServerNow", found: "FleetNow") -> tuple[str, ...]:
         _share(total.hit_rate if total is not None else None),
         UNKNOWN if total is None or total.ttft_ms is None else f"{total.ttft_ms:,.1f}",
         UNKNOWN if waiting is None else str(waiting),
-        _share(pool.used_blocks / pool.max_blocks if pool and pool.max_blocks else None),
+        _share(pool.used_share if pool else None),
         str(server.drift),
         str(found.differing(server.server)),
     )

@@ -37,6 +37,21 @@ class KvPool(Struct, frozen=True, kw_only=True):
     reused_blocks: int | None = None
     bytes_per_block: int | None = None
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens there is room for."""
+        return self.max_blocks * self.tokens_per_block
+
+    @property
+    def bytes(self) -> int | None:
+        """What all blocks take on each of the model's GPUs."""
+        return self.max_blocks * self.bytes_per_block if self.bytes_per_block else None
+
+    @property
+    def used_share(self) -> float | None:
+        """The part of the blocks that requests hold; None of a pool without blocks."""
+        return self.used_blocks / self.max_blocks if self.max_blocks else None
+
 
 class TritonSample(Struct, frozen=True, kw_only=True):
     """Triton's health and gauges at one moment. `breaker` is the circuit breaker's state: while it

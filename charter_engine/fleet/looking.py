@@ -160,7 +160,7 @@ def tick_of(
         prompt_tokens=sum(record.prompt_tokens or 0 for record in told),
         computed_tokens=sum(record.computed_tokens or 0 for record in told),
         ttft_ms=figures.ttft_ms if figures is not None else None,
-        pool_used=pool.used_blocks / pool.max_blocks if pool and pool.max_blocks else None,
+        pool_used=pool.used_share if pool else None,
         waiting=None if sample.waiting_requests is None else float(sample.waiting_requests),
     )
 

@@ -57,7 +57,7 @@ def memory_split(gpu: GpuSample, serving: Serving) -> tuple[MemoryPart, ...]:
 
 def _of_serving(own: int, serving: Serving) -> Iterator[MemoryPart]:
     pool = serving.pool
-    size = pool.max_blocks * pool.bytes_per_block if pool and pool.bytes_per_block else None
+    size = pool.bytes if pool else None
     if pool is None or size is None or size > own:
         yield _part("serving", own, NVML_PROCESSES)
         return

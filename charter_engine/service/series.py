@@ -125,7 +125,7 @@ def tick_of(
         prompt_tokens=prompt,
         computed_tokens=prompt - sum(one.reused_tokens or 0 for one in told),
         ttft_ms=fmean(ttfts) if ttfts else None,
-        pool_used=pool.used_blocks / pool.max_blocks if pool and pool.max_blocks else None,
+        pool_used=pool.used_share if pool else None,
         waiting=waiting,
         gpu_utilization=gpu,
     )

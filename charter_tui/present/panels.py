@@ -147,7 +147,7 @@ def _answer_blocks(snapshot: Snapshot, pool: KvPool) -> int:
 def _pool_lines(
     pool: KvPool, reusable: int | None, history: tuple[float, ...], queues: Line, width: int
 ) -> tuple[Line, ...]:
-    size = pool.max_blocks * pool.bytes_per_block if pool.bytes_per_block else None
+    size = pool.bytes
     gauge = _labelled("KV pool", *_pool_parts(pool, reusable, max(6, min(20, width - 50))))
     blocks = (
         marked(f"{pool.max_blocks:,}", "measured"),
