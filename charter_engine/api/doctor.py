@@ -36,9 +36,8 @@ async def deployments(servers: Sequence[TritonOptions]) -> DoctorReport:
     """Everything that is wrong with each of several servers, and where they differ. One that does
     not answer is a finding. Raises `CharterError` where none does."""
     from charter_engine.api.fleet_now import fleet_now
-    from charter_engine.fleet.rolling import name_of
 
-    names = list(map(name_of, servers))
+    names = [one.called for one in servers]
     looked = await asyncio.gather(*map(deployment, servers), return_exceptions=True)
     down = {
         name: one for name, one in zip(names, looked, strict=True) if isinstance(one, CharterError)

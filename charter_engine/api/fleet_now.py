@@ -64,10 +64,9 @@ class FleetLook:
         """Look at these from now on; the names of those that are new, and of those that are gone.
         The engine's own deployment stays."""
         from charter_engine.fleet.looking import LookedAtServer
-        from charter_engine.fleet.rolling import name_of
 
-        own = name_of(self._own.options)
-        named = {own: self._own.options} | {name_of(options): options for options in found}
+        own = self._own.options.called
+        named = {own: self._own.options} | {options.called: options for options in found}
         known = tuple(self._servers)
         gone = tuple(name for name in known if name not in named)
         for name in gone:

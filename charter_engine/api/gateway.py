@@ -120,18 +120,14 @@ async def _before_tritons(
             raise next(iter(failures.values()))
         alike = next(iter(reached.values())).model
         for options, failure in failures.items():
-            log.warning("%s is left out until it answers: %s", _name_of(options), failure.message)
+            log.warning("%s is left out until it answers: %s", options.called, failure.message)
             later = LocatedTriton(options, request.context, alike)
             reached[options] = await stack.enter_async_context(later)
         spoken = dialects()
         servers = [
-            _routed_to(request, reached[options], _name_of(options), spoken) for options in tritons
+            _routed_to(request, reached[options], options.called, spoken) for options in tritons
         ]
         yield await stack.enter_async_context(routed_gateway(request, servers, observe))
-
-
-def _name_of(options: TritonOptions) -> str:
-    return options.url or options.name
 
 
 def _routed_to(

@@ -104,9 +104,9 @@ async def change_open(
     """Change servers that an engine holds open, one after another, or none of them; what the first
     of them reports. `goal` is the revision gone back to, where one is named. Raises
     `CharterError`."""
-    from charter_engine.fleet.rolling import OpenServers, name_of, roll
+    from charter_engine.fleet.rolling import OpenServers, roll
 
-    names = tuple(name_of(one.options) for one in deployments)
+    names = tuple(one.options.called for one in deployments)
     found = OpenServers(names)
     for name, one in zip(names, deployments, strict=True):
         try:
@@ -171,10 +171,9 @@ async def histories(
     """The revisions of each of the servers; of one that is down as far as they are on record
     here."""
     from charter_engine.api import revisions
-    from charter_engine.fleet.rolling import name_of
 
     async def one(options: TritonOptions) -> ServerHistory:
-        name = name_of(options)
+        name = options.called
         try:
             return ServerHistory(
                 server=name, revisions=await revisions.history(options, prefixed(name, report))

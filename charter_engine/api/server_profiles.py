@@ -40,11 +40,9 @@ async def profiles(
 ) -> tuple[NamedReport, ...]:
     """As `profile`, of each of several servers; what one refuses stands in its place. Raises
     `UsageError`."""
-    from charter_engine.fleet.rolling import name_of
-
     found = []
     for triton in servers:
-        name = name_of(triton)
+        name = triton.called
         try:
             found.append(NamedReport(server=name, report=await profile(request, triton, report)))
         except CharterError as error:

@@ -26,6 +26,11 @@ class TritonOptions:
     client_certificate: Path | None = None
     client_key: Path | None = None
 
+    @property
+    def called(self) -> str:
+        """What it is called among several: its address, or the name of the embedded one."""
+        return self.url or self.name
+
 
 def is_address(text: str) -> bool:
     """Whether a text is of the form HOST:PORT, which a URL is not."""

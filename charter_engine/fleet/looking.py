@@ -16,7 +16,6 @@ from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import CharterError
 from charter_engine.fleet import comparison
 from charter_engine.fleet.comparison import ServerFacts
-from charter_engine.fleet.rolling import name_of
 from charter_engine.servers.deployment import Deployment
 from charter_engine.traffic.served import served_figures
 from charter_engine.triton import drift
@@ -46,7 +45,7 @@ class LookedAtServer:
     opened by `start`, only watched, and closed by `close`."""
 
     def __init__(self, options: TritonOptions, deployment: Deployment | None = None) -> None:
-        self.name = name_of(options)
+        self.name = options.called
         self.deployment = deployment or Deployment(options, watched_only=True)
         self._is_own = deployment is None
         self._reader: TapReader | None = None

@@ -38,21 +38,16 @@ class OpenServers:
     failures: dict[str, CharterError] = field(default_factory=dict)
 
 
-def name_of(options: TritonOptions) -> str:
-    """What a server is called: its address, or the name of the embedded one."""
-    return options.url or options.name
-
-
 @contextlib.asynccontextmanager
 async def opened_servers(
     servers: Sequence[TritonOptions], on_step: OnStep
 ) -> AsyncIterator[OpenServers]:
     """All that answer. Raises `UsageError` where two of them are one deployment, whose files a push
     would change for both."""
-    found = OpenServers(tuple(map(name_of, servers)))
+    found = OpenServers(tuple(one.called for one in servers))
     async with AsyncExitStack() as stack:
         for options in servers:
-            name = name_of(options)
+            name = options.called
             try:
                 deployer = await stack.enter_async_context(
                     attached(options, partial(on_step, name))
