@@ -11,7 +11,6 @@ from collections import deque
 
 import numpy as np
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.edge_pool import EdgePool
 from charter_engine.kvcache.predict.simulation import Outcome
@@ -36,20 +35,7 @@ def simulate_per_conversation(
         reused[request] = pool.serve(path, [request] * len(path), length)
         for edge in kept.superseded(int(conversation[request]), path):
             pool.drop(edge)
-    served = reused >= 0
-    reused_blocks = -(-reused.clip(0) // size)
-    taken = int((-(-input_length // size) - reused_blocks)[served].sum())
-    return Outcome(
-        reused_tokens=reused,
-        reused_blocks=reused_blocks,
-        onboarded_blocks=np.zeros(len(reused), dtype=np.int64),
-        allocated_total=taken,
-        allocated_new=min(taken, settings.gpu_blocks),
-        offloaded=0,
-        onboarded=0,
-        copied=0,
-        evicted_by_priority={DEFAULT_PRIORITY: pool.evicted} if pool.evicted else {},
-    )
+    return Outcome.of_one_tier(reused, input_length, settings, pool.evicted)
 
 
 class _KeptTurns:

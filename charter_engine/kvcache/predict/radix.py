@@ -13,7 +13,6 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from charter_engine.contracts.plan import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.simulation import Outcome
 from charter_engine.kvcache.workload.columns import Ints
@@ -40,19 +39,7 @@ def simulate_radix(
             reused[request] = cache.serve(path, blocks, request) * size
             cache.protect(open_sessions.first_used(request, path))
         cache.unprotect(open_sessions.closed(request))
-    missed = -(-input_length // size) - reused // size
-    taken = int(missed[reused >= 0].sum())
-    return Outcome(
-        reused_tokens=reused,
-        reused_blocks=reused.clip(0) // size,
-        onboarded_blocks=np.zeros(len(reused), dtype=np.int64),
-        allocated_total=taken,
-        allocated_new=min(taken, settings.gpu_blocks),
-        offloaded=0,
-        onboarded=0,
-        copied=0,
-        evicted_by_priority={DEFAULT_PRIORITY: cache.evicted} if cache.evicted else {},
-    )
+    return Outcome.of_one_tier(reused, input_length, settings, cache.evicted)
 
 
 class _RadixCache:

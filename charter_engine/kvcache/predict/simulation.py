@@ -32,6 +32,28 @@ class Outcome:
     copied: int
     evicted_by_priority: dict[int, int]
 
+    @classmethod
+    def of_one_tier(
+        cls, reused_tokens: Ints, input_length: Ints, settings: PoolSettings, evicted: int
+    ) -> "Outcome":
+        """Of a pool without a host tier and without priorities, in which `evicted` blocks gave way
+        to others."""
+        size = settings.tokens_per_block
+        reused_blocks = -(-reused_tokens.clip(0) // size)
+        missed = -(-input_length // size) - reused_blocks
+        taken = int(missed[reused_tokens >= 0].sum())
+        return cls(
+            reused_tokens=reused_tokens,
+            reused_blocks=reused_blocks,
+            onboarded_blocks=np.zeros(len(reused_tokens), dtype=np.int64),
+            allocated_total=taken,
+            allocated_new=min(taken, settings.gpu_blocks),
+            offloaded=0,
+            onboarded=0,
+            copied=0,
+            evicted_by_priority={DEFAULT_PRIORITY: evicted} if evicted else {},
+        )
+
 
 def simulate(
     paths: PathTree,
