@@ -7,7 +7,7 @@ from charter_engine.contracts.answers import AnswerPair, AnswersReport, NodeAnsw
 from charter_tui.present.figures import NOTHING, count, marked
 from charter_tui.present.spans import EMPTY, Line, Span, line, plain, wrap
 from charter_tui.present.tables import Column, table_lines
-from charter_tui.present.words import Standing
+from charter_tui.present.words import Standing, sentence_lines
 from charter_tui.state import Snapshot
 
 SHOWN_PAIRS: Final = 4
@@ -61,12 +61,7 @@ def answers_lines(report: AnswersReport, width: int) -> tuple[Line, ...]:
         line(Span("Answers", "title"), Span(f"  {about}", "muted")),
         *table_lines(columns, [_row(node) for node in report.nodes], width),
         EMPTY,
-        *(
-            line(Span(part, "muted"))
-            for text in told
-            if text
-            for part in wrap(plain(text), max(20, width))
-        ),
+        *(part for text in told for part in sentence_lines(plain(text), width, "muted")),
         *(each for pair in report.differing[:SHOWN_PAIRS] for each in pair_lines(pair, width)),
     )
 

@@ -4,7 +4,8 @@ Each carries the mark of where it comes from, with or without colour.
 """
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from charter_engine.contracts.figures import Label
@@ -85,6 +86,11 @@ def milliseconds_text(value: float) -> str:
     if seconds < 59.95:
         return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
     return clock_span(seconds)
+
+
+def moment(at: float, local: Callable[[float], time.struct_time] = time.localtime) -> str:
+    """An epoch second as a day and a time."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", local(at))
 
 
 def clock_span(seconds: float) -> str:

@@ -20,6 +20,7 @@ from charter_tui.present.figures import (
 from charter_tui.present.panels import HEALTH
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, table_lines
+from charter_tui.present.words import sentence_lines
 from charter_tui.state import Snapshot, share
 
 SERVER: Final = Column("server", "SERVER", 0, "left")
@@ -121,7 +122,7 @@ def server_report_lines(report: ServerReport, width: int) -> tuple[Line, ...]:
             for part in (
                 EMPTY,
                 line(Span(f"{proof.proof} {proof.result}", "strong")),
-                *(line(Span(text, "muted")) for text in wrap(proof.evidence, max(20, width))),
+                *sentence_lines(proof.evidence, width, "muted"),
             )
         ),
     )
@@ -187,12 +188,12 @@ def _places(number: int) -> Line:
 
 def _reasons(now: FleetNow, width: int) -> Iterator[Line]:
     if now.trouble:
-        yield from _wrapped(f"✗ {now.trouble}", width, "warning")
+        yield from sentence_lines(plain(f"✗ {now.trouble}"), width, "warning")
     for server in now.servers:
         reason = server.sample.reason
         if reason:
             named = reason if server.server in reason else f"{server.server}: {reason}"
-            yield from _wrapped(named, width, "warning")
+            yield from sentence_lines(plain(named), width, "warning")
 
 
 def _differences(now: FleetNow, width: int) -> Iterator[Line]:
@@ -208,8 +209,4 @@ def _differences(now: FleetNow, width: int) -> Iterator[Line]:
             Span(plain(one.usual)),
         )
     for remedy in dict.fromkeys(one.remedy for one in now.differences):
-        yield from _wrapped(f"→ {remedy}", width, "muted")
-
-
-def _wrapped(text: str, width: int, tone: Tone) -> Iterator[Line]:
-    return (line(Span(part, tone)) for part in wrap(plain(text), max(20, width)))
+        yield from sentence_lines(plain(f"→ {remedy}"), width, "muted")

@@ -1,6 +1,5 @@
 """The history: revisions as rows, and one of them opened."""
 
-import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final, Literal
@@ -17,7 +16,7 @@ from charter_tui.present.costs import (
 )
 from charter_tui.present.diff import COST_TONES, change_beside, change_lines, cost_span
 from charter_tui.present.drift import foreign_lines
-from charter_tui.present.figures import count, milliseconds
+from charter_tui.present.figures import count, milliseconds, moment
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, row_line, table_lines
 from charter_tui.present.words import Standing, sentence_lines
@@ -67,7 +66,7 @@ def _cells(item: Revision) -> dict[str, Line]:
     note = item.note or (f"from {item.parent}" if item.parent is not None else "")
     return {
         "number": line(Span(str(item.number), "strong")),
-        "at": line(Span(_moment(item))),
+        "at": line(Span(moment(item.created_at))),
         "state": line(Span(item.state, _STATE_TONES.get(item.state, "muted"))),
         "by": line(Span(plain(item.by), "muted")),
         "cost": line(Span(item.cost, COST_TONES[item.cost])) if item.cost else EMPTY,
@@ -97,7 +96,7 @@ def live_standing(snapshot: Snapshot, revisions: Sequence[Revision] | None) -> S
         return Standing(state)
     why = f"{plain(live.note)}  " if live.note else ""
     by = f" by {plain(live.by)}" if live.by else ""
-    return Standing(state, line(why, Span(f"since {_moment(live)}{by}", "muted")))
+    return Standing(state, line(why, Span(f"since {moment(live.created_at)}{by}", "muted")))
 
 
 def history_lines(
@@ -123,10 +122,6 @@ def history_lines(
     )
 
 
-def _moment(item: Revision) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.created_at))
-
-
 def revision_lines(
     detail: RevisionDetail, live: int, width: int, drift: Sequence[Change] = ()
 ) -> tuple[Line, ...]:
@@ -139,7 +134,7 @@ def revision_lines(
         line(
             Span(f"Revision {revision.number}", "title"),
             Span(f"  {revision.state}", tone),
-            Span(f"  {_moment(revision)}", "muted"),
+            Span(f"  {moment(revision.created_at)}", "muted"),
         ),
         _labelled("agent", revision.agent),
         _labelled("why", revision.note or "no note was given"),

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
-from typing import Final, NamedTuple
+from typing import Final
 
 from charter_engine.contracts.recordings import RecordedStretch, RecordingComparison
 from charter_engine.contracts.request_figures import FigureDifference, RequestFigure
 from charter_engine.contracts.series import Tick
 from charter_tui.present.braille import braille
 from charter_tui.present.costs import points, relative, verdict_lines
+from charter_tui.present.curves import COMPUTED, HIT_RATE, POOL_USED, TTFT
 from charter_tui.present.figures import (
     NOTHING,
     clock_span,
@@ -17,11 +18,13 @@ from charter_tui.present.figures import (
     counted,
     marked,
     milliseconds,
+    moment,
     percent,
 )
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
+from charter_tui.present.spans import EMPTY, Line, Span, line, plain
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.tree import node_name
+from charter_tui.present.words import sentence_lines
 
 Local = Callable[[float], time.struct_time]
 LABEL_WIDTH: Final = 11
@@ -37,21 +40,7 @@ _COLUMNS: Final = (
 )
 
 
-class Strip(NamedTuple):
-    """A figure over time: its name, how it is read, the highest it can be, and its tone."""
-
-    label: str
-    of: Callable[[Tick], float | None]
-    top: float | None
-    tone: Tone
-
-
-STRIPS: Final = (
-    Strip("Computed/s", lambda tick: tick.computed_per_second, None, "bad"),
-    Strip("Hit rate", lambda tick: tick.hit_rate, 1.0, "kv-hot"),
-    Strip("TTFT", lambda tick: tick.ttft_ms, None, "warning"),
-    Strip("KV used", lambda tick: tick.pool_used, 1.0, "accent"),
-)
+STRIPS: Final = (COMPUTED._replace(label="Computed/s"), HIT_RATE, TTFT, POOL_USED)
 
 
 def recorded_lines(
@@ -72,12 +61,11 @@ def recorded_lines(
 
 
 def _side(name: str, side: RecordedStretch, local: Local) -> Line:
-    begin = time.strftime("%Y-%m-%d %H:%M:%S", local(side.start))
     failed = (Span(f"  ✗ {side.failures:,} failed", "bad"),) if side.failures else ()
     return line(
         Span(f"{name} ", "title"),
         Span(plain(PurePath(side.path).name), "strong"),
-        Span(f"  from {begin}, ", "muted"),
+        Span(f"  from {moment(side.start, local)}, ", "muted"),
         marked(clock_span(side.end - side.start), "measured"),
         Span(f", {counted(side.requests)}", "muted"),
         *failed,
@@ -86,7 +74,7 @@ def _side(name: str, side: RecordedStretch, local: Local) -> Line:
 
 def _notes(notes: Sequence[str], width: int) -> Iterator[Line]:
     for note in notes:
-        yield from (line(Span(text, "warning")) for text in wrap(plain(note), max(20, width)))
+        yield from sentence_lines(plain(note), width, "warning")
 
 
 def strips_on_one_axis(
@@ -100,7 +88,7 @@ def strips_on_one_axis(
         return ()
     lines: list[Line] = []
     for strip in STRIPS:
-        sides = [resampled(side, strip.of, longest, 2 * room) for side in (before, after)]
+        sides = [resampled(side, strip.value, longest, 2 * room) for side in (before, after)]
         known = [value for values in sides for value in values if value is not None]
         top = strip.top or max(known, default=0.0)
         for name, label, values in zip("AB", (strip.label, ""), sides, strict=True):

@@ -4,14 +4,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
-from typing import Final, NamedTuple
+from typing import Final
 
 from charter_engine.contracts.gauges import Marker
-from charter_engine.contracts.series import Tick, TickFigure
+from charter_engine.contracts.series import Tick
 from charter_tui.present.braille import braille_rows
-from charter_tui.present.figures import marked, milliseconds_text, percent_text, short_count
+from charter_tui.present.curves import (
+    COMPUTED,
+    GPU_BUSY,
+    HIT_RATE,
+    POOL_USED,
+    TTFT,
+    WAITING,
+    MeasuredCurve,
+)
+from charter_tui.present.figures import marked, moment
 from charter_tui.present.replay import mark_cells, mark_sign
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, fit, line, plain
+from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain
 from charter_tui.present.words import sentence_lines
 
 Local = Callable[[float], time.struct_time]
@@ -48,38 +57,7 @@ class MeasuredStretch:
     live: bool = True
 
 
-class _Curve(NamedTuple):
-    """`top` is where its axis ends (None: at the highest value)."""
-
-    label: str
-    value: Callable[[Tick], float | None]
-    figure: TickFigure | None
-    text: Callable[[float], str]
-    tone: Tone
-    top: float | None = None
-
-
-_CURVES: Final = (
-    _Curve(
-        "Computed",
-        lambda one: one.computed_per_second,
-        "computed_per_second",
-        lambda value: f"{short_count(round(value))}/s",
-        "bad",
-    ),
-    _Curve("Hit rate", lambda one: one.hit_rate, None, percent_text, "kv-hot", 1.0),
-    _Curve("TTFT", lambda one: one.ttft_ms, "ttft_ms", milliseconds_text, "warning"),
-    _Curve("KV used", lambda one: one.pool_used, "pool_used", percent_text, "accent", 1.0),
-    _Curve("Waiting", lambda one: one.waiting, "waiting", lambda value: f"{value:,.1f}", "bad"),
-    _Curve(
-        "GPU busy",
-        lambda one: one.gpu_utilization,
-        "gpu_utilization",
-        percent_text,
-        "good",
-        1.0,
-    ),
-)
+_CURVES: Final = (COMPUTED, HIT_RATE, TTFT, POOL_USED, WAITING, GPU_BUSY)
 
 
 def columns(width: int) -> int:
@@ -107,11 +85,11 @@ def stretch_lines(
 
 
 def _heading(shown: MeasuredStretch, name: str, local: Local) -> Line:
-    until = "until now" if shown.live else f"until {_moment(shown.end, local)}"
+    until = "until now" if shown.live else f"until {moment(shown.end, local)}"
     return line(Span(name, "title"), Span(f" {until}", "muted"))
 
 
-def _curve_lines(curve: _Curve, shown: MeasuredStretch, cells: int, rows: int) -> list[Line]:
+def _curve_lines(curve: MeasuredCurve, shown: MeasuredStretch, cells: int, rows: int) -> list[Line]:
     values, peaks = _placed(curve, shown, 2 * cells)
     known = [value for value in peaks if value is not None]
     top = curve.top or max(known, default=0.0)
@@ -135,7 +113,7 @@ def _curve_lines(curve: _Curve, shown: MeasuredStretch, cells: int, rows: int) -
 
 
 def _placed(
-    curve: _Curve, shown: MeasuredStretch, places: int
+    curve: MeasuredCurve, shown: MeasuredStretch, places: int
 ) -> tuple[list[float | None], list[float | None]]:
     """The value and the peak of every column; None where nobody measured."""
     values: list[float | None] = [None] * places
@@ -164,7 +142,7 @@ def _axis_lines(shown: MeasuredStretch, cells: int, local: Local) -> tuple[Line,
     margin = Span(" " * (LABEL_WIDTH + FIGURE_WIDTH))
     signs = mark_cells(shown.marks, shown.begin, shown.end, cells)
     axis = line(margin, *(signs.get(cell, Span("─", "muted")) for cell in range(cells)))
-    begin, end = _moment(shown.begin, local), _moment(shown.end, local)
+    begin, end = moment(shown.begin, local), moment(shown.end, local)
     gap = " " * max(1, cells - len(begin) - len(end))
     return axis, line(margin, Span(f"{begin}{gap}{end}", "muted"))
 
@@ -173,14 +151,10 @@ def _mark_lines(shown: MeasuredStretch, most: int, local: Local) -> tuple[Line, 
     """The last marks, the newest first."""
     return tuple(
         line(
-            Span(f"{_moment(one.at, local)}  ", "muted"),
+            Span(f"{moment(one.at, local)}  ", "muted"),
             mark_sign(one.kind),
             Span(f" {one.kind:<8} ", "muted"),
             Span(plain(f"{one.node}: {one.text}" if one.node else one.text)),
         )
         for one in reversed(shown.marks[-most:])
     )
-
-
-def _moment(at: float, local: Local) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", local(at))
