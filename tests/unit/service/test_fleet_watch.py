@@ -11,6 +11,7 @@ from charter_engine.errors import CharterError, UsageError
 from charter_engine.servers.deployment import Deployment
 from charter_engine.service.fleet import FIND_SECONDS, FleetWatch
 from charter_engine.service.hub import Hub
+from tests.clock import Clock
 
 ONE, TWO = TritonOptions(url="127.0.0.1:1"), TritonOptions(url="127.0.0.1:2")
 
@@ -46,13 +47,6 @@ class Told:
     @property
     def servers(self) -> list[str]:
         return [one.server for one in self.fleets[-1].now.servers]
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def watching(named: Named | None, clock: Clock | None = None) -> tuple[FleetWatch, Told]:

@@ -11,19 +11,12 @@ from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.marks import LONGEST_NOTE, Marks
 from charter_engine.service.session_store import SessionStore
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000.0)
 
 
 @pytest.fixture

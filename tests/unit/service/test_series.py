@@ -13,20 +13,13 @@ from charter_engine.service.hub import Hub
 from charter_engine.service.series import MINUTE, SECONDS_KEPT, Series
 from charter_engine.service.session_store import SessionStore
 from charter_engine.store.ticks import thinned, together
+from tests.clock import Clock
 
 
 def request(computed: int, ttft: float, **fields: object) -> RequestRecord:
     told: dict[str, object] = {"run": "r", "node": "n", "item": 0, "started_at": 0.0}
     tokens = {"prompt_tokens": 100, "reused_tokens": 100 - computed, "ttft_ms": ttft}
     return RequestRecord(**{**told, **tokens, **fields})  # type: ignore[arg-type]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def ticks(series: Series, clock: Clock, count: int) -> None:
@@ -36,7 +29,7 @@ async def ticks(series: Series, clock: Clock, count: int) -> None:
 
 
 async def test_a_tick_is_what_was_told_in_its_second() -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     hub = Hub(clock)
     series = Series(hub, SessionStore(hub))
     pool = KvPool(max_blocks=100, free_blocks=75, used_blocks=25, tokens_per_block=32)
@@ -54,7 +47,7 @@ async def test_a_tick_is_what_was_told_in_its_second() -> None:
 
 
 async def test_an_hour_is_kept_by_the_second_and_a_day_by_the_minute() -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     series = Series(hub := Hub(clock), SessionStore(hub))
     await ticks(series, clock, SECONDS_KEPT + 2 * MINUTE)
     assert len(series.last(SECONDS_KEPT, 10_000)) == SECONDS_KEPT
@@ -94,7 +87,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SessionStore]:
 async def test_what_an_earlier_engine_measured_is_shown_with_what_is_measured_since(
     store: SessionStore,
 ) -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     clock.now = time.time() - 60
     for count in (7, 25):
         series = Series(Hub(clock), store)
@@ -105,7 +98,7 @@ async def test_what_an_earlier_engine_measured_is_shown_with_what_is_measured_si
 
 
 async def test_an_hour_that_is_over_is_looked_back_on(store: SessionStore) -> None:
-    clock = Clock()
+    clock = Clock(1_000.0)
     clock.now = time.time() - 600
     series = Series(Hub(clock), store)
     await ticks(series, clock, 120)
@@ -119,7 +112,7 @@ async def test_what_could_not_be_kept_is_kept_later_and_both_is_said(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(store._hub, "event", lambda kind, text, **_: told.append(text))
-    clock = Clock()
+    clock = Clock(1_000.0)
     clock.now = time.time()
     series = Series(Hub(clock), store)
     assert store._store is not None

@@ -10,13 +10,7 @@ from charter_engine.triton.breaker import (
 )
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import Unreachable
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture
