@@ -7,8 +7,6 @@ from msgspec.structs import replace
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.paths import private_directory, state_directory
 
-__all__ = ["PASSED_S", "on_what_passed"]
-
 PASSED_S = 3600.0
 """A proposal rests on what passed in so many seconds."""
 LEAST_PASSED = 100
