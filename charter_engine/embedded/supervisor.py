@@ -20,7 +20,6 @@ import os
 import selectors
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from typing import Any
 
 from charter_engine.embedded import hidden_arguments, probing
 from charter_engine.embedded.lifeline import Lifeline
+from charter_engine.embedded.ports import free_ports
 from charter_engine.embedded.private_files import keep_files_private
 from charter_engine.embedded.stubs import StubWatch, child_numbers, children_of
 
@@ -61,21 +61,6 @@ follows."""
 COLLISION_WORDS = ("already in use", "Address already in use", "failed to bind")
 
 Spec = dict[str, Any]
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports nobody listens on at this moment.
-
-    Somebody else may take one before Triton does.
-    """
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for item in sockets:
-            item.bind(("127.0.0.1", 0))
-        return [item.getsockname()[1] for item in sockets]
-    finally:
-        for item in sockets:
-            item.close()
 
 
 def scratch_directories() -> set[str]:

@@ -23,7 +23,7 @@ from charter_engine.api.fleet import fleet
 from charter_engine.contracts.fleet import FleetRequest
 from charter_engine.contracts.gauges import Gpu
 from charter_engine.contracts.gpu import GpuSample, GpuStatus, MemoryPart
-from charter_engine.embedded.supervisor import free_ports
+from charter_engine.embedded.ports import free_ports
 from charter_engine.service.hub import Hub
 from charter_engine.service.metering import Metering
 from tests.collector import Collector, collecting

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from charter_engine.cli import main
-from charter_engine.embedded.supervisor import free_ports
+from charter_engine.embedded.ports import free_ports
 
 ROOT = Path(__file__).parents[3]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

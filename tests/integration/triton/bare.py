@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charter_engine.embedded.install import locate
-from charter_engine.embedded.supervisor import free_ports
+from charter_engine.embedded.ports import free_ports
 
 READY_SECONDS = 40.0
 STOP_SECONDS = 20.0

@@ -7,7 +7,7 @@ import pytest
 
 from charter_engine.contracts.gauges import Session, Triton
 from charter_engine.contracts.live import TritonSample
-from charter_engine.embedded.supervisor import free_ports
+from charter_engine.embedded.ports import free_ports
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 from charter_engine.service.metering import Metering
