@@ -61,10 +61,23 @@ def test_a_plan_is_written_whole_and_reads_back(tmp_path: Path) -> None:
 def test_a_folder_is_planned_as_one_agent(tmp_path: Path) -> None:
     package = tmp_path / "desk"
     shutil.copytree(Path(AGENT).parent, package)
+    for path in package.glob("*.py"):
+        path.write_text(path.read_text().replace("if __name__ ==", "if __file__ =="))
     plan = planned(tmp_path, str(package), "--no-block-size")
     assert plan.agent == str(package)
     alone = planned(tmp_path, AGENT, "--no-block-size")
     assert set(alone.nodes) < set(plan.nodes)
+
+
+def test_a_folder_of_several_programs_is_refused_with_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "desk"
+    shutil.copytree(Path(AGENT).parent, package)
+    assert main(["plan", str(package)]) == 2
+    told = capsys.readouterr()
+    assert "delta_processor.py, document_processor.py" in told.err
+    assert told.out == ""
 
 
 @pytest.mark.parametrize(
