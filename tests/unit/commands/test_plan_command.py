@@ -283,3 +283,37 @@ def test_an_agent_that_is_no_python_is_wrong_input_and_its_place_is_told(
     broken.write_text("def f(:\n")
     assert main(["plan", str(broken)]) == USAGE
     assert f"{broken}:1:" in capsys.readouterr().err
+
+
+def test_a_workload_tells_sizes_and_turns_and_its_own_figures_come_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent, workload = tmp_path / "chat.py", tmp_path / "chat.jsonl"
+    agent.write_text(
+        "def work(client, goal):\n"
+        "    said = [{'role': 'user', 'content': goal}]\n"
+        "    while True:\n"
+        "        answer = client.chat.completions.create(model='m', messages=said)\n"
+        "        said.append({'role': 'assistant', 'content': answer.choices[0].message.content})\n"
+        "        said.append({'role': 'user', 'content': input()})\n"
+    )
+    with workload.open("w") as file:
+        for place in range(15):
+            session, turn = divmod(place, 5)
+            line = {
+                "timestamp": place * 1000,
+                "input_length": 200 + 60 * turn,
+                "output_length": 20,
+                "hash_ids": [session * 10],
+                "node": "work:answer",
+                "session": f"s{session}",
+            }
+            file.write(json.dumps(line) + "\n")
+    options = [str(agent), "--workload", str(workload), "--no-block-size"]
+    assert main(["plan", *options, "-o", str(tmp_path / "plan.yaml")]) == 0
+    told = capsys.readouterr()
+    assert (
+        "work:answer 5 turns of 200 tokens, 60 more each turn, 20 answered (measured)" in told.err
+    )
+    assert told.out.index("as recorded") < told.out.index(f"on {workload}")
+    assert told.out.index(f"on {workload}") < told.out.index("on 3 runs of the sizes recorded")
