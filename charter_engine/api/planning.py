@@ -1,33 +1,15 @@
 """Planning: what is asked for in, a plan with its reasons out; the same for every door."""
 
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.assumed_inputs import (
-    ASSUMED_PASSES,
-    ASSUMED_SIZES,
-    Sizes,
-    completed,
-    is_open,
-    named,
-    synthetic_inputs,
-    what_is_open,
-)
-from charter_engine.analysis.recorded_sizes import (
-    RecordedCall,
-    answering_as_recorded,
-    recorded_calls,
-    recorded_sizes,
-    sessions_of,
-)
 from charter_engine.api import plan_sources
 from charter_engine.api.agents import OpenedAgent, warnings_of
 from charter_engine.api.output_files import write_output
 from charter_engine.api.plan_files import previous_plan, require_folder_of
+from charter_engine.api.plan_inputs import given_inputs, layouts_left_out, requests_to_plan_on
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.reuse_times_files import read_reuse_times, write_reuse_times
 from charter_engine.api.times import latency_of
@@ -51,7 +33,6 @@ from charter_engine.plan.propose import WITHOUT_NODES, asked_of, propose, propos
 from charter_engine.plan.recorded_workload import RecordedWorkload
 from charter_engine.plan.replan import replan
 from charter_engine.prompts.assembly import MissingInput
-from charter_engine.prompts.histories import grows
 
 __all__ = ["plan", "plan_schema"]
 
@@ -162,14 +143,15 @@ class _Planning:
         request = self._request
         reuse_times = read_reuse_times(Path(request.reuse_times)) if request.reuse_times else None
         encode = open_tokenizer(request.tokenizer).encode
-        seen = recorded_calls(recorded.workload) if recorded is not None else {}
-        sizes = ASSUMED_SIZES
-        if recorded is not None and seen:
-            sizes = recorded_sizes(compiled.calls, seen, sessions_of(recorded.workload), encode)
-        inputs, name = self._given_or_assumed(compiled, recorded, seen, sizes)
+        given = given_inputs(self._inputs, request.inputs_file)
+        requests = requests_to_plan_on(compiled, given, recorded, encode)
+        self._notes += requests.notes
+        if recorded is not None and given is None:
+            self._levers = replace(self._levers, layout=False)
+            self._left_out["layout"] = layouts_left_out(recorded.name)
         return propose(
-            replace(compiled, calls=answering_as_recorded(compiled.calls, seen)),
-            inputs,
+            requests.agent,
+            requests.inputs,
             encode,
             self._deployment,
             latency=self._latency,
@@ -180,7 +162,7 @@ class _Planning:
             model=reuse_times.model if reuse_times else None,
             left_out=self._left_out,
             recorded=recorded,
-            workload=name,
+            workload=requests.name,
             at_once=request.at_once,
             head_start_ms=HEAD_START_SECONDS * 1000 if request.at_once else 0.0,
             tell=lambda done: self._report(Progress("predicting layouts and settings", done)),
@@ -198,75 +180,6 @@ class _Planning:
             self._preset, request.objective, self._levers, request.policy, self._left_out
         )
         return propose_without_agent(recorded, asked)
-
-    def _given_or_assumed(
-        self,
-        compiled: CompiledFile,
-        recorded: RecordedWorkload | None,
-        seen: Mapping[str, RecordedCall],
-        sizes: Sizes,
-    ) -> tuple[Sequence[Mapping[str, Any]], str]:
-        """The inputs to generate requests of, and what to call them. Layouts are not searched on
-        assumed inputs where a workload tells what is really sent."""
-        if self._inputs:
-            name = self._request.inputs_file or f"{len(self._inputs)} inputs of the agent"
-            return self._completed(compiled, self._inputs, recorded, sizes), name
-        turns, _ = what_is_open(compiled.calls, {}, sizes.turns)
-        loops = f"; {turns} take {ASSUMED_PASSES} turns" if turns else ""
-        measured = _as_recorded(compiled, seen, sizes)
-        if recorded is not None and measured:
-            words = f"no inputs given; what is sent is as large as recorded in {recorded.name}"
-            self._notes.append(Note(f"{words}: {measured}"))
-            if loops:
-                self._notes.append(Note(f"assumed, since no request of a session tells it{loops}"))
-        else:
-            self._notes.append(
-                Note(
-                    f"no inputs given; the plan rests on assumed ones{loops}",
-                    "give --inputs FILE to make it rest on yours",
-                )
-            )
-        if recorded is not None:
-            self._levers = replace(self._levers, layout=False)
-            words = (
-                f"as written: {recorded.name} tells what prompts share, not which segments they "
-                "are made of; --inputs lets layouts be searched"
-            )
-            self._left_out["layout"] = Reason(words, "assumed")
-        assumed = [synthetic_inputs(compiled.calls, run, sizes) for run in range(sizes.runs)]
-        of_sizes = "of the sizes recorded" if measured else "with assumed inputs"
-        return assumed, f"{sizes.runs} runs {of_sizes}"
-
-    def _completed(
-        self,
-        compiled: CompiledFile,
-        given: Sequence[Mapping[str, Any]],
-        recorded: RecordedWorkload | None,
-        sizes: Sizes,
-    ) -> Sequence[Mapping[str, Any]]:
-        """Inputs with what they leave open, which is told."""
-        turns, texts = what_is_open(compiled.calls, given[0], sizes.turns)
-        known = [
-            f"{call.id} {sizes.turns[call.id]} turns"
-            for call in compiled.calls
-            if call.id in sizes.turns and is_open(call, given[0]) and grows(call)
-        ]
-        if recorded is not None and known:
-            told = f"the inputs do not tell how often loops go round; recorded in {recorded.name}: "
-            self._notes.append(Note(told + named(known)))
-        if turns:
-            self._notes.append(
-                Note(
-                    f"the inputs do not tell how often loops go round: {turns} are assumed to take "
-                    f"{ASSUMED_PASSES} turns",
-                    'give a number as "turns" in the inputs, or a list with each turn\'s values',
-                )
-            )
-        if texts:
-            self._notes.append(
-                Note(f"the text of {texts} is not at hand and assumed", "give it with the inputs")
-            )
-        return [completed(compiled.calls, values, run, sizes) for run, values in enumerate(given)]
 
     def _with_reuse_times_named(
         self, plan: Plan, recorded: RecordedWorkload | None
@@ -305,21 +218,6 @@ class _Planning:
         )
         name = path.name if request.output else str(path)
         return _named(plan, name, Reason(words, "measured")), written
-
-
-def _as_recorded(compiled: CompiledFile, seen: Mapping[str, RecordedCall], sizes: Sizes) -> str:
-    """What a recording shows of the agent's calls, in words; empty where it has none of them."""
-    told = []
-    for call in compiled.calls:
-        if (one := seen.get(call.id)) is None:
-            continue
-        turns = sizes.turns.get(call.id, 0)
-        grown = f", {one.growth:,} more each turn" if turns > 1 and one.growth else ""
-        often = f"{turns} turns of {one.prompt:,} tokens{grown}" if turns > 1 else ""
-        sent = often or f"{one.prompt:,} tokens"
-        cut = f" (of {one.turns})" if turns < one.turns else ""
-        told.append(f"{call.id} {sent}{cut}, {one.answer:,} answered")
-    return f"{named(told)} (measured)" if told else ""
 
 
 def _named(plan: Plan, reuse_times: str, why: Reason) -> Plan:
