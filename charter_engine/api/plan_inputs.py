@@ -34,7 +34,7 @@ from charter_engine.prompts.tokens import Encode
 Inputs = Sequence[Mapping[str, Any]]
 
 
-class Given(Struct, frozen=True):
+class NamedInputs(Struct, frozen=True):
     """Inputs that an operator gave, and what to call them."""
 
     inputs: Inputs
@@ -50,9 +50,9 @@ class RequestsToPlanOn(Struct, frozen=True):
     notes: tuple[Note, ...]
 
 
-def given_inputs(inputs: Inputs, file: str) -> Given | None:
+def given_inputs(inputs: Inputs, file: str) -> NamedInputs | None:
     """Inputs by the name of their file, where they have one; None where there are none."""
-    return Given(inputs, file or f"{len(inputs)} inputs of the agent") if inputs else None
+    return NamedInputs(inputs, file or f"{len(inputs)} inputs of the agent") if inputs else None
 
 
 def layouts_left_out(workload: str) -> Reason:
@@ -65,7 +65,10 @@ def layouts_left_out(workload: str) -> Reason:
 
 
 def requests_to_plan_on(
-    agent: CompiledFile, given: Given | None, recorded: RecordedWorkload | None, encode: Encode
+    agent: CompiledFile,
+    given: NamedInputs | None,
+    recorded: RecordedWorkload | None,
+    encode: Encode,
 ) -> RequestsToPlanOn:
     """An agent over the inputs given, or over assumed ones. What they leave open is as a workload
     recorded it, else *assumed*; answers are as long as the recorded ones."""

@@ -112,7 +112,7 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     times_source: str = ""
 
 
-class Compared(Struct, frozen=True, kw_only=True):
+class ComparedOnWorkload(Struct, frozen=True, kw_only=True):
     """The chosen point beside the deployment as it is, and with one lever put back at a time, on
     the requests of `workload`."""
 
@@ -139,7 +139,7 @@ class Derivation(Struct, frozen=True, kw_only=True):
     bounds: dict[str, float] | UnsetType = UNSET
     levers: dict[str, Evaluation] | UnsetType = UNSET
     policies: PolicyComparison
-    recorded: Compared | UnsetType = UNSET
+    recorded: ComparedOnWorkload | UnsetType = UNSET
     reuse_times: tuple[EdgeReuseTime, ...] | UnsetType = field(default=UNSET, name="waits")
 
 

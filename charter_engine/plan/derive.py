@@ -7,7 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from charter_engine.contracts.plan import NodePlan, Plan, Reason, ServerSettings
-from charter_engine.contracts.planning import Compared, Derivation, PlanPoint
+from charter_engine.contracts.planning import ComparedOnWorkload, Derivation, PlanPoint
 from charter_engine.plan import why
 from charter_engine.plan.agent_inputs import AgentInputs
 from charter_engine.plan.decide import Asked, Decision
@@ -52,8 +52,8 @@ def plan_of_agent(
     )
 
 
-def _compared(decision: Decision) -> Compared:
-    return Compared(
+def _compared(decision: Decision) -> ComparedOnWorkload:
+    return ComparedOnWorkload(
         workload=decision.source,
         chosen=decision.chosen,
         as_it_is=decision.as_it_is,
