@@ -209,5 +209,7 @@ def _strangers(workload: Workload, name: str, compiled: CompiledFile | None) -> 
         )
     if unseen:
         shown = ", ".join(unseen[:NAMED_AT_MOST])
-        notes.append(Note(f"{name}: no request of {shown}; their reuse times stay assumed"))
+        notes.append(
+            Note(f"{name}: no request of {shown}; their sizes and reuse times stay assumed")
+        )
     return tuple(notes)
