@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.agent_workload import generate
+from charter_engine.analysis.agent_workload import generate, sending_of
 from charter_engine.analysis.expected_reuse import with_expected_reuse
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.progress import Progress, Report, silent
@@ -61,7 +61,7 @@ def predict_run(
         )
         for item in placed
     ]
-    timing = Timing(after=tuple(item.after for item in placed))
+    timing = Timing(sending=sending_of(placed, at_once))
     return predict(requests, deployment.pool_under(plan.server), timing=timing, latency=times)
 
 

@@ -20,6 +20,7 @@ from charter_engine.kvcache.manager.block_manager import BlockManager
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.arrivals import Arrivals
 from charter_engine.kvcache.predict.latency import LatencyModel
+from charter_engine.kvcache.predict.run_arrivals import RunArrivals, Sending
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.content import Content
 
@@ -35,10 +36,12 @@ class Timing(Struct, frozen=True, kw_only=True):
 
     A request for which `after` names others, by their places in the workload, arrives the moment
     the last of them has ended, and its time stamp counts for nothing. Empty: requests follow one
-    another as the workload says, and all others arrive by their time stamps.
+    another as the workload says, and all others arrive by their time stamps. `sending` replaces all
+    of that: requests come as one of Charter's own runs sends them.
     """
 
     after: tuple[tuple[int, ...], ...] = ()
+    sending: Sending | None = None
     max_batch_size: int = 64
     scheduler_policy: Policy = "guaranteed_no_evict"
 
@@ -89,7 +92,7 @@ class Timeline:
         latency: LatencyModel,
         retention: Sequence[Retention | None] | None = None,
     ) -> None:
-        """Raises ValueError where `timing.after` is not one entry a request."""
+        """Raises ValueError where `timing` is not one entry a request."""
         settings = _no_larger_than_needed(settings, workload)
         self.manager = BlockManager(settings)
         self.served = [ServedRequest() for _ in range(len(workload))]
@@ -103,7 +106,11 @@ class Timeline:
         self._content = Content(workload)
         self._waiting: deque[_Running] = deque()
         self._running: list[_Running] = []
-        self._arrivals = Arrivals(workload, timing.after)
+        self._arrivals = (
+            Arrivals(workload, timing.after)
+            if timing.sending is None
+            else RunArrivals(workload, timing.sending)
+        )
 
     def run(self) -> None:
         """Serve everything. Raises ValueError where requests wait for each other in a circle."""
@@ -200,7 +207,9 @@ class Timeline:
             self.now += steps * latency.step_ms(context + steps * len(decoding) / 2)
         for started, _, _ in admitted:
             served = self.served[started.request]
-            served.first_token_ms = served.first_token_ms or self.now
+            if not served.first_token_ms:
+                served.first_token_ms = self.now
+                self._arrivals.first_token(started.request, self.now - served.arrived_ms)
         for running in list(self._running):
             if running in self._running:
                 self._generate(running, 1 if id(running) in fresh else steps)
