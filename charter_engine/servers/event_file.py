@@ -45,8 +45,11 @@ class _Reader:
             self._file = os.open(self._path, os.O_RDONLY)
         piece = os.read(self._file, AT_A_TIME)
         if not piece and self._is_another():
-            self.close()
-            return []
+            # The last of it may have come since it was read.
+            piece = os.read(self._file, AT_A_TIME)
+            if not piece:
+                self.close()
+                return []
         *whole, self._begun = (self._begun + piece).split(b"\n")
         return whole
 
