@@ -1,5 +1,7 @@
 """What lies in a pool by the server's own events, who brought it, and what was predicted."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,7 @@ def pool_of(*chains: tuple[list[int], list[int], int | None]) -> MeasuredPool:
     for number, (hashes, tokens, parent) in enumerate(chains):
         pool.events.follow(None, number)
         rows = [(one, BLOCK, 0, 35) for one in hashes]
-        pool.events.stored(PLACE, parent, rows, lambda tokens=tokens: tokens)
+        pool.events.stored(PLACE, parent, rows, partial(list, tokens))
     return pool
 
 
