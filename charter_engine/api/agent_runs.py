@@ -53,6 +53,7 @@ def predict_run(
         at_once=at_once,
         latency=latency,
         in_waves=in_waves,
+        chunk_tokens=deployment.chunk_tokens,
     )
 
 
@@ -66,8 +67,10 @@ def predict_calls(
     at_once: int,
     latency: LatencyModel | None = None,
     in_waves: bool = False,
+    chunk_tokens: int | None = None,
 ) -> Prediction:
-    """As `predict_run`, of calls over these inputs, on a pool of these settings."""
+    """As `predict_run`, of calls over these inputs, on a pool of these settings. `chunk_tokens` is
+    as for `Timing`."""
     times = latency or from_first_principles()
     placed = generate(
         calls,
@@ -88,7 +91,7 @@ def predict_calls(
         )
         for item in placed
     ]
-    timing = Timing(sending=sending_of(placed, at_once))
+    timing = Timing(sending=sending_of(placed, at_once), chunk_tokens=chunk_tokens)
     return predict(requests, pool, timing=timing, latency=times)
 
 

@@ -148,6 +148,7 @@ class Benchmark:
     notes: list[str] = field(default_factory=list)
     lost: str = ""
     target: str = ""
+    chunk_tokens: int | None = None
 
     def check(self) -> None:
         """Whether the inputs fill the prompts. Raises `UsageError`."""
@@ -240,7 +241,13 @@ class Benchmark:
         per_token = spec.pretrained_config.kv_bytes_per_token(ITEM_BYTES)
         pool = self.request.pool_tokens or spec.reference_engine.max_kv_cache_bytes // per_token
         block = self.request.tokens_per_block or spec.tokens_per_block
-        current = CurrentServer(tokens_per_block=block, pool_tokens=pool, bytes_per_token=per_token)
+        self.chunk_tokens = spec.reference_engine.chunk_tokens
+        current = CurrentServer(
+            tokens_per_block=block,
+            pool_tokens=pool,
+            bytes_per_token=per_token,
+            chunk_tokens=self.chunk_tokens,
+        )
         plan = await self._chosen_plan(current, open_tokenizer(engine or tokenizer_path()))
         if spec.reference_engine.weights is None:
             self.notes.append(EMBEDDED_NOTICE)
@@ -300,6 +307,7 @@ class Benchmark:
             server.pool,
             tokenizer.encode,
             at_once=len(items_of(self.compiled.calls, inputs, plan)),
+            chunk_tokens=self.chunk_tokens,
         )
         server.batch_in_waves = predicted.chosen.in_waves
         if predicted.chosen.words:

@@ -65,6 +65,7 @@ def chosen_order(
         open_tokenizer(tokenizer).encode,
         at_once=at_once,
         latency=latency,
+        chunk_tokens=deployment.chunk_tokens,
     ).chosen
 
 
@@ -77,16 +78,25 @@ def predicted_order(
     *,
     at_once: int,
     latency: LatencyModel | None = None,
+    chunk_tokens: int | None = None,
 ) -> PredictedOrder:
     """The order in which calls over these inputs compute less and take no longer, as far as any of
-    them begin alike. Blocks. Raises `MissingInput`."""
+    them begin alike. `chunk_tokens` is as for `Timing`. Blocks. Raises `MissingInput`."""
     from charter_engine.api.agent_runs import predict_calls
     from charter_engine.executor.run_costs import cost_of_prediction, verdict
     from charter_engine.executor.work import items_of
 
     def predicted(*, in_waves: bool) -> "Prediction":
         return predict_calls(
-            calls, inputs, plan, pool, encode, at_once=at_once, latency=latency, in_waves=in_waves
+            calls,
+            inputs,
+            plan,
+            pool,
+            encode,
+            at_once=at_once,
+            latency=latency,
+            in_waves=in_waves,
+            chunk_tokens=chunk_tokens,
         )
 
     given = predicted(in_waves=False)

@@ -194,9 +194,10 @@ class AgentInputs:
         )
 
     def _timing(self, placed: Sequence[PlacedRequest]) -> Timing:
+        chunk = self.deployment.chunk_tokens
         if self._at_once is None:
-            return Timing(after=tuple(item.after for item in placed))
-        return Timing(sending=sending_of(placed, self._at_once))
+            return Timing(after=tuple(item.after for item in placed), chunk_tokens=chunk)
+        return Timing(sending=sending_of(placed, self._at_once), chunk_tokens=chunk)
 
     def _predictor(self, layout: str) -> Predictor:
         if layout not in self._predictors:

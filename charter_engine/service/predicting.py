@@ -66,15 +66,17 @@ class Predicting:
         from charter_engine.api.tokenizers import open_tokenizer
 
         try:
+            server = live_server(agent, pool, self._deployment.profile)
             return await asyncio.to_thread(
                 predicted_order,
                 agent.compiled.calls,
                 agent.inputs,
                 plan,
-                live_server(agent, pool, self._deployment.profile).pool_under(plan.server),
+                server.pool_under(plan.server),
                 open_tokenizer(self._tokenizer_path).encode,
                 at_once=self._deployment.items_at_once,
                 latency=self.latency,
+                chunk_tokens=server.chunk_tokens,
             )
         except ValueError:
             return None
