@@ -26,9 +26,8 @@ from charter_tui.state import Snapshot, share
 
 Local = Callable[[float], time.struct_time]
 
-PREDICTED: Final = (
-    "predicted by the block manager over what passed; Triton tells of no single block"
-)
+PREDICTED: Final = "predicted by the block manager over what passed"
+UNTOLD: Final = "; Triton tells of no single block"
 UNMATCHED: Final = "requests are matched to calls once a plan is live: 2 a, then p"
 FAR_APART: Final = 5.0
 """Points of hit rate between predicted and measured that are worth a warning."""
@@ -249,7 +248,8 @@ def displacement_lines(report: ContentsReport, node: str, width: int) -> tuple[L
 
 def note_lines(report: ContentsReport, width: int) -> tuple[Line, ...]:
     """What limits the figures."""
-    notes = [PREDICTED if report.label == "predicted" else BY_EVENTS]
+    predicted = PREDICTED if report.measured is not None else f"{PREDICTED}{UNTOLD}"
+    notes = [predicted if report.label == "predicted" else BY_EVENTS]
     notes += [note.message for note in report.notes]
     if not any(one.name for one in report.nodes):
         notes.append(UNMATCHED)
