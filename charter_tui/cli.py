@@ -171,6 +171,25 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="have the engine write no text of prompts and answers anywhere",
     )
+    parser.add_argument(
+        "--kv-events",
+        metavar="FILE|tcp://HOST:PORT|URL",
+        help="show the cache as the server's own events tell of it: a growing log, where vLLM or "
+        "SGLang publish them, or a trtllm-serve (default: those of the embedded one)",
+    )
+    parser.add_argument(
+        "--kv-events-listen", action="store_true", help="bind that address: publishers connect"
+    )
+    parser.add_argument(
+        "--kv-events-replay",
+        metavar="ADDRESS",
+        help="the publisher's replay_endpoint, for events of before and lost ones",
+    )
+    parser.add_argument(
+        "--kv-events-drain",
+        action="store_true",
+        help="take the events of a trtllm-serve: other readers miss them",
+    )
     parser.add_argument("--record", metavar="FILE", help="write everything shown to a recording")
     parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
     parser.add_argument(
@@ -214,7 +233,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
             parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
     if given.replay and (given.record or given.agent or given.triton or given.servers):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
-    for name in ("canary", "no_text"):
+    for name in ("canary", "no_text", "kv_events"):
         if getattr(given, name) and (given.attach or given.replay):
             parser.error(f"--{name.replace('_', '-')} is for an engine of one's own")
     if given.replay and not Path(given.replay).is_file():

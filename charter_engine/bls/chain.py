@@ -1,7 +1,8 @@
 """Chained hashes of a prompt: equal ones mean equal tokens up to there, and no text stands in
 them."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,19 @@ _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 _HALF = np.uint64(32)
 _UNUSED_BITS = np.uint64(64 - HASH_BITS)
 _PADDING = np.uint64(2**64 - 1)
+
+
+class ChainState(NamedTuple):
+    """How far a sequence was hashed: so many whole grains, their sum, and what stands behind."""
+
+    grains: int = 0
+    total: int = 0
+    begun: tuple[int, ...] = ()
+
+    @property
+    def hash(self) -> int | None:
+        """Of everything up to the last whole grain; None where there is none."""
+        return _finished(self.total) if self.grains else None
 
 
 class Chain:
@@ -47,6 +61,26 @@ class Chain:
             of_prompt = np.concatenate((of_prompt, hashes[count:]))
         return of_prompt, hashes[whole:count]
 
+    def go_on(self, state: ChainState, token_ids: Any, ends: Sequence[int]) -> list[ChainState]:
+        """Where further tokens (an array of `uint64`) lead from a state, up to each of these ends
+        among them."""
+        begun = len(state.begun)
+        tokens = np.concatenate((np.array(state.begun, np.uint64), token_ids))
+        count = len(tokens) // GRAIN_TOKENS
+        if state.grains + count >= len(self._of_grains):
+            self._of_grains = _powers(_CHAIN_FACTOR, 2 * (state.grains + count))
+        own = tokens[: count * GRAIN_TOKENS].reshape(count, GRAIN_TOKENS) @ self._within
+        own += self._of_ones
+        _spread(own)
+        own *= self._of_grains[state.grains : state.grains + count]
+        totals = [state.total, *(np.uint64(state.total) + np.add.accumulate(own)).tolist()]
+        states = []
+        for end in ends:
+            whole, left = divmod(begun + end, GRAIN_TOKENS)
+            behind = tokens[begun + end - left : begun + end].tolist()
+            states.append(ChainState(state.grains + whole, totals[whole], tuple(behind)))
+        return states
+
     @staticmethod
     def _grains(token_ids: Any, answer_ids: Any, count: int) -> Any:
         """Prompt and answer in so many rows; one more holds what of the prompt stands in the grain
@@ -76,6 +110,12 @@ class Chain:
         _spread(own)
         own >>= _UNUSED_BITS
         return own
+
+
+def _finished(total: int) -> int:
+    values = np.array([total], np.uint64)
+    _spread(values)
+    return int(values[0] >> _UNUSED_BITS)
 
 
 def _powers(factor: int, count: int) -> Any:
