@@ -9,9 +9,10 @@ from typing import Final
 from charter_engine.contracts.recordings import ListedRecording
 from charter_tui.present.figures import (
     NOTHING,
-    byte_size_text,
+    byte_size,
     clock_span,
     counted,
+    marked,
     moment,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, fitting, line, plain
@@ -24,7 +25,7 @@ MARK: Final = Column("mark", "", 1, "left")
 NAME: Final = Column("name", "RECORDING", 0, "left")
 BEGAN: Final = Column("began", "BEGAN", 19, "left")
 LENGTH: Final = Column("length", "LENGTH", 8)
-SIZE: Final = Column("size", "SIZE", 8)
+SIZE: Final = Column("size", "SIZE", 9)
 AGENT: Final = Column("agent", "AGENT", 16, "left")
 STATE: Final = Column("state", "STATE", 14, "left")
 SMALL: Final = (MARK, NAME, LENGTH, SIZE, STATE)
@@ -53,8 +54,10 @@ def recording_row(
         "mark": line(Span("◆" if chosen else " ", "accent")),
         "name": line(Span(plain(PurePath(recording.path).name), "text" if told else "muted")),
         "began": line(Span(moment(recording.start, local), "muted") if told else NOTHING),
-        "length": line(Span(clock_span(recording.end - recording.start)) if told else NOTHING),
-        "size": line(Span(byte_size_text(recording.bytes))),
+        "length": line(
+            marked(clock_span(recording.end - recording.start), "measured") if told else NOTHING
+        ),
+        "size": line(byte_size(recording.bytes, "measured")),
         "agent": line(Span(plain(PurePath(recording.agent).name) or "–", "muted")),
         "state": line(_state(recording, written)),
     }
@@ -71,10 +74,10 @@ def _state(recording: ListedRecording, written: bool) -> Span:
 
 def recordings_summary(recordings: Sequence[ListedRecording], folder: str, width: int) -> Line:
     """How many there are, what they take, and where they lie."""
-    size = byte_size_text(sum(one.bytes for one in recordings))
+    size = byte_size(sum(one.bytes for one in recordings), "measured")
     parts = (
         line(Span(counted(len(recordings), "recording"), "strong")),
-        line(Span(size)) if recordings else EMPTY,
+        line(size) if recordings else EMPTY,
         line(Span(f"in {plain(folder)}", "muted")),
     )
     return fitting((part for part in parts if part), width)
@@ -84,9 +87,9 @@ def recording_detail(recording: ListedRecording | None, width: int) -> tuple[Lin
     """The whole path of a file, and in words what is wrong with it."""
     if recording is None:
         return ()
-    path = line(Span(plain(recording.path), "muted"))
     if recording.foreign:
-        return (path, *sentence_lines(recording.foreign, width, "bad"))
+        return sentence_lines(recording.foreign, width, "bad")
+    path = line(Span(plain(recording.path), "muted"))
     if recording.damaged:
         words = f"{recording.damaged}; what is before and behind it can be read"
         return (path, *sentence_lines(words, width, "warning"))

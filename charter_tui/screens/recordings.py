@@ -16,6 +16,7 @@ from charter_tui.bindings import bindings
 from charter_tui.console import full_path
 from charter_tui.lending import lend
 from charter_tui.link import EngineRefused
+from charter_tui.present.figures import legend
 from charter_tui.present.recordings import (
     recording_columns,
     recording_detail,
@@ -28,6 +29,7 @@ from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.recorded import RecordedScreen, recorded_form
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
+from charter_tui.widgets.static_line import StaticLine
 
 ASKING: Final = "Asking the engine …"
 NONE_HERE: Final = "There is no recording here: w writes one, / looks in another folder."
@@ -85,6 +87,7 @@ class RecordingsScreen(ConsoleScreen):
         yield LineView(id="recordings-summary")
         yield RecordingsTable().data_bind(ConsoleScreen.snapshot)
         yield LineView(id="recording-detail")
+        yield StaticLine(legend(("measured",)))
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
