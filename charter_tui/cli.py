@@ -6,6 +6,7 @@ Textual is imported only to open the console: `--help`, `--version` and `--headl
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -95,8 +96,12 @@ def _open_console(options: Options) -> int:
     if "SSH_CONNECTION" in os.environ:
         os.environ.setdefault("TEXTUAL_FPS", REMOTE_FPS)
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    gc.disable()
     from charter_tui.opening import UnknownTheme, open_console
 
+    # What was imported stays: looked through again and again, it would stop the screen for long.
+    gc.freeze()
+    gc.enable()
     try:
         return open_console(options)
     except UnknownTheme as error:
