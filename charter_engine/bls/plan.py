@@ -7,8 +7,9 @@ installed.
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from .branches import ReleaseWhen
 from .checks import (
     PlanError,
     duration,
@@ -99,6 +100,7 @@ class ServedPlan:
     That stands in place of its node's retention.
     `share` is the share of sessions whose prompts are laid out, where their nodes' layouts apply to
     traffic.
+    `release` says what the engine is told to forget, where it can be told.
     """
 
     revision: int = 0
@@ -107,6 +109,7 @@ class ServedPlan:
     templated: tuple[dict[str, Node], ...] = ()
     reuse_times: ReuseTimeRules | None = None
     share: float = 1.0
+    release: ReleaseWhen = "never"
 
     @property
     def node_sets(self) -> tuple[dict[str, Node], ...]:
@@ -164,7 +167,15 @@ def parse_plan(text: str) -> ServedPlan:
         templated=templated,
         reuse_times=reuse_times,
         share=part_of_one(raw, "share", "", 1.0),
+        release=_release(raw),
     )
+
+
+def _release(raw: dict[str, Any]) -> ReleaseWhen:
+    release: ReleaseWhen = raw.get("release", "never")
+    known = get_args(ReleaseWhen)
+    require(release in known, "release", f"must be one of {', '.join(known)}")
+    return release
 
 
 def parse_retention(raw: Any, place: str, segments: int | None = None) -> SegmentRetention:

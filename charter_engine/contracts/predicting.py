@@ -4,6 +4,7 @@ from typing import Final, Literal, get_args
 
 from msgspec import Struct, field
 
+from charter_engine.bls.branches import ReleaseWhen
 from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
@@ -50,7 +51,8 @@ class PredictRequest(Struct, frozen=True, kw_only=True):
     """What settings would do on a workload. An empty text is nothing given.
 
     Every one of `settings` is predicted, and with `policies` each under every policy and under
-    `default`. `pools` names those of `OTHER_POOLS` to predict each setting in as well. `read_as` is
+    `default`. `release` is what the server is told to forget; None: as the plan says, else never.
+    `pools` names those of `OTHER_POOLS` to predict each setting in as well. `read_as` is
     for the workload and for `learn_from`. `plan` is a plan file whose retention the requests ask
     for, instead of policies. `waits` or `learn_from` (other sessions) tell what `next-use` decides
     by; without them one half of the sessions teaches the other. `timing` None: over simulated time,
@@ -64,6 +66,7 @@ class PredictRequest(Struct, frozen=True, kw_only=True):
     read_as: ReadAs = ReadAs()
     settings: tuple[SettingValues, ...] = ({},)
     plan: str = ""
+    release: ReleaseWhen | None = None
     policies: tuple[Policy, ...] = ()
     pools: tuple[OtherPool, ...] = ()
     reuse_times: str = field(default="", name="waits")
