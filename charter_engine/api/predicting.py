@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from charter_engine.api.plan_files import plan_of
 from charter_engine.api.policies import (
     AskedByPolicy,
+    Tried,
     against_default,
     best_of,
     compared,
@@ -23,7 +24,7 @@ from charter_engine.api.times import kv_bytes_per_token, latency_of
 from charter_engine.api.workloads import load
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.notes import Note
-from charter_engine.contracts.plan import Plan, Policy
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.pool import OtherPool
 from charter_engine.contracts.predicting import (
     OTHER_POOLS,
@@ -73,7 +74,7 @@ def predict(
     ]
     others = {name: tuple(_in_pool(name, point) for point in points) for name in request.pools}
     policies = retention_by_policy(workload, request)
-    tried: list[tuple[int, Policy]] = []
+    tried: list[Tried] = []
     if request.policies:
         tried, points = _under_policies(points, policies)
     predictor = Predictor(workload)
@@ -108,16 +109,14 @@ def predict(
 
 def _under_policies(
     points: Sequence[SweepPoint], policies: AskedByPolicy
-) -> tuple[list[tuple[int, Policy]], list[SweepPoint]]:
-    """Every point under every policy, and which of them and which policy that is."""
-    tried = [
-        (number, policy, retain)
+) -> tuple[list[Tried], list[SweepPoint]]:
+    """Every point under every policy, and which of them that is."""
+    asked = [
+        (Tried(number, policy, pricing), replace(point, retention=retain))
         for number, point in enumerate(points)
-        for policy, retain in policies.at(point.settings)
+        for policy, pricing, retain in policies.at(point.settings)
     ]
-    return [(number, policy) for number, policy, _ in tried], [
-        replace(points[number], retention=retain) for number, _, retain in tried
-    ]
+    return [tried for tried, _ in asked], [point for _, point in asked]
 
 
 def _in_pool(name: OtherPool, point: SweepPoint) -> SweepPoint:
