@@ -65,7 +65,7 @@ def register(subparsers: "Subparsers") -> None:
         metavar="NAME[,NAME…]",
         help=f"retention policies to compare: {', '.join(POLICIES)}; pools of other managers to "
         f"compare with: {', '.join(OTHER_POOLS)}; or all; next-use without --waits or --learn-from "
-        "learns from one half of the sessions for the other",
+        "learns from three quarters of the sessions for the fourth",
     )
     parser.add_argument(
         "--release",
