@@ -52,13 +52,13 @@ class PredictRequest(Struct, frozen=True, kw_only=True):
 
     Every one of `settings` is predicted, and with `policies` each under every policy and under
     `default`. `release` is what the server is told to forget; None: as the plan says, else never.
-    `pools` names those of `OTHER_POOLS` to predict each setting in as well. `read_as` is
-    for the workload and for `learn_from`. `plan` is a plan file whose retention the requests ask
-    for, instead of policies. `waits` or `learn_from` (other sessions) tell what `next-use` decides
-    by; without them three quarters of the sessions teach the fourth. `timing` None: over simulated time,
-    unless that takes minutes. Times are those of the calibration in `latency`, else of `model` on
-    `device`. Settings are predicted in `jobs` processes (None: one a core), or by the workers of
-    the Dask scheduler at the address `dask`.
+    `pools` names those of `OTHER_POOLS` to predict each setting in as well. `read_as` is for the
+    workload and for `learn_from`. `plan` is a plan file whose retention the requests ask for,
+    instead of policies. `waits` or `learn_from` (other sessions) tell what `next-use` decides by;
+    without them three quarters of the sessions teach the fourth. `timing` None: over simulated
+    time, unless that takes minutes. Times are those of the calibration in `latency`, else of
+    `model` on `device`. Settings are predicted in `jobs` processes (None: one a core), or by the
+    workers of the Dask scheduler at the address `dask`.
     """
 
     workload: str
