@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from charter_engine.api.dask_cluster import on_cluster
 from charter_engine.api.progress import Progress, Report, silent
-from charter_engine.bls.branches import ReleaseWhen
+from charter_engine.bls.retention import ReleaseWhen
 from charter_engine.children import safe_path
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings

@@ -7,13 +7,9 @@ gone back to; it is given up once two newer prompts have left it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Prompt = TypeVar("Prompt")
-
-ReleaseWhen = Literal["never", "superseded", "session-end"]
-"""When cached content is released: never; when a session's newer prompts supersede it; then, and
-all that was the session's alone when the session ends."""
 
 TIMES_LEFT = 2
 """So many newer prompts must have left a branch before it is given up."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from .branches import ReleaseWhen
 from .checks import (
     PlanError,
     duration,
@@ -22,7 +21,7 @@ from .checks import (
     whole,
 )
 from .rearrangement import Rearrangement, parse_rearrangement
-from .retention import SegmentRange, SegmentRetention
+from .retention import ReleaseWhen, SegmentRange, SegmentRetention
 from .reuse_times import UNMATCHED, ReuseTimeRules, parse_reuse_times
 
 FORMAT = 1

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from .branches import Branches, ReleaseWhen, Superseded
+from .branches import Branches, Superseded
 from .prefixes import Prefixes, common_tokens
+from .retention import ReleaseWhen
 
 MOST_SESSIONS = 4096
 MOST_TOKENS = 16_000_000

@@ -5,8 +5,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from charter_engine.bls.branches import ReleaseWhen
-from charter_engine.bls.retention import DEFAULT_PRIORITY, SegmentRange
+from charter_engine.bls.retention import DEFAULT_PRIORITY, ReleaseWhen, SegmentRange
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.identity import AgentIdentity
 

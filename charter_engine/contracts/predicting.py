@@ -4,8 +4,7 @@ from typing import Final, Literal, get_args
 
 from msgspec import Struct, field
 
-from charter_engine.bls.branches import ReleaseWhen
-from charter_engine.bls.retention import DecideAt
+from charter_engine.bls.retention import DecideAt, ReleaseWhen
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
 from charter_engine.contracts.pool import Eviction, OtherPool

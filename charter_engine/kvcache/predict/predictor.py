@@ -7,8 +7,7 @@ from functools import cached_property
 import numpy as np
 from msgspec.structs import replace
 
-from charter_engine.bls.branches import ReleaseWhen
-from charter_engine.bls.retention import Retention, TokenRange
+from charter_engine.bls.retention import ReleaseWhen, Retention, TokenRange
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
 from charter_engine.contracts.workload import WorkloadRequest

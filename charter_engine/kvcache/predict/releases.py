@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from charter_engine.bls.branches import Branches, ReleaseWhen
+from charter_engine.bls.branches import Branches
+from charter_engine.bls.retention import ReleaseWhen
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.path_tree import PathTree
 

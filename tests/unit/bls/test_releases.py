@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charter_engine.bls.branches import ReleaseWhen
 from charter_engine.bls.releases import Releases
+from charter_engine.bls.retention import ReleaseWhen
 
 
 def tokens(*runs: range) -> Any:

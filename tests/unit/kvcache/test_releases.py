@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.bls.branches import ReleaseWhen
+from charter_engine.bls.retention import ReleaseWhen
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor
