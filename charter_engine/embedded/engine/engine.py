@@ -6,14 +6,22 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from charter_engine.embedded.engine.errors import InvalidRequest
 from charter_engine.embedded.engine.event_file import event_file
 from charter_engine.embedded.engine.loading import load_scheduler, memory_use
-from charter_engine.embedded.engine.requests import GenerationRequest, RequestProgress, Sink
+from charter_engine.embedded.engine.requests import (
+    GenerationRequest,
+    RequestProgress,
+    Sink,
+    Truncation,
+)
 from charter_engine.embedded.engine.scheduler import IterationStats
 from charter_engine.embedded.engine.settings import EngineSettings, Warn
 from charter_engine.embedded.engine.spec import EngineSpec
+
+T = TypeVar("T")
 
 
 class ReferenceEngine:
@@ -41,6 +49,7 @@ class ReferenceEngine:
         self._wake = threading.Condition()
         self._arrivals: deque[tuple[GenerationRequest, Sink, int]] = deque()
         self._withdrawals: deque[str] = deque()
+        self._truncations: deque[Truncation] = deque()
         self._known: set[str] = set()
         self._stopped = ""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -84,6 +93,12 @@ class ReferenceEngine:
         """Withdraw a request; without effect when it is not running."""
         with self._wake:
             self._withdrawals.append(request_id)
+            self._wake.notify()
+
+    def truncate(self, truncations: Sequence[Truncation]) -> None:
+        """Forget the ends of sequences, before anything that is submitted later is admitted."""
+        with self._wake:
+            self._truncations.extend(truncations)
             self._wake.notify()
 
     def _guarded(self, request_id: str, sink: Sink) -> Sink:
@@ -142,20 +157,25 @@ class ReferenceEngine:
             )
         return request
 
+    def _asked_for_anything(self) -> bool:
+        return bool(self._arrivals or self._withdrawals or self._truncations or self._stopped)
+
     def _run(self) -> None:
         scheduler = self._scheduler
         while True:
             with self._wake:
-                while scheduler.idle and not (self._arrivals or self._withdrawals or self._stopped):
+                while scheduler.idle and not self._asked_for_anything():
                     self._wake.wait()
-                arrivals, withdrawals = list(self._arrivals), list(self._withdrawals)
-                self._arrivals.clear()
-                self._withdrawals.clear()
+                arrivals = _drained(self._arrivals)
+                withdrawals = _drained(self._withdrawals)
+                truncations = _drained(self._truncations)
                 stopped = self._stopped
             for request, sink, arrival in arrivals:
                 scheduler.submit(request, sink, arrival)
             for request_id in withdrawals:
                 scheduler.cancel(request_id)
+            for truncation in truncations:
+                self.manager.truncate(truncation.tokens, truncation.keep_tokens)
             if stopped:
                 scheduler.fail_all(stopped)
                 return
@@ -169,3 +189,10 @@ class ReferenceEngine:
                 with self._wake:
                     self._stopped = f"the engine failed and must be reloaded: {error!r}"
                 self._warn(self._stopped)
+
+
+def _drained(queue: deque[T]) -> list[T]:
+    """All that is queued, which is not queued any more."""
+    items = list(queue)
+    queue.clear()
+    return items

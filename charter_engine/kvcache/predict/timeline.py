@@ -20,6 +20,7 @@ from charter_engine.kvcache.manager.block_manager import BlockManager
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.arrivals import Arrivals
 from charter_engine.kvcache.predict.latency import LatencyModel
+from charter_engine.kvcache.predict.releases import Releases
 from charter_engine.kvcache.predict.run_arrivals import RunArrivals, Sending
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.content import Content
@@ -100,6 +101,7 @@ class Timeline:
         timing: Timing,
         latency: LatencyModel,
         retention: Sequence[Retention | None] | None = None,
+        releases: Releases | None = None,
     ) -> None:
         """Raises ValueError where `timing` is not one entry a request."""
         settings = _no_larger_than_needed(settings, workload)
@@ -112,6 +114,7 @@ class Timeline:
         self._latency = latency
         self._workload = workload
         self._retention = retention
+        self._releases = releases
         self._content = Content(workload)
         self._waiting: deque[_Running] = deque()
         self._running: list[_Running] = []
@@ -237,6 +240,7 @@ class Timeline:
         for running in through:
             self.manager.finish(running.request)
             self._running.remove(running)
+            self._release_after(running.request)
             self._ended(running.request)
 
     def _generate(self, running: _Running, count: int) -> None:
@@ -258,6 +262,11 @@ class Timeline:
         running.computed += count
         running.generated += count
         self._note_peak()
+
+    def _release_after(self, request: int) -> None:
+        """Carry out what a request that is through releases."""
+        for release in self._releases[request] if self._releases else ():
+            self.manager.truncate(self._content.sequence(release.request), release.keep_tokens)
 
     def _pause(self, running: _Running) -> None:
         """Give a request's blocks back; it waits first in line, its tokens so far being its
