@@ -9,6 +9,7 @@ import numpy as np
 
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
+from charter_engine.kvcache.predict.simulation import code_is_possible
 from charter_engine.kvcache.workload.columns import Floats, Workload
 from charter_engine.routing.affinity import Affinity
 from charter_engine.routing.expected import ExpectedPrefixes
@@ -89,7 +90,7 @@ def simulate_fleet(
     fleet = _Fleet(servers, pool_grains, speed)
     for number, affinity in enumerate(_affinities(workload)):
         fleet.serve(workload, number, affinity, choose)
-    compiled = True if len(workload) >= WORTH_COMPILING else None
+    compiled = True if len(workload) >= WORTH_COMPILING and code_is_possible() else None
     placed = [np.asarray(requests, dtype=np.int64) for requests in fleet.placed.values()]
     return FleetOutcome(
         workload.prompt_tokens,
