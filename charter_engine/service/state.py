@@ -85,7 +85,7 @@ class EngineState:
             self.predicting, lambda compiled: self.session.set(compiled=compiled)
         )
         self.draft = DraftPlan(self._predict, self._publish_draft)
-        self.canary = CanaryWatch(hub, self.deployment)
+        self.canary = CanaryWatch(hub, lambda: self.fleet.deployments)
         self.store = SessionStore(hub, keeps_text=options.keeps_text)
         self.history = RunHistory(
             hub, self.store, options.triton.url or EMBEDDED, lambda: self.draft.live.revision
@@ -109,7 +109,7 @@ class EngineState:
         self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()
         self.trying = Trying(
-            self.deployment,
+            lambda: self.fleet.deployments,
             self.writing,
             lambda: self.draft.live.served,
             read_only=options.read_only,
