@@ -80,7 +80,8 @@ class BlockContent:
         chain: Sequence[tuple[BlockHash, int]],
         token_ids: Sequence[int],
     ) -> None:
-        """As `event_map.ContentListener` says. Behind a parent that nobody stored, nothing is known."""
+        """As `event_map.ContentListener` says. Nothing is known behind a parent that nobody
+        stored."""
         above = BEGIN if parent is None else self._ends.get((place, parent))
         if above is None or sum(tokens for _, tokens in chain) > len(token_ids):
             return
