@@ -10,8 +10,8 @@ from charter_engine.contracts.canary import CanaryReport, CanaryRequest
 from charter_engine.contracts.connection import TritonOptions
 
 if TYPE_CHECKING:
+    from charter_engine.api.live_server import LiveServer
     from charter_engine.servers.canary import CorruptionCanary
-    from charter_engine.servers.deployment import Deployment
 
 
 async def rounds(request: CanaryRequest, triton: TritonOptions) -> AsyncGenerator[CanaryReport]:
@@ -33,16 +33,16 @@ async def rounds(request: CanaryRequest, triton: TritonOptions) -> AsyncGenerato
 class LiveCanary:
     """The canary of a deployment that stays open, also where its client is made anew meanwhile."""
 
-    def __init__(self, deployment: "Deployment", every_seconds: float) -> None:
+    def __init__(self, deployment: "LiveServer", every_seconds: float) -> None:
         self._deployment = deployment
         self._every_seconds = every_seconds
         self._canary: CorruptionCanary | None = None
 
     async def round(self) -> CanaryReport:
         """One round. Raises `CharterError`; the next goes on from there."""
-        from charter_engine.servers.canary import CorruptionCanary, TritonEngine
+        from charter_engine.servers.canary import CorruptionCanary
 
-        engine = TritonEngine(self._deployment.client, self._deployment.profile)
+        engine = self._deployment.canary_target()
         if self._canary is None:
             self._canary = CorruptionCanary(engine, every_seconds=self._every_seconds)
         self._canary.target = engine

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from msgspec.structs import replace
 
-from charter_engine.api.recent_texts import RecentTexts
+from charter_engine.api.recent_texts import PromptReader, RecentTexts
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.explaining import CauseKind, MissQuery, MissReport, MissResult
 from charter_engine.contracts.graph import Call
@@ -20,7 +20,6 @@ from charter_engine.errors import CharterError, UsageError
 if TYPE_CHECKING:
     from charter_engine.traffic.differences import Text
     from charter_engine.traffic.misses import Knowledge, Miss
-    from charter_engine.triton.tap import TapReader
 
 MOST_BY_TEXT = 200
 """Requests whose texts are fetched for one question: the last ones."""
@@ -46,7 +45,7 @@ def calls_of(agent: str) -> tuple[Call, ...]:
 async def report(
     batch: TrafficBatch,
     pool: KvPool | None,
-    reader: "TapReader | None" = None,
+    reader: PromptReader | None = None,
     calls: Sequence[Call] = (),
     profile: Profile | None = None,
 ) -> MissReport:
@@ -80,7 +79,7 @@ async def explained(
     batch: TrafficBatch,
     query: MissQuery,
     pool: KvPool | None,
-    reader: "TapReader | None",
+    reader: PromptReader | None,
     calls: Sequence[Call] = (),
     profile: Profile | None = None,
 ) -> MissResult:

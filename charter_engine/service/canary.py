@@ -7,10 +7,10 @@ import random
 from msgspec.structs import replace
 
 from charter_engine.api.canary import LiveCanary
+from charter_engine.api.live_server import LiveServer
 from charter_engine.contracts.canary import CanaryAlarm, CanaryReport
 from charter_engine.contracts.gauges import Canary
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 
 SHORTEST_SECONDS = 1.0
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class CanaryWatch:
     """Publishes what the canary knows, and tells of an alarm once."""
 
-    def __init__(self, hub: Hub, deployment: Deployment) -> None:
+    def __init__(self, hub: Hub, deployment: LiveServer) -> None:
         self._hub = hub
         self._deployment = deployment
         self._task: asyncio.Task[None] | None = None

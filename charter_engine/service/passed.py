@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from charter_engine.api.explaining import explained, report, sessions
-from charter_engine.api.traffic import DeploymentTap
+from charter_engine.api.live_server import TrafficTap
 from charter_engine.contracts.commands import ExplainMiss, ListMisses, ListPassed, ListSessions
 from charter_engine.contracts.explaining import MissReport, MissResult
 from charter_engine.contracts.graph import Call
@@ -52,7 +52,7 @@ class Passed:
         self,
         command: AboutTraffic,
         pool: KvPool | None,
-        tap: DeploymentTap,
+        tap: TrafficTap,
         calls: Sequence[Call],
     ) -> PassedRequests | MissReport | MissResult | tuple[SessionTraffic, ...]:
         """What is asked of the traffic. Words come from the memory of the deployment behind `tap`,
