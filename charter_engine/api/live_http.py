@@ -6,7 +6,7 @@ apply there.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -49,17 +49,22 @@ class GatewayTap:
 
     is_new = False
 
-    def __init__(self, memory: TrafficMemory, profile: Callable[[], Profile]) -> None:
+    def __init__(self, memory: TrafficMemory, deployment: HttpDeployment) -> None:
         self.reader = memory
-        self._profile = profile
+        self._deployment = deployment
 
     @property
     def profile(self) -> Profile:
-        return self._profile()
+        return self._deployment.profile
 
     @property
     def trouble(self) -> str:
-        return self.reader.trouble
+        """By which option cached tokens are told that are not, or why tokens are not known."""
+        if not (self.reader.is_silent and self._deployment.started):
+            return self.reader.trouble
+        option = self._deployment.server.cached_option
+        told = f"{self._deployment.called} does not tell how much of a request it reused"
+        return f"{told}: start it with {option}" if option else told
 
     def begin_anew(self) -> None:
         """What was told once is kept by whoever was told."""
@@ -117,7 +122,7 @@ class LiveHttpServer(HttpDeployment):
         return profile
 
     def tap(self) -> GatewayTap:
-        return GatewayTap(self._memory, lambda: self.profile)
+        return GatewayTap(self._memory, self)
 
     def target(self, agent: str, run: str) -> "Target":
         tokenizer = self._memory.model.tokenizer

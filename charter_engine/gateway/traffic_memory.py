@@ -58,7 +58,8 @@ class PassedTokens(Struct, frozen=True):
 class TrafficMemory:
     """Takes what passed from an event loop, and tells it elsewhere, once.
 
-    `revision` is the one that is live when a request ends. `keeps_prompts` False: no tokens are
+    `revision` is the one that is live when a request ends. `is_silent`: the last request's cached
+    tokens were not told, though its prompt tokens were. `keeps_prompts` False: no tokens are
     remembered. Until `model` is set, and where it has no tokenizer, prompts are told without their
     hashes, and `trouble` says why.
     """
@@ -68,6 +69,7 @@ class TrafficMemory:
         self.named = ""
         self.revision = 0
         self.trouble = ""
+        self.is_silent = False
         self._keeps_prompts = keeps_prompts
         self._waiting: deque[tuple[int, GatewayExchange | PassedTokens]] = deque()
         self._lost = 0
@@ -93,6 +95,8 @@ class TrafficMemory:
         while self._waiting:
             revision, ended = self._waiting.popleft()
             passed = ended if isinstance(ended, PassedTokens) else self._read(ended)
+            if ended.record.prompt_tokens is not None:
+                self.is_silent = ended.record.reused_tokens is None
             records.append(replace(self._hashed(passed), revision=revision))
         return TrafficBatch(records=tuple(records), lost=lost)
 

@@ -197,6 +197,9 @@ async def test_a_run_on_a_server_that_tells_no_cached_tokens_has_no_hit_rate(
         await watched.until(lambda: watched.is_ready)
         await watched.engine.handle(commands.StartRun())
         await watched.until(lambda: watched.last(Run).progress.state == "done")
+        await watched.until(
+            lambda: any("--enable-prompt-tokens-details" in event for event in watched.events)
+        )
     assert {record.reused_tokens for record in watched.requests} == {None}
     assert {node.told_tokens for node in watched.last(Nodes).nodes} == {0}
 
