@@ -67,7 +67,7 @@ def _settings(server: ServerProfile) -> Iterator[tuple[str, str]]:
 def _why_not(server: ServerProfile, lever: ServerLever | None) -> str:
     if lever is None:
         return f"{_called(server)} has a scheduler of its own"
-    return f"set when it is started: {lever.where or lever.remedy}"
+    return f"{lever.where or lever.remedy}, when it is started"
 
 
 def _called(server: ServerProfile) -> str:
