@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from charter_engine.api.previewing import LayoutSubject
     from charter_engine.executor.target import Target
     from charter_engine.gateway.server import Gateway
-    from charter_engine.servers.canary import CanaryTarget
     from charter_engine.servers.deployment import Deployment
     from charter_engine.triton.deploy import Deployer
     from charter_engine.triton.request import Generated, GenerateRequest
@@ -142,11 +141,6 @@ class LiveHttpServer(HttpDeployment):
             tokens_per_block=self.profile.tokens_per_block,
             on_sent=on_sent,
         )
-
-    def canary_target(self) -> "CanaryTarget":
-        from charter_engine.servers.canary import CompletingServer
-
-        return CompletingServer(self.server, self.profile.tokens_per_block)
 
     @property
     def takes_gateway(self) -> bool:

@@ -100,7 +100,25 @@ class Revisions(Protocol):
     async def uninstall(self, *, force: bool = False) -> PushReport: ...
 
 
-class LiveServer(Protocol):
+class OpenServer(Protocol):
+    """One of the servers that an engine has open."""
+
+    @property
+    def named(self) -> str:
+        """What it is called among several."""
+
+    @property
+    def started(self) -> bool: ...
+
+    @property
+    def deployer(self) -> "Deployer":
+        """What pushes to a Triton. Raises `CharterError` where there is none."""
+
+    async def canary_target(self) -> "CanaryTarget":
+        """What the corruption canary asks. Raises `CharterError`."""
+
+
+class LiveServer(OpenServer, Protocol):
     """A server that is started or attached to, sampled once a second, asked, and given back.
 
     What differs between kinds stands here, and nowhere else is asked which kind it is.
@@ -129,17 +147,14 @@ class LiveServer(Protocol):
         """How many items of a run are sent side by side."""
 
     @property
-    def started(self) -> bool: ...
+    def event_log(self) -> Path | None:
+        """The file of KV cache events that it writes on this machine, where it does."""
 
     @property
     def serving_process(self) -> int | None: ...
 
     @property
     def revisions(self) -> Revisions: ...
-
-    @property
-    def deployer(self) -> "Deployer":
-        """What pushes to a Triton. Raises `CharterError` where there is none."""
 
     @property
     def tokenizer_path(self) -> Path | None:
@@ -160,9 +175,6 @@ class LiveServer(Protocol):
 
     def target(self, agent: str, run: str) -> "Target":
         """What the prompts of a run are sent to. Raises `CharterError`."""
-
-    def canary_target(self) -> "CanaryTarget":
-        """What the corruption canary asks. Raises `CharterError`."""
 
     @property
     def takes_gateway(self) -> bool:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from charter_engine.api.traffic import DeploymentTap
     from charter_engine.executor.target import Target
     from charter_engine.gateway.server import Gateway
-    from charter_engine.servers.canary import CanaryTarget
 
 
 class LiveTriton(Deployment):
@@ -69,11 +68,6 @@ class LiveTriton(Deployment):
         return TritonTarget(
             self.client, self.profile, agent=agent, run=run, tokenizer=self.options.tokenizer
         )
-
-    def canary_target(self) -> "CanaryTarget":
-        from charter_engine.servers.canary import TritonEngine
-
-        return TritonEngine(self.client, self.profile)
 
     @property
     def takes_gateway(self) -> bool:

@@ -25,6 +25,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     `path` is that of TensorRT-LLM in Triton, or `http` for a server of OpenAI's shape.
     `parameters` is what is live, `original` what the deployment had before Charter first changed it
     (empty: it never did), `defaults` what its TensorRT-LLM takes for what is not set.
+    `release` says whether the engine can be told to forget cached content.
     `reasons` maps a missing ability (`retention`, `reuse`, `kv_stats`, `token_counts`, `times`,
     `plan_push`, …), or a setting that cannot be changed from here, to why that is. `eviction` is by
     which rules its pool evicts, where it tells (None: Triton's release does).
@@ -35,6 +36,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     charter_bls: bool = False
     retention: bool = False
+    release: bool = False
     kv_stats: bool = False
     times: bool = False
     load_unload: bool = False

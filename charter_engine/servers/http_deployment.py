@@ -16,6 +16,7 @@ from charter_engine.contracts.server import (
     ServerProfile,
 )
 from charter_engine.errors import CharterError
+from charter_engine.servers.canary import CompletingServer
 from charter_engine.servers.counter_rates import rates_between
 from charter_engine.servers.finding import server_behind, url_of
 from charter_engine.servers.http import ServerHttp
@@ -38,6 +39,7 @@ class HttpDeployment:
     notice = ""
     items_at_once = ITEMS_AT_ONCE
     serving_process = None
+    event_log = None
 
     def __init__(
         self,
@@ -62,6 +64,14 @@ class HttpDeployment:
     def called(self) -> str:
         """What kind of server it is, once that is known."""
         return "the server" if self._server is None else KIND_IN_WORDS[self._server.kind]
+
+    @property
+    def named(self) -> str:
+        return self.address
+
+    async def canary_target(self) -> CompletingServer:
+        """What the corruption canary asks. Raises `CharterError` until it has answered."""
+        return CompletingServer(self.server, self.profile.tokens_per_block)
 
     @property
     def started(self) -> bool:
