@@ -41,7 +41,7 @@ from charter_engine.kvcache.predict.predictor import (
     plan_retention,
     resolve_retention,
 )
-from charter_engine.kvcache.predict.simulation import code_is_kept
+from charter_engine.kvcache.predict.simulation import code_is_kept, code_is_possible
 from charter_engine.kvcache.predict.timeline import Timing
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK
@@ -155,6 +155,10 @@ def _tell_of_compiling(
     predictor: Predictor, points: Sequence[SweepPoint], timing: str, report: Report
 ) -> None:
     if timing == "timed":
+        return
+    if not code_is_possible():
+        if any(predictor.profits_from_machine_code(point.settings) for point in points):
+            report(Progress("predicting without numba, which would be faster: charter-kv[fast]"))
         return
     compiled = any(predictor.prefers_compiled(point.settings) for point in points)
     # Asking what is kept loads numba, which only those pay whose workload is worth it.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from charter_engine.embedded.engine.errors import InvalidRequest
+from charter_engine.embedded.engine.event_file import event_file
 from charter_engine.embedded.engine.loading import load_scheduler, memory_use
 from charter_engine.embedded.engine.requests import (
     GenerationRequest,
@@ -38,7 +39,10 @@ class ReferenceEngine:
     ) -> None:
         """Loads everything; raises `EngineConfigError`. Call `start` to begin serving."""
         self.spec, self.settings = spec, settings
-        self._scheduler = load_scheduler(spec, directory, settings, warn)
+        self._events = event_file(warn)
+        self._scheduler = load_scheduler(
+            spec, directory, settings, warn, events=self._events is not None
+        )
         self.manager, self.pool = self._scheduler.manager, self._scheduler.pool
         self.memory = memory_use(self._scheduler)
         self._warn = warn
@@ -65,6 +69,8 @@ class ReferenceEngine:
             self._wake.notify()
         if self._thread.is_alive():
             self._thread.join()
+        if self._events is not None:
+            self._events.close()
 
     def submit(self, batch: Sequence[tuple[GenerationRequest, Sink]]) -> None:
         """Queue requests, all or none. Raises `InvalidRequest` if one of them can never run."""
@@ -175,6 +181,8 @@ class ReferenceEngine:
                 return
             try:
                 scheduler.step(time.monotonic() * 1e3)
+                if self._events is not None:
+                    self._events.write(self.manager.drain_events())
             except (
                 Exception
             ) as error:  # its state can no longer be trusted: say so to all, now and later

@@ -23,7 +23,12 @@ from charter_engine.kvcache.predict.per_conversation import simulate_per_convers
 from charter_engine.kvcache.predict.queueing import QueuedTimes, queued_times
 from charter_engine.kvcache.predict.radix import simulate_radix
 from charter_engine.kvcache.predict.releases import Releases, of_pairs, releases_of
-from charter_engine.kvcache.predict.simulation import Outcome, code_is_kept, simulate
+from charter_engine.kvcache.predict.simulation import (
+    Outcome,
+    code_is_kept,
+    code_is_possible,
+    simulate,
+)
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
 from charter_engine.kvcache.workload.columns import Floats, Ints, Workload, as_workload
 from charter_engine.kvcache.workload.path_tree import PathTree, build_paths, depths
@@ -189,7 +194,9 @@ class Predictor:
         """Whether machine code is the faster way to predict a setting now, each request starting
         and ending at once."""
         seconds = self._python_seconds(settings)
-        return seconds > _WORTH_LOADING_S and (seconds > _WORTH_COMPILING_S or code_is_kept())
+        if seconds <= _WORTH_LOADING_S or not code_is_possible():
+            return False
+        return seconds > _WORTH_COMPILING_S or code_is_kept()
 
     def profits_from_machine_code(self, settings: PoolSettings) -> bool:
         """Whether machine code would be the faster way if it were there."""

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,6 +115,11 @@ def code_can_be_kept() -> bool:
     from charter_engine.kvcache.predict.compiled.machine_code import can_be_kept
 
     return can_be_kept()
+
+
+def code_is_possible() -> bool:
+    """Whether machine code can be made here: numba, which makes it, comes with the extra `fast`."""
+    return find_spec("numba") is not None
 
 
 def code_is_kept() -> bool:
