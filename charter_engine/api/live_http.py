@@ -154,6 +154,9 @@ class LiveHttpServer(HttpDeployment):
     def agent_opened(self, plan: Plan, calls: Sequence[Call]) -> None:
         self.revisions.agent_opened(plan, calls)
 
+    def numbered_behind(self, last: int) -> None:
+        self.revisions.numbered_behind(last)
+
     def to_measure(self, request: BenchRequest) -> tuple[BenchRequest, TritonOptions]:
         path = self.tokenizer_path
         asked = replace(request, server=self.request, tokenizer=str(path or request.tokenizer))
