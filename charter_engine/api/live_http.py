@@ -208,7 +208,7 @@ class LiveHttpServer(HttpDeployment):
         self._memory.revision = revision
 
     def _refuse(self, why: str) -> NoReturn:
-        raise CharterError(why, remedy=f"{self.called} has none of it", kind="refused")
+        raise CharterError(why, kind="refused")
 
 
 def _sent_by_run(
