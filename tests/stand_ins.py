@@ -25,13 +25,14 @@ ANSWER_TOKENS = 12
 
 class CountingServer:
     """A prefix cache without bound, and what it counted. `tells_cached` False: as a vLLM without
-    `--enable-prompt-tokens-details`."""
+    `--enable-prompt-tokens-details`. `root` is where it says that its model lies."""
 
     kind = ""
 
-    def __init__(self, *, tells_cached: bool = True, key: str = "") -> None:
+    def __init__(self, *, tells_cached: bool = True, key: str = "", root: str = "") -> None:
         self.tells_cached = tells_cached
         self.key = key
+        self.root = root or str(tokenizer_path().parent)
         self.bodies: list[dict[str, Any]] = []
         self.prompt_tokens = 0
         self.cached_tokens = 0
@@ -79,8 +80,7 @@ class CountingServer:
         return guarded
 
     async def _models(self, _: web.Request) -> web.Response:
-        root = str(tokenizer_path().parent)
-        model = {"id": "stand-in", "object": "model", "owned_by": self.kind, "root": root}
+        model = {"id": "stand-in", "object": "model", "owned_by": self.kind, "root": self.root}
         return web.json_response({"object": "list", "data": [model]})
 
     async def _health(self, _: web.Request) -> web.Response:

@@ -42,6 +42,7 @@ class EngineRevisions:
         self._address = address
         self._profile = profile
         self._on_live = on_live
+        self._before = 0
         self._revisions: list[Revision] = []
         self._plans: dict[int, tuple[Plan, Sequence[Call]]] = {0: (Plan(agent=""), ())}
 
@@ -51,6 +52,10 @@ class EngineRevisions:
         self._plans[0] = (plan, calls)
         if not self._revisions:
             self._layout.switch(message_layout(plan, calls))
+
+    def numbered_behind(self, last: int) -> None:
+        """Go on behind the revisions of earlier engines: runs are kept by these numbers."""
+        self._before = last
 
     async def live(self) -> Revision | None:
         return self.recorded()
@@ -145,7 +150,8 @@ class EngineRevisions:
         *,
         restores: int | None = None,
     ) -> PushReport:
-        started, live, number = time.monotonic(), self.recorded(), self._number + 1
+        started, live = time.monotonic(), self.recorded()
+        number = max(self._number, self._before) + 1
         layout = await asyncio.to_thread(message_layout, plan, calls)
         revision = Revision(
             number=number,
@@ -154,7 +160,7 @@ class EngineRevisions:
             agent=plan.agent,
             plan=plan,
             note=note,
-            parent=number - 1,
+            parent=self._number,
             cost=diff.cost,
             restores=restores,
         )

@@ -5,6 +5,7 @@ apply there.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,6 +17,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from charter_engine.api.engine_revisions import EngineRevisions
+from charter_engine.bls.tokenizer import TOKENIZER_FILE
 from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.connection import TritonOptions
@@ -30,7 +32,7 @@ from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.executor.server_target import ServerTarget
 from charter_engine.gateway.message_layout import SwitchedLayout
-from charter_engine.gateway.model import read_model
+from charter_engine.gateway.model import ServedModel, read_model
 from charter_engine.gateway.traffic_memory import PassedTokens, TrafficMemory
 from charter_engine.servers.http_deployment import HttpDeployment
 
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from charter_engine.servers.deployment import Deployment
     from charter_engine.triton.deploy import Deployer
     from charter_engine.triton.request import Generated, GenerateRequest
+
+
+log = logging.getLogger(__name__)
 
 
 class GatewayTap:
@@ -111,13 +116,19 @@ class LiveHttpServer(HttpDeployment):
     def tokenizer_path(self) -> Path | None:
         named = self.described.tokenizer if self.described is not None else ""
         found = self._given or (Path(named) if named else None)
-        return found if found is not None and found.exists() else None
+        if found is None:
+            return None
+        return found if found.is_file() or (found / TOKENIZER_FILE).is_file() else None
 
     async def probe(self) -> Profile:
         """Find out anew what it is and can do. Raises `CharterError`."""
         profile = await super().probe()
         self._memory.named = self.described.model if self.described is not None else ""
-        self._memory.model = await asyncio.to_thread(read_model, self.tokenizer_path, None)
+        try:
+            self._memory.model = await asyncio.to_thread(read_model, self.tokenizer_path, None)
+        except UsageError as error:
+            self._memory.model = ServedModel()
+            log.warning("no tokenizer: %s", error)
         return profile
 
     def tap(self) -> GatewayTap:
@@ -153,6 +164,9 @@ class LiveHttpServer(HttpDeployment):
 
     def agent_opened(self, plan: Plan, calls: Sequence[Call]) -> None:
         self.revisions.agent_opened(plan, calls)
+
+    def numbered_behind(self, last: int) -> None:
+        self.revisions.numbered_behind(last)
 
     def to_measure(self, request: BenchRequest) -> tuple[BenchRequest, TritonOptions]:
         path = self.tokenizer_path
@@ -205,7 +219,7 @@ class LiveHttpServer(HttpDeployment):
         self._memory.revision = revision
 
     def _refuse(self, why: str) -> NoReturn:
-        raise CharterError(why, remedy=f"{self.called} has none of it", kind="refused")
+        raise CharterError(why, kind="refused")
 
 
 def _sent_by_run(

@@ -188,6 +188,9 @@ class LiveServer(OpenServer, Protocol):
     def agent_opened(self, plan: Plan, calls: Sequence[Call]) -> None:
         """An agent is open, with its plan as written: what passes is told apart by its calls."""
 
+    def numbered_behind(self, last: int, /) -> None:
+        """The revisions of earlier engines end with this number."""
+
     def to_measure(self, request: BenchRequest) -> tuple[BenchRequest, TritonOptions]:
         """A benchmark on it. Raises `CharterError`."""
 

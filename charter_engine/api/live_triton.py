@@ -83,6 +83,9 @@ class LiveTriton(Deployment):
     def agent_opened(self, plan: Plan, calls: Sequence[Call]) -> None:
         """`charter_bls` tells what passes apart by the plan that is live."""
 
+    def numbered_behind(self, _last: int) -> None:
+        """Its journal numbers its revisions."""
+
     def to_measure(self, request: BenchRequest) -> tuple[BenchRequest, TritonOptions]:
         if self.is_embedded:
             raise UsageError(

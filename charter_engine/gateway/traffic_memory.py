@@ -27,6 +27,8 @@ from charter_engine.triton.tap import RecentPrompt
 
 MOST_WAITING = 20_000
 """Requests that passed and were not asked for yet."""
+MOST_BYTES = 64 << 20
+"""Of the bodies and answers of those that wait."""
 MOST_TOKENS = 8 << 20
 """Of the recent prompts together: 32 MB."""
 NO_TOKENIZER = (
@@ -72,6 +74,7 @@ class TrafficMemory:
         self.is_silent = False
         self._keeps_prompts = keeps_prompts
         self._waiting: deque[tuple[int, GatewayExchange | PassedTokens]] = deque()
+        self._bytes = 0
         self._lost = 0
         self._sequence = 0
         self._chain = Chain()
@@ -94,6 +97,7 @@ class TrafficMemory:
         records = []
         while self._waiting:
             revision, ended = self._waiting.popleft()
+            self._bytes -= _size_of(ended)
             passed = ended if isinstance(ended, PassedTokens) else self._read(ended)
             if ended.record.prompt_tokens is not None:
                 self.is_silent = ended.record.reused_tokens is None
@@ -113,10 +117,12 @@ class TrafficMemory:
         return RecentPrompt(length, ids, texts)
 
     def _add(self, passed: GatewayExchange | PassedTokens) -> None:
-        if len(self._waiting) >= MOST_WAITING:
+        size = _size_of(passed)
+        if len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
             self._lost += 1
-        else:
-            self._waiting.append((self.revision, passed))
+            return
+        self._waiting.append((self.revision, passed))
+        self._bytes += size
 
     def _read(self, exchange: GatewayExchange) -> PassedTokens:
         """An exchange with its tokens, where those that are counted here are the server's."""
@@ -169,6 +175,12 @@ class TrafficMemory:
     def _forget(self, last_hash: int) -> None:
         _, ids = self._recent.pop(last_hash, (0, NO_IDS))
         self._tokens -= len(ids)
+
+
+def _size_of(passed: GatewayExchange | PassedTokens) -> int:
+    if isinstance(passed, PassedTokens):
+        return passed.prompt.nbytes + passed.answer.nbytes
+    return len(passed.body) + len(passed.sent) + len(passed.answer)
 
 
 def traffic_record(exchange: GatewayExchange) -> TrafficRecord:

@@ -47,7 +47,7 @@ def profile_by_http(server: ServerProfile, *, has_gateway: bool) -> Profile:
             **({} if reuse.acts else {"reuse": reuse.reason}),
             "retention": NO_RANGES if retention.acts else retention.reason,
             "plan_push": f"no plan is pushed to {_called(server)}: it has no charter_bls",
-            "load_unload": f"{_called(server)} has its settings from its start, by their options",
+            "load_unload": f"{_called(server)} takes its settings as options when it is started",
             "repository_files": f"{_called(server)} has no model repository",
             "times": f"{_called(server)} tells no times of a request: they are measured here",
             "share": NO_TRIAL,

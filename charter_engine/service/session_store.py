@@ -91,6 +91,17 @@ class SessionStore:
                     "engine", f"the revision was not kept in the database: {error}", level="warning"
                 )
 
+    async def last_revision(self) -> int:
+        """The number of the last revision of the deployment on record; 0 for none."""
+        if self._store is None:
+            return 0
+        try:
+            known = await self._store.revisions(self._deployment)
+        except StoreError as error:
+            self._hub.event("engine", f"earlier revisions can't be read: {error}", level="warning")
+            return 0
+        return known[-1].number if known else 0
+
     async def traffic(self, records: Sequence[TrafficRecord]) -> None:
         """Keep what passed. That it cannot be is said once, and for some time not tried again: a
         locked database must not make each second wait for it."""

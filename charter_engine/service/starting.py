@@ -30,6 +30,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
     if options.database is not None:
         agent = str(options.agent or "")
         await state.store.open(options.database, agent, state.deployment.address)
+        state.deployment.numbered_behind(await state.store.last_revision())
     opening = asyncio.create_task(_open_first(state, runner))
     state.source.start()
     state.series.start()

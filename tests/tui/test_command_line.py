@@ -276,11 +276,13 @@ async def test_a_recording_that_breaks_off_ends_with_1_and_the_reason(
         (Options(agent="a.py"), True),
         (Options(agent="a.py", triton="h:8001"), False),
         (Options(agent="a.py", triton="h:8001", run=True), True),
+        (Options(agent="a.py", server="http://h:8000"), False),
+        (Options(agent="a.py", server="http://h:8000", run=True), True),
         (Options(agent="a.py", run=True, read_only=True), False),
         (Options(), False),
     ],
 )
-def test_nothing_is_run_by_itself_on_a_given_triton(options: Options, runs: bool) -> None:
+def test_nothing_is_run_by_itself_on_a_given_server(options: Options, runs: bool) -> None:
     assert options.runs_by_itself is runs
     assert ("--run" in options.engine_arguments()) is options.run
 
@@ -302,6 +304,18 @@ def test_what_an_engine_of_our_own_is_told() -> None:
         "--triton-header=c=d",
         "--read-only",
         "--no-text",
+    ]
+
+
+def test_an_engine_on_another_server_is_told_which_and_how_to_reach_it() -> None:
+    options = Options(
+        server="http://h:8000", server_key="env:KEY", gateway="127.0.0.1:8090", drain=True
+    )
+    assert options.engine_arguments() == [
+        "--server=http://h:8000",
+        "--server-key=env:KEY",
+        "--gateway=127.0.0.1:8090",
+        "--drain",
     ]
 
 

@@ -171,6 +171,12 @@ def test_more_than_can_wait_are_counted_as_lost(
     assert (len(batch.records), batch.lost) == (1, 1)
 
 
+def test_long_bodies_do_not_pile_up(memory: TrafficMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic_memory, "MOST_BYTES", len(exchange().body) + 5)
+    assert len(told(memory, exchange(), exchange())) == 1
+    assert len(told(memory, exchange())) == 1
+
+
 def test_a_run_of_charters_own_is_told_with_the_ids_that_it_sent() -> None:
     memory = TrafficMemory(keeps_prompts=True)
     memory.model = ServedModel()

@@ -305,6 +305,16 @@ async def test_a_server_that_dies_midway_is_told_and_its_last_profile_stays(
     await context.__aexit__(None, None, None)
 
 
+async def test_without_its_tokenizer_a_run_is_refused_and_says_what_to_give(
+    tmp_path: Path,
+) -> None:
+    server = VllmStandIn(root="/models/elsewhere")
+    async with standing_in(server) as url, engine_on(url, tmp_path) as watched:
+        await watched.until(lambda: watched.is_ready)
+        with pytest.raises(CharterError, match="--tokenizer FILE"):
+            await watched.engine.handle(commands.StartRun())
+
+
 async def test_the_canary_asks_it_too(tmp_path: Path) -> None:
     server = VllmStandIn()
     async with standing_in(server) as url, engine_on(url, tmp_path) as watched:
