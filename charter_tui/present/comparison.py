@@ -104,7 +104,8 @@ def beyond_prediction(snapshot: Snapshot) -> str:
     expected = snapshot.live_prediction
     if live is None or not live.earlier or expected is None:
         return ""
-    if live.cost.computed_tokens >= expected.computed_tokens:
+    computed = live.cost.computed_tokens
+    if computed is None or computed >= expected.computed_tokens:
         return ""
     left = "1 run" if live.earlier == 1 else f"{live.earlier} runs"
     return (
