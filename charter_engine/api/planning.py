@@ -162,7 +162,7 @@ class _Planning:
             model=reuse_times.model if reuse_times else None,
             left_out=self._left_out,
             recorded=recorded,
-            workload=requests.name,
+            workload=f"{requests.name}{_side_by_side(request.at_once)}",
             at_once=request.at_once,
             head_start_ms=HEAD_START_SECONDS * 1000 if request.at_once else 0.0,
             tell=lambda done: self._report(Progress("predicting layouts and settings", done)),
@@ -218,6 +218,13 @@ class _Planning:
         )
         name = path.name if request.output else str(path)
         return _named(plan, name, Reason(words, "measured")), written
+
+
+def _side_by_side(at_once: int | None) -> str:
+    """How many inputs the prediction takes to run at once, where that was asked for."""
+    if at_once is None:
+        return ""
+    return ", one at a time" if at_once == 1 else f", {at_once} at once"
 
 
 def _named(plan: Plan, reuse_times: str, why: Reason) -> Plan:

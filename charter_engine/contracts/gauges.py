@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.answers import AnswersReport
 from charter_engine.contracts.benching import BenchReport
-from charter_engine.contracts.canary import CanaryReport
+from charter_engine.contracts.canary import CanaryReport, ServerCanary
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Change, Diff, Profile, WatchReport
 from charter_engine.contracts.explaining import PromptParts
@@ -236,9 +236,11 @@ class Watchers(Struct, frozen=True, tag=True):
 
 
 class Canary(Struct, frozen=True, tag=True):
-    """What the corruption canary knows; off until somebody asks for it."""
+    """What the corruption canary knows; off until somebody asks for it. Of several servers all
+    together, and what it knows of each."""
 
     report: CanaryReport = CanaryReport()
+    servers: tuple[ServerCanary, ...] = ()
 
 
 class NodeParts(Struct, frozen=True, kw_only=True):

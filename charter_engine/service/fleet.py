@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from charter_engine.api.fleet_now import FleetLook
-from charter_engine.api.rolling import DeployerChange, change_open
+from charter_engine.api.rolling import OpenChange, change_open
 from charter_engine.api.server_profiles import profile
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import PushReport
@@ -42,6 +42,7 @@ class FleetWatch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hub = hub
+        self._deployment = deployment
         self._servers = servers
         self._on_step = on_step
         self._clock = clock
@@ -89,15 +90,20 @@ class FleetWatch:
         """What one of the servers is. Raises `CharterError`."""
         return await profile(ProfileRequest(), self._options_of(server))
 
-    async def changed(self, change: DeployerChange, goal: int | None = None) -> PushReport:
-        """Carry a change through all servers, or none; `goal` is the revision gone back to, where
-        one is named. Raises `CharterError`."""
+    @property
+    def deployments(self) -> tuple[Deployment, ...]:
+        """All that are open, the engine's own first."""
+        return self._look.deployments or (self._deployment,)
+
+    async def changed(self, change: OpenChange) -> PushReport:
+        """Carry a change through all servers, or none where there is a way back. Raises
+        `CharterError`."""
 
         def on_step(server: str, step: str) -> None:
             self._on_step(f"{server}: {step}")
 
         try:
-            return await change_open(self._look.deployments, change, goal, on_step)
+            return await change_open(self._look.deployments, change, on_step)
         finally:
             self._next_close = 0.0
 

@@ -25,6 +25,7 @@ from charter_engine.service.fleet import FleetWatch
 from charter_engine.service.gateway import EngineGateway
 from charter_engine.service.hub import Hub
 from charter_engine.service.marks import Marks
+from charter_engine.service.measuring import Measuring
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import Passed
 from charter_engine.service.predicting import Predicting
@@ -84,13 +85,14 @@ class EngineState:
             self.predicting, lambda compiled: self.session.set(compiled=compiled)
         )
         self.draft = DraftPlan(self._predict, self._publish_draft)
-        self.canary = CanaryWatch(hub, self.deployment)
+        self.canary = CanaryWatch(hub, lambda: self.fleet.deployments)
         self.store = SessionStore(hub, keeps_text=options.keeps_text)
         self.history = RunHistory(
             hub, self.store, options.triton.url or EMBEDDED, lambda: self.draft.live.revision
         )
         self.passed = Passed(self.store)
         self.contents = DeploymentContents()
+        self.measuring = Measuring(self.deployment, options.kv_events)
         self.tapping = Tapping(
             hub,
             self.deployment,
@@ -107,7 +109,7 @@ class EngineState:
         self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()
         self.trying = Trying(
-            self.deployment,
+            lambda: self.fleet.deployments,
             self.writing,
             lambda: self.draft.live.served,
             read_only=options.read_only,

@@ -21,15 +21,19 @@ def _share(snapshot: Snapshot) -> float | None:
     return plan.share if plan is not None and is_for_traffic(plan) else None
 
 
-def _has_drifted(snapshot: Snapshot) -> bool:
-    return bool(snapshot.session and snapshot.session.drift)
+def has_drifted(snapshot: Snapshot) -> bool:
+    """Whether others changed the deployment, or one of several servers."""
+    return bool(
+        (snapshot.session and snapshot.session.drift)
+        or (snapshot.fleet and snapshot.fleet.now.drifted)
+    )
 
 
 def _breaker_acts(snapshot: Snapshot) -> bool:
     return snapshot.triton is not None and snapshot.triton.sample.breaker != "closed"
 
 
-_DRIFTED: Final = Condition(_has_drifted, "Nothing differs from what was pushed.")
+_DRIFTED: Final = Condition(has_drifted, "Nothing differs from what was pushed.")
 _NO_TRIAL: Final = "No trial is live: n begins one with the draft."
 _NO_DRAFT: Final = "There is no draft: 2 goes to the tuning screen, where e edits and a proposes."
 CHANGES: Final[dict[str, Condition]] = {

@@ -54,7 +54,8 @@ async def watch(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cana
     monkeypatch.setattr(module, "LiveCanary", Scripted)
     monkeypatch.setattr(Scripted, "made_all", asyncio.Event(), raising=False)
     monkeypatch.setattr(module, "SHORTEST_SECONDS", 0.0)
-    made = CanaryWatch(hub, Deployment(TritonOptions(url="127.0.0.1:1")))
+    deployment = Deployment(TritonOptions(url="127.0.0.1:1"))
+    made = CanaryWatch(hub, lambda: [deployment])
     yield made
     await made.stop()
 
@@ -111,4 +112,4 @@ async def test_stopped_it_is_off(hub: Hub, watch: CanaryWatch) -> None:
 @pytest.mark.parametrize("every", [0.5, -1.0, float("nan"), float("inf")])
 async def test_an_interval_that_is_none_is_refused(hub: Hub, every: float) -> None:
     with pytest.raises(UsageError, match="a round every"):
-        await CanaryWatch(hub, Deployment(TritonOptions(url="127.0.0.1:1"))).start(every)
+        await CanaryWatch(hub, list).start(every)
