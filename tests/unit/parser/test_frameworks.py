@@ -490,6 +490,34 @@ def test_an_agent_goes_on_from_the_history_that_a_run_hands_back() -> None:
     assert edges(file) == {(7, 8, "data")}
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "RunnableSequence(prompt, llm, parser)",
+        "RunnableSequence(first=prompt, middle=[llm], last=parser)",
+        "RunnableSequence(prompt, RunnableSequence(llm, parser))",
+    ],
+)
+def test_a_sequence_that_is_spelled_out_is_what_its_pipe_is(written: str) -> None:
+    source = """
+        from langchain_core.output_parsers import StrOutputParser
+        from langchain_core.prompts import ChatPromptTemplate
+        from langchain_core.runnables import RunnableSequence
+        from langchain_openai import ChatOpenAI
+
+        llm, parser = ChatOpenAI(model="m"), StrOutputParser()
+        prompt = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{topic}")])
+        chain = WRITTEN
+
+        def work(topic):
+            return chain.invoke({"topic": topic})
+        """
+    (spelled,) = compiled(source.replace("WRITTEN", written)).calls
+    (piped,) = compiled(source.replace("WRITTEN", "prompt | llm | parser")).calls
+    assert spelled.segments == piped.segments
+    assert (spelled.line, spelled.family) == (piped.line, piped.family)
+
+
 REMOVING = """
 from langchain_core.messages import HumanMessage, RemoveMessage
 from langchain_openai import ChatOpenAI
