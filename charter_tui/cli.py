@@ -6,6 +6,7 @@ Textual is imported only to open the console: `--help`, `--version` and `--headl
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -95,8 +96,12 @@ def _open_console(options: Options) -> int:
     if "SSH_CONNECTION" in os.environ:
         os.environ.setdefault("TEXTUAL_FPS", REMOTE_FPS)
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    gc.disable()
     from charter_tui.opening import UnknownTheme, open_console
 
+    # What was imported stays: looked through again and again, it would stop the screen for long.
+    gc.freeze()
+    gc.enable()
     try:
         return open_console(options)
     except UnknownTheme as error:
@@ -171,6 +176,25 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="have the engine write no text of prompts and answers anywhere",
     )
+    parser.add_argument(
+        "--kv-events",
+        metavar="FILE|tcp://HOST:PORT|URL",
+        help="show the cache as the server's own events tell of it: a growing log, where vLLM or "
+        "SGLang publish them, or a trtllm-serve (default: those of the embedded one)",
+    )
+    parser.add_argument(
+        "--kv-events-listen", action="store_true", help="bind that address: publishers connect"
+    )
+    parser.add_argument(
+        "--kv-events-replay",
+        metavar="ADDRESS",
+        help="the publisher's replay_endpoint, for events of before and lost ones",
+    )
+    parser.add_argument(
+        "--kv-events-drain",
+        action="store_true",
+        help="take the events of a trtllm-serve: other readers miss them",
+    )
     parser.add_argument("--record", metavar="FILE", help="write everything shown to a recording")
     parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
     parser.add_argument(
@@ -214,7 +238,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
             parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
     if given.replay and (given.record or given.agent or given.triton or given.servers):
         parser.error("--replay shows a recording; it takes no agent, --record or --triton")
-    for name in ("canary", "no_text"):
+    for name in ("canary", "no_text", "kv_events"):
         if getattr(given, name) and (given.attach or given.replay):
             parser.error(f"--{name.replace('_', '-')} is for an engine of one's own")
     if given.replay and not Path(given.replay).is_file():

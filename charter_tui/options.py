@@ -11,7 +11,8 @@ class Options:
     `record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an agent.
     `servers` names several Tritons, as `charter-engine serve` takes them. `canary` is the seconds
     between two rounds of the corruption canary (None: it is off); with `no_text` the engine writes
-    no text of prompts and answers. `serve` shows consoles to browsers at `port`.
+    no text of prompts and answers. `kv_events` is where the deployment's KV cache events are read,
+    as `charter-engine serve` takes it. `serve` shows consoles to browsers at `port`.
     """
 
     agent: str | None = None
@@ -38,6 +39,10 @@ class Options:
     run: bool = False
     canary: float | None = None
     no_text: bool = False
+    kv_events: str | None = None
+    kv_events_listen: bool = False
+    kv_events_replay: str | None = None
+    kv_events_drain: bool = False
 
     @property
     def runs_by_itself(self) -> bool:
@@ -69,6 +74,8 @@ class Options:
             ("--tokenizer", self.tokenizer),
             ("--inputs", self.inputs),
             ("--replay", self.replay),
+            ("--kv-events", self.kv_events),
+            ("--kv-events-replay", self.kv_events_replay),
             ("--canary", None if self.canary is None else f"{self.canary:g}s"),
             *(("--triton-header", header) for header in self.triton_header),
             ("--record", self.record_path if self.records_from_start else None),
@@ -79,5 +86,7 @@ class Options:
             ("--read-only", self.read_only),
             ("--run", self.run),
             ("--no-text", self.no_text),
+            ("--kv-events-listen", self.kv_events_listen),
+            ("--kv-events-drain", self.kv_events_drain),
         )
         return [*arguments, *(flag for flag, given in switches if given)]

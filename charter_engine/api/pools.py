@@ -1,10 +1,14 @@
 """The pool of a server as the predictor takes it: its size, and by which rules it evicts."""
 
+from pathlib import Path
+
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.predicting import SettingValues
 from charter_engine.contracts.server import ServerProfile
+from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.errors import CharterError
 from charter_engine.plan.pool import CurrentServer
 
@@ -26,6 +30,19 @@ def host_bytes_of(profile: Profile | None) -> int:
     return int(told) if told.isdecimal() else 0
 
 
+def chunk_tokens_of(profile: Profile | None) -> int | None:
+    """How many tokens of a prompt the embedded engine computes in one iteration. None for any
+    other: TensorRT-LLM computes as much of a prompt as its budget of tokens leaves room for."""
+    known = profile.parameters if profile is not None else {}
+    if known.get("enable_chunked_context", "").lower() != "true":
+        return None
+    try:
+        spec = read_spec(Path(known.get("gpt_model_path", "")))
+    except EngineConfigError:
+        return None
+    return spec.reference_engine.chunk_tokens if spec.is_reference else None
+
+
 def pool_as_told(pool: KvPool, profile: Profile) -> CurrentServer:
     """A profiled Triton's pool as its metrics page tells it. Blocks for a moment."""
     return CurrentServer(
@@ -33,6 +50,7 @@ def pool_as_told(pool: KvPool, profile: Profile) -> CurrentServer:
         pool_tokens=pool.tokens,
         host_bytes=host_bytes_of(profile),
         eviction=eviction_of(profile),
+        chunk_tokens=chunk_tokens_of(profile),
     )
 
 

@@ -23,6 +23,7 @@ class Profile(Struct, frozen=True, kw_only=True):
 
     `parameters` is what is live, `original` what the deployment had before Charter first changed it
     (empty: it never did), `defaults` what its TensorRT-LLM takes for what is not set.
+    `release` says whether the engine can be told to forget cached content.
     `reasons` maps a missing ability (`retention`, `reuse`, `kv_stats`, `token_counts`, `times`,
     `plan_push`, …) to
     why it is missing.
@@ -33,6 +34,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     charter_bls: bool = False
     retention: bool = False
+    release: bool = False
     kv_stats: bool = False
     times: bool = False
     load_unload: bool = False

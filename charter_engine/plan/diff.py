@@ -19,6 +19,11 @@ NO_REUSE_TIMES = "none: the nodes' own retention"
 CALL_BEFORE = {"added": "not there", "removed": "there", "changed text": "as it was"}
 NOT_ON_LLMAPI = "an llmapi deployment takes no retention through Triton"
 
+NOTHING_RELEASES = (
+    "the engine has no input by which it is told to forget; of TensorRT-LLM's own servers only "
+    "trtllm-serve can be told"
+)
+
 NOT_LAID_OUT_ON_LLMAPI = "prompts reach an llmapi deployment without passing charter_bls"
 OUTPUTS_MAY_DIFFER = (
     "prompts of programs are sent rearranged: their outputs may differ from those of the prompts "
@@ -44,6 +49,7 @@ def diff_plans(
         *_server_changes(live, draft, profile),
         *_reuse_times_changes(*reuse_times, profile),
         *_share_changes(live, draft, profile),
+        *_release_changes(live, draft, profile),
         *_call_changes(live, draft, profile),
         *_node_changes(live, draft, profile),
     )
@@ -148,6 +154,22 @@ def _share_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change
         cost="plan reload",
         loses=KEEPS_CACHE,
         possible=not reason,
+        reason=reason,
+    )
+
+
+def _release_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
+    if live.release == draft.release:
+        return
+    reason = "" if profile.release else NOTHING_RELEASES
+    yield Change(
+        place="all nodes",
+        key="release",
+        old=live.release,
+        new=draft.release,
+        cost="plan reload",
+        loses=KEEPS_CACHE,
+        possible=not reason or draft.release == "never",
         reason=reason,
     )
 

@@ -21,6 +21,7 @@ from charter_engine.contracts.live import KvPool, TritonSample
 from charter_engine.contracts.plan import ServerSettings
 from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.event_file import FILE_VARIABLE
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
@@ -72,6 +73,8 @@ class Deployment:
         """What the metrics page said of nodes when it was last sampled."""
         self._on_step = on_step
         self._embedded: EmbeddedTriton | None = None
+        self.event_log: Path | None = None
+        """Where an embedded one keeps its KV cache events; nowhere where no text is kept."""
         self._directory: Path | None = None
         self._lock = -1
         self._failure = ""
@@ -231,7 +234,13 @@ class Deployment:
             decoupled=self._decoupled,
             keeps_text=self._keeps_text,
         )
-        self._embedded = EmbeddedTriton(repository, private=True)
+        if self._keeps_text:
+            self.event_log = directory / "kv_events.jsonl"
+        self._embedded = EmbeddedTriton(
+            repository,
+            private=True,
+            environment={FILE_VARIABLE: str(self.event_log)} if self.event_log else {},
+        )
         try:
             await self._embedded.start()
         except BaseException:

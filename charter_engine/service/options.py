@@ -6,6 +6,7 @@ from typing import Protocol
 
 from charter_engine import paths
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.contents import KvEventSource
 from charter_engine.contracts.gateway import GatewayRequest
 from charter_engine.contracts.recordings import RecordingLimits
 
@@ -31,7 +32,8 @@ class EngineOptions:
     anywhere. `gateway` is in front of it, where one is wanted. `otlp` is the base address of who
     collects OpenTelemetry; None: what its own variables name, if they do. `recording` bounds what
     is kept of recordings. `servers` are all servers where it was given several: it works on the
-    first, which `triton` is, and watches and changes the others with it."""
+    first, which `triton` is, and watches and changes the others with it. `kv_events` is where the
+    deployment's KV cache events are read (None: an embedded one's own)."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None
@@ -46,6 +48,7 @@ class EngineOptions:
     otlp: str | None = None
     recording: RecordingLimits = UNLIMITED
     servers: Servers | None = None
+    kv_events: KvEventSource | None = None
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ class AgentRunner:
             variant=variant,
             revision=state.draft.live.revision,
             limit=limit,
+            choose_order=lambda plan: state.predicting.order(agent, plan, state.pool),
             on_end=self._ended,
         )
         state.session.set(phase=state.phase, notice=state.notice_of(agent))

@@ -45,6 +45,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         await opening
         await state.sampler.sample_triton()
         state.tapping.start()
+        state.measuring.start()
         state.fleet.start()
         if options.canary_seconds is not None:
             await state.canary.start(options.canary_seconds)

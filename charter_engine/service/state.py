@@ -25,6 +25,7 @@ from charter_engine.service.fleet import FleetWatch
 from charter_engine.service.gateway import EngineGateway
 from charter_engine.service.hub import Hub
 from charter_engine.service.marks import Marks
+from charter_engine.service.measuring import Measuring
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import Passed
 from charter_engine.service.predicting import Predicting
@@ -91,6 +92,7 @@ class EngineState:
         )
         self.passed = Passed(self.store)
         self.contents = DeploymentContents()
+        self.measuring = Measuring(self.deployment, options.kv_events)
         self.tapping = Tapping(
             hub,
             self.deployment,

@@ -73,6 +73,10 @@ class Content:
         rest = range(start + told, start + int(self.workload.output_length[index]))
         return [*self._known(index, begin, begin + told), *rest] if told else rest
 
+    def sequence(self, index: int) -> list[int]:
+        """All tokens of a prompt and what was generated behind it."""
+        return [*self.prompt(index), *self.output(index)]
+
     def _known(self, index: int, begin: int, end: int) -> list[int]:
         """The tokens from one to before another, of prompt and output together, that units tell."""
         workload = self.workload
