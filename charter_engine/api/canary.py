@@ -14,8 +14,8 @@ from charter_engine.contracts.connection import TritonOptions
 from charter_engine.errors import CharterError
 
 if TYPE_CHECKING:
+    from charter_engine.api.live_server import OpenServer
     from charter_engine.servers.canary import CorruptionCanary
-    from charter_engine.servers.deployment import Deployment
 
 Round = Callable[[], Awaitable[CanaryReport]]
 """Makes a round. Raises `CharterError`."""
@@ -140,19 +140,16 @@ def _sum(values: Iterable[float | None]) -> float | None:
 class LiveCanary:
     """The canary of a deployment that stays open, also where its client is made anew meanwhile."""
 
-    def __init__(self, deployment: "Deployment", every_seconds: float) -> None:
+    def __init__(self, deployment: "OpenServer", every_seconds: float) -> None:
         self._deployment = deployment
         self._every_seconds = every_seconds
         self._canary: CorruptionCanary | None = None
 
     async def round(self) -> CanaryReport:
         """One round. Raises `CharterError`; the next goes on from there."""
-        from charter_engine.servers.canary import CorruptionCanary, TritonEngine
+        from charter_engine.servers.canary import CorruptionCanary
 
-        profile = self._deployment.profile
-        if profile.path == "none":
-            profile = await self._deployment.probe()
-        engine = TritonEngine(self._deployment.client, profile)
+        engine = await self._deployment.canary_target()
         if self._canary is None:
             self._canary = CorruptionCanary(engine, every_seconds=self._every_seconds)
         self._canary.target = engine

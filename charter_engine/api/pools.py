@@ -4,7 +4,7 @@ from pathlib import Path
 
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
-from charter_engine.contracts.pool import Eviction
+from charter_engine.contracts.pool import KEEPS_PARTS, Eviction
 from charter_engine.contracts.predicting import SettingValues
 from charter_engine.contracts.server import ServerProfile
 from charter_engine.embedded.engine.errors import EngineConfigError
@@ -12,16 +12,14 @@ from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.errors import CharterError
 from charter_engine.plan.pool import CurrentServer
 
-KEEPS_PARTS: tuple[Eviction, ...] = ("leaf", "flat", "v2")
-"""The pools in which a part of a block can be reused."""
-
 
 def eviction_of(profile: Profile) -> Eviction:
-    """By which rules the pool of a profiled Triton evicts; *assumed* where it does not tell. Blocks
-    for a moment."""
+    """By which rules the pool of a profiled deployment evicts; *assumed* where it does not tell.
+    Blocks for a moment."""
     from charter_engine.servers.triton_server import triton_manager, triton_rules
 
-    return triton_rules(profile, triton_manager(profile)).rules or CurrentServer().eviction
+    told = profile.eviction or triton_rules(profile, triton_manager(profile)).rules
+    return told or CurrentServer().eviction
 
 
 def host_bytes_of(profile: Profile | None) -> int:

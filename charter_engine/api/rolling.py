@@ -25,12 +25,15 @@ from charter_engine.contracts.trial import StartTrial
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.api.live_server import Revisions
     from charter_engine.fleet.rolling import Check, OnStep, OpenServers
     from charter_engine.servers.deployment import Deployment
     from charter_engine.triton.deploy import Deployer
 
 DeployerChange = Callable[["Deployer", int], Awaitable[PushReport]]
 """Changes a server on which that revision is live."""
+RevisionChange = Callable[["Revisions", int], Awaitable[PushReport]]
+"""Changes what is live where that revision is."""
 BEHIND = ("taken back", "left")
 """How servers stand that were changed before another one failed."""
 
@@ -217,7 +220,7 @@ class OpenChange:
     """A change of servers that are open. `goal` is the revision gone back to, where one is named.
     With `has_way_back` False servers that were changed stay so where another one fails."""
 
-    carry: DeployerChange
+    carry: RevisionChange
     goal: int | None = None
     has_way_back: bool = True
 

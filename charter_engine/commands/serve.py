@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.options import (
     add_otlp_option,
+    add_watched_server_options,
     duration,
     positive,
     server_address,
+    server_of,
     size,
 )
 from charter_engine.commands.outcome import DONE
@@ -28,8 +30,8 @@ def register(subparsers: "Subparsers") -> None:
         "serve",
         help="run the engine that consoles attach to",
         description="Runs until SIGTERM, Ctrl-C or a console's shutdown. "
-        "Without --triton it starts the embedded one. Of several servers it works on the first, "
-        "and watches and changes the others with it.",
+        "Without --triton and --server it starts an embedded Triton. Of several Tritons it works "
+        "on the first, and watches and changes the others with it.",
     )
     parser.add_argument(
         "--socket",
@@ -109,6 +111,7 @@ def register(subparsers: "Subparsers") -> None:
         help="stop when standard input closes, unless it said keep",
     )
     _add_log_options(parser)
+    add_watched_server_options(parser)
     add_kv_event_options(parser)
     add_triton_options(parser, several=True)
     parser.set_defaults(run=run)
@@ -231,6 +234,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
         default_socket,
     )
 
+    server = server_of(args)
     triton, servers = servers_to_watch(args)
     return ServeOptions(
         socket=(args.socket or default_socket()).absolute(),
@@ -241,12 +245,13 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             record=args.record,
             database=default_database(),
             read_only=args.read_only,
-            run_at_start=args.run_first or (triton.url is None and not args.no_run),
+            run_at_start=args.run_first or not (triton.url or server or args.no_run),
             gateway=_gateway(args),
             canary_seconds=args.canary,
             keeps_text=not args.no_text,
             otlp=args.otlp and server_address("--otlp", args.otlp),
             recording=RecordingLimits(args.max_size, args.keep),
+            server=server,
             servers=servers,
             kv_events=_kv_events(args),
         ),

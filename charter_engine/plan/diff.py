@@ -76,7 +76,7 @@ def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Chang
         if old.meaning == new.meaning:
             continue
         cost = setting.llmapi_cost if profile.path == "llmapi" else setting.cost
-        reason = _why_not_server(profile) or _why_no_reuse(key, new, profile)
+        reason = _why_not_server(key, profile) or _why_no_reuse(key, new, profile)
         yield Change(
             place="server",
             key=key,
@@ -229,7 +229,9 @@ def _node_cost(profile: Profile) -> CostClass:
     return "plan reload" if profile.charter_bls else "request"
 
 
-def _why_not_server(profile: Profile) -> str:
+def _why_not_server(key: str, profile: Profile) -> str:
+    if key in profile.reasons:
+        return profile.reasons[key]
     if not profile.load_unload:
         return profile.reasons.get("load_unload", "the server refuses to load and unload models")
     return ""
@@ -244,7 +246,8 @@ def _why_not_node(key: str, profile: Profile) -> str:
     if key in {"layout", "cache_group"}:
         return ""
     if key in {"apply", "share"}:
-        return NOT_LAID_OUT_ON_LLMAPI if profile.path == "llmapi" else ""
+        own = NOT_LAID_OUT_ON_LLMAPI if profile.path == "llmapi" else ""
+        return profile.reasons.get(key, own)
     if not profile.retention:
         return profile.reasons.get(
             "retention", NOT_ON_LLMAPI if profile.path == "llmapi" else "no retention inputs"

@@ -26,6 +26,7 @@ from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
 from charter_engine.servers.attaching import connection_of, deployer_of, with_what_is_known
+from charter_engine.servers.canary import TritonEngine
 from charter_engine.triton.breaker import CircuitBreaker
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
@@ -118,6 +119,16 @@ class Deployment:
         if self._embedded is None:
             return options
         return replace(options, url=self._url, headers=self._embedded.state.headers)
+
+    @property
+    def named(self) -> str:
+        return self.options.called
+
+    async def canary_target(self) -> TritonEngine:
+        """What the corruption canary asks. Raises `TritonError`."""
+        if self.profile.path == "none":
+            await self.probe()
+        return TritonEngine(self.client, self.profile)
 
     @property
     def started(self) -> bool:

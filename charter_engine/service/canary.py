@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable, Sequence
 
 from charter_engine.api.canary import AskedServer, LiveCanary, together, worst_of
+from charter_engine.api.live_server import OpenServer
 from charter_engine.contracts.canary import CanaryAlarm, CanaryReport, ServerCanary
 from charter_engine.contracts.gauges import Canary
 from charter_engine.errors import UsageError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 
 SHORTEST_SECONDS = 1.0
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class CanaryWatch:
     """Publishes what the canary knows of the deployments, and tells of an alarm once."""
 
-    def __init__(self, hub: Hub, deployments: Callable[[], Sequence[Deployment]]) -> None:
+    def __init__(self, hub: Hub, deployments: Callable[[], Sequence[OpenServer]]) -> None:
         self._hub = hub
         self._deployments = deployments
         self._task: asyncio.Task[None] | None = None
@@ -47,7 +47,7 @@ class CanaryWatch:
         self._hub.event("canary", "the corruption canary is off")
 
     async def _watch(self, every_seconds: float) -> None:
-        servers: dict[Deployment, AskedServer] = {}
+        servers: dict[OpenServer, AskedServer] = {}
         while True:
             servers = {
                 one: servers.get(one) or _asked(one, every_seconds) for one in self._deployments()
@@ -77,9 +77,9 @@ class CanaryWatch:
         self._hub.publish(Canary(report, servers))
 
 
-def _asked(deployment: Deployment, every_seconds: float) -> AskedServer:
+def _asked(deployment: OpenServer, every_seconds: float) -> AskedServer:
     canary = LiveCanary(deployment, every_seconds)
-    return AskedServer(deployment.options.called, every_seconds, canary.round)
+    return AskedServer(deployment.named, every_seconds, canary.round)
 
 
 def in_words(alarm: CanaryAlarm) -> str:

@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from charter_engine.api import doctor
 from charter_engine.api.deploying import rules_of
 from charter_engine.api.drafting import diff_plans
-from charter_engine.api.previewing import LayoutSubject, preview
-from charter_engine.api.revisions import changed_files
+from charter_engine.api.previewing import LayoutSubject
 from charter_engine.api.rolling import OpenChange
 from charter_engine.api.runs import cost_verdict
 from charter_engine.api.trials import LiveTrial, checked_share, for_traffic, trial_note
@@ -69,7 +68,7 @@ async def _on_all(state: EngineState, change: OpenChange, base: int) -> PushRepo
     Raises `CharterError`."""
     if state.fleet.is_several:
         return await state.fleet.changed(change)
-    return await change.carry(state.deployment.deployer, base)
+    return await change.carry(state.deployment.revisions, base)
 
 
 def _asked(
@@ -108,7 +107,8 @@ async def diagnosis(state: EngineState) -> DoctorReport:
     unknown."""
     machine = await asyncio.to_thread(doctor.installation)
     try:
-        served = await doctor.examined(state.deployment.deployer)
+        passed = await state.passed.since()
+        served = await state.deployment.diagnosis(passed.records, state.pool)
     except CharterError as error:
         return replace(machine, unknown=(f"the deployment: {error.message}",))
     return doctor.with_installation(served, machine)
@@ -118,7 +118,7 @@ async def preview_layouts(state: EngineState) -> LayoutPreview:
     """What the draft's layouts for traffic would do. Raises `CharterError`."""
     agent, plan = state.opened(), state.draft.draft.plan or state.draft.live.plan
     subject = LayoutSubject(plan, agent.compiled.calls, agent.inputs)
-    return await preview(subject, state.deployment.deployer)
+    return await state.deployment.preview(subject)
 
 
 async def stop_trial(state: EngineState, trial: LiveTrial, report: TrialReport) -> None:
@@ -132,7 +132,7 @@ def revisions(state: EngineState) -> tuple[Revision, ...]:
     """All revisions on record, oldest first."""
     if not state.deployment.started:
         return ()
-    return tuple(state.deployment.deployer.history())
+    return tuple(state.deployment.revisions.history())
 
 
 def opened_revision(state: EngineState, number: int) -> commands.RevisionDetail:
@@ -150,7 +150,7 @@ def opened_revision(state: EngineState, number: int) -> commands.RevisionDetail:
         revision=shown,
         diff=diff_plans(parent_plan, shown.plan, profile, shown.parent or 0),
         back=diff_plans(live.served, shown.plan, profile, live.revision),
-        files=changed_files(state.deployment.deployer.journal, number),
+        files=state.deployment.changed_files(number),
         before=before,
         after=after,
         verdict=cost_verdict(before.cost, after.cost) if before and after else Verdict(),
@@ -257,7 +257,8 @@ async def _carried_out(
 async def _after_deploy(state: EngineState) -> None:
     """Whatever came of it: what is live is read from the deployment."""
     try:
-        state.session.set(profile=await state.deployment.probe())
+        profile = await state.deployment.probe()
+        state.session.set(profile=profile, server=state.deployment.described)
         await state.gateway.open()
     except CharterError as error:
         state.hub.event("triton", str(error), level="error")

@@ -4,8 +4,10 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from functools import cached_property
 
 from charter_engine.api.fleet_now import FleetLook
+from charter_engine.api.live_server import LiveServer, OpenServer
 from charter_engine.api.rolling import OpenChange, change_open
 from charter_engine.api.server_profiles import profile
 from charter_engine.contracts.connection import TritonOptions
@@ -15,7 +17,6 @@ from charter_engine.contracts.gauges import Fleet
 from charter_engine.contracts.live import TritonSample
 from charter_engine.contracts.server import ProfileRequest, ServerReport
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import Servers
 from charter_engine.service.sampling import regularly
@@ -35,7 +36,7 @@ class FleetWatch:
     def __init__(
         self,
         hub: Hub,
-        deployment: Deployment,
+        deployment: LiveServer,
         servers: Servers | None,
         last: Callable[[], TritonSample | None],
         on_step: Callable[[str], None] = lambda _: None,
@@ -46,12 +47,16 @@ class FleetWatch:
         self._servers = servers
         self._on_step = on_step
         self._clock = clock
-        self._look = FleetLook(deployment, last)
+        self._last = last
         self._next_close = math.inf
         self._next_find = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._trouble = ""
         self._told: tuple[ServerDifference, ...] = ()
+
+    @cached_property
+    def _look(self) -> FleetLook:
+        return FleetLook(self._deployment.triton, self._last)
 
     @property
     def is_several(self) -> bool:
@@ -68,7 +73,8 @@ class FleetWatch:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._look.close()
+        if self.is_several:
+            await self._look.close()
 
     async def look(self) -> None:
         """Look at each server now, and tell."""
@@ -91,9 +97,10 @@ class FleetWatch:
         return await profile(ProfileRequest(), self._options_of(server))
 
     @property
-    def deployments(self) -> tuple[Deployment, ...]:
+    def deployments(self) -> tuple[OpenServer, ...]:
         """All that are open, the engine's own first."""
-        return self._look.deployments or (self._deployment,)
+        own = (self._deployment,)
+        return (self._look.deployments or own) if self.is_several else own
 
     async def changed(self, change: OpenChange) -> PushReport:
         """Carry a change through all servers, or none where there is a way back. Raises

@@ -3,8 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from charter_engine.api.live_server import LiveServer
 from charter_engine.contracts.contents import KvEventSource
-from charter_engine.servers.deployment import Deployment
 
 if TYPE_CHECKING:
     from charter_engine.api.measuring import FollowedEvents
@@ -14,7 +14,7 @@ class Measuring:
     """Follows the events of the source that was named, or those of the embedded Triton, which
     keeps its own. `followed` is None while there are none to follow."""
 
-    def __init__(self, deployment: Deployment, source: KvEventSource | None) -> None:
+    def __init__(self, deployment: LiveServer, source: KvEventSource | None) -> None:
         self._deployment = deployment
         self._named = source
         self._task: asyncio.Task[None] | None = None

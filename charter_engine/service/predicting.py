@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.live_server import LiveServer
 from charter_engine.api.progress import Report
 from charter_engine.api.waves import AS_GIVEN, ChosenOrder, PredictedOrder, predicted_order
 from charter_engine.contracts.graph import CompiledFile
@@ -19,7 +19,6 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
-from charter_engine.servers.deployment import Deployment
 
 
 class Predicting:
@@ -29,7 +28,7 @@ class Predicting:
     computes is imported where it is needed: an engine is up before that.
     """
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: LiveServer) -> None:
         self._deployment = deployment
         self.latency: LatencyModel | None = None
 
@@ -139,8 +138,8 @@ class Predicting:
         )
         return plan(timed, agent, report, None if passed is None else as_workload(passed))
 
-    @cached_property
+    @property
     def _tokenizer_path(self) -> Path:
         from charter_engine.api.live_planning import tokenizer_of
 
-        return tokenizer_of(self._deployment.profile)
+        return self._deployment.tokenizer_path or tokenizer_of(self._deployment.profile)

@@ -17,6 +17,7 @@ from charter_engine.api.live_runs import (
     agent_run,
     new_run,
 )
+from charter_engine.api.live_server import LiveServer
 from charter_engine.api.running import items_to_run
 from charter_engine.api.waves import ChosenOrder
 from charter_engine.contracts.gauges import Nodes
@@ -25,7 +26,6 @@ from charter_engine.contracts.live import NodeStats, RequestRecord, RunProgress,
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub, Level
 
 SHOW_SECONDS = 0.1
@@ -81,7 +81,7 @@ class RunManager:
         self,
         agent: OpenedAgent,
         plan: Plan,
-        deployment: Deployment,
+        deployment: LiveServer,
         *,
         variant: str,
         revision: int,

@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from charter_engine.api.live_server import OpenServer
 from charter_engine.api.trials import INTERVAL_SECONDS, LiveTrial, is_trial
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.trial import TrialReport, TrialRequest
 from charter_engine.errors import CharterError
-from charter_engine.servers.deployment import Deployment
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Trying:
 
     def __init__(
         self,
-        deployments: Callable[[], Sequence[Deployment]],
+        deployments: Callable[[], Sequence[OpenServer]],
         writing: asyncio.Lock,
         live: Callable[[], Plan],
         *,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from charter_tui.present.levers import why_not_lever
 from charter_tui.present.trial import is_for_traffic
 from charter_tui.present.watch import is_watched
 from charter_tui.state import Snapshot
@@ -52,6 +53,7 @@ CHANGES: Final[dict[str, Condition]] = {
 }
 """What changes the deployment, by the actions of the deploy screen: one thing at a time, and none
 of it during a run."""
+OF_TRIALS: Final = frozenset({"try_layouts", "promote", "stop_trial"})
 CONDITIONS: Final[dict[str, Condition]] = {
     **CHANGES,
     "keep": Condition(is_watched, "No push is watched at the moment."),
@@ -67,6 +69,8 @@ def why_not(action: str, snapshot: Snapshot) -> str:
     condition = CONDITIONS.get(action)
     if condition is None:
         return ""
+    if action in OF_TRIALS and (missing := why_not_lever(snapshot, "share")):
+        return missing
     if not condition.holds(snapshot):
         return condition.otherwise
     return _occupied(snapshot) if action in CHANGES else ""

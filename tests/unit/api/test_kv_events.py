@@ -92,10 +92,10 @@ def keeping(*readings: list[dict[str, Any]]) -> Callable[[Mapping[str, Any]], An
     return lambda _: web.json_response(waiting.pop(0) if waiting else [])
 
 
-async def drained(routes: Routes, **options: Any) -> EventLogReport:
+async def drained(routes: Routes, seconds: float = 0.3, **options: Any) -> EventLogReport:
     async with answering(routes) as (_, url):
         request = ProfileRequest(address=url, drain=True)
-        return await follow_drained_events(request, seconds=0.3, **options)
+        return await follow_drained_events(request, seconds=seconds, **options)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def test_a_buffer_is_read_again_and_again_and_what_it_lost_is_told(
     without_pause: None,
 ) -> None:
     kept = keeping([stored(0, 11, None)], [], [stored(3, 12, 11)])
-    report = await drained(trtllm_serve(kv_cache_events=kept))
+    report = await drained(trtllm_serve(kv_cache_events=kept), seconds=3.0)
     (tree,) = report.trees
     assert (tree.blocks, tree.tokens, report.events) == (2, 8, 2)
     assert (report.lost_events, report.complete) == (2, False)
