@@ -63,7 +63,7 @@ def _require_platform() -> None:
         )
     if sys.version_info[:2] > NEWEST_PYTHON:
         raise EmbeddedUnavailable(
-            f"the embedded Triton runs on Python 3.11 and 3.12; this is {platform.python_version()}",
+            f"no embedded Triton for Python {platform.python_version()}: it runs on 3.11 and 3.12",
             remedy="run Charter on Python 3.11 or 3.12, or use --triton HOST:PORT",
         )
 
