@@ -13,7 +13,7 @@ from pathlib import Path
 
 from charter_engine.triton.errors import TritonError
 
-NEWEST_PYTHON = (3, 13)
+NEWEST_PYTHON = (3, 12)
 
 
 class EmbeddedUnavailable(TritonError):
@@ -63,7 +63,7 @@ def _require_platform() -> None:
         )
     if sys.version_info[:2] > NEWEST_PYTHON:
         raise EmbeddedUnavailable(
-            f"nvidia-pytriton has no Python-backend stub for Python {platform.python_version()}",
+            f"no embedded Triton for Python {platform.python_version()}: it runs on 3.11 and 3.12",
             remedy="run Charter on Python 3.11 or 3.12, or use --triton HOST:PORT",
         )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 MOST_GRAINS = 16_384
 """32 MiB of text, about eight million tokens: more than the pools of today's servers hold."""
-SLACK = 4
+SLACK = 16
 """One part in so many more than the most are forgotten together, so that this is seldom done."""
 
 

@@ -24,6 +24,12 @@ def test_another_platform_is_told_to_use_a_triton_elsewhere(
         locate()
 
 
+def test_a_newer_python_is_told_which_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0, "final", 0))
+    with pytest.raises(EmbeddedUnavailable, match=r"run Charter on Python 3\.11 or 3\.12"):
+        locate()
+
+
 def test_a_missing_wheel_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(EmbeddedUnavailable, match=r"pip install 'charter-kv\[embedded\]'"):
