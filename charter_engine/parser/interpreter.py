@@ -34,9 +34,13 @@ function itself are always run to their end."""
 STEPS_OF_A_LOOK = 500
 """In the first pass, until it is known which functions ask a model themselves."""
 
+STEPS_OF_MODULES = 120_000
+STEPS_OF_LOOKING_AT_MODULES = 60_000
+"""Top levels of a package share so many in each pass, and in the first: its programs, which follow
+the same library, would each go through all of that."""
+
 PLENTY = 600_000
-"""Top levels of a package share half of it in each pass: its programs, which follow the same
-library, would each go through all of that."""
+"""Once an analysis has taken so many steps, each function is followed less far."""
 
 FEWEST_STEPS = 600
 """In a very large package every function is still followed, if not far."""
@@ -68,7 +72,7 @@ class Interpreter:
         self.progress = analysis.progress
         self.entries = analysis.entries
         self.evaluator = Evaluator(analysis)
-        self.left_for_modules = PLENTY // 2
+        self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
         self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
 
     def run(self) -> None:
@@ -94,7 +98,7 @@ class Interpreter:
 
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
-        self.left_for_modules = PLENTY // 2
+        self.left_for_modules = STEPS_OF_MODULES
         if round_number == 0:
             self.progress.stops.clear()
             self.memory.forget()
