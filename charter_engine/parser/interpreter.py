@@ -34,7 +34,7 @@ function itself are always run to their end."""
 STEPS_OF_A_LOOK = 500
 """In the first pass, until it is known which functions ask a model themselves."""
 
-STEPS_OF_MODULES = 120_000
+STEPS_OF_MODULES = 240_000
 STEPS_OF_LOOKING_AT_MODULES = 60_000
 """Top levels of a package share so many in each pass, and in the first: its programs, which follow
 the same library, would each go through all of that."""
@@ -43,7 +43,8 @@ PLENTY = 600_000
 """Once an analysis has taken so many steps, each function is followed less far."""
 
 FEWEST_STEPS = 600
-"""In a very large package every function is still followed, if not far."""
+FEWEST_OF_A_MODULE = 2_500
+"""In a very large package every function, and every program, is still followed, if not far."""
 
 
 def interpret(
@@ -230,7 +231,8 @@ class Interpreter:
         )
 
     def run_module(self, module: Module) -> None:
-        budget = max(FEWEST_STEPS, min(STEPS_PER_MODULE, self.left_for_modules // 4))
+        fewest = FEWEST_OF_A_MODULE if self.findings.are_judged else FEWEST_STEPS
+        budget = max(fewest, min(STEPS_PER_MODULE, self.left_for_modules // 4))
         before = self.progress.steps
         self.progress.begin(module.path, budget)
         self.evaluator.names.forget()
