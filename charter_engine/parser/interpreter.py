@@ -235,6 +235,7 @@ class Interpreter:
         budget = max(fewest, min(STEPS_PER_MODULE, self.left_for_modules // 4))
         before = self.progress.steps
         self.progress.begin(module.path, budget)
+        self.evaluator.follower.followed.clear()
         self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
         try:
