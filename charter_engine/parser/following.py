@@ -364,7 +364,8 @@ class Follower:
             return self.evaluator.evaluate(frame, node.body)
         if self.evaluator.walker.execute(frame, node.body):
             note_left(frame)
-        self.memory.closures[frame.function] = frame.names
+        if frame.function in self.program.enclosing:
+            self.memory.closures[frame.function] = frame.names
         if frame.function.name == "__init__" and frame.function.owner is not None:
             return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN

@@ -34,12 +34,17 @@ function itself are always run to their end."""
 STEPS_OF_A_LOOK = 500
 """In the first pass, until it is known which functions ask a model themselves."""
 
+STEPS_OF_MODULES = 240_000
+STEPS_OF_LOOKING_AT_MODULES = 60_000
+"""Top levels of a package share so many in each pass, and in the first: its programs, which follow
+the same library, would each go through all of that."""
+
 PLENTY = 600_000
-"""Top levels of a package share half of it in each pass: its programs, which follow the same
-library, would each go through all of that."""
+"""Once an analysis has taken so many steps, each function is followed less far."""
 
 FEWEST_STEPS = 600
-"""In a very large package every function is still followed, if not far."""
+FEWEST_OF_A_MODULE = 2_500
+"""In a very large package every function, and every program, is still followed, if not far."""
 
 
 def interpret(
@@ -68,7 +73,7 @@ class Interpreter:
         self.progress = analysis.progress
         self.entries = analysis.entries
         self.evaluator = Evaluator(analysis)
-        self.left_for_modules = PLENTY // 2
+        self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
         self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
 
     def run(self) -> None:
@@ -94,7 +99,7 @@ class Interpreter:
 
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
-        self.left_for_modules = PLENTY // 2
+        self.left_for_modules = STEPS_OF_MODULES
         if round_number == 0:
             self.progress.stops.clear()
             self.memory.forget()
@@ -227,9 +232,11 @@ class Interpreter:
         )
 
     def run_module(self, module: Module) -> None:
-        budget = max(FEWEST_STEPS, min(STEPS_PER_MODULE, self.left_for_modules // 4))
+        fewest = FEWEST_OF_A_MODULE if self.findings.are_judged else FEWEST_STEPS
+        budget = max(fewest, min(STEPS_PER_MODULE, self.left_for_modules // 4))
         before = self.progress.steps
         self.progress.begin(module.path, budget)
+        self.evaluator.follower.followed.clear()
         self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
         try:

@@ -21,7 +21,7 @@ class Program:
 
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
     declared state graph, or handlers that call for each other, go round in; `leads` are the
-    functions that each may lead to in a state graph.
+    functions that each may lead to in a state graph; `enclosing` are those that others stand in.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -33,6 +33,11 @@ class Program:
         self.beside = {
             module.path: imports_beside(module, packages, modules, catalogue)
             for module in modules.values()
+        }
+        self.enclosing = {
+            definition.outer
+            for module in modules.values()
+            for definition in module.functions.values()
         }
         self.graph = graph_of(modules.values())
         self.handlers = handler_graph(modules.values())

@@ -230,7 +230,7 @@ def path_value(path: str) -> Value:
 def path_of(value: Value) -> str | None:
     """A path that is known, as text."""
     if value.box is not None and value.types & {PATH, FILE}:
-        return value.box.fields["path"].static_text()
+        return value.box.fields.get("path", UNKNOWN).static_text()
     if value.box is not None and value.box.kind == "list" and len(value.box.items) == 1:
         return path_of(value.box.items[0].value)
     return value.static_text() or None

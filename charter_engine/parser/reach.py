@@ -4,7 +4,8 @@ followed far."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable
+import sys
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from charter_engine.parser.catalogue import Catalogue
@@ -68,9 +69,10 @@ class Named(NamedTuple):
 def names_in_calls(definition: FunctionDefinition) -> Named:
     called: set[str] = set()
     given: set[str] = set()
+    imports = definition.module.imports
     for node in definition.calls:
         target = node.func
-        if isinstance(target, ast.Attribute):
+        if isinstance(target, ast.Attribute) and not is_pythons_own(target, imports):
             called.add(target.attr)
             given.update(names_in(target.value))
         elif isinstance(target, ast.Name):
@@ -80,6 +82,12 @@ def names_in_calls(definition: FunctionDefinition) -> Named:
             if isinstance(item, ast.Name | ast.Attribute):
                 given.update(names_in(item))
     return Named(called, given)
+
+
+def is_pythons_own(target: ast.Attribute, imports: Mapping[str, str]) -> bool:
+    """Whether a function belongs to a module that comes with Python: `asyncio.run`."""
+    first = dotted_name(target).partition(".")[0]
+    return imports.get(first, "").partition(".")[0] in sys.stdlib_module_names
 
 
 def asking_names(

@@ -145,3 +145,19 @@ def test_a_file_that_is_not_there_is_told_by_what_reads_it() -> None:
     (segment,) = segments('def work():\n    return ask(open("prompts/none.md").read())\n')
     assert segment.kind == "variable"
     assert segment.expression == "open('prompts/none.md').read()"
+
+
+def test_a_field_that_holds_a_path_or_something_else_names_no_file() -> None:
+    body = """
+        class Notes:
+            def __init__(self):
+                self.place = Path("prompts")
+                self.place = {"rules": "none"}
+
+            def read(self):
+                return open(os.path.join(self.place, "rules.md")).read()
+
+        notes = Notes()
+        ask(notes.read())
+        """
+    assert texts(body) == ["<notes.read()>"]
