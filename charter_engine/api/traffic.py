@@ -76,6 +76,11 @@ class DeploymentTap:
         """What reads the tap, once it was drained."""
         return self._reader
 
+    @property
+    def asked(self) -> int:
+        """How many requests its reader sent for it."""
+        return self._reader.asked if self._reader is not None else 0
+
     def begin_anew(self) -> None:
         """Read again what the tap still knows."""
         self._reader = None

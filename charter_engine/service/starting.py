@@ -44,7 +44,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         await state.deployment.start()
         await opening
         await state.sampler.sample_triton()
-        state.tapping.start()
+        state.tapping.start(state.sampler.sampled)
         state.fleet.start()
         if options.canary_seconds is not None:
             await state.canary.start(options.canary_seconds)
