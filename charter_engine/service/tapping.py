@@ -74,7 +74,8 @@ class Tapping:
                 log.exception("reading the tap failed")
             sampled.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(sampled.wait(), LONGEST_SECONDS)
+                async with asyncio.timeout(LONGEST_SECONDS):
+                    await sampled.wait()
 
     def _sent_by_others(self) -> int | None:
         """How many requests `charter_bls` answered, but for those that read its tap for us."""
