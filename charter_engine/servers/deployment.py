@@ -22,6 +22,7 @@ from charter_engine.contracts.plan import ServerSettings
 from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.room import unwritten
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
 from charter_engine.servers.attaching import connection_of, deployer_of, with_what_is_known
@@ -327,6 +328,8 @@ def _write_repository(
         )
     except EngineConfigError as error:
         raise TritonError(f"the embedded Triton cannot be set up so: {error}") from None
+    except OSError as error:
+        raise unwritten(error) from None
 
 
 def _remove(directory: Path) -> None:
