@@ -31,6 +31,7 @@ Scope = Literal[
     "cache",
     "sessions",
     "recordings",
+    "recorded",
     "gpu",
     "fleet",
     "server",
@@ -169,10 +170,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action(
         "app",
-        "compare_recordings",
+        "show_recordings",
         "W",
         "Recordings",
-        "Two recordings on one axis, or one around its last push",
+        "Recordings to replay, to compare on one axis, and to export",
         "run",
     ),
     Action(
@@ -557,11 +558,57 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Tell the pool apart by node, session or priority",
         footer=True,
     ),
+    Action(
+        "cache",
+        "show_measured",
+        "m",
+        "Measured",
+        "Show the pool as it was measured by events, or as it is predicted",
+    ),
     Action("cache", "close", "escape", "Back", "Close the cache", footer=True, palette=False),
     Action("sessions", "own_runs", "i", "Own runs", "With those of own runs", footer=True),
     Action("sessions", "close", "escape", "Back", "Close the sessions", footer=True, palette=False),
     Action(
+        "recordings",
+        "mark",
+        "m",
+        "Mark",
+        "Compare another with this recording",
+        footer=True,
+    ),
+    Action(
+        "recordings",
+        "compare",
+        "c",
+        "Compare",
+        "With the marked one on one axis, or around its last push",
+        "run",
+        footer=True,
+    ),
+    Action(
+        "recordings",
+        "export",
+        "e",
+        "Export",
+        "As JSON Lines, CSV, Parquet, OpenMetrics or HTML",
+        footer=True,
+    ),
+    Action(
+        "recordings",
+        "choose_folder",
+        "slash",
+        "Folder",
+        "The recordings in another folder",
+        "run",
+        footer=True,
+        key_display="/",
+    ),
+    Action("recordings", "look_again", "i", "Look again", "What lies in the folder", "run"),
+    Action(
         "recordings", "close", "escape", "Back", "Close the recordings", footer=True, palette=False
+    ),
+    Action(
+        "recorded", "close", "escape", "Back", "Back to the recordings", footer=True, palette=False
     ),
     Action(
         "series", "longer", "v", "Longer", "A longer stretch of time, up to a year", footer=True

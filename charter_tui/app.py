@@ -19,7 +19,6 @@ from charter_engine.contracts.commands import (
     StartRun,
     StopRecording,
 )
-from charter_engine.contracts.recordings import RecordingComparison
 from charter_tui.actions import find
 from charter_tui.bindings import bindings
 from charter_tui.clipboard import fits, told
@@ -40,7 +39,7 @@ from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.jump import JumpScreen, targets
 from charter_tui.screens.leaving import Leaving
-from charter_tui.screens.recordings import RecordingsScreen, recordings_form
+from charter_tui.screens.recordings import RecordingsScreen
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.runs import RunsScreen
 from charter_tui.screens.series import SeriesScreen
@@ -149,11 +148,8 @@ class CharterApp(ReplayKeys):
     def action_show_fleet(self) -> None:
         self._show_over(FleetScreen)
 
-    @work(exclusive=True, group="recordings", exit_on_error=False)
-    async def action_compare_recordings(self) -> None:
-        found: list[RecordingComparison] = []
-        if await self.push_screen_wait(recordings_form(self, found.append)):
-            self.push_screen(RecordingsScreen(found[-1]))
+    def action_show_recordings(self) -> None:
+        self._show_over(RecordingsScreen)
 
     def action_show_gpu(self) -> None:
         self._show_over(GpuScreen)

@@ -2,12 +2,11 @@
 
 import os
 import shlex
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
-from textual.app import SuspendNotSupported
+from charter_tui.lending import lend
 
 if TYPE_CHECKING:
     from charter_engine.contracts.graph import Call
@@ -29,12 +28,10 @@ def edit(app: "Console", call: "Call") -> None:
         command = editor_command(os.environ, call.path, call.line)
         if not Path(call.path).is_file():
             raise NoEditor(f"{call.path} is not on this machine.")
-        with app.suspend():
-            subprocess.run(command, check=False)
-    except (NoEditor, OSError) as error:
+    except NoEditor as error:
         app.notify(str(error), severity="error")
-    except SuspendNotSupported:
-        app.notify("This terminal can't be lent to an editor.", severity="error")
+    else:
+        lend(app, command)
 
 
 def editor_command(environment: Mapping[str, str], path: str, line: int) -> list[str]:

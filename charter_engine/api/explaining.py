@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from msgspec.structs import replace
 
-from charter_engine.api.recent_texts import RecentTexts
+from charter_engine.api.recent_texts import PromptReader, RecentTexts
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.explaining import CauseKind, MissQuery, MissReport, MissResult
 from charter_engine.contracts.graph import Call
@@ -18,9 +18,9 @@ from charter_engine.contracts.traffic import TrafficBatch
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.api.told_causes import ToldCauses
     from charter_engine.traffic.differences import Text
     from charter_engine.traffic.misses import Knowledge, Miss
-    from charter_engine.triton.tap import TapReader
 
 MOST_BY_TEXT = 200
 """Requests whose texts are fetched for one question: the last ones."""
@@ -46,18 +46,20 @@ def calls_of(agent: str) -> tuple[Call, ...]:
 async def report(
     batch: TrafficBatch,
     pool: KvPool | None,
-    reader: "TapReader | None" = None,
+    reader: PromptReader | None = None,
     calls: Sequence[Call] = (),
     profile: Profile | None = None,
+    remembered: "ToldCauses | None" = None,
 ) -> MissReport:
     """What of some traffic was computed again. With a `reader`, the causes of the last requests are
-    told by the texts that the deployment still has; with `calls`, by the variables that made them.
-    What `profile` does not say of the pool is assumed."""
+    told by the texts that the deployment still has, and of earlier ones as `remembered`; with
+    `calls`, by the variables that made them. What `profile` does not say of the pool is assumed."""
     from charter_engine.traffic.costs import report_of
 
     found, knowledge = await told_apart(batch, pool, profile)
     texts = RecentTexts(reader) if reader is not None else None
-    told, notes = await _retold(found, found[-MOST_BY_TEXT:], knowledge, texts, calls, UNNAMED)
+    latest = found[-MOST_BY_TEXT:]
+    told, notes = await _retold(found, latest, knowledge, texts, calls, UNNAMED, remembered)
     summed = await asyncio.to_thread(report_of, told, knowledge.pool, batch.lost)
     notes = (*notes, *_by_hashes(len(found)), *_assumed(pool, profile))
     return replace(summed, notes=notes)
@@ -80,18 +82,21 @@ async def explained(
     batch: TrafficBatch,
     query: MissQuery,
     pool: KvPool | None,
-    reader: "TapReader | None",
+    reader: PromptReader | None,
     calls: Sequence[Call] = (),
     profile: Profile | None = None,
+    remembered: "ToldCauses | None" = None,
 ) -> MissResult:
     """The explanations that are asked for, out of traffic that is known. With a `reader`, the texts
-    of those are fetched that the deployment still has; with `calls`, places in the source are
-    told. What `profile` does not say of the pool is assumed. Raises `CharterError`."""
+    of those are fetched that the deployment still has, and others are told as `remembered`; with
+    `calls`, places in the source are told. What `profile` does not say of the pool is assumed.
+    Raises `CharterError`."""
     found, knowledge = await told_apart(batch, pool, profile)
     texts = RecentTexts(reader) if reader is not None else None
     asked = chosen(found, query)
     alike = [miss for miss in found[-MOST_BY_TEXT:] if miss not in asked]
-    told, notes = await _retold(found, (*alike, *asked[-MOST_BY_TEXT:]), knowledge, texts, calls)
+    again = (*alike, *asked[-MOST_BY_TEXT:])
+    told, notes = await _retold(found, again, knowledge, texts, calls, ALL, remembered)
     asked = chosen(told, query)
     notes = (
         *notes,
@@ -118,14 +123,25 @@ def no_place(agent: str, calls: Sequence[Call], told: "Sequence[Miss]") -> tuple
 
 
 async def sessions(
-    batch: TrafficBatch, pool: KvPool | None, profile: Profile | None = None
+    batch: TrafficBatch,
+    pool: KvPool | None,
+    reader: PromptReader | None = None,
+    calls: Sequence[Call] = (),
+    profile: Profile | None = None,
+    remembered: "ToldCauses | None" = None,
 ) -> tuple[SessionTraffic, ...]:
     """The sessions of some traffic, those that were active last first, with what of their prompts
-    was computed again and why, as hashes tell."""
+    was computed again and why: as `report` and `explained` tell it of the same requests. Texts are
+    fetched of those alone of which none is `remembered`."""
     from charter_engine.traffic.session_figures import sessions_traffic
 
-    found, _ = await told_apart(batch, pool, profile)
-    return await asyncio.to_thread(sessions_traffic, batch.records, found)
+    found, knowledge = await told_apart(batch, pool, profile)
+    texts = RecentTexts(reader) if reader is not None else None
+    latest = [
+        miss for miss in found[-MOST_BY_TEXT:] if remembered is None or miss not in remembered
+    ]
+    told, _ = await _retold(found, latest, knowledge, texts, calls, UNNAMED, remembered)
+    return await asyncio.to_thread(sessions_traffic, batch.records, told)
 
 
 async def told_apart(
@@ -146,20 +162,24 @@ async def _retold(
     chosen: "Iterable[Miss]",
     knowledge: "Knowledge",
     texts: RecentTexts | None,
-    calls: Sequence[Call] = (),
-    placing: Collection[CauseKind] = ALL,
+    calls: Sequence[Call],
+    placing: Collection[CauseKind],
+    remembered: "ToldCauses | None",
 ) -> "tuple[Sequence[Miss], tuple[Note, ...]]":
-    """All that was found, the chosen requests by their texts; as they are where these are not to be
-    had, and why. Of causes of the kinds `placing`, places in the source are told."""
+    """All that was found, the chosen requests by their texts, which are `remembered`; as they are
+    where these are not to be had, and why. Of causes of the kinds `placing`, places in the source
+    are told."""
+    told = list(found) if remembered is None else remembered.applied(found)
     if texts is None:
-        return found, ()
-    told = list(found)
+        return told, ()
     try:
         for miss in chosen:
             again = await texts.retold(miss, knowledge)
             if calls and again.cause.kind in placing:
                 again = await texts.placed(again, calls)
             told[miss.facts.place] = again
+            if remembered is not None:
+                remembered.take(again)
     except CharterError as error:
         return told, (
             Note(f"the words of prompts are not known: {error.message}", error.remedy or KEPT),

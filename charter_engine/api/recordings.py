@@ -1,13 +1,14 @@
 """Recordings: what they hold, whether they are whole, cut, put together, and compared."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.exporting import ExportRequest, ExportResult
 from charter_engine.contracts.recordings import (
     CompareRecordings,
+    ListedRecording,
     RecordedStretch,
     RecordingCheck,
     RecordingComparison,
@@ -26,6 +27,36 @@ SHOWN = (*PUSHES, "note")
 """What is marked on a plot."""
 COLUMNS = 400
 """Of a plot: of more seconds, neighbours are put together."""
+SUFFIX = ".charter"
+"""By which a folder's recordings are known."""
+MOST_LISTED = 200
+
+
+def listed(folder: str) -> tuple[ListedRecording, ...]:
+    """The recordings in a folder, at most `MOST_LISTED`, those that were written last first; what
+    only has the name of one, and what cannot be read, is listed with the reason. Raises
+    `UsageError` for what is no folder."""
+    named: list[tuple[float, int, Path]] = []
+    try:
+        for path in Path(folder).iterdir():
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                if path.suffix == SUFFIX and path.is_file():
+                    found = path.stat()
+                    named.append((found.st_mtime, found.st_size, path))
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}", remedy="name a folder") from None
+    newest = sorted(named, reverse=True)[:MOST_LISTED]
+    return tuple(_listed(path, size) for _, size, path in newest)
+
+
+def _listed(path: Path, size: int) -> ListedRecording:
+    from charter_engine.store import recording_facts
+
+    try:
+        with reading(str(path)) as reader:
+            return recording_facts.listed(reader)
+    except UsageError as error:
+        return ListedRecording(path=str(path), bytes=size, foreign=error.message)
 
 
 def info(recording: str) -> RecordingInfo:

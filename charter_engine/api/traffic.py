@@ -77,13 +77,39 @@ class DeploymentTap:
         return self._reader
 
     @property
-    def asked(self) -> int:
-        """How many requests its reader sent for it."""
-        return self._reader.asked if self._reader is not None else 0
+    def trouble(self) -> str:
+        """Nothing is amiss that `drain` does not raise."""
+        return ""
+
+    @property
+    def sent_by_others(self) -> int | None:
+        """As Triton's metrics page last counted: what `charter_bls` answered, but for what its
+        reader sent for this."""
+        answered = self._deployment.answered
+        own = self._reader.asked if self._reader is not None else 0
+        return None if answered is None else answered - own
 
     def begin_anew(self) -> None:
         """Read again what the tap still knows."""
         self._reader = None
+
+    def on_page(self, revision: int) -> tuple[NodeStats, ...]:
+        """The totals of each node under a revision, and of what belongs to none, as Triton's
+        metrics page last told them: for a deployment that tells of no single request."""
+        return tuple(
+            NodeStats(
+                node=item.node,
+                source="metrics page",
+                requests=item.requests,
+                failures=item.failures,
+                prompt_tokens=item.prompt_tokens,
+                reused_tokens=item.reused_tokens,
+                reused_blocks=item.kv_blocks_reused,
+                total_blocks=item.kv_blocks_reused + item.kv_blocks_missed,
+            )
+            for item in self._deployment.node_counters
+            if item.revision == revision
+        )
 
     async def drain(self) -> TrafficBatch | None:
         """What passed since the last time. None where there is no tap, or where reading began anew
@@ -99,25 +125,6 @@ class DeploymentTap:
         reader = self._reader
         batch = await reader.drain()
         return batch if reader is self._reader else None
-
-
-def read_on_page(deployment: "Deployment", revision: int) -> tuple[NodeStats, ...]:
-    """The totals of each node under a revision, and of what belongs to none, as Triton's metrics
-    page last told them: for a deployment that tells of no single request."""
-    return tuple(
-        NodeStats(
-            node=item.node,
-            source="metrics page",
-            requests=item.requests,
-            failures=item.failures,
-            prompt_tokens=item.prompt_tokens,
-            reused_tokens=item.reused_tokens,
-            reused_blocks=item.kv_blocks_reused,
-            total_blocks=item.kv_blocks_reused + item.kv_blocks_missed,
-        )
-        for item in deployment.node_counters
-        if item.revision == revision
-    )
 
 
 def request_of(record: TrafficRecord) -> RequestRecord:

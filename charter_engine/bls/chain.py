@@ -2,7 +2,8 @@
 them."""
 
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,19 @@ _SPREAD = np.array(0xBF58476D1CE4E5B9, np.uint64)
 _UNUSED_BITS = np.array(64 - HASH_BITS, np.uint64)
 _PADDING = np.full(GRAIN_TOKENS, -1, np.int32)
 _LOW = int(sys.byteorder == "big")
+
+
+class ChainState(NamedTuple):
+    """How far a sequence was hashed: so many whole grains, their sum, and what stands behind."""
+
+    grains: int = 0
+    total: int = 0
+    begun: tuple[int, ...] = ()
+
+    @property
+    def hash(self) -> int | None:
+        """Of everything up to the last whole grain; None where there is none."""
+        return _finished(self.total) if self.grains else None
 
 
 class Chain:
@@ -58,6 +72,26 @@ class Chain:
         values >>= _UNUSED_BITS
         return of_prompt, of_both
 
+    def go_on(self, state: ChainState, token_ids: Any, ends: Sequence[int]) -> list[ChainState]:
+        """Where further tokens (an array of `uint64`) lead from a state, up to each of these ends
+        among them."""
+        begun = len(state.begun)
+        tokens = np.concatenate((np.array(state.begun, np.uint64), token_ids))
+        count = len(tokens) // GRAIN_TOKENS
+        if state.grains + count >= len(self._of_grains):
+            self._of_grains = _powers(_CHAIN_FACTOR, 2 * (state.grains + count))
+        own = tokens[: count * GRAIN_TOKENS].reshape(count, GRAIN_TOKENS) @ self._within
+        own += self._of_ones
+        _spread(own, *_halves(own))
+        own *= self._of_grains[state.grains : state.grains + count]
+        totals = [state.total, *(np.uint64(state.total) + np.add.accumulate(own)).tolist()]
+        states = []
+        for end in ends:
+            whole, left = divmod(begun + end, GRAIN_TOKENS)
+            behind = tokens[begun + end - left : begun + end].tolist()
+            states.append(ChainState(state.grains + whole, totals[whole], tuple(behind)))
+        return states
+
 
 def _grains(token_ids: Any, answer_ids: Any, begun: int) -> Any:
     """A row for each grain of the prompt; then, where there is an answer, one for each grain from
@@ -68,6 +102,12 @@ def _grains(token_ids: Any, answer_ids: Any, begun: int) -> Any:
         runs += [token_ids[len(token_ids) - begun :], answer_ids, _PADDING[:last]]
     tokens = np.concatenate(runs, dtype=np.uint64, casting="unsafe")
     return tokens.reshape(-1, GRAIN_TOKENS)
+
+
+def _finished(total: int) -> int:
+    values = np.array([total], np.uint64)
+    _spread(values, *_halves(values))
+    return int(values[0] >> _UNUSED_BITS)
 
 
 def _powers(factor: int, count: int) -> Any:

@@ -1,13 +1,18 @@
 """What recordings hold and how they differ, in lines and rows."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
 from time import gmtime, strftime
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.outcome import UNKNOWN
 
 if TYPE_CHECKING:
-    from charter_engine.contracts.recordings import RecordedStretch, RecordingInfo
+    from charter_engine.contracts.recordings import (
+        ListedRecording,
+        RecordedStretch,
+        RecordingInfo,
+    )
     from charter_engine.contracts.request_figures import (
         FigureDifference,
         NodeFigure,
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
 
 Rows = list[tuple[str, ...]]
 DIFFERENCE_HEADER = ("", "A", "B", "B less A", "95 % within")
+LISTED_HEADER = ("FILE", "RECORDED (UTC)", "SECONDS", "MIB", "AGENT", "")
 SHARES = ("hit rate", "failed")
 ALL = "all requests"
 
@@ -23,6 +29,21 @@ ALL = "all requests"
 def moment(at: float) -> str:
     """An epoch second as UTC."""
     return strftime("%Y-%m-%d %H:%M:%S", gmtime(at))
+
+
+def listed_rows(found: "Iterable[ListedRecording]") -> Rows:
+    """A row a file, under `LISTED_HEADER`."""
+    return [
+        (
+            PurePath(one.path).name,
+            UNKNOWN if one.foreign else moment(one.start),
+            UNKNOWN if one.foreign else f"{one.end - one.start:,.0f}",
+            f"{one.bytes / 2**20:,.1f}",
+            PurePath(one.agent).name or UNKNOWN,
+            one.foreign or (f"damaged: {one.damaged}" if one.damaged else ""),
+        )
+        for one in found
+    ]
 
 
 def info_lines(info: "RecordingInfo") -> Iterator[str]:

@@ -1,5 +1,5 @@
-"""`charter-engine recordings info|verify|compare|merge`: what recordings hold, and how they
-differ."""
+"""`charter-engine recordings list|info|verify|compare|merge`: what recordings there are, what they
+hold, and how they differ."""
 
 import argparse
 from pathlib import Path
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
-        "recordings", help="look at recordings, verify, compare or merge them"
+        "recordings", help="list recordings, look at them, verify, compare or merge them"
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listed = actions.add_parser("list", help="the recordings in a folder, the newest first")
+    listed.add_argument("folder", metavar="FOLDER", nargs="?", default=".")
+    listed.set_defaults(run=_list)
     info = actions.add_parser("info", help="what a recording holds, and what it does not")
     info.add_argument("recording", metavar="FILE")
     info.set_defaults(run=_info)
@@ -40,8 +43,22 @@ def register(subparsers: "Subparsers") -> None:
     merge.add_argument("recordings", metavar="FILE", nargs="+")
     merge.add_argument("--output", required=True, metavar="FILE", help="a file that is not there")
     merge.set_defaults(run=_merge)
-    for action in (info, verify, compare, merge):
+    for action in (listed, info, verify, compare, merge):
         action.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _list(args: argparse.Namespace) -> int:
+    from charter_engine.api import recordings
+    from charter_engine.commands.recording_report import LISTED_HEADER, listed_rows
+
+    found = recordings.listed(args.folder)
+    if args.json:
+        print_json(found)
+    elif found:
+        print_table(LISTED_HEADER, listed_rows(found))
+    else:
+        complain(f"{args.folder}: no recordings", "charter-tui --record FILE writes one")
+    return DONE
 
 
 def _info(args: argparse.Namespace) -> int:

@@ -19,7 +19,11 @@ from charter_engine.contracts.lint import Finding
 from charter_engine.contracts.plan import Apply
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.contracts.predicting import PredictRequest
-from charter_engine.contracts.recordings import CompareRecordings, RecordingComparison
+from charter_engine.contracts.recordings import (
+    CompareRecordings,
+    ListedRecording,
+    RecordingComparison,
+)
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.contracts.series import Tick
 from charter_engine.contracts.server import ServerReport
@@ -371,6 +375,12 @@ class ShowServer(Struct, frozen=True, tag=True):
     server: str
 
 
+class ListRecordings(Struct, frozen=True, tag=True):
+    """The recordings in a folder, those that were written last first."""
+
+    folder: str
+
+
 class CompareRecorded(Struct, frozen=True, tag=True):
     """Two recordings side by side, or one ahead of its last push and behind it."""
 
@@ -467,6 +477,7 @@ Command = (
     | ListSessions
     | ShowCache
     | ShowServer
+    | ListRecordings
     | CompareRecorded
     | PreviewLayouts
     | ShowTrial
@@ -514,6 +525,7 @@ RIGHT_OF: dict[type, Right] = {
     AddNote: "record",
     StartRecording: "record",
     StopRecording: "record",
+    ListRecordings: "run",
     CompareRecorded: "run",
     OpenAgent: "run",
     StartRun: "run",
@@ -560,6 +572,7 @@ RESULT_OF: dict[type, object] = {
     ListSessions: tuple[SessionTraffic, ...],
     ShowCache: ContentsReport,
     ShowServer: ServerReport,
+    ListRecordings: tuple[ListedRecording, ...],
     CompareRecorded: RecordingComparison,
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,

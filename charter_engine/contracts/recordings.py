@@ -47,6 +47,22 @@ class RecordingInfo(Struct, frozen=True, kw_only=True):
     damaged: str = ""
 
 
+class ListedRecording(Struct, frozen=True, kw_only=True):
+    """A file among a folder's recordings. Times are epoch seconds.
+
+    `foreign` says why it is no recording, or cannot be read; `damaged` what of a recording could
+    not be.
+    """
+
+    path: str
+    bytes: int
+    start: float = 0.0
+    end: float = 0.0
+    agent: str = ""
+    damaged: str = ""
+    foreign: str = ""
+
+
 class RecordingCheck(Struct, frozen=True, kw_only=True):
     """Whether all of a recording can be read: how many seconds and records of it can, and in words
     what can't."""

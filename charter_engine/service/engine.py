@@ -37,16 +37,15 @@ LookAtDeployment = (
     | commands.Diagnose
     | commands.ShowServer
 )
+LookAtKept = commands.CompareRuns | commands.CompareRecorded | commands.ListRecordings
 Look = (
     commands.GetSession
     | commands.ShowRun
-    | commands.CompareRuns
+    | LookAtKept
     | commands.Lint
     | commands.ShowCache
-    | commands.CompareRecorded
     | commands.SweepSetting
 )
-
 LookBack = commands.ListTicks | commands.ListMarks
 
 
@@ -86,6 +85,7 @@ class Engine:
         await state.canary.stop()
         await state.push_watch.stop()
         await state.tapping.stop()
+        await state.measuring.stop()
         await state.trying.stop()
         await state.source.stop()
         await state.series.stop()
@@ -168,8 +168,8 @@ class Engine:
                 return state.session.value
             case commands.ShowRun(number=number):
                 return await state.history.detail(number)
-            case commands.CompareRuns() | commands.CompareRecorded():
-                return await self._compare(command)
+            case commands.CompareRuns() | commands.CompareRecorded() | commands.ListRecordings():
+                return await self._look_at_kept(command)
             case commands.ShowCache():
                 return await pool_report(state)
             case commands.SweepSetting(key=key):
@@ -178,10 +178,14 @@ class Engine:
             case commands.Lint():
                 return await asyncio.to_thread(lint_agent, state.opened())
 
-    async def _compare(self, command: commands.CompareRuns | commands.CompareRecorded) -> object:
-        if isinstance(command, commands.CompareRecorded):
-            return await asyncio.to_thread(recordings.compare, command.request)
-        return await self._state.history.compare(command.before, command.after)
+    async def _look_at_kept(self, command: LookAtKept) -> object:
+        match command:
+            case commands.CompareRuns(before=before, after=after):
+                return await self._state.history.compare(before, after)
+            case commands.CompareRecorded(request=request):
+                return await asyncio.to_thread(recordings.compare, request)
+            case commands.ListRecordings(folder=folder):
+                return await asyncio.to_thread(recordings.listed, folder)
 
     async def _ask(self, command: commands.Command) -> None:
         state = self._state

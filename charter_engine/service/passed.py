@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from charter_engine.api.explaining import explained, report, sessions
-from charter_engine.api.traffic import DeploymentTap
+from charter_engine.api.live_server import TrafficTap
+from charter_engine.api.told_causes import ToldCauses
 from charter_engine.contracts.commands import ExplainMiss, ListMisses, ListPassed, ListSessions
 from charter_engine.contracts.explaining import MissReport, MissResult
 from charter_engine.contracts.graph import Call
@@ -26,6 +27,7 @@ class Passed:
         self._store = store
         self._records: deque[TrafficRecord] = deque(maxlen=MOST_RECORDS)
         self._lost = 0
+        self._told = ToldCauses()
 
     async def take(self, batch: TrafficBatch) -> None:
         """Requests passed."""
@@ -37,6 +39,7 @@ class Passed:
         """All that the tap still knows is told again."""
         self._records.clear()
         self._lost = 0
+        self._told.clear()
 
     def last(self, count: int, after: int | None = None, *, hashes: bool = True) -> PassedRequests:
         """The last requests, with the hashes of their prompts or without; those behind the number
@@ -52,7 +55,7 @@ class Passed:
         self,
         command: AboutTraffic,
         pool: KvPool | None,
-        tap: DeploymentTap,
+        tap: TrafficTap,
         calls: Sequence[Call],
     ) -> PassedRequests | MissReport | MissResult | tuple[SessionTraffic, ...]:
         """What is asked of the traffic. Words come from the memory of the deployment behind `tap`,
@@ -61,12 +64,16 @@ class Passed:
             case ListPassed(last=count, after=after, hashes=hashes):
                 return self.last(count, after, hashes=hashes)
             case ListMisses(since=since):
-                return await report(await self.since(since), pool, tap.reader, calls, tap.profile)
+                batch = await self.since(since)
+                return await report(batch, pool, tap.reader, calls, tap.profile, self._told)
             case ExplainMiss(query=query):
                 batch = await self.since()
-                return await explained(batch, query, pool, tap.reader, calls, tap.profile)
+                return await explained(
+                    batch, query, pool, tap.reader, calls, tap.profile, self._told
+                )
             case ListSessions():
-                return await sessions(await self.since(), pool, tap.profile)
+                batch = await self.since()
+                return await sessions(batch, pool, tap.reader, calls, tap.profile, self._told)
 
     async def since(self, since: float | None = None) -> TrafficBatch:
         """What passed from that epoch second on, out of the database where memory does not reach

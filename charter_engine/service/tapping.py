@@ -5,13 +5,13 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
+from charter_engine.api.live_server import TrafficTap
 from charter_engine.api.token_parts import Apart, TokenPartsCount
-from charter_engine.api.traffic import DeploymentTap, read_on_page, request_of
+from charter_engine.api.traffic import request_of
 from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.errors import CharterError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 from charter_engine.service.lull import LONGEST_SECONDS, Lull
 from charter_engine.service.passed import Passed
@@ -37,7 +37,7 @@ class Tapping:
     def __init__(
         self,
         hub: Hub,
-        deployment: Deployment,
+        tap: TrafficTap,
         running: RunManager,
         live: Callable[[], int],
         passed: Passed | None = None,
@@ -47,17 +47,17 @@ class Tapping:
         self._parts = TokenPartsCount()
         self._pool = pool
         self._hub = hub
-        self._deployment = deployment
         self._passed = passed
-        self.tap = DeploymentTap(deployment)
+        self.tap = tap
         self._running = running
         self._live = live
         self._trouble = ""
         self._lull = Lull()
+        self._told_less = ""
         self._task: asyncio.Task[None] | None = None
 
     def start(self, sampled: asyncio.Event) -> None:
-        """Read the tap behind every sample of Triton, which counts what it answered."""
+        """Read the tap behind every sample of the server, which may count what it answered."""
         self._task = asyncio.create_task(self._follow(sampled))
 
     async def stop(self) -> None:
@@ -68,7 +68,7 @@ class Tapping:
     async def _follow(self, sampled: asyncio.Event) -> None:
         while True:
             try:
-                if self._lull.is_over(self._sent_by_others()):
+                if self._lull.is_over(self.tap.sent_by_others):
                     await self.drain()
             except Exception:
                 log.exception("reading the tap failed")
@@ -76,11 +76,6 @@ class Tapping:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LONGEST_SECONDS):
                     await sampled.wait()
-
-    def _sent_by_others(self) -> int | None:
-        """How many requests `charter_bls` answered, but for those that read its tap for us."""
-        answered = self._deployment.answered
-        return None if answered is None else answered - self.tap.asked
 
     def begin_anew(self) -> None:
         """The nodes' totals began at nothing: count again what the tap still knows."""
@@ -100,6 +95,7 @@ class Tapping:
             if self._trouble:
                 self._running.read_on_page(())
             self._trouble = ""
+            self._tell_less()
             self._take_in(batch, anew)
             await self._tell_apart(batch.records, anew=anew)
             if self._passed is not None:
@@ -144,6 +140,12 @@ class Tapping:
         if more > 0:
             self._hub.event("request", f"{more:,} more requests passed")
 
+    def _tell_less(self) -> None:
+        """Once, why less is told of prompts than could be."""
+        said, self._told_less = self._told_less, self.tap.trouble
+        if self._told_less and said != self._told_less:
+            self._hub.event("triton", self._told_less, level="warning")
+
     def _read_on_page(self, error: CharterError) -> None:
         """Where the tap tells nothing, the metrics page has the nodes' totals, if not single
         requests.
@@ -153,7 +155,7 @@ class Tapping:
         said, self._trouble = self._trouble, str(error)
         if error.kind == "unreachable":
             return
-        page = read_on_page(self._deployment, self._live())
+        page = self.tap.on_page(self._live())
         self._running.read_on_page(page)
         if said != self._trouble:
             self._hub.event("triton", f"{error}{ON_PAGE if page else ''}", level="warning")

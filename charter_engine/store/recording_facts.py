@@ -7,13 +7,32 @@ from typing import Any, get_args
 
 from charter_engine.contracts.gauges import Event, Gauge, Session, Ticked, Topic, Triton
 from charter_engine.contracts.live import RequestRecord
-from charter_engine.contracts.recordings import RecordingCheck, RecordingGap, RecordingInfo
+from charter_engine.contracts.recordings import (
+    ListedRecording,
+    RecordingCheck,
+    RecordingGap,
+    RecordingInfo,
+)
 from charter_engine.contracts.series import Tick
 from charter_engine.store.recording_format import EVENT, REQUEST, UNRECORDED
 from charter_engine.store.recording_reader import RecordingReader
 
 GAP_SECONDS = 5.0
 """An engine writes every second that something changed in, and its own figures always change."""
+
+
+def listed(reader: RecordingReader) -> ListedRecording:
+    """What a list tells of it: of its records only those of its end are unpacked."""
+    state = reader.cursor().seek(reader.end)
+    session = next((one.payload for one in state if isinstance(one.payload, Session)), None)
+    return ListedRecording(
+        path=str(reader.path),
+        bytes=reader.path.stat().st_size,
+        start=reader.start,
+        end=reader.end,
+        agent=(session.agent or "") if session else "",
+        damaged=reader.damaged,
+    )
 
 
 def info(reader: RecordingReader) -> RecordingInfo:

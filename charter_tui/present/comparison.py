@@ -105,7 +105,7 @@ def _memory_rows(snapshot: Snapshot) -> Iterator[Line]:
     )
     sizes = [p.memory_bytes if p else None for p in both]
     if sizes != [None, None]:
-        yield _predicted("KV memory", *(byte_size(size, "predicted") for size in sizes))
+        yield _predicted("KV pool", *(byte_size(size, "predicted") for size in sizes))
     yield _predicted("evicted blocks", *map(_evicted, both))
     shown = draft or live
     if shown is None:

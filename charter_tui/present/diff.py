@@ -5,13 +5,13 @@ from typing import Final
 
 from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff
 from charter_engine.contracts.figures import Label
-from charter_engine.contracts.plan import Alternative, Plan
+from charter_engine.contracts.plan import Plan
 from charter_tui.present.figures import (
-    MARKS,
-    byte_size_text,
-    milliseconds_text,
-    percent_text,
-    short_count,
+    apart,
+    byte_size,
+    count,
+    precise_milliseconds,
+    precise_percent,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
 from charter_tui.present.tree import node_name
@@ -45,7 +45,7 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     lines += change_lines(draft.diff.changes, width)
     if draft.plan is not None:
         times: Label = draft.predicted.times_label if draft.predicted else "assumed"
-        lines += [*_reasons(draft.plan, width), *_alternatives(draft.plan.alternatives, times)]
+        lines += [*_reasons(draft.plan, width), *_alternatives(draft.plan, times, width)]
     return tuple(lines)
 
 
@@ -120,28 +120,29 @@ def _reasons(plan: Plan, width: int) -> list[Line]:
     return [EMPTY, line(Span("Why", "strong")), *lines] if lines else []
 
 
-def _alternatives(alternatives: Sequence[Alternative], times: Label) -> list[Line]:
-    if not alternatives:
+def _alternatives(plan: Plan, times: Label, width: int) -> list[Line]:
+    """What was predicted of the points of the search, and on which workload: another than that of
+    the comparison, perhaps."""
+    if not plan.alternatives:
         return []
+    on = f" on {plain(plan.workload)}" if plan.workload else ""
+    basis = f"predicted{on}: tokens computed, whole run, TTFT, hit rate, KV needed"
     lines = [
         EMPTY,
-        line(
-            Span("Considered", "strong"),
-            Span("  predicted tokens computed, whole run, TTFT, hit rate, KV memory", "muted"),
-        ),
+        line(Span("Considered", "strong")),
+        *(line(Span(text, "muted")) for text in wrap(basis, width)),
     ]
-    for item in sorted(alternatives, key=lambda other: -other.token_hit_rate):
+    items = sorted(plan.alternatives, key=lambda other: -other.token_hit_rate)
+    wholes = apart([item.makespan_ms for item in items], precise_milliseconds, times)
+    ttfts = apart([item.ttft_ms for item in items], precise_milliseconds, times)
+    hits = apart([item.token_hit_rate for item in items], precise_percent, "predicted")
+    for item, whole, ttft, hit in zip(items, wholes, ttfts, hits, strict=True):
         settings = ", ".join(f"{key} {value}" for key, value in item.settings.items())
-        ttft = f"{MARKS[times]}{milliseconds_text(item.ttft_ms)}"
-        hit, memory = (
-            f"~{percent_text(item.token_hit_rate)}",
-            f"~{byte_size_text(item.memory_bytes)}",
+        memory = byte_size(item.memory_bytes, "predicted")
+        computed = count(item.computed_tokens, "predicted")
+        figures = (
+            f"{computed.text:>8} {whole.text:>8} {ttft.text:>8} {hit.text:>8} {memory.text:>10}"
         )
-        computed = "–" if item.computed_tokens is None else f"~{short_count(item.computed_tokens)}"
-        whole = "–"
-        if item.makespan_ms is not None:
-            whole = f"{MARKS[times]}{milliseconds_text(item.makespan_ms)}"
-        figures = f"{computed:>7} {whole:>8} {ttft:>8} {hit:>8} {memory:>10}"
         tone: Tone = "good" if item.chosen else "predicted"
         lines.append(
             line(

@@ -19,6 +19,8 @@ MARKS: Final[dict[Label, str]] = {
 }
 NOTHING: Final = Span("–", "muted")
 FOREVER: Final = "∞"
+MOST_DIGITS: Final = 3
+"""More than read best, by which figures are told apart."""
 
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -86,6 +88,38 @@ def milliseconds_text(value: float) -> str:
     if seconds < 59.95:
         return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
     return clock_span(seconds)
+
+
+def precise_milliseconds(value: float, digits: int) -> str:
+    """A time span with so many more digits than reads best."""
+    if not digits:
+        return milliseconds_text(value)
+    if value < 999.5:
+        return f"{value:.{digits}f} ms"
+    return f"{value / 1000:,.{digits + 1}f} s"
+
+
+def precise_percent(share: float, digits: int) -> str:
+    """A share with so many more digits than reads best."""
+    return percent_text(share, 1 + digits)
+
+
+def apart(
+    values: Sequence[float | None], text: Callable[[float, int], str], label: Label
+) -> list[Span]:
+    """Figures of one kind, below each other, with the fewest digits by which what differs is told
+    apart: what is a little better must not look the same as what it beats."""
+    known = [value for value in values if value is not None]
+    differing = len({f"{value:.6g}" for value in known})
+    digits = next(
+        (
+            digits
+            for digits in range(MOST_DIGITS)
+            if len({text(value, digits) for value in known}) >= differing
+        ),
+        MOST_DIGITS,
+    )
+    return [NOTHING if value is None else marked(text(value, digits), label) for value in values]
 
 
 def moment(at: float, local: Callable[[float], time.struct_time] = time.localtime) -> str:

@@ -27,6 +27,7 @@ SCOPE_TITLES: dict[Scope, str] = {
     "cache": "Cache",
     "sessions": "Sessions",
     "recordings": "Recordings",
+    "recorded": "Two recordings",
     "fleet": "Fleet",
     "server": "Server",
     "gpu": "GPU",

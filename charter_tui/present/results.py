@@ -16,6 +16,7 @@ from charter_engine.contracts.reuse_times import NodeReuseTime, ReuseTime
 from charter_tui.present.answers import answers_lines
 from charter_tui.present.figures import (
     NOTHING,
+    apart,
     byte_size,
     count,
     marked,
@@ -23,6 +24,8 @@ from charter_tui.present.figures import (
     milliseconds_text,
     percent,
     percent_text,
+    precise_milliseconds,
+    precise_percent,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, table_lines
@@ -34,7 +37,7 @@ _POINT: Final = (
     Column("whole", "WHOLE RUN", 0),
     Column("ttft", "TTFT", 0),
     Column("hit", "HIT RATE", 0),
-    Column("memory", "KV MEMORY", 0),
+    Column("memory", "KV NEEDED", 0),
     Column("block", "BLOCK", 0),
     Column("host", "HOST BLOCKS", 0),
     Column("policy", "POLICY", 0, "left"),
@@ -54,12 +57,12 @@ def plan_lines(result: PlanResult, width: int) -> tuple[Line, ...]:
     found = result.derivation
     preset = f", preset {result.preset}" if result.preset else ""
     load = (Span("  d", "accent"), Span(" loads it into the draft", "muted"))
-    basis = Span(f"  {_basis(found)}{_side_by_side(result.at_once)}{preset}", "muted")
+    basis = Span(f"  {_basis(found)}{preset}", "muted")
     return (
         line(Span("Proposed", "title"), *load, basis),
         *table_lines((Column("plan", "PLAN", 0, "left"), *_POINT), _points(found), width),
         EMPTY,
-        _heading("Alternatives", "nothing beats these in hit rate, times and memory together"),
+        _heading("Alternatives", "nothing beats these in hit rate, times and KV needed together"),
         *table_lines(_POINT, _front(found), width),
         EMPTY,
         *_policy_lines(found.policies, width),
@@ -69,13 +72,6 @@ def plan_lines(result: PlanResult, width: int) -> tuple[Line, ...]:
 
 def _basis(found: Derivation) -> str:
     return plain(f"on {found.plan.workload}") if found.plan.workload else ""
-
-
-def _side_by_side(at_once: int | None) -> str:
-    """How many items the prediction takes to run at once."""
-    if at_once is None:
-        return ""
-    return ", one item at a time" if at_once == 1 else f", {at_once} items at once"
 
 
 def _points(found: Derivation) -> list[tuple[Span, ...]]:
@@ -107,17 +103,21 @@ def _point(item: Evaluation, tone: Tone) -> tuple[Span, ...]:
 
 def _front(found: Derivation) -> list[tuple[Span, ...]]:
     times = found.chosen.times_label
+    items = sorted(found.plan.alternatives, key=lambda other: -other.token_hit_rate)
+    wholes = apart([item.makespan_ms for item in items], precise_milliseconds, times)
+    ttfts = apart([item.ttft_ms for item in items], precise_milliseconds, times)
+    hits = apart([item.token_hit_rate for item in items], precise_percent, "predicted")
     rows = []
-    for item in sorted(found.plan.alternatives, key=lambda other: -other.token_hit_rate):
+    for item, whole, ttft, hit in zip(items, wholes, ttfts, hits, strict=True):
         settings = item.settings
         chosen = "▸ " if item.chosen else "  "
         computed = count(item.computed_tokens, "predicted")
         rows.append(
             (
                 Span(f"{chosen}{computed.text}", "good" if item.chosen else "predicted"),
-                milliseconds(item.makespan_ms, times),
-                milliseconds(item.ttft_ms, times),
-                percent(item.token_hit_rate, "predicted"),
+                whole,
+                ttft,
+                hit,
                 byte_size(item.memory_bytes, "predicted"),
                 *(_setting(settings, key) for key in ("tokens_per_block", "host_blocks")),
                 *(_setting(settings, key) for key in ("policy", "layout")),

@@ -8,7 +8,6 @@ from charter_engine.contracts.settings import SETTING_OF
 from charter_engine.contracts.sweeping import SettingSweep
 from charter_tui.present.figures import (
     bar,
-    byte_size,
     byte_size_text,
     count,
     milliseconds,
@@ -24,9 +23,9 @@ RUN: Final = Column("run", "RUN", 8)
 TTFT: Final = Column("ttft", "TTFT", 8)
 HIT: Final = Column("hit", "HIT", 8)
 EVICTED: Final = Column("evicted", "EVICTED", 8)
-MEMORY: Final = Column("memory", "PEAK", 10)
+PEAK: Final = Column("peak", "PEAK BLOCKS", 11)
 NARROW: Final = (VALUE, COMPUTED, PLOT, RUN, HIT)
-WIDE: Final = (VALUE, COMPUTED, PLOT, RUN, TTFT, HIT, EVICTED, MEMORY)
+WIDE: Final = (VALUE, COMPUTED, PLOT, RUN, TTFT, HIT, EVICTED, PEAK)
 WIDE_FROM: Final = 104
 
 
@@ -58,7 +57,7 @@ def sweep_rows(sweep: SettingSweep, columns: Sequence[Column]) -> tuple[Row, ...
             "ttft": line(milliseconds(found.ttft_ms_mean, found.times_label)),
             "hit": line(percent(found.token_hit_rate, "predicted")),
             "evicted": line(count(sum(found.evictions_by_priority.values()), "predicted")),
-            "memory": line(byte_size(found.memory_bytes, "predicted")),
+            "peak": line(count(found.peak_blocks, "predicted")),
         }
         rows.append(Row(one.value, tuple(cells[column.key] for column in columns)))
     return tuple(rows)

@@ -1,72 +1,212 @@
-"""The recordings screen: two recordings side by side, or one around its last push."""
+"""The recordings screen: those in a folder, to be replayed, compared and exported."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+import sys
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+from typing import Final
 
+from textual import work
 from textual.widget import Widget
 
-from charter_engine.contracts.commands import CompareRecorded
-from charter_engine.contracts.recordings import CompareRecordings, RecordingComparison
+from charter_engine.contracts.commands import ListRecordings
+from charter_engine.contracts.exporting import SUFFIXES
+from charter_engine.contracts.recordings import ListedRecording, RecordingComparison
 from charter_tui.bindings import bindings
-from charter_tui.console import Console, full_path
+from charter_tui.console import full_path
+from charter_tui.lending import lend
+from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
-from charter_tui.present.recorded import recorded_lines
+from charter_tui.present.recordings import (
+    recording_columns,
+    recording_detail,
+    recording_row,
+    recordings_summary,
+)
+from charter_tui.present.words import sentence_lines
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
+from charter_tui.screens.recorded import RecordedScreen, recorded_form
+from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
 from charter_tui.widgets.static_line import StaticLine
 
+ASKING: Final = "Asking the engine …"
+NONE_HERE: Final = "There is no recording here: w writes one, / looks in another folder."
+FORMS: Final = ", ".join(SUFFIXES)
 
-class RecordedView(LineView, can_focus=True):
-    """All of a comparison."""
 
-    DEFAULT_CSS = "RecordedView { height: 1fr; overflow-y: auto; padding: 0 1; }"
+class RecordingsTable(LineTable):
+    """A folder's recordings, those that were written last first."""
 
-    def __init__(self, found: RecordingComparison) -> None:
+    PARTS = ("recording",)
+
+    def __init__(self) -> None:
         super().__init__()
-        self._found = found
+        self.recordings: tuple[ListedRecording, ...] = ()
+        self.chosen = ""
+        """The path of what the others are compared with."""
+        self.words = ASKING
+
+    def picked(self) -> ListedRecording | None:
+        """The recording under the cursor."""
+        return next((one for one in self.recordings if one.path == self.key), None)
+
+    @property
+    def written(self) -> str:
+        """The path of the recording that is being written."""
+        recording = self.snapshot.recording
+        return recording.path or "" if recording and not recording.error else ""
 
     def rebuild(self) -> None:
-        self.set_lines(recorded_lines(self._found, self.inner_width))
+        columns = recording_columns(self.inner_width)
+        rows = [
+            recording_row(
+                one, columns, chosen=one.path == self.chosen, written=one.path == self.written
+            )
+            for one in self.recordings
+        ]
+        self.set_rows(columns, rows)
+        if not rows:
+            words = sentence_lines(f"  {self.words}", self.inner_width, "muted")
+            self.set_lines((self.line_at(0), (), *words))
 
 
 class RecordingsScreen(ConsoleScreen):
-    """What was compared when it was opened: recordings do not change."""
+    """Asks the engine when it is opened, when somebody comes back to it, and when told to."""
 
     SCOPE = "recordings"
     NAME = "recordings"
     BINDINGS = bindings("recordings")
 
-    def __init__(self, found: RecordingComparison) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._found = found
+        self._folder = full_path(".")
 
     def body(self) -> Iterable[Widget]:
-        yield RecordedView(self._found)
+        yield LineView(id="recordings-summary")
+        yield RecordingsTable().data_bind(ConsoleScreen.snapshot)
+        yield LineView(id="recording-detail")
         yield StaticLine(legend(("measured",)))
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        self.look()
+
+    @work(exclusive=True, group="recordings", exit_on_error=False)
+    async def look(self) -> None:
+        """Ask what lies in the folder."""
+        table = self.query_one(RecordingsTable)
+        try:
+            table.recordings = await self.app.ask(ListRecordings(self._folder))
+            table.words = NONE_HERE
+        except EngineRefused as error:
+            table.recordings, table.words = (), str(error)
+        table.rebuild()
+        self._explain()
+
+    def on_resize(self) -> None:
+        self._explain()
+
+    def on_line_table_highlighted(self) -> None:
+        self._explain()
+
+    def _explain(self) -> None:
+        table = self.query_one(RecordingsTable)
+        summary = self.query_one("#recordings-summary", LineView)
+        summary.set_lines(
+            (recordings_summary(table.recordings, self._folder, summary.inner_width),)
+        )
+        detail = self.query_one("#recording-detail", LineView)
+        detail.set_lines(recording_detail(table.picked(), max(20, detail.inner_width)))
+
+    def _readable(self) -> ListedRecording | None:
+        """The recording under the cursor; of a file that is none, the operator is told."""
+        picked = self.query_one(RecordingsTable).picked()
+        if picked is not None and picked.foreign:
+            self.notify(picked.foreign, severity="warning")
+            return None
+        return picked
+
+    def on_line_table_picked(self, _event: LineTable.Picked) -> None:
+        """Replay a recording in a console of its own, on this terminal."""
+        if (recording := self._readable()) is not None:
+            replay = ("charter_tui.cli", "--replay", recording.path, "--theme", self.app.theme)
+            lend(self.app, [sys.executable, "-P", "-m", *replay])
+
+    def action_mark(self) -> None:
+        """Have the others compared with the recording under the cursor, or no more."""
+        table = self.query_one(RecordingsTable)
+        if (recording := self._readable()) is not None:
+            table.chosen = "" if table.chosen == recording.path else recording.path
+            table.rebuild()
+
+    @work(exclusive=True, group="compare", exit_on_error=False)
+    async def action_compare(self) -> None:
+        """Compare the recording under the cursor with the marked one, or around its last push."""
+        table = self.query_one(RecordingsTable)
+        before, after = table.chosen or table.key or table.written, ""
+        if table.chosen and table.key != table.chosen:
+            after = table.key or ""
+        found: list[RecordingComparison] = []
+        form = recorded_form(self.app, before, after, found.append)
+        if await self.app.push_screen_wait(form):
+            self.app.push_screen(RecordedScreen(found[-1]))
+
+    def action_export(self) -> None:
+        """Write the recording under the cursor as a file of another kind."""
+        recording = self._readable()
+        if recording is None:
+            return
+
+        async def submit(values: dict[str, str]) -> None:
+            output = full_path(values["output"])
+            await export(recording.path, output)
+            self.notify(f"The recording is in {output}")
+
+        name = Path(recording.path).with_suffix(".html").name
+        note = f"Its name says in which form: {FORMS}."
+        field = Field("output", "file", name, check=some_path)
+        self.app.push_screen(
+            FormScreen(
+                f"Export {PurePath(recording.path).name}",
+                (field,),
+                submit,
+                note=note,
+                verb="Export",
+            )
+        )
+
+    def action_choose_folder(self) -> None:
+        """Look in another folder."""
+
+        async def submit(values: dict[str, str]) -> None:
+            self._folder = full_path(values["folder"])
+
+        field = Field("folder", "folder", self._folder, check=some_path)
+        self.app.push_screen(FormScreen("Recordings in", (field,), submit, verb="Look"))
+
+    def action_look_again(self) -> None:
+        """Look at the folder again."""
+        self.look()
 
     def action_close(self) -> None:
         self.dismiss()
 
 
-def recordings_form(console: Console, take: Callable[[RecordingComparison], None]) -> FormScreen:
-    """Asks which recordings to compare, and hands on what the engine finds."""
+async def export(recording: str, output: str) -> None:
+    """Have `charter-engine export` write a recording in the form that the output's name says.
 
-    async def submit(values: dict[str, str]) -> None:
-        after = values["after"].strip()
-        request = CompareRecordings(
-            before=full_path(values["before"]), after=full_path(after) if after else ""
-        )
-        take(await console.ask(CompareRecorded(request)))
-
-    recording = console.snapshot.recording
-    written = recording.path or "" if recording else ""
-    return FormScreen(
-        "Compare recordings",
-        (
-            Field("before", "A", written, "a recording", check=some_path),
-            Field("after", "B", hint="empty: A behind its last push"),
-        ),
-        submit,
-        note="Without B, what A holds ahead of its last push is compared with what is behind it.",
-        verb="Compare",
+    Raises `EngineRefused` with its words.
+    """
+    exporting = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "charter_engine.cli"),
+        *("export", recording, "--output", output),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
+    _, told = await exporting.communicate()
+    if exporting.returncode:
+        words = " ".join(told.decode(errors="replace").split())
+        raise EngineRefused(words.removeprefix("charter-engine: ") or "Nothing was exported.")

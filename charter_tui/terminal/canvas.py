@@ -28,15 +28,69 @@ class Look(NamedTuple):
     background: str = ""
 
 
-class Cell(NamedTuple):
-    """One cell. A wide character is in its first cell, the text of its second is empty."""
+class CanvasLine:
+    """A line of the terminal: of each cell its sign and its look.
 
-    text: str
-    look: Look
+    A wide character is in its first cell, the sign of its second is empty. A sign is None where
+    nobody knows what the terminal shows.
+    """
 
+    __slots__ = ("looks", "signs")
 
-Cells = list[Cell | None]
-"""A line; None where nobody knows what the terminal shows."""
+    def __init__(self, signs: list[str | None], looks: list[Look]) -> None:
+        self.signs = signs
+        self.looks = looks
+
+    @classmethod
+    def unknown(cls, width: int) -> "CanvasLine":
+        """A line of which nobody knows anything."""
+        return cls([None] * width, [Look()] * width)
+
+    def put(self, x: int, signs: Sequence[str], look: Look) -> None:
+        """Have the signs shown from that cell on; what is beyond the line is cut off."""
+        width = len(self.signs)
+        end = x + len(signs)
+        self.signs[x:end] = signs
+        self.looks[x:end] = [look] * len(signs)
+        del self.signs[width:], self.looks[width:]
+
+    def copy(self) -> "CanvasLine":
+        """The same line, to be changed apart from this one."""
+        return CanvasLine(self.signs.copy(), self.looks.copy())
+
+    def changed_since(self, shown: "CanvasLine") -> Iterator[tuple[int, int]]:
+        """Where this line differs from the one shown: first cell and the one behind the last."""
+        if self.signs == shown.signs and self.looks == shown.looks:
+            return
+        changed = [
+            index
+            for index, (sign, look, old_sign, old_look) in enumerate(
+                zip(self.signs, self.looks, shown.signs, shown.looks, strict=True)
+            )
+            if sign is not None
+            and (sign != old_sign or (look is not old_look and not _alike(sign, look, old_look)))
+        ]
+        if not changed:
+            return
+        if any(sign is not None and len(sign) > 1 for sign in self.signs):
+            # Terminals differ on how wide joined characters are.
+            yield 0, len(self.signs)
+            return
+        start = last = changed[0]
+        for index in changed[1:]:
+            if index - last > BRIDGED:
+                yield self._whole(start, last + 1)
+                start = index
+            last = index
+        yield self._whole(start, last + 1)
+
+    def _whole(self, start: int, end: int) -> tuple[int, int]:
+        """The run with all of the wide characters at its ends."""
+        while start > 0 and self.signs[start] == "":
+            start -= 1
+        while end < len(self.signs) and self.signs[end] == "":
+            end += 1
+        return start, end
 
 
 class Canvas:
@@ -45,50 +99,62 @@ class Canvas:
     def __init__(self, ascii_only: bool = False) -> None:
         self._ascii_only = ascii_only
         self._size = Size(0, 0)
-        self._wanted: list[Cells] = []
-        self._shown: list[Cells] = []
+        self._wanted: list[CanvasLine] = []
+        self._shown: list[CanvasLine] = []
         self._dirty: set[int] = set()
 
     def fit(self, size: Size) -> None:
         """Be as large as the terminal; of another size nothing is known."""
         if size != self._size:
             self._size = size
-            self._wanted = [[None] * size.width for _ in range(size.height)]
+            self._wanted = [CanvasLine.unknown(size.width) for _ in range(size.height)]
             self.forget()
 
     def forget(self) -> None:
         """Know no more what the terminal shows, as after another program had it."""
-        self._shown = [[None] * self._size.width for _ in range(self._size.height)]
+        self._shown = [CanvasLine.unknown(self._size.width) for _ in range(self._size.height)]
         self._dirty = set(range(self._size.height))
 
     def take(self, update: LayoutUpdate | ChopsUpdate, system: ColorSystem) -> None:
         """Note what an update wants shown, in the colours that the terminal has."""
-        for x, y, strip in _pieces(update):
+        for x, y, segments in _pieces(update):
             if 0 <= y < self._size.height:
-                self._put(x, y, list(_cells(strip, system, self._ascii_only)))
+                self._put(x, y, segments, system)
 
-    def _put(self, x: int, y: int, cells: list[Cell]) -> None:
+    def _put(self, x: int, y: int, segments: Iterable[Segment], system: ColorSystem) -> None:
         line = self._wanted[y]
-        room = self._size.width - x
-        line[x : x + len(cells)] = cells[:room]
+        for text, style, control in segments:
+            if not control:
+                signs = _signs(in_ascii(text) if self._ascii_only else text)
+                line.put(x, signs, _look(style, system))
+                x += len(signs)
         self._dirty.add(y)
 
     def difference(self) -> "Difference":
         """What to write; from then on it counts as shown."""
-        runs: list[tuple[int, int, list[Cell]]] = []
+        runs: list[Run] = []
         for y in sorted(self._dirty):
-            wanted, shown = self._wanted[y], self._shown[y]
-            for start, end in _changed(wanted, shown):
-                runs.append((start, y, [cell for cell in wanted[start:end] if cell is not None]))
-            self._shown[y] = list(wanted)
+            wanted = self._wanted[y]
+            for start, end in wanted.changed_since(self._shown[y]):
+                cells = zip(wanted.signs[start:end], wanted.looks[start:end], strict=True)
+                runs.append(Run(start, y, [(sign, look) for sign, look in cells if sign]))
+            self._shown[y] = wanted.copy()
         self._dirty.clear()
         return Difference(runs)
+
+
+class Run(NamedTuple):
+    """Signs side by side, with their looks; `x` and `y` are the first one's cell."""
+
+    x: int
+    y: int
+    cells: list[tuple[str, Look]]
 
 
 class Difference:
     """Runs of cells with their places, as a terminal is told of them."""
 
-    def __init__(self, runs: Sequence[tuple[int, int, list[Cell]]]) -> None:
+    def __init__(self, runs: Sequence[Run]) -> None:
         self.runs = runs
 
     def __bool__(self) -> bool:
@@ -100,16 +166,31 @@ class Difference:
         look = Look()
         for x, y, cells in self.runs:
             written.append(f"\x1b[{y + 1};{x + 1}H")
-            for cell in cells:
-                wanted = cell.look
-                if cell.text == " " and LINED.isdisjoint(look.attributes):
-                    wanted = Look(look.attributes, look.foreground, wanted.background)
-                if wanted != look:
-                    written.append(f"\x1b[{_codes(look, wanted)}m")
-                    look = wanted
-                written.append(cell.text)
+            for sign, wanted in cells:
+                if wanted is not look and not _alike(sign, wanted, look):
+                    told = _on_blank(wanted, look) if sign == " " else wanted
+                    written.append(f"\x1b[{_codes(look, told)}m")
+                    look = told
+                written.append(sign)
         written.append("\x1b[m")
         return "".join(written)
+
+
+def _alike(sign: str, one: Look, other: Look) -> bool:
+    """Whether a sign looks the same in both; of a blank only the ground shows, and lines."""
+    return one == other or (
+        sign == " "
+        and one.background == other.background
+        and LINED.isdisjoint(one.attributes)
+        and LINED.isdisjoint(other.attributes)
+    )
+
+
+def _on_blank(wanted: Look, look: Look) -> Look:
+    """What a blank needs of a wanted look, where a terminal writes in another: but the ground,
+    unless one of them shows lines."""
+    lined = not LINED.isdisjoint(wanted.attributes) or not LINED.isdisjoint(look.attributes)
+    return wanted if lined else look._replace(background=wanted.background)
 
 
 @lru_cache(maxsize=4096)
@@ -125,14 +206,14 @@ def _codes(old: Look, new: Look) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _look(style: Style | None, system: ColorSystem, blank: bool) -> Look:
+def _look(style: Style | None, system: ColorSystem) -> Look:
     if style is None:
         return Look()
-    attributes = Strip.render_ansi(style.without_color, system)
-    background = Strip.render_ansi(Style(bgcolor=style.bgcolor), system)
-    if blank and LINED.isdisjoint(attributes):
-        return Look(background=background)
-    return Look(attributes, Strip.render_ansi(Style(color=style.color), system), background)
+    return Look(
+        Strip.render_ansi(style.without_color, system),
+        Strip.render_ansi(Style(color=style.color), system),
+        Strip.render_ansi(Style(bgcolor=style.bgcolor), system),
+    )
 
 
 def _pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, Iterable[Segment]]]:
@@ -147,62 +228,18 @@ def _pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, Iter
                 yield x, y, strip.crop(0, end - x)
 
 
-def _cells(segments: Iterable[Segment], system: ColorSystem, ascii_only: bool) -> Iterator[Cell]:
-    for text, style, control in segments:
-        if control:
-            continue
-        look, blank = _look(style, system, False), _look(style, system, True)
-        shown = in_ascii(text) if ascii_only else text
-        if shown.isascii():
-            yield from (Cell(sign, blank if sign == " " else look) for sign in shown)
-        else:
-            yield from _wide_cells(shown, look, blank)
-
-
-def _wide_cells(text: str, look: Look, blank: Look) -> Iterator[Cell]:
-    """The cells of text that may hold wide characters, and marks that join the one before."""
-    joined = ""
+@lru_cache(maxsize=4096)
+def _signs(text: str) -> Sequence[str]:
+    """A sign a cell: marks that join the character before stand with it, and behind a wide
+    character comes an empty sign."""
+    if text.isascii() or all(cell_len(character) == 1 for character in text):
+        return text
+    signs: list[str] = []
     for character in text:
-        if joined and cell_len(character) == 0:
-            joined += character
-            continue
-        yield from _cell(joined, look, blank)
-        joined = character
-    yield from _cell(joined, look, blank)
-
-
-def _cell(text: str, look: Look, blank: Look) -> Iterator[Cell]:
-    if text:
-        yield Cell(text, blank if text == " " else look)
-        yield from (Cell("", look) for _ in range(cell_len(text[0]) - 1))
-
-
-def _changed(wanted: Cells, shown: Cells) -> Iterator[tuple[int, int]]:
-    """Where the two lines differ: first cell and the one behind the last."""
-    changed = [
-        index
-        for index, (new, old) in enumerate(zip(wanted, shown, strict=True))
-        if new is not None and new is not old and new != old
-    ]
-    if not changed:
-        return
-    if any(cell is not None and len(cell.text) > 1 for cell in wanted):
-        # Terminals differ on how wide joined characters are.
-        yield 0, len(wanted)
-        return
-    start = last = changed[0]
-    for index in changed[1:]:
-        if index - last > BRIDGED:
-            yield _whole(wanted, start, last + 1)
-            start = index
-        last = index
-    yield _whole(wanted, start, last + 1)
-
-
-def _whole(cells: Cells, start: int, end: int) -> tuple[int, int]:
-    """The run with all of the wide characters at its ends."""
-    while start > 0 and cells[start] is not None and cells[start].text == "":  # type: ignore[union-attr]
-        start -= 1
-    while end < len(cells) and cells[end] is not None and cells[end].text == "":  # type: ignore[union-attr]
-        end += 1
-    return start, end
+        width = cell_len(character)
+        if width == 0 and signs:
+            at = -1 if signs[-1] else -2
+            signs[at] += character
+        else:
+            signs += [character, *[""] * (width - 1)]
+    return signs

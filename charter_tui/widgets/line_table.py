@@ -1,6 +1,6 @@
 """A table for live data: fixed columns, a cursor, and repainting only of rows that changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -73,18 +73,18 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         before, self._rows = self._rows, tuple(rows)
         self._lines = (row_line(self._columns, [line(each.heading) for each in self._columns]),)
         if len(before) == len(self._rows):
-            self._repaint(before)
+            self.repaint(self._changed_since(before))
         else:
             self._lines_made = {}
             self._resize()
         self._restore(key)
 
-    def _repaint(self, before: Sequence[Row]) -> None:
-        """Paint what is in view and not as it was; the rest is made when it comes into view."""
+    def _changed_since(self, before: Sequence[Row]) -> Iterator[int]:
+        """Lines in view that are not as they were; the rest is made when it comes into view."""
         first = self.scroll_offset.y
         for index in range(first, min(first + self.size.height, len(before))):
             if before[index] is not self._rows[index] and before[index] != self._rows[index]:
-                self.refresh_line(index + 1)
+                yield index + 1
 
     def line_at(self, index: int) -> Line:
         if not 0 < index <= len(self._rows):
@@ -148,7 +148,7 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
             heading = self.get_component_rich_style("line-table--heading")
             return self.selectable(self.strip(crop(self.line_at(0), width), width, heading), 0)
         index = y + self.scroll_offset.y
-        base = self.rich_style
+        base = self.base
         if index == self.cursor + 1 and self.key is not None:
             base = self.get_component_rich_style("line-table--cursor")
         return self.selectable(self.strip(crop(self.line_at(index), width), width, base), index)

@@ -1,12 +1,14 @@
 """A scrolling view of styled lines that repaints only the lines that changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import groupby
 from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -39,6 +41,7 @@ class LineView(ScrollView, can_focus=False):
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Line, ...] = ()
         self._tones: dict[Tone, Style] = {}
+        self._base: Style | None = None
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, self._forget_tones)
@@ -74,9 +77,17 @@ class LineView(ScrollView, can_focus=False):
         if len(old) != len(self._lines):
             self._resize()
             return
-        for index, (before, after) in enumerate(zip(old, self._lines, strict=True)):
-            if before is not after and before != after:
-                self.refresh_line(index)
+        pairs = enumerate(zip(old, self._lines, strict=True))
+        self.repaint(
+            index for index, (before, after) in pairs if before is not after and before != after
+        )
+
+    def repaint(self, changed: Iterable[int]) -> None:
+        """Paint the lines of these indexes, which ascend; neighbours go together."""
+        numbered = enumerate(changed)
+        for _, run in groupby(numbered, key=lambda pair: pair[1] - pair[0]):
+            indexes = [index for _, index in run]
+            self.refresh_lines(indexes[0], len(indexes))
 
     def _resize(self) -> None:
         self.virtual_size = Size(self.inner_width, len(self._lines))
@@ -101,10 +112,21 @@ class LineView(ScrollView, can_focus=False):
         """The line at that index of the content."""
         return self._lines[index] if index < len(self._lines) else EMPTY
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
+    @property
+    def base(self) -> Style:
+        """The style that lines stand on, as it was when the view was last drawn."""
+        if self._base is None:
+            self._base = self.rich_style
+        return self._base
+
     def render_line(self, y: int) -> Strip:
         width = self.inner_width
         index = y + self.scroll_offset.y
-        shown = self.strip(crop(self.line_at(index), width), width, self.rich_style)
+        shown = self.strip(crop(self.line_at(index), width), width, self.base)
         return self.selectable(shown, index)
 
     def selectable(self, strip: Strip, index: int) -> Strip:
@@ -117,7 +139,7 @@ class LineView(ScrollView, can_focus=False):
             chosen = strip.crop(start, end).apply_style(style)
             parts = [strip.crop(0, start), chosen, *([] if end is None else [strip.crop(end)])]
             strip = Strip.join(parts)
-        return strip.apply_offsets(0, index)
+        return _with_offsets(strip, index)
 
     def get_selection(self, selection: Selection) -> tuple[str, str]:
         """The selected text, as it is shown; nothing where the lines are gone by now."""
@@ -130,3 +152,21 @@ class LineView(ScrollView, can_focus=False):
         return "\n".join(
             text_of(self.line_at(index)).rstrip() for index in range(self.virtual_size.height)
         )
+
+
+def _with_offsets(strip: Strip, y: int) -> Strip:
+    """The strip of line `y`, each part of it with its place, by which Textual selects text.
+
+    `Strip.apply_offsets` makes these styles anew for every strip.
+    """
+    segments: list[Segment] = []
+    x = 0
+    for text, style, _ in strip:
+        segments.append(Segment(text, _at(style or Style.null(), x, y)))
+        x += len(text)
+    return Strip(segments, strip.cell_length)
+
+
+@lru_cache(maxsize=16_384)
+def _at(style: Style, x: int, y: int) -> Style:
+    return style + Style.from_meta({"offset": (x, y)})

@@ -1,7 +1,11 @@
 """Two recordings, of a minute as written and of forty seconds under a plan."""
 
 from charter_engine.contracts.costs import Verdict
-from charter_engine.contracts.recordings import RecordedStretch, RecordingComparison
+from charter_engine.contracts.recordings import (
+    ListedRecording,
+    RecordedStretch,
+    RecordingComparison,
+)
 from charter_engine.contracts.request_figures import FigureDifference
 from charter_engine.contracts.series import Tick
 from tests.tui.scene import ENTITIES, START
@@ -57,4 +61,27 @@ COMPARED = RecordingComparison(
         ),
     ),
     notes=("fewer than 30 requests: no intervals",),
+)
+LISTED = (
+    ListedRecording(path="/w/now.charter", bytes=40_960, start=START, end=START + 12),
+    ListedRecording(
+        path="/w/tuesday.charter",
+        bytes=3 << 20,
+        start=START - 86_400,
+        end=START - 82_799,
+        agent="/src/desk.py",
+    ),
+    ListedRecording(
+        path="/w/monday.charter",
+        bytes=2 << 20,
+        start=START - 172_800,
+        end=START - 172_000,
+        agent="/src/desk.py",
+        damaged="1 damaged stretches (40 bytes) are skipped",
+    ),
+    ListedRecording(
+        path="/w/notes.charter",
+        bytes=17,
+        foreign="/w/notes.charter is not a recording of Charter",
+    ),
 )

@@ -27,6 +27,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "Calibrate": {"request": {"recording": "/etc/passwd"}},
     "Bench": {"request": {"agent": ""}},
     "CompareAnswers": {"request": {"agent": ""}},
+    "ListRecordings": {"folder": "/etc"},
     "CompareRecorded": {"request": {"before": "/etc/passwd"}},
     "SweepSetting": {"key": "kv_cache_free_gpu_mem_fraction"},
     "Push": {"base_revision": 0},

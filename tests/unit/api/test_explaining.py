@@ -10,10 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.api import recent_traffic
-from charter_engine.api.explaining import MOST_BY_TEXT, explained, report
+from charter_engine.api.explaining import MOST_BY_TEXT, explained, report, sessions
 from charter_engine.api.linting import lint
 from charter_engine.api.log_files import explain_log, is_log
 from charter_engine.api.recent_traffic import as_workload, joined, kept_since, seconds_of
+from charter_engine.api.told_causes import ToldCauses
 from charter_engine.api.traffic import kept, line
 from charter_engine.api.workloads import load
 from charter_engine.contracts.connection import TritonOptions
@@ -166,6 +167,31 @@ async def test_the_report_names_a_cause_as_an_explanation_does() -> None:
     result = await explained(batch, MissQuery(), None, Remembering(prompts), (NAMED,))
     causes = (await report(batch, None, Remembering(prompts), (NAMED,))).causes
     assert result.explanations[0].cause.kind == causes[0].cause == "variable"
+
+
+async def test_a_session_has_the_cause_of_its_requests_also_when_their_texts_are_gone() -> None:
+    remembered = ToldCauses()
+    for reader in (Remembering(), Forgetting(), None):
+        (session, *_) = await sessions(BATCH, None, reader, (CALL,), None, remembered)
+        result = await explained(BATCH, MissQuery(), None, reader, (CALL,), None, remembered)
+        (told,) = result.explanations
+        assert session.sequences == (2,)
+        assert session.cause == told.cause.kind == "time stamp"
+        assert session.again_tokens == told.parts.again > 0
+
+
+async def test_of_texts_nothing_is_remembered_but_what_they_told() -> None:
+    remembered = ToldCauses()
+    await explained(BATCH, MissQuery(last=3), None, Remembering(), (CALL,), None, remembered)
+    assert "08:1" not in repr(remembered._told)
+
+
+async def test_a_request_that_was_told_by_its_text_is_not_asked_for_again() -> None:
+    remembered, reader = ToldCauses(), Remembering()
+    await sessions(BATCH, None, reader, (CALL,), None, remembered)
+    reader._prompts.clear()
+    (session, *_) = await sessions(BATCH, None, reader, (CALL,), None, remembered)
+    assert session.cause == "time stamp"
 
 
 def body(text: str, question: str) -> dict[str, object]:

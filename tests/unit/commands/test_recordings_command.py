@@ -19,6 +19,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_list_tells_recordings_from_what_only_has_their_name(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "one.charter").write_bytes((folder / "one.charter").read_bytes())
+    (tmp_path / "half.charter").write_bytes((folder / "half.charter").read_bytes())
+    (tmp_path / "notes.charter").write_text("what I did on Monday")
+    (tmp_path / "notes.txt").write_text("and on Tuesday")
+    assert main(["recordings", "list", str(tmp_path), "--json"]) == 0
+    found = {Path(one["path"]).name: one for one in json.loads(capsys.readouterr().out)}
+    assert set(found) == {"one.charter", "half.charter", "notes.charter"}
+    assert found["one.charter"]["end"] - found["one.charter"]["start"] >= 29
+    assert (found["one.charter"]["damaged"], found["one.charter"]["foreign"]) == ("", "")
+    assert "cut off" in found["half.charter"]["damaged"]
+    assert "is not a recording" in found["notes.charter"]["foreign"]
+    assert main(["recordings", "list", str(tmp_path)]) == 0
+    assert "damaged: the last entry was cut off" in capsys.readouterr().out
+
+
+def test_what_is_no_folder_is_an_error_and_an_empty_one_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["recordings", "list", str(tmp_path / "nowhere")]) == 2
+    assert main(["recordings", "list", str(tmp_path)]) == 0
+    assert "no recordings" in capsys.readouterr().err
+
+
 def test_an_info_says_what_is_in_it_and_what_is_not(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,7 @@ from charter_tui.screens.gpu import GpuScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.node import NodeScreen
+from charter_tui.screens.recorded import RecordedScreen
 from charter_tui.screens.recordings import RecordingsScreen
 from charter_tui.screens.request import RequestScreen
 from charter_tui.screens.requests import RequestsScreen
@@ -49,6 +50,7 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "cache": CacheScreen,
     "sessions": SessionsScreen,
     "recordings": RecordingsScreen,
+    "recorded": RecordedScreen,
     "gpu": GpuScreen,
     "fleet": FleetScreen,
     "server": ServerScreen,

@@ -7,6 +7,7 @@ from rich.cells import cell_len
 
 from charter_engine.contracts.figures import Label
 from charter_tui.present.figures import (
+    apart,
     bar,
     byte_size_text,
     clock_span,
@@ -15,6 +16,8 @@ from charter_tui.present.figures import (
     legend,
     milliseconds_text,
     percent_text,
+    precise_milliseconds,
+    precise_percent,
     short_count,
     sparkline,
 )
@@ -141,3 +144,16 @@ def test_a_sparkline_has_a_sign_a_value_as_high_as_its_share_of_the_highest(
     values: tuple[float, ...], drawn: str
 ) -> None:
     assert sparkline(values) == drawn
+
+
+def test_figures_that_differ_are_told_apart_and_no_digit_is_shown_for_nothing() -> None:
+    close = apart([0.6344, 0.6341, None], precise_percent, "predicted")
+    assert [one.text for one in close] == ["~63.44 %", "~63.41 %", "–"]
+    far = apart([0.6344, 0.51, 0.6344], precise_percent, "predicted")
+    assert [one.text for one in far] == ["~63.4 %", "~51.0 %", "~63.4 %"]
+    runs = apart([92_310.0, 92_480.0], precise_milliseconds, "assumed")
+    assert [one.text for one in runs] == ["?92.31 s", "?92.48 s"]
+    assert [one.text for one in apart([812.0, 95_000.0], precise_milliseconds, "assumed")] == [
+        "?812 ms",
+        "?1:35",
+    ]
