@@ -63,6 +63,7 @@ def build(request: EngineBuildRequest) -> "EngineSpec":
     from charter_engine.embedded.engine.errors import EngineError
     from charter_engine.embedded.engine.spec import EngineSpec, read_spec
     from charter_engine.embedded.gguf_checkpoint import gguf_file, write_gguf_checkpoint
+    from charter_engine.embedded.room import unwritten
 
     directory = Path(request.directory)
     try:
@@ -80,7 +81,7 @@ def build(request: EngineBuildRequest) -> "EngineSpec":
     except EngineError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
-        raise CharterError(f"{error.filename}: {error.strerror}") from None
+        raise unwritten(error) from None
 
 
 async def _started(request: EmbeddedRequest, name: str | None, report: Report) -> "EmbeddedTriton":
@@ -117,6 +118,7 @@ def _prepare(request: EmbeddedRequest, repository: Path) -> None:
     back."""
     from charter_engine.embedded.engine.errors import EngineError
     from charter_engine.embedded.repository import ENGINE_MODEL, write_embedded_repository
+    from charter_engine.embedded.room import unwritten
     from charter_engine.paths import state_directory
     from charter_engine.triton.journals import Journals
     from charter_engine.triton.transaction import restore_files
@@ -142,7 +144,7 @@ def _prepare(request: EmbeddedRequest, repository: Path) -> None:
     except EngineError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
-        raise CharterError(f"{error.filename}: {error.strerror}") from None
+        raise unwritten(error) from None
 
 
 async def _repair(state: ServerState, repository: Path, report: Report) -> None:

@@ -52,6 +52,7 @@ class GatewayTap:
     """As `TrafficTap` says, of what an engine remembers itself."""
 
     is_new = False
+    sent_by_others = None
 
     def __init__(self, memory: TrafficMemory, deployment: HttpDeployment) -> None:
         self.reader = memory

@@ -47,6 +47,11 @@ class TrafficTap(Protocol):
     def trouble(self) -> str:
         """Why less is told of prompts than could be; empty where nothing is amiss."""
 
+    @property
+    def sent_by_others(self) -> int | None:
+        """How many requests others had answered when that was last counted; None where nobody
+        counts, so that only a drain tells."""
+
     def begin_anew(self) -> None:
         """Tell again what is still known."""
 

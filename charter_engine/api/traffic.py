@@ -81,6 +81,14 @@ class DeploymentTap:
         """Nothing is amiss that `drain` does not raise."""
         return ""
 
+    @property
+    def sent_by_others(self) -> int | None:
+        """As Triton's metrics page last counted: what `charter_bls` answered, but for what its
+        reader sent for this."""
+        answered = self._deployment.answered
+        own = self._reader.asked if self._reader is not None else 0
+        return None if answered is None else answered - own
+
     def begin_anew(self) -> None:
         """Read again what the tap still knows."""
         self._reader = None

@@ -160,6 +160,8 @@ class CharterBls:
         self.ended = EndedStreams()
         self.lock = threading.Lock()
         self.closing = threading.Event()
+        self.stirred = threading.Event()
+        """There is something to watch, or the model is closing."""
         self.watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
         self.watcher.start()
 
@@ -173,10 +175,12 @@ class CharterBls:
             answering = Answering(request)
             with self.lock:
                 self.in_flight.add(answering)
+            self.stirred.set()
             self.threads.submit(self._answer, answering)
 
     def finalize(self) -> None:
         self.closing.set()
+        self.stirred.set()
         self.watcher.join()
         self.threads.shutdown(wait=True)
         if self.refreshes:
@@ -309,6 +313,7 @@ class CharterBls:
             while next(stream, None) is not None:
                 pass
             self.ended.keep(stream)
+            self.stirred.set()
 
     def _call(self, answering: Answering, prompt: Prompt) -> Any:
         request = answering.request
@@ -386,6 +391,13 @@ class CharterBls:
                     if answering.cancelled and "stop" in self.contract.inputs:
                         self.threads.submit(self._stop, answering.name)
             self.ended.let_go_of_old(time.monotonic())
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait while there is nothing to watch."""
+        self.stirred.clear()
+        if not self.in_flight and not self.ended and not self.closing.is_set():
+            self.stirred.wait()
 
     def _stop(self, name: str) -> None:
         self._exec(name, stop_arrays())

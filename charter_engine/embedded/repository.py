@@ -110,11 +110,15 @@ def write_embedded_repository(
 
 
 def write_files(repository: Path, files: Mapping[str, bytes]) -> None:
-    """Write files by path inside a repository."""
+    """Write files by path inside a repository. Raises `OSError` with the path of what cannot be
+    written."""
     for path, content in files.items():
         target = repository / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, error.filename or str(target)) from None
 
 
 def engine_directory_name(tokens_per_block: int) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from charter_engine import children
-from charter_engine.embedded import hidden_arguments, supervisor
+from charter_engine.embedded import hidden_arguments, room, supervisor
 from charter_engine.embedded.engine.blas import blas_environment
 from charter_engine.embedded.install import Installation, locate
 from charter_engine.embedded.instances import (
@@ -103,9 +103,12 @@ class EmbeddedTriton:
         Raises `EmbeddedUnavailable` or `ServerFailed`.
         """
         installation = locate()
-        self._launch(installation)
         try:
+            self._launch(installation)
             return await self._until_ready()
+        except OSError as error:
+            await self.stop()
+            raise room.unwritten(error) from None
         except BaseException:
             await self.stop()
             raise
@@ -166,7 +169,11 @@ class EmbeddedTriton:
         assert self.directory is not None
         lines = error_lines(self.directory / "server.log")
         quoted = "".join(f"\n  {line}" for line in lines)
-        return ServerFailed(f"the embedded Triton did not start: {reason}{quoted}")
+        message = f"the embedded Triton did not start: {reason}{quoted}"
+        if found := room.full(room.places(self.directory)):
+            names = " and ".join(map(str, found))
+            return ServerFailed(f"{message}\n  no room is left in {names}", remedy=room.REMEDY)
+        return ServerFailed(message)
 
     def _spec(self, installation: Installation, directory: Path) -> dict[str, Any]:
         aliases = _aliases(directory, self.repository)

@@ -6,6 +6,8 @@ only where its model is still said to be ready, with fewer stubs than it had.
 """
 
 import contextlib
+import os
+import selectors
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,6 +50,37 @@ class StubWatch:
         if not model:
             return True
         return living[model] < self._expected[model] and self._is_ready(model)
+
+
+class Ends:
+    """Wakes a selector, under the name `stub`, when a process ends that was seen alive."""
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._selector = selector
+        self._watched: dict[int, int] = {}
+        self.are_recent = True
+        """Whether one has ended since the look before, or is dead and not waited for."""
+
+    def watch(self, children: Mapping[int, Child]) -> None:
+        """Look at the children of the server as they are now."""
+        living = {number for number, child in children.items() if not child.failed}
+        ended = self._watched.keys() - living
+        for number in ended:
+            self._forget(number)
+        for number in living - self._watched.keys():
+            with contextlib.suppress(OSError):  # it is gone already
+                self._watched[number] = os.pidfd_open(number)
+                self._selector.register(self._watched[number], selectors.EVENT_READ, "stub")
+        self.are_recent = bool(ended) or len(living) < len(children)
+
+    def close(self) -> None:
+        for number in list(self._watched):
+            self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        file = self._watched.pop(number)
+        self._selector.unregister(file)
+        os.close(file)
 
 
 def children_of(process: int) -> dict[int, Child]:

@@ -30,7 +30,7 @@ from charter_engine.embedded import hidden_arguments, probing
 from charter_engine.embedded.lifeline import Lifeline
 from charter_engine.embedded.ports import free_ports
 from charter_engine.embedded.private_files import keep_files_private
-from charter_engine.embedded.stubs import StubWatch, child_numbers, children_of
+from charter_engine.embedded.stubs import Ends, StubWatch, child_numbers, children_of
 
 COMMAND = (
     "import sys; sys.path.append(sys.argv[1]);"
@@ -47,6 +47,9 @@ READY_POLL_SECONDS = 0.05
 RETRY_SECONDS = 1.0
 STOP_POLL_SECONDS = 0.02
 STUB_CHECK_SECONDS = 0.5
+"""Between two looks at the stubs while one of them has just ended."""
+QUIET_CHECK_SECONDS = 5.0
+"""Between two looks otherwise: the kernel tells at once of the end of each that was seen."""
 SCRATCH_PREFIX = "/tmp/python_env_"
 """What Triton's Python backend makes at its start, and leaves where it is killed.
 
@@ -215,12 +218,18 @@ class Supervisor:
         end it too."""
         port = self.state["http"]
         stubs = StubWatch(lambda model: probing.is_ready(port, model))
-        while not self.stopping:
-            if self._wait(STUB_CHECK_SECONDS):
-                return self._reap()
-            assert self.server is not None
-            if stubs.has_crashed(children_of(self.server.pid)):
-                self.server.kill()
+        ends = Ends(self.selector)
+        try:
+            while not self.stopping:
+                if self._wait(STUB_CHECK_SECONDS if ends.are_recent else QUIET_CHECK_SECONDS):
+                    return self._reap()
+                assert self.server is not None
+                children = children_of(self.server.pid)
+                ends.watch(children)
+                if stubs.has_crashed(children):
+                    self.server.kill()
+        finally:
+            ends.close()
         return 0
 
     def _wait(self, timeout: float | None) -> bool:

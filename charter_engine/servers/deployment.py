@@ -23,6 +23,7 @@ from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.event_file import FILE_VARIABLE
 from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.room import unwritten
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
 from charter_engine.servers.attaching import connection_of, deployer_of, with_what_is_known
@@ -33,7 +34,7 @@ from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.engine_shape import kv_bytes_per_token
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.journals import Journals
-from charter_engine.triton.metrics import NodeCounters, TritonMetrics, scrape
+from charter_engine.triton.metrics import MetricsReader, NodeCounters, TritonMetrics, scrape
 from charter_engine.triton.profile import probe
 from charter_engine.triton.release import engine_parameters
 
@@ -42,7 +43,31 @@ EMBEDDED_ITEMS_AT_ONCE = 2
 """The embedded engine computes on this machine's processor: more at once would only wait for each
 other."""
 HEALTH_SECONDS = 2.0
+INDEX_SECONDS = 5.0
+"""Between two looks at the list of models: while all are ready, one that was loaded or unloaded
+meanwhile is seen a little later."""
 DIRECTORY_PREFIX = "embedded-"
+
+
+class ModelIndex:
+    """Which models a Triton has and in what state, asked anew now and then while all is ready."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._client: TritonClient | None = None
+        self._until = 0.0
+        self._models: dict[str, str] = {}
+
+    async def of(self, client: TritonClient, *, ready: bool) -> dict[str, str]:
+        """Raises `TritonError`."""
+        now = self._clock()
+        if not ready or client is not self._client or now >= self._until:
+            self._client = None
+            found = await client.index(HEALTH_SECONDS)
+            self._models = {model.name: model.state for model in found}
+            if ready:
+                self._client, self._until = client, now + INDEX_SECONDS
+        return self._models
 
 
 class Deployment:
@@ -72,6 +97,11 @@ class Deployment:
         self.profile = Profile()
         self.node_counters: tuple[NodeCounters, ...] = ()
         """What the metrics page said of nodes when it was last sampled."""
+        self.answered: int | None = None
+        """Requests that `charter_bls` had answered or refused by then, readers of its tap
+        included."""
+        self._page = MetricsReader()
+        self._models = ModelIndex(time.monotonic)
         self._on_step = on_step
         self._embedded: EmbeddedTriton | None = None
         self.event_log: Path | None = None
@@ -177,11 +207,11 @@ class Deployment:
             await self._connect()
         try:
             ready = await self._client.is_ready(HEALTH_SECONDS)
-            models = {model.name: model.state for model in await self._client.index(HEALTH_SECONDS)}
+            models = await self._models.of(self._client, ready=ready)
         except TritonError as error:
             return self._without_answer(error)
         metrics = await self._metrics()
-        self.node_counters = metrics.nodes
+        self.node_counters, self.answered = metrics.nodes, metrics.answered
         return TritonSample(
             health="ready" if ready else "starting",
             reason="" if ready else "not all models are ready",
@@ -284,7 +314,7 @@ class Deployment:
     async def _metrics(self) -> TritonMetrics:
         assert self._session is not None
         try:
-            return await scrape(self._session, self._metrics_url)
+            return await scrape(self._session, self._metrics_url, self._page)
         except TritonError:
             return TritonMetrics()
 
@@ -318,6 +348,8 @@ def _write_repository(
         )
     except EngineConfigError as error:
         raise TritonError(f"the embedded Triton cannot be set up so: {error}") from None
+    except OSError as error:
+        raise unwritten(error) from None
 
 
 def _remove(directory: Path) -> None:

@@ -33,6 +33,8 @@ class Sampler:
         self._host = HostMonitor()
         self._tasks: list[asyncio.Task[None]] = []
         self.last: TritonSample | None = None
+        self.sampled = asyncio.Event()
+        """Triton was sampled; cleared by whoever waits for it."""
 
     def start(self, on_health: OnHealth, on_ready: OnReady) -> None:
         """`on_health` hears of every change of Triton's health, `on_ready` of every sample that
@@ -52,6 +54,7 @@ class Sampler:
         sample = await self._deployment.sample()
         before, self.last = self.last, sample
         self._hub.publish(Triton(sample))
+        self.sampled.set()
         if before is None or before.health != sample.health:
             await self._on_health(sample)
         elif sample.health == "ready":

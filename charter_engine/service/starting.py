@@ -43,7 +43,7 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         await state.deployment.start()
         await opening
         await state.sampler.sample_triton()
-        state.tapping.start()
+        state.tapping.start(state.sampler.sampled)
         state.measuring.start()
         state.fleet.start()
         if options.canary_seconds is not None:

@@ -1,6 +1,7 @@
 """Once a second: the requests that others sent through the deployment, as its tap tells of them."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
@@ -12,9 +13,9 @@ from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.errors import CharterError
 from charter_engine.service.hub import Hub
+from charter_engine.service.lull import LONGEST_SECONDS, Lull
 from charter_engine.service.passed import Passed
 from charter_engine.service.run_manager import RunManager, told
-from charter_engine.service.sampling import regularly
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +52,30 @@ class Tapping:
         self._running = running
         self._live = live
         self._trouble = ""
+        self._lull = Lull()
         self._told_less = ""
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(regularly(self.drain))
+    def start(self, sampled: asyncio.Event) -> None:
+        """Read the tap behind every sample of the server, which may count what it answered."""
+        self._task = asyncio.create_task(self._follow(sampled))
 
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _follow(self, sampled: asyncio.Event) -> None:
+        while True:
+            try:
+                if self._lull.is_over(self.tap.sent_by_others):
+                    await self.drain()
+            except Exception:
+                log.exception("reading the tap failed")
+            sampled.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_SECONDS):
+                    await sampled.wait()
 
     def begin_anew(self) -> None:
         """The nodes' totals began at nothing: count again what the tap still knows."""

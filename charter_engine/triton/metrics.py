@@ -1,15 +1,18 @@
 """Triton's metrics page: the engine's gauges and the per-node counters of `charter_bls`."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aiohttp
 from msgspec import Struct
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from charter_engine.contracts.live import KvPool
 from charter_engine.triton.errors import Unreachable
+from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
 
 REQUESTS = "nv_trt_llm_request_metrics"
 MEMORY = "nv_trt_llm_runtime_memory_metrics"
@@ -23,7 +26,14 @@ LABEL_OF = {
 }
 NODE_PREFIX = "charter_node_"
 REFRESHES = "charter_restamps"
-_READ = (*LABEL_OF, NODE_PREFIX, REFRESHES)
+_READ = re.compile(
+    rf"^(?:# (?:HELP|TYPE) )?(?:{'|'.join((*LABEL_OF, NODE_PREFIX, REFRESHES))}).*$", re.MULTILINE
+)
+_ANSWERED = re.compile(
+    rf'^nv_inference_request_(?:success|failure){{[^}}]*\bmodel="{BLS_MODEL}"[^}}]*}} (\S+)',
+    re.MULTILINE,
+)
+"""Triton's own counters of what it answered for `charter_bls`."""
 SCRAPE_SECONDS = 2.0
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 """Ten times what Triton shows of a hundred models."""
@@ -60,16 +70,38 @@ class TritonMetrics(Struct, frozen=True, kw_only=True):
     runtime_memory_bytes: dict[str, int] = {}
     nodes: tuple[NodeCounters, ...] = ()
     refreshes: dict[str, int] = {}
+    answered: int | None = None
+    """Requests that `charter_bls` answered or refused, readers of its tap included."""
+
+
+class MetricsReader:
+    """Reads a page again and again, and parses anew only what became different."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._read = TritonMetrics()
+
+    def read(self, page: str) -> TritonMetrics:
+        """Parse a metrics page. Raises `ValueError` for what is no such page."""
+        text = _of_interest(page)
+        if text != self._text:
+            self._read = _parsed(text)
+            self._text = text
+        return replace(self._read, answered=_answered(page))
 
 
 async def scrape(
-    session: aiohttp.ClientSession, url: str, seconds: float = SCRAPE_SECONDS
+    session: aiohttp.ClientSession,
+    url: str,
+    reader: MetricsReader | None = None,
+    seconds: float = SCRAPE_SECONDS,
 ) -> TritonMetrics:
-    """Read the page at `url` (`http://host:8002/metrics`). Raises `Unreachable`."""
+    """Read the page at `url` (`http://host:8002/metrics`), by the `reader` that read it before
+    where there is one. Raises `Unreachable`."""
     try:
         async with session.get(url, timeout=aiohttp.ClientTimeout(total=seconds)) as response:
             response.raise_for_status()
-            return read_metrics(await _page(response.content))
+            return (reader or MetricsReader()).read(await _page(response.content))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Unreachable(
             f"no Triton metrics at {url}: {error or 'no answer in time'}",
@@ -86,8 +118,12 @@ async def _page(content: aiohttp.StreamReader) -> str:
     return page.decode()
 
 
-def read_metrics(text: str, model: str = "tensorrt_llm") -> TritonMetrics:
+def read_metrics(page: str, model: str = ENGINE_MODEL) -> TritonMetrics:
     """Parse a metrics page. Raises `ValueError` for what is no such page."""
+    return replace(_parsed(_of_interest(page), model), answered=_answered(page))
+
+
+def _parsed(text: str, model: str = ENGINE_MODEL) -> TritonMetrics:
     try:
         return _read(text, model)
     except (LookupError, OverflowError, TypeError, AttributeError) as error:
@@ -98,7 +134,7 @@ def _read(text: str, model: str) -> TritonMetrics:
     gauges: Gauges = {}
     nodes: dict[tuple[str, str, str], dict[str, int]] = {}
     refreshes: Counter[str] = Counter()
-    for family in text_string_to_metric_families(_of_interest(text)):
+    for family in text_string_to_metric_families(text):
         if family.name in LABEL_OF:
             gauges[family.name] = _by_label(family.samples, LABEL_OF[family.name], model)
         elif family.name == REFRESHES:
@@ -121,15 +157,15 @@ def _read(text: str, model: str) -> TritonMetrics:
     )
 
 
-def _of_interest(text: str) -> str:
+def _of_interest(page: str) -> str:
     """The lines of the families that are read, for parsing is dear and a page is mostly others; the
-    whole text where there are none, to find out whether it is a page."""
-    lines = (line for line in text.splitlines() if _family(line).startswith(_READ))
-    return "\n".join(lines) or text
+    whole page where there are none, to find out whether it is one."""
+    return "\n".join(_READ.findall(page)) or page
 
 
-def _family(line: str) -> str:
-    return line.split(" ", 3)[2] if line.startswith(("# HELP ", "# TYPE ")) else line
+def _answered(page: str) -> int | None:
+    counts = _ANSWERED.findall(page)
+    return sum(int(float(count)) for count in counts) if counts else None
 
 
 def _by_label(samples: Iterable[Any], label: str, model: str) -> dict[str, float]:

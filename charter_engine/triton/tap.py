@@ -57,11 +57,13 @@ class RecentPrompt:
 class TapReader:
     """One of any number of readers of a deployment's tap.
 
-    `cursor` stands behind the last record that was read; empty, before the oldest there is.
+    `cursor` stands behind the last record that was read; empty, before the oldest there is. `asked`
+    counts the requests that were sent for it.
     """
 
     def __init__(self, client: TritonClient, cursor: str = "") -> None:
         self.cursor = cursor
+        self.asked = 0
         self._client = client
         headers = client.connection.headers
         keys = [value for name, value in headers.items() if name.startswith(KEY_HEADERS)]
@@ -140,6 +142,7 @@ class TapReader:
             TAP: np.array([asked.encode()], dtype=np.object_),
             "max_tokens": np.zeros(1, np.int32),
         }
+        self.asked += 1
         try:
             outputs = await self._client.infer(BLS_MODEL, arrays, seconds=SECONDS)
             parts: list[bytes] = outputs[TAP].tolist()

@@ -1,4 +1,6 @@
-"""A week of an engine that nobody sends to: its share of a processor, its memory and its files.
+"""A week of an engine: its share of a processor, its memory day by day, and its files.
+
+Nobody sends to it but for an hour a day of traffic.
 
 All that runs once a second runs by a clock that is ahead of time: samples of the machine, GPUs and
 Triton, ticks, marks, the recording in parts, the database with its pruning, and a scrape of the
@@ -19,7 +21,7 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, generate_latest
 
 from charter_engine.contracts.gauges import Gpu, Host, Triton
-from charter_engine.contracts.live import KvPool, TritonSample
+from charter_engine.contracts.live import KvPool, RequestRecord, TritonSample
 from charter_engine.contracts.recordings import RecordingLimits
 from charter_engine.monitor.gpu import GpuMonitor
 from charter_engine.monitor.host import HostMonitor
@@ -35,6 +37,8 @@ from tests.nvml import GIB, FakeDevice, FakeNvml
 
 HOURS = 7 * 24
 HOUR, SCRAPE_SECONDS, NOTE_SECONDS = 3_600, 15, 6 * 3_600
+DAY_HOURS, BUSY_HOUR, REQUESTS = 24, 9, 2
+"""In the busy hour of a day so many requests come each second."""
 PROCESSOR_BAR = 0.01
 GROWTH_BAR_MB = 16.0
 PART_BYTES = 4_000_000
@@ -71,6 +75,8 @@ class IdleEngine:
         split = tuple(memory_split(gpu, Serving(pool=pool)) for gpu in gpus.gpus)
         self.hub.publish(Gpu(replace(gpus, split=split)))
         self.hub.publish(Host(self._host.sample()))
+        if number // HOUR % DAY_HOURS == BUSY_HOUR:
+            self._serve(number)
         await self.series.tick()
         await self.marks.keep()
         await self.recorder._flush()
@@ -82,6 +88,20 @@ class IdleEngine:
             self.marks.note(f"hour {number // HOUR}")
         if number % HOUR == 0 and self.store._store is not None:
             await self.store._store.prune()
+
+    def _serve(self, number: int) -> None:
+        for item in range(REQUESTS):
+            told = RequestRecord(
+                run="",
+                node=f"node {item}",
+                item=number,
+                started_at=self.now,
+                prompt_tokens=1_000,
+                reused_tokens=500,
+                ttft_ms=20.0,
+            )
+            self.hub.request(told)
+            self.hub.event("request", "traffic, 500 of 1000 prompt tokens reused", node=told.node)
 
     async def stop(self) -> None:
         await self.series.stop()
@@ -100,6 +120,10 @@ async def measure(folder: Path, hours: int) -> bool:
         await engine.second(number)
         if number == max(HOUR, hours * HOUR // 4):
             settled = resident_mb()
+        if number % (DAY_HOURS * HOUR) == DAY_HOURS * HOUR - 1:
+            kept = sum(item.stat().st_size for item in folder.iterdir()) / 1e6
+            day = number // (DAY_HOURS * HOUR) + 1
+            print(f"day {day}: {resident_mb():.0f} MB of memory, {kept:.0f} MB kept", flush=True)
     share = (time.process_time() - begin) / (hours * HOUR)
     grown = resident_mb() - settled
     await engine.stop()

@@ -39,6 +39,9 @@ from charter_engine.embedded.engine.settings import engine_directory, parse_sett
 from charter_engine.embedded.engine.spec import read_spec
 
 FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
+LINGER_SECONDS = 2.0
+"""How long the metrics are refreshed behind the last answer: its blocks are let go of a little
+later."""
 
 
 class Decoded(Protocol):
@@ -87,10 +90,10 @@ class EngineAnswer:
             self.unfinished -= progress.finished
             last = self.unfinished == 0
             self.sender.send(response, flags=FINAL if last else 0)
-        if last:
-            self.served.forget(self)
         if progress.finished and progress.finish_reason != "error":
             self.served.lengths.append((len(self.decoded.rows[row].prompt), progress.total_tokens))
+        if last:
+            self.served.forget(self)
 
     def cancelled(self) -> bool:
         """Whether the client has gone, or withdrawn the request."""
@@ -136,6 +139,8 @@ class ServedEngine(ABC):
         self.lengths: deque[tuple[int, int]] = deque()
         self.lock = threading.Lock()
         self.closing = threading.Event()
+        self.stirred = threading.Event()
+        """Something is asked for, or the engine is closing."""
         try:
             self.engine = self.load(args, config)
         except EngineError as error:
@@ -164,6 +169,7 @@ class ServedEngine(ABC):
 
     def finalize(self) -> None:
         self.closing.set()
+        self.stirred.set()
         self.engine.close()
         self.watcher.join()
 
@@ -193,6 +199,7 @@ class ServedEngine(ABC):
         answer = EngineAnswer(self, request, sender, decoded)
         with self.lock:
             self.answers.add(answer)
+        self.stirred.set()
         try:
             self.engine.submit(
                 [(row, partial(answer.take, number)) for number, row in enumerate(decoded.rows)]
@@ -222,11 +229,23 @@ class ServedEngine(ABC):
             (self._look_for_cancellations, settings.cancellation_check_period_ms / 1000),
         )
         due = [0.0, 0.0]
+        last_answer = time.monotonic()
         while not self.closing.wait(max(0.001, min(due) - time.monotonic())):
             for index, (task, period) in enumerate(tasks):
                 if time.monotonic() >= due[index]:
                     task()
                     due[index] = time.monotonic() + period
+            if self.answers:
+                last_answer = time.monotonic()
+            elif time.monotonic() - last_answer > LINGER_SECONDS:
+                self._rest()
+                last_answer = time.monotonic()
+
+    def _rest(self) -> None:
+        """Wait until something is asked for: until then nothing changes that the metrics show."""
+        self.stirred.clear()
+        if not self.answers and not self.closing.is_set():
+            self.stirred.wait()
 
     def _look_for_cancellations(self) -> None:
         with self.lock:

@@ -1,6 +1,12 @@
 """Which dead processes of a server's models are crashes."""
 
-from charter_engine.embedded.stubs import Child, StubWatch
+import selectors
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from charter_engine.embedded.stubs import Child, Ends, StubWatch
 
 BLS, ENGINE = "charter_bls", "tensorrt_llm"
 ALL = {1: Child(BLS), 2: Child(ENGINE)}
@@ -39,3 +45,30 @@ def test_of_several_stubs_of_a_model_one_that_died_has_crashed() -> None:
     both = {1: Child(BLS), 2: Child(BLS)}
     dead = {1: Child(BLS), 2: DEAD}
     assert crashed(both, dead, dead)[-1]
+
+
+@pytest.fixture
+def selector() -> Iterator[selectors.DefaultSelector]:
+    with selectors.DefaultSelector() as made:
+        yield made
+
+
+def test_the_end_of_one_that_was_seen_wakes_whoever_waits(
+    selector: selectors.DefaultSelector,
+) -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        Ends(selector).watch({process.pid: Child(BLS)})
+        process.kill()
+        assert [key.data for key, _ in selector.select(60)] == ["stub"]
+
+
+def test_an_end_is_recent_until_the_dead_one_is_gone(selector: selectors.DefaultSelector) -> None:
+    ends = Ends(selector)
+    recent = []
+    with subprocess.Popen(["sleep", "60"]) as process:
+        for children in ({process.pid: Child(BLS)}, {process.pid: DEAD}, {process.pid: DEAD}, {}):
+            ends.watch(children)
+            recent.append(ends.are_recent)
+        process.kill()
+    assert recent == [False, True, True, False]
+    assert not selector.get_map()

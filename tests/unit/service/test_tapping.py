@@ -1,5 +1,6 @@
 """Traffic as the engine takes it in, second by second."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -197,3 +198,21 @@ async def test_whoever_wants_to_hear_of_requests_told_apart_does(scene: Scene) -
     told = told_of(list(range(32)), node="n", reused_tokens=0)
     await scene.take(told)
     assert heard == [(told, PromptParts(new=32))]
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_it_stops_however_long_ago_triton_was_sampled(scene: Scene, turns: int) -> None:
+    sampled = asyncio.Event()
+    scene.answers.append(TrafficBatch())
+    scene.tapping.start(sampled)
+    await in_turns(10)
+    assert not scene.answers
+    sampled.set()
+    await in_turns(turns)
+    await asyncio.wait_for(scene.tapping.stop(), 60)
+
+
+async def in_turns(count: int) -> None:
+    """Let all else run so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)

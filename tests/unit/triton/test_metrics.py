@@ -3,7 +3,7 @@
 import pytest
 
 from charter_engine.contracts.live import KvPool
-from charter_engine.triton.metrics import NodeCounters, read_metrics
+from charter_engine.triton.metrics import MetricsReader, NodeCounters, read_metrics
 
 PAGE = """\
 # HELP nv_trt_llm_request_metrics TRT LLM request metrics
@@ -66,3 +66,20 @@ charter_restamps_total{agent="",outcome="busy",revision="2"} 1
 """
     assert read_metrics(page).refreshes == {"sent": 5, "busy": 1}
     assert read_metrics("").refreshes == {}
+
+
+def test_what_charter_bls_answered_is_counted_with_what_it_refused() -> None:
+    page = """nv_inference_request_success{model="charter_bls",version="1"} 21
+nv_inference_request_success{model="tensorrt_llm",version="1"} 400
+nv_inference_request_failure{model="charter_bls",reason="OTHER",version="1"} 2
+nv_inference_request_failure{model="charter_bls",reason="CANCELED",version="1"} 1
+"""
+    assert read_metrics(page).answered == 24
+    assert read_metrics(PAGE).answered is None
+
+
+def test_a_page_that_is_read_again_is_told_as_it_is_by_then() -> None:
+    reader = MetricsReader()
+    later = PAGE.replace('revision="4"} 7', 'revision="4"} 8')
+    for page in (PAGE, PAGE, later, "nv_cpu_utilization 0.1\n", PAGE):
+        assert reader.read(page) == read_metrics(page)
