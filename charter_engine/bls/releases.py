@@ -30,7 +30,7 @@ class _Remembered:
     marks: list[int] = field(default_factory=list)
 
 
-class Releases:
+class SessionReleases:
     """What the sessions last heard of have left behind; sequences are arrays of token ids.
 
     All methods may be called from any thread. `send` has the engine truncate: the sequence, and how

@@ -28,7 +28,7 @@ from .plan import parse_plan, read_plan
 from .prompt import Arrival, Preparer, Prompt, RequestError
 from .recent import DEFAULT_BYTES, QUERY, open_recent
 from .refresh import DEFAULT_AT_ONCE, RetentionRefreshes
-from .releases import Releases
+from .releases import SessionReleases
 from .ring import open_ring
 from .served import record_of
 from .sessions import Sent, Sessions
@@ -150,7 +150,7 @@ class CharterBls:
             self.sessions, self._refresh, self.metrics.count_refresh, at_once
         )
         releases = plan.release != "never" and KEEP_INPUT in self.contract.inputs
-        self.releases = Releases(plan.release, self._truncate) if releases else None
+        self.releases = SessionReleases(plan.release, self._truncate) if releases else None
         in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
         self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
         self.tap, self.no_tap = _tap(args["model_name"], recent_bytes)

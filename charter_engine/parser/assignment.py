@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from charter_engine.parser.attributes import holder_name
 from charter_engine.parser.containers import any_member, member_of
 from charter_engine.parser.frames import Frame, outermost_init
-from charter_engine.parser.limits import begun_anew, cut_at, windowed
+from charter_engine.parser.limits import begun_anew, cut_at, kept_by, windowed
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -61,8 +61,9 @@ class Assigner:
         name = ast.unparse(target)
         if window is None:
             return replace(value, box=begun_anew(held, fresh, written, name, limit))
-        if {item.place for item in fresh.items} <= {item.place for item in held.items}:
-            return replace(value, box=windowed(held, written, name, window))
+        kept = kept_by(held, fresh, written, name)
+        if {item.place for item in fresh.items[kept:]} <= {item.place for item in held.items}:
+            return replace(value, box=windowed(held, kept, window))
         return value
 
     def annotated(self, frame: Frame, node: ast.AnnAssign) -> bool:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser import evidence, prompts, recognise
-from charter_engine.parser.chains import PLACEHOLDER, is_unseen, placeholder
+from charter_engine.parser.chains import PLACEHOLDER, in_sequence, is_unseen, placeholder
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.fanout import MAPPING, delayed_way, is_gathered, way_of
 from charter_engine.parser.frames import Frame, LoopState
@@ -346,6 +346,8 @@ class CallResolver:
         )
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
+        if verb == "RunnableSequence":
+            return in_sequence(shape, self.program.catalogue)
         if verb[:1].isupper() or shape.path[-1:] == ("dict",):
             return self.made_object(shape)
         given = arguments_origins(shape) if not lookup else frozenset()

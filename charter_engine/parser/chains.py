@@ -15,13 +15,29 @@ CHAIN = Kind("langchain.model")
 PLACEHOLDER = "langchain.placeholder"
 
 
-def piped(left: Value, right: Value, node: ast.BinOp, catalogue: Catalogue) -> Value:
-    """A chain as soon as a model is part of it; it keeps the prompt."""
+def in_sequence(shape: CallShape, catalogue: Catalogue) -> Value:
+    """`RunnableSequence(prompt, model, parser)`, or with `first`, `middle` and `last`: the same as
+    a pipe."""
+    steps = [*shape.positional]
+    for name in ("first", "middle", "last"):
+        steps += [(source, value) for given, source, value in shape.keywords if given == name]
+    chain, before = UNKNOWN, None
+    for source, value in steps:
+        inner = value.box.items if value.box is not None and value.box.kind == "list" else ()
+        for step in [element.value for element in inner] or [value]:
+            chain = step if before is None else piped(chain, step, before, catalogue)
+            before = source
+    return chain
+
+
+def piped(left: Value, right: Value, source: ast.expr, catalogue: Catalogue) -> Value:
+    """A chain as soon as a model is part of it; it keeps the prompt. `source` is how the left side
+    is written."""
     kinds = left.types | right.types
     models = frozenset(
         kind for kind in kinds if isinstance(kind, Kind) and catalogue.is_model(kind.name)
     )
-    if not models and asks_unseen(left, right, node, catalogue):
+    if not models and asks_unseen(left, right, source, catalogue):
         models = frozenset((CHAIN,))
     prompts = [side for side in (left, right) if PROMPTS & side.types]
     box = prompts[0].box if prompts else left.box or (None if models else right.box)
@@ -38,12 +54,12 @@ def piped(left: Value, right: Value, node: ast.BinOp, catalogue: Catalogue) -> V
     return Value(types=types, origins=left.all_origins() | right.all_origins(), box=box)
 
 
-def asks_unseen(left: Value, right: Value, node: ast.BinOp, catalogue: Catalogue) -> bool:
+def asks_unseen(left: Value, right: Value, source: ast.expr, catalogue: Catalogue) -> bool:
     """Whether a model that is imported or passed in is part of a pipe: what follows a prompt, or
     what is named as a model and parsed."""
     if PROMPTS & left.types:
         return is_unseen(right)
-    named = any(names_model(name, catalogue) for name in names_in(node.left))
+    named = any(names_model(name, catalogue) for name in names_in(source))
     return PARSER in right.types and is_unseen(left) and named
 
 

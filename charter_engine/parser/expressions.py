@@ -173,7 +173,7 @@ class Evaluator:
                 return static((left.static_text() or "") * count, node.lineno)
         if isinstance(node.op, ast.BitOr):
             left, right = map(self.names.with_base_kinds, (left, right))
-            return piped(left, right, node, self.program.catalogue)
+            return piped(left, right, node.left, self.program.catalogue)
         return Value(origins=left.all_origins() | right.all_origins())
 
     def side(self, value: Value, source: ast.expr) -> tuple[Piece, ...]:

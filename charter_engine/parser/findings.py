@@ -41,8 +41,8 @@ class Site:
     the way. `opening` is the prompt of the first turn, `prompt` that of a later one;
     `is_alone`: as its function sees them on its own.
     `settled` are the holes of messages that were there before the turns began.
-    `turning` is what makes the turns: the loop around it, or its function. `first_sent`
-    and `sent` are what a call of a wrapper that keeps a conversation comes to, likewise. `given` is
+    `turning` is what makes the turns: the loop around it, or its function. `sent` is what a call of
+    a wrapper comes to, first and in a later turn, by the client's call that it leads to. `given` is
     what a wrapper is called with, by its parameters; `head` is what the request offers the model.
     """
 
@@ -64,8 +64,7 @@ class Site:
     prompt: tuple[Message, ...] = ()
     is_alone: bool = False
     parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
-    first_sent: tuple[Message, ...] = ()
-    sent: tuple[Message, ...] = ()
+    sent: dict[int, tuple[tuple[Message, ...], tuple[Message, ...]]] = field(default_factory=dict)
     given: dict[str, Value] = field(default_factory=dict)
     head: tuple[Offer, ...] = ()
     via: list[int] = field(default_factory=list)

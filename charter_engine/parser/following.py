@@ -324,11 +324,11 @@ class Follower:
                 value = self.evaluator.evaluate(frame, defaults[arg.arg])
             typed = self.evaluator.names.annotated_types(frame, arg.annotation)
             value = value or UNKNOWN
-            found[arg.arg] = (
-                replace(value, types=value.types | typed.types)
-                if typed.types and not value.types
-                else value
-            )
+            if typed.types and not value.types:
+                value = replace(value, types=typed.types)
+            if typed.box is not None and value.box is None:
+                value = replace(value, box=typed.box)
+            found[arg.arg] = value
         self.share_state(definition, names, found)
         for special in (spec.vararg, spec.kwarg):
             if special is not None and special.arg in names:

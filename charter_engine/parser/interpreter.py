@@ -101,7 +101,8 @@ class Interpreter:
             self.entries.calls.clear()
             for site in self.findings.sites.values():
                 site.edges.clear()
-                site.prompt = site.opening = site.first_sent = site.sent = ()
+                site.sent.clear()
+                site.prompt = site.opening = ()
                 site.is_alone, site.fanout = False, None
 
     def find_wrappers(self) -> list[FunctionDefinition]:

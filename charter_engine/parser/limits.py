@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 
 from charter_engine.contracts.graph import LimitUnit
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.symbols import FunctionDefinition, dotted_name
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Box, Element, Limit, Value
 
@@ -78,8 +80,25 @@ def cut_at(frame: Frame, history: ast.expr, evaluate: Evaluate) -> Limit | None:
 
 
 def tests_around(frame: Frame) -> Iterator[ast.expr]:
+    """The tests on which a frame's place depends: those in its function, else those on which its
+    class calls it."""
+    if not frame.conditions and not frame.loops and frame.function is not None:
+        yield from tests_before_calling(frame.function)
     yield from (test for test in frame.conditions[-1:] if isinstance(test, ast.expr))
     yield from (loop.node.test for loop in frame.loops[-1:] if isinstance(loop.node, ast.While))
+
+
+def tests_before_calling(method: FunctionDefinition) -> Iterator[ast.expr]:
+    """The tests on which the other methods of a class call one: `if len(self.log) > n:
+    self.shorten()`."""
+    for other in method.owner.methods.values() if method.owner is not None else ():
+        for node in ast.walk(other.node):
+            if isinstance(node, ast.If) and any(
+                isinstance(call, ast.Call) and dotted_name(call.func) == f"self.{method.name}"
+                for statement in node.body
+                for call in ast.walk(statement)
+            ):
+                yield node.test
 
 
 def measured(node: ast.expr, name: str) -> LimitUnit | None:
@@ -94,7 +113,7 @@ def measured(node: ast.expr, name: str) -> LimitUnit | None:
 
 def begun_anew(held: Box, fresh: Box, written: ast.expr, name: str, limit: Limit) -> Box:
     """A history with what it begins with once it is longer than its limit."""
-    kept = kept_members(written, name)
+    kept = kept_by(held, fresh, written, name)
     known = {element.place for element in held.items if element.place}
     anew = Limit(limit.size, limit.unit, kept, begins=True)
     box = limited(held, Limit(limit.size, limit.unit, kept))
@@ -106,9 +125,8 @@ def begun_anew(held: Box, fresh: Box, written: ast.expr, name: str, limit: Limit
     return box
 
 
-def windowed(held: Box, written: ast.expr, name: str, window: Limit) -> Box:
-    """A history of which the end is kept, beside its first members where they are written out."""
-    kept = kept_members(written, name)
+def windowed(held: Box, kept: int, window: Limit) -> Box:
+    """A history of which the end is kept, behind so many of its first members."""
     return limited(held, Limit(window.size + kept, window.unit, kept))
 
 
@@ -119,10 +137,32 @@ def limited(held: Box, limit: Limit) -> Box:
     return box
 
 
+def kept_by(held: Box, fresh: Box, written: ast.expr, name: str) -> int:
+    """How many members of a history stand first in the list that replaces it: taken from it, or
+    the same constant messages written out again."""
+    written_out = first_written(written)
+    count = len(written_out.elts) if isinstance(written_out, ast.List) else 0
+    pairs = zip(held.items[:count], fresh.items[:count], strict=False)
+    same = takewhile(lambda pair: is_same_message(pair[0].value, pair[1].value), pairs)
+    return max(kept_members(written, name), sum(1 for _ in same))
+
+
+def is_same_message(first: Value, second: Value) -> bool:
+    """Whether two members are the same constant text, as messages or by themselves."""
+    if first is second:
+        return True
+    if first.box is not None and second.box is not None:
+        return first.box.fields.keys() == second.box.fields.keys() != set() and all(
+            is_same_message(value, second.box.fields[name])
+            for name, value in first.box.fields.items()
+        )
+    text = first.static_text()
+    return text is not None and text == second.static_text()
+
+
 def kept_members(written: ast.expr, name: str) -> int:
     """How many members of the history before stand first in the list that replaces it."""
-    while isinstance(written, ast.BinOp):
-        written = written.left
+    written = first_written(written)
     first = written.elts[0] if isinstance(written, ast.List) and written.elts else written
     if not isinstance(first, ast.Subscript) or ast.unparse(first.value) != name:
         return 0
@@ -130,6 +170,13 @@ def kept_members(written: ast.expr, name: str) -> int:
     if not isinstance(index, ast.Constant) or not isinstance(index.value, int):
         return 0
     return index.value if isinstance(first.slice, ast.Slice) else index.value + 1
+
+
+def first_written(written: ast.expr) -> ast.expr:
+    """The first of several lists that are added up."""
+    while isinstance(written, ast.BinOp):
+        written = written.left
+    return written
 
 
 def number_of(value: Value) -> int:

@@ -13,7 +13,7 @@ from charter_engine.parser.attributes import holder_name
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.prompt_files import path_value
 from charter_engine.parser.symbols import ClassDefinition, Module
-from charter_engine.parser.syntax import annotation_names
+from charter_engine.parser.syntax import annotation_names, last_name
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -281,9 +281,14 @@ class Names:
         return value
 
     def annotated_types(self, frame: Frame, annotation: ast.expr | None) -> Value:
-        """What an annotation says a value is: a class at hand, or a kind of the catalogue."""
+        """What an annotation says a value is: a class at hand, a kind of the catalogue, or a
+        context that carries an object of a class at hand."""
         if annotation is None:
             return UNKNOWN
+        if (carried := carried_by(annotation)) is not None:
+            value = self.annotated_types(frame, carried)
+            fields = dict.fromkeys(CONTEXT_FIELDS, value) if value.types else {}
+            return Value(box=Box("object", fields=fields)) if fields else UNKNOWN
         known = self.annotations.get(id(annotation))
         if known is not None:
             return known
@@ -298,6 +303,21 @@ class Names:
                 found.add(Kind("model"))
         value = self.annotations[id(annotation)] = Value(types=frozenset(found))
         return value
+
+
+CONTEXT_FIELDS = ("state", "deps", "context")
+"""Under which frameworks' contexts (`GraphRunContext[State]`, `RunContext[Deps]`,
+`RunContextWrapper[Context]`) carry what they are made with."""
+
+
+def carried_by(annotation: ast.expr) -> ast.expr | None:
+    """The annotation of what a framework's context carries; None for any other annotation."""
+    if not isinstance(annotation, ast.Subscript):
+        return None
+    if not last_name(annotation.value).endswith(("Context", "ContextWrapper")):
+        return None
+    inside = annotation.slice
+    return inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
 
 
 def is_text(value: Value | None) -> bool:

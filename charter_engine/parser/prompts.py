@@ -101,6 +101,7 @@ KEPT_FOR_SYSTEM = (
     "system_message",
     "preamble",
     "system_instruction",
+    "instruction",
     "config.system_instruction",
 )
 KEPT = (

@@ -81,7 +81,7 @@ class SiteRecorder:
                 record_fillings(site, part, edges)
             settled = settled_places(shape, under_way)
             site.settled |= settled
-            self.note_sent(frame, messages, edges, settled)
+            self.note_sent(frame, site, messages, edges, settled)
         else:
             sent = own_conversation(shape)
             keeps = frame.caller is None and bool(sent)
@@ -246,10 +246,15 @@ class SiteRecorder:
         site.parameters = parameters
 
     def note_sent(
-        self, frame: Frame, messages: tuple[Message, ...], edges: Edges, settled: set[Place]
+        self,
+        frame: Frame,
+        site: Site,
+        messages: tuple[Message, ...],
+        edges: Edges,
+        settled: set[Place],
     ) -> None:
-        """Keep what a wrapper's call comes to, where the function that the analysis started with
-        calls it."""
+        """Keep what a wrapper's call comes to at a client's call, where the function that the
+        analysis started with calls it."""
         while frame.caller is not None and frame.caller.caller is not None:
             frame = frame.caller
         if frame.caller is None or not frame.chain:
@@ -259,12 +264,9 @@ class SiteRecorder:
         for _, part in messages:
             record_fillings(outer, part, edges)
         seen = frozen(messages)
-        if not outer.first_sent:
-            outer.first_sent = outer.sent = seen
-        elif grown_from(outer.first_sent, outer.sent) is None and grown_from(
-            outer.first_sent, seen
-        ):
-            outer.sent = seen
+        first, later = outer.sent.setdefault(site.number, (seen, seen))
+        if grown_from(first, later) is None and grown_from(first, seen):
+            outer.sent[site.number] = first, seen
 
     def is_internal(self, number: int) -> bool:
         """Whether a site is inside a wrapper, or a lambda of one, that the sources call: the calls

@@ -19,6 +19,7 @@ from charter_engine.contracts.graph import (
     Role,
     Segment,
 )
+from charter_engine.parser.conversations import with_conversation
 from charter_engine.parser.findings import Site
 from charter_engine.parser.state import Stop
 from charter_engine.parser.tokens import TokenCounter
@@ -159,7 +160,7 @@ def segments_of(
     Static text is exact: filled in and joined, the parts of a message are its text. It is split at
     blank lines, so that layouts can move paragraphs; a named constant stays whole.
     """
-    site = as_sent(site, sites)
+    site = with_conversation(as_sent(site, sites))
     turns = turns_of(site)
     turning = Turning(site)
     opening, anew, each, closing = (

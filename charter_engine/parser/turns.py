@@ -39,9 +39,7 @@ def turns_of(site: Site) -> Turns:
     if not site.prompt:
         return Turns(NOTHING_SEEN)
     anew = tuple(message for message in site.prompt if is_anew(message))
-    later = tuple(message for message in site.prompt if not is_anew(message))
-    first = tuple(message for message in site.opening if not is_anew(message))
-    grown = grown_from(first, later) if is_repeated(site) else None
+    grown = grown_from(site.opening, site.prompt) if is_repeated(site) else None
     if grown is None:
         return Turns(tuple(untrimmed(message) for message in site.prompt))
     return Turns(grown.opening, distinct(anew), distinct(grown.each), grown.closing)
@@ -62,8 +60,11 @@ def as_sent(site: Site, sites: dict[int, Site]) -> Site:
     """A call of a wrapper with the prompt that the wrapper sends for it, as far as that is seen to
     hold what it is given; any other call as it is."""
     inner = next((sites[number] for number in site.via if turns_of(sites[number]).each), None)
-    if site.first_sent and (inner is not None or holds(site.first_sent, site.opening)):
-        return dataclasses.replace(site, opening=site.first_sent, prompt=site.sent)
+    first, later = next(
+        (site.sent[number] for number in reversed(site.via) if number in site.sent), ((), ())
+    )
+    if first and (inner is not None or holds(first, site.opening)):
+        return dataclasses.replace(site, opening=first, prompt=later)
     if inner is None:
         return site
     inner = as_sent(inner, sites)
@@ -139,7 +140,11 @@ def is_repeated(site: Site) -> bool:
 
 def grown_from(first: tuple[Message, ...], later: tuple[Message, ...]) -> Turns | None:
     """What a later prompt has more than the first, in one place; None where the first isn't all
-    there."""
+    there. What a history begins with anew is in neither."""
+    first, later = (
+        tuple(message for message in messages if not is_anew(message))
+        for messages in (first, later)
+    )
     return grown_by(first, later) or grown_by(texts_of(first), texts_of(later))
 
 

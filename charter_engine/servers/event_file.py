@@ -16,11 +16,11 @@ async def grown_lines(path: Path) -> AsyncGenerator[list[bytes]]:
     """The whole lines of a file, and then those that are added to it, without an end. A file that
     is begun anew, or replaced by another, is read from its beginning. Raises `CharterError` where
     it cannot be read."""
-    reader = _Reader(path)
+    growing = _GrowingFile(path)
     try:
         while True:
             try:
-                lines = await asyncio.to_thread(reader.read)
+                lines = await asyncio.to_thread(growing.read)
             except OSError as error:
                 raise CharterError(
                     f"{path}: {error.strerror}", remedy="name a readable file of KV cache events"
@@ -30,10 +30,10 @@ async def grown_lines(path: Path) -> AsyncGenerator[list[bytes]]:
             else:
                 await asyncio.sleep(BETWEEN_SECONDS)
     finally:
-        reader.close()
+        growing.close()
 
 
-class _Reader:
+class _GrowingFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None

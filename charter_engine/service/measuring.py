@@ -1,9 +1,10 @@
 """The KV cache events of the deployment, followed beside everything else."""
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.api.live_server import LiveServer
 from charter_engine.contracts.contents import KvEventSource
 
 if TYPE_CHECKING:
@@ -11,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class Measuring:
-    """Follows the events of the source that was named, or those of the embedded Triton, which
-    keeps its own. `followed` is None while there are none to follow."""
+    """Follows the events of the source that was named, or those of the deployment's own log, which
+    an embedded Triton has once it is up. `followed` is None while there are none to follow."""
 
-    def __init__(self, deployment: LiveServer, source: KvEventSource | None) -> None:
-        self._deployment = deployment
+    def __init__(self, own_log: Callable[[], Path | None], source: KvEventSource | None) -> None:
+        self._own_log = own_log
         self._named = source
         self._task: asyncio.Task[None] | None = None
         self.followed: FollowedEvents | None = None
@@ -24,7 +25,7 @@ class Measuring:
         """Begin, once the deployment is up."""
         from charter_engine.api.measuring import FollowedEvents
 
-        own = self._deployment.event_log
+        own = self._own_log()
         source = self._named or (None if own is None else KvEventSource(address=str(own)))
         if source is not None:
             self.followed = FollowedEvents(source)

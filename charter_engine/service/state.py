@@ -93,7 +93,7 @@ class EngineState:
         )
         self.passed = Passed(self.store)
         self.contents = DeploymentContents()
-        self.measuring = Measuring(self.deployment, options.kv_events)
+        self.measuring = Measuring(lambda: self.deployment.event_log, options.kv_events)
         self.tapping = Tapping(
             hub,
             self.deployment.tap(),

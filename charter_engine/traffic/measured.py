@@ -80,7 +80,8 @@ class BlockContent:
         chain: Sequence[tuple[BlockHash, int]],
         token_ids: Sequence[int],
     ) -> None:
-        """As `event_map.Content` says. Behind a parent that nobody stored, nothing is known."""
+        """As `event_map.ContentListener` says. Nothing is known behind a parent that nobody
+        stored."""
         above = BEGIN if parent is None else self._ends.get((place, parent))
         if above is None or sum(tokens for _, tokens in chain) > len(token_ids):
             return
@@ -90,11 +91,11 @@ class BlockContent:
             self._ends[place, block] = state
 
     def removed(self, place: PoolKey, block: BlockHash) -> None:
-        """As `event_map.Content` says."""
+        """As `event_map.ContentListener` says."""
         self._ends.pop((place, block), None)
 
     def emptied(self, place: PoolKey) -> None:
-        """As `event_map.Content` says."""
+        """As `event_map.ContentListener` says."""
         self._ends = {key: end for key, end in self._ends.items() if key[0] != place}
 
     def grain_of(self, place: PoolKey, block: BlockHash) -> int | None:

@@ -17,7 +17,7 @@ from charter_tui.present.figures import (
     priority_tone,
     short_count,
 )
-from charter_tui.present.measured_pool import BY_EVENTS, difference, other_blocks, unknown
+from charter_tui.present.measured_pool import BY_EVENTS, difference, other_blocks, trouble, unknown
 from charter_tui.present.pool_map import fill_of, holdings, split_of
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, crop, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, table_lines
@@ -56,9 +56,11 @@ def summary_lines(
     """How full the pool is and of what, how hard it is pressed, and how far the prediction is from
     what was measured."""
     parts = [_sizes(report, snapshot), _pressure(report, local), _agreement(report)]
-    if report.measured is not None:
-        parts += [difference(report.measured), unknown(report.measured)]
-    return tuple(found for each in parts if (found := fitting(each, width)))
+    lines = [fitting(each, width) for each in parts]
+    if (measured := report.measured) is not None:
+        lines += [fitting(each, width) for each in (difference(measured), unknown(measured))]
+        lines.append(crop(trouble(measured), width))
+    return tuple(one for one in lines if one)
 
 
 def _sizes(report: ContentsReport, snapshot: Snapshot) -> Iterator[Line]:

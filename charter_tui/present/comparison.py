@@ -39,6 +39,8 @@ def comparison_lines(snapshot: Snapshot, width: int, brief: bool = False) -> tup
     if not brief:
         lines += _memory_rows(snapshot)
     lines += verdicts(snapshot, width)
+    if said := beyond_prediction(snapshot):
+        lines += [line(Span(text, "muted")) for text in wrap(said, width)]
     if not brief and (expected or drafted):
         lines += [line(Span(text, "muted")) for text in wrap(assumption(snapshot), width)]
     return tuple(lines)
@@ -94,6 +96,22 @@ def assumption(snapshot: Snapshot) -> str:
     items = "1 item" if draft.items == 1 else f"{draft.items} items"
     side = "one at a time" if draft.at_once == 1 else f"{draft.at_once} at once"
     return f"predicted for a run over {items}, {side}, that begins with an empty cache"
+
+
+def beyond_prediction(snapshot: Snapshot) -> str:
+    """Why the live run computed less than predicted, where earlier runs explain it; else empty."""
+    live = snapshot.runs.numbered(snapshot.runs.live) if snapshot.runs else None
+    expected = snapshot.live_prediction
+    if live is None or not live.earlier or expected is None:
+        return ""
+    computed = live.cost.computed_tokens
+    if computed is None or computed >= expected.computed_tokens:
+        return ""
+    left = "1 run" if live.earlier == 1 else f"{live.earlier} runs"
+    return (
+        f"= live computed less than ~ live: {left} before it had left prompts in the cache, and a "
+        "prediction begins with an empty one"
+    )
 
 
 def _memory_rows(snapshot: Snapshot) -> Iterator[Line]:

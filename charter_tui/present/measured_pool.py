@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.contents import ContentsReport, HeldBy, MeasuredContents
 from charter_tui.present.figures import count
 from charter_tui.present.pool_map import holdings
-from charter_tui.present.spans import Line, Span, Tone, line
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line
 
 BY_EVENTS: Final = "measured: by the server's own KV cache events"
 
@@ -67,5 +67,11 @@ def unknown(measured: MeasuredContents) -> Iterator[Line]:
         yield line(Span(f"{measured.lost_events:,} events lost", "warning"))
     elif not measured.complete:
         yield line(Span("some events name blocks that were stored unseen", "warning"))
+
+
+def trouble(measured: MeasuredContents) -> Line:
+    """Why no events come; empty where they do."""
     if measured.trouble:
-        yield line(Span(measured.trouble, "warning"))
+        return line(Span(measured.trouble, "warning"))
+    silent = f"no event came from {measured.source} yet"
+    return EMPTY if measured.events else line(Span(silent, "warning"))

@@ -6,10 +6,11 @@ to the other rule and is followed up. Clients should notice nothing but that the
 only this machine's processor, has more to do. What that is is measured apart: the time of a
 follow-up beside that of the request it follows.
 
-Quantiles stand with their 95 % intervals, by order statistics: what lies within them is noise. The
-default of 2,000 requests each takes a quarter of an hour.
+Quantiles stand with their 95 % intervals, by order statistics, and their ratios with intervals by
+drawing pairs of rounds anew, which take what drifts on the machine with them: what lies within them
+is noise. The default of 2,000 requests each takes a quarter of an hour on a quiet machine.
 
-    bench_follow_ups.py [--requests N]
+    bench_follow_ups.py [--requests N] [--minutes M]
 """
 
 import argparse
@@ -17,7 +18,9 @@ import asyncio
 import math
 import statistics
 import tempfile
+import time
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import aiohttp
@@ -45,6 +48,7 @@ OUTPUTS = (8, 16)
 """Answers take turns, so that the last one never tells what the next will be."""
 WAIT_S = 0.4
 REPEATS = 12
+DRAWS = 2_000
 
 
 def reuse_times(decide_at: DecideAt) -> ReuseTimeRules:
@@ -64,11 +68,23 @@ def reuse_times(decide_at: DecideAt) -> ReuseTimeRules:
 class Latencies:
     """Milliseconds of every request but the sessions' first, as the client sees them.
 
-    By whether answers were followed up.
+    By whether answers were followed up, and by round; the rounds of one number followed each other.
     """
 
-    without: list[float] = field(default_factory=list)
-    following: list[float] = field(default_factory=list)
+    without: list[list[float]] = field(default_factory=list)
+    following: list[list[float]] = field(default_factory=list)
+
+    def ratio(self, share: float) -> tuple[float, float]:
+        """The 95 % interval of a quantile with follow-ups over that without."""
+        random = np.random.default_rng(0)
+        pairs = list(zip(self.without, self.following, strict=True))
+        ratios = []
+        for _ in range(DRAWS):
+            drawn = [pairs[index] for index in random.integers(0, len(pairs), len(pairs))]
+            without, following = (np.concatenate(rounds) for rounds in zip(*drawn, strict=True))
+            ratios.append(np.quantile(following, share) / np.quantile(without, share))
+        low, high = np.quantile(ratios, (0.025, 0.975))
+        return float(low), float(high)
 
 
 async def play(client: TritonClient, seed: int) -> list[float]:
@@ -122,7 +138,9 @@ def quantile(found: list[float], share: float) -> tuple[float, float, float]:
     return float(np.quantile(ordered, share)), ordered[low], ordered[high]
 
 
-async def run(directory: Path, requests: int) -> None:
+async def run(directory: Path, requests: int, minutes: float) -> None:
+    """Play until there are so many requests of each kind, or the time is over."""
+    end = time.monotonic() + 60 * minutes
     repository = write_embedded_repository(directory / "models")
     latencies = Latencies()
     async with (
@@ -133,14 +151,16 @@ async def run(directory: Path, requests: int) -> None:
         await play(client, 0)
         for number in range(1, math.ceil(requests / (SESSIONS * (TURNS - 1))) + 1):
             await deployer.push(Plan(agent=""), (), reuse_times=reuse_times("sent"))
-            latencies.without += await play(client, 2 * number)
+            latencies.without.append(await play(client, 2 * number))
             await deployer.push(Plan(agent=""), (), reuse_times=reuse_times("answered"))
-            latencies.following += await play(client, 2 * number + 1)
+            latencies.following.append(await play(client, 2 * number + 1))
+            if time.monotonic() > end:
+                break
         async with aiohttp.ClientSession() as session:
             refreshes = (await scrape(session, server.state.metrics_url)).refreshes
         request_ms, follow_up_ms = await engine_times(client)
     show(latencies, refreshes)
-    added_ms = follow_up_ms * refreshes.get("sent", 0) / len(latencies.following)
+    added_ms = follow_up_ms * refreshes.get("sent", 0) / sum(map(len, latencies.following))
     print(
         f"added engine time: {added_ms:.1f} ms a request that a session goes on with "
         "(measured; the median follow-up times how many were sent)"
@@ -154,12 +174,14 @@ async def run(directory: Path, requests: int) -> None:
 def show(latencies: Latencies, refreshes: dict[str, int]) -> None:
     for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
         without, following = (
-            quantile(found, share) for found in (latencies.without, latencies.following)
+            quantile([*chain.from_iterable(rounds)], share)
+            for rounds in (latencies.without, latencies.following)
         )
+        low, high = latencies.ratio(share)
         print(
             f"client latency {name}: {_in_words(without)} without follow-ups, "
             f"{_in_words(following)} with; ratio {following[0] / without[0]:.2f} "
-            f"(measured, {len(latencies.without)} requests each)"
+            f"({low:.2f} to {high:.2f}; measured, {sum(map(len, latencies.without))} requests each)"
         )
     print(
         "follow-ups: "
@@ -175,9 +197,10 @@ def _in_words(found: tuple[float, float, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=2_000, help="with follow-ups and without")
+    parser.add_argument("--minutes", type=float, default=60.0, help="end after so long")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(run(Path(directory), args.requests))
+        asyncio.run(run(Path(directory), args.requests, args.minutes))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ from charter_engine.kvcache.workload.sessions import AgentSession, pool
 from charter_engine.plan.retention.model import learn
 from charter_engine.plan.retention.streams import (
     annotate,
-    choose,
     judge,
     learnt_crosswise,
 )
@@ -138,21 +137,18 @@ def main() -> None:
     for number in range(args.workloads):
         started = time.process_time()
         kind, past, later, settings = mixture(sessions, number)
-        choice = choose(past, settings, decide_at="answered")
-        model = choice.model or learn(past, "answered")
-        pricing = choice.pricing
-        if choice.policy == "default":
-            pricing = judge(past, settings, learnt_crosswise(past, "answered"))[2]
+        policy, _, pricing = judge(past, settings, learnt_crosswise(past, "answered"))
+        model = learn(past, "answered")
         predictor = Predictor(replace(later, retention={}))
         default = rate(predictor, replace(later, retention={}), settings)
         next_use = rate(predictor, annotate(later, "next-use", model, pricing=pricing), settings)
-        chosen = default if choice.policy == "default" else next_use
+        chosen = default if policy == "default" else next_use
         well = chosen >= max(default, next_use) - TOLERANCE
         right += well
         print(
             f"{number}: {kind}, {len(later)} requests, {settings.gpu_blocks:,} + "
             f"{settings.host_blocks:,} blocks, {settings.eviction}: default {default:.3f}, "
-            f"next-use {next_use:.3f}; {choice.policy} chosen, {'right' if well else 'WRONG'} "
+            f"next-use {next_use:.3f}; {policy} chosen, {'right' if well else 'WRONG'} "
             f"(predicted; {time.process_time() - started:.1f} s CPU)",
             flush=True,
         )

@@ -44,6 +44,7 @@ class ReferenceEngine:
             spec, directory, settings, warn, events=self._events is not None
         )
         self.manager, self.pool = self._scheduler.manager, self._scheduler.pool
+        self._tell_events()
         self.memory = memory_use(self._scheduler)
         self._warn = warn
         self._wake = threading.Condition()
@@ -160,6 +161,10 @@ class ReferenceEngine:
     def _asked_for_anything(self) -> bool:
         return bool(self._arrivals or self._withdrawals or self._truncations or self._stopped)
 
+    def _tell_events(self) -> None:
+        if self._events is not None:
+            self._events.write(self.manager.drain_events())
+
     def _run(self) -> None:
         scheduler = self._scheduler
         while True:
@@ -181,8 +186,7 @@ class ReferenceEngine:
                 return
             try:
                 scheduler.step(time.monotonic() * 1e3)
-                if self._events is not None:
-                    self._events.write(self.manager.drain_events())
+                self._tell_events()
             except (
                 Exception
             ) as error:  # its state can no longer be trusted: say so to all, now and later

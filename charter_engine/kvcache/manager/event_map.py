@@ -62,7 +62,7 @@ class EventLogReport(Struct, frozen=True, kw_only=True):
     trees: tuple[TreeReport, ...]
 
 
-class Content(Protocol):
+class ContentListener(Protocol):
     """Hears what the blocks of a pool hold."""
 
     def stored(
@@ -84,7 +84,7 @@ class Content(Protocol):
 class EventMap:
     """Follows events as they come; `content` hears what blocks hold."""
 
-    def __init__(self, content: Content | None = None) -> None:
+    def __init__(self, content: ContentListener | None = None) -> None:
         self._content = content
         self._trees: dict[PoolKey, EventTree] = {}
         self._last_id: dict[int | None, int] = {}

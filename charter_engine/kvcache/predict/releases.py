@@ -9,7 +9,7 @@ from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.path_tree import PathTree
 
 
-class Release(NamedTuple):
+class Released(NamedTuple):
     """Of what `request` left all blocks behind its first `keep_tokens` are forgotten, as far as no
     other prompt continues them."""
 
@@ -17,7 +17,7 @@ class Release(NamedTuple):
     keep_tokens: int
 
 
-Releases = Sequence[tuple[Release, ...]]
+Releases = Sequence[tuple[Released, ...]]
 """What each request releases once it has ended."""
 
 
@@ -32,22 +32,22 @@ def releases_of(workload: Workload, paths: PathTree, when: ReleaseWhen) -> Relea
         return None
     sessions = workload.conversation.tolist()
     last = {session: request for request, session in enumerate(sessions)}
-    tree = _Prompts(paths)
+    tree = _PromptPaths(paths)
     branches: dict[int, Branches[int]] = {}
-    found: list[tuple[Release, ...]] = []
+    found: list[tuple[Released, ...]] = []
     for request, session in enumerate(sessions):
-        own: list[Release] = []
+        own: list[Released] = []
         if session:
             known = branches.setdefault(session, Branches(tree.common, tree.length))
-            own += [Release(*one) for one in known.follow(request)]
+            own += [Released(*one) for one in known.follow(request)]
             if when == "session-end" and last[session] == request:
-                own.append(Release(request, tree.met_elsewhere(request, session)))
+                own.append(Released(request, tree.met_elsewhere(request, session)))
         tree.visit(request, session)
         found.append(tuple(own))
     return found
 
 
-class _Prompts:
+class _PromptPaths:
     """The prompts of a workload as paths, and which sessions have come along each edge so far."""
 
     _SEVERAL = -1
@@ -98,7 +98,7 @@ def of_pairs(releases: Releases | None) -> Releases | None:
         return None
     return [
         tuple(
-            Release(release.request // 2, release.keep_tokens)
+            Released(release.request // 2, release.keep_tokens)
             for release in (*prompt, *sequence)
             if release.request % 2
         )

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,30 +189,41 @@ def batch_of(
     sizes = [
         1 if request.token_ids else block_tokens or request.block_tokens for request in requests
     ]
-    served = [request.served_ms for request in requests]
     return RequestColumns(
-        arrival_ms=np.array([request.timestamp for request in requests]) * ms_per_unit,
-        input_length=column([request.input_length for request in requests]),
-        output_length=column([request.output_length for request in requests]),
+        arrival_ms=np.fromiter(_each(requests, "timestamp"), np.float64, len(requests))
+        * ms_per_unit,
+        input_length=column([*_each(requests, "input_length")]),
+        output_length=column([*_each(requests, "output_length")]),
         unit_tokens=column(sizes),
         unit_count=counts,
         units=_unit_ids(units, int(counts.sum())),
         output_units=_output_units(requests),
-        scopes=_any_scoped([(request.salt, request.adapter) for request in requests]),
-        nodes=_any_named([request.node for request in requests]),
-        sessions=_any_named([request.session for request in requests]),
-        retention={
-            index: request.retention
-            for index, request in enumerate(requests)
-            if request.retention is not None
-        },
-        outputs={
-            index: request.output_ids
-            for index, request in enumerate(requests)
-            if request.output_ids
-        },
-        served_ms=served_column(served),
+        scopes=_scopes(requests),
+        nodes=_any_named([*_each(requests, "node")]),
+        sessions=_any_named([*_each(requests, "session")]),
+        retention=_where_set(requests, "retention"),
+        outputs=_where_set(requests, "output_ids"),
+        served_ms=served_column([*_each(requests, "served_ms")]),
     )
+
+
+def _each(requests: Sequence[WorkloadRequest], name: str) -> "map[Any]":
+    """One field of all requests."""
+    return map(attrgetter(name), requests)
+
+
+def _where_set(requests: Sequence[WorkloadRequest], name: str) -> dict[int, Any]:
+    """One field by request, of those that have it: few do, or none."""
+    if not any(_each(requests, name)):
+        return {}
+    return {index: value for index, value in enumerate(_each(requests, name)) if value}
+
+
+def _scopes(requests: Sequence[WorkloadRequest]) -> list[tuple[str, str]]:
+    """Salt and adapter of each; empty where none has any."""
+    if not any(_each(requests, "salt")) and not any(_each(requests, "adapter")):
+        return []
+    return [(request.salt, request.adapter) for request in requests]
 
 
 def _output_units(requests: Sequence[WorkloadRequest]) -> Ints | None:
@@ -239,10 +251,6 @@ def _unit_ids(units: Sequence[Sequence[int]], count: int) -> Ints:
         return (wide & np.uint64(LARGEST_ID)).astype(np.int64)
     large = ids > LARGEST_ID
     return np.where(large, ids & LARGEST_ID, ids) if large.any() else ids
-
-
-def _any_scoped(scopes: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return scopes if any(scope != NO_SCOPE for scope in scopes) else []
 
 
 def _any_named(names: list[str]) -> list[str]:

@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 
 LEAST_EXPLAINED = 0.02
 """Below this the estimate knows no more than the mean of all reuse times."""
-LEAST_GAIN = 0.002
+LEAST_GAIN = 0.001
 """A predicted gain in hit rate below this is no reason to leave the defaults."""
 FOLDS = 4
 """Of a workload's sessions a part in so many is decided by what all others taught."""

@@ -3,6 +3,7 @@
 And what happens when Triton dies.
 """
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,10 +22,12 @@ from charter_engine.contracts.commands import (
     Push,
     PutBack,
     Rollback,
+    ShowCache,
     StartRecording,
     StartRun,
     StopRecording,
 )
+from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.deploy import PushReport
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.gauges import (
@@ -108,6 +111,27 @@ async def test_the_agent_is_run_by_itself_and_every_node_is_measured(directory: 
     assert [node.requests for node in nodes.nodes] == [len(NOTES), len(NOTES)]
     assert all(node.prompt_tokens > node.reused_tokens > 0 for node in nodes.nodes)
     assert all(node.ttft_ms_mean is not None for node in nodes.nodes)
+
+
+def agreed(report: ContentsReport) -> int:
+    """How many blocks are there as predicted."""
+    return report.measured.agreed_blocks if report.measured else 0
+
+
+async def test_the_embedded_engine_tells_of_its_blocks_and_they_lie_as_predicted(
+    directory: Path,
+) -> None:
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        report = ContentsReport()
+        async with asyncio.timeout(60):
+            # The engine looks for events now and then, and at the tap once a second.
+            while not report.cached_blocks or agreed(report) < report.cached_blocks:
+                report = await watch.client.request(ShowCache())
+    measured = report.measured
+    assert measured is not None and measured.complete and not measured.trouble
+    assert measured.absent_blocks == 0
+    assert {one.name for one in measured.nodes} >= {one.name for one in report.nodes}
 
 
 async def test_an_edit_shows_its_diff_its_cost_and_its_prediction(directory: Path) -> None:

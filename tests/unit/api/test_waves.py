@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from charter_engine.api.agent_runs import predict_run
 from charter_engine.api.agents import OpenedAgent, open_agent
 from charter_engine.api.running import items_to_run
-from charter_engine.api.waves import ChosenOrder, chosen_order
+from charter_engine.api.tokenizers import open_tokenizer
+from charter_engine.api.waves import ChosenOrder, chosen_order, predicted_order
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.running import Order
 from charter_engine.plan.pool import CurrentServer
@@ -57,6 +59,26 @@ def test_on_an_ample_pool_one_after_another_items_go_as_they_are_given(tmp_path:
 
 def test_on_an_ample_pool_many_at_once_go_in_waves(tmp_path: Path) -> None:
     assert chosen(asked_in_turn(tmp_path), "auto", AMPLE, at_once=9).in_waves
+
+
+@pytest.mark.parametrize(("pool", "in_waves"), [(SCARCE, True), (AMPLE, False)])
+def test_a_run_is_predicted_in_the_order_that_is_chosen(
+    pool: CurrentServer, in_waves: bool, tmp_path: Path
+) -> None:
+    agent = asked_in_turn(tmp_path)
+    plan = Plan(agent=str(agent.path))
+    ordered = predicted_order(
+        agent.compiled.calls,
+        agent.inputs,
+        plan,
+        pool.pool_under(plan.server),
+        open_tokenizer(None).encode,
+        at_once=1,
+    )
+    assert ordered.chosen.in_waves == in_waves
+    assert ordered.prediction == predict_run(
+        agent, plan, pool, at_once=1, tokenizer=None, in_waves=in_waves
+    )
 
 
 @pytest.mark.parametrize(("order", "in_waves"), [("given", False), ("waves", True)])

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charter_engine.bls.releases import Releases
+from charter_engine.bls.releases import SessionReleases
 from charter_engine.bls.retention import ReleaseWhen
 
 
@@ -21,7 +21,9 @@ def kept(
 ) -> list[tuple[int, int]]:
     """The length of each sequence released, and how many tokens stay of it."""
     sent: list[tuple[int, int]] = []
-    releases = Releases(when, lambda prompt, keep: sent.append((len(prompt), keep)), most_sessions)
+    releases = SessionReleases(
+        when, lambda prompt, keep: sent.append((len(prompt), keep)), most_sessions
+    )
     for session, sequence, ends in answered:
         releases.answered(session, sequence, ends=ends)
     releases.close()

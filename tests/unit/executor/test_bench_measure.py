@@ -100,3 +100,17 @@ async def test_a_batch_is_run_one_after_another_and_at_once_on_inputs_of_its_own
     }  # fmt: skip
     assert len({text for _, text in asked}) == 8
     assert all(cell.token_hit_rate == 0.4 for cell in cells)
+
+
+async def test_a_batch_at_once_goes_in_waves_where_that_was_chosen() -> None:
+    asked: list[tuple[str, str]] = []
+    shared, other = "x" * 500, "y" * 500
+    rows = [f"{shared}1", f"{other}1", f"{shared}2"]
+    server = measured(Server("one", asked))
+    await measure_batches([server], AGENT, [[{"rows": rows}]] * 2, quiet)
+    assert [text for _, text in asked] == [*rows, *rows]
+    asked.clear()
+    server.batch_in_waves = True
+    await measure_batches([server], AGENT, [[{"rows": rows}]] * 2, quiet)
+    wave_by_wave = [f"{shared}1", f"{shared}2", f"{other}1"]
+    assert [text for _, text in asked] == [*rows, *wave_by_wave]

@@ -7,7 +7,7 @@ from charter_engine.bls.retention import ReleaseWhen
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor
-from charter_engine.kvcache.predict.releases import Release, releases_of
+from charter_engine.kvcache.predict.releases import Released, releases_of
 from charter_engine.kvcache.predict.timeline import Timing
 from charter_engine.kvcache.workload.columns import as_workload
 
@@ -26,7 +26,7 @@ def request(session: str, *blocks: int, output: int = 0) -> WorkloadRequest:
     )
 
 
-def released(when: ReleaseWhen, *requests: WorkloadRequest) -> list[tuple[Release, ...]]:
+def released(when: ReleaseWhen, *requests: WorkloadRequest) -> list[tuple[Released, ...]]:
     workload = as_workload(requests)
     return list(releases_of(workload, Predictor(workload).paths, when) or ())
 
@@ -39,12 +39,12 @@ def test_never_releases_nothing() -> None:
 
 
 def test_a_rewritten_end_is_released_with_the_request_that_rewrote_it() -> None:
-    assert released("superseded", *REWRITTEN) == [(), (Release(0, 3 * B),)]
+    assert released("superseded", *REWRITTEN) == [(), (Released(0, 3 * B),)]
 
 
 def test_a_session_that_ends_releases_what_no_other_came_with() -> None:
     requests = (request("a", 1, 2, 3), request("b", 1, 2, 7, 8), request("b", 1, 2, 7, 8, 9))
-    assert released("session-end", *requests) == [(Release(0, 0),), (), (Release(2, 2 * B),)]
+    assert released("session-end", *requests) == [(Released(0, 0),), (), (Released(2, 2 * B),)]
 
 
 def test_requests_without_a_session_release_nothing() -> None:

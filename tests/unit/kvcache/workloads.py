@@ -6,7 +6,7 @@ from random import Random
 from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, OutOfBlocks, PoolSettings, Retention, TokenRange
-from charter_engine.kvcache.predict.releases import Release, Releases
+from charter_engine.kvcache.predict.releases import Released, Releases
 from charter_engine.kvcache.predict.simulation import Outcome
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.content import Content
@@ -128,11 +128,11 @@ def random_releases(rng: Random, paths: PathTree) -> Releases | None:
     on."""
     if rng.random() < 0.5:
         return None
-    found: list[tuple[Release, ...]] = []
+    found: list[tuple[Released, ...]] = []
     for request in range(len(paths.node)):
         released = rng.randint(0, request)
         kept = [0, *(int(paths.end[edge]) for edge in paths.path(released))]
-        own = (Release(released, rng.choice(kept)),) if rng.random() < 0.4 else ()
+        own = (Released(released, rng.choice(kept)),) if rng.random() < 0.4 else ()
         found.append(own)
     return found
 

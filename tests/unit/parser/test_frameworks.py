@@ -490,6 +490,85 @@ def test_an_agent_goes_on_from_the_history_that_a_run_hands_back() -> None:
     assert edges(file) == {(7, 8, "data")}
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "RunnableSequence(prompt, llm, parser)",
+        "RunnableSequence(first=prompt, middle=[llm], last=parser)",
+        "RunnableSequence(prompt, RunnableSequence(llm, parser))",
+    ],
+)
+def test_a_sequence_that_is_spelled_out_is_what_its_pipe_is(written: str) -> None:
+    source = """
+        from langchain_core.output_parsers import StrOutputParser
+        from langchain_core.prompts import ChatPromptTemplate
+        from langchain_core.runnables import RunnableSequence
+        from langchain_openai import ChatOpenAI
+
+        llm, parser = ChatOpenAI(model="m"), StrOutputParser()
+        prompt = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{topic}")])
+        chain = WRITTEN
+
+        def work(topic):
+            return chain.invoke({"topic": topic})
+        """
+    (spelled,) = compiled(source.replace("WRITTEN", written)).calls
+    (piped,) = compiled(source.replace("WRITTEN", "prompt | llm | parser")).calls
+    assert spelled.segments == piped.segments
+    assert (spelled.line, spelled.family) == (piped.line, piped.family)
+
+
+def test_what_a_graphs_context_carries_is_one_state_of_all_its_nodes() -> None:
+    file = compiled(
+        """
+        from dataclasses import dataclass, field
+        from pydantic_ai import Agent
+        from pydantic_graph import BaseNode, End, GraphRunContext
+
+        asker = Agent("openai:m", system_prompt="Ask a question.")
+        judge = Agent("openai:m", system_prompt="Judge the answer.")
+
+        @dataclass
+        class State:
+            question: str | None = None
+            messages: list = field(default_factory=list)
+
+        class Ask(BaseNode[State]):
+            async def run(self, ctx: GraphRunContext[State]):
+                said = await asker.run("Go on.", message_history=ctx.state.messages)
+                ctx.state.messages += said.new_messages()
+                ctx.state.question = said.output
+                return Judge()
+
+        class Judge(BaseNode[State, None, str]):
+            async def run(self, ctx: GraphRunContext[State]):
+                said = await judge.run(f"The question: {ctx.state.question}")
+                return End(said.output) if said.output == "right" else Ask()
+        """
+    )
+    assert edges(file) == {(16, 16, "loop"), (16, 23, "data")}
+    asked = file.calls[0]
+    assert asked.segments[2].role == "assistant"
+    assert asked.segments[2].each_turn
+
+
+def test_the_instruction_of_the_agent_that_a_model_is_attached_to_is_its_system_message() -> None:
+    file = compiled(
+        """
+        from mcp_agent.agents.agent import Agent
+        from mcp_agent.workflows.llm.augmented_llm_openai import OpenAIAugmentedLLM
+
+        async def main():
+            finder = Agent(name="finder", instruction="You find files.")
+            async with finder:
+                llm = await finder.attach_llm(OpenAIAugmentedLLM)
+                return await llm.generate_str(message="Show the index")
+        """
+    )
+    (call,) = file.calls
+    assert (call.segments[0].text, call.segments[0].role) == ("You find files.", "system")
+
+
 REMOVING = """
 from langchain_core.messages import HumanMessage, RemoveMessage
 from langchain_openai import ChatOpenAI

@@ -149,6 +149,13 @@ def test_a_conversation_that_an_object_keeps_is_that_of_whoever_asks_through_it(
             "messages",
             HistoryLimit(30, first=1, anew=(2, 3)),
         ),
+        (
+            "if len(messages) > 30:\n"
+            "    messages = [{'role': 'system', 'content': 'Be brief and careful.'}, "
+            "{'role': 'user', 'content': shorten(messages)}]",
+            "messages",
+            HistoryLimit(30, first=1, anew=(2, 3)),
+        ),
     ],
 )
 def test_how_much_of_a_history_is_kept(before: str, sent: str, limit: HistoryLimit) -> None:
@@ -184,3 +191,60 @@ def test_what_a_loop_does_not_change_is_fixed() -> None:
         f"{CREATE}\nmessages.append(out)\nmessages.append({{'role': 'user', 'content': x(out)}})"
     )
     assert [segment.fixed for segment in call.segments] == [False, True, False, False]
+
+
+ASSISTANT = """
+from openai import OpenAI
+
+client = OpenAI()
+SYSTEM = {"role": "system", "content": "Be brief."}
+
+
+class Assistant:
+    def __init__(self):
+        self.log = [SYSTEM]
+
+    def tidy(self):
+        TIDY
+
+    def ask(self, text):
+        self.log.append({"role": "user", "content": text})
+        if len(self.log) > 20:
+            self.tidy()
+        out = client.chat.completions.create(model="m", messages=self.log).choices[0].message
+        self.log.append({"role": "assistant", "content": out.content})
+        return out.content
+
+
+def main():
+    assistant = Assistant()
+    while True:
+        print(assistant.ask(input()))
+"""
+SHORTENED = """short = client.chat.completions.create(
+            model="m", messages=self.log + [{"role": "user", "content": "Shorten that."}]
+        ).choices[0].message.content
+        self.log = [KEPT, {"role": "assistant", "content": short}]"""
+
+
+@pytest.mark.parametrize(
+    ("tidy", "limit"),
+    [
+        (SHORTENED.replace("KEPT", "SYSTEM"), HistoryLimit(20, first=1, anew=(2, 3))),
+        (SHORTENED.replace("KEPT", "self.log[0]"), HistoryLimit(20, first=1, anew=(2, 3))),
+        ("self.log = [SYSTEM] + self.log[-10:]", HistoryLimit(11, first=1)),
+        ("self.log = [self.log[0]] + self.log[-10:]", HistoryLimit(11, first=1)),
+        ("self.log = self.log[-10:]", HistoryLimit(10)),
+    ],
+)
+def test_a_method_that_is_called_when_a_history_is_long_bounds_it(
+    tidy: str, limit: HistoryLimit
+) -> None:
+    calls = compiled(ASSISTANT.replace("TIDY", tidy)).calls
+    asked = next(call for call in calls if call.function == "main")
+    assert asked.history_limit == limit
+    assert [segment.text for segment in asked.segments[:1]] == ["Be brief."]
+    assert [segment.role for segment in asked.segments if segment.each_turn] == [
+        "assistant",
+        "user",
+    ]

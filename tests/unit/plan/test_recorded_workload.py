@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
 import pytest
 
 from charter_engine.contracts.plan import Policy, ServerSettings
@@ -71,9 +72,19 @@ def test_where_everything_fits_nothing_is_decided_and_the_policies_are_still_com
     assert len(set(decision.comparison.hit_rates.values())) == 1
 
 
-def test_reuse_times_that_tell_nothing_leave_defaults() -> None:
+def test_sessions_that_never_return_leave_defaults() -> None:
+    workload = sessions(40, 1)
+    _, first = np.unique(workload.session, return_index=True)
+    decision = decided(source(workload.select(np.sort(first))))
+    assert not decision.comparison.ample
+    assert decision.chosen.point.policy == "default"
+
+
+def test_reuse_times_that_tell_nothing_are_followed_where_unseen_sessions_gain() -> None:
     decision = decided(source(sessions(12, 1, patient=False)))
-    assert decision.chosen.point.policy != "next-use"
+    rates = decision.comparison.hit_rates
+    gains = rates["next-use"] > rates["default"] + 0.001
+    assert (decision.chosen.point.policy == "next-use") == gains
 
 
 def test_without_sessions_next_use_is_left_out_and_refused_if_asked_for() -> None:

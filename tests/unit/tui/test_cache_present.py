@@ -6,7 +6,7 @@ from time import gmtime
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.contracts.contents import ContentsReport, HeldBy, Holding
+from charter_engine.contracts.contents import ContentsReport, HeldBy, Holding, MeasuredContents
 from charter_engine.contracts.live import KvPool
 from charter_tui.present.cache import (
     displacement_lines,
@@ -18,10 +18,11 @@ from charter_tui.present.cache import (
     prefix_lines,
     summary_lines,
 )
+from charter_tui.present.measured_pool import as_measured, is_unknown
 from charter_tui.present.pool_map import map_lines, split_of
 from charter_tui.present.spans import Line, line_width, text_of
 from charter_tui.state import Snapshot
-from tests.tui.cache_scene import POOL
+from tests.tui.cache_scene import MEASURED_POOL, POOL
 from tests.tui.scene import CALLS, CLASSIFICATION, ENTITIES, REPLAY, SESSION, START, TRITON
 
 MEASURED = TRITON.sample.kv_pool
@@ -143,3 +144,33 @@ def test_why_there_is_no_map_is_said_and_of_a_recording_what_it_has_instead() ->
     assert refused in said(no_pool_lines(LIVE, refused, 80))
     replayed = with_fields(LIVE, replay=REPLAY)
     assert "A recording has the pool's size" in said(no_pool_lines(replayed, refused, 80))
+
+
+def test_what_was_measured_takes_the_place_of_what_was_predicted() -> None:
+    shown = as_measured(MEASURED_POOL)
+    assert (shown.label, shown.cached_blocks, shown.nodes[0].blocks) == ("measured", 588, 262)
+    assert as_measured(POOL) is POOL
+    assert "~610" not in said(summary_lines(shown, LIVE, 200, gmtime))
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        (MeasuredContents(source="tcp://host:5557"), "no event came from tcp://host:5557 yet"),
+        (MeasuredContents(events=3, trouble="it was refused"), "it was refused"),
+        (MeasuredContents(events=3, complete=False), "stored unseen"),
+    ],
+)
+def test_why_what_was_measured_is_not_all_is_told(measured: MeasuredContents, words: str) -> None:
+    assert words in said(summary_lines(replace(POOL, measured=measured), LIVE, 80, gmtime))
+
+
+def test_events_alone_make_a_map() -> None:
+    nothing = replace(POOL, requests=0)
+    assert is_unknown(nothing)
+    assert not is_unknown(replace(nothing, measured=MeasuredContents(events=1)))
+
+
+def test_only_a_server_that_tells_of_no_block_is_said_to() -> None:
+    assert "no single block" in said(note_lines(POOL, 200))
+    assert "no single block" not in said(note_lines(MEASURED_POOL, 200))

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Diagnostic, Opportunity
+from charter_engine.contracts.runs import RunSummary
 from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.confirmation import predicted_gain, push_confirmation
 from charter_tui.present.diagnostics import diagnostic_text
@@ -151,6 +152,21 @@ def test_verdicts_are_in_words_and_say_what_they_are_about() -> None:
 def test_what_a_prediction_takes_for_granted_is_said() -> None:
     text = said(comparison_lines(Snapshot(session=SESSION, draft=NO_DRAFT), 90))
     assert "predicted for a run over 12 items, 2 at once, that begins with an empty cache" in text
+
+
+def test_a_run_on_a_warm_cache_that_exceeds_its_prediction_says_why() -> None:
+    live = RUNS.numbered(RUNS.live)
+    assert live is not None
+    warm = replace(live, earlier=2, cost=replace(live.cost, computed_tokens=100))
+    others = tuple(run for run in RUNS.runs if run is not live)
+
+    def told(run: RunSummary) -> str:
+        runs = replace(RUNS, runs=(run, *others))
+        return said(comparison_lines(Snapshot(session=SESSION, runs=runs, draft=NO_DRAFT), 200))
+
+    assert "2 runs before it had left prompts in the cache" in told(warm)
+    assert "before it had left" not in told(replace(warm, earlier=0))
+    assert "before it had left" not in told(replace(warm, cost=live.cost))
 
 
 def test_a_question_before_a_push_tells_gain_loss_and_the_way_back() -> None:
