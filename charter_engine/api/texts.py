@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from charter_engine.contracts.canary import CanaryAnswer
+from charter_engine.contracts.canary import CanaryAnswer, ServerCanary
 from charter_engine.contracts.deploy import Change
 from charter_engine.contracts.fleet import ServerDifference
 from charter_engine.contracts.gateway import GatewayRecord
@@ -47,6 +47,7 @@ WORDS: Mapping[type[Struct], frozenset[str]] = {
     RequestRecord: frozenset({"error"}),
     RunReport: frozenset({"errors", "outputs"}),
     Segment: frozenset({"text", "expression"}),
+    ServerCanary: frozenset({"message"}),
     ServerDifference: frozenset({"usual", "found"}),
     Session: frozenset({"notice"}),
     TrafficRecord: frozenset({"error"}),

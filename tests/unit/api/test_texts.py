@@ -78,12 +78,12 @@ NAMES = {
     "RunReport": "run agent variant state note",
     "RunSummary": "run variant state agent fingerprint deployment",
     "Segment": "name call path",
-    "ServerCanary": "server message remedy",
+    "ServerCanary": "server remedy",
     "ServerDifference": "server path remedy",
-    "ServerLever": "reason remedy where",
+    "ServerLever": "where reason remedy",
     "ServerNow": "server",
-    "ServerProfile": "address drained manager_evidence model notes request_counters "
-    "rules_evidence tokenizer version",
+    "ServerProfile": "address version model tokenizer manager_evidence rules_evidence "
+    "request_counters drained notes",
     "Session": "engine_version phase agent",
     "Tick": "ranges",
     "TraceContext": "trace_id span_id parent_id state",
