@@ -215,7 +215,7 @@ lock:
 	  -o requirements-docs.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --no-strip-extras --constraint requirements.lock --quiet \
-	  --extra events --extra keyring --extra parquet --extra telemetry \
+	  --extra events --extra fast --extra keyring --extra parquet --extra telemetry \
 	  pyproject.toml requirements-image.in -o requirements-image.lock
 
 # By pip, which knows where torch for a processor alone lies. What is left out are builds for CUDA.

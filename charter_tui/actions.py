@@ -558,6 +558,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Tell the pool apart by node, session or priority",
         footer=True,
     ),
+    Action(
+        "cache",
+        "show_measured",
+        "m",
+        "Measured",
+        "Show the pool as it was measured by events, or as it is predicted",
+    ),
     Action("cache", "close", "escape", "Back", "Close the cache", footer=True, palette=False),
     Action("sessions", "own_runs", "i", "Own runs", "With those of own runs", footer=True),
     Action("sessions", "close", "escape", "Back", "Close the sessions", footer=True, palette=False),

@@ -133,6 +133,35 @@ def _parser() -> argparse.ArgumentParser:
         "dns:NAME:PORT",
     )
     parser.add_argument(
+        "--server", metavar="URL", help="a vLLM, SGLang or trtllm-serve, and not a Triton"
+    )
+    parser.add_argument(
+        "--server-key",
+        metavar="SOURCE",
+        help="its API key; env:VARIABLE, @FILE or keyring:SERVICE/USER",
+    )
+    parser.add_argument(
+        "--server-configuration",
+        metavar="FILE",
+        help="the YAML that a trtllm-serve was started with, for what it hides",
+    )
+    parser.add_argument(
+        "--drain",
+        action="store_true",
+        help="read statistics that trtllm-serve forgets once they are read: any other reader of "
+        "them loses these",
+    )
+    parser.add_argument(
+        "--gateway",
+        metavar="HOST:PORT",
+        help="answer OpenAI's and Anthropic's HTTP here, in front of the server",
+    )
+    parser.add_argument(
+        "--gateway-key",
+        metavar="SOURCE",
+        help="what programs must send there as their API key; env:VARIABLE or @FILE",
+    )
+    parser.add_argument(
         "--triton-metrics",
         metavar="URL",
         help="its metrics page (default: port 8002 of the same host)",
@@ -164,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
         "--read-only", action="store_true", help="look, but change nothing and run nothing"
     )
     parser.add_argument(
-        "--run", action="store_true", help="run the agent at once on the Triton of --triton, too"
+        "--run", action="store_true", help="run the agent at once on a given server, too"
     )
     parser.add_argument(
         "--canary",
@@ -175,6 +204,25 @@ def _parser() -> argparse.ArgumentParser:
         "--no-text",
         action="store_true",
         help="have the engine write no text of prompts and answers anywhere",
+    )
+    parser.add_argument(
+        "--kv-events",
+        metavar="FILE|tcp://HOST:PORT|URL",
+        help="show the cache as the server's own events tell of it: a growing log, where vLLM or "
+        "SGLang publish them, or a trtllm-serve (default: those of the embedded one)",
+    )
+    parser.add_argument(
+        "--kv-events-listen", action="store_true", help="bind that address: publishers connect"
+    )
+    parser.add_argument(
+        "--kv-events-replay",
+        metavar="ADDRESS",
+        help="the publisher's replay_endpoint, for events of before and lost ones",
+    )
+    parser.add_argument(
+        "--kv-events-drain",
+        action="store_true",
+        help="take the events of a trtllm-serve: other readers miss them",
     )
     parser.add_argument("--record", metavar="FILE", help="write everything shown to a recording")
     parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
@@ -217,9 +265,10 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         path = getattr(given, name)
         if path is not None and not Path(path).is_file():
             parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
-    if given.replay and (given.record or given.agent or given.triton or given.servers):
-        parser.error("--replay shows a recording; it takes no agent, --record or --triton")
-    for name in ("canary", "no_text"):
+    deployment = given.triton or given.servers or given.server
+    if given.replay and (given.record or given.agent or deployment):
+        parser.error("--replay shows a recording; it takes no agent, --record or server")
+    for name in ("canary", "no_text", "kv_events", "gateway"):
         if getattr(given, name) and (given.attach or given.replay):
             parser.error(f"--{name.replace('_', '-')} is for an engine of one's own")
     if given.replay and not Path(given.replay).is_file():
@@ -228,9 +277,11 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
         parser.error(f"{given.agent}: there is no such file or folder")
     if given.triton and given.servers:
         parser.error("--servers and --triton: servers are named in one way")
-    if given.attach and (given.triton or given.servers or given.replay):
+    if given.server and (given.triton or given.servers):
+        parser.error("--server and a Triton: prompts are sent to one server")
+    if given.attach and (deployment or given.replay):
         parser.error(
-            "--attach watches an engine as it is; --triton and --replay are for one of one's own"
+            "--attach watches an engine as it is; a server and --replay are for one of one's own"
         )
     return Options(
         **{

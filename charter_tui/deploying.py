@@ -17,6 +17,7 @@ from charter_engine.contracts.commands import (
     Uninstall,
 )
 from charter_engine.contracts.deploy import PushReport, Revision, undone
+from charter_engine.contracts.fleet import FleetNow
 from charter_tui.link import EngineRefused
 from charter_tui.present.confirmation import (
     Confirmation,
@@ -168,12 +169,12 @@ async def _set_share(app: "Console", share: float) -> None:
 
 async def _put_back(app: "Console") -> None:
     drift = app.snapshot.session.drift if app.snapshot.session else ()
-    if await _agreed(app, put_back_confirmation(drift)):
+    if await _agreed(app, put_back_confirmation(drift, _fleet(app))):
         await _order(app, PutBack(base_revision=app.snapshot.revision), "Put back")
 
 
 async def _adopt(app: "Console") -> None:
-    values = await _filled_in(app, adopt_form())
+    values = await _filled_in(app, adopt_form(_fleet(app)))
     if values is not None:
         command = Adopt(base_revision=app.snapshot.revision, note=values["note"].strip())
         await _order(app, command, "Adopted")
@@ -181,9 +182,10 @@ async def _adopt(app: "Console") -> None:
 
 async def _uninstall(app: "Console") -> None:
     session = app.snapshot.session
-    drift = session.drift if session else ()
-    if await _agreed(app, uninstall_confirmation(drift)):
-        command = Uninstall(base_revision=app.snapshot.revision, force=bool(drift))
+    drift, fleet = session.drift if session else (), _fleet(app)
+    if await _agreed(app, uninstall_confirmation(drift, fleet)):
+        over = bool(drift) or bool(fleet and fleet.drifted)
+        command = Uninstall(base_revision=app.snapshot.revision, force=over)
         await _order(app, command, "Uninstalled")
 
 
@@ -191,6 +193,11 @@ async def _start_canary(app: "Console") -> None:
     values = await _filled_in(app, canary_form())
     if values is not None:
         await app.order(StartCanary(every_seconds=parse_seconds(values["every"])))
+
+
+def _fleet(app: "Console") -> FleetNow | None:
+    """The servers that a change goes through, where there are several."""
+    return app.snapshot.fleet.now if app.snapshot.fleet else None
 
 
 async def _filled_in(app: "Console", text: FormText) -> dict[str, str] | None:

@@ -4,6 +4,7 @@ It connects, asks the engine to record, and says on stderr what came of it.
 """
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterable
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from charter_engine.contracts.commands import Command, StartRecording, StartRun, StopRecording
-from charter_engine.contracts.gauges import Event, Gauge, Nodes, Run
+from charter_engine.contracts.gauges import Event, Gauge, Nodes, Run, Triton
 from charter_engine.contracts.live import NodeStats
 from charter_engine.service.client import (
     ConnectionLost,
@@ -23,6 +24,7 @@ from charter_engine.service.client import (
 )
 from charter_tui.connecting import connect
 from charter_tui.options import Options
+from charter_tui.present.diagnostics import diagnostic_text
 from charter_tui.present.figures import byte_size_text, clock_span, percent_text
 from charter_tui.state import Link, Snapshot, apply_events, apply_gauges, share
 
@@ -33,6 +35,18 @@ UNREACHABLE: Final = 3
 INTERRUPTED: Final = 130
 EXIT_CODE_OF: Final = {"usage": WRONG_INPUT, "refused": UNREACHABLE, "unreachable": UNREACHABLE}
 _ENDED: Final = ("done", "failed", "cancelled")
+START_SECONDS: Final = 120.0
+"""A deployment that takes longer to start is not waited for."""
+
+READY_BEFORE_ASKING: Final = 2
+"""Samples of a ready Triton after which an engine that runs its agent by itself would have
+begun."""
+
+
+RUN_IS_OVER: Final = (
+    "the engine's run is over: what passes is recorded until ctrl+c; give --duration to end by "
+    "itself, or the agent to have it run again"
+)
 
 
 class RecordingFailed(Exception):
@@ -75,7 +89,11 @@ async def _record(options: Options, path: Path) -> int:
 
 
 class HeadlessRecorder:
-    """One recording: starts it, follows the engine, and knows when it is over."""
+    """One recording: starts it, follows the engine, and knows when it is over.
+
+    Its duration counts from when the deployment is up, or known not to be: what is recorded before
+    is its start.
+    """
 
     def __init__(self, client: EngineClient, path: Path, options: Options) -> None:
         self.snapshot = Snapshot()
@@ -87,30 +105,42 @@ class HeadlessRecorder:
         self._runs_agent = options.runs_by_itself
         self._seen_running = False
         self._measured = False
+        self._ready_samples = 0
+        self._asked_to_run = False
+        self._up = asyncio.Event()
 
     async def run(self, stopped: asyncio.Event) -> bool:
         """Until the end; True if it was interrupted. Raises `RecordingFailed`."""
         following = asyncio.create_task(self._follow(self._client.messages()))
-        interrupted = asyncio.create_task(stopped.wait())
+        others = {asyncio.create_task(stopped.wait()), asyncio.create_task(self._pass())}
         try:
-            async with asyncio.timeout(self._duration):
-                await asyncio.wait({following, interrupted}, return_when=asyncio.FIRST_COMPLETED)
-        except TimeoutError:
-            return False
+            await asyncio.wait({following, *others}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            interrupted.cancel()
+            for task in others:
+                task.cancel()
             following.cancel()
             outcome = (await asyncio.gather(following, return_exceptions=True))[0]
         if isinstance(outcome, Exception):
             raise outcome
         return stopped.is_set()
 
+    async def _pass(self) -> None:
+        """The duration; without one it does not end."""
+        if self._duration is None:
+            await asyncio.Event().wait()
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                await self._up.wait()
+        await asyncio.sleep(self._duration)
+
     async def _follow(self, messages: AsyncIterator[Gauge | Event | LinkState]) -> None:
         async for message in messages:
             match message:
                 case Gauge():
                     self.snapshot = apply_gauges(self.snapshot, (message,))
-                    await self._begin(message)
+                    self._note(message)
+                    await self._have_it_run()
                 case Event():
                     self.snapshot = apply_events(self.snapshot, (message,))
                 case LinkState(state, text):
@@ -132,15 +162,30 @@ class HeadlessRecorder:
             _say(text)
         self.snapshot = replace(self.snapshot, link=link)
 
-    async def _begin(self, gauge: Gauge) -> None:
-        """Remember what an engine had measured before, and have one that ran already run again."""
-        if isinstance(gauge.payload, Nodes) and self.before.nodes is None:
-            self.before = replace(self.before, nodes=gauge.payload)
-        if isinstance(gauge.payload, Run) and self.before.run is None:
-            self.before = replace(self.before, run=gauge.payload)
-            ran = gauge.payload.progress.state in _ENDED
-            if ran and self._runs_agent and self._gives_orders:
-                await self._ask(StartRun())
+    def _note(self, gauge: Gauge) -> None:
+        """What an engine had measured before, and whether the deployment is up."""
+        match gauge.payload:
+            case Nodes() if self.before.nodes is None:
+                self.before = replace(self.before, nodes=gauge.payload)
+            case Run(progress) if self.before.run is None:
+                self.before = replace(self.before, run=gauge.payload)
+                if progress.state in _ENDED and not self._runs_agent and self._duration is None:
+                    _say(RUN_IS_OVER)
+            case Triton(sample):
+                self._ready_samples += sample.health == "ready"
+                if sample.health != "starting":
+                    self._up.set()
+
+    async def _have_it_run(self) -> None:
+        """Have an engine that was there before run its agent: again, or for the first time."""
+        run = self.before.run
+        if run is None or not (self._runs_agent and self._gives_orders) or self._asked_to_run:
+            return
+        waits = run.progress.state == "none" and self._client.child is None
+        begun = self._seen_running or self._ready_samples < READY_BEFORE_ASKING
+        if run.progress.state in _ENDED or (waits and not begun):
+            self._asked_to_run = True
+            await self._ask(StartRun())
 
     async def _ask(self, command: Command) -> None:
         try:
@@ -164,19 +209,13 @@ class HeadlessRecorder:
             else []
         )
         if errors:
-            first = errors[0]
-            raise RecordingFailed(
-                f"{first.path}:{first.line}:{first.column}: {first.message} {first.remedy}",
-                WRONG_INPUT,
-            )
+            raise RecordingFailed(diagnostic_text(errors[0]), WRONG_INPUT)
 
     def _over(self) -> bool:
         """Without a duration, the end of the run is the end of the recording."""
         state = self.snapshot.run.progress.state if self.snapshot.run else "none"
         self._seen_running = self._seen_running or state == "running"
-        return (
-            self._duration is None and self._runs_agent and self._seen_running and state in _ENDED
-        )
+        return self._duration is None and self._seen_running and state in _ENDED
 
     def exit_code(self) -> int:
         """1 where the run failed, or nothing was measured."""
@@ -212,9 +251,21 @@ def summary(snapshot: Snapshot, before: Snapshot, path: Path) -> str:
         f"{prompt - reused:,} of {prompt:,} prompt tokens computed, "
         f"token hit rate {percent_text(hit)}, measured"
         if hit is not None
-        else "no request was measured meanwhile",
+        else f"no request was measured meanwhile{why_nothing(snapshot)}",
     ]
     return "; ".join(parts)
+
+
+def why_nothing(snapshot: Snapshot) -> str:
+    """What kept the agent from being measured, behind a colon; empty where nothing is known to."""
+    health = snapshot.triton.sample.health if snapshot.triton else "starting"
+    if health != "ready":
+        return f": Triton was {health}"
+    notice = snapshot.session.notice if snapshot.session and snapshot.session.agent else ""
+    running = snapshot.run is not None and snapshot.run.progress.state == "running"
+    if running:
+        return ": the run's first requests were still on their way"
+    return f": {notice}" if notice else ""
 
 
 def measured_since(now: Snapshot, before: Snapshot) -> tuple[int, int, int]:

@@ -9,14 +9,22 @@ class Options:
     """What the command line asks for.
 
     `record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an agent.
-    `servers` names several Tritons, as `charter-engine serve` takes them. `canary` is the seconds
-    between two rounds of the corruption canary (None: it is off); with `no_text` the engine writes
-    no text of prompts and answers. `serve` shows consoles to browsers at `port`.
+    `servers` names several Tritons, as `charter-engine serve` takes them; `server` is the URL of a
+    vLLM, SGLang or trtllm-serve. A gateway listens at `gateway`. `canary` is the seconds between
+    two rounds of the corruption canary (None: it is off); with `no_text` the engine writes no text
+    of prompts and answers. `kv_events` is where the deployment's KV cache events are read, as
+    `charter-engine serve` takes it. `serve` shows consoles to browsers at `port`.
     """
 
     agent: str | None = None
     triton: str | None = None
     servers: str | None = None
+    server: str | None = None
+    server_key: str | None = None
+    server_configuration: str | None = None
+    drain: bool = False
+    gateway: str | None = None
+    gateway_key: str | None = None
     triton_metrics: str | None = None
     triton_header: tuple[str, ...] = ()
     tls: bool = False
@@ -38,12 +46,17 @@ class Options:
     run: bool = False
     canary: float | None = None
     no_text: bool = False
+    kv_events: str | None = None
+    kv_events_listen: bool = False
+    kv_events_replay: str | None = None
+    kv_events_drain: bool = False
 
     @property
     def runs_by_itself(self) -> bool:
         """Whether the engine runs the agent as soon as Triton is ready: on a given one, only where
         that is asked for."""
-        asked = self.run or (self.triton is None and self.servers is None)
+        given = (self.triton, self.servers, self.server)
+        asked = self.run or all(option is None for option in given)
         return self.agent is not None and asked and not self.read_only
 
     @property
@@ -61,6 +74,11 @@ class Options:
         pairs = (
             ("--triton", self.triton),
             ("--servers", self.servers),
+            ("--server", self.server),
+            ("--server-key", self.server_key),
+            ("--server-configuration", self.server_configuration),
+            ("--gateway", self.gateway),
+            ("--gateway-key", self.gateway_key),
             ("--triton-metrics", self.triton_metrics),
             ("--ca", self.ca),
             ("--client-cert", self.client_cert),
@@ -69,15 +87,20 @@ class Options:
             ("--tokenizer", self.tokenizer),
             ("--inputs", self.inputs),
             ("--replay", self.replay),
+            ("--kv-events", self.kv_events),
+            ("--kv-events-replay", self.kv_events_replay),
             ("--canary", None if self.canary is None else f"{self.canary:g}s"),
             *(("--triton-header", header) for header in self.triton_header),
             ("--record", self.record_path if self.records_from_start else None),
         )
         arguments = [f"{flag}={value}" for flag, value in pairs if value is not None]
         switches = (
+            ("--drain", self.drain),
             ("--tls", self.tls),
             ("--read-only", self.read_only),
             ("--run", self.run),
             ("--no-text", self.no_text),
+            ("--kv-events-listen", self.kv_events_listen),
+            ("--kv-events-drain", self.kv_events_drain),
         )
         return [*arguments, *(flag for flag, given in switches if given)]

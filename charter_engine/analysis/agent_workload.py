@@ -4,11 +4,12 @@ token."""
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.predict.run_arrivals import HeadStart, Sending
 from charter_engine.prompts.assembly import (
     CallInstance,
     InstanceKey,
@@ -42,13 +43,16 @@ class PlacedRequest:
     need.
 
     `after` are the requests of the workload, by their places in it, that have ended before this one
-    is sent.
+    is sent, `head_starts` those that are sent so much earlier. `item` is the number of what the
+    request is part of, in the order in which a run begins it.
     """
 
     request: WorkloadRequest
     spans: tuple[tuple[int, int], ...]
     prompt: Prompt
     after: tuple[int, ...] = ()
+    item: int = 0
+    head_starts: tuple[HeadStart, ...] = ()
 
 
 def generate(
@@ -85,11 +89,30 @@ def generate(
     return _in_order_of_time(writer.placed)
 
 
+def sending_of(placed: Sequence[PlacedRequest], at_once: int) -> Sending:
+    """How a run sends requests that `generate` placed for it."""
+    return Sending(
+        at_once=at_once,
+        items=tuple(one.item for one in placed),
+        after=tuple(
+            tuple(needed for needed in one.after if placed[needed].item == one.item)
+            for one in placed
+        ),
+        head_starts=tuple(one.head_starts for one in placed),
+    )
+
+
 def _in_order_of_time(placed: Sequence[PlacedRequest]) -> tuple[PlacedRequest, ...]:
     order = sorted(range(len(placed)), key=lambda place: placed[place].request.timestamp)
     moved = {before: now for now, before in enumerate(order)}
     return tuple(
-        replace(placed[place], after=tuple(moved[needed] for needed in placed[place].after))
+        replace(
+            placed[place],
+            after=tuple(moved[needed] for needed in placed[place].after),
+            head_starts=tuple(
+                HeadStart(moved[start.ahead], start.ms) for start in placed[place].head_starts
+            ),
+        )
         for place in order
     )
 
@@ -116,6 +139,13 @@ _Lane = tuple[float, tuple[int, ...]]
 """When its last chain ends, and the places of that chain's requests."""
 
 
+class _Ahead(NamedTuple):
+    """A request that goes ahead, and when the others may come."""
+
+    start: HeadStart
+    others_begin: float
+
+
 class _Writer:
     """Carries the clock and the supply of unseen output ids through all runs."""
 
@@ -129,10 +159,9 @@ class _Writer:
         self._program = at_once is None
         self._lanes: list[_Lane] = [(0.0, ())] * (at_once or 1)
         self._head_start_ms = head_start_ms
-        self._groups_begin: dict[str, float] = {}
-        """When the others of a cache group may come; the first of it is on its way."""
-        self._waves_begin: dict[str, float] = {}
-        """When the others of a wave may come: its first prompt is computed."""
+        self._ahead: dict[str | None, _Ahead] = {}
+        """The first request of each cache group and each wave."""
+        self._items = 0
         self._next_output_id = _FIRST_OUTPUT_ID
 
     def chains(
@@ -145,6 +174,7 @@ class _Writer:
     def place(self, chain: Sequence[CallInstance], session: str, wave: str | None) -> None:
         """Place the requests of a chain in the lane that is free first."""
         heapq.heapreplace(self._lanes, self._chain(chain, session, wave, self._lanes[0]))
+        self._items += 1
 
     def _chain(
         self, chain: Sequence[CallInstance], session: str, wave: str | None, lane: "_Lane"
@@ -160,15 +190,16 @@ class _Writer:
             prompt = with_head(instance, assemble(instance, node_plan, outputs, prompts))
             needed = list(before(instance, places))
             started = max((ends[key] for key in needed), default=lane[0])
-            started = max(started, self._group_begins(node_plan.cache_group, started))
-            if not places and wave is not None:
-                started = max(started, self._waves_begin.get(wave, started))
+            shared = (node_plan.cache_group, None if places else wave)
+            ahead = [self._ahead[name] for name in shared if name in self._ahead]
+            started = max([started, *(one.others_begin for one in ahead)])
             after = tuple(places[key] for key in needed) or lane[1]
-            placed = self._place(instance, prompt, started, session, after)
-            if not places and wave is not None:
-                computed = self._pace(placed.request.input_length, 1)
-                self._waves_begin.setdefault(wave, started + computed)
+            placed = replace(
+                self._place(instance, prompt, started, session, after),
+                head_starts=tuple(one.start for one in ahead),
+            )
             places[instance.key] = len(self.placed)
+            self._go_ahead(placed, *shared)
             self.placed.append(placed)
             prompts[instance.key] = prompt
             outputs[instance.key] = Piece(
@@ -183,14 +214,16 @@ class _Writer:
             )
         return (max(ends.values()), tuple(places.values())) if places else lane
 
-    def _group_begins(self, group: str | None, now: float) -> float:
-        """When a request of a group may come that is ready now."""
-        if group is None:
-            return now
-        if group not in self._groups_begin:
-            self._groups_begin[group] = now + self._head_start_ms
-            return now
-        return self._groups_begin[group]
+    def _go_ahead(self, placed: PlacedRequest, group: str | None, wave: str | None) -> None:
+        """Let a request go ahead of the others of its group and of its wave where it is the
+        first."""
+        place, started = len(self.placed), placed.request.timestamp
+        if group is not None and group not in self._ahead:
+            start = HeadStart(place, self._head_start_ms)
+            self._ahead[group] = _Ahead(start, started + self._head_start_ms)
+        if wave is not None and wave not in self._ahead:
+            computed = self._pace(placed.request.input_length, 1)
+            self._ahead[wave] = _Ahead(HeadStart(place), started + computed)
 
     def _place(
         self,
@@ -213,4 +246,4 @@ class _Writer:
             node=instance.call.id,
             session=session,
         )
-        return PlacedRequest(request, spans, prompt, after)
+        return PlacedRequest(request, spans, prompt, after, self._items)

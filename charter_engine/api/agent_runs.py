@@ -1,22 +1,24 @@
 """What runs of an agent's inputs would do under a plan, and what its opportunities would bring."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.agent_workload import generate
+from charter_engine.analysis.agent_workload import generate, sending_of
 from charter_engine.analysis.expected_reuse import with_expected_reuse
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.tokenizers import open_tokenizer
-from charter_engine.contracts.graph import CompiledFile
+from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.prediction import Prediction, PredictReport
 from charter_engine.errors import UsageError
 from charter_engine.executor.head_starts import HEAD_START_SECONDS
+from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.latency import from_first_principles
 from charter_engine.kvcache.predict.predictor import predict
 from charter_engine.kvcache.predict.timeline import Timing
@@ -24,6 +26,7 @@ from charter_engine.plan.agent_inputs import time_among
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.ranges import retention_record
 from charter_engine.prompts.assembly import MissingInput
+from charter_engine.prompts.tokens import Encode
 
 
 def predict_run(
@@ -41,12 +44,39 @@ def predict_run(
     `in_waves` is as for a run. `latency` is what was fitted to this deployment; without it times
     are from first principles and *assumed*. Raises `MissingInput`.
     """
-    times = latency or from_first_principles()
-    placed = generate(
+    return predict_calls(
         agent.compiled.calls,
         agent.inputs,
         plan,
+        deployment.pool_under(plan.server),
         open_tokenizer(tokenizer).encode,
+        at_once=at_once,
+        latency=latency,
+        in_waves=in_waves,
+        chunk_tokens=deployment.chunk_tokens,
+    )
+
+
+def predict_calls(
+    calls: Sequence[Call],
+    inputs: Sequence[Mapping[str, Any]],
+    plan: Plan,
+    pool: PoolSettings,
+    encode: Encode,
+    *,
+    at_once: int,
+    latency: LatencyModel | None = None,
+    in_waves: bool = False,
+    chunk_tokens: int | None = None,
+) -> Prediction:
+    """As `predict_run`, of calls over these inputs, on a pool of these settings. `chunk_tokens` is
+    as for `Timing`."""
+    times = latency or from_first_principles()
+    placed = generate(
+        calls,
+        inputs,
+        plan,
+        encode,
         pace=partial(time_among, times, at_once),
         at_once=at_once,
         head_start_ms=HEAD_START_SECONDS * 1000,
@@ -61,8 +91,8 @@ def predict_run(
         )
         for item in placed
     ]
-    timing = Timing(after=tuple(item.after for item in placed))
-    return predict(requests, deployment.pool_under(plan.server), timing=timing, latency=times)
+    timing = Timing(sending=sending_of(placed, at_once), chunk_tokens=chunk_tokens)
+    return predict(requests, pool, timing=timing, latency=times)
 
 
 def predict_runs(

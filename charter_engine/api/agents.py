@@ -1,7 +1,6 @@
 """The open agent: its compiled calls, its inputs, and what is wrong with either."""
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from charter_engine.analysis.compile import CompileOptions
-from charter_engine.api.compiling import compiled
+from charter_engine.api.compiling import compiled, compiled_program, entry_points
+from charter_engine.contracts.compiling import Compilation
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.notes import Note
 from charter_engine.errors import UsageError
@@ -93,8 +93,12 @@ def opened_anyhow(
 def read_agent(
     path: Path, options: CompileOptions | None = None, *, use_cache: bool = True
 ) -> OpenedAgent:
-    """Compile an agent (a file or a folder) without inputs. A file that can't be read is left out
-    of a folder, which is told. Blocks."""
+    """Compile an agent without inputs. Blocks.
+
+    A folder is taken whole, unless its entry points lead to different calls: then it is an error
+    not to name one of them. An entry point, or a file that makes no calls itself, is taken with
+    what it imports out of its own tree. Files that can't be read are left out, which is told.
+    """
     if path.name in ("", ".."):
         path = path.resolve()  # an agent is known by its name, and these paths tell none
     if not path.exists():
@@ -102,10 +106,14 @@ def read_agent(
             path=str(path), message="there is no such file", remedy="check the path"
         )
         return OpenedAgent(path, CompiledFile(path=str(path), errors=(missing,)), (missing,))
-    found = compiled((str(path),), options, use_cache=use_cache)
-    joined = _joined(str(path), found.result.files)
     if path.is_dir():
-        joined = _with_entry_points(_without_broken_files(joined), found.result.files)
+        found = compiled((str(path),), options, use_cache=use_cache)
+        entries = entry_points(str(path), found.result.files, use_cache=use_cache)
+        joined = _without_broken_files(_joined(str(path), found.result.files))
+        joined = joined if len(entries) < 2 else _ambiguous(joined, entries)
+    else:
+        found = _compiled_file(path, options, use_cache=use_cache)
+        joined = _without_broken_files(_joined(str(path), found.result.files))
     return OpenedAgent(path, joined, joined.errors, notes=found.notes)
 
 
@@ -153,21 +161,27 @@ def _without_broken_files(agent: CompiledFile) -> CompiledFile:
     return msgspec.structs.replace(agent, errors=told)
 
 
-def _with_entry_points(agent: CompiledFile, files: Sequence[CompiledFile]) -> CompiledFile:
-    """A package with its entry points, where there are several."""
-    entries = [file for file in files if file.calls and is_entry_point(Path(file.path))]
-    if len(entries) < 2:
-        return agent
-    names = ", ".join(os.path.relpath(file.path, agent.path) for file in entries[:MOST_NAMED])
+def _compiled_file(
+    path: Path, options: CompileOptions | None = None, *, use_cache: bool
+) -> Compilation:
+    """A file alone where it makes calls and is no program; else with what it imports."""
+    if not is_entry_point(path):
+        alone = compiled((str(path),), options, use_cache=use_cache)
+        if any(file.calls or file.errors for file in alone.result.files):
+            return alone
+    return compiled_program(str(path), options, use_cache=use_cache)
+
+
+def _ambiguous(agent: CompiledFile, entries: Sequence[str]) -> CompiledFile:
+    """A folder of which it isn't known which program is meant."""
+    names = ", ".join(entries[:MOST_NAMED])
     others = f" and {len(entries) - MOST_NAMED} more" if len(entries) > MOST_NAMED else ""
     told = Diagnostic(
         path=agent.path,
-        message=f"it has {len(entries)} entry points: {names}{others}; their calls are taken "
-        "together",
-        remedy="name one of these files to work on it alone",
-        severity="warning",
+        message=f"it has {len(entries)} entry points: {names}{others}; they make different calls",
+        remedy=f"name the one that is meant, such as {Path(agent.path) / entries[0]}",
     )
-    return msgspec.structs.replace(agent, errors=(*agent.errors, told))
+    return CompiledFile(path=agent.path, errors=(told,))
 
 
 def _joined(path: str, files: tuple[CompiledFile, ...]) -> CompiledFile:

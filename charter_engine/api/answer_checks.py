@@ -62,6 +62,8 @@ async def _told_by(check: str, answers: Sequence[AnswerToCheck]) -> bytes:
     finally:
         if process.returncode is None:
             process.kill()
+            if process.stdin is not None:
+                process.stdin.close()
             await process.wait()
     if process.returncode:
         words = said.decode(errors="replace").strip()[-_LONGEST_WORDS:]

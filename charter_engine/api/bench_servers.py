@@ -9,14 +9,14 @@ from pathlib import Path
 
 import aiohttp
 
-from charter_engine.api.pools import KEEPS_PARTS, eviction_of
+from charter_engine.api.pools import eviction_of
 from charter_engine.api.token_servers import TokenServer
 from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.live import KvPool
-from charter_engine.contracts.pool import Eviction
+from charter_engine.contracts.pool import KEEPS_PARTS, Eviction
 from charter_engine.contracts.server import KIND_IN_WORDS, ServerProfile
 from charter_engine.embedded.build import build_like
 from charter_engine.embedded.engine.spec import read_spec

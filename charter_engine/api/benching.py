@@ -20,6 +20,7 @@ from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import agent_inputs, agent_plan, go_on
 from charter_engine.api.token_servers import NOT_BY_REQUEST, token_server
 from charter_engine.api.tokenizers import open_tokenizer
+from charter_engine.api.waves import predicted_order
 from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.benching import Batch, BenchReport, BenchRequest
 from charter_engine.contracts.connection import TritonOptions
@@ -147,6 +148,7 @@ class Benchmark:
     notes: list[str] = field(default_factory=list)
     lost: str = ""
     target: str = ""
+    chunk_tokens: int | None = None
 
     def check(self) -> None:
         """Whether the inputs fill the prompts. Raises `UsageError`."""
@@ -239,7 +241,13 @@ class Benchmark:
         per_token = spec.pretrained_config.kv_bytes_per_token(ITEM_BYTES)
         pool = self.request.pool_tokens or spec.reference_engine.max_kv_cache_bytes // per_token
         block = self.request.tokens_per_block or spec.tokens_per_block
-        current = CurrentServer(tokens_per_block=block, pool_tokens=pool, bytes_per_token=per_token)
+        self.chunk_tokens = spec.reference_engine.chunk_tokens
+        current = CurrentServer(
+            tokens_per_block=block,
+            pool_tokens=pool,
+            bytes_per_token=per_token,
+            chunk_tokens=self.chunk_tokens,
+        )
         plan = await self._chosen_plan(current, open_tokenizer(engine or tokenizer_path()))
         if spec.reference_engine.weights is None:
             self.notes.append(EMBEDDED_NOTICE)
@@ -281,7 +289,29 @@ class Benchmark:
         passes = work.iterations_of(
             self.inputs, rounds * 2 * len(chosen), unseen=True, seed=BATCH_SEED
         )
+        for server in chosen:
+            await self._choose_order(server, passes[0])
         return batch_gains(await measure_batches(chosen, self.compiled, passes, self.step))
+
+    async def _choose_order(self, server: MeasuredServer, inputs: Sequence[Inputs]) -> None:
+        """Whether the plan's batches go in waves; the baseline's go as they are given."""
+        tokenizer = server.recorder.tokenizer
+        if server.variant.name == BASELINE or server.pool is None or tokenizer is None:
+            return
+        plan = server.variant.plan
+        predicted = await asyncio.to_thread(
+            predicted_order,
+            self.compiled.calls,
+            inputs,
+            plan,
+            server.pool,
+            tokenizer.encode,
+            at_once=len(items_of(self.compiled.calls, inputs, plan)),
+            chunk_tokens=self.chunk_tokens,
+        )
+        server.batch_in_waves = predicted.chosen.in_waves
+        if predicted.chosen.words:
+            self.notes.append(f"batches at once: {predicted.chosen.words}")
 
     def _result(
         self,

@@ -22,7 +22,8 @@ from charter_engine.parser.reading import Unreadable, read_source
 from charter_engine.paths import compile_cache_path
 from charter_engine.prompts.tokens import Encode
 from charter_engine.store.compile_cache import CompileCache
-from charter_engine.store.incremental import compile_incrementally, folder_of
+from charter_engine.store.incremental import compile_incrementally, folder_of, imports_at
+from charter_engine.store.programs import Programs, told_apart
 from charter_engine.store.prompt_files import FolderFiles
 from charter_engine.store.source_files import groups_of, read_file, unread
 
@@ -71,7 +72,7 @@ def compiled(
     def progress(done: int, total: int) -> None:
         report(Progress("compiling", done, total))
 
-    with CompileCache(compile_cache_path() if use_cache else None) as cache:
+    with _opened_cache(use_cache=use_cache) as cache:
         found = compile_incrementally(paths, cache, options=options, progress=progress)
     notes = [Note(cache.notice)] if cache.notice else []
     notes += [
@@ -82,6 +83,43 @@ def compiled(
     return Compilation(
         result=found.result, compiled=found.compiled, cached=found.cached, notes=tuple(notes)
     )
+
+
+def compiled_program(
+    path: str, options: CompileOptions | None = None, *, use_cache: bool = True
+) -> Compilation:
+    """The calls of a program: its entry point and what that imports out of its own tree."""
+    with _opened_cache(use_cache=use_cache) as cache:
+        files = [
+            path if Path(file) == Path(path).absolute() else file
+            for file in _programs(cache).files_of(path)
+        ]
+        found = compile_incrementally([path], cache, options=options, groups=[files])
+    notes = (Note(cache.notice),) if cache.notice else ()
+    return Compilation(
+        result=found.result, compiled=found.compiled, cached=found.cached, notes=notes
+    )
+
+
+def entry_points(
+    folder: str, files: Sequence[CompiledFile], *, use_cache: bool = True
+) -> list[str]:
+    """The entry points of a folder that lead to different calls, as paths from the folder on; its
+    compiled `files` tell which make some."""
+    whole = Path(folder).absolute()
+    calling = {str(Path(file.path).absolute()) for file in files if file.calls}
+    paths = [str(Path(file.path).absolute()) for file in files] if calling else []
+    with _opened_cache(use_cache=use_cache) as cache:
+        found = told_apart(paths, calling, _programs(cache))
+    return [str(Path(path).relative_to(whole)) for path in found]
+
+
+def _programs(cache: CompileCache) -> Programs:
+    return Programs(lambda path: imports_at(path, cache))
+
+
+def _opened_cache(*, use_cache: bool) -> CompileCache:
+    return CompileCache(compile_cache_path() if use_cache else None)
 
 
 def require_paths(paths: Sequence[str]) -> None:

@@ -18,7 +18,9 @@ from charter_engine.errors import CharterError
 from charter_engine.kvcache.manager.settings import PoolSettings
 
 if TYPE_CHECKING:
+    from charter_engine.api.measuring import FollowedEvents
     from charter_engine.traffic.contents import PoolContents
+    from charter_engine.traffic.measured import GrainOwners
 
 MOST_POOLS = 4
 """Of what had passed before anybody asked so many pools full are followed: what came before has
@@ -35,6 +37,7 @@ class DeploymentContents:
         self._last: tuple[float, int] = (0.0, -1)
         self._notes: tuple[Note, ...] = ()
         self._emptied_at: float | None = None
+        self._owners: GrainOwners | None = None
         self._turn = threading.Lock()
 
     def emptied(self, at: float) -> None:
@@ -50,8 +53,10 @@ class DeploymentContents:
         plan: Plan | None,
         calls: Sequence[Call],
         now: float,
+        events: "FollowedEvents | None" = None,
     ) -> ContentsReport:
-        """The pool at that epoch second. Raises `CharterError` where nobody tells its size."""
+        """The pool at that epoch second, and beside it what the server's own `events` tell. Raises
+        `CharterError` where nobody tells its size."""
         settings = settings_of(pool, profile)
         nodes = plan.nodes if plan is not None and profile.retention else {}
         with self._turn:
@@ -62,6 +67,9 @@ class DeploymentContents:
             assert contents is not None
             self._bring_up_to_date(contents, records)
             told = replace(contents.report(now), emptied_at=self._emptied_at)
+            if events is not None and self._owners is not None:
+                measured = events.report(now, self._owners, contents.grains_on_gpu())
+                told = replace(told, measured=measured)
         unknown = contents.unknown + contents.rejected
         left_out = f"requests left out because their prompts are not known: {unknown:,}"
         return replace(told, notes=(*self._notes, *((Note(left_out),) if unknown else ())))
@@ -70,7 +78,9 @@ class DeploymentContents:
         self, settings: PoolSettings, nodes: Mapping[str, NodePlan], calls: Sequence[Call]
     ) -> None:
         from charter_engine.traffic.contents import PoolContents
+        from charter_engine.traffic.measured import GrainOwners
 
+        self._owners = self._owners or GrainOwners()
         asked, self._notes = retention_by_node(nodes, calls)
         self._contents = PoolContents(settings, lambda record: asked.get(record.node))
         self._last = (0.0, -1)
@@ -90,6 +100,8 @@ class DeploymentContents:
         names = dict(zip(map(id, answered), sessions_of(answered), strict=True))
         for record in fresh:
             contents.take(record, names[id(record)])
+            if self._owners is not None:
+                self._owners.take(record, names[id(record)])
         self._last = (fresh[-1].at, fresh[-1].sequence)
 
 

@@ -30,8 +30,15 @@ def on_cluster(
     """
     with _connected(address) as client:
         kept = client.scatter(held, broadcast=True)
-        for future in [client.submit(function, kept, item, pure=False) for item in items]:
-            yield _result_of(future, address)
+        futures = [client.submit(function, kept, item, pure=False) for item in items]
+        for future, item in zip(futures, items, strict=True):
+            future.exception()
+            if not future.cancelled():
+                yield _result_of(future, address)
+                continue
+            # The scheduler forgets what it can no longer place, `held` among it.
+            kept = client.scatter(held, broadcast=True)
+            yield _result_of(client.submit(function, kept, item, pure=False), address)
 
 
 def _connected(address: str) -> Any:

@@ -161,17 +161,13 @@ def source_of(plan: Plan, path: Path) -> Path:
 def _agent(path: Path) -> "OpenedAgent":
     from charter_engine.api.agents import open_agent
 
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    if not (path.is_file() or path.is_dir()):
+        found = "is neither a file nor a directory" if path.exists() else "is not there"
         raise UsageError(
-            f"the plan's agent {path} is neither a file nor a directory",
-            remedy="give its source with --agent FILE",
-        )
-    if not path.exists():
-        raise UsageError(
-            f"the plan's agent {path}: No such file or directory",
-            remedy="give its source with --agent FILE",
+            f"the plan's agent {path} {found}", remedy="give its source with --agent FILE|FOLDER"
         )
     agent = open_agent(path)
     for first in (error for error in agent.compiled.errors if error.severity == "error"):
-        raise UsageError(f"{first.path}:{first.line}: {first.message}", remedy=first.remedy)
+        place = f"{first.path}:{first.line}" if first.line else first.path
+        raise UsageError(f"{place}: {first.message}", remedy=first.remedy)
     return agent

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from charter_engine.contracts.deploy import Profile
     from charter_engine.contracts.explaining import MissReport
     from charter_engine.contracts.live import KvPool
+    from charter_engine.contracts.server import HiddenFigures, ServerProfile
+    from charter_engine.contracts.traffic import TrafficRecord
     from charter_engine.triton.deploy import Deployer
 
 T = TypeVar("T")
@@ -129,6 +131,55 @@ async def examined(deployer: "Deployer") -> DoctorReport:
         sound=tuple(kind for kind in RULES if kind not in wrong | doubtful),
         unknown=tuple(unknown),
     )
+
+
+async def examined_by_http(
+    server: "ServerProfile",
+    profile: "Profile",
+    records: "Sequence[TrafficRecord]",
+    pool: "KvPool | None",
+) -> DoctorReport:
+    """What is wrong with a server that is reached by HTTP: by what it is, and by what passed."""
+    from charter_engine.api.explaining import report
+    from charter_engine.contracts.traffic import TrafficBatch
+    from charter_engine.traffic.advisor import ObservedDeployment, advise
+
+    misses = await report(TrafficBatch(records=tuple(records)), pool, profile=profile)
+    settings_apart = replace(profile, parameters={}, reasons={})
+    known = ObservedDeployment(profile=settings_apart, pool=pool, misses=misses)
+    return DoctorReport(
+        deployment=server.address,
+        findings=(*_without_reuse(server), *advise(known), *map(_hidden, server.hidden)),
+        unknown=() if pool else ("the KV pool: its metrics page does not show it",),
+    )
+
+
+def _without_reuse(server: "ServerProfile") -> tuple[DoctorFinding, ...]:
+    lever = server.lever("reuse")
+    if lever.acts:
+        return ()
+    return (
+        DoctorFinding(
+            kind="reuse",
+            severity="wrong",
+            message="no KV block is ever reused",
+            evidence=lever.reason,
+            remedy=f"start it {_by_option(lever.remedy)}",
+        ),
+    )
+
+
+def _hidden(figures: "HiddenFigures") -> DoctorFinding:
+    return DoctorFinding(
+        kind="counters",
+        severity="worth knowing",
+        message=f"{figures.figures}: not shown as it was started",
+        remedy=f"start it {_by_option(figures.option)}",
+    )
+
+
+def _by_option(option: str) -> str:
+    return option if option.startswith("without ") else f"with {option}"
 
 
 def installation() -> DoctorReport:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from msgspec.structs import replace
 
-from charter_engine.api.recent_texts import RecentTexts
+from charter_engine.api.recent_texts import PromptReader, RecentTexts
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.explaining import CauseKind, MissQuery, MissReport, MissResult
 from charter_engine.contracts.graph import Call
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from charter_engine.api.told_causes import ToldCauses
     from charter_engine.traffic.differences import Text
     from charter_engine.traffic.misses import Knowledge, Miss
-    from charter_engine.triton.tap import TapReader
 
 MOST_BY_TEXT = 200
 """Requests whose texts are fetched for one question: the last ones."""
@@ -47,7 +46,7 @@ def calls_of(agent: str) -> tuple[Call, ...]:
 async def report(
     batch: TrafficBatch,
     pool: KvPool | None,
-    reader: "TapReader | None" = None,
+    reader: PromptReader | None = None,
     calls: Sequence[Call] = (),
     profile: Profile | None = None,
     remembered: "ToldCauses | None" = None,
@@ -83,7 +82,7 @@ async def explained(
     batch: TrafficBatch,
     query: MissQuery,
     pool: KvPool | None,
-    reader: "TapReader | None",
+    reader: PromptReader | None,
     calls: Sequence[Call] = (),
     profile: Profile | None = None,
     remembered: "ToldCauses | None" = None,
@@ -126,7 +125,7 @@ def no_place(agent: str, calls: Sequence[Call], told: "Sequence[Miss]") -> tuple
 async def sessions(
     batch: TrafficBatch,
     pool: KvPool | None,
-    reader: "TapReader | None" = None,
+    reader: PromptReader | None = None,
     calls: Sequence[Call] = (),
     profile: Profile | None = None,
     remembered: "ToldCauses | None" = None,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploying import PushRequest
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest, Observer
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.plan import Plan
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
@@ -71,10 +73,7 @@ def layout_of(plan: str, agent: str | None) -> "MessageLayout | None":
     if not plan:
         return None
     from charter_engine.api.deploying import read_to_push
-    from charter_engine.bls.plan import parse_plan
-    from charter_engine.gateway.message_layout import MessageLayout
     from charter_engine.plan.diff import lays_out_traffic
-    from charter_engine.triton.bls_plan import compile_bls_plan
 
     read = read_to_push(PushRequest(plan=plan, agent=agent))
     if not lays_out_traffic(read.plan):
@@ -82,7 +81,17 @@ def layout_of(plan: str, agent: str | None) -> "MessageLayout | None":
             f"{plan}: none of its layouts is for what programs send",
             remedy="say apply: traffic for a node that has a layout",
         )
-    return MessageLayout(parse_plan(compile_bls_plan(read.plan, read.calls, 0)))
+    return message_layout(read.plan, read.calls)
+
+
+def message_layout(plan: Plan, calls: Sequence[Call]) -> "MessageLayout":
+    """What lays prompts out by a plan, and tells them apart by its calls. Raises `CharterError`
+    where plan and calls do not belong together."""
+    from charter_engine.bls.plan import parse_plan
+    from charter_engine.gateway.message_layout import MessageLayout
+    from charter_engine.triton.bls_plan import compile_bls_plan
+
+    return MessageLayout(parse_plan(compile_bls_plan(plan, calls, 0)))
 
 
 @asynccontextmanager

@@ -57,14 +57,20 @@ def read_kv_log(name: str, lines: Iterable[bytes] | None = None) -> EventLogRepo
 
 
 async def follow_kv_events(
-    address: str, *, listen: bool = False, seconds: float | None = None, report: Report = silent
+    address: str,
+    *,
+    listen: bool = False,
+    replay: str = "",
+    seconds: float | None = None,
+    report: Report = silent,
 ) -> EventLogReport:
     """Rebuild the cache's tree from events as they are published, for so many seconds (None: until
-    cancelled, and then too there is a report). `report` hears where none come. Raises `UsageError`
-    for what is no address, and `CharterError` where nothing was published."""
+    cancelled, and then too there is a report). `replay` is where the publisher sends again what it
+    sent before. `report` hears where none come. Raises `UsageError` for what is no address, and
+    `CharterError` where nothing was published."""
     from charter_engine.servers.event_stream import event_messages
 
-    async with aclosing(event_messages(address, listen=listen)) as published:
+    async with aclosing(event_messages(address, listen=listen, replay=replay)) as published:
         return await _followed(
             published,
             lambda found, message: follow_batch(found, message.number, message.batch),

@@ -1,16 +1,15 @@
-"""Runs of an open agent on a deployment that is up, for whoever shows them as they go."""
+"""Runs of an open agent on a server that is up, for whoever shows them as they go."""
 
 import secrets
 import time
 from collections.abc import Sequence
 
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.live_server import LiveServer
 from charter_engine.contracts.plan import Plan
 from charter_engine.executor.run import AgentRun, OnChange, OnRequest, RunSettings
 from charter_engine.executor.totals import NodeTotals
-from charter_engine.executor.triton_target import TritonTarget
 from charter_engine.executor.work import Item
-from charter_engine.servers.deployment import Deployment
 
 __all__ = ["AgentRun", "Item", "NodeTotals", "RunSettings", "agent_run", "new_run"]
 
@@ -25,7 +24,7 @@ def agent_run(
     agent: OpenedAgent,
     plan: Plan,
     items: Sequence[Item],
-    deployment: Deployment,
+    deployment: LiveServer,
     settings: RunSettings,
     *,
     totals: NodeTotals | None = None,
@@ -34,20 +33,14 @@ def agent_run(
 ) -> AgentRun:
     """A run of `items` that is ready to be executed. Nothing is sent before that.
 
-    `totals` are added to (None: totals of this run alone).
+    `totals` are added to (None: totals of this run alone). Raises `CharterError` where prompts
+    cannot be sent from here.
     """
-    target = TritonTarget(
-        deployment.client,
-        deployment.profile,
-        agent=agent.compiled.path,
-        run=settings.run,
-        tokenizer=deployment.options.tokenizer,
-    )
     return AgentRun(
         compiled=agent.compiled,
         plan=plan,
         items=items,
-        target=target,
+        target=deployment.target(agent.compiled.path, settings.run),
         totals=NodeTotals(call.id for call in agent.compiled.calls) if totals is None else totals,
         settings=settings,
         on_change=on_change,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent, agent_without_errors
 from charter_engine.api.compile_options import compile_options
-from charter_engine.api.pools import eviction_of, host_bytes_of
+from charter_engine.api.pools import chunk_tokens_of, eviction_of, host_bytes_of
 from charter_engine.api.progress import Report
 from charter_engine.api.reuse_times_files import read_reuse_times
 from charter_engine.api.sweep import SweepPoint, predicted
@@ -126,6 +126,7 @@ def current_server(request: PlanRequest, profile: Profile | None) -> CurrentServ
         ),
         reuse=reuse not in ("false", "0"),
         eviction=eviction_of(profile) if profile else CurrentServer().eviction,
+        chunk_tokens=chunk_tokens_of(profile),
     )
 
 
@@ -209,5 +210,7 @@ def _strangers(workload: Workload, name: str, compiled: CompiledFile | None) -> 
         )
     if unseen:
         shown = ", ".join(unseen[:NAMED_AT_MOST])
-        notes.append(Note(f"{name}: no request of {shown}; their reuse times stay assumed"))
+        notes.append(
+            Note(f"{name}: no request of {shown}; their sizes and reuse times stay assumed")
+        )
     return tuple(notes)

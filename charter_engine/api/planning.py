@@ -1,23 +1,15 @@
 """Planning: what is asked for in, a plan with its reasons out; the same for every door."""
 
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.assumed_inputs import (
-    ASSUMED_PASSES,
-    ASSUMED_RUNS,
-    completed,
-    synthetic_inputs,
-    what_is_open,
-)
 from charter_engine.api import plan_sources
 from charter_engine.api.agents import OpenedAgent, warnings_of
 from charter_engine.api.output_files import write_output
 from charter_engine.api.plan_files import previous_plan, require_folder_of
+from charter_engine.api.plan_inputs import given_inputs, layouts_left_out, requests_to_plan_on
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.reuse_times_files import read_reuse_times, write_reuse_times
 from charter_engine.api.times import latency_of
@@ -150,11 +142,17 @@ class _Planning:
     def _of_agent(self, compiled: CompiledFile, recorded: RecordedWorkload | None) -> Derivation:
         request = self._request
         reuse_times = read_reuse_times(Path(request.reuse_times)) if request.reuse_times else None
-        inputs, name = self._given_or_assumed(compiled, recorded)
+        encode = open_tokenizer(request.tokenizer).encode
+        given = given_inputs(self._inputs, request.inputs_file)
+        requests = requests_to_plan_on(compiled, given, recorded, encode)
+        self._notes += requests.notes
+        if recorded is not None and given is None:
+            self._levers = replace(self._levers, layout=False)
+            self._left_out["layout"] = layouts_left_out(recorded.name)
         return propose(
-            compiled,
-            inputs,
-            open_tokenizer(request.tokenizer).encode,
+            requests.agent,
+            requests.inputs,
+            encode,
             self._deployment,
             latency=self._latency,
             preset=self._preset,
@@ -164,7 +162,7 @@ class _Planning:
             model=reuse_times.model if reuse_times else None,
             left_out=self._left_out,
             recorded=recorded,
-            workload=f"{name}{_side_by_side(request.at_once)}",
+            workload=f"{requests.name}{_side_by_side(request.at_once)}",
             at_once=request.at_once,
             head_start_ms=HEAD_START_SECONDS * 1000 if request.at_once else 0.0,
             tell=lambda done: self._report(Progress("predicting layouts and settings", done)),
@@ -182,51 +180,6 @@ class _Planning:
             self._preset, request.objective, self._levers, request.policy, self._left_out
         )
         return propose_without_agent(recorded, asked)
-
-    def _given_or_assumed(
-        self, compiled: CompiledFile, recorded: RecordedWorkload | None
-    ) -> tuple[Sequence[Mapping[str, Any]], str]:
-        """The inputs to generate requests of, and what to call them. Layouts are not searched on
-        assumed inputs where a workload tells what is really sent."""
-        if self._inputs:
-            name = self._request.inputs_file or f"{len(self._inputs)} inputs of the agent"
-            return self._completed(compiled, self._inputs), name
-        turns, _ = what_is_open(compiled.calls, {})
-        loops = f"; {turns} take {ASSUMED_PASSES} turns" if turns else ""
-        self._notes.append(
-            Note(
-                f"no inputs given; the plan rests on assumed ones{loops}",
-                "give --inputs FILE to make it rest on yours",
-            )
-        )
-        if recorded is not None:
-            self._levers = replace(self._levers, layout=False)
-            words = (
-                f"as written: {recorded.name} tells what prompts share, not which segments they "
-                "are made of; --inputs lets layouts be searched"
-            )
-            self._left_out["layout"] = Reason(words, "assumed")
-        assumed = [synthetic_inputs(compiled.calls, run) for run in range(ASSUMED_RUNS)]
-        return assumed, f"{ASSUMED_RUNS} runs with assumed inputs"
-
-    def _completed(
-        self, compiled: CompiledFile, given: Sequence[Mapping[str, Any]]
-    ) -> Sequence[Mapping[str, Any]]:
-        """Inputs with what they leave open, which is told."""
-        turns, texts = what_is_open(compiled.calls, given[0])
-        if turns:
-            self._notes.append(
-                Note(
-                    f"the inputs do not tell how often loops go round: {turns} are assumed to take "
-                    f"{ASSUMED_PASSES} turns",
-                    'give a number as "turns" in the inputs, or a list with each turn\'s values',
-                )
-            )
-        if texts:
-            self._notes.append(
-                Note(f"the text of {texts} is not at hand and assumed", "give it with the inputs")
-            )
-        return [completed(compiled.calls, values, run) for run, values in enumerate(given)]
 
     def _with_reuse_times_named(
         self, plan: Plan, recorded: RecordedWorkload | None

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,6 +23,7 @@ from charter_engine.plan.retention.scale import ALL_PRICINGS, PRICING, Pricing, 
 from charter_engine.plan.retention.streams import (
     Estimates,
     annotate,
+    best_priced,
     learnt_crosswise,
     learnt_elsewhere,
     verdict,
@@ -41,12 +43,12 @@ class AskedByPolicy:
     pricings: tuple[Pricing, ...] = (PRICING,)
     notes: tuple[Note, ...] = ()
 
-    def at(self, settings: PoolSettings) -> tuple[tuple[Policy, Retain], ...]:
+    def at(self, settings: PoolSettings) -> tuple[tuple[Policy, Pricing, Retain], ...]:
         """What to predict on a pool: every policy, `next-use` under each pricing worth comparing
         there."""
         worth = pricings(settings) if len(self.pricings) > 1 else self.pricings
         return tuple(
-            (policy, retain)
+            (policy, pricing, retain)
             for (policy, pricing), retain in self.asked.items()
             if policy != "next-use" or pricing in worth
         )
@@ -102,16 +104,21 @@ def _estimates(
         ) from None
 
 
-def best_of(
-    tried: Sequence[tuple[int, Policy]], predictions: Sequence[Prediction]
-) -> tuple[Prediction, ...]:
-    """Of each setting, by its number, and policy the prediction with the highest token hit rate, in
-    the order in which they were first tried."""
-    best: dict[tuple[int, Policy], Prediction] = {}
+class Tried(NamedTuple):
+    """What is predicted: a setting by its number, under a policy and a pricing of memory."""
+
+    setting: int
+    policy: Policy
+    pricing: Pricing
+
+
+def best_of(tried: Sequence[Tried], predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
+    """Of each setting and policy the prediction under the pricing that a plan would take, in the
+    order in which they were first tried."""
+    found: dict[tuple[int, Policy], dict[Pricing, Prediction]] = {}
     for one, prediction in zip(tried, predictions, strict=True):
-        if one not in best or prediction.token_hit_rate > best[one].token_hit_rate:
-            best[one] = prediction
-    return tuple(best.values())
+        found.setdefault((one.setting, one.policy), {})[one.pricing] = prediction
+    return tuple(best_priced(by_pricing)[1] for by_pricing in found.values())
 
 
 def compared(

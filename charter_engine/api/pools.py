@@ -1,29 +1,44 @@
 """The pool of a server as the predictor takes it: its size, and by which rules it evicts."""
 
+from pathlib import Path
+
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
-from charter_engine.contracts.pool import Eviction
+from charter_engine.contracts.pool import KEEPS_PARTS, Eviction
 from charter_engine.contracts.predicting import SettingValues
 from charter_engine.contracts.server import ServerProfile
+from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.errors import CharterError
 from charter_engine.plan.pool import CurrentServer
 
-KEEPS_PARTS: tuple[Eviction, ...] = ("leaf", "flat", "v2")
-"""The pools in which a part of a block can be reused."""
-
 
 def eviction_of(profile: Profile) -> Eviction:
-    """By which rules the pool of a profiled Triton evicts; *assumed* where it does not tell. Blocks
-    for a moment."""
+    """By which rules the pool of a profiled deployment evicts; *assumed* where it does not tell.
+    Blocks for a moment."""
     from charter_engine.servers.triton_server import triton_manager, triton_rules
 
-    return triton_rules(profile, triton_manager(profile)).rules or CurrentServer().eviction
+    told = profile.eviction or triton_rules(profile, triton_manager(profile)).rules
+    return told or CurrentServer().eviction
 
 
 def host_bytes_of(profile: Profile | None) -> int:
     """The memory of a Triton's host tier; none where its profile names none."""
     told = profile.parameters.get("kv_cache_host_memory_bytes", "") if profile else ""
     return int(told) if told.isdecimal() else 0
+
+
+def chunk_tokens_of(profile: Profile | None) -> int | None:
+    """How many tokens of a prompt the embedded engine computes in one iteration. None for any
+    other: TensorRT-LLM computes as much of a prompt as its budget of tokens leaves room for."""
+    known = profile.parameters if profile is not None else {}
+    if known.get("enable_chunked_context", "").lower() != "true":
+        return None
+    try:
+        spec = read_spec(Path(known.get("gpt_model_path", "")))
+    except EngineConfigError:
+        return None
+    return spec.reference_engine.chunk_tokens if spec.is_reference else None
 
 
 def pool_as_told(pool: KvPool, profile: Profile) -> CurrentServer:
@@ -33,6 +48,7 @@ def pool_as_told(pool: KvPool, profile: Profile) -> CurrentServer:
         pool_tokens=pool.tokens,
         host_bytes=host_bytes_of(profile),
         eviction=eviction_of(profile),
+        chunk_tokens=chunk_tokens_of(profile),
     )
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from charter_engine.api.plan_files import plan_of
 from charter_engine.api.policies import (
     AskedByPolicy,
+    Tried,
     against_default,
     best_of,
     compared,
@@ -22,7 +24,7 @@ from charter_engine.api.times import kv_bytes_per_token, latency_of
 from charter_engine.api.workloads import load
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.notes import Note
-from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.pool import OtherPool
 from charter_engine.contracts.predicting import (
     OTHER_POOLS,
@@ -39,7 +41,7 @@ from charter_engine.kvcache.predict.predictor import (
     plan_retention,
     resolve_retention,
 )
-from charter_engine.kvcache.predict.simulation import code_is_kept
+from charter_engine.kvcache.predict.simulation import code_is_kept, code_is_possible
 from charter_engine.kvcache.predict.timeline import Timing
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK
@@ -59,15 +61,20 @@ def predict(
 
     `latency` goes before the times that the request names. Raises `UsageError`.
     """
-    request = msgspec.structs.replace(request, policies=against_default(request.policies))
+    request = replace(request, policies=against_default(request.policies))
     latency = latency or latency_of(request.model, request.device, request.latency)
     workload, notes = load(request.workload, strict=request.strict, read_as=request.read_as)
     timing = _timing(request, workload, report)
-    retention, unmatched, strangers = _asked_by_plan(request.plan, workload)
-    points = [_point(values, request, timing, latency, retention) for values in request.settings]
+    plan = plan_of(Path(request.plan)) if request.plan else None
+    release = request.release or (plan.release if plan else "never")
+    retention, unmatched, strangers = _asked_by_plan(plan, request.plan, workload)
+    points = [
+        replace(_point(values, request, timing, latency), retention=retention, release=release)
+        for values in request.settings
+    ]
     others = {name: tuple(_in_pool(name, point) for point in points) for name in request.pools}
     policies = retention_by_policy(workload, request)
-    tried: list[tuple[int, Policy]] = []
+    tried: list[Tried] = []
     if request.policies:
         tried, points = _under_policies(points, policies)
     predictor = Predictor(workload)
@@ -102,16 +109,14 @@ def predict(
 
 def _under_policies(
     points: Sequence[SweepPoint], policies: AskedByPolicy
-) -> tuple[list[tuple[int, Policy]], list[SweepPoint]]:
-    """Every point under every policy, and which of them and which policy that is."""
-    tried = [
-        (number, policy, retain)
+) -> tuple[list[Tried], list[SweepPoint]]:
+    """Every point under every policy, and which of them that is."""
+    asked = [
+        (Tried(number, policy, pricing), replace(point, retention=retain))
         for number, point in enumerate(points)
-        for policy, retain in policies.at(point.settings)
+        for policy, pricing, retain in policies.at(point.settings)
     ]
-    return [(number, policy) for number, policy, _ in tried], [
-        msgspec.structs.replace(points[number], retention=retain) for number, _, retain in tried
-    ]
+    return [tried for tried, _ in asked], [point for _, point in asked]
 
 
 def _in_pool(name: OtherPool, point: SweepPoint) -> SweepPoint:
@@ -124,8 +129,12 @@ def _in_pool(name: OtherPool, point: SweepPoint) -> SweepPoint:
     except ValueError as error:
         raise UsageError(f"{name}: {error}") from error
     overlaps = settings.eviction != "sglang" and not settings.goes_by_sessions
-    return msgspec.structs.replace(
-        point, settings=settings, retention=None, timing=point.timing if overlaps else None
+    return replace(
+        point,
+        settings=settings,
+        retention=None,
+        release="never",
+        timing=point.timing if overlaps else None,
     )
 
 
@@ -147,6 +156,10 @@ def _tell_of_compiling(
 ) -> None:
     if timing == "timed":
         return
+    if not code_is_possible():
+        if any(predictor.profits_from_machine_code(point.settings) for point in points):
+            report(Progress("predicting without numba, which would be faster: charter-kv[fast]"))
+        return
     compiled = any(predictor.prefers_compiled(point.settings) for point in points)
     # Asking what is kept loads numba, which only those pay whose workload is worth it.
     if compiled and not code_is_kept():
@@ -158,7 +171,6 @@ def _point(
     request: PredictRequest,
     timing: str,
     latency: LatencyModel,
-    retention: Retain | None,
 ) -> SweepPoint:
     values = {"tokens_per_block": DEFAULT_TOKENS_PER_BLOCK, **given}
     size = max(1, int(values["tokens_per_block"]))
@@ -179,19 +191,17 @@ def _point(
         timing=scheduled if timing == "timed" else None,
         queue=scheduled,
         latency=latency,
-        retention=retention,
         bracket=request.bracket,
         kv_bytes_per_token=kv_bytes_per_token(request.model),
     )
 
 
 def _asked_by_plan(
-    name: str, workload: Workload
+    plan: Plan | None, name: str, workload: Workload
 ) -> tuple[Retain | None, tuple[str, ...], tuple[Note, ...]]:
     """What a plan asks for, and those of its nodes that the workload does not have."""
-    if not name:
+    if plan is None:
         return None, (), ()
-    plan = plan_of(Path(name))
     try:
         reuse_times = reuse_times_of_plan(plan, Path(name))
         if reuse_times is not None:

@@ -5,7 +5,7 @@ They are kept no longer than the question takes, and written nowhere.
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from charter_engine.contracts.graph import Call
 from charter_engine.traffic.differences import Span, windows_of
@@ -13,15 +13,25 @@ from charter_engine.traffic.misses import Knowledge, Miss, miss_of
 from charter_engine.traffic.seen import SeenPrompt
 
 if TYPE_CHECKING:
-    from charter_engine.triton.tap import RecentPrompt, TapReader
+    from charter_engine.triton.tap import RecentPrompt
 
 Name = tuple[str, float]
+
+
+class PromptReader(Protocol):
+    """What still has prompts that passed."""
+
+    async def prompt(
+        self, last_hash: int, spans: Sequence[tuple[int, int]] = ()
+    ) -> "RecentPrompt | None":
+        """A prompt by the last of its chained hashes, with the texts of its tokens from one to
+        before another; None where it is no longer kept. Raises `CharterError`."""
 
 
 class RecentTexts:
     """Fetches the tokens of prompts, and the texts of some of them."""
 
-    def __init__(self, reader: "TapReader") -> None:
+    def __init__(self, reader: PromptReader) -> None:
         self._reader = reader
         self._known: dict[Name, SeenPrompt] = {}
         self._texts: dict[tuple[Name, int, int], str] = {}

@@ -1,7 +1,9 @@
-"""Push, rollback and history of several servers; of each as `api.deploying` does it."""
+"""What changes several servers, and their histories; of each as `api.deploying`, `api.drifting` and
+`api.trials` do it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -12,16 +14,26 @@ from charter_engine.api.progress import Report, silent
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import PushReport
 from charter_engine.contracts.deploying import PushRequest, RollbackRequest
-from charter_engine.contracts.rollout import FleetDiff, RolloutReport, ServerDiff, ServerHistory
+from charter_engine.contracts.rollout import (
+    FleetDiff,
+    RolloutReport,
+    ServerDiff,
+    ServerDrift,
+    ServerHistory,
+)
+from charter_engine.contracts.trial import StartTrial
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
-    from charter_engine.fleet.rolling import OnStep, OpenServers
+    from charter_engine.api.live_server import Revisions
+    from charter_engine.fleet.rolling import Check, OnStep, OpenServers
     from charter_engine.servers.deployment import Deployment
     from charter_engine.triton.deploy import Deployer
 
 DeployerChange = Callable[["Deployer", int], Awaitable[PushReport]]
 """Changes a server on which that revision is live."""
+RevisionChange = Callable[["Revisions", int], Awaitable[PushReport]]
+"""Changes what is live where that revision is."""
 BEHIND = ("taken back", "left")
 """How servers stand that were changed before another one failed."""
 
@@ -39,24 +51,34 @@ async def push(
     taken back or is interrupted, those before it are taken back. With `skip_down` those that do not
     answer are left out. Raises `UsageError`; what a server refused stands in the report.
     """
-    from charter_engine.fleet.rolling import opened_servers
-
     read = await asyncio.to_thread(read_to_push, request)
-    told = steps(report)
-    async with opened_servers(servers, told) as found:
-        return await push_through(found, read, request, told, skip_down=skip_down)
+    return await _push_read(read, request, servers, report, skip_down=skip_down)
 
 
-async def push_through(
-    servers: "OpenServers",
-    read: ToPush,
-    request: PushRequest,
-    on_step: "OnStep",
+async def start_trial(
+    request: StartTrial,
+    servers: Sequence[TritonOptions],
+    report: Report = silent,
     *,
     skip_down: bool = False,
 ) -> RolloutReport:
-    """As `push`, to servers that are open, of what the request names and was read already."""
-    from charter_engine.fleet.rolling import roll
+    """Start a trial on the servers one after another, or on none: as `push`. A session is in the
+    same arm on all of them."""
+    from charter_engine.api.trials import read_to_try
+
+    read, pushing = await asyncio.to_thread(read_to_try, request)
+    return await _push_read(read, pushing, servers, report, skip_down=skip_down)
+
+
+async def _push_read(
+    read: ToPush,
+    request: PushRequest,
+    servers: Sequence[TritonOptions],
+    report: Report,
+    *,
+    skip_down: bool,
+) -> RolloutReport:
+    """As `push`, of what the request names and was read already."""
 
     async def check(deployer: "Deployer") -> None:
         await deployer.require_pushable(
@@ -69,7 +91,102 @@ async def push_through(
     async def carry(deployer: "Deployer", live: int) -> PushReport:
         return await push_to(deployer, read, replace(request, base_revision=live))
 
-    return await roll(servers, check, carry, on_step, skip_down=skip_down)
+    return await _rolled(servers, check, carry, report, skip_down=skip_down)
+
+
+async def set_share(
+    share: float,
+    servers: Sequence[TritonOptions],
+    report: Report = silent,
+    *,
+    note: str = "",
+    skip_down: bool = False,
+) -> RolloutReport:
+    """Have the layouts of the live plans apply to another share of the sessions on the servers one
+    after another, or on none: as `push`."""
+    from charter_engine.api.trials import checked_share, trial_note
+
+    why = note or trial_note(checked_share(share))
+    return await _rolled(
+        servers,
+        lambda deployer: deployer.require_shareable(),
+        lambda deployer, live: deployer.set_share(share, base_revision=live, note=why),
+        report,
+        skip_down=skip_down,
+    )
+
+
+async def put_back(
+    servers: Sequence[TritonOptions], report: Report = silent, *, skip_down: bool = False
+) -> RolloutReport:
+    """Make each of the servers what was last pushed to it again, one after another.
+
+    Each is asked first whether that can be done; where one fails on the way it goes no further.
+    Those before it stay put back, since nothing keeps what others had changed.
+    """
+    return await _rolled(
+        servers,
+        lambda deployer: deployer.require_settleable(),
+        lambda deployer, _: deployer.put_back(),
+        report,
+        skip_down=skip_down,
+        takes_back=False,
+    )
+
+
+async def adopt(
+    servers: Sequence[TritonOptions],
+    report: Report = silent,
+    *,
+    note: str = "",
+    skip_down: bool = False,
+) -> RolloutReport:
+    """Put on record what others did to each of the servers, as revisions of their own: as
+    `put_back`; those before one that fails stay adopted, since going back would undo what others
+    did."""
+    return await _rolled(
+        servers,
+        lambda deployer: deployer.require_settleable(adopts=True),
+        lambda deployer, _: deployer.adopt(note),
+        report,
+        skip_down=skip_down,
+        takes_back=False,
+    )
+
+
+async def uninstall(
+    servers: Sequence[TritonOptions],
+    report: Report = silent,
+    *,
+    force: bool = False,
+    skip_down: bool = False,
+) -> RolloutReport:
+    """Leave each of the servers as it was found, one after another: as `put_back`; those before one
+    that fails stay as they were found, since their journals are put away."""
+    return await _rolled(
+        servers,
+        lambda deployer: deployer.require_uninstallable(force=force),
+        lambda deployer, _: deployer.uninstall(force=force),
+        report,
+        skip_down=skip_down,
+        takes_back=False,
+    )
+
+
+async def _rolled(
+    servers: Sequence[TritonOptions],
+    check: "Check",
+    carry: DeployerChange,
+    report: Report,
+    *,
+    skip_down: bool,
+    takes_back: bool = True,
+) -> RolloutReport:
+    from charter_engine.fleet.rolling import opened_servers, roll
+
+    told = steps(report)
+    async with opened_servers(servers, told) as found:
+        return await roll(found, check, carry, told, skip_down=skip_down, takes_back=takes_back)
 
 
 async def rollback(
@@ -98,12 +215,21 @@ async def rollback(
         return await roll(found, check, carry, told, skip_down=skip_down)
 
 
+@dataclass(frozen=True)
+class OpenChange:
+    """A change of servers that are open. `goal` is the revision gone back to, where one is named.
+    With `has_way_back` False servers that were changed stay so where another one fails."""
+
+    carry: RevisionChange
+    goal: int | None = None
+    has_way_back: bool = True
+
+
 async def change_open(
-    deployments: Sequence["Deployment"], change: DeployerChange, goal: int | None, on_step: "OnStep"
+    deployments: Sequence["Deployment"], change: OpenChange, on_step: "OnStep"
 ) -> PushReport:
-    """Change servers that an engine holds open, one after another, or none of them; what the first
-    of them reports. `goal` is the revision gone back to, where one is named. Raises
-    `CharterError`."""
+    """Change servers that an engine holds open, one after another, or none of them where there is a
+    way back; what the first of them reports. Raises `CharterError`."""
     from charter_engine.fleet.rolling import OpenServers, roll
 
     names = tuple(one.options.called for one in deployments)
@@ -116,13 +242,14 @@ async def change_open(
 
     async def check(deployer: "Deployer") -> None:
         await deployer.client.server_version()
-        _require_same_goal(found, deployer, goal)
+        _require_same_goal(found, deployer, change.goal)
 
-    rolled = await roll(found, check, change, on_step)
+    rolled = await roll(found, check, change.carry, on_step, takes_back=change.has_way_back)
     failure = rolled.failure
     if failure is not None:
+        behind = BEHIND if change.has_way_back else ("changed",)
         others = ", ".join(
-            f"{one.server}: {one.message}" for one in rolled.servers if one.state in BEHIND
+            f"{one.server}: {one.message}" for one in rolled.servers if one.state in behind
         )
         raise CharterError(
             f"{failure.server}: {failure.message}" + (f"; {others}" if others else ""),
@@ -163,6 +290,24 @@ async def diff(
         return FleetDiff(
             servers=tuple([await _server_diff(found, name, read, request) for name in found.names])
         )
+
+
+async def drifts(servers: Sequence[TritonOptions]) -> tuple[ServerDrift, ...]:
+    """What others changed of each of the servers since the last push to it."""
+    from charter_engine.api.drifting import drift
+
+    async def one(options: TritonOptions) -> ServerDrift:
+        try:
+            return ServerDrift(server=options.called, drift=await drift(options))
+        except CharterError as error:
+            return ServerDrift(
+                server=options.called,
+                message=error.message,
+                remedy=error.remedy,
+                kind=error.kind,
+            )
+
+    return tuple(await asyncio.gather(*map(one, servers)))
 
 
 async def histories(

@@ -25,11 +25,11 @@ from charter_engine.contracts.running import RunRequest
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.api.live_triton import LiveTriton
     from charter_engine.contracts.server import ProfileRequest
     from charter_engine.executor.inputs import Inputs
     from charter_engine.executor.run import AgentRun, RunSettings
     from charter_engine.executor.work import Item
-    from charter_engine.servers.deployment import Deployment
 
 SETTINGS_LEFT = (
     "the plan's server settings were not applied, only layouts and retention: "
@@ -98,13 +98,13 @@ async def run_opened(
     report: Report = silent,
 ) -> RunReport:
     """As `run`, of what the request names and was read already."""
+    from charter_engine.api.live_triton import LiveTriton
     from charter_engine.plan.levers import reduced
-    from charter_engine.servers.deployment import Deployment
     from charter_engine.triton.profile import reuse_label
 
     plan = reduced(plan, request.without)
     items = items_to_run(agent, inputs, plan)[: request.limit]
-    deployment = Deployment(triton, server=plan.server)
+    deployment = LiveTriton(triton, server=plan.server)
     if deployment.is_embedded:
         report(Progress("starting the embedded Triton"))
     try:
@@ -184,7 +184,7 @@ def _work(
     agent: OpenedAgent,
     items: "Sequence[Item]",
     plan: Plan,
-    deployment: "Deployment",
+    deployment: "LiveTriton",
     chosen: ChosenOrder,
 ) -> "AgentRun":
     from charter_engine.api.live_runs import agent_run
@@ -198,7 +198,7 @@ async def _chosen_order(
     inputs: "Sequence[Inputs]",
     items: "Sequence[Item]",
     plan: Plan,
-    deployment: "Deployment",
+    deployment: "LiveTriton",
 ) -> ChosenOrder:
     from charter_engine.api.live_planning import tokenizer_of
 
@@ -226,7 +226,7 @@ def _settings(request: RunRequest, chosen: ChosenOrder) -> "RunSettings":
     )
 
 
-def _note(plan: Plan, deployment: "Deployment") -> str:
+def _note(plan: Plan, deployment: "LiveTriton") -> str:
     from charter_engine.plan.diff import settings_not_live
 
     if deployment.is_embedded:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from charter_engine.api.dask_cluster import on_cluster
 from charter_engine.api.progress import Progress, Report, silent
+from charter_engine.bls.retention import ReleaseWhen
 from charter_engine.children import safe_path
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
@@ -28,6 +29,7 @@ class SweepPoint(Struct, frozen=True, kw_only=True):
     queue: Timing | None = None
     latency: LatencyModel | None = None
     retention: Retain | None = None
+    release: ReleaseWhen = "never"
     bracket: bool = True
     kv_bytes_per_token: int | None = None
 
@@ -96,6 +98,7 @@ def _predict(predictor: Predictor, point: SweepPoint) -> Prediction:
         timing=point.timing,
         latency=point.latency,
         retention=point.retention,
+        release=point.release,
         bracket=point.bracket,
         kv_bytes_per_token=point.kv_bytes_per_token,
         queue=point.queue,

@@ -76,9 +76,32 @@ class DeploymentTap:
         """What reads the tap, once it was drained."""
         return self._reader
 
+    @property
+    def trouble(self) -> str:
+        """Nothing is amiss that `drain` does not raise."""
+        return ""
+
     def begin_anew(self) -> None:
         """Read again what the tap still knows."""
         self._reader = None
+
+    def on_page(self, revision: int) -> tuple[NodeStats, ...]:
+        """The totals of each node under a revision, and of what belongs to none, as Triton's
+        metrics page last told them: for a deployment that tells of no single request."""
+        return tuple(
+            NodeStats(
+                node=item.node,
+                source="metrics page",
+                requests=item.requests,
+                failures=item.failures,
+                prompt_tokens=item.prompt_tokens,
+                reused_tokens=item.reused_tokens,
+                reused_blocks=item.kv_blocks_reused,
+                total_blocks=item.kv_blocks_reused + item.kv_blocks_missed,
+            )
+            for item in self._deployment.node_counters
+            if item.revision == revision
+        )
 
     async def drain(self) -> TrafficBatch | None:
         """What passed since the last time. None where there is no tap, or where reading began anew
@@ -94,25 +117,6 @@ class DeploymentTap:
         reader = self._reader
         batch = await reader.drain()
         return batch if reader is self._reader else None
-
-
-def read_on_page(deployment: "Deployment", revision: int) -> tuple[NodeStats, ...]:
-    """The totals of each node under a revision, and of what belongs to none, as Triton's metrics
-    page last told them: for a deployment that tells of no single request."""
-    return tuple(
-        NodeStats(
-            node=item.node,
-            source="metrics page",
-            requests=item.requests,
-            failures=item.failures,
-            prompt_tokens=item.prompt_tokens,
-            reused_tokens=item.reused_tokens,
-            reused_blocks=item.kv_blocks_reused,
-            total_blocks=item.kv_blocks_reused + item.kv_blocks_missed,
-        )
-        for item in deployment.node_counters
-        if item.revision == revision
-    )
 
 
 def request_of(record: TrafficRecord) -> RequestRecord:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -12,14 +14,21 @@ from charter_engine.api.explaining import KEPT
 from charter_engine.api.progress import Report, silent
 from charter_engine.api.traffic_files import records_in
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.deploy import PushReport
+from charter_engine.contracts.deploy import PushReport, Revision
 from charter_engine.contracts.deploying import PushRequest
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.traffic import TrafficRecord
-from charter_engine.contracts.trial import StartTrial, TrialMargins, TrialReport, TrialRequest
+from charter_engine.contracts.trial import (
+    ServerTrial,
+    StartTrial,
+    TrialMargins,
+    TrialReport,
+    TrialRequest,
+)
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.api.deploying import ToPush
     from charter_engine.triton.deploy import Deployer
     from charter_engine.triton.tap import TapReader
 
@@ -33,15 +42,25 @@ only."""
 async def start(request: StartTrial, triton: TritonOptions, report: Report = silent) -> PushReport:
     """Push a plan whose layouts apply to a share of the sessions: to those of the nodes that say
     so, and to all where none does. Raises `CharterError`."""
-    from charter_engine.api.deploying import push_read, read_to_push
+    from charter_engine.api.deploying import push_read
+
+    read, pushing = read_to_try(request)
+    return await push_read(read, pushing, triton, report)
+
+
+def read_to_try(request: StartTrial) -> "tuple[ToPush, PushRequest]":
+    """What is pushed to start a trial. Raises `UsageError`."""
+    from charter_engine.api.deploying import read_to_push
 
     pushing = PushRequest(
-        plan=request.plan, agent=request.agent, note=request.note, force=request.force
+        plan=request.plan,
+        agent=request.agent,
+        note=request.note or trial_note(request.share),
+        force=request.force,
     )
     read = read_to_push(pushing)
     plan = for_traffic(read.plan, checked_share(request.share), request.plan)
-    pushing = replace(pushing, note=request.note or trial_note(request.share))
-    return await push_read(read._replace(plan=plan), pushing, triton, report)
+    return read._replace(plan=plan), pushing
 
 
 async def set_share(
@@ -53,19 +72,20 @@ async def set_share(
         return await deployer.set_share(checked_share(share), note=note or trial_note(share))
 
 
-async def status(request: TrialRequest, triton: TritonOptions) -> TrialReport:
-    """How the arms of the live trial stand. Raises `CharterError`."""
-    async with opened(triton) as deployer:
-        return await LiveTrial(request, deployer).judged()
+async def status(request: TrialRequest, *tritons: TritonOptions) -> TrialReport:
+    """How the arms of the live trial stand, of several servers all together. Raises
+    `CharterError`."""
+    async with _all_opened(tritons) as deployers:
+        return await LiveTrial(request, deployers).judged()
 
 
 async def watch(
-    request: TrialRequest, triton: TritonOptions, interval_s: float = INTERVAL_SECONDS
+    request: TrialRequest, *tritons: TritonOptions, interval_s: float = INTERVAL_SECONDS
 ) -> AsyncIterator[TrialReport]:
     """How the arms stand, again and again. A trial whose treated arm is worse by more than a margin
-    is stopped, and is told last. Raises `CharterError`."""
-    async with opened(triton) as deployer:
-        trial = LiveTrial(request, deployer)
+    is stopped on all servers, and is told last. Raises `CharterError`."""
+    async with _all_opened(tritons) as deployers:
+        trial = LiveTrial(request, deployers)
         while True:
             report = await trial.judged()
             if report.stop:
@@ -75,19 +95,21 @@ async def watch(
             await asyncio.sleep(interval_s)
 
 
+@asynccontextmanager
+async def _all_opened(tritons: Sequence[TritonOptions]) -> "AsyncIterator[list[Deployer]]":
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(opened(triton)) for triton in tritons]
+
+
 class LiveTrial:
-    """The live trial of a deployment, judged as often as one likes: requests are read once."""
+    """The live trial of a deployment, or of several as one, judged as often as one likes: requests
+    are read once."""
 
-    def __init__(self, request: TrialRequest, deployer: "Deployer") -> None:
-        from charter_engine.triton.tap import TapReader
-
+    def __init__(self, request: TrialRequest, deployers: "Sequence[Deployer]") -> None:
         _require_margins(request.margins)
         self._request = request
-        self.deployer = deployer
-        self._reader = TapReader(deployer.client)
-        self._records: list[TrafficRecord] = []
-        self._passed: dict[int, bool] = {}
-        self._asked: set[int] = set()
+        self.deployers = tuple(deployers)
+        self._servers = [_TriedServer(request, deployer) for deployer in deployers]
         self._judging = asyncio.Lock()
 
     async def judged(self) -> TrialReport:
@@ -96,31 +118,79 @@ class LiveTrial:
             return await self._judged()
 
     async def _judged(self) -> TrialReport:
-        from charter_engine.traffic.trial import arms_of, report_of
+        from charter_engine.traffic.trial import report_of
 
-        revision = await self.deployer.live()
+        seen = await asyncio.gather(*(server.look() for server in self._servers))
+        records, passed = _joined(seen)
+        first = seen[0].revision
+        report = await asyncio.to_thread(
+            report_of,
+            records,
+            self._request.margins,
+            revision=first.number,
+            share=first.plan.share,
+            passed=passed,
+        )
+        return report if len(seen) == 1 else replace(report, servers=tuple(map(_told, seen)))
+
+    async def stop(self, report: TrialReport) -> PushReport:
+        """Lay out nobody's prompts any more, with the reason for a note; what the first server
+        reports. All are tried. Raises `CharterError` for the first that could not be stopped."""
+        note = f"trial stopped: {report.stop}"
+        revisions = [one.revision for one in report.servers] or [report.revision]
+        stopped = await asyncio.gather(
+            *(
+                deployer.set_share(0.0, base_revision=revision, note=note)
+                for deployer, revision in zip(self.deployers, revisions, strict=True)
+            ),
+            return_exceptions=True,
+        )
+        for outcome in stopped:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        first = stopped[0]
+        assert isinstance(first, PushReport)
+        return first
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What of a trial is live at a server, its requests, and which answers passed the check."""
+
+    server: str
+    revision: Revision
+    records: Sequence[TrafficRecord]
+    passed: dict[int, bool] = field(default_factory=dict)
+
+
+class _TriedServer:
+    """One server of a trial: what its tap told so far."""
+
+    def __init__(self, request: TrialRequest, deployer: "Deployer") -> None:
+        from charter_engine.triton.tap import TapReader
+
+        self._request = request
+        self._deployer = deployer
+        self._reader = TapReader(deployer.client)
+        self._records: list[TrafficRecord] = []
+        self._passed: dict[int, bool] = {}
+        self._asked: set[int] = set()
+
+    async def look(self) -> _Seen:
+        """What it tells by now. Raises `CharterError`, also where no trial is live."""
+        from charter_engine.traffic.trial import arms_of
+
+        name = self._deployer.client.connection.url
+        revision = await self._deployer.live()
         if revision is None or not _is_tried(revision.plan):
             raise UsageError(
-                "no trial is live: no layout of the live plan applies to traffic",
+                f"no trial is live on {name}: no layout of the live plan applies to traffic",
                 remedy="start one: charter-engine trial start PLAN --share 0.1",
             )
         await self._read()
         records = arms_of(self._records, revision.number)
         await self._check(records)
-        return await asyncio.to_thread(
-            report_of,
-            records,
-            self._request.margins,
-            revision=revision.number,
-            share=revision.plan.share,
-            passed=self._passed,
-        )
-
-    async def stop(self, report: TrialReport) -> PushReport:
-        """Lay out nobody's prompts any more, with the reason for a note. Raises `CharterError`."""
-        return await self.deployer.set_share(
-            0.0, base_revision=report.revision, note=f"trial stopped: {report.stop}"
-        )
+        return _Seen(name, revision, records, self._passed)
 
     async def _read(self) -> None:
         if self._request.traffic:
@@ -144,6 +214,30 @@ class LiveTrial:
         self._passed.update(
             (answer.request, passed) for answer, passed in zip(answers, verdicts, strict=True)
         )
+
+
+def _joined(seen: Sequence[_Seen]) -> tuple[list[TrafficRecord], dict[int, bool]]:
+    """The requests of all servers, and which answers passed. Each server numbers its own: of
+    several they are numbered anew."""
+    if len(seen) == 1:
+        return list(seen[0].records), seen[0].passed
+    records: list[TrafficRecord] = []
+    passed: dict[int, bool] = {}
+    for one in seen:
+        for record in one.records:
+            if record.sequence in one.passed:
+                passed[len(records)] = one.passed[record.sequence]
+            records.append(replace(record, sequence=len(records)))
+    return records, passed
+
+
+def _told(seen: _Seen) -> ServerTrial:
+    return ServerTrial(
+        server=seen.server,
+        revision=seen.revision.number,
+        share=seen.revision.plan.share,
+        requests=len(seen.records),
+    )
 
 
 def _bounded(records: list[TrafficRecord]) -> list[TrafficRecord]:

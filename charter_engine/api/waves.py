@@ -1,16 +1,22 @@
 """Whether a run's items are sent in waves of those that begin alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.running import Order
 
 if TYPE_CHECKING:
     from charter_engine.api.agents import OpenedAgent
+    from charter_engine.contracts.graph import Call
+    from charter_engine.contracts.prediction import Prediction
     from charter_engine.executor.work import Item
+    from charter_engine.kvcache.manager.settings import PoolSettings
     from charter_engine.plan.pool import CurrentServer
+    from charter_engine.prompts.assembly import CallInstance
+    from charter_engine.prompts.tokens import Encode
 
 
 class ChosenOrder(NamedTuple):
@@ -19,6 +25,16 @@ class ChosenOrder(NamedTuple):
 
     in_waves: bool
     words: str = ""
+
+
+AS_GIVEN = ChosenOrder(in_waves=False)
+
+
+class PredictedOrder(NamedTuple):
+    """The order that is chosen, and the run in it."""
+
+    chosen: ChosenOrder
+    prediction: "Prediction"
 
 
 def chosen_order(
@@ -30,39 +46,73 @@ def chosen_order(
     *,
     at_once: int,
     tokenizer: Path | None = None,
+    latency: LatencyModel | None = None,
 ) -> ChosenOrder:
     """As `order` says. `auto` predicts a run of the agent's inputs both ways: in waves it is sent
     where it then computes less and takes no longer. `deployment` None: it does not tell its pool,
-    and items go as they are given. Blocks."""
-    from charter_engine.prompts.waves import has_company, waves_of
+    and items go as they are given. `latency` is as for `predict_run`. Blocks."""
+    from charter_engine.api.tokenizers import open_tokenizer
 
     if order != "auto":
         return ChosenOrder(order == "waves")
-    if deployment is None or not has_company(waves_of([item.instances for item in items], plan)):
-        return ChosenOrder(in_waves=False)
-    return _predicted(agent, plan, deployment, at_once, tokenizer)
+    if deployment is None or not _has_company([item.instances for item in items], plan):
+        return AS_GIVEN
+    return predicted_order(
+        agent.compiled.calls,
+        agent.inputs,
+        plan,
+        deployment.pool_under(plan.server),
+        open_tokenizer(tokenizer).encode,
+        at_once=at_once,
+        latency=latency,
+        chunk_tokens=deployment.chunk_tokens,
+    ).chosen
 
 
-def _predicted(
-    agent: "OpenedAgent",
+def predicted_order(
+    calls: "Sequence[Call]",
+    inputs: Sequence[Mapping[str, Any]],
     plan: Plan,
-    deployment: "CurrentServer",
+    pool: "PoolSettings",
+    encode: "Encode",
+    *,
     at_once: int,
-    tokenizer: Path | None,
-) -> ChosenOrder:
-    from charter_engine.api.agent_runs import predict_run
+    latency: LatencyModel | None = None,
+    chunk_tokens: int | None = None,
+) -> PredictedOrder:
+    """The order in which calls over these inputs compute less and take no longer, as far as any of
+    them begin alike. `chunk_tokens` is as for `Timing`. Blocks. Raises `MissingInput`."""
+    from charter_engine.api.agent_runs import predict_calls
     from charter_engine.executor.run_costs import cost_of_prediction, verdict
+    from charter_engine.executor.work import items_of
 
-    given, waves = (
-        cost_of_prediction(
-            predict_run(
-                agent, plan, deployment, at_once=at_once, tokenizer=tokenizer, in_waves=in_waves
-            ),
-            len(agent.inputs),
+    def predicted(*, in_waves: bool) -> "Prediction":
+        return predict_calls(
+            calls,
+            inputs,
+            plan,
+            pool,
+            encode,
+            at_once=at_once,
+            latency=latency,
+            in_waves=in_waves,
+            chunk_tokens=chunk_tokens,
         )
-        for in_waves in (False, True)
-    )
-    said = verdict(given, waves)
-    pays = said.worth is True and (waves.computed_tokens or 0) < (given.computed_tokens or 0)
+
+    given = predicted(in_waves=False)
+    chains = [item.instances for item in items_of(calls, inputs, plan)]
+    if not _has_company(chains, plan):
+        return PredictedOrder(AS_GIVEN, given)
+    waves = predicted(in_waves=True)
+    costs = [cost_of_prediction(one, len(inputs)) for one in (given, waves)]
+    said = verdict(*costs)
+    pays = said.worth is True and waves.computed_tokens < given.computed_tokens
     how = "in waves of those that begin alike" if pays else "as they are given"
-    return ChosenOrder(pays, f"items are sent {how}; in waves it is predicted: {said.words}")
+    words = f"items are sent {how}; in waves it is predicted: {said.words}"
+    return PredictedOrder(ChosenOrder(pays, words), waves if pays else given)
+
+
+def _has_company(chains: "Sequence[Sequence[CallInstance]]", plan: Plan) -> bool:
+    from charter_engine.prompts.waves import has_company, waves_of
+
+    return has_company(waves_of(chains, plan))

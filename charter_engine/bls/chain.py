@@ -1,7 +1,9 @@
 """Chained hashes of a prompt: equal ones mean equal tokens up to there, and no text stands in
 them."""
 
-from typing import Any
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,10 +12,23 @@ HASH_BITS = 62
 """A hash is a whole number that fits wherever a block's id does."""
 _TOKEN_FACTOR = 0x9E3779B97F4A7C15
 _CHAIN_FACTOR = 0xD6E8FEB86659FD93
-_SPREAD = np.uint64(0xBF58476D1CE4E5B9)
-_HALF = np.uint64(32)
-_UNUSED_BITS = np.uint64(64 - HASH_BITS)
-_PADDING = np.uint64(2**64 - 1)
+_SPREAD = np.array(0xBF58476D1CE4E5B9, np.uint64)
+_UNUSED_BITS = np.array(64 - HASH_BITS, np.uint64)
+_PADDING = np.full(GRAIN_TOKENS, -1, np.int32)
+_LOW = int(sys.byteorder == "big")
+
+
+class ChainState(NamedTuple):
+    """How far a sequence was hashed: so many whole grains, their sum, and what stands behind."""
+
+    grains: int = 0
+    total: int = 0
+    begun: tuple[int, ...] = ()
+
+    @property
+    def hash(self) -> int | None:
+        """Of everything up to the last whole grain; None where there is none."""
+        return _finished(self.total) if self.grains else None
 
 
 class Chain:
@@ -21,7 +36,7 @@ class Chain:
 
     def __init__(self) -> None:
         self._within = _powers(_TOKEN_FACTOR, GRAIN_TOKENS)
-        self._of_ones = self._within.sum()
+        self._of_ones = np.array(self._within.sum())
         self._of_grains = _powers(_CHAIN_FACTOR, 1024)
 
     def hashes(self, token_ids: Any) -> Any:
@@ -39,43 +54,60 @@ class Chain:
         count = -(-(len(token_ids) + len(answer_ids)) // GRAIN_TOKENS)
         if count >= len(self._of_grains):
             self._of_grains = _powers(_CHAIN_FACTOR, 2 * count)
-        hashes = self._digests(self._grains(token_ids, answer_ids, count), whole)
-        if not len(answer_ids):
-            return hashes[:count], hashes[:0]
-        of_prompt = hashes[:whole]
-        if begun:
-            of_prompt = np.concatenate((of_prompt, hashes[count:]))
-        return of_prompt, hashes[whole:count]
-
-    @staticmethod
-    def _grains(token_ids: Any, answer_ids: Any, count: int) -> Any:
-        """Prompt and answer in so many rows; one more holds what of the prompt stands in the grain
-        in which the answer begins."""
-        prompt, tokens = len(token_ids), len(token_ids) + len(answer_ids)
-        begun = prompt % GRAIN_TOKENS
-        grains = np.empty((count + 1, GRAIN_TOKENS), np.uint64)
-        flat = grains.reshape(-1)
-        flat[:prompt] = token_ids
-        flat[prompt:tokens] = answer_ids
-        flat[tokens:] = _PADDING
-        grains[count, :begun] = token_ids[prompt - begun :]
-        return grains
-
-    def _digests(self, grains: Any, whole: int) -> Any:
-        """A hash for each row behind those before it; the last row stands behind `whole` others."""
-        count = len(grains) - 1
-        own = grains @ self._within
+        further = whole + (begun > 0)
+        values = _grains(token_ids, answer_ids, begun).dot(self._within)
         # A token counts as its id and one more, so that padding differs from every token.
+        values += self._of_ones
+        halves = _halves(values)
+        _spread(values, *halves)
+        of_prompt, of_both = values[:further], values[further:]
+        of_prompt *= self._of_grains[:further]
+        if len(of_both):
+            of_both *= self._of_grains[whole:count]
+            if begun:
+                # What the prompt alone has of a grain is no part of what goes on behind it.
+                of_both[:1] -= of_prompt[whole:]
+        np.add.accumulate(values, out=values)
+        _spread(values, *halves)
+        values >>= _UNUSED_BITS
+        return of_prompt, of_both
+
+    def go_on(self, state: ChainState, token_ids: Any, ends: Sequence[int]) -> list[ChainState]:
+        """Where further tokens (an array of `uint64`) lead from a state, up to each of these ends
+        among them."""
+        begun = len(state.begun)
+        tokens = np.concatenate((np.array(state.begun, np.uint64), token_ids))
+        count = len(tokens) // GRAIN_TOKENS
+        if state.grains + count >= len(self._of_grains):
+            self._of_grains = _powers(_CHAIN_FACTOR, 2 * (state.grains + count))
+        own = tokens[: count * GRAIN_TOKENS].reshape(count, GRAIN_TOKENS) @ self._within
         own += self._of_ones
-        _spread(own)
-        own[:count] *= self._of_grains[:count]
-        own[count:] *= self._of_grains[whole : whole + 1]
-        np.add.accumulate(own[:count], out=own[:count])
-        if whole:
-            own[count:] += own[whole - 1]
-        _spread(own)
-        own >>= _UNUSED_BITS
-        return own
+        _spread(own, *_halves(own))
+        own *= self._of_grains[state.grains : state.grains + count]
+        totals = [state.total, *(np.uint64(state.total) + np.add.accumulate(own)).tolist()]
+        states = []
+        for end in ends:
+            whole, left = divmod(begun + end, GRAIN_TOKENS)
+            behind = tokens[begun + end - left : begun + end].tolist()
+            states.append(ChainState(state.grains + whole, totals[whole], tuple(behind)))
+        return states
+
+
+def _grains(token_ids: Any, answer_ids: Any, begun: int) -> Any:
+    """A row for each grain of the prompt; then, where there is an answer, one for each grain from
+    that on in which it begins. `begun` tokens of the prompt stand in its last, unfinished grain."""
+    runs = [token_ids, _PADDING[: -begun % GRAIN_TOKENS]]
+    if len(answer_ids):
+        last = -(begun + len(answer_ids)) % GRAIN_TOKENS
+        runs += [token_ids[len(token_ids) - begun :], answer_ids, _PADDING[:last]]
+    tokens = np.concatenate(runs, dtype=np.uint64, casting="unsafe")
+    return tokens.reshape(-1, GRAIN_TOKENS)
+
+
+def _finished(total: int) -> int:
+    values = np.array([total], np.uint64)
+    _spread(values, *_halves(values))
+    return int(values[0] >> _UNUSED_BITS)
 
 
 def _powers(factor: int, count: int) -> Any:
@@ -85,8 +117,14 @@ def _powers(factor: int, count: int) -> Any:
     return np.cumprod(factors)
 
 
-def _spread(values: Any) -> None:
+def _halves(values: Any) -> tuple[Any, Any]:
+    """The low and the high halves of 64-bit values, in place."""
+    halves = values.view(np.uint32)
+    return halves[_LOW::2], halves[1 - _LOW :: 2]
+
+
+def _spread(values: Any, low: Any, high: Any) -> None:
     """Lets low bits reach high ones and back, so that sums of several values tell them apart."""
-    values ^= values >> _HALF
+    low ^= high
     values *= _SPREAD
-    values ^= values >> _HALF
+    low ^= high

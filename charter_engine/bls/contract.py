@@ -13,6 +13,10 @@ _OPENING, _CLOSING = "[{", "]}"
 EXCLUDES_PROMPT = "exclude_input_in_output"
 """The input that keeps the prompt out of the output."""
 
+KEEP_INPUT = "num_tokens_to_keep"
+"""The input by which an engine forgets what it caches of a sequence behind so many leading tokens
+(trtllm-serve, truncate_tokens)."""
+
 SAMPLING = {
     "temperature": ("temperature",),
     "top_k": ("runtime_top_k",),

@@ -1,8 +1,11 @@
 """Which tokens end a text, by the settings beside a model's tokenizer.
 
 An engine of TensorRT-LLM's knows none by itself: a request that names none runs to its longest. The
-rules are those of TensorRT-LLM's LLM API (sampling_params.py, `SamplingParams._setup`): the
-tokenizer's own end first, and beside it what the model's `generation_config.json` lists.
+rules are those of TensorRT-LLM's LLM API (tensorrt_llm/sampling_params.py,
+`SamplingParams._setup`): `end_id` is the tokenizer's own end, of Kimi K2 the one that its
+`generation_config.json` names, and `pad_id` the tokenizer's padding, or else `end_id`. Further ends
+of `generation_config.json` end a text as stop tokens do. Only where neither names an end, which the
+LLM API takes for none, is it that of `config.json`.
 """
 
 import json
@@ -14,12 +17,14 @@ from typing import Any
 TOKENIZER_SETTINGS = "tokenizer_config.json"
 GENERATION_SETTINGS = "generation_config.json"
 MODEL_SETTINGS = "config.json"
+ENDED_BY_GENERATION = "kimi_k2"
+"""The type of model whose tokenizer names another end than the one that it writes."""
 
 
 @dataclass(frozen=True)
 class EndTokens:
     """`end_id` ends a text, and so does each of `others`; `pad_id` stands where nothing was
-    generated. None, and empty, where the settings name none."""
+    generated. None, and empty, where the settings name no end."""
 
     end_id: int | None = None
     pad_id: int | None = None
@@ -34,18 +39,25 @@ def read_end_tokens(tokenizer: Path, id_of: Callable[[str], int | None]) -> EndT
     own = _settings(directory / TOKENIZER_SETTINGS)
     generation = _settings(directory / GENERATION_SETTINGS)
     model = _settings(directory / MODEL_SETTINGS)
-    listed = _ids(generation.get("eos_token_id")) or _ids(model.get("eos_token_id"))
-    ends = list(dict.fromkeys((*_of_text(own.get("eos_token"), id_of), *listed)))
-    pads = (
-        *_of_text(own.get("pad_token"), id_of),
-        *_ids(generation.get("pad_token_id")),
-        *_ids(model.get("pad_token_id")),
-    )
+    ends = _ends(own, generation, model, id_of)
+    pads = (*_of_text(own.get("pad_token"), id_of), *ends)
     return EndTokens(
-        end_id=ends[0] if ends else None,
-        pad_id=pads[0] if pads else None,
-        others=tuple(ends[1:]),
+        end_id=ends[0] if ends else None, pad_id=pads[0] if pads else None, others=ends[1:]
     )
+
+
+def _ends(
+    own: dict[str, Any],
+    generation: dict[str, Any],
+    model: dict[str, Any],
+    id_of: Callable[[str], int | None],
+) -> tuple[int, ...]:
+    """The ends that the settings name, each once, `end_id` first."""
+    listed = generation.get("eos_token_id")
+    if model.get("model_type") == ENDED_BY_GENERATION and _ids(listed) == (listed,):
+        return _ids(listed)
+    named = (*_of_text(own.get("eos_token"), id_of), *_ids(listed))
+    return tuple(dict.fromkeys(named or _ids(model.get("eos_token_id"))))
 
 
 def _settings(path: Path) -> dict[str, Any]:

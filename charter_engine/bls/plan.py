@@ -7,7 +7,7 @@ installed.
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from .checks import (
     PlanError,
@@ -21,7 +21,7 @@ from .checks import (
     whole,
 )
 from .rearrangement import Rearrangement, parse_rearrangement
-from .retention import SegmentRange, SegmentRetention
+from .retention import ReleaseWhen, SegmentRange, SegmentRetention
 from .reuse_times import UNMATCHED, ReuseTimeRules, parse_reuse_times
 
 FORMAT = 1
@@ -99,6 +99,7 @@ class ServedPlan:
     That stands in place of its node's retention.
     `share` is the share of sessions whose prompts are laid out, where their nodes' layouts apply to
     traffic.
+    `release` says what the engine is told to forget, where it can be told.
     """
 
     revision: int = 0
@@ -107,6 +108,7 @@ class ServedPlan:
     templated: tuple[dict[str, Node], ...] = ()
     reuse_times: ReuseTimeRules | None = None
     share: float = 1.0
+    release: ReleaseWhen = "never"
 
     @property
     def node_sets(self) -> tuple[dict[str, Node], ...]:
@@ -164,7 +166,15 @@ def parse_plan(text: str) -> ServedPlan:
         templated=templated,
         reuse_times=reuse_times,
         share=part_of_one(raw, "share", "", 1.0),
+        release=_release(raw),
     )
+
+
+def _release(raw: dict[str, Any]) -> ReleaseWhen:
+    release: ReleaseWhen = raw.get("release", "never")
+    known = get_args(ReleaseWhen)
+    require(release in known, "release", f"must be one of {', '.join(known)}")
+    return release
 
 
 def parse_retention(raw: Any, place: str, segments: int | None = None) -> SegmentRetention:

@@ -48,7 +48,8 @@ class Arrival:
     With `positions`, the planned position of each, they come in the order in which they are sent.
     `known_ids` holds the very tokens of segments that the server itself generated, so that a
     continued prompt meets its own past; it is empty for the others.
-    `session` is empty where the client names neither a session nor a run.
+    `session` is empty where the client names neither a session nor a run; with `ends_session` its
+    client says that this is its last request.
     `agent`, `run` and `source` are what the client says of itself, `request_id` of the request.
     """
 
@@ -60,6 +61,7 @@ class Arrival:
     node: str = ""
     retention: SegmentRetention | None = None
     session: str = ""
+    ends_session: bool = False
     agent: str = ""
     run: str = ""
     source: str = ""

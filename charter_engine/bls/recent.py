@@ -89,8 +89,9 @@ def open_recent(model: str, most_bytes: int, key_sha256: str = "") -> RecentProm
         return None
 
 
-def _bytes_of(token_ids: Any) -> Any:
-    return np.ascontiguousarray(token_ids, np.int32).view(np.uint8).data
+def _bytes_of(token_ids: Any) -> bytes:
+    ids: bytes = np.asarray(token_ids, np.int32).tobytes()
+    return ids
 
 
 def _parsed(query: str) -> tuple[int, list[tuple[int, int]]]:

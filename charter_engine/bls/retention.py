@@ -29,6 +29,10 @@ A deployment must follow it by a request of one token over the same prompt that 
 retention.
 """
 
+ReleaseWhen = Literal["never", "superseded", "session-end"]
+"""When cached content is released: never; when a session's newer prompts supersede it; then, and
+all that was the session's alone when the session ends."""
+
 
 class InvalidRetention(ValueError):
     """A retention setting TensorRT-LLM would refuse."""

@@ -16,7 +16,7 @@ import struct
 import tempfile
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,9 @@ _SLOTS_AT = 64
 _DATA_AT = _SLOTS_AT + SLOTS * _SLOT.size
 _POPULATE = getattr(mmap, "MAP_POPULATE", 0)
 """Maps all pages at once, where Python knows how: else the first records wait for theirs."""
+_FLOCK = struct.Struct("hhqqi")
+"""The kernel's `struct flock`: what to do, and from where to where; all zero is the whole file."""
+_TAKE, _LEAVE = (_FLOCK.pack(kind, 0, 0, 0, 0) for kind in (fcntl.F_WRLCK, fcntl.F_UNLCK))
 _BEGAN = 19
 """Of the fields of /proc/PID/stat behind the name, the one that tells when the process began."""
 
@@ -60,6 +63,32 @@ class Stretch:
 Buffer = bytes | memoryview
 
 
+class _Turn:
+    """One thread of one process at a time. The kernel lets go of a killed one's lock.
+
+    The lock is the open file's, not the process's: of those of processes the kernel refuses some
+    as deadlocks where threads of two processes take turns at two rings.
+    """
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._thread = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._thread.acquire()
+        try:
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLKW, _TAKE)
+        except BaseException:
+            self._thread.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLKW, _LEAVE)
+        finally:
+            self._thread.release()
+
+
 class Ring:
     """The last records written: at most 65,536, and no more than there is room for.
 
@@ -68,7 +97,7 @@ class Ring:
 
     def __init__(self, file: int, memory: mmap.mmap, path: Path) -> None:
         self._file, self._memory, self._path = file, memory, path
-        self._thread = threading.Lock()
+        self._alone = _Turn(file)
         name, self._room, _, _ = _HEADER.unpack_from(memory)
         self.name = name.hex()
 
@@ -80,7 +109,7 @@ class Ring:
     def append(self, *parts: Buffer) -> None:
         """Add a record, given in parts of bytes, that the ring has room for."""
         size = sum(map(len, parts))
-        with self._alone():
+        with self._alone:
             written, position = _COUNTS.unpack_from(self._memory, _COUNTS_AT)
             offset = position % self._room
             if offset + size > self._room:
@@ -94,7 +123,7 @@ class Ring:
 
     def read(self, first: int, most_records: int, most_bytes: int) -> Stretch:
         """The records from number `first` on that are still there; at least one, if any is."""
-        with self._alone():
+        with self._alone:
             written, position = _COUNTS.unpack_from(self._memory, _COUNTS_AT)
             first = min(first, written)
             begin = max(first, self._oldest(written, position))
@@ -110,7 +139,7 @@ class Ring:
 
     def latest(self, beginning: bytes) -> bytes | None:
         """The last record that begins so; None if there is none any more."""
-        with self._alone():
+        with self._alone:
             written, position = _COUNTS.unpack_from(self._memory, _COUNTS_AT)
             for number in reversed(range(self._oldest(written, position), written)):
                 start = _DATA_AT + self._begin(number) % self._room
@@ -127,16 +156,6 @@ class Ring:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._path.unlink()
         os.close(self._file)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One thread of one process at a time. The kernel lets go of a killed one's lock."""
-        with self._thread:
-            fcntl.lockf(self._file, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def _oldest(self, written: int, position: int) -> int:
         """The number of the oldest record that nothing was written over."""
@@ -204,11 +223,8 @@ def _joined(file: int, path: Path, most_bytes: int) -> Ring | None:
     if os.fstat(file).st_uid != os.getuid():
         raise PermissionError(f"{path} belongs to somebody else")
     fcntl.flock(file, fcntl.LOCK_SH)
-    fcntl.lockf(file, fcntl.LOCK_EX)
-    try:
+    with _Turn(file):
         return Ring(file, _mapped(file, path, most_bytes), path) if _is_linked(file) else None
-    finally:
-        fcntl.lockf(file, fcntl.LOCK_UN)
 
 
 def _is_linked(file: int) -> bool:

@@ -45,7 +45,7 @@ def record_of(
         "arm": laying.arm,
         "trial_unit": laying.unit,
         "prompt_tokens": len(prompt.token_ids) if prompt else None,
-        "output_tokens": len(answer.output_ids) if answer else None,
+        "output_tokens": len(answer.ids) if answer else None,
         "reused_tokens": answer.reused_tokens if answer else None,
         "reused_blocks": answer.reused_blocks if answer else None,
         "missed_blocks": answer.missed_blocks if answer else None,
@@ -73,7 +73,7 @@ def _finish(arrival: Arrival, answer: Answer | None, error: str, cancelled: bool
         return "cancelled"
     if error or answer is None:
         return "error"
-    return "length" if len(answer.output_ids) >= arrival.max_tokens else "stop"
+    return "length" if len(answer.ids) >= arrival.max_tokens else "stop"
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -21,13 +21,14 @@ import triton_python_backend_utils as pb_utils
 
 from .answer import WANTED, Answer, read_answer, without_prompt
 from .checks import PlanError
-from .contract import EXCLUDES_PROMPT, contract_from_config, contract_from_parameters
+from .contract import EXCLUDES_PROMPT, KEEP_INPUT, contract_from_config, contract_from_parameters
 from .ended import EndedStreams
 from .metrics import NodeMetrics
 from .plan import parse_plan, read_plan
 from .prompt import Arrival, Preparer, Prompt, RequestError
 from .recent import DEFAULT_BYTES, QUERY, open_recent
 from .refresh import DEFAULT_AT_ONCE, RetentionRefreshes
+from .releases import Releases
 from .ring import open_ring
 from .served import record_of
 from .sessions import Sent, Sessions
@@ -44,6 +45,7 @@ from .tensors import (
     tap_tensor,
     text_tensor,
     texts,
+    truncation_arrays,
 )
 from .tokenizer import Tokenizer, TokenizerError
 
@@ -147,6 +149,8 @@ class CharterBls:
         self.refreshes = self.sessions and RetentionRefreshes(
             self.sessions, self._refresh, self.metrics.count_refresh, at_once
         )
+        releases = plan.release != "never" and KEEP_INPUT in self.contract.inputs
+        self.releases = Releases(plan.release, self._truncate) if releases else None
         in_flight = int(parameters.get("max_in_flight") or DEFAULT_IN_FLIGHT)
         self.threads = ThreadPoolExecutor(in_flight, thread_name_prefix="request")
         self.tap, self.no_tap = _tap(args["model_name"], recent_bytes)
@@ -177,6 +181,8 @@ class CharterBls:
         self.threads.shutdown(wait=True)
         if self.refreshes:
             self.refreshes.close()
+        if self.releases:
+            self.releases.close()
         self.readers.shutdown(wait=True)
         if self.tap:
             self.tap.close()
@@ -351,6 +357,11 @@ class CharterBls:
             if level is not None:
                 self.refreshes.follow(answering.name, answering.sent, level, answer.output_ids)
 
+        if self.releases:
+            tokens = np.concatenate((prompt.token_ids, np.asarray(answer.output_ids, np.int32)))
+            arrival = answering.arrival
+            self.releases.answered(arrival.session, tokens, ends=arrival.ends_session)
+
     def _decode(self, token_ids: Sequence[int]) -> str:
         return self.tokenizer.decode(token_ids) if self.tokenizer else ""
 
@@ -383,6 +394,9 @@ class CharterBls:
         for response in self._exec(name, refresh_arrays(token_ids, retention)):
             if response.has_error():
                 raise InnerFailed(response.error())
+
+    def _truncate(self, token_ids: Any, keep_tokens: int) -> None:
+        self._exec(uuid.uuid4().hex, truncation_arrays(token_ids, keep_tokens))
 
     def _exec(self, name: str, arrays: dict[str, Any]) -> list[Any]:
         """The responses to a request of our own, which nobody waits for."""

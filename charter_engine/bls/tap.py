@@ -7,7 +7,8 @@ What was overwritten before it came is counted.
 import binascii
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,6 @@ class Tap:
         self._recent = recent
         self._chain = Chain()
         self._lock = threading.Lock()
-        self._encode = json.JSONEncoder(separators=(",", ":")).encode
 
     def add(
         self,
@@ -50,22 +50,16 @@ class Tap:
         Ids are best given as NumPy arrays. They go into the memory of recent prompts, where there
         is one.
         """
-        known = {
-            name: value[:LONGEST_WORDS] if isinstance(value, str) else value
-            for name, value in fields.items()
-            if value is not None and value != ""
-        }
         answer = np.asarray(answer_ids, np.int32)
         with self._lock:
             hashes, further = self._chain.with_answer(token_ids, answer)
-        record = self._encode(known).encode()
-        # Put in by hand: they need no escaping, and of a long prompt they are most of the record.
-        parts = [record[:-1], b',"hashes":"', _text(hashes), b'"']
-        if len(further):
-            parts += (b',"answer_hashes":"', _text(further), b'"')
-        parts.append(b"}")
-        held = parts if self._ring.holds(sum(map(len, parts))) else (record,)
-        self._ring.append(*held)
+        words = [
+            f'"{name}":{_json(value)}'
+            for name, value in fields.items()
+            if value is not None and value != ""
+        ]
+        record = _object([*words, *_of_hashes(hashes, further)])
+        self._ring.append(record if self._ring.holds(len(record)) else _object(words))
         if self._recent is not None and len(hashes):
             self._recent.add(int(hashes[-1]), token_ids, answer)
 
@@ -77,7 +71,7 @@ class Tap:
         ring, first = _position(cursor)
         restarted = bool(ring) and ring != self._ring.name
         stretch = self._ring.read(0 if restarted else first, MOST_RECORDS, MOST_BYTES)
-        return [self._encode(_heading(stretch, cursor, restarted)).encode(), *stretch.records]
+        return [json.dumps(_heading(stretch, cursor, restarted)).encode(), *stretch.records]
 
     def prompt(self, query: str, decode: Decode) -> list[bytes]:
         """A recent prompt by a query for it; see `RecentPrompts.told`. Raises `TapError`."""
@@ -94,8 +88,28 @@ class Tap:
             self._recent.close()
 
 
-def _text(hashes: Any) -> bytes:
-    return binascii.b2a_base64(hashes.astype("<u8", copy=False), newline=False)
+def _object(members: Sequence[str]) -> bytes:
+    """A JSON object, put together here: `json` makes its encoder anew for each, at twice the
+    cost."""
+    return f"{{{','.join(members)}}}".encode("ascii")
+
+
+def _json(value: object) -> str:
+    if isinstance(value, str):
+        return encode_basestring_ascii(value[:LONGEST_WORDS])
+    if isinstance(value, float):
+        return float.__repr__(value)
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _of_hashes(hashes: Any, further: Any) -> Iterator[str]:
+    yield f'"hashes":"{_text(hashes)}"'
+    if len(further):
+        yield f'"answer_hashes":"{_text(further)}"'
+
+
+def _text(hashes: Any) -> str:
+    return binascii.b2a_base64(hashes.astype("<u8", copy=False), newline=False).decode("ascii")
 
 
 def _position(cursor: str) -> tuple[str, int]:

@@ -8,7 +8,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from .answer import COUNTERS, TIMES, Answer
-from .contract import EXCLUDES_PROMPT, SAMPLING, InnerContract
+from .contract import EXCLUDES_PROMPT, KEEP_INPUT, SAMPLING, InnerContract
 from .end_tokens import EndTokens
 from .plan import parse_retention
 from .prompt import Arrival, Prompt, RequestError
@@ -39,6 +39,7 @@ def read_arrival(request: Any) -> Arrival:
         if retention
         else None,
         session=next(filter(None, (*texts(request, "charter_session"), run)), ""),
+        ends_session=flag(request, "charter_session_ends"),
         agent=next(iter(texts(request, "charter_agent")), ""),
         run=run,
         source=next(iter(texts(request, "charter_source")), ""),
@@ -121,6 +122,16 @@ def stop_arrays() -> dict[str, Any]:
         "input_lengths": one,
         "request_output_len": one,
         "stop": np.array([True]),
+    }
+
+
+def truncation_arrays(token_ids: Any, keep_tokens: int) -> dict[str, Any]:
+    """What makes the inner model forget a sequence behind its first `keep_tokens` tokens."""
+    return {
+        "input_ids": np.asarray(token_ids, np.int32),
+        "input_lengths": np.array([len(token_ids)], np.int32),
+        "request_output_len": np.ones(1, np.int32),
+        KEEP_INPUT: np.array([keep_tokens], np.int32),
     }
 
 

@@ -37,6 +37,12 @@ def register(subparsers: "Subparsers") -> None:
         help="bind the address: a publisher that was given one with a host connects to it",
     )
     parser.add_argument(
+        "--replay",
+        metavar="ADDRESS",
+        help="the publisher's replay_endpoint: begin with what it still has, and ask it for what "
+        "was lost",
+    )
+    parser.add_argument(
         "--duration", type=duration, metavar="TIME", help="end after 30s, 5m, … (default: Ctrl-C)"
     )
     parser.add_argument(
@@ -76,16 +82,20 @@ def _report(args: argparse.Namespace) -> "EventLogReport":
 
     if args.file.startswith(PUBLISHED):
         following = follow_kv_events(
-            args.file, listen=args.listen, seconds=args.duration, report=narrate
+            args.file,
+            listen=args.listen,
+            replay=args.replay or "",
+            seconds=args.duration,
+            report=narrate,
         )
         return until_done(following)
     if args.file.startswith(KEPT):
         return until_done(
             follow_drained_events(_request(args), seconds=args.duration, report=narrate)
         )
-    if args.listen or args.drain or args.duration is not None:
+    if args.listen or args.replay or args.drain or args.duration is not None:
         raise UsageError(
-            "--listen, --drain and --duration are of events as they come",
+            "--listen, --replay, --drain and --duration are of events as they come",
             remedy="give tcp://HOST:PORT, or the URL of a trtllm-serve",
         )
     return read_kv_log(args.file, sys.stdin.buffer if args.file == "-" else None)

@@ -118,7 +118,7 @@ def add_otlp_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_server_options(parser: argparse.ArgumentParser) -> None:
+def add_server_options(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     """A server that takes token ids, in place of a Triton; `server_of` reads them."""
     group = parser.add_argument_group("another server")
     group.add_argument(
@@ -131,6 +131,23 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="its API key; env:VARIABLE, @FILE or keyring:SERVICE/USER",
     )
+    return group
+
+
+def add_watched_server_options(parser: argparse.ArgumentParser) -> None:
+    """As `add_server_options`, with what is told of a server that is watched."""
+    group = add_server_options(parser)
+    group.add_argument(
+        "--server-configuration",
+        metavar="FILE",
+        help="the YAML that a trtllm-serve was started with, for what it hides",
+    )
+    group.add_argument(
+        "--drain",
+        action="store_true",
+        help="read statistics that trtllm-serve forgets once they are read: any other reader of "
+        "them loses these",
+    )
 
 
 def server_of(args: argparse.Namespace) -> "ProfileRequest | None":
@@ -140,12 +157,14 @@ def server_of(args: argparse.Namespace) -> "ProfileRequest | None":
 
     if args.server is None:
         return None
-    if args.triton is not None:
-        raise UsageError("--server and --triton: prompts are sent to one server")
+    if args.triton is not None or getattr(args, "servers", None) is not None:
+        raise UsageError("--server and a Triton: prompts are sent to one server")
     return ProfileRequest(
         address=server_address("--server", args.server),
         key=key_of("--server-key", args.server_key),
         root_certificates=str(args.ca or ""),
+        configuration=getattr(args, "server_configuration", None) or "",
+        drain=getattr(args, "drain", False),
     )
 
 

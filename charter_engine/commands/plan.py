@@ -36,7 +36,9 @@ def register(subparsers: "Subparsers") -> None:
         "the best as YAML. With --workload all but the layouts is searched on requests as they "
         "really came; AGENT may then be left out.",
     )
-    parser.add_argument("agent", nargs="?", metavar="AGENT", help="a Python file")
+    parser.add_argument(
+        "agent", nargs="?", metavar="AGENT", help="an agent's source: a file or a package"
+    )
     parser.add_argument(
         "--input",
         action="append",

@@ -10,6 +10,8 @@ from charter_engine.commands.cost_report import number, seconds
 from charter_engine.commands.outcome import print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from charter_engine.contracts.plan import Plan
     from charter_engine.contracts.planning import Derivation, Evaluation, WaitsWritten
     from charter_engine.contracts.prediction import PolicyComparison
@@ -24,12 +26,12 @@ def print_report(found: "Derivation") -> None:
     reuse times."""
     from charter_engine.api.runs import plan_verdict
 
-    levers = () if found.levers is UNSET else found.levers.values()
-    header = (
-        "layout", "block", "host", "policy", *COSTS, "bound", "TTFT p95", "req/s", "memory MiB",
-    )  # fmt: skip
-    rows = [_row(item, item is found.chosen) for item in (found.as_it_is, found.chosen, *levers)]
-    print_table(header, list(dict.fromkeys(rows)))
+    if found.recorded is not UNSET:
+        print_compared(found.recorded.as_it_is, found.recorded.chosen, found.recorded.levers)
+        print(f"on {found.recorded.workload}\n")
+    print_compared(found.as_it_is, found.chosen, {} if found.levers is UNSET else found.levers)
+    if found.recorded is not UNSET:
+        print(f"on {found.plan.workload.rpartition('; ')[2]}")
     said = plan_verdict(found)
     if said.words:
         print(f"\nthe plan, against the deployment as it is: {said.words}")
@@ -45,6 +47,17 @@ def print_report(found: "Derivation") -> None:
     print(
         f"hit rates are predicted; times, waiting included, are {times}({label})", file=sys.stderr
     )
+
+
+def print_compared(
+    as_it_is: "Evaluation", chosen: "Evaluation", levers: "Mapping[str, Evaluation]"
+) -> None:
+    """The deployment as it is, the chosen point, and that with each lever put back."""
+    header = (
+        "layout", "block", "host", "policy", *COSTS, "bound", "TTFT p95", "req/s", "memory MiB",
+    )  # fmt: skip
+    rows = [_row(item, item is chosen) for item in (as_it_is, chosen, *levers.values())]
+    print_table(header, list(dict.fromkeys(rows)))
 
 
 def _front(plan: "Plan") -> list[tuple[str, ...]]:

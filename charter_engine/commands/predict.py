@@ -11,7 +11,7 @@ from charter_engine.commands.options import (
     read_as,
 )
 from charter_engine.commands.outcome import DONE, print_json, print_table
-from charter_engine.contracts.plan import Policy
+from charter_engine.contracts.plan import Policy, ReleaseWhen
 from charter_engine.contracts.predicting import OTHER_POOLS, SWEPT_SETTINGS
 from charter_engine.errors import UsageError
 
@@ -65,7 +65,14 @@ def register(subparsers: "Subparsers") -> None:
         metavar="NAME[,NAME…]",
         help=f"retention policies to compare: {', '.join(POLICIES)}; pools of other managers to "
         f"compare with: {', '.join(OTHER_POOLS)}; or all; next-use without --waits or --learn-from "
-        "learns from one half of the sessions for the other",
+        "learns from three quarters of the sessions for the fourth",
+    )
+    parser.add_argument(
+        "--release",
+        choices=get_args(ReleaseWhen),
+        help="what the server is told to forget: nothing, what a session's newer prompts "
+        "supersede, or that and what was a session's alone when it ends (default: as --plan says, "
+        "else never)",
     )
     learnt = parser.add_mutually_exclusive_group()
     learnt.add_argument(
@@ -169,6 +176,7 @@ def _request(args: argparse.Namespace, settings: "tuple[SettingValues, ...]") ->
         read_as=read_as(args),
         settings=settings,
         plan=args.plan or "",
+        release=args.release,
         policies=policies,
         pools=pools,
         reuse_times=args.reuse_times or "",

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from charter_engine.commands.options import (
     add_otlp_option,
+    add_watched_server_options,
     duration,
     positive,
     server_address,
+    server_of,
     size,
 )
 from charter_engine.commands.outcome import DONE
@@ -18,6 +20,7 @@ from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
+    from charter_engine.contracts.contents import KvEventSource
     from charter_engine.contracts.gateway import GatewayRequest
     from charter_engine.service.options import ServeOptions
 
@@ -27,8 +30,8 @@ def register(subparsers: "Subparsers") -> None:
         "serve",
         help="run the engine that consoles attach to",
         description="Runs until SIGTERM, Ctrl-C or a console's shutdown. "
-        "Without --triton it starts the embedded one. Of several servers it works on the first, "
-        "and watches and changes the others with it.",
+        "Without --triton and --server it starts an embedded Triton. Of several Tritons it works "
+        "on the first, and watches and changes the others with it.",
     )
     parser.add_argument(
         "--socket",
@@ -108,8 +111,38 @@ def register(subparsers: "Subparsers") -> None:
         help="stop when standard input closes, unless it said keep",
     )
     _add_log_options(parser)
+    add_watched_server_options(parser)
+    add_kv_event_options(parser)
     add_triton_options(parser, several=True)
     parser.set_defaults(run=run)
+
+
+def add_kv_event_options(parser: argparse.ArgumentParser) -> None:
+    """Where the deployment's KV cache events are read, as `kv-log` reads them."""
+    group = parser.add_argument_group("KV cache events")
+    group.add_argument(
+        "--kv-events",
+        metavar="FILE|tcp://HOST:PORT|URL",
+        help="show the cache as the server's own events tell of it: a growing log, where vLLM or "
+        "SGLang publish them, or a trtllm-serve (default: those of the embedded one)",
+    )
+    group.add_argument(
+        "--kv-events-listen",
+        action="store_true",
+        help="bind the address: a publisher that was given one with a host connects to it",
+    )
+    group.add_argument(
+        "--kv-events-replay",
+        metavar="ADDRESS",
+        help="the publisher's replay_endpoint: begin with what it still has, and ask it for what "
+        "was lost",
+    )
+    group.add_argument(
+        "--kv-events-drain",
+        action="store_true",
+        help="take the events of a trtllm-serve, which forgets what was read: other readers miss "
+        "them",
+    )
 
 
 def _add_log_options(parser: argparse.ArgumentParser) -> None:
@@ -174,6 +207,22 @@ def _gateway(args: argparse.Namespace) -> "GatewayRequest | None":
     return request
 
 
+def _kv_events(args: argparse.Namespace) -> "KvEventSource | None":
+    from charter_engine.api.measuring import require_source
+    from charter_engine.contracts.contents import KvEventSource
+
+    if args.kv_events is None:
+        return None
+    source = KvEventSource(
+        address=args.kv_events,
+        listen=args.kv_events_listen,
+        drain=args.kv_events_drain,
+        replay=args.kv_events_replay or "",
+    )
+    require_source(source)
+    return source
+
+
 def _options(args: argparse.Namespace) -> "ServeOptions":
     import os
 
@@ -185,6 +234,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
         default_socket,
     )
 
+    server = server_of(args)
     triton, servers = servers_to_watch(args)
     return ServeOptions(
         socket=(args.socket or default_socket()).absolute(),
@@ -195,13 +245,15 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             record=args.record,
             database=default_database(),
             read_only=args.read_only,
-            run_at_start=args.run_first or (triton.url is None and not args.no_run),
+            run_at_start=args.run_first or not (triton.url or server or args.no_run),
             gateway=_gateway(args),
             canary_seconds=args.canary,
             keeps_text=not args.no_text,
             otlp=args.otlp and server_address("--otlp", args.otlp),
             recording=RecordingLimits(args.max_size, args.keep),
+            server=server,
             servers=servers,
+            kv_events=_kv_events(args),
         ),
         replay=args.replay,
         metrics=args.metrics,

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
 from charter_engine.commands.outcome import DONE, FAILED, print_json, print_table
 from charter_engine.commands.push_report import show_report
-from charter_engine.commands.triton_options import triton_options
+from charter_engine.commands.rollout_report import add_skip_down_option, show_rollout
+from charter_engine.commands.triton_options import servers_apart
 from charter_engine.contracts.trial import TrialMargins
+from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """Lays out the prompts of a share of the sessions as a plan says, and leaves the
 others as they come. Both arms stand side by side, with intervals; watched, the trial stops itself
 where the treated arm is worse by more than a margin. Outputs may differ: that is what a trial is
-for."""
+for. A trial on several servers is one: a session is in the same arm on all of them, and both arms
+are of all servers together."""
 UNKNOWN = "-"
 MARGINS = TrialMargins()
 
@@ -57,7 +60,9 @@ def register(subparsers: "Subparsers") -> None:
     watching.set_defaults(run=_watch)
     for action in (starting, share, stopping, status, watching):
         action.add_argument("--json", action="store_true", help="print the report as JSON")
-        add_deployment_arguments(action)
+        add_deployment_arguments(action, several=True)
+    for action in (starting, share, stopping):
+        add_skip_down_option(action)
 
 
 def _add_judging(parser: argparse.ArgumentParser) -> None:
@@ -83,20 +88,30 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
 
 
 def _start(args: argparse.Namespace) -> int:
-    from charter_engine.api import trials
+    from charter_engine.api import rolling, trials
     from charter_engine.contracts.trial import StartTrial
 
     request = StartTrial(
         plan=args.plan, share=args.share, agent=args.agent, note=args.note, force=args.force
     )
-    show_report(until_done(trials.start(request, triton_options(args), narrate)), args.json)
+    servers = servers_apart(args)
+    if len(servers) > 1:
+        rolled = rolling.start_trial(request, servers, narrate, skip_down=args.skip_down)
+        return show_rollout(until_done(rolled), args.json)
+    show_report(until_done(trials.start(request, servers[0], narrate)), args.json)
     return DONE
 
 
 def _set_share(args: argparse.Namespace) -> int:
-    from charter_engine.api import trials
+    from charter_engine.api import rolling, trials
 
-    pushed = trials.set_share(args.share, triton_options(args), narrate, note=args.note)
+    servers = servers_apart(args)
+    if len(servers) > 1:
+        rolled = rolling.set_share(
+            args.share, servers, narrate, note=args.note, skip_down=args.skip_down
+        )
+        return show_rollout(until_done(rolled), args.json)
+    pushed = trials.set_share(args.share, servers[0], narrate, note=args.note)
     show_report(until_done(pushed), args.json)
     return DONE
 
@@ -104,7 +119,13 @@ def _set_share(args: argparse.Namespace) -> int:
 def _status(args: argparse.Namespace) -> int:
     from charter_engine.api import trials
 
-    show(asyncio.run(trials.status(_request(args, args.traffic), triton_options(args))), args.json)
+    servers = servers_apart(args)
+    if args.traffic and len(servers) > 1:
+        raise UsageError(
+            "--traffic is of one server's records, and several servers are named",
+            remedy="name the server that they are of",
+        )
+    show(asyncio.run(trials.status(_request(args, args.traffic), *servers)), args.json)
     return DONE
 
 
@@ -116,9 +137,9 @@ async def _watched(args: argparse.Namespace) -> int:
     """Until the trial is stopped: by itself, which is a failure of what was tried."""
     from charter_engine.api import drifting, trials
 
-    triton = triton_options(args)
-    async with drifting.told_meanwhile((triton,), narrate):
-        async for report in trials.watch(_request(args), triton, args.interval):
+    servers = servers_apart(args)
+    async with drifting.told_meanwhile(servers, narrate):
+        async for report in trials.watch(_request(args), *servers, interval_s=args.interval):
             show(report, args.json)
     return FAILED
 
@@ -145,6 +166,10 @@ def show(report: "TrialReport", as_json: bool) -> None:
         print_json(report)
         return
     print(f"revision {report.revision}: layouts on {report.share:.0%} of the sessions")
+    for one in report.servers:
+        print(
+            f"  {one.server}: revision {one.revision}, {one.share:.0%}, {one.requests:,} requests"
+        )
     rows = [_arm(arm) for arm in (report.treated, report.control)]
     print_table(("arm", "sessions", "requests", "laid out", "failed", "ended by", "checked"), rows)
     if report.differences:

@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.errors import FailureKind
+
 CanaryState = Literal["off", "measuring noise", "watching", "blind", "alarm"]
 AlarmReason = Literal["another answer with reuse", "reused what nobody has"]
 
@@ -84,3 +86,13 @@ class CanaryReport(Struct, frozen=True, kw_only=True):
     computed_tokens_per_hour: float | None = None
     generated_tokens_per_hour: float | None = None
     alarm: CanaryAlarm | None = None
+
+
+class ServerCanary(Struct, frozen=True, kw_only=True):
+    """What the canary knows of one of several servers; where it can't be asked, why not."""
+
+    server: str
+    report: CanaryReport = CanaryReport()
+    message: str = ""
+    remedy: str = ""
+    kind: FailureKind | None = None

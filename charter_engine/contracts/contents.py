@@ -67,8 +67,53 @@ class Displacement(Struct, frozen=True, kw_only=True):
     again_blocks: int = 0
 
 
+class KvEventSource(Struct, frozen=True, kw_only=True):
+    """Where KV cache events are read: a growing log (FILE), a publisher (tcp://HOST:PORT), or a
+    trtllm-serve (URL), whose buffer is emptied by reading it and is only read with `drain`.
+
+    With `listen` the address is bound, and publishers connect to it. `replay` is the publisher's
+    own address for what was sent before, or lost (empty: it has none).
+    """
+
+    address: str
+    listen: bool = False
+    drain: bool = False
+    replay: str = ""
+
+
+class MeasuredContents(Struct, frozen=True, kw_only=True):
+    """The pool as the server's own KV cache events tell of it, at the epoch second `at`.
+
+    `agreed_blocks` are there as predicted; `absent_blocks` are predicted and are not there,
+    `unpredicted_blocks` are there and are not predicted. Blocks are compared by what they hold, to
+    a grain of 16 tokens. `unattributed_blocks` hold what no known request sent. `lost_events` were
+    sent and did not come; with `complete` False some of the pool is not known for that or another
+    reason. `trouble` is why no events come (empty: they do).
+    """
+
+    label: Label = "measured"
+    at: float = 0.0
+    source: str = ""
+    events: int = 0
+    blocks: int = 0
+    host_blocks: int = 0
+    tokens: int = 0
+    agreed_blocks: int = 0
+    absent_blocks: int = 0
+    unpredicted_blocks: int = 0
+    unattributed_blocks: int = 0
+    lost_events: int = 0
+    restarts: int = 0
+    complete: bool = True
+    trouble: str = ""
+    nodes: tuple[Holding, ...] = ()
+    sessions: tuple[Holding, ...] = ()
+    priorities: tuple[Holding, ...] = ()
+    map: tuple[MapRun, ...] = ()
+
+
 class ContentsReport(Struct, frozen=True, kw_only=True):
-    """The pool after some traffic, by the block manager: Triton tells of no single block.
+    """The pool after some traffic, by the block manager.
 
     It is that of the epoch second `at`. `cached_blocks` hold content that can be reused,
     `host_blocks` of `host_size` in host memory. `requests` were followed, from the epoch second
@@ -76,6 +121,7 @@ class ContentsReport(Struct, frozen=True, kw_only=True):
     out of the pool by the block manager and `measured_reused` did by the server. `evicted_blocks`
     is over the whole time; `pressure` is how many pools were allocated in an hour. `emptied_at` is
     when a push emptied the pool last, since the engine was loaded again (None: none did).
+    `measured` is the same pool by the server's own events, where there are any.
     """
 
     label: Label = "predicted"
@@ -103,3 +149,4 @@ class ContentsReport(Struct, frozen=True, kw_only=True):
     prefixes: tuple[HeldPrefix, ...] = ()
     displacements: tuple[Displacement, ...] = ()
     notes: tuple[Note, ...] = ()
+    measured: MeasuredContents | None = None

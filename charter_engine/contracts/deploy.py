@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.pool import Eviction
 
 CostClass = Literal["request", "plan reload", "engine reload", "engine rebuild", "server restart"]
 COST_ORDER: tuple[CostClass, ...] = (
@@ -19,20 +20,23 @@ COST_ORDER: tuple[CostClass, ...] = (
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """What a Triton deployment can do, found by probing its models' metadata and configuration.
+    """What a deployment can do, found by probing its models' metadata and configuration.
 
+    `path` is that of TensorRT-LLM in Triton, or `http` for a server of OpenAI's shape.
     `parameters` is what is live, `original` what the deployment had before Charter first changed it
     (empty: it never did), `defaults` what its TensorRT-LLM takes for what is not set.
+    `release` says whether the engine can be told to forget cached content.
     `reasons` maps a missing ability (`retention`, `reuse`, `kv_stats`, `token_counts`, `times`,
-    `plan_push`, …) to
-    why it is missing.
+    `plan_push`, …), or a setting that cannot be changed from here, to why that is. `eviction` is by
+    which rules its pool evicts, where it tells (None: Triton's release does).
     """
 
-    path: Literal["engine", "llmapi", "none"] = "none"
+    path: Literal["engine", "llmapi", "http", "none"] = "none"
     server_version: str = ""
     models: tuple[str, ...] = ()
     charter_bls: bool = False
     retention: bool = False
+    release: bool = False
     kv_stats: bool = False
     times: bool = False
     load_unload: bool = False
@@ -42,6 +46,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     original: dict[str, str] = {}
     defaults: dict[str, str] = {}
     reasons: dict[str, str] = {}
+    eviction: Eviction | None = None
 
 
 class Change(Struct, frozen=True, kw_only=True):

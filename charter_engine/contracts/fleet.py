@@ -52,6 +52,11 @@ class FleetNow(Struct, frozen=True, kw_only=True):
         """How many are ready."""
         return sum(one.sample.health == "ready" for one in self.servers)
 
+    @property
+    def drifted(self) -> bool:
+        """Whether others changed one of them since the last push to it."""
+        return any(one.drift for one in self.servers)
+
     def differing(self, server: str) -> int:
         """In how many places one of them is not as the others."""
         return sum(one.server == server for one in self.differences)

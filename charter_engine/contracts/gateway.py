@@ -32,7 +32,8 @@ class GatewayRequest(Struct, frozen=True, kw_only=True):
     """A gateway to start. `openai` are the upstreams' URLs; none: `charter_bls` on Triton.
 
     `key` is what clients must send, empty where anyone on this machine may; `openai_key` is sent to
-    the upstream in place of the clients' own. `models` are the names under which Triton's model is
+    the upstream in place of the clients' own, and its certificate is checked by the file
+    `root_certificates`. `models` are the names under which Triton's model is
     served, with `any_model` whatever a client calls it. `context` is the most tokens of a prompt
     and its answer, None to ask the engine's own files. `plan` is a plan file by whose layouts for
     traffic prompts are laid out on their way to the upstream, `agent` its agent's source (None:
@@ -43,6 +44,7 @@ class GatewayRequest(Struct, frozen=True, kw_only=True):
     openai: tuple[str, ...] = ()
     key: str = ""
     openai_key: str = ""
+    root_certificates: str = ""
     models: tuple[str, ...] = DEFAULT_MODELS
     any_model: bool = False
     context: int | None = None
@@ -97,11 +99,17 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 @dataclass(frozen=True)
 class GatewayExchange:
     """A request that has passed: its record, its body as the client sent it, and the text that
-    was sent to Triton for it (empty where it was token ids, or another server answered)."""
+    was sent to Triton for it (empty where it was token ids, or another server answered).
+
+    `sent` is the body that was passed on to an upstream, and `answer` what it answered, as far as
+    that is not longer than a megabyte; both are empty in front of Triton.
+    """
 
     record: GatewayRecord
     body: bytes = b""
     prompt: str = ""
+    sent: bytes = b""
+    answer: bytes = b""
 
 
 Observer = Callable[[GatewayExchange], None]

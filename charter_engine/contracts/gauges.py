@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from charter_engine.contracts.answers import AnswersReport
 from charter_engine.contracts.benching import BenchReport
-from charter_engine.contracts.canary import CanaryReport
+from charter_engine.contracts.canary import CanaryReport, ServerCanary
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.deploy import Change, Diff, Profile, WatchReport
 from charter_engine.contracts.explaining import PromptParts
@@ -21,6 +21,7 @@ from charter_engine.contracts.predicting import PredictResult
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.runs import RunSummary
 from charter_engine.contracts.series import Tick
+from charter_engine.contracts.server import ServerProfile
 
 Topic = Literal[
     "session",
@@ -68,7 +69,8 @@ DeployKind = Literal["push", "rollback", "trial", "put back", "adopt", "uninstal
 class Session(Struct, frozen=True, kw_only=True, tag=True):
     """What the engine works on. `phase` is one plain line for the operator (`starting Triton`,
     `ready`, …). `drift` is what others changed of the deployment since the last push.
-    `source_changed`: the agent's files are no longer what was read."""
+    `source_changed`: the agent's files are no longer what was read. `server` is what the server is,
+    of whichever kind, and where each lever acts."""
 
     engine_version: str
     mode: Literal["live", "replay"] = "live"
@@ -79,6 +81,7 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
     plan: Plan | None = None
     revision: int = 0
     profile: Profile | None = None
+    server: ServerProfile | None = None
     predicted: Prediction | None = None
     notice: str = ""
     read_only: bool = False
@@ -236,9 +239,11 @@ class Watchers(Struct, frozen=True, tag=True):
 
 
 class Canary(Struct, frozen=True, tag=True):
-    """What the corruption canary knows; off until somebody asks for it."""
+    """What the corruption canary knows; off until somebody asks for it. Of several servers all
+    together, and what it knows of each."""
 
     report: CanaryReport = CanaryReport()
+    servers: tuple[ServerCanary, ...] = ()
 
 
 class NodeParts(Struct, frozen=True, kw_only=True):

@@ -53,11 +53,32 @@ class KvPool(Struct, frozen=True, kw_only=True):
         return self.used_blocks / self.max_blocks if self.max_blocks else None
 
 
+class CounterRates(Struct, frozen=True, kw_only=True):
+    """What a server's own counters grew by, a second, between two samples `seconds` apart; None
+    where it does not tell. `reuse` says where the reused tokens come from.
+
+    Whoever sent them, all of its requests are in these, health checks and warm-up too where it
+    counts them.
+    """
+
+    seconds: float
+    prompt_tokens: float | None = None
+    reused_tokens: float | None = None
+    hit_rate: float | None = None
+    evicted_tokens: float | None = None
+    reuse: Label | None = None
+
+
 class TritonSample(Struct, frozen=True, kw_only=True):
-    """Triton's health and gauges at one moment. `breaker` is the circuit breaker's state: while it
-    is open, Triton is not asked. `breaker_reason` is what the last call met that got no answer."""
+    """A server's health and gauges at one moment. `called` is what kind of server it is.
+
+    `breaker` is the circuit breaker's state: while it is open, Triton is not asked.
+    `breaker_reason` is what the last call met that got no answer. `rates` are those of the counters
+    on its metrics page, where they tell of tokens.
+    """
 
     health: Health
+    called: str = "Triton"
     reason: str = ""
     url: str = ""
     version: str = ""
@@ -68,6 +89,7 @@ class TritonSample(Struct, frozen=True, kw_only=True):
     runtime_memory_bytes: dict[str, int] = {}
     breaker: BreakerState = "closed"
     breaker_reason: str = ""
+    rates: CounterRates | None = None
 
 
 class RequestRecord(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from charter_engine.bls.retention import DEFAULT_PRIORITY, SegmentRange
+from charter_engine.bls.retention import DEFAULT_PRIORITY, ReleaseWhen, SegmentRange
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.identity import AgentIdentity
 
@@ -24,6 +24,7 @@ __all__ = [
     "Plan",
     "Policy",
     "Reason",
+    "ReleaseWhen",
     "SchedulerPolicy",
     "SegmentRange",
     "ServerSettings",
@@ -102,6 +103,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     `share` is the share of sessions, from 0 to 1, whose prompts are laid out where a layout applies
     to traffic; the others go on as they came, as the control of a trial.
+
+    `release` says what the server is told to forget, where it can be told.
     """
 
     agent: str
@@ -115,3 +118,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     reuse_times: str | None = field(default=None, name="waits")
     identity: AgentIdentity | None = None
     share: float = 1.0
+    release: ReleaseWhen = "never"

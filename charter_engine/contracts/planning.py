@@ -112,12 +112,24 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     times_source: str = ""
 
 
+class ComparedOnWorkload(Struct, frozen=True, kw_only=True):
+    """The chosen point beside the deployment as it is, and with one lever put back at a time, on
+    the requests of `workload`."""
+
+    workload: str
+    chosen: Evaluation
+    as_it_is: Evaluation
+    levers: dict[str, Evaluation]
+
+
 class Derivation(Struct, frozen=True, kw_only=True):
     """A plan with all that was compared to find it: what `charter-engine plan --json` prints.
 
     `levers` is the chosen point with one lever put back at a time; `policies` compares the
     retention policies at the chosen point. Where the agent is known, `bounds` are by layout name,
-    and `reuse_times` are those the plan rests on, by edge between calls.
+    and `reuse_times` are those the plan rests on, by edge between calls. Where it is planned on a
+    workload, all but the layout is decided on that: `recorded` compares on its requests, the other
+    figures are of the agent's inputs.
     """
 
     plan: Plan
@@ -127,6 +139,7 @@ class Derivation(Struct, frozen=True, kw_only=True):
     bounds: dict[str, float] | UnsetType = UNSET
     levers: dict[str, Evaluation] | UnsetType = UNSET
     policies: PolicyComparison
+    recorded: ComparedOnWorkload | UnsetType = UNSET
     reuse_times: tuple[EdgeReuseTime, ...] | UnsetType = field(default=UNSET, name="waits")
 
 

@@ -13,3 +13,5 @@ late 2025 on. `v2`: TensorRT-LLM's second manager, plain LRU over pages, which n
 first, and content is shared as soon as its request is scheduled. `sglang`: SGLang's radix cache,
 which evicts whole leaves by their last use.
 """
+KEEPS_PARTS: tuple[Eviction, ...] = ("leaf", "flat", "v2")
+"""The pools in which a part of a block can be reused."""

@@ -4,7 +4,7 @@ from typing import Final, Literal, get_args
 
 from msgspec import Struct, field
 
-from charter_engine.bls.retention import DecideAt
+from charter_engine.bls.retention import DecideAt, ReleaseWhen
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Policy
 from charter_engine.contracts.pool import Eviction, OtherPool
@@ -50,13 +50,14 @@ class PredictRequest(Struct, frozen=True, kw_only=True):
     """What settings would do on a workload. An empty text is nothing given.
 
     Every one of `settings` is predicted, and with `policies` each under every policy and under
-    `default`. `pools` names those of `OTHER_POOLS` to predict each setting in as well. `read_as` is
-    for the workload and for `learn_from`. `plan` is a plan file whose retention the requests ask
-    for, instead of policies. `waits` or `learn_from` (other sessions) tell what `next-use` decides
-    by; without them one half of the sessions teaches the other. `timing` None: over simulated time,
-    unless that takes minutes. Times are those of the calibration in `latency`, else of `model` on
-    `device`. Settings are predicted in `jobs` processes (None: one a core), or by the workers of
-    the Dask scheduler at the address `dask`.
+    `default`. `release` is what the server is told to forget; None: as the plan says, else never.
+    `pools` names those of `OTHER_POOLS` to predict each setting in as well. `read_as` is for the
+    workload and for `learn_from`. `plan` is a plan file whose retention the requests ask for,
+    instead of policies. `waits` or `learn_from` (other sessions) tell what `next-use` decides by;
+    without them three quarters of the sessions teach the fourth. `timing` None: over simulated
+    time, unless that takes minutes. Times are those of the calibration in `latency`, else of
+    `model` on `device`. Settings are predicted in `jobs` processes (None: one a core), or by the
+    workers of the Dask scheduler at the address `dask`.
     """
 
     workload: str
@@ -64,6 +65,7 @@ class PredictRequest(Struct, frozen=True, kw_only=True):
     read_as: ReadAs = ReadAs()
     settings: tuple[SettingValues, ...] = ({},)
     plan: str = ""
+    release: ReleaseWhen | None = None
     policies: tuple[Policy, ...] = ()
     pools: tuple[OtherPool, ...] = ()
     reuse_times: str = field(default="", name="waits")

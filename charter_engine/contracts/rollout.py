@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from charter_engine.contracts.deploy import Diff, PushReport, Revision
+from charter_engine.contracts.deploying import DeploymentDrift
 from charter_engine.errors import FailureKind
 
 RolloutState = Literal["waiting", "changed", "unchanged", "failed", "taken back", "left", "down"]
@@ -31,9 +32,9 @@ class ServerChange(Struct, frozen=True, kw_only=True):
 
 
 class RolloutReport(Struct, frozen=True, kw_only=True):
-    """What `push --json` and `rollback --json` print where they go through several servers: these
-    in the order in which they were changed. `ok`: the change is live on all that were not left
-    out."""
+    """What commands that change a deployment print with --json where they go through several
+    servers: these in the order in which they were changed. `ok`: the change is live on all that
+    were not left out."""
 
     ok: bool
     servers: tuple[ServerChange, ...]
@@ -59,6 +60,16 @@ class FleetDiff(Struct, frozen=True, kw_only=True):
     """What `push --dry-run --json` prints of several servers."""
 
     servers: tuple[ServerDiff, ...]
+
+
+class ServerDrift(Struct, frozen=True, kw_only=True):
+    """What others changed of one of the servers; where nobody can tell, why not."""
+
+    server: str
+    drift: DeploymentDrift | None = None
+    message: str = ""
+    remedy: str = ""
+    kind: FailureKind | None = None
 
 
 class ServerHistory(Struct, frozen=True, kw_only=True):

@@ -84,9 +84,22 @@ class ArmDifference(Struct, frozen=True, kw_only=True):
     worse: bool = False
 
 
+class ServerTrial(Struct, frozen=True, kw_only=True):
+    """What of a trial is live on one of several servers, and how many requests it tells of."""
+
+    server: str
+    revision: int
+    share: float
+    requests: int
+
+
 class TrialReport(Struct, frozen=True, kw_only=True):
     """How a trial stands. `stop` says why it must be stopped ("": it need not), and `stopped` what
-    was pushed to stop it."""
+    was pushed to stop it.
+
+    Of several servers the arms are of all together; `servers` tells of each, and `revision` and
+    `share` are of the first.
+    """
 
     revision: int = 0
     share: float = 1.0
@@ -96,3 +109,4 @@ class TrialReport(Struct, frozen=True, kw_only=True):
     stop: str = ""
     stopped: PushReport | None = None
     notes: tuple[str, ...] = ()
+    servers: tuple[ServerTrial, ...] = ()

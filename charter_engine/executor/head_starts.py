@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from charter_engine.kvcache.predict.run_arrivals import CONTENTION
+
 HEAD_START_SECONDS = 0.3
 """About what the prefill of 8,000 tokens takes an 8B model on an H100."""
-CONTENTION = 3.0
-"""By how much prompts that are computed beside it may slow another one down."""
 UNTIL_ANSWERED = 3600.0
 """Longer than any answer takes."""
 

@@ -9,10 +9,14 @@ from charter_engine.executor.triton_target import by_tokens
 from charter_engine.servers.protocol import InferenceServer, TokenRequest
 from charter_engine.triton.request import Generated, GenerateRequest
 
+OnSent = Callable[[GenerateRequest, tuple[int, ...], Generated], None]
+"""Hears of a request with the ids of its prompt, and what came back."""
+
 
 class ServerTarget:
     """A run's target. `tokens_per_block` tells blocks from reused tokens, where the server reuses
-    whole ones. `salt` gives what keeps each prompt from others'."""
+    whole ones. `salt` gives what keeps each prompt from others'; `on_sent` hears of every answered
+    request."""
 
     def __init__(
         self,
@@ -21,11 +25,13 @@ class ServerTarget:
         *,
         tokens_per_block: int | None = None,
         salt: Callable[[], str] = str,
+        on_sent: OnSent = lambda *_: None,
     ) -> None:
         self._server = server
         self._tokenizer = tokenizer
         self._tokens_per_block = tokens_per_block
         self._salt = salt
+        self._on_sent = on_sent
 
     async def generate(self, request: GenerateRequest) -> Generated:
         """Raises `TargetError`. Retention is left out: where it acts, runs go by Triton."""
@@ -36,7 +42,7 @@ class ServerTarget:
         except CharterError as error:
             raise TargetError(str(error), repeatable=error.kind == "unreachable") from error
         reused, missed = self._blocks(answer.reused_tokens, len(ids))
-        return Generated(
+        generated = Generated(
             text=answer.text or self._tokenizer.decode(answer.output_ids),
             output_ids=answer.output_ids,
             prompt_tokens=answer.prompt_tokens,
@@ -47,6 +53,8 @@ class ServerTarget:
             ttft_ms=answer.ttft_ms,
             latency_ms=answer.latency_ms,
         )
+        self._on_sent(request, ids, generated)
+        return generated
 
     def _blocks(self, reused_tokens: int | None, length: int) -> tuple[int | None, int | None]:
         size = self._tokens_per_block

@@ -1,5 +1,5 @@
 """Changes several servers one after another, each by its own transaction; where one fails, those
-already changed are taken back."""
+already changed are taken back, if there is a way back."""
 
 import asyncio
 import contextlib
@@ -72,17 +72,25 @@ def _require_apart(found: OpenServers, name: str, deployer: Deployer) -> None:
 
 
 async def roll(
-    servers: OpenServers, check: Check, carry: Carry, on_step: OnStep, *, skip_down: bool = False
+    servers: OpenServers,
+    check: Check,
+    carry: Carry,
+    on_step: OnStep,
+    *,
+    skip_down: bool = False,
+    takes_back: bool = True,
 ) -> RolloutReport:
     """Change the servers one after another.
 
     Before anything is touched each is asked whether it can be changed; where one cannot, none is.
     With `skip_down` those that do not answer are left out. Each is changed only where the revision
     is still live that was then. Where it is interrupted, what was changed is taken back as well.
+    With `takes_back` False it only goes no further: for changes that have no way back.
     """
     started = time.monotonic()
     found = [await _checked(servers, name, check, skip_down=skip_down) for name in servers.names]
-    rolling = _Rolling(servers, Rollout.of(found), carry, on_step)
+    begun = Rollout.of(found, takes_back=takes_back)
+    rolling = _Rolling(servers, begun, carry, on_step)
     if not rolling.rollout.stopped:
         await rolling.to_the_end()
     return RolloutReport(
@@ -144,7 +152,7 @@ class _Rolling:
         watched."""
         recorded = self._servers.deployers[server.server].recorded()
         live = recorded.number if recorded else 0
-        if live != server.before:
+        if self.rollout.takes_back and live != server.before:
             await self._undone(replace(server, revision=live))
 
     async def _undone(self, server: ServerChange) -> ServerChange:

@@ -1,5 +1,6 @@
 """How a change rolls through servers: which is next, when it stops, what is taken back."""
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -15,13 +16,15 @@ ENDED_WELL: frozenset[RolloutState] = frozenset({"changed", "unchanged", "down"}
 
 @dataclass(frozen=True)
 class Rollout:
-    """Where a change stands, the servers in the order in which they are changed."""
+    """Where a change stands, the servers in the order in which they are changed. With `takes_back`
+    False servers that were changed stay so where another one fails."""
 
     servers: tuple[ServerChange, ...]
+    takes_back: bool = True
 
     @classmethod
-    def of(cls, servers: Iterable[ServerChange]) -> Self:
-        return cls(tuple(servers))
+    def of(cls, servers: Iterable[ServerChange], *, takes_back: bool = True) -> Self:
+        return cls(tuple(servers), takes_back)
 
     @property
     def stopped(self) -> bool:
@@ -38,7 +41,7 @@ class Rollout:
     @property
     def to_take_back(self) -> tuple[ServerChange, ...]:
         """The servers that were changed, the last one first; none while nothing failed."""
-        if not self.stopped:
+        if not self.stopped or not self.takes_back:
             return ()
         return tuple(one for one in reversed(self.servers) if one.state == "changed")
 
@@ -50,9 +53,8 @@ class Rollout:
 
     def after(self, outcome: ServerChange) -> Self:
         """With what became of one of them."""
-        return type(self)(
-            tuple(outcome if one.server == outcome.server else one for one in self.servers)
-        )
+        servers = tuple(outcome if one.server == outcome.server else one for one in self.servers)
+        return dataclasses.replace(self, servers=servers)
 
 
 def changed(server: ServerChange, report: PushReport) -> ServerChange:

@@ -194,9 +194,9 @@ def chat_of(asked: MessagesBody) -> Chat:
 def usage_body(usage: TokenUsage) -> dict[str, object]:
     """Anthropic counts apart what was read from the cache."""
     return {
-        "input_tokens": usage.prompt - usage.cached,
+        "input_tokens": usage.prompt - (usage.cached or 0),
         "output_tokens": usage.output,
-        "cache_read_input_tokens": usage.cached,
+        "cache_read_input_tokens": usage.cached or 0,
         "cache_creation_input_tokens": 0,
     }
 

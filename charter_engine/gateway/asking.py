@@ -68,12 +68,12 @@ class Asking(Struct, frozen=True, kw_only=True):
 
 
 class TokenUsage(Struct, frozen=True, kw_only=True):
-    """The tokens of one answer; `cached` are those of the prompt that were reused, 0 where the
+    """The tokens of one answer; `cached` are those of the prompt that were reused, None where the
     server does not say."""
 
     prompt: int = 0
     output: int = 0
-    cached: int = 0
+    cached: int | None = None
 
 
 class Text(Struct, frozen=True):

@@ -7,6 +7,7 @@ plain text that its node's form is, and put together again as messages.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 from msgspec import Raw, Struct
@@ -43,6 +44,29 @@ class LaidOutBody(Struct, frozen=True, kw_only=True):
     unmatched: str = ""
     laid_out: bool = False
     reason: str = ""
+
+
+class BodyLayout(Protocol):
+    """Lays out the bodies of chats and completions."""
+
+    def of(self, body: bytes, session: str) -> LaidOutBody:
+        """What to pass on for a body; `session` is "" where the client names none."""
+
+
+class SwitchedLayout:
+    """A layout that may be switched to another plan while requests pass: each of them goes by one
+    plan from beginning to end."""
+
+    def __init__(self) -> None:
+        self._layout: BodyLayout | None = None
+
+    def switch(self, layout: BodyLayout) -> None:
+        """From the next request on this one applies."""
+        self._layout = layout
+
+    def of(self, body: bytes, session: str) -> LaidOutBody:
+        layout = self._layout
+        return LaidOutBody(body=body) if layout is None else layout.of(body, session)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class ServedModel:
         """What is asked of `charter_bls`. Raises `GatewayError` for a prompt that the template
         refuses or that is too long for the model."""
         prompt = asking.prompt
-        text = self._rendered(prompt) if isinstance(prompt, Chat) else prompt
+        text = self.rendered(prompt) if isinstance(prompt, Chat) else prompt
         length = self._require_short(text)
         room = DEFAULT_MAX_TOKENS
         if self.context is not None and length is not None:
@@ -51,10 +51,11 @@ class ServedModel:
         """The length of a conversation. Raises `GatewayError` where it cannot be counted here."""
         if self.tokenizer is None:
             raise GatewayError(404, "tokens are not counted here: the tokenizer is elsewhere")
-        return len(self.tokenizer.encode(self._rendered(chat))[0])
+        return len(self.tokenizer.encode(self.rendered(chat))[0])
 
-    def _rendered(self, chat: Chat) -> str:
-        """Without the first token where the tokenizer puts it there by itself."""
+    def rendered(self, chat: Chat) -> str:
+        """A conversation as the text of its prompt, without the first token where the tokenizer
+        puts it there by itself. Raises `GatewayError` where the template refuses it."""
         text = rendered(self.template, chat)
         begin = self.template.begin
         adds_it = begin and self.tokenizer is not None and self.tokenizer.encode("")[0]

@@ -170,7 +170,7 @@ def usage_body(usage: TokenUsage) -> dict[str, object]:
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.output,
         "total_tokens": usage.prompt + usage.output,
-        "prompt_tokens_details": {"cached_tokens": usage.cached},
+        "prompt_tokens_details": {"cached_tokens": usage.cached or 0},
     }
 
 

@@ -292,7 +292,7 @@ def usage_body(usage: TokenUsage) -> dict[str, object]:
     """The tokens of an answer, as responses tell them."""
     return {
         "input_tokens": usage.prompt,
-        "input_tokens_details": {"cached_tokens": usage.cached},
+        "input_tokens_details": {"cached_tokens": usage.cached or 0},
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": usage.prompt + usage.output,

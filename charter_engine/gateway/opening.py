@@ -9,7 +9,7 @@ from charter_engine.gateway.answers import Responder
 from charter_engine.gateway.anthropic_messages import AnthropicMessages
 from charter_engine.gateway.dialect import Dialect
 from charter_engine.gateway.either import PassedOnOrTranslated
-from charter_engine.gateway.message_layout import MessageLayout
+from charter_engine.gateway.message_layout import BodyLayout
 from charter_engine.gateway.model import ServedModel
 from charter_engine.gateway.model_list import ModelList
 from charter_engine.gateway.openai_chat import OpenAiChat
@@ -72,7 +72,7 @@ def model_responders(
 
 @asynccontextmanager
 async def openai_gateway(
-    request: GatewayRequest, observe: Observer, layout: MessageLayout | None = None
+    request: GatewayRequest, observe: Observer, layout: BodyLayout | None = None
 ) -> AsyncIterator[Gateway]:
     """In front of servers of OpenAI's shape: all that they answer is passed on, and what they lack
     of responses and messages is asked of their chat route. With a `layout` chats and completions
@@ -80,7 +80,12 @@ async def openai_gateway(
     async with AsyncExitStack() as stack:
         upstreams = [
             await stack.enter_async_context(
-                Upstream(url, request.openai_key, own_key=bool(request.key))
+                Upstream(
+                    url,
+                    request.openai_key,
+                    own_key=bool(request.key),
+                    root_certificates=request.root_certificates,
+                )
             )
             for url in request.openai
         ]
@@ -98,7 +103,7 @@ def _passing_on(
     request: GatewayRequest,
     upstream: Upstream,
     spoken: Mapping[str, Dialect],
-    layout: MessageLayout | None,
+    layout: BodyLayout | None,
 ) -> Responders:
     chat = UpstreamChat(upstream)
     deadline, others = request.limits.deadline_seconds, len(request.openai) > 1

@@ -13,7 +13,7 @@ from charter_engine.gateway.answers import end_with, within
 from charter_engine.gateway.asking import TokenUsage
 from charter_engine.gateway.dialect import Dialect
 from charter_engine.gateway.errors import GatewayError, broken_off
-from charter_engine.gateway.message_layout import MessageLayout
+from charter_engine.gateway.message_layout import BodyLayout
 from charter_engine.gateway.passing import LONG_BODY_BYTES, Passing
 from charter_engine.gateway.upstream import NOT_PASSED_ON, Upstream, chunks_of
 
@@ -43,7 +43,7 @@ class PassedOn:
         upstream: Upstream,
         dialect: Dialect,
         deadline_seconds: float,
-        layout: MessageLayout | None = None,
+        layout: BodyLayout | None = None,
         *,
         others: bool = False,
     ) -> None:
@@ -59,7 +59,7 @@ class PassedOn:
     async def answer(self, request: web.Request, passing: Passing) -> web.StreamResponse:
         headers = self._upstream.headers(request.headers, passing.onward_headers)
         response: web.StreamResponse | None = None
-        body = await self._laid_out(passing)
+        body = passing.sent = await self._laid_out(passing)
         try:
             async with (
                 within(self._deadline_seconds),
@@ -111,6 +111,7 @@ class PassedOn:
         async with aclosing(chunks_of(answer)) as chunks:
             async for chunk in chunks:
                 passing.sending(chunk)
+                passing.passed_back(chunk)
                 await response.prepare(request)
                 await response.write(chunk)
                 tail = (tail + chunk)[-TAIL_BYTES:]
@@ -126,6 +127,7 @@ def _no_room(url: str, status: int) -> GatewayError:
 async def _whole(answer: ClientResponse, passing: Passing) -> web.Response:
     async with aclosing(chunks_of(answer)) as chunks:
         body = b"".join([chunk async for chunk in chunks])
+    passing.passed_back(body)
     _note_end(passing, body[-TAIL_BYTES:])
     return web.Response(body=body, status=answer.status, headers=_headers(answer.headers, passing))
 
@@ -151,12 +153,12 @@ def usage_in(tail: bytes) -> TokenUsage | None:
     except ValueError:
         return None
     details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
-    read, created = (usage.get(f"cache_{kind}_input_tokens") or 0 for kind in ("read", "creation"))
+    read, created = (usage.get(f"cache_{kind}_input_tokens") for kind in ("read", "creation"))
     prompt = usage.get("prompt_tokens", usage.get("input_tokens")) or 0
     return TokenUsage(
-        prompt=prompt + read + created,
+        prompt=prompt + (read or 0) + (created or 0),
         output=usage.get("completion_tokens", usage.get("output_tokens")) or 0,
-        cached=details.get("cached_tokens") or read,
+        cached=details.get("cached_tokens", read),
     )
 
 

@@ -15,6 +15,7 @@ REQUEST_ID_HEADER = "X-Request-Id"
 LONGEST_ID = 128
 LONGEST_NAME = 256
 END_OF_EVENT = b"\n\n"
+LONGEST_ANSWER = 1024 * 1024
 LONG_BODY_BYTES = 16 * 1024
 """From here on a prompt is worked on beside the event loop."""
 
@@ -33,7 +34,9 @@ class Passing:
         self.started = time.perf_counter()
         self.body = b""
         self.prompt = ""
+        self.sent = b""
         self.events = 0
+        self._answer = bytearray()
         self.headers = headers
         self.when_begun: Callable[[], None] = _nobody_waits
         self._observe = observe
@@ -62,6 +65,11 @@ class Passing:
             self.when_begun()
         self.events += events.count(END_OF_EVENT)
 
+    def passed_back(self, chunk: bytes) -> None:
+        """More of an upstream's answer came."""
+        if len(self._answer) + len(chunk) <= LONGEST_ANSWER:
+            self._answer += chunk
+
     def ended(self, ended: Ended) -> None:
         """The answer is there."""
         self.note(node=ended.node, finish=ended.reason)
@@ -86,7 +94,8 @@ class Passing:
     def close(self) -> None:
         """Nothing more comes."""
         self.note(total_ms=self.elapsed_ms)
-        self._observe(GatewayExchange(self.record, self.body, self.prompt))
+        answer = bytes(self._answer)
+        self._observe(GatewayExchange(self.record, self.body, self.prompt, self.sent, answer))
 
     @property
     def answer_headers(self) -> dict[str, str]:

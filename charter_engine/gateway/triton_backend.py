@@ -157,5 +157,5 @@ def _usage(last: Generated) -> TokenUsage:
     return TokenUsage(
         prompt=last.prompt_tokens or 0,
         output=last.output_tokens or 0,
-        cached=last.reused_tokens or 0,
+        cached=last.reused_tokens,
     )

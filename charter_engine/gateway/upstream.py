@@ -9,6 +9,7 @@ from typing import Self
 import aiohttp
 
 from charter_engine.gateway.errors import GatewayError, broken_off
+from charter_engine.servers.http import certificates_in
 
 CONNECT_SECONDS = 10.0
 PROBE_SECONDS = 10.0
@@ -42,17 +43,19 @@ class Upstream:
     """An async context manager. `key` replaces the clients' own; with `own_key` the clients' is the
     gateway's and stays here."""
 
-    def __init__(self, url: str, key: str, *, own_key: bool) -> None:
+    def __init__(self, url: str, key: str, *, own_key: bool, root_certificates: str = "") -> None:
+        """Raises `CharterError` for a file that holds no certificates."""
         self.url = url.rstrip("/").removesuffix(VERSION)
         self._key = key
         self._dropped = NOT_PASSED_ON | (CREDENTIALS if own_key or key else set())
         self._has: dict[str, bool] = {}
+        self._certificates = certificates_in(root_certificates)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             auto_decompress=False,
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._certificates or True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
         )

@@ -178,7 +178,7 @@ def _usage(usage: ChunkUsage) -> TokenUsage:
     return TokenUsage(
         prompt=usage.prompt_tokens,
         output=usage.completion_tokens,
-        cached=(details.cached_tokens or 0) if details else 0,
+        cached=details.cached_tokens if details else None,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.agent_workload import PlacedRequest, generate
+from charter_engine.analysis.agent_workload import PlacedRequest, generate, sending_of
 from charter_engine.analysis.bound import ReuseBound, reuse_bound
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import CompiledFile
@@ -187,11 +187,17 @@ class AgentInputs:
         ]
         return self._predictor(point.layout).predict(
             self.deployment.pool_at(point),
-            timing=Timing(after=tuple(item.after for item in placed)),
+            timing=self._timing(placed),
             latency=self._latency,
             retention=records,
             bracket=False,
         )
+
+    def _timing(self, placed: Sequence[PlacedRequest]) -> Timing:
+        chunk = self.deployment.chunk_tokens
+        if self._at_once is None:
+            return Timing(after=tuple(item.after for item in placed), chunk_tokens=chunk)
+        return Timing(sending=sending_of(placed, self._at_once), chunk_tokens=chunk)
 
     def _predictor(self, layout: str) -> Predictor:
         if layout not in self._predictors:

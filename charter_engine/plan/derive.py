@@ -3,10 +3,11 @@ reasons."""
 
 from collections.abc import Mapping
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from charter_engine.contracts.plan import NodePlan, Plan, Reason, ServerSettings
-from charter_engine.contracts.planning import Derivation, PlanPoint
+from charter_engine.contracts.planning import ComparedOnWorkload, Derivation, PlanPoint
 from charter_engine.plan import why
 from charter_engine.plan.agent_inputs import AgentInputs
 from charter_engine.plan.decide import Asked, Decision
@@ -46,7 +47,17 @@ def plan_of_agent(
         bounds={layout: source.bound(layout).rate for layout in source.layouts},
         levers=decision.levers,
         policies=rest.comparison,
+        recorded=UNSET if settled is None else _compared(settled),
         reuse_times=source.reuse_times(chosen.point.layout),
+    )
+
+
+def _compared(decision: Decision) -> ComparedOnWorkload:
+    return ComparedOnWorkload(
+        workload=decision.source,
+        chosen=decision.chosen,
+        as_it_is=decision.as_it_is,
+        levers=decision.levers,
     )
 
 

@@ -19,6 +19,11 @@ NO_REUSE_TIMES = "none: the nodes' own retention"
 CALL_BEFORE = {"added": "not there", "removed": "there", "changed text": "as it was"}
 NOT_ON_LLMAPI = "an llmapi deployment takes no retention through Triton"
 
+NOTHING_RELEASES = (
+    "the engine has no input by which it is told to forget; of TensorRT-LLM's own servers only "
+    "trtllm-serve can be told"
+)
+
 NOT_LAID_OUT_ON_LLMAPI = "prompts reach an llmapi deployment without passing charter_bls"
 OUTPUTS_MAY_DIFFER = (
     "prompts of programs are sent rearranged: their outputs may differ from those of the prompts "
@@ -44,6 +49,7 @@ def diff_plans(
         *_server_changes(live, draft, profile),
         *_reuse_times_changes(*reuse_times, profile),
         *_share_changes(live, draft, profile),
+        *_release_changes(live, draft, profile),
         *_call_changes(live, draft, profile),
         *_node_changes(live, draft, profile),
     )
@@ -70,7 +76,7 @@ def _server_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Chang
         if old.meaning == new.meaning:
             continue
         cost = setting.llmapi_cost if profile.path == "llmapi" else setting.cost
-        reason = _why_not_server(profile) or _why_no_reuse(key, new, profile)
+        reason = _why_not_server(key, profile) or _why_no_reuse(key, new, profile)
         yield Change(
             place="server",
             key=key,
@@ -152,6 +158,22 @@ def _share_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change
     )
 
 
+def _release_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
+    if live.release == draft.release:
+        return
+    reason = "" if profile.release else NOTHING_RELEASES
+    yield Change(
+        place="all nodes",
+        key="release",
+        old=live.release,
+        new=draft.release,
+        cost="plan reload",
+        loses=KEEPS_CACHE,
+        possible=not reason or draft.release == "never",
+        reason=reason,
+    )
+
+
 def _shown_reuse_times(plan: Plan) -> str:
     return plan.reuse_times or NO_REUSE_TIMES
 
@@ -207,7 +229,9 @@ def _node_cost(profile: Profile) -> CostClass:
     return "plan reload" if profile.charter_bls else "request"
 
 
-def _why_not_server(profile: Profile) -> str:
+def _why_not_server(key: str, profile: Profile) -> str:
+    if key in profile.reasons:
+        return profile.reasons[key]
     if not profile.load_unload:
         return profile.reasons.get("load_unload", "the server refuses to load and unload models")
     return ""
@@ -222,7 +246,8 @@ def _why_not_node(key: str, profile: Profile) -> str:
     if key in {"layout", "cache_group"}:
         return ""
     if key in {"apply", "share"}:
-        return NOT_LAID_OUT_ON_LLMAPI if profile.path == "llmapi" else ""
+        own = NOT_LAID_OUT_ON_LLMAPI if profile.path == "llmapi" else ""
+        return profile.reasons.get(key, own)
     if not profile.retention:
         return profile.reasons.get(
             "retention", NOT_ON_LLMAPI if profile.path == "llmapi" else "no retention inputs"

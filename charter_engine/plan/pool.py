@@ -19,7 +19,8 @@ DEFAULT_BYTES_PER_TOKEN = 131_072
 class CurrentServer(Struct, frozen=True, kw_only=True):
     """What a plan is made for, as it is now. `pool_tokens` is what the GPU pool holds,
     `bytes_per_token` its memory for one, `host_bytes` the memory of its host tier, `reuse` whether
-    it reuses blocks, `eviction` by which rules it evicts."""
+    it reuses blocks, `eviction` by which rules it evicts, `chunk_tokens` how many tokens of a
+    prompt it computes in one iteration (None: whole prompts)."""
 
     tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK
     pool_tokens: int = DEFAULT_POOL_TOKENS
@@ -27,6 +28,7 @@ class CurrentServer(Struct, frozen=True, kw_only=True):
     host_bytes: int = 0
     reuse: bool = True
     eviction: Eviction = "leaf"
+    chunk_tokens: int | None = None
 
     @property
     def host_tokens(self) -> int:

@@ -16,10 +16,11 @@ from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.decide import POLICIES, Advice
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
-from charter_engine.plan.retention.scale import PRICING, Pricing, best_pricing, pricings
+from charter_engine.plan.retention.scale import PRICING, Pricing, pricings
 from charter_engine.plan.retention.streams import (
     Estimates,
     annotate,
+    best_priced,
     judge,
     learnt_crosswise,
     learnt_elsewhere,
@@ -115,8 +116,8 @@ class RecordedWorkload:
         for (point, pricing), prediction in zip(tried, predictions, strict=True):
             found.setdefault(point, {})[pricing] = prediction
         for point, by_pricing in found.items():
-            best = best_pricing({key: one.token_hit_rate for key, one in by_pricing.items()})
-            self._evaluated[point] = self._evaluation(point, by_pricing[best])
+            best, prediction = best_priced(by_pricing)
+            self._evaluated[point] = self._evaluation(point, prediction)
             if point.policy == "next-use":
                 self._pricing[self.deployment.pool_at(point)] = best
         return [self._evaluated[point] for point in wanted]

@@ -1,13 +1,13 @@
 """What a server is expected to hold of prompts, by what was sent to it."""
 
+from bisect import bisect_left
 from collections.abc import Hashable, Sequence
-from itertools import takewhile
 
 import numpy as np
 
 MOST_GRAINS = 16_384
 """32 MiB of text, about eight million tokens: more than the pools of today's servers hold."""
-SLACK = 16
+SLACK = 4
 """One part in so many more than the most are forgotten together, so that this is seldom done."""
 
 
@@ -16,7 +16,7 @@ class ExpectedPrefixes:
     only, since the server evicts by rules of its own.
 
     Each grain is kept with when it was last sent. The first of a prompt count as sent last, as they
-    are prefixes of the others.
+    are prefixes of the others: so wherever a grain is expected, all before it are.
     """
 
     def __init__(self, most: int = MOST_GRAINS) -> None:
@@ -35,7 +35,7 @@ class ExpectedPrefixes:
         """How many of the grains, from the first on, are expected there."""
         if not grains or grains[0] not in self._sent:
             return 0
-        return len([*takewhile(self._sent.__contains__, grains)])
+        return bisect_left(grains, True, key=lambda grain: grain not in self._sent)
 
     def _forget(self, count: int) -> None:
         """Forget so many grains, those first that were not sent for longest."""

@@ -1,7 +1,7 @@
 """What a fleet would do with a workload, under each way of routing it."""
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
-from charter_engine.kvcache.workload.columns import Floats, Ints, Workload
+from charter_engine.kvcache.predict.simulation import code_is_possible
+from charter_engine.kvcache.workload.columns import Floats, Workload
 from charter_engine.routing.affinity import Affinity
 from charter_engine.routing.expected import ExpectedPrefixes
 from charter_engine.routing.router import RoutedServer, Router
@@ -89,7 +90,7 @@ def simulate_fleet(
     fleet = _Fleet(servers, pool_grains, speed)
     for number, affinity in enumerate(_affinities(workload)):
         fleet.serve(workload, number, affinity, choose)
-    compiled = True if len(workload) >= WORTH_COMPILING else None
+    compiled = True if len(workload) >= WORTH_COMPILING and code_is_possible() else None
     placed = [np.asarray(requests, dtype=np.int64) for requests in fleet.placed.values()]
     return FleetOutcome(
         workload.prompt_tokens,
@@ -144,21 +145,23 @@ class _Fleet:
 def _affinities(workload: Workload) -> Iterator[Affinity]:
     """By session where the workload names them, else by the first unit of content."""
     named = len(workload.sessions) > 1
+    offset, unit_tokens = workload.run_offset.tolist(), workload.unit_tokens.tolist()
     for number, session in enumerate(workload.session.tolist()):
-        runs = slice(*workload.run_offset[number : number + 2].tolist())
-        first, count = workload.run_first[runs], workload.run_count[runs]
-        step = max(1, GRAIN_TOKENS // int(workload.unit_tokens[number]))
-        opening = int(first[0]) if len(first) else -1 - number
+        runs = slice(offset[number], offset[number + 1])
+        first, count = workload.run_first[runs].tolist(), workload.run_count[runs].tolist()
+        step = max(1, GRAIN_TOKENS // unit_tokens[number])
+        opening = first[0] if first else -1 - number
         key = f"session {session}" if named else f"unit {opening}"
         yield Affinity(key.encode(), _every(step, first, count))
 
 
-def _every(step: int, first: Ints, count: Ints) -> tuple[int, ...]:
+def _every(step: int, first: Sequence[int], count: Sequence[int]) -> tuple[int, ...]:
     """Every so many units of the runs that begin there: what stands at the end of each grain."""
-    before = np.concatenate(([0], np.cumsum(count)))
-    ends = np.arange(step - 1, before[-1], step)
-    run = np.searchsorted(before, ends, side="right") - 1
-    units: list[int] = (first[run] + ends - before[run]).tolist() if len(ends) else []
+    units: list[int] = []
+    ahead = step - 1
+    for begin, length in zip(first, count, strict=True):
+        units.extend(range(begin + ahead, begin + length, step))
+        ahead = (ahead - length) % step
     return tuple(units)
 
 

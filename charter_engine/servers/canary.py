@@ -17,6 +17,8 @@ from charter_engine.contracts.canary import (
     CanaryReport,
 )
 from charter_engine.contracts.deploy import Profile
+from charter_engine.errors import CharterError
+from charter_engine.servers.protocol import InferenceServer, TokenRequest
 from charter_engine.traffic import canary
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.errors import TritonRefused
@@ -86,6 +88,37 @@ class TritonEngine:
             reused_tokens=answer.reused_tokens,
             reused_blocks=answer.reused_blocks,
             missed_blocks=answer.missed_blocks,
+        )
+
+
+class CompletingServer:
+    """A server that is reached by HTTP. Its prompts are token ids, as the canary's are; salts are
+    not sent, which some of these servers refuse."""
+
+    salted = False
+    vocabulary = VOCABULARY
+
+    def __init__(self, server: InferenceServer, tokens_per_block: int | None) -> None:
+        self._server = server
+        self.tokens_per_block = tokens_per_block or ASSUMED_BLOCK
+
+    async def ask(self, prompt: tuple[int, ...], salt: int | None) -> CanaryAnswer:
+        """As `CanaryTarget`; raises `CharterError` for a salt."""
+        if salt is not None:
+            raise CharterError("no cache salt is sent by the canary", kind="refused")
+        answer = await self._server.complete(
+            TokenRequest(token_ids=prompt, max_tokens=canary.OUTPUT_TOKENS)
+        )
+        reused = answer.reused_tokens
+        blocks = None if reused is None else reused // self.tokens_per_block
+        whole = len(prompt) // self.tokens_per_block
+        return CanaryAnswer(
+            token_ids=answer.output_ids,
+            text=answer.text,
+            prompt_tokens=answer.prompt_tokens or len(prompt),
+            reused_tokens=reused,
+            reused_blocks=blocks,
+            missed_blocks=None if blocks is None else max(0, whole - blocks),
         )
 
 

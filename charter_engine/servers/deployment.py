@@ -21,10 +21,12 @@ from charter_engine.contracts.live import KvPool, TritonSample
 from charter_engine.contracts.plan import ServerSettings
 from charter_engine.embedded.engine import MEANINGLESS_TEXT_NOTICE
 from charter_engine.embedded.engine.errors import EngineConfigError
+from charter_engine.embedded.engine.event_file import FILE_VARIABLE
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
 from charter_engine.servers.attaching import connection_of, deployer_of, with_what_is_known
+from charter_engine.servers.canary import TritonEngine
 from charter_engine.triton.breaker import CircuitBreaker
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
@@ -72,6 +74,8 @@ class Deployment:
         """What the metrics page said of nodes when it was last sampled."""
         self._on_step = on_step
         self._embedded: EmbeddedTriton | None = None
+        self.event_log: Path | None = None
+        """Where an embedded one keeps its KV cache events; nowhere where no text is kept."""
         self._directory: Path | None = None
         self._lock = -1
         self._failure = ""
@@ -115,6 +119,16 @@ class Deployment:
         if self._embedded is None:
             return options
         return replace(options, url=self._url, headers=self._embedded.state.headers)
+
+    @property
+    def named(self) -> str:
+        return self.options.called
+
+    async def canary_target(self) -> TritonEngine:
+        """What the corruption canary asks. Raises `TritonError`."""
+        if self.profile.path == "none":
+            await self.probe()
+        return TritonEngine(self.client, self.profile)
 
     @property
     def started(self) -> bool:
@@ -231,7 +245,13 @@ class Deployment:
             decoupled=self._decoupled,
             keeps_text=self._keeps_text,
         )
-        self._embedded = EmbeddedTriton(repository, private=True)
+        if self._keeps_text:
+            self.event_log = directory / "kv_events.jsonl"
+        self._embedded = EmbeddedTriton(
+            repository,
+            private=True,
+            environment={FILE_VARIABLE: str(self.event_log)} if self.event_log else {},
+        )
         try:
             await self._embedded.start()
         except BaseException:

@@ -56,19 +56,26 @@ async def _found(
         ServerHttp(url_of(address, tls=request.tls), request.key, request.root_certificates)
     )
     try:
-        kind = await kind_of(http)
+        return await server_behind(http, configuration, drains=request.drain)
     except NotHttp:
         if not is_address(address):
             raise
         await stack.aclose()
         return await stack.enter_async_context(_triton(replace(triton, url=address), configuration))
-    match kind:
+
+
+async def server_behind(
+    http: ServerHttp, configuration: Mapping[str, Any] | None = None, *, drains: bool = False
+) -> InferenceServer:
+    """The server that answers by HTTP. `configuration` and `drains` are as for `TrtllmServe`.
+    Raises as `kind_of` does."""
+    match await kind_of(http):
         case "vllm":
             return VllmServer(http)
         case "sglang":
             return SglangServer(http)
         case _:
-            return TrtllmServe(http, configuration, drains=request.drain)
+            return TrtllmServe(http, configuration, drains=drains)
 
 
 def url_of(address: str, *, tls: bool = False) -> str:

@@ -80,7 +80,7 @@ class ServerHttp:
         """Raises `CharterError` for a file that holds no certificates."""
         self.url = url.rstrip("/").removesuffix("/v1")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._certificates = _certificates(root_certificates)
+        self._certificates = certificates_in(root_certificates)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -205,7 +205,8 @@ def _admitted(reply: Reply) -> Reply:
     return reply
 
 
-def _certificates(path: str) -> ssl.SSLContext | None:
+def certificates_in(path: str) -> ssl.SSLContext | None:
+    """The certificates in a file of PEM; None for no file. Raises `CharterError`."""
     if not path:
         return None
     try:

@@ -42,6 +42,11 @@ class InferenceServer(Protocol):
     @property
     def kind(self) -> ServerKind: ...
 
+    @property
+    def cached_option(self) -> str:
+        """The option by which it tells the cached tokens of a request where it does not; empty
+        where it always does."""
+
     async def profile(self) -> ServerProfile:
         """What it is and can do, found by asking it anew. Changes nothing, computes nothing."""
         ...

@@ -30,6 +30,7 @@ INFO_PATHS = ("/server_info", "/get_server_info")
 """Today's name and the older one."""
 GENERATE_PATH = "/generate"
 PREFIX = "sglang:"
+CACHED_OPTION = "--enable-cache-report"
 BY_PRIORITY = "--radix-eviction-policy priority"
 
 
@@ -76,6 +77,7 @@ class SglangServer:
     """An SGLang by its own routes."""
 
     kind: Final[ServerKind] = "sglang"
+    cached_option = CACHED_OPTION
 
     def __init__(self, http: ServerHttp) -> None:
         self._http = http
@@ -210,7 +212,7 @@ def _hidden(page: MetricPage, info: SglangInfo) -> tuple[HiddenFigures, ...]:
     if not info.enable_cache_report:
         found.append(
             HiddenFigures(
-                figures="cached tokens in answers of OpenAI's shape", option="--enable-cache-report"
+                figures="cached tokens in answers of OpenAI's shape", option=CACHED_OPTION
             )
         )
     if not info.kv_events_config:

@@ -58,6 +58,8 @@ class TritonServer:
         self._configuration = configuration
         self._profile: Profile | None = None
 
+    cached_option = ""
+
     @property
     def kind(self) -> ServerKind:
         llmapi = self._profile is not None and self._profile.path == "llmapi"

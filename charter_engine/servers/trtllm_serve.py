@@ -62,6 +62,7 @@ class TrtllmServe:
     where it is known; with `drains` its drained statistics are read."""
 
     kind: Final[ServerKind] = "trtllm-serve"
+    cached_option = ""
 
     def __init__(
         self,

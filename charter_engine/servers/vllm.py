@@ -46,6 +46,7 @@ class VllmServer:
     """A vLLM by its OpenAI-shaped server."""
 
     kind: Final[ServerKind] = "vllm"
+    cached_option = PER_REQUEST_OPTION
 
     def __init__(self, http: ServerHttp) -> None:
         self._http = http

@@ -3,14 +3,13 @@
 import asyncio
 import logging
 import random
+from collections.abc import Callable, Sequence
 
-from msgspec.structs import replace
-
-from charter_engine.api.canary import LiveCanary
-from charter_engine.contracts.canary import CanaryAlarm, CanaryReport
+from charter_engine.api.canary import AskedServer, LiveCanary, together, worst_of
+from charter_engine.api.live_server import OpenServer
+from charter_engine.contracts.canary import CanaryAlarm, CanaryReport, ServerCanary
 from charter_engine.contracts.gauges import Canary
-from charter_engine.errors import CharterError, UsageError
-from charter_engine.servers.deployment import Deployment
+from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 
 SHORTEST_SECONDS = 1.0
@@ -18,11 +17,11 @@ log = logging.getLogger(__name__)
 
 
 class CanaryWatch:
-    """Publishes what the canary knows, and tells of an alarm once."""
+    """Publishes what the canary knows of the deployments, and tells of an alarm once."""
 
-    def __init__(self, hub: Hub, deployment: Deployment) -> None:
+    def __init__(self, hub: Hub, deployments: Callable[[], Sequence[OpenServer]]) -> None:
         self._hub = hub
-        self._deployment = deployment
+        self._deployments = deployments
         self._task: asyncio.Task[None] | None = None
         self._report = CanaryReport()
 
@@ -48,29 +47,39 @@ class CanaryWatch:
         self._hub.event("canary", "the corruption canary is off")
 
     async def _watch(self, every_seconds: float) -> None:
-        canary = LiveCanary(self._deployment, every_seconds)
+        servers: dict[OpenServer, AskedServer] = {}
         while True:
+            servers = {
+                one: servers.get(one) or _asked(one, every_seconds) for one in self._deployments()
+            }
             try:
-                self._take_in(await canary.round())
-            except CharterError as error:
-                self._show(replace(self._report, reason=error.message))
+                found = await asyncio.gather(*(server.asked() for server in servers.values()))
+                self._take_in(found)
             except Exception:
                 # A round is worth less than the loop that makes the next one.
                 log.exception("a round of the canary failed")
             # Never in step with what the deployment itself does once a minute.
             await asyncio.sleep(every_seconds * random.uniform(0.8, 1.2))
 
-    def _take_in(self, report: CanaryReport) -> None:
+    def _take_in(self, found: Sequence[ServerCanary]) -> None:
         before = self._report
-        self._show(report)
+        report = together(found)
+        self._show(report, tuple(found) if len(found) > 1 else ())
         if report.alarm is not None and before.alarm is None:
-            self._hub.event("canary", in_words(report.alarm), level="error")
+            told = in_words(report.alarm)
+            named = told if len(found) == 1 else f"{worst_of(found).server}: {told}"
+            self._hub.event("canary", named, level="error")
         elif report.state == "blind" and before.state != "blind":
             self._hub.event("canary", f"the canary can't tell: {report.reason}", level="warning")
 
-    def _show(self, report: CanaryReport) -> None:
+    def _show(self, report: CanaryReport, servers: tuple[ServerCanary, ...] = ()) -> None:
         self._report = report
-        self._hub.publish(Canary(report))
+        self._hub.publish(Canary(report, servers))
+
+
+def _asked(deployment: OpenServer, every_seconds: float) -> AskedServer:
+    canary = LiveCanary(deployment, every_seconds)
+    return AskedServer(deployment.named, every_seconds, canary.round)
 
 
 def in_words(alarm: CanaryAlarm) -> str:

@@ -153,7 +153,10 @@ class EngineClient:
         finally:
             self._pending.pop(number, None)
         wanted = RESULT_OF.get(type(command))
-        return None if wanted is None else msgspec.msgpack.decode(raw, type=wanted)
+        try:
+            return None if wanted is None else msgspec.msgpack.decode(raw, type=wanted)
+        except msgspec.MsgspecError as error:
+            raise ConnectionLost(f"the engine is of another version: {error}") from error
 
     async def messages(self, topics: Sequence[Topic] = ALL_TOPICS) -> AsyncIterator[Message]:
         """Everything on `topics` and every event, from now until `close()`."""

@@ -18,4 +18,5 @@ async def pool_report(state: EngineState) -> ContentsReport:
         state.session.value.plan,
         calls,
         state.hub.now(),
+        state.measuring.followed,
     )

@@ -9,9 +9,8 @@ from msgspec.structs import replace
 from charter_engine.api import doctor
 from charter_engine.api.deploying import rules_of
 from charter_engine.api.drafting import diff_plans
-from charter_engine.api.previewing import LayoutSubject, preview
-from charter_engine.api.revisions import changed_files
-from charter_engine.api.rolling import DeployerChange
+from charter_engine.api.previewing import LayoutSubject
+from charter_engine.api.rolling import OpenChange
 from charter_engine.api.runs import cost_verdict
 from charter_engine.api.trials import LiveTrial, checked_share, for_traffic, trial_note
 from charter_engine.api.watching import WatchedPush
@@ -64,42 +63,43 @@ async def deploy(state: EngineState, command: DeployCommand) -> PushReport:
     return await _deploy(state, *_asked(state, command))
 
 
-async def _on_all(
-    state: EngineState, change: DeployerChange, base: int, goal: int | None = None
-) -> PushReport:
-    """A change of the deployment that was decided on a revision; of several servers on all or
-    none. `goal` is the revision gone back to, where one is named. Raises `CharterError`."""
+async def _on_all(state: EngineState, change: OpenChange, base: int) -> PushReport:
+    """A change of the deployment that was decided on a revision, carried through all servers.
+    Raises `CharterError`."""
     if state.fleet.is_several:
-        return await state.fleet.changed(change, goal)
-    return await change(state.deployment.deployer, base)
+        return await state.fleet.changed(change)
+    return await change.carry(state.deployment.revisions, base)
 
 
 def _asked(
     state: EngineState, command: Rollback | SetShare | PutBack | Adopt | Uninstall
 ) -> tuple[DeployKind, Work]:
     """What is asked of the deployment itself, whatever is drafted."""
-    deployer, base = state.deployment.deployer, command.base_revision
+    kind, change = _change_of(command)
+    return kind, lambda: _on_all(state, change, command.base_revision)
+
+
+def _change_of(
+    command: Rollback | SetShare | PutBack | Adopt | Uninstall,
+) -> tuple[DeployKind, OpenChange]:
     match command:
         case Rollback(revision=revision):
-            return "rollback", lambda: _on_all(
-                state,
-                lambda each, live: each.rollback(revision, base_revision=live),
-                base,
-                revision,
+            return "rollback", OpenChange(
+                lambda each, live: each.rollback(revision, base_revision=live), goal=revision
             )
         case SetShare(share=share, note=note):
             why = note or trial_note(checked_share(share))
-            return "trial", lambda: _on_all(
-                state,
-                lambda each, live: each.set_share(share, base_revision=live, note=why),
-                base,
+            return "trial", OpenChange(
+                lambda each, live: each.set_share(share, base_revision=live, note=why)
             )
         case PutBack():
-            return "put back", deployer.put_back
+            return "put back", OpenChange(lambda each, _: each.put_back(), has_way_back=False)
         case Adopt(note=note):
-            return "adopt", lambda: deployer.adopt(note)
+            return "adopt", OpenChange(lambda each, _: each.adopt(note), has_way_back=False)
         case Uninstall(force=force):
-            return "uninstall", lambda: deployer.uninstall(force=force)
+            return "uninstall", OpenChange(
+                lambda each, _: each.uninstall(force=force), has_way_back=False
+            )
 
 
 async def diagnosis(state: EngineState) -> DoctorReport:
@@ -107,7 +107,8 @@ async def diagnosis(state: EngineState) -> DoctorReport:
     unknown."""
     machine = await asyncio.to_thread(doctor.installation)
     try:
-        served = await doctor.examined(state.deployment.deployer)
+        passed = await state.passed.since()
+        served = await state.deployment.diagnosis(passed.records, state.pool)
     except CharterError as error:
         return replace(machine, unknown=(f"the deployment: {error.message}",))
     return doctor.with_installation(served, machine)
@@ -117,7 +118,7 @@ async def preview_layouts(state: EngineState) -> LayoutPreview:
     """What the draft's layouts for traffic would do. Raises `CharterError`."""
     agent, plan = state.opened(), state.draft.draft.plan or state.draft.live.plan
     subject = LayoutSubject(plan, agent.compiled.calls, agent.inputs)
-    return await preview(subject, state.deployment.deployer)
+    return await state.deployment.preview(subject)
 
 
 async def stop_trial(state: EngineState, trial: LiveTrial, report: TrialReport) -> None:
@@ -131,7 +132,7 @@ def revisions(state: EngineState) -> tuple[Revision, ...]:
     """All revisions on record, oldest first."""
     if not state.deployment.started:
         return ()
-    return tuple(state.deployment.deployer.history())
+    return tuple(state.deployment.revisions.history())
 
 
 def opened_revision(state: EngineState, number: int) -> commands.RevisionDetail:
@@ -149,7 +150,7 @@ def opened_revision(state: EngineState, number: int) -> commands.RevisionDetail:
         revision=shown,
         diff=diff_plans(parent_plan, shown.plan, profile, shown.parent or 0),
         back=diff_plans(live.served, shown.plan, profile, live.revision),
-        files=changed_files(state.deployment.deployer.journal, number),
+        files=state.deployment.changed_files(number),
         before=before,
         after=after,
         verdict=cost_verdict(before.cost, after.cost) if before and after else Verdict(),
@@ -186,30 +187,22 @@ async def _push(
     """Make a plan live. Where it is to be watched, that goes on behind."""
     calls = state.opened().compiled.calls
     reuse_times = await asyncio.to_thread(rules_of, plan, DRAFT)
-    deployer = state.deployment.deployer
-    if command.watch and state.fleet.is_several:
-        raise UsageError(
-            "a push to several servers is not watched from here",
-            remedy="charter-engine push --watch --servers SOURCE watches each before the next",
+    watched = None
+    if command.watch is not None:
+        deployers = [one.deployer for one in state.fleet.deployments]
+        watched = await WatchedPush.about_to(deployers, command.watch)
+    change = OpenChange(
+        lambda each, live: each.push(
+            plan,
+            calls,
+            reuse_times=reuse_times,
+            base_revision=live,
+            note=command.note,
+            force=command.force,
         )
-    watched = await WatchedPush.about_to(deployer, command.watch) if command.watch else None
-    report = await _deploy(
-        state,
-        kind,
-        lambda: _on_all(
-            state,
-            lambda each, live: each.push(
-                plan,
-                calls,
-                reuse_times=reuse_times,
-                base_revision=live,
-                note=command.note,
-                force=command.force,
-            ),
-            command.base_revision,
-        ),
     )
-    if watched is not None and report.verified:
+    report = await _deploy(state, kind, lambda: _on_all(state, change, command.base_revision))
+    if watched is not None and watched.begin():
         await _watch(state, watched, report)
     return report
 
@@ -218,7 +211,7 @@ async def _watch(state: EngineState, watched: WatchedPush, pushed: PushReport) -
     async def take_back(told: WatchReport) -> PushReport:
         async with state.writing:
             return await _carried_out(
-                state, "rollback", lambda: watched.taken_back(pushed, told), "warning"
+                state, "rollback", lambda: watched.taken_back(told), "warning"
             )
 
     await state.push_watch.start(watched, pushed.revision, take_back)
@@ -264,7 +257,8 @@ async def _carried_out(
 async def _after_deploy(state: EngineState) -> None:
     """Whatever came of it: what is live is read from the deployment."""
     try:
-        state.session.set(profile=await state.deployment.probe())
+        profile = await state.deployment.probe()
+        state.session.set(profile=profile, server=state.deployment.described)
         await state.gateway.open()
     except CharterError as error:
         state.hub.event("triton", str(error), level="error")

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 from charter_engine.api.deployments import drift_in_words
+from charter_engine.api.live_server import LiveServer
 from charter_engine.api.texts import without_text
 from charter_engine.errors import CharterError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 from charter_engine.service.session import SessionGauge
 
@@ -21,7 +21,7 @@ class DriftWatch:
         self,
         hub: Hub,
         session: SessionGauge,
-        deployment: Deployment,
+        deployment: LiveServer,
         clock: Callable[[], float] = time.monotonic,
         *,
         keeps_text: bool = True,
@@ -44,19 +44,19 @@ class DriftWatch:
         if self._clock() < self._next or not self._deployment.started:
             return
         self._next = self._clock() + INTERVAL_SECONDS
-        deployer = self._deployment.deployer
+        revisions = self._deployment.revisions
         try:
-            self._tell_once(deployer.interruption())
-            if deployer.is_busy or self._interruption:
+            self._tell_once(revisions.interruption())
+            if revisions.is_busy or self._interruption:
                 return
-            changes = await deployer.foreign_changes()
+            changes = await revisions.foreign_changes()
         except CharterError:
             return  # that it does not answer, or that a journal is damaged, is told elsewhere
-        if deployer.is_busy or changes == self._session.value.drift:
+        if revisions.is_busy or changes == self._session.value.drift:
             return
         self._session.set(drift=changes)
         kept = changes if self._keeps_text else without_text(changes)
-        told = drift_in_words(deployer.recorded(), kept)
+        told = drift_in_words(revisions.recorded(), kept)
         if told:
             self._hub.event("triton", told, level="warning")
         else:

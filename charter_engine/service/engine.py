@@ -85,6 +85,7 @@ class Engine:
         await state.canary.stop()
         await state.push_watch.stop()
         await state.tapping.stop()
+        await state.measuring.stop()
         await state.trying.stop()
         await state.source.stop()
         await state.series.stop()

@@ -4,9 +4,11 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from functools import cached_property
 
 from charter_engine.api.fleet_now import FleetLook
-from charter_engine.api.rolling import DeployerChange, change_open
+from charter_engine.api.live_server import LiveServer, OpenServer
+from charter_engine.api.rolling import OpenChange, change_open
 from charter_engine.api.server_profiles import profile
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import PushReport
@@ -15,7 +17,6 @@ from charter_engine.contracts.gauges import Fleet
 from charter_engine.contracts.live import TritonSample
 from charter_engine.contracts.server import ProfileRequest, ServerReport
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import Servers
 from charter_engine.service.sampling import regularly
@@ -35,22 +36,27 @@ class FleetWatch:
     def __init__(
         self,
         hub: Hub,
-        deployment: Deployment,
+        deployment: LiveServer,
         servers: Servers | None,
         last: Callable[[], TritonSample | None],
         on_step: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hub = hub
+        self._deployment = deployment
         self._servers = servers
         self._on_step = on_step
         self._clock = clock
-        self._look = FleetLook(deployment, last)
+        self._last = last
         self._next_close = math.inf
         self._next_find = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._trouble = ""
         self._told: tuple[ServerDifference, ...] = ()
+
+    @cached_property
+    def _look(self) -> FleetLook:
+        return FleetLook(self._deployment.triton, self._last)
 
     @property
     def is_several(self) -> bool:
@@ -67,7 +73,8 @@ class FleetWatch:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._look.close()
+        if self.is_several:
+            await self._look.close()
 
     async def look(self) -> None:
         """Look at each server now, and tell."""
@@ -89,15 +96,21 @@ class FleetWatch:
         """What one of the servers is. Raises `CharterError`."""
         return await profile(ProfileRequest(), self._options_of(server))
 
-    async def changed(self, change: DeployerChange, goal: int | None = None) -> PushReport:
-        """Carry a change through all servers, or none; `goal` is the revision gone back to, where
-        one is named. Raises `CharterError`."""
+    @property
+    def deployments(self) -> tuple[OpenServer, ...]:
+        """All that are open, the engine's own first."""
+        own = (self._deployment,)
+        return (self._look.deployments or own) if self.is_several else own
+
+    async def changed(self, change: OpenChange) -> PushReport:
+        """Carry a change through all servers, or none where there is a way back. Raises
+        `CharterError`."""
 
         def on_step(server: str, step: str) -> None:
             self._on_step(f"{server}: {step}")
 
         try:
-            return await change_open(self._look.deployments, change, goal, on_step)
+            return await change_open(self._look.deployments, change, on_step)
         finally:
             self._next_close = 0.0
 

@@ -2,21 +2,21 @@
 
 from contextlib import AsyncExitStack
 
-from charter_engine.api.gateway import before_deployment, unobserved
+from charter_engine.api.gateway import unobserved
+from charter_engine.api.live_server import LiveServer
 from charter_engine.contracts.gateway import GatewayRequest, Observer
 from charter_engine.errors import CharterError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 
 
 class EngineGateway:
-    """Opens once `charter_bls` is there, and stays whatever becomes of Triton. `request` None: none
+    """Opens once the deployment takes one, and stays whatever becomes of it. `request` None: none
     is wanted. `observe` hears of each request that ended."""
 
     def __init__(
         self,
         hub: Hub,
-        deployment: Deployment,
+        deployment: LiveServer,
         request: GatewayRequest | None,
         observe: Observer = unobserved,
     ) -> None:
@@ -28,13 +28,13 @@ class EngineGateway:
 
     async def open(self) -> None:
         """Open it where that is wanted and possible by now. What fails is told."""
-        possible = self._deployment.started and self._deployment.profile.charter_bls
-        if self._request is None or self._opened is not None or not possible:
+        possible = self._opened is None and self._deployment.takes_gateway
+        if self._request is None or not possible:
             return
         stack = AsyncExitStack()
         try:
             gateway = await stack.enter_async_context(
-                before_deployment(self._request, self._deployment, self._observe)
+                self._deployment.gateway(self._request, self._observe)
             )
         except CharterError as error:
             self._hub.event("engine", f"no gateway: {error}", level="error")

@@ -33,8 +33,8 @@ async def _live_revision(state: EngineState) -> Revision | None:
     """While the deployment does not answer, the revision as it is on record here."""
     if not state.deployment.started:
         return None
-    deployer = state.deployment.deployer
+    revisions = state.deployment.revisions
     try:
-        return await deployer.live()
+        return await revisions.live()
     except CharterError:
-        return deployer.recorded()
+        return revisions.recorded()

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from charter_engine import paths
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.contents import KvEventSource
 from charter_engine.contracts.gateway import GatewayRequest
 from charter_engine.contracts.recordings import RecordingLimits
+from charter_engine.contracts.server import ProfileRequest
 
 
 class Servers(Protocol):
@@ -30,8 +32,10 @@ class EngineOptions:
     canary (None: it is off). `keeps_text` False: no text of prompts and answers is written
     anywhere. `gateway` is in front of it, where one is wanted. `otlp` is the base address of who
     collects OpenTelemetry; None: what its own variables name, if they do. `recording` bounds what
-    is kept of recordings. `servers` are all servers where it was given several: it works on the
-    first, which `triton` is, and watches and changes the others with it."""
+    is kept of recordings. `server` is one that is reached by HTTP, in place of a Triton. `servers`
+    are all servers where it was given several: it works on the first, which `triton` is, and
+    watches and changes the others with it. `kv_events` is where the deployment's KV cache events
+    are read (None: an embedded one's own)."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None
@@ -45,7 +49,9 @@ class EngineOptions:
     keeps_text: bool = True
     otlp: str | None = None
     recording: RecordingLimits = UNLIMITED
+    server: ProfileRequest | None = None
     servers: Servers | None = None
+    kv_events: KvEventSource | None = None
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from charter_engine.api.explaining import explained, report, sessions
+from charter_engine.api.live_server import TrafficTap
 from charter_engine.api.told_causes import ToldCauses
-from charter_engine.api.traffic import DeploymentTap
 from charter_engine.contracts.commands import ExplainMiss, ListMisses, ListPassed, ListSessions
 from charter_engine.contracts.explaining import MissReport, MissResult
 from charter_engine.contracts.graph import Call
@@ -55,7 +55,7 @@ class Passed:
         self,
         command: AboutTraffic,
         pool: KvPool | None,
-        tap: DeploymentTap,
+        tap: TrafficTap,
         calls: Sequence[Call],
     ) -> PassedRequests | MissReport | MissResult | tuple[SessionTraffic, ...]:
         """What is asked of the traffic. Words come from the memory of the deployment behind `tap`,

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from charter_engine.api.agents import OpenedAgent
+from charter_engine.api.live_server import LiveServer
 from charter_engine.api.progress import Report
+from charter_engine.api.waves import AS_GIVEN, ChosenOrder, PredictedOrder, predicted_order
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.live import KvPool, RequestRecord
@@ -18,7 +19,6 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
-from charter_engine.servers.deployment import Deployment
 
 
 class Predicting:
@@ -28,7 +28,7 @@ class Predicting:
     computes is imported where it is needed: an engine is up before that.
     """
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: LiveServer) -> None:
         self._deployment = deployment
         self.latency: LatencyModel | None = None
 
@@ -45,21 +45,37 @@ class Predicting:
     async def predict(
         self, agent: OpenedAgent, plan: Plan, pool: KvPool | None
     ) -> Prediction | None:
-        """None where the inputs do not fill the prompts, or the pool cannot be had."""
+        """In the order in which its items would be sent. None where the inputs do not fill the
+        prompts, or the pool cannot be had."""
+        predicted = await self._predicted_order(agent, plan, pool)
+        return None if predicted is None else predicted.prediction
+
+    async def order(self, agent: OpenedAgent, plan: Plan, pool: KvPool | None) -> ChosenOrder:
+        """The order in which the items of a run are sent; as they are given where that cannot be
+        predicted."""
+        predicted = await self._predicted_order(agent, plan, pool) if pool is not None else None
+        return AS_GIVEN if predicted is None else predicted.chosen
+
+    async def _predicted_order(
+        self, agent: OpenedAgent, plan: Plan, pool: KvPool | None
+    ) -> PredictedOrder | None:
         if not agent.usable or not agent.inputs:
             return None
-        from charter_engine.api.agent_runs import predict_run
         from charter_engine.api.live_planning import live_server
+        from charter_engine.api.tokenizers import open_tokenizer
 
         try:
+            server = live_server(agent, pool, self._deployment.profile)
             return await asyncio.to_thread(
-                predict_run,
-                agent,
+                predicted_order,
+                agent.compiled.calls,
+                agent.inputs,
                 plan,
-                live_server(agent, pool, self._deployment.profile),
+                server.pool_under(plan.server),
+                open_tokenizer(self._tokenizer_path).encode,
                 at_once=self._deployment.items_at_once,
-                tokenizer=self._tokenizer_path,
                 latency=self.latency,
+                chunk_tokens=server.chunk_tokens,
             )
         except ValueError:
             return None
@@ -122,8 +138,8 @@ class Predicting:
         )
         return plan(timed, agent, report, None if passed is None else as_workload(passed))
 
-    @cached_property
+    @property
     def _tokenizer_path(self) -> Path:
         from charter_engine.api.live_planning import tokenizer_of
 
-        return tokenizer_of(self._deployment.profile)
+        return self._deployment.tokenizer_path or tokenizer_of(self._deployment.profile)

@@ -52,7 +52,7 @@ class PushWatcher:
     async def _watch(self, watched: WatchedPush, take_back: TakeBack) -> None:
         revision = self._told.revision
         try:
-            told = await watched.observed(revision, self._show)
+            told = await watched.observed(self._show)
             self._show(told)
             if told.outcome == "taken back":
                 await take_back(told)

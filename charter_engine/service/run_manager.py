@@ -1,6 +1,7 @@
 """Runs of the open agent, one at a time: started, cancelled, shown and kept."""
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
@@ -16,14 +17,15 @@ from charter_engine.api.live_runs import (
     agent_run,
     new_run,
 )
+from charter_engine.api.live_server import LiveServer
 from charter_engine.api.running import items_to_run
+from charter_engine.api.waves import ChosenOrder
 from charter_engine.contracts.gauges import Nodes
 from charter_engine.contracts.gauges import Run as RunGauge
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunProgress, RunReport
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub, Level
 
 SHOW_SECONDS = 0.1
@@ -32,6 +34,8 @@ SHOWN_ERRORS = 5
 log = logging.getLogger(__name__)
 
 OnEnd = Callable[[RunReport], Awaitable[None]]
+ChooseOrder = Callable[[Plan], Awaitable[ChosenOrder]]
+"""Whether the items of a run under a plan are sent in waves."""
 
 
 class RunManager:
@@ -77,11 +81,12 @@ class RunManager:
         self,
         agent: OpenedAgent,
         plan: Plan,
-        deployment: Deployment,
+        deployment: LiveServer,
         *,
         variant: str,
         revision: int,
         limit: int | None,
+        choose_order: ChooseOrder,
         on_end: OnEnd,
     ) -> None:
         """Begin a run. Raises `CharterError` where it cannot begin."""
@@ -120,7 +125,7 @@ class RunManager:
         count = "1 item" if len(items) == 1 else f"{len(items)} items"
         self._hub.event("run", f"run {run} began: {count}, {in_words(variant, revision)}")
         self._show()
-        self._task = asyncio.create_task(self._execute(self._run, on_end))
+        self._task = asyncio.create_task(self._execute(self._run, choose_order, on_end))
 
     def sent(self, run: str) -> bool:
         """Whether a run of this name was started here."""
@@ -149,8 +154,12 @@ class RunManager:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _execute(self, run: AgentRun, on_end: OnEnd) -> None:
+    async def _execute(self, run: AgentRun, choose_order: ChooseOrder, on_end: OnEnd) -> None:
         try:
+            chosen = await choose_order(run.plan)
+            if chosen.words:
+                self._hub.event("run", f"run {run.settings.run}: {chosen.words}")
+            run.settings = dataclasses.replace(run.settings, in_waves=chosen.in_waves)
             report = await run.execute()
         except asyncio.CancelledError:
             report = run.report("cancelled")

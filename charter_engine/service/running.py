@@ -37,6 +37,9 @@ class AgentRunner:
         state.source.opened(agent)
         state.as_written = default_plan(agent.compiled)
         state.runs.agent_opened(agent)
+        await asyncio.to_thread(
+            state.deployment.agent_opened, state.as_written, agent.compiled.calls
+        )
         await state.history.agent_opened(state.as_written.identity)
         state.tapping.begin_anew()
         state.session.set(
@@ -79,7 +82,9 @@ class AgentRunner:
         if health != "ready":
             reason = sample.reason if sample else "it was just started"
             raise CharterError(
-                f"Triton is {health}: {reason}", remedy="wait until it is ready", kind="unreachable"
+                f"{state.deployment.called} is {health}: {reason}",
+                remedy="wait until it is ready",
+                kind="unreachable",
             )
         state.require_no_benchmark()
         plan = state.draft.live.plan
@@ -93,6 +98,7 @@ class AgentRunner:
             variant=variant,
             revision=state.draft.live.revision,
             limit=limit,
+            choose_order=lambda plan: state.predicting.order(agent, plan, state.pool),
             on_end=self._ended,
         )
         state.session.set(phase=state.phase, notice=state.notice_of(agent))

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from charter_engine.api.live_server import LiveServer
 from charter_engine.contracts.gauges import Gpu, Host, Triton
 from charter_engine.contracts.live import TritonSample
 from charter_engine.monitor.gpu_watch import GpuWatch
 from charter_engine.monitor.host import HostMonitor
 from charter_engine.monitor.memory_split import Serving, memory_split
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 
 INTERVAL_SECONDS = 1.0
@@ -24,7 +24,7 @@ OnReady = Callable[[], Awaitable[None]]
 class Sampler:
     """Publishes samples, once started."""
 
-    def __init__(self, hub: Hub, deployment: Deployment) -> None:
+    def __init__(self, hub: Hub, deployment: LiveServer) -> None:
         self._hub = hub
         self._deployment = deployment
         self._on_health: OnHealth = _nobody

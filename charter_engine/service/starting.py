@@ -3,7 +3,6 @@
 import asyncio
 import logging
 
-from charter_engine.api.runs import EMBEDDED
 from charter_engine.contracts.live import TritonSample
 from charter_engine.errors import CharterError
 from charter_engine.service.deploying import look_for_pushes, stop_trial
@@ -29,8 +28,8 @@ async def start_everything(state: EngineState, runner: AgentRunner) -> None:
 async def _start(state: EngineState, runner: AgentRunner) -> None:
     options = state.options
     if options.database is not None:
-        deployment = options.triton.url or EMBEDDED
-        await state.store.open(options.database, str(options.agent or ""), deployment)
+        agent = str(options.agent or "")
+        await state.store.open(options.database, agent, state.deployment.address)
     opening = asyncio.create_task(_open_first(state, runner))
     state.source.start()
     state.series.start()
@@ -39,19 +38,19 @@ async def _start(state: EngineState, runner: AgentRunner) -> None:
         lambda sample: _health_changed(state, runner, sample), lambda: look_for_pushes(state)
     )
     try:
-        embedded = state.deployment.is_embedded
-        state.session.set(phase="starting Triton" if embedded else "connecting to Triton")
+        state.session.set(phase=state.phase)
         await state.deployment.start()
         await opening
         await state.sampler.sample_triton()
         state.tapping.start()
+        state.measuring.start()
         state.fleet.start()
         if options.canary_seconds is not None:
             await state.canary.start(options.canary_seconds)
         state.trying.start(lambda trial, report: stop_trial(state, trial, report))
     except CharterError as error:
         await opening
-        state.session.set(phase="Triton did not start", notice=str(error))
+        state.session.set(phase=f"{state.deployment.called} did not start", notice=str(error))
         state.hub.event("triton", str(error), level="error")
 
 
@@ -65,14 +64,15 @@ async def _open_first(state: EngineState, runner: AgentRunner) -> None:
 async def _health_changed(state: EngineState, runner: AgentRunner, sample: TritonSample) -> None:
     level: Level = "info" if sample.health in ("ready", "starting") else "error"
     reason = f": {sample.reason}" if sample.reason else ""
-    state.hub.event("triton", f"Triton is {sample.health}{reason}", level=level)
+    state.hub.event("triton", f"{sample.called} is {sample.health}{reason}", level=level)
     if sample.health == "ready":
         try:
             profile = await state.deployment.probe()
         except CharterError as error:
-            state.hub.event("triton", f"cannot tell what Triton offers: {error}", level="warning")
+            told = f"cannot tell what {sample.called} offers: {error}"
+            state.hub.event("triton", told, level="warning")
             return
-        state.session.set(profile=profile)
+        state.session.set(profile=profile, server=state.deployment.described)
         if state.deployment.is_embedded:
             state.runs.cache_emptied()
         await state.gateway.open()

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.contents import DeploymentContents
 from charter_engine.api.gateway import unobserved
-from charter_engine.api.runs import EMBEDDED, prediction_verdict
+from charter_engine.api.live_server import live_server
+from charter_engine.api.runs import prediction_verdict
 from charter_engine.api.tracing import tracing
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.gauges import Draft
@@ -16,7 +17,6 @@ from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.canary import CanaryWatch
 from charter_engine.service.deploy_progress import DeployProgress
 from charter_engine.service.draft_plan import DraftPlan
@@ -25,6 +25,7 @@ from charter_engine.service.fleet import FleetWatch
 from charter_engine.service.gateway import EngineGateway
 from charter_engine.service.hub import Hub
 from charter_engine.service.marks import Marks
+from charter_engine.service.measuring import Measuring
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import Passed
 from charter_engine.service.predicting import Predicting
@@ -58,12 +59,13 @@ class EngineState:
         self.push_watch = PushWatcher(hub)
         self.agent: OpenedAgent | None = None
         self.as_written = Plan(agent="")
-        self.deployment = Deployment(
+        self.deployment = live_server(
             options.triton,
+            options.server,
             self._step,
-            watched_only=options.read_only,
-            decoupled=options.gateway is not None,
+            has_gateway=options.gateway is not None,
             keeps_text=options.keeps_text,
+            watched_only=options.read_only,
         )
         self.drift = DriftWatch(hub, self.session, self.deployment, keeps_text=options.keeps_text)
         self.tracing = tracing(options.otlp, keeps_text=options.keeps_text)
@@ -84,16 +86,17 @@ class EngineState:
             self.predicting, lambda compiled: self.session.set(compiled=compiled)
         )
         self.draft = DraftPlan(self._predict, self._publish_draft)
-        self.canary = CanaryWatch(hub, self.deployment)
+        self.canary = CanaryWatch(hub, lambda: self.fleet.deployments)
         self.store = SessionStore(hub, keeps_text=options.keeps_text)
         self.history = RunHistory(
-            hub, self.store, options.triton.url or EMBEDDED, lambda: self.draft.live.revision
+            hub, self.store, self.deployment.address, lambda: self.draft.live.revision
         )
         self.passed = Passed(self.store)
         self.contents = DeploymentContents()
+        self.measuring = Measuring(self.deployment, options.kv_events)
         self.tapping = Tapping(
             hub,
-            self.deployment,
+            self.deployment.tap(),
             self.runs,
             lambda: self.draft.live.revision,
             self.passed,
@@ -107,7 +110,7 @@ class EngineState:
         self.source = SourceWatch(self._source_changed)
         self.writing = asyncio.Lock()
         self.trying = Trying(
-            self.deployment,
+            lambda: self.fleet.deployments,
             self.writing,
             lambda: self.draft.live.served,
             read_only=options.read_only,
@@ -125,9 +128,10 @@ class EngineState:
         if self.runs.active:
             return "running"
         if sample is None or sample.health == "starting":
-            return "starting Triton" if self.deployment.is_embedded else "connecting to Triton"
+            begun = "starting" if self.deployment.is_embedded else "connecting to"
+            return f"{begun} {self.deployment.called}"
         if sample.health != "ready":
-            return f"Triton is {sample.health}"
+            return f"{sample.called} is {sample.health}"
         return "ready"
 
     def opened(self) -> OpenedAgent:

@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from charter_engine.api.live_server import TrafficTap
 from charter_engine.api.token_parts import Apart, TokenPartsCount
-from charter_engine.api.traffic import DeploymentTap, read_on_page, request_of
+from charter_engine.api.traffic import request_of
 from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
 from charter_engine.errors import CharterError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.hub import Hub
 from charter_engine.service.passed import Passed
 from charter_engine.service.run_manager import RunManager, told
@@ -36,7 +36,7 @@ class Tapping:
     def __init__(
         self,
         hub: Hub,
-        deployment: Deployment,
+        tap: TrafficTap,
         running: RunManager,
         live: Callable[[], int],
         passed: Passed | None = None,
@@ -46,12 +46,12 @@ class Tapping:
         self._parts = TokenPartsCount()
         self._pool = pool
         self._hub = hub
-        self._deployment = deployment
         self._passed = passed
-        self.tap = DeploymentTap(deployment)
+        self.tap = tap
         self._running = running
         self._live = live
         self._trouble = ""
+        self._told_less = ""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -80,6 +80,7 @@ class Tapping:
             if self._trouble:
                 self._running.read_on_page(())
             self._trouble = ""
+            self._tell_less()
             self._take_in(batch, anew)
             await self._tell_apart(batch.records, anew=anew)
             if self._passed is not None:
@@ -124,6 +125,12 @@ class Tapping:
         if more > 0:
             self._hub.event("request", f"{more:,} more requests passed")
 
+    def _tell_less(self) -> None:
+        """Once, why less is told of prompts than could be."""
+        said, self._told_less = self._told_less, self.tap.trouble
+        if self._told_less and said != self._told_less:
+            self._hub.event("triton", self._told_less, level="warning")
+
     def _read_on_page(self, error: CharterError) -> None:
         """Where the tap tells nothing, the metrics page has the nodes' totals, if not single
         requests.
@@ -133,7 +140,7 @@ class Tapping:
         said, self._trouble = self._trouble, str(error)
         if error.kind == "unreachable":
             return
-        page = read_on_page(self._deployment, self._live())
+        page = self.tap.on_page(self._live())
         self._running.read_on_page(page)
         if said != self._trouble:
             self._hub.event("triton", f"{error}{ON_PAGE if page else ''}", level="warning")

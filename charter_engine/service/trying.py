@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
+from charter_engine.api.live_server import OpenServer
 from charter_engine.api.trials import INTERVAL_SECONDS, LiveTrial, is_trial
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.trial import TrialReport, TrialRequest
 from charter_engine.errors import CharterError
-from charter_engine.servers.deployment import Deployment
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,8 @@ Stop = Callable[[LiveTrial, TrialReport], Awaitable[None]]
 
 
 class Trying:
-    """Judges the live trial by the usual margins, and has it stopped.
+    """Judges the live trial by the usual margins, and has it stopped: of several servers all
+    together, as far as they are open.
 
     `writing` is held by whoever changes the deployment, and `live` gives the plan that is live.
     A `read_only` engine stops nothing.
@@ -24,13 +25,13 @@ class Trying:
 
     def __init__(
         self,
-        deployment: Deployment,
+        deployments: Callable[[], Sequence[OpenServer]],
         writing: asyncio.Lock,
         live: Callable[[], Plan],
         *,
         read_only: bool,
     ) -> None:
-        self._deployment = deployment
+        self._deployments = deployments
         self._writing = writing
         self._live = live
         self._read_only = read_only
@@ -59,22 +60,24 @@ class Trying:
 
     async def report(self) -> TrialReport:
         """How the live trial stands. Raises `CharterError`, also where there is none."""
-        return await self._of_deployment().judged()
+        return await self._of_deployments().judged()
 
     async def judge(self, stop: Stop) -> None:
         """Look at the live trial once, if there is one. Raises `CharterError`."""
-        if not self._deployment.started or not is_trial(self._live()):
+        own, *_ = self._deployments()
+        if not own.started or not is_trial(self._live()):
             self._trial = None
             return
-        trial = self._of_deployment()
+        trial = self._of_deployments()
         report = await trial.judged()
         if report.stop:
             async with self._writing:
                 await stop(trial, report)
 
-    def _of_deployment(self) -> LiveTrial:
+    def _of_deployments(self) -> LiveTrial:
         """The trial, whose traffic is read once."""
-        deployer = self._deployment.deployer
-        if self._trial is None or self._trial.deployer is not deployer:
-            self._trial = LiveTrial(TrialRequest(), deployer)
+        own, *others = self._deployments()
+        deployers = (own.deployer, *(one.deployer for one in others if one.started))
+        if self._trial is None or self._trial.deployers != deployers:
+            self._trial = LiveTrial(TrialRequest(), deployers)
         return self._trial

@@ -148,11 +148,9 @@ async def _calibrate(
 
 def _start_bench(state: EngineState, request: BenchRequest, *, on_deployment: bool) -> None:
     agent = state.opened()
-    if on_deployment and state.deployment.is_embedded:
-        raise UsageError(
-            "the deployment is this engine's own embedded Triton",
-            remedy="measure on servers started for the benchmark",
-        )
+    triton = TritonOptions()
+    if on_deployment:
+        request, triton = state.deployment.to_measure(request)
     state.require_no_run()
     require_files(request.plan or "", request.inputs or "")
     asked = replace(
@@ -160,8 +158,7 @@ def _start_bench(state: EngineState, request: BenchRequest, *, on_deployment: bo
         agent=str(agent.path),
         inputs=request.inputs or (str(agent.inputs_path) if agent.inputs_path else None),
     )
-    triton = state.deployment.options if on_deployment else TritonOptions()
-    where = f"on {triton.url}" if triton.url else "on servers of its own"
+    where = f"on {state.deployment.address}" if on_deployment else "on servers of its own"
     state.work.start(
         "bench",
         f"{agent.path.name} {where}",
@@ -187,19 +184,20 @@ def _start_answers(state: EngineState, request: AnswersRequest) -> None:
     state.require_no_run()
     if not state.deployment.started:
         raise UsageError("the deployment is not up", remedy="wait until it is ready")
+    triton = state.deployment.options_found()
     state.work.start(
         "answers",
         f"{agent.path.name} as written and as drafted",
-        partial(_answers, replace(request, agent=str(agent.path)), agent, plan, state),
+        partial(_answers, replace(request, agent=str(agent.path)), agent, plan, triton),
     )
 
 
 async def _answers(
-    request: AnswersRequest, agent: OpenedAgent, plan: Plan, state: EngineState, report: Report
+    request: AnswersRequest, agent: OpenedAgent, plan: Plan, triton: TritonOptions, report: Report
 ) -> AnswersReport:
     from charter_engine.api.answers import compare_answers_read
 
-    return await compare_answers_read(request, agent, plan, state.deployment.found, report)
+    return await compare_answers_read(request, agent, plan, triton, report)
 
 
 def _subject(state: EngineState, request: PlanRequest) -> str:

@@ -90,18 +90,20 @@ def compile_incrementally(
     options: CompileOptions | None = None,
     workers: int | None = None,
     progress: OnProgress | None = None,
+    groups: Sequence[Sequence[str]] | None = None,
 ) -> Incremental:
     """Compile files and folders, taking unchanged clusters from the cache; each folder is one
     package.
 
-    `workers` is how many processes may compile (None: one a core). Unreadable files are reported,
-    not raised. What `progress` raises ends the work.
+    `groups` are the files to compile together for each path (None: those of `groups_of`). `workers`
+    is how many processes may compile (None: one a core). Unreadable files are reported, not raised.
+    What `progress` raises ends the work.
     """
     options = options or CompileOptions()
     with rarely_collecting(), _Workers(workers or os.cpu_count() or 1) as at_work:
         packages = [
-            _package(group, folder_of(path), cache, options, at_work)
-            for path, group in zip(paths, groups_of(paths), strict=True)
+            _package(group, _root(path, group), cache, options, at_work)
+            for path, group in zip(paths, groups or groups_of(paths), strict=True)
         ]
         wanted = {cluster.key: cluster for package in packages for cluster in package.clusters}
         results = {
@@ -137,6 +139,11 @@ def folder_of(path: str) -> str:
     """The folder of an agent: itself, or the one that its only file is in."""
     whole = Path(path).absolute()
     return str(whole if whole.is_dir() else whole.parent)
+
+
+def _root(path: str, group: Sequence[str]) -> str:
+    """The folder that holds an agent with all its files."""
+    return os.path.commonpath((folder_of(path), *(Path(file).absolute().parent for file in group)))
 
 
 def _package(
@@ -276,6 +283,16 @@ def _entries(
     if fresh:
         cache.keep_files(fresh)
     return {path: entry for path, entry in known.items() if entry is not None}, unreadable
+
+
+def imports_at(path: str, cache: CompileCache) -> tuple[Import, ...]:
+    """The import statements of the file at a path; none where it can't be read."""
+    try:
+        known = _kept(path, cache)
+    except OSError:
+        return ()
+    read = known or _read(path)
+    return read.imports if isinstance(read, FileEntry) else ()
 
 
 def _kept(path: str, cache: CompileCache) -> FileEntry | None:

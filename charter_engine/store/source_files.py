@@ -60,9 +60,10 @@ def read_file(path: str) -> bytes:
 
 
 def is_entry_point(path: Path) -> bool:
-    """Whether a file is a program of its own: it asks whether it is run."""
+    """Whether a file is a program of its own: it asks whether it is run, or is run for its
+    package."""
     try:
-        return _RUN.search(path.read_bytes()) is not None
+        return path.name == "__main__.py" or _RUN.search(read_file(str(path))) is not None
     except OSError:
         return False
 

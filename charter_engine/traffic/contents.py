@@ -30,13 +30,14 @@ from charter_engine.kvcache.manager.keys import Namespace, encode
 from charter_engine.kvcache.manager.records import CachedBlock
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.traffic.hashes import answer_hashes_of, hashes_of
+from charter_engine.traffic.map_runs import runs_of
+from charter_engine.traffic.measured import whole_grains
 
 EVENT_BUFFER: Final = 1_000_000
 """Events of one request that are kept until they are read, right behind it."""
 MOST_FORGOTTEN: Final = 200_000
 """Blocks that had to go whose owners are remembered, to see which are computed again."""
 MOST_SHOWN: Final = 50
-MOST_ON_MAP: Final = 4_000
 HOUR: Final = 3600.0
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 RetentionOf = Callable[[TrafficRecord], Retention | None]
@@ -53,6 +54,8 @@ class Owner:
     nodes: set[str] = field(default_factory=set)
     sessions: set[str] = field(default_factory=set)
     requests: int = 1
+    grain: int | None = None
+    """The hash of everything up to the last whole grain in the block."""
 
 
 class PoolContents:
@@ -138,6 +141,17 @@ class PoolContents:
             displacements=self._displacements(),
         )
 
+    def grains_on_gpu(self) -> dict[int, int]:
+        """How many blocks on the GPU end with a grain, by its hash."""
+        owners = (
+            self._owners.get(block.hash)
+            for block in self._manager.cached()
+            if block.cache_level != HOST
+        )
+        return Counter(
+            owner.grain for owner in owners if owner is not None and owner.grain is not None
+        )
+
     def _number(self, name: str) -> int | None:
         return self._salts.setdefault(name, len(self._salts)) if name else None
 
@@ -158,7 +172,8 @@ class PoolContents:
             if isinstance(event, Removed):
                 for key in event.block_hashes:
                     self._evicted(key, record.node)
-        for depth, key in enumerate(_path(tokens, self.settings.tokens_per_block, namespace)):
+        grains, size = whole_grains(record), self.settings.tokens_per_block
+        for depth, key in enumerate(_path(tokens, size, namespace)):
             owner = self._owners.get(key)
             if owner is None:
                 owner = self._owners[key] = Owner(record.node, session, depth, record.at)
@@ -166,6 +181,8 @@ class PoolContents:
                     self._again[gone] += 1
             else:
                 owner.requests += 1
+            whole = min((depth + 1) * size, len(tokens) - 1) // GRAIN_TOKENS
+            owner.grain = grains[whole - 1] if 0 < whole <= len(grains) else None
             owner.used_at = record.at
             owner.nodes.add(record.node)
             owner.sessions.add(session)
@@ -254,29 +271,12 @@ def _holding(name: str, group: Sequence[tuple[CachedBlock, Owner]]) -> Holding:
 
 
 def _map(blocks: Sequence[CachedBlock], owners: dict[int, Owner]) -> tuple[MapRun, ...]:
-    """The blocks in the order of the tree, equal neighbours put together; of a large pool one block
-    stands for its neighbours."""
-    runs: list[MapRun] = []
+    """The blocks in the order of the tree."""
     nobody = Owner("", "", 0, 0.0)
-    step = -(-len(blocks) // MOST_ON_MAP) or 1
-    for at in range(0, len(blocks), step):
-        block, size = blocks[at], min(step, len(blocks) - at)
-        owner = owners.get(block.hash, nobody)
-        run = MapRun(size, owner.node, owner.session, block.priority, block.cache_level == HOST)
-        last = runs[-1] if runs else None
-        if last is not None and _alike(last, run):
-            runs[-1] = MapRun(last.blocks + size, run.node, run.session, run.priority, run.host)
-        else:
-            runs.append(run)
-    return tuple(runs)
-
-
-def _alike(one: MapRun, other: MapRun) -> bool:
-    return (one.node, one.session, one.priority, one.host) == (
-        other.node,
-        other.session,
-        other.priority,
-        other.host,
+    held = ((block, owners.get(block.hash, nobody)) for block in blocks)
+    return runs_of(
+        MapRun(1, owner.node, owner.session, block.priority, block.cache_level == HOST)
+        for block, owner in held
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.pool import KEEPS_PARTS, Eviction
 from charter_engine.kvcache.manager.settings import PoolSettings
 
 HOST_TIER = "kv_cache_host_memory_bytes"
@@ -31,11 +32,23 @@ def known_pool(pool: KvPool | None, profile: Profile | None = None) -> KnownPool
     """
     if pool is None or pool.max_blocks < 1 or pool.tokens_per_block < 1:
         return KnownPool()
+    if profile is not None and profile.eviction is not None:
+        return KnownPool(_as_told(pool, profile.eviction))
     host_blocks, host_assumed = _host_tier(pool, profile)
     parts = () if profile is not None and profile.path == "engine" else (PARTS_ASSUMED,)
     return KnownPool(
         PoolSettings(pool.max_blocks, pool.tokens_per_block, host_blocks=host_blocks),
         (RULES_ASSUMED, *parts, *host_assumed),
+    )
+
+
+def _as_told(pool: KvPool, eviction: Eviction) -> PoolSettings:
+    """The pool of a server that tells its rules."""
+    return PoolSettings(
+        pool.max_blocks,
+        pool.tokens_per_block,
+        partial_reuse=eviction in KEEPS_PARTS,
+        eviction=eviction,
     )
 
 

@@ -46,6 +46,7 @@ def compile_bls_plan(
         "agent": plan.agent,
         "plan": msgspec.to_builtins(_without_reasons(plan)),
         "share": plan.share,
+        "release": plan.release,
         "nodes": [
             _node(PlannedCall(by_id[name], node, plan, by_id), writers)
             for name, node in plan.nodes.items()

@@ -125,6 +125,28 @@ class Deployer(DeploymentView):
             await self._require_as_decided(current, base_revision)
         self._goal(number, current)
 
+    async def require_shareable(self) -> None:
+        """Raises as `set_share` does for what is known before anything is touched. Changes
+        nothing."""
+        current = self.journal.current() or await self.state.baseline()
+        await self._require_as_decided(current, None)
+        _require_for_traffic(current)
+
+    async def require_settleable(self, *, adopts: bool = False) -> None:
+        """Raises as `put_back` does, with `adopts` as `adopt` does, for what is known before
+        anything is touched. Changes nothing."""
+        self._require_pushed("there is nothing to compare with")
+        _, changes = await self._drifted()
+        if adopts and self.place.in_files:
+            adopting.require_adoptable(changes)
+
+    async def require_uninstallable(self, *, force: bool = False) -> None:
+        """Raises as `uninstall` does for what is known before anything is touched. Changes
+        nothing."""
+        current = self.journal.current()
+        if current is not None and not force:
+            await self._require_as_decided(current, None)
+
     async def set_share(
         self,
         share: float,
@@ -140,11 +162,7 @@ class Deployer(DeploymentView):
             await self._transaction.repair()
             current = await self._checked_current(base_revision, force)
             live = await self.state.read()
-            if not any(node.apply == "traffic" for node in current.revision.plan.nodes.values()):
-                raise InvalidInput(
-                    "no layout of the live plan applies to traffic",
-                    remedy="start a trial: charter-engine trial start PLAN --share 0.1",
-                )
+            _require_for_traffic(current)
             plan = replace(current.revision.plan, share=share)
             profile = await self.profile()
             reuse_times = reuse_times_of(plan_text_of(contents_of(current)))
@@ -387,6 +405,15 @@ class Deployer(DeploymentView):
                 remedy=f"revisions on record: {known or 'none'}",
             )
         return record
+
+
+def _require_for_traffic(current: Record) -> None:
+    """Raises `InvalidInput` where no layout of the live plan applies to traffic."""
+    if not any(node.apply == "traffic" for node in current.revision.plan.nodes.values()):
+        raise InvalidInput(
+            "no layout of the live plan applies to traffic",
+            remedy="start a trial: charter-engine trial start PLAN --share 0.1",
+        )
 
 
 def _nothing_done(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import aiohttp
 
 from charter_engine.bls.answer import REUSED_TOKENS
+from charter_engine.bls.contract import KEEP_INPUT
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.figures import Label
 from charter_engine.triton.client import TritonClient
@@ -65,6 +66,7 @@ async def probe(
         models=ready,
         charter_bls=bls is not None,
         retention="retention" not in reasons,
+        release=contract is not None and KEEP_INPUT in contract.inputs,
         kv_stats="kv_stats" not in reasons,
         times="times" not in reasons,
         load_unload=not control,

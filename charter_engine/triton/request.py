@@ -51,7 +51,8 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
     this request: by segments for `charter_bls`, by tokens for a direct call of the engine.
     `source` tells who sends it where that is no run of Charter's own: `gateway` or `program`.
     `session` names the conversation or run whose requests follow each other; without it, `run`
-    does. `headers` go with it as gRPC metadata, such as a trace's.
+    does. With `ends_session` this is its last request. `headers` go with it as gRPC metadata, such
+    as a trace's.
     """
 
     max_tokens: int
@@ -63,6 +64,7 @@ class GenerateRequest(Struct, frozen=True, kw_only=True):
     run: str = ""
     source: str = ""
     session: str = ""
+    ends_session: bool = False
     cache_group: str = ""
     request_id: str = ""
     headers: dict[str, str] = {}
@@ -140,6 +142,8 @@ def bls_inputs(request: GenerateRequest, stream: bool = False) -> Arrays:
     arrays |= {name: _strings([value]) for name, value in labels.items() if value}
     if request.retention is not None:
         arrays["charter_retention"] = _strings([json.dumps(msgspec.to_builtins(request.retention))])
+    if request.ends_session:
+        arrays["charter_session_ends"] = np.array([True])
     if stream:
         arrays["stream"] = np.array([True])
     return arrays | _sampling(request.sampling, {})

@@ -1,4 +1,5 @@
-"""Watches the requests after a push, and takes it back where they go worse than before it."""
+"""Watches the requests after a push, of one server or of several together, and takes it back where
+they go worse than before it."""
 
 import asyncio
 import time
@@ -33,6 +34,15 @@ class Before:
     records: tuple[TrafficRecord, ...] = ()
 
 
+@dataclass(frozen=True)
+class PushedServer:
+    """A server at which a revision was pushed, and the requests there before."""
+
+    deployer: Deployer
+    revision: int
+    before: Before = Before()
+
+
 async def before_push(deployer: Deployer) -> Before:
     """What is known of the requests before a push: of those that passed last."""
     live = await deployer.live()
@@ -45,60 +55,81 @@ async def watched(
     """What became of a push in the time that it is watched. Worse by more than the margin, it is
     taken back, which a request verifies; the figures stand in both revisions. Raises
     `TritonError` where it could not be taken back."""
-    told = await observed(deployer, pushed.revision, before, watch)
+    told = await observed([PushedServer(deployer, pushed.revision, before)], watch)
     if told.outcome != "taken back":
         return replace(pushed, watch=told)
-    return await taken_back(deployer, pushed, told)
+    return await taken_back(deployer, pushed.revision, told)
 
 
 async def observed(
-    deployer: Deployer,
-    revision: int,
-    before: Before,
+    servers: Sequence[PushedServer],
     watch: PushWatch,
     on_look: Callable[[WatchReport], None] = lambda _: None,
 ) -> WatchReport:
-    """What the requests under a revision show until it is watched no longer. The outcome `taken
-    back` asks for that: it is not done here. `on_look` hears of every look."""
+    """What the requests under what was pushed show, all servers together, until it is watched no
+    longer. The outcome `taken back` asks for that: it is not done here. `on_look` hears of every
+    look."""
     started = time.monotonic()
-    reader = TapReader(deployer.client)
-    after: list[TrafficRecord] = []
-    comparison = compare(before.records, after, watch.margin)
+    watched_servers = [_WatchedServer(server) for server in servers]
+    before = [record for server in servers for record in server.before.records]
+    comparison = compare(before, (), watch.margin)
     while not comparison.worse and time.monotonic() - started < watch.seconds:
         on_look(_told("watching", comparison, watch, started))
         await asyncio.sleep(POLL_SECONDS)
-        live = await _live_number(deployer)
-        if live not in (None, revision):
+        if await _is_replaced(servers):
             return _told("replaced", comparison, watch, started)
-        after += await _passed(reader, revision)
-        comparison = compare(before.records, after, watch.margin)
-    figures = served_figures(after)
-    if figures is not None:
-        deployer.journal.keep_figures(revision, figures)
+        await asyncio.gather(*(server.look() for server in watched_servers))
+        after = [record for server in watched_servers for record in server.after]
+        comparison = compare(before, after, watch.margin)
+    for server in watched_servers:
+        server.keep_figures()
     if comparison.worse:
         return _told("taken back", comparison, watch, started)
     return _told("kept" if comparison.is_possible else "not compared", comparison, watch, started)
 
 
-async def taken_back(deployer: Deployer, pushed: PushReport, told: WatchReport) -> PushReport:
-    """The push, taken back for what became worse. Raises `TritonError` where it could not be."""
+class _WatchedServer:
+    """What passed at a server since it was pushed to."""
+
+    def __init__(self, pushed: PushedServer) -> None:
+        self.after: list[TrafficRecord] = []
+        self._pushed = pushed
+        self._reader = TapReader(pushed.deployer.client)
+
+    async def look(self) -> None:
+        """Take in what passed since the last time; nothing while there is no tap to read."""
+        try:
+            batch = await self._reader.drain()
+        except TritonError:
+            return
+        revision = self._pushed.revision
+        self.after += [record for record in batch.records if record.revision == revision]
+
+    def keep_figures(self) -> None:
+        figures = served_figures(self.after)
+        if figures is not None:
+            self._pushed.deployer.journal.keep_figures(self._pushed.revision, figures)
+
+
+async def taken_back(deployer: Deployer, revision: int, told: WatchReport) -> PushReport:
+    """The push of that revision, taken back for what became worse. Raises `TritonError` where it
+    could not be."""
     why = in_words([quality for quality in told.qualities if quality.worse])
     deployer.on_step(f"worse than before: {why}")
     try:
         back = await deployer.rollback(
-            base_revision=pushed.revision, note=f"revision {pushed.revision} taken back: {why}"
+            base_revision=revision, note=f"revision {revision} taken back: {why}"
         )
     except (Stale, TritonRefused) as error:
         raise type(error)(
-            f"revision {pushed.revision} went worse ({why}), and was not taken back: "
-            f"{error.message}",
+            f"revision {revision} went worse ({why}), and was not taken back: {error.message}",
             remedy=error.remedy,
         ) from None
-    deployer.journal.keep_note(pushed.revision, f"taken back: {why}")
+    deployer.journal.keep_note(revision, f"taken back: {why}")
     return replace(
         back,
         ok=False,
-        message=f"revision {pushed.revision} was taken back: {why}; {back.message}",
+        message=f"revision {revision} was taken back: {why}; {back.message}",
         watch=told,
     )
 
@@ -114,6 +145,14 @@ def _signed(share: float | None) -> str:
     return "unknown" if share is None else f"{share:+.1%}"
 
 
+async def _is_replaced(servers: Sequence[PushedServer]) -> bool:
+    """Whether another revision is live at one of them; one that does not answer tells of none."""
+    live = await asyncio.gather(*(_live_number(server.deployer) for server in servers))
+    return any(
+        number not in (None, server.revision) for number, server in zip(live, servers, strict=True)
+    )
+
+
 async def _live_number(deployer: Deployer) -> int | None:
     """None while the deployment does not answer."""
     try:
@@ -121,15 +160,6 @@ async def _live_number(deployer: Deployer) -> int | None:
     except TritonError:
         return None
     return live.number if live is not None else 0
-
-
-async def _passed(reader: TapReader, revision: int) -> list[TrafficRecord]:
-    """What passed since the last time; nothing while there is no tap to read."""
-    try:
-        batch = await reader.drain()
-    except TritonError:
-        return []
-    return [record for record in batch.records if record.revision == revision]
 
 
 def _told(

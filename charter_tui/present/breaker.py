@@ -41,7 +41,7 @@ def server_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     sign, breaker_tone, words = BREAKER[sample.breaker]
     return (
         line(
-            Span("Triton   ", "muted"),
+            Span(f"{sample.called:<8} ", "muted"),
             Span(text, tone),
             Span(f"  {plain(sample.url)}  {plain(sample.version)}", "muted"),
         ),

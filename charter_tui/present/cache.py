@@ -17,6 +17,7 @@ from charter_tui.present.figures import (
     priority_tone,
     short_count,
 )
+from charter_tui.present.measured_pool import BY_EVENTS, difference, other_blocks, unknown
 from charter_tui.present.pool_map import fill_of, holdings, split_of
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, crop, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, table_lines
@@ -25,9 +26,8 @@ from charter_tui.state import Snapshot, share
 
 Local = Callable[[float], time.struct_time]
 
-PREDICTED: Final = (
-    "predicted by the block manager over what passed; Triton tells of no single block"
-)
+PREDICTED: Final = "predicted by the block manager over what passed"
+UNTOLD: Final = "; Triton tells of no single block"
 UNMATCHED: Final = "requests are matched to calls once a plan is live: 2 a, then p"
 FAR_APART: Final = 5.0
 """Points of hit rate between predicted and measured that are worth a warning."""
@@ -43,8 +43,11 @@ SHARED: Final = Column("shared", "SHARED", 8)
 HOST: Final = Column("host", "ON HOST", 8)
 USED: Final = Column("used", "LAST USED", 10)
 HELD: Final = Column("held", "HELD FOR", 9)
+PREDICTED_BLOCKS: Final = Column("predicted", "PREDICTED", 9)
 NARROW: Final = (SIGN, NAME, BLOCKS, PART, SHARED, USED, HELD)
 WIDE: Final = (SIGN, NAME, BLOCKS, PART, TOKENS, SHARED, HOST, USED, HELD)
+NARROW_BY_EVENTS: Final = (SIGN, NAME, BLOCKS, PREDICTED_BLOCKS, PART, USED)
+WIDE_BY_EVENTS: Final = (SIGN, NAME, BLOCKS, PREDICTED_BLOCKS, PART, TOKENS, HOST, USED)
 
 
 def summary_lines(
@@ -52,8 +55,10 @@ def summary_lines(
 ) -> tuple[Line, ...]:
     """How full the pool is and of what, how hard it is pressed, and how far the prediction is from
     what was measured."""
-    parts = (_sizes(report, snapshot), _pressure(report, local), _agreement(report))
-    return tuple(fitting(each, width) for each in parts)
+    parts = [_sizes(report, snapshot), _pressure(report, local), _agreement(report)]
+    if report.measured is not None:
+        parts += [difference(report.measured), unknown(report.measured)]
+    return tuple(found for each in parts if (found := fitting(each, width)))
 
 
 def _sizes(report: ContentsReport, snapshot: Snapshot) -> Iterator[Line]:
@@ -62,10 +67,10 @@ def _sizes(report: ContentsReport, snapshot: Snapshot) -> Iterator[Line]:
     about = Span(f" blocks of {report.tokens_per_block} tokens", "muted")
     yield line(Span("Pool ", "title"), size, about)
     yield line(count(split.used, "measured"), Span(" in use", "muted"))
-    yield line(count(split.reusable, "predicted"), Span(" reusable", "muted"))
-    yield line(count(split.free, "predicted"), Span(" free", "muted"))
+    yield line(count(split.reusable, report.label), Span(" reusable", "muted"))
+    yield line(count(split.free, report.label), Span(" free", "muted"))
     if report.host_size:
-        host = count(report.host_blocks, "predicted")
+        host = count(report.host_blocks, report.label)
         yield line(host, Span(f" of {report.host_size:,} on host", "muted"))
 
 
@@ -97,16 +102,26 @@ def _agreement(report: ContentsReport) -> Iterator[Line]:
     yield line(Span(f"over {counted(report.requests)}", "muted"))
 
 
-def holding_columns(width: int) -> tuple[Column, ...]:
-    """The columns that fit in `width` cells."""
-    return fill(NARROW if width < 110 else WIDE, width, minimum=12)
+def holding_columns(width: int, *, measured: bool = False) -> tuple[Column, ...]:
+    """The columns that fit in `width` cells; of what was `measured`, with what was predicted."""
+    narrow, wide = (NARROW_BY_EVENTS, WIDE_BY_EVENTS) if measured else (NARROW, WIDE)
+    return fill(narrow if width < 110 else wide, width, minimum=12)
 
 
-def holding_rows(report: ContentsReport, by: HeldBy, columns: Sequence[Column]) -> tuple[Row, ...]:
-    """A row a holder, those that hold the most first; priorities in the order of eviction."""
+def holding_rows(
+    report: ContentsReport,
+    by: HeldBy,
+    columns: Sequence[Column],
+    predicted: ContentsReport | None = None,
+) -> tuple[Row, ...]:
+    """A row a holder, those that hold the most first; priorities in the order of eviction.
+    `predicted` is what the report was before what was measured stood in it."""
     names = [one.name for one in holdings(report, by)]
     return tuple(
-        Row(one.name or "nobody", _row(report, by, one, names, columns))
+        Row(
+            one.name or "nobody",
+            _row(report, by, one, names, columns, other_blocks(predicted or report, by, one.name)),
+        )
         for one in holdings(report, by)
     )
 
@@ -117,21 +132,24 @@ def _row(
     one: Holding,
     names: Sequence[str],
     columns: Sequence[Column],
+    predicted: int,
 ) -> tuple[Line, ...]:
     _, tone, letter = fill_of(names, one.name)
+    label = report.label
     cells: dict[str, Line] = {
         "sign": line(Span(letter, tone)),
         "name": line(_spoken(by, one.name)),
-        "blocks": line(count(one.blocks, "predicted")),
-        "part": line(percent(share(one.blocks, report.gpu_blocks), "predicted")),
-        "tokens": line(marked(short_count(one.tokens), "predicted")),
+        "blocks": line(count(one.blocks, label)),
+        "predicted": line(count(predicted, "predicted")),
+        "part": line(percent(share(one.blocks, report.gpu_blocks), label)),
+        "tokens": line(marked(short_count(one.tokens), label)),
         "shared": line(
             marked(percent_text(one.shared_blocks / one.blocks, 0), "predicted")
             if one.blocks
             else NOTHING
         ),
-        "host": line(count(one.host_blocks or None, "predicted")),
-        "used": line(_ago(report.at - one.used_at)),
+        "host": line(count(one.host_blocks or None, label)),
+        "used": line(_ago(report.at - one.used_at) if one.used_at else NOTHING),
         "held": line(_still(one.held_until, report.at)),
     }
     return tuple(cells[column.key] for column in columns)
@@ -230,7 +248,9 @@ def displacement_lines(report: ContentsReport, node: str, width: int) -> tuple[L
 
 def note_lines(report: ContentsReport, width: int) -> tuple[Line, ...]:
     """What limits the figures."""
-    notes = [PREDICTED, *(note.message for note in report.notes)]
+    predicted = PREDICTED if report.measured is not None else f"{PREDICTED}{UNTOLD}"
+    notes = [predicted if report.label == "predicted" else BY_EVENTS]
+    notes += [note.message for note in report.notes]
     if not any(one.name for one in report.nodes):
         notes.append(UNMATCHED)
     return tuple(line(Span(text, "muted")) for note in notes for text in wrap(note, max(20, width)))

@@ -7,6 +7,7 @@ from charter_engine.contracts.canary import (
     CanaryAnswer,
     CanaryReport,
     CanaryState,
+    ServerCanary,
 )
 from charter_tui.present.figures import count, counted, duration_text, percent, short_count
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
@@ -30,6 +31,14 @@ _COLUMNS: Final = (
     Column("pairs", "PAIRS", 0),
     Column("differing", "DIFFER", 0),
     Column("agreement", "AGREE", 0),
+)
+
+_SERVERS: Final = (
+    Column("server", "SERVER", 0, "left"),
+    Column("state", "STATE", 0, "left"),
+    Column("pairs", "PAIRS", 0),
+    Column("differing", "DIFFER", 0),
+    Column("trouble", "", 0, "left"),
 )
 
 
@@ -68,11 +77,31 @@ def canary_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
             width,
         ),
         EMPTY,
+        *_of_servers(snapshot, width),
         *sentence_lines(_cost(report), width, "muted"),
     ]
     if report.alarm is not None:
         lines += [EMPTY, *_alarm(report.alarm, width)]
     return tuple(lines)
+
+
+def _of_servers(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
+    """Each of several servers; nothing of a single one."""
+    servers = snapshot.canary.servers if snapshot.canary else ()
+    if not servers:
+        return ()
+    return (*table_lines(_SERVERS, [_of_server(one) for one in servers], width), EMPTY)
+
+
+def _of_server(one: ServerCanary) -> tuple[Span, ...]:
+    sign, tone = SIGNS[one.report.state]
+    return (
+        Span(plain(one.server)),
+        Span(f"{sign} {one.report.state}", tone),
+        count(one.report.pairs, "measured"),
+        count(one.report.differing, "measured"),
+        Span(plain(one.message), "warning"),
+    )
 
 
 def _report(snapshot: Snapshot) -> CanaryReport:

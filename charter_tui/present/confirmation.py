@@ -11,6 +11,7 @@ from charter_engine.contracts.deploy import (
     Profile,
     Revision,
 )
+from charter_engine.contracts.fleet import FleetNow
 from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.plan import Plan
 from charter_tui.present.figures import percent_text
@@ -116,11 +117,12 @@ def promotion_confirmation(plan: Plan | None) -> Confirmation:
     )
 
 
-def put_back_confirmation(drift: Sequence[Change]) -> Confirmation:
-    """The question before other people's changes are overwritten."""
+def put_back_confirmation(drift: Sequence[Change], fleet: FleetNow | None = None) -> Confirmation:
+    """The question before other people's changes are overwritten; of several servers on each."""
     return Confirmation(
         title="Put back what was pushed?",
         consequences=(
+            *_on_each(fleet),
             *(
                 f"{change.key} in {change.place}: {change.new} → {change.old}."
                 for change in drift[:MOST_NAMED]
@@ -133,12 +135,14 @@ def put_back_confirmation(drift: Sequence[Change]) -> Confirmation:
     )
 
 
-def uninstall_confirmation(drift: Sequence[Change]) -> Confirmation:
-    """The question before Charter is taken out of a deployment; its word must be typed."""
+def uninstall_confirmation(drift: Sequence[Change], fleet: FleetNow | None = None) -> Confirmation:
+    """The question before Charter is taken out of a deployment, of several servers out of each; its
+    word must be typed."""
     over = ("What others changed since the last push goes, too.",) if drift else ()
     return Confirmation(
         title="Leave the deployment as it was found?",
         consequences=(
+            *_on_each(fleet),
             "It goes back to what it was before the first push: charter_bls is gone, and programs "
             "that call it fail. Where settings were changed, the engine is loaded again.",
             *over,
@@ -146,6 +150,19 @@ def uninstall_confirmation(drift: Sequence[Change]) -> Confirmation:
         ),
         verb="Uninstall",
         word=UNINSTALL_WORD,
+    )
+
+
+def _on_each(fleet: FleetNow | None) -> tuple[str, ...]:
+    """That it is done to several servers, and what others changed of them."""
+    if fleet is None:
+        return ()
+    changed = [f"{one.server} ({one.drift})" for one in fleet.servers if one.drift]
+    fields = (f"Fields that others changed: {', '.join(changed)}.",) if changed else ()
+    return (
+        f"On {len(fleet.servers)} servers, one after another. It goes no further than one that "
+        "fails, and those before it stay done.",
+        *fields,
     )
 
 

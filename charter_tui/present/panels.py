@@ -9,7 +9,7 @@ from typing import Final
 
 from charter_engine.contracts.gauges import Event
 from charter_engine.contracts.gpu import GpuSample
-from charter_engine.contracts.live import Health, HostSample, KvPool, TritonSample
+from charter_engine.contracts.live import CounterRates, Health, HostSample, KvPool, TritonSample
 from charter_tui.present.figures import (
     bar,
     byte_size,
@@ -17,6 +17,7 @@ from charter_tui.present.figures import (
     clock_span,
     count,
     marked,
+    percent,
     percent_text,
 )
 from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
@@ -101,18 +102,19 @@ def _host_lines(host: HostSample, width: int) -> tuple[Line, ...]:
 
 
 def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
-    """Triton's health, its KV pool and queues from its metrics page."""
+    """The server's health, its KV pool, queues and counters from its metrics page."""
     if snapshot.triton is None:
-        return (_labelled("Triton", Span("waiting for the first sample", "muted")),)
+        return (_labelled("Server", Span("waiting for the first sample", "muted")),)
     sample = snapshot.triton.sample
     text, tone = HEALTH[sample.health]
     about = " ".join(plain(part) for part in (sample.url, sample.version) if part)
-    lines = [_labelled("Triton", Span(text, tone), Span(f"  {about}", "muted"))]
+    lines = [_labelled(sample.called, Span(text, tone), Span(f"  {about}", "muted"))]
     if sample.reason:
         lines += [
             _labelled("", Span(text, "warning" if sample.health != "ready" else "muted"))
             for text in wrap(sample.reason, max(10, width - LABEL_WIDTH))[:3]
         ]
+    lines += _rates(sample.rates)
     queues = _queues(sample)
     if sample.kv_pool:
         reusable = reusable_blocks(snapshot, sample.kv_pool)
@@ -122,6 +124,22 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
             _labelled("KV pool", Span("no KV cache metrics on this server's metrics page", "muted"))
         )
     return (*lines, _labelled("Requests", *queues)) if queues else tuple(lines)
+
+
+def _rates(rates: CounterRates | None) -> list[Line]:
+    """What the server itself counted in the last second, whoever sent it."""
+    if rates is None or rates.reuse is None:
+        return []
+    tokens = (
+        (count(round(rates.prompt_tokens), rates.reuse), Span(" prompt tokens/s  ", "muted"))
+        if rates.prompt_tokens is not None
+        else ()
+    )
+    return [
+        _labelled(
+            "Counted", *tokens, percent(rates.hit_rate, rates.reuse), Span(" reused", "muted")
+        )
+    ]
 
 
 def reusable_blocks(snapshot: Snapshot, pool: KvPool) -> int | None:

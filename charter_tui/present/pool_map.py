@@ -131,8 +131,8 @@ def _joined(cells: Sequence[Span]) -> Line:
     return tuple(joined)
 
 
-def map_legend(by: HeldBy) -> Line:
-    """What the map's signs mean."""
+def map_legend(by: HeldBy, other: str = "") -> Line:
+    """What the map's signs mean; `other` is what `m` shows in its place."""
     return line(
         Span(*IN_USE),
         Span(" in use  ", "muted"),
@@ -142,4 +142,6 @@ def map_legend(by: HeldBy) -> Line:
         Span(f" a letter: held by that {by}  ", "muted"),
         Span("v", "accent"),
         Span(f" by {BY[(BY.index(by) + 1) % len(BY)]}", "muted"),
+        Span("  m" if other else "", "accent"),
+        Span(f" as {other}" if other else "", "muted"),
     )

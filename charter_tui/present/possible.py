@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from charter_tui.present.levers import why_not_lever
 from charter_tui.present.trial import is_for_traffic
 from charter_tui.present.watch import is_watched
 from charter_tui.state import Snapshot
@@ -21,15 +22,19 @@ def _share(snapshot: Snapshot) -> float | None:
     return plan.share if plan is not None and is_for_traffic(plan) else None
 
 
-def _has_drifted(snapshot: Snapshot) -> bool:
-    return bool(snapshot.session and snapshot.session.drift)
+def has_drifted(snapshot: Snapshot) -> bool:
+    """Whether others changed the deployment, or one of several servers."""
+    return bool(
+        (snapshot.session and snapshot.session.drift)
+        or (snapshot.fleet and snapshot.fleet.now.drifted)
+    )
 
 
 def _breaker_acts(snapshot: Snapshot) -> bool:
     return snapshot.triton is not None and snapshot.triton.sample.breaker != "closed"
 
 
-_DRIFTED: Final = Condition(_has_drifted, "Nothing differs from what was pushed.")
+_DRIFTED: Final = Condition(has_drifted, "Nothing differs from what was pushed.")
 _NO_TRIAL: Final = "No trial is live: n begins one with the draft."
 _NO_DRAFT: Final = "There is no draft: 2 goes to the tuning screen, where e edits and a proposes."
 CHANGES: Final[dict[str, Condition]] = {
@@ -48,6 +53,7 @@ CHANGES: Final[dict[str, Condition]] = {
 }
 """What changes the deployment, by the actions of the deploy screen: one thing at a time, and none
 of it during a run."""
+OF_TRIALS: Final = frozenset({"try_layouts", "promote", "stop_trial"})
 CONDITIONS: Final[dict[str, Condition]] = {
     **CHANGES,
     "keep": Condition(is_watched, "No push is watched at the moment."),
@@ -63,6 +69,8 @@ def why_not(action: str, snapshot: Snapshot) -> str:
     condition = CONDITIONS.get(action)
     if condition is None:
         return ""
+    if action in OF_TRIALS and (missing := why_not_lever(snapshot, "share")):
+        return missing
     if not condition.holds(snapshot):
         return condition.otherwise
     return _occupied(snapshot) if action in CHANGES else ""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from charter_engine.contracts.deploy import Profile
+from charter_tui.present.levers import lever_lines
 from charter_tui.present.spans import EMPTY, Line, Span, line, plain, wrap
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.words import LEAST_WIDTH, Standing
@@ -22,6 +23,7 @@ ABILITIES: Final[dict[str, str]] = {
 _PATHS: Final = {
     "engine": "TensorRT-LLM's engine path",
     "llmapi": "TensorRT-LLM's LLM API",
+    "http": "by HTTP: nothing is pushed to it",
     "none": "no TensorRT-LLM model",
 }
 _COLUMNS: Final = (
@@ -47,18 +49,26 @@ def profile_standing(snapshot: Snapshot) -> Standing:
 
 
 def profile_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
-    """Every ability, with the reason where it is missing, and the settings that are served."""
+    """Every ability, with the reason where it is missing, the settings that are served, and where
+    each lever acts."""
     profile = _profile(snapshot)
     if profile is None:
         return (line(Span("The deployment was not asked yet.", "muted")),)
+    version = plain(profile.server_version) or "–"
     heading = line(
         Span("What this deployment can do", "title"),
-        Span(f"  {_PATHS[profile.path]}, Triton {plain(profile.server_version) or '–'}", "muted"),
+        Span(f"  {_PATHS[profile.path]}, {_called(snapshot)} {version}", "muted"),
     )
     lines = [heading]
     for name, words in ABILITIES.items():
         lines += _ability(words, profile.reasons.get(name, ""), width)
-    return (*lines, *_settings(profile, width))
+    server = snapshot.session.server if snapshot.session else None
+    levers = (EMPTY, *lever_lines(server, width)) if server is not None else ()
+    return (*lines, *_settings(profile, width), *levers)
+
+
+def _called(snapshot: Snapshot) -> str:
+    return snapshot.triton.sample.called if snapshot.triton else "Triton"
 
 
 def _profile(snapshot: Snapshot) -> Profile | None:

@@ -9,6 +9,7 @@ from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.costs import verdict_tone
 from charter_tui.present.diff import COST_TONES, change_lines, cost_span
 from charter_tui.present.figures import count, counted, marked, milliseconds_text, percent
+from charter_tui.present.levers import why_not_lever
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.words import Standing, sentence_lines
@@ -108,6 +109,7 @@ def _draft(snapshot: Snapshot, preview: LayoutPreview | None, width: int) -> tup
         return sentence_lines(_NO_DRAFT, width, "muted")
     diff = draft.diff
     lays_out = any(change.key == "layout" for change in diff.changes)
+    tried = lays_out and not why_not_lever(snapshot, "share")
     return (
         line(
             Span("Draft", "title"),
@@ -119,7 +121,7 @@ def _draft(snapshot: Snapshot, preview: LayoutPreview | None, width: int) -> tup
         *comparison_lines(snapshot, width, brief=True),
         *preview_lines(preview, width),
         EMPTY,
-        *sentence_lines(_HOW + (_TRY if lays_out else ""), width, "muted"),
+        *sentence_lines(_HOW + (_TRY if tried else ""), width, "muted"),
     )
 
 

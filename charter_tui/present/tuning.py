@@ -9,6 +9,7 @@ from charter_engine.contracts.settings import SERVER_SETTINGS
 from charter_tui.present.diff import COST_TONES
 from charter_tui.present.figures import marked
 from charter_tui.present.graph_table import node_plan, retention_summary
+from charter_tui.present.levers import NODE_ABILITIES, greyed_words, why_not_lever
 from charter_tui.present.spans import EMPTY, Span, line, plain
 from charter_tui.present.tables import Column, Row, fill
 from charter_tui.present.tree import node_name, split_id
@@ -46,6 +47,9 @@ def tuning_rows(snapshot: Snapshot, columns: int = 4) -> tuple[Row, ...]:
 def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
     yield _heading("server", "Server")
     live, draft = snapshot.plan, snapshot.draft_plan
+    settings = [setting.key for setting in SERVER_SETTINGS]
+    if all(why_not_lever(snapshot, key) for key in settings):
+        yield _greyed("server", why_not_lever(snapshot, "load_unload"))
     for setting in SERVER_SETTINGS:
         key = setting.key
         old = getattr(live.server, key) if live else None
@@ -56,13 +60,18 @@ def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
             _value(snapshot, key, old),
             _shown(new) if new != old else Span(""),
             _change(snapshot, "server", key),
-            setting.about,
+            why_not_lever(snapshot, key) or setting.about,
+            greyed=bool(why_not_lever(snapshot, key)),
         )
 
 
 def _node_rows(snapshot: Snapshot) -> Iterator[Row]:
     if snapshot.calls:
         yield _heading("nodes", "Retention and layout by node")
+    for ability, words in NODE_ABILITIES.items():
+        if snapshot.calls and (reason := greyed_words(snapshot, ability)):
+            yield _greyed(ability, f"{words}: {reason}")
+    no_retention = why_not_lever(snapshot, "retention")
     functions = {split_id(call.id)[0] for call in snapshot.calls}
     for call in snapshot.calls:
         name = node_name(call.id) if len(functions) == 1 else call.id
@@ -76,7 +85,15 @@ def _node_rows(snapshot: Snapshot) -> Iterator[Row]:
             snapshot, call.id, "decode_priority"
         )
         new = after if changed else Span("")
-        yield _row(f"retention:{call.id}", name, before, new, change, "priority, for how long")
+        yield _row(
+            f"retention:{call.id}",
+            name,
+            before,
+            new,
+            change,
+            "priority, for how long",
+            greyed=bool(no_retention),
+        )
         if live.layout != "source" or draft.layout != live.layout:
             yield _row(
                 f"layout:{call.id}",
@@ -92,8 +109,22 @@ def _heading(key: str, text: str) -> Row:
     return Row(f"heading:{key}", (line(Span(text, "title")), *[EMPTY] * 4), pickable=False)
 
 
-def _row(key: str, name: str, live: Span, draft: Span, change: Change | None, about: str) -> Row:
-    cost = EMPTY
+def _greyed(key: str, why: str) -> Row:
+    """Why what follows cannot be changed from here."""
+    return Row(f"why:{key}", (line(Span(f"  ✗ {plain(why)}", "muted")), *[EMPTY] * 4), False)
+
+
+def _row(
+    key: str,
+    name: str,
+    live: Span,
+    draft: Span,
+    change: Change | None,
+    about: str,
+    *,
+    greyed: bool = False,
+) -> Row:
+    cost = line(Span("not from here", "muted")) if greyed else EMPTY
     if change:
         cost = line(
             Span(change.cost, COST_TONES[change.cost])
@@ -103,7 +134,13 @@ def _row(key: str, name: str, live: Span, draft: Span, change: Change | None, ab
     new = Span(f"{draft.text}", "draft") if draft.text else Span("·", "muted")
     return Row(
         key,
-        (line(Span("  " + plain(name))), line(live), line(new), cost, line(Span(about, "muted"))),
+        (
+            line(Span("  " + plain(name), "muted" if greyed else "text")),
+            line(live),
+            line(new),
+            cost,
+            line(Span(plain(about), "muted")),
+        ),
     )
 
 

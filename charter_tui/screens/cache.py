@@ -22,6 +22,7 @@ from charter_tui.present.cache import (
     summary_lines,
 )
 from charter_tui.present.figures import legend
+from charter_tui.present.measured_pool import as_measured, is_unknown
 from charter_tui.present.pool_map import BY, map_legend, map_lines
 from charter_tui.present.requests import RequestFilter
 from charter_tui.present.spans import EMPTY
@@ -48,12 +49,13 @@ class PoolMap(LineView):
         super().__init__()
         self.report: ContentsReport | None = None
         self.by: HeldBy = "node"
+        self.other = ""
         self.words = "Asking the engine …"
 
     def rebuild(self) -> None:
         width = max(20, self.inner_width)
         report = self.report
-        if report is None or not report.requests:
+        if report is None or is_unknown(report):
             words = self.words if report is None else nothing_passed(report)
             self.set_lines(no_pool_lines(self.snapshot, words, width))
             return
@@ -63,7 +65,7 @@ class PoolMap(LineView):
             (
                 *summary_lines(report, self.snapshot, width),
                 *map_lines(report, pool, self.by, width, rows),
-                map_legend(self.by),
+                map_legend(self.by, self.other),
             )
         )
 
@@ -74,11 +76,13 @@ class HoldingsTable(LineTable):
     def __init__(self) -> None:
         super().__init__()
         self.report = ContentsReport()
+        self.predicted = ContentsReport()
         self.by: HeldBy = "node"
 
     def rebuild(self) -> None:
-        columns = holding_columns(self.inner_width)
-        self.set_rows(columns, holding_rows(self.report, self.by, columns))
+        measured = self.report.label == "measured"
+        columns = holding_columns(self.inner_width, measured=measured)
+        self.set_rows(columns, holding_rows(self.report, self.by, columns, self.predicted))
 
 
 class PoolDetail(LineView, can_focus=True):
@@ -108,11 +112,17 @@ class PoolDetail(LineView, can_focus=True):
 
 
 class CacheScreen(ConsoleScreen):
-    """Asks the engine while it is in front."""
+    """Asks the engine while it is in front. Where the server tells of its blocks itself, they are
+    shown as measured until `m` asks for the prediction."""
 
     SCOPE = "cache"
     NAME = "cache"
     BINDINGS = bindings("cache")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._report = ContentsReport()
+        self._measured = True
 
     def body(self) -> Iterable[Widget]:
         yield PoolMap().data_bind(ConsoleScreen.snapshot)
@@ -137,8 +147,17 @@ class CacheScreen(ConsoleScreen):
             pool_map.words = str(error)
             pool_map.rebuild()
             return
-        table, detail = self.query_one(HoldingsTable), self.query_one(PoolDetail)
-        pool_map.report = table.report = detail.report = report
+        self._report = report
+        self._show()
+
+    def _show(self) -> None:
+        """The pool as measured, where it was and that is wanted, else as predicted."""
+        pool_map, table = self.query_one(PoolMap), self.query_one(HoldingsTable)
+        shown = as_measured(self._report) if self._measured else self._report
+        pool_map.report = table.report = self.query_one(PoolDetail).report = shown
+        table.predicted = self._report
+        if self._report.measured is not None:
+            pool_map.other = "predicted" if self._measured else "measured"
         self._rebuild()
 
     def _rebuild(self) -> None:
@@ -165,6 +184,14 @@ class CacheScreen(ConsoleScreen):
         self.query_one(PoolMap).by = table.by
         self.query_one(PoolDetail).node = ""
         self._rebuild()
+
+    def action_show_measured(self) -> None:
+        """Change between what was measured and what is predicted."""
+        if self._report.measured is None:
+            self.app.notify("The server tells of no block: --kv-events names where it does.")
+            return
+        self._measured = not self._measured
+        self._show()
 
     def action_close(self) -> None:
         self.dismiss()

@@ -5,7 +5,9 @@ from typing import Final
 
 from charter_engine.contracts.commands import Push
 from charter_engine.contracts.deploying import PushWatch
+from charter_engine.contracts.fleet import FleetNow
 from charter_tui.present.figures import counted, percent_text
+from charter_tui.present.possible import has_drifted
 from charter_tui.screens.form import Field
 from charter_tui.state import Snapshot
 from charter_tui.typed import Mistyped, parse_choice, parse_seconds, parse_share
@@ -40,14 +42,24 @@ def push_form(snapshot: Snapshot) -> FormText:
         Field("watch", "watch for", WATCH_FOR, "5m; empty: not watched", _some_time),
         Field("margin", "taken back at", MARGIN, "worse by so much", parse_share),
     ]
-    if snapshot.session and snapshot.session.drift:
+    if has_drifted(snapshot):
         fields.append(
             Field(
                 "force", "over drift", "no", "yes pushes over others' changes", _yes_or_no, YES_NO
             )
         )
-    return FormText(
-        "Push the draft", tuple(fields), "Push", f"{changes.capitalize()}{cost}.{predicted}"
+    note = f"{changes.capitalize()}{cost}.{predicted}{_on_all(snapshot)}"
+    return FormText("Push the draft", tuple(fields), "Push", note)
+
+
+def _on_all(snapshot: Snapshot) -> str:
+    """That a push goes through several servers."""
+    if snapshot.fleet is None:
+        return ""
+    servers = len(snapshot.fleet.now.servers)
+    return (
+        f" On all {servers} servers or none; the requests of all are watched together, and it is "
+        "taken back on all."
     )
 
 
@@ -76,9 +88,14 @@ def trial_form(snapshot: Snapshot) -> FormText:
     return FormText("Try layouts on a share of the sessions", fields, "Try", what)
 
 
-def adopt_form() -> FormText:
-    """Why what others changed is adopted."""
+def adopt_form(fleet: FleetNow | None = None) -> FormText:
+    """Why what others changed is adopted; of several servers on each."""
     what = "The deployment stays as it is, and is put on record as a revision of its own."
+    if fleet is not None:
+        what = (
+            f"Each of {len(fleet.servers)} servers stays as it is, and where others changed it, it "
+            "is put on record as a revision of its own."
+        )
     return FormText("Adopt what others changed", (_NOTE,), "Adopt", what)
 
 

@@ -9,6 +9,7 @@ from charter_engine.contracts.commands import EditNode
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, LayoutKind, NodePlan, SegmentRange
 from charter_tui.present.figures import duration_text
 from charter_tui.present.graph_table import node_plan
+from charter_tui.present.levers import why_not_lever
 from charter_tui.present.node_figures import range_name
 from charter_tui.screens.form import Field, FormScreen
 from charter_tui.typed import Mistyped, parse_priority, parse_retention_ms
@@ -21,8 +22,11 @@ _DURATION_HINT: Final = "30s, 5m, 1h; empty: until evicted"
 
 
 def retention_form(app: "Console", node: str) -> FormScreen:
-    """A form that changes the draft; nothing goes live before a push."""
+    """A form that changes the draft; nothing goes live before a push. Where no retention acts, it
+    is of the layout alone."""
     snapshot = app.snapshot
+    if no_retention := why_not_lever(snapshot, "retention"):
+        return _layout_form(app, node, no_retention)
     plan = node_plan(snapshot.draft_plan, node)
     revision = snapshot.revision
 
@@ -81,6 +85,30 @@ def retention_form(app: "Console", node: str) -> FormScreen:
     )
 
 
+def _layout_form(app: "Console", node: str, no_retention: str) -> FormScreen:
+    layout, revision = node_plan(app.snapshot.draft_plan, node).layout, app.snapshot.revision
+
+    async def submit(values: dict[str, str]) -> None:
+        chosen = _layout(values["layout"])
+        if chosen != layout:
+            await app.ask(EditNode(node=node, base_revision=revision, layout=chosen))
+
+    return FormScreen(
+        f"Layout of {node}",
+        (Field("layout", "layout", layout, ", ".join(LAYOUTS), choices=LAYOUTS),),
+        submit,
+        note=f"Changes the draft. No retention: {no_retention}",
+        verb="Change draft",
+    )
+
+
+def _layout(text: str) -> str:
+    layout = text.strip()
+    if layout not in LAYOUTS:
+        raise Mistyped(f"{layout!r} is not a layout; give one of {', '.join(LAYOUTS)}")
+    return layout
+
+
 def _typed(duration_ms: int | None) -> str:
     return "" if duration_ms is None else duration_text(duration_ms)
 
@@ -95,9 +123,7 @@ def edit_of(node: str, plan: NodePlan, values: dict[str, str], revision: int) ->
     decode_duration = _changed(
         parse_retention_ms(values["decode_duration"]), _wire(plan.decode_duration_ms)
     )
-    layout = values["layout"].strip()
-    if layout not in LAYOUTS:
-        raise Mistyped(f"{layout!r} is not a layout; give one of {', '.join(LAYOUTS)}")
+    layout = _layout(values["layout"])
     new_layout = None if layout == plan.layout else layout
     if (priority, duration, decode_priority, decode_duration, new_layout) == (None,) * 5:
         return None

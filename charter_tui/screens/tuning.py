@@ -20,6 +20,7 @@ from charter_tui.console import TELL_SECONDS
 from charter_tui.deploying import push
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
+from charter_tui.present.levers import greyed_words
 from charter_tui.present.tuning import setting_value, tuning_columns, tuning_rows
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
@@ -65,9 +66,17 @@ class TuningScreen(ConsoleScreen):
     def action_edit(self) -> None:
         kind, _, name = (self.query_one(TuningTable).key or "").partition(":")
         if kind == "server":
-            self.app.push_screen(self._setting_form(name))
+            if not self._refused(name):
+                self.app.push_screen(self._setting_form(name))
         elif kind in ("retention", "layout"):
             self.app.push_screen(retention_form(self.app, name))
+
+    def _refused(self, ability: str) -> bool:
+        """Whether it cannot be changed from here; then says why."""
+        reason = greyed_words(self.snapshot, ability)
+        if reason:
+            self.app.notify(reason, severity="warning", timeout=TELL_SECONDS)
+        return bool(reason)
 
     def _setting_form(self, key: str) -> FormScreen:
         revision = self.snapshot.revision
@@ -89,10 +98,10 @@ class TuningScreen(ConsoleScreen):
         kind, _, name = (self.query_one(TuningTable).key or "").partition(":")
         revision = self.snapshot.revision
         try:
-            if kind == "server":
+            if kind == "server" and not self._refused(name):
                 value = stepped(self.snapshot, name, by)
                 await self.app.order(EditServer(key=name, value=value, base_revision=revision))
-            elif kind == "retention":
+            elif kind == "retention" and not self._refused("retention"):
                 chosen, priority = stepped_priority(self.snapshot, name, by)
                 await self.app.order(
                     EditNode(node=name, base_revision=revision, range=chosen, priority=priority)

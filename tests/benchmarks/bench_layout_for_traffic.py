@@ -26,6 +26,7 @@ from charter_engine.analysis.bound import reuse_bound
 from charter_engine.api import planning
 from charter_engine.api.agents import OpenedAgent, open_agent
 from charter_engine.api.live_runs import RunSettings, agent_run
+from charter_engine.api.live_triton import LiveTriton
 from charter_engine.api.running import items_to_run
 from charter_engine.bls.laying import LayingOut
 from charter_engine.bls.matching import NodeIndex
@@ -42,7 +43,6 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
-from charter_engine.servers.deployment import Deployment
 from charter_engine.traffic.hashes import hashes_of
 from charter_engine.triton.bls_plan import compile_bls_plan
 from charter_engine.triton.release import engine_parameters
@@ -57,7 +57,7 @@ MAX_TOKENS = 60
 ROUNDS = 300
 
 
-Way = Callable[[Deployment, int], Awaitable[None]]
+Way = Callable[[LiveTriton, int], Awaitable[None]]
 """Sends an agent's requests; is given Triton's HTTP port."""
 
 
@@ -134,7 +134,7 @@ async def measured(name: str, agent: OpenedAgent, plan: Plan, run: Way) -> Figur
         metrics_url=state.metrics_url,
         headers=state.headers,
     )
-    deployment = Deployment(options)
+    deployment = LiveTriton(options)
     try:
         await deployment.start()
         await deployment.probe()
@@ -170,14 +170,14 @@ async def compare(title: str, source: Path, program: Callable[..., None]) -> Pla
     inputs = agent.inputs[:DOCUMENTS]
     plan = planning.plan(PlanRequest(agent=str(source))).derivation.plan
 
-    async def own_run(deployment: Deployment, _: int) -> None:
+    async def own_run(deployment: LiveTriton, _: int) -> None:
         calls = capped(agent.compiled.calls)
         short = OpenedAgent(agent.path, replace(agent.compiled, calls=calls), inputs=inputs)
         items = items_to_run(short, inputs, plan)
         settings = RunSettings(run="own", variant="plan", concurrency=1)
         await agent_run(short, plan, items, deployment, settings).execute()
 
-    async def unchanged(_: Deployment, port: int) -> None:
+    async def unchanged(_: LiveTriton, port: int) -> None:
         client = Generate(f"http://127.0.0.1:{port}/v2/models/{BLS_MODEL}/generate")
         await asyncio.to_thread(program, client, [dict(values) for values in inputs])
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from charter_engine.api.agent_runs import predict_run
 from charter_engine.api.agents import open_agent
 from charter_engine.api.live_runs import RunSettings, agent_run, new_run
+from charter_engine.api.live_triton import LiveTriton
 from charter_engine.api.pools import pool_as_told
 from charter_engine.api.running import items_to_run
 from charter_engine.api.waves import chosen_order
@@ -20,7 +21,6 @@ from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.plan import Plan, ServerSettings
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.executor.bench.novel_inputs import unseen_inputs
-from charter_engine.servers.deployment import Deployment
 
 DOCUMENTS = Path(__file__).parents[2] / "examples" / "documents"
 COUNT, QUESTIONS = 4, 8
@@ -45,7 +45,7 @@ async def main() -> None:
 
 async def measure(path: Path, name: str, pool_tokens: int) -> None:
     server = ServerSettings(max_tokens_in_paged_kv_cache=pool_tokens)
-    deployment = Deployment(TritonOptions(), server=server)
+    deployment = LiveTriton(TritonOptions(), server=server)
     await deployment.start()
     try:
         await deployment.probe()
@@ -55,7 +55,7 @@ async def measure(path: Path, name: str, pool_tokens: int) -> None:
         await deployment.close()
 
 
-async def compare(path: Path, deployment: Deployment, name: str, at_once: int) -> None:
+async def compare(path: Path, deployment: LiveTriton, name: str, at_once: int) -> None:
     agent = open_agent(path)
     pool = (await deployment.sample()).kv_pool
     assert pool is not None

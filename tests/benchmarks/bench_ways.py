@@ -25,6 +25,7 @@ from charter_engine.api import planning
 from charter_engine.api.agents import OpenedAgent, open_agent
 from charter_engine.api.gateway import listening
 from charter_engine.api.live_runs import RunSettings, agent_run
+from charter_engine.api.live_triton import LiveTriton
 from charter_engine.api.program_runs import run_program
 from charter_engine.api.running import items_to_run
 from charter_engine.client import BASE_URL, TRITON
@@ -38,7 +39,6 @@ from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
-from charter_engine.servers.deployment import Deployment
 from charter_engine.traffic.hashes import hashes_of
 from charter_engine.triton.release import engine_parameters
 from charter_engine.triton.tap import TapReader
@@ -54,7 +54,7 @@ class Scene:
 
     agent: OpenedAgent
     plan: Plan
-    deployment: Deployment
+    deployment: LiveTriton
     http: str
 
     @property
@@ -127,7 +127,7 @@ async def served(agent: OpenedAgent, plan: Plan, directory: Path) -> AsyncIterat
             repository=repository,
             metrics_url=state.metrics_url,
         )
-        deployment = Deployment(options)
+        deployment = LiveTriton(options)
         try:
             await deployment.start()
             await deployment.probe()

@@ -43,7 +43,7 @@ def test_spoilt_inputs_are_read_or_refused_in_time_and_memory(name: str) -> None
     assert outcome.read + outcome.refused == INPUTS
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_a_small_recording_that_unpacks_to_gigabytes_is_damage(tmp_path: Path) -> None:
     packer = zstandard.ZstdCompressor().compressobj()
     packed = packer.compress(b"\xdb" + struct.pack(">I", 2**31))
@@ -59,7 +59,7 @@ def test_a_small_recording_that_unpacks_to_gigabytes_is_damage(tmp_path: Path) -
     reader.close()
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_patches_that_each_copy_a_long_list_are_given_up(tmp_path: Path) -> None:
     long = [0, FULL, "nodes", [None] * 200_000]
     patches = [[n, PATCH, "nodes", [LIST, {0: [REPLACE, n]}]] for n in range(50_000)]
@@ -72,7 +72,7 @@ def test_patches_that_each_copy_a_long_list_are_given_up(tmp_path: Path) -> None
     reader.close()
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_headers_that_all_claim_a_long_body_are_given_up(tmp_path: Path) -> None:
     count = 400_000
     path = tmp_path / "claims.charter"
@@ -82,7 +82,7 @@ def test_headers_that_all_claim_a_long_body_are_given_up(tmp_path: Path) -> None
         RecordingReader(path)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "text",
     [

@@ -89,7 +89,7 @@ def test_a_second_build_gives_the_same_bytes(wheel: Path, tmp_path: Path) -> Non
     assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
 
 
-def test_the_base_install_needs_nothing_of_the_embedded_triton(wheel: Path) -> None:
+def test_the_base_install_needs_neither_the_embedded_triton_nor_a_compiler(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         needed = re.findall(
@@ -97,6 +97,7 @@ def test_the_base_install_needs_nothing_of_the_embedded_triton(wheel: Path) -> N
         )
     assert "textual" in needed
     assert "nvidia-pytriton" not in needed
+    assert "numba" not in needed
 
 
 def test_the_wheel_holds_no_tests(wheel: Path) -> None:

@@ -14,6 +14,7 @@ from charter_engine.contracts.commands import (
     ShowRevision,
     ShowRun,
 )
+from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.deploy import Diff
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.runs import Interval, RunComparison, RunDetail, RunDifference
@@ -82,6 +83,6 @@ def about_requests(told: Sequence[TrafficRecord]) -> dict[type, Answer]:
     }
 
 
-def about_cache() -> dict[type, Answer]:
+def about_cache(pool: ContentsReport = POOL) -> dict[type, Answer]:
     """What lies in the pool, and the sessions of what passed."""
-    return {ShowCache: lambda _: POOL, ListSessions: lambda _: SESSIONS}
+    return {ShowCache: lambda _: pool, ListSessions: lambda _: SESSIONS}

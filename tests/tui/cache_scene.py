@@ -1,11 +1,14 @@
 """A pool that three calls of two programs share, and their sessions."""
 
+from msgspec.structs import replace
+
 from charter_engine.contracts.contents import (
     ContentsReport,
     Displacement,
     HeldPrefix,
     Holding,
     MapRun,
+    MeasuredContents,
 )
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.sessions import SessionTraffic
@@ -89,6 +92,47 @@ POOL = ContentsReport(
         Displacement(evicted=VALIDATED, by=ENTITIES, blocks=111, tokens=3_552),
     ),
     notes=(Note("requests left out because their prompts are not known: 2"),),
+)
+MEASURED_POOL = replace(
+    POOL,
+    measured=MeasuredContents(
+        at=NOW,
+        source="tcp://127.0.0.1:5557",
+        events=2_112,
+        blocks=588,
+        host_blocks=96,
+        tokens=21_888,
+        agreed_blocks=561,
+        absent_blocks=49,
+        unpredicted_blocks=27,
+        unattributed_blocks=14,
+        lost_events=3,
+        complete=False,
+        nodes=(
+            Holding(name=ENTITIES, blocks=262, tokens=8_384, host_blocks=64, used_at=NOW - 4),
+            Holding(name=VALIDATED, blocks=214, tokens=6_848, used_at=NOW - 31),
+            Holding(name=CLASSIFICATION, blocks=98, tokens=3_136, used_at=NOW - 75),
+            Holding(name="", blocks=14, tokens=448, host_blocks=32),
+        ),
+        sessions=(
+            Holding(name="desk-7", blocks=384, tokens=12_288, used_at=NOW - 4),
+            Holding(name="desk-9", blocks=190, tokens=6_080, used_at=NOW - 31),
+            Holding(name="", blocks=14, tokens=448),
+        ),
+        priorities=(
+            Holding(name="35", blocks=512, tokens=16_384, used_at=NOW - 4),
+            Holding(name="90", blocks=76, tokens=2_432, used_at=NOW - 31),
+        ),
+        map=(
+            MapRun(76, ENTITIES, "desk-7", 90),
+            MapRun(186, ENTITIES, "desk-7", 35),
+            MapRun(122, VALIDATED, "desk-7", 35),
+            MapRun(92, VALIDATED, "desk-9", 35),
+            MapRun(98, CLASSIFICATION, "desk-9", 35),
+            MapRun(14, "", "", 35),
+            MapRun(96, ENTITIES, "desk-7", 35, host=True),
+        ),
+    ),
 )
 SESSIONS = (
     SessionTraffic(

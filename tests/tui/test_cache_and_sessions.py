@@ -7,6 +7,7 @@ from charter_tui.screens.requests import RequestsScreen, RequestsTable
 from charter_tui.screens.sessions import SessionsTable
 from charter_tui.widgets.line_table import LineTable
 from tests.tui.answers import about_cache, about_requests
+from tests.tui.cache_scene import MEASURED_POOL
 from tests.tui.conftest import Open, Stage
 from tests.tui.scene import ENTITIES, VALIDATED
 from tests.tui.traffic_scene import PASSED
@@ -30,6 +31,37 @@ async def test_the_pool_is_told_apart_by_node_then_by_session_and_priority(conso
         assert listed(stage, HoldingsTable) == ["desk-7", "desk-9"]
         await stage.press("v")
         assert listed(stage, HoldingsTable) == ["35", "90"]
+
+
+async def test_what_was_measured_stands_beside_what_is_predicted_and_m_shows_either(
+    console: Open,
+) -> None:
+    async with console() as stage:
+        answers(stage)
+        stage.engine.answers |= about_cache(MEASURED_POOL)
+        await stage.press("0")
+        await stage.until(partial(stage.shows, "=588 reusable"))
+        for words in (
+            "=588 blocks there", "=561 as predicted", "~49 not there",
+            "=27 not predicted", "=14 of no known request", "3 events lost",
+        ):  # fmt: skip
+            assert stage.shows(words), words
+        entities = stage.app.screen.query_one(HoldingsTable).rows[0]
+        assert ["".join(span.text for span in cell) for cell in entities.cells][2:4] == [
+            "=262",
+            "~290",
+        ]
+        await stage.press("m")
+        assert stage.shows("~610 reusable") and stage.shows("m as measured")
+
+
+async def test_where_the_server_tells_of_no_block_m_says_what_would(console: Open) -> None:
+    async with console() as stage:
+        answers(stage)
+        await stage.press("0")
+        await stage.until(partial(stage.shows, "~610 reusable"))
+        await stage.press("m")
+        await stage.until(lambda: "--kv-events" in stage.told())
 
 
 async def test_enter_shows_the_requests_of_the_node_that_holds_blocks(console: Open) -> None:

@@ -23,6 +23,7 @@ from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
 from charter_tui.theme import load_themes
 from tests.tui.answers import about_cache, about_requests, about_revisions, about_runs
+from tests.tui.cache_scene import MEASURED_POOL
 from tests.tui.conftest import Stage
 from tests.tui.deploy_scene import (
     ALARM,
@@ -216,6 +217,21 @@ def test_cache(snap_compare: Any, tmp_path: Path) -> None:
         await stage.until(partial(stage.shows, "Shared prefixes, of entities"))
 
     assert snap_compare(shown.app, terminal_size=(120, 36), run_before=run_before)
+
+
+@in_every_look
+def test_measured_cache(
+    size: tuple[int, int], theme: str, snap_compare: Any, tmp_path: Path
+) -> None:
+    shown = Shown(tmp_path / "s", theme)
+    shown.engine.answers |= about_cache(MEASURED_POOL)
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        await stage.press("0")
+        await stage.until(partial(stage.shows, "as predicted"))
+
+    assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
 
 DEPLOYMENTS: dict[str, tuple[tuple[int, int], str, tuple[Payload, ...], int, str]] = {

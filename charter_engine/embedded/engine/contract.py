@@ -32,6 +32,7 @@ RETENTION: Version = (0, 17)
 MORE_GAUGES: Version = (0, 18)
 PERF_METRICS: Version = (0, 19)
 NEW_NAMES: Version = (0, 20)
+TRUNCATION: Version = (1, 2)
 
 
 class Tensor(Struct, frozen=True):
@@ -53,6 +54,8 @@ class Tensor(Struct, frozen=True):
 
 MAX_BATCH_SIZE = 32
 _LIST = (-1,)
+KEEP_INPUT = "num_tokens_to_keep"
+"""Ours, too: in TensorRT-LLM only trtllm-serve can be told to forget (`truncate_tokens`)."""
 
 INPUTS = (
     Tensor("input_ids", "INT32", _LIST, optional=False),
@@ -107,6 +110,7 @@ INPUTS = (
     Tensor("retention_token_range_durations_ms", "INT32", _LIST, since=RETENTION),
     Tensor("retention_decode_priority", "INT32", since=RETENTION),
     Tensor("retention_decode_duration_ms", "INT32", since=RETENTION),
+    Tensor(KEEP_INPUT, "INT32", since=TRUNCATION),
     Tensor("return_num_input_tokens", "BOOL", since=NEW_NAMES),
     Tensor("return_num_output_tokens", "BOOL", since=NEW_NAMES),
     Tensor("guided_decoding_guide_type", "STRING", since=NEW_NAMES),

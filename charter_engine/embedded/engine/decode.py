@@ -6,8 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from charter_engine.embedded.engine.contract import KEEP_INPUT
 from charter_engine.embedded.engine.errors import InvalidRequest
-from charter_engine.embedded.engine.requests import GenerationRequest, TokenSampling
+from charter_engine.embedded.engine.requests import GenerationRequest, TokenSampling, Truncation
 from charter_engine.kvcache import InvalidRetention, Retention, TokenRange
 
 NEUTRAL: dict[str, float] = {
@@ -45,9 +46,11 @@ UNSUPPORTED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodedRequest:
-    """One Triton request: its rows to generate, or a wish to stop the request of the same id."""
+    """One Triton request: its rows to generate, a wish to stop the request of the same id, or
+    sequences to forget."""
 
     rows: tuple[GenerationRequest, ...] = ()
+    truncations: tuple[Truncation, ...] = ()
     stop: bool = False
     pad_id: int | None = None
     exclude_input: bool | None = None
@@ -103,6 +106,9 @@ def decode_request(tensors: Mapping[str, NDArray[Any]], request_id: str) -> Deco
     for name, tensor in tensors.items():
         if len(tensor) != rows:
             raise InvalidRequest(f"input {name} has {len(tensor)} rows and input_ids {rows}")
+    if KEEP_INPUT in tensors:
+        inputs = [EngineInputs(tensors, row) for row in range(rows)]
+        return DecodedRequest(truncations=tuple(_truncation(row) for row in inputs))
     for row in range(rows):
         _refuse_unsupported(EngineInputs(tensors, row))
     return DecodedRequest(
@@ -133,22 +139,34 @@ def _refuse_unsupported(inputs: EngineInputs) -> None:
             )
 
 
-def _row(inputs: EngineInputs, request_id: str) -> GenerationRequest:
+def _truncation(inputs: EngineInputs) -> Truncation:
+    keep_tokens = inputs.integer(KEEP_INPUT, 0)
+    if keep_tokens < 0:
+        raise InvalidRequest(f"{KEEP_INPUT} is {keep_tokens}: give a number from 0")
+    return Truncation(_tokens(inputs), keep_tokens)
+
+
+def _tokens(inputs: EngineInputs) -> tuple[int, ...]:
     ids = inputs.vector("input_ids")
     length = inputs.integer("input_lengths", 0)
     assert ids is not None
     if not 0 < length <= ids.size:
         raise InvalidRequest(f"input_lengths is {length}, and input_ids holds {ids.size} tokens")
+    return tuple(ids.reshape(-1)[:length].tolist())
+
+
+def _row(inputs: EngineInputs, request_id: str) -> GenerationRequest:
+    prompt = _tokens(inputs)
     extra_ids = inputs.vector("prompt_table_extra_ids")
     return GenerationRequest(
         request_id=request_id,
-        prompt=tuple(ids.reshape(-1)[:length].tolist()),
+        prompt=prompt,
         max_tokens=inputs.integer("request_output_len", 0),
         sampling=_sampling(inputs),
         retention=_retention(inputs),
         # TensorRT-LLM uses them only where there is one for each prompt token.
         extra_ids=tuple(extra_ids.tolist())
-        if extra_ids is not None and extra_ids.size == length
+        if extra_ids is not None and extra_ids.size == len(prompt)
         else None,
         streaming=inputs.flag("streaming"),
         return_log_probs=inputs.flag("return_log_probs"),

@@ -6,13 +6,22 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from charter_engine.embedded.engine.errors import InvalidRequest
+from charter_engine.embedded.engine.event_file import event_file
 from charter_engine.embedded.engine.loading import load_scheduler, memory_use
-from charter_engine.embedded.engine.requests import GenerationRequest, RequestProgress, Sink
+from charter_engine.embedded.engine.requests import (
+    GenerationRequest,
+    RequestProgress,
+    Sink,
+    Truncation,
+)
 from charter_engine.embedded.engine.scheduler import IterationStats
 from charter_engine.embedded.engine.settings import EngineSettings, Warn
 from charter_engine.embedded.engine.spec import EngineSpec
+
+T = TypeVar("T")
 
 
 class ReferenceEngine:
@@ -30,13 +39,17 @@ class ReferenceEngine:
     ) -> None:
         """Loads everything; raises `EngineConfigError`. Call `start` to begin serving."""
         self.spec, self.settings = spec, settings
-        self._scheduler = load_scheduler(spec, directory, settings, warn)
+        self._events = event_file(warn)
+        self._scheduler = load_scheduler(
+            spec, directory, settings, warn, events=self._events is not None
+        )
         self.manager, self.pool = self._scheduler.manager, self._scheduler.pool
         self.memory = memory_use(self._scheduler)
         self._warn = warn
         self._wake = threading.Condition()
         self._arrivals: deque[tuple[GenerationRequest, Sink, int]] = deque()
         self._withdrawals: deque[str] = deque()
+        self._truncations: deque[Truncation] = deque()
         self._known: set[str] = set()
         self._stopped = ""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -56,6 +69,8 @@ class ReferenceEngine:
             self._wake.notify()
         if self._thread.is_alive():
             self._thread.join()
+        if self._events is not None:
+            self._events.close()
 
     def submit(self, batch: Sequence[tuple[GenerationRequest, Sink]]) -> None:
         """Queue requests, all or none. Raises `InvalidRequest` if one of them can never run."""
@@ -78,6 +93,12 @@ class ReferenceEngine:
         """Withdraw a request; without effect when it is not running."""
         with self._wake:
             self._withdrawals.append(request_id)
+            self._wake.notify()
+
+    def truncate(self, truncations: Sequence[Truncation]) -> None:
+        """Forget the ends of sequences, before anything that is submitted later is admitted."""
+        with self._wake:
+            self._truncations.extend(truncations)
             self._wake.notify()
 
     def _guarded(self, request_id: str, sink: Sink) -> Sink:
@@ -136,28 +157,42 @@ class ReferenceEngine:
             )
         return request
 
+    def _asked_for_anything(self) -> bool:
+        return bool(self._arrivals or self._withdrawals or self._truncations or self._stopped)
+
     def _run(self) -> None:
         scheduler = self._scheduler
         while True:
             with self._wake:
-                while scheduler.idle and not (self._arrivals or self._withdrawals or self._stopped):
+                while scheduler.idle and not self._asked_for_anything():
                     self._wake.wait()
-                arrivals, withdrawals = list(self._arrivals), list(self._withdrawals)
-                self._arrivals.clear()
-                self._withdrawals.clear()
+                arrivals = _drained(self._arrivals)
+                withdrawals = _drained(self._withdrawals)
+                truncations = _drained(self._truncations)
                 stopped = self._stopped
             for request, sink, arrival in arrivals:
                 scheduler.submit(request, sink, arrival)
             for request_id in withdrawals:
                 scheduler.cancel(request_id)
+            for truncation in truncations:
+                self.manager.truncate(truncation.tokens, truncation.keep_tokens)
             if stopped:
                 scheduler.fail_all(stopped)
                 return
             try:
                 scheduler.step(time.monotonic() * 1e3)
+                if self._events is not None:
+                    self._events.write(self.manager.drain_events())
             except (
                 Exception
             ) as error:  # its state can no longer be trusted: say so to all, now and later
                 with self._wake:
                     self._stopped = f"the engine failed and must be reloaded: {error!r}"
                 self._warn(self._stopped)
+
+
+def _drained(queue: deque[T]) -> list[T]:
+    """All that is queued, which is not queued any more."""
+    items = list(queue)
+    queue.clear()
+    return items

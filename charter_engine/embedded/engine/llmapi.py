@@ -21,6 +21,7 @@ from charter_engine.embedded.engine.requests import (
     GenerationRequest,
     RequestProgress,
     TokenSampling,
+    Truncation,
 )
 from charter_engine.embedded.engine.settings import EngineSettings
 from charter_engine.embedded.engine.spec import EngineSpec, check_spec, read_spec
@@ -207,6 +208,7 @@ class TextRequest:
     """A decoded llmapi request; `text` is the prompt as it came."""
 
     rows: tuple[GenerationRequest, ...] = ()
+    truncations: tuple[Truncation, ...] = ()
     stop: bool = False
     text: str = ""
     exclude_input: bool = True

@@ -35,8 +35,10 @@ def load_scheduler(
     directory: Path,
     settings: EngineSettings,
     warn: Warn = lambda _: None,
+    *,
+    events: bool = False,
 ) -> Scheduler:
-    """Load weights and set up the pool.
+    """Load weights and set up the pool, which keeps its `events` where they are wanted.
 
     Raises `EngineConfigError` for what cannot be loaded or served.
     """
@@ -70,6 +72,7 @@ def load_scheduler(
             eviction=reference.eviction,
         ),
         copies=True,
+        events=events,
     )
     limits = Limits(
         max_batch_size=build.max_batch_size,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -69,6 +69,13 @@ class GenerationRequest:
     streaming: bool = False
     return_log_probs: bool = False
     return_logits: bool = False
+
+
+class Truncation(NamedTuple):
+    """Of this sequence what is cached behind its first `keep_tokens` tokens is forgotten."""
+
+    tokens: tuple[int, ...]
+    keep_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,11 @@ from charter_engine.embedded.engine.encode import encode_progress
 from charter_engine.embedded.engine.engine import ReferenceEngine
 from charter_engine.embedded.engine.errors import EngineError, InvalidRequest
 from charter_engine.embedded.engine.gauges import Gauges
-from charter_engine.embedded.engine.requests import GenerationRequest, RequestProgress
+from charter_engine.embedded.engine.requests import (
+    GenerationRequest,
+    RequestProgress,
+    Truncation,
+)
 from charter_engine.embedded.engine.settings import engine_directory, parse_settings
 from charter_engine.embedded.engine.spec import read_spec
 
@@ -40,11 +44,14 @@ FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 class Decoded(Protocol):
     """What every contract's request tells.
 
-    It is the sequences to generate, or the wish to stop an earlier request.
+    It is the sequences to generate, the wish to stop an earlier request, or sequences to forget.
     """
 
     @property
     def rows(self) -> tuple[GenerationRequest, ...]: ...
+
+    @property
+    def truncations(self) -> tuple[Truncation, ...]: ...
 
     @property
     def stop(self) -> bool: ...
@@ -172,6 +179,10 @@ class ServedEngine(ABC):
         decoded = self.decode(tensors, str(next(self.numbers)))
         if decoded.stop:
             self._stop(request.request_id())
+            sender.send(response_of({}), flags=FINAL)
+            return
+        if decoded.truncations:
+            self.engine.truncate(decoded.truncations)
             sender.send(response_of({}), flags=FINAL)
             return
         if not self.decoupled and (len(decoded.rows) > 1 or decoded.rows[0].streaming):

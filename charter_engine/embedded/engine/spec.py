@@ -19,6 +19,9 @@ TOKENIZER_FILE = "tokenizer.json"
 MAX_TOKENS_PER_BLOCK = 1024
 
 
+REFERENCE_VERSION = "charter-reference-1"
+
+
 class RopeScaling(Struct, frozen=True, kw_only=True):
     """Llama 3's stretching of rotary frequencies.
 
@@ -100,10 +103,15 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True):
 class EngineSpec(Struct, frozen=True, kw_only=True):
     """All of an engine directory's `config.json`."""
 
-    version: str = "charter-reference-1"
+    version: str = REFERENCE_VERSION
     pretrained_config: TransformerShape = TransformerShape()
     build_config: BuildConfig = BuildConfig()
     reference_engine: ReferenceConfig = ReferenceConfig()
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it was built for Charter's own engine."""
+        return self.version == REFERENCE_VERSION
 
     @property
     def tokens_per_block(self) -> int:

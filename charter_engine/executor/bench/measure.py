@@ -37,12 +37,13 @@ class ServerLost(Exception):
 @dataclass
 class MeasuredServer:
     """One variant with the server that serves it and nothing else. `read_pool` gives its gauges,
-    None without any."""
+    None without any. `batch_in_waves` is whether a batch at once is sent in waves."""
 
     variant: Variant
     recorder: MeasuringTarget
     read_pool: Callable[[], Awaitable[KvPool | None]]
     pool: PoolSettings | None = None
+    batch_in_waves: bool = False
     warm_up: tuple[Exchange, ...] = ()
     exchanges: list[Exchange] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -108,7 +109,10 @@ async def measure_batches(
         server = servers[server_number]
         progress(f"{server.variant.name}: a batch {'at once' if parallel else 'one after another'}")
         items = items_of(compiled.calls, inputs, server.variant.plan)
-        report = await _run(server, compiled, items, len(items) if parallel else 1)
+        in_waves = parallel and server.batch_in_waves
+        report = await _run(
+            server, compiled, items, len(items) if parallel else 1, in_waves=in_waves
+        )
         work.setdefault((server_number, parallel), []).append(
             (list(server.recorder.exchanges), report)
         )
@@ -135,7 +139,12 @@ def _cell(variant: str, parallel: bool, done: list[tuple[list[Exchange], RunRepo
 
 
 async def _run(
-    server: MeasuredServer, compiled: CompiledFile, items: Sequence[Item], concurrency: int
+    server: MeasuredServer,
+    compiled: CompiledFile,
+    items: Sequence[Item],
+    concurrency: int,
+    *,
+    in_waves: bool = False,
 ) -> RunReport:
     run = AgentRun(
         compiled=compiled,
@@ -143,7 +152,7 @@ async def _run(
         items=items,
         target=server.recorder,
         totals=NodeTotals(call.id for call in compiled.calls),
-        settings=RunSettings(run=server.variant.name, concurrency=concurrency),
+        settings=RunSettings(run=server.variant.name, concurrency=concurrency, in_waves=in_waves),
     )
     report = await run.execute()
     server.errors += report.errors

@@ -175,6 +175,39 @@ class BlockManager:
             self._pool.release(block, front=self._shares_when_scheduled and not block.key)
         del self._requests[request_id]
 
+    def truncate(
+        self,
+        tokens: Sequence[int],
+        keep_tokens: int,
+        lora_task_id: int | None = None,
+        extra_ids: Sequence[int] | None = None,
+        cache_salt_id: int | None = None,
+    ) -> int:
+        """Forget what is cached of a sequence behind its first `keep_tokens` tokens (trtllm-serve,
+        truncate_tokens): every block with a token behind these, the last one first, up to one that
+        is in use or that other content continues. Gives how many blocks that were.
+
+        They are blank then, and the first of the default class to be taken. Raises ValueError for
+        ids that are no ids and for a negative count.
+        """
+        if keep_tokens < 0:
+            raise ValueError(f"keep_tokens is {keep_tokens}; it can't be below 0")
+        namespace = Namespace(lora_task_id, cache_salt_id, extra_ids is not None)
+        sequence = HeldRequest(
+            namespace, encode(tokens, extra_ids), self.settings.tokens_per_block, _NOTHING_ASKED
+        )
+        stored = max(0, sequence.length - 1)
+        chain = self._pool.tree.chain(
+            namespace, sequence.keys(stored) if keep_tokens < stored else ()
+        )
+        forgotten = 0
+        for block in reversed(chain[keep_tokens // self.settings.tokens_per_block :]):
+            if block.references or block.children:
+                break
+            self._pool.forget(block)
+            forgotten += 1
+        return forgotten
+
     @staticmethod
     def _blank_unfilled(blocks: list[Block]) -> None:
         """Forget what blocks were looked up by that are not full, and so are in no tree."""

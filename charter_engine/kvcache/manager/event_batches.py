@@ -1,8 +1,15 @@
 """KV events as vLLM and SGLang publish them: batches, each in a message of MessagePack.
 
-Source: vLLM, distributed/kv_events.py; SGLang has its form. Newer releases write an event as a map
-with its type in it, older ones and SGLang as an array that begins with it.
+Sources: vLLM, distributed/kv_events.py; SGLang, srt/disaggregation/kv_events.py and
+srt/mem_cache/events.py. vLLM's newer releases write an event as a map with its type in it, older
+ones and SGLang as an array that begins with it.
+
+Each engine of several numbers its own batches. SGLang reports a page at a time, splits a node by
+removing its pages and storing them again, and tells of each medium apart: a page that was copied to
+the host's memory is stored there as well, and what leaves the GPU is removed from the GPU alone.
 """
+
+from functools import partial
 
 import msgspec
 from msgspec import Raw, Struct
@@ -14,7 +21,7 @@ from charter_engine.kvcache.manager.event_tree import BlockHash
 
 SentHash = int | bytes
 """A block's hash as it is sent."""
-LEVEL_OF = {"GPU": 0, "CPU": 1, "CPU_PINNED": 1, "DISK": 2}
+LEVEL_OF = {"GPU": 0, "CPU": 1, "CPU_PINNED": 1, "CPU_TIER1": 1, "CPU_TIER2": 1, "DISK": 2}
 """The cache level of a medium; where none is named, it is the GPU."""
 
 
@@ -66,12 +73,14 @@ class EventBatch(Struct, array_like=True):
 _BATCH = Decoder(EventBatch)
 _MAP: Decoder[BatchEvent] = Decoder(StoredBatch | RemovedBatch | ClearedBatch)
 _ROW: Decoder[BatchEvent] = Decoder(StoredRow | RemovedRow | ClearedRow)
+_IDS = Decoder(list[int])
 _ARRAYS = (range(0x90, 0xA0), range(0xDC, 0xDE))
 """The first byte of an array (MessagePack's specification)."""
 
 
 def read_batch(message: bytes) -> tuple[int | None, list[BatchEvent]]:
-    """The engine that sent a message, and its events. Raises as `apply_batch` does."""
+    """The engine that sent a message, and its events. Raises `msgspec.MsgspecError`, and
+    `UnicodeDecodeError`."""
     batch = _BATCH.decode(message)
     return batch.rank, [_event(raw) for raw in batch.events]
 
@@ -85,28 +94,54 @@ def _event(raw: Raw) -> BatchEvent:
 def follow_batch(found: EventMap, number: int, message: bytes) -> None:
     """Follow a message by its number; one that is no batch is counted as that. A publisher whose
     numbers begin anew was started anew, and its cache is empty."""
-    if found.follow(None, number):
-        found.cleared()
     try:
-        apply_batch(found, message)
+        rank, events = read_batch(message)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         found.unreadable(number, str(error))
+        return
+    if found.follow(rank, number):
+        found.cleared(rank)
+    for event in _without_splits(events):
+        _apply(found, PoolKey(rank), event)
 
 
-def apply_batch(found: EventMap, message: bytes) -> None:
-    """Follow the events of a message. Raises `msgspec.MsgspecError`, and `UnicodeDecodeError`."""
-    rank, events = read_batch(message)
-    place = PoolKey(rank)
-    for event in events:
+def _without_splits(events: list[BatchEvent]) -> list[BatchEvent]:
+    """What SGLang removes and stores again in one batch, on one medium, was there all the time."""
+    stored: dict[int, set[SentHash]] = {}
+    kept: list[BatchEvent] = []
+    for event in reversed(events):
         match event:
-            case StoredBatch(block_hashes, parent):
-                level, tokens = level_of(event.medium), event.block_size
-                chain = ((hash_of(one), tokens, level, DEFAULT_PRIORITY) for one in block_hashes)
-                found.stored(place, None if parent is None else hash_of(parent), chain)
-            case RemovedBatch(block_hashes):
-                found.removed(place, map(hash_of, block_hashes))
-            case ClearedBatch():
-                found.cleared()
+            case StoredBatch(block_hashes, medium=medium):
+                stored.setdefault(level_of(medium), set()).update(block_hashes)
+                kept.append(event)
+            case RemovedRow(block_hashes, medium) if again := stored.get(level_of(medium)):
+                left = [one for one in block_hashes if one not in again]
+                kept.append(RemovedRow(left, medium))
+            case _:
+                kept.append(event)
+    return kept[::-1]
+
+
+def _apply(found: EventMap, place: PoolKey, event: BatchEvent) -> None:
+    match event:
+        case StoredBatch(block_hashes, parent, token_ids):
+            level, tokens = level_of(event.medium), event.block_size
+            chain = ((hash_of(one), tokens, level, DEFAULT_PRIORITY) for one in block_hashes)
+            above = None if parent is None else hash_of(parent)
+            found.stored(place, above, chain, partial(_token_ids, token_ids))
+        case RemovedBatch(block_hashes, medium):
+            found.removed(place, map(hash_of, block_hashes), level_of(medium))
+        case ClearedBatch():
+            found.cleared(place.rank)
+
+
+def _token_ids(encoded: Raw) -> list[int]:
+    """Of speculative decoding by EAGLE, SGLang's pages hold pairs, a token and the one behind
+    it."""
+    try:
+        return _IDS.decode(encoded)
+    except msgspec.MsgspecError:
+        return []
 
 
 def hash_of(sent: SentHash) -> BlockHash:

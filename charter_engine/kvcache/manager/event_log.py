@@ -1,6 +1,7 @@
 """Reads a log of KV cache events, as `trtllm-serve` gives them: events and lists of events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -99,11 +100,19 @@ def _apply(found: EventMap, event: LogEvent) -> None:
             rows = (
                 (one.block_hash, len(one.tokens), one.cache_level, one.priority) for one in blocks
             )
-            found.stored(place, parent_hash, rows)
+            found.stored(place, parent_hash, rows, partial(_token_ids, blocks))
         case RemovedData(hashes):
             found.removed(place, hashes)
         case UpdatedData(block_hash, level, priority):
             found.updated(place, block_hash, _new_value(level), _new_value(priority))
+
+
+def _token_ids(blocks: Sequence[StoredBlockData]) -> list[int]:
+    return [
+        token.token_id if isinstance(token, UniqueToken) else token
+        for block in blocks
+        for token in block.tokens
+    ]
 
 
 def _new_value(change: own.EventDiff | None) -> int | None:

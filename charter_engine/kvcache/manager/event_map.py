@@ -5,14 +5,15 @@ Memory follows the size of the cache, not the number of events. A block taken ov
 no event: it stays in the rebuilt tree until it is stored again.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from charter_engine.contracts.figures import Label
-from charter_engine.kvcache.manager.event_tree import BlockHash, EventTree, TreeReport
+from charter_engine.kvcache.manager.event_tree import BlockHash, EventTree, TreeNode, TreeReport
 
+TokenIds = Callable[[], Sequence[int]]
 SHOWN = 20
 """How many bad lines and gaps a report names; all are counted."""
 
@@ -61,10 +62,30 @@ class EventLogReport(Struct, frozen=True, kw_only=True):
     trees: tuple[TreeReport, ...]
 
 
-class EventMap:
-    """Follows events as they come."""
+class Content(Protocol):
+    """Hears what the blocks of a pool hold."""
 
-    def __init__(self) -> None:
+    def stored(
+        self,
+        place: PoolKey,
+        parent: BlockHash | None,
+        chain: Sequence[tuple[BlockHash, int]],
+        token_ids: Sequence[int],
+    ) -> None:
+        """A chain of blocks, each with its number of tokens, holds these tokens."""
+
+    def removed(self, place: PoolKey, block: BlockHash) -> None:
+        """A block holds nothing any more."""
+
+    def emptied(self, place: PoolKey) -> None:
+        """No block of the pool holds anything any more."""
+
+
+class EventMap:
+    """Follows events as they come; `content` hears what blocks hold."""
+
+    def __init__(self, content: Content | None = None) -> None:
+        self._content = content
         self._trees: dict[PoolKey, EventTree] = {}
         self._last_id: dict[int | None, int] = {}
         self._by_type = dict.fromkeys(("created", "stored", "removed", "updated"), 0)
@@ -101,10 +122,12 @@ class EventMap:
         """The pool exists, and is empty."""
         self._by_type["created"] += 1
         self._tree(place).create(blocks_per_level)
+        if self._content is not None:
+            self._content.emptied(place)
 
-    def cleared(self) -> None:
-        """All pools are empty."""
-        for place in self._trees:
+    def cleared(self, rank: int | None) -> None:
+        """All pools of a rank are empty."""
+        for place in [one for one in self._trees if one.rank == rank]:
             self.created(place, ())
 
     def stored(
@@ -112,20 +135,29 @@ class EventMap:
         place: PoolKey,
         parent: BlockHash | None,
         blocks: Iterable[tuple[BlockHash, int, int, int]],
+        token_ids: TokenIds,
     ) -> None:
-        """A chain of blocks entered the tree: hash, tokens, level and priority of each."""
+        """A chain of blocks entered the tree: hash, tokens, level and priority of each; `token_ids`
+        gives the tokens of all of them."""
         self._by_type["stored"] += 1
-        tree = self._tree(place)
+        tree, above = self._tree(place), parent
+        if self._content is not None:
+            blocks = list(blocks)
+            chain = [(block, tokens) for block, tokens, *_ in blocks]
+            self._content.stored(place, parent, chain, token_ids())
         for block, tokens, level, priority in blocks:
-            tree.store(block, parent, tokens, level, priority)
-            parent = block
+            tree.store(block, above, tokens, level, priority)
+            above = block
 
-    def removed(self, place: PoolKey, blocks: Iterable[BlockHash]) -> None:
-        """Blocks were forgotten."""
+    def removed(
+        self, place: PoolKey, blocks: Iterable[BlockHash], level: int | None = None
+    ) -> None:
+        """Blocks were forgotten, at one level or everywhere."""
         self._by_type["removed"] += 1
         tree = self._tree(place)
         for block in blocks:
-            tree.remove(block)
+            if tree.remove(block, level) and self._content is not None:
+                self._content.removed(place, block)
 
     def updated(
         self, place: PoolKey, block: BlockHash, level: int | None, priority: int | None
@@ -134,6 +166,34 @@ class EventMap:
         self._by_type["updated"] += 1
         self._tree(place).update(block, level, priority)
 
+    def nodes(self) -> Iterator[tuple[PoolKey, BlockHash, TreeNode]]:
+        """All blocks of all pools."""
+        for place, tree in self._trees.items():
+            for block, node in tree.nodes.items():
+                yield place, block, node
+
+    @property
+    def lost_events(self) -> int:
+        """How many events did not come."""
+        return self._lost
+
+    @property
+    def restarts(self) -> int:
+        """How often the server was started anew."""
+        return self._restarts
+
+    @property
+    def events(self) -> int:
+        """How many events came."""
+        return sum(self._by_type.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether the trees are all that there is."""
+        return not (self._lost or self._bad) and not any(
+            tree.has_unknown_parents for tree in self._trees.values()
+        )
+
     def report(self) -> EventLogReport:
         """What the trees are now, and what was lost."""
         trees = sorted(
@@ -141,9 +201,8 @@ class EventMap:
             key=lambda item: tuple(-1 if part is None else part for part in item[0]),
         )
         return EventLogReport(
-            complete=not (self._lost or self._bad)
-            and not any(tree.has_unknown_parents for tree in self._trees.values()),
-            events=sum(self._by_type.values()),
+            complete=self.complete,
+            events=self.events,
             by_type=dict(self._by_type),
             lost_events=self._lost,
             gaps=tuple(self._gaps),

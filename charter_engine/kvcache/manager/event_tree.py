@@ -76,12 +76,26 @@ class TreeReport(Struct, frozen=True, kw_only=True):
 
 
 class TreeNode(Struct):
-    """A block of the tree."""
+    """A block of the tree. It lies at `level`, the highest at which there is a copy of it, and
+    `below` are the lower levels that have one as well."""
 
     parent: BlockHash | None
     tokens: int
     level: int
     priority: int
+    below: tuple[int, ...] = ()
+
+    def copied_to(self, level: int) -> None:
+        """There is a copy at a level."""
+        levels = sorted({self.level, level, *self.below})
+        self.level, self.below = levels[0], tuple(levels[1:])
+
+    def gone_from(self, level: int) -> bool:
+        """There is no copy at a level any more; whether there is none at all."""
+        left = [one for one in (self.level, *self.below) if one != level]
+        if left:
+            self.level, self.below = left[0], tuple(left[1:])
+        return not left
 
 
 class EventTree:
@@ -102,10 +116,16 @@ class EventTree:
     def store(
         self, block: BlockHash, parent: BlockHash | None, tokens: int, level: int, priority: int
     ) -> None:
-        """A block entered the tree below its parent."""
+        """A block entered the tree below its parent, or was copied to another level."""
         churn = self._churn
+        known = self.nodes.get(block)
+        if known is not None and known.level != level:
+            churn.offloaded += level > known.level
+            churn.onboarded += level < known.level
+            known.copied_to(level)
+            return
         churn.stored += 1
-        churn.overwritten += block in self.nodes
+        churn.overwritten += known is not None
         lost = parent is not None and parent not in self.nodes
         churn.unknown += lost
         self._unknown_parents += lost
@@ -114,14 +134,18 @@ class EventTree:
             del self._removed[block]
         self.nodes[block] = TreeNode(parent, tokens, level, priority)
 
-    def remove(self, block: BlockHash) -> None:
-        """A block was forgotten."""
+    def remove(self, block: BlockHash, level: int | None = None) -> bool:
+        """A block was forgotten, at one level or everywhere; whether no copy of it is left."""
+        node = self.nodes.get(block)
+        if node is not None and level is not None and not node.gone_from(level):
+            return False
         self._churn.removed += 1
         if self.nodes.pop(block, None) is None:
             self._churn.unknown += 1
         self._removed[block] = None
         if len(self._removed) > REMEMBERED:
             del self._removed[next(iter(self._removed))]
+        return True
 
     def update(self, block: BlockHash, level: int | None, priority: int | None) -> None:
         """A block moved to another level, or got another priority."""
@@ -134,7 +158,7 @@ class EventTree:
             churn.unknown += 1
             return
         if level is not None:
-            node.level = level
+            node.level, node.below = level, ()
         if priority is not None:
             node.priority = priority
 

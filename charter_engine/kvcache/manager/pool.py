@@ -154,6 +154,18 @@ class BlockPool:
         if entered and self.events is not None:
             self._report_stored(self.events, entered, request.namespace)
 
+    def forget(self, block: Block) -> None:
+        """Take idle content that nothing continues out of the tree; its block is blank then, and
+        the first of the default class."""
+        self.idle.claim(block)
+        if self.events is not None:
+            self.events.removed(block.hash)
+        self.tree.leave(block)
+        block.key = b""
+        block.priority = DEFAULT_PRIORITY
+        block.duration_ms = None
+        self.idle.join(block, self.now, front=True)
+
     def _report_stored(self, events: EventBuffer, chain: list[Block], namespace: Namespace) -> None:
         top = chain[0].parent
         parent_hash = above = None if top is None or isinstance(top, Root) else top.hash

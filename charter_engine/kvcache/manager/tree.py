@@ -51,6 +51,18 @@ class ReuseTree:
         """The roots that have blocks below them."""
         return self._roots.values()
 
+    def chain(self, namespace: Namespace, keys: Iterable[bytes]) -> list[Block]:
+        """The blocks with exactly these keys, one below the other, as far as they are there."""
+        found: list[Block] = []
+        node: Block = self.root(namespace)
+        for key in keys:
+            child = node.children.get(key) if node.children else None
+            if child is None:
+                break
+            found.append(child)
+            node = child
+        return found
+
     def closest(
         self, node: Block, key: bytes, namespace: Namespace, *, private: bool
     ) -> tuple[Block | None, int]:

@@ -60,6 +60,9 @@ class Arrivals:
             come.append(heapq.heappop(self._coming))
         return come
 
+    def first_token(self, request: int, took_ms: float) -> None:
+        """Nobody waits for that."""
+
     def ended(self, request: int, now: float) -> None:
         """Note that a request is through, or refused, and let those come that waited for it
         alone."""

@@ -11,6 +11,7 @@ from charter_engine.bls.retention import Retention
 from charter_engine.kvcache.manager.block_manager import BlockManager
 from charter_engine.kvcache.manager.errors import OutOfBlocks
 from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.releases import Releases
 from charter_engine.kvcache.predict.simulation import Outcome
 from charter_engine.kvcache.workload.batch import column
 from charter_engine.kvcache.workload.columns import Ints, RequestColumns, Workload, WorkloadBuilder
@@ -18,7 +19,10 @@ from charter_engine.kvcache.workload.content import Content
 
 
 def simulate_with_outputs(
-    workload: Workload, settings: PoolSettings, retention: Sequence[Retention | None] | None = None
+    workload: Workload,
+    settings: PoolSettings,
+    retention: Sequence[Retention | None] | None = None,
+    releases: Releases | None = None,
 ) -> Outcome:
     """Serve the requests one after another by the block manager itself, each from start to end at
     its arrival.
@@ -47,6 +51,8 @@ def simulate_with_outputs(
         with suppress(OutOfBlocks):
             manager.append(index, content.output(index))
         manager.finish(index)
+        for release in releases[index] if releases else ():
+            manager.truncate(content.sequence(release.request), release.keep_tokens)
     counters = manager.counters
     return Outcome(
         reused_tokens,

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from msgspec.structs import replace
 
-from charter_engine.bls.retention import Retention, TokenRange
+from charter_engine.bls.retention import ReleaseWhen, Retention, TokenRange
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
 from charter_engine.contracts.workload import WorkloadRequest
@@ -22,7 +22,13 @@ from charter_engine.kvcache.predict.optimum import optimum_reuse
 from charter_engine.kvcache.predict.per_conversation import simulate_per_conversation
 from charter_engine.kvcache.predict.queueing import QueuedTimes, queued_times
 from charter_engine.kvcache.predict.radix import simulate_radix
-from charter_engine.kvcache.predict.simulation import Outcome, code_is_kept, simulate
+from charter_engine.kvcache.predict.releases import Releases, of_pairs, releases_of
+from charter_engine.kvcache.predict.simulation import (
+    Outcome,
+    code_is_kept,
+    code_is_possible,
+    simulate,
+)
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
 from charter_engine.kvcache.workload.columns import Floats, Ints, Workload, as_workload
 from charter_engine.kvcache.workload.path_tree import PathTree, build_paths, depths
@@ -74,6 +80,9 @@ class Predictor:
     requests: Workload | Iterable[WorkloadRequest]
     compiled: bool | None = None
     _brackets: dict[PoolSettings, Bracket] = field(default_factory=dict, init=False, repr=False)
+    _released: dict[ReleaseWhen, Releases | None] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @cached_property
     def workload(self) -> Workload:
@@ -92,6 +101,7 @@ class Predictor:
         timing: Timing | None = None,
         latency: LatencyModel | None = None,
         retention: Retain | None = None,
+        release: ReleaseWhen = "never",
         bracket: bool = True,
         kv_bytes_per_token: int | None = None,
         queue: Timing | None = None,
@@ -109,11 +119,12 @@ class Predictor:
         asked = resolve_retention(self.workload, retention)
         if timing is not None:
             latency = latency or from_first_principles()
-            timeline = Timeline(self.workload, settings, timing, latency, asked)
+            releases = self._releases(release)
+            timeline = Timeline(self.workload, settings, timing, latency, asked, releases)
             timeline.run()
             result = _Result.of_timeline(self.workload, timeline)
         else:
-            outcome = self.simulate(settings, asked)
+            outcome = self.simulate(settings, asked, release)
             times = None
             if latency is not None:
                 times = queued_times(
@@ -125,18 +136,23 @@ class Predictor:
                     latency,
                 )
             result = _Result.of_outcome(self.workload, settings, outcome, times)
-        plain = result if timing is None and asked is None else None
+        is_plain = timing is None and asked is None and release == "never"
+        plain = result if is_plain else None
         ends = self._bracket(settings, plain) if bracket else None
         return _prediction(self.workload, settings, result, latency, ends, kv_bytes_per_token)
 
     def simulate(
-        self, settings: PoolSettings, retention: Sequence[Retention | None] | None = None
+        self,
+        settings: PoolSettings,
+        retention: Sequence[Retention | None] | None = None,
+        release: ReleaseWhen = "never",
     ) -> Outcome:
         """What each request gets if it starts and ends at its arrival.
 
         Where outputs are known and many, and nobody asks for retention, an output is stored by a
         request of its own that goes on from its prompt: that takes a fifth of the time, and gave at
-        most 25 of ten thousand conversing requests some tokens more or fewer.
+        most 25 of ten thousand conversing requests some tokens more or fewer. Pools that go by
+        sessions or by radix release nothing.
         """
         workload = self.workload
         if not settings.reuse:
@@ -145,8 +161,8 @@ class Predictor:
             many = retention is None and workload.prompt_tokens > _MOST_BY_MANAGER
             if many or settings.eviction == "sglang" or settings.goes_by_sessions:
                 doubled = replace(settings, max_num_turns=2 * settings.max_num_turns)
-                return first_of_pairs(self._storing.simulate(doubled))
-            return simulate_with_outputs(workload, settings, retention)
+                return first_of_pairs(self._storing.simulate(doubled, None, release))
+            return simulate_with_outputs(workload, settings, retention, self._releases(release))
         if settings.eviction == "sglang":
             return simulate_radix(
                 self.paths, workload.input_length, settings, workload.conversation
@@ -161,14 +177,26 @@ class Predictor:
             workload.input_length,
             settings,
             retention,
+            self._releases(release),
             compiled=self.prefers_compiled(settings) if self.compiled is None else self.compiled,
         )
+
+    def _releases(self, when: ReleaseWhen) -> Releases | None:
+        if when not in self._released:
+            self._released[when] = (
+                of_pairs(self._storing._releases(when))
+                if self.workload.knows_outputs
+                else releases_of(self.workload, self.paths, when)
+            )
+        return self._released[when]
 
     def prefers_compiled(self, settings: PoolSettings) -> bool:
         """Whether machine code is the faster way to predict a setting now, each request starting
         and ending at once."""
         seconds = self._python_seconds(settings)
-        return seconds > _WORTH_LOADING_S and (seconds > _WORTH_COMPILING_S or code_is_kept())
+        if seconds <= _WORTH_LOADING_S or not code_is_possible():
+            return False
+        return seconds > _WORTH_COMPILING_S or code_is_kept()
 
     def profits_from_machine_code(self, settings: PoolSettings) -> bool:
         """Whether machine code would be the faster way if it were there."""

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from charter_engine.bls.retention import DEFAULT_PRIORITY, Retention
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled import serving
+from charter_engine.kvcache.predict.releases import Releases
 from charter_engine.kvcache.workload.columns import Floats, Ints
 from charter_engine.kvcache.workload.path_tree import PathTree, nearest
 
@@ -61,6 +63,7 @@ def simulate(
     input_length: Ints,
     settings: PoolSettings,
     retention: Sequence[Retention | None] | None = None,
+    releases: Releases | None = None,
     *,
     compiled: bool,
 ) -> Outcome:
@@ -71,12 +74,15 @@ def simulate(
     """
     heard = retention if settings.heeds_retention else None
     asked, priorities = _Asked.of(heard, len(input_length), settings.tokens_per_block)
+    released = _Released.of(releases, paths, len(input_length))
     requests = at.Requests(
         arrival=arrival_ms,
         length=input_length,
         last_edge=paths.node * at.EDGE_FIELDS,
         ranges_offset=asked.offset,
         ranges=asked.ranges(priorities),
+        releases_offset=released.offset,
+        releases=released.rows,
     )
     edges = _edge_array(paths, settings.tokens_per_block)
     room = 4 * len(paths.parent) + 1024
@@ -109,6 +115,11 @@ def code_can_be_kept() -> bool:
     from charter_engine.kvcache.predict.compiled.machine_code import can_be_kept
 
     return can_be_kept()
+
+
+def code_is_possible() -> bool:
+    """Whether machine code can be made here: numba, which makes it, comes with the extra `fast`."""
+    return find_spec("numba") is not None
 
 
 def code_is_kept() -> bool:
@@ -202,6 +213,25 @@ class _Asked:
         classes = {priority: rank for rank, priority in enumerate(priorities)}
         rows = [(low, high, classes[priority], ms) for low, high, priority, ms in self.rows]
         return np.array(rows, dtype=np.int64).ravel()
+
+
+@dataclass(frozen=True)
+class _Released:
+    """What the requests release: the edge a path ends with, and the tokens that stay of it."""
+
+    offset: Ints
+    rows: Ints
+
+    @classmethod
+    def of(cls, releases: Releases | None, paths: PathTree, requests: int) -> "_Released":
+        offset = np.zeros(requests + 1, dtype=np.int64)
+        rows: list[int] = []
+        for index in range(requests if releases else 0):
+            for release in releases[index] if releases else ():
+                edge = int(paths.node[release.request]) * at.EDGE_FIELDS
+                rows += (edge, release.keep_tokens)
+            offset[index + 1] = len(rows) // at.RELEASE_FIELDS
+        return cls(offset, np.array(rows, dtype=np.int64))
 
 
 def _block_ranges(retention: Retention, size: int) -> list[tuple[int, int, int, int]]:

@@ -20,6 +20,8 @@ from charter_engine.kvcache.manager.block_manager import BlockManager
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.arrivals import Arrivals
 from charter_engine.kvcache.predict.latency import LatencyModel
+from charter_engine.kvcache.predict.releases import Releases
+from charter_engine.kvcache.predict.run_arrivals import RunArrivals, Sending
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.content import Content
 
@@ -35,11 +37,16 @@ class Timing(Struct, frozen=True, kw_only=True):
 
     A request for which `after` names others, by their places in the workload, arrives the moment
     the last of them has ended, and its time stamp counts for nothing. Empty: requests follow one
-    another as the workload says, and all others arrive by their time stamps.
+    another as the workload says, and all others arrive by their time stamps. `sending` replaces all
+    of that: requests come as one of Charter's own runs sends them.
+
+    With `chunk_tokens` an iteration computes so many tokens of each prompt at most.
     """
 
     after: tuple[tuple[int, ...], ...] = ()
+    sending: Sending | None = None
     max_batch_size: int = 64
+    chunk_tokens: int | None = None
     scheduler_policy: Policy = "guaranteed_no_evict"
 
     def __post_init__(self) -> None:
@@ -72,10 +79,16 @@ class _Running:
     to_generate: int
     tokens: list[int] | None = None
     generated: int = 0
+    computed: int = 0
 
     @property
     def left(self) -> int:
         return self.to_generate - self.generated
+
+    @property
+    def in_context(self) -> bool:
+        """Whether some of its prompt is still to be computed."""
+        return self.computed < self.length
 
 
 class Timeline:
@@ -88,8 +101,9 @@ class Timeline:
         timing: Timing,
         latency: LatencyModel,
         retention: Sequence[Retention | None] | None = None,
+        releases: Releases | None = None,
     ) -> None:
-        """Raises ValueError where `timing.after` is not one entry a request."""
+        """Raises ValueError where `timing` is not one entry a request."""
         settings = _no_larger_than_needed(settings, workload)
         self.manager = BlockManager(settings)
         self.served = [ServedRequest() for _ in range(len(workload))]
@@ -100,10 +114,16 @@ class Timeline:
         self._latency = latency
         self._workload = workload
         self._retention = retention
+        self._releases = releases
         self._content = Content(workload)
         self._waiting: deque[_Running] = deque()
         self._running: list[_Running] = []
-        self._arrivals = Arrivals(workload, timing.after)
+        self._starting_ms = 0.0
+        self._arrivals = (
+            Arrivals(workload, timing.after)
+            if timing.sending is None
+            else RunArrivals(workload, timing.sending)
+        )
 
     def run(self) -> None:
         """Serve everything. Raises ValueError where requests wait for each other in a circle."""
@@ -114,8 +134,8 @@ class Timeline:
                 self._waiting.append(self._arrival(arrived, request))
             self.manager.set_time(self.now)
             self.manager.refresh()
-            admitted = self._admit()
-            self._iterate(admitted, self._arrivals.next_ms)
+            self._admit()
+            self._iterate(self._arrivals.next_ms)
         self._arrivals.require_all_came()
 
     def _arrival(self, at: float, request: int) -> _Running:
@@ -133,21 +153,18 @@ class Timeline:
     def _blocks(self, tokens: int) -> int:
         return -(-tokens // self._settings.tokens_per_block)
 
-    def _admit(self) -> list[tuple[_Running, int, int]]:
-        """Start waiting requests while they fit; each with the tokens it reuses and the blocks
-        restored for it."""
-        admitted: list[tuple[_Running, int, int]] = []
+    def _admit(self) -> None:
+        """Start waiting requests while they fit. One that fits into no pool is refused."""
         while self._waiting and len(self._running) < self._timing.max_batch_size:
             candidate = self._waiting[0]
             if not self._fits(candidate):
-                if self._running or admitted:
+                if self._running:
                     break
                 self._waiting.popleft()
                 self._ended(candidate.request)
                 continue
             self._waiting.popleft()
-            admitted.append(self._start(candidate))
-        return admitted
+            self._start(candidate)
 
     def _fits(self, candidate: _Running) -> bool:
         free = self.manager.free_gpu_blocks
@@ -159,7 +176,7 @@ class Timeline:
         )
         return promised + self._blocks(candidate.length + candidate.left) <= free
 
-    def _start(self, candidate: _Running) -> tuple[_Running, int, int]:
+    def _start(self, candidate: _Running) -> None:
         request, counters = candidate.request, self.manager.counters
         onboarded = counters.onboards
         retention = self._retention[request] if self._retention else None
@@ -177,36 +194,53 @@ class Timeline:
                 admission.missed_blocks,
             )
         served.onboarded_blocks += onboarded
-        return candidate, admission.reused_tokens, onboarded
+        # What a request costs beside its tokens.
+        tokens = onboarded * self._settings.tokens_per_block
+        self._starting_ms += self._latency.first_token_ms(0, 0, tokens)
+        candidate.computed = admission.reused_tokens
 
-    def _iterate(self, admitted: list[tuple[_Running, int, int]], upcoming: float) -> None:
-        """Compute the admitted prompts and decode; without prompts, on to the next arrival or
-        end."""
+    def _compute(self, contexts: list[_Running]) -> list[_Running]:
+        """Compute prompts, or the next chunk of each; those that are whole by that."""
+        self.now += self._starting_ms
+        self._starting_ms = 0.0
+        for one in contexts:
+            missing = one.length - one.computed
+            count = min(missing, self._timing.chunk_tokens or missing)
+            self.now += self._latency.prefill_ms(count, one.computed)
+            one.computed += count
+            if not one.in_context:
+                self.manager.store_context(one.request)
+        return [one for one in contexts if not one.in_context]
+
+    def _iterate(self, upcoming: float) -> None:
+        """Compute prompts and decode; without prompts, on to the next arrival or end."""
         latency = self._latency
-        size = self._settings.tokens_per_block
-        for started, reused, onboarded in admitted:
-            self.now += latency.first_token_ms(started.length, reused, onboarded * size)
-            self.manager.store_context(started.request)
-        fresh = {id(started) for started, _, _ in admitted}
-        decoding = [running for running in self._running if id(running) not in fresh]
+        contexts = [running for running in self._running if running.in_context]
+        decoding = [running for running in self._running if not running.in_context]
+        admitted = self._compute(contexts)
         steps = 1
         context = sum(running.length for running in self._running)
-        if not admitted and decoding:
+        if not contexts and decoding:
             steps = max(1, min(running.left for running in decoding))
             step = latency.step_ms(context)
             if upcoming < np.inf and len(self._running) < self._timing.max_batch_size and step > 0:
                 steps = max(1, min(steps, int((upcoming - self.now) / step) + 1))
         if decoding:
             self.now += steps * latency.step_ms(context + steps * len(decoding) / 2)
-        for started, _, _ in admitted:
+        fresh = {id(started) for started in admitted}
+        for started in admitted:
             served = self.served[started.request]
-            served.first_token_ms = served.first_token_ms or self.now
+            if not served.first_token_ms:
+                served.first_token_ms = self.now
+                self._arrivals.first_token(started.request, self.now - served.arrived_ms)
         for running in list(self._running):
-            if running in self._running:
+            if running in self._running and not running.in_context:
                 self._generate(running, 1 if id(running) in fresh else steps)
-        for running in [running for running in self._running if running.left <= 0]:
+        through = [one for one in self._running if one.left <= 0 and not one.in_context]
+        for running in through:
             self.manager.finish(running.request)
             self._running.remove(running)
+            self._release_after(running.request)
             self._ended(running.request)
 
     def _generate(self, running: _Running, count: int) -> None:
@@ -225,14 +259,21 @@ class Timeline:
         assert running.tokens is not None
         running.tokens += tokens
         running.length += count
+        running.computed += count
         running.generated += count
         self._note_peak()
+
+    def _release_after(self, request: int) -> None:
+        """Carry out what a request that is through releases."""
+        for release in self._releases[request] if self._releases else ():
+            self.manager.truncate(self._content.sequence(release.request), release.keep_tokens)
 
     def _pause(self, running: _Running) -> None:
         """Give a request's blocks back; it waits first in line, its tokens so far being its
         prompt."""
         self.manager.finish(running.request)
         self._running.remove(running)
+        running.computed = 0
         self._waiting.appendleft(running)
         self.served[running.request].pauses += 1
 

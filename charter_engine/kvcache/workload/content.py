@@ -39,22 +39,14 @@ class Content:
     def first_tokens(self) -> Tokens:
         """The first token of every unit, in the order of `Workload.units`."""
         workload = self.workload
-        units, per_unit = (
-            workload.units,
-            np.repeat(workload.unit_tokens, np.diff(workload.unit_offset)),
-        )
-        first = np.zeros(len(units), dtype=np.uint64)
-        for kind, size in enumerate(np.unique(workload.unit_tokens).tolist()):
+        sizes = np.unique(workload.unit_tokens).tolist()
+        if len(sizes) == 1:
+            return _first_tokens(workload.units, sizes[0], 0)
+        per_unit = np.repeat(workload.unit_tokens, np.diff(workload.unit_offset))
+        first = np.zeros(len(workload.units), dtype=np.uint64)
+        for kind, size in enumerate(sizes):
             chosen = per_unit == size
-            ids = units[chosen]
-            if size == 1 and (not len(ids) or ids.max() < 1 << _KIND_BITS):
-                first[chosen] = ids.astype(np.uint64)
-                continue
-            if len(ids) and ids.max() >= (1 << _KIND_BITS) // size:
-                ids = np.unique(ids, return_inverse=True)[1]
-            first[chosen] = ids.astype(np.uint64) * np.uint64(size) + np.uint64(
-                (kind + 1) << _KIND_BITS
-            )
+            first[chosen] = _first_tokens(workload.units[chosen], size, kind)
         return first
 
     def tail_token(self, index: int) -> int:
@@ -81,6 +73,10 @@ class Content:
         rest = range(start + told, start + int(self.workload.output_length[index]))
         return [*self._known(index, begin, begin + told), *rest] if told else rest
 
+    def sequence(self, index: int) -> list[int]:
+        """All tokens of a prompt and what was generated behind it."""
+        return [*self.prompt(index), *self.output(index)]
+
     def _known(self, index: int, begin: int, end: int) -> list[int]:
         """The tokens from one to before another, of prompt and output together, that units tell."""
         workload = self.workload
@@ -88,6 +84,19 @@ class Content:
         within = np.arange(int(workload.unit_tokens[index]), dtype=np.uint64)
         tokens: list[int] = (first[:, None] + within).ravel()[begin:end].tolist()
         return tokens
+
+
+def _first_tokens(ids: Ints, size: int, kind: int) -> Tokens:
+    """The first token of each unit of one size, the `kind`-th of the workload's sizes."""
+    highest = int(ids.max(initial=0))
+    if size == 1 and highest < 1 << _KIND_BITS:
+        return ids.astype(np.uint64)
+    if highest >= (1 << _KIND_BITS) // size:
+        ids = np.unique(ids, return_inverse=True)[1]
+    first: Tokens = ids.astype(np.uint64)
+    first *= np.uint64(size)
+    first += np.uint64((kind + 1) << _KIND_BITS)
+    return first
 
 
 def _starts(lengths: Ints) -> Ints:

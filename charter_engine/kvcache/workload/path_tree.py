@@ -119,7 +119,7 @@ def _in_preorder(ends: Ints, firsts: Ints, parents: Ints, nodes: Ints) -> PathTr
 def _sort_keys(content: Content, depths: list[int]) -> list[bytes]:
     """For each path the first tokens of its units as bytes: they sort as the tokens themselves
     do."""
-    workload, first = content.workload, content.first_tokens.astype("<u8")
+    workload, first = content.workload, content.first_tokens.astype("<u8", copy=False)
     covered, offset, sizes = (
         content.covered.tolist(),
         workload.unit_offset.tolist(),

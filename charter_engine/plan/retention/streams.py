@@ -1,7 +1,7 @@
 """Retention for a stream of requests that no plan describes, by any policy, and the guardrail
 around `next-use`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from charter_engine.bls.retention import DecideAt, Retention, TokenRange
 from charter_engine.contracts.plan import Policy, Reason
+from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
@@ -26,12 +27,8 @@ LEAST_EXPLAINED = 0.02
 """Below this the estimate knows no more than the mean of all reuse times."""
 LEAST_GAIN = 0.002
 """A predicted gain in hit rate below this is no reason to leave the defaults."""
-LEAST_GAIN_UNEXPLAINED = 0.01
-"""The same where the estimate knows no more than the mean.
-
-What is kept above blank places and above prompts that come once gains without it; less may be
-chance.
-"""
+FOLDS = 4
+"""Of a workload's sessions a part in so many is decided by what all others taught."""
 FOLLOWED_UP = "; this takes charter_bls, which follows up answers with requests of one token"
 
 
@@ -101,11 +98,6 @@ class Estimates:
         """When the models decide."""
         return self.parts[0][1].decide_at
 
-    @property
-    def explained(self) -> float:
-        """How much of when sessions return the poorest of the models explains."""
-        return min(model.explained for _, model in self.parts)
-
     def asked(
         self, workload: Workload, policy: Policy, pricing: Pricing = PRICING
     ) -> dict[int, Retention]:
@@ -123,18 +115,20 @@ def learnt_elsewhere(workload: Workload, model: ReuseTimeModel) -> Estimates:
 
 
 def learnt_crosswise(workload: Workload, decide_at: DecideAt = "sent") -> Estimates:
-    """For each half of the workload's sessions a model of the other half; requests that name no
-    session taught neither.
+    """For each quarter of the workload's sessions a model of the others; requests that name no
+    session taught none.
 
     Raises ValueError with fewer than two sessions.
     """
     sessions = by_session(workload)
     if len(sessions) < 2:
         raise ValueError("the requests name no two sessions to learn reuse times from")
-    halves = [np.sort(np.concatenate(sessions[half::2])) for half in (0, 1)]
-    models = [learn(workload.select(half), decide_at) for half in halves]
-    unnamed = np.setdiff1d(np.arange(len(workload)), np.concatenate(halves))
-    return Estimates(((halves[0], models[1]), (halves[1], models[0]), (unnamed, models[0])))
+    folds = [sessions[first::FOLDS] for first in range(min(FOLDS, len(sessions)))]
+    parts = [np.sort(np.concatenate(fold)) for fold in folds]
+    named = np.sort(np.concatenate(parts))
+    models = [learn(workload.select(np.setdiff1d(named, part)), decide_at) for part in parts]
+    unnamed = np.setdiff1d(np.arange(len(workload)), named)
+    return Estimates((*zip(parts, models, strict=True), (unnamed, models[0])))
 
 
 def verdict(
@@ -147,9 +141,6 @@ def verdict(
     )
     points = 100 * (next_use_rate - default_rate)
     gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate {learnt}"
-    if estimates.explained < LEAST_EXPLAINED and points < 100 * LEAST_GAIN_UNEXPLAINED:
-        words = f"the estimate explains {estimates.explained:.0%} of when sessions return, and "
-        return "default", Reason(f"{words}next-use would bring {gain}", "predicted")
     if points < 100 * LEAST_GAIN:
         return "default", Reason(f"next-use would bring {gain}", "predicted")
     followed_up = FOLLOWED_UP if estimates.decide_at == "answered" else ""
@@ -165,9 +156,9 @@ def choose(
 ) -> Choice:
     """Whether `next-use` would have helped in the past, and under which pricing of memory.
 
-    Half of the past's sessions ask for what a model of the other half says, and the prediction of
-    that on this pool is held against the default's. So nothing is judged on what it was learnt
-    from. A `model` learnt elsewhere is judged on all of them.
+    A quarter of the past's sessions at a time asks for what a model of the others says, and the
+    prediction of that on this pool is held against the default's. So nothing is judged on what it
+    was learnt from. A `model` learnt elsewhere is judged on all of them.
     """
     workload = as_workload(past)
     try:
@@ -191,14 +182,21 @@ def judge(
     pricing of memory."""
     predictor = Predictor(replace(workload, retention={}))
     base = predictor.predict(settings, bracket=False).token_hit_rate
-    rates = {}
+    found = {}
     for pricing in pricings(settings):
         asked = resolve_retention(
             replace(workload, retention=estimates.asked(workload, "next-use", pricing)), None
         )
-        rates[pricing] = predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
-    best = best_pricing(rates)
-    return *verdict(estimates, base, rates[best]), best
+        found[pricing] = predictor.predict(settings, retention=asked, bracket=False)
+    best, prediction = best_priced(found)
+    return *verdict(estimates, base, prediction.token_hit_rate), best
+
+
+def best_priced(found: Mapping[Pricing, Prediction]) -> tuple[Pricing, Prediction]:
+    """The pricing of memory to take on a pool, of the predictions of `next-use` under each, and its
+    prediction."""
+    best = best_pricing({pricing: one.token_hit_rate for pricing, one in found.items()})
+    return best, found[best]
 
 
 @dataclass(frozen=True)

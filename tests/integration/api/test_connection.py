@@ -71,8 +71,10 @@ async def test_a_cancelled_run_gives_what_was_measured_until_then(agent: charter
                 begun.set()
 
         run = asyncio.create_task(triton.run_async(agent, items, report=hear))
-        await begun.wait()
+        beginning = asyncio.create_task(begun.wait())
+        await asyncio.wait([run, beginning], return_when=asyncio.FIRST_COMPLETED)
         run.cancel()
+        beginning.cancel()
         found = await run
     assert found.record.state == "cancelled"
     assert 4 < len(found.to_dicts()) < 1000

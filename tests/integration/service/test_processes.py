@@ -91,7 +91,10 @@ async def test_a_console_starts_its_killed_engine_again_and_says_so(tmp_path: Pa
     assert not tritons_of(tmp_path)
 
 
-async def test_a_second_console_of_the_same_agent_attaches(tmp_path: Path) -> None:
+async def test_a_second_console_of_the_same_agent_attaches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charter_engine.service.client.GREETING_SECONDS", 60.0)
     agent = write_agent(tmp_path)
     with serving(tmp_path, "--agent", str(agent), "--no-run"):
         client = await connect_or_start(str(agent))

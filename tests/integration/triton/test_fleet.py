@@ -6,16 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.api import deploying, doctor, rolling
+from charter_engine.api import deploying, doctor, rolling, trials
+from charter_engine.api.canary import rounds_of_all
 from charter_engine.api.fleet_now import FleetLook, fleet_now
 from charter_engine.api.progress import Progress
+from charter_engine.api.rolling import OpenChange, change_open
+from charter_engine.api.watching import WatchedPush
+from charter_engine.contracts.canary import CanaryRequest
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.deploying import PushRequest, RollbackRequest
+from charter_engine.contracts.deploying import PushRequest, PushWatch, RollbackRequest
 from charter_engine.contracts.live import TritonSample
+from charter_engine.contracts.trial import StartTrial, TrialMargins, TrialRequest
 from charter_engine.errors import UsageError
 from charter_engine.servers.attaching import attached
 from charter_engine.servers.deployment import Deployment
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.release import BLS_CONFIG
+from charter_engine.triton.request import BLS_MODEL, GenerateRequest
 from tests.integration.triton.conftest import Served, serving
+from tests.integration.triton.pushing import CALLS, PROMPT, plan_with
 from tests.unit.api.agents import FACTS, write_agent, write_plan
 
 NOBODY = TritonOptions(url="127.0.0.1:9")
@@ -148,3 +157,157 @@ async def test_servers_that_are_looked_at_on_and_on_come_and_go(
     assert await look.follow(both[:1]) == ((), (both[1].url, NOBODY.url))
     await look.close()
     await own.close()
+
+
+def written_by_others(repository: Path) -> None:
+    config = repository / BLS_CONFIG
+    theirs = 'parameters { key: "theirs" value: { string_value: "7" } }'
+    config.write_text(f"{config.read_text()}{theirs}\n")
+
+
+async def drifted(servers: tuple[TritonOptions, ...]) -> list[bool]:
+    return [bool(one.drift and one.drift.changes) for one in await rolling.drifts(servers)]
+
+
+async def test_what_others_changed_of_each_is_told_and_put_back_on_both(
+    tmp_path: Path, served: Served, other: Served, both: tuple[TritonOptions, TritonOptions]
+) -> None:
+    await rolling.push(request_for(tmp_path, 48), both)
+    for one in (served, other):
+        written_by_others(one.repository)
+    assert await drifted(both) == [True, True]
+    report = await rolling.put_back(both)
+    assert [one.state for one in report.servers] == ["changed", "changed"]
+    assert await drifted(both) == [False, False]
+
+
+async def test_what_others_changed_of_one_is_adopted_there_and_the_other_stays_as_it_is(
+    tmp_path: Path, other: Served, both: tuple[TritonOptions, TritonOptions]
+) -> None:
+    await rolling.push(request_for(tmp_path, 49), both)
+    written_by_others(other.repository)
+    report = await rolling.adopt(both)
+    assert [one.state for one in report.servers] == ["unchanged", "changed"]
+    assert await drifted(both) == [False, False]
+
+
+async def test_where_one_cannot_be_adopted_none_is(
+    tmp_path: Path, served: Served, other: Served, both: tuple[TritonOptions, TritonOptions]
+) -> None:
+    await rolling.push(request_for(tmp_path, 50), both)
+    written_by_others(served.repository)
+    async with TritonClient(other.state.connection) as second:
+        await second.unload(BLS_MODEL)
+    report = await rolling.adopt(both)
+    assert [one.state for one in report.servers] == ["waiting", "failed"]
+    assert (await rolling.put_back(both)).ok
+
+
+TRIED_SOURCE = """
+def answer(client, document):
+    facts = client.generate(document + "\\nList the facts of this document.", max_tokens=9)
+    return facts
+"""
+TRIED = f"\n  {FACTS}:\n    layout: prefix-first\n    order: [1, 0]"
+SESSIONS = 96
+ASKED = "A note about boat {0}.\nList the facts of this document."
+
+
+async def ask_each(servers: tuple[Served, ...], sessions: int) -> None:
+    for one in servers:
+        async with TritonClient(one.state.connection) as client:
+            requests = (
+                GenerateRequest(text=ASKED.format(number), max_tokens=1, session=f"s{number}")
+                for number in range(sessions)
+            )
+            await asyncio.gather(*(client.generate(request) for request in requests))
+
+
+async def test_a_trial_on_both_is_judged_as_one_and_stopped_on_both(
+    tmp_path: Path, served: Served, other: Served, both: tuple[TritonOptions, TritonOptions]
+) -> None:
+    write_agent(tmp_path, TRIED_SOURCE)
+    plan = str(write_plan(tmp_path, "desk.py", TRIED))
+    started = await rolling.start_trial(StartTrial(plan=plan, share=0.4, force=True), both)
+    assert started.ok, [one.message for one in started.servers]
+    assert (await rolling.set_share(0.5, both)).ok
+    await ask_each((served, other), SESSIONS)
+    status = await trials.status(TrialRequest(), *both)
+    assert [one.requests for one in status.servers] == [SESSIONS, SESSIONS]
+    assert status.treated.requests + status.control.requests == 2 * SESSIONS
+    assert status.treated.sessions + status.control.sessions == SESSIONS
+    async with asyncio.timeout(20):
+        request = TrialRequest(margins=TrialMargins(total=-0.99))
+        (*_, last) = [report async for report in trials.watch(request, *both, interval_s=0.1)]
+    assert last.stopped is not None
+    shares = []
+    for options in both:
+        async with attached(options) as deployer:
+            live = await deployer.live()
+            shares.append(live.plan.share if live is not None else None)
+    assert shares == [0.0, 0.0]
+
+
+async def test_a_canary_asks_both_and_tells_of_one_that_does_not_answer(
+    both: tuple[TritonOptions, TritonOptions],
+) -> None:
+    found = [one async for one in rounds_of_all(CanaryRequest(rounds=2), (*both, NOBODY))][-1]
+    assert [one.report.rounds for one in found] == [2, 2, 0]
+    assert [one.kind for one in found] == [None, None, "unreachable"]
+
+
+async def test_a_push_that_goes_worse_on_both_together_is_taken_back_on_both(
+    served: Served, other: Served, both: tuple[TritonOptions, TritonOptions]
+) -> None:
+    opened = [Deployment(options) for options in both]
+    for one in opened:
+        await one.start()
+    clients = [one.client for one in opened]
+    numbers = iter(range(10_000))
+
+    async def send(client: TritonClient, text: str) -> None:
+        await client.generate(GenerateRequest(text=text, max_tokens=1))
+
+    async def traffic() -> None:
+        while True:
+            more = "".join(f"{next(numbers)} boxes are missing. " for _ in range(8))
+            text = PROMPT.replace("Nothing happened on Monday.", more)
+            await asyncio.gather(*(send(client, text) for client in clients))
+
+    def pushing(priority: int) -> OpenChange:
+        return OpenChange(
+            lambda each, live: each.push(plan_with(priority), CALLS, base_revision=live, force=True)
+        )
+
+    await change_open(opened, pushing(60), lambda *_: None)
+    for _ in range(25):
+        await asyncio.gather(*(send(client, PROMPT) for client in clients))
+    before = [(await one.deployer.live()) for one in opened]
+    watched = await WatchedPush.about_to(
+        [one.deployer for one in opened], PushWatch(seconds=60, margin=0.5)
+    )
+    await change_open(opened, pushing(99), lambda *_: None)
+    assert watched.begin()
+    sending = asyncio.create_task(traffic())
+    told = await watched.observed(lambda _: None)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert told.outcome == "taken back"
+    report = await watched.taken_back(told)
+    assert not report.ok
+    assert report.message.endswith("and taken back on 1 more")
+    after = [(await one.deployer.live()) for one in opened]
+    assert [one and one.plan for one in after] == [one and one.plan for one in before]
+    for one in opened:
+        await one.close()
+
+
+async def test_uninstalled_both_are_as_they_were_found(
+    tmp_path: Path, both: tuple[TritonOptions, TritonOptions]
+) -> None:
+    await rolling.push(request_for(tmp_path, 51), both)
+    refused = await rolling.uninstall((*both, NOBODY))
+    assert [one.state for one in refused.servers] == ["waiting", "waiting", "failed"]
+    report = await rolling.uninstall((*both, NOBODY), force=True, skip_down=True)
+    assert [one.state for one in report.servers] == ["changed", "changed", "down"]
+    assert [one.revisions for one in await rolling.histories(both)] == [(), ()]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import aiohttp
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.bls.reuse_times import reuse_times_section
 from charter_engine.contracts.plan import Plan
@@ -94,6 +95,25 @@ async def test_pushing_reuse_times_keeps_the_cache_and_a_rollback_brings_back_wh
         await ready.rollback(pushed.revision)
         assert reuse_times_of((scarce.repository / BLS_PLAN).read_text()) is not None
         assert reused(await client.generate(prompt)) >= 480
+
+
+async def test_what_a_session_rewrote_is_released(scarce: Served) -> None:
+    async with TritonClient(scarce.state.connection) as client:
+        await deployer(client, scarce.repository).push(Plan(agent="", release="superseded"), ())
+        for attempt in range(50):
+            head = (attempt, *range(100, 300))
+            ends = (range(100 * end, 100 * end + 100) for end in (5, 6))
+            first, second = (
+                GenerateRequest(token_ids=(*head, *end), max_tokens=1, session=f"{attempt}")
+                for end in ends
+            )
+            await client.generate(first)
+            await client.generate(second)
+            # The release follows the answer, and nobody is told when it is through.
+            await asyncio.sleep(0.1)
+            if reused(await client.generate(replace(first, session=""))) < 250:
+                return
+    raise AssertionError("the end that was rewritten is cached still")
 
 
 async def test_a_client_that_went_away_is_not_followed_up(scarce: Served) -> None:

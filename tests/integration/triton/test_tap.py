@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from charter_engine.api import planning
 from charter_engine.api.agents import open_agent
 from charter_engine.api.explaining import explained
+from charter_engine.api.traffic import DeploymentTap
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.bls.continuing import UNKNOWN_CALL
 from charter_engine.bls.laying import IN_CONTROL
@@ -424,7 +425,7 @@ async def test_where_there_is_no_tap_the_metrics_page_tells_of_the_nodes(decoupl
         await deployment.start()
         await deployment.probe()
         await deployment.sample()
-        await Tapping(Hub(), deployment, running, lambda: report.revision).drain()
+        await Tapping(Hub(), DeploymentTap(deployment), running, lambda: report.revision).drain()
     finally:
         await deployment.close()
     matched, others = running.traffic.stats()

@@ -185,5 +185,49 @@ def test_several_entry_points_of_a_package_are_listed(tmp_path: Path) -> None:
         (tmp_path / f"{name}.py").write_text(CALLING + RUN)
     (told,) = read_agent(tmp_path).diagnostics
     assert "2 entry points: first.py, second.py" in told.message
+    assert told.severity == "error"
+    assert "second.py" in told.remedy or "first.py" in told.remedy
+    with pytest.raises(UsageError, match="2 entry points"):
+        agent_without_errors(tmp_path)
     (tmp_path / "second.py").write_text(CALLING)
     assert read_agent(tmp_path).diagnostics == ()
+
+
+def test_an_entry_point_that_only_imports_is_a_program_with_what_it_imports(
+    tmp_path: Path,
+) -> None:
+    write_package(tmp_path)
+    main = "from desk.user import ask\n\nif __name__ == '__main__':\n    print(ask('why'))\n"
+    (tmp_path / "main.py").write_text(main)
+    calls = open_agent(tmp_path / "main.py").compiled.calls
+    assert {Path(call.path).name for call in calls} >= {"user.py", "helper.py"}
+    assert "alone.py" not in {Path(call.path).name for call in calls}
+
+
+def test_tests_and_demonstrations_of_a_programs_modules_are_no_other_entry_points(
+    tmp_path: Path,
+) -> None:
+    folder = write_package(tmp_path)
+    (folder / "user.py").write_text(USER + "\n\nif __name__ == '__main__':\n    ask('why')\n")
+    (tmp_path / "main.py").write_text("import desk.user\nimport desk.alone\n" + RUN)
+    (tmp_path / "test_desk.py").write_text("import desk.alone\n" + RUN)
+    agent = read_agent(tmp_path)
+    assert agent.diagnostics == ()
+    assert {Path(call.path).name for call in agent.compiled.calls} >= {"user.py", "alone.py"}
+
+
+def test_a_module_of_a_program_is_taken_alone(tmp_path: Path) -> None:
+    folder = write_package(tmp_path)
+    (folder / "alone.py").write_text("import desk.user\n" + ALONE)
+    calls = open_agent(folder / "alone.py").compiled.calls
+    assert {Path(call.path).name for call in calls} == {"alone.py"}
+
+
+def test_a_program_has_one_identity_in_every_checkout(tmp_path: Path) -> None:
+    found = []
+    for parent in (tmp_path / "a", tmp_path / "b"):
+        write_package(parent)
+        (parent / "main.py").write_text("from desk.user import ask\n" + RUN)
+        agent = open_agent(parent / "main.py").compiled
+        found.append(identity_of(agent.path, agent.calls))
+    assert found[0] == found[1]

@@ -92,10 +92,10 @@ def keeping(*readings: list[dict[str, Any]]) -> Callable[[Mapping[str, Any]], An
     return lambda _: web.json_response(waiting.pop(0) if waiting else [])
 
 
-async def drained(routes: Routes, **options: Any) -> EventLogReport:
+async def drained(routes: Routes, seconds: float = 0.3, **options: Any) -> EventLogReport:
     async with answering(routes) as (_, url):
         request = ProfileRequest(address=url, drain=True)
-        return await follow_drained_events(request, seconds=0.3, **options)
+        return await follow_drained_events(request, seconds=seconds, **options)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def test_a_buffer_is_read_again_and_again_and_what_it_lost_is_told(
     without_pause: None,
 ) -> None:
     kept = keeping([stored(0, 11, None)], [], [stored(3, 12, 11)])
-    report = await drained(trtllm_serve(kv_cache_events=kept))
+    report = await drained(trtllm_serve(kv_cache_events=kept), seconds=3.0)
     (tree,) = report.trees
     assert (tree.blocks, tree.tokens, report.events) == (2, 8, 2)
     assert (report.lost_events, report.complete) == (2, False)
@@ -133,3 +133,36 @@ async def test_a_server_that_publishes_its_events_is_not_read_by_http() -> None:
     with pytest.raises(UsageError, match="publishes its events") as refusal:
         await drained(vllm())
     assert "tcp://" in refusal.value.remedy
+
+
+async def replay(router: Any, *numbers: int) -> None:
+    """Answer one request with so many of the batches that a publisher still has."""
+    client, _, asked = await router.recv_multipart()
+    for number in numbers:
+        if number >= int.from_bytes(asked, "big"):
+            await router.send_multipart([client, b"", number.to_bytes(8, "big"), b"%d" % number])
+    await router.send_multipart([client, b"", (-1).to_bytes(8, "big", signed=True), b""])
+
+
+async def test_batches_of_before_and_those_that_were_lost_are_asked_for(tmp_path: Path) -> None:
+    """As SGLang and vLLM replay them: a number is asked for, and -1 ends what comes."""
+    address, replayed = f"ipc://{tmp_path}/events", f"ipc://{tmp_path}/replay"
+    context = asynchronous.Context()
+
+    async def publisher(pub: Any, router: Any) -> None:
+        await pub.recv()
+        await replay(router, 3, 4)
+        for number in (4, 7):
+            await pub.send_multipart([b"", number.to_bytes(8, "big"), b"%d" % number])
+        await replay(router, 3, 4, 5, 6, 7)
+
+    async def reader() -> list[int]:
+        async with aclosing(event_messages(address, replay=replayed)) as messages:
+            return [(await anext(messages)).number for _ in range(5)]
+
+    with context, context.socket(zmq.XPUB) as pub, context.socket(zmq.ROUTER) as router:
+        pub.linger = router.linger = 0
+        pub.bind(address)
+        router.bind(replayed)
+        found, _ = await asyncio.gather(reader(), publisher(pub, router))
+    assert found == [3, 4, 5, 6, 7]

@@ -1,13 +1,16 @@
 """The predictor takes the pool of a server as its profile tells it."""
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.api.pools import eviction_of, host_bytes_of, settings_like
+from charter_engine.api.pools import chunk_tokens_of, eviction_of, host_bytes_of, settings_like
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.server import ServerCounters, ServerProfile
+from charter_engine.embedded.engine.spec import EngineSpec, encode_spec
 from charter_engine.errors import CharterError
 from charter_engine.servers.levers import acting, idle
 
@@ -69,3 +72,17 @@ def test_the_host_tier_is_what_the_profile_says_of_it() -> None:
     assert host_bytes_of(told) == 1 << 20
     unset = Profile(path="engine", parameters={"kv_cache_host_memory_bytes": "${host_bytes}"})
     assert host_bytes_of(unset) == host_bytes_of(None) == 0
+
+
+def test_only_the_embedded_engine_computes_prompts_in_chunks_of_its_own_size(
+    tmp_path: Path,
+) -> None:
+    parameters = {"enable_chunked_context": "true", "gpt_model_path": str(tmp_path)}
+    told = Profile(path="engine", parameters=parameters)
+    assert chunk_tokens_of(told) is None
+    (tmp_path / "config.json").write_bytes(encode_spec(EngineSpec()))
+    assert chunk_tokens_of(told) == EngineSpec().reference_engine.chunk_tokens
+    whole = replace(told, parameters={**parameters, "enable_chunked_context": "false"})
+    assert chunk_tokens_of(whole) is None
+    (tmp_path / "config.json").write_bytes(encode_spec(EngineSpec(version="1.2.1")))
+    assert chunk_tokens_of(told) is None

@@ -31,9 +31,46 @@ def test_the_tokenizers_own_end_comes_first_and_those_for_generation_end_a_text_
     assert read_end_tokens(found, IDS.get) == EndTokens(end_id=2, pad_id=9, others=(7,))
 
 
+def test_without_padding_of_the_tokenizers_texts_are_padded_with_their_end(tmp_path: Path) -> None:
+    found = settings(
+        tmp_path,
+        tokenizer_config={"eos_token": "<|end|>"},
+        generation_config={"pad_token_id": 9},
+        config={"pad_token_id": 0},
+    )
+    assert read_end_tokens(found, IDS.get) == EndTokens(end_id=2, pad_id=2)
+
+
+def test_padding_alone_ends_no_text(tmp_path: Path) -> None:
+    found = settings(tmp_path, tokenizer_config={"pad_token": "<|pad|>"})
+    assert read_end_tokens(found, IDS.get) == EndTokens(pad_id=9)
+
+
 def test_without_one_of_the_tokenizers_the_models_is_taken(tmp_path: Path) -> None:
-    found = settings(tmp_path, config={"eos_token_id": 5, "pad_token_id": 0})
-    assert read_end_tokens(found, IDS.get) == EndTokens(end_id=5, pad_id=0)
+    found = settings(tmp_path, config={"eos_token_id": [5, 6]})
+    assert read_end_tokens(found, IDS.get) == EndTokens(end_id=5, pad_id=5, others=(6,))
+
+
+def test_the_models_own_end_counts_for_nothing_beside_one_of_the_tokenizers(
+    tmp_path: Path,
+) -> None:
+    found = settings(
+        tmp_path, tokenizer_config={"eos_token": "<|end|>"}, config={"eos_token_id": 5}
+    )
+    assert read_end_tokens(found, IDS.get) == EndTokens(end_id=2, pad_id=2)
+
+
+@pytest.mark.parametrize(("listed", "end"), [(7, 7), ([7], 2)])
+def test_kimi_k2_ends_by_the_one_end_for_generation(
+    listed: object, end: int, tmp_path: Path
+) -> None:
+    found = settings(
+        tmp_path,
+        tokenizer_config={"eos_token": "<|end|>"},
+        generation_config={"eos_token_id": listed},
+        config={"model_type": "kimi_k2"},
+    )
+    assert read_end_tokens(found, IDS.get).end_id == end
 
 
 def test_a_token_may_stand_in_an_object(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +27,25 @@ for number in range(2000):
 if sys.argv[3] == "die":
     os.kill(os.getpid(), 9)
 ring.close()
+"""
+
+CROSSINGS = 20
+CROSSING = """
+import sys, threading
+from charter_engine.bls import ring
+ring._parent = lambda: (int(sys.argv[1]), "test")
+one, other = ring.open_ring("unit"), ring.open_ring("unit prompts")
+def append():
+    print("appending", flush=True)
+    one.append(b"theirs")
+print("opened", flush=True)
+while sys.stdin.readline() == "append\\n":
+    with other._alone:
+        thread = threading.Thread(target=append)
+        thread.start()
+        sys.stdin.readline()
+    thread.join()
+    print("appended", flush=True)
 """
 
 
@@ -117,6 +137,33 @@ def test_processes_that_write_at_once_lose_and_mix_nothing(opened: Open) -> None
     for writer in writers:
         own = [record for record in records if record.startswith(f"{writer.pid} ".encode())]
         assert own == [f"{writer.pid} {number}".encode() for number in range(2000)]
+
+
+def test_threads_that_cross_in_two_rings_of_two_processes_lose_nothing(opened: Open) -> None:
+    one, other = opened(), open_ring("unit prompts", LEAST_BYTES)
+    process = subprocess.Popen(
+        [sys.executable, "-c", CROSSING, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "opened\n"
+    for _ in range(CROSSINGS):
+        with one._alone:
+            process.stdin.write("append\n")
+            assert process.stdout.readline() == "appending\n"
+            thread = threading.Thread(target=other.append, args=(b"ours",))
+            thread.start()
+        process.stdin.write("release\n")
+        thread.join()
+        assert process.stdout.readline() == "appended\n"
+    process.communicate()
+    kept = [ring.read(0, EVERYTHING, EVERYTHING).records for ring in (one, other)]
+    other.close()
+    assert kept == [(b"theirs",) * CROSSINGS, (b"ours",) * CROSSINGS]
 
 
 def test_a_killed_process_leaves_the_ring_whole_to_the_others(opened: Open) -> None:

@@ -61,10 +61,23 @@ def test_a_plan_is_written_whole_and_reads_back(tmp_path: Path) -> None:
 def test_a_folder_is_planned_as_one_agent(tmp_path: Path) -> None:
     package = tmp_path / "desk"
     shutil.copytree(Path(AGENT).parent, package)
+    for path in package.glob("*.py"):
+        path.write_text(path.read_text().replace("if __name__ ==", "if __file__ =="))
     plan = planned(tmp_path, str(package), "--no-block-size")
     assert plan.agent == str(package)
     alone = planned(tmp_path, AGENT, "--no-block-size")
     assert set(alone.nodes) < set(plan.nodes)
+
+
+def test_a_folder_of_several_programs_is_refused_with_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "desk"
+    shutil.copytree(Path(AGENT).parent, package)
+    assert main(["plan", str(package)]) == 2
+    told = capsys.readouterr()
+    assert "delta_processor.py, document_processor.py" in told.err
+    assert told.out == ""
 
 
 @pytest.mark.parametrize(
@@ -270,3 +283,37 @@ def test_an_agent_that_is_no_python_is_wrong_input_and_its_place_is_told(
     broken.write_text("def f(:\n")
     assert main(["plan", str(broken)]) == USAGE
     assert f"{broken}:1:" in capsys.readouterr().err
+
+
+def test_a_workload_tells_sizes_and_turns_and_its_own_figures_come_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent, workload = tmp_path / "chat.py", tmp_path / "chat.jsonl"
+    agent.write_text(
+        "def work(client, goal):\n"
+        "    said = [{'role': 'user', 'content': goal}]\n"
+        "    while True:\n"
+        "        answer = client.chat.completions.create(model='m', messages=said)\n"
+        "        said.append({'role': 'assistant', 'content': answer.choices[0].message.content})\n"
+        "        said.append({'role': 'user', 'content': input()})\n"
+    )
+    with workload.open("w") as file:
+        for place in range(15):
+            session, turn = divmod(place, 5)
+            line = {
+                "timestamp": place * 1000,
+                "input_length": 200 + 60 * turn,
+                "output_length": 20,
+                "hash_ids": [session * 10],
+                "node": "work:answer",
+                "session": f"s{session}",
+            }
+            file.write(json.dumps(line) + "\n")
+    options = [str(agent), "--workload", str(workload), "--no-block-size"]
+    assert main(["plan", *options, "-o", str(tmp_path / "plan.yaml")]) == 0
+    told = capsys.readouterr()
+    assert (
+        "work:answer 5 turns of 200 tokens, 60 more each turn, 20 answered (measured)" in told.err
+    )
+    assert told.out.index("as recorded") < told.out.index(f"on {workload}")
+    assert told.out.index(f"on {workload}") < told.out.index("on 3 runs of the sizes recorded")

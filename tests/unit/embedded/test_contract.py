@@ -161,6 +161,15 @@ def test_retention_ranges_arrive_with_minus_one_as_open_end_and_no_expiry() -> N
     assert (retention.decode_priority, retention.decode_duration_ms) == (70, None)
 
 
+def test_a_count_of_tokens_to_keep_makes_it_a_truncation_of_every_row() -> None:
+    decoded = decode_request({**BASE, "num_tokens_to_keep": np.array([[1]])}, "7")
+    length = int(BASE["input_lengths"][0, 0])
+    assert decoded.truncations == ((tuple(BASE["input_ids"][0, :length].tolist()), 1),)
+    assert decoded.rows == ()
+    with pytest.raises(InvalidRequest, match="num_tokens_to_keep is -1"):
+        decode_request({**BASE, "num_tokens_to_keep": np.array([[-1]])}, "7")
+
+
 def test_decode_retention_alone_is_ignored_as_in_the_real_backend() -> None:
     assert (
         decode_request({**BASE, "retention_decode_priority": np.array([[70]])}, "7")

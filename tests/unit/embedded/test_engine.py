@@ -8,7 +8,7 @@ import pytest
 
 from charter_engine.embedded.engine.engine import ReferenceEngine
 from charter_engine.embedded.engine.errors import EngineConfigError, InvalidRequest
-from charter_engine.embedded.engine.requests import RequestProgress
+from charter_engine.embedded.engine.requests import RequestProgress, Truncation
 from charter_engine.embedded.engine.settings import EngineSettings
 from tests.unit.embedded.small import request, small_spec
 
@@ -96,6 +96,18 @@ def test_a_client_that_cannot_be_reached_does_not_end_the_others_requests(
     engine.submit([(request("gone", (3, 4)), gone), (request("here", (3, 4, 5)), answers.put)])
     assert answers.get(timeout=5).finish_reason == "length"
     assert "request gone: its answer could not be delivered" in warnings[0]
+
+
+def test_what_is_truncated_is_computed_again(engine: ReferenceEngine) -> None:
+    prompt = tuple(range(3, 25))
+    answers = Answers()
+    reused = []
+    for request_id, keep_tokens in (("a", 23), ("b", 8), ("c", 8)):
+        engine.submit([(request(request_id, prompt, 1), answers.put)])
+        answer = answers.get(timeout=5)
+        reused.append(answer.counters.reused_tokens)
+        engine.truncate([Truncation((*prompt, *answer.tokens), keep_tokens)])
+    assert reused == [0, 21, 8]
 
 
 def test_closing_tells_everybody_and_takes_nothing_more(engine: ReferenceEngine) -> None:

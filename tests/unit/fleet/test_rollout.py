@@ -83,3 +83,9 @@ def test_what_was_taken_back_says_what_is_live_and_what_was_not_says_why() -> No
         "revision 3 is live again, as revision 5",
     )
     assert (kept.state, kept.message) == ("left", "not taken back: revision 6 is live")
+
+
+def test_a_change_without_a_way_back_stops_and_leaves_what_was_done() -> None:
+    waiting = Rollout.of(WAITING.servers, takes_back=False)
+    stopped = waiting.after(pushed("one")).after(refused("two"))
+    assert (stopped.next, stopped.to_take_back, stopped.ok) == (None, (), False)

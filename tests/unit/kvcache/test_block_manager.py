@@ -280,6 +280,50 @@ def test_a_prompt_cannot_be_rewound() -> None:
         manager.rewind(0, 1)
 
 
+# Truncating
+
+
+def test_the_end_of_a_sequence_that_nothing_continues_can_be_forgotten() -> None:
+    manager = BlockManager(PoolSettings(8, 4), events=True)
+    run(manager, 0, list(range(13)))
+    manager.drain_events()
+    assert manager.truncate(list(range(13)), 4) == 2
+    assert manager.lookup(list(range(13))).matched_tokens == 4
+    assert [type(event) for event in manager.drain_events()] == [Removed]
+    assert run(manager, 1, list(range(50, 58))).allocated_new == 2
+
+
+def test_forgotten_blocks_are_taken_before_all_others() -> None:
+    manager = BlockManager(PoolSettings(4, 4))
+    run(manager, 0, list(range(9)))
+    manager.truncate(list(range(9)), 4)
+    run(manager, 1, list(range(50, 58)))
+    assert manager.lookup(list(range(9))).matched_tokens == 4
+
+
+def test_what_other_content_continues_or_a_request_uses_is_not_forgotten() -> None:
+    manager = BlockManager(PoolSettings(16, 4))
+    run(manager, 0, list(range(9)))
+    run(manager, 1, [*range(8), *range(60, 65)])
+    assert manager.truncate(list(range(9)), 0) == 0
+    manager.add(2, [*range(8), *range(60, 65)])
+    assert manager.truncate([*range(8), *range(60, 65)], 8) == 0
+    manager.finish(2)
+    assert manager.truncate([*range(8), *range(60, 65)], 8) == 1
+
+
+def test_a_block_with_nothing_but_tokens_to_keep_is_kept() -> None:
+    manager = BlockManager(PoolSettings(8, 4))
+    run(manager, 0, list(range(7)))
+    assert manager.truncate(list(range(7)), 6) == 0
+    assert manager.truncate(list(range(7)), 5) == 1
+
+
+def test_a_negative_count_of_tokens_to_keep_is_refused() -> None:
+    with pytest.raises(ValueError, match="can't be below 0"):
+        BlockManager(PoolSettings(8, 4)).truncate(NINE, -1)
+
+
 # Durations
 
 

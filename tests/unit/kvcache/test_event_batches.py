@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from charter_engine.kvcache.manager.event_batches import apply_batch, follow_batch
+from charter_engine.kvcache.manager.event_batches import follow_batch, read_batch
 from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap
 
 SIZE = 4
@@ -83,9 +83,48 @@ def test_blocks_on_other_media_lie_on_lower_levels() -> None:
     assert [(one.cache_level, one.blocks) for one in tree.by_level] == [(0, 1), (1, 1)]
 
 
-def test_each_engine_has_a_tree_of_its_own() -> None:
-    trees = told(batch(stored([1]), rank=0), batch(stored([1]), rank=1)).trees
-    assert [tree.attention_dp_rank for tree in trees] == [0, 1]
+def test_each_engine_has_a_tree_and_numbers_of_its_own() -> None:
+    report = numbered(
+        (0, batch(stored([1]), rank=0)),
+        (0, batch(stored([1]), rank=1)),
+        (1, batch(stored([2], 1), rank=0)),
+    )
+    assert [(tree.attention_dp_rank, tree.blocks) for tree in report.trees] == [(0, 2), (1, 1)]
+    assert report.complete and not report.restarts
+
+
+def test_what_one_engine_clears_the_others_keep() -> None:
+    trees = numbered(
+        (0, batch(stored([1]), rank=0)),
+        (0, batch(stored([1]), rank=1)),
+        (1, batch(["AllBlocksCleared"], rank=1)),
+    ).trees
+    assert [tree.blocks for tree in trees] == [1, 0]
+
+
+def test_a_page_that_was_copied_to_the_host_stays_there_when_it_leaves_the_gpu() -> None:
+    """As SGLang's hierarchical cache tells it; its other levels lie in host memory as well."""
+    page = ["BlockStored", [1], None, list(range(SIZE)), SIZE, None]
+    copied = batch([*page, "GPU"], [*page, "CPU"])
+    left = batch(["BlockRemoved", [1], "GPU"])
+    (tree,) = told(copied, left).trees
+    assert [(one.cache_level, one.blocks) for one in tree.by_level] == [(1, 1)]
+    assert (tree.churn.stored, tree.churn.removed, tree.churn.offloaded) == (1, 0, 1)
+    (restored,) = told(copied, left, batch([*page, "GPU"])).trees
+    assert restored.by_level[0].cache_level == 0 and restored.churn.onboarded == 1
+    (gone,) = told(copied, left, batch(["BlockRemoved", [1], "CPU"])).trees
+    assert (gone.blocks, gone.churn.removed) == (0, 1)
+
+
+def test_pages_of_a_node_that_is_split_were_not_computed_again() -> None:
+    """SGLang removes the pages of a node and stores them again as two."""
+    first = ["BlockStored", [1], None, list(range(SIZE)), SIZE, None, "GPU"]
+    second = ["BlockStored", [2], 1, list(range(SIZE)), SIZE, None, "GPU"]
+    (tree,) = told(
+        batch(first, second), batch(["BlockRemoved", [1, 2], "GPU"], first, second)
+    ).trees
+    assert tree.blocks == 2
+    assert (tree.churn.removed, tree.churn.stored_again) == (0, 0)
 
 
 def test_fields_of_later_releases_are_left_alone() -> None:
@@ -98,7 +137,7 @@ def test_fields_of_later_releases_are_left_alone() -> None:
 )
 def test_what_is_no_batch_is_refused(message: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
-        apply_batch(EventMap(), message)
+        read_batch(message)
 
 
 def test_batches_that_were_lost_are_counted() -> None:

@@ -184,7 +184,9 @@ def test_bad_lines_are_named_and_skipped(line: bytes) -> None:
 
 
 def as_typed(path: Path, *, json: bool) -> argparse.Namespace:
-    return argparse.Namespace(file=str(path), json=json, listen=False, drain=False, duration=None)
+    return argparse.Namespace(
+        file=str(path), json=json, listen=False, replay=None, drain=False, duration=None
+    )
 
 
 def test_the_command_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

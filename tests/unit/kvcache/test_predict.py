@@ -9,6 +9,7 @@ import pytest
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings, Retention, TokenRange
+from charter_engine.kvcache.predict import predictor
 from charter_engine.kvcache.predict.latency import from_first_principles
 from charter_engine.kvcache.predict.predictor import Predictor, plan_retention, predict
 from charter_engine.kvcache.predict.timeline import Timing
@@ -98,6 +99,16 @@ def test_memory_is_that_of_the_pool() -> None:
 def test_an_empty_workload_is_predicted_too() -> None:
     prediction = predict([], POOL, latency=from_first_principles())
     assert (prediction.requests, prediction.token_hit_rate, prediction.ttft_ms_mean) == (0, 0, None)
+
+
+@pytest.mark.parametrize("there_is_numba", [True, False])
+def test_machine_code_is_preferred_only_where_there_is_what_makes_it(
+    there_is_numba: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictor, "_WORTH_LOADING_S", 0.0)
+    monkeypatch.setattr(predictor, "_WORTH_COMPILING_S", 0.0)
+    monkeypatch.setattr(predictor, "code_is_possible", lambda: there_is_numba)
+    assert Predictor(_requests(KEPT)).prefers_compiled(POOL) == there_is_numba
 
 
 def test_machine_code_and_python_predict_the_same() -> None:

@@ -11,6 +11,7 @@ from charter_engine.kvcache.workload.path_tree import build_paths
 from tests.unit.kvcache.workloads import (
     as_lists,
     by_block_manager,
+    random_releases,
     random_retention,
     random_settings,
     random_workload,
@@ -23,10 +24,17 @@ def _check(rng: Random, *, compiled: bool) -> None:
     workload = random_workload(rng)
     pool = random_settings(rng, workload)
     retention = random_retention(rng, workload)
-    exact = by_block_manager(workload, pool, retention)
     paths = build_paths(workload)
+    releases = random_releases(rng, paths)
+    exact = by_block_manager(workload, pool, retention, releases)
     found = simulate(
-        paths, workload.arrival_ms, workload.input_length, pool, retention, compiled=compiled
+        paths,
+        workload.arrival_ms,
+        workload.input_length,
+        pool,
+        retention,
+        releases,
+        compiled=compiled,
     )
     assert as_lists(found) == as_lists(exact)
 

@@ -48,6 +48,22 @@ def test_two_requests_of_one_iteration_share_nothing() -> None:
     assert first.first_token_ms == second.first_token_ms == 2 * (1 + 9)
 
 
+def test_of_prompts_computed_in_chunks_the_shorter_one_has_its_first_token_first() -> None:
+    longer, shorter = _run(
+        [_request(0, range(12)), _request(0, range(50, 58))], 10, chunk_tokens=4
+    ).served
+    assert shorter.first_token_ms == 2 + 4 * 4
+    assert longer.first_token_ms == shorter.first_token_ms + 4
+
+
+def test_in_chunks_a_prompt_takes_as_long_as_in_one_piece() -> None:
+    request = _request(0, range(10), output=3)
+    (whole,), (chunked,) = (
+        _run([request], 10, **timing).served for timing in ({}, {"chunk_tokens": 3})
+    )
+    assert whole == chunked
+
+
 def test_a_full_batch_makes_the_next_request_wait() -> None:
     timeline = _run([_request(0, range(8), 3), _request(0, range(50, 58), 1)], 10, max_batch_size=1)
     first, second = timeline.served

@@ -6,9 +6,11 @@ from random import Random
 from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, OutOfBlocks, PoolSettings, Retention, TokenRange
+from charter_engine.kvcache.predict.releases import Release, Releases
 from charter_engine.kvcache.predict.simulation import Outcome
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.content import Content
+from charter_engine.kvcache.workload.path_tree import PathTree
 
 PRIORITIES = (0, 10, 29, 30, 35, 35, 36, 80, 100)
 
@@ -121,8 +123,25 @@ def _ranges(rng: Random, length: int) -> Retention:
     return Retention(tuple(ranges))
 
 
+def random_releases(rng: Random, paths: PathTree) -> Releases | None:
+    """Some requests release ends of what they or earlier ones came with, from where an edge ends
+    on."""
+    if rng.random() < 0.5:
+        return None
+    found: list[tuple[Release, ...]] = []
+    for request in range(len(paths.node)):
+        released = rng.randint(0, request)
+        kept = [0, *(int(paths.end[edge]) for edge in paths.path(released))]
+        own = (Release(released, rng.choice(kept)),) if rng.random() < 0.4 else ()
+        found.append(own)
+    return found
+
+
 def by_block_manager(
-    workload: Workload, settings: PoolSettings, retention: list[Retention | None] | None
+    workload: Workload,
+    settings: PoolSettings,
+    retention: list[Retention | None] | None,
+    releases: Releases | None = None,
 ) -> Outcome:
     """What the block manager itself gives when each request starts and ends at its arrival."""
     manager, content = BlockManager(settings), Content(workload)
@@ -141,6 +160,8 @@ def by_block_manager(
             continue
         manager.store_context(index)
         manager.finish(index)
+        for release in releases[index] if releases else ():
+            manager.truncate(content.prompt(release.request), release.keep_tokens)
         reused_tokens.append(admission.reused_tokens)
         reused_blocks.append(admission.reused_blocks)
         onboarded.append(manager.counters.onboards - before)

@@ -168,5 +168,15 @@ def test_traffic_that_does_not_pass_charter_bls_cannot_be_laid_out() -> None:
     assert "without passing charter_bls" in reasons["apply"]
 
 
+def test_a_release_is_a_change_that_only_some_deployments_can_carry_out() -> None:
+    releasing = replace(LIVE, release="superseded")
+    (refused,) = diff_plans(LIVE, releasing, ENGINE, 0).changes
+    assert (refused.key, refused.new, refused.possible) == ("release", "superseded", False)
+    (change,) = diff_plans(LIVE, releasing, replace(ENGINE, release=True), 0).changes
+    assert (change.possible, change.cost) == (True, "plan reload")
+    (taken_back,) = diff_plans(releasing, LIVE, ENGINE, 0).changes
+    assert taken_back.possible
+
+
 def test_a_share_of_nothing_lays_out_no_prompt() -> None:
     assert diff_plans(FOR_TRAFFIC, replace(FOR_TRAFFIC, share=0.0), ENGINE, 0).notes == ()

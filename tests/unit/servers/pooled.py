@@ -18,6 +18,7 @@ class PooledServer:
     tokens in its answers."""
 
     kind: Final[ServerKind] = "triton-engine"
+    cached_option = ""
 
     def __init__(self, settings: PoolSettings, *, tells: bool = True) -> None:
         self._manager = BlockManager(settings)

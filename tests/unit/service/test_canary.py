@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from charter_engine.api.live_server import LiveServer
+from charter_engine.api.live_triton import LiveTriton
 from charter_engine.contracts.canary import CanaryAlarm, CanaryAnswer, CanaryPair, CanaryReport
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gauges import Canary, Event
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service import canary as module
 from charter_engine.service.canary import CanaryWatch
 from charter_engine.service.hub import Hub
@@ -30,7 +31,7 @@ class Scripted:
     rounds: tuple[CanaryReport | CharterError, ...] = ()
     made_all: asyncio.Event
 
-    def __init__(self, deployment: Deployment, every_seconds: float) -> None:
+    def __init__(self, deployment: LiveServer, every_seconds: float) -> None:
         self._left = iter(self.rounds)
 
     async def round(self) -> CanaryReport:
@@ -54,7 +55,8 @@ async def watch(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cana
     monkeypatch.setattr(module, "LiveCanary", Scripted)
     monkeypatch.setattr(Scripted, "made_all", asyncio.Event(), raising=False)
     monkeypatch.setattr(module, "SHORTEST_SECONDS", 0.0)
-    made = CanaryWatch(hub, Deployment(TritonOptions(url="127.0.0.1:1")))
+    deployment = LiveTriton(TritonOptions(url="127.0.0.1:1"))
+    made = CanaryWatch(hub, lambda: [deployment])
     yield made
     await made.stop()
 
@@ -111,4 +113,4 @@ async def test_stopped_it_is_off(hub: Hub, watch: CanaryWatch) -> None:
 @pytest.mark.parametrize("every", [0.5, -1.0, float("nan"), float("inf")])
 async def test_an_interval_that_is_none_is_refused(hub: Hub, every: float) -> None:
     with pytest.raises(UsageError, match="a round every"):
-        await CanaryWatch(hub, Deployment(TritonOptions(url="127.0.0.1:1"))).start(every)
+        await CanaryWatch(hub, list).start(every)

@@ -42,7 +42,7 @@ class Watched:
         hub = Hub()
         hub.taps.append(self._heard)
         self.session = SessionGauge(hub, read_only=False)
-        deployment = cast(Any, SimpleNamespace(started=True, deployer=self.deployer))
+        deployment = cast(Any, SimpleNamespace(started=True, revisions=self.deployer))
         ever_later = iter(range(0, 1000, 10)).__next__
         self.watch = DriftWatch(hub, self.session, deployment, ever_later, keeps_text=keeps_text)
 

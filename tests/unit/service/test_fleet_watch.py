@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from charter_engine.api.live_triton import LiveTriton
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gauges import Event, Fleet, Gauge
 from charter_engine.contracts.live import RequestRecord, TritonSample
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.servers.deployment import Deployment
 from charter_engine.service.fleet import FIND_SECONDS, FleetWatch
 from charter_engine.service.hub import Hub
 from tests.clock import Clock
@@ -52,7 +52,7 @@ class Told:
 def watching(named: Named | None, clock: Clock | None = None) -> tuple[FleetWatch, Told]:
     hub = Hub()
     ready = TritonSample(health="ready", url=ONE.url or "")
-    watch = FleetWatch(hub, Deployment(ONE), named, lambda: ready, clock=clock or Clock())
+    watch = FleetWatch(hub, LiveTriton(ONE), named, lambda: ready, clock=clock or Clock())
     return watch, Told(hub)
 
 

@@ -27,7 +27,7 @@ class Scripted:
         self._end = end
         self.looked = asyncio.Event()
 
-    async def observed(self, _: int, on_look: Callable[[WatchReport], None]) -> WatchReport:
+    async def observed(self, on_look: Callable[[WatchReport], None]) -> WatchReport:
         on_look(seen("watching"))
         self.looked.set()
         if self._end is None:

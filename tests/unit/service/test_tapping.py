@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from charter_engine.api.traffic import DeploymentTap
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.explaining import PromptParts
@@ -43,7 +44,7 @@ class Scene:
         monkeypatch.setattr(Deployment, "client", property(lambda _: self))
         monkeypatch.setattr(tap, "TapReader", self._opened)
         self.cursor = ""
-        self.tapping = Tapping(hub, deployment, self.running, lambda: 3)
+        self.tapping = Tapping(hub, DeploymentTap(deployment), self.running, lambda: 3)
 
     async def drain(self) -> TrafficBatch:
         answer = self.answers.pop(0)

@@ -22,8 +22,8 @@ def judged_as(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     """Every trial is found to be so."""
 
     class Judged:
-        def __init__(self, _: object, deployer: object) -> None:
-            self.deployer = deployer
+        def __init__(self, _: object, deployers: tuple[object, ...]) -> None:
+            self.deployers = deployers
 
         async def judged(self) -> TrialReport:
             return TrialReport(revision=4, stop=why)
@@ -34,7 +34,7 @@ def judged_as(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
 async def stopped(plan: Plan) -> list[str]:
     """Why a trial was stopped at one look at a deployment with this plan."""
     deployment: Any = SimpleNamespace(started=True, deployer=object())
-    watch = Trying(deployment, asyncio.Lock(), lambda: plan, read_only=False)
+    watch = Trying(lambda: [deployment], asyncio.Lock(), lambda: plan, read_only=False)
     why: list[str] = []
 
     async def stop(_: object, report: TrialReport) -> None:

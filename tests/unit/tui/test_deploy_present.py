@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.advice import DoctorReport
-from charter_engine.contracts.canary import CanaryReport
+from charter_engine.contracts.canary import CanaryReport, ServerCanary
 from charter_engine.contracts.commands import Push
 from charter_engine.contracts.deploying import PushWatch
-from charter_engine.contracts.gauges import Canary, Draft, Session
+from charter_engine.contracts.gauges import Canary, Draft, Fleet, Session
 from charter_engine.contracts.trial import TrialReport
 from charter_tui.present.advice import advice_lines, advice_standing
 from charter_tui.present.canary import canary_lines, canary_standing
@@ -48,6 +48,7 @@ from tests.tui.deploy_scene import (
     trial,
     watched,
 )
+from tests.tui.fleet_scene import ALIKE, ONE, TWO
 from tests.tui.scene import CHEAP_DRAFT, DRAFT, RUN, SESSION
 
 LIVE = Snapshot(session=SESSION)
@@ -268,6 +269,29 @@ def test_a_question_names_what_it_puts_back_and_what_uninstalling_loses() -> Non
     asked = uninstall_confirmation(DRIFT)
     assert asked.word == "uninstall"
     assert "What others changed since the last push goes, too." in asked.consequences
+
+
+def test_a_question_about_several_servers_names_them_and_what_others_changed_of_each() -> None:
+    one, two = ALIKE.now.servers
+    fleet = replace(ALIKE.now, servers=(one, replace(two, drift=2)))
+    for asked in (put_back_confirmation((), fleet), uninstall_confirmation((), fleet)):
+        assert asked.consequences[0].startswith("On 2 servers, one after another.")
+        assert asked.consequences[1] == f"Fields that others changed: {TWO} (2)."
+
+
+def test_what_others_changed_of_another_server_can_be_put_back_from_the_first() -> None:
+    changed = replace(ALIKE.now.servers[1], drift=1)
+    snapshot = Snapshot(session=SESSION, fleet=Fleet(now=replace(ALIKE.now, servers=(changed,))))
+    assert [why_not(action, snapshot) for action in ("put_back", "adopt")] == ["", ""]
+
+
+def test_a_canary_of_several_servers_tells_of_each() -> None:
+    servers = (
+        ServerCanary(server=ONE, report=WATCHING),
+        ServerCanary(server=TWO, message="no answer"),
+    )
+    told = text(canary_lines(Snapshot(canary=Canary(WATCHING, servers)), 100))
+    assert ONE in told and TWO in told and "no answer" in told
 
 
 @pytest.mark.parametrize(

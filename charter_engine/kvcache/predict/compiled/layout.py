@@ -75,13 +75,16 @@ class RequestAtWork(NamedTuple):
 
 class Requests(NamedTuple):
     """All requests, by their order: arrival in ms, prompt tokens, the edge their path ends with,
-    and where their ranges begin (one entry more)."""
+    and where their ranges begin (one entry more); what each releases once it is served, and where
+    that begins (one entry more)."""
 
     arrival: Array
     length: Array
     last_edge: Array
     ranges_offset: Array
     ranges: Array
+    releases_offset: Array
+    releases: Array
 
 
 class Served(NamedTuple):
@@ -211,6 +214,11 @@ FIRST_BLOCK: Final = 0
 AFTER_BLOCK: Final = 1
 RANGE_CLASS: Final = 2
 RANGE_DURATION: Final = 3
+
+# What a request releases: the edge that a path ends with, and how many of its leading tokens stay.
+RELEASE_FIELDS: Final = 2
+RELEASED_EDGE: Final = 0
+KEPT_TOKENS: Final = 1
 
 # What becomes of a request's blocks: the block after the last it is about, class, duration.
 NOTE_FIELDS: Final = 3

@@ -22,11 +22,12 @@ from charter_engine.kvcache.predict.compiled import (
     runs,
     serving,
     tree,
+    truncation,
 )
 
 _MODULES = (
     runs, tree, deadlines, notes, flat_eviction, leaf_eviction, leaf_turns, allocation, matching,
-    serving,
+    truncation, serving,
 )  # fmt: skip
 _INLINED: set[object] = {
     matching.match, matching.use, matching.claim, notes.note, notes.add_note, serving.release_path,

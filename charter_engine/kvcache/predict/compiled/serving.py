@@ -19,6 +19,7 @@ from charter_engine.kvcache.predict.compiled.matching import match
 from charter_engine.kvcache.predict.compiled.notes import note
 from charter_engine.kvcache.predict.compiled.runs import enqueue, join_front, join_loose, new_run
 from charter_engine.kvcache.predict.compiled.tree import enter, link_highest
+from charter_engine.kvcache.predict.compiled.truncation import release_ends
 
 
 def serve(
@@ -58,6 +59,7 @@ def serve(
         part = 0 if pool.settings.unfilled_first else (length - 1) % size
         enter_path(pool, request, part)
         release_path(pool, deadlines, request, length, now)
+        release_ends(pool, requests, index)
         if counters[at.OVERFLOW]:
             return
 

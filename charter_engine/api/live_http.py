@@ -1,0 +1,234 @@
+"""A vLLM, SGLang or trtllm-serve as an engine process works with it.
+
+Nothing is pushed to it. What passes is told by the engine's own gateway in front of it, and layouts
+apply there.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from charter_engine.api.engine_revisions import EngineRevisions
+from charter_engine.contracts.advice import DoctorReport
+from charter_engine.contracts.benching import BenchRequest
+from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.deploy import Change, Profile
+from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest, Observer
+from charter_engine.contracts.graph import Call
+from charter_engine.contracts.layout_preview import LayoutPreview
+from charter_engine.contracts.live import KvPool, NodeStats
+from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.server import ProfileRequest
+from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord
+from charter_engine.errors import CharterError, UsageError
+from charter_engine.executor.server_target import ServerTarget
+from charter_engine.gateway.message_layout import SwitchedLayout
+from charter_engine.gateway.model import read_model
+from charter_engine.gateway.traffic_memory import PassedTokens, TrafficMemory
+from charter_engine.servers.http_deployment import HttpDeployment
+
+if TYPE_CHECKING:
+    from charter_engine.api.previewing import LayoutSubject
+    from charter_engine.executor.target import Target
+    from charter_engine.gateway.server import Gateway
+    from charter_engine.servers.deployment import Deployment
+    from charter_engine.triton.deploy import Deployer
+    from charter_engine.triton.request import Generated, GenerateRequest
+
+
+class GatewayTap:
+    """As `TrafficTap` says, of what an engine remembers itself."""
+
+    is_new = False
+
+    def __init__(self, memory: TrafficMemory, deployment: HttpDeployment) -> None:
+        self.reader = memory
+        self._deployment = deployment
+
+    @property
+    def profile(self) -> Profile:
+        return self._deployment.profile
+
+    @property
+    def trouble(self) -> str:
+        """By which option cached tokens are told that are not, or why tokens are not known."""
+        if not (self.reader.is_silent and self._deployment.started):
+            return self.reader.trouble
+        option = self._deployment.server.cached_option
+        told = f"{self._deployment.called} does not tell how much of a request it reused"
+        return f"{told}: start it with {option}" if option else told
+
+    def begin_anew(self) -> None:
+        """What was told once is kept by whoever was told."""
+
+    async def drain(self) -> TrafficBatch | None:
+        return await asyncio.to_thread(self.reader.told)
+
+    def on_page(self, _revision: int) -> tuple[NodeStats, ...]:
+        """No page of these servers tells of nodes."""
+        return ()
+
+
+class LiveHttpServer(HttpDeployment):
+    """As `LiveServer` says. `tokenizer` is its model's; None: where the server says, if that is on
+    this machine. With `keeps_text` False no prompts are remembered."""
+
+    def __init__(
+        self,
+        request: ProfileRequest,
+        *,
+        has_gateway: bool = False,
+        tokenizer: Path | None = None,
+        keeps_text: bool = True,
+    ) -> None:
+        """Raises `UsageError` for what is no address, and a tokenizer that is not there."""
+        super().__init__(request, has_gateway=has_gateway)
+        if tokenizer is not None and not tokenizer.exists():
+            raise UsageError(
+                f"--tokenizer {tokenizer}: there is no such file or directory",
+                remedy="name a tokenizer.json, or a folder that holds one",
+            )
+        self._given = tokenizer
+        self._memory = TrafficMemory(keeps_prompts=keeps_text)
+        self._layout = SwitchedLayout()
+        self.revisions = EngineRevisions(
+            self._layout, self.address, lambda: self.profile, self._went_live
+        )
+
+    @property
+    def deployer(self) -> "Deployer":
+        """Raises `CharterError`: there is none."""
+        self._refuse(f"nothing is pushed to {self.called}")
+
+    @property
+    def tokenizer_path(self) -> Path | None:
+        named = self.described.tokenizer if self.described is not None else ""
+        found = self._given or (Path(named) if named else None)
+        return found if found is not None and found.exists() else None
+
+    async def probe(self) -> Profile:
+        """Find out anew what it is and can do. Raises `CharterError`."""
+        profile = await super().probe()
+        self._memory.named = self.described.model if self.described is not None else ""
+        self._memory.model = await asyncio.to_thread(read_model, self.tokenizer_path, None)
+        return profile
+
+    def tap(self) -> GatewayTap:
+        return GatewayTap(self._memory, self)
+
+    def target(self, agent: str, run: str) -> "Target":
+        tokenizer = self._memory.model.tokenizer
+        if tokenizer is None:
+            raise UsageError(
+                f"{self.address}: its model's tokenizer is not on this machine, and prompts are "
+                "sent as token ids",
+                remedy="give --tokenizer FILE",
+            )
+
+        def on_sent(request: "GenerateRequest", ids: tuple[int, ...], found: "Generated") -> None:
+            self._memory.sent(_sent_by_run(request, ids, found, agent, run))
+
+        return ServerTarget(
+            self.server,
+            tokenizer,
+            tokens_per_block=self.profile.tokens_per_block,
+            on_sent=on_sent,
+        )
+
+    @property
+    def takes_gateway(self) -> bool:
+        return True
+
+    def gateway(
+        self, request: GatewayRequest, observe: Observer
+    ) -> AbstractAsyncContextManager["Gateway"]:
+        return self._before_it(request, observe)
+
+    def agent_opened(self, plan: Plan, calls: Sequence[Call]) -> None:
+        self.revisions.agent_opened(plan, calls)
+
+    def to_measure(self, request: BenchRequest) -> tuple[BenchRequest, TritonOptions]:
+        path = self.tokenizer_path
+        asked = replace(request, server=self.request, tokenizer=str(path or request.tokenizer))
+        return asked, TritonOptions()
+
+    def options_found(self) -> TritonOptions:
+        self._refuse("answers are compared on a Triton")
+
+    def changed_files(self, _number: int) -> tuple[Change, ...]:
+        """Nothing of it is in files."""
+        return ()
+
+    @property
+    def triton(self) -> "Deployment":
+        """Raises `CharterError`: it is none."""
+        self._refuse(f"{self.address} is no Triton")
+
+    async def preview(self, _subject: "LayoutSubject") -> LayoutPreview:
+        self._refuse("what layouts do to traffic is previewed by what charter_bls remembers of it")
+
+    async def diagnosis(
+        self, records: Sequence[TrafficRecord], pool: KvPool | None
+    ) -> DoctorReport:
+        from charter_engine.api.doctor import examined_by_http
+
+        described = self.described or await self.server.profile()
+        return await examined_by_http(described, self.profile, records, pool)
+
+    @asynccontextmanager
+    async def _before_it(
+        self, request: GatewayRequest, observe: Observer
+    ) -> AsyncIterator["Gateway"]:
+        from charter_engine.gateway.opening import openai_gateway
+
+        def both(exchange: "GatewayExchange") -> None:
+            self._memory.exchanged(exchange)
+            observe(exchange)
+
+        asked = msgspec.structs.replace(
+            request,
+            openai=(self.address,),
+            openai_key=self.request.key,
+            root_certificates=self.request.root_certificates,
+        )
+        async with openai_gateway(asked, both, self._layout) as gateway:
+            yield gateway
+
+    def _went_live(self, revision: int) -> None:
+        self._memory.revision = revision
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise CharterError(why, remedy=f"{self.called} has none of it", kind="refused")
+
+
+def _sent_by_run(
+    request: "GenerateRequest", ids: tuple[int, ...], found: "Generated", agent: str, run: str
+) -> PassedTokens:
+    """A request of a run, as a tap would tell it: one that has just been answered."""
+    return PassedTokens(
+        TrafficRecord(
+            at=time.time() - found.latency_ms / 1000,
+            source="run",
+            agent=agent,
+            run=run,
+            request_id=request.request_id,
+            session=run,
+            node=request.node or "",
+            prompt_tokens=found.prompt_tokens or len(ids),
+            output_tokens=found.output_tokens,
+            reused_tokens=found.reused_tokens,
+            reused_blocks=found.reused_blocks,
+            missed_blocks=found.missed_blocks,
+            ttft_ms=found.ttft_ms,
+            total_ms=found.latency_ms,
+        ),
+        np.array(ids, np.int32),
+        np.array(found.output_ids, np.int32),
+    )

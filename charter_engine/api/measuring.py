@@ -1,0 +1,109 @@
+"""The KV cache events of a deployment, followed for as long as the engine process runs."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+
+from charter_engine.contracts.contents import KvEventSource, MeasuredContents
+from charter_engine.contracts.server import ProfileRequest
+from charter_engine.errors import CharterError, UsageError
+from charter_engine.kvcache.manager.event_batches import follow_batch
+from charter_engine.kvcache.manager.event_log import follow_event_log
+from charter_engine.kvcache.manager.event_map import EventMap
+from charter_engine.traffic.measured import GrainOwners, MeasuredPool
+
+PUBLISHED = ("tcp://", "ipc://")
+KEPT = ("http://", "https://")
+AGAIN_SECONDS = 5.0
+"""Until a source that failed is tried again."""
+
+Step = Callable[[EventMap], None]
+"""Follows one message of a source."""
+
+
+class FollowedEvents:
+    """A server's pool as its events tell of it. They are taken in off the event loop, and `report`
+    may be called from any thread."""
+
+    def __init__(self, source: KvEventSource) -> None:
+        self._source = source
+        self._pool = MeasuredPool(source)
+        self._turn = threading.Lock()
+
+    async def follow(self) -> None:
+        """Take in events until cancelled. A source that fails is tried again, and `report` tells
+        why meanwhile."""
+        while True:
+            try:
+                async with aclosing(steps(self._source)) as messages:
+                    async for step in messages:
+                        await asyncio.to_thread(self._take, step)
+            except CharterError as error:
+                self._pool.trouble = str(error)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    def report(
+        self, now: float, owners: GrainOwners, predicted: Mapping[int, int]
+    ) -> MeasuredContents:
+        """As `MeasuredPool.report`."""
+        with self._turn:
+            return self._pool.report(now, owners, predicted)
+
+    def _take(self, step: Step) -> None:
+        with self._turn:
+            step(self._pool.events)
+            self._pool.trouble = ""
+
+
+async def steps(source: KvEventSource) -> AsyncGenerator[Step]:
+    """What a source tells, message by message, without an end. Raises `CharterError`."""
+    if source.address.startswith(PUBLISHED):
+        from charter_engine.servers.event_stream import event_messages
+
+        published = event_messages(source.address, listen=source.listen, replay=source.replay)
+        async with aclosing(published) as messages:
+            async for message in messages:
+                yield partial(follow_batch, number=message.number, message=message.batch)
+    elif source.address.startswith(KEPT):
+        async for step in _drained(source):
+            yield step
+    else:
+        from charter_engine.servers.event_file import grown_lines
+
+        async with aclosing(grown_lines(Path(source.address))) as grown:
+            async for lines in grown:
+                yield partial(follow_event_log, lines=lines)
+
+
+async def _drained(source: KvEventSource) -> AsyncGenerator[Step]:
+    from charter_engine.servers.drained_events import drained_events
+    from charter_engine.servers.finding import url_of
+    from charter_engine.servers.http import ServerHttp
+
+    require_source(source)
+    request = ProfileRequest(address=source.address, drain=source.drain)
+    url = url_of(source.address, tls=request.tls)
+    async with (
+        ServerHttp(url, request.key, request.root_certificates) as http,
+        aclosing(drained_events(http)) as kept,
+    ):
+        async for body in kept:
+            yield partial(follow_event_log, lines=[body])
+
+
+def require_source(source: KvEventSource) -> None:
+    """Raises `UsageError` for what cannot be a source as it is asked for."""
+    published, kept = (source.address.startswith(some) for some in (PUBLISHED, KEPT))
+    if (source.listen or source.replay) and not published:
+        raise UsageError(
+            f"--kv-events {source.address}: no publisher of events",
+            remedy="--kv-events-listen and --kv-events-replay are of tcp://HOST:PORT",
+        )
+    if kept and not source.drain:
+        raise UsageError(
+            f"{source.address} forgets which events were read: another reader would miss them",
+            remedy="add --kv-events-drain where nobody else reads them",
+        )

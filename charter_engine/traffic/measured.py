@@ -1,0 +1,181 @@
+"""What lies in a pool by the server's own KV cache events, and who brought it.
+
+A block is known by the hash of everything up to its end, to a grain of 16 tokens: so are the
+prompts of requests, and the blocks that the block manager predicts.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from charter_engine.bls.chain import GRAIN_TOKENS, Chain, ChainState
+from charter_engine.contracts.contents import Holding, KvEventSource, MapRun, MeasuredContents
+from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.kvcache.manager.event_map import EventMap, PoolKey
+from charter_engine.kvcache.manager.event_tree import BlockHash, TreeNode
+from charter_engine.traffic.hashes import answer_hashes_of, hashes_of
+from charter_engine.traffic.map_runs import runs_of
+
+MOST_GRAINS: Final = 400_000
+"""Grains of 16 tokens whose owners are remembered."""
+MOST_SHOWN: Final = 50
+BEGIN: Final = ChainState()
+
+
+class Bringer(NamedTuple):
+    """Who sent a grain first, and who used it last."""
+
+    node: str
+    session: str
+    used_at: float
+
+
+NOBODY: Final = Bringer("", "", 0.0)
+
+
+class GrainOwners:
+    """Who sent what, by the hash of everything up to a grain's end. The oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._owners: dict[int, Bringer] = {}
+
+    def take(self, record: TrafficRecord, session: str) -> None:
+        """Note the prompt and the answer of a request."""
+        for grain in whole_grains(record):
+            known = self._owners.pop(grain, None)
+            node, of = (record.node, session) if known is None else (known.node, known.session)
+            self._owners[grain] = Bringer(node, of, record.at)
+        while len(self._owners) > MOST_GRAINS:
+            del self._owners[next(iter(self._owners))]
+
+    def of(self, grain: int | None) -> Bringer:
+        """Who sent a grain; nobody where that is not known."""
+        return NOBODY if grain is None else self._owners.get(grain, NOBODY)
+
+
+def whole_grains(record: TrafficRecord) -> list[int]:
+    """The hashes of all whole grains of a prompt and its answer; none where they are not known."""
+    known, further = hashes_of(record), answer_hashes_of(record)
+    length, answer = record.prompt_tokens or 0, record.output_tokens or 0
+    if len(further):
+        known = np.concatenate((known[: length // GRAIN_TOKENS], further))
+        length += answer
+    grains: list[int] = known[: length // GRAIN_TOKENS].tolist()
+    return grains
+
+
+class BlockContent:
+    """What the blocks of a server hold, as its events tell. Heard by an `EventMap`."""
+
+    def __init__(self) -> None:
+        self._chain = Chain()
+        self._ends: dict[tuple[PoolKey, BlockHash], ChainState] = {}
+
+    def stored(
+        self,
+        place: PoolKey,
+        parent: BlockHash | None,
+        chain: Sequence[tuple[BlockHash, int]],
+        token_ids: Sequence[int],
+    ) -> None:
+        """As `event_map.Content` says. Behind a parent that nobody stored, nothing is known."""
+        above = BEGIN if parent is None else self._ends.get((place, parent))
+        if above is None or sum(tokens for _, tokens in chain) > len(token_ids):
+            return
+        ends = np.cumsum([tokens for _, tokens in chain]).tolist()
+        states = self._chain.go_on(above, np.asarray(token_ids, np.uint64), ends)
+        for (block, _), state in zip(chain, states, strict=True):
+            self._ends[place, block] = state
+
+    def removed(self, place: PoolKey, block: BlockHash) -> None:
+        """As `event_map.Content` says."""
+        self._ends.pop((place, block), None)
+
+    def emptied(self, place: PoolKey) -> None:
+        """As `event_map.Content` says."""
+        self._ends = {key: end for key, end in self._ends.items() if key[0] != place}
+
+    def grain_of(self, place: PoolKey, block: BlockHash) -> int | None:
+        """The hash of everything up to the last whole grain in a block; None where nothing is
+        known of it, or there is no whole grain yet."""
+        state = self._ends.get((place, block))
+        return None if state is None else state.hash
+
+
+class MeasuredPool:
+    """Follows a server's events."""
+
+    def __init__(self, source: KvEventSource) -> None:
+        self.trouble = ""
+        self._source = source
+        self._content = BlockContent()
+        self.events = EventMap(self._content)
+
+    def report(
+        self, now: float, owners: GrainOwners, predicted: Mapping[int, int]
+    ) -> MeasuredContents:
+        """The pool at that epoch second. `predicted` has how many blocks on the GPU end with a
+        grain, by the block manager."""
+        held = [
+            _Held(node, grain, owners.of(grain))
+            for place, block, node in self.events.nodes()
+            for grain in (self._content.grain_of(place, block),)
+        ]
+        on_gpu = Counter(one.grain for one in held if not one.on_host and one.grain is not None)
+        agreed = sum((on_gpu & Counter(predicted)).values())
+        blocks = sum(not one.on_host for one in held)
+        return MeasuredContents(
+            at=now,
+            source=self._source.address,
+            events=self.events.events,
+            blocks=blocks,
+            host_blocks=len(held) - blocks,
+            tokens=sum(one.node.tokens for one in held),
+            agreed_blocks=agreed,
+            absent_blocks=sum(predicted.values()) - agreed,
+            unpredicted_blocks=blocks - agreed,
+            unattributed_blocks=sum(one.owner == NOBODY for one in held),
+            lost_events=self.events.lost_events,
+            restarts=self.events.restarts,
+            complete=self.events.complete,
+            trouble=self.trouble,
+            nodes=_holdings(held, [one.owner.node for one in held]),
+            sessions=_holdings(held, [one.owner.session for one in held]),
+            priorities=_holdings(held, [str(one.node.priority) for one in held]),
+            map=runs_of(
+                MapRun(1, one.owner.node, one.owner.session, one.node.priority, one.on_host)
+                for one in held
+            ),
+        )
+
+
+class _Held(NamedTuple):
+    """A block, the grain that it ends with, and who brought it."""
+
+    node: TreeNode
+    grain: int | None
+    owner: Bringer
+
+    @property
+    def on_host(self) -> bool:
+        return self.node.level > 0
+
+
+def _holdings(held: Sequence[_Held], names: Iterable[str]) -> tuple[Holding, ...]:
+    """The blocks by name, the largest share first."""
+    groups: dict[str, list[_Held]] = defaultdict(list)
+    for one, name in zip(held, names, strict=True):
+        groups[name].append(one)
+    found = [
+        Holding(
+            name=name,
+            blocks=len(group),
+            tokens=sum(one.node.tokens for one in group),
+            host_blocks=sum(one.on_host for one in group),
+            used_at=max(one.owner.used_at for one in group),
+        )
+        for name, group in groups.items()
+    ]
+    return tuple(sorted(found, key=lambda one: -one.blocks)[:MOST_SHOWN])
