@@ -363,3 +363,13 @@ def test_leaving_asks_where_it_would_cancel_work() -> None:
     assert question is not None
     assert "The work in progress (sweep settings) is cancelled." in question.consequences
     assert leaving_confirmation(Snapshot(link=owned, session=SESSION, work=FAILED)) is None
+
+
+def test_a_narrow_comparison_leaves_a_column_out_and_cuts_no_figure() -> None:
+    snapshot = Snapshot(session=SESSION, draft=DRAFT, runs=RUNS)
+    narrow = comparison_lines(snapshot, 58, brief=True)
+    (computed,) = (item for item in narrow if text_of(item).startswith("computed tokens"))
+    assert line_width(computed) <= 58
+    assert text_of(computed).count("~") == 2
+    assert "=as written" not in said(narrow)
+    assert "=as written" in said(comparison_lines(snapshot, 80))
