@@ -1,4 +1,4 @@
-"""Nearly every screen in every state, the cache apart: as text, at three sizes, and readable in a theme of each kind.
+"""Every screen but the cache in every state: as text, at three sizes, and readable in a theme.
 
 One console walks through all of them. Its engine is what the test says it is, and its clock stands.
 """
