@@ -29,14 +29,17 @@ _LOOKING: Final = "Looking at the deployment and at the machine the engine runs 
 _NOT_KEPT: Final = "A recording keeps no advice: a deployment is looked at while it is there."
 
 
-def advice_standing(snapshot: Snapshot, report: DoctorReport | None) -> Standing:
-    """How much is wrong, and the heaviest of it; before that the alerts that stand."""
+def advice_standing(snapshot: Snapshot, report: DoctorReport | None, refused: str = "") -> Standing:
+    """How much is wrong, and the heaviest of it; before that the alerts that stand. `refused`: why
+    the engine told of none."""
     if snapshot.alerts:
         alerts = counted(len(snapshot.alerts), "alert")
         words = ", ".join(alert.threshold.words for alert in snapshot.alerts)
         return Standing(Span(f"▲ {alerts}", "warning"), line(words))
     if report is None and snapshot.replaying:
         return Standing(Span("○ not in a recording", "muted"))
+    if report is None and refused:
+        return Standing(Span("◌ not known", "warning"), line(Span(plain(refused), "muted")))
     if report is None:
         return Standing(Span("◌ looking …", "muted"))
     heavy = Counter(one.severity for one in report.findings if one.severity != "worth knowing")
@@ -53,12 +56,13 @@ def advice_lines(
     report: DoctorReport | None,
     width: int,
     local: Local = time.localtime,
+    refused: str = "",
 ) -> tuple[Line, ...]:
     """The alerts that stand, every finding in full, then what was found well and what could not be
     looked at."""
     lines = list(_alert_lines(snapshot, local))
     if report is None:
-        words = _NOT_KEPT if snapshot.replaying else _LOOKING
+        words = _NOT_KEPT if snapshot.replaying else refused or _LOOKING
         return (*lines, *sentence_lines(words, width, "muted"))
     for severity, (sign, tone) in SEVERITIES.items():
         found = [one for one in report.findings if one.severity == severity]

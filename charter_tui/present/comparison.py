@@ -1,12 +1,15 @@
 """What the agent costs as written, under the live plan and under the draft, side by side."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from charter_engine.contracts.costs import RunCost
 from charter_engine.contracts.prediction import Prediction
 from charter_tui.present.costs import (
     BRIEF_ROWS,
     COST_ROWS,
+    FIGURE_WIDTH,
+    LABEL_WIDTH,
     change_of,
     cost_line,
     shown_figure,
@@ -16,6 +19,8 @@ from charter_tui.present.figures import NOTHING, byte_size, count, percent, perc
 from charter_tui.present.spans import Line, Span, line, wrap
 from charter_tui.state import Snapshot
 
+_ALL_FIGURES: Final = LABEL_WIDTH + 4 * FIGURE_WIDTH
+"""Cells that a label and all four figures of a row take."""
 _HEADINGS = (
     Span("=as written", "measured"),
     Span("=live", "measured"),
@@ -28,16 +33,19 @@ def comparison_lines(snapshot: Snapshot, width: int, brief: bool = False) -> tup
     """Measured from a run each: as written and under the live plan; predicted: the live plan and
     the draft. What is paid comes first, then the verdicts in words, and what was assumed.
 
-    `brief` keeps the rows that decide.
+    `brief` keeps the rows that decide. What was measured as written is left out where there is no
+    room for it.
     """
+    shown = len(_HEADINGS) if width >= _ALL_FIGURES else len(_HEADINGS) - 1
     written, live = measured_costs(snapshot)
     expected, drafted = predicted_costs(snapshot)
-    lines = [cost_line("", _HEADINGS, Span("change"))]
+    lines = [cost_line("", _HEADINGS[-shown:], Span("change"))]
     for row in BRIEF_ROWS if brief else COST_ROWS:
         figures = [shown_figure(row, cost) for cost in (written, live, expected, drafted)]
-        lines.append(cost_line(row.name, figures, change_of(row, expected, drafted)))
+        change = change_of(row, expected, drafted)
+        lines.append(cost_line(row.name, figures[-shown:], change))
     if not brief:
-        lines += _memory_rows(snapshot)
+        lines += _memory_rows(snapshot, shown)
     lines += verdicts(snapshot, width)
     if said := beyond_prediction(snapshot):
         lines += [line(Span(text, "muted")) for text in wrap(said, width)]
@@ -114,32 +122,32 @@ def beyond_prediction(snapshot: Snapshot) -> str:
     )
 
 
-def _memory_rows(snapshot: Snapshot) -> Iterator[Line]:
+def _memory_rows(snapshot: Snapshot, shown_figures: int) -> Iterator[Line]:
+    def predicted(label: str, live: Span, draft: Span) -> Line:
+        figures = (NOTHING, NOTHING, live, draft)
+        return cost_line(label, figures[-shown_figures:])
+
     live = snapshot.live_prediction
     draft = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
     both = (live, draft)
-    yield _predicted(
+    yield predicted(
         "peak blocks", *(count(p.peak_blocks if p else None, "predicted") for p in both)
     )
     sizes = [p.memory_bytes if p else None for p in both]
     if sizes != [None, None]:
-        yield _predicted("KV pool", *(byte_size(size, "predicted") for size in sizes))
-    yield _predicted("evicted blocks", *map(_evicted, both))
+        yield predicted("KV pool", *(byte_size(size, "predicted") for size in sizes))
+    yield predicted("evicted blocks", *map(_evicted, both))
     shown = draft or live
     if shown is None:
         return
     if shown.bound is not None:
         bounds = (percent(p.bound if p else None, "predicted") for p in both)
-        yield _predicted("layout's bound", *bounds)
+        yield predicted("layout's bound", *bounds)
     if shown.bracket:
         lowest = percent_text(shown.bracket.default_lru)
         highest = percent_text(shown.bracket.optimum)
         words = f"at this pool: default LRU ~{lowest}, offline optimum ~{highest}"
         yield line(Span(words, "predicted"))
-
-
-def _predicted(label: str, live: Span, draft: Span) -> Line:
-    return cost_line(label, (NOTHING, NOTHING, live, draft))
 
 
 def _evicted(prediction: Prediction | None) -> Span:

@@ -41,12 +41,13 @@ SubjectKey = Literal[
 @dataclass(frozen=True)
 class Answers:
     """What the engine answered, beside what it tells by itself. None: it was not asked yet, or did
-    not answer; of a trial `trouble` says why."""
+    not answer: `refused` says why, and of a trial `trouble`."""
 
     revisions: tuple[Revision, ...] | None = None
     preview: LayoutPreview | None = None
     trial: TrialReport | None = None
     trouble: str = ""
+    refused: str = ""
     advice: DoctorReport | None = None
 
 
@@ -65,7 +66,9 @@ SUBJECTS: Final = (
         "revisions",
         "Revisions",
         lambda snapshot, answers: live_standing(snapshot, answers.revisions),
-        lambda snapshot, answers, width: history_lines(snapshot, answers.revisions, width),
+        lambda snapshot, answers, width: history_lines(
+            snapshot, answers.revisions, width, answers.refused
+        ),
     ),
     DeploySubject(
         "push",
@@ -120,8 +123,10 @@ SUBJECTS: Final = (
     DeploySubject(
         "advice",
         "Advice",
-        lambda snapshot, answers: advice_standing(snapshot, answers.advice),
-        lambda snapshot, answers, width: advice_lines(snapshot, answers.advice, width),
+        lambda snapshot, answers: advice_standing(snapshot, answers.advice, answers.refused),
+        lambda snapshot, answers, width: advice_lines(
+            snapshot, answers.advice, width, refused=answers.refused
+        ),
     ),
 )
 _COLUMNS: Final = (

@@ -155,6 +155,8 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     session = snapshot.session
     if snapshot.link.state != "connected" and session is None:
         words = snapshot.link.detail or "Starting the engine …"
+    elif snapshot.replaying and not (session and session.compiled):
+        words = "The recording does not tell of the agent's calls here."
     elif session is None or (
         session.agent and session.compiled is None and not session.diagnostics
     ):

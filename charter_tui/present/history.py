@@ -100,11 +100,11 @@ def live_standing(snapshot: Snapshot, revisions: Sequence[Revision] | None) -> S
 
 
 def history_lines(
-    snapshot: Snapshot, revisions: Sequence[Revision] | None, width: int
+    snapshot: Snapshot, revisions: Sequence[Revision] | None, width: int, refused: str = ""
 ) -> tuple[Line, ...]:
-    """All revisions as lines, newest first."""
+    """All revisions as lines, newest first. `refused`: why the engine told of none."""
     if revisions is None:
-        words = _NOT_KEPT if snapshot.replaying else "Asking the engine …"
+        words = _NOT_KEPT if snapshot.replaying else refused or "Asking the engine …"
         return sentence_lines(words, width, "muted")
     if not revisions:
         return sentence_lines(NOT_PUSHED, width, "muted")

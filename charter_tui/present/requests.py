@@ -36,6 +36,9 @@ CAUSE: Final = Column("cause", "CAUSE", 17, "left")
 NARROW: Final = (AT, NODE, COMPUTED, WHOLE, HIT, CAUSE._replace(width=12))
 NORMAL: Final = (AT, NODE, SESSION, COMPUTED, PROMPT, TTFT, WHOLE, HIT, CAUSE)
 OWN: Final = Span("▸ ", "accent")
+IN_A_RECORDING: Final = (
+    "A recording keeps its requests in its file: charter-engine export FILE --requests."
+)
 """In front of what a run of Charter's own sent."""
 BAR: Final = 24
 
@@ -151,12 +154,14 @@ def summary_line(
     return line(*parts)
 
 
-def cause_lines(report: MissReport | None, width: int) -> tuple[Line, ...]:
-    """What was computed again, by cause, the most tokens first, and what mending it would give."""
+def cause_lines(
+    report: MissReport | None, width: int, waiting: str = "working it out …"
+) -> tuple[Line, ...]:
+    """What was computed again, by cause, the most tokens first, and what mending it would give.
+    `waiting` is said while there is no report."""
     if report is None:
-        return (
-            line(Span("Computed again, by cause", "title"), Span("  working it out …", "muted")),
-        )
+        title = Span("Computed again, by cause", "title")
+        return (line(title, Span(f"  {waiting}" if waiting else "", "muted")),)
     heading = line(
         Span("Computed again, by cause", "title"),
         Span(f"  of {counted(report.requests)}{_too_short(report)}", "muted"),
@@ -197,12 +202,16 @@ def _too_short(report: MissReport) -> str:
     return f" in {report.seconds:,.0f} s, too short a time to tell an hour by"
 
 
-def no_requests_lines(known: int, replaying: bool, width: int) -> tuple[Line, ...]:
-    """Why the table is empty, and what to do."""
+def no_requests_lines(
+    known: int, replaying: bool, width: int, refused: str = ""
+) -> tuple[Line, ...]:
+    """Why the table is empty, and what to do. `refused`: why the engine told of none."""
     if replaying:
-        words = "A recording keeps its requests in its file: charter-engine export --requests-only."
+        words = IN_A_RECORDING
     elif known:
         words = "No request is as asked for. / changes what is shown, i shows own runs, or not."
+    elif refused:
+        words = refused
     else:
         words = "No request has passed yet. r runs the agent; programs are seen as they send."
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))

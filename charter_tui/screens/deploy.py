@@ -1,6 +1,7 @@
 """The deploy screen: everything that is known of the deployment, and everything that changes it."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -19,6 +20,7 @@ from charter_engine.contracts.commands import (
     StopCanary,
 )
 from charter_engine.contracts.deploy import Change
+from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_tui import deploying
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
@@ -128,7 +130,11 @@ class DeployScreen(ConsoleScreen):
     async def ask_for_preview(self) -> None:
         """What the draft's layouts would do to traffic, where they are for that."""
         wanted = self.snapshot.has_changes and is_for_traffic(self.snapshot.draft_plan)
-        self._take(preview=await self._asked(PreviewLayouts()) if wanted else None)
+        preview: LayoutPreview | None = None
+        if wanted:
+            with suppress(EngineRefused):
+                preview = await self.app.ask(PreviewLayouts())
+        self._take(preview=preview)
 
     @work(exclusive=True, group="trial", exit_on_error=False)
     async def ask_for_trial(self) -> None:
@@ -149,9 +155,11 @@ class DeployScreen(ConsoleScreen):
 
     async def _asked(self, command: Command) -> Any:
         """The engine's answer; None where it gives none, as in a replay."""
+        self._take(refused="")
         try:
             return await self.app.ask(command)
-        except EngineRefused:
+        except EngineRefused as error:
+            self._take(refused=str(error))
             return None
 
     def _take(self, **answers: Any) -> None:

@@ -4,7 +4,7 @@ It lists what the prompt lint found, and where the agent's calls could share blo
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual import work
 from textual.widget import Widget
@@ -13,7 +13,8 @@ from charter_engine.contracts.commands import Lint
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.findings import detail_lines, finding_columns, finding_rows
-from charter_tui.present.spans import Line, Span, line
+from charter_tui.present.spans import Line
+from charter_tui.present.words import sentence_lines
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.state import Snapshot
 from charter_tui.widgets.line_table import LineTable
@@ -24,11 +25,16 @@ if TYPE_CHECKING:
     from charter_engine.contracts.lint import Finding
 
 
+NOTHING_FOUND: Final = "Nothing found: no prompt wastes its cache."
+
+
 class FindingsTable(LineTable):
     """Findings, then opportunities. `findings` is None until the engine answered."""
 
     PARTS = ("session",)
     findings: "tuple[Finding, ...] | None" = None
+    words = "Asking the engine …"
+    """What stands there while nothing was found."""
 
     @property
     def opportunities(self) -> "tuple[Opportunity, ...]":
@@ -45,12 +51,8 @@ class FindingsTable(LineTable):
         )
         self.set_rows(columns, rows)
         if not rows:
-            words = (
-                "Asking the engine …"
-                if self.findings is None
-                else "Nothing found: no prompt wastes its cache."
-            )
-            self.set_lines((self.line_at(0), line(Span(f"  {words}", "muted"))))
+            told = sentence_lines(self.words, self.inner_width, "muted", indent=2)
+            self.set_lines((self.line_at(0), *told))
 
     def detail(self, width: int) -> tuple[Line, ...]:
         """All about the row under the cursor."""
@@ -82,8 +84,9 @@ class FindingsScreen(ConsoleScreen):
         table = self.query_one(FindingsTable)
         try:
             table.findings = await self.app.ask(Lint())
+            table.words = NOTHING_FOUND
         except EngineRefused as error:
-            table.findings = ()
+            table.findings, table.words = (), str(error)
             self.app.notify(str(error), severity="error")
         table.rebuild()
         self._explain()

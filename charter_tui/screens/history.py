@@ -22,15 +22,16 @@ from charter_tui.widgets.line_table import LineTable
 class HistoryTable(LineTable):
     """Revisions, newest first."""
 
-    revisions: tuple[Revision, ...] | None = None
+    revisions: tuple[Revision, ...] = ()
+    words = "Asking the engine …"
+    """What stands there while there is no revision."""
 
     def rebuild(self) -> None:
         columns = history_columns(self.inner_width)
-        rows = history_rows(self.revisions or (), columns)
+        rows = history_rows(self.revisions, columns)
         self.set_rows(columns, rows)
         if not rows:
-            words = "Asking the engine …" if self.revisions is None else NOT_PUSHED
-            told = sentence_lines(words, self.inner_width, "muted", indent=2)
+            told = sentence_lines(self.words, self.inner_width, "muted", indent=2)
             self.set_lines((self.line_at(0), EMPTY, *told))
 
 
@@ -58,8 +59,9 @@ class HistoryScreen(ConsoleScreen):
         table = self.query_one(HistoryTable)
         try:
             table.revisions = await self.app.ask(ListRevisions())
+            table.words = NOT_PUSHED
         except EngineRefused as error:
-            table.revisions = ()
+            table.words = str(error)
             self.app.notify(str(error), severity="error")
         table.rebuild()
 

@@ -39,6 +39,7 @@ SHOWN: Final = 500
 """The latest requests that are listed."""
 EXPLAINED: Final = 50
 """Of them those whose causes are asked for."""
+WORKING: Final = "working it out …"
 MOST_BY_ITSELF: Final = 2_000
 """Requests whose causes are worked out without being asked: a millisecond each."""
 
@@ -53,6 +54,8 @@ class RequestsTable(LineTable):
         self.records: tuple[TrafficRecord, ...] = ()
         self.causes: dict[str, str] = {}
         self.lost = 0
+        self.refused = ""
+        """Why the engine told of no request when it was asked last."""
         self.chosen = RequestFilter()
         self._made: dict[int, tuple[tuple[object, ...], Row]] = {}
 
@@ -74,7 +77,7 @@ class RequestsTable(LineTable):
             self.cursor = 0
         if not rows:
             replaying = self.snapshot.replaying
-            words = no_requests_lines(len(self.records), replaying, self.inner_width)
+            words = no_requests_lines(len(self.records), replaying, self.inner_width, self.refused)
             self.set_lines((self.line_at(0), *words))
 
     def _row(self, record: TrafficRecord, columns: tuple[Column, ...]) -> Row:
@@ -105,9 +108,11 @@ class CausesPanel(LineView, can_focus=True):
 
     DEFAULT_CSS = "CausesPanel { overflow-y: auto; }"
     report: MissReport | None = None
+    waiting = ""
+    """What is said while there is no report."""
 
     def rebuild(self) -> None:
-        self.set_lines(cause_lines(self.report, self.inner_width))
+        self.set_lines(cause_lines(self.report, self.inner_width, self.waiting))
 
 
 class RequestsScreen(ConsoleScreen):
@@ -154,9 +159,11 @@ class RequestsScreen(ConsoleScreen):
         try:
             asked = ListPassed(last=SHOWN, after=after, hashes=False)
             passed: PassedRequests = await self.app.ask(asked)
-        except EngineRefused:
+        except EngineRefused as error:
+            table.refused = str(error)
             self.show()
             return
+        table.refused = ""
         if passed.records or not table.rows:
             first = not table.records
             table.take(passed)
@@ -170,11 +177,15 @@ class RequestsScreen(ConsoleScreen):
         table, panel = self.query_one(RequestsTable), self.query_one(CausesPanel)
         if table.records:
             self._explained = table.records[-1].sequence
+        panel.waiting = WORKING
+        panel.rebuild()
         try:
             panel.report = await self.app.ask(ListMisses())
             query = MissQuery(last=EXPLAINED, with_text=False)
             found = await self.app.ask(ExplainMiss(query=query))
-        except EngineRefused:
+        except EngineRefused as error:
+            panel.waiting = str(error)
+            panel.rebuild()
             return
         table.causes = {**table.causes, **causes_by_request(found.explanations)}
         panel.rebuild()

@@ -11,7 +11,7 @@ from charter_engine.contracts.sessions import SessionTraffic
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
-from charter_tui.present.requests import RequestFilter
+from charter_tui.present.requests import IN_A_RECORDING, RequestFilter
 from charter_tui.present.sessions import (
     no_sessions_lines,
     session_columns,
@@ -28,9 +28,6 @@ LOOK_SECONDS: Final = 5.0
 """Between two looks: telling sessions apart costs about a millisecond for each request."""
 ASKING: Final = "Asking the engine …"
 NONE_YET: Final = "No request has passed yet. r runs the agent; programs are seen as they send."
-IN_A_RECORDING: Final = (
-    "A recording keeps its requests in its file: charter-engine export --requests-only."
-)
 
 
 class SessionsTable(LineTable):

@@ -1,8 +1,9 @@
-"""How the main screens look: three sizes, two themes.
+"""How the main screens look: two themes, and three sizes where `test_every_screen` has no text.
 
 Beside each picture stands what must be true of it.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,17 @@ from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, done
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 THEMES = ["charter-dark", "charter-light"]
-LOOKS = [*((size, THEMES[0]) for size in SIZES), (SIZES[1], THEMES[1])]
-in_every_look = pytest.mark.parametrize(
-    ("size", "theme"), LOOKS, ids=[f"{size[0]}x{size[1]}-{theme}" for size, theme in LOOKS]
-)
+Looks = Sequence[tuple[tuple[int, int], str]]
+
+
+def in_looks(looks: Looks) -> pytest.MarkDecorator:
+    """Runs a test in these sizes and themes."""
+    names = [f"{size[0]}x{size[1]}-{theme}" for size, theme in looks]
+    return pytest.mark.parametrize(("size", "theme"), looks, ids=names)
+
+
+in_both_themes = in_looks([(SIZES[1], theme) for theme in THEMES])
+in_every_look = in_looks([*((size, THEMES[0]) for size in SIZES), (SIZES[1], THEMES[1])])
 """Three sizes, and one in the light theme, in which the parts lie as in the dark one."""
 in_the_least_and_the_largest = pytest.mark.parametrize(
     "size",
@@ -90,7 +98,7 @@ class Shown:
         return told and len(snapshot.events) == len(EVENTS) and len(snapshot.ticks) == len(TICKS)
 
 
-@in_every_look
+@in_both_themes
 def test_graph(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
     shown = Shown(tmp_path / "s", theme, *((GPU,) if size[0] > 100 else ()))
 
@@ -113,7 +121,7 @@ def test_node(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: s
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
 
-@in_every_look
+@in_both_themes
 def test_tuning(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
     shown = Shown(tmp_path / "s", theme, DRAFT)
 
@@ -140,7 +148,7 @@ def test_work(snap_compare: Any, tmp_path: Path, state: str, size: tuple[int, in
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
 
-@in_every_look
+@in_both_themes
 def test_gpu(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: str) -> None:
     shown = Shown(tmp_path / "s", theme, SERVING_GPU)
 
@@ -153,26 +161,46 @@ def test_gpu(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: st
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
 
 
-RECORDS: dict[str, tuple[tuple[str, str], ...]] = {
+LISTS: dict[str, tuple[tuple[str, str], ...]] = {
     "runs": (("6", "against"), ("down", "not worth it here")),
-    "revision": (("3", "reuse on"), ("enter", "=before")),
     "requests": (("7", "~−3,300"),),
+}
+OPENED: dict[str, tuple[tuple[str, str], ...]] = {
+    "revision": (("3", "reuse on"), ("enter", "=before")),
     "request": (("7", "time stamp"), ("enter", "Left an earlier prompt")),
 }
 """The keys that lead to a screen, and what is on screen behind each."""
 
 
+@in_both_themes
+@pytest.mark.parametrize("screen", LISTS)
+def test_lists(
+    snap_compare: Any, tmp_path: Path, screen: str, size: tuple[int, int], theme: str
+) -> None:
+    look_at(snap_compare, tmp_path, LISTS[screen], size, theme)
+
+
 @in_every_look
-@pytest.mark.parametrize("screen", RECORDS)
+@pytest.mark.parametrize("screen", OPENED)
 def test_records(
     snap_compare: Any, tmp_path: Path, screen: str, size: tuple[int, int], theme: str
+) -> None:
+    look_at(snap_compare, tmp_path, OPENED[screen], size, theme)
+
+
+def look_at(
+    snap_compare: Any,
+    tmp_path: Path,
+    keys: tuple[tuple[str, str], ...],
+    size: tuple[int, int],
+    theme: str,
 ) -> None:
     shown = Shown(tmp_path / "s", theme)
     shown.engine.answers |= {**about_runs(), **about_revisions(), **about_requests(PASSED)}
 
     async def run_before(pilot: Pilot[Any]) -> None:
         stage = await shown.ready(pilot)
-        for key, words in RECORDS[screen]:
+        for key, words in keys:
             await stage.press(key)
             await stage.until(partial(stage.shows, words))
 

@@ -19,7 +19,7 @@ from charter_tui.present.confirmation import (
 )
 from charter_tui.present.diff import diff_lines
 from charter_tui.present.graph_columns import columns_for, named_columns
-from charter_tui.present.graph_table import GraphRows, retention_summary
+from charter_tui.present.graph_table import GraphRows, empty_lines, retention_summary
 from charter_tui.present.header import banner_lines, title_lines
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.prompt import map_lines, place, planned_order, segment_lines
@@ -363,3 +363,19 @@ def test_leaving_asks_where_it_would_cancel_work() -> None:
     assert question is not None
     assert "The work in progress (sweep settings) is cancelled." in question.consequences
     assert leaving_confirmation(Snapshot(link=owned, session=SESSION, work=FAILED)) is None
+
+
+def test_a_narrow_comparison_leaves_a_column_out_and_cuts_no_figure() -> None:
+    snapshot = Snapshot(session=SESSION, draft=DRAFT, runs=RUNS)
+    narrow = comparison_lines(snapshot, 58, brief=True)
+    (computed,) = (item for item in narrow if text_of(item).startswith("computed tokens"))
+    assert line_width(computed) <= 58
+    assert text_of(computed).count("~") == 2
+    assert "=as written" not in said(narrow)
+    assert "=as written" in said(comparison_lines(snapshot, 80))
+
+
+def test_a_recording_without_an_agents_calls_says_so() -> None:
+    session = replace(SESSION, mode="replay", compiled=None, diagnostics=())
+    told = said(empty_lines(Snapshot(link=Link("connected"), session=session), 80))
+    assert "does not tell of the agent's calls" in told
