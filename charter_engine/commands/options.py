@@ -158,7 +158,7 @@ def server_of(args: argparse.Namespace) -> "ProfileRequest | None":
     if args.server is None:
         return None
     if args.triton is not None or getattr(args, "servers", None) is not None:
-        raise UsageError("--server and a Triton: prompts are sent to one server")
+        raise UsageError("--server and --triton or --servers: prompts are sent to one server")
     return ProfileRequest(
         address=server_address("--server", args.server),
         key=key_of("--server-key", args.server_key),

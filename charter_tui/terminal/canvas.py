@@ -132,18 +132,18 @@ class Canvas:
 
     def difference(self) -> "Difference":
         """What to write; from then on it counts as shown."""
-        runs: list[Run] = []
+        runs: list[CellRun] = []
         for y in sorted(self._dirty):
             wanted = self._wanted[y]
             for start, end in wanted.changed_since(self._shown[y]):
                 cells = zip(wanted.signs[start:end], wanted.looks[start:end], strict=True)
-                runs.append(Run(start, y, [(sign, look) for sign, look in cells if sign]))
+                runs.append(CellRun(start, y, [(sign, look) for sign, look in cells if sign]))
             self._shown[y] = wanted.copy()
         self._dirty.clear()
         return Difference(runs)
 
 
-class Run(NamedTuple):
+class CellRun(NamedTuple):
     """Signs side by side, with their looks; `x` and `y` are the first one's cell."""
 
     x: int
@@ -154,7 +154,7 @@ class Run(NamedTuple):
 class Difference:
     """Runs of cells with their places, as a terminal is told of them."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[CellRun]) -> None:
         self.runs = runs
 
     def __bool__(self) -> bool:

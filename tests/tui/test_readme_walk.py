@@ -34,6 +34,7 @@ WALK: Final = (
     ("r", "1/1 items.*revision 1"),
     ("6", "B against A"),
     ("0", "Shared prefixes"),
+    ("m", "predicted by the block manager"),
     ("space", "frozen"),
     ("←", "before it froze"),
     ("space", "● ready"),

@@ -91,7 +91,7 @@ def test_an_agent_runs_on_a_server_that_takes_token_ids(
 @pytest.mark.parametrize("command", ["run", "bench"])
 def test_prompts_are_sent_to_one_server(command: str, url: str, capsys: Output) -> None:
     assert main([command, "agent.py", "--server", url, "--triton", "127.0.0.1:1"]) == USAGE
-    assert "--server and --triton" in capsys.readouterr().err
+    assert "--server and --triton or --servers" in capsys.readouterr().err
 
 
 def test_a_tokenizer_that_is_elsewhere_is_asked_for(
