@@ -116,6 +116,7 @@ def _matches(query: RequestQuery, record: RequestRecord) -> bool:
     slower, more = query.slower_than_ms, query.computed_more_than
     return (
         (not query.node or named)
+        and query.request_id in ("", record.request_id)
         and (not query.failed or record.error is not None)
         and (slower is None or (record.latency_ms or 0.0) > slower)
         and (more is None or (record.computed_tokens or 0) > more)

@@ -28,6 +28,12 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--node", default="", metavar="NAME", help="of a node, by its id or what is behind a dot"
     )
+    parser.add_argument(
+        "--id",
+        default="",
+        metavar="ID",
+        help="of that X-Request-Id at the gateway, or id at Triton",
+    )
     parser.add_argument("--since", type=duration, metavar="DURATION", help="of the last 30m, 6h …")
     parser.add_argument("--failed", action="store_true", help="that were not answered")
     parser.add_argument(
@@ -50,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     query = RequestQuery(
         run=args.number,
         node=args.node,
+        request_id=args.id,
         since=None if args.since is None else time.time() - args.since,
         failed=args.failed,
         slower_than_ms=args.slower_than,

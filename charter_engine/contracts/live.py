@@ -98,7 +98,8 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
 
     Counters are None where the deployment's profile has no output for them. `source` says who sent
     it (in older recordings `tap`: anybody but a run of Charter's own); `item` counts those of a run
-    of Charter's own, and is 0 for others.
+    of Charter's own, and is 0 for others. `request_id` is its id at Triton and the gateway's
+    `X-Request-Id`; empty where it was given none, and in records of before.
     """
 
     run: str
@@ -118,6 +119,7 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     error: str | None = None
     attempts: int = 1
     source: Source | Literal["tap"] = "run"
+    request_id: str = ""
 
     @property
     def computed_tokens(self) -> int | None:

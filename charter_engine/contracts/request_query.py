@@ -9,12 +9,14 @@ class RequestQuery(Struct, frozen=True, kw_only=True):
     """Requests to find, the latest first: of runs, and those that passed through a deployment.
 
     `run` is a run's number, `node` a node's id, or the end of one behind a dot; `since` an epoch
-    second. `slower_than_ms` is of the whole answer, `computed_more_than` of prompt tokens. `failed`
-    leaves out those that were answered. None and empty ask for all.
+    second. `request_id` is a request's id at Triton and the gateway's `X-Request-Id`.
+    `slower_than_ms` is of the whole answer, `computed_more_than` of prompt tokens. `failed` leaves
+    out those that were answered. None and empty ask for all.
     """
 
     run: int | None = None
     node: str = ""
+    request_id: str = ""
     since: float | None = None
     failed: bool = False
     slower_than_ms: float | None = None

@@ -188,6 +188,7 @@ def request_of(record: GatewayRecord, run: str) -> RequestRecord:
         queue_ms=record.queue_ms,
         error=record.error or cancelled or None,
         source="program",
+        request_id=record.request_id,
     )
 
 

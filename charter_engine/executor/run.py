@@ -202,11 +202,15 @@ class AgentRun:
             self.totals.started(node)
             self.on_change()
             begun = RequestRecord(
-                run=self.settings.run, node=node, item=item.number, started_at=self.clock()
+                run=self.settings.run,
+                node=node,
+                item=item.number,
+                started_at=self.clock(),
+                request_id=f"{self.settings.run}-{next(self._numbers)}",
             )
             start = time.monotonic()
             request = GenerateRequest(
-                request_id=f"{self.settings.run}-{next(self._numbers)}",
+                request_id=begun.request_id,
                 node=node,
                 parts=parts_of(prompt),
                 max_tokens=max_tokens_of(instance),

@@ -113,7 +113,7 @@ _REQUEST: Final = (
     ),
     *_fields(int, "missed_blocks", "alloc_new_blocks", "alloc_total_blocks", "attempts"),
     *_fields(float, "queue_ms", "ttft_ms", "latency_ms"),
-    *_fields(str, "error"),
+    *_fields(str, "error", "request_id"),
 )
 _TICK: Final = (
     *_fields(float, "at", "seconds"),

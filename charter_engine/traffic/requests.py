@@ -24,4 +24,5 @@ def request_of(record: TrafficRecord) -> RequestRecord:
         queue_ms=record.queue_ms,
         error=record.error or None,
         source=record.source,
+        request_id=record.request_id,
     )

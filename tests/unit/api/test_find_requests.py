@@ -26,7 +26,7 @@ async def database(tmp_path: Path) -> Path:
     requests = (
         sent(0, latency_ms=10.0, reused_tokens=90),
         sent(1, latency_ms=900.0, reused_tokens=20, node="Agent.plan:out"),
-        sent(2, error="refused"),
+        sent(2, error="refused", request_id="r-2"),
     )
     report = RunReport(
         run="r",
@@ -39,7 +39,9 @@ async def database(tmp_path: Path) -> Path:
         requests=requests,
     )
     passed = [
-        TrafficRecord(at=101.5, sequence=0, node="Agent.step:out", source="program"),
+        TrafficRecord(
+            at=101.5, sequence=0, node="Agent.step:out", source="program", request_id="q-1"
+        ),
         TrafficRecord(at=101.7, sequence=1, node="Agent.step:out", source="run", run="r"),
     ]
     async with Store(path) as store:
@@ -67,6 +69,8 @@ async def test_all_are_found_the_latest_first_and_a_runs_own_once(database: Path
         ({"node": "Agent.step:out", "since": 101.2}, [102.0, 101.5]),
         ({"run": 1}, [102.0, 101.0, 100.0]),
         ({"node": "nobody"}, []),
+        ({"request_id": "q-1"}, [101.5]),
+        ({"request_id": "r-2"}, [102.0]),
     ],
 )
 async def test_they_are_found_by(

@@ -72,7 +72,7 @@ NAMES = {
     "Prediction": "settings notes times_source",
     "Profile": "server_version models parameters original defaults reasons",
     "Reason": "text",
-    "RequestRecord": "run node",
+    "RequestRecord": "run node request_id",
     "Revision": "deployment agent note by parent_checksum",
     "RunProgress": "run variant",
     "RunReport": "run agent variant state note",
