@@ -8,6 +8,7 @@ from typing import Final, Literal
 from charter_engine.contracts.gauges import (
     TOPIC_OF,
     Canary,
+    Database,
     Deploying,
     Draft,
     Event,
@@ -91,6 +92,7 @@ class Snapshot:
     deploying: Deploying | None = None
     watch: PushWatched | None = None
     fleet: Fleet | None = None
+    database: Database | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
     ticks: tuple[Tick, ...] = ()

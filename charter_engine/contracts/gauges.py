@@ -44,6 +44,7 @@ Topic = Literal[
     "deploying",
     "watch",
     "fleet",
+    "database",
 ]
 EventKind = Literal[
     "engine",
@@ -311,6 +312,15 @@ class Recording(Struct, frozen=True, kw_only=True, tag=True):
     error: str = ""
 
 
+class Database(Struct, frozen=True, kw_only=True, tag=True):
+    """The file in which runs, traffic and history are kept; without a `path` there is none.
+    `unkept` names what is not kept though it should be, such as `traffic`, or `everything`."""
+
+    path: str = ""
+    bytes: int = 0
+    unkept: tuple[str, ...] = ()
+
+
 Payload = (
     Session
     | Nodes
@@ -332,6 +342,7 @@ Payload = (
     | Deploying
     | PushWatched
     | Fleet
+    | Database
 )
 TOPIC_OF: dict[type, Topic] = {
     Session: "session",
@@ -354,6 +365,7 @@ TOPIC_OF: dict[type, Topic] = {
     Deploying: "deploying",
     PushWatched: "watch",
     Fleet: "fleet",
+    Database: "database",
 }
 
 

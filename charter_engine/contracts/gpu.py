@@ -90,10 +90,17 @@ class GpuStatus(Struct, frozen=True, kw_only=True):
     """All GPUs, or the plain words why there are none to show.
 
     `split` holds, for each GPU in order, what its memory is taken by. With `gpus` and a `reason`,
-    the driver is silent and they are as they were last seen, or others of this machine are lost.
+    others of this machine are lost, or the driver is silent: then they are as they were last seen,
+    and `stale`.
     """
 
     gpus: tuple[GpuSample, ...] = ()
     reason: str = ""
     driver: str = ""
     split: tuple[tuple[MemoryPart, ...], ...] = ()
+    stale: bool = False
+
+    @property
+    def answering(self) -> tuple[GpuSample, ...]:
+        """Those whose figures are of this moment."""
+        return () if self.stale else self.gpus

@@ -47,7 +47,7 @@ class GpuWatch:
         except queue.Empty:
             silent = time.monotonic() - self._asked_at
             reason = f"NVML has not answered for {silent:.0f} s: the driver hangs"
-            return msgspec.structs.replace(self._last, reason=reason)
+            return msgspec.structs.replace(self._last, reason=reason, stale=True)
         self._asked_at = None
         return self._last
 

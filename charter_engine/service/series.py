@@ -103,7 +103,8 @@ class Series:
                 case Triton(sample):
                     self._pool, self._waiting = sample.kv_pool, sample.waiting_requests
                 case Gpu(status):
-                    shares = [gpu.utilization for gpu in status.gpus if gpu.utilization is not None]
+                    told = (gpu.utilization for gpu in status.answering)
+                    shares = [share for share in told if share is not None]
                     self._gpu = fmean(shares) if shares else None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from charter_engine.api.runs import detail
 from charter_engine.api.texts import without_text
 from charter_engine.contracts.deploy import Revision
-from charter_engine.contracts.gauges import Marker
+from charter_engine.contracts.gauges import Database, Marker
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.runs import RunDetail
 from charter_engine.contracts.series import Tick
@@ -43,11 +43,13 @@ class SessionStore:
         except (StoreError, OSError) as error:
             reason = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
             self._hub.event("engine", f"sessions are not kept: {reason}", level="warning")
+            self._hub.publish(Database(path=str(path), unkept=("everything",)))
             await store.__aexit__(None, None, None)
             return
         self._store, self._deployment = store, deployment
         if store.notice:
             self._hub.event("engine", store.notice, level="warning")
+        self._tell()
         self._pruning = asyncio.create_task(self._prune_regularly(store))
 
     async def run(self, report: RunReport) -> int | None:
@@ -152,10 +154,21 @@ class SessionStore:
             if what not in self._troubles:
                 self._hub.event("engine", f"{what} is not kept: {error}", level="warning")
             self._troubles[what] = time.monotonic()
+            self._tell()
             return False
         if self._troubles.pop(what, None) is not None:
             self._hub.event("engine", f"{what} is kept again")
+        self._tell()
         return True
+
+    def _tell(self) -> None:
+        """Publish how large the database is, and what it does not take."""
+        if self._store is None:
+            return
+        path = self._store.path
+        size = path.stat().st_size if path.exists() else 0
+        unkept = tuple(sorted(self._troubles))
+        self._hub.publish(Database(path=str(path), bytes=size, unkept=unkept))
 
     async def _prune_regularly(self, store: Store) -> None:
         while True:

@@ -44,8 +44,8 @@ up."""
 CHUNK, DELTA, COUNTED, PARITY, MARK = b"K", b"D", b"E", b"P", b"M"
 COUNT = struct.Struct(">H")
 FULL, PATCH, EVENT, REQUEST = range(4)
-UNRECORDED: frozenset[Topic] = frozenset(("recording", "replay", "past", "watchers"))
-"""Gauges of the recording itself, and of who looks on."""
+UNRECORDED: frozenset[Topic] = frozenset(("recording", "replay", "past", "watchers", "database"))
+"""Gauges of the recording itself, of what else is kept, and of who looks on."""
 
 
 class NotARecording(ValueError):

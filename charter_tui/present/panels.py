@@ -231,11 +231,12 @@ def sparkline(shares: tuple[float, ...], width: int) -> Span:
 
 
 def run_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
-    """The run in progress, or how the last one ended; and the recording being written."""
+    """The run in progress, or how the last one ended; the recording being written; and what the
+    database does not take."""
     progress = snapshot.run.progress if snapshot.run else None
     text, tone = _RUN[progress.state if progress else "none"]
     if progress is None or progress.state == "none":
-        return (_labelled("Run", Span(text, tone)), *recording_lines(snapshot))
+        return (_labelled("Run", Span(text, tone)), *kept_lines(snapshot))
     done = share(progress.items_done, progress.items_total) or 0.0
     first = (
         Span(f"{text}  ", tone),
@@ -249,8 +250,17 @@ def run_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
         Span(f"  {written}", "muted"),
     )
     if width < 72:
-        return (_labelled("Run", *first), _labelled("", *second), *recording_lines(snapshot))
-    return (_labelled("Run", *first, *second), *recording_lines(snapshot))
+        return (_labelled("Run", *first), _labelled("", *second), *kept_lines(snapshot))
+    return (_labelled("Run", *first, *second), *kept_lines(snapshot))
+
+
+def kept_lines(snapshot: Snapshot) -> tuple[Line, ...]:
+    """The recording being written, where there is one, and what should be kept and is not."""
+    unkept = snapshot.database.unkept if snapshot.database else ()
+    if not unkept:
+        return recording_lines(snapshot)
+    words = f"✗ not kept: {', '.join(unkept)}"
+    return (*recording_lines(snapshot), _labelled("Database", Span(words, "bad")))
 
 
 def recording_lines(snapshot: Snapshot) -> tuple[Line, ...]:

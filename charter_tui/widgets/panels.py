@@ -94,7 +94,7 @@ class StripsPanel(LineView):
 class RunPanel(LineView):
     """Run progress, and the recording being written."""
 
-    PARTS = ("run", "recording")
+    PARTS = ("run", "recording", "database")
 
     def rebuild(self) -> None:
         self.set_lines(run_lines(self.snapshot, self.inner_width))

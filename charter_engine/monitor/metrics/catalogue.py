@@ -110,6 +110,9 @@ PREDICTED_HIT_RATIO = MetricDescription(
 )
 
 OF_GPU = ("gpu", "mig")
+GPUS = MetricDescription(
+    "gpus", "gauge", "GPUs that answer; those that were lost, or whose driver is silent, do not."
+)
 GPU_MEMORY = MetricDescription(
     "gpu_memory_bytes",
     "gauge",
@@ -161,6 +164,10 @@ BACKLOG = MetricDescription(
     "bus_backlog_events", "gauge", "Events that wait for the slowest subscriber."
 )
 RECORDING = MetricDescription("recording_bytes", "gauge", "Size of the recording being written.")
+DATABASE = MetricDescription("database_bytes", "gauge", "Size of the database.")
+NOT_KEPT = MetricDescription(
+    "not_kept", "gauge", "1 for what should be kept and is not; the log says why.", ("what",)
+)
 BUILD = MetricDescription("build_info", "gauge", "1, with the version.", ("version",))
 
 OF_REQUESTS: Final = (
@@ -189,6 +196,7 @@ OF_STATES: Final = (
     REVISION,
     DRIFT,
     PREDICTED_HIT_RATIO,
+    GPUS,
     GPU_MEMORY,
     GPU_UTILIZATION,
     GPU_POWER,
@@ -207,6 +215,8 @@ OF_STATES: Final = (
     CONSOLES,
     BACKLOG,
     RECORDING,
+    DATABASE,
+    NOT_KEPT,
     BUILD,
 )
 CATALOGUE: Final = (*OF_REQUESTS, *OF_STATES)

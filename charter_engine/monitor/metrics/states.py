@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from charter_engine.contracts.gauges import (
     Canary,
+    Database,
     Draft,
     Gauge,
     Gpu,
@@ -97,8 +98,8 @@ def values_of(gauge: Gauge) -> Iterator[MetricValue]:
             yield from _of_parts(told)
         case Watchers(consoles):
             yield MetricValue(catalogue.CONSOLES, len(consoles))
-        case Recording() as recording if recording.path:
-            yield MetricValue(catalogue.RECORDING, recording.bytes_written)
+        case Recording() | Database() as kept:
+            yield from _of_kept(kept)
         case _:
             return
 
@@ -106,6 +107,17 @@ def values_of(gauge: Gauge) -> Iterator[MetricValue]:
 def _of_nodes(totals: Nodes) -> Iterator[MetricValue]:
     for source in sorted({node.source for node in totals.nodes}):
         yield MetricValue(catalogue.TOTALS_SOURCE, 1, (source,))
+
+
+def _of_kept(kept: Recording | Database) -> Iterator[MetricValue]:
+    if isinstance(kept, Recording):
+        size, unkept = (catalogue.RECORDING, kept.bytes_written), ("recording",) * bool(kept.error)
+    else:
+        size, unkept = (catalogue.DATABASE, kept.bytes), kept.unkept
+    if kept.path:
+        yield MetricValue(*size)
+    for what in unkept:
+        yield MetricValue(catalogue.NOT_KEPT, 1, (what,))
 
 
 def _of_session(session: Session) -> Iterator[MetricValue]:
@@ -138,7 +150,8 @@ def _of_triton(sample: TritonSample) -> Iterator[MetricValue]:
 
 
 def _of_gpus(status: GpuStatus) -> Iterator[MetricValue]:
-    for index, gpu in enumerate(status.gpus):
+    yield MetricValue(catalogue.GPUS, len({gpu.index for gpu in status.answering}))
+    for index, gpu in enumerate(status.answering):
         of = (str(gpu.index), "" if gpu.mig_instance is None else str(gpu.mig_instance))
         for part in status.split[index] if index < len(status.split) else ():
             yield MetricValue(catalogue.GPU_MEMORY, part.bytes, (*of, part.kind, part.label))

@@ -15,6 +15,7 @@ from charter_engine.api.texts import NOT_KEPT, lacks_text, without_text
 from charter_engine.contracts.deploy import Revision
 from charter_engine.contracts.gateway import GatewayRecord
 from charter_engine.contracts.gauges import (
+    Database,
     Deploying,
     Event,
     EventKind,
@@ -36,7 +37,7 @@ SECRET = "the patient's name"
 RECORDED = tuple(
     kind
     for kind in typing.get_args(Payload)
-    if kind not in (Past, Recording, Replay, Watchers, WorkResults)
+    if kind not in (Database, Past, Recording, Replay, Watchers, WorkResults)
 )
 KEPT = (*RECORDED, Event, RequestRecord, RunReport, Revision, TrafficRecord, GatewayRecord)
 """What goes into recordings and the database, and out as spans."""

@@ -20,7 +20,7 @@ def test_a_driver_that_hangs_leaves_the_last_figures_and_says_so() -> None:
     watch.sample()
     driver.answering.clear()
     status = watch.sample()
-    assert len(status.gpus) == 1
+    assert (len(status.gpus), status.stale) == (1, True)
     assert "NVML has not answered" in status.reason
     driver.answering.set()
     watch.close()

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from charter_engine.contracts.gauges import Ticked, Triton
+from charter_engine.contracts.gauges import Database, Gpu, Ticked, Triton
+from charter_engine.contracts.gpu import GpuSample, GpuStatus
 from charter_engine.contracts.live import KvPool, RequestRecord, TritonSample
 from charter_engine.contracts.series import Tick
 from charter_engine.service.hub import Hub
@@ -44,6 +46,16 @@ async def test_a_tick_is_what_was_told_in_its_second() -> None:
     assert first.hit_rate == pytest.approx(0.7)
     assert (second.requests, second.ttft_ms, second.pool_used) == (0, None, 0.25)
     assert Ticked(second) in [gauge.payload for gauge in hub.latest()]
+
+
+async def test_a_gpu_whose_driver_is_silent_is_a_gap() -> None:
+    clock = Clock(1_000.0)
+    series = Series(hub := Hub(clock), SessionStore(hub))
+    seen = GpuStatus(gpus=(GpuSample(index=0, name="H100", utilization=0.4),))
+    for status in (seen, replace(seen, reason="the driver hangs", stale=True)):
+        hub.publish(Gpu(status))
+        await ticks(series, clock, 1)
+    assert [one.gpu_utilization for one in series.last(60, 60)] == [0.4, None]
 
 
 async def test_an_hour_is_kept_by_the_second_and_a_day_by_the_minute() -> None:
@@ -107,6 +119,11 @@ async def test_an_hour_that_is_over_is_looked_back_on(store: SessionStore) -> No
     assert sum(one.seconds for one in await series.before(middle, 100, 100)) == 60
 
 
+def unkept(store: SessionStore) -> tuple[str, ...]:
+    (told,) = (one.payload for one in store._hub.latest() if isinstance(one.payload, Database))
+    return told.unkept
+
+
 async def test_what_could_not_be_kept_is_kept_later_and_both_is_said(
     store: SessionStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,8 +137,10 @@ async def test_what_could_not_be_kept_is_kept_later_and_both_is_said(
     for _ in range(2):
         await ticks(series, clock, 5)
         await series._keep()
+    assert unkept(store) == ("history",)
     await store._store._open.execute("PRAGMA query_only = OFF")
     await series.stop()
+    assert unkept(store) == ()
     assert [text.partition(":")[0] for text in told if "history" in text] == [
         "history is not kept",
         "history is kept again",

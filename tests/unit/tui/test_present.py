@@ -6,7 +6,16 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.contracts.gauges import Draft, Nodes, Recording, Replay, Run, Runs, Triton
+from charter_engine.contracts.gauges import (
+    Database,
+    Draft,
+    Nodes,
+    Recording,
+    Replay,
+    Run,
+    Runs,
+    Triton,
+)
 from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import NodePlan, SegmentRange
@@ -186,6 +195,11 @@ def test_an_unreachable_triton_is_told_with_its_reason() -> None:
 def test_a_recording_that_failed_says_why() -> None:
     text = said(run_lines(Snapshot(recording=Recording(path="/x", error="the disk is full")), 80))
     assert "the disk is full" in text
+
+
+def test_what_the_database_does_not_take_is_named() -> None:
+    database = Database(path="/x", unkept=("history", "traffic"))
+    assert "not kept: history, traffic" in said(run_lines(Snapshot(database=database), 80))
 
 
 def test_banners_tell_the_age_of_figures_once_the_engine_is_gone() -> None:

@@ -15,9 +15,11 @@ from charter_engine.contracts.canary import CanaryAlarm, CanaryAnswer, CanaryPai
 from charter_engine.contracts.explaining import PromptParts
 from charter_engine.contracts.gauges import (
     Canary,
+    Database,
     Gpu,
     Host,
     NodeParts,
+    Recording,
     Session,
     TokenParts,
     Triton,
@@ -209,6 +211,7 @@ def everything(hub: Hub) -> None:
         )
     )
     hub.publish(Session(engine_version="0.1.0", revision=3))
+    hub.publish(Database(path="charter.db", bytes=4_096, unkept=("traffic",)))
 
 
 def test_promtool_finds_nothing_to_say(hub: Hub, page: Any) -> None:
@@ -248,3 +251,23 @@ def test_tokens_computed_again_are_counted_by_node_and_cause(hub: Hub, page: Any
     assert found["Agent.step:out", "diverged"] == 96
     assert found["Agent.step:out", "evicted"] == 0
     assert found["unmatched", "new"] == 7
+
+
+def test_a_gpu_that_is_lost_or_silent_is_one_less(hub: Hub, page: Any) -> None:
+    hub.publish(Gpu(GpuStatus(gpus=(GPU, replace(GPU, index=1)))))
+    assert values(page(), "gpus") == {(): 2}
+    hub.publish(Gpu(GpuStatus(gpus=(GPU,), reason="GPU 1: GPU is lost")))
+    assert values(page(), "gpus") == {(): 1}
+    hub.publish(Gpu(GpuStatus(gpus=(GPU,), reason="the driver hangs", stale=True)))
+    assert values(page(), "gpus") == {(): 0}
+    assert "gpu_power_watts" not in page()
+
+
+def test_what_is_not_kept_is_named_as_long_as_it_is_not(hub: Hub, page: Any) -> None:
+    hub.publish(Recording(error="disk full"))
+    hub.publish(Database(path="charter.db", bytes=4_096, unkept=("history", "traffic")))
+    assert values(page(), "not_kept") == {("recording",): 1, ("history",): 1, ("traffic",): 1}
+    assert values(page(), "database_bytes") == {(): 4_096}
+    hub.publish(Recording(path="a.charter"))
+    hub.publish(Database(path="charter.db", bytes=4_096))
+    assert values(page(), "not_kept") == {}
