@@ -52,6 +52,7 @@ class Subscriber:
         self._sent: int | None = None
         self._wake = asyncio.Event()
         self.farewell: bytes | None = None
+        self.too_slow = False
         self.ended = asyncio.Event()
 
     @property
@@ -61,7 +62,7 @@ class Subscriber:
 
     def reply(self, message: bytes) -> None:
         if len(self._replies) >= PENDING_REPLIES:
-            self.end("too slow: answers are not read")
+            self._give_up("answers are not read")
             return
         self._replies.append(message)
         self._wake.set()
@@ -76,10 +77,14 @@ class Subscriber:
             return
         if len(self._events) >= self._limit:
             self._events.clear()
-            self.end("too slow: events came faster than they were read")
+            self._give_up("events came faster than they were read")
             return
         self._events.append((sequence, message))
         self._wake.set()
+
+    def _give_up(self, reason: str) -> None:
+        self.too_slow = True
+        self.end(f"too slow: {reason}")
 
     def end(self, reason: str) -> None:
         """Say goodbye behind what is queued, and stop."""
@@ -119,6 +124,8 @@ class Hub:
     def __init__(self, clock: Clock = time.time, ring: int = RING_EVENTS) -> None:
         self.instance = uuid.uuid4().hex
         self.sequence = 0
+        self.dropped = 0
+        """Subscribers that were let go because they read too slowly."""
         self.taps: list[Tap] = []
         self.when_watchers_change: Callable[[], None] = lambda: None
         self._clock = clock
@@ -213,6 +220,7 @@ class Hub:
     def unsubscribe(self, subscriber: Subscriber) -> None:
         if subscriber in self._subscribers:
             del self._subscribers[subscriber]
+            self.dropped += subscriber.too_slow
             self._tell_watchers()
 
     @property

@@ -42,6 +42,7 @@ class Metering:
     def _own(self) -> Iterator[MetricValue]:
         yield MetricValue(catalogue.LOOP_LAG, self._lag.seconds)
         yield MetricValue(catalogue.BACKLOG, self._hub.backlog)
+        yield MetricValue(catalogue.DROPPED, self._hub.dropped)
 
     def _unready(self) -> str:
         told = {type(gauge.payload): gauge.payload for gauge in self._hub.latest()}

@@ -163,6 +163,9 @@ CONSOLES = MetricDescription("consoles", "gauge", "Consoles that watch.")
 BACKLOG = MetricDescription(
     "bus_backlog_events", "gauge", "Events that wait for the slowest subscriber."
 )
+DROPPED = MetricDescription(
+    "bus_dropped_subscribers", "counter", "Subscribers let go because they read too slowly."
+)
 RECORDING = MetricDescription("recording_bytes", "gauge", "Size of the recording being written.")
 DATABASE = MetricDescription("database_bytes", "gauge", "Size of the database.")
 NOT_KEPT = MetricDescription(
@@ -214,6 +217,7 @@ OF_STATES: Final = (
     LOOP_LAG,
     CONSOLES,
     BACKLOG,
+    DROPPED,
     RECORDING,
     DATABASE,
     NOT_KEPT,

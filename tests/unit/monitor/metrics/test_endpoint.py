@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from charter_engine.contracts.commands import Subscribe
 from charter_engine.contracts.gauges import Session, Triton
 from charter_engine.contracts.live import TritonSample
 from charter_engine.embedded.ports import free_ports
 from charter_engine.errors import UsageError
-from charter_engine.service.hub import Hub
+from charter_engine.service.hub import Hub, Subscriber
 from charter_engine.service.metering import Metering
 
 
@@ -38,6 +39,17 @@ async def test_the_page_is_answered(hub: Hub, base: str) -> None:
     assert status == 200
     assert 'charter_engine_events_total{kind="engine",level="info"} 1.0' in text
     assert "charter_engine_event_loop_lag_seconds" in text
+
+
+async def test_a_reader_that_is_let_go_because_it_is_slow_is_counted(hub: Hub, base: str) -> None:
+    slow, brisk = Subscriber(limit=1), Subscriber(limit=9)
+    for subscriber in (slow, brisk):
+        hub.subscribe(subscriber, Subscribe(topics=()))
+    for _ in range(3):
+        hub.event("engine", "hello")
+    for subscriber in (slow, brisk):
+        hub.unsubscribe(subscriber)
+    assert "charter_engine_bus_dropped_subscribers_total 1.0" in (await get(f"{base}/metrics"))[1]
 
 
 async def test_an_engine_whose_triton_is_down_is_alive_and_not_ready(hub: Hub, base: str) -> None:
