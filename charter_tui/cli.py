@@ -225,6 +225,14 @@ def _parser() -> argparse.ArgumentParser:
         help="take the events of a trtllm-serve: other readers miss them",
     )
     parser.add_argument("--record", metavar="FILE", help="write everything shown to a recording")
+    parser.add_argument(
+        "--max-size",
+        metavar="SIZE",
+        help="begin a new recording where one is larger than 100M, say, and keep earlier ones",
+    )
+    parser.add_argument(
+        "--keep", metavar="N", help="with --max-size: so many earlier ones (default 5)"
+    )
     parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
     parser.add_argument(
         "--duration",
@@ -254,6 +262,8 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, given: argparse.Name
         parser.error(f"--port {given.port}: give a number from 1 to 65535")
     if given.headless and not given.record:
         parser.error("--headless needs --record FILE")
+    if given.keep is not None and given.max_size is None:
+        parser.error("--keep goes with --max-size")
     if given.duration is not None and not given.headless:
         parser.error("--duration goes with --headless")
 
@@ -268,7 +278,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
     deployment = given.triton or given.servers or given.server
     if given.replay and (given.record or given.agent or deployment):
         parser.error("--replay shows a recording; it takes no agent, --record or server")
-    for name in ("canary", "no_text", "kv_events", "gateway"):
+    for name in ("canary", "no_text", "kv_events", "gateway", "max_size", "keep"):
         if getattr(given, name) and (given.attach or given.replay):
             parser.error(f"--{name.replace('_', '-')} is for an engine of one's own")
     if given.replay and not Path(given.replay).is_file():

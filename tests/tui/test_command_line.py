@@ -96,6 +96,8 @@ class Terminal:
         (["--headless"], "--headless needs --record FILE"),
         (["--record", "x", "--headless", "--duration", "soon"], "such as 30s"),
         (["--duration", "5s"], "--duration goes with --headless"),
+        (["--keep", "3"], "--keep goes with --max-size"),
+        (["--max-size", "1M", "--attach", "s"], "--max-size is for an engine of one's own"),
         (["/nope.py"], "/nope.py: there is no such file or folder"),
         (["--replay", "x", "agent.py"], "takes no agent"),
         (["--attach", "s", "--triton", "h:1"], "--attach watches an engine as it is"),
@@ -305,6 +307,11 @@ def test_what_an_engine_of_our_own_is_told() -> None:
         "--read-only",
         "--no-text",
     ]
+
+
+def test_an_engine_of_our_own_is_told_how_much_of_a_recording_is_kept() -> None:
+    options = Options(record="r.charter", max_size="100M", keep="3")
+    assert options.engine_arguments() == ["--max-size=100M", "--keep=3"]
 
 
 def test_an_engine_on_another_server_is_told_which_and_how_to_reach_it() -> None:
