@@ -91,6 +91,7 @@ async def explained(
     of those are fetched that the deployment still has, and others are told as `remembered`; with
     `calls`, places in the source are told. What `profile` does not say of the pool is assumed.
     Raises `CharterError`."""
+    query = by_number(batch, query)
     found, knowledge = await told_apart(batch, pool, profile)
     texts = RecentTexts(reader) if reader is not None else None
     asked = chosen(found, query)
@@ -205,6 +206,20 @@ def result_of(
         explanations=tuple(explanation_of(miss, costs.of(miss), shown) for miss in asked),
         notes=tuple(notes),
     )
+
+
+def by_number(batch: TrafficBatch, query: MissQuery) -> MissQuery:
+    """The query with the number at the tap of the request that it names by its id: of the last one,
+    where a client gave several the same. Raises `UsageError` where there is none."""
+    if not query.request_id:
+        return query
+    numbers = [one.sequence for one in batch.records if one.request_id == query.request_id]
+    if not numbers:
+        raise UsageError(
+            f"no request of id {query.request_id!r} is known",
+            remedy="charter-engine requests --id tells of those on record",
+        )
+    return replace(query, request=str(numbers[-1]))
 
 
 def chosen(found: "Sequence[Miss]", query: MissQuery) -> "list[Miss]":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from charter_engine.contracts.explaining import MissQuery, MissResult
 
 OF_LOG = ("tokens_per_block", "pool_tokens", "strict")
-OF_DEPLOYMENT = ("since", "triton", "triton_metrics", "repository", "triton_header", "tls")
+OF_DEPLOYMENT = ("id", "since", "triton", "triton_metrics", "repository", "triton_header", "tls")
 """Options that do nothing for the other kind."""
 
 
@@ -38,6 +38,12 @@ def register(subparsers: "Subparsers") -> None:
         help="its number at the tap (default: the last one), or a log to read instead of a "
         "deployment: JSON Lines of OpenAI or Anthropic bodies or of conversations, vLLM's log, or "
         "what `charter-engine traffic --output` wrote",
+    )
+    parser.add_argument(
+        "--id",
+        default="",
+        metavar="ID",
+        help="of that X-Request-Id at the gateway, or id at Triton",
     )
     parser.add_argument("--of", default="", metavar="NAME", help="a log's request, by its line")
     parser.add_argument("--last", type=positive, metavar="N", help="the last N requests")
@@ -140,6 +146,7 @@ def _query(args: argparse.Namespace, request: str) -> "MissQuery":
 
     return MissQuery(
         request=request,
+        request_id=args.id,
         session=args.session,
         last=args.last,
         agent=args.agent,

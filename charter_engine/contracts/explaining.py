@@ -195,10 +195,12 @@ class MissQuery(Struct, frozen=True, kw_only=True):
     """Which requests to explain: one by its `request` name, those of a `session`, or the `last` so
     many. Empty and None: the last one.
 
-    `agent` is a file or folder whose calls the nodes are. `with_text` False leaves the words out.
+    Of a deployment, `request_id` names one as Triton and the gateway do (`X-Request-Id`). `agent`
+    is a file or folder whose calls the nodes are. `with_text` False leaves the words out.
     """
 
     request: str = ""
+    request_id: str = ""
     session: str = ""
     last: int | None = None
     agent: str = ""

@@ -119,6 +119,17 @@ async def test_the_report_tells_causes_by_the_texts_that_are_remembered() -> Non
     assert told.causes[0].label == "measured"
 
 
+async def test_a_request_is_named_by_its_id_and_the_last_one_of_several() -> None:
+    ids = ("q-1", "q-2", "q-1")
+    records = [replace(one, request_id=name) for one, name in zip(RECORDS, ids, strict=True)]
+    batch = TrafficBatch(records=tuple(records))
+    for name, number in (("q-1", "2"), ("q-2", "1")):
+        (told,) = (await explained(batch, MissQuery(request_id=name), None, None)).explanations
+        assert told.request == number
+    with pytest.raises(UsageError, match="no request of id 'q-9'"):
+        await explained(batch, MissQuery(request_id="q-9"), None, None)
+
+
 async def test_a_request_that_nobody_knows_is_refused_with_those_that_are() -> None:
     with pytest.raises(UsageError, match="0 to 2 are"):
         await explained(BATCH, MissQuery(request="7"), None, None)

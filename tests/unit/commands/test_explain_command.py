@@ -94,7 +94,7 @@ def test_an_option_of_logs_is_refused_where_none_is_given(
     assert f"{option.split('=', 1)[0]} tells of a log" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--since=1h", "--triton=desk:8001"])
+@pytest.mark.parametrize("option", ["--since=1h", "--triton=desk:8001", "--id=q-1"])
 def test_an_option_of_deployments_is_refused_for_a_log(
     option: str, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
