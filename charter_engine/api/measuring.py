@@ -52,6 +52,11 @@ class FollowedEvents:
         with self._turn:
             return self._pool.report(now, owners, predicted)
 
+    def blocks_on_gpu(self) -> int | None:
+        """As `MeasuredPool.blocks_on_gpu`."""
+        with self._turn:
+            return self._pool.blocks_on_gpu()
+
     def _take(self, step: Step) -> None:
         with self._turn:
             step(self._pool.events)

@@ -16,6 +16,7 @@ from charter_engine.contracts.live import KvPool
 NVML = "NVML"
 NVML_PROCESSES = "NVML, by process"
 POOL = "Triton's KV block gauges × bytes of a block"
+EVENTS = "KV cache events, less the blocks in use"
 RUNTIME = "Triton's nv_trt_llm_runtime_memory_metrics, less the pool"
 REST = "what is left of the serving process"
 
@@ -25,12 +26,12 @@ class Serving(Struct, frozen=True, kw_only=True):
 
     `runtime_bytes` is `nv_trt_llm_runtime_memory_metrics{memory_type="gpu"}`: every buffer that
     TensorRT-LLM holds, the pool included (memoryCounters.h; weights are not among them).
-    `reusable_blocks` are idle blocks that hold something, as the block manager predicts.
+    `held_blocks` hold something, in use or not, as the server's KV cache events tell.
     """
 
     pool: KvPool | None = None
     runtime_bytes: int | None = None
-    reusable_blocks: int | None = None
+    held_blocks: int | None = None
 
 
 def memory_split(gpu: GpuSample, serving: Serving) -> tuple[MemoryPart, ...]:
@@ -62,12 +63,12 @@ def _of_serving(own: int, serving: Serving) -> Iterator[MemoryPart]:
         yield _part("serving", own, NVML_PROCESSES)
         return
     block = size // pool.max_blocks if pool.max_blocks else 0
-    kept = min(serving.reusable_blocks or 0, pool.free_blocks)
+    kept = min(max(0, (serving.held_blocks or 0) - pool.used_blocks), pool.free_blocks)
     runtime = min(max(0, (serving.runtime_bytes or 0) - size), own - size)
     yield MemoryPart(kind="weights", bytes=own - size - runtime, label="derived", source=REST)
     yield MemoryPart(kind="runtime", bytes=runtime, label="derived", source=RUNTIME)
     yield MemoryPart(kind="kv-used", bytes=pool.used_blocks * block, label="derived", source=POOL)
-    yield MemoryPart(kind="kv-reusable", bytes=kept * block, label="predicted", source=POOL)
+    yield MemoryPart(kind="kv-reusable", bytes=kept * block, label="derived", source=EVENTS)
     idle = size - (pool.used_blocks + kept) * block
     yield MemoryPart(kind="kv-free", bytes=idle, label="derived", source=POOL)
 

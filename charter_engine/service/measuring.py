@@ -31,6 +31,10 @@ class Measuring:
             self.followed = FollowedEvents(source)
             self._task = asyncio.create_task(self.followed.follow())
 
+    def blocks_on_gpu(self) -> int | None:
+        """How many blocks of the pool hold something; None where no events tell."""
+        return self.followed.blocks_on_gpu() if self.followed is not None else None
+
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()

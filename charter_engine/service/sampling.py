@@ -22,14 +22,22 @@ OnReady = Callable[[], Awaitable[None]]
 
 
 class Sampler:
-    """Publishes samples, once started."""
+    """Publishes samples, once started. `held_blocks` tells how many blocks of the pool hold
+    something, off the event loop."""
 
-    def __init__(self, hub: Hub, deployment: LiveServer) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        deployment: LiveServer,
+        held_blocks: Callable[[], int | None] = lambda: None,
+        gpu: GpuWatch | None = None,
+    ) -> None:
         self._hub = hub
         self._deployment = deployment
+        self._held_blocks = held_blocks
         self._on_health: OnHealth = _nobody
         self._on_ready: OnReady = _nobody
-        self._gpu = GpuWatch()
+        self._gpu = gpu or GpuWatch()
         self._host = HostMonitor()
         self._tasks: list[asyncio.Task[None]] = []
         self.last: TritonSample | None = None
@@ -40,7 +48,7 @@ class Sampler:
         """`on_health` hears of every change of Triton's health, `on_ready` of every sample that
         found it ready as before."""
         self._on_health, self._on_ready = on_health, on_ready
-        for sample in (self._sample_gpu, self._sample_host, self.sample_triton):
+        for sample in (self.sample_gpu, self._sample_host, self.sample_triton):
             self._tasks.append(asyncio.create_task(regularly(sample)))
 
     async def stop(self) -> None:
@@ -60,17 +68,21 @@ class Sampler:
         elif sample.health == "ready":
             await self._on_ready()
 
-    async def _sample_gpu(self) -> None:
+    async def sample_gpu(self) -> None:
+        """Sample the GPUs now, with what their memory holds."""
         status = await asyncio.to_thread(self._gpu.sample)
-        serving = self._serving()
+        held = await asyncio.to_thread(self._held_blocks) if status.gpus else None
+        serving = self._serving(held)
         split = tuple(memory_split(gpu, serving) for gpu in status.gpus)
         self._hub.publish(Gpu(msgspec.structs.replace(status, split=split)))
 
-    def _serving(self) -> Serving:
+    def _serving(self, held: int | None) -> Serving:
         if self.last is None:
             return Serving()
         return Serving(
-            pool=self.last.kv_pool, runtime_bytes=self.last.runtime_memory_bytes.get("gpu")
+            pool=self.last.kv_pool,
+            runtime_bytes=self.last.runtime_memory_bytes.get("gpu"),
+            held_blocks=held,
         )
 
     async def _sample_host(self) -> None:

@@ -75,7 +75,8 @@ class EngineState:
             options.gateway,
             self.tracing.exchange if self.tracing else unobserved,
         )
-        self.sampler = Sampler(hub, self.deployment)
+        self.measuring = Measuring(lambda: self.deployment.event_log, options.kv_events)
+        self.sampler = Sampler(hub, self.deployment, self.measuring.blocks_on_gpu)
         self.fleet = FleetWatch(
             hub, self.deployment, options.servers, lambda: self.sampler.last, self._step
         )
@@ -93,7 +94,6 @@ class EngineState:
         )
         self.passed = Passed(self.store)
         self.contents = DeploymentContents()
-        self.measuring = Measuring(lambda: self.deployment.event_log, options.kv_events)
         self.tapping = Tapping(
             hub,
             self.deployment.tap(),

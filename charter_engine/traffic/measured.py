@@ -113,6 +113,20 @@ class MeasuredPool:
         self._source = source
         self._content = BlockContent()
         self.events = EventMap(self._content)
+        self._counted: int | None = None
+        self._counted_at = -1
+
+    def blocks_on_gpu(self) -> int | None:
+        """How many blocks there hold something; None where that can't be told: before the first
+        event, behind lost ones, and of several pools."""
+        if self.events.is_empty or not self.events.complete:
+            return None
+        if self._counted_at != self.events.events:
+            places = [(place, node.level) for place, _, node in self.events.nodes()]
+            several = len({place for place, _ in places}) > 1
+            self._counted = None if several else sum(level == 0 for _, level in places)
+            self._counted_at = self.events.events
+        return self._counted
 
     def report(
         self, now: float, owners: GrainOwners, predicted: Mapping[int, int]

@@ -43,7 +43,7 @@ def gpu_screen_lines(status: GpuStatus | None, width: int) -> tuple[Line, ...]:
     for index, gpu in enumerate(status.gpus):
         split = status.split[index] if index < len(status.split) else ()
         lines += [*_device(gpu, split, status.driver, width), EMPTY]
-    return (*lines, legend(("measured", "derived", "predicted")))
+    return (*lines, legend(("measured", "derived")))
 
 
 def _device(

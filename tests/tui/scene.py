@@ -298,7 +298,7 @@ SERVING_GPU = Gpu(
                 Serving(
                     pool=SERVING_POOL,
                     runtime_bytes=12_800 * KV_BLOCK_BYTES + 2_147_483_648,
-                    reusable_blocks=6_400,
+                    held_blocks=10_100,
                 ),
             ),
         ),

@@ -50,7 +50,7 @@ def test_weights_are_what_pool_and_runtime_buffers_leave_of_the_serving_process(
 
 def test_the_pool_is_in_use_reusable_and_free() -> None:
     block = POOL.bytes_per_block or 0
-    found = parts(gpu(serving(40 * GIB)), Serving(pool=POOL, reusable_blocks=200))
+    found = parts(gpu(serving(40 * GIB)), Serving(pool=POOL, held_blocks=500))
     assert found["kv-used"] == 300 * block
     assert found["kv-reusable"] == 200 * block
     assert found["kv-free"] == 500 * block
@@ -61,17 +61,24 @@ def test_the_pool_is_in_use_reusable_and_free() -> None:
     [
         ("weights", "derived"),
         ("kv-used", "derived"),
-        ("kv-reusable", "predicted"),
+        ("kv-reusable", "derived"),
         ("others", "measured"),
         ("free", "measured"),
     ],
 )
 def test_each_part_says_where_its_figure_comes_from(kind: str, label: str) -> None:
     sample = gpu(serving(40 * GIB), GpuProcess(pid=2, memory_bytes=GIB))
-    split = memory_split(sample, Serving(pool=POOL, reusable_blocks=200))
+    split = memory_split(sample, Serving(pool=POOL, held_blocks=500))
     (part,) = (part for part in split if part.kind == kind)
     assert part.label == label
     assert part.source
+
+
+@pytest.mark.parametrize("held", [None, 0, 299])
+def test_what_is_not_known_to_hold_something_is_free(held: int | None) -> None:
+    found = parts(gpu(serving(40 * GIB)), Serving(pool=POOL, held_blocks=held))
+    assert "kv-reusable" not in found
+    assert found["kv-free"] == 700 * (POOL.bytes_per_block or 0)
 
 
 def test_without_the_size_of_a_block_the_serving_process_stays_whole() -> None:
@@ -114,11 +121,11 @@ def test_a_device_that_tells_no_memory_has_no_split() -> None:
     own=st.integers(0, 40 * GIB),
     others=st.integers(0, 20 * GIB),
     used=st.integers(0, 1000),
-    reusable=st.none() | st.integers(0, 2000),
+    held=st.none() | st.integers(0, 2000),
     runtime=st.none() | st.integers(0, 80 * GIB),
 )
 def test_the_parts_always_add_up_to_the_device(
-    own: int, others: int, used: int, reusable: int | None, runtime: int | None
+    own: int, others: int, used: int, held: int | None, runtime: int | None
 ) -> None:
     pool = KvPool(
         max_blocks=1000,
@@ -128,7 +135,7 @@ def test_the_parts_always_add_up_to_the_device(
         bytes_per_block=GIB // 50,
     )
     sample = gpu(serving(own), GpuProcess(pid=2, memory_bytes=others))
-    known = Serving(pool=pool, runtime_bytes=runtime, reusable_blocks=reusable)
+    known = Serving(pool=pool, runtime_bytes=runtime, held_blocks=held)
     split = memory_split(sample, known)
     assert sum(part.bytes for part in split) == sample.memory_total_bytes
     assert all(part.bytes > 0 for part in split)

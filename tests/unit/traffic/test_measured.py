@@ -108,6 +108,27 @@ def test_removed_blocks_and_those_on_the_host_are_not_there() -> None:
     assert (report.blocks, report.host_blocks, report.agreed_blocks) == (1, 1, 1)
 
 
+def test_blocks_on_the_gpu_are_those_that_hold_something_there() -> None:
+    pool = pool_of(([1, 2, 3], of(1000), None))
+    assert pool.blocks_on_gpu() == 3
+    pool.events.removed(PLACE, [3])
+    pool.events.updated(PLACE, 2, 1, None)
+    assert pool.blocks_on_gpu() == 1
+
+
+def test_blocks_on_the_gpu_are_unknown_before_the_first_event_and_behind_lost_ones() -> None:
+    assert pool_of().blocks_on_gpu() is None
+    lost = pool_of(([1, 2, 3], of(1000), None))
+    lost.events.follow(None, 7)
+    assert lost.blocks_on_gpu() is None
+
+
+def test_blocks_on_the_gpu_are_unknown_of_several_pools() -> None:
+    several = pool_of(([1, 2, 3], of(1000), None))
+    several.events.stored(PoolKey(window=128), None, [(9, BLOCK, 0, 35)], lambda: of(2000))
+    assert several.blocks_on_gpu() is None
+
+
 def test_lost_events_are_told() -> None:
     pool = pool_of(([1], of(1000)[:BLOCK], None))
     pool.events.follow(None, 5)
