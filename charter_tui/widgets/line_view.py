@@ -91,6 +91,8 @@ class LineView(ScrollView, can_focus=False):
 
     def _resize(self) -> None:
         self.virtual_size = Size(self.inner_width, len(self._lines))
+        # Where a layout is due already, Textual keeps a height that it worked out since.
+        self._box_model_cache.clear()
         self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
 
     def tone(self, tone: Tone) -> Style:
