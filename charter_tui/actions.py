@@ -242,6 +242,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "The pane with the focus alone on the screen, and back",
     ),
     Action("app", "copy", "y", "Copy", "The selected text, or the row under the cursor"),
+    Action("app", "show_told", "f3", "Told", "What was told in passing, to be read again"),
     Action("app", "screenshot", "f9", "Screenshot", "Save a picture of the screen"),
     Action("app", "next_theme", "f2", "Next theme", "Change to the next theme"),
     Action(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from textual.widgets._toast import Toast
 
 from charter_engine.contracts.commands import (
     CancelRun,
@@ -427,6 +428,26 @@ async def test_read_only_refuses_what_changes_with_the_reason_and_shows_a_lock(
         assert isinstance(stage.app.screen, TuningScreen)
 
 
+async def test_what_was_told_in_passing_is_read_again(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("ctrl+c")
+        stage.app.notify("install charter-kv[dask]", severity="error")
+        stage.app.clear_notifications()
+        await stage.press("f3")
+        await stage.until(partial(stage.shows, "✗ install charter-kv[dask]"))
+        assert stage.shows("q leaves the console")
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_brackets_in_what_is_told_are_shown(console: Open) -> None:
+    async with console() as stage:
+        stage.app.notify("no part [/places]: install charter-kv[dask]")
+        await stage.settle()
+        (note,) = stage.app._notifications
+        assert str(Toast(note).render()) == "no part [/places]: install charter-kv[dask]"
+
+
 async def test_help_is_made_from_the_table_of_actions(console: Open) -> None:
     async with console() as stage:
         await stage.press("question_mark")
@@ -440,7 +461,7 @@ async def test_the_palette_offers_the_screens_own_actions(console: Open) -> None
     async with console(DRAFT) as stage:
         await stage.press("2", "ctrl+p")
         await stage.type("discard")
-        await stage.until(lambda: "Throw the draft away" in stage.text())
+        await stage.until(lambda: "x  Throw the draft away" in stage.text())
         await stage.press("enter")
         await stage.until(lambda: stage.engine.asked(DiscardDraft))
 
