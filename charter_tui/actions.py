@@ -392,6 +392,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("tuning", "undo_edit", "z", "Undo edit", "Take back the last edit", "write"),
     Action("tuning", "redo_edit", "Z", "Redo edit", "Make it again", "write"),
     Action("tuning", "load_plan", "l", "Load plan", "Replace the draft by a plan file", "write"),
+    Action("tuning", "save_plan", "O", "Save plan", "Write the plan to a file", "run"),
     Action("tuning", "push", "p", "Push", "Make the draft live", "write", footer=True),
     Action("tuning", "discard", "x", "Discard", "Throw the draft away", "write"),
     Action("sweep", "close", "escape", "Back", "Back to the tuning", footer=True, palette=False),

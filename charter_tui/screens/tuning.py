@@ -12,11 +12,12 @@ from charter_engine.contracts.commands import (
     LoadPlan,
     ProposePlan,
     RedoEdit,
+    SavePlan,
     UndoEdit,
 )
 from charter_engine.contracts.settings import SETTING_OF
 from charter_tui.bindings import bindings
-from charter_tui.console import TELL_SECONDS
+from charter_tui.console import TELL_SECONDS, full_path
 from charter_tui.deploying import push
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
@@ -157,6 +158,22 @@ class TuningScreen(ConsoleScreen):
                 (Field("path", "file", hint="plan.yaml", check=some_path),),
                 submit,
                 verb="Load",
+            )
+        )
+
+    def action_save_plan(self) -> None:
+        async def submit(values: dict[str, str]) -> None:
+            path = full_path(values["path"])
+            await self.app.ask(SavePlan(path=path))
+            self.app.notify(f"The plan is in {path}")
+
+        self.app.push_screen(
+            FormScreen(
+                "Save the plan",
+                (Field("path", "file", "plan.yaml", check=some_path),),
+                submit,
+                note="The draft, or the live plan where there is none.",
+                verb="Save",
             )
         )
 

@@ -21,6 +21,7 @@ from charter_engine.contracts.commands import (
     Push,
     RevisionDetail,
     Rollback,
+    SavePlan,
     SeekReplay,
     ShowRevision,
     StartRecording,
@@ -297,6 +298,15 @@ async def test_the_draft_is_proposed_and_discarded(console: Open, key: str, comm
     async with console(DRAFT) as stage:
         await stage.press("2", key)
         await stage.until(lambda: stage.engine.asked(command))
+
+
+async def test_the_draft_is_saved_as_a_file_of_its_full_path(console: Open) -> None:
+    async with console(DRAFT) as stage:
+        await stage.press("2", "O", "enter")
+        await stage.until(lambda: stage.engine.asked(SavePlan))
+        path = str(Path("plan.yaml").absolute())
+        assert stage.engine.commands[-1] == SavePlan(path=path)
+        await stage.until(lambda: f"The plan is in {path}" in stage.told())
 
 
 async def test_keys_stay_live_while_a_plan_is_worked_out(console: Open) -> None:
