@@ -389,6 +389,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "What a run would pay under other values of the setting",
         footer=True,
     ),
+    Action("tuning", "toggle_unchanged", "v", "Changes", "Only what the draft changes, or all"),
     Action("tuning", "undo_edit", "z", "Undo edit", "Take back the last edit", "write"),
     Action("tuning", "redo_edit", "Z", "Redo edit", "Make it again", "write"),
     Action("tuning", "load_plan", "l", "Load plan", "Replace the draft by a plan file", "write"),

@@ -23,6 +23,7 @@ ABOUT: Final = Column("about", "", 0, "left")
 ROOMY: Final = 100
 """Width in cells from which values have room to be shown whole, and their meaning beside them."""
 _AS_DEPLOYED = "as deployed"
+_UNCHANGED: Final = line(Span("·", "muted"))
 
 
 def tuning_columns(width: int) -> tuple[Column, ...]:
@@ -33,14 +34,20 @@ def tuning_columns(width: int) -> tuple[Column, ...]:
     return fill((SETTING._replace(width=34), *values, ABOUT), width)
 
 
-def tuning_rows(snapshot: Snapshot, columns: int = 4) -> tuple[Row, ...]:
+def tuning_rows(
+    snapshot: Snapshot, columns: int = 4, *, changed_only: bool = False
+) -> tuple[Row, ...]:
     """A row a server setting, then per node its retention and its layout.
 
     Keys are `server:key` or `node:key:id`.
 
     A row has five cells, the last telling what it sets; `columns` is how many of them are shown.
+    With `changed_only` there are only the rows that the draft changes.
     """
     rows = (*_server_rows(snapshot), *_node_rows(snapshot))
+    if changed_only:
+        changed = (row for row in rows if row.pickable and row.cells[2] != _UNCHANGED)
+        rows = tuple(changed) or (_heading("none", "The draft changes nothing. v shows all."),)
     return tuple(row.with_columns(columns) for row in rows)
 
 
@@ -131,13 +138,13 @@ def _row(
             if change.possible
             else Span("not possible", "bad")
         )
-    new = Span(f"{draft.text}", "draft") if draft.text else Span("·", "muted")
+    new = line(Span(draft.text, "draft")) if draft.text else _UNCHANGED
     return Row(
         key,
         (
             line(Span("  " + plain(name), "muted" if greyed else "text")),
             line(live),
-            line(new),
+            new,
             cost,
             line(Span(plain(about), "muted")),
         ),

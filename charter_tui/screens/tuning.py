@@ -39,9 +39,14 @@ class TuningTable(LineTable):
 
     PARTS = ("session", "draft")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed_only = False
+
     def rebuild(self) -> None:
         columns = tuning_columns(self.inner_width)
-        self.set_rows(columns, tuning_rows(self.snapshot, len(columns)))
+        rows = tuning_rows(self.snapshot, len(columns), changed_only=self.changed_only)
+        self.set_rows(columns, rows)
 
 
 class TuningScreen(ConsoleScreen):
@@ -109,6 +114,11 @@ class TuningScreen(ConsoleScreen):
                 )
         except NoStep as error:
             self.app.notify(str(error))
+
+    def action_toggle_unchanged(self) -> None:
+        table = self.query_one(TuningTable)
+        table.changed_only = not table.changed_only
+        table.rebuild()
 
     def action_sweep(self) -> None:
         kind, _, name = (self.query_one(TuningTable).key or "").partition(":")

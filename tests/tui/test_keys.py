@@ -42,7 +42,7 @@ from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.jump import JumpScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.too_small import TooSmallScreen
-from charter_tui.screens.tuning import TuningScreen
+from charter_tui.screens.tuning import TuningScreen, TuningTable
 from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.graph_table import GraphTable
 from tests.tui.conftest import Open
@@ -298,6 +298,19 @@ async def test_the_draft_is_proposed_and_discarded(console: Open, key: str, comm
     async with console(DRAFT) as stage:
         await stage.press("2", key)
         await stage.until(lambda: stage.engine.asked(command))
+
+
+async def test_what_the_draft_changes_is_shown_alone(console: Open) -> None:
+    async with console(DRAFT) as stage:
+        await stage.press("2", "v")
+        table = stage.app.screen.query_one(TuningTable)
+        assert [row.key for row in table.rows] == [
+            "server:tokens_per_block",
+            f"retention:{VALIDATED}",
+            f"layout:{VALIDATED}",
+        ]
+        await stage.press("v")
+        assert len(table.rows) > 10
 
 
 async def test_the_draft_is_saved_as_a_file_of_its_full_path(console: Open) -> None:
