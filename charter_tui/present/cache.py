@@ -66,14 +66,14 @@ def summary_lines(
 def _sizes(report: ContentsReport, snapshot: Snapshot) -> Iterator[Line]:
     split = split_of(report, snapshot.triton.sample.kv_pool if snapshot.triton else None)
     size = count(report.gpu_blocks, "measured")
-    about = Span(f" blocks of {report.tokens_per_block} tokens", "muted")
-    yield line(Span("Pool ", "title"), size, about)
+    yield line(Span("Pool ", "title"), size, Span(" blocks", "muted"))
     yield line(count(split.used, "measured"), Span(" in use", "muted"))
     yield line(count(split.reusable, report.label), Span(" reusable", "muted"))
     yield line(count(split.free, report.label), Span(" free", "muted"))
     if report.host_size:
         host = count(report.host_blocks, report.label)
         yield line(host, Span(f" of {report.host_size:,} on host", "muted"))
+    yield line(Span(f"{report.tokens_per_block} tokens a block", "muted"))
 
 
 def _pressure(report: ContentsReport, local: Local) -> Iterator[Line]:

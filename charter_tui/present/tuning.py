@@ -1,6 +1,6 @@
 """The tuning screen's table: settings and retention of the draft beside what is live."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from charter_engine.contracts.deploy import Change
@@ -42,13 +42,24 @@ def tuning_rows(
     Keys are `server:key` or `node:key:id`.
 
     A row has five cells, the last telling what it sets; `columns` is how many of them are shown.
-    With `changed_only` there are only the rows that the draft changes.
+    With `changed_only` there are only the settings and nodes that the draft changes.
     """
     rows = (*_server_rows(snapshot), *_node_rows(snapshot))
     if changed_only:
-        changed = (row for row in rows if row.pickable and row.cells[2] != _UNCHANGED)
-        rows = tuple(changed) or (_heading("none", "The draft changes nothing. v shows all."),)
+        rows = _changed(rows) or (_heading("none", "The draft changes nothing. v shows all."),)
     return tuple(row.with_columns(columns) for row in rows)
+
+
+def _changed(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """All rows of the settings and nodes of which any is changed."""
+    rows = [row for row in rows if row.pickable]
+    changed = {_owner(row) for row in rows if row.cells[2] != _UNCHANGED}
+    return tuple(row for row in rows if _owner(row) in changed)
+
+
+def _owner(row: Row) -> str:
+    """The setting or the node of a row."""
+    return row.key.partition(":")[2]
 
 
 def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
