@@ -44,6 +44,7 @@ from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.runs import RunsScreen
 from charter_tui.screens.series import SeriesScreen
 from charter_tui.screens.sessions import SessionsScreen
+from charter_tui.screens.told import ToldScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
@@ -283,6 +284,9 @@ class CharterApp(ReplayKeys):
         self.push_screen(
             HelpScreen(scope, dict(self.config.keymap), self.snapshot.seeking is not None)
         )
+
+    def action_show_told(self) -> None:
+        self.push_screen(ToldScreen(tuple(self.told)))
 
     async def action_quit(self) -> None:
         self.action_leave()

@@ -5,6 +5,7 @@ It holds the link to the engine, the snapshot, and what may be done with it.
 
 import asyncio
 import signal
+from collections import deque
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
 from textual.message import Message
+from textual.notifications import Notify, SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.theme import Theme
@@ -37,6 +39,7 @@ from charter_tui.lookback import Lookback
 from charter_tui.neighbours import gone_question, news
 from charter_tui.options import Options
 from charter_tui.present.confirmation import Confirmation
+from charter_tui.present.told import Notice
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
 from charter_tui.state import FiguresOf, Snapshot
@@ -46,6 +49,8 @@ from charter_tui.theme import VARIABLE_DEFAULTS, ThemeFolder
 
 TELL_SECONDS: Final = 15.0
 """How long a message stays that must be read to the end."""
+MOST_TOLD: Final = 200
+"""Messages that are kept to be read again."""
 THEME_SECONDS: Final = 1.0
 """Between two looks at the user's theme files."""
 
@@ -83,6 +88,7 @@ class Console(App[int]):
         self.own_themes = tuple(themes)
         self.theme_folder: ThemeFolder | None = None
         self.crash: str = ""
+        self.told: deque[Notice] = deque(maxlen=MOST_TOLD)
         self.parting: Parting = "stop"
         self.ended_by: signal.Signals | None = None
         self._record = None if options.records_from_start else options.record
@@ -113,6 +119,23 @@ class Console(App[int]):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self._told_to_end, number)
         self._follow()
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Tell `message` in passing. Brackets in it are brackets, as in `charter-kv[dask]`."""
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def on_notify(self, event: Notify) -> None:
+        """Keep what is told, to be read again."""
+        told = event.notification
+        self.told.append(Notice(told.raised_at, told.severity, told.message))
 
     def _look_at_themes(self) -> None:
         """Take over the user's own themes as they are written."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from charter_tui.actions import Action, Scope, in_scope
+from charter_tui.present.help import shown_keys
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.dismissal import DismissedOnce
 
@@ -52,10 +53,17 @@ class ActionProvider(Provider):
         own = isinstance(screen, ConsoleScreen) and action.scope == screen.SCOPE
         return cast("ConsoleScreen", screen).why_not(action.name) if own else ""
 
+    def _told(self, action: Action) -> str:
+        """The keys of an action as they are mapped, and what it does."""
+        mapped = cast("Console", self.app).config.keymap
+        return f"{shown_keys(mapped.get(action.id, action.keys))}  {action.about}"
+
     async def discover(self) -> Hits:
         for action, call in self._actions():
             yield DiscoveryHit(
-                action.label, lambda call=call: self.screen.run_action(call), help=action.about
+                action.label,
+                lambda call=call: self.screen.run_action(call),
+                help=self._told(action),
             )
 
     async def search(self, query: str) -> Hits:
@@ -66,5 +74,5 @@ class ActionProvider(Provider):
                     score,
                     matcher.highlight(action.label),
                     lambda call=call: self.screen.run_action(call),
-                    help=action.about,
+                    help=self._told(action),
                 )

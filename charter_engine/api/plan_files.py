@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from charter_engine.api.output_files import write_output
 from charter_engine.contracts.plan import Plan
 from charter_engine.errors import UsageError
 from charter_engine.paths import read_bounded
 from charter_engine.plan.plan_file import LARGEST_PLAN_BYTES, InvalidPlan, read_plan
+from charter_engine.plan.replan import replan
 
 _REMEDY_FOR_PREVIOUS = "correct it, or write elsewhere; nothing was changed"
 
@@ -37,6 +39,14 @@ def previous_plan(path: Path) -> str | None:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", remedy=_REMEDY_FOR_PREVIOUS) from None
     return previous
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write a plan to a file of its own. Raises `UsageError` where a file stands there already, and
+    `CharterError` where it cannot be written."""
+    if path.exists():
+        raise UsageError(f"{path}: there is a file already", remedy="give another name")
+    write_output(path, replan(plan))
 
 
 def require_folder_of(path: str) -> None:

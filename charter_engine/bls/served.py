@@ -29,6 +29,7 @@ def record_of(
     """
     numbers = answer.numbers if answer else {}
     laying = prompt.laying if prompt else Laying()
+    node, unmatched = _belongs(arrival, prompt)
     return {
         "at": round(at, 3),
         "revision": revision,
@@ -37,9 +38,9 @@ def record_of(
         "source": _source(arrival),
         "request_id": arrival.request_id,
         "session": arrival.session,
-        "node": prompt.node if prompt and prompt.node != UNMATCHED else "",
+        "node": node,
         "form": prompt.form if prompt else "",
-        "unmatched": prompt.unmatched if prompt else "refused before its node was looked for",
+        "unmatched": unmatched,
         "laid_out": laying.texts is not None or None,
         "layout_reason": laying.reason,
         "arm": laying.arm,
@@ -57,6 +58,15 @@ def record_of(
         "finish": _finish(arrival, answer, error, cancelled),
         "error": error,
     }
+
+
+def _belongs(arrival: Arrival, prompt: Prompt | None) -> tuple[str, str]:
+    """The node of a request, or why it has none. While no plan has nodes, its client knows best."""
+    if prompt is None:
+        return "", "refused before its node was looked for"
+    if prompt.node != UNMATCHED:
+        return prompt.node, ""
+    return (arrival.node, "") if arrival.node else ("", prompt.unmatched)
 
 
 def _source(arrival: Arrival) -> str:

@@ -148,6 +148,12 @@ class LoadPlan(Struct, frozen=True, kw_only=True, tag=True):
     base_revision: int
 
 
+class SavePlan(Struct, frozen=True, kw_only=True, tag=True):
+    """Write the draft, or without one the live plan, to a plan file that is not there yet."""
+
+    path: str
+
+
 class DiscardDraft(Struct, frozen=True, tag=True):
     pass
 
@@ -440,6 +446,7 @@ Command = (
     | EditServer
     | ProposePlan
     | LoadPlan
+    | SavePlan
     | DiscardDraft
     | UndoEdit
     | RedoEdit
@@ -530,6 +537,7 @@ RIGHT_OF: dict[type, Right] = {
     OpenAgent: "run",
     StartRun: "run",
     CancelRun: "run",
+    SavePlan: "run",
     FindPlan: "run",
     Predict: "run",
     Learn: "run",

@@ -17,8 +17,9 @@ class TrafficRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request that `charter_bls` served, whoever sent it. Times in milliseconds, but `at`, the
     epoch second of its arrival.
 
-    `node` is the call it belongs to, and `form` the shape of its prompt: as written, as planned, a
-    continuation; where it belongs to none, `unmatched` says why. `source` says who sent it,
+    `node` is the call it belongs to (while no plan has nodes, the one its client names), and `form`
+    the shape of its prompt: as written, as planned, a continuation; where it belongs to none,
+    `unmatched` says why. `source` says who sent it,
     `request_id` is its id at Triton and the gateway's `X-Request-Id`, and `session` is what the
     client calls it, else its run. `queue_ms` and `ttft_ms` run from arrival
     at the engine, `total_ms` from arrival at `charter_bls` to the whole answer. Numbers are None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from charter_engine.api import recordings
 from charter_engine.api.linting import lint_agent
+from charter_engine.api.plan_files import save_plan
 from charter_engine.contracts import commands, gauges
 from charter_engine.errors import UsageError
 from charter_engine.service.contents import pool_report
@@ -194,6 +195,10 @@ class Engine:
                 await state.recorder.start(Path(path))
             case commands.StopRecording():
                 await state.recorder.stop()
+            case commands.SavePlan(path=path):
+                state.opened()
+                plan = state.draft.draft.plan or state.draft.live.plan
+                await asyncio.to_thread(save_plan, plan, Path(path))
             case commands.AddNote(text=text, node=node):
                 state.marks.note(text, node)
             case commands.StartCanary(every_seconds=every):

@@ -20,7 +20,7 @@ from charter_tui.present.figures import (
 from charter_tui.present.measured_pool import BY_EVENTS, difference, other_blocks, trouble, unknown
 from charter_tui.present.pool_map import fill_of, holdings, split_of
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, crop, fitting, line, plain, wrap
-from charter_tui.present.tables import Column, Row, fill, table_lines
+from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
 from charter_tui.present.tree import node_name
 from charter_tui.state import Snapshot, share
 
@@ -66,14 +66,14 @@ def summary_lines(
 def _sizes(report: ContentsReport, snapshot: Snapshot) -> Iterator[Line]:
     split = split_of(report, snapshot.triton.sample.kv_pool if snapshot.triton else None)
     size = count(report.gpu_blocks, "measured")
-    about = Span(f" blocks of {report.tokens_per_block} tokens", "muted")
-    yield line(Span("Pool ", "title"), size, about)
+    yield line(Span("Pool ", "title"), size, Span(" blocks", "muted"))
     yield line(count(split.used, "measured"), Span(" in use", "muted"))
     yield line(count(split.reusable, report.label), Span(" reusable", "muted"))
     yield line(count(split.free, report.label), Span(" free", "muted"))
     if report.host_size:
         host = count(report.host_blocks, report.label)
         yield line(host, Span(f" of {report.host_size:,} on host", "muted"))
+    yield line(Span(f"{report.tokens_per_block} tokens a block", "muted"))
 
 
 def _pressure(report: ContentsReport, local: Local) -> Iterator[Line]:
@@ -107,7 +107,7 @@ def _agreement(report: ContentsReport) -> Iterator[Line]:
 def holding_columns(width: int, *, measured: bool = False) -> tuple[Column, ...]:
     """The columns that fit in `width` cells; of what was `measured`, with what was predicted."""
     narrow, wide = (NARROW_BY_EVENTS, WIDE_BY_EVENTS) if measured else (NARROW, WIDE)
-    return fill(narrow if width < 110 else wide, width, minimum=12)
+    return fill_with_room(narrow if width < 110 else wide, width, minimum=12)
 
 
 def holding_rows(

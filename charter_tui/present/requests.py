@@ -18,7 +18,7 @@ from charter_tui.present.figures import (
     short_count,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain, wrap
-from charter_tui.present.tables import Column, Row, fill, table_lines
+from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
 from charter_tui.present.tree import node_name
 from charter_tui.state import share
 
@@ -88,7 +88,7 @@ class RequestFilter:
 
 def request_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width."""
-    return fill(NARROW if width < 110 else NORMAL, width, minimum=12)
+    return fill_with_room(NARROW if width < 110 else NORMAL, width, minimum=12)
 
 
 def request_row(

@@ -23,7 +23,7 @@ from charter_tui.present.costs import (
 )
 from charter_tui.present.figures import count, counted, milliseconds, percent
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
-from charter_tui.present.tables import Column, Row, fill, table_lines
+from charter_tui.present.tables import Column, Row, fill, fill_with_room, table_lines
 from charter_tui.present.tree import node_name
 from charter_tui.state import Snapshot, share
 
@@ -53,7 +53,7 @@ def run_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width."""
     if width < 120:
         costs = tuple(column for column, _ in _COSTS if column.key in _NARROW)
-        return fill((NUMBER, WHAT, SIGN, *costs), width, minimum=12)
+        return fill_with_room((NUMBER, WHAT, SIGN, *costs), width, minimum=12)
     costs = tuple(column for column, _ in _COSTS)
     return fill((NUMBER, AT, WHAT, STATE, ITEMS, *costs, CACHE), width)
 

@@ -17,7 +17,7 @@ from charter_tui.present.figures import (
 )
 from charter_tui.present.requests import OWN
 from charter_tui.present.spans import EMPTY, Line, Span, fitting, line, plain, wrap
-from charter_tui.present.tables import Column, Row, fill
+from charter_tui.present.tables import Column, Row, fill_with_room
 from charter_tui.present.tree import node_name
 from charter_tui.state import share
 
@@ -44,7 +44,7 @@ NORMAL_FROM: Final = 104
 def session_columns(width: int) -> tuple[Column, ...]:
     """The columns that fit in `width` cells."""
     chosen = NARROW if width < NORMAL_FROM else NORMAL if width < WIDE_FROM else WIDE
-    return fill(chosen, width, minimum=12)
+    return fill_with_room(chosen, width, minimum=12)
 
 
 def session_row(

@@ -70,6 +70,22 @@ def fill(
     )
 
 
+def fill_with_room(columns: tuple[Column, ...], width: int, minimum: int) -> tuple[Column, ...]:
+    """As `fill`, and what finds no room is left out from the right."""
+    kept = list(columns)
+    while (filled := fill(tuple(kept), width, minimum)) and _width(filled) > width:
+        last = next((one for one in reversed(kept[1:]) if one.width), None)
+        if last is None:
+            break
+        kept.remove(last)
+    return filled
+
+
+def _width(columns: Sequence[Column]) -> int:
+    """How many cells a row of these columns takes."""
+    return sum(column.width for column in columns) + len(columns) - 1
+
+
 def row_line(columns: Sequence[Column], cells: Sequence[Line]) -> Line:
     """A cell a column, each fitted to its width, with a space between them."""
     spans: list[Span] = []

@@ -1,6 +1,6 @@
 """The tuning screen's table: settings and retention of the draft beside what is live."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from charter_engine.contracts.deploy import Change
@@ -23,6 +23,7 @@ ABOUT: Final = Column("about", "", 0, "left")
 ROOMY: Final = 100
 """Width in cells from which values have room to be shown whole, and their meaning beside them."""
 _AS_DEPLOYED = "as deployed"
+_UNCHANGED: Final = line(Span("·", "muted"))
 
 
 def tuning_columns(width: int) -> tuple[Column, ...]:
@@ -33,15 +34,32 @@ def tuning_columns(width: int) -> tuple[Column, ...]:
     return fill((SETTING._replace(width=34), *values, ABOUT), width)
 
 
-def tuning_rows(snapshot: Snapshot, columns: int = 4) -> tuple[Row, ...]:
+def tuning_rows(
+    snapshot: Snapshot, columns: int = 4, *, changed_only: bool = False
+) -> tuple[Row, ...]:
     """A row a server setting, then per node its retention and its layout.
 
     Keys are `server:key` or `node:key:id`.
 
     A row has five cells, the last telling what it sets; `columns` is how many of them are shown.
+    With `changed_only` there are only the settings and nodes that the draft changes.
     """
     rows = (*_server_rows(snapshot), *_node_rows(snapshot))
+    if changed_only:
+        rows = _changed(rows) or (_heading("none", "The draft changes nothing. v shows all."),)
     return tuple(row.with_columns(columns) for row in rows)
+
+
+def _changed(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """All rows of the settings and nodes of which any is changed."""
+    rows = [row for row in rows if row.pickable]
+    changed = {_owner(row) for row in rows if row.cells[2] != _UNCHANGED}
+    return tuple(row for row in rows if _owner(row) in changed)
+
+
+def _owner(row: Row) -> str:
+    """The setting or the node of a row."""
+    return row.key.partition(":")[2]
 
 
 def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
@@ -131,13 +149,13 @@ def _row(
             if change.possible
             else Span("not possible", "bad")
         )
-    new = Span(f"{draft.text}", "draft") if draft.text else Span("·", "muted")
+    new = line(Span(draft.text, "draft")) if draft.text else _UNCHANGED
     return Row(
         key,
         (
             line(Span("  " + plain(name), "muted" if greyed else "text")),
             line(live),
-            line(new),
+            new,
             cost,
             line(Span(plain(about), "muted")),
         ),

@@ -124,7 +124,7 @@ class RecordingsScreen(ConsoleScreen):
         """The recording under the cursor; of a file that is none, the operator is told."""
         picked = self.query_one(RecordingsTable).picked()
         if picked is not None and picked.foreign:
-            self.notify(picked.foreign, severity="warning")
+            self.app.notify(picked.foreign, severity="warning")
             return None
         return picked
 
@@ -162,7 +162,7 @@ class RecordingsScreen(ConsoleScreen):
         async def submit(values: dict[str, str]) -> None:
             output = full_path(values["output"])
             await export(recording.path, output)
-            self.notify(f"The recording is in {output}")
+            self.app.notify(f"The recording is in {output}")
 
         name = Path(recording.path).with_suffix(".html").name
         note = f"Its name says in which form: {FORMS}."

@@ -12,11 +12,12 @@ from charter_engine.contracts.commands import (
     LoadPlan,
     ProposePlan,
     RedoEdit,
+    SavePlan,
     UndoEdit,
 )
 from charter_engine.contracts.settings import SETTING_OF
 from charter_tui.bindings import bindings
-from charter_tui.console import TELL_SECONDS
+from charter_tui.console import TELL_SECONDS, full_path
 from charter_tui.deploying import push
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
@@ -38,9 +39,14 @@ class TuningTable(LineTable):
 
     PARTS = ("session", "draft")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed_only = False
+
     def rebuild(self) -> None:
         columns = tuning_columns(self.inner_width)
-        self.set_rows(columns, tuning_rows(self.snapshot, len(columns)))
+        rows = tuning_rows(self.snapshot, len(columns), changed_only=self.changed_only)
+        self.set_rows(columns, rows)
 
 
 class TuningScreen(ConsoleScreen):
@@ -109,6 +115,11 @@ class TuningScreen(ConsoleScreen):
         except NoStep as error:
             self.app.notify(str(error))
 
+    def action_toggle_unchanged(self) -> None:
+        table = self.query_one(TuningTable)
+        table.changed_only = not table.changed_only
+        table.rebuild()
+
     def action_sweep(self) -> None:
         kind, _, name = (self.query_one(TuningTable).key or "").partition(":")
         if kind == "server":
@@ -157,6 +168,22 @@ class TuningScreen(ConsoleScreen):
                 (Field("path", "file", hint="plan.yaml", check=some_path),),
                 submit,
                 verb="Load",
+            )
+        )
+
+    def action_save_plan(self) -> None:
+        async def submit(values: dict[str, str]) -> None:
+            path = full_path(values["path"])
+            await self.app.ask(SavePlan(path=path))
+            self.app.notify(f"The plan is in {path}")
+
+        self.app.push_screen(
+            FormScreen(
+                "Save the plan",
+                (Field("path", "file", "plan.yaml", check=some_path),),
+                submit,
+                note="The draft, or the live plan where there is none.",
+                verb="Save",
             )
         )
 

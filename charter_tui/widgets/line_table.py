@@ -115,8 +115,7 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         self.cursor = at
 
     def _resize(self) -> None:
-        self.virtual_size = Size(0, max(len(self._lines), 1 + len(self._rows)))
-        self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
+        self._take_room(Size(0, max(len(self._lines), 1 + len(self._rows))))
 
     def watch_cursor(self, old: int, new: int) -> None:
         self.refresh_line(old + 1)

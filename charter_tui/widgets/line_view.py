@@ -90,7 +90,13 @@ class LineView(ScrollView, can_focus=False):
             self.refresh_lines(indexes[0], len(indexes))
 
     def _resize(self) -> None:
-        self.virtual_size = Size(self.inner_width, len(self._lines))
+        self._take_room(Size(self.inner_width, len(self._lines)))
+
+    def _take_room(self, content: Size) -> None:
+        """Lay the view out for content of that size."""
+        self.virtual_size = content
+        # Where a layout is due already, Textual keeps a height that it worked out since.
+        self._box_model_cache.clear()
         self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
 
     def tone(self, tone: Tone) -> Style:

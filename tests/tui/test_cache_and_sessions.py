@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from charter_tui.screens.cache import HoldingsTable
+from charter_tui.screens.cache import HoldingsTable, PoolMap
 from charter_tui.screens.requests import RequestsScreen, RequestsTable
 from charter_tui.screens.sessions import SessionsTable
 from charter_tui.widgets.line_table import LineTable
@@ -31,6 +31,19 @@ async def test_the_pool_is_told_apart_by_node_then_by_session_and_priority(conso
         assert listed(stage, HoldingsTable) == ["desk-7", "desk-9"]
         await stage.press("v")
         assert listed(stage, HoldingsTable) == ["35", "90"]
+
+
+async def test_the_map_is_as_high_as_its_lines_at_every_size(console: Open) -> None:
+    async with console(size=(200, 60)) as stage:
+        answers(stage)
+        await stage.press("0")
+        await stage.until(partial(stage.shows, "~610 reusable"))
+        pool = stage.app.screen.query_one(PoolMap)
+        for size in ((79, 24), (80, 60), (200, 24)):
+            await stage.pilot.resize_terminal(*size)
+            await stage.settle()
+            assert pool.content_size.height == len(pool.lines), size
+            assert stage.shows("a letter: held by that node"), size
 
 
 async def test_what_was_measured_stands_beside_what_is_predicted_and_m_shows_either(

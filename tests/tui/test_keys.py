@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from textual.widgets._toast import Toast
 
 from charter_engine.contracts.commands import (
     CancelRun,
@@ -20,6 +21,7 @@ from charter_engine.contracts.commands import (
     Push,
     RevisionDetail,
     Rollback,
+    SavePlan,
     SeekReplay,
     ShowRevision,
     StartRecording,
@@ -40,7 +42,7 @@ from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.jump import JumpScreen
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.too_small import TooSmallScreen
-from charter_tui.screens.tuning import TuningScreen
+from charter_tui.screens.tuning import TuningScreen, TuningTable
 from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.graph_table import GraphTable
 from tests.tui.conftest import Open
@@ -298,6 +300,28 @@ async def test_the_draft_is_proposed_and_discarded(console: Open, key: str, comm
         await stage.until(lambda: stage.engine.asked(command))
 
 
+async def test_what_the_draft_changes_is_shown_alone(console: Open) -> None:
+    async with console(DRAFT) as stage:
+        await stage.press("2", "v")
+        table = stage.app.screen.query_one(TuningTable)
+        assert [row.key for row in table.rows] == [
+            "server:tokens_per_block",
+            f"retention:{VALIDATED}",
+            f"layout:{VALIDATED}",
+        ]
+        await stage.press("v")
+        assert len(table.rows) > 10
+
+
+async def test_the_draft_is_saved_as_a_file_of_its_full_path(console: Open) -> None:
+    async with console(DRAFT) as stage:
+        await stage.press("2", "O", "enter")
+        await stage.until(lambda: stage.engine.asked(SavePlan))
+        path = str(Path("plan.yaml").absolute())
+        assert stage.engine.commands[-1] == SavePlan(path=path)
+        await stage.until(lambda: f"The plan is in {path}" in stage.told())
+
+
 async def test_keys_stay_live_while_a_plan_is_worked_out(console: Open) -> None:
     async with console(DRAFT) as stage:
         answered = asyncio.Event()
@@ -427,6 +451,26 @@ async def test_read_only_refuses_what_changes_with_the_reason_and_shows_a_lock(
         assert isinstance(stage.app.screen, TuningScreen)
 
 
+async def test_what_was_told_in_passing_is_read_again(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("ctrl+c")
+        stage.app.notify("install charter-kv[dask]", severity="error")
+        stage.app.clear_notifications()
+        await stage.press("f3")
+        await stage.until(partial(stage.shows, "✗ install charter-kv[dask]"))
+        assert stage.shows("q leaves the console")
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_brackets_in_what_is_told_are_shown(console: Open) -> None:
+    async with console() as stage:
+        stage.app.notify("no part [/places]: install charter-kv[dask]")
+        await stage.settle()
+        (note,) = stage.app._notifications
+        assert str(Toast(note).render()) == "no part [/places]: install charter-kv[dask]"
+
+
 async def test_help_is_made_from_the_table_of_actions(console: Open) -> None:
     async with console() as stage:
         await stage.press("question_mark")
@@ -440,7 +484,7 @@ async def test_the_palette_offers_the_screens_own_actions(console: Open) -> None
     async with console(DRAFT) as stage:
         await stage.press("2", "ctrl+p")
         await stage.type("discard")
-        await stage.until(lambda: "Throw the draft away" in stage.text())
+        await stage.until(lambda: "x  Throw the draft away" in stage.text())
         await stage.press("enter")
         await stage.until(lambda: stage.engine.asked(DiscardDraft))
 

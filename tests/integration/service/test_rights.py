@@ -21,6 +21,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "EditServer": {"key": "kv_cache_free_gpu_mem_fraction", "value": "0.5", "base_revision": 0},
     "ProposePlan": {"base_revision": 0},
     "LoadPlan": {"path": "/etc/shadow", "base_revision": 0},
+    "SavePlan": {"path": "planted-by-a-reader.yaml"},
     "DraftFoundPlan": {"base_revision": 0},
     "Predict": {"request": {"workload": "/etc/passwd"}},
     "Learn": {"request": {"sources": ["/etc/passwd"], "output": "planted.json"}},

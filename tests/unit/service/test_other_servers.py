@@ -11,13 +11,14 @@ import openai
 import pytest
 from msgspec import structs, to_builtins
 
+from charter_engine.api.plan_files import plan_of
 from charter_engine.contracts import commands
 from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.deploy import PushReport
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.gateway import GatewayRequest
-from charter_engine.contracts.gauges import Event, Gauge, Nodes, Run, Session, Triton
+from charter_engine.contracts.gauges import Draft, Event, Gauge, Nodes, Run, Session, Triton
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.plan import NodePlan
 from charter_engine.contracts.server import ProfileRequest, ServerKind
@@ -233,6 +234,14 @@ async def test_what_programs_send_through_the_gateway_is_seen_told_apart_and_exp
     assert isinstance(sessions, tuple)
     assert isinstance(sessions[0], SessionTraffic)
     assert any("--kv-events-config" in one.remedy for one in advice.findings)
+
+
+async def test_the_draft_is_saved_as_it_stands(tmp_path: Path) -> None:
+    async with standing_in(VllmStandIn()) as url, engine_on(url, tmp_path) as watched:
+        await watched.until(lambda: watched.is_ready)
+        await drafted(watched, tmp_path)
+        await watched.engine.handle(commands.SavePlan(path=str(tmp_path / "saved.yaml")))
+        assert plan_of(tmp_path / "saved.yaml") == watched.last(Draft).plan
 
 
 async def test_a_pushed_layout_applies_to_what_passes_and_is_taken_back(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.live import RequestRecord
@@ -79,3 +80,10 @@ def test_failed_requests_come_before_the_slowest() -> None:
     assert text.index("deadline") < text.index("=2.00 s") < text.index("=900 ms")
     assert "=75" in text
     assert all(line_width(line) <= 100 for line in lines)
+
+
+@pytest.mark.parametrize("width", [38, 57, 78])
+def test_columns_that_find_no_room_are_left_out_whole(width: int) -> None:
+    columns = run_columns(width)
+    assert sum(column.width + 1 for column in columns) - 1 <= width
+    assert {"number", "what", "computed"} <= {column.key for column in columns}
