@@ -81,14 +81,16 @@ async def measure(folder: Path, rate: int, nodes: int) -> None:
     )
     written = lines(nodes)
     spent = 0.0
-    for second in range(WARM_SECONDS + SECONDS):
-        tap.lines = list(itertools.islice(written, rate))
-        began = time.process_time()
-        await engine.second(second)
-        await tapping.drain()
-        if second >= WARM_SECONDS:
-            spent += time.process_time() - began
-    await engine.stop()
+    try:
+        for second in range(WARM_SECONDS + SECONDS):
+            tap.lines = list(itertools.islice(written, rate))
+            began = time.process_time()
+            await engine.second(second)
+            await tapping.drain()
+            if second >= WARM_SECONDS:
+                spent += time.process_time() - began
+    finally:
+        await engine.stop()
     print(
         f"{rate:>5,} requests a second of {nodes:,} nodes: {spent / SECONDS:.1%} of a processor, "
         f"{resident_mb():.0f} MB of memory",
