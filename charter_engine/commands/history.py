@@ -78,6 +78,10 @@ def run(args: argparse.Namespace) -> int:
     return DONE
 
 
+def _asked(args: argparse.Namespace) -> str:
+    return f"history {args.words[0]}" if args.words else "--journal"
+
+
 def _number(text: str) -> int:
     if not text.isdecimal():
         raise UsageError(f"{text} is no revision", remedy="charter-engine history lists them")
@@ -89,8 +93,10 @@ def _list_several(servers: "Sequence[TritonOptions]", args: argparse.Namespace) 
     from charter_engine.api import rolling
 
     if args.words or args.journal is not None:
+        named = ", ".join(server.called for server in servers)
         raise UsageError(
-            "of several servers the revisions are listed", remedy="name one server with --triton"
+            f"{_asked(args)} is of one server, and {len(servers)} are named",
+            remedy=f"give one of them with --triton: {named}",
         )
     found = asyncio.run(rolling.histories(servers, narrate))
     if args.json:

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from charter_engine.routing.affinity import Affinity
 from charter_engine.routing.expected import ExpectedPrefixes
@@ -15,6 +16,15 @@ PATIENCE_GRAINS = 16
 PATIENCE = 3.0
 """A request stays with its own server up to `PATIENCE` times the least wait there is, and
 `PATIENCE_GRAINS` more."""
+BOUND = 1.1
+BOUND_GRAINS = 1024
+"""A request that has to be computed anyway goes to no server that was lately given more than
+`BOUND` times the mean to compute, and `BOUND_GRAINS` more."""
+LATELY = 512
+"""What a server was given counts less with every later request, and little after so many a
+server."""
+FORGOTTEN = 0.9
+"""A request has to be computed anyway where more than this share of it is expected nowhere."""
 MOST_KEYS = 65_536
 """Of the keys that were sent last it is known where they went."""
 
@@ -22,12 +32,14 @@ MOST_KEYS = 65_536
 @dataclass
 class RoutedServer:
     """One of the servers. `ready` False: it does not answer, or takes nothing new. `computing` are
-    the grains that it is expected to compute before the requests there have their first token."""
+    the grains that it is expected to compute before the requests there have their first token.
+    `given` are all that it was given to compute, of which earlier ones count less."""
 
     name: str
     ready: bool = True
     in_flight: int = 0
     computing: int = 0
+    given: float = 0.0
     sent: int = 0
     failed: int = 0
     expected: ExpectedPrefixes = field(default_factory=ExpectedPrefixes)
@@ -58,10 +70,11 @@ class Router:
     """Chooses by affinity, as long as a request need not wait for it.
 
     A request's own server is the first by rendezvous hashing of its key, which needs no state:
-    several routers in front of the same servers agree without talking. Where the wait there is far
-    longer than elsewhere, the request goes where it is least, for which counts what every server
-    is expected to hold of it. What follows it goes there too, as long as more of it is expected
-    there; a router that does not know sends it to its own server again.
+    several routers in front of the same servers agree without talking. What has to be computed
+    anyway, as all of a new session, passes by servers that were lately given far more than the
+    others. Where the wait is far longer than elsewhere, a request goes where it is least, for which
+    counts what every server is expected to hold of it. What follows it goes there too, as long as
+    more of it is expected there; a router that does not know sends it to its own server again.
     """
 
     def __init__(self, servers: Sequence[str]) -> None:
@@ -88,12 +101,25 @@ class Router:
 
     def _home(self, order: Sequence[str], affinity: Affinity) -> RoutedServer:
         """Where a request belongs: its own server, or the one where what it follows went and more
-        of it is expected."""
-        own, went = self.servers[order[0]], self._went.get(affinity.key)
-        if went is None or went == own.name or went not in order:
-            return own
-        last = self.servers[went]
-        return last if last.missing(affinity) < own.missing(affinity) else own
+        of it is expected; the first within the bound where it has to be computed anyway."""
+        went = self._went.get(affinity.key)
+        if went is None or went not in order:
+            return self._first_within_bound(order)
+        home = min(
+            (self.servers[name] for name in (order[0], went)),
+            key=lambda server: server.missing(affinity),
+        )
+        forgotten = home.missing(affinity) > FORGOTTEN * len(affinity.grains)
+        return self._first_within_bound(order) if forgotten else home
+
+    def _first_within_bound(self, order: Sequence[str]) -> RoutedServer:
+        """The first that was lately given no far larger share than the others.
+
+        After consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam, 2018).
+        """
+        servers = [self.servers[name] for name in order]
+        bound = BOUND * fmean(server.given for server in servers) + BOUND_GRAINS
+        return next(server for server in servers if server.given <= bound)
 
     def _note(self, key: bytes, server: str) -> None:
         self._went[key] = server
@@ -105,6 +131,9 @@ class Router:
     def sending(self, server: RoutedServer, affinity: Affinity) -> Iterator[RoutedRequest]:
         """The request is there meanwhile."""
         missing = server.missing(affinity)
+        for each in self.servers.values():
+            each.given *= 1 - 1 / (LATELY * len(self.servers))
+        server.given += missing
         sent = RoutedRequest(server, missing)
         server.computing += missing
         server.in_flight += 1

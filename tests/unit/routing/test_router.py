@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter_engine.routing.affinity import Affinity
-from charter_engine.routing.router import PATIENCE_GRAINS, RoutedServer, Router
+from charter_engine.routing.expected import ExpectedPrefixes
+from charter_engine.routing.router import (
+    BOUND_GRAINS,
+    LATELY,
+    PATIENCE_GRAINS,
+    RoutedServer,
+    Router,
+)
 
 SERVERS = ("one", "two", "three")
 KEY = Affinity(b"key")
@@ -83,6 +90,55 @@ def test_a_new_session_does_not_go_where_only_others_of_its_opening_went() -> No
     with router.sending(other, Affinity(b"another session", opening)):
         pass
     assert own(router, Affinity(b"key", opening)) is first
+
+
+def computed(router: Router, server: RoutedServer, affinity: Affinity) -> None:
+    """The server answers the request, from beginning to end."""
+    with router.sending(server, affinity):
+        pass
+
+
+def test_a_new_session_passes_by_a_server_that_was_given_far_more_than_the_others() -> None:
+    router = Router(SERVERS)
+    first = own(router)
+    computed(router, first, Affinity(b"other", tuple(range(2 * BOUND_GRAINS))))
+    assert own(router) is not first
+
+
+def test_a_session_stays_where_it_is_cached_however_much_its_server_was_given() -> None:
+    router = Router(SERVERS)
+    first, turn = own(router), Affinity(b"key", tuple(range(100)))
+    computed(router, first, turn)
+    computed(router, first, Affinity(b"other", tuple(range(200, 4 * BOUND_GRAINS))))
+    assert own(router, Affinity(b"key", tuple(range(110)))) is first
+
+
+def test_a_session_that_is_cached_nowhere_any_more_passes_by_as_a_new_one() -> None:
+    router = Router(SERVERS)
+    first, turn = own(router), Affinity(b"key", tuple(range(100)))
+    computed(router, first, turn)
+    first.expected = ExpectedPrefixes()
+    computed(router, first, Affinity(b"other", tuple(range(200, 4 * BOUND_GRAINS))))
+    assert own(router, turn) is not first
+
+
+def test_a_new_session_goes_to_its_own_server_where_the_others_were_given_as_much() -> None:
+    router = Router(SERVERS)
+    first = own(router)
+    computed(router, first, Affinity(b"other", tuple(range(2 * BOUND_GRAINS))))
+    for server in router.servers.values():
+        if server is not first:
+            computed(router, server, Affinity(b"another", tuple(range(2 * BOUND_GRAINS))))
+    assert own(router) is first
+
+
+def test_what_a_server_was_given_long_ago_does_not_count() -> None:
+    router = Router(SERVERS)
+    first = own(router)
+    computed(router, first, Affinity(b"other", tuple(range(2 * BOUND_GRAINS))))
+    for _ in range(LATELY * len(SERVERS)):
+        computed(router, first, Affinity(b"other"))
+    assert own(router) is first
 
 
 def test_a_server_that_is_not_ready_gets_nothing_while_others_are() -> None:
