@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 CHECKOUT = Path(__file__).parents[4]
 RULES = CHECKOUT / "monitoring" / "rules.yml"
-(GROUP,) = YAML(typ="safe").load(RULES.read_text(encoding="utf-8"))["groups"]
-ALERTS = [rule["alert"] for rule in GROUP["rules"] if "alert" in rule]
 
 
 @pytest.mark.parametrize(
