@@ -19,6 +19,7 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
+from charter_engine.service.heap import work_apart
 
 
 class Predicting:
@@ -66,7 +67,7 @@ class Predicting:
 
         try:
             server = live_server(agent, pool, self._deployment.profile)
-            return await asyncio.to_thread(
+            return await work_apart(
                 predicted_order,
                 agent.compiled.calls,
                 agent.inputs,
@@ -93,7 +94,7 @@ class Predicting:
                 "a run is predicted over inputs, and there are none",
                 remedy="give the agent inputs",
             )
-        return await asyncio.to_thread(
+        return await work_apart(
             sweep_setting,
             agent,
             plan,
@@ -111,9 +112,7 @@ class Predicting:
             return agent.compiled
         from charter_engine.api.agent_runs import expected_reuse
 
-        return await asyncio.to_thread(
-            expected_reuse, agent, tokens_per_block, self._tokenizer_path
-        )
+        return await work_apart(expected_reuse, agent, tokens_per_block, self._tokenizer_path)
 
     def plan(
         self,
