@@ -118,25 +118,20 @@ async def _page(content: aiohttp.StreamReader) -> str:
     return page.decode()
 
 
-def read_metrics(page: str, model: str = ENGINE_MODEL) -> TritonMetrics:
-    """Parse a metrics page. Raises `ValueError` for what is no such page."""
-    return replace(_parsed(_of_interest(page), model), answered=_answered(page))
-
-
-def _parsed(text: str, model: str = ENGINE_MODEL) -> TritonMetrics:
+def _parsed(text: str) -> TritonMetrics:
     try:
-        return _read(text, model)
+        return _read(text)
     except (LookupError, OverflowError, TypeError, AttributeError) as error:
         raise ValueError(f"not a page of Triton's: {error!r}") from error
 
 
-def _read(text: str, model: str) -> TritonMetrics:
+def _read(text: str) -> TritonMetrics:
     gauges: Gauges = {}
     nodes: dict[tuple[str, str, str], dict[str, int]] = {}
     refreshes: Counter[str] = Counter()
     for family in text_string_to_metric_families(text):
         if family.name in LABEL_OF:
-            gauges[family.name] = _by_label(family.samples, LABEL_OF[family.name], model)
+            gauges[family.name] = _by_label(family.samples, LABEL_OF[family.name])
         elif family.name == REFRESHES:
             for item in family.samples:
                 refreshes[item.labels["outcome"]] += int(item.value)
@@ -168,11 +163,11 @@ def _answered(page: str) -> int | None:
     return sum(int(float(count)) for count in counts) if counts else None
 
 
-def _by_label(samples: Iterable[Any], label: str, model: str) -> dict[str, float]:
+def _by_label(samples: Iterable[Any], label: str) -> dict[str, float]:
     return {
         item.labels[label]: item.value
         for item in samples
-        if item.labels.get("model", model) == model
+        if item.labels.get("model", ENGINE_MODEL) == ENGINE_MODEL
     }
 
 

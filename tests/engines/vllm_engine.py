@@ -9,6 +9,7 @@ import pytest
 
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.server import ProfileRequest
+from charter_engine.embedded.ports import free_ports
 from charter_engine.kvcache.manager.event_batches import follow_batch
 from charter_engine.kvcache.manager.event_map import EventMap
 from charter_engine.servers.event_stream import event_messages
@@ -16,7 +17,7 @@ from charter_engine.servers.finding import server_at
 from charter_engine.servers.protocol import TokenRequest
 from charter_engine.servers.proving import prove_reuse
 from tests.engines.conversing import cached_blocks, converse
-from tests.engines.vllm_process import BLOCK, free_port, vllm
+from tests.engines.vllm_process import BLOCK, vllm
 
 POOL_BLOCKS = 80
 PATIENCE_SECONDS = 60.0
@@ -70,7 +71,8 @@ async def test_every_request_reuses_what_was_predicted_under_pressure(tmp_path: 
 
 async def test_its_events_describe_the_cache_that_is_predicted(tmp_path: Path) -> None:
     """Given an address of this machine, vLLM connects to it: the subscriber listens."""
-    address, found = f"tcp://127.0.0.1:{free_port()}", EventMap()
+    (port,) = free_ports(1)
+    address, found = f"tcp://127.0.0.1:{port}", EventMap()
     with vllm(tmp_path, blocks=POOL_BLOCKS, events=address) as url:
         async with (
             aclosing(event_messages(address, listen=True)) as messages,

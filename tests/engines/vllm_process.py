@@ -2,7 +2,6 @@
 on this machine's processor."""
 
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,6 +15,7 @@ from charter_engine.embedded.engine.spec import EngineSpec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from charter_engine.embedded.engine.weights import random_weights
 from charter_engine.embedded.lifeline import Lifeline
+from charter_engine.embedded.ports import free_ports
 
 PYTHON = Path(__file__).parents[2] / ".venv-engines" / "bin" / "python"
 BLOCK = 32
@@ -50,7 +50,7 @@ def checkpoint_in(directory: Path) -> Path:
 def vllm(directory: Path, *, blocks: int, events: str = "") -> Iterator[str]:
     """The URL of a vLLM with a pool of so many blocks, which ends with the context. `events` is the
     endpoint at which it publishes its KV events. Raises `RuntimeError` where it does not start."""
-    port = free_port()
+    (port,) = free_ports(1)
     command = [
         str(PYTHON), "-m", "vllm.entrypoints.openai.api_server",
         "--model", str(checkpoint_in(directory / "checkpoint")), "--served-model-name", "reference",
@@ -79,12 +79,6 @@ def vllm(directory: Path, *, blocks: int, events: str = "") -> Iterator[str]:
         finally:
             _end(process)
             lifeline.cut()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:

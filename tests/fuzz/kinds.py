@@ -47,7 +47,7 @@ from charter_engine.store.recording_format import (
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.store.recording_writer import RecordingWriter
 from charter_engine.store.workload_cache import load, save
-from charter_engine.triton.metrics import read_metrics
+from charter_engine.triton.metrics import MetricsReader
 from charter_engine.triton.model_config import edit_parameters, parameters_of, parse_config
 from tests.fuzz.mutation import Mutate, either, mutate_bytes, mutate_value, splice
 from tests.unit.embedded.test_gguf_checkpoint import write_gguf
@@ -414,7 +414,7 @@ KINDS: dict[str, Kind] = {
     "metrics": Kind(
         (METRICS,),
         either(mutate_bytes, splice((METRICS,))),
-        lambda path: read_metrics(path.read_bytes().decode()),
+        lambda path: MetricsReader().read(path.read_bytes().decode()),
         (ValueError,),
     ),
     "KV events": Kind(

@@ -7,33 +7,14 @@ import pytest
 from charter_engine.api.drafting import default_plan
 from charter_engine.api.engine_revisions import EngineRevisions
 from charter_engine.contracts.deploy import Profile
-from charter_engine.contracts.graph import Call, CompiledFile, Role, Segment
+from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.errors import CharterError
 from charter_engine.gateway.message_layout import SwitchedLayout
+from tests.harbour import ANSWER, RULES
 
-RULES = "You help the operators of a small harbour. Answer in short sentences."
 PROFILE = Profile(path="http", reasons={"retention": "vLLM has none", "share": "nobody tells"})
-
-
-def segment(role: Role, text: str = "", name: str = "") -> Segment:
-    return Segment(kind="variable" if name else "static", text=text, name=name, role=role)
-
-
-CALL = Call(
-    id="answer",
-    path="harbour.py",
-    line=1,
-    end_line=2,
-    segments=(
-        segment("system", "You speak with "),
-        segment("system", name="name"),
-        segment("system", ".\n"),
-        segment("system", RULES),
-        segment("user", name="question"),
-    ),
-)
-WRITTEN = default_plan(CompiledFile(path="harbour.py", calls=(CALL,)))
+WRITTEN = default_plan(CompiledFile(path="harbour.py", calls=(ANSWER,)))
 LAID_OUT = Plan(
     agent="harbour.py",
     nodes={"answer": NodePlan(layout="prefix-first", apply="traffic", order=(3, 0, 1, 2, 4))},
@@ -58,7 +39,7 @@ class Scene:
         self.revisions = EngineRevisions(
             self.layout, "http://server", lambda: PROFILE, self.numbers.append
         )
-        self.revisions.agent_opened(WRITTEN, (CALL,))
+        self.revisions.agent_opened(WRITTEN, (ANSWER,))
 
     @property
     def is_laid_out(self) -> bool:
@@ -78,7 +59,7 @@ def test_as_long_as_nothing_is_live_prompts_are_told_apart_and_go_as_they_come(
 
 
 async def test_a_push_lays_out_from_the_next_request_on(scene: Scene) -> None:
-    report = await scene.revisions.push(LAID_OUT, (CALL,), note="try it")
+    report = await scene.revisions.push(LAID_OUT, (ANSWER,), note="try it")
     live = await scene.revisions.live()
     assert (report.revision, report.diff.cost) == (1, "request")
     assert scene.is_laid_out
@@ -90,7 +71,7 @@ async def test_a_push_lays_out_from_the_next_request_on(scene: Scene) -> None:
 async def test_a_rollback_is_a_revision_of_its_own_and_can_be_undone_no_further(
     scene: Scene,
 ) -> None:
-    await scene.revisions.push(LAID_OUT, (CALL,))
+    await scene.revisions.push(LAID_OUT, (ANSWER,))
     report = await scene.revisions.rollback(base_revision=1)
     assert (report.revision, scene.is_laid_out) == (2, False)
     assert [item.state for item in scene.revisions.history()] == ["superseded", "live"]
@@ -101,22 +82,22 @@ async def test_a_rollback_is_a_revision_of_its_own_and_can_be_undone_no_further(
 async def test_numbers_go_on_behind_those_of_earlier_engines(scene: Scene) -> None:
     scene.revisions.numbered_behind(7)
     assert scene.revisions.recorded() is None
-    assert (await scene.revisions.push(LAID_OUT, (CALL,))).revision == 8
+    assert (await scene.revisions.push(LAID_OUT, (ANSWER,))).revision == 8
 
 
 async def test_what_the_server_cannot_do_is_refused_and_changes_nothing(scene: Scene) -> None:
     keeping = NodePlan(retention=(SegmentRange(priority=90),))
     plan = Plan(agent="harbour.py", nodes={"answer": keeping}, identity=WRITTEN.identity)
     with pytest.raises(CharterError, match="vLLM has none"):
-        await scene.revisions.push(plan, (CALL,))
+        await scene.revisions.push(plan, (ANSWER,))
     assert scene.revisions.history() == ()
 
 
 async def test_a_stale_decision_is_refused_unless_it_is_forced(scene: Scene) -> None:
-    await scene.revisions.push(LAID_OUT, (CALL,), base_revision=0)
+    await scene.revisions.push(LAID_OUT, (ANSWER,), base_revision=0)
     with pytest.raises(CharterError, match="revision 1 is live by now"):
-        await scene.revisions.push(LAID_OUT, (CALL,), base_revision=0)
-    assert (await scene.revisions.push(LAID_OUT, (CALL,), base_revision=0, force=True)).ok
+        await scene.revisions.push(LAID_OUT, (ANSWER,), base_revision=0)
+    assert (await scene.revisions.push(LAID_OUT, (ANSWER,), base_revision=0, force=True)).ok
 
 
 async def test_a_share_of_the_sessions_is_refused(scene: Scene) -> None:

@@ -15,7 +15,7 @@ from charter_engine.bls.laying import AS_PLANNED_ALREADY, IN_CONTROL
 from charter_engine.bls.plan import parse_plan
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest
-from charter_engine.contracts.graph import Call, Dependency, Role, Segment
+from charter_engine.contracts.graph import Call, Dependency, Segment
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.errors import UsageError
 from charter_engine.gateway.message_layout import (
@@ -26,29 +26,12 @@ from charter_engine.gateway.message_layout import (
     MessageLayout,
 )
 from charter_engine.triton.bls_plan import compile_bls_plan
+from tests.harbour import ANSWER, RULES, segment
 from tests.unit.gateway.scripted import ANY_PORT, StandIn
 
-RULES = "You help the operators of a small harbour. Answer in short sentences."
 Said = list[dict[str, object]]
 
 
-def segment(role: Role, text: str = "", name: str = "") -> Segment:
-    return Segment(kind="variable" if name else "static", text=text, name=name, role=role)
-
-
-ANSWER = Call(
-    id="answer",
-    path="harbour.py",
-    line=1,
-    end_line=2,
-    segments=(
-        segment("system", "You speak with "),
-        segment("system", name="name"),
-        segment("system", ".\n"),
-        segment("system", RULES),
-        segment("user", name="question"),
-    ),
-)
 CHECK = Call(
     id="check",
     path="harbour.py",
