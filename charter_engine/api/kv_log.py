@@ -1,22 +1,21 @@
 """What a log of KV cache events says about the cache."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
+from charter_engine.api.event_steps import Step, drained_steps, published_steps
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import go_on
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.server import ProfileRequest
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.kvcache.manager.event_batches import follow_batch
-from charter_engine.kvcache.manager.event_log import follow_event_log, report_event_log
+from charter_engine.kvcache.manager.event_log import report_event_log
 from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap
 from charter_engine.kvcache.manager.event_tree import TreeReport
 
-T = TypeVar("T")
 SILENT_SECONDS = 5.0
 WHY_SILENT = (
     "is it the publisher's port, with events enabled and requests on their way? A publisher that "
@@ -68,12 +67,9 @@ async def follow_kv_events(
     cancelled, and then too there is a report). `replay` is where the publisher sends again what it
     sent before. `report` hears where none come. Raises `UsageError` for what is no address, and
     `CharterError` where nothing was published."""
-    from charter_engine.servers.event_stream import event_messages
-
-    async with aclosing(event_messages(address, listen=listen, replay=replay)) as published:
+    async with aclosing(published_steps(address, listen=listen, replay=replay)) as published:
         return await _followed(
             published,
-            lambda found, message: follow_batch(found, message.number, message.batch),
             _Silence(f"{address}: nothing was published", WHY_SILENT),
             seconds,
             report,
@@ -85,9 +81,8 @@ async def follow_drained_events(
 ) -> EventLogReport:
     """As `follow_kv_events`, from the buffer of a trtllm-serve, which forgets what is read: every
     other reader misses it. Raises `UsageError` where that is not asked for (`request.drain`)."""
-    from charter_engine.servers.drained_events import PATH, SWITCH, drained_events
+    from charter_engine.servers.drained_events import PATH, SWITCH
     from charter_engine.servers.finding import url_of
-    from charter_engine.servers.http import ServerHttp
 
     if not request.drain:
         raise UsageError(
@@ -95,13 +90,9 @@ async def follow_drained_events(
             remedy="add --drain where nobody else reads them",
         )
     url = url_of(request.address or "", tls=request.tls)
-    async with (
-        ServerHttp(url, request.key, request.root_certificates) as http,
-        aclosing(drained_events(http)) as kept,
-    ):
+    async with aclosing(drained_steps(request)) as kept:
         return await _followed(
             kept,
-            lambda found, body: follow_event_log(found, [body]),
             _Silence(f"{url}: it keeps no events", f"start it with {SWITCH}, and send requests"),
             seconds,
             report,
@@ -116,8 +107,7 @@ class _Silence(NamedTuple):
 
 
 async def _followed(
-    messages: AsyncIterator[T],
-    follow: Callable[[EventMap, T], None],
+    steps: AsyncIterator[Step],
     silence: _Silence,
     seconds: float | None,
     report: Report,
@@ -132,8 +122,8 @@ async def _followed(
     timer = asyncio.get_running_loop().call_later(SILENT_SECONDS, tell)
     try:
         async with asyncio.timeout(seconds):
-            async for message in messages:
-                follow(found, message)
+            async for step in steps:
+                step(found)
     except TimeoutError:
         pass
     except asyncio.CancelledError:

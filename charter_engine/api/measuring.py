@@ -2,26 +2,22 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
+from charter_engine.api.event_steps import Step, drained_steps, published_steps
 from charter_engine.contracts.contents import KvEventSource, MeasuredContents
 from charter_engine.contracts.server import ProfileRequest
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.kvcache.manager.event_batches import follow_batch
 from charter_engine.kvcache.manager.event_log import follow_event_log
-from charter_engine.kvcache.manager.event_map import EventMap
 from charter_engine.traffic.measured import GrainOwners, MeasuredPool
 
 PUBLISHED = ("tcp://", "ipc://")
 KEPT = ("http://", "https://")
 AGAIN_SECONDS = 5.0
 """Until a source that failed is tried again."""
-
-Step = Callable[[EventMap], None]
-"""Follows one message of a source."""
 
 
 class FollowedEvents:
@@ -66,37 +62,23 @@ class FollowedEvents:
 async def steps(source: KvEventSource) -> AsyncGenerator[Step]:
     """What a source tells, message by message, without an end. Raises `CharterError`."""
     if source.address.startswith(PUBLISHED):
-        from charter_engine.servers.event_stream import event_messages
-
-        published = event_messages(source.address, listen=source.listen, replay=source.replay)
-        async with aclosing(published) as messages:
-            async for message in messages:
-                yield partial(follow_batch, number=message.number, message=message.batch)
+        told = published_steps(source.address, listen=source.listen, replay=source.replay)
     elif source.address.startswith(KEPT):
-        async for step in _drained(source):
-            yield step
+        require_source(source)
+        told = drained_steps(ProfileRequest(address=source.address, drain=source.drain))
     else:
-        from charter_engine.servers.event_file import grown_lines
+        told = _grown_steps(Path(source.address))
+    async with aclosing(told) as following:
+        async for step in following:
+            yield step
 
-        async with aclosing(grown_lines(Path(source.address))) as grown:
-            async for lines in grown:
-                yield partial(follow_event_log, lines=lines)
 
+async def _grown_steps(path: Path) -> AsyncGenerator[Step]:
+    from charter_engine.servers.event_file import grown_lines
 
-async def _drained(source: KvEventSource) -> AsyncGenerator[Step]:
-    from charter_engine.servers.drained_events import drained_events
-    from charter_engine.servers.finding import url_of
-    from charter_engine.servers.http import ServerHttp
-
-    require_source(source)
-    request = ProfileRequest(address=source.address, drain=source.drain)
-    url = url_of(source.address, tls=request.tls)
-    async with (
-        ServerHttp(url, request.key, request.root_certificates) as http,
-        aclosing(drained_events(http)) as kept,
-    ):
-        async for body in kept:
-            yield partial(follow_event_log, lines=[body])
+    async with aclosing(grown_lines(path)) as grown:
+        async for lines in grown:
+            yield partial(follow_event_log, lines=lines)
 
 
 def require_source(source: KvEventSource) -> None:
