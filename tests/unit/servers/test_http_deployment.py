@@ -119,3 +119,19 @@ async def test_layouts_for_programs_act_where_a_gateway_is_in_front_of_it() -> N
 def test_what_is_no_address_is_refused_before_anything_is_asked() -> None:
     with pytest.raises(UsageError, match="neither a URL nor HOST:PORT"):
         HttpDeployment(ProfileRequest(address="nonsense"))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "followed"),
+    [("tcp://*:5557", "tcp://127.0.0.1:5557"), ("tcp://10.0.0.7:5557", "")],
+)
+async def test_events_are_followed_where_the_server_itself_listens(
+    endpoint: str, followed: str
+) -> None:
+    sources = {"0": {"enable_kv_cache_events": True, "endpoint": endpoint}}
+    async with answering(vllm(kv_event_sources=sources)) as (_, url), watching(url) as deployment:
+        assert deployment.event_source is None
+        await deployment.sample()
+        await deployment.probe()
+        source = deployment.event_source
+    assert (source.address if source else "") == followed
