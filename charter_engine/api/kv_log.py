@@ -18,6 +18,11 @@ from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap
 from charter_engine.kvcache.manager.event_tree import TreeReport
 
 SILENT_SECONDS = 5.0
+EVENTS, BATCHES = ("event", "events"), ("batch", "batches")
+FROM_BUFFER = "raise event_buffer_max_size, or read the events more often"
+FROM_PUBLISHER = (
+    "those of before are known where the publisher has a replay_endpoint: --replay ADDRESS"
+)
 OF_THE_CACHE = "the map of the cache"
 """The figures that events tell, as profiles name what is hidden."""
 WHY_SILENT = (
@@ -171,17 +176,16 @@ async def _followed(
     return found.report()
 
 
-def notes_of(report: EventLogReport) -> tuple[Note, ...]:
-    """What of the log could not be read, and what it lacks."""
+def notes_of(report: EventLogReport, *, published: bool = False) -> tuple[Note, ...]:
+    """What of the log could not be read, and what it lacks. Publishers number their batches, and
+    not their events."""
+    what, remedy = (BATCHES, FROM_PUBLISHER) if published else (EVENTS, FROM_BUFFER)
     notes = [Note(f"line {bad.line} skipped: {bad.reason}") for bad in report.bad_lines]
     if report.bad_line_count > len(report.bad_lines):
         notes.append(Note(f"{report.bad_line_count} lines skipped in all"))
-    notes += [Note(f"{gap.lost} events lost before event {gap.before_id}") for gap in report.gaps]
+    notes += [
+        Note(f"{gap.lost} {what[1]} lost before {what[0]} {gap.before_id}") for gap in report.gaps
+    ]
     if report.lost_events:
-        notes.append(
-            Note(
-                f"{report.lost_events} events lost in all",
-                "raise event_buffer_max_size, or read the events more often",
-            )
-        )
+        notes.append(Note(f"{report.lost_events} {what[1]} lost in all", remedy))
     return tuple(notes)

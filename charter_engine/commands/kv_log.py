@@ -66,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.commands.outcome import DONE, print_json
 
     report = _report(args)
-    print_notes(notes_of(report))
+    is_live = args.file.startswith((*PUBLISHED, *KEPT))
+    print_notes(notes_of(report, published=is_live and not args.drain))
     if args.json:
         print_json(report)
     else:

@@ -51,6 +51,8 @@ class HttpDeployment:
         """Raises `UsageError` for what is no address."""
         self.request = request
         self.address = url_of(request.address or "", tls=request.tls).removesuffix("/v1")
+        self.called = "the server"
+        """What kind of server it is, or was when it last answered."""
         self.profile = Profile(path="http")
         self.described: ServerProfile | None = None
         self._has_gateway = has_gateway
@@ -59,11 +61,6 @@ class HttpDeployment:
         self._http: ServerHttp | None = None
         self._server: InferenceServer | None = None
         self._counted: tuple[float, ServerCounters] | None = None
-
-    @property
-    def called(self) -> str:
-        """What kind of server it is, once that is known."""
-        return "the server" if self._server is None else KIND_IN_WORDS[self._server.kind]
 
     @property
     def named(self) -> str:
@@ -115,6 +112,7 @@ class HttpDeployment:
             return TritonSample(health="starting", called=self.called, url=self.address)
         try:
             server = self._server = self._server or await self._found(self._http)
+            self.called = KIND_IN_WORDS[server.kind]
             await first_model(self._http, server.kind)
             counters = await server.counters()
         except CharterError as error:

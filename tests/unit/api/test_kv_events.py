@@ -17,10 +17,12 @@ from charter_engine.api.kv_log import (
     follow_drained_events,
     follow_kv_events,
     follow_server_events,
+    notes_of,
 )
 from charter_engine.contracts.contents import KvEventSource
 from charter_engine.contracts.server import ProfileRequest
 from charter_engine.errors import CharterError, UsageError
+from charter_engine.kvcache.manager.event_batches import follow_batch
 from charter_engine.kvcache.manager.event_map import EventMap
 from charter_engine.servers.event_stream import EventMessage, event_messages
 from tests.unit.servers.answering import Answer, Routes, answering, trtllm_serve, vllm
@@ -244,3 +246,13 @@ async def test_a_buffer_is_not_read_unasked_by_its_servers_url() -> None:
         with pytest.raises(UsageError, match="forgets what is read"):
             await follow_server_events(ProfileRequest(address=url))
     assert "/kv_cache_events" not in told.asked
+
+
+def test_what_was_published_before_one_listened_is_told_with_what_would_give_it() -> None:
+    found = EventMap()
+    follow_batch(found, 8, batch(1, 0))
+    told, *_, in_all = notes_of(found.report(), published=True)
+    assert told.message == "8 batches lost before batch 8"
+    assert "replay_endpoint" in in_all.remedy
+    _, buffered = notes_of(found.report())
+    assert "event_buffer_max_size" in buffered.remedy

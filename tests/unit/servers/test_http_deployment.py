@@ -82,9 +82,11 @@ async def test_a_server_that_dies_is_told_with_the_reason() -> None:
         await deployment.start()
         await deployment.sample()
     sample = await deployment.sample()
+    again = await deployment.sample()
     await deployment.close()
     assert sample.health == "unreachable"
     assert "does not answer" in sample.reason
+    assert (sample.called, again.called) == ("vLLM", "vLLM")
 
 
 async def test_another_kind_at_its_address_is_told_and_then_taken_for_what_it_is() -> None:
