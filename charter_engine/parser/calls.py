@@ -79,7 +79,11 @@ class CallResolver:
             parents=frame.module.parents,
             made_with=made_with(receiver),
         )
-        is_later = bool(frame.loops) and outer is None and is_gathered(frame, node, callee)
+        is_later = (
+            bool(frame.loops)
+            and outer is None
+            and is_gathered(frame, node, callee, self.program.gathering)
+        )
         frame.fanout = "gather" if is_later else delayed_way(path) or outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer

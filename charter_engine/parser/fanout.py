@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Function, Value
 
@@ -66,15 +68,23 @@ def spread_of(frame: Frame) -> str | None:
     return frame.spread
 
 
-def is_gathered(frame: Frame, node: ast.Call, callee: Value) -> bool:
+def gathers(definition: FunctionDefinition) -> bool:
+    """Whether a function awaits several coroutines together."""
+    return any(last_name(call.func) in GATHERING for call in definition.calls)
+
+
+def is_gathered(
+    frame: Frame, node: ast.Call, callee: Value, gathering: Collection[FunctionDefinition]
+) -> bool:
     """Whether a call in a loop makes one of several coroutines that are awaited together later:
-    `jobs = [ask(x) for x in xs]`, then `gather(*jobs)`."""
+    `jobs = [ask(x) for x in xs]`, then `gather(*jobs)`. `gathering` are the functions that do
+    so."""
     function = frame.function
-    if function is None or not isinstance(function.node, ast.AsyncFunctionDef):
+    if function is None or function not in gathering:
+        return False
+    if not isinstance(function.node, ast.AsyncFunctionDef):
         return False
     if isinstance(frame.module.parents.get(id(node)), ast.Await):
         return False
     entered = [kind.definition.node for kind in callee.types if isinstance(kind, Function)]
-    if not all(isinstance(one, ast.AsyncFunctionDef) for one in entered):
-        return False
-    return any(last_name(call.func) in GATHERING for call in function.calls)
+    return all(isinstance(one, ast.AsyncFunctionDef) for one in entered)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
+from charter_engine.parser.fanout import gathers
 from charter_engine.parser.handlers import handler_graph
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
@@ -21,7 +22,8 @@ class Program:
 
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
     declared state graph, or handlers that call for each other, go round in; `leads` are the
-    functions that each may lead to in a state graph; `enclosing` are those that others stand in.
+    functions that each may lead to in a state graph; `enclosing` are those that others stand in,
+    `gathering` those that await several coroutines together.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -38,6 +40,12 @@ class Program:
             definition.outer
             for module in modules.values()
             for definition in module.functions.values()
+        }
+        self.gathering = {
+            definition
+            for module in modules.values()
+            for definition in module.functions.values()
+            if gathers(definition)
         }
         self.graph = graph_of(modules.values())
         self.handlers = handler_graph(modules.values())
