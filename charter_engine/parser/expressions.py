@@ -26,6 +26,7 @@ from charter_engine.parser.recording import SiteRecorder
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
 from charter_engine.parser.strings import Strings
+from charter_engine.parser.team_runs import TeamRuns
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -65,6 +66,7 @@ class Evaluator:
         self.follower = Follower(analysis, self)
         self.effects = Effects(analysis, self)
         self.files = PromptFiles(analysis)
+        self.teams = TeamRuns(analysis, self)
         self.calls = CallResolver(analysis, self)
         self.evaluators = self.evaluators_by_node()
 

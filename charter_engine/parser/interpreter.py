@@ -107,6 +107,7 @@ class Interpreter:
             for site in self.findings.sites.values():
                 site.edges.clear()
                 site.sent.clear()
+                site.heard = ()
                 site.prompt = site.opening = ()
                 site.is_alone, site.fanout = False, None
 
@@ -246,6 +247,7 @@ class Interpreter:
         self.left_for_modules -= self.progress.steps - before
         self.memory.globals[module.path] = frame.names
         self.evaluator.names.forget()
+        self.evaluator.teams.serve(module)
 
     def run_as_called(self, definition: FunctionDefinition) -> None:
         """A function that others call, on its own: among the lists that it found when it was called
@@ -295,4 +297,5 @@ class Interpreter:
             self.progress.stop(deep=True)
             return UNKNOWN
         self.evaluator.states.absorb(definition, frame, result)
+        self.evaluator.states.keep_returned(definition, result)
         return result

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from charter_engine.contracts.graph import Flow, LimitUnit
+    from charter_engine.contracts.graph import Flow, LimitUnit, Loop
     from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 
 Loops = tuple[tuple[int, int], ...]
@@ -88,7 +88,25 @@ class Package(Struct, frozen=True):
     module: Module
 
 
-Type = External | Kind | Member | Function | Class | Instance | Package
+class Made(Struct, frozen=True, eq=False):
+    """An agent, or a team of them, by the place where its constructor is called, with what that was
+    given. `loop` is the loop around it."""
+
+    kind: str
+    node: ast.Call
+    module: Module
+    function: FunctionDefinition | None
+    box: Box
+    loop: Loop | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Made) and other.node is self.node
+
+    def __hash__(self) -> int:
+        return id(self.node)
+
+
+Type = External | Kind | Member | Function | Class | Instance | Package | Made
 
 
 def in_order(types: Collection[Type]) -> Collection[Type]:
@@ -107,6 +125,8 @@ def _place(kind: Type) -> tuple[str, str, int]:
             return type(kind).__name__, definition.module.name, definition.node.lineno
         case Package(module=module):
             return "Package", module.name, 0
+        case Made(module=module, node=node):
+            return "Made", module.name, node.lineno
         case Member(kind=name, path=path):
             return "Member", f"{name} {path}", 0
         case Kind(name=name):
