@@ -59,7 +59,7 @@ class Site:
     """
 
     number: int
-    node: ast.Call
+    node: ast.expr
     module: Module
     function: FunctionDefinition | None
     family: str

@@ -381,7 +381,7 @@ def is_written(value: Value) -> bool:
 
 def fills_template(shape: CallShape) -> bool:
     """Whether the argument is a dict of fields: what they are filled into stands elsewhere."""
-    box = shape.positional[0][1].box if shape.positional else None
+    box = prompts.filling_of(shape)
     return (
         box is not None
         and box.kind == "dict"

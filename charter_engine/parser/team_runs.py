@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Carried, Flow, Loop
 from charter_engine.parser import prompts
 from charter_engine.parser.catalogue import Family
+from charter_engine.parser.chains import CHAIN
 from charter_engine.parser.edges import best_flow, loops_since
 from charter_engine.parser.findings import Fillings, HeardAnswer, Message, Site
 from charter_engine.parser.frames import Frame
@@ -29,9 +30,18 @@ from charter_engine.parser.recording import (
     holes_of,
     record_fillings,
 )
+from charter_engine.parser.runnables import COMPOSED, FED, made_of
 from charter_engine.parser.symbols import Module
 from charter_engine.parser.syntax import output_name, used_by
-from charter_engine.parser.teams import Heard, Team, TeamBuilder, made_in, members_in, text_in
+from charter_engine.parser.teams import (
+    NOBODY,
+    Heard,
+    Team,
+    TeamBuilder,
+    made_in,
+    members_in,
+    text_in,
+)
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -86,6 +96,8 @@ class TeamRuns:
         if not self.program.catalogue.kinds[kind].part:
             return None
         box = box if box is not None else Box("object")
+        if kind in COMPOSED:
+            return self.evaluator.runnables.composed(frame, node, kind, box)
         loop = frame.loops[-1].record if frame.loops else None
         made = Made(kind, node, frame.module, frame.function, box, loop)
         return Value(types=frozenset((Kind(kind), made)), box=box)
@@ -112,16 +124,16 @@ class TeamRuns:
         """The team that an agent leads, or the two agents of which one is `talking` to the
         other."""
         team = TeamBuilder(self.program.catalogue, self.members_of).built(run)
-        others = [made for made in talking if made is not run]
-        if not others or any(speaker is not run for speaker in team.speakers):
+        others = [made for made in talking if made != run]
+        if not others or any(speaker != run for speaker in team.speakers):
             return team
         return TeamBuilder(self.program.catalogue, self.members_of).talking([run, *others[:1]])
 
     def members_of(self, made: Made, argument: str) -> list[Made]:
         """What an agent or a team was given under the name of an argument."""
         fields = made.box.fields
-        if argument == "*":
-            given = [value for name, value in fields.items() if name.isdigit()]
+        if argument.startswith("*"):
+            given = [v for name, v in fields.items() if argument == "**" or name.isdigit()]
             return list(dict.fromkeys(one for value in given for one in made_in(value)))
         value = prompts.field_of(fields, argument)
         if value is None:
@@ -150,6 +162,8 @@ class TeamRuns:
         """The agent that speaks first, in the place of the team that is called, and what is left
         of the call to be said to it."""
         first = team.opened.first[0]
+        if first.kind == CHAIN_MADE:
+            return replace(asked, types=frozenset((CHAIN, first)), box=first.box), shape
         said = self.written(first, inputs_of(shape))
         fields = {name: value for name, value in self.offer_of(first).items() if name in OFFERED}
         if said:
@@ -163,6 +177,10 @@ class TeamRuns:
 
     def written(self, made: Made, given: dict[str, Value]) -> tuple[Message, ...]:
         """What stands in the source of an agent's prompt, with the fields that the run fills."""
+        if made.kind == CHAIN_MADE:
+            chain = Value(types=frozenset((CHAIN,)), box=made.box)
+            filling = Value(box=Box("dict", fields=given))
+            return prompts.kept_messages(chain, replace(EMPTY, positional=((NOWHERE, filling),)))
         rule = self.program.catalogue.kinds[made.kind]
         says = rule.says or dict.fromkeys(prompts.KEPT_FOR_SYSTEM, "system")
         parts = [
@@ -239,16 +257,17 @@ class TeamRuns:
         for speaker in team.speakers:
             heard = team.heard_by(speaker)
             outer = self.findings.sites[chains[speaker][0][0]]
-            is_run = run is not None and speaker is team.opened.first[0]
+            is_run = run is not None and speaker == team.opened.first[0]
             sites = [outer, run] if is_run and run is not None and run is not outer else [outer]
             if not is_run:
-                given = inputs | self.keys_of(team, chains)
-                hears = task if team.hears_task(speaker) else ()
+                given = inputs | self.keys_of(team, chains) | self.fed(speaker, team, chains)
+                hears = task if team.hears_task(speaker) and speaker.kind != CHAIN_MADE else ()
                 self.describe(outer, speaker, given, hears)
+                self.repeat_with(outer, run, team)
                 self.trace(outer, chains[speaker], team, chains)
             for site in sites:
-                self.connect(site, team, speaker, heard, chains)
                 self.fill(site, speaker, team, chains)
+                self.connect(site, team, speaker, heard, chains)
                 self.follow_tools(frame, site, speaker, chains[speaker])
 
     def follow_tools(self, frame: Frame, site: Site, speaker: Made, chain: Chain) -> None:
@@ -331,6 +350,32 @@ class TeamRuns:
         holder = Value(box=Box("object", fields=self.offer_of(made)))
         site.head = offers(EMPTY, NO_FAMILY, holder)
 
+    def fed(self, speaker: Made, team: Team, chains: dict[Made, Chain]) -> dict[str, Value]:
+        """What the fields of a chain's prompt are filled with by those before it: each by its
+        name, or the only one with the text that the one before gives."""
+        found = fed_by(speaker, team, chains)
+        if found is not None:
+            return found
+        before = [one.speaker for one in team.heard_by(speaker) if one.speaker in chains]
+        origins = frozenset(Origin(chains[one]) for one in before)
+        names = {
+            hole.source
+            for _, part in self.written(speaker, {})
+            for hole in holes_of(part)
+            if isinstance(hole.source, str)
+        }
+        return {name: Value(origins=origins) for name in names} if len(names) == 1 else {}
+
+    def repeat_with(self, site: Site, run: Site | None, team: Team) -> None:
+        """A call of a team runs as often as the call that runs the team, and beside as many."""
+        if run is None:
+            return
+        first = team.opened.first[0]
+        site.fanout = site.fanout or (None if first in team.beside else run.fanout)
+        above = [replace(run.loop, kind="caller")] if run.loop is not None else []
+        above += [loop for loop in run.repeated_by if loop.kind == "caller"]
+        site.repeated_by += [loop for loop in above if loop not in site.repeated_by]
+
     def trace(self, site: Site, chain: Chain, team: Team, chains: dict[Made, Chain]) -> None:
         """Keep which outputs from outside the team reach what an agent is told."""
         mates = {chains[speaker][0][0] for speaker in team.speakers}
@@ -355,9 +400,12 @@ class TeamRuns:
             site.settled |= {hole.key for _, part in site.opening for hole in holes_of(part)}
         if speaker in team.beside:
             site.fanout = site.fanout or "parallel"
+        is_named = fed_by(speaker, team, chains) is not None
         for other in heard:
             source = chains[other.speaker][0][0]
-            number = site.number if other.speaker is speaker else source
+            if speaker.kind == CHAIN_MADE and is_told(site, chains[other.speaker], is_named):
+                continue
+            number = site.number if other.speaker == speaker else source
             name = label_of(other.speaker, self.findings.sites[source])
             self.hear(site, HeardAnswer(number, other.carried, other.role, name, other.again))
 
@@ -385,8 +433,36 @@ class TeamRuns:
 
 
 NO_FAMILY = Family("")
-EMPTY = CallShape((), frozenset(), frozenset(), (), (), ast.Call(ast.Name(""), [], []), {})
+NOWHERE = ast.Call(ast.Name(""), [], [])
+EMPTY = CallShape((), frozenset(), frozenset(), (), (), NOWHERE, {})
 """A call that is given nothing: what is offered was given before."""
+
+CHAIN_MADE = "langchain.chain"
+
+
+def fed_by(speaker: Made, team: Team, chains: dict[Made, Chain]) -> dict[str, Value] | None:
+    """What the fields of a chain's prompt are filled with by the chains before it, by their names;
+    None where the one before gives it a text."""
+    giver = team.given_by.get(speaker)
+    if giver is None:
+        return {}
+    fed = speaker.box.fields.get(FED, UNKNOWN)
+    giver = made_of(fed) if giver == speaker else giver
+    box = fed.box if giver is None else giver.box
+    if box is None or (giver is not None and giver.kind != "langchain.parallel"):
+        return None
+    found: dict[str, Value] = {}
+    for name, value in box.fields.items():
+        last = [one for made in made_in(value) for one in team.parts.get(made, NOBODY).last]
+        origins = frozenset(Origin(chains[one]) for one in last if one in chains)
+        if origins:
+            found[name] = Value(origins=origins)
+    return found
+
+
+def is_told(site: Site, chain: Chain, is_named: bool) -> bool:
+    """Whether a chain's prompt holds an answer in one of its fields, or only there if at all."""
+    return is_named or any(chain in made for made in site.fillings.values())
 
 
 def as_message(role: str, part: Value) -> Value:

@@ -54,6 +54,8 @@ class Team:
     given its answer alone. `asks` are those that one asks as tools. `beside` run side by side;
     `turning` speak again and again, in the line where that is made so. `silent` are those whose
     answers only choose who speaks next, `only` the ones whose answers alone reach a speaker.
+    `given_by` is the part whose answer one is given, `parts` tells of all that was made what it is
+    of the whole.
     """
 
     speakers: list[Made] = field(default_factory=list)
@@ -65,6 +67,8 @@ class Team:
     turning: dict[Made, int] = field(default_factory=dict)
     silent: set[Made] = field(default_factory=set)
     only: dict[Made, list[Made]] = field(default_factory=dict)
+    given_by: dict[Made, Made] = field(default_factory=dict)
+    parts: dict[Made, Part] = field(default_factory=dict)
 
     def reached_from(self, speaker: Made) -> list[Made]:
         """Those that may go on with the conversation at some time after a speaker, nearest
@@ -90,7 +94,7 @@ class Team:
                 again = other in reached
                 is_later = again and place[other] >= place[speaker]
                 found.append(Heard(other, "loop" if is_later else "data", again=again))
-            elif other is speaker and other in self.asks:
+            elif other == speaker and other in self.asks:
                 found.append(Heard(other, "loop", again=True))
             if any(speaker in part.first for part in self.asks.get(other, ())):
                 found.append(Heard(other, "data", "user"))
@@ -112,7 +116,7 @@ class TeamBuilder:
         self.catalogue = catalogue
         self.members_of = members_of
         self.team = Team()
-        self.parts: dict[Made, Part] = {}
+        self.parts = self.team.parts
 
     def built(self, made: Made) -> Team:
         return self.finished(self.part(made))
@@ -167,24 +171,32 @@ class TeamBuilder:
         if way == "tool":
             self.called(made, members)
             return before
+        if way == "chain":
+            return self.chained(members)
         if way == "named":
             return self.by_name(made, members)
         parts = [self.part(member) for member in members]
         parts = [part for part in parts if part.first]
         if not parts:
             return before
+        return self.around(made, before, parts, way)
+
+    def around(self, made: Made, own: Part, parts: list[Part], way: str) -> Part:
+        """One that asks itself with its members, or these alone where it only leads to them."""
         if way == "handoff":
-            return self.handed_on(before, parts)
-        if way == "chosen" and before.first:
-            return self.chosen(made, before, parts)
-        return self.following(before, self.arranged(made, parts, way))
+            return self.handed_on(own, parts)
+        if way == "before":
+            return self.fed(own, parts)
+        if way == "chosen" and own.first:
+            return self.chosen(made, own, parts)
+        return self.following(own, self.arranged(made, parts, way))
 
     def arranged(self, made: Made, parts: list[Part], way: str) -> Part:
         """Parts that speak beside each other or one after the other, once or again and again."""
         if way == "parallel":
             return self.side_by_side(parts)
-        if way == "chain":
-            return self.chained(parts)
+        if way == "either":
+            return whole_of(parts)
         whole = self.in_sequence(parts)
         if way == "sequence":
             return whole
@@ -222,17 +234,27 @@ class TeamBuilder:
     def side_by_side(self, parts: list[Part]) -> Part:
         for part in parts if len(parts) > 1 else ():
             self.team.beside.update(part.first)
-        return Part(
-            tuple(one for part in parts for one in part.first),
-            tuple(one for part in parts for one in part.last),
-        )
+        return whole_of(parts)
 
-    def chained(self, parts: list[Part]) -> Part:
+    def fed(self, own: Part, parts: list[Part]) -> Part:
+        """One that is given the answers of parts that run before it."""
+        whole = self.side_by_side(parts)
+        self.give(own.first[0], whole, own)
+        return Part(whole.first, own.last)
+
+    def chained(self, members: list[Made]) -> Part:
         """Each is given the answer of the one before it alone."""
-        for before, after in pairwise(parts):
-            for one in before.last:
-                self.team.follows.setdefault(one, []).extend(after.first)
-        return Part(parts[0].first, parts[-1].last)
+        parts = [(member, self.part(member)) for member in members]
+        parts = [(member, part) for member, part in parts if part.first]
+        for (giver, before), (_, after) in pairwise(parts):
+            self.give(giver, before, after)
+        return Part(parts[0][1].first, parts[-1][1].last) if parts else NOBODY
+
+    def give(self, giver: Made, before: Part, after: Part) -> None:
+        for one in before.last:
+            self.team.follows.setdefault(one, []).extend(after.first)
+        for one in after.first:
+            self.team.given_by[one] = giver
 
     def in_sequence(self, parts: list[Part]) -> Part:
         """One after the other; those that run beside others are waited for together."""
@@ -277,7 +299,7 @@ class TeamBuilder:
             for other in (
                 members if given is None else [names[one] for one in given if one in names]
             ):
-                if other is not member:
+                if other != member:
                     self.lead(parts[member].last, parts[other].first)
         return Part(parts[begins].first, tuple(one for part in parts.values() for one in part.last))
 
@@ -299,6 +321,13 @@ class TeamBuilder:
         for part in parts:
             for one in (*part.first, *part.last):
                 self.team.turning.setdefault(one, made.node.lineno)
+
+
+def whole_of(parts: list[Part]) -> Part:
+    return Part(
+        tuple(one for part in parts for one in part.first),
+        tuple(one for part in parts for one in part.last),
+    )
 
 
 def in_turn(team: Team) -> list[Made]:
@@ -332,8 +361,10 @@ def asks_itself(made: Made, rule: KindRule) -> bool:
 
 
 def made_in(value: Value) -> Iterator[Made]:
-    """What a value, or one that it holds, was made by a constructor of the catalogue."""
-    for member in members_in(value):
+    """The agents and teams that a value is, or else those that it holds."""
+    own = [kind for kind in in_order(value.types) if isinstance(kind, Made)]
+    yield from own
+    for member in members_in(value) if not own else ():
         yield from (kind for kind in in_order(member.types) if isinstance(kind, Made))
 
 

@@ -90,10 +90,10 @@ class Package(Struct, frozen=True):
 
 class Made(Struct, frozen=True, eq=False):
     """An agent, or a team of them, by the place where its constructor is called, with what that was
-    given. `loop` is the loop around it."""
+    given; or a chain of runnables, by its pipe. `loop` is the loop around it."""
 
     kind: str
-    node: ast.Call
+    node: ast.expr
     module: Module
     function: FunctionDefinition | None
     box: Box
@@ -405,7 +405,7 @@ def join(first: Value | None, second: Value | None, name: str = "", depth: int =
         types=first.types | second.types,
         pieces=join_pieces(first, second, name),
         origins=first.origins | second.origins,
-        box=join_boxes(first.box, second.box, depth),
+        box=join_apart(first, second) or join_boxes(first.box, second.box, depth),
         constant=first.constant if first.constant == second.constant else None,
     )
 
@@ -426,6 +426,25 @@ def join_pieces(first: Value, second: Value, name: str) -> tuple[Piece, ...] | N
 
 def join_origins(first: Value, second: Value) -> Value:
     return Value(origins=first.origins | second.origins)
+
+
+def join_apart(first: Value, second: Value) -> Box | None:
+    """What either of two agents was made with, which both keep for themselves; None for values of
+    any other kind."""
+    one, other = first.box, second.box
+    if one is None or other is None or one is other or not made_apart(first.types, second.types):
+        return None
+    fields = {
+        name: join(one.fields.get(name), other.fields.get(name), name, MAX_JOINED_DEPTH + 1)
+        for name in one.fields | other.fields
+    }
+    return Box("object", fields=fields)
+
+
+def made_apart(first: frozenset[Type], second: frozenset[Type]) -> bool:
+    """Whether two values were made in different places."""
+    made = {kind for kind in first if type(kind) is Made}
+    return bool(made) and made != {kind for kind in second if type(kind) is Made}
 
 
 def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | None:

@@ -513,3 +513,63 @@ def test_an_output_that_a_team_is_given_reaches_all_who_hear_the_task() -> None:
         )
     )
     assert {(9, 10, "data"), (9, 7, "data")} <= edges(file)
+
+
+RUNNABLES = """
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnableParallel
+from langchain_core.runnables import RunnablePassthrough
+from langchain_openai import ChatOpenAI
+
+llm = ChatOpenAI(model="m")
+joke = ChatPromptTemplate.from_template("Joke about {topic}") | llm | StrOutputParser()
+poem = ChatPromptTemplate.from_template("Poem about {topic}") | llm | StrOutputParser()
+judge = ChatPromptTemplate.from_template("Is {joke} funny?")
+
+def choose(given):
+    return joke if "fun" in given["topic"] else poem
+
+work = WORK
+
+def ask(topic):
+    return work.invoke({"topic": topic})
+"""
+
+
+@pytest.mark.parametrize(
+    ("work", "called", "joined"),
+    [
+        ("joke", [19], set()),
+        ("RunnableParallel(joke=joke, poem=poem)", [10, 19], set()),
+        ('RunnableParallel({"joke": joke, "poem": poem})', [10, 19], set()),
+        ('{"joke": joke} | judge | llm', [16, 19], {(19, 16, "data")}),
+        ("RunnablePassthrough.assign(joke=joke) | judge | llm", [16, 19], {(19, 16, "data")}),
+        ("joke | judge | llm", [16, 19], {(19, 16, "data")}),
+        ('{"topic": joke} | poem', [10, 19], {(19, 10, "data")}),
+        ('{"other": joke} | poem', [10, 19], set()),
+        ('RunnableBranch((lambda x: x["fun"], joke), poem)', [10, 19], set()),
+        ("RunnableLambda(choose)", [10, 19], set()),
+        ("RunnablePassthrough() | choose", [10, 19], set()),
+    ],
+)
+def test_runnables_lead_to_each_chain_that_is_part_of_them(
+    work: str, called: list[int], joined: set[tuple[int, int, str]]
+) -> None:
+    file = compiled(RUNNABLES.replace("WORK", work))
+    assert lines(file) == called
+    assert edges(file) == joined
+
+
+def test_chains_in_parallel_run_side_by_side_and_are_asked_the_same() -> None:
+    file = compiled(RUNNABLES.replace("WORK", "RunnableParallel(joke=joke, poem=poem)"))
+    assert [call.fanout for call in file.calls] == ["parallel", "parallel"]
+    assert said(file, 10) == [(None, "Poem about ", False), (None, "topic", False)]
+    assert said(file, 19) == [(None, "Joke about ", False), (None, "topic", False)]
+
+
+def test_a_batch_is_filled_with_the_fields_of_each() -> None:
+    source = RUNNABLES.replace("WORK", "joke").replace(
+        'invoke({"topic": topic})', 'batch([{"topic": one} for one in topic])'
+    )
+    assert said(compiled(source), 19) == [(None, "Joke about ", False), (None, "one", False)]
