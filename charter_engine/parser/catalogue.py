@@ -50,6 +50,7 @@ class KindRule:
     beside: str = ""
     writes: str = ""
     served_as: str = ""
+    serves: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class Interpreter:
 
     def run(self) -> None:
         visited = self.find_wrappers()
-        if not self.findings.sites:
+        if not self.findings.sites and not self.evaluator.teams.served():
             return
         self.progress.notes.clear()
         self.progress.near.clear()
@@ -91,6 +91,7 @@ class Interpreter:
             self.start_round(round_number)
             for module in self.program.modules.values():
                 self.run_module(module)
+            self.evaluator.teams.serve()
             for definition in visited:
                 if definition in called:
                     self.run_as_called(definition)
@@ -247,7 +248,6 @@ class Interpreter:
         self.left_for_modules -= self.progress.steps - before
         self.memory.globals[module.path] = frame.names
         self.evaluator.names.forget()
-        self.evaluator.teams.serve(module)
 
     def run_as_called(self, definition: FunctionDefinition) -> None:
         """A function that others call, on its own: among the lists that it found when it was called

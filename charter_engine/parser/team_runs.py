@@ -31,7 +31,6 @@ from charter_engine.parser.recording import (
     record_fillings,
 )
 from charter_engine.parser.runnables import COMPOSED, FED, made_of
-from charter_engine.parser.symbols import Module
 from charter_engine.parser.syntax import output_name, used_by
 from charter_engine.parser.teams import (
     NOBODY,
@@ -90,6 +89,8 @@ class TeamRuns:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.servers: dict[Made, None] = {}
+        self.latest: dict[Made, Made] = {}
 
     def made(self, frame: Frame, node: ast.Call, kind: str, box: Box | None) -> Value | None:
         """What a constructor of an agent or a team makes; None for any other kind."""
@@ -100,16 +101,22 @@ class TeamRuns:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         loop = frame.loops[-1].record if frame.loops else None
         made = Made(kind, node, frame.module, frame.function, box, loop)
+        if frame.function is None:
+            self.latest[made] = made
+        if self.program.catalogue.kinds[kind].serves:
+            self.servers.pop(made, None)
+            self.servers[made] = None
         return Value(types=frozenset((Kind(kind), made)), box=box)
 
     def run_by(self, asked: Value, shape: CallShape, found: Recognition) -> Team | None:
         """The team that a call runs; None where it runs an agent that is found without, or where
         it isn't known who takes part."""
-        run = self.run_of(asked, shape, found.family)
+        run = chats_in(shape) or self.run_of(asked, shape, found.family)
         if len(run) != 1:
             return None
         talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
-        team = self.team_of(run[0], [] if talks_once(shape) else talking)
+        is_once = talks_once(shape) or run[0].kind == CHATS
+        team = self.team_of(run[0], [] if is_once else talking)
         is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
         is_found = is_plain and run[0] in holder_of(asked, shape).types
         return team if team.speakers and not is_found else None
@@ -123,6 +130,7 @@ class TeamRuns:
     def team_of(self, run: Made, talking: list[Made]) -> Team:
         """The team that an agent leads, or the two agents of which one is `talking` to the
         other."""
+        run = self.latest.get(run, run)
         team = TeamBuilder(self.program.catalogue, self.members_of).built(run)
         others = [made for made in talking if made != run]
         if not others or any(speaker != run for speaker in team.speakers):
@@ -130,7 +138,11 @@ class TeamRuns:
         return TeamBuilder(self.program.catalogue, self.members_of).talking([run, *others[:1]])
 
     def members_of(self, made: Made, argument: str) -> list[Made]:
-        """What an agent or a team was given under the name of an argument."""
+        """What an agent or a team was given under the name of an argument; of what a module makes,
+        as it was made last: what it imports may be known by then."""
+        return [self.latest.get(member, member) for member in self.given_to(made, argument)]
+
+    def given_to(self, made: Made, argument: str) -> list[Made]:
         fields = made.box.fields
         if argument.startswith("*"):
             given = [v for name, v in fields.items() if argument == "**" or name.isdigit()]
@@ -139,9 +151,9 @@ class TeamRuns:
         if value is None:
             return []
         found = list(dict.fromkeys(made_in(value)))
-        return found or self.declared(made, value)
+        return found or self.filled_in(made, value)
 
-    def declared(self, made: Made, value: Value) -> list[Made]:
+    def filled_in(self, made: Made, value: Value) -> list[Made]:
         """`self.tasks` in a class of CrewAI's: what its methods make that are declared as tasks, in
         their order."""
         source = value.source
@@ -171,6 +183,11 @@ class TeamRuns:
                 box=Box("list", [Element(as_message(*part)) for part in said])
             )
         types = frozenset((Kind(first.kind), first))
+        chats = chats_of(shape)
+        if chats:
+            said_first = chats[0].get("message", UNKNOWN)
+            message = ("message", said_first.source or NOWHERE, said_first)
+            shape = replace(shape, positional=(), keywords=(message,))
         is_told = all(part.pieces is not None for role, part in said if role == "user")
         given = without_inputs(shape) if said and is_told else shape
         return replace(asked, types=types, box=Box("object", fields=fields)), given
@@ -218,31 +235,41 @@ class TeamRuns:
                 site = self.site_for(speaker, found.family.name, node.lineno)
                 chains[speaker] = ((site.number, turn),)
         task = self.task_of(shape, found.family)
-        self.keep(frame, team, chains, inputs_of(shape), task, run)
+        tasks = dict.fromkeys(team.speakers, task) | messages_in(shape)
+        self.keep(frame, team, chains, inputs_of(shape), tasks, run)
         last = [speaker for speaker in team.opened.last if speaker in chains]
         origins = frozenset(Origin(chains[speaker]) for speaker in last)
         return replace(answer, origins=origins or answer.origins)
 
-    def serve(self, module: Module) -> None:
-        """Keep the calls of an agent that a framework's own server runs, by the name that it looks
-        for."""
-        names = self.memory.globals.get(module.path, {})
+    def served(self) -> list[Made]:
+        """What a framework's own server runs: what stands under the name that it looks for, and
+        what a server at hand is made with."""
+        found = list(self.servers)
         for rule in self.program.catalogue.served:
-            value = names.get(rule.served_as, UNKNOWN)
-            for made in (kind for kind in in_order(value.types) if isinstance(kind, Made)):
-                if made.kind == rule.name:
-                    self.keep_served(made)
+            for names in self.memory.globals.values():
+                value = names.get(rule.served_as, UNKNOWN)
+                found += [
+                    kind
+                    for kind in in_order(value.types)
+                    if isinstance(kind, Made) and kind.kind == rule.name
+                ]
+        return list(dict.fromkeys(found))
+
+    def serve(self) -> None:
+        """Keep the calls of what is served."""
+        for made in self.served():
+            self.keep_served(made)
 
     def keep_served(self, made: Made) -> None:
         team = self.team_of(made, [])
-        family = self.program.catalogue.family_that_runs(made.kind)
         turn = ((0, self.progress.round),)
         chains: dict[Made, Chain] = {}
         for speaker in team.speakers:
+            family = self.program.catalogue.family_that_runs(speaker.kind)
             site = self.site_for(speaker, family, made.node.lineno)
             chains[speaker] = ((site.number, turn),)
         names = self.memory.globals.get(made.module.path, {})
-        self.keep(Frame(made.module, dict(names)), team, chains, {}, (), None)
+        self.keep(Frame(made.module, dict(names)), team, chains, {}, {}, None)
 
     def keep(
         self,
@@ -250,7 +277,7 @@ class TeamRuns:
         team: Team,
         chains: dict[Made, Chain],
         inputs: dict[str, Value],
-        task: tuple[Message, ...],
+        tasks: dict[Made, tuple[Message, ...]],
         run: Site | None,
     ) -> None:
         """Keep what each of a team says and hears. The first is the call that runs it."""
@@ -261,7 +288,8 @@ class TeamRuns:
             sites = [outer, run] if is_run and run is not None and run is not outer else [outer]
             if not is_run:
                 given = inputs | self.keys_of(team, chains) | self.fed(speaker, team, chains)
-                hears = task if team.hears_task(speaker) and speaker.kind != CHAIN_MADE else ()
+                is_told = team.hears_task(speaker) and speaker.kind != CHAIN_MADE
+                hears = tasks.get(speaker, ()) if is_told else ()
                 self.describe(outer, speaker, given, hears)
                 self.repeat_with(outer, run, team)
                 self.trace(outer, chains[speaker], team, chains)
@@ -482,6 +510,36 @@ def inputs_of(shape: CallShape) -> dict[str, Value]:
     """What a run is given to fill in, by name."""
     given = next((value for name, _, value in shape.keywords if name == "inputs"), UNKNOWN)
     return dict(given.box.fields) if given.box is not None else {}
+
+
+def chats_in(shape: CallShape) -> list[Made]:
+    """`initiate_chats([{"recipient": …, "message": …}, …])`: the recipients as one team."""
+    fields = {str(place): chat["recipient"] for place, chat in enumerate(chats_of(shape))}
+    made = next((made for value in fields.values() for made in made_in(value)), None)
+    box = Box("object", fields=fields)
+    return [Made(CHATS, shape.node, made.module, None, box)] if made is not None else []
+
+
+def messages_in(shape: CallShape) -> dict[Made, tuple[Message, ...]]:
+    """What the recipient of each of several chats is told."""
+    return {
+        made: tuple(prompts.messages_of(chat["message"], ""))
+        for chat in chats_of(shape)
+        if "message" in chat
+        for made in made_in(chat["recipient"])
+    }
+
+
+def chats_of(shape: CallShape) -> list[dict[str, Value]]:
+    """What each of several chats is given that has a recipient."""
+    if shape.verb not in ("initiate_chats", "a_initiate_chats") or not shape.positional:
+        return []
+    chats = shape.positional[0][1].box
+    boxes = [item.value.box for item in chats.items] if chats is not None else []
+    return [box.fields for box in boxes if box is not None and "recipient" in box.fields]
+
+
+CHATS = "autogen.chats"
 
 
 def without_inputs(shape: CallShape) -> CallShape:

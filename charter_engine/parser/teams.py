@@ -8,6 +8,7 @@ part.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,6 +17,8 @@ from typing import NamedTuple
 from charter_engine.contracts.graph import Carried
 from charter_engine.parser.catalogue import Catalogue, KindRule
 from charter_engine.parser.prompts import field_of
+from charter_engine.parser.symbols import dotted_name
+from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.values import Function, Made, Value, in_order
 
 MembersOf = Callable[[Made, str], list[Made]]
@@ -173,7 +176,7 @@ class TeamBuilder:
             return before
         if way == "chain":
             return self.chained(members)
-        if way == "named":
+        if way in ("named", "declared"):
             return self.by_name(made, members)
         parts = [self.part(member) for member in members]
         parts = [part for part in parts if part.first]
@@ -292,16 +295,23 @@ class TeamBuilder:
         is named, to all others. The first begins, or the one that the team names."""
         parts = {member: self.part(member) for member in members}
         names = {name_of(member): member for member in members}
-        begins = names.get(text_in(made, "root_agent"), members[0])
+        initial = made.box.fields.get("initial_agent")
+        first = next(made_in(initial), members[0]) if initial is not None else members[0]
+        begins = names.get(text_in(made, "root_agent"), first if first in parts else members[0])
         for member in members:
-            rule = self.catalogue.kinds[member.kind]
-            given = self.named_in(member, rule)
-            for other in (
-                members if given is None else [names[one] for one in given if one in names]
-            ):
+            for other in self.next_to(member, members, names):
                 if other != member:
                     self.lead(parts[member].last, parts[other].first)
         return Part(parts[begins].first, tuple(one for part in parts.values() for one in part.last))
+
+    def next_to(self, member: Made, members: list[Made], names: dict[str, Made]) -> list[Made]:
+        """Those among the members that one may hand the conversation on to."""
+        given = self.named_in(member, self.catalogue.kinds[member.kind])
+        if given is None:
+            return members
+        kept = {output_name(one.module.parents, one.node): one for one in members}
+        declared = [kept[name] for name in declared_by(member) if name in kept]
+        return [names[one] for one in given if one in names] + declared
 
     def named_in(self, made: Made, rule: KindRule) -> list[str] | None:
         """The names of those that an agent may hand on to; None: all."""
@@ -384,6 +394,43 @@ def name_of(made: Made) -> str:
 def text_in(made: Made, argument: str) -> str:
     value = made.box.fields.get(argument)
     return (value.static_text() or "") if value is not None else ""
+
+
+def declared_by(made: Made) -> list[str]:
+    """The names of those that calls elsewhere in the file let an agent hand on to, in AG2:
+    `agent.handoffs.add_llm_conditions([… AgentTarget(other) …])`, functions of the agent that
+    return such a target, and `register_hand_off(agent, …)`."""
+    own = output_name(made.module.parents, made.node)
+    found: list[str] = []
+    for call in made.module.calls:
+        path = dotted_name(call.func)
+        names_it = [word.value.id for word in call.keywords if isinstance(word.value, ast.Name)]
+        names_it += [arg.id for arg in call.args[:1] if isinstance(arg, ast.Name)]
+        is_handing = path.startswith(f"{own}.handoffs.")
+        if is_handing or (path.endswith("register_hand_off") and own in names_it):
+            found += targets_in(call)
+    functions = made.box.fields.get("functions")
+    for value in members_in(functions) if functions is not None else ():
+        for kind in in_order(value.types):
+            if isinstance(kind, Function):
+                found += targets_in(kind.definition.node)
+    return list(dict.fromkeys(found))
+
+
+def targets_in(node: ast.AST) -> list[str]:
+    """The agents that are named as targets."""
+    return [
+        argument.id
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and last_name(call.func) in TARGETS
+        for argument in (*call.args, *(word.value for word in call.keywords))
+        if isinstance(argument, ast.Name)
+    ]
+
+
+TARGETS = frozenset(
+    ("AgentTarget", "OnCondition", "OnContextCondition", "AfterWork", "SwarmResult")
+)
 
 
 def target_of(value: Value) -> str:

@@ -573,3 +573,98 @@ def test_a_batch_is_filled_with_the_fields_of_each() -> None:
         'invoke({"topic": topic})', 'batch([{"topic": one} for one in topic])'
     )
     assert said(compiled(source), 19) == [(None, "Joke about ", False), (None, "one", False)]
+
+
+PATTERN = """
+from autogen import ConversableAgent
+from autogen.agentchat import initiate_group_chat
+from autogen.agentchat.group import AgentTarget, OnCondition
+from autogen.agentchat.group.patterns import AutoPattern, DefaultPattern
+
+config = {"model": "m"}
+desk = ConversableAgent("desk", system_message="Sort.", llm_config=config)
+nurse = ConversableAgent("nurse", system_message="Help.", llm_config=config)
+human = ConversableAgent("human", human_input_mode="ALWAYS")
+HANDOFFS
+pattern = PATTERN(initial_agent=desk, agents=[desk, nurse], user_agent=human)
+result = initiate_group_chat(pattern=pattern, messages="My head aches.", max_rounds=9)
+"""
+
+
+def test_a_pattern_that_a_model_steers_is_a_group_with_a_selector() -> None:
+    file = compiled(PATTERN.replace("= PATTERN", "= AutoPattern").replace("HANDOFFS", ""))
+    assert lines(file) == [8, 9, 13]
+    assert {(8, 13, "loop"), (9, 13, "loop"), (8, 9, "data"), (9, 8, "loop")} <= edges(file)
+
+
+@pytest.mark.parametrize(
+    ("handoffs", "joined"),
+    [
+        ("", set()),
+        (
+            "desk.handoffs.add_llm_conditions([OnCondition(target=AgentTarget(nurse))])",
+            {(13, 9, "data")},
+        ),
+    ],
+)
+def test_in_other_patterns_an_agent_hands_on_to_those_that_are_declared(
+    handoffs: str, joined: set[tuple[int, int, str]]
+) -> None:
+    source = PATTERN.replace("= PATTERN", "= DefaultPattern").replace("HANDOFFS", handoffs)
+    assert edges(compiled(source)) == joined
+
+
+def test_chats_one_after_the_other_hear_those_before_and_have_messages_of_their_own() -> None:
+    file = compiled(
+        CHAT.replace(
+            "TALK",
+            'user.initiate_chats([{"recipient": planner, "message": "Plan it."}, '
+            '{"recipient": coder, "message": "Code it."}])',
+        ).replace("METHOD", "max_round=9")
+    )
+    assert edges(file) == {(12, 6, "data")}
+    assert said(file, 12) == [("system", "Plan.", False), (None, "Plan it.", False)]
+    assert said(file, 6)[:2] == [("system", "Code.", False), (None, "Code it.", False)]
+
+
+def test_what_a_server_of_agents_is_made_with_is_called() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+        from agno.os import AgentOS
+        from agno.team import Team
+
+        web = Agent(name="web", role="Searches.")
+        team = Team(members=[web], instructions="Lead.")
+        server = AgentOS(teams=[team])
+        """
+    )
+    assert edges(file) == {(7, 6, "data"), (6, 7, "loop"), (7, 7, "loop")}
+
+
+def test_an_agent_that_a_later_file_of_the_package_makes_is_served() -> None:
+    files = package(
+        agent="""
+        from google.adk.agents import SequentialAgent
+        from .parts.one import one
+        from .parts.two import two
+
+        root_agent = SequentialAgent(name="all", sub_agents=[one, two])
+        """,
+        parts__one="""
+        from google.adk.agents import Agent
+        from .texts import RULES
+
+        one = Agent(name="one", model="m", instruction=RULES)
+        """,
+        parts__texts="""
+        RULES = "Be brief."
+        """,
+        parts__two="""
+        from google.adk.agents import Agent
+
+        two = Agent(name="two", model="m", instruction="Be long.")
+        """,
+    )
+    assert files["parts/one.py"].calls[0].segments[0].text == "Be brief."
+    assert [edge.call for edge in files["parts/two.py"].calls[0].depends_on] == ["<module>:one"]
