@@ -97,7 +97,7 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     others = set(verb) - words.function_strong - words.function_weak - words.function_filler
     if len(others) > 1 and strong and not weak and verb[-1] not in strong:
         score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
-    elif others and not strong:
+    elif others and not strong and not is_given_request(shape, words):
         score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
     return weigh_receiver(shape, catalogue, score, reasons, least=1)
 
@@ -117,6 +117,17 @@ def is_request(shape: CallShape, catalogue: Catalogue) -> bool:
         and not shape.keyword_names & words.other_keywords
         and not set(words_of(shape.path[-2])) & (words.receiver_never | words.receiver_storing)
         and not isinstance(used_by(shape.parents, shape.node), ast.Expr)
+    )
+
+
+def is_given_request(shape: CallShape, words: Evidence) -> bool:
+    """Whether a function that asks is given what a request for a completion holds, by the names
+    that SDKs have for it: `generate_with_references(model=…, messages=…, temperature=…)`."""
+    given = shape.keyword_names
+    options = given & words.model_keywords - words.request_models
+    asks = words_of(shape.verb)[0] in words.function_weak
+    return asks and bool(
+        given & words.request_prompts and given & words.request_models and options
     )
 
 

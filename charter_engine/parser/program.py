@@ -12,7 +12,7 @@ from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
 from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import Module
-from charter_engine.parser.syntax import path_of
+from charter_engine.parser.syntax import GATHERING, last_name, path_of
 
 
 class Program:
@@ -21,7 +21,8 @@ class Program:
 
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
     declared state graph, or handlers that call for each other, go round in; `leads` are the
-    functions that each may lead to in a state graph; `enclosing` are those that others stand in.
+    functions that each may lead to in a state graph; `enclosing` are those that others stand in;
+    `gathering` are the names of those that wait for several things together.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -39,6 +40,12 @@ class Program:
             for module in modules.values()
             for definition in module.functions.values()
         }
+        self.gathering = frozenset(
+            definition.name
+            for module in modules.values()
+            for definition in module.functions.values()
+            if any(last_name(call.func) in GATHERING for call in definition.calls)
+        )
         self.graph = graph_of(modules.values())
         self.handlers = handler_graph(modules.values())
         self.cycles = {

@@ -357,7 +357,13 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
     messages: list[Message] = []
     for name, member in fields.items():
         if name not in BESIDE and name not in OPTIONS and member.constant is None:
-            messages += messages_of(member, role, depth + 1, under_way)
+            spoken_by = "system" if name in KEPT_FOR_SYSTEM else role
+            messages += messages_of(member, spoken_by, depth + 1, under_way)
+    if value.box is not None and value.box.items:
+        said = Value(box=Box("list", value.box.items))
+        messages += messages_of(said, role, depth + 1, under_way)
+    if value.origins:
+        messages.append((role, Value(origins=value.origins)))
     return messages + filled_later(value, role)
 
 
