@@ -185,7 +185,7 @@ class CallResolver:
             return plain
         if verb in ("partial", "wraps", "wrap", "delayed") and shape.positional:
             return shape.positional[0][1].with_origins(arguments_origins(shape))
-        if verb in LATER or self.hands_on_model(shape):
+        if verb in LATER or parallel_way(shape.path) or self.hands_on_model(shape):
             value = self.called_later(frame, node, receiver, shape)
             if value is not None:
                 return value
@@ -278,6 +278,11 @@ class CallResolver:
                     return Value(
                         types=types, box=with_fields_of(receiver, box), origins=receiver.origins
                     )
+        return self.made_unseen(receiver, shape)
+
+    def made_unseen(self, receiver: Value, shape: CallShape) -> Value | None:
+        """What code that isn't at hand makes, as its name or a method that nothing else has
+        proves."""
         if makes_chain(shape, self.program.catalogue):
             return Value(types=frozenset((CHAIN,)), origins=arguments_origins(shape))
         proved = (
@@ -319,7 +324,7 @@ class CallResolver:
         they are given is called."""
         for source, value in handed_on(shape):
             given = after(source, shape)
-            is_mapped = shape.verb in MAPPING
+            is_mapped = shape.verb in MAPPING or parallel_way(shape.path) is not None
             if is_mapped and not given and isinstance(node.func, ast.Attribute):
                 given = ((node.func.value, receiver),)
             if is_mapped:

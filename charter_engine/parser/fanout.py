@@ -73,9 +73,7 @@ def spread_of(frame: Frame) -> str | None:
     return frame.spread
 
 
-def is_gathered(
-    frame: Frame, node: ast.Call, callee: Value, gathering: Collection[str]
-) -> bool:
+def is_gathered(frame: Frame, node: ast.Call, callee: Value, gathering: Collection[str]) -> bool:
     """Whether a call in a loop makes one of several coroutines that are awaited together later:
     `jobs = [ask(x) for x in xs]`, then `gather(*jobs)`, or a function at hand that is `gathering`.
     """
