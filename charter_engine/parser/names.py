@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 SESSIONS = ("streamlit.session_state", "chainlit.user_session")
 """Stores that outlive a run of the script."""
 
+BESIDE_ANSWER = frozenset("usage usage_metadata stop_reason finish_reason".split())
+"""Attributes of an answer that hold nothing of what the model said."""
+
 CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
 """Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is
 called."""
@@ -167,7 +170,7 @@ class Names:
         result = found or UNKNOWN
         if types:
             result = replace(result, types=result.types | types)
-        return result.with_origins(value.origins)
+        return result if name in BESIDE_ANSWER else result.with_origins(value.origins)
 
     def member_of(
         self, frame: Frame, kind: Instance | Class, value: Value, name: str

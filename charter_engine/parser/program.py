@@ -23,8 +23,8 @@ class Program:
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
     declared state graph, or handlers that call for each other, go round in; `leads` are the
     functions that each may lead to in a state graph; `enclosing` are those that others stand in,
-    `gathering` those that await several coroutines together. `spread` are handlers that run side by
-    side.
+    `gathering` those that wait for several things together, themselves or by another. `spread` are
+    handlers that run side by side.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -37,17 +37,10 @@ class Program:
             module.path: imports_beside(module, packages, modules, catalogue)
             for module in modules.values()
         }
-        self.enclosing = {
-            definition.outer
-            for module in modules.values()
-            for definition in module.functions.values()
-        }
-        self.gathering = {
-            definition
-            for module in modules.values()
-            for definition in module.functions.values()
-            if gathers(definition)
-        }
+        definitions = [one for module in modules.values() for one in module.functions.values()]
+        self.enclosing = {one.outer for one in definitions}
+        helpers = frozenset(one.name for one in definitions if gathers(one))
+        self.gathering = {one for one in definitions if gathers(one, helpers)}
         self.graph = graph_of(modules.values())
         self.handlers = handler_graph(modules.values())
         self.spread = spread_handlers(modules.values()) if self.handlers is not None else set()
