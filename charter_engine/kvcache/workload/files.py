@@ -70,12 +70,14 @@ def chunks(path: Path) -> Iterator[tuple[int, bytes]]:
     number = 1
     with opened(path) as file:
         while chunk := file.read(_CHUNK_BYTES):
+            lines = chunk.count(b"\n")
             if not chunk.endswith(b"\n"):
                 rest = file.readline(MAX_LINE_BYTES)
-                _check_length(path, number + chunk.count(b"\n"), len(rest))
+                _check_length(path, number + lines, len(rest))
                 chunk += rest
+                lines += 1
             yield number, chunk
-            number += chunk.count(b"\n")
+            number += lines
 
 
 def numbered_lines(first: int, chunk: bytes) -> list[tuple[int, bytes]]:

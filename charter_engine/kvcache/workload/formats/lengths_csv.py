@@ -79,7 +79,7 @@ class _Table:
         try:
             return np.array([float(row[time]) for row in rows]) * self.ms_per_unit
         except ValueError:
-            return np.array([_milliseconds(row[time], self.ms_per_unit) for row in rows])
+            return np.array([_clock_ms(row[time]) for row in rows])
 
 
 def read_lengths(
@@ -135,16 +135,13 @@ def _columns(header: Sequence[str]) -> Sequence[str] | None:
     return next((names for names in COLUMNS if set(names[1:]) <= set(header)), None)
 
 
-def _milliseconds(text: str, ms_per_unit: float) -> float:
-    """A time in seconds or by the clock, as Azure writes it: to seven digits of a second, in
-    UTC, which some of its tables say."""
-    try:
-        return float(text) * ms_per_unit
-    except ValueError:
-        seconds = float(text[_MINUTE:].removesuffix("Z").removesuffix("+00:00").lstrip(":"))
-        if not 0 <= seconds < 60:
-            raise
-        return _minute_ms(text[:_MINUTE]) + seconds * 1000
+def _clock_ms(text: str) -> float:
+    """A time by the clock, as Azure writes it: to seven digits of a second, in UTC, which some of
+    its tables say."""
+    seconds = float(text[_MINUTE:].removesuffix("Z").removesuffix("+00:00").lstrip(":"))
+    if not 0 <= seconds < 60:
+        raise ValueError(f"{text!r} is no time")
+    return _minute_ms(text[:_MINUTE]) + seconds * 1000
 
 
 @lru_cache(maxsize=1024)
