@@ -142,13 +142,15 @@ def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bo
     runs, queues = pool.runs, pool.queues
     head = run = queues[queue + at.HEAD]
     host_head = victim = queues[host_queue + at.HEAD]
+    rank = runs[run + at.CLASS]
     last, front = queues[host_queue + at.TAIL], queues[host_queue + at.FRONT]
     # `rounds` and `host_rounds` are those since both queues last stood at their heads, when
     # `overwritten` was `start`.
     done = overwritten = chains = start = rounds = host_rounds = 0
     while done < count:
-        below = continued(runs, run)
-        if below == at.NONE:
+        below, first = runs[run + at.DEEPER], runs[run + at.HIGH] - 1
+        # More would happen where a chain ends, or does not go on in a host run of its own class.
+        if below == at.NONE or first == runs[run + at.LOW] or runs[below + at.CLASS] != rank:
             break
         if front:
             front -= 1
@@ -165,7 +167,7 @@ def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bo
             if victim == at.NONE:
                 victim, host_rounds = host_head, host_rounds + 1
         runs[below + at.LOW] -= 1
-        runs[run + at.HIGH] -= 1
+        runs[run + at.HIGH] = first
         if among:
             runs[last + at.AFTER] += 1
         done += 1
@@ -191,16 +193,6 @@ def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bo
     turn_queue(pool, queue, run)
     turn_queue(pool, host_queue, victim)
     return int(done)
-
-
-def continued(runs: Array, run: int) -> int:
-    """The host run which the last block of a chain joins when it moves, if that does no more than
-    this; else NONE."""
-    below = runs[run + at.DEEPER]
-    is_last = runs[run + at.HIGH] - runs[run + at.LOW] == 1
-    if runs[run + at.KIND] != at.FULL or is_last or below == at.NONE:
-        return at.NONE
-    return int(below) if runs[below + at.CLASS] == runs[run + at.CLASS] else at.NONE
 
 
 def repeat(runs: Array, run: int, host_run: int, rounds: int, host_rounds: int, most: int) -> int:

@@ -33,8 +33,8 @@ _MODULES = (
 _INLINED: set[object] = {
     matching.match, matching.use, matching.claim, notes.note, notes.add_note, serving.release_path,
     serving.release,
-    leaf_turns.take_turns, leaf_turns.continued, leaf_turns.repeat, leaf_turns.shortest_chain,
-    leaf_turns.shorten, leaf_turns.single_turns, leaf_turns.quiet_rounds, runs.turn_queue,
+    leaf_turns.take_turns, leaf_turns.repeat, leaf_turns.shortest_chain, leaf_turns.shorten,
+    leaf_turns.single_turns, leaf_turns.quiet_rounds, runs.turn_queue,
     rounds.next_round, rounds.last_round, rounds.place_of,
     leaf_eviction.turn_over, leaf_eviction.move_last, leaf_eviction.drop_last,
     leaf_eviction.head_claimed,
