@@ -18,7 +18,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from charter_engine.analysis.clusters import Compiled, with_distinct_ids
+from charter_engine.analysis.clusters import Compiled, with_distinct_ids, with_names
 from charter_engine.analysis.compile import CompileOptions, compile_sources, module_names
 from charter_engine.children import safe_path
 from charter_engine.contracts.graph import CompiledFile, CompileResult
@@ -124,7 +124,9 @@ def compile_incrementally(
             done += len(outcome.compiled)
             if progress is not None:
                 progress(done, total)
-    files = {file.path: file for package in packages for file in _files(package, results)}
+    files = {
+        file.path: file for package in packages for file in with_names(_files(package, results))
+    }
     entries = {path: entry for package in packages for path, entry in package.entries.items()}
     folders = [str(Path(path).absolute()) for path in paths if Path(path).is_dir()]
     return Incremental(
