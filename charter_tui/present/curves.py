@@ -25,7 +25,7 @@ COMPUTED: Final = MeasuredCurve(
     lambda one: one.computed_per_second,
     "computed_per_second",
     lambda value: f"{short_count(round(value))}/s",
-    "bad",
+    "title",
 )
 HIT_RATE: Final = MeasuredCurve(
     "Hit rate", lambda one: one.hit_rate, None, percent_text, "kv-hot", 1.0

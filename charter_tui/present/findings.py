@@ -5,7 +5,7 @@ from typing import Final
 
 from charter_engine.contracts.graph import Opportunity
 from charter_engine.contracts.lint import Finding, Severity
-from charter_tui.present.figures import marked, percent
+from charter_tui.present.figures import counted, marked, percent
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
 from charter_tui.present.tree import node_name
@@ -93,7 +93,7 @@ def _opportunity(index: int, item: Opportunity) -> Row:
         f"opportunity:{index}",
         (
             line(Span(f"+ {item.pattern.replace('_', ' ')}", "good")),
-            line(Span(f"{len(item.nodes)} node{'s' if len(item.nodes) != 1 else ''}")),
+            line(Span(counted(len(item.nodes), "node"))),
             line(marked(f"{item.shared_tokens:,}", item.tokens_label)),
             line(percent(item.expected_hit_rate, item.expected_label)),
             line(Span(plain(nodes), "muted")),
@@ -120,7 +120,7 @@ def _finding_detail(item: Finding, width: int) -> tuple[Line, ...]:
     place = f"{plain(item.path)}:{item.line}:{item.column}"
     lines = [
         line(
-            Span(plain(item.rule), "strong"),
+            Span(plain(item.rule), "title"),
             Span(f"  {place}", "muted"),
             Span(f"  {plain(item.node)}", "muted"),
         )
@@ -138,7 +138,7 @@ def _finding_detail(item: Finding, width: int) -> tuple[Line, ...]:
 def _opportunity_detail(item: Opportunity, width: int) -> tuple[Line, ...]:
     lines = [
         line(
-            Span(item.pattern.replace("_", " "), "strong"),
+            Span(item.pattern.replace("_", " "), "title"),
             Span(f"  {plain(', '.join(item.nodes))}", "muted"),
         )
     ]
