@@ -153,6 +153,10 @@ class CallResolver:
         self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape
     ) -> Value:
         verb = shape.verb
+        if callee.types and self.hands_on_model(shape):
+            value = self.called_later(frame, node, receiver, shape)
+            if value is not None:
+                return value
         entered = self.entered(frame, node, callee, shape) if callee.types else None
         if entered is not None:
             return join(entered, self.asked_beside(frame, node, receiver, shape))
@@ -304,7 +308,9 @@ class CallResolver:
 
     def hands_on_model(self, shape: CallShape) -> bool:
         """Whether an argument is a model's method, named and not called (`retry(client.…create,
-        …)`)."""
+        …)`). What a class is made with may be called later or never."""
+        if shape.verb[:1].isupper():
+            return False
         if shape.positional:
             first, value = shape.positional[0]
             catalogue = self.program.catalogue
