@@ -160,7 +160,7 @@ class CallResolver:
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
-            answer = self.evaluator.recorder.model_call(frame, node, asked, shape, found)
+            answer = self.asked(frame, node, asked, shape, found)
             if self.evaluator.recorder.remembers(shape) and isinstance(node.func, ast.Attribute):
                 kept = receiver.with_origins(moved(answer, "history").origins)
                 self.evaluator.assigner.assign(frame, node.func.value, kept)
@@ -168,7 +168,7 @@ class CallResolver:
         made = (
             bounded(frame, shape)
             or self.evaluator.files.called(frame.module, receiver, shape)
-            or self.made_by(callee, receiver, shape)
+            or self.made_by(frame, callee, receiver, shape)
         )
         if made is not None:
             return made
@@ -196,6 +196,18 @@ class CallResolver:
             self.note_near(frame, shape)
         self.evaluator.effects.leave(frame, node, receiver, shape)
         return self.passed_on(receiver, callee, shape)
+
+    def asked(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
+    ) -> Value:
+        """The answer of a model or an agent, or of a team, of which the first to speak is asked."""
+        teams, recorder = self.evaluator.teams, self.evaluator.recorder
+        team = teams.run_by(receiver, shape, found)
+        if team is None:
+            return recorder.model_call(frame, node, receiver, shape, found)
+        opening, given = teams.opening(receiver, team, shape)
+        answer = recorder.model_call(frame, node, opening, given, found)
+        return teams.record(frame, node, shape, found, team, answer)
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""
@@ -254,16 +266,19 @@ class CallResolver:
                     return [Function(owner.methods[name], callee)]
         return []
 
-    def made_by(self, callee: Value, receiver: Value, shape: CallShape) -> Value | None:
+    def made_by(
+        self, frame: Frame, callee: Value, receiver: Value, shape: CallShape
+    ) -> Value | None:
         """What a constructor of the catalogue, or a method that keeps or changes a kind,
         returns."""
         for kind in in_order(callee.types):
             if isinstance(kind, External):
                 name = self.program.catalogue.kind_of_constructor(kind.dotted)
                 if name is not None:
-                    return Value(
-                        types=frozenset((Kind(name),)),
-                        box=self.made_box(name, shape),
+                    box = self.made_box(name, shape)
+                    made = self.evaluator.teams.made(frame, shape.node, name, box)
+                    return replace(
+                        made or Value(types=frozenset((Kind(name),)), box=box),
                         origins=arguments_origins(shape) | receiver.all_origins(),
                     )
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:

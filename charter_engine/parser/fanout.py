@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import words_of
+from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import GATHERING, last_name
 from charter_engine.parser.values import Function, Value
 
@@ -73,20 +74,27 @@ def spread_of(frame: Frame) -> str | None:
     return frame.spread
 
 
-def is_gathered(frame: Frame, node: ast.Call, callee: Value, gathering: Collection[str]) -> bool:
+def gathers(definition: FunctionDefinition, helpers: Collection[str] = ()) -> bool:
+    """Whether a function waits for several things together, itself or by one of `helpers`."""
+    names = {last_name(call.func) for call in definition.calls}
+    return not names.isdisjoint(GATHERING) or not names.isdisjoint(helpers)
+
+
+def is_gathered(
+    frame: Frame, node: ast.Call, callee: Value, gathering: Collection[FunctionDefinition]
+) -> bool:
     """Whether a call in a loop makes one of several coroutines that are awaited together later:
-    `jobs = [ask(x) for x in xs]`, then `gather(*jobs)`, or a function at hand that is `gathering`.
-    """
+    `jobs = [ask(x) for x in xs]`, then `gather(*jobs)`. `gathering` are the functions that do
+    so, themselves or by another."""
     function = frame.function
-    if function is None or not isinstance(function.node, ast.AsyncFunctionDef):
+    if function is None or function not in gathering:
+        return False
+    if not isinstance(function.node, ast.AsyncFunctionDef):
         return False
     if isinstance(frame.module.parents.get(id(node)), ast.Await):
         return False
     entered = [kind.definition.node for kind in callee.types if isinstance(kind, Function)]
-    if not all(isinstance(one, ast.AsyncFunctionDef) for one in entered):
-        return False
-    names = {last_name(call.func) for call in function.calls}
-    return not names.isdisjoint(gathering) or not names.isdisjoint(GATHERING)
+    return all(isinstance(one, ast.AsyncFunctionDef) for one in entered)
 
 
 def is_awaited_alone(frame: Frame, node: ast.Call, way: str) -> bool:

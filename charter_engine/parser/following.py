@@ -22,7 +22,7 @@ from charter_engine.parser.edges import loops_since
 from charter_engine.parser.fanout import spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
-from charter_engine.parser.frameworks import absorb_box
+from charter_engine.parser.frameworks import absorb_box, context_parameter, is_event
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
@@ -217,7 +217,7 @@ class Follower:
             declared_fields(kind.definition.node), shape.positional, strict=False
         ):
             fields[name] = value
-        if kind.definition.name.endswith("Event"):
+        if is_event(kind.definition):
             absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
         return replace(instance, box=Box("object", fields=fields) if fields else None)
 
@@ -360,11 +360,25 @@ class Follower:
         state = states.parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
             found[state] = replace(found[state], box=states.state_for(definition))
+        if definition.decorators:
+            self.share_flow(definition, names, found)
         for parameter, event in states.events_of(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
                 found[parameter] = replace(
                     found[parameter], box=self.memory.shared_box(event), types=frozenset()
                 )
+
+    def share_flow(
+        self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]
+    ) -> None:
+        """Give a step what the steps of its workflow share, and what those returned that it
+        listens to."""
+        states = self.evaluator.states
+        context = context_parameter(definition)
+        if context is not None:
+            found[context] = replace(found[context], box=states.context())
+        for parameter, value in states.heard_by(definition).items():
+            found[parameter] = names.get(parameter, value)
 
     def run_body(self, frame: Frame) -> Value:
         assert frame.function is not None

@@ -80,7 +80,8 @@ class Methods:
         ):
             self.cut(frame, node.func.value, receiver.box, shape)
         if receiver.box is not None:
-            return self.container_method(receiver, shape)
+            found = self.store_method(receiver.box, shape)
+            return found if found is not None else self.container_method(receiver, shape)
         return None
 
     def cut(self, frame: Frame, history: ast.expr, box: Box, shape: CallShape) -> None:
@@ -108,6 +109,19 @@ class Methods:
         if verb in ("clear", "sort", "reverse", "remove", "count", "index"):
             return Value()
         return None
+
+    def store_method(self, box: Box, shape: CallShape) -> Value | None:
+        """`store.set("plan", plan)`, and the events of one kind that a workflow's step waits
+        for."""
+        given = [value for _, value in shape.positional]
+        if shape.verb == "collect_events" and given:
+            return Value(box=Box("list", rest=given[0]))
+        name = given[0].static_text() if shape.verb == "set" and len(given) > 1 else None
+        if name is None:
+            return None
+        box.fields[name] = join(box.fields.get(name), moved(given[1], "state"), name)
+        self.memory.changes += bool(given[1].origins)
+        return Value()
 
     def grow(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape) -> Value | None:
         """`append` and its like: the list keeps what it is given, and whoever shares it sees

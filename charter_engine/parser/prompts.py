@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser import text
 from charter_engine.parser.catalogue import Family
+from charter_engine.parser.fanout import BATCHES
 from charter_engine.parser.findings import Message
 from charter_engine.parser.recognise import CallShape, names_in, words_of
 from charter_engine.parser.values import (
@@ -234,12 +235,18 @@ def templates(holder: Value) -> bool:
 def fields_of(shape: CallShape) -> Fields:
     """What a call gives a template to fill in: the members of its dict, or its keywords."""
     found: Fields = {name: (value, node) for name, node, value in shape.keywords}
-    if shape.positional and shape.positional[0][1].box is not None:
-        found |= {
-            name: (value, value.source or name)
-            for name, value in shape.positional[0][1].box.fields.items()
-        }
+    box = filling_of(shape)
+    if box is not None:
+        found |= {name: (value, value.source or name) for name, value in box.fields.items()}
     return found
+
+
+def filling_of(shape: CallShape) -> Box | None:
+    """The dict that a call gives a template to fill in; of a batch of them, one."""
+    box = shape.positional[0][1].box if shape.positional else None
+    if box is None or box.kind != "list" or shape.verb not in BATCHES:
+        return box
+    return next((member.box for member in box.members() if member.box is not None), box)
 
 
 def upstream_parts(value: Value) -> list[Message]:

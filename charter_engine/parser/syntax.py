@@ -39,7 +39,7 @@ def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str,
     return []
 
 
-def used_by(parents: dict[int, ast.AST], node: ast.Call) -> ast.AST | None:
+def used_by(parents: dict[int, ast.AST], node: ast.expr) -> ast.AST | None:
     """What a call, awaited or not, stands in; None where that isn't kept."""
     parent = parents.get(id(node))
     return parents.get(id(parent)) if isinstance(parent, ast.Await) else parent
