@@ -22,8 +22,11 @@ class AskedTriton:
         self.asked: list[GenerateRequest] = []
         self.client: Any = SimpleNamespace(generate=self._generate)
 
-    async def follow(self, _: Any) -> bool:
-        return False
+    async def is_ready(self) -> bool:
+        return True
+
+    async def follow(self, failed: Any) -> bool:
+        return self.client is not failed
 
     async def _generate(self, request: GenerateRequest) -> Generated:
         self.asked.append(request)
