@@ -92,7 +92,7 @@ class AgenticReader(RecordReader):
             output_length=row.output_length,
             hash_ids=row.hash_ids,
             block_tokens=self._block_tokens or BLOCK_TOKENS,
-            session=row.session_id,
+            session=f"{row.play_id}/{row.session_id}" if row.play_id else row.session_id,
             salt=row.play_id if self._is_local else "",
         )
         batch = batch_of([request])
