@@ -3,6 +3,7 @@
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.api.policies import without_unknown_times
 from charter_engine.contracts.plan import Policy
@@ -22,11 +23,9 @@ def test_all_policies_without_sessions_are_all_but_next_use() -> None:
     assert "next-use is left out" in note.message
 
 
-@pytest.mark.parametrize("told", [{"reuse_times": "waits.json"}, {"learn_from": "other.jsonl"}])
-def test_reuse_times_from_elsewhere_leave_none_out(told: dict[str, str]) -> None:
-    asked = PredictRequest(
-        workload=ALL.workload, settings=ALL.settings, policies=ALL.policies, pools=ALL.pools, **told
-    )
+@pytest.mark.parametrize("source", ["reuse_times", "learn_from"])
+def test_reuse_times_from_elsewhere_leave_none_out(source: str) -> None:
+    asked = replace(ALL, **{source: "other"})
     assert without_unknown_times(asked, as_workload(NAMELESS)) == (asked, ())
 
 
