@@ -170,7 +170,8 @@ def _as_lists(value: Any) -> Any:
 
 
 def _outcome(served: at.Served, counters: Ints, priorities: list[int]) -> Outcome:
-    evicted = dict(zip(priorities, counters[at.EVICTED :].tolist(), strict=True))
+    by_class = counters[at.EVICTED : at.EVICTED + len(priorities)]
+    evicted = dict(zip(priorities, by_class.tolist(), strict=True))
     return Outcome(
         reused_tokens=served.reused_tokens,
         reused_blocks=served.reused_blocks,
@@ -279,7 +280,7 @@ def _empty_pool(settings: PoolSettings, priorities: list[int], edges: Ints, room
     room for that many runs."""
     default, classes = priorities.index(DEFAULT_PRIORITY), len(priorities)
     rounds = _rounds(settings, edges)
-    counters = np.zeros(at.EVICTED + classes, dtype=np.int64)
+    counters = np.zeros(at.EVICTED + classes + classes * rounds, dtype=np.int64)
     counters[at.SPARE_RUN] = 2 * at.RUN_FIELDS
     pool = at.Pool(
         settings=at.Settings(
@@ -299,7 +300,6 @@ def _empty_pool(settings: PoolSettings, priorities: list[int], edges: Ints, room
         edges=edges,
         queues=_no_queues(2 * classes),
         counters=counters,
-        last_turns=np.zeros(max(1, classes * rounds), dtype=np.int64),
     )
     enqueue(pool, at.RUN_FIELDS)
     pool.queues[(classes + default) * at.QUEUE_FIELDS + at.FRONT] = settings.host_blocks

@@ -34,7 +34,7 @@ _INLINED: set[object] = {
     serving.release,
     leaf_turns.take_turns, leaf_turns.repeat, leaf_turns.shortest_chain, leaf_turns.shorten,
     leaf_turns.single_turns, leaf_turns.quiet_rounds, runs.turn_queue,
-    rounds.next_round, rounds.last_round, rounds.place_of,
+    rounds.next_round, rounds.last_round, rounds.place_of, rounds.first_place,
     leaf_eviction.turn_over, leaf_eviction.move_last, leaf_eviction.drop_last,
     leaf_eviction.head_claimed,
 }  # fmt: skip
