@@ -121,7 +121,7 @@ def by_file(calls: Iterable[Call]) -> dict[str, tuple[Call, ...]]:
 
 
 def indexed(source: ReadSource, name: str) -> Module:
-    return index_module(source.path, name, source.text, source.tree)
+    return index_module(source.path, name, source.tree)
 
 
 def too_deep(path: str) -> Diagnostic:

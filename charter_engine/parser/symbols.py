@@ -25,6 +25,11 @@ LEAVES = frozenset(
 )
 """What stands in a node and holds no nodes; most of a tree are these."""
 
+ENDING = frozenset((ast.Name, ast.Constant))
+"""Leaves that say where they end, which nobody asks."""
+
+END = ("end_lineno", "end_col_offset")
+
 IMPORTS = (ast.Import, ast.ImportFrom)
 YIELDS = (ast.Yield, ast.YieldFrom)
 
@@ -95,7 +100,6 @@ class Module:
     path: str
     name: str
     tree: ast.Module
-    text: str = ""
     imports: dict[str, str] = field(default_factory=dict)
     star_imports: list[str] = field(default_factory=list)
     functions: dict[int, FunctionDefinition] = field(default_factory=dict)
@@ -108,10 +112,10 @@ class Module:
         return self.path.endswith("__init__.py")
 
 
-def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
+def index_module(path: str, name: str, tree: ast.Module) -> Module:
     """Find every import, function and class of a file; later definitions of a name don't hide
     earlier ones here."""
-    module = Module(path=path, name=name, tree=tree, text=text)
+    module = Module(path=path, name=name, tree=tree)
     pending: list[tuple[ast.AST, str, ClassDefinition | None, FunctionDefinition | None]] = [
         (tree, "", None, None)
     ]
@@ -154,15 +158,25 @@ def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
 
 
 def children(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes below one that may hold others."""
+    """The nodes below one that may hold others. Those that may not forget where they end."""
     for name in node._fields:
         value: Any = getattr(node, name, None)
         if type(value) is list:
             for item in value:
                 if type(item) not in LEAVES:
                     yield item
+                elif type(item) in ENDING:
+                    forget_end(item)
         elif type(value) not in LEAVES:
             yield value
+        elif type(value) in ENDING:
+            forget_end(value)
+
+
+def forget_end(node: ast.AST) -> None:
+    """Keep of a node only where it begins: it takes a third less memory so, and most of a tree are
+    such nodes."""
+    node.__dict__ = {name: part for name, part in node.__dict__.items() if name not in END}
 
 
 def add_call(node: ast.Call, module: Module, function: FunctionDefinition | None) -> None:
