@@ -25,11 +25,6 @@ LEAVES = frozenset(
 )
 """What stands in a node and holds no nodes; most of a tree are these."""
 
-ENDING = frozenset((ast.Name, ast.Constant))
-"""Leaves that say where they end, which nobody asks."""
-
-END = ("end_lineno", "end_col_offset")
-
 IMPORTS = (ast.Import, ast.ImportFrom)
 YIELDS = (ast.Yield, ast.YieldFrom)
 
@@ -158,25 +153,15 @@ def index_module(path: str, name: str, tree: ast.Module) -> Module:
 
 
 def children(node: ast.AST) -> Iterator[ast.AST]:
-    """The nodes below one that may hold others. Those that may not forget where they end."""
+    """The nodes below one that may hold others."""
     for name in node._fields:
         value: Any = getattr(node, name, None)
         if type(value) is list:
             for item in value:
                 if type(item) not in LEAVES:
                     yield item
-                elif type(item) in ENDING:
-                    forget_end(item)
         elif type(value) not in LEAVES:
             yield value
-        elif type(value) in ENDING:
-            forget_end(value)
-
-
-def forget_end(node: ast.AST) -> None:
-    """Keep of a node only where it begins: it takes a third less memory so, and most of a tree are
-    such nodes."""
-    node.__dict__ = {name: part for name, part in node.__dict__.items() if name not in END}
 
 
 def add_call(node: ast.Call, module: Module, function: FunctionDefinition | None) -> None:
