@@ -173,13 +173,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "show_recordings",
         "W",
         "Recordings",
-        "Recordings to replay, to compare on one axis, and to export",
+        "Recordings to replay, to compare on one axis, or to export",
         "run",
     ),
     Action(
         "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"
     ),
-    Action("app", "reload_agent", "R", "Read again", "Read the agent's source again", "run"),
+    Action("app", "reload_agent", "R", "Reload", "Read the agent's source again", "run"),
     Action(
         "app",
         "run_plan",
@@ -213,7 +213,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "add_note",
         "N",
         "Note",
-        "Mark this moment with words of yours",
+        "Mark this moment with a note of your own",
         "live",
     ),
     Action(
@@ -237,12 +237,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "app",
         "maximise",
-        "M",
+        "z",
         "Maximise",
-        "The pane with the focus alone on the screen, and back",
+        "Give the focused pane the whole screen, and back",
+        footer="room",
     ),
     Action("app", "copy", "y", "Copy", "The selected text, or the row under the cursor"),
-    Action("app", "show_told", "f3", "Told", "What was told in passing, to be read again"),
+    Action("app", "show_told", "f3", "Messages", "Messages that were shown, to be read again"),
     Action("app", "screenshot", "f9", "Screenshot", "Save a picture of the screen"),
     Action("app", "next_theme", "f2", "Next theme", "Change to the next theme"),
     Action(
@@ -303,10 +304,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "The figures of what programs send, or of the last run",
         footer="room",
     ),
-    Action("graph", "fold", "x", "Fold", "Open every loop and every group of calls, or fold them"),
+    Action("graph", "fold", "x", "Fold", "Open or fold every loop and group of calls"),
     Action("graph", "sort", "s", "Sort", "By tokens computed, TTFT, share computed, failures"),
     Action("graph", "columns", "K", "Columns", "Which columns stand beside the calls"),
-    Action("graph", "follow", "L", "Follow", "The cursor goes where the agent comes to, or stays"),
+    Action("graph", "follow", "L", "Follow", "The cursor follows the call that runs, or stays"),
     Action("graph", "edit_source", "E", "Editor", "Open the source at this call in $EDITOR"),
     Action(
         "node",
@@ -362,6 +363,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Propose on a workload, for an objective, with levers off",
         "write",
     ),
+    Action("tuning", "cancel_work", "c", "Cancel", "Stop working out a plan, or the run", "run"),
     Action(
         "tuning",
         "step_up",
@@ -390,8 +392,24 @@ ACTIONS: Final[tuple[Action, ...]] = (
         footer=True,
     ),
     Action("tuning", "toggle_unchanged", "v", "Changes", "Only what the draft changes, or all"),
-    Action("tuning", "undo_edit", "z", "Undo edit", "Take back the last edit", "write"),
-    Action("tuning", "redo_edit", "Z", "Redo edit", "Make it again", "write"),
+    Action(
+        "tuning",
+        "undo_edit",
+        "less_than_sign",
+        "Undo edit",
+        "Take back the last edit",
+        "write",
+        key_display="<",
+    ),
+    Action(
+        "tuning",
+        "redo_edit",
+        "greater_than_sign",
+        "Redo edit",
+        "Make it again",
+        "write",
+        key_display=">",
+    ),
     Action("tuning", "load_plan", "l", "Load plan", "Replace the draft by a plan file", "write"),
     Action("tuning", "save_plan", "O", "Save plan", "Write the plan to a file", "run"),
     Action("tuning", "push", "p", "Push", "Make the draft live", "write", footer=True),
@@ -454,14 +472,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "keep",
         "K",
         "Keep",
-        "Watch the last push no longer: it stands",
+        "Stop watching the last push: it stands",
         "write",
         footer=True,
     ),
     Action(
         "deploy",
         "put_back",
-        "z",
+        "P",
         "Put back",
         "What was pushed, over what others changed",
         "write",
@@ -499,7 +517,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "look_again",
         "i",
         "Look again",
-        "For what is wrong with the deployment and this machine",
+        "Examine the deployment and this machine again",
         footer="room",
     ),
     Action(
@@ -536,7 +554,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "requests", "own_runs", "i", "Own runs", "With or without what own runs sent", footer=True
     ),
-    Action("requests", "causes", "m", "Causes", "Work out the causes anew", footer=True),
+    Action("requests", "causes", "m", "Causes", "Work out the causes again", footer=True),
     Action("requests", "close", "escape", "Back", "Close the requests", footer=True, palette=False),
     Action(
         "request", "close", "escape", "Back", "Back to the requests", footer=True, palette=False
@@ -558,7 +576,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "next_by",
         "v",
         "By",
-        "Tell the pool apart by node, session or priority",
+        "Show the pool by node, session or priority",
         footer=True,
     ),
     Action(
@@ -631,7 +649,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "later",
         "right_square_bracket",
         "Later",
-        "The stretch behind, up to the present",
+        "The stretch after, up to the present",
         footer=True,
         key_display="]",
     ),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from charter_engine.analysis.clusters import Compiled, with_distinct_ids
+from charter_engine.analysis.clusters import Compiled, with_distinct_ids, with_names
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Diagnostic
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
@@ -24,7 +24,7 @@ from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 17
+COMPILER_VERSION = 19
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 
@@ -76,7 +76,7 @@ def compile_sources(
         file.path: file for cluster in with_distinct_ids(compiled, names) for file in cluster
     }
     by_path |= {path: CompiledFile(path=path, errors=(error,)) for path, error in errors.items()}
-    return CompileResult(tuple(by_path[path] for path in sources))
+    return CompileResult(with_names(by_path[path] for path in sources))
 
 
 def compile_cluster(

@@ -86,7 +86,7 @@ class Interpreter:
 
     def run(self) -> None:
         visited = self.find_wrappers()
-        if not self.findings.sites:
+        if not self.findings.sites and not self.evaluator.teams.served():
             return
         self.progress.notes.clear()
         self.progress.near.clear()
@@ -100,6 +100,7 @@ class Interpreter:
             for module in self.program.modules.values():
                 if module.path not in self.fruitless:
                     self.run_module(module)
+            self.evaluator.teams.serve()
             for definition in visited:
                 if definition in called:
                     self.run_as_called(definition)
@@ -116,6 +117,7 @@ class Interpreter:
             for site in self.findings.sites.values():
                 site.edges.clear()
                 site.sent.clear()
+                site.heard = ()
                 site.prompt = site.opening = ()
                 site.is_alone, site.fanout = False, None
 
@@ -349,4 +351,5 @@ class Interpreter:
             self.progress.stop(deep=True)
             return UNKNOWN
         self.evaluator.states.absorb(definition, frame, result)
+        self.evaluator.states.keep_returned(definition, result)
         return result

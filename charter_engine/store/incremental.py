@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from charter_engine.analysis.clusters import Compiled, with_distinct_ids
+from charter_engine.analysis.clusters import Compiled, with_distinct_ids, with_names
 from charter_engine.analysis.compile import CompileOptions, compile_sources
 from charter_engine.contracts.graph import CompiledFile, CompileResult
 from charter_engine.store.compile_cache import Cluster, CompileCache
@@ -76,7 +76,9 @@ def compile_incrementally(
             done += len(outcome.compiled)
             if progress is not None:
                 progress(done, total)
-    files = {file.path: file for package in packages for file in _files(package, results)}
+    files = {
+        file.path: file for package in packages for file in with_names(_files(package, results))
+    }
     return Incremental(
         CompileResult(tuple(files.values())),
         compiled=total - cached,

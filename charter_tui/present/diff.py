@@ -6,6 +6,7 @@ from typing import Final
 from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Plan
+from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.figures import (
     apart,
     byte_size,
@@ -14,7 +15,6 @@ from charter_tui.present.figures import (
     precise_percent,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
-from charter_tui.present.tree import node_name
 from charter_tui.state import Snapshot
 
 COST_TONES: Final[dict[CostClass, Tone]] = {
@@ -42,7 +42,7 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     lines.append(_summary(snapshot, draft.diff, draft.busy))
     if draft.diff.cost:
         lines += [line(Span(text, "muted")) for text in wrap(_HOW, width)]
-    lines += change_lines(draft.diff.changes, width)
+    lines += change_lines(draft.diff.changes, width, snapshot.named)
     if draft.plan is not None:
         times: Label = draft.predicted.times_label if draft.predicted else "assumed"
         lines += [*_reasons(draft.plan, width), *_alternatives(draft.plan, times, width)]
@@ -54,13 +54,17 @@ def cost_span(cost: CostClass | None) -> Span:
     return Span(f"  costs: {cost}", COST_TONES[cost]) if cost else Span("")
 
 
-def change_lines(changes: Sequence[Change], width: int) -> list[Line]:
+def change_lines(changes: Sequence[Change], width: int, named: Naming = name_by_id) -> list[Line]:
     """Changes of one cost and loss together, the dearest first."""
     lines: list[Line] = []
-    for heading, lot in _lots(changes):
+    for heading, lot in _lots(changes, width):
         lines += [
-            heading,
-            *(made for change in lot for made in change_beside(change, width, _place(change))),
+            *heading,
+            *(
+                made
+                for change in lot
+                for made in change_beside(change, width, _place(change, named))
+            ),
         ]
     return lines
 
@@ -70,7 +74,7 @@ def _summary(snapshot: Snapshot, diff: Diff, busy: bool) -> Line:
     parts = [
         Span(
             f"{changes} change{'s' if changes > 1 else ''} to revision {diff.base_revision}",
-            "strong",
+            "title",
         )
     ]
     parts.append(cost_span(diff.cost))
@@ -83,20 +87,23 @@ def _summary(snapshot: Snapshot, diff: Diff, busy: bool) -> Line:
     return tuple(parts)
 
 
-def _lots(changes: Sequence[Change]) -> Iterator[tuple[Line, list[Change]]]:
+def _lots(changes: Sequence[Change], width: int) -> Iterator[tuple[list[Line], list[Change]]]:
     """Changes of one cost and loss together under a heading that says it."""
     possible = [change for change in changes if change.possible]
     for cost in reversed(COST_ORDER):
         for loses in dict.fromkeys(change.loses for change in possible if change.cost == cost):
-            heading = line(Span(cost, COST_TONES[cost]), Span(f": loses {plain(loses)}", "muted"))
+            first, *more = wrap(f"{cost}: loses {plain(loses)}", width)
             yield (
-                heading,
+                [
+                    line(Span(cost, COST_TONES[cost]), Span(first.removeprefix(cost), "muted")),
+                    *(line(Span(text, "muted")) for text in more),
+                ],
                 [change for change in possible if (change.cost, change.loses) == (cost, loses)],
             )
     for reason in dict.fromkeys(change.reason for change in changes if not change.possible):
-        heading = line(Span(f"not possible here: {plain(reason)}", "bad"))
+        words = wrap(f"not possible here: {plain(reason)}", width)
         yield (
-            heading,
+            [line(Span(text, "bad")) for text in words],
             [change for change in changes if not change.possible and change.reason == reason],
         )
 
@@ -109,8 +116,8 @@ def change_beside(change: Change, width: int, place: str) -> list[Line]:
     return [beside] if line_width(beside) <= width else [what, line("    ", old), line("    ", new)]
 
 
-def _place(change: Change) -> str:
-    return change.place if change.place == "server" else node_name(change.place)
+def _place(change: Change, named: Naming) -> str:
+    return change.place if change.place == "server" else named(change.place)
 
 
 def _reasons(plan: Plan, width: int) -> list[Line]:

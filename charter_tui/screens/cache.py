@@ -39,7 +39,7 @@ MAP_ROWS: Final = ((60, 10), (40, 6), (30, 4), (0, 2))
 """From how many lines of the terminal on the map has how many."""
 
 
-class PoolMap(LineView):
+class PoolMap(LineView, can_focus=True):
     """The pool's figures, and its blocks as a map."""
 
     PARTS = ("triton",)
@@ -82,7 +82,8 @@ class HoldingsTable(LineTable):
     def rebuild(self) -> None:
         measured = self.report.label == "measured"
         columns = holding_columns(self.inner_width, measured=measured)
-        self.set_rows(columns, holding_rows(self.report, self.by, columns, self.predicted))
+        named = self.snapshot.named
+        self.set_rows(columns, holding_rows(self.report, self.by, columns, self.predicted, named))
 
 
 class PoolDetail(LineView, can_focus=True):
@@ -99,12 +100,12 @@ class PoolDetail(LineView, can_focus=True):
         if not self.report.requests:
             self.set_lines(())
             return
-        width = self.inner_width
+        width, named = self.inner_width, self.snapshot.named
         self.set_lines(
             (
-                *prefix_lines(self.report, self.snapshot.calls, self.node, width),
+                *prefix_lines(self.report, self.snapshot.calls, self.node, width, named),
                 EMPTY,
-                *displacement_lines(self.report, self.node, width),
+                *displacement_lines(self.report, self.node, width, named),
                 EMPTY,
                 *note_lines(self.report, width),
             )
@@ -117,6 +118,7 @@ class CacheScreen(ConsoleScreen):
 
     SCOPE = "cache"
     NAME = "cache"
+    AUTO_FOCUS = "HoldingsTable"
     BINDINGS = bindings("cache")
 
     def __init__(self) -> None:
@@ -188,7 +190,7 @@ class CacheScreen(ConsoleScreen):
     def action_show_measured(self) -> None:
         """Change between what was measured and what is predicted."""
         if self._report.measured is None:
-            self.app.notify("The server tells of no block: --kv-events names where it does.")
+            self.app.notify("The server reports no single block: --kv-events names where it does.")
             return
         self._measured = not self._measured
         self._show()

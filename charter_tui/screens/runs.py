@@ -39,7 +39,7 @@ class RunsTable(LineTable):
             self.set_lines((self.line_at(0), *no_runs_lines(self.inner_width)))
 
 
-class RunComparisonView(LineView):
+class RunComparisonView(LineView, can_focus=True):
     """The marked run and the one under the cursor, side by side."""
 
     def __init__(self) -> None:
@@ -77,7 +77,11 @@ class RunRequests(LineView, can_focus=True):
         self.rebuild()
 
     def rebuild(self) -> None:
-        self.set_lines(request_lines(self._detail, self.inner_width) if self._detail else ())
+        self.set_lines(
+            request_lines(self._detail, self.inner_width, named=self.snapshot.named)
+            if self._detail
+            else ()
+        )
 
 
 class RunsScreen(ConsoleScreen):

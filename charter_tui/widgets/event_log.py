@@ -18,6 +18,7 @@ class EventLog(LineView, can_focus=True):
     """Formats only the lines in view, so that a thousand events a second cost no more than ten."""
 
     PARTS = ("events",)
+    BORDER_TITLE = "[bold $primary] Log "
     DEFAULT_CSS = "EventLog { height: 1fr; overflow-y: auto; }"
 
     def __init__(self) -> None:
@@ -39,4 +40,6 @@ class EventLog(LineView, can_focus=True):
     def line_at(self, index: int) -> Line:
         if not self._events:
             return EMPTY if index else _NOTHING_YET
-        return event_line(self._events[index]) if index < len(self._events) else EMPTY
+        if index >= len(self._events):
+            return EMPTY
+        return event_line(self._events[index], named=self.snapshot.named_in_full)
