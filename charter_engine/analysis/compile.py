@@ -24,7 +24,7 @@ from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 18
+COMPILER_VERSION = 19
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 
@@ -121,7 +121,7 @@ def by_file(calls: Iterable[Call]) -> dict[str, tuple[Call, ...]]:
 
 
 def indexed(source: ReadSource, name: str) -> Module:
-    return index_module(source.path, name, source.text, source.tree)
+    return index_module(source.path, name, source.tree)
 
 
 def too_deep(path: str) -> Diagnostic:

@@ -5,6 +5,7 @@ from textwrap import dedent
 import pytest
 
 from charter_engine.analysis.compile import compile_source
+from charter_engine.parser import interpreter
 from tests.unit.parser.compiled import lines, package
 
 CLIENT = """
@@ -116,6 +117,15 @@ def test_a_package_shows_the_calls_of_its_files(name: str) -> None:
         alone = {call.line for call in compile_source(f"{path}.py", dedent(text)).calls}
         assert alone <= {call.line for call in together[f"{path}.py"].calls}, path
     assert any(file.calls for file in together.values())
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_of_many_functions_shows_the_same_calls(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = package(**PACKAGES[name])
+    monkeypatch.setattr(interpreter, "MANY_FUNCTIONS", 0)
+    assert package(**PACKAGES[name]) == together
 
 
 def test_a_models_method_handed_to_a_function_at_hand_is_called_where_it_is_handed_on() -> None:

@@ -71,6 +71,23 @@ def test_imports_are_followed_as_in_an_uncached_compilation(folder: Path, tmp_pa
     assert [call.kind for call in calls[str(folder / "user.py")]] == ["wrapper"]
 
 
+def test_an_unchanged_folder_is_told_without_looking_its_files_up(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = compiled(folder, tmp_path / "cache")
+    looked_up: list[str] = []
+    monkeypatch.setattr(CompileCache, "file", lambda _, path: looked_up.append(path))
+    assert compiled(folder, tmp_path / "cache").result == first.result
+    assert looked_up == []
+
+
+def test_what_could_not_be_read_is_looked_at_again(folder: Path, tmp_path: Path) -> None:
+    (folder / "link.py").symlink_to(tmp_path / "later.py")
+    assert compiled(folder, tmp_path / "cache").result.files[2].errors
+    write(tmp_path / "later.py", ASK)
+    assert not compiled(folder, tmp_path / "cache").result.files[2].errors
+
+
 def test_a_touched_file_with_equal_content_is_not_compiled_again(
     folder: Path, tmp_path: Path
 ) -> None:
