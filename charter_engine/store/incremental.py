@@ -13,7 +13,7 @@ from charter_engine.analysis.clusters import Compiled, with_distinct_ids, with_n
 from charter_engine.analysis.compile import CompileOptions, compile_sources
 from charter_engine.contracts.graph import CompiledFile, CompileResult
 from charter_engine.store.compile_cache import Cluster, CompileCache
-from charter_engine.store.packages import Changes, Package, digest_of, look_at
+from charter_engine.store.packages import Changes, SourceGroup, digest_of, look_at
 from charter_engine.store.parsed import ParsedSources
 from charter_engine.store.prompt_files import FolderFiles, are_unchanged
 from charter_engine.store.source_files import groups_of, read_file, shown, unread
@@ -95,7 +95,7 @@ def _together(changes: Sequence[Changes]) -> Changes:
     )
 
 
-def _files(package: Package, results: Mapping[str, Compiled]) -> Iterator[CompiledFile]:
+def _files(package: SourceGroup, results: Mapping[str, Compiled]) -> Iterator[CompiledFile]:
     """A package's files in their order, with the paths as asked for."""
     compiled = with_distinct_ids(
         [results[cluster.key] for cluster in package.clusters], package.names
