@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser import evidence, prompts, recognise
-from charter_engine.parser.chains import PLACEHOLDER, in_sequence, is_unseen, placeholder
+from charter_engine.parser.chains import PLACEHOLDER, is_unseen, placeholder
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.fanout import MAPPING, delayed_way, is_gathered, way_of
 from charter_engine.parser.frames import Frame, LoopState
@@ -174,7 +174,7 @@ class CallResolver:
         if self.progress.is_asked(frame.module.path, node):
             self.note_near(frame, shape)
         self.evaluator.effects.leave(frame, node, receiver, shape)
-        return self.passed_on(receiver, callee, shape)
+        return self.passed_on(frame, receiver, callee, shape)
 
     def asked(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
@@ -349,7 +349,7 @@ class CallResolver:
         )
         return LoopState(self.program.loop_number(node), record)
 
-    def passed_on(self, receiver: Value, callee: Value, shape: CallShape) -> Value:
+    def passed_on(self, frame: Frame, receiver: Value, callee: Value, shape: CallShape) -> Value:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
         something up."""
         verb = shape.verb
@@ -362,7 +362,7 @@ class CallResolver:
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
-            return in_sequence(shape, self.program.catalogue)
+            return self.evaluator.runnables.in_sequence(frame, shape)
         if verb[:1].isupper() or shape.path[-1:] == ("dict",):
             return self.made_object(shape)
         given = arguments_origins(shape) if not lookup else frozenset()

@@ -519,7 +519,7 @@ RUNNABLES = """
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnableParallel
-from langchain_core.runnables import RunnablePassthrough
+from langchain_core.runnables import RunnablePassthrough, RunnableSequence
 from langchain_openai import ChatOpenAI
 
 llm = ChatOpenAI(model="m")
@@ -546,6 +546,8 @@ def ask(topic):
         ('{"joke": joke} | judge | llm', [16, 19], {(19, 16, "data")}),
         ("RunnablePassthrough.assign(joke=joke) | judge | llm", [16, 19], {(19, 16, "data")}),
         ("joke | judge | llm", [16, 19], {(19, 16, "data")}),
+        ("joke | RunnableSequence(judge, llm)", [16, 19], {(19, 16, "data")}),
+        ("RunnableSequence(joke, judge, llm)", [16, 19], {(19, 16, "data")}),
         ('{"topic": joke} | poem', [10, 19], {(19, 10, "data")}),
         ('{"other": joke} | poem', [10, 19], set()),
         ('RunnableBranch((lambda x: x["fun"], joke), poem)', [10, 19], set()),
