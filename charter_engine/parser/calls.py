@@ -181,7 +181,7 @@ class CallResolver:
     ) -> Value:
         """The answer of a model or an agent, or of a team, of which the first to speak is asked."""
         teams, recorder = self.evaluator.teams, self.evaluator.recorder
-        team = teams.run_by(receiver, shape, found)
+        team = teams.run_by(frame, receiver, shape, found)
         if team is None:
             return recorder.model_call(frame, node, receiver, shape, found)
         opening, given = teams.opening(receiver, team, shape)

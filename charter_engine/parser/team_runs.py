@@ -19,7 +19,7 @@ from charter_engine.parser import prompts
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.chains import CHAIN
 from charter_engine.parser.edges import best_flow, loops_since
-from charter_engine.parser.findings import Fillings, HeardAnswer, Message, Site
+from charter_engine.parser.findings import Fillings, HeardAnswer, Message, Site, UnseenMembers
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.offered import OFFERED, offers
 from charter_engine.parser.recognise import CallShape, Recognition
@@ -108,18 +108,35 @@ class TeamRuns:
             self.servers[made] = None
         return Value(types=frozenset((Kind(kind), made)), box=box)
 
-    def run_by(self, asked: Value, shape: CallShape, found: Recognition) -> Team | None:
+    def run_by(
+        self, frame: Frame, asked: Value, shape: CallShape, found: Recognition
+    ) -> Team | None:
         """The team that a call runs; None where it runs an agent that is found without, or where
         it isn't known who takes part."""
         run = chats_in(shape) or self.run_of(asked, shape, found.family)
         if len(run) != 1:
             return None
+        self.note_unseen(frame, run[0], shape)
         talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
         is_once = talks_once(shape) or run[0].kind == CHATS
         team = self.team_of(run[0], [] if is_once else talking)
         is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
         is_found = is_plain and run[0] in holder_of(asked, shape).types
         return team if team.speakers and not is_found else None
+
+    def note_unseen(self, frame: Frame, made: Made, shape: CallShape) -> None:
+        """Keep that a team's members are not at hand, where none is."""
+        rule = self.program.catalogue.kinds[made.kind]
+        if self.findings.visits is not None or self.progress.round == 0:
+            return
+        for argument, way in rule.members.items():
+            value = made.box.fields.get(argument)
+            if way == "tool" or value is None or is_known(value) or self.given_to(made, argument):
+                continue
+            written = ast.unparse(value.source) if value.source is not None else argument
+            self.findings.unseen.add(
+                UnseenMembers(frame.module.path, shape.node.lineno, written[:80])
+            )
 
     def run_of(self, asked: Value, shape: CallShape, family: Family) -> list[Made]:
         """What a call is given to run, or else what is called: several where that isn't known."""
@@ -406,10 +423,10 @@ class TeamRuns:
 
     def trace(self, site: Site, chain: Chain, team: Team, chains: dict[Made, Chain]) -> None:
         """Keep which outputs from outside the team reach what an agent is told."""
-        mates = {chains[speaker][0][0] for speaker in team.speakers}
+        now = set(chains.values())
         edges: Edges = {}
         for _, part in site.opening:
-            outside = (one for one in part.all_origins() if one.chain[0][0] not in mates)
+            outside = (origin for origin in part.all_origins() if origin.chain not in now)
             self.evaluator.recorder.record_edges(chain, frozenset(outside), edges)
             record_fillings(site, part, edges)
 
@@ -447,10 +464,11 @@ class TeamRuns:
         """Keep whose answers fill the fields of a speaker's instructions."""
         place = {chains[made][0][0]: number for number, made in enumerate(team.speakers)}
         own = place[chains[speaker][0][0]]
+        now = set(chains.values())
         for hole in (hole for _, part in site.opening for hole in holes_of(part)):
             for origin in hole.value.origins:
                 source = origin.chain[0][0]
-                if source not in place:
+                if source not in place or origin.chain not in now:
                     continue
                 carried: Carried = "data" if place[source] < own else "loop"
                 site.fillings.setdefault(hole.key, {})[origin.chain] = source, carried
@@ -540,6 +558,13 @@ def chats_of(shape: CallShape) -> list[dict[str, Value]]:
 
 
 CHATS = "autogen.chats"
+
+
+def is_known(value: Value) -> bool:
+    """Whether all that a list holds is known: nothing that is left out may be an agent."""
+    if value.constant is not None:
+        return True
+    return value.box is not None and not value.box.items and value.box.rest is None
 
 
 def without_inputs(shape: CallShape) -> CallShape:

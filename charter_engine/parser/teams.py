@@ -310,8 +310,9 @@ class TeamBuilder:
         if given is None:
             return members
         kept = {output_name(one.module.parents, one.node): one for one in members}
-        declared = [kept[name] for name in declared_by(member) if name in kept]
-        return [names[one] for one in given if one in names] + declared
+        wanted = (*given, *declared_by(member))
+        found = (kept.get(name) or names.get(name) for name in wanted)
+        return [one for one in found if one is not None]
 
     def named_in(self, made: Made, rule: KindRule) -> list[str] | None:
         """The names of those that an agent may hand on to; None: all."""
@@ -419,13 +420,15 @@ def declared_by(made: Made) -> list[str]:
 
 def targets_in(node: ast.AST) -> list[str]:
     """The agents that are named as targets."""
-    return [
-        argument.id
+    arguments = [
+        argument
         for call in ast.walk(node)
         if isinstance(call, ast.Call) and last_name(call.func) in TARGETS
         for argument in (*call.args, *(word.value for word in call.keywords))
-        if isinstance(argument, ast.Name)
     ]
+    names = [argument.id for argument in arguments if isinstance(argument, ast.Name)]
+    texts = [argument.value for argument in arguments if isinstance(argument, ast.Constant)]
+    return names + [text for text in texts if isinstance(text, str)]
 
 
 TARGETS = frozenset(

@@ -51,8 +51,19 @@ def test_an_agent_that_is_made_where_it_is_handed_over_is_found_there() -> None:
     assert lines(compiled(MANAGED.replace("MEMBER", made))) == [6, 9]
 
 
-def test_members_that_are_not_at_hand_leave_one_call() -> None:
-    assert lines(compiled(MANAGED.replace("[MEMBER]", "members_for(model)"))) == [9]
+def test_members_that_are_not_at_hand_leave_one_call_and_are_told() -> None:
+    source = MANAGED.replace("managed_agents=[MEMBER]", "managed_agents=members_for(model)")
+    assert lines(compiled(source)) == [9]
+    source = GROUP.replace("TEAM", "RoundRobinGroupChat(members_for(client))")
+    file = compiled(source.replace("HANDOFFS", "tools=[]"))
+    assert lines(file) == [9]
+    assert [(told.line, "`members_for(client)`" in told.message) for told in file.errors] == [
+        (9, True)
+    ]
+
+
+def test_a_team_that_is_all_at_hand_is_told_nothing_of() -> None:
+    assert compiled(MANAGED.replace("MEMBER", "searcher")).errors == ()
 
 
 def test_an_agent_of_another_file_is_a_call_of_that_file() -> None:
@@ -128,6 +139,26 @@ def test_an_agent_as_a_tool_is_asked_by_its_caller_and_answers_it() -> None:
     found = edges(file)
     assert {(11, 5, "data"), (5, 11, "loop")} <= found
     assert (5, 12, "data") not in found
+
+
+def test_what_a_team_said_in_an_earlier_run_reaches_it_in_a_later_turn() -> None:
+    talk = """
+        from agents import Agent, Runner
+
+        french = Agent(name="French", instructions="You speak French.")
+        german = Agent(name="German", instructions="You speak German.")
+        desk = Agent(name="Desk", instructions="Hand on.", handoffs=[french, german])
+
+        async def serve():
+            said = []
+            while True:
+                said.append({"role": "user", "content": input()})
+                result = await Runner.run(desk, said)
+                said = result.to_input_list()
+        """
+    found = edges(compiled(talk))
+    assert {(4, 5, "loop"), (5, 4, "loop"), (4, 12, "loop"), (12, 4, "data")} <= found
+    assert not {(4, 5, "data"), (5, 4, "data")} & found
 
 
 def test_an_agent_alone_is_one_call_that_nothing_repeats() -> None:
