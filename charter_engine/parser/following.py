@@ -27,11 +27,12 @@ from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
 from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import is_super
+from charter_engine.parser.syntax import is_super, last_name
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
     Box,
+    Chain,
     Class,
     Element,
     Function,
@@ -232,8 +233,9 @@ class Follower:
         known = attributes_of(frame, holder, frame.names) if holder and own else NO_ATTRIBUTES
         if holder and own:
             hand_over(frame, holder, NO_ATTRIBUTES)
-        if under_way(frame, definition) is not None:
-            self.hand_down(definition, names)
+        running = under_way(frame, definition)
+        if running is not None:
+            self.hand_down(running, names)
             return None
         if frame.depth >= MAX_FRAMES:
             return None
@@ -271,6 +273,7 @@ class Follower:
             chain=frame.chain,
             depth=frame.depth + (1 if definition in self.program.reaching else 2),
             spread=spread,
+            given=chains_in(names) if calls_itself(definition) else frozenset(),
         )
         hand_over(inner, own, known)
         result = self.run_body(inner)
@@ -282,16 +285,22 @@ class Follower:
             hand_over(frame, holder, left)
         return result
 
-    def hand_down(self, definition: FunctionDefinition, names: dict[str, Value]) -> None:
-        """Keep the outputs that a recursion gives its function: they reach it in a later turn."""
+    def hand_down(self, running: Frame, names: dict[str, Value]) -> None:
+        """Keep the outputs that a recursion gives its function beside what the function was given:
+        they reach it in a later turn."""
+        assert running.function is not None
+        above = len(running.chain)
         for name, value in names.items():
             made = frozenset(
-                origin
+                Origin(origin.chain[above:], origin.how)
                 for origin in moved(value, "argument").all_origins()
                 if origin.chain[0][0] >= 0
+                and origin.chain not in running.given
+                and origin.chain[:above] == running.chain
+                and len(origin.chain) > above
             )
-            self.memory.handed_down[definition, name] = (
-                self.memory.handed_down.get((definition, name), NOTHING) | made
+            self.memory.handed_down[running.function, name] = (
+                self.memory.handed_down.get((running.function, name), NOTHING) | made
             )
 
     def property_value(self, frame: Frame, function: Function) -> Value:
@@ -383,6 +392,15 @@ class Follower:
         if frame.function.name == "__init__" and frame.function.owner is not None:
             return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN
+
+
+def calls_itself(definition: FunctionDefinition) -> bool:
+    return any(last_name(call.func) == definition.name for call in definition.calls)
+
+
+def chains_in(names: dict[str, Value]) -> frozenset[Chain]:
+    """Where the outputs were made that a function is given."""
+    return frozenset(origin.chain for origin in origins_of(names.values()))
 
 
 def holder_of_call(frame: Frame, node: ast.Call) -> str:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable
 
+from msgspec.structs import replace
+
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.handlers import STEPS, heard_steps
 from charter_engine.parser.memory import Memory
@@ -126,6 +128,9 @@ class SharedStates:
     def leave(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
         """Keep what the state holds after a node: what it held before, with what was written."""
         after = self.state_for(definition)
+        held = frame.names.get(self.parameter(definition) or "")
+        for key, value in held.box.fields.items() if held is not None and held.box else ():
+            after.fields[key] = join(after.fields.get(key), in_state(value), key)
         gone = self.overwritten | emptied_keys(definition, self.parameter(definition) or "")
         for box in updates_in(result.box) if result.box is not None else ():
             for key, value in box.fields.items():
@@ -224,11 +229,19 @@ def key_in(node: ast.expr, state: str) -> str:
     return ""
 
 
-def in_state(value: Value) -> Value:
-    """A value and its members after they went through a framework's state."""
+MAX_OBJECTS = 2
+"""So deep the objects in a state are looked into."""
+
+
+def in_state(value: Value, depth: int = 0) -> Value:
+    """A value and its members after they went through a framework's state; the attributes of an
+    object stay apart."""
     value = moved(value, "state")
     if value.box is None:
         return value
+    if value.box.kind == "object" and depth < MAX_OBJECTS:
+        fields = {name: in_state(held, depth + 1) for name, held in value.box.fields.items()}
+        return replace(value, box=Box("object", fields=fields, rest=value.box.rest))
     origins = moved(Value(origins=value.all_origins()), "state").origins
     return Value(
         types=value.types,

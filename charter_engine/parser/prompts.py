@@ -35,6 +35,9 @@ ROLES = {
     "function": "tool",
 }
 CONTENT = ("content", "parts", "text", "input_text", "prompt", "0")
+PARTS = ("text", "input_text")
+"""What parts of a message have their text in."""
+
 OPTIONS = frozenset(
     "model max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length "
     "temperature top_p top_k n stop seed stream frequency_penalty presence_penalty engine "
@@ -356,7 +359,7 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
     written = fields.get("role", UNKNOWN).static_text()
     role = ROLES.get(written, "") if written is not None else role
     for name in CONTENT:
-        if name in fields:
+        if name in fields and not (name in PARTS and fills_template_with(fields)):
             written_parts = messages_of(fields[name], role, depth + 1, under_way)
             return written_parts + filled_later(value, role)
     if not fields and value.box is not None and value.box.rest is None:
@@ -364,8 +367,21 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
     messages: list[Message] = []
     for name, member in fields.items():
         if name not in BESIDE and name not in OPTIONS and member.constant is None:
-            messages += messages_of(member, role, depth + 1, under_way)
+            spoken_by = "system" if name in KEPT_FOR_SYSTEM else role
+            messages += messages_of(member, spoken_by, depth + 1, under_way)
+    if value.box is not None and value.box.items:
+        said = Value(box=Box("list", value.box.items))
+        messages += messages_of(said, role, depth + 1, under_way)
+    if value.origins:
+        messages.append((role, Value(origins=value.origins)))
     return messages + filled_later(value, role)
+
+
+def fills_template_with(fields: dict[str, Value]) -> bool:
+    """Whether a dict is no message but what a template is filled with: it has neither role nor
+    type, and other fields."""
+    others = fields.keys() - BESIDE - OPTIONS - set(CONTENT)
+    return bool(others) and fields.keys().isdisjoint(("role", "type"))
 
 
 def filled_later(value: Value, role: str) -> list[Message]:

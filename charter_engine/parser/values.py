@@ -25,8 +25,15 @@ Chain = tuple[tuple[int, Loops], ...]
 """The calls that were under way, outermost first: (number of the site, loops entered since the one
 before)."""
 
-FLOW_ORDER: tuple[Flow, ...] = ("local", "argument", "return", "attribute", "history", "state")
-"""Of two ways an output took, the later in this order is the one worth telling."""
+FLOW_RANK: dict[Flow, int] = {
+    "local": 0,
+    "argument": 1,
+    "return": 2,
+    "attribute": 3,
+    "history": 4,
+    "state": 5,
+}
+"""Of two ways an output took, that of the higher rank is the one worth telling."""
 
 
 class Origin(Struct, frozen=True, cache_hash=True):
@@ -385,15 +392,17 @@ def moved(value: Value, how: Flow) -> Value:
     way worth telling."""
     if not value.origins:
         return value
-    rank = FLOW_ORDER.index(how)
+    rank = FLOW_RANK[how]
+    if len(value.origins) <= MAX_ORIGINS and all(
+        FLOW_RANK[origin.how] >= rank for origin in value.origins
+    ):
+        return value
     origins = latest(
         {
-            origin if FLOW_ORDER.index(origin.how) >= rank else Origin(origin.chain, how)
+            origin if FLOW_RANK[origin.how] >= rank else Origin(origin.chain, how)
             for origin in value.origins
         }
     )
-    if origins == value.origins:
-        return value
     return Value(value.types, value.pieces, origins, value.box, value.constant, value.source)
 
 
