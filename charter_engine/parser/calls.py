@@ -200,13 +200,13 @@ class CallResolver:
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
     ) -> Value:
         """The answer of a model or an agent, or of a team, of which the first to speak is asked."""
-        teams, recorder = self.evaluator.teams, self.evaluator.recorder
-        team = teams.run_by(frame, receiver, shape, found)
+        runs, recorder = self.evaluator.team_runs, self.evaluator.recorder
+        team = self.evaluator.teams.run_by(frame, receiver, shape, found)
         if team is None:
             return recorder.model_call(frame, node, receiver, shape, found)
-        opening, given = teams.opening(receiver, team, shape)
+        opening, given = runs.opening(receiver, team, shape)
         answer = recorder.model_call(frame, node, opening, given, found)
-        return teams.record(frame, node, shape, found, team, answer)
+        return runs.record(frame, node, shape, found, team, answer)
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""

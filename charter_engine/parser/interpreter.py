@@ -91,7 +91,7 @@ class Interpreter:
             self.start_round(round_number)
             for module in self.program.modules.values():
                 self.run_module(module)
-            self.evaluator.teams.serve()
+            self.evaluator.team_runs.serve()
             for definition in visited:
                 if definition in called:
                     self.run_as_called(definition)

@@ -22,7 +22,7 @@ from charter_engine.contracts.graph import (
 from charter_engine.parser.conversations import with_conversation
 from charter_engine.parser.findings import Site, UnseenMembers
 from charter_engine.parser.state import Stop
-from charter_engine.parser.team_runs import as_heard
+from charter_engine.parser.team_prompts import as_heard
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.parser.turns import Turns, as_sent, limit_of, turns_of
 from charter_engine.parser.values import Hole, Piece, Static, add_piece

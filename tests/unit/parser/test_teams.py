@@ -127,6 +127,12 @@ def test_a_hand_off_goes_on_with_the_conversation_and_its_answer_may_be_the_last
     ]
 
 
+def test_braces_in_instructions_that_nothing_fills_are_text() -> None:
+    source = HANDED.replace("HANDOFFS", "[french]").replace("TOOLS", "[]").replace("MORE", "")
+    file = compiled(source.replace("You speak French.", "Answer as {name}."))
+    assert said(file, 4)[0] == ("system", "Answer as {name}.", False)
+
+
 def test_agents_that_hand_back_take_turns() -> None:
     file = handed("[french]", more="french.handoffs.append(desk)")
     assert turning(file) == [4, 11]
