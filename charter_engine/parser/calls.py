@@ -155,7 +155,7 @@ class CallResolver:
         entered = self.entered(frame, node, callee, shape) if callee.types else None
         if entered is not None:
             return join(entered, self.asked_beside(frame, node, receiver, shape))
-        found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
+        found = self.recognised(node, receiver, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
@@ -250,6 +250,11 @@ class CallResolver:
         if found is None:
             return None
         return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
+
+    def recognised(self, node: ast.Call, receiver: Value, shape: CallShape) -> Recognition | None:
+        """What the catalogue, or an address that other calls gave, says of a call."""
+        found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
+        return None if found is None or self.evaluator.teams.asks_nobody(receiver) else found
 
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What other arguments proved a request to be, unless these speak against it."""

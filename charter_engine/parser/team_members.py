@@ -95,6 +95,14 @@ class TeamFinder:
         is_found = is_plain and run[0] in holder_of(asked, shape).types
         return team if team.speakers and not is_found else None
 
+    def asks_nobody(self, receiver: Value) -> bool:
+        """Whether what is run leads to members of which none asks a model, as a pipeline may."""
+        made = [kind for kind in receiver.types if isinstance(kind, Made)]
+        rules = [self.program.catalogue.kinds[one.kind] for one in made]
+        if len(made) != 1 or rules[0].role == "model" or rules[0].part != "leads":
+            return False
+        return not self.team_of(made[0], []).speakers
+
     def note_unseen(self, frame: Frame, made: Made, shape: CallShape) -> None:
         """Keep that a team's members are not at hand, where none is."""
         rule = self.program.catalogue.kinds[made.kind]

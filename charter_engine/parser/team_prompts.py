@@ -13,7 +13,7 @@ from dataclasses import replace as dataclass_replace
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Carried
-from charter_engine.parser import prompts
+from charter_engine.parser import prompts, text
 from charter_engine.parser.catalogue import KindRule
 from charter_engine.parser.chains import CHAIN
 from charter_engine.parser.findings import Fillings, HeardAnswer, Message, Site
@@ -56,6 +56,10 @@ def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Messag
         if (value := nested(made.box.fields, name)) is not None
         for part in prompts.messages_of(value, role)
     )
+    if rule.syntax == "jinja":
+        nothing: prompts.Fields = {}
+        fill = text.FILLINGS[rule.syntax]
+        return tuple((role, fill(value, nothing.get) or value) for role, value in parts)
     if not rule.templated:
         return parts
     return tuple((role, filled(value, given)) for role, value in parts)

@@ -707,3 +707,38 @@ def test_an_agent_that_a_later_file_of_the_package_makes_is_served() -> None:
     )
     assert files["parts/one.py"].calls[0].segments[0].text == "Be brief."
     assert [edge.call for edge in files["parts/two.py"].calls[0].depends_on] == ["<module>:one"]
+
+
+PIPELINE = """
+from haystack import Pipeline
+from haystack.components.builders import PromptBuilder
+from haystack.components.generators import OpenAIGenerator
+from haystack.components.writers import DocumentWriter
+
+pipe = Pipeline()
+pipe.add_component("ask", PromptBuilder(template="Draft {{ topic }}."))
+pipe.add_component("draft", OpenAIGenerator(model="m"))
+pipe.add_component("again", PromptBuilder(template="Improve it."))
+pipe.add_component("polish", OpenAIGenerator(model="m"))
+pipe.connect("ask", "draft")
+CONNECTED
+pipe.connect("again", "polish.prompt")
+
+index = Pipeline()
+index.add_component("writer", DocumentWriter(document_store=None))
+
+def work(topic):
+    index.run({"writer": {"documents": []}})
+    return pipe.run({"ask": {"topic": topic}})
+"""
+
+
+def test_a_pipeline_is_its_generators_joined_through_what_asks_no_model() -> None:
+    file = compiled(PIPELINE.replace("CONNECTED", 'pipe.connect("draft.replies", "again.text")'))
+    assert lines(file) == [11, 21]
+    assert edges(file) == {(21, 11, "data")}
+    assert said(file, 11)[0] == ("user", "Improve it.", False)
+
+
+def test_components_that_nothing_connects_hear_nothing() -> None:
+    assert edges(compiled(PIPELINE.replace("CONNECTED", ""))) == set()
