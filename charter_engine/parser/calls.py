@@ -12,7 +12,6 @@ from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.chains import (
     CHAIN,
     PLACEHOLDER,
-    in_sequence,
     is_unseen,
     makes_chain,
     placeholder,
@@ -156,7 +155,7 @@ class CallResolver:
         entered = self.entered(frame, node, receiver, callee, shape) if callee.types else None
         if entered is not None:
             return join(entered, self.asked_beside(frame, node, receiver, shape))
-        found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
+        found = self.recognised(node, receiver, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
@@ -195,19 +194,19 @@ class CallResolver:
         if self.progress.is_asked(frame.module.path, node):
             self.note_near(frame, shape)
         self.evaluator.effects.leave(frame, node, receiver, shape)
-        return self.passed_on(receiver, callee, shape)
+        return self.passed_on(frame, receiver, callee, shape)
 
     def asked(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
     ) -> Value:
         """The answer of a model or an agent, or of a team, of which the first to speak is asked."""
-        teams, recorder = self.evaluator.teams, self.evaluator.recorder
-        team = teams.run_by(receiver, shape, found)
+        runs, recorder = self.evaluator.team_runs, self.evaluator.recorder
+        team = self.evaluator.teams.run_by(frame, receiver, shape, found)
         if team is None:
             return recorder.model_call(frame, node, receiver, shape, found)
-        opening, given = teams.opening(receiver, team, shape)
+        opening, given = runs.opening(receiver, team, shape)
         answer = recorder.model_call(frame, node, opening, given, found)
-        return teams.record(frame, node, shape, found, team, answer)
+        return runs.record(frame, node, shape, found, team, answer)
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""
@@ -253,6 +252,11 @@ class CallResolver:
         if found is None:
             return None
         return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
+
+    def recognised(self, node: ast.Call, receiver: Value, shape: CallShape) -> Recognition | None:
+        """What the catalogue, or an address that other calls gave, says of a call."""
+        found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
+        return None if found is None or self.evaluator.teams.asks_nobody(receiver) else found
 
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What other arguments proved a request to be, unless these speak against it."""
@@ -389,7 +393,7 @@ class CallResolver:
         )
         return LoopState(self.program.loop_number(node), record)
 
-    def passed_on(self, receiver: Value, callee: Value, shape: CallShape) -> Value:
+    def passed_on(self, frame: Frame, receiver: Value, callee: Value, shape: CallShape) -> Value:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
         something up."""
         verb = shape.verb
@@ -402,7 +406,7 @@ class CallResolver:
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
-            return in_sequence(shape, self.program.catalogue)
+            return self.evaluator.runnables.in_sequence(frame, shape)
         if verb[:1].isupper() or shape.path[-1:] == ("dict",):
             return self.made_object(shape)
         given = arguments_origins(shape) if not lookup else frozenset()

@@ -16,19 +16,21 @@ CHAIN = Kind("langchain.model")
 PLACEHOLDER = "langchain.placeholder"
 
 
-def in_sequence(shape: CallShape, catalogue: Catalogue) -> Value:
-    """`RunnableSequence(prompt, model, parser)`, or with `first`, `middle` and `last`: the same as
-    a pipe."""
+def steps_in(shape: CallShape) -> list[tuple[ast.expr, Value]]:
+    """The steps of `RunnableSequence(prompt, model, parser)`, or with `first`, `middle` and `last`,
+    in their order."""
     steps = [*shape.positional]
     for name in ("first", "middle", "last"):
         steps += [(source, value) for given, source, value in shape.keywords if given == name]
-    chain, before = UNKNOWN, None
-    for source, value in steps:
-        inner = value.box.items if value.box is not None and value.box.kind == "list" else ()
-        for step in [element.value for element in inner] or [value]:
-            chain = step if before is None else piped(chain, step, before, catalogue)
-            before = source
-    return chain
+    return [
+        (source, step)
+        for source, value in steps
+        for step in (
+            [element.value for element in value.box.items]
+            if value.box is not None and value.box.kind == "list"
+            else [value]
+        )
+    ]
 
 
 def piped(left: Value, right: Value, source: ast.expr, catalogue: Catalogue) -> Value:

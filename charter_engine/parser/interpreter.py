@@ -100,7 +100,7 @@ class Interpreter:
             for module in self.program.modules.values():
                 if module.path not in self.fruitless:
                     self.run_module(module)
-            self.evaluator.teams.serve()
+            self.evaluator.team_runs.serve()
             for definition in visited:
                 if definition in called:
                     self.run_as_called(definition)
