@@ -82,6 +82,12 @@ class KeptPackage(Struct, frozen=True):
 _clusters_decoder = msgspec.msgpack.Decoder(tuple[Cluster, ...])
 
 
+def as_kept(compiled: Compiled) -> Compiled:
+    """A compilation as the cache gives it back. One that another process has sent is equal to it,
+    but is written out with defaults that this one leaves out."""
+    return _decoder.decode(_encoder.encode(compiled))
+
+
 class CompileCache:
     """The cache in one SQLite file; a context manager.
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from charter_engine.analysis.clusters import Compiled, with_distinct_ids, with_names
 from charter_engine.analysis.compile import CompileOptions, compile_sources
 from charter_engine.contracts.graph import CompiledFile, CompileResult
-from charter_engine.store.compile_cache import Cluster, CompileCache
+from charter_engine.store.compile_cache import Cluster, CompileCache, as_kept
 from charter_engine.store.packages import Changes, Package, digest_of, look_at
 from charter_engine.store.parsed import ParsedSources
 from charter_engine.store.prompt_files import FolderFiles, are_unchanged
@@ -72,7 +72,7 @@ def compile_incrementally(
                 cache.keep_results({cluster.key: outcome.compiled})
                 if outcome.beside or cache.beside(cluster.key):
                     cache.keep_beside(cluster.key, outcome.beside)
-            results[cluster.key] = outcome.compiled
+            results[cluster.key] = as_kept(outcome.compiled)
             done += len(outcome.compiled)
             if progress is not None:
                 progress(done, total)
