@@ -82,10 +82,14 @@ class KeptPackage(Struct, frozen=True):
 _clusters_decoder = msgspec.msgpack.Decoder(tuple[Cluster, ...])
 
 
-def as_kept(compiled: Compiled) -> Compiled:
-    """A compilation as the cache gives it back. One that another process has sent is equal to it,
-    but is written out with defaults that this one leaves out."""
-    return _decoder.decode(_encoder.encode(compiled))
+def written(compiled: Compiled) -> bytes:
+    """A compilation as the cache keeps it."""
+    return _encoder.encode(compiled)
+
+
+def read_back(content: bytes) -> Compiled:
+    """What was `written`."""
+    return _decoder.decode(content)
 
 
 class CompileCache:
