@@ -315,6 +315,8 @@ class CallResolver:
         """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
         if kind == PLACEHOLDER:
             return placeholder(shape)
+        if kind == STORE and shape.verb == "loads":
+            return None
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
         return constructed_box(shape)
@@ -470,6 +472,10 @@ def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
         return box
     return Box("object", fields=named | (box.fields if box is not None else {}))
 
+
+STORE = "store"
+"""The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
+theirs."""
 
 HANDED_ON = frozenset("func function fn target callable method".split())
 """Names of parameters that take a function to call."""

@@ -496,3 +496,20 @@ def test_what_fills_a_template_whose_text_is_not_at_hand_reaches_the_prompt() ->
         """
     )
     assert edges(file) == {(6, 8, "data")}
+
+
+def test_what_is_put_into_a_body_that_was_read_reaches_the_prompt() -> None:
+    file = compiled(
+        """
+        import json
+        from openai import OpenAI
+
+        def run(body, is_short):
+            first = OpenAI().responses.create(input="Name a word")
+            prompt = "Short: {{word}}" if is_short else "Long: {{word}}"
+            body = json.loads(body)
+            body["messages"][0]["content"] = prompt.replace("{{word}}", first)
+            return OpenAI().responses.create(input=json.dumps(body))
+        """
+    )
+    assert edges(file) == {(6, 10, "data")}
