@@ -23,6 +23,7 @@ from charter_engine.parser.values import (
     Function,
     Instance,
     Kind,
+    Made,
     Member,
     Origin,
     Package,
@@ -324,14 +325,14 @@ def carried_by(annotation: ast.expr) -> ast.expr | None:
     return inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
 
 
-def part_of(kind: Function | Kind | Member, name: str) -> set[Type]:
+def part_of(kind: Function | Kind | Made | Member, name: str) -> set[Type]:
     """What an attribute of something of a catalogue's kind is, or of a function that a decorator
     made an object."""
     if isinstance(kind, Kind):
         return {Member(kind.name, name)}
     if isinstance(kind, Member):
         return {Member(kind.kind, f"{kind.path}.{name}")}
-    return {kind} if name in CALLED_THROUGH else set()
+    return {kind} if isinstance(kind, Function) and name in CALLED_THROUGH else set()
 
 
 def is_text(value: Value | None) -> bool:
