@@ -319,6 +319,8 @@ class CallResolver:
         """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
         if kind == PLACEHOLDER:
             return placeholder(shape)
+        if kind == STORE and shape.verb == "loads":
+            return None
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
         return constructed_box(shape)
@@ -400,8 +402,8 @@ class CallResolver:
         if self.program.catalogue.asks_person(callee.types):
             return Value()
         words = recognise.words_of(verb)
-        lookup = not LOOKUPS.isdisjoint(words) or recognise.other_kind(
-            shape, self.program.catalogue
+        lookup = PATTERN not in shape.receiver and (
+            not LOOKUPS.isdisjoint(words) or recognise.other_kind(shape, self.program.catalogue)
         )
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
@@ -474,6 +476,13 @@ def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
         return box
     return Box("object", fields=named | (box.fields if box is not None else {}))
 
+
+PATTERN = Kind("regex.pattern")
+"""What `re.compile` makes: what it finds is part of what it is given."""
+
+STORE = "store"
+"""The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
+theirs."""
 
 HANDED_ON = frozenset("func function fn target callable method".split())
 """Names of parameters that take a function to call."""

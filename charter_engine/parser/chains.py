@@ -14,6 +14,7 @@ PROMPTS = frozenset((Kind("langchain.prompt"), Kind("langchain.fetched.prompt"))
 PARSER = Kind("langchain.parser")
 CHAIN = Kind("langchain.model")
 PLACEHOLDER = "langchain.placeholder"
+FROM_MODEL = "from_llm"
 
 
 def steps_in(shape: CallShape) -> list[tuple[ast.expr, Value]]:
@@ -74,13 +75,14 @@ def is_unseen(value: Value) -> bool:
 
 def makes_chain(shape: CallShape, catalogue: Catalogue) -> bool:
     """Whether a function that is imported makes a chain around a model, by its name:
-    `llm_generation_chain("query.prompt", engine=…)`."""
+    `llm_generation_chain("query.prompt", engine=…)`, `SummaryChain.from_llm(llm)`."""
     words = words_of(shape.verb)
     is_chain = words[-1:] == ("chain",) and words[0] not in catalogue.evidence.running
     given = shape.keyword_names & (MODEL_GIVEN | {"engine"})
     is_model_named = any(names_model(word, catalogue) for word in words)
     is_imported = bool(shape.callee) and all(isinstance(kind, External) for kind in shape.callee)
-    return is_imported and is_chain and (is_model_named or bool(given))
+    makes = shape.verb == FROM_MODEL or (is_chain and (is_model_named or bool(given)))
+    return is_imported and makes
 
 
 def placeholder(shape: CallShape) -> Box:

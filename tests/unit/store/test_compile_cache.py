@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from charter_engine.contracts.graph import CompiledFile
@@ -197,7 +198,10 @@ def test_a_pool_of_processes_gives_the_same_result(tmp_path: Path) -> None:
         alone = compile_incrementally([str(folder)], cache, workers=1)
     with CompileCache(tmp_path / "b") as cache:
         pooled = compile_incrementally([str(folder)], cache, workers=2)
+        kept = compile_incrementally([str(folder)], cache, workers=2)
     assert pooled.result == alone.result
+    written = {msgspec.json.encode(found.result) for found in (alone, pooled, kept)}
+    assert len(written) == 1
 
 
 def test_an_unreadable_file_is_reported_and_the_others_compiled(
