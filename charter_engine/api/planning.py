@@ -36,6 +36,10 @@ from charter_engine.prompts.assembly import MissingInput
 
 __all__ = ["plan", "plan_schema"]
 
+NOT_KNOWN_TO_RELEASE = Reason(
+    "never, left out: no --profile tells that the deployment can be told to forget", "assumed"
+)
+
 
 def plan(
     request: PlanRequest,
@@ -114,6 +118,9 @@ class _Planning:
         levers, left_out = request.levers, dict[str, Reason]()
         if self._profile is not None:
             levers, left_out = within(levers, self._profile)
+        else:
+            levers = replace(levers, release=False)
+            left_out["release"] = NOT_KNOWN_TO_RELEASE
         if request.policy not in (None, "default") and not levers.retention:
             alone = "--no-retention leaves retention alone"
             reason = left_out["policy"].text if "policy" in left_out else alone

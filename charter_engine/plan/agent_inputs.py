@@ -12,7 +12,7 @@ from charter_engine.analysis.bound import ReuseBound, reuse_bound
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.latency import LatencyModel
-from charter_engine.contracts.plan import NodePlan, Plan, Policy
+from charter_engine.contracts.plan import NodePlan, Plan, Policy, ReleaseWhen
 from charter_engine.contracts.planning import Evaluation, PlanPoint
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.reuse_times import EdgeReuseTime
@@ -22,6 +22,7 @@ from charter_engine.plan.decide import POLICIES, Advice
 from charter_engine.plan.groups import cache_groups
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.ranges import retention_record
+from charter_engine.plan.releases import RELEASES
 from charter_engine.plan.retention.agents import edge_reuse_times, retain
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.prompts.assembly import runnable
@@ -46,6 +47,7 @@ class AgentInputs:
     """
 
     policies: Sequence[Policy] = POLICIES
+    releases: Sequence[ReleaseWhen] = RELEASES[:1]
     advice: Advice | None = None
     missing = ""
 

@@ -76,7 +76,7 @@ class EngineState:
             options.gateway,
             self.tracing.exchange if self.tracing else unobserved,
         )
-        self.measuring = Measuring(lambda: self.deployment.event_log, options.kv_events)
+        self.measuring = Measuring(lambda: self.deployment.event_source, options.kv_events)
         self.sampler = Sampler(hub, self.deployment, self.measuring.blocks_on_gpu)
         self.fleet = FleetWatch(
             hub, self.deployment, options.servers, lambda: self.sampler.last, self._step

@@ -172,11 +172,11 @@ def _start_answers(state: EngineState, request: AnswersRequest) -> None:
     state.require_no_run()
     if not state.deployment.started:
         raise UsageError("the deployment is not up", remedy="wait until it is ready")
-    triton = state.deployment.options_found()
+    asked, triton = state.deployment.to_compare(replace(request, agent=str(agent.path)))
     state.work.start(
         "answers",
         f"{agent.path.name} as written and as drafted",
-        partial(_answers, replace(request, agent=str(agent.path)), agent, plan, triton),
+        partial(_answers, asked, agent, plan, triton),
     )
 
 

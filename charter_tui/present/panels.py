@@ -109,7 +109,7 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     sample = snapshot.triton.sample
     text, tone = HEALTH[sample.health]
     about = " ".join(plain(part) for part in (sample.url, sample.version) if part)
-    lines = [_labelled(sample.called, Span(text, tone), Span(f"  {about}", "muted"))]
+    lines = [_labelled(f"{sample.called} ", Span(text, tone), Span(f"  {about}", "muted"))]
     if sample.reason:
         lines += [
             _labelled("", Span(text, "warning" if sample.health != "ready" else "muted"))
