@@ -19,7 +19,7 @@ from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
 from charter_engine.service import heavy_work
 from charter_engine.service.heavy_work import AsDeployed
-from charter_engine.service.workers import Workers
+from charter_engine.service.workers import WorkerPool
 
 
 class Predicting:
@@ -28,7 +28,7 @@ class Predicting:
     `latency` is what was fitted to this deployment last; without it times are assumed.
     """
 
-    def __init__(self, deployment: LiveServer, workers: Workers) -> None:
+    def __init__(self, deployment: LiveServer, workers: WorkerPool) -> None:
         self._deployment = deployment
         self._workers = workers
         self.latency: LatencyModel | None = None

@@ -92,7 +92,7 @@ class Worker:
         return self._process.poll() is None
 
 
-class Workers:
+class WorkerPool:
     """Workers, started as they are needed: at most so many, and none that was idle for long.
 
     A worker that was interrupted goes on with the next piece of work; one that does not heed it is

@@ -45,13 +45,19 @@ def is_running(watch: Watch) -> bool:
     return isinstance(payload, Run) and payload.progress.state == "running"
 
 
+def is_fitted(watch: Watch) -> bool:
+    """Whether times were fitted to a run here."""
+    predicted = session(watch).predicted
+    return predicted is not None and predicted.times_label == "predicted"
+
+
 def shown_runs(watch: Watch) -> Runs:
     payload = watch.latest.get("runs")
     assert isinstance(payload, Runs)
     return payload
 
 
-class Measuring:
+class MeasuredRuns:
     """Runs of one agent on one engine, each with what was predicted of it before."""
 
     def __init__(self, watch: Watch, agent: Path) -> None:
@@ -69,7 +75,9 @@ class Measuring:
         await watch.client.request(StartRun(variant="plan" if variant == "plan" else "baseline"))
         await watch.until(lambda w: len(shown_runs(w).runs) > len(known), PATIENCE_SECONDS)
         # What the run tells of times is what the next is predicted by.
-        await watch.until(lambda w: session(w).predicted != before, PATIENCE_SECONDS)
+        await watch.until(
+            lambda w: is_fitted(w) and session(w).predicted != before, PATIENCE_SECONDS
+        )
         number = shown_runs(watch).runs[0].number
         detail = await watch.client.request(ShowRun(number=number))
         assert isinstance(detail, RunDetail)
@@ -104,10 +112,10 @@ class Measuring:
         return order.prediction.makespan_ms or 0.0
 
 
-async def measure(agent: Path, directory: Path, runs: int) -> Measuring:
+async def measure(agent: Path, directory: Path, runs: int) -> MeasuredRuns:
     async with watching(directory) as watch:
         await watch.until(lambda w: session(w).phase == "ready", PATIENCE_SECONDS)
-        measuring = Measuring(watch, agent)
+        measuring = MeasuredRuns(watch, agent)
         as_written = session(watch).plan
         assert as_written is not None
         for number in range(runs):
