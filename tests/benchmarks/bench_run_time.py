@@ -98,11 +98,11 @@ class MeasuredRuns:
 
     def _fitted(self, detail: RunDetail, plan: Plan) -> float:
         calibration = fitted(detail.requests)
-        triton = self._watch.latest.get("triton")
-        assert calibration is not None and isinstance(triton, Triton)
+        triton, profile = self._watch.latest.get("triton"), session(self._watch).profile
+        assert calibration is not None and isinstance(triton, Triton) and profile is not None
         deployment = AsDeployed(
             triton.sample.kv_pool,
-            session(self._watch).profile,
+            profile,
             None,
             draft(self._watch).at_once,
             calibration.model,
