@@ -109,6 +109,18 @@ async def test_a_worker_goes_on_after_work_that_failed_or_was_given_up(workers: 
     assert await workers.carry_out(process) == first
 
 
+async def test_work_is_given_up_before_its_worker_has_come_up(
+    workers: WorkerPool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    task = asyncio.create_task(workers.carry_out(endless))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert await workers.carry_out(partial(added, 2, 3)) == 5
+    assert not capfd.readouterr().err
+
+
 async def test_work_that_does_not_heed_being_given_up_is_ended(
     workers: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
