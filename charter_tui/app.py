@@ -73,8 +73,15 @@ class CharterApp(ReplayKeys):
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         if find("replay", action):
             return self.offers(action)
+        if self.is_in_front(action):
+            return None
         found = find("app", action)
         return None if found and self.refusal(found.risk) else True
+
+    def is_in_front(self, action: str) -> bool:
+        """Whether it is the action that shows the screen in front."""
+        screen = self.screen if self.screen_stack else None
+        return isinstance(screen, ConsoleScreen) and action == f"show_{screen.SCOPE}"
 
     def on_key(self, event: events.Key) -> None:
         """Only keys nothing took arrive here: say why a greyed one does nothing. One that was
@@ -236,8 +243,11 @@ class CharterApp(ReplayKeys):
     def action_maximise(self) -> None:
         if self.screen.maximized is not None:
             self.screen.minimize()
-        elif isinstance(self.screen, ConsoleScreen) and self.focused is not None:
-            self.screen.maximize(self.focused, container=False)
+        elif isinstance(self.screen, ConsoleScreen):
+            if self.focused is None:
+                self.notify("This screen is one pane.")
+            else:
+                self.screen.maximize(self.focused, container=False)
 
     def action_copy(self) -> None:
         focused = self.focused

@@ -1,5 +1,5 @@
-"""`charter-tui config show|check|paths|defaults`, `charter-tui completions SHELL` and `charter-tui
-man`."""
+"""`charter-tui config show|validate|path|defaults`, `charter-tui completions SHELL` and
+`charter-tui man`."""
 
 import argparse
 import json
@@ -36,10 +36,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="every value, and where it comes from")
     show.add_argument("--all", action="store_true", help="with the keys that were not changed")
     show.add_argument("--json", action="store_true", help="print JSON: every value")
-    check = actions.add_parser("check", help="what is wrong: names, keys that clash, themes")
-    check.add_argument("--json", action="store_true", help="print JSON")
-    paths = actions.add_parser("paths", help="files and directories that Charter uses")
-    paths.add_argument("--json", action="store_true", help="print JSON")
+    validate = actions.add_parser("validate", help="what is wrong: names, keys that clash, themes")
+    validate.add_argument("--json", action="store_true", help="print JSON")
+    path = actions.add_parser("path", help="files and directories that Charter uses")
+    path.add_argument("--json", action="store_true", help="print JSON")
     actions.add_parser("defaults", help="a configuration file of all defaults, to be edited")
     shells = commands.add_parser("completions", help="print the completions of a shell")
     shells.add_argument("shell", choices=SHELLS, help="the shell to print them for")
@@ -72,10 +72,10 @@ def run_command(arguments: Sequence[str], console: argparse.ArgumentParser) -> i
     match args.action:
         case "show":
             return _show(args)
-        case "check":
-            return _check(args)
-        case "paths":
-            return _paths(args)
+        case "validate":
+            return _validate(args)
+        case "path":
+            return _path(args)
     print(defaults_text(), end="")
     return DONE
 
@@ -95,7 +95,7 @@ def _tells(setting: "Setting") -> bool:
     return setting.source != BUILT_IN or not setting.key.startswith("keymap.")
 
 
-def _check(args: argparse.Namespace) -> int:
+def _validate(args: argparse.Namespace) -> int:
     from textual.theme import BUILTIN_THEMES
 
     from charter_tui.theme import load_themes
@@ -109,11 +109,12 @@ def _check(args: argparse.Namespace) -> int:
         for problem in found:
             print(problem, file=sys.stderr)
         if not found:
-            print(f"{path}: nothing is wrong" if path.exists() else "There is no file: defaults.")
+            found_well = "nothing is wrong" if path.exists() else "not there; the defaults apply"
+            print(f"{path}: {found_well}")
     return FAILED if found else DONE
 
 
-def _paths(args: argparse.Namespace) -> int:
+def _path(args: argparse.Namespace) -> int:
     found = places()
     if args.json:
         print(json.dumps([asdict(one) for one in found], indent=2))

@@ -29,6 +29,11 @@ NAMED_KEYS: Final = frozenset(
     "f1 f2 f3 f4 f5 f6 f7 f8 f9 f10 f11 f12 slash backslash at minus plus underscore".split()
 )
 """Keys by the names that Textual has for them; other characters go by their Unicode names."""
+ASCII_NAMES: Final = frozenset(
+    unicodedata.name(chr(code)).lower().replace("-", "_").replace(" ", "_")
+    for code in range(ord("!"), ord("~") + 1)
+)
+"""Some of these names have hyphens, for which Textual has underscores, too: `less_than_sign`."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ def _is_key(key: str) -> bool:
     *modifiers, last = key.split("+")
     if not set(modifiers) <= MODIFIERS:
         return False
-    return len(last) == 1 or last in NAMED_KEYS or _is_character(last)
+    return len(last) == 1 or last in NAMED_KEYS | ASCII_NAMES or _is_character(last)
 
 
 def _is_character(name: str) -> bool:
@@ -159,12 +164,12 @@ def places(environment: Mapping[str, str] = os.environ) -> tuple[Location, ...]:
 
     return (
         place("configuration", config_file, "XDG_CONFIG_HOME"),
-        place("themes of one's own", user_themes, "XDG_CONFIG_HOME"),
+        place("your own themes", user_themes, "XDG_CONFIG_HOME"),
         place("shipped themes", shipped_themes),
         place("socket", default_socket, "CHARTER_SOCKET", "XDG_RUNTIME_DIR"),
         place("state", state_directory, "CHARTER_STATE", "XDG_STATE_HOME"),
         place("database", database_path, "CHARTER_STATE", "XDG_STATE_HOME"),
-        place("log of engines", engine_log_path, "CHARTER_STATE", "XDG_STATE_HOME"),
+        place("engine log", engine_log_path, "CHARTER_STATE", "XDG_STATE_HOME"),
         place("compilations", compile_cache_path, "CHARTER_CACHE", "XDG_CACHE_HOME"),
     )
 
@@ -172,9 +177,9 @@ def places(environment: Mapping[str, str] = os.environ) -> tuple[Location, ...]:
 def defaults_text() -> str:
     """A configuration file that says what is the case without one, to be edited."""
     lines = [
-        "# The console's configuration: what stands here is the case without it.",
+        "# The console's configuration. These are the defaults.",
         f'theme = "{DEFAULT_THEME}"',
-        'columns = ""  # of the graph, such as "state computed trend"; empty: what suits the width',
+        'columns = ""  # of the graph, such as "state computed trend"; empty: by width',
         "",
         "[alerts]",
         f'when = []  # such as ["{EXAMPLE}", "hit < 40 %", "pool > 95 % for 1m"]',

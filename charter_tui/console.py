@@ -251,7 +251,7 @@ class Console(App[int]):
 
     def _tell(self, alert: Alert, rules: AlertRules) -> None:
         words = alert.threshold.words
-        self.notify(f"{words}: 9 tells more", severity="warning", timeout=TELL_SECONDS)
+        self.notify(f"{words}: press 9 for more", severity="warning", timeout=TELL_SECONDS)
         if rules.bell:
             self.bell()
         if rules.command:

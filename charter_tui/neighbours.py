@@ -30,6 +30,6 @@ def gone_question(old: Snapshot, new: Snapshot) -> Confirmation | None:
         return None
     return Confirmation(
         "The engine is gone. Start one of your own?",
-        (f"{link.detail}.", "It loads its models anew, and runs the agent once."),
+        (f"{link.detail}.", "It loads its models again and runs the agent once."),
         "Start",
     )

@@ -54,7 +54,7 @@ def _value(snapshot: Snapshot, key: str) -> str:
         return str(pool.tokens)
     if key == "kv_cache_host_memory_bytes":
         return "0"
-    raise NoStep(f"Nobody tells what {key} is: type a value.")
+    raise NoStep(f"The server does not report {key}: type a value.")
 
 
 def _block_size(text: str, by: int) -> str:

@@ -153,7 +153,7 @@ class CallResolver:
         self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape
     ) -> Value:
         verb = shape.verb
-        entered = self.entered(frame, node, callee, shape) if callee.types else None
+        entered = self.entered(frame, node, receiver, callee, shape) if callee.types else None
         if entered is not None:
             return join(entered, self.asked_beside(frame, node, receiver, shape))
         found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
@@ -217,10 +217,12 @@ class CallResolver:
         self.progress.keep_near(near)
 
     def entered(
-        self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape
+        self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape
     ) -> Value | None:
         """What functions at hand return, or a class at hand makes; None where a call enters
-        neither."""
+        neither. A function that is given a model's method stands for a call of that."""
+        if self.hands_on_model(shape):
+            return self.called_later(frame, node, receiver, shape)
         types = in_order(callee.types)
         functions = [kind for kind in types if isinstance(kind, Function)]
         functions += [
@@ -319,7 +321,9 @@ class CallResolver:
 
     def hands_on_model(self, shape: CallShape) -> bool:
         """Whether an argument is a model's method, named and not called (`retry(client.…create,
-        …)`)."""
+        …)`). What a class is made with may be called later or never."""
+        if shape.verb[:1].isupper():
+            return False
         if shape.positional:
             first, value = shape.positional[0]
             catalogue = self.program.catalogue

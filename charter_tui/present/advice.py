@@ -21,12 +21,12 @@ SEVERITIES: Final[dict[Severity, tuple[str, Tone]]] = {
 KEYS: Final[dict[AdviceKind, str]] = {
     "retention": "2 edits the plan",
     "divergence": "7 shows the requests, 4 the prompt lint",
-    "drift": "z puts it back, a adopts it",
+    "drift": "P puts it back, a adopts it",
 }
 """The key that mends something, or shows more of it; of settings see `_key`."""
 LABEL_WIDTH: Final = 10
-_LOOKING: Final = "Looking at the deployment and at the machine the engine runs on …"
-_NOT_KEPT: Final = "A recording keeps no advice: a deployment is looked at while it is there."
+_LOOKING: Final = "Examining the deployment and the machine the engine runs on …"
+_NOT_KEPT: Final = "A recording holds no advice: only a live deployment can be examined."
 
 
 def advice_standing(snapshot: Snapshot, report: DoctorReport | None, refused: str = "") -> Standing:

@@ -17,7 +17,7 @@ BEFORE_DIFFERENCE: Final = 40
 """Characters shown before the place where two answers part."""
 NARROWEST_COLUMN: Final = 20
 _HOW: Final = (
-    "Whether the draft changes what is answered: calls as written and as drafted, side by side.",
+    "Whether the draft changes the answers: calls as written and as drafted, side by side.",
     "5 opens the work screen, where Compare answers asks the live deployment.",
 )
 

@@ -20,6 +20,7 @@ from charter_tui.present.figures import (
 )
 from charter_tui.present.measured_pool import BY_EVENTS, difference, other_blocks, trouble, unknown
 from charter_tui.present.pool_map import fill_of, holdings, split_of
+from charter_tui.present.requests import NO_REQUEST, WHAT_SENDS
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, crop, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
 from charter_tui.state import Snapshot, share
@@ -95,7 +96,7 @@ def _agreement(report: ContentsReport) -> Iterator[Line]:
     predicted = share(report.predicted_reused, report.compared_tokens)
     measured = share(report.measured_reused, report.compared_tokens)
     if predicted is None or measured is None:
-        yield line(Span("Reused ", "title"), Span("not told by the server", "muted"))
+        yield line(Span("Reused ", "title"), Span("not reported by the server", "muted"))
         return
     yield line(Span("Reused ", "title"), percent(measured, "measured"))
     apart = 100 * (predicted - measured)
@@ -243,7 +244,7 @@ def displacement_lines(
     ]
     heading = line(Span("Who evicted whom", "title"))
     if not found:
-        return (heading, line(Span("Nothing had to go.", "muted")))
+        return (heading, line(Span("Nothing was evicted.", "muted")))
     columns = (
         Column("evicted", "EVICTED", 0, "left"),
         Column("by", "FOR A REQUEST OF", 0, "left"),
@@ -276,18 +277,17 @@ def note_lines(report: ContentsReport, width: int) -> tuple[Line, ...]:
 
 def nothing_passed(report: ContentsReport, local: Local = time.localtime) -> str:
     """Why nobody holds anything in the pool, and what would change that."""
-    runs = "r runs the agent; programs are seen as they send."
     if report.emptied_at is None:
-        return f"No request has passed yet. {runs}"
+        return NO_REQUEST
     at = time.strftime("%H:%M:%S", local(report.emptied_at))
     return (
         f"The pool is empty: the push at {at} loaded the engine again, and what it had cached is "
-        f"lost. No request has passed since. {runs}"
+        f"lost. No request has passed since. {WHAT_SENDS}"
     )
 
 
 def no_pool_lines(snapshot: Snapshot, words: str, width: int) -> tuple[Line, ...]:
     """Why there is no map, and what to do."""
     if snapshot.replaying:
-        words = "A recording has the pool's size and how much of it was used: 1 shows them."
+        words = "A recording holds how large and how full the pool was, not its contents: see 1."
     return (EMPTY, *(line(Span(text, "muted")) for text in wrap(words, max(20, width))))

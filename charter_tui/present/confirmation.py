@@ -138,7 +138,7 @@ def put_back_confirmation(drift: Sequence[Change], fleet: FleetNow | None = None
 def uninstall_confirmation(drift: Sequence[Change], fleet: FleetNow | None = None) -> Confirmation:
     """The question before Charter is taken out of a deployment, of several servers out of each; its
     word must be typed."""
-    over = ("What others changed since the last push goes, too.",) if drift else ()
+    over = ("What others changed since the last push is lost as well.",) if drift else ()
     return Confirmation(
         title="Leave the deployment as it was found?",
         consequences=(
@@ -146,7 +146,7 @@ def uninstall_confirmation(drift: Sequence[Change], fleet: FleetNow | None = Non
             "It goes back to what it was before the first push: charter_bls is gone, and programs "
             "that call it fail. Where settings were changed, the engine is loaded again.",
             *over,
-            "Its history is put away, and u can't take this back.",
+            "Its history is put away, and u can't undo this.",
         ),
         verb="Uninstall",
         word=UNINSTALL_WORD,
@@ -160,8 +160,8 @@ def _on_each(fleet: FleetNow | None) -> tuple[str, ...]:
     changed = [f"{one.server} ({one.drift})" for one in fleet.servers if one.drift]
     fields = (f"Fields that others changed: {', '.join(changed)}.",) if changed else ()
     return (
-        f"On {len(fleet.servers)} servers, one after another. It goes no further than one that "
-        "fails, and those before it stay done.",
+        f"On {len(fleet.servers)} servers, one after another. It stops at the first that fails; "
+        "those before it stay done.",
         *fields,
     )
 
@@ -193,7 +193,7 @@ def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
     if snapshot.work and snapshot.work.kind and snapshot.work.state in ("running", "stopping"):
         ends.append(f"The work in progress ({NAMES[snapshot.work.kind].lower()}) is cancelled.")
     if is_watched(snapshot):
-        ends.append("The last push is watched no longer, and stands.")
+        ends.append("The last push is no longer watched; it stands.")
     if snapshot.has_changes:
         ends.append("The draft is discarded.")
     return Confirmation("Quit and stop the engine?", tuple(ends), "Quit") if ends else None

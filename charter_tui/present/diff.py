@@ -57,9 +57,9 @@ def cost_span(cost: CostClass | None) -> Span:
 def change_lines(changes: Sequence[Change], width: int, named: Naming = name_by_id) -> list[Line]:
     """Changes of one cost and loss together, the dearest first."""
     lines: list[Line] = []
-    for heading, lot in _lots(changes):
+    for heading, lot in _lots(changes, width):
         lines += [
-            heading,
+            *heading,
             *(
                 made
                 for change in lot
@@ -74,7 +74,7 @@ def _summary(snapshot: Snapshot, diff: Diff, busy: bool) -> Line:
     parts = [
         Span(
             f"{changes} change{'s' if changes > 1 else ''} to revision {diff.base_revision}",
-            "strong",
+            "title",
         )
     ]
     parts.append(cost_span(diff.cost))
@@ -87,20 +87,23 @@ def _summary(snapshot: Snapshot, diff: Diff, busy: bool) -> Line:
     return tuple(parts)
 
 
-def _lots(changes: Sequence[Change]) -> Iterator[tuple[Line, list[Change]]]:
+def _lots(changes: Sequence[Change], width: int) -> Iterator[tuple[list[Line], list[Change]]]:
     """Changes of one cost and loss together under a heading that says it."""
     possible = [change for change in changes if change.possible]
     for cost in reversed(COST_ORDER):
         for loses in dict.fromkeys(change.loses for change in possible if change.cost == cost):
-            heading = line(Span(cost, COST_TONES[cost]), Span(f": loses {plain(loses)}", "muted"))
+            first, *more = wrap(f"{cost}: loses {plain(loses)}", width)
             yield (
-                heading,
+                [
+                    line(Span(cost, COST_TONES[cost]), Span(first.removeprefix(cost), "muted")),
+                    *(line(Span(text, "muted")) for text in more),
+                ],
                 [change for change in possible if (change.cost, change.loses) == (cost, loses)],
             )
     for reason in dict.fromkeys(change.reason for change in changes if not change.possible):
-        heading = line(Span(f"not possible here: {plain(reason)}", "bad"))
+        words = wrap(f"not possible here: {plain(reason)}", width)
         yield (
-            heading,
+            [line(Span(text, "bad")) for text in words],
             [change for change in changes if not change.possible and change.reason == reason],
         )
 

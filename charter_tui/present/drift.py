@@ -10,7 +10,7 @@ from charter_tui.present.words import Standing, sentence_lines
 from charter_tui.state import Snapshot
 
 _WAYS_OUT: Final = (
-    ("z", "puts back what was pushed, over these changes"),
+    ("P", "puts back what was pushed, over these changes"),
     ("a", "adopts them: the deployment as it is becomes a revision of its own"),
     ("p", "pushes the draft over them, where its form says so"),
 )

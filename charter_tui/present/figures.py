@@ -47,10 +47,10 @@ def counted(number: int, what: str = "request") -> str:
 
 
 def short_count(value: int) -> str:
-    """A whole number in at most six characters."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+    """A whole number in at most six characters; all of its digits where they fit."""
+    for limit, size, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e5, 1e3, "k")):
         if value >= limit:
-            scaled = value / (1e3 if unit == "k" else limit)
+            scaled = value / size
             return f"{scaled:.1f}{unit}" if scaled < 100 else f"{scaled:.0f}{unit}"
     return f"{value:,}"
 

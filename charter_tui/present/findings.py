@@ -6,7 +6,7 @@ from typing import Final
 from charter_engine.contracts.graph import Opportunity
 from charter_engine.contracts.lint import Finding, Severity
 from charter_tui.naming import Naming, name_by_id
-from charter_tui.present.figures import marked, percent
+from charter_tui.present.figures import counted, marked, percent
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
 
@@ -96,7 +96,7 @@ def _opportunity(index: int, item: Opportunity, named: Naming) -> Row:
         f"opportunity:{index}",
         (
             line(Span(f"+ {item.pattern.replace('_', ' ')}", "good")),
-            line(Span(f"{len(item.nodes)} node{'s' if len(item.nodes) != 1 else ''}")),
+            line(Span(counted(len(item.nodes), "node"))),
             line(marked(f"{item.shared_tokens:,}", item.tokens_label)),
             line(percent(item.expected_hit_rate, item.expected_label)),
             line(Span(plain(nodes), "muted")),
@@ -123,7 +123,7 @@ def _finding_detail(item: Finding, width: int) -> tuple[Line, ...]:
     place = f"{plain(item.path)}:{item.line}:{item.column}"
     lines = [
         line(
-            Span(plain(item.rule), "strong"),
+            Span(plain(item.rule), "title"),
             Span(f"  {place}", "muted"),
             Span(f"  {plain(item.node)}", "muted"),
         )
@@ -141,7 +141,7 @@ def _finding_detail(item: Finding, width: int) -> tuple[Line, ...]:
 def _opportunity_detail(item: Opportunity, width: int) -> tuple[Line, ...]:
     lines = [
         line(
-            Span(item.pattern.replace("_", " "), "strong"),
+            Span(item.pattern.replace("_", " "), "title"),
             Span(f"  {plain(', '.join(item.nodes))}", "muted"),
         )
     ]

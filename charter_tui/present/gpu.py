@@ -1,6 +1,6 @@
 """GPUs in full: what their memory holds, their pace, their traffic and processes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from charter_engine.contracts.gpu import GpuProcess, GpuSample, GpuStatus, MemoryKind, MemoryPart
@@ -23,8 +23,8 @@ FILLS: Final[dict[MemoryKind, tuple[str, Tone, str]]] = {
 """How a part of memory is drawn, and what it is called."""
 
 ELSEWHERE: Final = (
-    "Devices are told by the machine that the engine process runs on: where the GPUs are "
-    "elsewhere, start charter-engine serve there, forward its socket with ssh -L, and attach to it."
+    "GPUs are read on the machine that runs the engine process. Where they are on another one, "
+    "start charter-engine serve there, forward its socket with ssh -L, and attach to it."
 )
 """What shows GPUs where none are seen."""
 RATES: Final = (
@@ -33,8 +33,10 @@ RATES: Final = (
 )
 
 
-def gpu_screen_lines(status: GpuStatus | None, width: int) -> tuple[Line, ...]:
-    """All that the screen shows."""
+def gpu_screen_lines(
+    status: GpuStatus | None, busy: Sequence[Line], width: int
+) -> tuple[Line, ...]:
+    """All that the screen shows. `busy` is how busy the devices were together, over time."""
     if status is None:
         return (line(Span("waiting for the first sample", "muted")),)
     lines: list[Line] = [line(Span(part, "warning")) for part in wrap(status.reason, width)]
@@ -43,7 +45,7 @@ def gpu_screen_lines(status: GpuStatus | None, width: int) -> tuple[Line, ...]:
     for index, gpu in enumerate(status.gpus):
         split = status.split[index] if index < len(status.split) else ()
         lines += [*_device(gpu, split, status.driver, width), EMPTY]
-    return (*lines, legend(("measured", "derived")))
+    return (*lines, *busy, legend(("measured", "derived")))
 
 
 def _device(
@@ -144,7 +146,7 @@ def _rate(gpu: GpuSample, name: str, sent: str, received: str) -> Iterator[Span]
 
 def _processes(processes: tuple[GpuProcess, ...] | None, width: int) -> Iterator[Line]:
     if processes is None:
-        yield _row("Processes", Span("NVML does not tell them here", "muted"))
+        yield _row("Processes", Span("NVML does not list them here", "muted"))
         return
     if not processes:
         yield _row("Processes", Span("none that NVML shows from here", "muted"))

@@ -156,7 +156,7 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     if snapshot.link.state != "connected" and session is None:
         words = snapshot.link.detail or "Starting the engine …"
     elif snapshot.replaying and not (session and session.compiled):
-        words = "The recording does not tell of the agent's calls here."
+        words = "The recording does not hold the agent's calls at this point."
     elif session is None or (
         session.agent and session.compiled is None and not session.diagnostics
     ):

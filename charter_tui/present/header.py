@@ -24,7 +24,7 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str, width: int) -> tup
     """
     session = snapshot.session
     agent = plain(PurePath(session.agent).name) if session and session.agent else "no agent"
-    name, revision = Span(f"  {screen}", "muted"), Span("", "muted")
+    name, revision = Span(f"  {screen}", "accent"), Span("", "muted")
     if session and session.agent:
         revision = Span(f"  revision {session.revision}", "muted")
     left = [Span(" Charter ", "title"), Span(f" {agent}", "strong"), name, revision]

@@ -47,6 +47,8 @@ _SIGNS = {
     "full_stop": ".",
     "comma": ",",
     "minus": "-",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
     "plus": "+",
     "equals_sign": "=",
     "slash": "/",

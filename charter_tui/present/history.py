@@ -36,7 +36,7 @@ WIDE_FROM: Final = 100
 NOT_PUSHED: Final = (
     "Nothing was pushed yet: the deployment runs as it was found. 2 tunes, p pushes."
 )
-_NOT_KEPT: Final = "A recording keeps no revisions: a deployment is asked for them."
+_NOT_KEPT: Final = "A recording holds no revisions: only a live deployment has them."
 _SERVED: Final = (
     Column("when", "REQUESTS", 0, "left"),
     Column("requests", "SERVED", 0),
@@ -142,7 +142,7 @@ def revision_lines(
     if revision.by:
         lines.append(_labelled("by", revision.by))
     if revision.parent is not None:
-        lines.append(_labelled("behind", f"revision {revision.parent}"))
+        lines.append(_labelled("after", f"revision {revision.parent}"))
     lines += [EMPTY, *_changes("Changed", detail.diff, width), EMPTY, *_costs(detail, width)]
     lines += _requests(revision, width)
     if detail.files:
@@ -150,7 +150,7 @@ def revision_lines(
     if revision.number != live:
         lines += [EMPTY, *_changes("Making it live again changes", detail.back, width)]
     elif drift:
-        lines += [EMPTY, line(Span("Served otherwise", "strong"), Span("  by others: 9", "bad"))]
+        lines += [EMPTY, line(Span("Served differently", "strong"), Span("  by others: 9", "bad"))]
         lines += foreign_lines(drift, width)
     return tuple(lines)
 

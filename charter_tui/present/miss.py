@@ -22,11 +22,11 @@ from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 PARTS: Final[dict[Part, tuple[str, Tone, str]]] = {
     "reused": ("█", "kv-hot", "out of the cache"),
     "new": ("░", "muted", "never seen before"),
-    "diverged": ("▓", "bad", "seen before, behind another beginning"),
-    "evicted": ("▒", "warning", "was in the cache and had to go"),
+    "diverged": ("▓", "bad", "seen before, after another beginning"),
+    "evicted": ("▒", "warning", "was in the cache, and was evicted"),
     "rounding": ("▒", "muted", "blocks are reused whole"),
     "scope": ("▒", "assumed", "cached under another salt or adapter"),
-    "server": ("▒", "draft", "should have been there, and the server did not give it"),
+    "server": ("▒", "draft", "should have been cached, but the server did not reuse it"),
 }
 """Sign, tone and meaning of what became of a prompt's tokens."""
 

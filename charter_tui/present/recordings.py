@@ -91,6 +91,6 @@ def recording_detail(recording: ListedRecording | None, width: int) -> tuple[Lin
         return sentence_lines(recording.foreign, width, "bad")
     path = line(Span(plain(recording.path), "muted"))
     if recording.damaged:
-        words = f"{recording.damaged}; what is before and behind it can be read"
+        words = f"{recording.damaged}; what comes before and after it can be read"
         return (path, *sentence_lines(words, width, "warning"))
     return (path,)

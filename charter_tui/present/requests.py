@@ -36,10 +36,12 @@ CAUSE: Final = Column("cause", "CAUSE", 17, "left")
 NARROW: Final = (AT, NODE, COMPUTED, WHOLE, HIT, CAUSE._replace(width=12))
 NORMAL: Final = (AT, NODE, SESSION, COMPUTED, PROMPT, TTFT, WHOLE, HIT, CAUSE)
 OWN: Final = Span("▸ ", "accent")
-IN_A_RECORDING: Final = (
-    "A recording keeps its requests in its file: charter-engine export FILE --requests."
-)
 """In front of what a run of Charter's own sent."""
+WHAT_SENDS: Final = "r runs the agent; other programs' requests appear as they come."
+NO_REQUEST: Final = f"No request has passed yet. {WHAT_SENDS}"
+IN_A_RECORDING: Final = (
+    "A recording's requests are in its file: charter-engine export FILE --requests prints them."
+)
 BAR: Final = 24
 
 
@@ -150,7 +152,7 @@ def summary_line(
     ]
     own = sum(bool(one.run) for one in shown)
     if not chosen.own:
-        parts.append(Span("  own runs left out: i", "muted"))
+        parts.append(Span("  own runs hidden: i", "muted"))
     elif own:
         parts += [Span("  "), OWN, Span(f"{own:,} of own runs", "muted")]
     if lost:
@@ -206,7 +208,7 @@ def _too_short(report: MissReport) -> str:
     """Why nothing is told by the hour, where nothing is."""
     if all(group.tokens_per_hour is not None for group in report.causes):
         return ""
-    return f" in {report.seconds:,.0f} s, too short a time to tell an hour by"
+    return f" in {report.seconds:,.0f} s, too short to tell what an hour would bring"
 
 
 def no_requests_lines(
@@ -216,11 +218,11 @@ def no_requests_lines(
     if replaying:
         words = IN_A_RECORDING
     elif known:
-        words = "No request is as asked for. / changes what is shown, i shows own runs, or not."
+        words = "No request matches. / changes the filter, i shows or hides own runs."
     elif refused:
         words = refused
     else:
-        words = "No request has passed yet. r runs the agent; programs are seen as they send."
+        words = NO_REQUEST
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
 
 

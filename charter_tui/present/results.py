@@ -284,9 +284,9 @@ def calibration_lines(result: CalibrateResult, width: int) -> tuple[Line, ...]:
     times = (
         ("overhead of a request", model.overhead),
         ("prefill of 1,000 tokens", model.prefill_ms(1000, 0)),
-        ("prefill of 1,000 tokens behind 10,000", model.prefill_ms(1000, 10_000)),
+        ("prefill of 1,000 tokens after 10,000", model.prefill_ms(1000, 10_000)),
         ("decoding a token", model.step_ms(0)),
-        ("decoding a token behind 10,000", model.step_ms(10_000)),
+        ("decoding a token after 10,000", model.step_ms(10_000)),
     )
     rows = [(Span(name), milliseconds(value, model.label)) for name, value in times]
     rows.append((Span("TTFT is off by, on average"), percent(fitted.ttft_error, "measured")))

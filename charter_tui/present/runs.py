@@ -33,7 +33,8 @@ WHAT: Final = Column("what", "WHAT", 0, "left")
 STATE: Final = Column("state", "STATE", 9, "left")
 SIGN: Final = Column("sign", "S", 1, "left")
 ITEMS: Final = Column("items", "ITEMS", 5)
-CACHE: Final = Column("cache", "BEGAN WITH", 12, "left")
+CACHE: Final = Column("cache", "CACHE", 7, "left")
+"""What the cache held when the run began: two runs that found unlike caches are hard to compare."""
 _COSTS: Final = (
     (Column("computed", "COMPUTED", 10), COMPUTED),
     (Column("whole", "WHOLE RUN", 9), WHOLE),
@@ -45,15 +46,17 @@ _COSTS: Final = (
 _NARROW: Final = ("computed", "whole", "ttft", "hit")
 _STATE_TONES: Final[dict[str, Tone]] = {"done": "good", "failed": "bad", "cancelled": "warning"}
 _SIGNS: Final = {"done": "●", "failed": "✗", "cancelled": "○"}
+WIDE_FROM: Final = 112
 SLOWEST: Final = 10
 """Requests of a run that are listed as its slowest."""
 
 
 def run_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width."""
-    if width < 120:
-        costs = tuple(column for column, _ in _COSTS if column.key in _NARROW)
-        return fill_with_room((NUMBER, WHAT, SIGN, *costs), width, minimum=12)
+    if width < WIDE_FROM:
+        computed, whole, *rest = (column for column, _ in _COSTS if column.key in _NARROW)
+        columns = (NUMBER, WHAT, SIGN, computed, whole, CACHE, *rest)
+        return fill_with_room(columns, width, minimum=12)
     costs = tuple(column for column, _ in _COSTS)
     return fill((NUMBER, AT, WHAT, STATE, ITEMS, *costs, CACHE), width)
 
@@ -93,21 +96,19 @@ def what(run: RunSummary) -> str:
 
 
 def began_with(run: RunSummary) -> str:
-    """What the cache held when a run began."""
+    """What the cache held when a run began: what so many runs had left there."""
     if run.earlier is None:
         return "unknown"
-    if not run.earlier:
-        return "empty cache"
-    return "1 run cached" if run.earlier == 1 else f"{run.earlier} runs cached"
+    return counted(run.earlier, "run") if run.earlier else "empty"
 
 
 def comparison_of_runs(found: RunComparison, width: int) -> tuple[Line, ...]:
     """Two runs figure by figure: the change, and what it is likely to lie within."""
     before, after = found.before, found.after
     heading = line(
-        Span(f"A run {before.number} {what(before)}", "strong"),
+        Span(f"A run {before.number} {what(before)}", "title"),
         Span("  against  ", "muted"),
-        Span(f"B run {after.number} {what(after)}", "strong"),
+        Span(f"B run {after.number} {what(after)}", "title"),
     )
     lines = [
         heading,
@@ -168,10 +169,7 @@ def request_lines(
         Column("at", "AT", 0, "left"),
     )
     if slowest:
-        lines += [
-            EMPTY,
-            *table_lines(columns, [_request(one, local, named) for one in slowest], width),
-        ]
+        lines += table_lines(columns, [_request(one, local, named) for one in slowest], width)
     return tuple(lines)
 
 

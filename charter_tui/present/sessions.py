@@ -101,7 +101,7 @@ def sessions_summary(shown: Sequence[SessionTraffic], known: int, width: int, *,
         line(Span(counted(len(shown), "session"), "strong"), known_too),
         line(Span("computed ", "muted"), count(computed, "measured"), Span(" tokens", "muted")),
         line(count(again, "measured"), Span(" of them again", "muted")) if again else EMPTY,
-        EMPTY if own else line(Span("own runs left out: i", "muted")),
+        EMPTY if own else line(Span("own runs hidden: i", "muted")),
     )
     return fitting((part for part in parts if part), width)
 

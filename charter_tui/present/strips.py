@@ -1,64 +1,36 @@
 """What was measured second by second, as strips of braille dots: two seconds a cell."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.series import Tick
-from charter_tui.present.braille import braille
-from charter_tui.present.figures import NOTHING, marked, milliseconds, percent, short_count
-from charter_tui.present.spans import Line, Span, Tone, fit, line
+from charter_tui.present.braille import braille_rows
+from charter_tui.present.curves import COMPUTED, HIT_RATE, POOL_USED, TTFT, MeasuredCurve
+from charter_tui.present.figures import NOTHING, marked
+from charter_tui.present.spans import Line, Span, fit, line
 from charter_tui.state import Snapshot
 
 LABEL_WIDTH: Final = 9
 FIGURE_WIDTH: Final = 10
-Value = Callable[[Tick], float | None]
+FEWEST_CELLS: Final = 8
+STRIPS: Final = (COMPUTED, HIT_RATE, TTFT, POOL_USED)
 
 
-def strip_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
-    """Computed tokens a second, hit rate, time to the first token and the pool, of the last seconds
-    that there is room for."""
+def strip_lines(
+    snapshot: Snapshot, width: int, curves: Iterable[MeasuredCurve] = STRIPS, rows: int = 1
+) -> tuple[Line, ...]:
+    """A strip a curve, of the last seconds that there is room for, with the latest figure; each so
+    many rows high."""
     room = width - LABEL_WIDTH - FIGURE_WIDTH
-    if room < 8 or not snapshot.ticks:
+    if room < FEWEST_CELLS or not snapshot.ticks:
         return ()
     shown = snapshot.ticks[-2 * room :]
-    last = shown[-1]
-    timed = [one.ttft_ms for one in shown if one.ttft_ms is not None]
-    rates = [one.hit_rate for one in shown if one.hit_rate is not None]
-    label = _tokens_label(snapshot)
-    return (
-        _strip(
-            "Computed",
-            shown,
-            lambda one: one.computed_tokens,
-            None,
-            _computed(last, label),
-            "bad",
-        ),
-        _strip(
-            "Hit rate",
-            shown,
-            lambda one: one.hit_rate,
-            1.0,
-            percent(rates[-1], label) if rates else NOTHING,
-            "kv-hot",
-        ),
-        _strip(
-            "TTFT",
-            shown,
-            lambda one: one.ttft_ms,
-            None,
-            milliseconds(timed[-1], "measured") if timed else NOTHING,
-            "warning",
-        ),
-        _strip(
-            "KV used",
-            shown,
-            lambda one: one.pool_used,
-            1.0,
-            percent(last.pool_used, "measured"),
-            "accent",
-        ),
+    tokens = _tokens_label(snapshot)
+    return tuple(
+        made
+        for curve in curves
+        for made in _strip(curve, shown, rows, tokens if curve.of_tokens else "measured")
     )
 
 
@@ -68,21 +40,20 @@ def _tokens_label(snapshot: Snapshot) -> Label:
     return "derived" if rates is not None and rates.prompt_blocks is not None else "measured"
 
 
-def _computed(last: Tick, label: Label) -> Span:
-    """Prompt tokens computed a second; nothing where requests passed and nobody told of reuse."""
-    if last.requests and not last.prompt_tokens:
-        return NOTHING
-    return marked(f"{short_count(round(last.computed_per_second))}/s", label)
-
-
-def _strip(
-    label: str, ticks: Sequence[Tick], value: Value, top: float | None, last: Span, tone: Tone
-) -> Line:
-    values = [value(one) for one in ticks]
-    highest = top or max((one for one in values if one is not None), default=0.0)
-    return line(
-        Span(f"{label:<{LABEL_WIDTH}}", "muted"),
-        *fit(line(last), FIGURE_WIDTH - 1, "right"),
+def _strip(curve: MeasuredCurve, ticks: Sequence[Tick], rows: int, label: Label) -> Iterator[Line]:
+    values = [curve.value(one) for one in ticks]
+    known = [value for value in values if value is not None]
+    latest = known[-1] if known and curve.is_kept else values[-1]
+    drawn = braille_rows(values, curve.top or max(known, default=0.0), rows)
+    beside = line(
+        Span(f"{curve.label:<{LABEL_WIDTH}}", "muted"),
+        *fit(
+            line(NOTHING if latest is None else marked(curve.text(latest), label)),
+            FIGURE_WIDTH - 1,
+            "right",
+        ),
         Span(" "),
-        Span(braille(values, highest), tone),
     )
+    for dots in drawn:
+        yield (*beside, Span(dots, curve.tone))
+        beside = line(Span(" " * (LABEL_WIDTH + FIGURE_WIDTH)))

@@ -29,7 +29,7 @@ def told_lines(
     told: Iterable[Notice], width: int, local: Local = time.localtime
 ) -> tuple[Line, ...]:
     """What was told, the newest first."""
-    lines: list[Line] = [line(Span("Told so far, the newest first", "title"))]
+    lines: list[Line] = [line(Span("Messages, the newest first", "title"))]
     for one in sorted(told, key=lambda one: -one.at):
         sign, tone = _SIGNS[one.severity]
         at = time.strftime("%H:%M:%S", local(one.at))

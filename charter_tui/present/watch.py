@@ -37,7 +37,7 @@ _COLUMNS: Final = (
 )
 _NOTHING: Final = (
     "No push was watched. p pushes the draft, and asks for how long its requests are compared with "
-    "those before; it is taken back by itself where they go worse."
+    "those before; if they get worse, the push is taken back by itself."
 )
 _BAR_WIDTH: Final = 24
 
@@ -106,7 +106,7 @@ def _heading(watched: PushWatched, report: WatchReport) -> Line:
 def _left_out(report: WatchReport) -> str:
     if not report.left_out:
         return ""
-    return f", {report.left_out:,} of them of calls that nothing was known of"
+    return f", {report.left_out:,} of them of calls not seen before"
 
 
 def _quality(one: WatchedQuality) -> tuple[Span, ...]:

@@ -34,7 +34,7 @@ _STATES: Final[dict[str, tuple[str, Tone]]] = {
     "failed": ("✗", "bad"),
     "cancelled": ("○", "warning"),
 }
-_NOTHING_YET: Final = "No work was begun yet."
+_NOTHING_YET: Final = "No work has been started yet."
 
 
 def work_columns(width: int) -> tuple[Column, ...]:

@@ -39,7 +39,7 @@ MAP_ROWS: Final = ((60, 10), (40, 6), (30, 4), (0, 2))
 """From how many lines of the terminal on the map has how many."""
 
 
-class PoolMap(LineView):
+class PoolMap(LineView, can_focus=True):
     """The pool's figures, and its blocks as a map."""
 
     PARTS = ("triton",)
@@ -118,6 +118,7 @@ class CacheScreen(ConsoleScreen):
 
     SCOPE = "cache"
     NAME = "cache"
+    AUTO_FOCUS = "HoldingsTable"
     BINDINGS = bindings("cache")
 
     def __init__(self) -> None:
@@ -189,7 +190,7 @@ class CacheScreen(ConsoleScreen):
     def action_show_measured(self) -> None:
         """Change between what was measured and what is predicted."""
         if self._report.measured is None:
-            self.app.notify("The server tells of no block: --kv-events names where it does.")
+            self.app.notify("The server reports no single block: --kv-events names where it does.")
             return
         self._measured = not self._measured
         self._show()

@@ -23,7 +23,7 @@ from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
 from charter_tui.widgets.static_line import StaticLine
 
-ONE_SERVER = "This engine works on one server: charter-engine serve --servers names several."
+ONE_SERVER = "This engine has one server; charter-engine serve --servers takes several."
 
 
 class ServersTable(LineTable):

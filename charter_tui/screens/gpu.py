@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from textual.widget import Widget
 
 from charter_tui.bindings import bindings
+from charter_tui.present.curves import GPU_BUSY
 from charter_tui.present.gpu import gpu_screen_lines
+from charter_tui.present.spans import EMPTY
+from charter_tui.present.strips import strip_lines
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.widgets.line_view import LineView
 
@@ -28,8 +31,11 @@ class GpuView(LineView, can_focus=True):
     """Scrolls with the arrows, where there are more devices than room."""
 
     DEFAULT_CSS = "GpuView { height: 1fr; overflow-y: auto; padding: 0 1; }"
-    PARTS = ("gpu",)
+    PARTS = ("gpu", "ticks")
 
     def rebuild(self) -> None:
-        status = self.snapshot.gpu.status if self.snapshot.gpu else None
-        self.set_lines(gpu_screen_lines(status, max(20, self.inner_width)))
+        shown, width = self.snapshot, max(20, self.inner_width)
+        status = shown.gpu.status if shown.gpu else None
+        told = any(tick.gpu_utilization is not None for tick in shown.ticks)
+        busy = (*strip_lines(shown, width, (GPU_BUSY,)), EMPTY) if told else ()
+        self.set_lines(gpu_screen_lines(status, busy, width))

@@ -56,13 +56,14 @@ class GraphScreen(ConsoleScreen):
                 yield GraphTable().data_bind(ConsoleScreen.snapshot)
                 yield Failures().data_bind(ConsoleScreen.snapshot)
                 yield CallPreview().data_bind(ConsoleScreen.snapshot)
-                yield GraphLegend()
-            with Vertical(id="graph-side"):
+            with Vertical(id="graph-side") as side:
+                side.border_title = "[bold $primary] Server "
                 yield RunPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield StripsPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield TritonPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield MemoryPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
         yield EventLog().data_bind(ConsoleScreen.snapshot)
+        yield GraphLegend()
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -127,9 +128,9 @@ class GraphScreen(ConsoleScreen):
             table.rebuild()
 
         field = Field(
-            "columns", "columns", " ".join(table.chosen), "empty: what suits", named_columns
+            "columns", "columns", " ".join(table.chosen), "empty: by width", named_columns
         )
-        note = f"Any of: {', '.join(CHOOSABLE)}. Those that find room are shown."
+        note = f"Any of: {', '.join(CHOOSABLE)}. Those that fit are shown."
         self.app.push_screen(FormScreen("Which columns", (field,), submit, note=note, verb="Show"))
 
     def action_follow(self) -> None:

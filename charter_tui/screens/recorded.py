@@ -65,9 +65,9 @@ def recorded_form(
         "Compare recordings",
         (
             Field("before", "A", before, "a recording", check=some_path),
-            Field("after", "B", after, "empty: A behind its last push"),
+            Field("after", "B", after, "empty: A after its last push"),
         ),
         submit,
-        note="Without B, what A holds ahead of its last push is compared with what is behind it.",
+        note="Without B, A before its last push is compared with A after it.",
         verb="Compare",
     )

@@ -39,7 +39,7 @@ class RunsTable(LineTable):
             self.set_lines((self.line_at(0), *no_runs_lines(self.inner_width)))
 
 
-class RunComparisonView(LineView):
+class RunComparisonView(LineView, can_focus=True):
     """The marked run and the one under the cursor, side by side."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from charter_engine.contracts.sessions import SessionTraffic
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
-from charter_tui.present.requests import IN_A_RECORDING, RequestFilter
+from charter_tui.present.requests import IN_A_RECORDING, NO_REQUEST, RequestFilter
 from charter_tui.present.sessions import (
     no_sessions_lines,
     session_columns,
@@ -27,7 +27,6 @@ from charter_tui.widgets.static_line import StaticLine
 LOOK_SECONDS: Final = 5.0
 """Between two looks: telling sessions apart costs about a millisecond for each request."""
 ASKING: Final = "Asking the engine …"
-NONE_YET: Final = "No request has passed yet. r runs the agent; programs are seen as they send."
 
 
 class SessionsTable(LineTable):
@@ -83,7 +82,7 @@ class SessionsScreen(ConsoleScreen):
         table = self.query_one(SessionsTable)
         try:
             table.sessions = await self.app.ask(ListSessions())
-            table.words = NONE_YET
+            table.words = NO_REQUEST
         except EngineRefused as error:
             table.words = str(error)
         self.show()

@@ -34,6 +34,7 @@ class WorkProgress(LineView):
     """The work in progress, or how the last one ended."""
 
     PARTS = ("work",)
+    BORDER_TITLE = "[bold $primary] Progress "
 
     def rebuild(self) -> None:
         self.set_lines(progress_lines(self.snapshot, self.inner_width))

@@ -44,7 +44,7 @@ _ON_DEPLOYMENT: Final = Confirmation(
     title="Measure on the live deployment?",
     consequences=(
         "It gets the benchmark's load beside its own.",
-        "What others send meanwhile spoils the figures.",
+        "Whatever else is sent meanwhile distorts the figures.",
     ),
     verb="Measure",
 )

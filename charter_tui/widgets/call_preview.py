@@ -4,7 +4,7 @@ from charter_tui.present.preview import preview_lines
 from charter_tui.widgets.line_view import LineView
 
 
-class CallPreview(LineView):
+class CallPreview(LineView, can_focus=True):
     """Follows the cursor; takes no room without a call."""
 
     PARTS = ("session", "nodes", "draft")

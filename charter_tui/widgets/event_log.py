@@ -18,6 +18,7 @@ class EventLog(LineView, can_focus=True):
     """Formats only the lines in view, so that a thousand events a second cost no more than ten."""
 
     PARTS = ("events",)
+    BORDER_TITLE = "[bold $primary] Log "
     DEFAULT_CSS = "EventLog { height: 1fr; overflow-y: auto; }"
 
     def __init__(self) -> None:

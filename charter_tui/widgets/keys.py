@@ -81,7 +81,7 @@ class KeyFooter(LineView):
 
     def _spans(self, binding: Binding) -> Line:
         key = self.app.get_key_display(binding)
-        return (Span(key, "title"), Span(f" {binding.description} ", "text"))
+        return (Span(key, "title"), Span(f" {binding.description}  ", "text"))
 
     def _fitting(self) -> list[Binding]:
         offered: dict[str, Binding] = {}

@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from charter_tui.bindings import bindings
-from charter_tui.present.spans import EMPTY, Line, crop, line, text_of
+from charter_tui.present.spans import EMPTY, Line, Span, crop, line, text_of
 from charter_tui.present.tables import Column, Row, row_line
 from charter_tui.widgets.line_view import LineView
 
@@ -25,7 +25,7 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
     }
     LineTable > .line-table--cursor { background: $surface-lighten-2; text-style: bold; }
     LineTable:focus > .line-table--cursor { background: $block-cursor-background 40%; }
-    LineTable > .line-table--heading { color: $text-quiet; text-style: bold; }
+    LineTable > .line-table--heading { text-style: bold; }
     """
     BINDINGS = bindings("table")
 
@@ -71,7 +71,9 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
             self._lines_made = {}
             self.refresh()
         before, self._rows = self._rows, tuple(rows)
-        self._lines = (row_line(self._columns, [line(each.heading) for each in self._columns]),)
+        self._lines = (
+            row_line(self._columns, [line(Span(each.heading, "muted")) for each in self._columns]),
+        )
         if len(before) == len(self._rows):
             self.repaint(self._changed_since(before))
         else:

@@ -8,11 +8,13 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
+from textual.style import Style as ContentStyle
 
 from charter_tui.present.spans import EMPTY, Line, Tone, crop, text_of
 from charter_tui.state import Snapshot
@@ -26,6 +28,7 @@ class LineView(ScrollView, can_focus=False):
     changes.
 
     A subclass that shows part of the snapshot names it in `PARTS` and sets its lines in `rebuild`.
+    Where a line is drawn above the view, a title that its lines begin with stands in that.
     """
 
     DEFAULT_CSS = """
@@ -40,6 +43,7 @@ class LineView(ScrollView, can_focus=False):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Line, ...] = ()
+        self._title: Line = EMPTY
         self._tones: dict[Tone, Style] = {}
         self._base: Style | None = None
 
@@ -59,6 +63,7 @@ class LineView(ScrollView, can_focus=False):
 
     def _forget_tones(self, _theme: object) -> None:
         self._tones = {}
+        self._draw_title()
         self.refresh()
 
     @property
@@ -73,7 +78,7 @@ class LineView(ScrollView, can_focus=False):
 
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show `lines`; a different number of lines lays the view out again."""
-        old, self._lines = self._lines, tuple(lines)
+        old, self._lines = self._lines, self._without_title(tuple(lines))
         if len(old) != len(self._lines):
             self._resize()
             return
@@ -81,6 +86,24 @@ class LineView(ScrollView, can_focus=False):
         self.repaint(
             index for index, (before, after) in pairs if before is not after and before != after
         )
+
+    def _without_title(self, lines: tuple[Line, ...]) -> tuple[Line, ...]:
+        """The lines below the title, which goes into the line above the view where there is one."""
+        is_titled = bool(lines and lines[0]) and lines[0][0].tone == "title"
+        title = lines[0] if is_titled and self.styles.border_top[0] else EMPTY
+        if title != self._title:
+            self._title = title
+            self._draw_title()
+        return lines[1:] if title else lines
+
+    def _draw_title(self) -> None:
+        """Draw the title in the line above the view, over where its text begins."""
+        if not self._title:
+            self.border_title = self.BORDER_TITLE
+            return
+        tones = ((span.text, self.tone(span.tone)) for span in self._title)
+        styled = ((text, ContentStyle.from_rich_style(tone)) for text, tone in tones)
+        self.border_title = Content.assemble(" ", *styled, " ")
 
     def repaint(self, changed: Iterable[int]) -> None:
         """Paint the lines of these indexes, which ascend; neighbours go together."""

@@ -11,7 +11,7 @@ from charter_tui.present.node_figures import figure_lines, retention_lines, stat
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import EMPTY, Span, fit, line_width
-from charter_tui.present.strips import strip_lines
+from charter_tui.present.strips import STRIPS, strip_lines
 from charter_tui.present.work import planning_lines
 from charter_tui.widgets.line_view import LineView
 
@@ -80,16 +80,19 @@ class TritonPanel(LineView):
         self.set_lines(triton_lines(self.snapshot, self.inner_width))
 
 
-class StripsPanel(LineView):
-    """What was measured second by second."""
+class StripsPanel(LineView, can_focus=True):
+    """What was measured second by second, higher where it has the screen alone."""
 
     PARTS = ("ticks",)
+    BORDER_TITLE = "[bold $primary] The last minutes "
 
     def rebuild(self) -> None:
         # A panel that takes no room has no width to draw in: it is drawn as soon as it has. Its
         # style keeps the height of its lines, since none is given anew to what is drawn then.
         self.set_class(not self.snapshot.ticks, "empty")
-        self.set_lines(strip_lines(self.snapshot, self.inner_width))
+        alone = self.has_class("-maximized")
+        rows = max(1, self.size.height // len(STRIPS)) if alone else 1
+        self.set_lines(strip_lines(self.snapshot, self.inner_width, rows=rows))
 
 
 class RunPanel(LineView):
@@ -134,10 +137,11 @@ class Failures(LineView):
         self.display = bool(self.lines)
 
 
-class NodeFiguresView(LineView):
+class NodeFiguresView(LineView, can_focus=True):
     """State, figures and retention of one node."""
 
     PARTS = ("nodes", "session", "draft")
+    BORDER_TITLE = "[bold $primary] Figures "
     DEFAULT_CSS = (
         "NodeFiguresView { overflow-y: auto; scrollbar-gutter: stable; "
         "scrollbar-size-horizontal: 0; }"
@@ -165,9 +169,10 @@ class NodeFiguresView(LineView):
         )
 
 
-class Comparison(LineView):
+class Comparison(LineView, can_focus=True):
     """As written, live and draft: what each costs."""
 
+    BORDER_TITLE = "[bold $primary] What a run costs "
     PARTS = ("runs", "session", "draft")
 
     def rebuild(self) -> None:
@@ -179,6 +184,7 @@ class DiffPanel(LineView, can_focus=True):
     """What a push would change and cost."""
 
     PARTS = ("draft", "session", "work")
+    BORDER_TITLE = "[bold $primary] Draft "
     DEFAULT_CSS = "DiffPanel { overflow-y: auto; }"
 
     def __init__(self, *, classes: str | None = None) -> None:

@@ -19,6 +19,7 @@ class PromptView(LineView, can_focus=True):
     """The prompt as the live plan sends it, or as the draft would."""
 
     PARTS = ("session", "nodes", "draft")
+    BORDER_TITLE = "[bold $primary] Prompt "
     DEFAULT_CSS = (
         "PromptView { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; "
         "scrollbar-size-horizontal: 0; }"

@@ -90,7 +90,7 @@ async def test_a_deployment_is_told_in_ten_lines_and_what_the_cursor_is_on_in_fu
         assert stage.shows("watching, 3:28 to go")
         assert stage.shows("0 of 93 pairs differ")
         await at(stage, "loaded charter_bls", "down")
-        await at(stage, "Whether the draft changes what is answered", "down")
+        await at(stage, "Whether the draft changes the answers", "down")
         await at(stage, "212 requests before", "down")
         await at(stage, "No layout of the live plan applies to traffic", "down")
         await at(stage, "The deployment is what was pushed", "down")
@@ -104,7 +104,7 @@ async def test_the_keys_of_what_cannot_be_done_are_left_out_and_say_why(console:
     async with console() as stage:
         await opened(stage)
         assert "Push" not in footer(stage) and "Put back" not in footer(stage)
-        await stage.press("p", "m", "z", "K", "B")
+        await stage.press("p", "m", "P", "K", "B")
         for told in ("no draft", "No trial", "Nothing differs", "No push is watched", "is closed"):
             assert told in stage.told()
         assert shown(stage) is DeployScreen
@@ -134,7 +134,7 @@ async def test_each_key_orders_what_it_says_once_its_question_is_answered(consol
             ("B", ResetBreaker()),
             ("s", SetShare(share=0.0, base_revision=3)),
             ("my", SetShare(share=1.0, base_revision=3)),
-            ("zy", PutBack(base_revision=3)),
+            ("Py", PutBack(base_revision=3)),
             (("a", "tab", "enter"), Adopt(base_revision=3)),
             (("U", *"uninstall", "enter"), Uninstall(base_revision=3, force=True)),
         ):
@@ -200,7 +200,7 @@ async def test_enter_goes_to_where_more_can_be_seen_or_done(console: Open) -> No
 async def test_a_read_only_console_looks_and_changes_nothing(console: Open) -> None:
     async with console(DRIFTED, CHEAP_DRAFT, read_only=True) as stage:
         await opened(stage)
-        await stage.press("p", "z", "U", "v")
+        await stage.press("p", "P", "U", "v")
         assert shown(stage) is DeployScreen
         assert "read-only" in stage.told()
 
@@ -211,8 +211,8 @@ async def test_a_recording_says_what_it_does_not_keep(console: Open) -> None:
             stage.engine.refuse(command, "this is a recording")
         await stage.press("9")
         await stage.until(lambda: stage.shows("watching, 3:28 to go"))
-        assert stage.shows("A recording keeps no revisions")
-        await at(stage, "A recording keeps no advice", *["down"] * 9)
+        assert stage.shows("A recording holds no revisions")
+        await at(stage, "A recording holds no advice", *["down"] * 9)
 
 
 async def test_it_works_at_the_least_size(console: Open) -> None:

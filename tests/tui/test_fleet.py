@@ -19,7 +19,7 @@ async def test_of_a_single_server_nothing_is_shown_of_a_fleet(console: Open) -> 
         assert not stage.app.screen.query_one(FleetSum).display
         assert not stage.shows("servers")
         await stage.press("F")
-        assert stage.shows("This engine works on one server")
+        assert stage.shows("This engine has one server")
 
 
 async def test_servers_that_are_well_are_one_line(console: Open) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from textual.widgets import Button
 from textual.widgets._toast import Toast
 
 from charter_engine.contracts.commands import (
@@ -34,17 +35,21 @@ from charter_engine.contracts.gauges import Nodes
 from charter_engine.contracts.graph import CompiledFile, Dependency
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.sweeping import SettingSweep, SweptValue
+from charter_tui.present.confirmation import Confirmation
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import FormScreen
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.jump import JumpScreen
+from charter_tui.screens.leaving import Leaving
 from charter_tui.screens.node import NodeScreen
 from charter_tui.screens.too_small import TooSmallScreen
 from charter_tui.screens.tuning import TuningScreen, TuningTable
 from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.graph_table import GraphTable
+from charter_tui.widgets.panels import StripsPanel
+from tests.tui.answers import about_runs
 from tests.tui.conftest import Open
 from tests.tui.scene import (
     AGENT,
@@ -681,7 +686,7 @@ async def test_a_letter_of_jump_mode_goes_to_a_row_or_a_pane(console: Open) -> N
         assert isinstance(stage.app.screen, JumpScreen)
         await stage.press("b")
         await stage.until(lambda: table.key == VALIDATED)
-        await stage.press("semicolon", "d")
+        await stage.press("semicolon", "f")
         await stage.until(lambda: isinstance(stage.app.focused, EventLog))
         await stage.press("semicolon", "escape")
         assert isinstance(stage.app.screen, GraphScreen)
@@ -692,16 +697,69 @@ async def test_the_focused_pane_has_the_screen_alone_until_the_key_is_pressed_ag
 ) -> None:
     async with console() as stage:
         table = stage.app.screen.query_one(GraphTable)
-        await stage.press("M")
+        await stage.press("z")
         await stage.until(lambda: table.size.height > 15)
         assert not stage.shows("KV pool")
-        await stage.press("M")
+        await stage.press("z")
         await stage.until(partial(stage.shows, "KV pool"))
+
+
+async def test_one_key_maximises_the_focused_pane_of_every_screen(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        for key in "1234567890SFW":
+            await stage.press(key, "z")
+            screen = stage.app.screen
+            assert screen.maximized is not None and screen.maximized is screen.focused, key
+            await stage.press("z")
+            assert screen.maximized is None
+
+
+async def test_every_answer_of_a_question_finds_room_on_a_narrow_terminal(console: Open) -> None:
+    async with console(size=(60, 20)) as stage:
+        question = Confirmation("Quit and stop the engine?", (), "Quit")
+        stage.app.push_screen(Leaving(question, ("the console of process 7",)))
+        await stage.settle()
+        dialog = stage.app.screen.query_one(".dialog").region
+        answers = stage.app.screen.query(Button)
+        assert len(answers) == 3
+        assert all(dialog.contains_region(answer.region) for answer in answers)
+
+
+async def test_strips_are_higher_where_they_have_the_screen_alone(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        strips = stage.app.screen.query_one(StripsPanel)
+        await stage.until(lambda: len(strips.lines) == 4)
+        strips.focus()
+        await stage.press("z")
+        await stage.until(lambda: len(strips.lines) > 20)
+
+
+async def test_a_screen_of_one_pane_says_so_where_it_is_to_be_maximised(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("T", "z")
+        assert "one pane" in stage.told()
+
+
+async def test_the_footer_leaves_out_the_key_of_the_screen_in_front(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        for key, name in (("2", "Tuning"), ("3", "History")):
+            assert f"{key} {name}" in stage.text().splitlines()[-1]
+            await stage.press(key)
+            assert f"{key} {name}" not in stage.text().splitlines()[-1]
+
+
+async def test_a_pane_has_its_title_in_the_line_above_it(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        stage.engine.answers |= about_runs()
+        await stage.press("6")
+        await stage.until(
+            partial(stage.shows, "A run 5 revision 3  against  B run 6 revision 3 ──")
+        )
 
 
 async def test_plus_and_minus_step_the_setting_under_the_cursor(console: Open) -> None:
     async with console() as stage:
-        await stage.press("2", "plus", "minus", "z")
+        await stage.press("2", "plus", "minus", "less_than_sign")
         await stage.until(lambda: stage.engine.asked(UndoEdit))
         assert stage.engine.asked(EditServer) == [
             EditServer(key="tokens_per_block", value=value, base_revision=3)

@@ -43,7 +43,7 @@ async def test_own_runs_stay_beside_what_others_send_and_are_told_apart(console:
         assert "3 requests" in stage.text() and "▸ 1 of own runs" in stage.text()
         await stage.press("i")
         assert listed(stage) == ["6", "5"]
-        assert "own runs left out" in stage.text()
+        assert "own runs hidden" in stage.text()
 
 
 async def test_requests_are_filtered_by_what_is_typed_and_by_failure(console: Open) -> None:

@@ -59,7 +59,7 @@ in_the_least_and_the_largest = pytest.mark.parametrize(
     ids=[f"{size[0]}x{size[1]}" for size in (SIZES[0], SIZES[-1])],
 )
 WORK_STATES: dict[str, tuple[tuple[Payload, ...], int, str]] = {
-    "empty": ((), 0, "No work was begun yet"),
+    "empty": ((), 0, "No work has been started yet"),
     "progress": ((IN_PROGRESS,), 1, "7 of 24"),
     "failed": ((FAILED,), 2, "this is no workload"),
     "plan": ((done("plan"), ALL), 0, "without layout"),

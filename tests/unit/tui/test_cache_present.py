@@ -92,7 +92,7 @@ def test_a_pool_that_a_push_emptied_says_since_when() -> None:
 
 def test_a_server_that_tells_of_no_reuse_is_not_compared() -> None:
     untold = replace(POOL, compared_tokens=0)
-    assert "not told by the server" in said(summary_lines(untold, LIVE, 160, gmtime))
+    assert "not reported by the server" in said(summary_lines(untold, LIVE, 160, gmtime))
 
 
 def test_a_summary_leaves_out_whole_parts_where_there_is_no_room() -> None:
@@ -131,7 +131,9 @@ def test_who_evicted_whom_is_told_of_one_node_or_of_all() -> None:
     assert "~301" in said(displacement_lines(POOL, CLASSIFICATION, 100))
     assert "~111" not in said(displacement_lines(POOL, CLASSIFICATION, 100))
     assert "~111" in said(displacement_lines(POOL, "", 100))
-    assert "Nothing had to go" in said(displacement_lines(replace(POOL, displacements=()), "", 99))
+    assert "Nothing was evicted" in said(
+        displacement_lines(replace(POOL, displacements=()), "", 99)
+    )
 
 
 def test_without_a_metrics_page_nothing_is_known_to_be_in_use() -> None:
@@ -143,7 +145,7 @@ def test_why_there_is_no_map_is_said_and_of_a_recording_what_it_has_instead() ->
     refused = "Nobody tells how large the pool is."
     assert refused in said(no_pool_lines(LIVE, refused, 80))
     replayed = with_fields(LIVE, replay=REPLAY)
-    assert "A recording has the pool's size" in said(no_pool_lines(replayed, refused, 80))
+    assert "A recording holds how large" in said(no_pool_lines(replayed, refused, 80))
 
 
 def test_what_was_measured_takes_the_place_of_what_was_predicted() -> None:
@@ -156,6 +158,7 @@ def test_what_was_measured_takes_the_place_of_what_was_predicted() -> None:
 @pytest.mark.parametrize(
     ("measured", "words"),
     [
+        (MeasuredContents(events=1, ranks=2), "2 engines, predicted as one"),
         (MeasuredContents(source="tcp://host:5557"), "no event came from tcp://host:5557 yet"),
         (MeasuredContents(events=3, trouble="it was refused"), "it was refused"),
         (MeasuredContents(events=3, complete=False), "stored unseen"),

@@ -44,26 +44,26 @@ def test_show_as_json_has_every_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert values["keymap.app.leave"] == "q"
 
 
-def test_check_fails_where_something_is_wrong_and_names_the_place(
+def test_validate_fails_where_something_is_wrong_and_names_the_place(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = configured(home, 'theme = "charter-lihgt"\n[keymap]\n"app.run_pla" = "f5"\n')
-    assert main(["config", "check"]) == 1
+    assert main(["config", "validate"]) == 1
     said = capsys.readouterr().err
     assert f"{path}: keymap: no action 'app.run_pla'; did you mean 'app.run_plan'?" in said
     assert "did you mean 'charter-light'?" in said
 
 
-def test_check_is_content_with_a_file_without_mistakes(
+def test_validate_is_content_with_a_file_without_mistakes(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = configured(home, 'theme = "charter-mono"\n')
-    assert main(["config", "check"]) == 0
+    assert main(["config", "validate"]) == 0
     assert capsys.readouterr().out == f"{path}: nothing is wrong\n"
 
 
-def test_paths_name_what_decides_them(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["config", "paths", "--json"]) == 0
+def test_path_names_what_decides_them(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "path", "--json"]) == 0
     shown = {one["what"]: one for one in json.loads(capsys.readouterr().out)}
     assert shown["configuration"] == {
         "what": "configuration",
@@ -78,7 +78,7 @@ def test_the_defaults_are_a_configuration_without_mistakes(
 ) -> None:
     assert main(["config", "defaults"]) == 0
     configured(home, capsys.readouterr().out)
-    assert main(["config", "check"]) == 0
+    assert main(["config", "validate"]) == 0
 
 
 def test_the_completions_have_options_and_commands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -161,7 +161,7 @@ def test_a_trial_stands_by_its_share(share: float, words: str) -> None:
 def test_drift_is_told_with_both_values_and_the_ways_out() -> None:
     told = text(drift_lines(Snapshot(session=DRIFTED), 120))
     assert "kv_cache_free_gpu_mem_fraction − 0.9 + 0.4" in told
-    assert "z puts back" in told and "a adopts" in told and "p pushes" in told
+    assert "P puts back" in told and "a adopts" in told and "p pushes" in told
 
 
 def test_drift_and_an_alarm_are_told_in_the_top_line_of_every_screen() -> None:
@@ -174,13 +174,13 @@ def test_leaving_says_that_a_push_is_watched_no_longer() -> None:
     owned = Snapshot(link=Link("connected", owned=True), watch=watched())
     question = leaving_confirmation(owned)
     assert question is not None
-    assert "The last push is watched no longer, and stands." in question.consequences
+    assert "The last push is no longer watched; it stands." in question.consequences
 
 
 def test_a_canary_tells_its_agreement_and_its_cost() -> None:
     told = canary_lines(Snapshot(canary=Canary(WATCHING)), 100)
     assert "with and without reuse =93 =0 =100 %".split() in [text_of(one).split() for one in told]
-    assert "46.1k an hour at this pace" in text(told)
+    assert "46,080 an hour at this pace" in text(told)
 
 
 def test_an_alarm_of_the_canary_shows_both_answers_and_what_to_do() -> None:
@@ -268,7 +268,7 @@ def test_a_question_names_what_it_puts_back_and_what_uninstalling_loses() -> Non
     assert "0.4 → 0.9" in told and "And 1 more." in told
     asked = uninstall_confirmation(DRIFT)
     assert asked.word == "uninstall"
-    assert "What others changed since the last push goes, too." in asked.consequences
+    assert "What others changed since the last push is lost as well." in asked.consequences
 
 
 def test_a_question_about_several_servers_names_them_and_what_others_changed_of_each() -> None:

@@ -75,7 +75,8 @@ def test_sizes(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (9_999, "9,999"), (10_120, "10.1k"), (145_000_000, "145M")]
+    ("value", "text"),
+    [(0, "0"), (9_999, "9,999"), (99_999, "99,999"), (145_210, "145k"), (145_000_000, "145M")],
 )
 def test_short_counts(value: int, text: str) -> None:
     assert short_count(value) == text

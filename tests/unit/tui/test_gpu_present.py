@@ -16,7 +16,7 @@ GPU = GpuSample(index=0, name="NVIDIA H100", memory_total_bytes=80 * GIB, memory
 
 
 def shown(status: GpuStatus | None, width: int = 100) -> str:
-    return "\n".join(text_of(line) for line in gpu_screen_lines(status, width))
+    return "\n".join(text_of(line) for line in gpu_screen_lines(status, (), width))
 
 
 @pytest.mark.parametrize("width", [20, 41, 80, 200])

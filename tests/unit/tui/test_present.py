@@ -392,4 +392,4 @@ def test_a_narrow_comparison_leaves_a_column_out_and_cuts_no_figure() -> None:
 def test_a_recording_without_an_agents_calls_says_so() -> None:
     session = replace(SESSION, mode="replay", compiled=None, diagnostics=())
     told = said(empty_lines(Snapshot(link=Link("connected"), session=session), 80))
-    assert "does not tell of the agent's calls" in told
+    assert "does not hold the agent's calls" in told

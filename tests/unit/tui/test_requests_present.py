@@ -78,7 +78,7 @@ def test_the_summary_says_what_is_left_out() -> None:
     chosen = RequestFilter(text="desk", slow_ms=500.0, own=False)
     text = text_of(summary_line(PASSED[:2], 6, 3, chosen))
     assert "2 requests of 6  of desk, slower than 0.5 s  computed =1,136 prompt tokens" in text
-    assert "own runs left out: i" in text
+    assert "own runs hidden: i" in text
     assert "3 passed unseen" in text
 
 
@@ -95,13 +95,13 @@ def test_a_time_too_short_to_tell_an_hour_by_and_what_is_assumed_are_said() -> N
     group = replace(REPORT.causes[0], tokens_per_hour=None)
     report = replace(REPORT, causes=(group,), seconds=34.0, notes=(Note("assumed: no host tier"),))
     text = said(cause_lines(report, 100))
-    assert "in 34 s, too short a time to tell an hour by" in text
+    assert "in 34 s, too short to tell what an hour would bring" in text
     assert "assumed: no host tier" in text
 
 
 def test_a_miss_tells_parts_cause_remedy_cost_and_the_words_around_the_place() -> None:
     text = said(miss_lines(RESULT, 80))
-    assert "diverged      =347  seen before, behind another beginning" in text
+    assert "diverged      =347  seen before, after another beginning" in text
     assert "Why  time stamp" in text
     assert "{now}  desk.py:41" in text
     assert "→ put the time behind what requests share" in text

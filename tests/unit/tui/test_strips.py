@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.gauges import Gauge, Past, Ticked
 from charter_tui.present.braille import braille, braille_rows
+from charter_tui.present.curves import GPU_BUSY
 from charter_tui.present.spans import line_width, text_of
 from charter_tui.present.strips import strip_lines
 from charter_tui.state import KEPT_TICKS, Snapshot, apply_gauges, behind
@@ -34,6 +35,20 @@ def test_strips_keep_to_the_width_and_end_with_the_latest_figures(width: int) ->
     assert all(line_width(made) <= width for made in lines)
     assert "=380/s" in text_of(lines[0])
     assert "=59.0 %" in text_of(lines[3])
+
+
+def test_a_strip_of_several_rows_has_its_figure_beside_the_first() -> None:
+    lines = [text_of(made) for made in strip_lines(Snapshot(ticks=TICKS), 80, rows=3)]
+    assert len(lines) == 4 * 3
+    assert lines[0].startswith("Computed    =380/s ")
+    assert lines[1].startswith(" " * 19)
+    assert lines[3].startswith("Hit rate")
+
+
+def test_how_busy_the_gpus_were_is_a_strip_of_its_own() -> None:
+    busy = tuple(replace(tick, gpu_utilization=0.87) for tick in TICKS)
+    (strip,) = strip_lines(Snapshot(ticks=busy), 80, (GPU_BUSY,))
+    assert text_of(strip).startswith("GPU busy   =87.0 %")
 
 
 def test_before_the_first_second_there_is_no_strip() -> None:
