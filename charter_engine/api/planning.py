@@ -172,7 +172,9 @@ class _Planning:
             workload=f"{requests.name}{_side_by_side(request.at_once)}",
             at_once=request.at_once,
             head_start_ms=HEAD_START_SECONDS * 1000 if request.at_once else 0.0,
-            tell=lambda done: self._report(Progress("predicting layouts and settings", done)),
+            tell=lambda done, total: self._report(
+                Progress("predicting layouts and settings", done, total)
+            ),
         )
 
     def _without_agent(self, recorded: RecordedWorkload | None) -> Derivation:

@@ -60,6 +60,9 @@ class RequestSource(Protocol):
     def missing(self) -> str:
         """Why a policy is not among `policies`; empty where none is missing."""
 
+    def expect(self, points: int) -> None:
+        """The search will ask for about so many points."""
+
     def evaluate(self, wanted: Sequence[PlanPoint]) -> list[Evaluation]:
         """Predict points, in their order. What was predicted before is not predicted again."""
 
@@ -168,7 +171,9 @@ class _Trials:
 
     def in_rounds(self) -> Evaluation:
         """The best of all levers."""
-        best = self._best_of(self._layouts_and_block_sizes())
+        first = self._layouts_and_block_sizes()
+        self._source.expect(len(first) + self._later_points())
+        best = self._best_of(first)
         best = self._guarded(self._best_of(self._host_tiers_and_policies(best.point)))
         return self._guarded(self._best_of(self._block_sizes(best.point)))
 
@@ -180,6 +185,14 @@ class _Trials:
         if self._asked.levers.release:
             self.tried |= {one.point: one for one in found.values()}
         return found
+
+    def _later_points(self) -> int:
+        """About how many points are predicted behind the first round, for the choice and for its
+        reasons."""
+        policies = len(self._source.policies)
+        if not self._source.is_scarce:
+            return policies - 1
+        return 2 * policies + len(self._asked.block_sizes)
 
     def layouts_at(self, point: PlanPoint) -> Evaluation:
         """The best layout with all else as at a point."""

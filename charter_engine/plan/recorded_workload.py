@@ -113,6 +113,9 @@ class RecordedWorkload:
             return self._given[0]
         return learn(self.workload, self._decide_at, refresh_cost=self._refresh_cost)
 
+    def expect(self, points: int) -> None:
+        """What predicts settings tells of them itself."""
+
     def evaluate(self, wanted: Sequence[PlanPoint]) -> list[Evaluation]:
         """Predict points, those not known yet side by side. A point of `next-use` is predicted
         under every pricing of memory, and is what the best of them makes it."""

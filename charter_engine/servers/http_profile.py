@@ -10,6 +10,7 @@ from charter_engine.contracts.server import (
     ServerProfile,
 )
 from charter_engine.contracts.settings import SERVER_SETTINGS
+from charter_engine.servers.trtllm_serve import RELEASE_PATH
 
 LEVER_OF_SETTING: dict[str, LeverName] = {
     "tokens_per_block": "block size",
@@ -38,6 +39,7 @@ def profile_by_http(server: ServerProfile, *, has_gateway: bool) -> Profile:
         path="http",
         server_version=server.version,
         models=(server.model,) if server.model else (),
+        release=has_gateway and RELEASE_PATH in server.lever("release").where,
         kv_stats=True,
         tokens_per_block=server.tokens_per_block,
         parameters={

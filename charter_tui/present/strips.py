@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from charter_engine.contracts.figures import Label
 from charter_engine.contracts.series import Tick
 from charter_tui.present.braille import braille
 from charter_tui.present.figures import NOTHING, marked, milliseconds, percent, short_count
@@ -24,15 +25,22 @@ def strip_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     last = shown[-1]
     timed = [one.ttft_ms for one in shown if one.ttft_ms is not None]
     rates = [one.hit_rate for one in shown if one.hit_rate is not None]
-    per_second = marked(f"{short_count(round(last.computed_tokens / last.seconds))}/s", "measured")
+    label = _tokens_label(snapshot)
     return (
-        _strip("Computed", shown, lambda one: one.computed_tokens, None, per_second, "bad"),
+        _strip(
+            "Computed",
+            shown,
+            lambda one: one.computed_tokens,
+            None,
+            _computed(last, label),
+            "bad",
+        ),
         _strip(
             "Hit rate",
             shown,
             lambda one: one.hit_rate,
             1.0,
-            percent(rates[-1], "measured") if rates else NOTHING,
+            percent(rates[-1], label) if rates else NOTHING,
             "kv-hot",
         ),
         _strip(
@@ -52,6 +60,19 @@ def strip_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
             "accent",
         ),
     )
+
+
+def _tokens_label(snapshot: Snapshot) -> Label:
+    """Where tokens come from: of a server that counts blocks alone they are derived from these."""
+    rates = snapshot.triton.sample.rates if snapshot.triton is not None else None
+    return "derived" if rates is not None and rates.prompt_blocks is not None else "measured"
+
+
+def _computed(last: Tick, label: Label) -> Span:
+    """Prompt tokens computed a second; nothing where requests passed and nobody told of reuse."""
+    if last.requests and not last.prompt_tokens:
+        return NOTHING
+    return marked(f"{short_count(round(last.computed_per_second))}/s", label)
 
 
 def _strip(
