@@ -145,7 +145,7 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     if not asks and (set(verb) & words.function_making or not concerns_model(shape, catalogue)):
         return "its name does not speak of asking a model"
     if gets_model(verb, words):
-        return "it gets a model, it does not ask it"
+        return "it gets or makes a model, it does not ask it"
     if verb[0] == "generate" and verb[-1] in ("prompt", "prompts"):
         return "it makes a prompt"
     never = says_otherwise(verb, words)
@@ -354,14 +354,14 @@ def reads_as_prompt(value: Value) -> bool:
 
 
 def gets_model(verb: tuple[str, ...], words: Evidence) -> bool:
-    """`get_llm`, `get_chat_openai`: what is got is the model itself; `get_completion` gets its
-    answer."""
+    """`get_llm`, `create_chat_openai`: what is got or made is the model itself; `get_completion`
+    gets its answer."""
     known = words.function_strong | words.function_weak | words.function_filler | words.result_names
-    got = verb[-1] in words.function_strong - words.result_names - {"aask"} or verb[-1] not in known
+    is_model = verb[-1] in words.function_strong - words.result_names - {"aask"}
     return (
         len(verb) > 1
-        and verb[0] == "get"
-        and got
+        and (is_model or (verb[0] == "get" and verb[-1] not in known))
+        and verb[0] in ("get", "create", "new")
         and not set(verb) & {"from", "with", "by", "via", "response"}
     )
 

@@ -242,6 +242,8 @@ def test_a_model_that_is_given_to_a_function_is_asked(source: str) -> None:
 INJECTED_LOOK_ALIKES = [
     "def setup(registry, settings):\n"
     "    llm = registry.get_llm('to sum up what was said', settings)\n    return llm",
+    "def setup(context):\n"
+    "    llm = create_llm(instruction='You are a poet.', context=context)\n    return llm",
     "def setup(llm, prompt):\n    result = create_chain(llm, prompt)\n    return result",
     "def shrink(llm, messages):\n    messages = llm.trim(messages)\n    return messages",
     "def shrink(llm, messages):\n    total = llm.measure(messages)\n    return total",
