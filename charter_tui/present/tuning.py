@@ -20,6 +20,7 @@ LIVE: Final = Column("live", "LIVE", 14, "left")
 DRAFT: Final = Column("draft", "DRAFT", 13, "left")
 COST: Final = Column("cost", "COST OF PUSH", 14, "left")
 ABOUT: Final = Column("about", "", 0, "left")
+NARROW_BELOW: Final = 72
 ROOMY: Final = 100
 """Width in cells from which values have room to be shown whole, and their meaning beside them."""
 _AS_DEPLOYED = "as deployed"
@@ -27,7 +28,10 @@ _UNCHANGED: Final = line(Span("·", "muted"))
 
 
 def tuning_columns(width: int) -> tuple[Column, ...]:
-    """Columns for that width."""
+    """Columns for that width: where names would be cut off, the diff alone tells what a push
+    costs."""
+    if width < NARROW_BELOW:
+        return fill((SETTING, LIVE._replace(width=11), DRAFT._replace(width=11)), width)
     if width < ROOMY:
         return fill((SETTING, LIVE, DRAFT, COST), width)
     values = (LIVE._replace(width=20), DRAFT._replace(width=20), COST)
