@@ -363,6 +363,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Propose on a workload, for an objective, with levers off",
         "write",
     ),
+    Action("tuning", "cancel_work", "c", "Cancel", "Stop working out a plan, or the run", "run"),
     Action(
         "tuning",
         "step_up",

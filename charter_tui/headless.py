@@ -14,7 +14,7 @@ from typing import Final
 
 from charter_engine.contracts.commands import Command, StartRecording, StartRun, StopRecording
 from charter_engine.contracts.gauges import Event, Gauge, Nodes, Run, Triton
-from charter_engine.contracts.live import NodeStats
+from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.service.client import (
     ConnectionLost,
     EngineClient,
@@ -258,9 +258,9 @@ def summary(snapshot: Snapshot, before: Snapshot, path: Path) -> str:
 
 def why_nothing(snapshot: Snapshot) -> str:
     """What kept the agent from being measured, behind a colon; empty where nothing is known to."""
-    health = snapshot.triton.sample.health if snapshot.triton else "starting"
-    if health != "ready":
-        return f": Triton was {health}"
+    sample = snapshot.triton.sample if snapshot.triton else TritonSample(health="starting")
+    if sample.health != "ready":
+        return f": {sample.called} was {sample.health}"
     notice = snapshot.session.notice if snapshot.session and snapshot.session.agent else ""
     running = snapshot.run is not None and snapshot.run.progress.state == "running"
     if running:

@@ -13,6 +13,7 @@ from hmac import compare_digest
 from typing import Final
 
 from aiohttp import web
+from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
 LOOPBACK: Final = "127.0.0.1"
@@ -50,6 +51,18 @@ class ConsoleServer(Server):
 
         app.middlewares.append(guard)
         return app
+
+    async def _process_messages(
+        self, websocket: web.WebSocketResponse, app_service: AppService
+    ) -> None:
+        """A page's console has ended when its page is done with: textual-serve waits only for the
+        end of what it writes, and leaves its pipes to a loop that may be closed by then."""
+        try:
+            await super()._process_messages(websocket, app_service)
+        finally:
+            await app_service.stop()
+            if app_service._process is not None:
+                await app_service._process.wait()
 
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a request through that has the token and comes from the page itself."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Final, Literal
 
 from charter_engine.contracts.gauges import (
@@ -36,6 +37,7 @@ from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import NodePrediction, Prediction
 from charter_engine.contracts.series import Tick
 from charter_tui.alerts import Alert
+from charter_tui.naming import name_by_id, names_of
 from charter_tui.trends import NO_TRENDS, Trend, Trends, grown
 
 KEPT_EVENTS: Final = 500
@@ -112,6 +114,19 @@ class Snapshot:
     def calls(self) -> tuple[Call, ...]:
         """The agent's calls in source order."""
         return self.session.compiled.calls if self.session and self.session.compiled else ()
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        return names_of(self.calls)
+
+    def named(self, node: str) -> str:
+        """What a call is called on every screen."""
+        return self._names.get(node) or name_by_id(node)
+
+    def named_in_full(self, node: str) -> str:
+        """The id of a call where it ends in what the call is called, else that."""
+        name = self.named(node)
+        return node if node.endswith(f":{name}") else name
 
     @property
     def plan(self) -> Plan | None:

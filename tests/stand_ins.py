@@ -37,6 +37,7 @@ class CountingServer:
         self.prompt_tokens = 0
         self.cached_tokens = 0
         self.model = read_model(tokenizer_path(), None)
+        self.released: list[tuple[int, int]] = []
         self._blocks: set[tuple[int, ...]] = set()
 
     def app(self) -> web.Application:
@@ -65,6 +66,12 @@ class CountingServer:
         self.prompt_tokens += len(ids)
         self.cached_tokens += found
         return found
+
+    def forget(self, ids: Sequence[int], keep: int) -> None:
+        """Drop the blocks of a prompt that have a token behind so many leading ones."""
+        for end in range(BLOCK, len(ids) + 1, BLOCK):
+            if end > keep:
+                self._blocks.discard(tuple(ids[:end]))
 
     @property
     def used_blocks(self) -> int:
@@ -214,10 +221,20 @@ class TrtllmServeStandIn(CountingServer):
         return super().routes() | {
             ("GET", "/version"): self._version,
             ("GET", "/prometheus/metrics"): self._metrics,
+            ("POST", "/_control/kv_cache/truncate_tokens"): self._truncate,
         }
 
     async def _version(self, _: web.Request) -> web.Response:
         return web.json_response({"version": "1.3.0"})
+
+    async def _truncate(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if "prefixes" not in body:
+            return web.json_response({"error": "prefixes: Field required"}, status=400)
+        for prefix, keep in zip(body["prefixes"], body["num_tokens_to_keep"], strict=True):
+            self.released.append((len(prefix), keep))
+            self.forget(prefix, keep)
+        return web.Response()
 
     async def _metrics(self, _: web.Request) -> web.Response:
         reused = self.cached_tokens // BLOCK

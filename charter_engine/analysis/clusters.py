@@ -1,10 +1,11 @@
 """A package compiled in clusters: its calls told apart."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from charter_engine.analysis.names import call_names
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile
 
@@ -30,6 +31,16 @@ def with_distinct_ids(clusters: Sequence[Compiled], names: Mapping[str, str]) ->
         )
         for cluster in clusters
     ]
+
+
+def with_names(files: Iterable[CompiledFile]) -> Compiled:
+    """All files of an agent with the names of their calls."""
+    files = tuple(files)
+    names = call_names([call for file in files for call in file.calls])
+    return tuple(
+        replace(file, calls=tuple(replace(call, name=names[call.id]) for call in file.calls))
+        for file in files
+    )
 
 
 def _renamed(cluster: Compiled, new: Mapping[str, str]) -> Compiled:

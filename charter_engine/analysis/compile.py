@@ -7,11 +7,11 @@ Nothing is executed or imported, and a file that can't be read leaves the others
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from charter_engine.analysis.clusters import Compiled, with_distinct_ids
+from charter_engine.analysis.clusters import Compiled, with_distinct_ids, with_names
 from charter_engine.analysis.opportunities import find_opportunities
 from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Diagnostic
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
@@ -24,7 +24,7 @@ from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 17
+COMPILER_VERSION = 18
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 
@@ -56,19 +56,19 @@ def compile_sources(
     options: CompileOptions,
     names: Mapping[str, str] | None = None,
     files: TextFiles | None = None,
+    read: Callable[[str, str | bytes], ReadSource] = read_source,
 ) -> CompileResult:
     """Compile files that belong together, keyed by path; the result keeps their order.
 
     `names` gives the files' dotted names where they are part of a larger package, `files` what is
-    beside them.
+    beside them; `read` parses one.
     """
     modules: dict[str, Module] = {}
     errors: dict[str, Diagnostic] = {}
     names = names or module_names(sources)
     for path, content in sources.items():
         try:
-            read = read_source(path, content)
-            modules[names[path]] = indexed(read, names[path])
+            modules[names[path]] = indexed(read(path, content), names[path])
         except Unreadable as refusal:
             errors[path] = refusal.diagnostic
     compiled = [compile_cluster(cluster, options, files) for cluster in together(modules)]
@@ -76,7 +76,7 @@ def compile_sources(
         file.path: file for cluster in with_distinct_ids(compiled, names) for file in cluster
     }
     by_path |= {path: CompiledFile(path=path, errors=(error,)) for path, error in errors.items()}
-    return CompileResult(tuple(by_path[path] for path in sources))
+    return CompileResult(with_names(by_path[path] for path in sources))
 
 
 def compile_cluster(

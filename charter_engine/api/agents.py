@@ -1,25 +1,26 @@
-"""The open agent: its compiled calls, its inputs, and what is wrong with either."""
+"""The open agent: its compiled calls, its inputs, and what is wrong with either.
 
-import logging
+The compiler is imported where something is compiled: who only has an agent does without.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from charter_engine.analysis.compile import CompileOptions
-from charter_engine.api.compiling import compiled, compiled_program, entry_points
 from charter_engine.contracts.compiling import Compilation
 from charter_engine.contracts.graph import CompiledFile, Diagnostic
 from charter_engine.contracts.notes import Note
 from charter_engine.errors import UsageError
 from charter_engine.executor.inputs import InputError, Inputs, default_inputs_path, read_inputs
-from charter_engine.store.source_files import is_entry_point
+
+if TYPE_CHECKING:
+    from charter_engine.analysis.compile import CompileOptions
 
 MOST_NAMED = 5
 """Entry points of a package that are told."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class OpenedAgent:
 def open_agent(
     path: Path,
     inputs_path: Path | None = None,
-    options: CompileOptions | None = None,
+    options: "CompileOptions | None" = None,
     *,
     use_cache: bool = True,
 ) -> OpenedAgent:
@@ -73,25 +74,18 @@ def open_agent(
     return replace(agent, diagnostics=tuple(diagnostics), inputs=inputs, inputs_path=source)
 
 
-def opened_anyhow(
-    path: Path, inputs_path: Path | None = None, *, use_cache: bool = True
-) -> OpenedAgent:
-    """As `open_agent`; a source that breaks the compiler is the agent's diagnostic, not the
-    engine's end. Blocks."""
-    try:
-        return open_agent(path, inputs_path, use_cache=use_cache)
-    except Exception as error:
-        log.exception("compiling %s failed", path)
-        broken = Diagnostic(
-            path=str(path),
-            message=f"the compiler failed on it: {type(error).__name__}: {error}",
-            remedy="please report this with the file; the engine's log has the details",
-        )
-        return OpenedAgent(path, CompiledFile(path=str(path), errors=(broken,)), (broken,))
+def unread_agent(path: Path, error: Exception) -> OpenedAgent:
+    """An agent on which the compiler failed: that is its diagnostic."""
+    broken = Diagnostic(
+        path=str(path),
+        message=f"the compiler failed on it: {type(error).__name__}: {error}",
+        remedy="please report this with the file; the engine's log has the details",
+    )
+    return OpenedAgent(path, CompiledFile(path=str(path), errors=(broken,)), (broken,))
 
 
 def read_agent(
-    path: Path, options: CompileOptions | None = None, *, use_cache: bool = True
+    path: Path, options: "CompileOptions | None" = None, *, use_cache: bool = True
 ) -> OpenedAgent:
     """Compile an agent without inputs. Blocks.
 
@@ -99,6 +93,8 @@ def read_agent(
     not to name one of them. An entry point, or a file that makes no calls itself, is taken with
     what it imports out of its own tree. Files that can't be read are left out, which is told.
     """
+    from charter_engine.api.compiling import compiled, entry_points
+
     if path.name in ("", ".."):
         path = path.resolve()  # an agent is known by its name, and these paths tell none
     if not path.exists():
@@ -118,7 +114,7 @@ def read_agent(
 
 
 def agent_without_errors(
-    path: Path, options: CompileOptions | None = None, *, use_cache: bool = True
+    path: Path, options: "CompileOptions | None" = None, *, use_cache: bool = True
 ) -> OpenedAgent:
     """Compile an agent as `read_agent` does. Raises `UsageError` naming the place of its first
     error. Blocks."""
@@ -162,9 +158,12 @@ def _without_broken_files(agent: CompiledFile) -> CompiledFile:
 
 
 def _compiled_file(
-    path: Path, options: CompileOptions | None = None, *, use_cache: bool
+    path: Path, options: "CompileOptions | None" = None, *, use_cache: bool
 ) -> Compilation:
     """A file alone where it makes calls and is no program; else with what it imports."""
+    from charter_engine.api.compiling import compiled, compiled_program
+    from charter_engine.store.source_files import is_entry_point
+
     if not is_entry_point(path):
         alone = compiled((str(path),), options, use_cache=use_cache)
         if any(file.calls or file.errors for file in alone.result.files):

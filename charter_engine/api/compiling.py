@@ -22,7 +22,8 @@ from charter_engine.parser.reading import Unreadable, read_source
 from charter_engine.paths import compile_cache_path
 from charter_engine.prompts.tokens import Encode
 from charter_engine.store.compile_cache import CompileCache
-from charter_engine.store.incremental import compile_incrementally, folder_of, imports_at
+from charter_engine.store.incremental import compile_incrementally
+from charter_engine.store.packages import folder_of, imports_at
 from charter_engine.store.programs import Programs, told_apart
 from charter_engine.store.prompt_files import FolderFiles
 from charter_engine.store.source_files import groups_of, read_file, unread

@@ -6,7 +6,7 @@ Their layouts act on what passes the engine's gateway and on its own runs. They 
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from msgspec.structs import replace
@@ -26,8 +26,8 @@ LASTING = "charter-engine gateway --openai URL --plan FILE lasts"
 
 
 class EngineRevisions:
-    """As `Revisions` says. `profile` gives what the server can do by now; `on_live` hears of the
-    number of each revision that goes live."""
+    """As `Revisions` says. `profile` gives what the server can do by now; `on_live` hears of
+    each revision that goes live."""
 
     is_busy = False
 
@@ -36,7 +36,7 @@ class EngineRevisions:
         layout: "SwitchedLayout",
         address: str,
         profile: Callable[[], Profile],
-        on_live: Callable[[int], None],
+        on_live: Callable[[Revision], Awaitable[None]],
     ) -> None:
         self._layout = layout
         self._address = address
@@ -169,7 +169,7 @@ class EngineRevisions:
         self._revisions.append(revision)
         self._plans[number] = (plan, calls)
         self._layout.switch(layout)
-        self._on_live(number)
+        await self._on_live(revision)
         return PushReport(
             ok=True,
             revision=number,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from charter_engine.api.event_steps import Step, drained_steps, published_steps
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.running import go_on
+from charter_engine.contracts.contents import KvEventSource
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.server import ProfileRequest
 from charter_engine.errors import CharterError, UsageError
@@ -17,6 +18,13 @@ from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap
 from charter_engine.kvcache.manager.event_tree import TreeReport
 
 SILENT_SECONDS = 5.0
+EVENTS, BATCHES = ("event", "events"), ("batch", "batches")
+FROM_BUFFER = "raise event_buffer_max_size, or read the events more often"
+FROM_PUBLISHER = (
+    "those of before are known where the publisher has a replay_endpoint: --replay ADDRESS"
+)
+OF_THE_CACHE = "the map of the cache"
+"""The figures that events tell, as profiles name what is hidden."""
 WHY_SILENT = (
     "is it the publisher's port, with events enabled and requests on their way? A publisher that "
     "connects needs --listen"
@@ -27,6 +35,7 @@ __all__ = [
     "TreeReport",
     "follow_drained_events",
     "follow_kv_events",
+    "follow_server_events",
     "notes_of",
     "read_kv_log",
 ]
@@ -67,7 +76,8 @@ async def follow_kv_events(
     cancelled, and then too there is a report). `replay` is where the publisher sends again what it
     sent before. `report` hears where none come. Raises `UsageError` for what is no address, and
     `CharterError` where nothing was published."""
-    async with aclosing(published_steps(address, listen=listen, replay=replay)) as published:
+    source = KvEventSource(address=address, listen=listen, replay=replay)
+    async with aclosing(published_steps(source)) as published:
         return await _followed(
             published,
             _Silence(f"{address}: nothing was published", WHY_SILENT),
@@ -97,6 +107,37 @@ async def follow_drained_events(
             seconds,
             report,
         )
+
+
+async def follow_server_events(
+    request: ProfileRequest, *, seconds: float | None = None, report: Report = silent
+) -> EventLogReport:
+    """As `follow_kv_events`, of the server at a URL: at the endpoints at which its ranks publish,
+    as it says; the buffer of a trtllm-serve as `follow_drained_events`. Raises `CharterError` where
+    it publishes nothing, and names the option that has it do so."""
+    from charter_engine.contracts.connection import TritonOptions
+    from charter_engine.servers.event_endpoints import source_at
+    from charter_engine.servers.finding import server_at
+
+    async with server_at(request, TritonOptions()) as server:
+        profile = await server.profile()
+    if profile.kind == "trtllm-serve":
+        return await follow_drained_events(request, seconds=seconds, report=report)
+    source = source_at(profile.event_endpoints, profile.address)
+    if source is None:
+        option = next(item.option for item in profile.hidden if item.figures == OF_THE_CACHE)
+        raise CharterError(
+            f"{profile.address}: it publishes no KV events",
+            remedy=f"start it with {option}",
+            kind="refused",
+        )
+    return await follow_kv_events(
+        source.address,
+        listen=source.listen,
+        replay=source.replay,
+        seconds=seconds,
+        report=report,
+    )
 
 
 class _Silence(NamedTuple):
@@ -135,17 +176,16 @@ async def _followed(
     return found.report()
 
 
-def notes_of(report: EventLogReport) -> tuple[Note, ...]:
-    """What of the log could not be read, and what it lacks."""
+def notes_of(report: EventLogReport, *, published: bool = False) -> tuple[Note, ...]:
+    """What of the log could not be read, and what it lacks. Publishers number their batches, and
+    not their events."""
+    what, remedy = (BATCHES, FROM_PUBLISHER) if published else (EVENTS, FROM_BUFFER)
     notes = [Note(f"line {bad.line} skipped: {bad.reason}") for bad in report.bad_lines]
     if report.bad_line_count > len(report.bad_lines):
         notes.append(Note(f"{report.bad_line_count} lines skipped in all"))
-    notes += [Note(f"{gap.lost} events lost before event {gap.before_id}") for gap in report.gaps]
+    notes += [
+        Note(f"{gap.lost} {what[1]} lost before {what[0]} {gap.before_id}") for gap in report.gaps
+    ]
     if report.lost_events:
-        notes.append(
-            Note(
-                f"{report.lost_events} events lost in all",
-                "raise event_buffer_max_size, or read the events more often",
-            )
-        )
+        notes.append(Note(f"{report.lost_events} {what[1]} lost in all", remedy))
     return tuple(notes)

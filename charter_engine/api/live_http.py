@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 import numpy as np
@@ -19,9 +19,10 @@ from msgspec.structs import replace
 from charter_engine.api.engine_revisions import EngineRevisions
 from charter_engine.bls.tokenizer import TOKENIZER_FILE
 from charter_engine.contracts.advice import DoctorReport
+from charter_engine.contracts.answers import AnswersRequest
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.connection import TritonOptions
-from charter_engine.contracts.deploy import Change, Profile
+from charter_engine.contracts.deploy import Change, Profile, Revision
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRequest, Observer
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.layout_preview import LayoutPreview
@@ -35,6 +36,7 @@ from charter_engine.gateway.message_layout import SwitchedLayout
 from charter_engine.gateway.model import ServedModel, read_model
 from charter_engine.gateway.traffic_memory import PassedTokens, TrafficMemory
 from charter_engine.servers.http_deployment import HttpDeployment
+from charter_engine.servers.session_releases import ServerReleases
 
 if TYPE_CHECKING:
     from charter_engine.api.previewing import LayoutSubject
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+Asked = TypeVar("Asked", bound=BenchRequest)
 
 
 class GatewayTap:
@@ -54,9 +57,12 @@ class GatewayTap:
     is_new = False
     sent_by_others = None
 
-    def __init__(self, memory: TrafficMemory, deployment: HttpDeployment) -> None:
+    def __init__(
+        self, memory: TrafficMemory, deployment: HttpDeployment, releases: ServerReleases
+    ) -> None:
         self.reader = memory
         self._deployment = deployment
+        self._releases = releases
 
     @property
     def profile(self) -> Profile:
@@ -64,9 +70,10 @@ class GatewayTap:
 
     @property
     def trouble(self) -> str:
-        """By which option cached tokens are told that are not, or why tokens are not known."""
+        """By which option cached tokens are told that are not, or why tokens are not known, or
+        sessions not released."""
         if not (self.reader.is_silent and self._deployment.started):
-            return self.reader.trouble
+            return self.reader.trouble or self._releases.trouble
         option = self._deployment.server.cached_option
         told = f"{self._deployment.called} does not tell how much of a request it reused"
         return f"{told}: start it with {option}" if option else told
@@ -104,6 +111,8 @@ class LiveHttpServer(HttpDeployment):
         self._given = tokenizer
         self._memory = TrafficMemory(keeps_prompts=keeps_text)
         self._layout = SwitchedLayout()
+        self._releases = ServerReleases(lambda: self.server)
+        self._memory.on_told = self._told
         self.revisions = EngineRevisions(
             self._layout, self.address, lambda: self.profile, self._went_live
         )
@@ -133,7 +142,7 @@ class LiveHttpServer(HttpDeployment):
         return profile
 
     def tap(self) -> GatewayTap:
-        return GatewayTap(self._memory, self)
+        return GatewayTap(self._memory, self, self._releases)
 
     def target(self, agent: str, run: str) -> "Target":
         tokenizer = self._memory.model.tokenizer
@@ -170,12 +179,10 @@ class LiveHttpServer(HttpDeployment):
         self.revisions.numbered_behind(last)
 
     def to_measure(self, request: BenchRequest) -> tuple[BenchRequest, TritonOptions]:
-        path = self.tokenizer_path
-        asked = replace(request, server=self.request, tokenizer=str(path or request.tokenizer))
-        return asked, TritonOptions()
+        return self._asked_of_it(request), TritonOptions()
 
-    def options_found(self) -> TritonOptions:
-        self._refuse("answers are compared on a Triton")
+    def to_compare(self, request: AnswersRequest) -> tuple[AnswersRequest, TritonOptions]:
+        return self._asked_of_it(request), TritonOptions()
 
     def changed_files(self, _number: int) -> tuple[Change, ...]:
         """Nothing of it is in files."""
@@ -186,8 +193,10 @@ class LiveHttpServer(HttpDeployment):
         """Raises `CharterError`: it is none."""
         self._refuse(f"{self.address} is no Triton")
 
-    async def preview(self, _subject: "LayoutSubject") -> LayoutPreview:
-        self._refuse("what layouts do to traffic is previewed by what charter_bls remembers of it")
+    async def preview(self, subject: "LayoutSubject", pool: KvPool | None) -> LayoutPreview:
+        from charter_engine.api.previewing import preview_passed
+
+        return await preview_passed(subject, self._memory, pool, self.profile)
 
     async def diagnosis(
         self, records: Sequence[TrafficRecord], pool: KvPool | None
@@ -196,6 +205,10 @@ class LiveHttpServer(HttpDeployment):
 
         described = self.described or await self.server.profile()
         return await examined_by_http(described, self.profile, records, pool)
+
+    def _asked_of_it(self, request: Asked) -> Asked:
+        path = self.tokenizer_path
+        return replace(request, server=self.request, tokenizer=str(path or request.tokenizer))
 
     @asynccontextmanager
     async def _before_it(
@@ -216,8 +229,20 @@ class LiveHttpServer(HttpDeployment):
         async with openai_gateway(asked, both, self._layout) as gateway:
             yield gateway
 
-    def _went_live(self, revision: int) -> None:
-        self._memory.revision = revision
+    async def close(self) -> None:
+        """Leave it as it is, once what is to be released was."""
+        await self._releases.close()
+        await super().close()
+
+    async def _went_live(self, revision: Revision) -> None:
+        self._memory.revision = revision.number
+        await self._releases.follow(revision.plan.release)
+
+    def _told(self, passed: PassedTokens) -> None:
+        """A request of a program passed, whose session may have left something behind."""
+        if passed.record.source == "gateway" and len(passed.prompt):
+            tokens = np.concatenate((passed.prompt, passed.answer))
+            self._releases.answered(passed.record.session, tokens, ends=passed.ends_session)
 
     def _refuse(self, why: str) -> NoReturn:
         raise CharterError(why, kind="refused")

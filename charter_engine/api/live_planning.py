@@ -1,23 +1,26 @@
 """Planning and predicting for an open agent on a deployment that is up, as its gauges show it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from charter_engine.api.agents import OpenedAgent
-from charter_engine.api.plan_sources import current_server
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
-from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK, CurrentServer
+from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK
+
+if TYPE_CHECKING:
+    from charter_engine.api.agents import OpenedAgent
+    from charter_engine.plan.pool import CurrentServer
 
 __all__ = ["live_server", "on_deployment", "tokenizer_of", "tokens_per_block_of"]
 
 
 def on_deployment(
     request: PlanRequest,
-    agent: OpenedAgent | None,
+    agent: "OpenedAgent | None",
     pool: KvPool | None,
     profile: Profile | None = None,
 ) -> PlanRequest:
@@ -42,8 +45,12 @@ def on_deployment(
     )
 
 
-def live_server(agent: OpenedAgent, pool: KvPool | None, profile: Profile | None) -> CurrentServer:
+def live_server(
+    agent: "OpenedAgent", pool: KvPool | None, profile: Profile | None
+) -> "CurrentServer":
     """The deployment as its gauges and its profile show it. Blocks for a moment."""
+    from charter_engine.api.plan_sources import current_server
+
     asked = on_deployment(PlanRequest(), agent, pool, profile)
     return current_server(asked, asked.profile)
 

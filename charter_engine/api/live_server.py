@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from charter_engine.contracts.advice import DoctorReport
+from charter_engine.contracts.answers import AnswersRequest
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.contents import KvEventSource
 from charter_engine.contracts.deploy import Change, Profile, PushReport, Revision
 from charter_engine.contracts.gateway import GatewayRequest, Observer
 from charter_engine.contracts.graph import Call
@@ -152,8 +154,9 @@ class LiveServer(OpenServer, Protocol):
         """How many items of a run are sent side by side."""
 
     @property
-    def event_log(self) -> Path | None:
-        """The file of KV cache events that it writes on this machine, where it does."""
+    def event_source(self) -> KvEventSource | None:
+        """Where its KV cache events can be followed without being told more; None as long as that
+        is not known, and where they cannot."""
 
     @property
     def serving_process(self) -> int | None: ...
@@ -199,8 +202,8 @@ class LiveServer(OpenServer, Protocol):
     def to_measure(self, request: BenchRequest) -> tuple[BenchRequest, TritonOptions]:
         """A benchmark on it. Raises `CharterError`."""
 
-    def options_found(self) -> TritonOptions:
-        """By what others reach this Triton. Raises `CharterError` where it is none."""
+    def to_compare(self, request: AnswersRequest) -> tuple[AnswersRequest, TritonOptions]:
+        """A comparison of answers on it. Raises `CharterError`."""
 
     def changed_files(self, number: int, /) -> tuple[Change, ...]:
         """What a revision changed of the files that it serves."""
@@ -209,7 +212,7 @@ class LiveServer(OpenServer, Protocol):
     def triton(self) -> "Deployment":
         """Itself as one of several Tritons. Raises `CharterError` where it is none."""
 
-    async def preview(self, subject: "LayoutSubject", /) -> LayoutPreview:
+    async def preview(self, subject: "LayoutSubject", pool: KvPool | None, /) -> LayoutPreview:
         """What a plan's layouts would do to what passes. Raises `CharterError`."""
 
     async def diagnosis(

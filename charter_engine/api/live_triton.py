@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from charter_engine.api.runs import EMBEDDED
 from charter_engine.contracts.advice import DoctorReport
+from charter_engine.contracts.answers import AnswersRequest
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.connection import TritonOptions
+from charter_engine.contracts.contents import KvEventSource
 from charter_engine.contracts.deploy import Change, Profile
 from charter_engine.contracts.gateway import GatewayRequest, Observer
 from charter_engine.contracts.graph import Call
@@ -41,6 +43,11 @@ class LiveTriton(Deployment):
     @property
     def revisions(self) -> Deployer:
         return self.deployer
+
+    @property
+    def event_source(self) -> KvEventSource | None:
+        """The log that an embedded one writes."""
+        return KvEventSource(address=str(self.event_log)) if self.event_log else None
 
     @property
     def tokenizer_path(self) -> Path | None:
@@ -94,8 +101,8 @@ class LiveTriton(Deployment):
             )
         return request, self.options
 
-    def options_found(self) -> TritonOptions:
-        return self.found
+    def to_compare(self, request: AnswersRequest) -> tuple[AnswersRequest, TritonOptions]:
+        return request, self.found
 
     def changed_files(self, number: int) -> tuple[Change, ...]:
         from charter_engine.api.revisions import changed_files
@@ -106,7 +113,7 @@ class LiveTriton(Deployment):
     def triton(self) -> Deployment:
         return self
 
-    async def preview(self, subject: "LayoutSubject") -> LayoutPreview:
+    async def preview(self, subject: "LayoutSubject", _pool: KvPool | None) -> LayoutPreview:
         from charter_engine.api.previewing import preview
 
         return await preview(subject, self.deployer)

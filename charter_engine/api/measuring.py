@@ -7,6 +7,8 @@ from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from charter_engine.api.event_steps import Step, drained_steps, published_steps
 from charter_engine.contracts.contents import KvEventSource, MeasuredContents
 from charter_engine.contracts.server import ProfileRequest
@@ -62,10 +64,17 @@ class FollowedEvents:
 async def steps(source: KvEventSource) -> AsyncGenerator[Step]:
     """What a source tells, message by message, without an end. Raises `CharterError`."""
     if source.address.startswith(PUBLISHED):
-        told = published_steps(source.address, listen=source.listen, replay=source.replay)
+        told = published_steps(source)
     elif source.address.startswith(KEPT):
         require_source(source)
-        told = drained_steps(ProfileRequest(address=source.address, drain=source.drain))
+        told = drained_steps(
+            ProfileRequest(
+                address=source.address,
+                key=source.key,
+                drain=source.drain,
+                root_certificates=source.root_certificates,
+            )
+        )
     else:
         told = _grown_steps(Path(source.address))
     async with aclosing(told) as following:
@@ -79,6 +88,19 @@ async def _grown_steps(path: Path) -> AsyncGenerator[Step]:
     async with aclosing(grown_lines(path)) as grown:
         async for lines in grown:
             yield partial(follow_event_log, lines=lines)
+
+
+def asked_as(source: KvEventSource, server: ProfileRequest | None) -> KvEventSource:
+    """The source with the key and the certificates of the server that an engine works on, where it
+    is that very server: no key is sent to another address than it is for."""
+    from charter_engine.servers.finding import url_of
+
+    if server is None or server.address is None or not source.address.startswith(KEPT):
+        return source
+    addresses = (source.address, url_of(server.address, tls=server.tls))
+    if len({url_of(one).removesuffix("/v1") for one in addresses}) > 1:
+        return source
+    return replace(source, key=server.key, root_certificates=server.root_certificates)
 
 
 def require_source(source: KvEventSource) -> None:

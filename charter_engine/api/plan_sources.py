@@ -39,6 +39,7 @@ from charter_engine.plan.pool import (
 from charter_engine.plan.preset import InvalidPreset, Preset, all_presets, matching_preset
 from charter_engine.plan.propose import EVERYTHING
 from charter_engine.plan.recorded_workload import RecordedWorkload, Trial
+from charter_engine.plan.retention.refreshes import refresh_cost
 from charter_engine.plan.settings import InvalidSetting, parse_setting, set_value
 
 LARGEST_PROFILE_BYTES = 16 << 20
@@ -173,7 +174,11 @@ def recorded_workload(
     def run(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:
         points = [
             SweepPoint(
-                settings=one.settings, latency=latency, retention=one.retention, bracket=False
+                settings=one.settings,
+                latency=latency,
+                retention=one.retention,
+                release=one.release,
+                bracket=False,
             )
             for one in trials
         ]
@@ -186,6 +191,7 @@ def recorded_workload(
         run=run,
         given=(reuse_times.model, reuse_times.pricing) if reuse_times else None,
         decide_at=request.decide_at,
+        refresh_cost=refresh_cost(latency),
     )
     return recorded, (*notes, *limits, *_strangers(workload, request.workload, compiled))
 

@@ -36,6 +36,10 @@ from charter_engine.prompts.assembly import MissingInput
 
 __all__ = ["plan", "plan_schema"]
 
+NOT_KNOWN_TO_RELEASE = Reason(
+    "never, left out: no --profile tells that the deployment can be told to forget", "assumed"
+)
+
 
 def plan(
     request: PlanRequest,
@@ -114,6 +118,9 @@ class _Planning:
         levers, left_out = request.levers, dict[str, Reason]()
         if self._profile is not None:
             levers, left_out = within(levers, self._profile)
+        else:
+            levers = replace(levers, release=False)
+            left_out["release"] = NOT_KNOWN_TO_RELEASE
         if request.policy not in (None, "default") and not levers.retention:
             alone = "--no-retention leaves retention alone"
             reason = left_out["policy"].text if "policy" in left_out else alone
@@ -165,7 +172,9 @@ class _Planning:
             workload=f"{requests.name}{_side_by_side(request.at_once)}",
             at_once=request.at_once,
             head_start_ms=HEAD_START_SECONDS * 1000 if request.at_once else 0.0,
-            tell=lambda done: self._report(Progress("predicting layouts and settings", done)),
+            tell=lambda done, total: self._report(
+                Progress("predicting layouts and settings", done, total)
+            ),
         )
 
     def _without_agent(self, recorded: RecordedWorkload | None) -> Derivation:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from charter_engine.api.traffic_files import records_in
+from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.layout_preview import LayoutExample, LayoutPreview
+from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import CharterError
@@ -18,6 +20,8 @@ from charter_engine.errors import CharterError
 if TYPE_CHECKING:
     from charter_engine.bls.plan import ServedPlan
     from charter_engine.bls.tokenizer import Tokenizer
+    from charter_engine.gateway.model import ServedModel
+    from charter_engine.gateway.traffic_memory import PassedBody, TrafficMemory
     from charter_engine.kvcache.manager.settings import PoolSettings
     from charter_engine.traffic.preview import PassedPrompt
     from charter_engine.triton.deploy import Deployer
@@ -27,6 +31,9 @@ MOST_PROMPTS = 300
 ASSUMED_BLOCKS = 4096
 NO_TEXTS = "the texts of this traffic are not known: figures and examples are of the agent's inputs"
 NOTHING_KNOWN = "neither texts of traffic nor inputs of the agent are known: there are no figures"
+OTHER_TOKENIZER = (
+    "tokens are those of the embedded engine's tokenizer: --tokenizer names the model's own"
+)
 POOL_ASSUMED = "the pool's size is not known: an ample one is assumed"
 
 
@@ -104,6 +111,47 @@ async def _passed(
                 )
             )
     return records, prompts
+
+
+async def preview_passed(
+    subject: LayoutSubject,
+    memory: "TrafficMemory",
+    told: KvPool | None,
+    profile: Profile,
+) -> LayoutPreview:
+    """What the layouts would make of the chats and completions that passed an engine's own gateway;
+    where none did, of the agent's inputs. Raises `CharterError`."""
+    from charter_engine.api.tokenizers import open_tokenizer
+    from charter_engine.embedded.engine.tokenizer import tokenizer_path
+    from charter_engine.kvcache.manager.settings import PoolSettings
+    from charter_engine.traffic.known_pool import known_pool
+
+    measured = known_pool(told, profile).settings
+    pool = measured or PoolSettings(ASSUMED_BLOCKS, profile.tokens_per_block or 32)
+    notes: tuple[str, ...] = () if measured else (POOL_ASSUMED,)
+    bodies = memory.bodies
+    if bodies:
+        shown = await asyncio.to_thread(_by_bodies, subject, bodies, memory.model, pool)
+    else:
+        tokenizer = memory.model.tokenizer
+        if tokenizer is None:
+            tokenizer = await asyncio.to_thread(open_tokenizer, tokenizer_path())
+            notes = (OTHER_TOKENIZER, *notes)
+        shown = await asyncio.to_thread(_by_inputs, subject, tokenizer, pool)
+    return replace(shown, notes=(*shown.notes, *notes))
+
+
+def _by_bodies(
+    subject: LayoutSubject,
+    bodies: "Sequence[PassedBody]",
+    model: "ServedModel",
+    pool: "PoolSettings",
+) -> LayoutPreview:
+    from charter_engine.api.gateway import message_layout
+    from charter_engine.gateway.layout_preview import preview_of_bodies
+
+    everywhere = message_layout(replace(subject.plan, share=1.0), subject.calls)
+    return preview_of_bodies(bodies, everywhere, model, pool)
 
 
 def _served(subject: LayoutSubject, tokenizer: Path) -> "ServedPlan":

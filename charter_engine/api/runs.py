@@ -206,9 +206,9 @@ def cost_verdict(before: RunCost, after: RunCost) -> Verdict:
 
 def prediction_verdict(before: "Prediction", after: "Prediction", items: int) -> Verdict:
     """What one prediction pays against another on the same inputs."""
-    from charter_engine.executor.run_costs import cost_of_prediction, verdict
+    from charter_engine.executor.run_costs import verdict
 
-    return verdict(cost_of_prediction(before, items), cost_of_prediction(after, items))
+    return verdict(before.cost(items), after.cost(items))
 
 
 def plan_verdict(found: "Derivation") -> Verdict:

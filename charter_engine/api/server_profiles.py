@@ -69,6 +69,8 @@ async def _proved(
 
     if proof == "reuse":
         return await proving.prove_reuse(server, found, on_step)
+    if proof == "release":
+        return await proving.prove_release(server, found, on_step)
     cost = proving.filling_cost(found)
     if not request.fill_pool and not _is_embedded(server):
         raise UsageError(

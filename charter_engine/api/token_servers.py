@@ -15,7 +15,7 @@ from charter_engine.executor.server_target import ServerTarget
 from charter_engine.servers.finding import server_at
 from charter_engine.servers.protocol import InferenceServer
 
-NOT_BY_REQUEST: tuple[Lever, ...] = ("block_size", "host_tier", "retention")
+NOT_BY_REQUEST: tuple[Lever, ...] = ("block_size", "host_tier", "retention", "release")
 """What no request changes on a server that Charter does not push to."""
 
 

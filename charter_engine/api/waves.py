@@ -83,7 +83,7 @@ def predicted_order(
     """The order in which calls over these inputs compute less and take no longer, as far as any of
     them begin alike. `chunk_tokens` is as for `Timing`. Blocks. Raises `MissingInput`."""
     from charter_engine.api.agent_runs import predict_calls
-    from charter_engine.executor.run_costs import cost_of_prediction, verdict
+    from charter_engine.executor.run_costs import verdict
     from charter_engine.executor.work import items_of
 
     def predicted(*, in_waves: bool) -> "Prediction":
@@ -104,7 +104,7 @@ def predicted_order(
     if not _has_company(chains, plan):
         return PredictedOrder(AS_GIVEN, given)
     waves = predicted(in_waves=True)
-    costs = [cost_of_prediction(one, len(inputs)) for one in (given, waves)]
+    costs = [one.cost(len(inputs)) for one in (given, waves)]
     said = verdict(*costs)
     pays = said.worth is True and waves.computed_tokens < given.computed_tokens
     how = "in waves of those that begin alike" if pays else "as they are given"

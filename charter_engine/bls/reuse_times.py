@@ -81,16 +81,36 @@ def last_rule(own: Rule) -> Rule:
 
 
 @dataclass(frozen=True)
+class RefreshWorth:
+    """What a retention refresh is worth, in prompt tokens.
+
+    `gains[before][after]` is what it saves of each token of a prompt that goes from one retention
+    level to another; the last row is of prompts for which nothing was asked.
+    It costs as much engine time as computing `tokens`, and `per_token` for each of the prompt's.
+    """
+
+    gains: tuple[tuple[float, ...], ...]
+    tokens: float = 0.0
+    per_token: float = 0.0
+
+    def pays(self, before: int | None, after: int, length: int) -> bool:
+        """Whether a prompt of `length` tokens gains more by a refresh than it costs. `before` is
+        None where nothing was asked for it."""
+        gain = self.gains[-1 if before is None else before][after]
+        return gain * length > self.tokens + self.per_token * length
+
+
+@dataclass(frozen=True)
 class ReuseTimeRules:
     """A reuse-time model at one price of memory.
 
     A score between `steps[i - 1]` and `steps[i]` is of retention level `i` and asks for `rules[i]`.
-    An answer that moves a request by at most `near_levels` changes nothing.
+    An answer that changes a request's level is followed up where `refresh` pays.
     The `last_tokens` of a prompt rank above the rest of it (see `last_rule`).
     """
 
     decide_at: DecideAt
-    near_levels: int
+    refresh: RefreshWorth
     steps: tuple[float, ...]
     rules: tuple[Rule, ...]
     nodes: dict[str, NodeRules]
@@ -121,7 +141,7 @@ def reuse_times_section(rules: ReuseTimeRules) -> dict[str, Any]:
     return {
         "moment": rules.decide_at,
         "features": FEATURES,
-        "near_rungs": rules.near_levels,
+        "refresh": asdict(rules.refresh),
         "last_tokens": rules.last_tokens,
         "steps": rules.steps,
         "rules": [asdict(rule) for rule in rules.rules],
@@ -168,7 +188,7 @@ def parse_reuse_times(raw: Any, place: str) -> ReuseTimeRules:
         nodes[name] = node
     return ReuseTimeRules(
         decide_at=decide_at,
-        near_levels=whole(raw, "near_rungs", place, 0),
+        refresh=_refresh(raw.get("refresh"), f"{place}.refresh", len(rules)),
         last_tokens=whole(raw, "last_tokens", place, 0),
         steps=steps,
         rules=rules,
@@ -180,6 +200,20 @@ def parse_reuse_times(raw: Any, place: str) -> ReuseTimeRules:
 def _rule(raw: Any, place: str) -> Rule:
     raw = object_of(raw, place)
     return Rule(priority(raw, "priority", place), duration(raw, "duration_ms", place))
+
+
+def _refresh(raw: Any, place: str, levels: int) -> RefreshWorth:
+    raw = object_of(raw, place)
+    gains = tuple(
+        numbers(row, f"{place}.gains[{index}]")
+        for index, row in enumerate(list_of(raw, "gains", place))
+    )
+    require(
+        len(gains) == levels + 1 and all(len(row) == levels for row in gains),
+        f"{place}.gains",
+        f"must be {levels + 1} rows of {levels} numbers",
+    )
+    return RefreshWorth(gains, number(raw, "tokens", place), number(raw, "per_token", place))
 
 
 def _node(raw: Any, place: str) -> tuple[str, NodeRules]:

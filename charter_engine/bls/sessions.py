@@ -113,8 +113,8 @@ class Sessions:
         if self.reuse_times.decide_at == "sent" or sent.explicit:
             return None
         level = self.reuse_times.level(with_answer(sent.features, float(len(output_ids)), served_s))
-        near = sent.level is not None and abs(level - sent.level) <= self.reuse_times.near_levels
-        return None if near or self._alike(sent, level) else level
+        pays = self.reuse_times.refresh.pays(sent.level, level, len(sent.token_ids))
+        return level if pays and not self._alike(sent, level) else None
 
     def overtaken(self, sent: Sent) -> bool:
         """Whether the session's next request is here already: then its blocks are in use, and it

@@ -24,12 +24,12 @@ def register(subparsers: "Subparsers") -> None:
         description="Rebuilds the cache's tree from KV cache events and reports its blocks by "
         "level and priority, what sequences share, and churn. Events come from a log (JSON Lines, "
         "as trtllm-serve gives them), from a trtllm-serve that is up, or as vLLM and SGLang "
-        "publish them, until Ctrl-C.",
+        "publish them, until Ctrl-C. The URL of these tells where all their ranks publish.",
     )
     parser.add_argument(
         "file",
-        metavar="FILE|tcp://HOST:PORT|URL",
-        help="the log, - for standard input, where events are published, or a trtllm-serve",
+        metavar="FILE|tcp://HOST:PORT[,…]|URL",
+        help="the log, - for standard input, where events are published, or a server",
     )
     parser.add_argument(
         "--listen",
@@ -66,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.commands.outcome import DONE, print_json
 
     report = _report(args)
-    print_notes(notes_of(report))
+    is_live = args.file.startswith((*PUBLISHED, *KEPT))
+    print_notes(notes_of(report, published=is_live and not args.drain))
     if args.json:
         print_json(report)
     else:
@@ -78,7 +79,12 @@ def run(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> "EventLogReport":
     import sys
 
-    from charter_engine.api.kv_log import follow_drained_events, follow_kv_events, read_kv_log
+    from charter_engine.api.kv_log import (
+        follow_drained_events,
+        follow_kv_events,
+        follow_server_events,
+        read_kv_log,
+    )
 
     if args.file.startswith(PUBLISHED):
         following = follow_kv_events(
@@ -90,13 +96,12 @@ def _report(args: argparse.Namespace) -> "EventLogReport":
         )
         return until_done(following)
     if args.file.startswith(KEPT):
-        return until_done(
-            follow_drained_events(_request(args), seconds=args.duration, report=narrate)
-        )
+        follow = follow_drained_events if args.drain else follow_server_events
+        return until_done(follow(_request(args), seconds=args.duration, report=narrate))
     if args.listen or args.replay or args.drain or args.duration is not None:
         raise UsageError(
             "--listen, --replay, --drain and --duration are of events as they come",
-            remedy="give tcp://HOST:PORT, or the URL of a trtllm-serve",
+            remedy="give tcp://HOST:PORT, or the URL of a server",
         )
     return read_kv_log(args.file, sys.stdin.buffer if args.file == "-" else None)
 

@@ -17,6 +17,7 @@ LEVERS = {
     "retention": "no retention",
     "groups": "no cache groups",
     "host-tier": "no host memory for blocks",
+    "release": "nothing released",
 }
 """What a plan can pull, and what stands instead when `--no-LEVER` leaves it alone."""
 
@@ -105,6 +106,7 @@ def levers_of(args: argparse.Namespace) -> "Levers":
         retention=not args.no_retention,
         groups=not args.no_groups,
         host_tier=not args.no_host_tier,
+        release=not args.no_release,
     )
 
 

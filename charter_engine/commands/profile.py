@@ -64,7 +64,7 @@ def register(subparsers: "Subparsers") -> None:
         action="append",
         choices=get_args(Proof),
         default=[],
-        help="prove that reuse or retention acts, by what the server tells of a few requests; "
+        help="prove that a lever acts, by what the server tells of a few requests; "
         "retention fills the pool; repeatable",
     )
     parser.add_argument(
@@ -185,6 +185,7 @@ def _facts(profile: "ServerProfile") -> list[tuple[str, str]]:
             f"({counters.reuse or 'not told'})",
         ),
         ("each request", ", ".join(profile.request_counters) or UNKNOWN),
+        ("events", ", ".join(one.published for one in profile.event_endpoints) or UNKNOWN),
     ]
 
 

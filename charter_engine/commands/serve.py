@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.contents import KvEventSource
     from charter_engine.contracts.gateway import GatewayRequest
+    from charter_engine.contracts.server import ProfileRequest
     from charter_engine.service.options import ServeOptions
 
 
@@ -207,8 +208,8 @@ def _gateway(args: argparse.Namespace) -> "GatewayRequest | None":
     return request
 
 
-def _kv_events(args: argparse.Namespace) -> "KvEventSource | None":
-    from charter_engine.api.measuring import require_source
+def _kv_events(args: argparse.Namespace, server: "ProfileRequest | None") -> "KvEventSource | None":
+    from charter_engine.api.measuring import asked_as, require_source
     from charter_engine.contracts.contents import KvEventSource
 
     if args.kv_events is None:
@@ -220,7 +221,7 @@ def _kv_events(args: argparse.Namespace) -> "KvEventSource | None":
         replay=args.kv_events_replay or "",
     )
     require_source(source)
-    return source
+    return asked_as(source, server)
 
 
 def _options(args: argparse.Namespace) -> "ServeOptions":
@@ -253,7 +254,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             recording=RecordingLimits(args.max_size, args.keep),
             server=server,
             servers=servers,
-            kv_events=_kv_events(args),
+            kv_events=_kv_events(args, server),
         ),
         replay=args.replay,
         metrics=args.metrics,

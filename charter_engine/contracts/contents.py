@@ -68,17 +68,21 @@ class Displacement(Struct, frozen=True, kw_only=True):
 
 
 class KvEventSource(Struct, frozen=True, kw_only=True):
-    """Where KV cache events are read: a growing log (FILE), a publisher (tcp://HOST:PORT), or a
-    trtllm-serve (URL), whose buffer is emptied by reading it and is only read with `drain`.
+    """Where KV cache events are read: a growing log (FILE), publishers (tcp://HOST:PORT, one a
+    rank, with commas between them), or a trtllm-serve (URL), whose buffer is emptied by reading it
+    and is only read with `drain`.
 
-    With `listen` the address is bound, and publishers connect to it. `replay` is the publisher's
-    own address for what was sent before, or lost (empty: it has none).
+    With `listen` the addresses are bound, and publishers connect to them. `replay` are the
+    publishers' own addresses for what was sent before, or lost, in the same order (empty: they have
+    none). `key` and `root_certificates` are as in `ProfileRequest`.
     """
 
     address: str
     listen: bool = False
     drain: bool = False
     replay: str = ""
+    key: str = ""
+    root_certificates: str = ""
 
 
 class MeasuredContents(Struct, frozen=True, kw_only=True):

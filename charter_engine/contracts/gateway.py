@@ -58,13 +58,14 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     of its arrival.
 
     `request_id` is the request's id at Triton and in the header `X-Request-Id`. `session` is what
-    the client calls it, `node` the call that it belongs to, as the server found or the gateway
-    itself; where that looked for it, `unmatched` says why there is none. `laid_out` tells that the
-    gateway itself laid the prompt out, else `layout_reason` why not. `server` is the one of several
-    that answered, or was tried last. `ttft_ms` runs to the
-    first piece of a streamed answer, `total_ms` to the end of the answer; `engine_ttft_ms` and
-    `queue_ms` are the engine's own. Numbers are None where the server gives none, or where an
-    answer was passed on unread. `trace` is the gateway's own span in the client's trace.
+    the client calls it, which with `ends_session` ends with this request; `node` is the call that
+    it belongs to, as the server found or the gateway itself; where that looked for it, `unmatched`
+    says why there is none. `laid_out` tells that the gateway itself laid the prompt out, else
+    `layout_reason` why not. `server` is the one of several that answered, or was tried last.
+    `ttft_ms` runs to the first piece of a streamed answer, `total_ms` to the end of the answer;
+    `engine_ttft_ms` and `queue_ms` are the engine's own. Numbers are None where the server gives
+    none, or where an answer was passed on unread. `trace` is the gateway's own span in the client's
+    trace.
     """
 
     at: float
@@ -73,6 +74,7 @@ class GatewayRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     route: str = ""
     model: str = ""
     session: str = ""
+    ends_session: bool = False
     node: str = ""
     unmatched: str = ""
     server: str = ""

@@ -164,7 +164,7 @@ class Work(Struct, frozen=True, kw_only=True, tag=True):
 
     `done` of `total` steps of `stage` are made (None: nobody knows how many). `error` and `remedy`
     are of work that failed. `started_at` is epoch seconds; `elapsed_ms`, so far, is told every
-    second.
+    second; in about `left_ms` it is done, if its other steps take as long as those before.
     """
 
     kind: WorkKind | None = None
@@ -175,6 +175,7 @@ class Work(Struct, frozen=True, kw_only=True, tag=True):
     total: int | None = None
     started_at: float = 0.0
     elapsed_ms: float = 0.0
+    left_ms: float | None = None
     error: str = ""
     remedy: str = ""
 

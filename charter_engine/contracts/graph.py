@@ -81,7 +81,8 @@ class Loop(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Call(Struct, frozen=True, kw_only=True):
     """One place in the source that triggers inference. Lines and columns count from 1.
 
-    `id` is `Class.function:output` or `function:line`, stable under unrelated edits. `family` is
+    `id` is `Class.function:output` or `function:line`, stable under unrelated edits; `name` is what
+    it is called on screens and in reports, unlike all other calls of its agent. `family` is
     the recogniser's name (`openai.chat`, `anthropic.messages`, …); `kind` is `sdk` for a call of a
     client, `wrapper` for a call of a function that makes one (then `via` is the chain of ids down
     to the client's call). `history_limit` bounds what its prompt holds of the turns before. `head`
@@ -93,6 +94,7 @@ class Call(Struct, frozen=True, kw_only=True):
     path: str
     line: int
     end_line: int
+    name: str = ""
     column: int = 1
     kind: Literal["sdk", "wrapper"] = "sdk"
     family: str = ""

@@ -53,9 +53,30 @@ class KvPool(Struct, frozen=True, kw_only=True):
         return self.used_blocks / self.max_blocks if self.max_blocks else None
 
 
+class ServerCounters(Struct, frozen=True, kw_only=True):
+    """What a server counted since it started, each None where it does not tell.
+
+    `reuse` says where reused tokens or blocks come from: `measured`, or `derived` from a rate.
+    Health checks and warm-up are among its requests where the server counts them.
+    """
+
+    prompt_tokens: int | None = None
+    reused_tokens: int | None = None
+    reused_blocks: int | None = None
+    missed_blocks: int | None = None
+    hit_rate: float | None = None
+    evicted_tokens: int | None = None
+    preemptions: int | None = None
+    running: int | None = None
+    waiting: int | None = None
+    pool: KvPool | None = None
+    reuse: Label | None = None
+
+
 class CounterRates(Struct, frozen=True, kw_only=True):
     """What a server's own counters grew by, a second, between two samples `seconds` apart; None
-    where it does not tell. `reuse` says where the reused tokens come from.
+    where it does not tell. `prompt_blocks` are of a server that counts no tokens. `reuse` says
+    where the reused tokens come from.
 
     Whoever sent them, all of its requests are in these, health checks and warm-up too where it
     counts them.
@@ -64,6 +85,7 @@ class CounterRates(Struct, frozen=True, kw_only=True):
     seconds: float
     prompt_tokens: float | None = None
     reused_tokens: float | None = None
+    prompt_blocks: float | None = None
     hit_rate: float | None = None
     evicted_tokens: float | None = None
     reuse: Label | None = None
@@ -73,8 +95,8 @@ class TritonSample(Struct, frozen=True, kw_only=True):
     """A server's health and gauges at one moment. `called` is what kind of server it is.
 
     `breaker` is the circuit breaker's state: while it is open, Triton is not asked.
-    `breaker_reason` is what the last call met that got no answer. `rates` are those of the counters
-    on its metrics page, where they tell of tokens.
+    `breaker_reason` is what the last call met that got no answer. Of a server that counts tokens or
+    blocks itself, `counters` are what it counted, and `rates` what they grow by.
     """
 
     health: Health
@@ -89,6 +111,7 @@ class TritonSample(Struct, frozen=True, kw_only=True):
     runtime_memory_bytes: dict[str, int] = {}
     breaker: BreakerState = "closed"
     breaker_reason: str = ""
+    counters: ServerCounters | None = None
     rates: CounterRates | None = None
 
 

@@ -12,7 +12,7 @@ from charter_engine.contracts.identity import AgentIdentity
 LayoutKind = Literal["source", "prefix-first", "append-only"]
 Apply = Literal["own-runs", "traffic"]
 Policy = Literal["default", "static", "steps", "next-use"]
-Lever = Literal["layout", "block_size", "retention", "groups", "host_tier"]
+Lever = Literal["layout", "block_size", "retention", "groups", "host_tier", "release"]
 SchedulerPolicy = Literal["guaranteed_no_evict", "max_utilization"]
 
 __all__ = [

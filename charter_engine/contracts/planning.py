@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from charter_engine.bls.retention import DecideAt
+from charter_engine.bls.retention import DecideAt, ReleaseWhen
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.latency import LatencyModel
@@ -25,6 +25,7 @@ class Levers(Struct, frozen=True, kw_only=True):
     retention: bool = True
     groups: bool = True
     host_tier: bool = True
+    release: bool = True
 
 
 class PlanRequest(Struct, frozen=True, kw_only=True):
@@ -91,6 +92,7 @@ class PlanPoint(Struct, frozen=True):
     tokens_per_block: int
     host_blocks: int
     policy: Policy
+    release: ReleaseWhen = "never"
 
 
 class Evaluation(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from charter_engine.contracts.costs import RunCost
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Policy, Reason
 from charter_engine.contracts.pool import OtherPool
@@ -70,6 +71,20 @@ class Prediction(Struct, frozen=True, kw_only=True):
     def computed_tokens(self) -> int:
         """Prompt tokens that were not reused: what is paid."""
         return round(self.prompt_tokens * (1 - self.token_hit_rate))
+
+    def cost(self, items: int) -> RunCost:
+        """What a run over so many items is predicted to cost."""
+        return RunCost(
+            items=items,
+            requests=self.requests,
+            computed_tokens=self.computed_tokens,
+            prompt_tokens=self.prompt_tokens,
+            whole_ms=self.makespan_ms,
+            ttft_ms=self.ttft_ms_mean,
+            ttft_ms_p95=self.ttft_ms_p95,
+            label="predicted",
+            times_label=self.times_label,
+        )
 
 
 class CurvePoint(Struct, frozen=True):

@@ -13,6 +13,14 @@ steps (`chain`), a tool or other work, a request side by side, the next pass of 
 person, or another session."""
 
 
+class RefreshCost(Struct, frozen=True):
+    """The engine time of a retention refresh: that of computing `tokens` of a prompt, and
+    `per_token` more for each token of the prompt it is for."""
+
+    tokens: float
+    per_token: float
+
+
 class ReuseTime(Struct, frozen=True, kw_only=True):
     """A distribution of reuse times in seconds, in figures.
 

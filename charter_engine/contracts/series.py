@@ -26,6 +26,8 @@ class Tick(Struct, frozen=True, kw_only=True):
     """One stretch of time that ended at the epoch second `at`: a second, or more of them together.
 
     Tokens and requests are sums; `ttft_ms` is a mean, the others are the means of what was sampled.
+    Tokens are those that the server itself counted, whoever sent them, where it is one that counts;
+    else those of the requests that Charter saw, as `requests` and `ttft_ms` always are.
     `pool_used` is the share of KV blocks in use, 0 to 1. None: nothing was told.
 
     `seconds` is how much of the stretch was measured. `ranges` holds, by figure, what its seconds

@@ -6,8 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from charter_engine.contracts.deploy import CostClass, Profile
-from charter_engine.contracts.figures import Label
-from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.live import ServerCounters
 from charter_engine.contracts.pool import Eviction
 from charter_engine.errors import FailureKind
 
@@ -25,7 +24,7 @@ LeverName = Literal[
     "layout", "reuse", "retention", "block size", "pool", "host tier", "cache salt", "release"
 ]
 TierName = Literal["gpu", "host", "disk"]
-Proof = Literal["reuse", "retention"]
+Proof = Literal["reuse", "retention", "release"]
 ProofResult = Literal["acts", "does not act", "cannot tell"]
 
 
@@ -57,24 +56,12 @@ class HiddenFigures(Struct, frozen=True, kw_only=True):
     option: str
 
 
-class ServerCounters(Struct, frozen=True, kw_only=True):
-    """What a server counted since it started, each None where it does not tell.
+class EventEndpoint(Struct, frozen=True, kw_only=True):
+    """Where one rank of a server publishes its KV events, as it was told to (`tcp://*:5557`), and
+    where it sends again what it sent before (empty: nowhere)."""
 
-    `reuse` says where reused tokens or blocks come from: `measured`, or `derived` from a rate.
-    Health checks and warm-up are among its requests where the server counts them.
-    """
-
-    prompt_tokens: int | None = None
-    reused_tokens: int | None = None
-    reused_blocks: int | None = None
-    missed_blocks: int | None = None
-    hit_rate: float | None = None
-    evicted_tokens: int | None = None
-    preemptions: int | None = None
-    running: int | None = None
-    waiting: int | None = None
-    pool: KvPool | None = None
-    reuse: Label | None = None
+    published: str
+    replayed: str = ""
 
 
 class ServerProfile(Struct, frozen=True, kw_only=True):
@@ -83,8 +70,9 @@ class ServerProfile(Struct, frozen=True, kw_only=True):
     `tokens_per_block` is the size in effect. `manager` was told by `manager_evidence`; `rules` are
     those by which its pool is predicted, told by `rules_evidence` (None: nobody knows).
     `request_counters` are the figures that it tells of each request. `drained` names routes that
-    forget what was read from them, and so have one reader. `triton` is what Triton's own models
-    offer, where it is one.
+    forget what was read from them, and so have one reader. `event_endpoints` are those of its
+    ranks, where it publishes KV events. `triton` is what Triton's own models offer, where it is
+    one.
     """
 
     kind: ServerKind
@@ -103,6 +91,7 @@ class ServerProfile(Struct, frozen=True, kw_only=True):
     request_counters: tuple[str, ...] = ()
     hidden: tuple[HiddenFigures, ...] = ()
     drained: tuple[str, ...] = ()
+    event_endpoints: tuple[EventEndpoint, ...] = ()
     notes: tuple[str, ...] = ()
     triton: Profile | None = None
 

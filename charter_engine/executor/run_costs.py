@@ -10,7 +10,6 @@ from charter_engine.contracts.costs import RunCost, Verdict
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.planning import Evaluation
-from charter_engine.contracts.prediction import Prediction
 
 ABOUT_THE_SAME: Final = 0.02
 """Relative difference below which two runs count as alike."""
@@ -32,21 +31,6 @@ def cost_of_run(requests: Sequence[RequestRecord], items: int, elapsed_ms: float
         item_ms=_mean([time for time in times if time is not None]),
         ttft_ms=_mean(ttfts),
         ttft_ms_p95=ttfts[math.ceil(0.95 * len(ttfts)) - 1] if ttfts else None,
-    )
-
-
-def cost_of_prediction(prediction: Prediction, items: int) -> RunCost:
-    """What a run over so many items is predicted to cost."""
-    return RunCost(
-        items=items,
-        requests=prediction.requests,
-        computed_tokens=prediction.computed_tokens,
-        prompt_tokens=prediction.prompt_tokens,
-        whole_ms=prediction.makespan_ms,
-        ttft_ms=prediction.ttft_ms_mean,
-        ttft_ms_p95=prediction.ttft_ms_p95,
-        label="predicted",
-        times_label=prediction.times_label,
     )
 
 

@@ -16,6 +16,7 @@ from charter_engine.gateway.errors import GatewayError, broken_off
 from charter_engine.gateway.message_layout import BodyLayout
 from charter_engine.gateway.passing import LONG_BODY_BYTES, Passing
 from charter_engine.gateway.upstream import NOT_PASSED_ON, Upstream, chunks_of
+from charter_engine.servers.http import Reply
 
 TAIL_BYTES = 4096
 """The end of an answer, in which its usage stands."""
@@ -128,7 +129,7 @@ async def _whole(answer: ClientResponse, passing: Passing) -> web.Response:
     async with aclosing(chunks_of(answer)) as chunks:
         body = b"".join([chunk async for chunk in chunks])
     passing.passed_back(body)
-    _note_end(passing, body[-TAIL_BYTES:])
+    _note_end(passing, body[-TAIL_BYTES:] if answer.status < 400 else body)
     return web.Response(body=body, status=answer.status, headers=_headers(answer.headers, passing))
 
 
@@ -138,7 +139,8 @@ def _note_end(passing: Passing, tail: bytes) -> None:
     if usage is not None:
         passing.used(usage)
     if passing.record.status >= 400:
-        passing.failed(passing.record.status, "refused by the upstream")
+        words = Reply("", passing.record.status, tail).error
+        passing.failed(passing.record.status, f"refused by the upstream: {words}")
     elif reasons := _REASON.findall(tail):
         passing.note(finish=_FINISHES.get(reasons[-1], "stop"))
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw, UnsetType, structs
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRecord, Observer
 from charter_engine.gateway.asking import Ended, TokenUsage
 from charter_engine.gateway.trace_context import trace_of
-from charter_engine.traffic.session_headers import SessionFields, session_of
+from charter_engine.traffic.session_headers import SessionFields, ends_session, session_of
 
 REQUEST_ID_HEADER = "X-Request-Id"
 LONGEST_ID = 128
@@ -56,6 +56,7 @@ class Passing:
             model=_text(peeked.model),
             stream=peeked.stream is not UNSET and bytes(peeked.stream) == b"true",
             session=session_of(self.headers, peeked),
+            ends_session=ends_session(self.headers),
         )
 
     def sending(self, events: bytes) -> None:

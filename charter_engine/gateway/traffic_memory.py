@@ -5,7 +5,7 @@ form, and of recent prompts the tokens, in memory alone.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,10 +19,9 @@ from charter_engine.bls.tokenizer import Tokenizer
 from charter_engine.contracts.gateway import GatewayExchange, GatewayRecord
 from charter_engine.contracts.traffic import Finish, TrafficBatch, TrafficRecord
 from charter_engine.gateway.answer_texts import answer_text
-from charter_engine.gateway.asking import Chat
-from charter_engine.gateway.errors import GatewayError
 from charter_engine.gateway.model import ServedModel
-from charter_engine.gateway.opening import dialects
+from charter_engine.gateway.opening import CHAT, COMPLETIONS, dialects
+from charter_engine.gateway.prompt_texts import prompt_in
 from charter_engine.triton.tap import RecentPrompt
 
 MOST_WAITING = 20_000
@@ -40,6 +39,9 @@ OTHER_TOKENIZER = (
     "server counted {there:,} (--tokenizer names the model's own)"
 )
 FINISHES: dict[str, Finish] = {"length": "length", "cancelled": "cancelled", "error": "error"}
+MOST_BODIES = 300
+MOST_BODY_BYTES = 16 << 20
+"""Of the last chats and completions, as clients sent them, by which a layout is previewed."""
 TokenIds = NDArray[np.int32]
 NO_IDS: TokenIds = np.empty(0, np.int32)
 
@@ -55,12 +57,23 @@ class PassedTokens(Struct, frozen=True):
     record: TrafficRecord
     prompt: TokenIds = NO_IDS
     answer: TokenIds = NO_IDS
+    ends_session: bool = False
+
+
+class PassedBody(Struct, frozen=True):
+    """The body of a chat or completion as its client sent it, with the ids of its answer."""
+
+    record: TrafficRecord
+    route: str
+    body: bytes
+    answer: TokenIds
 
 
 class TrafficMemory:
     """Takes what passed from an event loop, and tells it elsewhere, once.
 
-    `revision` is the one that is live when a request ends. `is_silent`: the last request's cached
+    `revision` is the one that is live when a request ends, and `on_told` hears of each as it is
+    told. `is_silent`: the last request's cached
     tokens were not told, though its prompt tokens were. `keeps_prompts` False: no tokens are
     remembered. Until `model` is set, and where it has no tokenizer, prompts are told without their
     hashes, and `trouble` says why.
@@ -72,6 +85,7 @@ class TrafficMemory:
         self.revision = 0
         self.trouble = ""
         self.is_silent = False
+        self.on_told: Callable[[PassedTokens], None] = lambda _: None
         self._keeps_prompts = keeps_prompts
         self._waiting: deque[tuple[int, GatewayExchange | PassedTokens]] = deque()
         self._bytes = 0
@@ -81,6 +95,7 @@ class TrafficMemory:
         self._dialects = dialects()
         self._recent: OrderedDict[int, tuple[int, TokenIds]] = OrderedDict()
         self._tokens = 0
+        self._bodies: deque[PassedBody] = deque()
 
     def exchanged(self, exchange: GatewayExchange) -> None:
         """A request ended that came by the gateway. Those that are no prompts are let go."""
@@ -102,7 +117,13 @@ class TrafficMemory:
             if ended.record.prompt_tokens is not None:
                 self.is_silent = ended.record.reused_tokens is None
             records.append(replace(self._hashed(passed), revision=revision))
+            self.on_told(passed)
         return TrafficBatch(records=tuple(records), lost=lost)
+
+    @property
+    def bodies(self) -> tuple[PassedBody, ...]:
+        """The last chats and completions that programs sent, oldest first."""
+        return tuple(self._bodies)
 
     async def prompt(
         self, last_hash: int, spans: Sequence[tuple[int, int]] = ()
@@ -133,24 +154,25 @@ class TrafficMemory:
         if tokenizer is None:
             self.trouble = NO_TOKENIZER.format(model=self.named or "its model")
             return PassedTokens(record)
-        prompt = self._prompt_ids(exchange, tokenizer)
+        dialect = self._dialects[exchange.record.route]
+        read = prompt_in(exchange.sent or exchange.body, dialect, self.model)
+        prompt = NO_IDS if read is None else np.array(read.token_ids, np.int32)
         if record.prompt_tokens is None:
             record = replace(record, prompt_tokens=len(prompt) or None)
         elif len(prompt) and len(prompt) != record.prompt_tokens:
             self.trouble = OTHER_TOKENIZER.format(here=len(prompt), there=record.prompt_tokens)
             return PassedTokens(record)
-        return PassedTokens(record, prompt, _answer_ids(exchange, record, tokenizer))
+        answer = _answer_ids(exchange, record, tokenizer)
+        if self._keeps_prompts and exchange.record.route in (CHAT, COMPLETIONS):
+            self._keep_body(PassedBody(record, exchange.record.route, exchange.body, answer))
+        return PassedTokens(record, prompt, answer, exchange.record.ends_session)
 
-    def _prompt_ids(self, exchange: GatewayExchange, tokenizer: Tokenizer) -> TokenIds:
-        """The tokens of what was passed on; none where it cannot be read."""
-        dialect = self._dialects[exchange.record.route]
-        try:
-            prompt = dialect.read(exchange.sent or exchange.body).prompt
-            text = self.model.rendered(prompt) if isinstance(prompt, Chat) else prompt
-        except GatewayError:
-            return NO_IDS
-        ids = tokenizer.encode(text)[0] if isinstance(text, str) else text
-        return np.array(ids, np.int32)
+    def _keep_body(self, passed: PassedBody) -> None:
+        self._bodies.append(passed)
+        while len(self._bodies) > MOST_BODIES or (
+            sum(len(one.body) for one in self._bodies) > MOST_BODY_BYTES
+        ):
+            self._bodies.popleft()
 
     def _hashed(self, passed: PassedTokens) -> TrafficRecord:
         """A record with its number, and its hashes where its tokens are known."""

@@ -70,6 +70,7 @@ class TritonBackend:
             run=self._run,
             agent=self._agent,
             source=source,
+            ends_session=record.ends_session,
             headers=passing.trace.headers,
         )
 

@@ -9,9 +9,23 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser import evidence, prompts, recognise
-from charter_engine.parser.chains import PLACEHOLDER, in_sequence, is_unseen, placeholder
+from charter_engine.parser.chains import (
+    CHAIN,
+    PLACEHOLDER,
+    in_sequence,
+    is_unseen,
+    makes_chain,
+    placeholder,
+)
 from charter_engine.parser.containers import any_member
-from charter_engine.parser.fanout import MAPPING, delayed_way, is_gathered, way_of
+from charter_engine.parser.fanout import (
+    MAPPING,
+    delayed_way,
+    is_awaited_alone,
+    is_gathered,
+    parallel_way,
+    way_of,
+)
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.limits import bounded
 from charter_engine.parser.nearest import near_call
@@ -62,7 +76,10 @@ class CallResolver:
 
     def call(self, frame: Frame, node: ast.Call) -> Value:
         path = self.program.path_of(node.func)
-        outer, frame.fanout = frame.fanout, way_of(path) or frame.fanout
+        way = way_of(path)
+        if way is not None and is_awaited_alone(frame, node, way):
+            way = None
+        outer, frame.fanout = frame.fanout, way or frame.fanout
         receiver, callee = self.callee_of(frame, node.func)
         if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
             path = self.program.path_of(callee.source)
@@ -79,7 +96,11 @@ class CallResolver:
             parents=frame.module.parents,
             made_with=made_with(receiver),
         )
-        is_later = bool(frame.loops) and outer is None and is_gathered(frame, node, callee)
+        is_later = (
+            bool(frame.loops)
+            and outer is None
+            and is_gathered(frame, node, callee, self.program.gathering)
+        )
         frame.fanout = "gather" if is_later else delayed_way(path) or outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
@@ -139,7 +160,7 @@ class CallResolver:
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
-            answer = self.evaluator.recorder.model_call(frame, node, asked, shape, found)
+            answer = self.asked(frame, node, asked, shape, found)
             if self.evaluator.recorder.remembers(shape) and isinstance(node.func, ast.Attribute):
                 kept = receiver.with_origins(moved(answer, "history").origins)
                 self.evaluator.assigner.assign(frame, node.func.value, kept)
@@ -147,7 +168,7 @@ class CallResolver:
         made = (
             bounded(frame, shape)
             or self.evaluator.files.called(frame.module, receiver, shape)
-            or self.made_by(callee, receiver, shape)
+            or self.made_by(frame, callee, receiver, shape)
         )
         if made is not None:
             return made
@@ -164,8 +185,8 @@ class CallResolver:
             return plain
         if verb in ("partial", "wraps", "wrap", "delayed") and shape.positional:
             return shape.positional[0][1].with_origins(arguments_origins(shape))
-        if verb in LATER or self.hands_on_model(shape):
-            value = self.called_later(frame, node, shape)
+        if verb in LATER or parallel_way(shape.path) or self.hands_on_model(shape):
+            value = self.called_later(frame, node, receiver, shape)
             if value is not None:
                 return value
         found = evidence.by_evidence(shape, self.program.catalogue)
@@ -175,6 +196,18 @@ class CallResolver:
             self.note_near(frame, shape)
         self.evaluator.effects.leave(frame, node, receiver, shape)
         return self.passed_on(receiver, callee, shape)
+
+    def asked(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
+    ) -> Value:
+        """The answer of a model or an agent, or of a team, of which the first to speak is asked."""
+        teams, recorder = self.evaluator.teams, self.evaluator.recorder
+        team = teams.run_by(receiver, shape, found)
+        if team is None:
+            return recorder.model_call(frame, node, receiver, shape, found)
+        opening, given = teams.opening(receiver, team, shape)
+        answer = recorder.model_call(frame, node, opening, given, found)
+        return teams.record(frame, node, shape, found, team, answer)
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""
@@ -231,16 +264,19 @@ class CallResolver:
                     return [Function(owner.methods[name], callee)]
         return []
 
-    def made_by(self, callee: Value, receiver: Value, shape: CallShape) -> Value | None:
+    def made_by(
+        self, frame: Frame, callee: Value, receiver: Value, shape: CallShape
+    ) -> Value | None:
         """What a constructor of the catalogue, or a method that keeps or changes a kind,
         returns."""
         for kind in in_order(callee.types):
             if isinstance(kind, External):
                 name = self.program.catalogue.kind_of_constructor(kind.dotted)
                 if name is not None:
-                    return Value(
-                        types=frozenset((Kind(name),)),
-                        box=self.made_box(name, shape),
+                    box = self.made_box(name, shape)
+                    made = self.evaluator.teams.made(frame, shape.node, name, box)
+                    return replace(
+                        made or Value(types=frozenset((Kind(name),)), box=box),
                         origins=arguments_origins(shape) | receiver.all_origins(),
                     )
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
@@ -248,17 +284,22 @@ class CallResolver:
                 if kind.path in rule.keeps:
                     filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
                     return with_offer(filled, shape)
-                if (
-                    kind.path in rule.fills
-                    and (text := prompts.filled_template(receiver, shape, rule.syntax)) is not None
-                ):
-                    return text
+                if kind.path in rule.fills:
+                    filling = Value(origins=arguments_origins(shape) | receiver.all_origins())
+                    return prompts.filled_template(receiver, shape, rule.syntax) or filling
                 if kind.path in rule.becomes:
                     types = frozenset((Kind(rule.becomes[kind.path]),))
                     box = self.made_box(rule.becomes[kind.path], shape)
                     return Value(
                         types=types, box=with_fields_of(receiver, box), origins=receiver.origins
                     )
+        return self.made_unseen(receiver, shape)
+
+    def made_unseen(self, receiver: Value, shape: CallShape) -> Value | None:
+        """What code that isn't at hand makes, as its name or a method that nothing else has
+        proves."""
+        if makes_chain(shape, self.program.catalogue):
+            return Value(types=frozenset((CHAIN,)), origins=arguments_origins(shape))
         proved = (
             self.program.catalogue.proving.get(shape.verb)
             if len(shape.path) > 1 and is_unseen(receiver)
@@ -280,19 +321,27 @@ class CallResolver:
         """Whether an argument is a model's method, named and not called (`retry(client.…create,
         …)`)."""
         if shape.positional:
-            first = shape.positional[0][0]
-            return (
-                isinstance(first, ast.Attribute)
-                and self.program.catalogue.family_of_path(self.program.path_of(first)) is not None
+            first, value = shape.positional[0]
+            catalogue = self.program.catalogue
+            is_asking = any(
+                isinstance(kind, Member) and catalogue.family_of_verb(kind.kind, kind.path)
+                for kind in value.types
+            )
+            return isinstance(first, ast.Attribute) and (
+                is_asking or catalogue.family_of_path(self.program.path_of(first)) is not None
             )
         return isinstance(next((source for source, _ in handed_on(shape)), None), ast.Attribute)
 
-    def called_later(self, frame: Frame, node: ast.Call, shape: CallShape) -> Value | None:
-        """`executor.submit(f, x)`, `gather(f(x), …)`, `map(f, xs)`: the function they are given is
-        called."""
+    def called_later(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Value | None:
+        """`executor.submit(f, x)`, `gather(f(x), …)`, `map(f, xs)`, `rows.map(f)`: the function
+        they are given is called."""
         for source, value in handed_on(shape):
             given = after(source, shape)
-            is_mapped = shape.verb in MAPPING
+            is_mapped = shape.verb in MAPPING or parallel_way(shape.path) is not None
+            if is_mapped and not given and isinstance(node.func, ast.Attribute):
+                given = ((node.func.value, receiver),)
             if is_mapped:
                 given = tuple((node_, any_member(item)) for node_, item in given)
             keywords = tuple(item for item in shape.keywords if item[1] is not source)
@@ -312,7 +361,9 @@ class CallResolver:
             functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
             if not functions and found is None:
                 continue
-            outer, frame.fanout = frame.fanout, way_of(shape.path) or frame.fanout
+            way = way_of(shape.path) or parallel_way(shape.path)
+            way = None if way is not None and is_awaited_alone(frame, node, way) else way
+            outer, frame.fanout = frame.fanout, way or frame.fanout
             if is_mapped:
                 frame.loops.append(self.mapped_over(node, shape))
             if functions:

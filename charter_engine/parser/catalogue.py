@@ -38,6 +38,19 @@ class KindRule:
     exact: bool = False
     fetched: bool = False
     becomes: dict[str, str] = field(default_factory=dict)
+    part: str = ""
+    members: dict[str, str] = field(default_factory=dict)
+    says: dict[str, str] = field(default_factory=dict)
+    asks_with: tuple[str, ...] = ()
+    chooses: str = ""
+    silent: bool = False
+    names: str = ""
+    names_all: bool = False
+    hears: str = ""
+    beside: str = ""
+    writes: str = ""
+    served_as: str = ""
+    serves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,7 @@ class Family:
     open_ended: bool = False
     own_prompt: bool = False
     hands_back: tuple[str, ...] = ()
+    runs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,7 @@ class Catalogue:
         ).hexdigest()[:16]
         self._constructors = {name: kind.name for kind in kinds for name in kind.constructors}
         self._defined = definitions(kinds)
+        self.served = tuple(kind for kind in kinds if kind.served_as)
         self._patterns = [
             (re.compile(text), kind.name) for kind in kinds for text in kind.constructor_patterns
         ]
@@ -183,6 +198,10 @@ class Catalogue:
 
     def family_of_verb(self, kind: str, verb: str) -> Family | None:
         return self._verbs.get((kind, verb))
+
+    def family_that_runs(self, kind: str) -> str:
+        """The name of the family that calls of a kind belong to."""
+        return next((family.name for family in self.families if kind in family.kinds), kind)
 
     def family_called(self, kind: str) -> Family | None:
         return self._called.get(kind)

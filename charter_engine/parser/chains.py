@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 
 from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.evidence import MODEL_GIVEN
 from charter_engine.parser.offered import KEPT_AS
-from charter_engine.parser.recognise import CallShape, names_in, names_model
+from charter_engine.parser.recognise import CallShape, names_in, names_model, words_of
 from charter_engine.parser.values import UNKNOWN, Box, Element, External, Kind, Type, Value, static
 
 PROMPTS = frozenset((Kind("langchain.prompt"), Kind("langchain.fetched.prompt")))
@@ -67,6 +68,17 @@ def is_unseen(value: Value) -> bool:
     """Whether nothing is known of a value but where it was imported from."""
     is_imported = all(isinstance(kind, External) for kind in value.types)
     return is_imported and value.box is None and value.pieces is None and value.constant is None
+
+
+def makes_chain(shape: CallShape, catalogue: Catalogue) -> bool:
+    """Whether a function that is imported makes a chain around a model, by its name:
+    `llm_generation_chain("query.prompt", engine=…)`."""
+    words = words_of(shape.verb)
+    is_chain = words[-1:] == ("chain",) and words[0] not in catalogue.evidence.running
+    given = shape.keyword_names & (MODEL_GIVEN | {"engine"})
+    is_model_named = any(names_model(word, catalogue) for word in words)
+    is_imported = bool(shape.callee) and all(isinstance(kind, External) for kind in shape.callee)
+    return is_imported and is_chain and (is_model_named or bool(given))
 
 
 def placeholder(shape: CallShape) -> Box:

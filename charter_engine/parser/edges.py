@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from charter_engine.contracts.graph import Carried, Flow
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.values import FLOW_ORDER, Chain, Loops, Origin
+from charter_engine.parser.values import FLOW_RANK, Chain, Loops, Origin
 
 
 def loops_since(frame: Frame, chain: Chain, round_number: int) -> Loops:
@@ -68,7 +68,7 @@ def turned(source: Loops, target: Loops) -> bool:
 
 
 def best_flow(first: Flow | None, second: Flow) -> Flow:
-    return second if first is None or FLOW_ORDER.index(second) > FLOW_ORDER.index(first) else first
+    return second if first is None or FLOW_RANK[second] > FLOW_RANK[first] else first
 
 
 def parameters_in(origins: Iterable[Origin]) -> set[int]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KEEPING = frozenset(
     "add append say said tell remember push observe insert update extend put fold merge accumulate "
-    "absorb apply".split()
+    "absorb apply save store record".split()
 )
 """Words of methods and functions that put something into what they are called on or given."""
 
@@ -29,6 +29,9 @@ TALK = frozenset(
     "scratchpad thread talk buffer".split()
 )
 """Words of names that hold a conversation."""
+
+SAID = frozenset("message messages turn response".split())
+"""Words of methods that add to a conversation, whatever holds it."""
 
 
 class Effects:
@@ -75,9 +78,11 @@ class Effects:
 
 def keeps_talk(function: ast.Attribute, receiver: Value) -> bool:
     """Whether a method of an object that isn't at hand puts what it is given into a
-    conversation."""
-    if any(isinstance(kind, Kind | Member) for kind in receiver.types) or receiver.box is not None:
+    conversation: `memory.save(…)`, `agent.add_message(…)`."""
+    is_known = any(isinstance(kind, Kind | Member) for kind in receiver.types)
+    if is_known or (receiver.box is not None and receiver.box.kind != "object"):
         return False
     name = function.value.attr if isinstance(function.value, ast.Attribute) else ""
     name = function.value.id if isinstance(function.value, ast.Name) else name
-    return bool(KEEPING & set(words_of(function.attr))) and bool(TALK & set(words_of(name)))
+    verb = set(words_of(function.attr))
+    return bool(KEEPING & verb) and bool(TALK & set(words_of(name)) or SAID & verb)

@@ -88,6 +88,8 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
         return weigh_receiver(
             shape, catalogue, 1, [f"`{shape.verb}` is a task for a model"], least=1
         )
+    if not strong and not weak and is_model_type(shape.callee, catalogue):
+        return weigh_receiver(shape, catalogue, 1, ["a model is called"], least=1)
     if not strong and not weak:
         return weigh_receiver(shape, catalogue, 0, [f"`{shape.verb}` may be anything"], least=2)
     score, reasons = (
@@ -97,7 +99,7 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     others = set(verb) - words.function_strong - words.function_weak - words.function_filler
     if len(others) > 1 and strong and not weak and verb[-1] not in strong:
         score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
-    elif others and not strong:
+    elif others and not strong and not is_given_request(shape, words):
         score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
     return weigh_receiver(shape, catalogue, score, reasons, least=1)
 
@@ -118,6 +120,15 @@ def is_request(shape: CallShape, catalogue: Catalogue) -> bool:
         and not set(words_of(shape.path[-2])) & (words.receiver_never | words.receiver_storing)
         and not isinstance(used_by(shape.parents, shape.node), ast.Expr)
     )
+
+
+def is_given_request(shape: CallShape, words: Evidence) -> bool:
+    """Whether a function that asks is given what a request for a completion holds, by the names
+    that SDKs have for it: `generate_with_references(model=…, messages=…, temperature=…)`."""
+    given = shape.keyword_names
+    options = given & words.model_keywords - words.request_models
+    asks = words_of(shape.verb)[0] in words.function_weak
+    return asks and bool(given & words.request_prompts and given & words.request_models and options)
 
 
 def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PLR0911 - the first objection ends it
@@ -171,7 +182,8 @@ def concerns_model(shape: CallShape, catalogue: Catalogue) -> bool:
     """Whether the receiver or an argument is a model; for what is a task for one, whether an
     argument may be."""
     receiver = shape.path[-2] if len(shape.path) > 1 else ""
-    if is_model_type(shape.receiver, catalogue) or names_model(receiver, catalogue):
+    known = shape.receiver | shape.callee
+    if is_model_type(known, catalogue) or names_model(receiver, catalogue):
         return True
     given = model_evidence(shape, catalogue)
     return given == CERTAIN or (
@@ -190,8 +202,9 @@ def weigh_receiver(
     given_model = model_evidence(shape, catalogue)
     if names_model(receiver, catalogue):
         score, reasons = score + 2, [*reasons, f"`{receiver}` names a model"]
-    elif is_model_type(shape.receiver, catalogue):
-        score, reasons = score + 2, [*reasons, f"`{receiver}` is a model by its type"]
+    elif is_model_type(shape.receiver | shape.callee, catalogue):
+        called = receiver or shape.verb
+        score, reasons = score + 2, [*reasons, f"`{called}` is a model by its type"]
     elif shape.made_with & MODEL_GIVEN:
         score, reasons = score + 1, [*reasons, f"`{receiver}` was made with a model"]
     elif of_receiver & words.receiver_weak:
@@ -297,11 +310,7 @@ def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
         names = set(words_of(name))
         if not name or name in words.prompt_names:
             names |= {word for part in names_in(node) for word in words_of(part)}
-            names |= {
-                word
-                for key in (value.box.fields if value.box is not None else ())
-                for word in words_of(key)
-            }
+            names |= {word for part in names_within(value) for word in words_of(part)}
         if has_roles(value) or {"system", "user"} <= shape.keyword_names:
             return 3
         if name == "**":
@@ -315,6 +324,16 @@ def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
         ):
             best = max(best, 1)
     return best
+
+
+def names_within(value: Value) -> list[str]:
+    """The names of what an object holds, and of what it was given by place."""
+    fields = value.box.fields if value.box is not None else {}
+    placed = [held.source for name, held in fields.items() if name.isdigit()]
+    return [
+        *fields,
+        *(name for source in placed if source is not None for name in names_in(source)),
+    ]
 
 
 def names_prompt_parts(shape: CallShape, words: Evidence) -> bool:

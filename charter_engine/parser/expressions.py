@@ -23,9 +23,11 @@ from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
 from charter_engine.parser.prompt_files import PromptFiles
 from charter_engine.parser.recording import SiteRecorder
+from charter_engine.parser.runnables import Runnables
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
 from charter_engine.parser.strings import Strings
+from charter_engine.parser.team_runs import TeamRuns
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -65,6 +67,8 @@ class Evaluator:
         self.follower = Follower(analysis, self)
         self.effects = Effects(analysis, self)
         self.files = PromptFiles(analysis)
+        self.teams = TeamRuns(analysis, self)
+        self.runnables = Runnables(analysis, self)
         self.calls = CallResolver(analysis, self)
         self.evaluators = self.evaluators_by_node()
 
@@ -173,7 +177,8 @@ class Evaluator:
                 return static((left.static_text() or "") * count, node.lineno)
         if isinstance(node.op, ast.BitOr):
             left, right = map(self.names.with_base_kinds, (left, right))
-            return piped(left, right, node.left, self.program.catalogue)
+            pipe = piped(left, right, node.left, self.program.catalogue)
+            return self.runnables.piped(frame, node, left, right, pipe)
         return Value(origins=left.all_origins() | right.all_origins())
 
     def side(self, value: Value, source: ast.expr) -> tuple[Piece, ...]:

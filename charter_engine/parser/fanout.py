@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.syntax import last_name
+from charter_engine.parser.recognise import words_of
+from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.syntax import GATHERING, last_name
 from charter_engine.parser.values import Function, Value
 
 FANOUT = {
@@ -39,8 +42,6 @@ MAPPING = frozenset(
 SEVERAL = frozenset("gather map as_completed wait parallel".split())
 """Ways that are taken for several calls; the others run one, which a loop must repeat."""
 
-GATHERING = frozenset("gather as_completed wait wait_for_all".split())
-
 BATCHES = frozenset(
     "batch abatch batch_as_completed abatch_as_completed batch_completion kickoff_for_each "
     "kickoff_for_each_async".split()
@@ -52,6 +53,13 @@ def way_of(path: tuple[str, ...]) -> str | None:
     """How a function runs what it is given beside other things; None: it doesn't. Python's own
     `map` takes one after the other."""
     return FANOUT.get(path[-1]) if path and path != ("map",) else None
+
+
+def parallel_way(path: tuple[str, ...]) -> str | None:
+    """How a function that isn't at hand runs one that it is given, by its name:
+    `run_in_parallel(ask, questions)`."""
+    words = set(words_of(path[-1])) if path else set[str]()
+    return "parallel" if words & {"parallel", "concurrent", "concurrently"} else None
 
 
 def delayed_way(path: tuple[str, ...]) -> str | None:
@@ -66,15 +74,29 @@ def spread_of(frame: Frame) -> str | None:
     return frame.spread
 
 
-def is_gathered(frame: Frame, node: ast.Call, callee: Value) -> bool:
+def gathers(definition: FunctionDefinition, helpers: Collection[str] = ()) -> bool:
+    """Whether a function waits for several things together, itself or by one of `helpers`."""
+    names = {last_name(call.func) for call in definition.calls}
+    return not names.isdisjoint(GATHERING) or not names.isdisjoint(helpers)
+
+
+def is_gathered(
+    frame: Frame, node: ast.Call, callee: Value, gathering: Collection[FunctionDefinition]
+) -> bool:
     """Whether a call in a loop makes one of several coroutines that are awaited together later:
-    `jobs = [ask(x) for x in xs]`, then `gather(*jobs)`."""
+    `jobs = [ask(x) for x in xs]`, then `gather(*jobs)`. `gathering` are the functions that do
+    so, themselves or by another."""
     function = frame.function
-    if function is None or not isinstance(function.node, ast.AsyncFunctionDef):
+    if function is None or function not in gathering:
+        return False
+    if not isinstance(function.node, ast.AsyncFunctionDef):
         return False
     if isinstance(frame.module.parents.get(id(node)), ast.Await):
         return False
     entered = [kind.definition.node for kind in callee.types if isinstance(kind, Function)]
-    if not all(isinstance(one, ast.AsyncFunctionDef) for one in entered):
-        return False
-    return any(last_name(call.func) in GATHERING for call in function.calls)
+    return all(isinstance(one, ast.AsyncFunctionDef) for one in entered)
+
+
+def is_awaited_alone(frame: Frame, node: ast.Call, way: str) -> bool:
+    """Whether what runs beside other things is waited for at once: `await to_thread(f, x)`."""
+    return way not in SEVERAL and isinstance(frame.module.parents.get(id(node)), ast.Await)

@@ -33,6 +33,17 @@ Fillings = dict[Place, dict[Chain, tuple[int, Carried]]]
 or a later one."""
 
 
+class HeardAnswer(NamedTuple):
+    """An answer of one of a team that reaches another's prompt, by the number of its call and a
+    name; `again`: there is another one of it in every turn."""
+
+    site: int
+    carried: Carried
+    role: str
+    name: str
+    again: bool
+
+
 @dataclass(slots=True, eq=False)
 class Site:
     """One LLM call in the source, and what was learned of it each time it was reached.
@@ -44,10 +55,11 @@ class Site:
     `turning` is what makes the turns: the loop around it, or its function. `sent` is what a call of
     a wrapper comes to, first and in a later turn, by the client's call that it leads to. `given` is
     what a wrapper is called with, by its parameters; `head` is what the request offers the model.
+    `heard` are the answers of a team that reach the prompt.
     """
 
     number: int
-    node: ast.Call
+    node: ast.expr
     module: Module
     function: FunctionDefinition | None
     family: str
@@ -72,6 +84,7 @@ class Site:
     edges: dict[tuple[int, Carried], Flow] = field(default_factory=dict)
     fillings: Fillings = field(default_factory=dict)
     settled: set[Place] = field(default_factory=set)
+    heard: tuple[HeardAnswer, ...] = ()
 
 
 @dataclass(slots=True)

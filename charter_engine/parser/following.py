@@ -22,16 +22,17 @@ from charter_engine.parser.edges import loops_since
 from charter_engine.parser.fanout import spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
-from charter_engine.parser.frameworks import absorb_box
+from charter_engine.parser.frameworks import absorb_box, context_parameter, is_event
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
 from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import is_super
+from charter_engine.parser.syntax import is_super, last_name
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
     Box,
+    Chain,
     Class,
     Element,
     Function,
@@ -216,7 +217,7 @@ class Follower:
             declared_fields(kind.definition.node), shape.positional, strict=False
         ):
             fields[name] = value
-        if kind.definition.name.endswith("Event"):
+        if is_event(kind.definition):
             absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
         return replace(instance, box=Box("object", fields=fields) if fields else None)
 
@@ -232,8 +233,9 @@ class Follower:
         known = attributes_of(frame, holder, frame.names) if holder and own else NO_ATTRIBUTES
         if holder and own:
             hand_over(frame, holder, NO_ATTRIBUTES)
-        if under_way(frame, definition) is not None:
-            self.hand_down(definition, names)
+        running = under_way(frame, definition)
+        if running is not None:
+            self.hand_down(running, names)
             return None
         if frame.depth >= MAX_FRAMES:
             return None
@@ -271,6 +273,7 @@ class Follower:
             chain=frame.chain,
             depth=frame.depth + (1 if definition in self.program.reaching else 2),
             spread=spread,
+            given=chains_in(names) if calls_itself(definition) else frozenset(),
         )
         hand_over(inner, own, known)
         result = self.run_body(inner)
@@ -282,16 +285,22 @@ class Follower:
             hand_over(frame, holder, left)
         return result
 
-    def hand_down(self, definition: FunctionDefinition, names: dict[str, Value]) -> None:
-        """Keep the outputs that a recursion gives its function: they reach it in a later turn."""
+    def hand_down(self, running: Frame, names: dict[str, Value]) -> None:
+        """Keep the outputs that a recursion gives its function beside what the function was given:
+        they reach it in a later turn."""
+        assert running.function is not None
+        above = len(running.chain)
         for name, value in names.items():
             made = frozenset(
-                origin
+                Origin(origin.chain[above:], origin.how)
                 for origin in moved(value, "argument").all_origins()
                 if origin.chain[0][0] >= 0
+                and origin.chain not in running.given
+                and origin.chain[:above] == running.chain
+                and len(origin.chain) > above
             )
-            self.memory.handed_down[definition, name] = (
-                self.memory.handed_down.get((definition, name), NOTHING) | made
+            self.memory.handed_down[running.function, name] = (
+                self.memory.handed_down.get((running.function, name), NOTHING) | made
             )
 
     def property_value(self, frame: Frame, function: Function) -> Value:
@@ -351,11 +360,25 @@ class Follower:
         state = states.parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
             found[state] = replace(found[state], box=states.state_for(definition))
+        if definition.decorators:
+            self.share_flow(definition, names, found)
         for parameter, event in states.events_of(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
                 found[parameter] = replace(
                     found[parameter], box=self.memory.shared_box(event), types=frozenset()
                 )
+
+    def share_flow(
+        self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]
+    ) -> None:
+        """Give a step what the steps of its workflow share, and what those returned that it
+        listens to."""
+        states = self.evaluator.states
+        context = context_parameter(definition)
+        if context is not None:
+            found[context] = replace(found[context], box=states.context())
+        for parameter, value in states.heard_by(definition).items():
+            found[parameter] = names.get(parameter, value)
 
     def run_body(self, frame: Frame) -> Value:
         assert frame.function is not None
@@ -369,6 +392,15 @@ class Follower:
         if frame.function.name == "__init__" and frame.function.owner is not None:
             return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN
+
+
+def calls_itself(definition: FunctionDefinition) -> bool:
+    return any(last_name(call.func) == definition.name for call in definition.calls)
+
+
+def chains_in(names: dict[str, Value]) -> frozenset[Chain]:
+    """Where the outputs were made that a function is given."""
+    return frozenset(origin.chain for origin in origins_of(names.values()))
 
 
 def holder_of_call(frame: Frame, node: ast.Call) -> str:

@@ -34,7 +34,8 @@ class Frame:
     as the object still holds what came of that, kept in `stored`; then another function has stored
     its own. `left` are those that stood where the function returned; `always` are the keys of every
     dict that it returned. `fanout` is how what is evaluated here runs beside other things, `spread`
-    how the whole function does. `driven` are the loops that its callers are in.
+    how the whole function does. `driven` are the loops that its callers are in, `given` the outputs
+    that a function which calls itself was called with.
     """
 
     module: Module
@@ -54,6 +55,7 @@ class Frame:
     globals_written: set[str] = field(default_factory=set)
     depth: int = 0
     driven: frozenset[int] = frozenset()
+    given: frozenset[Chain] = frozenset()
 
     def nested(self) -> Frame:
         """A scope inside this function (a comprehension): names of its own, everything else

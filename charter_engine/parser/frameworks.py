@@ -1,16 +1,24 @@
 """State that functions share through a framework: LangGraph's state, Streamlit's session, workflow
-events."""
+events and contexts, what the steps of a flow hand on."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from msgspec.structs import replace
 
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.handlers import STEPS, heard_steps
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.recognise import words_of
-from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
+from charter_engine.parser.symbols import (
+    ClassDefinition,
+    FunctionDefinition,
+    Module,
+    dotted_name,
+)
 from charter_engine.parser.values import Box, Value, join, moved
 
 
@@ -34,6 +42,13 @@ class SharedStates:
         self.nodes = nodes & named
         self.parameters: dict[FunctionDefinition, str | None] = {}
         self.events: dict[FunctionDefinition, dict[str, str]] = {}
+        self.heard: dict[FunctionDefinition, list[FunctionDefinition]] = {}
+        self.event_names = {
+            definition.name
+            for module in program.modules.values()
+            for definition in module.classes.values()
+            if is_event(definition)
+        }
         self.is_whole = bool(nodes) and nodes <= named | NO_FUNCTIONS
 
     def parameter(self, definition: FunctionDefinition) -> str | None:
@@ -45,8 +60,33 @@ class SharedStates:
     def events_of(self, definition: FunctionDefinition) -> dict[str, str]:
         """The parameters annotated as a workflow's events, looked for once."""
         if definition not in self.events:
-            self.events[definition] = event_parameters(definition)
+            self.events[definition] = event_parameters(definition, self.event_names)
         return self.events[definition]
+
+    def heard_by(self, definition: FunctionDefinition) -> dict[str, Value]:
+        """What a step of a flow is given: what those returned that it listens to."""
+        if definition not in self.heard:
+            self.heard[definition] = heard_steps(definition)
+        steps = self.heard[definition]
+        own = definition.parameters[1:2]
+        returned = [self.memory.returned[step] for step in steps if step in self.memory.returned]
+        if not own or not returned:
+            return {}
+        value = returned[0]
+        for other in returned[1:]:
+            value = join(value, other, own[0])
+        return {own[0]: in_state(value)}
+
+    def context(self) -> Box:
+        """What the steps of a workflow share by `ctx.get` and `ctx.set`, or of its `store`."""
+        box = self.memory.shared_box("context")
+        box.fields.setdefault("store", Value(box=box))
+        return box
+
+    def keep_returned(self, definition: FunctionDefinition, result: Value) -> None:
+        """Keep what a step of a flow returned for those that listen to it."""
+        if definition.owner is not None and not STEPS.isdisjoint(called_by(definition)):
+            self.memory.returned[definition] = result
 
     def parameter_of(self, definition: FunctionDefinition) -> str | None:
         """The parameter that holds a state: a node's first, or one that says so by name or
@@ -88,6 +128,9 @@ class SharedStates:
     def leave(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
         """Keep what the state holds after a node: what it held before, with what was written."""
         after = self.state_for(definition)
+        held = frame.names.get(self.parameter(definition) or "")
+        for key, value in held.box.fields.items() if held is not None and held.box else ():
+            after.fields[key] = join(after.fields.get(key), in_state(value), key)
         gone = self.overwritten | emptied_keys(definition, self.parameter(definition) or "")
         for box in updates_in(result.box) if result.box is not None else ():
             for key, value in box.fields.items():
@@ -186,11 +229,19 @@ def key_in(node: ast.expr, state: str) -> str:
     return ""
 
 
-def in_state(value: Value) -> Value:
-    """A value and its members after they went through a framework's state."""
+MAX_OBJECTS = 2
+"""So deep the objects in a state are looked into."""
+
+
+def in_state(value: Value, depth: int = 0) -> Value:
+    """A value and its members after they went through a framework's state; the attributes of an
+    object stay apart."""
     value = moved(value, "state")
     if value.box is None:
         return value
+    if value.box.kind == "object" and depth < MAX_OBJECTS:
+        fields = {name: in_state(held, depth + 1) for name, held in value.box.fields.items()}
+        return replace(value, box=Box("object", fields=fields, rest=value.box.rest))
     origins = moved(Value(origins=value.all_origins()), "state").origins
     return Value(
         types=value.types,
@@ -228,15 +279,41 @@ def looked_into(definition: FunctionDefinition, name: str) -> bool:
     )
 
 
-def event_parameters(definition: FunctionDefinition) -> dict[str, str]:
-    """Parameters annotated as a workflow's events, by the event's class."""
+def is_event(definition: ClassDefinition) -> bool:
+    """Whether a class is that of a workflow's events, by its name or its base's."""
+    return any(name.endswith("Event") for name in (definition.name, *definition.bases))
+
+
+def called_by(definition: FunctionDefinition) -> set[str]:
+    """The last names of a function's decorators."""
+    return {name.rpartition(".")[2] for name in definition.decorators}
+
+
+def context_parameter(definition: FunctionDefinition) -> str | None:
+    """The parameter that holds what the steps of a workflow share."""
+    if "step" not in called_by(definition):
+        return None
+    spec = definition.node.args
+    return next(
+        (
+            arg.arg
+            for arg in (*spec.posonlyargs, *spec.args)
+            if arg.annotation is not None and dotted_name(arg.annotation).endswith("Context")
+        ),
+        None,
+    )
+
+
+def event_parameters(definition: FunctionDefinition, known: Collection[str]) -> dict[str, str]:
+    """Parameters annotated as a workflow's events, by the event's class; `known` are classes of
+    events."""
     spec = definition.node.args
     found = {}
     for arg in [*spec.posonlyargs, *spec.args]:
         if arg.annotation is None:
             continue
         names = [node.id for node in ast.walk(arg.annotation) if isinstance(node, ast.Name)]
-        events = [name for name in names if name.endswith("Event")]
+        events = [name for name in names if name.endswith("Event") or name in known]
         if events:
             found[arg.arg] = events[0]
     return found

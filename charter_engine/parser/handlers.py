@@ -1,8 +1,9 @@
 """Methods that frameworks call when something happens: which lead to which, and their circles.
 
 A handler of messages leads to those that handle the kinds it makes; a step of a flow to those that
-listen to it, or to a word that it returns. Frameworks: AutoGen's `message_handler`, LlamaIndex'
-`step`, CrewAI's `start`, `listen` and `router`.
+listen to it, or to a word that it returns; a node of a graph to those that it makes. Frameworks:
+AutoGen's `message_handler`, LlamaIndex' `step`, CrewAI's `start`, `listen` and `router`, and
+pydantic-graph's `BaseNode`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def handler_graph(modules: Iterable[Module]) -> StateGraph | None:
             taken = taken_by(definition)
             if taken is None:
                 continue
-            graph.functions[node] = definition.name
+            graph.functions[node] = handler_name(definition)
             graph.lines[node] = definition.node.lineno
             takes[node] = taken
             gives[node] = given_by(definition)
@@ -40,11 +41,64 @@ def handler_graph(modules: Iterable[Module]) -> StateGraph | None:
     return graph if graph.functions else None
 
 
+def handler_name(definition: FunctionDefinition) -> str:
+    """What tells a handler from others: its name, or for a node of a graph, whose handlers are all
+    called `run`, that of its class as well."""
+    return definition.qualname if is_graph_node(definition) else definition.name
+
+
+def is_graph_node(definition: FunctionDefinition) -> bool:
+    """Whether a function is what a node of pydantic-graph runs."""
+    bases = definition.owner.bases if definition.owner is not None else ()
+    return definition.name == "run" and any(base.endswith("BaseNode") for base in bases)
+
+
+def spread_handlers(modules: Iterable[Module]) -> set[str]:
+    """The handlers of kinds that a step sends in a loop: they run side by side."""
+    definitions = [one for module in modules for one in module.functions.values()]
+    sent = {kind for definition in definitions for kind in sent_in_loops(definition)}
+    return {
+        definition.name
+        for definition in definitions
+        if sent and not sent.isdisjoint(taken_by(definition) or ())
+    }
+
+
+def sent_in_loops(definition: FunctionDefinition) -> set[str]:
+    """The kinds of events that a function sends in a loop."""
+    if not any(last_name(call.func) == "send_event" for call in definition.calls):
+        return set()
+    return {
+        last_name(event.func)
+        for loop in ast.walk(definition.node)
+        if isinstance(loop, ast.For | ast.AsyncFor | ast.While | ast.ListComp)
+        for call in ast.walk(loop)
+        if isinstance(call, ast.Call) and last_name(call.func) == "send_event"
+        for event in call.args
+        if isinstance(event, ast.Call)
+    }
+
+
+def heard_steps(definition: FunctionDefinition) -> list[FunctionDefinition]:
+    """The steps of the same flow whose results a step is given."""
+    if definition.owner is None or isinstance(definition.node, ast.Lambda):
+        return []
+    heard = {
+        name
+        for decorator in definition.node.decorator_list
+        if isinstance(decorator, ast.Call) and last_name(decorator.func) in ("listen", "router")
+        for name in named_in(decorator.args)
+    }
+    return [method for name, method in definition.owner.methods.items() if name in heard]
+
+
 def taken_by(definition: FunctionDefinition) -> set[str] | None:
     """What a handler is called for: kinds of messages, or names of steps and words; None: it is
     none."""
     if isinstance(definition.node, ast.Lambda):
         return None
+    if is_graph_node(definition) and definition.owner is not None:
+        return {definition.owner.name}
     taken: set[str] | None = None
     for decorator in definition.node.decorator_list:
         call = decorator if isinstance(decorator, ast.Call) else None

@@ -78,7 +78,7 @@ class Interpreter:
 
     def run(self) -> None:
         visited = self.find_wrappers()
-        if not self.findings.sites:
+        if not self.findings.sites and not self.evaluator.teams.served():
             return
         self.progress.notes.clear()
         self.progress.near.clear()
@@ -91,6 +91,7 @@ class Interpreter:
             self.start_round(round_number)
             for module in self.program.modules.values():
                 self.run_module(module)
+            self.evaluator.teams.serve()
             for definition in visited:
                 if definition in called:
                     self.run_as_called(definition)
@@ -107,6 +108,7 @@ class Interpreter:
             for site in self.findings.sites.values():
                 site.edges.clear()
                 site.sent.clear()
+                site.heard = ()
                 site.prompt = site.opening = ()
                 site.is_alone, site.fanout = False, None
 
@@ -295,4 +297,5 @@ class Interpreter:
             self.progress.stop(deep=True)
             return UNKNOWN
         self.evaluator.states.absorb(definition, frame, result)
+        self.evaluator.states.keep_returned(definition, result)
         return result

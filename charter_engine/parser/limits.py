@@ -9,7 +9,7 @@ from itertools import takewhile
 from charter_engine.contracts.graph import LimitUnit
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.symbols import FunctionDefinition, dotted_name
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, dotted_name
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Box, Element, Limit, Value
 
@@ -69,8 +69,9 @@ def bound_of(name: str, given: dict[str, Value]) -> Limit | None:
 
 def cut_at(frame: Frame, history: ast.expr, evaluate: Evaluate) -> Limit | None:
     """The size at which a history is cut here, by the test around: `if len(history) > n`."""
-    name = ast.unparse(history)
-    for test in tests_around(frame):
+    tests = list(tests_around(frame))
+    name = ast.unparse(history) if tests else ""
+    for test in tests:
         for node in ast.walk(test):
             if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Gt | ast.GtE):
                 unit = measured(node.left, name)
@@ -88,17 +89,37 @@ def tests_around(frame: Frame) -> Iterator[ast.expr]:
     yield from (loop.node.test for loop in frame.loops[-1:] if isinstance(loop.node, ast.While))
 
 
-def tests_before_calling(method: FunctionDefinition) -> Iterator[ast.expr]:
-    """The tests on which the other methods of a class call one: `if len(self.log) > n:
+def tests_before_calling(method: FunctionDefinition) -> list[ast.expr]:
+    """The tests on which the methods of a class call one: `if len(self.log) > n:
     self.shorten()`."""
-    for other in method.owner.methods.values() if method.owner is not None else ():
-        for node in ast.walk(other.node):
-            if isinstance(node, ast.If) and any(
-                isinstance(call, ast.Call) and dotted_name(call.func) == f"self.{method.name}"
-                for statement in node.body
-                for call in ast.walk(statement)
-            ):
-                yield node.test
+    owner = method.owner
+    if owner is None:
+        return []
+    if owner.tests is None:
+        owner.tests = tests_by_called(owner)
+    return owner.tests.get(method.name, [])
+
+
+def tests_by_called(owner: ClassDefinition) -> dict[str, list[ast.expr]]:
+    """The tests on which the methods of a class call each other, by the name of the called."""
+    found: dict[str, list[ast.expr]] = {}
+    for method in owner.methods.values():
+        for node in ast.walk(method.node):
+            if isinstance(node, ast.If):
+                for name in own_methods_called(node.body):
+                    found.setdefault(name, []).append(node.test)
+    return found
+
+
+def own_methods_called(body: list[ast.stmt]) -> set[str]:
+    """The names of the methods that some statements call on `self`."""
+    called = {
+        dotted_name(node.func)
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call)
+    }
+    return {name.removeprefix("self.") for name in called if name.startswith("self.")}
 
 
 def measured(node: ast.expr, name: str) -> LimitUnit | None:

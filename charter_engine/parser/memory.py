@@ -15,6 +15,7 @@ class Memory:
     `changes` counts what was changed, so that following a function again can be spared while
     nothing was. `handed_down` are outputs that a recursion gives a parameter. `left` is what the
     state of a graph holds after a node, `sent` what a node is started with, by its function.
+    `returned` is what the steps of flows returned.
     """
 
     objects: dict[ClassDefinition, Box] = field(default_factory=dict)
@@ -25,6 +26,7 @@ class Memory:
     handed_down: dict[tuple[FunctionDefinition, str], Origins] = field(default_factory=dict)
     left: dict[str, Box] = field(default_factory=dict)
     sent: dict[str, Box] = field(default_factory=dict)
+    returned: dict[FunctionDefinition, Value] = field(default_factory=dict)
     changes: int = 0
 
     def object_of(self, owner: ClassDefinition) -> Box:
@@ -81,4 +83,5 @@ class Memory:
         self.shared.clear()
         self.left.clear()
         self.sent.clear()
+        self.returned.clear()
         self.handed_down.clear()

@@ -11,7 +11,8 @@ from charter_engine.parser import text
 from charter_engine.parser.containers import any_member, item, member_of
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.limits import CUTTING, cut_at
-from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.prompts import ROLES
+from charter_engine.parser.recognise import CallShape, words_of
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.values import (
     Box,
@@ -79,7 +80,8 @@ class Methods:
         ):
             self.cut(frame, node.func.value, receiver.box, shape)
         if receiver.box is not None:
-            return self.container_method(receiver, shape)
+            found = self.store_method(receiver.box, shape)
+            return found if found is not None else self.container_method(receiver, shape)
         return None
 
     def cut(self, frame: Frame, history: ast.expr, box: Box, shape: CallShape) -> None:
@@ -108,6 +110,19 @@ class Methods:
             return Value()
         return None
 
+    def store_method(self, box: Box, shape: CallShape) -> Value | None:
+        """`store.set("plan", plan)`, and the events of one kind that a workflow's step waits
+        for."""
+        given = [value for _, value in shape.positional]
+        if shape.verb == "collect_events" and given:
+            return Value(box=Box("list", rest=given[0]))
+        name = given[0].static_text() if shape.verb == "set" and len(given) > 1 else None
+        if name is None:
+            return None
+        box.fields[name] = join(box.fields.get(name), moved(given[1], "state"), name)
+        self.memory.changes += bool(given[1].origins)
+        return Value()
+
     def grow(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape) -> Value | None:
         """`append` and its like: the list keeps what it is given, and whoever shares it sees
         that."""
@@ -115,6 +130,8 @@ class Methods:
         if not given:
             return None
         box = receiver.box
+        if box is not None and box.kind == "object" and "message" in words_of(shape.verb):
+            given = [message_given(shape)]
         if box is None:
             if shape.verb not in ("append", "extend", "appendleft", "update") or not isinstance(
                 node.func, ast.Attribute
@@ -182,6 +199,26 @@ class Methods:
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=arguments_origins(shape))
         return None
+
+
+def message_given(shape: CallShape) -> Value:
+    """What `add_message(text, role="user")` adds to an object of a class that isn't at hand."""
+    roles: list[Value] = []
+    said: list[Value] = []
+    named = [(name, value) for name, _, value in shape.keywords]
+    for name, value in [("", value) for _, value in shape.positional] + named:
+        is_role = name in ("", "role") and value.static_text() in ROLES
+        (roles if is_role else said).append(value)
+    if len(said) == 1 and said[0].box is not None:
+        return said[0]
+    role = next(iter(roles), static(role_named(shape.verb)))
+    content = said[0] if len(said) == 1 else Value(box=Box("list", [Element(one) for one in said]))
+    return Value(box=Box("dict", fields={"role": role, "content": content}))
+
+
+def role_named(verb: str) -> str:
+    """The role that a method's name speaks of: `add_user_message`; empty: none."""
+    return next((ROLES[word] for word in words_of(verb) if word in ROLES), "")
 
 
 def history(value: Value, depth: int = 0) -> Value:

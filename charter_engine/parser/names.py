@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 SESSIONS = ("streamlit.session_state", "chainlit.user_session")
 """Stores that outlive a run of the script."""
 
+BESIDE_ANSWER = frozenset("usage usage_metadata stop_reason finish_reason".split())
+"""Attributes of an answer that hold nothing of what the model said."""
+
 CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
 """Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is
 called."""
@@ -133,6 +136,8 @@ class Names:
         return found
 
     def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
+        if not value.types and value.box is None:
+            return UNKNOWN.with_origins(value.origins)
         found: Value | None = None
         types: set[Type] = set()
         for kind in in_order(value.types):
@@ -144,8 +149,6 @@ class Names:
                 if member is None:
                     kinds = self.base_kinds(kind.definition)
                     types |= {Member(inherited.name, name) for inherited in kinds}
-            elif isinstance(kind, Function) and name in CALLED_THROUGH:
-                types.add(kind)
             elif isinstance(kind, Package):
                 found = join(
                     found,
@@ -153,13 +156,12 @@ class Names:
                     or self.imported(f"{kind.module.name}.{name}"),
                 )
             elif isinstance(kind, External):
-                types.add(External(f"{kind.dotted}.{name}"))
-                if f"{kind.dotted}.{name}" in SESSIONS:
+                dotted = f"{kind.dotted}.{name}"
+                if dotted in SESSIONS:
                     return Value(box=self.memory.shared_box("session"))
-            elif isinstance(kind, Kind):
-                types.add(Member(kind.name, name))
-            elif isinstance(kind, Member):
-                types.add(Member(kind.kind, f"{kind.path}.{name}"))
+                types.add(External(dotted))
+            else:
+                types |= part_of(kind, name)
         if value.box is not None and value.box.kind != "list":
             held = value.box.fields.get(
                 name, value.box.rest if value.box.kind == "object" else None
@@ -168,7 +170,7 @@ class Names:
         result = found or UNKNOWN
         if types:
             result = replace(result, types=result.types | types)
-        return result.with_origins(value.origins)
+        return result if name in BESIDE_ANSWER else result.with_origins(value.origins)
 
     def member_of(
         self, frame: Frame, kind: Instance | Class, value: Value, name: str
@@ -318,6 +320,16 @@ def carried_by(annotation: ast.expr) -> ast.expr | None:
         return None
     inside = annotation.slice
     return inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
+
+
+def part_of(kind: Function | Kind | Member, name: str) -> set[Type]:
+    """What an attribute of something of a catalogue's kind is, or of a function that a decorator
+    made an object."""
+    if isinstance(kind, Kind):
+        return {Member(kind.name, name)}
+    if isinstance(kind, Member):
+        return {Member(kind.kind, f"{kind.path}.{name}")}
+    return {kind} if name in CALLED_THROUGH else set()
 
 
 def is_text(value: Value | None) -> bool:

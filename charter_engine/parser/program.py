@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable
 
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
-from charter_engine.parser.handlers import handler_graph
+from charter_engine.parser.fanout import gathers
+from charter_engine.parser.handlers import handler_graph, spread_handlers
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
 from charter_engine.parser.state_graphs import graph_of
@@ -21,7 +22,9 @@ class Program:
 
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
     declared state graph, or handlers that call for each other, go round in; `leads` are the
-    functions that each may lead to in a state graph; `enclosing` are those that others stand in.
+    functions that each may lead to in a state graph; `enclosing` are those that others stand in,
+    `gathering` those that wait for several things together, themselves or by another. `spread` are
+    handlers that run side by side.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -34,13 +37,13 @@ class Program:
             module.path: imports_beside(module, packages, modules, catalogue)
             for module in modules.values()
         }
-        self.enclosing = {
-            definition.outer
-            for module in modules.values()
-            for definition in module.functions.values()
-        }
+        definitions = [one for module in modules.values() for one in module.functions.values()]
+        self.enclosing = {one.outer for one in definitions}
+        helpers = frozenset(one.name for one in definitions if gathers(one))
+        self.gathering = {one for one in definitions if gathers(one, helpers)}
         self.graph = graph_of(modules.values())
         self.handlers = handler_graph(modules.values())
+        self.spread = spread_handlers(modules.values()) if self.handlers is not None else set()
         self.cycles = {
             group
             for graph in (self.graph, self.handlers)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser import text
 from charter_engine.parser.catalogue import Family
+from charter_engine.parser.fanout import BATCHES
 from charter_engine.parser.findings import Message
 from charter_engine.parser.recognise import CallShape, names_in, words_of
 from charter_engine.parser.values import (
@@ -34,6 +35,9 @@ ROLES = {
     "function": "tool",
 }
 CONTENT = ("content", "parts", "text", "input_text", "prompt", "0")
+PARTS = ("text", "input_text")
+"""What parts of a message have their text in."""
+
 OPTIONS = frozenset(
     "model max_tokens max_new_tokens max_output_tokens max_completion_tokens max_length "
     "temperature top_p top_k n stop seed stream frequency_penalty presence_penalty engine "
@@ -231,12 +235,18 @@ def templates(holder: Value) -> bool:
 def fields_of(shape: CallShape) -> Fields:
     """What a call gives a template to fill in: the members of its dict, or its keywords."""
     found: Fields = {name: (value, node) for name, node, value in shape.keywords}
-    if shape.positional and shape.positional[0][1].box is not None:
-        found |= {
-            name: (value, value.source or name)
-            for name, value in shape.positional[0][1].box.fields.items()
-        }
+    box = filling_of(shape)
+    if box is not None:
+        found |= {name: (value, value.source or name) for name, value in box.fields.items()}
     return found
+
+
+def filling_of(shape: CallShape) -> Box | None:
+    """The dict that a call gives a template to fill in; of a batch of them, one."""
+    box = shape.positional[0][1].box if shape.positional else None
+    if box is None or box.kind != "list" or shape.verb not in BATCHES:
+        return box
+    return next((member.box for member in box.members() if member.box is not None), box)
 
 
 def upstream_parts(value: Value) -> list[Message]:
@@ -349,7 +359,7 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
     written = fields.get("role", UNKNOWN).static_text()
     role = ROLES.get(written, "") if written is not None else role
     for name in CONTENT:
-        if name in fields:
+        if name in fields and not (name in PARTS and fills_template_with(fields)):
             written_parts = messages_of(fields[name], role, depth + 1, under_way)
             return written_parts + filled_later(value, role)
     if not fields and value.box is not None and value.box.rest is None:
@@ -357,8 +367,21 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
     messages: list[Message] = []
     for name, member in fields.items():
         if name not in BESIDE and name not in OPTIONS and member.constant is None:
-            messages += messages_of(member, role, depth + 1, under_way)
+            spoken_by = "system" if name in KEPT_FOR_SYSTEM else role
+            messages += messages_of(member, spoken_by, depth + 1, under_way)
+    if value.box is not None and value.box.items:
+        said = Value(box=Box("list", value.box.items))
+        messages += messages_of(said, role, depth + 1, under_way)
+    if value.origins:
+        messages.append((role, Value(origins=value.origins)))
     return messages + filled_later(value, role)
+
+
+def fills_template_with(fields: dict[str, Value]) -> bool:
+    """Whether a dict is no message but what a template is filled with: it has neither role nor
+    type, and other fields."""
+    others = fields.keys() - BESIDE - OPTIONS - set(CONTENT)
+    return bool(others) and fields.keys().isdisjoint(("role", "type"))
 
 
 def filled_later(value: Value, role: str) -> list[Message]:

@@ -150,7 +150,8 @@ def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
             continue
         dotted = f"{module.imports[first]}.{rest}" if rest else module.imports[first]
         kind = catalogue.kind_of_constructor(dotted)
-        name = output_name(module.parents, node) if kind and catalogue.is_model(kind) else None
+        is_model = catalogue.is_model(kind) if kind else is_model_class(dotted, catalogue)
+        name = output_name(module.parents, node) if is_model else None
         if name is not None:
             found.add(name)
     return found

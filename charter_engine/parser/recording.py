@@ -196,15 +196,17 @@ class SiteRecorder:
         """How a call runs beside others."""
         if last_name(node.func) in BATCHES:
             return "batch"
-        is_sent = self.progress.start in self.memory.sent
+        start = self.progress.start
+        is_sent = start in self.memory.sent or start in self.program.spread
         return frame.fanout or frame.spread or ("send" if is_sent else None)
 
     def note_repetition(self, frame: Frame, site: Site) -> None:
+        function = outermost(frame).function
         for group in self.program.cycles:
-            if self.progress.start in group and not any(
-                loop.kind == "cycle" for loop in site.repeated_by
-            ):
-                line = self.program.line_of(self.progress.start)
+            names = {self.progress.start, *((function.qualname,) if function is not None else ())}
+            name = next(iter(sorted(names & group)), None)
+            if name is not None and not any(loop.kind == "cycle" for loop in site.repeated_by):
+                line = self.program.line_of(name)
                 site.repeated_by.append(Loop(kind="cycle", line=line))
         caller = frame.caller
         while caller is not None:
@@ -379,7 +381,7 @@ def is_written(value: Value) -> bool:
 
 def fills_template(shape: CallShape) -> bool:
     """Whether the argument is a dict of fields: what they are filled into stands elsewhere."""
-    box = shape.positional[0][1].box if shape.positional else None
+    box = prompts.filling_of(shape)
     return (
         box is not None
         and box.kind == "dict"

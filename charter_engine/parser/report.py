@@ -22,6 +22,7 @@ from charter_engine.contracts.graph import (
 from charter_engine.parser.conversations import with_conversation
 from charter_engine.parser.findings import Site
 from charter_engine.parser.state import Stop
+from charter_engine.parser.team_runs import as_heard
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.parser.turns import Turns, as_sent, limit_of, turns_of
 from charter_engine.parser.values import Hole, Piece, Static, add_piece
@@ -160,7 +161,7 @@ def segments_of(
     Static text is exact: filled in and joined, the parts of a message are its text. It is split at
     blank lines, so that layouts can move paragraphs; a named constant stays whole.
     """
-    site = with_conversation(as_sent(site, sites))
+    site = as_heard(with_conversation(as_sent(site, sites)))
     turns = turns_of(site)
     turning = Turning(site)
     opening, anew, each, closing = (

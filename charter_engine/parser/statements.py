@@ -11,7 +11,7 @@ from charter_engine.parser.attributes import note_left
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import updates_in
-from charter_engine.parser.syntax import has_break, leaves_at_once, pattern_names
+from charter_engine.parser.syntax import has_break, leaves_at_once, pattern_names, safe_end
 from charter_engine.parser.values import UNKNOWN, Class, Function, Value, join, join_names
 
 if TYPE_CHECKING:
@@ -107,9 +107,11 @@ class StatementWalker:
 
     def tried(self, frame: Frame, node: ast.Try) -> bool:
         before = dict(frame.names)
-        alive = self.execute(frame, node.body) and self.execute(frame, node.orelse)
-        after = frame.names if alive else None
+        risky = len(node.body) - safe_end(node.body)
+        alive = self.execute(frame, node.body[:risky])
         middle = join_names(before, frame.names)
+        done = frame.names
+        after = None
         for handler in node.handlers:
             frame.names = dict(middle)
             if handler.name:
@@ -118,6 +120,9 @@ class StatementWalker:
             if self.execute(frame, handler.body):
                 after = frame.names if after is None else join_names(after, frame.names)
             frame.conditions.pop()
+        frame.names = done
+        if alive and self.execute(frame, node.body[risky:]) and self.execute(frame, node.orelse):
+            after = frame.names if after is None else join_names(frame.names, after)
         frame.names = after if after is not None else middle
         return self.execute(frame, node.finalbody) and after is not None
 

@@ -37,7 +37,8 @@ class FunctionDefinition:
     stands in.
 
     `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one
-    of these, leaves something in an object or a global.
+    of these, leaves something in an object or a global; `is_abstract` whether its body only
+    declares.
     """
 
     node: FunctionNode
@@ -51,25 +52,9 @@ class FunctionDefinition:
     is_property: bool = False
     is_generator: bool = False
     stores: bool = False
+    is_abstract: bool = False
     decorators: tuple[str, ...] = ()
     calls: list[ast.Call] = field(default_factory=list)
-
-    @property
-    def is_abstract(self) -> bool:
-        """Whether the body only declares: a docstring, `...`, `pass` or `raise
-        NotImplementedError`."""
-        if isinstance(self.node, ast.Lambda):
-            return False
-        return all(
-            isinstance(item, ast.Pass)
-            or (isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant))
-            or (
-                isinstance(item, ast.Raise)
-                and item.exc is not None
-                and "NotImplemented" in dotted_name(item.exc)
-            )
-            for item in self.node.body
-        )
 
     @property
     def takes_self(self) -> bool:
@@ -78,12 +63,16 @@ class FunctionDefinition:
 
 @dataclass(slots=True, eq=False)
 class ClassDefinition:
+    """A class. `tests` are those on which its methods call each other, by the name of the called;
+    None until they are asked for."""
+
     node: ast.ClassDef
     name: str
     qualname: str
     module: Module
     methods: dict[str, FunctionDefinition] = field(default_factory=dict)
     bases: tuple[str, ...] = ()
+    tests: dict[str, list[ast.expr]] | None = None
 
     @property
     def is_record(self) -> bool:
@@ -215,11 +204,21 @@ def define_function(
         is_property=any(
             item.rpartition(".")[2] in ("property", "cached_property") for item in decorators
         ),
+        is_abstract=not isinstance(node, ast.Lambda) and all(map(only_declares, node.body)),
         decorators=decorators,
     )
     if owner is not None and not isinstance(node, ast.Lambda):
         owner.methods[name] = function
     return function
+
+
+def only_declares(statement: ast.stmt) -> bool:
+    """Whether a statement is a docstring, `...`, `pass` or `raise NotImplementedError`."""
+    if isinstance(statement, ast.Raise):
+        return statement.exc is not None and "NotImplemented" in dotted_name(statement.exc)
+    return isinstance(statement, ast.Pass) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
 
 
 def add_import(node: ast.Import | ast.ImportFrom, module: Module) -> None:

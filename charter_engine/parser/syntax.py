@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 
+GATHERING = frozenset("gather as_completed wait wait_for_all".split())
+"""Functions that wait for several things together."""
+
 
 def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str, str]]:
     """Names in an annotation (through Optional, |, quotes), each with what its import makes of
@@ -36,7 +39,7 @@ def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str,
     return []
 
 
-def used_by(parents: dict[int, ast.AST], node: ast.Call) -> ast.AST | None:
+def used_by(parents: dict[int, ast.AST], node: ast.expr) -> ast.AST | None:
     """What a call, awaited or not, stands in; None where that isn't kept."""
     parent = parents.get(id(node))
     return parents.get(id(parent)) if isinstance(parent, ast.Await) else parent
@@ -166,3 +169,26 @@ def path_of(node: ast.expr) -> tuple[str, ...]:
         inner = path_of(node.func)
         names += [f"{inner[-1]}()"] if inner else []
     return tuple(names[::-1])
+
+
+def safe_end(body: list[ast.stmt]) -> int:
+    """How many statements at the end of a block no error can follow: what they do to a list is not
+    seen by those who handle one."""
+    count = 0
+    while count < len(body) and is_safe(body[-1 - count]):
+        count += 1
+    return count + 1 if count < len(body) and adds_last(body[-1 - count]) else 0
+
+
+def is_safe(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Break | ast.Continue | ast.Pass):
+        return True
+    value = statement.value if isinstance(statement, ast.Return) else statement
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    return all(part is None or isinstance(part, ast.Name | ast.Constant) for part in parts)
+
+
+def adds_last(statement: ast.stmt) -> bool:
+    """Whether a statement does nothing but add to a list: `messages.append(…)`."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(call, ast.Call) and last_name(call.func) in ("append", "extend")

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from charter_engine.contracts.graph import Flow, LimitUnit
+    from charter_engine.contracts.graph import Flow, LimitUnit, Loop
     from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 
 Loops = tuple[tuple[int, int], ...]
@@ -25,8 +25,15 @@ Chain = tuple[tuple[int, Loops], ...]
 """The calls that were under way, outermost first: (number of the site, loops entered since the one
 before)."""
 
-FLOW_ORDER: tuple[Flow, ...] = ("local", "argument", "return", "attribute", "history", "state")
-"""Of two ways an output took, the later in this order is the one worth telling."""
+FLOW_RANK: dict[Flow, int] = {
+    "local": 0,
+    "argument": 1,
+    "return": 2,
+    "attribute": 3,
+    "history": 4,
+    "state": 5,
+}
+"""Of two ways an output took, that of the higher rank is the one worth telling."""
 
 
 class Origin(Struct, frozen=True, cache_hash=True):
@@ -88,7 +95,25 @@ class Package(Struct, frozen=True):
     module: Module
 
 
-Type = External | Kind | Member | Function | Class | Instance | Package
+class Made(Struct, frozen=True, eq=False):
+    """An agent, or a team of them, by the place where its constructor is called, with what that was
+    given; or a chain of runnables, by its pipe. `loop` is the loop around it."""
+
+    kind: str
+    node: ast.expr
+    module: Module
+    function: FunctionDefinition | None
+    box: Box
+    loop: Loop | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Made) and other.node is self.node
+
+    def __hash__(self) -> int:
+        return id(self.node)
+
+
+Type = External | Kind | Member | Function | Class | Instance | Package | Made
 
 
 def in_order(types: Collection[Type]) -> Collection[Type]:
@@ -107,6 +132,8 @@ def _place(kind: Type) -> tuple[str, str, int]:
             return type(kind).__name__, definition.module.name, definition.node.lineno
         case Package(module=module):
             return "Package", module.name, 0
+        case Made(module=module, node=node):
+            return "Made", module.name, node.lineno
         case Member(kind=name, path=path):
             return "Member", f"{name} {path}", 0
         case Kind(name=name):
@@ -365,15 +392,17 @@ def moved(value: Value, how: Flow) -> Value:
     way worth telling."""
     if not value.origins:
         return value
-    rank = FLOW_ORDER.index(how)
+    rank = FLOW_RANK[how]
+    if len(value.origins) <= MAX_ORIGINS and all(
+        FLOW_RANK[origin.how] >= rank for origin in value.origins
+    ):
+        return value
     origins = latest(
         {
-            origin if FLOW_ORDER.index(origin.how) >= rank else Origin(origin.chain, how)
+            origin if FLOW_RANK[origin.how] >= rank else Origin(origin.chain, how)
             for origin in value.origins
         }
     )
-    if origins == value.origins:
-        return value
     return Value(value.types, value.pieces, origins, value.box, value.constant, value.source)
 
 
@@ -385,7 +414,7 @@ def join(first: Value | None, second: Value | None, name: str = "", depth: int =
         types=first.types | second.types,
         pieces=join_pieces(first, second, name),
         origins=first.origins | second.origins,
-        box=join_boxes(first.box, second.box, depth),
+        box=join_apart(first, second) or join_boxes(first.box, second.box, depth),
         constant=first.constant if first.constant == second.constant else None,
     )
 
@@ -406,6 +435,25 @@ def join_pieces(first: Value, second: Value, name: str) -> tuple[Piece, ...] | N
 
 def join_origins(first: Value, second: Value) -> Value:
     return Value(origins=first.origins | second.origins)
+
+
+def join_apart(first: Value, second: Value) -> Box | None:
+    """What either of two agents was made with, which both keep for themselves; None for values of
+    any other kind."""
+    one, other = first.box, second.box
+    if one is None or other is None or one is other or not made_apart(first.types, second.types):
+        return None
+    fields = {
+        name: join(one.fields.get(name), other.fields.get(name), name, MAX_JOINED_DEPTH + 1)
+        for name in one.fields | other.fields
+    }
+    return Box("object", fields=fields)
+
+
+def made_apart(first: frozenset[Type], second: frozenset[Type]) -> bool:
+    """Whether two values were made in different places."""
+    made = {kind for kind in first if type(kind) is Made}
+    return bool(made) and made != {kind for kind in second if type(kind) is Made}
 
 
 def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | None:

@@ -29,7 +29,7 @@ ANSWER_TEXT = 60
 """So many characters it may add to the answer."""
 
 MARKUP = re.compile(
-    r"\\n|\b(human|assistant|user|system|ai|instruction|response|input|output|inst|im_start|im_end|prompt|s)\b|[^\w]+",
+    r"\\n|data:image/?|base64|\b(human|assistant|user|system|ai|instruction|response|input|output|inst|im_start|im_end|prompt|s)\b|[^\w]+",
     re.IGNORECASE,
 )
 """What a chat template is made of; it says nothing of its own."""

@@ -12,7 +12,7 @@ from charter_engine.analysis.bound import ReuseBound, reuse_bound
 from charter_engine.analysis.layout import candidate_layouts
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.latency import LatencyModel
-from charter_engine.contracts.plan import NodePlan, Plan, Policy
+from charter_engine.contracts.plan import NodePlan, Plan, Policy, ReleaseWhen
 from charter_engine.contracts.planning import Evaluation, PlanPoint
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.reuse_times import EdgeReuseTime
@@ -22,16 +22,18 @@ from charter_engine.plan.decide import POLICIES, Advice
 from charter_engine.plan.groups import cache_groups
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.ranges import retention_record
+from charter_engine.plan.releases import RELEASES
 from charter_engine.plan.retention.agents import edge_reuse_times, retain
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.prompts.assembly import runnable
 from charter_engine.prompts.tokens import Encode
 
-Tell = Callable[[int], None]
-"""Hears how many points were predicted so far. What it raises ends the search."""
+Tell = Callable[[int, int], None]
+"""Hears how many points were predicted so far, and of about how many. What it raises ends the
+search."""
 
 
-def unheard(_: int) -> None:
+def unheard(_: int, __: int) -> None:
     """Progress that nobody watches."""
 
 
@@ -45,6 +47,7 @@ class AgentInputs:
     """
 
     policies: Sequence[Policy] = POLICIES
+    releases: Sequence[ReleaseWhen] = RELEASES[:1]
     advice: Advice | None = None
     missing = ""
 
@@ -81,6 +84,7 @@ class AgentInputs:
         self._bounds: dict[str, ReuseBound] = {}
         self._nodes: dict[tuple[str, Policy], dict[str, NodePlan]] = {}
         self._evaluated: dict[PlanPoint, Evaluation] = {}
+        self._expected = 0
 
     @cached_property
     def candidates(self) -> dict[str, Mapping[str, NodePlan]]:
@@ -147,12 +151,17 @@ class AgentInputs:
         """When the prompts of a layout come back, by edge between calls."""
         return edge_reuse_times(self._calls, self.placed(layout), self._model)
 
+    def expect(self, points: int) -> None:
+        """The search will ask for about so many points."""
+        self._expected = points
+
     def evaluate(self, wanted: Sequence[PlanPoint]) -> list[Evaluation]:
         """Predict points. Raises `MissingInput`."""
-        for point in wanted:
-            if point not in self._evaluated:
-                self._evaluated[point] = self._evaluation(point)
-                self._tell(len(self._evaluated))
+        new = [point for point in dict.fromkeys(wanted) if point not in self._evaluated]
+        self._expected = max(self._expected, len(self._evaluated) + len(new))
+        for point in new:
+            self._evaluated[point] = self._evaluation(point)
+            self._tell(len(self._evaluated), self._expected)
         return [self._evaluated[point] for point in wanted]
 
     def optimum(self, point: PlanPoint) -> float:

@@ -7,14 +7,17 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from charter_engine.contracts.plan import Policy, Reason, ServerSettings
+from charter_engine.contracts.plan import Policy, Reason, ReleaseWhen, ServerSettings
 from charter_engine.contracts.planning import Evaluation, Levers, Objective, PlanPoint
 from charter_engine.contracts.prediction import PolicyComparison
 from charter_engine.plan import why
 from charter_engine.plan.pool import CurrentServer
+from charter_engine.plan.releases import best_release, release_reason
+from charter_engine.plan.retention.streams import guarded
 from charter_engine.plan.search import BLOCK_SIZES, choose, is_refused, points, put_back
 
 POLICIES: tuple[Policy, ...] = ("default", "static", "steps", "next-use")
+_GUARDED: tuple[Policy, ...] = ("default", "next-use")
 HOST_TIER_SHARE = 1.0
 """The host tier that is compared with the one there is, as a share of the GPU pool."""
 
@@ -41,6 +44,10 @@ class RequestSource(Protocol):
         """The retention policies there is anything to decide by, `default` first."""
 
     @property
+    def releases(self) -> Sequence[ReleaseWhen]:
+        """What the server can be told to forget on these requests, `never` first."""
+
+    @property
     def is_scarce(self) -> bool:
         """Whether the content of the requests does not fit the pool at once. Only then is there
         anything for retention and a host tier to gain."""
@@ -52,6 +59,9 @@ class RequestSource(Protocol):
     @property
     def missing(self) -> str:
         """Why a policy is not among `policies`; empty where none is missing."""
+
+    def expect(self, points: int) -> None:
+        """The search will ask for about so many points."""
 
     def evaluate(self, wanted: Sequence[PlanPoint]) -> list[Evaluation]:
         """Predict points, in their order. What was predicted before is not predicted again."""
@@ -112,6 +122,9 @@ def decide(source: RequestSource, asked: Asked, *, fixed: PlanPoint | None = Non
         raise ValueError(source.missing)
     trials = _Trials(source, asked)
     chosen = trials.layouts_at(fixed) if fixed is not None else trials.in_rounds()
+    releasing = trials.releasing(chosen.point)
+    rates = {when: one.token_hit_rate for when, one in releasing.items()}
+    chosen = releasing[best_release(rates) if asked.levers.release else "never"]
     without = put_back(chosen.point, trials.as_it_is.point)
     levers = dict(zip(without, source.evaluate(list(without.values())), strict=True))
     comparison = _compare(source, chosen.point)
@@ -127,6 +140,7 @@ def decide(source: RequestSource, asked: Asked, *, fixed: PlanPoint | None = Non
             "layout": why.of_layout(chosen, trials.as_it_is, trials.refused),
             **why.of_levers(chosen, levers, on=source.name),
             "policy": _policy_reason(source, chosen.point.policy, asked, comparison),
+            **_why_release(rates, chosen.point.release, asked),
         },
     )
 
@@ -157,9 +171,28 @@ class _Trials:
 
     def in_rounds(self) -> Evaluation:
         """The best of all levers."""
-        best = self._best_of(self._layouts_and_block_sizes())
-        best = self._best_of(self._host_tiers_and_policies(best.point))
-        return self._best_of(self._block_sizes(best.point))
+        first = self._layouts_and_block_sizes()
+        self._source.expect(len(first) + self._later_points())
+        best = self._best_of(first)
+        best = self._guarded(self._best_of(self._host_tiers_and_policies(best.point)))
+        return self._guarded(self._best_of(self._block_sizes(best.point)))
+
+    def releasing(self, point: PlanPoint) -> dict[ReleaseWhen, Evaluation]:
+        """A point under each release there is anything to gain by."""
+        releases = self._source.releases if self._source.is_scarce else ("never",)
+        wanted = {when: replace(point, release=when) for when in releases}
+        found = dict(zip(wanted, self._source.evaluate(list(wanted.values())), strict=True))
+        if self._asked.levers.release:
+            self.tried |= {one.point: one for one in found.values()}
+        return found
+
+    def _later_points(self) -> int:
+        """About how many points are predicted behind the first round, for the choice and for its
+        reasons."""
+        policies = len(self._source.policies)
+        if not self._source.is_scarce:
+            return policies - 1
+        return 2 * policies + len(self._asked.block_sizes)
 
     def layouts_at(self, point: PlanPoint) -> Evaluation:
         """The best layout with all else as at a point."""
@@ -207,6 +240,20 @@ class _Trials:
             known = [policy for policy in known if policy != "next-use"]
         return list(dict.fromkeys(["default", *known]))
 
+    def _guarded(self, best: Evaluation) -> Evaluation:
+        """Between default priorities and `next-use` the guardrail's choice, where it was asked: it
+        goes by smaller gains than those by which points are told apart."""
+        asked = self._source.advice is not None and self._asked.policy is None
+        searched = self._asked.levers.retention and "next-use" in self._policies()
+        if not asked or not searched or best.point.policy not in _GUARDED:
+            return best
+        wanted = [replace(best.point, policy=policy) for policy in _GUARDED]
+        found = dict(zip(_GUARDED, self._source.evaluate(wanted), strict=True))
+        rates = (found[policy].token_hit_rate for policy in _GUARDED)
+        guarded_best = found[guarded(*rates)]
+        self.tried[guarded_best.point] = guarded_best
+        return guarded_best
+
     def _block_sizes(self, best: PlanPoint) -> tuple[PlanPoint, ...]:
         return points(
             [best.layout],
@@ -247,6 +294,14 @@ def _policy_reason(
 ) -> Reason:
     words = f"{asked.policy_note}{why.policies_in_words(compared)}"
     return Reason(f"{_why_policy(source, chosen, asked)}; {words}", "predicted")
+
+
+def _why_release(
+    rates: Mapping[ReleaseWhen, float], chosen: ReleaseWhen, asked: Asked
+) -> dict[str, Reason]:
+    if len(rates) < 2:
+        return {}
+    return {"release": release_reason(rates, chosen, asked.left_out.get("release"))}
 
 
 def _why_policy(source: RequestSource, chosen: Policy, asked: Asked) -> str:

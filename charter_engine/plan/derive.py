@@ -24,15 +24,15 @@ def plan_of_agent(
 ) -> Derivation:
     """The plan of an agent. `decision` was made on the agent's inputs; `settled` on a recorded
     workload, which then stands for all but the layout."""
-    chosen = decision.chosen
+    chosen, rest = decision.chosen, settled or decision
     nodes = {
         node: replace(plan, why=why.of_node(plan, chosen))
         for node, plan in _nodes(source, chosen.point, asked).items()
     }
-    rest = settled or decision
     plan = Plan(
         agent=agent,
         policy=chosen.point.policy,
+        release=rest.chosen.point.release,
         server=server_settings(chosen.point, source.deployment, asked),
         nodes=nodes,
         why=_reasons({**rest.why, "layout": decision.why["layout"]}, source.deployment, asked),
@@ -69,6 +69,7 @@ def plan_of_workload(deployment: CurrentServer, asked: Asked, decision: Decision
     plan = Plan(
         agent="",
         policy=chosen.point.policy,
+        release=chosen.point.release,
         server=server_settings(chosen.point, deployment, asked),
         why=_reasons(reasons, deployment, asked),
         alternatives=alternatives(decision.candidates, chosen, decision.as_it_is.point),
@@ -109,8 +110,9 @@ def _reasons(
     decided: Mapping[str, Reason], deployment: CurrentServer, asked: Asked
 ) -> dict[str, Reason]:
     """What was decided, then why settings that were not searched are as they are; what was left out
-    wins."""
+    wins, except that what is decided of releases tells both."""
     reasons = {**decided, **why.of_given(asked.server, asked.given_because)}
     if not deployment.reuse:
         reasons["enable_kv_cache_reuse"] = Reason("nothing is reused without it", "assumed")
-    return reasons | dict(asked.left_out)
+    left_out = {key: reason for key, reason in asked.left_out.items() if key != "release"}
+    return reasons | left_out

@@ -9,6 +9,7 @@ from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff,
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
 from charter_engine.contracts.settings import SERVER_SETTINGS
 from charter_engine.plan.belonging import call_changes, same_agent
+from charter_engine.plan.limits import NOTHING_RELEASES
 from charter_engine.plan.settings import Value, meaning
 
 KEEPS_CACHE = "nothing"
@@ -18,11 +19,6 @@ UNSET = "(deployment's own)"
 NO_REUSE_TIMES = "none: the nodes' own retention"
 CALL_BEFORE = {"added": "not there", "removed": "there", "changed text": "as it was"}
 NOT_ON_LLMAPI = "an llmapi deployment takes no retention through Triton"
-
-NOTHING_RELEASES = (
-    "the engine has no input by which it is told to forget; of TensorRT-LLM's own servers only "
-    "trtllm-serve can be told"
-)
 
 NOT_LAID_OUT_ON_LLMAPI = "prompts reach an llmapi deployment without passing charter_bls"
 OUTPUTS_MAY_DIFFER = (
@@ -161,7 +157,7 @@ def _share_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change
 def _release_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Change]:
     if live.release == draft.release:
         return
-    reason = "" if profile.release else NOTHING_RELEASES
+    reason = "" if profile.release else profile.reasons.get("release", NOTHING_RELEASES)
     yield Change(
         place="all nodes",
         key="release",

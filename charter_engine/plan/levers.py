@@ -18,6 +18,8 @@ def without(plan: Plan, lever: Lever) -> Plan:
         return replace(plan, server=replace(plan.server, tokens_per_block=None))
     if lever == "host_tier":
         return replace(plan, server=replace(plan.server, kv_cache_host_memory_bytes=None))
+    if lever == "release":
+        return replace(plan, release="never")
     change = _CHANGES[lever]
     nodes = {name: change(node) for name, node in plan.nodes.items()}
     if lever == "retention":
@@ -96,4 +98,5 @@ _SET: dict[Lever, Callable[[Plan], object]] = {
     "retention": _retention,
     "groups": _groups,
     "host_tier": lambda plan: plan.server.kv_cache_host_memory_bytes,
+    "release": lambda plan: plan.release,
 }

@@ -6,16 +6,19 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from charter_engine.bls.retention import DecideAt
+from charter_engine.bls.retention import DecideAt, ReleaseWhen
 from charter_engine.contracts.plan import Policy, ServerSettings
 from charter_engine.contracts.planning import Evaluation, PlanPoint
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, Retain, resolve_retention
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.decide import POLICIES, Advice
 from charter_engine.plan.pool import CurrentServer
+from charter_engine.plan.releases import RELEASES
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
+from charter_engine.plan.retention.refreshes import ASSUMED_COST
 from charter_engine.plan.retention.scale import PRICING, Pricing, pricings
 from charter_engine.plan.retention.streams import (
     Estimates,
@@ -30,10 +33,11 @@ AS_RECORDED = "as recorded"
 
 
 class Trial(Struct, frozen=True):
-    """A setting to predict, and what the requests ask for."""
+    """A setting to predict, what the requests ask for, and what the server is told to forget."""
 
     settings: PoolSettings
     retention: Retain
+    release: ReleaseWhen = "never"
 
 
 Run = Callable[[Predictor, Sequence[Trial]], Sequence[Prediction]]
@@ -44,9 +48,9 @@ class RecordedWorkload:
     """One recorded workload on one deployment.
 
     `given` is what was learnt elsewhere of when prompts come back, with the pricing of memory;
-    without it that is learnt from the workload, for deciding at `decide_at`, and the pricing is
-    searched at each point. `model` is what `next-use` decides by: None where the workload names no
-    two sessions.
+    without it that is learnt from the workload, for deciding at `decide_at`, where a retention
+    refresh takes `refresh_cost`, and the pricing is searched at each point. `model` is what
+    `next-use` decides by: None where the workload names no two sessions.
     """
 
     layouts: Sequence[str] = (AS_RECORDED,)
@@ -60,6 +64,7 @@ class RecordedWorkload:
         run: Run,
         given: tuple[ReuseTimeModel, Pricing] | None = None,
         decide_at: DecideAt = "sent",
+        refresh_cost: RefreshCost = ASSUMED_COST,
     ) -> None:
         self.workload = replace(workload, retention={})
         self.name = name
@@ -67,6 +72,7 @@ class RecordedWorkload:
         self._run = run
         self._given = given
         self._decide_at = decide_at
+        self._refresh_cost = refresh_cost
         self._predictor = Predictor(self.workload)
         self._evaluated: dict[PlanPoint, Evaluation] = {}
         self._asked: dict[tuple[Policy, Pricing], Retain] = {}
@@ -89,6 +95,11 @@ class RecordedWorkload:
         return [one for one in POLICIES if one != "next-use" or self._estimates is not None]
 
     @property
+    def releases(self) -> Sequence[ReleaseWhen]:
+        """What a server can be told to forget: nothing where the workload names no sessions."""
+        return RELEASES if self.workload.conversation.any() else RELEASES[:1]
+
+    @property
     def is_learnt_here(self) -> bool:
         """Whether what `next-use` decides by was learnt from this workload."""
         return self._estimates is not None and self._given is None
@@ -100,7 +111,10 @@ class RecordedWorkload:
             return None
         if self._given is not None:
             return self._given[0]
-        return learn(self.workload, self._decide_at)
+        return learn(self.workload, self._decide_at, refresh_cost=self._refresh_cost)
+
+    def expect(self, points: int) -> None:
+        """What predicts settings tells of them itself."""
 
     def evaluate(self, wanted: Sequence[PlanPoint]) -> list[Evaluation]:
         """Predict points, those not known yet side by side. A point of `next-use` is predicted
@@ -108,7 +122,11 @@ class RecordedWorkload:
         new = [point for point in dict.fromkeys(wanted) if point not in self._evaluated]
         tried = [(point, pricing) for point in new for pricing in self._pricings(point)]
         trials = [
-            Trial(self.deployment.pool_at(point), self._retention(point.policy, pricing))
+            Trial(
+                self.deployment.pool_at(point),
+                self._retention(point.policy, pricing),
+                point.release,
+            )
             for point, pricing in tried
         ]
         predictions = self._run(self._predictor, trials) if trials else ()
@@ -118,7 +136,7 @@ class RecordedWorkload:
         for point, by_pricing in found.items():
             best, prediction = best_priced(by_pricing)
             self._evaluated[point] = self._evaluation(point, prediction)
-            if point.policy == "next-use":
+            if point.policy == "next-use" and point.release == "never":
                 self._pricing[self.deployment.pool_at(point)] = best
         return [self._evaluated[point] for point in wanted]
 
@@ -159,7 +177,8 @@ class RecordedWorkload:
         if self._given is not None:
             return learnt_elsewhere(self.workload, self._given[0]), ""
         try:
-            return learnt_crosswise(self.workload, self._decide_at), ""
+            cost = self._refresh_cost
+            return learnt_crosswise(self.workload, self._decide_at, refresh_cost=cost), ""
         except ValueError as error:
             return None, f"{self.name}: {error}"
 
@@ -178,8 +197,10 @@ class RecordedWorkload:
     def _pricings(self, point: PlanPoint) -> tuple[Pricing, ...]:
         if self._given is not None:
             return (self._given[1],)
-        searched = point.policy == "next-use"
-        return pricings(self.deployment.pool_at(point)) if searched else (PRICING,)
+        pool = self.deployment.pool_at(point)
+        if point.policy != "next-use":
+            return (PRICING,)
+        return (self._pricing[pool],) if pool in self._pricing else pricings(pool)
 
     def _retention(self, policy: Policy, pricing: Pricing) -> Retain:
         if (policy, pricing) not in self._asked:

@@ -50,6 +50,7 @@ def put_back(chosen: PlanPoint, as_it_is: PlanPoint) -> dict[str, PlanPoint]:
         "block_size": replace(chosen, tokens_per_block=deployed_size, host_blocks=host),
         "host_tier": replace(chosen, host_blocks=_host_blocks(as_it_is, size)),
         "retention": replace(chosen, policy="default"),
+        "release": replace(chosen, release="never"),
     }
     return {lever: point for lever, point in back.items() if point != chosen}
 
@@ -168,6 +169,7 @@ def _as_alternative(evaluation: Evaluation, *, chosen: bool) -> Alternative:
             "tokens_per_block": point.tokens_per_block,
             "host_blocks": point.host_blocks,
             "policy": point.policy,
+            "release": point.release,
         },
         token_hit_rate=round(evaluation.token_hit_rate, 4),
         ttft_ms=round(evaluation.ttft_ms, 3),

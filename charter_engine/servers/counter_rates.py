@@ -1,7 +1,6 @@
 """What a server's counters grew by between two looks at them."""
 
-from charter_engine.contracts.live import CounterRates
-from charter_engine.contracts.server import ServerCounters
+from charter_engine.contracts.live import CounterRates, ServerCounters
 
 
 def rates_between(before: ServerCounters, after: ServerCounters, seconds: float) -> CounterRates:
@@ -12,15 +11,16 @@ def rates_between(before: ServerCounters, after: ServerCounters, seconds: float)
     prompt = _growth(before.prompt_tokens, after.prompt_tokens)
     reused = _growth(before.reused_tokens, after.reused_tokens)
     evicted = _growth(before.evicted_tokens, after.evicted_tokens)
-    asked, found = prompt, reused
+    asked, found, blocks = prompt, reused, None
     if prompt is None or reused is None:
         found = _growth(before.reused_blocks, after.reused_blocks)
         missed = _growth(before.missed_blocks, after.missed_blocks)
-        asked = None if found is None or missed is None else found + missed
+        asked = blocks = None if found is None or missed is None else found + missed
     return CounterRates(
         seconds=seconds,
         prompt_tokens=_by_second(prompt, seconds),
         reused_tokens=_by_second(reused, seconds),
+        prompt_blocks=_by_second(blocks, seconds),
         hit_rate=found / asked if asked and found is not None else None,
         evicted_tokens=_by_second(evicted, seconds),
         reuse=after.reuse,

@@ -34,6 +34,7 @@ from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.engine_shape import kv_bytes_per_token
 from charter_engine.triton.errors import TritonError
 from charter_engine.triton.journals import Journals
+from charter_engine.triton.llmapi_shape import kv_bytes_behind
 from charter_engine.triton.metrics import MetricsReader, NodeCounters, TritonMetrics, scrape
 from charter_engine.triton.profile import probe
 from charter_engine.triton.release import engine_parameters
@@ -192,7 +193,7 @@ class Deployment:
         found = await probe(self.client, repository=self._repository, metrics_url=self._metrics_url)
         original = self._deployer.original_parameters(found) if self._deployer is not None else {}
         self.profile = msgspec.structs.replace(found, original=original)
-        self._kv_bytes_per_token = await asyncio.to_thread(kv_bytes_per_token, found.parameters)
+        self._kv_bytes_per_token = await asyncio.to_thread(self._bytes_per_token, found)
         return self.profile
 
     async def sample(self) -> TritonSample:
@@ -246,6 +247,11 @@ class Deployment:
             await asyncio.to_thread(_remove, self._directory)
             os.close(self._lock)
             self._directory = None
+
+    def _bytes_per_token(self, profile: Profile) -> int | None:
+        if profile.path == "llmapi":
+            return kv_bytes_behind(self._repository)
+        return kv_bytes_per_token(profile.parameters)
 
     def _in_bytes(self, pool: KvPool | None) -> KvPool | None:
         """The pool with the size of a block, where the served model's shape is known."""

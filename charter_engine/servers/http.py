@@ -199,7 +199,8 @@ def _admitted(reply: Reply) -> Reply:
     if reply.status in WANTS_KEY:
         raise CharterError(
             f"{reply.url}: {reply.status}, it wants a key that it knows",
-            remedy="--key env:VARIABLE, @FILE or keyring:SERVICE/USER",
+            remedy="--key env:VARIABLE, @FILE or keyring:SERVICE/USER; beside --server it is "
+            "--server-key",
             kind="refused",
         )
     return reply

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from charter_engine.contracts.contents import KvEventSource
 from charter_engine.contracts.deploy import Profile
-from charter_engine.contracts.live import CounterRates, TritonSample
+from charter_engine.contracts.live import CounterRates, ServerCounters, TritonSample
 from charter_engine.contracts.server import (
     KIND_IN_WORDS,
     ProfileRequest,
-    ServerCounters,
     ServerProfile,
 )
 from charter_engine.errors import CharterError
 from charter_engine.servers.canary import CompletingServer
 from charter_engine.servers.counter_rates import rates_between
+from charter_engine.servers.event_endpoints import source_at
 from charter_engine.servers.finding import server_behind, url_of
 from charter_engine.servers.http import ServerHttp
 from charter_engine.servers.http_profile import profile_by_http
@@ -39,7 +40,6 @@ class HttpDeployment:
     notice = ""
     items_at_once = ITEMS_AT_ONCE
     serving_process = None
-    event_log = None
 
     def __init__(
         self,
@@ -51,6 +51,8 @@ class HttpDeployment:
         """Raises `UsageError` for what is no address."""
         self.request = request
         self.address = url_of(request.address or "", tls=request.tls).removesuffix("/v1")
+        self.called = "the server"
+        """What kind of server it is, or was when it last answered."""
         self.profile = Profile(path="http")
         self.described: ServerProfile | None = None
         self._has_gateway = has_gateway
@@ -61,17 +63,20 @@ class HttpDeployment:
         self._counted: tuple[float, ServerCounters] | None = None
 
     @property
-    def called(self) -> str:
-        """What kind of server it is, once that is known."""
-        return "the server" if self._server is None else KIND_IN_WORDS[self._server.kind]
-
-    @property
     def named(self) -> str:
         return self.address
 
     async def canary_target(self) -> CompletingServer:
         """What the corruption canary asks. Raises `CharterError` until it has answered."""
         return CompletingServer(self.server, self.profile.tokens_per_block)
+
+    @property
+    def event_source(self) -> KvEventSource | None:
+        """Where it publishes KV events, if it listens there itself: at an address that was given to
+        it somebody else may be listening."""
+        endpoints = self.described.event_endpoints if self.described is not None else ()
+        source = source_at(endpoints, self.address)
+        return None if source is None or source.listen else source
 
     @property
     def started(self) -> bool:
@@ -107,6 +112,7 @@ class HttpDeployment:
             return TritonSample(health="starting", called=self.called, url=self.address)
         try:
             server = self._server = self._server or await self._found(self._http)
+            self.called = KIND_IN_WORDS[server.kind]
             await first_model(self._http, server.kind)
             counters = await server.counters()
         except CharterError as error:
@@ -119,6 +125,7 @@ class HttpDeployment:
             kv_pool=counters.pool,
             active_requests=counters.running,
             waiting_requests=counters.waiting,
+            counters=counters,
             rates=self._rates(counters),
         )
 

@@ -10,6 +10,7 @@ from charter_engine.contracts.server import (
     ServerProfile,
 )
 from charter_engine.contracts.settings import SERVER_SETTINGS
+from charter_engine.servers.trtllm_serve import RELEASE_PATH
 
 LEVER_OF_SETTING: dict[str, LeverName] = {
     "tokens_per_block": "block size",
@@ -20,6 +21,7 @@ LEVER_OF_SETTING: dict[str, LeverName] = {
     "kv_cache_onboard_blocks": "host tier",
 }
 NO_RANGES = "a plan keeps ranges of a prompt, and its priority is of whole requests: it is not sent"
+NO_CALLS = "it can be told to forget, but no plan reaches it: it has no charter_bls that would"
 NO_TRIAL = "a share is tried where charter_bls serves, which tells the arms of a trial apart"
 NO_GATEWAY = (
     "prompts of programs reach the server without passing this engine: serve --gateway HOST:PORT "
@@ -31,11 +33,13 @@ def profile_by_http(server: ServerProfile, *, has_gateway: bool) -> Profile:
     """A server of OpenAI's shape as plans see it: layouts alone act, those for traffic where a
     gateway of ours is in front of it."""
     reuse, retention = server.lever("reuse"), server.lever("retention")
+    release = server.lever("release")
     host = next((tier.bytes for tier in server.tiers if tier.name == "host"), None)
     return Profile(
         path="http",
         server_version=server.version,
         models=(server.model,) if server.model else (),
+        release=has_gateway and RELEASE_PATH in server.lever("release").where,
         kv_stats=True,
         tokens_per_block=server.tokens_per_block,
         parameters={
@@ -46,6 +50,7 @@ def profile_by_http(server: ServerProfile, *, has_gateway: bool) -> Profile:
             **dict(_settings(server)),
             **({} if reuse.acts else {"reuse": reuse.reason}),
             "retention": NO_RANGES if retention.acts else retention.reason,
+            "release": NO_CALLS if release.acts else release.reason,
             "plan_push": f"no plan is pushed to {_called(server)}: it has no charter_bls",
             "load_unload": f"{_called(server)} takes its settings as options when it is started",
             "repository_files": f"{_called(server)} has no model repository",

@@ -34,6 +34,10 @@ class MetricPage(Struct, frozen=True):
         found = self._found(name)
         return sum(value for _, value in found) if found else None
 
+    def count(self, name: str) -> int:
+        """How many samples there are of a name: one of each engine."""
+        return len(self._found(name))
+
     def whole(self, name: str) -> int | None:
         """As `sum`, of what is counted."""
         value = self.sum(name)

@@ -1,11 +1,13 @@
 """What is the same of all five kinds of server."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from charter_engine.contracts.figures import Label
-from charter_engine.contracts.server import ServerCounters, ServerKind, ServerProfile
+from charter_engine.contracts.live import ServerCounters
+from charter_engine.contracts.server import ServerKind, ServerProfile
 
 
 class TokenRequest(Struct, frozen=True, kw_only=True):
@@ -57,4 +59,9 @@ class InferenceServer(Protocol):
 
     async def complete(self, request: TokenRequest) -> TokenAnswer:
         """The answer to one request, with what the server told of it."""
+        ...
+
+    async def release(self, token_ids: Sequence[int], keep_tokens: int, /) -> None:
+        """Have it forget what it caches of a sequence behind so many leading tokens; it need not
+        have done so by then. Refused where its lever `release` does not act."""
         ...

@@ -3,6 +3,7 @@
 Accepting an input proves nothing: only what survives does.
 """
 
+import asyncio
 import math
 import random
 import time
@@ -20,6 +21,8 @@ KEPT, LET_GO = 100, 0
 PROBE_BLOCKS: Final = 4
 FILLER_TOKENS: Final = 1024
 """Of one request that fills: short enough for any model's context."""
+FORGETTING_SECONDS = 1.0
+"""A server forgets when it comes to it, behind what it has to do."""
 Steps = Callable[[str], None]
 
 
@@ -73,6 +76,37 @@ async def prove_reuse(
     )
     acts = second.reused_tokens >= (PROBE_BLOCKS - 1) * size
     return _outcome("reuse", "acts" if acts else "does not act", evidence, (first, second))
+
+
+async def prove_release(
+    server: InferenceServer, profile: ServerProfile, on_step: Steps
+) -> ProofOutcome:
+    """Send one prompt twice, have it forgotten, and send it again. Raises `CharterError`."""
+    lever = profile.lever("release")
+    if not lever.acts:
+        raise CharterError(
+            f"{profile.address}: there is no release to prove: {lever.reason}",
+            remedy=lever.remedy,
+            kind="refused",
+        )
+    size = profile.tokens_per_block or ASSUMED_BLOCK
+    prompt = _tokens(random.Random(), PROBE_BLOCKS * size + 1)
+    on_step(f"one prompt of {len(prompt)} tokens, twice, and once more when it is forgotten")
+    answers = [await server.complete(TokenRequest(token_ids=prompt)) for _ in range(2)]
+    await server.release(prompt, 0)
+    await asyncio.sleep(FORGETTING_SECONDS)
+    answers.append(await server.complete(TokenRequest(token_ids=prompt)))
+    _, before, after = (answer.reused_tokens for answer in answers)
+    if before is None or after is None:
+        return _outcome("release", "cannot tell", "the server tells no reused tokens", answers)
+    evidence = f"of {len(prompt)} tokens {before} were reused before the release, {after} after it"
+    return _outcome("release", _forgotten(before, after, size), evidence, answers)
+
+
+def _forgotten(before: int, after: int, size: int) -> ProofResult:
+    if before < size:
+        return "cannot tell"  # without reuse nothing is there to be forgotten
+    return "acts" if after < size else "does not act"
 
 
 def filling_cost(profile: ServerProfile) -> FillingCost:

@@ -5,22 +5,25 @@ page where that is on.
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
-from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.live import KvPool, ServerCounters
 from charter_engine.contracts.server import (
     CacheTier,
+    EventEndpoint,
     HiddenFigures,
-    ServerCounters,
     ServerKind,
     ServerLever,
     ServerProfile,
 )
 from charter_engine.servers.completions import refusal
-from charter_engine.servers.http import ServerHttp
-from charter_engine.servers.levers import LAYOUT, acting, idle
+from charter_engine.servers.event_endpoints import ranked
+from charter_engine.servers.http import UNREADABLE, ServerHttp
+from charter_engine.servers.levers import LAYOUT, acting, idle, nothing_released
 from charter_engine.servers.metric_page import MetricPage
 from charter_engine.servers.models import first_model
 from charter_engine.servers.protocol import TokenAnswer, TokenRequest
@@ -46,6 +49,24 @@ class SglangInfo(Struct, frozen=True):
     enable_cache_report: bool = False
     kv_events_config: str | dict[str, Any] | None = None
     max_total_num_tokens: int | None = None
+    dp_size: int | None = None
+
+    @property
+    def event_endpoints(self) -> tuple[EventEndpoint, ...]:
+        """Where its ranks publish KV events; none where it was not told to, or nobody
+        understands how."""
+        given = self.kv_events_config
+        try:
+            config = (
+                msgspec.json.decode(given, type=EventsConfig)
+                if isinstance(given, str)
+                else msgspec.convert(given or {}, EventsConfig)
+            )
+        except UNREADABLE:
+            return ()
+        if config.publisher != "zmq":
+            return ()
+        return ranked(config.endpoint, config.replay_endpoint or "", max(1, self.dp_size or 1))
 
     @property
     def policy(self) -> str:
@@ -56,6 +77,14 @@ class SglangInfo(Struct, frozen=True):
     def tokens_per_page(self) -> int:
         """SGLang's own default is 1."""
         return max(1, self.page_size or 1)
+
+
+class EventsConfig(Struct, frozen=True):
+    """`--kv-events-config`, with SGLang's defaults."""
+
+    publisher: str = "null"
+    endpoint: str = "tcp://*:5557"
+    replay_endpoint: str | None = None
 
 
 class AnswerMeta(Struct, frozen=True):
@@ -104,6 +133,7 @@ class SglangServer:
             counters=counters_of(page, info),
             request_counters=("prompt tokens", "cached tokens"),
             hidden=_hidden(page, info),
+            event_endpoints=info.event_endpoints,
             notes=notes_on(self.kind, info.version),
         )
 
@@ -134,6 +164,10 @@ class SglangServer:
             reuse=None if told.cached_tokens is None else "measured",
             latency_ms=(time.perf_counter() - began) * 1000,
         )
+
+    async def release(self, _token_ids: Sequence[int], _keep_tokens: int) -> None:
+        """Refused, as the protocol says."""
+        raise nothing_released(self.kind)
 
     async def _ask_info(self) -> SglangInfo:
         for path in INFO_PATHS:
@@ -215,7 +249,7 @@ def _hidden(page: MetricPage, info: SglangInfo) -> tuple[HiddenFigures, ...]:
                 figures="cached tokens in answers of OpenAI's shape", option=CACHED_OPTION
             )
         )
-    if not info.kv_events_config:
+    if not info.event_endpoints:
         found.append(
             HiddenFigures(
                 figures="the map of the cache",

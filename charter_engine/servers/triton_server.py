@@ -1,7 +1,7 @@
 """Triton with TensorRT-LLM, by its engine path or its LLM API path."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,10 @@ import aiohttp
 from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.figures import Label
+from charter_engine.contracts.live import ServerCounters
 from charter_engine.contracts.server import (
     CacheTier,
     LeverName,
-    ServerCounters,
     ServerKind,
     ServerLever,
     ServerProfile,
@@ -23,7 +23,7 @@ from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.spec import read_spec
 from charter_engine.errors import CharterError
 from charter_engine.servers import tensorrt_llm
-from charter_engine.servers.levers import acting, idle
+from charter_engine.servers.levers import acting, idle, nothing_released
 from charter_engine.servers.protocol import TokenAnswer, TokenRequest
 from charter_engine.servers.tensorrt_llm import Told, ToldRules
 from charter_engine.servers.versions import FLAT_TRITON, is_older, notes_on
@@ -124,6 +124,10 @@ class TritonServer:
             ttft_ms=derived.ttft_ms,
             latency_ms=derived.latency_ms,
         )
+
+    async def release(self, _token_ids: Sequence[int], _keep_tokens: int) -> None:
+        """Refused, as the protocol says."""
+        raise nothing_released(self.kind)
 
     async def _probed(self) -> Profile:
         profile = await self.deployer.profile()

@@ -9,16 +9,16 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.live import KvPool, ServerCounters
 from charter_engine.contracts.server import (
     CacheManager,
     CacheTier,
     HiddenFigures,
-    ServerCounters,
     ServerKind,
     ServerLever,
     ServerProfile,
 )
+from charter_engine.errors import CharterError
 from charter_engine.servers import tensorrt_llm
 from charter_engine.servers.completions import LACKING, Completions
 from charter_engine.servers.http import ASK_SECONDS, ServerHttp
@@ -31,7 +31,10 @@ from charter_engine.servers.versions import notes_on
 DRAINED = ("/metrics", "/perf_metrics", "/kv_cache_events")
 STATISTICS_PATH = "/metrics"
 METRICS_PATH = "/prometheus/metrics"
-RELEASE_PATH = "/_control/kv_cache/truncate"
+RELEASE_PATH = "/_control/kv_cache/truncate_tokens"
+"""Takes token ids: what is forgotten is what was sent (TensorRT-LLM, openai_protocol.py)."""
+BY_MESSAGES_PATH = "/_control/kv_cache/truncate"
+"""The older one, which takes messages: Charter sends nothing there."""
 PREFIXES = ("trtllm_kv_cache_", "trtllm_", "kv_cache_", "")
 """From 1.3 on names have one; before they had none."""
 NO_RETENTION = "trtllm-serve takes none in a request, and refuses fields that it does not know"
@@ -98,9 +101,7 @@ class TrtllmServe:
             manager_evidence=manager.evidence,
             rules=rules.rules,
             rules_evidence=rules.evidence,
-            levers=levers_of(
-                manager.manager, self._configuration, releases=await self._can_release()
-            ),
+            levers=levers_of(manager.manager, self._configuration, await self._release_path()),
             counters=counters,
             request_counters=("prompt tokens", "cached tokens"),
             hidden=self._hidden(counters),
@@ -125,9 +126,20 @@ class TrtllmServe:
             self._model = (await first_model(self._http, self.kind)).id
         return await self._completions.ask(self._model, request, {})
 
-    async def _can_release(self) -> bool:
-        """By how it refuses an empty body, which releases nothing."""
-        return (await self._http.post(RELEASE_PATH, {}, ASK_SECONDS)).status not in LACKING
+    async def release(self, token_ids: Sequence[int], keep_tokens: int) -> None:
+        """As the protocol says."""
+        body = {"prefixes": [list(token_ids)], "num_tokens_to_keep": [keep_tokens]}
+        reply = await self._http.post(RELEASE_PATH, body, ASK_SECONDS)
+        if not reply.ok:
+            raise CharterError(f"{reply.url}: {reply.status}: {reply.error}", kind="refused")
+
+    async def _release_path(self) -> str:
+        """The route that releases prefixes; empty where there is none. Told by how it refuses an
+        empty body, which releases nothing."""
+        for path in (RELEASE_PATH, BY_MESSAGES_PATH):
+            if (await self._http.post(path, {}, ASK_SECONDS)).status not in LACKING:
+                return path
+        return ""
 
     def _tokens_per_block(self, counters: ServerCounters) -> tuple[int | None, tuple[str, ...]]:
         """The size in effect, and what is to be said of it."""
@@ -194,9 +206,9 @@ def drained_counters(statistics: Sequence[IterationStatistics]) -> ServerCounter
 
 
 def levers_of(
-    manager: CacheManager, configuration: Mapping[str, Any] | None, *, releases: bool
+    manager: CacheManager, configuration: Mapping[str, Any] | None, release_path: str
 ) -> tuple[ServerLever, ...]:
-    """By its manager, its configuration, and whether it has a route that releases prefixes."""
+    """By its manager, its configuration, and its route that releases prefixes, if it has one."""
     reason, remedy = NO_RETENTION, ELSEWHERE
     if manager == "V2":
         reason = f"{tensorrt_llm.WHY_NO_RETENTION_ON_V2}; {NO_RETENTION}"
@@ -211,8 +223,8 @@ def levers_of(
         acting("pool", "kv_cache_config: free_gpu_memory_fraction, max_tokens"),
         acting("host tier", "kv_cache_config: host_cache_size"),
         acting("cache salt", "a chat request's cache_salt", "request"),
-        acting("release", f"POST {RELEASE_PATH}", "request")
-        if releases
+        acting("release", f"POST {release_path}", "request")
+        if release_path
         else idle("release", f"it has no {RELEASE_PATH}", "a TensorRT-LLM from 2026 on"),
     )
 

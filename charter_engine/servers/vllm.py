@@ -3,22 +3,23 @@
 Read from vLLM 0.32. Its counters stand on its metrics page; nothing of it is drained.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
-from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.live import KvPool, ServerCounters
 from charter_engine.contracts.server import (
     CacheTier,
+    EventEndpoint,
     HiddenFigures,
-    ServerCounters,
     ServerKind,
     ServerLever,
     ServerProfile,
 )
 from charter_engine.servers.completions import Completions
 from charter_engine.servers.http import ServerHttp
-from charter_engine.servers.levers import LAYOUT, acting, idle
+from charter_engine.servers.levers import LAYOUT, acting, idle, nothing_released
 from charter_engine.servers.metric_page import Labels, MetricPage
 from charter_engine.servers.models import SERVED_PATH, first_model, version_of
 from charter_engine.servers.protocol import TokenAnswer, TokenRequest
@@ -37,9 +38,12 @@ class EventSource(Struct, frozen=True):
     """Of `/kv_event_sources`: what an engine publishes."""
 
     enable_kv_cache_events: bool = False
+    endpoint: str = ""
+    replay_endpoint: str | None = None
 
 
-Sources = dict[str, EventSource]
+Sources = dict[int, EventSource]
+"""By data-parallel rank."""
 
 
 class VllmServer:
@@ -59,7 +63,7 @@ class VllmServer:
         version = await version_of(self._http)
         page = await self._http.metrics(PREFIX)
         configuration = page.labels("cache_config_info")
-        sources = await self._http.get("/kv_event_sources")
+        endpoints = await self._event_endpoints()
         counters = counters_of(page)
         self._model = served.id
         return ServerProfile(
@@ -77,8 +81,19 @@ class VllmServer:
             levers=levers_of(configuration),
             counters=counters,
             request_counters=("prompt tokens", f"cached tokens, with {PER_REQUEST_OPTION}"),
-            hidden=_hidden(page, sources.read(Sources) if sources.ok else {}),
-            notes=notes_on(self.kind, version),
+            hidden=_hidden(page, endpoints),
+            event_endpoints=endpoints,
+            notes=(*notes_on(self.kind, version), *_notes_on_engines(page)),
+        )
+
+    async def _event_endpoints(self) -> tuple[EventEndpoint, ...]:
+        """Releases without that route tell none."""
+        reply = await self._http.get("/kv_event_sources")
+        sources = reply.read(Sources) if reply.ok else {}
+        return tuple(
+            EventEndpoint(published=source.endpoint, replayed=source.replay_endpoint or "")
+            for _, source in sorted(sources.items())
+            if source.enable_kv_cache_events and source.endpoint
         )
 
     async def counters(self) -> ServerCounters:
@@ -93,6 +108,10 @@ class VllmServer:
         if request.cache_salt:
             fields["cache_salt"] = request.cache_salt
         return await self._completions.ask(self._model, request, fields)
+
+    async def release(self, _token_ids: Sequence[int], _keep_tokens: int) -> None:
+        """Refused, as the protocol says."""
+        raise nothing_released(self.kind)
 
 
 def counters_of(page: MetricPage) -> ServerCounters:
@@ -153,15 +172,26 @@ def _tiers(configuration: Labels) -> tuple[CacheTier, ...]:
     return (gpu, CacheTier(name="host", bytes=host << 30)) if host else (gpu,)
 
 
-def _hidden(page: MetricPage, sources: Sources) -> tuple[HiddenFigures, ...]:
+def _hidden(page: MetricPage, endpoints: Sequence[EventEndpoint]) -> tuple[HiddenFigures, ...]:
     found = []
     if not page.samples:
         found.append(HiddenFigures(figures="all counters", option="without --disable-log-stats"))
     if page.sum("kv_block_lifetime_seconds_count") is None:
         found.append(HiddenFigures(figures="lifetimes of blocks", option="--kv-cache-metrics"))
-    if not any(source.enable_kv_cache_events for source in sources.values()):
+    if not endpoints:
         found.append(HiddenFigures(figures="the map of the cache", option=EVENTS_OPTION))
     return tuple(found)
+
+
+def _notes_on_engines(page: MetricPage) -> tuple[str, ...]:
+    """What is to be said of several data-parallel engines, of which each has a pool of its own."""
+    engines = page.count("cache_config_info")
+    if engines < 2:
+        return ()
+    return (
+        f"{engines} engines are behind this address, each with a cache of its own: the pool is "
+        "that of one, how full it is the mean, and what is predicted is as if one served all",
+    )
 
 
 def _number(labels: Labels, *names: str) -> int | None:

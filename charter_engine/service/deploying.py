@@ -118,7 +118,7 @@ async def preview_layouts(state: EngineState) -> LayoutPreview:
     """What the draft's layouts for traffic would do. Raises `CharterError`."""
     agent, plan = state.opened(), state.draft.draft.plan or state.draft.live.plan
     subject = LayoutSubject(plan, agent.compiled.calls, agent.inputs)
-    return await state.deployment.preview(subject)
+    return await state.deployment.preview(subject, state.pool)
 
 
 async def stop_trial(state: EngineState, trial: LiveTrial, report: TrialReport) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from charter_engine.api import recordings
-from charter_engine.api.linting import lint_agent
 from charter_engine.api.plan_files import save_plan
 from charter_engine.contracts import commands, gauges
 from charter_engine.errors import UsageError
+from charter_engine.service import heavy_work
 from charter_engine.service.contents import pool_report
 from charter_engine.service.deploying import (
     DeployCommand,
@@ -66,6 +67,8 @@ class Engine:
         state.session.publish()
         state.hub.publish(gauges.Draft())
         state.work.show()
+        if state.options.agent is not None:
+            state.workers.prepare()
         if state.options.record is not None:
             await state.recorder.start(state.options.record)
         self._starting = asyncio.create_task(start_everything(state, self._runner))
@@ -96,6 +99,7 @@ class Engine:
         await state.recorder.stop()
         await state.deployment.close()
         await state.store.close()
+        await state.workers.stop()
         if state.tracing is not None:
             await state.tracing.close()
 
@@ -177,7 +181,8 @@ class Engine:
                 plan = state.draft.draft.plan or state.draft.live.plan
                 return await state.predicting.sweep(state.opened(), plan, key, state.pool)
             case commands.Lint():
-                return await asyncio.to_thread(lint_agent, state.opened())
+                linting = partial(heavy_work.linted, state.opened())
+                return await state.workers.carry_out(linting)
 
     async def _look_at_kept(self, command: LookAtKept) -> object:
         match command:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.contents import KvEventSource
@@ -12,22 +11,23 @@ if TYPE_CHECKING:
 
 
 class Measuring:
-    """Follows the events of the source that was named, or those of the deployment's own log, which
-    an embedded Triton has once it is up. `followed` is None while there are none to follow."""
+    """Follows the events of the source that was named, or of the one that the deployment tells of
+    once it is up. `followed` is None while there are none to follow."""
 
-    def __init__(self, own_log: Callable[[], Path | None], source: KvEventSource | None) -> None:
-        self._own_log = own_log
+    def __init__(
+        self, own: Callable[[], KvEventSource | None], source: KvEventSource | None
+    ) -> None:
+        self._own = own
         self._named = source
         self._task: asyncio.Task[None] | None = None
         self.followed: FollowedEvents | None = None
 
     def start(self) -> None:
-        """Begin, once the deployment is up."""
+        """Begin as soon as it is known where."""
         from charter_engine.api.measuring import FollowedEvents
 
-        own = self._own_log()
-        source = self._named or (None if own is None else KvEventSource(address=str(own)))
-        if source is not None:
+        source = self._named or self._own()
+        if source is not None and self._task is None:
             self.followed = FollowedEvents(source)
             self._task = asyncio.create_task(self.followed.follow())
 

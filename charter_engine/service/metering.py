@@ -48,7 +48,8 @@ class Metering:
         told = {type(gauge.payload): gauge.payload for gauge in self._hub.latest()}
         session, triton = told.get(Session), told.get(Triton)
         if isinstance(triton, Triton) and triton.sample.health != "ready":
-            return f"Triton is {triton.sample.health}: {triton.sample.reason}"
+            sample = triton.sample
+            return f"{sample.called} is {sample.health}: {sample.reason}"
         if isinstance(session, Session) and session.mode == "live" and triton is None:
             return session.phase or "starting"
         return ""

@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
-
-from msgspec.structs import replace
+from functools import partial
 
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.live_server import LiveServer
 from charter_engine.api.progress import Report
-from charter_engine.api.waves import AS_GIVEN, ChosenOrder, PredictedOrder, predicted_order
+from charter_engine.api.waves import AS_GIVEN, ChosenOrder, PredictedOrder
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.live import KvPool, RequestRecord
@@ -19,18 +17,20 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
-from charter_engine.service.heap import work_apart
+from charter_engine.service import heavy_work
+from charter_engine.service.heavy_work import AsDeployed
+from charter_engine.service.workers import Workers
 
 
 class Predicting:
     """What a run of the open agent's inputs would do under a plan, and which plan is best.
 
-    `latency` is what was fitted to this deployment last; without it times are assumed. What
-    computes is imported where it is needed: an engine is up before that.
+    `latency` is what was fitted to this deployment last; without it times are assumed.
     """
 
-    def __init__(self, deployment: LiveServer) -> None:
+    def __init__(self, deployment: LiveServer, workers: Workers) -> None:
         self._deployment = deployment
+        self._workers = workers
         self.latency: LatencyModel | None = None
 
     async def calibrate(self, measured: Sequence[RequestRecord]) -> bool:
@@ -62,59 +62,33 @@ class Predicting:
     ) -> PredictedOrder | None:
         if not agent.usable or not agent.inputs:
             return None
-        from charter_engine.api.live_planning import live_server
-        from charter_engine.api.tokenizers import open_tokenizer
-
-        try:
-            server = live_server(agent, pool, self._deployment.profile)
-            return await work_apart(
-                predicted_order,
-                agent.compiled.calls,
-                agent.inputs,
-                plan,
-                server.pool_under(plan.server),
-                open_tokenizer(self._tokenizer_path).encode,
-                at_once=self._deployment.items_at_once,
-                latency=self.latency,
-                chunk_tokens=server.chunk_tokens,
-            )
-        except ValueError:
-            return None
+        ordering = partial(heavy_work.predicted_order, agent, plan, self._as_deployed(pool))
+        return await self._workers.carry_out(ordering)
 
     async def sweep(
         self, agent: OpenedAgent, plan: Plan, key: str, pool: KvPool | None
     ) -> SettingSweep:
         """Runs under several values of one setting of a plan. Raises `UsageError`, also where the
         inputs do not fill the prompts."""
-        from charter_engine.api.live_planning import live_server
-        from charter_engine.api.setting_sweep import sweep_setting
-
         if not agent.usable or not agent.inputs:
             raise UsageError(
                 "a run is predicted over inputs, and there are none",
                 remedy="give the agent inputs",
             )
-        return await work_apart(
-            sweep_setting,
-            agent,
-            plan,
-            key,
-            live_server(agent, pool, self._deployment.profile),
-            at_once=self._deployment.items_at_once,
-            tokenizer=self._tokenizer_path,
-            latency=self.latency,
-        )
+        sweeping = partial(heavy_work.swept, agent, plan, key, self._as_deployed(pool))
+        return await self._workers.carry_out(sweeping)
 
     async def expected_reuse(self, agent: OpenedAgent, tokens_per_block: int) -> CompiledFile:
         """The agent's opportunities with the hit rates to expect of them on its inputs, or why
         there are none."""
         if not agent.compiled.opportunities:
             return agent.compiled
-        from charter_engine.api.agent_runs import expected_reuse
+        deployment = self._as_deployed(None)
+        return await self._workers.carry_out(
+            partial(heavy_work.expected_reuse, agent, tokens_per_block, deployment)
+        )
 
-        return await work_apart(expected_reuse, agent, tokens_per_block, self._tokenizer_path)
-
-    def plan(
+    async def plan(
         self,
         agent: OpenedAgent | None,
         request: PlanRequest,
@@ -123,22 +97,16 @@ class Predicting:
         report: Report,
     ) -> PlanResult:
         """Charter's own plan for what is asked, on the deployment as it is, and on what `passed`
-        where that is the workload. Blocks. Raises `CharterError`."""
-        from charter_engine.api.live_planning import on_deployment
-        from charter_engine.api.planning import plan
-        from charter_engine.api.recent_traffic import as_workload
+        where that is the workload. Raises `CharterError`."""
+        planning = partial(heavy_work.planned, agent, request, self._as_deployed(pool), passed)
+        return await self._workers.carry_out(planning, report)
 
-        asked = on_deployment(request, agent, pool, self._deployment.profile)
-        timed = replace(
-            asked,
-            latency=request.latency or self.latency,
-            tokenizer=request.tokenizer or str(self._tokenizer_path),
-            at_once=self._deployment.items_at_once,
+    def _as_deployed(self, pool: KvPool | None) -> AsDeployed:
+        deployment = self._deployment
+        return AsDeployed(
+            pool,
+            deployment.profile,
+            deployment.tokenizer_path,
+            deployment.items_at_once,
+            self.latency,
         )
-        return plan(timed, agent, report, None if passed is None else as_workload(passed))
-
-    @property
-    def _tokenizer_path(self) -> Path:
-        from charter_engine.api.live_planning import tokenizer_of
-
-        return self._deployment.tokenizer_path or tokenizer_of(self._deployment.profile)

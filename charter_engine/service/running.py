@@ -1,15 +1,20 @@
 """The open agent: opened, and run on the deployment."""
 
 import asyncio
+import logging
+from functools import partial
 from pathlib import Path
 
-from charter_engine.api.agents import OpenedAgent, opened_anyhow
+from charter_engine.api.agents import OpenedAgent, unread_agent
 from charter_engine.api.drafting import default_plan
 from charter_engine.contracts.live import RunReport
 from charter_engine.contracts.plan import Plan
 from charter_engine.errors import CharterError, UsageError
+from charter_engine.service import heavy_work
 from charter_engine.service.live import take_live
 from charter_engine.service.state import EngineState
+
+log = logging.getLogger(__name__)
 
 
 class AgentRunner:
@@ -27,9 +32,7 @@ class AgentRunner:
         state.session.set(phase=f"compiling {path.name}")
         if inputs is None and state.agent is not None and path == state.agent.path:
             inputs = state.agent.inputs_path
-        agent = await asyncio.to_thread(
-            opened_anyhow, path, inputs, use_cache=state.options.keeps_text
-        )
+        agent = await self._compiled(path, inputs)
         if state.agent is not None and not agent.usable:
             state.session.set(phase=state.phase)
             raise _not_opened(agent)
@@ -59,6 +62,15 @@ class AgentRunner:
         await take_live(state)
         state.session.set(phase=state.phase)
         self.run_if_wanted()
+
+    async def _compiled(self, path: Path, inputs: Path | None) -> OpenedAgent:
+        """A source that breaks the compiler is the agent's diagnostic, not the engine's end."""
+        opening = partial(heavy_work.opened, path, inputs, self._state.options.keeps_text)
+        try:
+            return await self._state.workers.carry_out(opening)
+        except Exception as error:
+            log.exception("compiling %s failed", path)
+            return unread_agent(path, error)
 
     def run_if_wanted(self) -> None:
         """The first run begins by itself, as soon as there is something to run and something to run

@@ -8,9 +8,10 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from statistics import fmean
+from typing import NamedTuple
 
 from charter_engine.contracts.gauges import Event, Gauge, Gpu, Ticked, Triton
-from charter_engine.contracts.live import KvPool, RequestRecord
+from charter_engine.contracts.live import KvPool, RequestRecord, TritonSample
 from charter_engine.contracts.series import Tick
 from charter_engine.service.hub import Hub
 from charter_engine.service.sampling import regularly
@@ -24,6 +25,13 @@ KEPT_TOGETHER = 10
 """Seconds that are written to the database at once: what an engine that is killed has not kept."""
 
 
+class PromptTokens(NamedTuple):
+    """The prompt tokens of some requests, and those of them that were computed."""
+
+    prompt: float = 0.0
+    computed: float = 0.0
+
+
 class Series:
     """Hears every request and sample at the hub, and publishes a tick a second."""
 
@@ -35,6 +43,7 @@ class Series:
         self._requests: list[RequestRecord] = []
         self._pool: KvPool | None = None
         self._waiting: int | None = None
+        self._counted: PromptTokens | None = None
         self._gpu: float | None = None
         self._seconds: deque[Tick] = deque(maxlen=SECONDS_KEPT)
         self._minutes: deque[Tick] = deque(maxlen=MINUTES_KEPT)
@@ -53,7 +62,10 @@ class Series:
     async def tick(self) -> None:
         """A second is over."""
         requests, self._requests = self._requests, []
-        made = tick_of(self._hub.now(), requests, self._pool, self._waiting, self._gpu)
+        counted, self._counted = self._counted, self._counted and PromptTokens()
+        made = tick_of(
+            self._hub.now(), requests, self._pool, self._waiting, self._gpu, counted=counted
+        )
         self._seconds.append(made)
         last_minute = self._minutes[-1].at if self._minutes else self._seconds[0].at
         if made.at - last_minute >= MINUTE:
@@ -102,10 +114,41 @@ class Series:
             match message.payload:
                 case Triton(sample):
                     self._pool, self._waiting = sample.kv_pool, sample.waiting_requests
+                    self._count(sample)
                 case Gpu(status):
                     told = (gpu.utilization for gpu in status.answering)
                     shares = [share for share in told if share is not None]
                     self._gpu = fmean(shares) if shares else None
+
+    def _count(self, sample: TritonSample) -> None:
+        """Add what the server itself counted since the sample before."""
+        grown, before = counted_in(sample), self._counted or PromptTokens()
+        self._counted = grown and PromptTokens(
+            before.prompt + grown.prompt, before.computed + grown.computed
+        )
+
+
+def counted_in(sample: TritonSample) -> PromptTokens | None:
+    """What a server counted since the sample before; of one that counts blocks alone, by their
+    size. None where it counts neither."""
+    rates, pool = sample.rates, sample.kv_pool
+    if rates is None:
+        return None
+    prompt = rates.prompt_tokens
+    if prompt is None and rates.prompt_blocks is not None and pool is not None:
+        prompt = rates.prompt_blocks * pool.tokens_per_block
+    if prompt is None or (prompt and rates.hit_rate is None):
+        return None
+    tokens = prompt * rates.seconds
+    return PromptTokens(tokens, tokens * (1 - (rates.hit_rate or 0.0)))
+
+
+def tokens_of(requests: Iterable[RequestRecord]) -> PromptTokens:
+    """Of the requests whose reuse was told."""
+    told = [one for one in requests if one.computed_tokens is not None]
+    return PromptTokens(
+        sum(one.prompt_tokens or 0 for one in told), sum(one.computed_tokens or 0 for one in told)
+    )
 
 
 def tick_of(
@@ -114,17 +157,18 @@ def tick_of(
     pool: KvPool | None,
     waiting: int | None,
     gpu: float | None,
+    *,
+    counted: PromptTokens | None = None,
 ) -> Tick:
-    """What a second came to."""
+    """What a second came to; `counted` is what the server itself counted in it."""
     answered = [one for one in requests if one.error is None]
-    told = [one for one in answered if one.prompt_tokens is not None]
     ttfts = [one.ttft_ms for one in answered if one.ttft_ms is not None]
-    prompt = sum(one.prompt_tokens or 0 for one in told)
+    tokens = tokens_of(answered) if counted is None else counted
     return Tick(
         at=at,
         requests=len(answered),
-        prompt_tokens=prompt,
-        computed_tokens=prompt - sum(one.reused_tokens or 0 for one in told),
+        prompt_tokens=round(tokens.prompt),
+        computed_tokens=round(tokens.computed),
         ttft_ms=fmean(ttfts) if ttfts else None,
         pool_used=pool.used_share if pool else None,
         waiting=waiting,

@@ -76,6 +76,7 @@ async def _health_changed(state: EngineState, runner: AgentRunner, sample: Trito
         state.session.set(profile=profile, server=state.deployment.described)
         if state.deployment.is_embedded:
             state.runs.cache_emptied()
+        state.measuring.start()
         await state.gateway.open()
         await take_live(state)
     state.session.set(phase=state.phase)

@@ -42,6 +42,7 @@ from charter_engine.service.source_watch import SourceWatch
 from charter_engine.service.tapping import Tapping
 from charter_engine.service.trying import Trying
 from charter_engine.service.work_manager import WorkManager
+from charter_engine.service.workers import Workers
 
 WAIT_OR_CANCEL = "wait for it, or cancel it"
 
@@ -75,14 +76,15 @@ class EngineState:
             options.gateway,
             self.tracing.exchange if self.tracing else unobserved,
         )
-        self.measuring = Measuring(lambda: self.deployment.event_log, options.kv_events)
+        self.measuring = Measuring(lambda: self.deployment.event_source, options.kv_events)
         self.sampler = Sampler(hub, self.deployment, self.measuring.blocks_on_gpu)
         self.fleet = FleetWatch(
             hub, self.deployment, options.servers, lambda: self.sampler.last, self._step
         )
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)
-        self.predicting = Predicting(self.deployment)
+        self.workers = Workers()
+        self.predicting = Predicting(self.deployment, self.workers)
         self.reuse_estimates = ReuseEstimates(
             self.predicting, lambda compiled: self.session.set(compiled=compiled)
         )
@@ -167,6 +169,7 @@ class EngineState:
 
     def _source_changed(self, agent: OpenedAgent) -> None:
         self.session.set(source_changed=True)
+        self.workers.prepare()  # it will be compiled again
         told = f"{agent.path.name} changed on disk: what is shown is what was read before"
         self.hub.event("compile", told, level="warning")
 

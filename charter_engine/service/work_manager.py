@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -28,28 +27,6 @@ IN_WORDS: Final[dict[WorkKind, str]] = {
 LEVELS: Final[dict[str, Level]] = {"failed": "error", "cancelled": "warning"}
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-class WorkCancelled(Exception):
-    """What progress raises in a thread whose work was cancelled."""
-
-
-async def off_loop(work: Callable[[Report], T], report: Report) -> T:
-    """Carry `work` out in a thread. Cancelled, it ends when the thread next reports progress."""
-    stopping = threading.Event()
-
-    def heard(progress: Progress) -> None:
-        if stopping.is_set():
-            raise WorkCancelled
-        report(progress)
-
-    thread = asyncio.ensure_future(asyncio.to_thread(work, heard))
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        stopping.set()
-        await asyncio.gather(thread, return_exceptions=True)
-        raise
 
 
 class WorkManager:
@@ -123,7 +100,7 @@ class WorkManager:
         loop = asyncio.get_running_loop()
         try:
             found = await work(lambda step: _call(loop, self._progressed, step))
-        except (WorkCancelled, asyncio.CancelledError):
+        except asyncio.CancelledError:
             self._end("cancelled")
             raise CharterError(f"{IN_WORDS[kind]} was cancelled") from None
         except CharterError as refusal:
@@ -148,7 +125,7 @@ class WorkManager:
 
     def _end(self, state: str, error: str = "", remedy: str = "") -> None:
         took = self._elapsed_ms
-        self._set(state=state, elapsed_ms=took, error=error, remedy=remedy)
+        self._set(state=state, elapsed_ms=took, left_ms=None, error=error, remedy=remedy)
         kind = self.work.kind
         told = f"{IN_WORDS[kind] if kind else 'work'} {state} after {took / 1000:.1f} s"
         self._hub.event(
@@ -169,7 +146,8 @@ class WorkManager:
         if self._showing is not None:
             self._showing.cancel()
         if self.active:
-            self.work = replace(self.work, elapsed_ms=self._elapsed_ms)
+            elapsed = self._elapsed_ms
+            self.work = replace(self.work, elapsed_ms=elapsed, left_ms=left_ms(self.work, elapsed))
             self._show_in(TICK_SECONDS)
         self.show()
 
@@ -177,6 +155,14 @@ class WorkManager:
         if self._showing is not None:
             self._showing.cancel()
         self._showing = asyncio.get_running_loop().call_later(seconds, self._show)
+
+
+def left_ms(work: Work, elapsed_ms: float) -> float | None:
+    """How long work goes on whose steps take as long as those before; None where it does not tell
+    how many are left."""
+    if work.state != "running" or not work.done or work.total is None:
+        return None
+    return round(elapsed_ms / work.done * max(0, work.total - work.done), 1)
 
 
 def _call(

@@ -1,7 +1,7 @@
 """Work that takes a while: planning, predicting, learning, calibrating, measuring.
 
-CPU work goes to a thread, which also imports what it needs: an engine is up before that. Nothing is
-sent to the deployment unless the operator asks for it.
+What takes the processor is done by workers. Nothing is sent to the deployment unless the operator
+asks for it.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,8 @@ from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.predicting import PredictRequest, PredictResult
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
+from charter_engine.service import heavy_work
 from charter_engine.service.state import EngineState
-from charter_engine.service.work_manager import off_loop
 
 TRAFFIC = "what passed"
 WorkCommand = (
@@ -55,12 +55,11 @@ async def work(state: EngineState, command: WorkCommand) -> None:
         case commands.Predict(request=request, settings=typed):
             require_files(request.workload, request.reuse_times, request.latency)
             asked = replace(request, settings=combinations(typed)) if typed else request
-            sweep = partial(_predict, asked)
-            manager.start("predict", request.workload, partial(off_loop, sweep))
+            manager.start("predict", request.workload, partial(_predict, state, asked))
         case commands.Learn(request=request):
             require_files(*request.sources)
             subject = ", ".join(request.sources)
-            manager.start("learn", subject, partial(off_loop, partial(_learn, request)))
+            manager.start("learn", subject, partial(_learn, state, request))
         case commands.Calibrate(request=request):
             require_files(request.recording)
             manager.start("calibrate", request.recording, partial(_calibrate, state, request))
@@ -106,8 +105,7 @@ async def _plan(state: EngineState, request: PlanRequest, report: Report) -> Pla
     passed = await _passed(state, request)
     if passed is not None:
         request = replace(request, workload=TRAFFIC)
-    planning = partial(state.predicting.plan, state.agent, request, state.pool, passed)
-    result = await off_loop(planning, report)
+    result = await state.predicting.plan(state.agent, request, state.pool, passed, report)
     plan = with_reuse_times_placed(result.derivation.plan, Path(request.output).parent)
     return replace(result, derivation=replace(result.derivation, plan=plan))
 
@@ -119,28 +117,18 @@ async def _passed(state: EngineState, request: PlanRequest) -> Sequence[TrafficR
     return (await state.passed.since(state.hub.now() - request.from_traffic_s)).records
 
 
-def _predict(request: PredictRequest, report: Report) -> PredictResult:
-    from charter_engine.api.predicting import predict
-
-    return predict(request, report)
+async def _predict(state: EngineState, request: PredictRequest, report: Report) -> PredictResult:
+    return await state.workers.carry_out(partial(heavy_work.predicted, request), report)
 
 
-def _learn(request: LearnRequest, report: Report) -> LearnResult:
-    from charter_engine.api.learning import learn
-
-    return learn(request, report)
-
-
-def _fit(request: CalibrateRequest, report: Report) -> CalibrateResult:
-    from charter_engine.api.calibrating import calibrate
-
-    return calibrate(request, report)
+async def _learn(state: EngineState, request: LearnRequest, report: Report) -> LearnResult:
+    return await state.workers.carry_out(partial(heavy_work.learnt, request), report)
 
 
 async def _calibrate(
     state: EngineState, request: CalibrateRequest, report: Report
 ) -> CalibrateResult:
-    result = await off_loop(partial(_fit, request), report)
+    result = await state.workers.carry_out(partial(heavy_work.calibrated, request), report)
     state.predicting.latency = result.calibration.model
     state.draft.profile_changed(state.deployment.profile)
     return result
@@ -184,11 +172,11 @@ def _start_answers(state: EngineState, request: AnswersRequest) -> None:
     state.require_no_run()
     if not state.deployment.started:
         raise UsageError("the deployment is not up", remedy="wait until it is ready")
-    triton = state.deployment.options_found()
+    asked, triton = state.deployment.to_compare(replace(request, agent=str(agent.path)))
     state.work.start(
         "answers",
         f"{agent.path.name} as written and as drafted",
-        partial(_answers, replace(request, agent=str(agent.path)), agent, plan, triton),
+        partial(_answers, asked, agent, plan, triton),
     )
 
 

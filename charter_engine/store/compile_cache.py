@@ -24,7 +24,7 @@ from charter_engine.contracts.compiling import CacheStatus
 from charter_engine.parser.clusters import Import
 from charter_engine.paths import make_private, private_directory
 
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 MEMORY_ENTRIES = 100
 MAX_AGE_SECONDS = 30 * 86_400
 PRUNE_EVERY_SECONDS = 86_400
@@ -39,11 +39,10 @@ CREATE TABLE IF NOT EXISTS result (
     key TEXT PRIMARY KEY, used_at REAL NOT NULL, compiled BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS beside (
     key TEXT PRIMARY KEY, digests BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS tree (
-    root TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL,
-    PRIMARY KEY (root, path)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS package (
+    folder TEXT PRIMARY KEY, signature TEXT NOT NULL, clusters BLOB NOT NULL);
 """
-FORGET = ("DELETE FROM file", "DELETE FROM result", "DELETE FROM beside", "DELETE FROM tree")
+FORGET = ("DELETE FROM file", "DELETE FROM result", "DELETE FROM beside", "DELETE FROM package")
 
 _decoder = msgspec.msgpack.Decoder(Compiled)
 _encoder = msgspec.msgpack.Encoder()
@@ -56,6 +55,31 @@ class FileEntry(Struct, frozen=True):
     size: int
     digest: str
     imports: tuple[Import, ...]
+
+
+class Cluster(Struct, frozen=True):
+    """Files to compile together, by absolute path: their dotted names and digests. `root` is the
+    agent's folder."""
+
+    key: str
+    root: str
+    names: dict[str, str]
+    digests: dict[str, str]
+
+
+class KeptPackage(Struct, frozen=True):
+    """The clusters of a folder, and the signature of the files that they were found in."""
+
+    signature: str
+    clusters: tuple[Cluster, ...]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digests of all files, by absolute path."""
+        return {path: item for cluster in self.clusters for path, item in cluster.digests.items()}
+
+
+_clusters_decoder = msgspec.msgpack.Decoder(tuple[Cluster, ...])
 
 
 class CompileCache:
@@ -175,23 +199,21 @@ class CompileCache:
         while len(self._memory) > MEMORY_ENTRIES:
             self._memory.popitem(last=False)
 
-    def manifest(self, root: str) -> dict[str, str]:
-        """The files of a tree and their digests, when it was last compiled."""
+    def package(self, folder: str) -> KeptPackage | None:
+        """What a folder was when it was last compiled."""
+        row = self._row("SELECT signature, clusters FROM package WHERE folder = ?", folder)
         try:
-            return dict(
-                self._connection.execute("SELECT path, digest FROM tree WHERE root = ?", (root,))
+            return None if row is None else KeptPackage(row[0], _clusters_decoder.decode(row[1]))
+        except (msgspec.MsgspecError, TypeError):
+            return None
+
+    def keep_package(self, folder: str, package: KeptPackage) -> None:
+        row = (folder, package.signature, _encoder.encode(package.clusters))
+        self._write(
+            lambda database: database.execute(
+                "INSERT OR REPLACE INTO package VALUES (?, ?, ?)", row
             )
-        except (sqlite3.Error, UnicodeDecodeError):
-            return {}
-
-    def keep_manifest(self, root: str, digests: dict[str, str]) -> None:
-        rows = [(root, *item) for item in digests.items()]
-
-        def replace(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM tree WHERE root = ?", (root,))
-            database.executemany("INSERT INTO tree VALUES (?, ?, ?)", rows)
-
-        self._write(replace)
+        )
 
     def status(self) -> CacheStatus:
         """Entries, size, hit rate since the cache was made, and ages."""

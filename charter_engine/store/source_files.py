@@ -1,6 +1,7 @@
 """Source files on disk: which belong together, and what they say."""
 
 import errno
+import os
 import re
 import stat
 from collections.abc import Iterable
@@ -34,20 +35,28 @@ def python_files(folder: str) -> list[str]:
     """The Python files and notebooks below a folder, by name; links are not followed, so circles
     end."""
     found: list[str] = []
-    pending = [Path(folder)]
+    pending = [str(Path(folder))]
     while pending:
         current = pending.pop()
+        inside = "" if current == os.curdir else current.rstrip(os.sep) + os.sep
         try:
-            entries = sorted(current.iterdir())
+            entries = list(os.scandir(current))
         except OSError:
             continue
         for entry in entries:
-            if entry.is_dir() and not entry.is_symlink():
+            if entry.is_dir(follow_symlinks=False):
                 if entry.name not in SKIPPED_FOLDERS:
-                    pending.append(entry)
-            elif entry.suffix in SOURCE_SUFFIXES and not entry.is_dir():
-                found.append(str(entry))
+                    pending.append(inside + entry.name)
+            elif _is_source(entry):
+                found.append(inside + entry.name)
     return sorted(found)
+
+
+def _is_source(entry: os.DirEntry[str]) -> bool:
+    """Whether a name says that there is source, or a link to some."""
+    if not entry.name.endswith(SOURCE_SUFFIXES) or entry.name in SOURCE_SUFFIXES:
+        return False
+    return not (entry.is_symlink() and Path(entry.path).is_dir())
 
 
 def read_file(path: str) -> bytes:

@@ -2,7 +2,7 @@
 predicted by the block manager."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from charter_engine.bls.laying import AS_PLANNED_ALREADY
@@ -34,34 +34,43 @@ class PassedPrompt:
     answer_ids: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class PlannedPrompt:
+    """What would be sent for a request of `node`. `text` None: it goes as it came, for `reason`
+    ("": its node has no other layout)."""
+
+    node: str
+    token_ids: tuple[int, ...]
+    text: str | None = None
+    reason: str = ""
+
+
 def preview_of(
     prompts: Iterable[PassedPrompt], plan: ServedPlan, tokenizer: Tokenizer, pool: PoolSettings
 ) -> LayoutPreview:
-    """What would have become of these prompts, if the plan's layouts applied to every session."""
-    preparer = Preparer(plan, tokenizer)
+    """What `charter_bls` would have made of these prompts, if the plan's layouts applied to every
+    session."""
+    return preview_by(_by_charter_bls(prompts, plan, tokenizer), pool)
+
+
+def preview_by(
+    planned: Iterable[tuple[PassedPrompt, PlannedPrompt]], pool: PoolSettings
+) -> LayoutPreview:
+    """What would have become of requests, in the order in which they came."""
     before: list[WorkloadRequest] = []
     after: list[WorkloadRequest] = []
     examples: dict[str, LayoutExample] = {}
     reasons: Counter[str] = Counter()
     laid_out = 0
-    for passed in sorted(prompts, key=lambda passed: passed.at):
-        try:
-            prompt = preparer.prepare(Arrival(text=passed.text, session=passed.session))
-        except RequestError:
-            continue
-        preparer.answered(prompt, passed.session, passed.answer_ids, passed.answer)
-        sent = passed.token_ids
-        if prompt.laying.texts is not None:
+    for passed, sent in planned:
+        if sent.text is not None:
             laid_out += 1
-            sent = tuple(prompt.token_ids)
-            shown = LayoutExample(
-                node=prompt.node, before=passed.text, after=tokenizer.decode(sent)
-            )
-            examples.setdefault(prompt.node, shown)
-        elif prompt.laying.reason:
-            reasons[prompt.laying.reason] += 1
-        before.append(_request(passed, passed.token_ids, prompt.node))
-        after.append(_request(passed, sent, prompt.node))
+            shown = LayoutExample(node=sent.node, before=passed.text, after=sent.text)
+            examples.setdefault(sent.node, shown)
+        elif sent.reason:
+            reasons[sent.reason] += 1
+        before.append(_request(passed, passed.token_ids, sent.node))
+        after.append(_request(passed, sent.token_ids, sent.node))
     return LayoutPreview(
         source="recorded traffic",
         requests=len(before),
@@ -72,6 +81,26 @@ def preview_of(
         after=figures_of(after, pool),
         examples=tuple(examples.values())[:EXAMPLES],
     )
+
+
+def _by_charter_bls(
+    prompts: Iterable[PassedPrompt], plan: ServedPlan, tokenizer: Tokenizer
+) -> Iterator[tuple[PassedPrompt, PlannedPrompt]]:
+    preparer = Preparer(plan, tokenizer)
+    for passed in sorted(prompts, key=lambda passed: passed.at):
+        try:
+            prompt = preparer.prepare(Arrival(text=passed.text, session=passed.session))
+        except RequestError:
+            continue
+        preparer.answered(prompt, passed.session, passed.answer_ids, passed.answer)
+        if prompt.laying.texts is None:
+            yield (
+                passed,
+                PlannedPrompt(prompt.node, passed.token_ids, reason=prompt.laying.reason),
+            )
+        else:
+            sent = tuple(prompt.token_ids)
+            yield passed, PlannedPrompt(prompt.node, sent, tokenizer.decode(sent))
 
 
 def compared(

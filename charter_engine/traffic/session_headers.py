@@ -25,6 +25,9 @@ SESSION_HEADERS = (
 )
 """In this order. An agent's own id comes before that of the session that it was started in: each
 agent continues its own prompts only."""
+FINAL_HEADERS = ("x-charter-session-final", "x-dynamo-session-final")
+"""With a value that means yes: the session ends with this request."""
+YES = ("1", "true", "yes")
 LONGEST = 256
 """Characters of a session's name; more are cut off."""
 
@@ -53,6 +56,11 @@ def session_of(headers: Mapping[str, str], fields: SessionFields | None = None) 
         if value := headers.get(name, "").strip():
             return value[:LONGEST]
     return "" if fields is None else _in_fields(fields)[:LONGEST]
+
+
+def ends_session(headers: Mapping[str, str]) -> bool:
+    """Whether a client says that its session ends with this request."""
+    return any(headers.get(name, "").strip().lower() in YES for name in FINAL_HEADERS)
 
 
 def _in_fields(fields: SessionFields) -> str:

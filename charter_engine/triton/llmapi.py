@@ -66,6 +66,11 @@ def edit_model_yaml(text: str, original: str, settings: ServerSettings) -> str:
     return buffer.getvalue()
 
 
+def settings_in(text: str) -> Mapping[str, Any]:
+    """The settings of a `model.yaml`. Raises `InvalidInput`."""
+    return _parsed(text)
+
+
 def _spelled(name: str, value: Any) -> Any:
     return str(value).upper() if name == "batch_scheduler_policy" else value
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from charter_engine.contracts.contents import ContentsReport, HeldBy, HeldPrefix, Holding
 from charter_engine.contracts.graph import Call
+from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.figures import (
     NOTHING,
     clock_span,
@@ -22,13 +23,12 @@ from charter_tui.present.pool_map import fill_of, holdings, split_of
 from charter_tui.present.requests import NO_REQUEST, WHAT_SENDS
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, crop, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
-from charter_tui.present.tree import node_name
 from charter_tui.state import Snapshot, share
 
 Local = Callable[[float], time.struct_time]
 
 PREDICTED: Final = "predicted by the block manager over what passed"
-UNTOLD: Final = "; Triton reports no single block"
+UNTOLD: Final = "; this server reports no single block"
 UNMATCHED: Final = "requests are matched to calls once a plan is live: 2 a, then p"
 FAR_APART: Final = 5.0
 """Points of hit rate between predicted and measured that are worth a warning."""
@@ -116,6 +116,7 @@ def holding_rows(
     by: HeldBy,
     columns: Sequence[Column],
     predicted: ContentsReport | None = None,
+    named: Naming = name_by_id,
 ) -> tuple[Row, ...]:
     """A row a holder, those that hold the most first; priorities in the order of eviction.
     `predicted` is what the report was before what was measured stood in it."""
@@ -123,7 +124,15 @@ def holding_rows(
     return tuple(
         Row(
             one.name or "nobody",
-            _row(report, by, one, names, columns, other_blocks(predicted or report, by, one.name)),
+            _row(
+                report,
+                by,
+                one,
+                names,
+                columns,
+                other_blocks(predicted or report, by, one.name),
+                named,
+            ),
         )
         for one in holdings(report, by)
     )
@@ -136,12 +145,13 @@ def _row(
     names: Sequence[str],
     columns: Sequence[Column],
     predicted: int,
+    named: Naming,
 ) -> tuple[Line, ...]:
     _, tone, letter = fill_of(names, one.name)
     label = report.label
     cells: dict[str, Line] = {
         "sign": line(Span(letter, tone)),
-        "name": line(_spoken(by, one.name)),
+        "name": line(_spoken(by, one.name, named)),
         "blocks": line(count(one.blocks, label)),
         "predicted": line(count(predicted, "predicted")),
         "part": line(percent(share(one.blocks, report.gpu_blocks), label)),
@@ -158,12 +168,12 @@ def _row(
     return tuple(cells[column.key] for column in columns)
 
 
-def _spoken(by: HeldBy, name: str) -> Span:
+def _spoken(by: HeldBy, name: str, named: Naming) -> Span:
     if by == "priority":
         return Span(f"priority {name}", priority_tone(int(name)))
     if not name:
         return Span("no node" if by == "node" else "no session", "muted")
-    return Span(plain(node_name(name) if by == "node" else name))
+    return Span(plain(named(name) if by == "node" else name))
 
 
 def _ago(seconds: float) -> Span:
@@ -178,11 +188,15 @@ def _still(until: float | None, now: float) -> Span:
 
 
 def prefix_lines(
-    report: ContentsReport, calls: Sequence[Call], node: str, width: int
+    report: ContentsReport,
+    calls: Sequence[Call],
+    node: str,
+    width: int,
+    named: Naming = name_by_id,
 ) -> tuple[Line, ...]:
     """The prefixes that saved most, of one node or of all, with what they begin with."""
     found = [one for one in report.prefixes if not node or node in one.nodes][:MOST_PREFIXES]
-    whose = f", of {plain(node_name(node))}" if node else ""
+    whose = f", of {plain(named(node))}" if node else ""
     heading = line(Span(f"Shared prefixes{whose}", "title"))
     if not found:
         return (heading, line(Span("No two requests began with the same blocks.", "muted")))
@@ -203,7 +217,7 @@ def prefix_lines(
         )
         for one in found
     ]
-    begins = [Span("BEGINS WITH", "muted"), *(Span(_text(one, calls)) for one in found)]
+    begins = [Span("BEGINS WITH", "muted"), *(Span(_text(one, calls, named)) for one in found)]
     table = table_lines(columns, rows, width)
     return (
         heading,
@@ -211,17 +225,19 @@ def prefix_lines(
     )
 
 
-def _text(prefix: HeldPrefix, calls: Sequence[Call]) -> str:
+def _text(prefix: HeldPrefix, calls: Sequence[Call], named: Naming) -> str:
     """What the prompts of its nodes have at the prefix's beginning, as far as the source tells."""
     call = next((call for call in calls if call.id in prefix.nodes), None)
     if call is None or not call.segments:
         return ""
     if prefix.begin:
-        return f"goes on in {', '.join(map(node_name, prefix.nodes[:2]))}"
+        return f"goes on in {', '.join(map(named, prefix.nodes[:2]))}"
     return plain(call.segments[0].text or f"{{{call.segments[0].name}}}")
 
 
-def displacement_lines(report: ContentsReport, node: str, width: int) -> tuple[Line, ...]:
+def displacement_lines(
+    report: ContentsReport, node: str, width: int, named: Naming = name_by_id
+) -> tuple[Line, ...]:
     """Who evicted whom, of one node or of all."""
     found = [one for one in report.displacements if not node or node in (one.evicted, one.by)][
         :MOST_DISPLACEMENTS
@@ -237,8 +253,8 @@ def displacement_lines(report: ContentsReport, node: str, width: int) -> tuple[L
     )
     rows = [
         (
-            _spoken("node", one.evicted),
-            _spoken("node", one.by),
+            _spoken("node", one.evicted, named),
+            _spoken("node", one.by, named),
             count(one.blocks, "predicted"),
             count(one.again_blocks, "predicted")._replace(
                 tone="warning" if one.again_blocks else "predicted"

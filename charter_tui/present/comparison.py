@@ -67,23 +67,8 @@ def predicted_costs(snapshot: Snapshot) -> tuple[RunCost | None, RunCost | None]
     """What a run is predicted to cost: under the live plan, and under the draft."""
     items = snapshot.draft.items if snapshot.draft else 0
     drafted = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
-    return _cost(snapshot.live_prediction, items), _cost(drafted, items)
-
-
-def _cost(prediction: Prediction | None, items: int) -> RunCost | None:
-    if prediction is None:
-        return None
-    return RunCost(
-        items=items,
-        requests=prediction.requests,
-        computed_tokens=prediction.computed_tokens,
-        prompt_tokens=prediction.prompt_tokens,
-        whole_ms=prediction.makespan_ms,
-        ttft_ms=prediction.ttft_ms_mean,
-        ttft_ms_p95=prediction.ttft_ms_p95,
-        label="predicted",
-        times_label=prediction.times_label,
-    )
+    live = snapshot.live_prediction
+    return (live.cost(items) if live else None), (drafted.cost(items) if drafted else None)
 
 
 def verdicts(snapshot: Snapshot, width: int) -> tuple[Line, ...]:

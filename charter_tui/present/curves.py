@@ -20,9 +20,14 @@ class MeasuredCurve(NamedTuple):
     top: float | None = None
 
 
+def _computed(one: Tick) -> float | None:
+    """Prompt tokens computed a second; nothing where requests passed and nobody told of reuse."""
+    return None if one.requests and not one.prompt_tokens else one.computed_per_second
+
+
 COMPUTED: Final = MeasuredCurve(
     "Computed",
-    lambda one: one.computed_per_second,
+    _computed,
     "computed_per_second",
     lambda value: f"{short_count(round(value))}/s",
     "title",

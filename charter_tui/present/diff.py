@@ -6,6 +6,7 @@ from typing import Final
 from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Plan
+from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.figures import (
     apart,
     byte_size,
@@ -14,7 +15,6 @@ from charter_tui.present.figures import (
     precise_percent,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
-from charter_tui.present.tree import node_name
 from charter_tui.state import Snapshot
 
 COST_TONES: Final[dict[CostClass, Tone]] = {
@@ -42,7 +42,7 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     lines.append(_summary(snapshot, draft.diff, draft.busy))
     if draft.diff.cost:
         lines += [line(Span(text, "muted")) for text in wrap(_HOW, width)]
-    lines += change_lines(draft.diff.changes, width)
+    lines += change_lines(draft.diff.changes, width, snapshot.named)
     if draft.plan is not None:
         times: Label = draft.predicted.times_label if draft.predicted else "assumed"
         lines += [*_reasons(draft.plan, width), *_alternatives(draft.plan, times, width)]
@@ -54,13 +54,17 @@ def cost_span(cost: CostClass | None) -> Span:
     return Span(f"  costs: {cost}", COST_TONES[cost]) if cost else Span("")
 
 
-def change_lines(changes: Sequence[Change], width: int) -> list[Line]:
+def change_lines(changes: Sequence[Change], width: int, named: Naming = name_by_id) -> list[Line]:
     """Changes of one cost and loss together, the dearest first."""
     lines: list[Line] = []
     for heading, lot in _lots(changes, width):
         lines += [
             *heading,
-            *(made for change in lot for made in change_beside(change, width, _place(change))),
+            *(
+                made
+                for change in lot
+                for made in change_beside(change, width, _place(change, named))
+            ),
         ]
     return lines
 
@@ -112,8 +116,8 @@ def change_beside(change: Change, width: int, place: str) -> list[Line]:
     return [beside] if line_width(beside) <= width else [what, line("    ", old), line("    ", new)]
 
 
-def _place(change: Change) -> str:
-    return change.place if change.place == "server" else node_name(change.place)
+def _place(change: Change, named: Naming) -> str:
+    return change.place if change.place == "server" else named(change.place)
 
 
 def _reasons(plan: Plan, width: int) -> list[Line]:

@@ -5,10 +5,10 @@ from typing import Final
 
 from charter_engine.contracts.graph import Opportunity
 from charter_engine.contracts.lint import Finding, Severity
+from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.figures import counted, marked, percent
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
-from charter_tui.present.tree import node_name
 
 WHAT: Final = Column("what", "FINDING", 28, "left")
 WHERE: Final = Column("place", "WHERE", 28, "left")
@@ -31,7 +31,10 @@ def finding_columns(width: int) -> tuple[Column, ...]:
 
 
 def finding_rows(
-    findings: tuple[Finding, ...], opportunities: tuple[Opportunity, ...], columns: int = 5
+    findings: tuple[Finding, ...],
+    opportunities: tuple[Opportunity, ...],
+    columns: int = 5,
+    named: Naming = name_by_id,
 ) -> tuple[Row, ...]:
     """The lint's findings as they stand in the source, then what could be shared, the most first.
 
@@ -40,11 +43,11 @@ def finding_rows(
     rows: list[Row] = []
     if findings:
         rows.append(_heading("lint", "Prompt lint"))
-        rows += [_finding(index, item, alike) for index, item, alike in _lots(findings)]
+        rows += [_finding(index, item, alike, named) for index, item, alike in _lots(findings)]
     if opportunities:
         rows.append(_heading("opportunities", "Where blocks can be shared"))
         order = sorted(enumerate(opportunities), key=lambda pair: _worth(pair[1]))
-        rows += [_opportunity(index, item) for index, item in order]
+        rows += [_opportunity(index, item, named) for index, item in order]
     return tuple(row.with_columns(columns) for row in rows)
 
 
@@ -60,12 +63,12 @@ def _lots(findings: tuple[Finding, ...]) -> list[tuple[int, Finding, int]]:
     return [(lot[0], findings[lot[0]], len(lot)) for lot in lots.values()]
 
 
-def _where(item: Finding, alike: int) -> str:
-    name = node_name(item.node) if item.node else PurePath(item.path).name
+def _where(item: Finding, alike: int, named: Naming) -> str:
+    name = named(item.node) if item.node else PurePath(item.path).name
     return f"{alike} calls, first {name}:{item.line}" if alike > 1 else f"{name}:{item.line}"
 
 
-def _finding(index: int, item: Finding, alike: int) -> Row:
+def _finding(index: int, item: Finding, alike: int, named: Naming) -> Row:
     sign, tone = _SIGNS[item.severity]
     tokens = (
         marked(f"{item.tokens_per_call:,}", "assumed")
@@ -75,7 +78,7 @@ def _finding(index: int, item: Finding, alike: int) -> Row:
     message = plain(item.message) + (" (uncertain)" if item.confidence == "uncertain" else "")
     cells = (
         line(Span(f"{sign} {plain(item.rule)}", tone)),
-        line(Span(plain(_where(item, alike)))),
+        line(Span(plain(_where(item, alike, named)))),
         line(tokens),
         EMPTY,
         line(Span(message)),
@@ -87,8 +90,8 @@ def _worth(item: Opportunity) -> tuple[float, int]:
     return -(item.expected_hit_rate or 0.0), -item.shared_tokens
 
 
-def _opportunity(index: int, item: Opportunity) -> Row:
-    nodes = ", ".join(node_name(node) for node in item.nodes)
+def _opportunity(index: int, item: Opportunity, named: Naming) -> Row:
+    nodes = ", ".join(map(named, item.nodes))
     return Row(
         f"opportunity:{index}",
         (

@@ -32,7 +32,7 @@ from charter_tui.present.graph_columns import HIT_BAR, NARROW_BELOW, WIDE_FROM
 from charter_tui.present.graph_order import AS_IT_RUNS, GraphOrder, Sums
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
 from charter_tui.present.tables import Column, Row
-from charter_tui.present.tree import Tree, TreeRow, node_name, tree_of
+from charter_tui.present.tree import Tree, TreeRow, tree_of
 from charter_tui.state import Snapshot, share
 from charter_tui.trends import Trend
 
@@ -55,7 +55,7 @@ def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     for item in failed[:3]:
         lines += [
             line(Span(text, "bad"))
-            for text in wrap(f"✗ {node_name(item.node)}: {item.reason}", width)[:2]
+            for text in wrap(f"✗ {snapshot.named(item.node)}: {item.reason}", width)[:2]
         ]
     return tuple(lines)
 
@@ -195,7 +195,7 @@ def _name(_shown: Drawing, row: TreeRow, _stats: NodeStats) -> Line:
     if row.group == "loop":
         parts += [Span("↻ ", "accent"), Span(plain(row.label), "text")]
     else:
-        parts += [Span(plain(row.label), "text"), Span(row.place, "muted")]
+        parts += [Span(plain(row.label), "text")]
     if row.group == "wave":
         parts.append(Span(f" ⇉ {len(row.inside)}", "accent"))
     elif row.group == "loop":

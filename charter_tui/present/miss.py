@@ -15,6 +15,7 @@ from charter_engine.contracts.explaining import (
     PromptParts,
     WordChange,
 )
+from charter_tui.naming import Naming
 from charter_tui.present.figures import count, counted, marked, short_count
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 
@@ -30,11 +31,11 @@ PARTS: Final[dict[Part, tuple[str, Tone, str]]] = {
 """Sign, tone and meaning of what became of a prompt's tokens."""
 
 
-def miss_lines(found: MissResult, width: int) -> tuple[Line, ...]:
+def miss_lines(found: MissResult, width: int, named: Naming = str) -> tuple[Line, ...]:
     """All about the request that was asked for."""
     lines: list[Line] = []
     for one in found.explanations:
-        lines += [*_heading(one), *_parts(one.parts, width), EMPTY, *_cause(one, width)]
+        lines += [*_heading(one, named), *_parts(one.parts, width), EMPTY, *_cause(one, width)]
         if one.divergence is not None:
             lines += [EMPTY, *_divergence(one.divergence, width)]
         lines += [line(Span(text, "warning")) for note in one.notes for text in wrap(note, width)]
@@ -44,8 +45,8 @@ def miss_lines(found: MissResult, width: int) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def _heading(one: MissExplanation) -> Iterator[Line]:
-    node = Span(f"  {plain(one.node or 'of no node')}", "strong")
+def _heading(one: MissExplanation, named: Naming) -> Iterator[Line]:
+    node = Span(f"  {plain(named(one.node) if one.node else 'of no node')}", "strong")
     yield line(Span(f"Request {one.request}", "title"), node)
     if one.predicted_reused is not None:
         yield line(

@@ -10,6 +10,7 @@ from typing import Final
 from charter_engine.contracts.gauges import Event
 from charter_engine.contracts.gpu import GpuSample
 from charter_engine.contracts.live import CounterRates, Health, HostSample, KvPool, TritonSample
+from charter_tui.naming import Naming
 from charter_tui.present.figures import (
     bar,
     byte_size,
@@ -110,7 +111,7 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     sample = snapshot.triton.sample
     text, tone = HEALTH[sample.health]
     about = " ".join(plain(part) for part in (sample.url, sample.version) if part)
-    lines = [_labelled(sample.called, Span(text, tone), Span(f"  {about}", "muted"))]
+    lines = [_labelled(f"{sample.called} ", Span(text, tone), Span(f"  {about}", "muted"))]
     if sample.reason:
         lines += [
             _labelled("", Span(text, "warning" if sample.health != "ready" else "muted"))
@@ -288,11 +289,15 @@ def recording_lines(snapshot: Snapshot) -> tuple[Line, ...]:
     )
 
 
-def event_line(event: Event, local: Callable[[float], time.struct_time] = time.localtime) -> Line:
+def event_line(
+    event: Event,
+    local: Callable[[float], time.struct_time] = time.localtime,
+    named: Naming = str,
+) -> Line:
     """One event: when, of what kind, what, and at which node."""
     return line(
         Span(time.strftime("%H:%M:%S ", local(event.at)), "muted"),
         Span(f"{event.kind:<9} ", "bad" if event.level == "error" else "accent"),
         Span(plain(event.text), _EVENT_TONES[event.level]),
-        Span(f"  {plain(event.node)}" if event.node else "", "muted"),
+        Span(f"  {plain(named(event.node))}" if event.node else "", "muted"),
     )

@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 from charter_engine.contracts.graph import Call, Opportunity
 from charter_engine.contracts.prediction import Prediction
+from charter_tui.naming import Naming
 from charter_tui.present.figures import marked, percent
 from charter_tui.present.graph_table import node_plan
 from charter_tui.present.headline import WORTH_TELLING
@@ -20,7 +21,6 @@ from charter_tui.present.prompt import (
     reused_share,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, crop, fit, line, line_width, plain, wrap
-from charter_tui.present.tree import node_name
 from charter_tui.state import Snapshot, node_prediction, share
 
 SEGMENT_NAME = 24
@@ -50,7 +50,10 @@ def preview_lines(snapshot: Snapshot, node: str, width: int) -> tuple[Line, ...]
 def _heading(snapshot: Snapshot, call: Call, width: int) -> Line:
     layout = node_plan(snapshot.plan, call.id).layout
     where = f"  {PurePath(call.path).name}:{call.line}  layout {layout}"
-    return crop(line(Span(plain(call.id), "title"), Span(plain(where), "muted")), width)
+    return crop(
+        line(Span(plain(snapshot.named_in_full(call.id)), "title"), Span(plain(where), "muted")),
+        width,
+    )
 
 
 def _segment(item: Placed, width: int) -> Line:
@@ -90,7 +93,7 @@ def _sharing(snapshot: Snapshot, node: str, width: int) -> Iterator[Line]:
     yield EMPTY
     yield line(Span("Could be shared", "strong"), Span("   4 findings", "muted"))
     for item in _best(found)[:OPPORTUNITIES]:
-        yield from _opportunity(item, node, width)
+        yield from _opportunity(item, node, snapshot.named, width)
 
 
 def is_reached(item: Opportunity, live: Prediction | None) -> bool:
@@ -104,10 +107,9 @@ def _best(found: Sequence[Opportunity]) -> list[Opportunity]:
     return sorted(found, key=lambda item: (-(item.expected_hit_rate or 0.0), -item.shared_tokens))
 
 
-def _opportunity(item: Opportunity, node: str, width: int) -> Iterator[Line]:
+def _opportunity(item: Opportunity, node: str, named: Naming, width: int) -> Iterator[Line]:
     others = (
-        ", ".join(node_name(other) for other in item.nodes if other != node)
-        or "its own repetitions"
+        ", ".join(named(other) for other in item.nodes if other != node) or "its own repetitions"
     )
     parts: list[Span | str] = [
         Span(f"+ {item.pattern.replace('_', ' ')}", "good"),

@@ -9,9 +9,9 @@ from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call, Segment, SegmentKind
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.plan import NodePlan
+from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.figures import MARKS, heat, marked, percent_text
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
-from charter_tui.present.tree import node_name
 from charter_tui.state import share
 
 KIND_TONES: Final[dict[SegmentKind, Tone]] = {
@@ -146,7 +146,9 @@ def _shares(sizes: Sequence[float | None], width: int) -> list[int]:
     )
 
 
-def segment_lines(placed: Sequence[Placed], width: int) -> tuple[Line, ...]:
+def segment_lines(
+    placed: Sequence[Placed], width: int, named: Naming = name_by_id
+) -> tuple[Line, ...]:
     """Every segment: what it is, its size, and its text.
 
     A gutter beside the text is solid as far as reuse reaches.
@@ -155,7 +157,7 @@ def segment_lines(placed: Sequence[Placed], width: int) -> tuple[Line, ...]:
     for item in placed:
         if lines:
             lines.append(EMPTY)
-        lines.append(_segment_heading(item))
+        lines.append(_segment_heading(item, named))
         body = _body(item.segment, max(10, width - 2))
         solid = round(item.reused * len(body))
         tone = KIND_TONES[item.segment.kind]
@@ -169,11 +171,11 @@ def segment_lines(placed: Sequence[Placed], width: int) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def _segment_heading(item: Placed) -> Line:
+def _segment_heading(item: Placed, named: Naming) -> Line:
     segment = item.segment
     about = plain(segment.name) if segment.kind != "static" else segment.role or ""
     if segment.kind == "upstream" and segment.call:
-        output = node_name(segment.call)
+        output = named(segment.call)
         about += f" ← {plain(output)}" if output not in segment.name else ""
     parts: list[Span | str] = [
         Span(

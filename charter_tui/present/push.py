@@ -116,7 +116,7 @@ def _draft(snapshot: Snapshot, preview: LayoutPreview | None, width: int) -> tup
             Span(f"  {counted(len(diff.changes), 'change')} to revision {diff.base_revision}"),
             cost_span(diff.cost),
         ),
-        *change_lines(diff.changes, width),
+        *change_lines(diff.changes, width, snapshot.named),
         EMPTY,
         *comparison_lines(snapshot, width, brief=True),
         *preview_lines(preview, width),

@@ -8,6 +8,7 @@ from typing import Final
 from charter_engine.contracts.recordings import RecordedStretch, RecordingComparison
 from charter_engine.contracts.request_figures import FigureDifference, RequestFigure
 from charter_engine.contracts.series import Tick
+from charter_tui.naming import name_by_id
 from charter_tui.present.braille import braille
 from charter_tui.present.costs import points, relative, verdict_lines
 from charter_tui.present.curves import COMPUTED, HIT_RATE, POOL_USED, TTFT
@@ -23,7 +24,6 @@ from charter_tui.present.figures import (
 )
 from charter_tui.present.spans import EMPTY, Line, Span, line, plain
 from charter_tui.present.tables import Column, table_lines
-from charter_tui.present.tree import node_name
 from charter_tui.present.words import sentence_lines
 
 Local = Callable[[float], time.struct_time]
@@ -130,7 +130,7 @@ def _row(one: FigureDifference) -> tuple[Span, ...]:
     )
     return (
         Span(one.figure.removesuffix(" ms"), "text" if not one.node else "muted"),
-        Span(plain(node_name(one.node)) if one.node else "all", "muted"),
+        Span(plain(name_by_id(one.node)) if one.node else "all", "muted"),
         _shown(one.figure, one.before),
         _shown(one.figure, one.after),
         _change(one),

@@ -8,6 +8,7 @@ from typing import Final
 
 from charter_engine.contracts.explaining import MissExplanation, MissReport
 from charter_engine.contracts.traffic import TrafficRecord
+from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.figures import (
     NOTHING,
     count,
@@ -19,7 +20,6 @@ from charter_tui.present.figures import (
 )
 from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
-from charter_tui.present.tree import node_name
 from charter_tui.state import share
 
 Local = Callable[[float], time.struct_time]
@@ -61,7 +61,7 @@ class RequestFilter:
     session: str = ""
     sequences: frozenset[int] | None = None
 
-    def takes(self, record: TrafficRecord, cause: str) -> bool:
+    def takes(self, record: TrafficRecord, cause: str, named: Naming = name_by_id) -> bool:
         """Whether a request is shown."""
         if record.run and not self.own:
             return False
@@ -73,8 +73,8 @@ class RequestFilter:
             return False
         if self.cause and self.cause not in cause:
             return False
-        named = f"{record.node} {record.unmatched} {record.session} {record.run}"
-        return self.text.lower() in named.lower()
+        known_by = (record.node, named(record.node), record.unmatched, record.session, record.run)
+        return self.text.lower() in " ".join(known_by).lower()
 
     def in_words(self) -> str:
         """What is shown, for the line above the table; empty where nothing is left out."""
@@ -94,13 +94,17 @@ def request_columns(width: int) -> tuple[Column, ...]:
 
 
 def request_row(
-    record: TrafficRecord, cause: str, columns: Sequence[Column], local: Local = time.localtime
+    record: TrafficRecord,
+    cause: str,
+    columns: Sequence[Column],
+    local: Local = time.localtime,
+    named: Naming = name_by_id,
 ) -> Row:
     """A request as a row; its key is its number at the tap."""
     computed = record.computed_tokens
     rate = share(record.reused_tokens or 0, record.prompt_tokens or 0)
     room = next((column.width for column in columns if column.key == "node"), 0)
-    name = node_name(record.node) if record.node else _unmatched(record, room)
+    name = named(record.node) if record.node else _unmatched(record, room)
     failed = Span(plain(record.error), "bad") if record.error else Span(cause, "muted")
     cells: dict[str, Line] = {
         "at": line(Span(time.strftime("%H:%M:%S", local(record.at)), "muted")),
@@ -157,7 +161,10 @@ def summary_line(
 
 
 def cause_lines(
-    report: MissReport | None, width: int, waiting: str = "working it out …"
+    report: MissReport | None,
+    width: int,
+    waiting: str = "working it out …",
+    named: Naming = name_by_id,
 ) -> tuple[Line, ...]:
     """What was computed again, by cause, the most tokens first, and what mending it would give.
     `waiting` is said while there is no report."""
@@ -187,7 +194,7 @@ def cause_lines(
             if group.mended_tokens is None
             else Span(f"~−{group.mended_tokens:,}", "predicted"),
             count(group.requests, "measured"),
-            Span(plain(node_name(group.node) if group.node else "no node")),
+            Span(plain(named(group.node) if group.node else "no node")),
         )
         for group in report.causes
     ]
@@ -225,7 +232,10 @@ def causes_by_request(explanations: Sequence[MissExplanation]) -> Mapping[str, s
 
 
 def timeline_lines(
-    session: Sequence[TrafficRecord], here: int, local: Local = time.localtime
+    session: Sequence[TrafficRecord],
+    here: int,
+    local: Local = time.localtime,
+    named: Naming = name_by_id,
 ) -> tuple[Line, ...]:
     """A session's requests in time: when each began, how long it took, and what it computed."""
     if not session:
@@ -247,7 +257,7 @@ def timeline_lines(
         length = max(1, round((record.total_ms or 0.0) / 1000 / span * BAR))
         drawn = (" " * start + "█" * length)[:BAR].ljust(BAR)
         sign = "▸" if record.sequence == here else " "
-        name = node_name(record.node) if record.node else "unmatched"
+        name = named(record.node) if record.node else "unmatched"
         lines.append(
             line(
                 Span(f"{sign} {time.strftime('%H:%M:%S', local(record.at))} ", "muted"),

@@ -7,6 +7,7 @@ from typing import Final
 
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunDifference, RunSummary
+from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.costs import (
     COMPUTED,
     FIGURE_ROWS,
@@ -24,7 +25,6 @@ from charter_tui.present.costs import (
 from charter_tui.present.figures import count, counted, milliseconds, percent
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, fill_with_room, table_lines
-from charter_tui.present.tree import node_name
 from charter_tui.state import Snapshot, share
 
 NUMBER: Final = Column("number", "RUN", 6)
@@ -142,7 +142,10 @@ def _difference(item: RunDifference, found: RunComparison, *, told: bool) -> Lin
 
 
 def request_lines(
-    detail: RunDetail, width: int, local: Callable[[float], time.struct_time] = time.localtime
+    detail: RunDetail,
+    width: int,
+    local: Callable[[float], time.struct_time] = time.localtime,
+    named: Naming = name_by_id,
 ) -> tuple[Line, ...]:
     """What failed in a run, and its slowest requests."""
     failed = [one for one in detail.requests if one.error is not None]
@@ -155,7 +158,7 @@ def request_lines(
         )
     ]
     for one in failed[:SLOWEST]:
-        text = f"✗ item {one.item}  {node_name(one.node)}: {one.error}"
+        text = f"✗ item {one.item}  {named(one.node)}: {one.error}"
         lines += [line(Span(part, "bad")) for part in wrap(plain(text), max(20, width))[:2]]
     columns = (
         Column("node", "SLOWEST", 0, "left"),
@@ -169,13 +172,15 @@ def request_lines(
         Column("at", "AT", 0, "left"),
     )
     if slowest:
-        lines += [*table_lines(columns, [_request(one, local) for one in slowest], width)]
+        lines += table_lines(columns, [_request(one, local, named) for one in slowest], width)
     return tuple(lines)
 
 
-def _request(one: RequestRecord, local: Callable[[float], time.struct_time]) -> tuple[Span, ...]:
+def _request(
+    one: RequestRecord, local: Callable[[float], time.struct_time], named: Naming
+) -> tuple[Span, ...]:
     return (
-        Span(plain(node_name(one.node))),
+        Span(plain(named(one.node))),
         Span(str(one.item)),
         milliseconds(one.latency_ms, "measured"),
         milliseconds(one.ttft_ms, "measured"),

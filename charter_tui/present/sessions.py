@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from charter_engine.contracts.sessions import SessionTraffic
+from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.figures import (
     NOTHING,
     clock_span,
@@ -18,7 +19,6 @@ from charter_tui.present.figures import (
 from charter_tui.present.requests import OWN
 from charter_tui.present.spans import EMPTY, Line, Span, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room
-from charter_tui.present.tree import node_name
 from charter_tui.state import share
 
 Local = Callable[[float], time.struct_time]
@@ -48,7 +48,10 @@ def session_columns(width: int) -> tuple[Column, ...]:
 
 
 def session_row(
-    session: SessionTraffic, columns: Sequence[Column], local: Local = time.localtime
+    session: SessionTraffic,
+    columns: Sequence[Column],
+    local: Local = time.localtime,
+    named: Naming = name_by_id,
 ) -> Row:
     """A session as a row."""
     rate = share(session.prompt_tokens - session.computed_tokens, session.prompt_tokens)
@@ -70,7 +73,7 @@ def session_row(
         "again": line(_tokens(session.again_tokens, session.again_tokens)),
         "cause": line(Span(session.cause or "", "muted")),
         "lasted": line(marked(clock_span(session.end - session.begin), "measured")),
-        "nodes": line(Span(_calls(session), "muted")),
+        "nodes": line(Span(_calls(session, named), "muted")),
     }
     return Row(_key(session), tuple(cells[column.key] for column in columns))
 
@@ -84,8 +87,8 @@ def _tokens(tokens: int, of: int) -> Span:
     return marked(short_count(tokens), "measured") if of else NOTHING
 
 
-def _calls(session: SessionTraffic) -> str:
-    names = [node_name(node) if node else "unmatched" for node in session.nodes]
+def _calls(session: SessionTraffic, named: Naming) -> str:
+    names = [named(node) if node else "unmatched" for node in session.nodes]
     return plain(", ".join(names))
 
 

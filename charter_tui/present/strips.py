@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from charter_engine.contracts.figures import Label
 from charter_engine.contracts.series import Tick
 from charter_tui.present.braille import braille_rows
 from charter_tui.present.curves import COMPUTED, HIT_RATE, POOL_USED, TTFT, MeasuredCurve
@@ -14,6 +15,9 @@ LABEL_WIDTH: Final = 9
 FIGURE_WIDTH: Final = 10
 FEWEST_CELLS: Final = 8
 STRIPS: Final = (COMPUTED, HIT_RATE, TTFT, POOL_USED)
+OF_TOKENS: Final = (COMPUTED, HIT_RATE)
+BY_REQUEST: Final = (HIT_RATE, TTFT)
+"""Where no request came, the last figure that is known of these stands."""
 
 
 def strip_lines(
@@ -25,13 +29,22 @@ def strip_lines(
     if room < FEWEST_CELLS or not snapshot.ticks:
         return ()
     shown = snapshot.ticks[-2 * room :]
-    return tuple(made for curve in curves for made in _strip(curve, shown, rows))
+    tokens = _tokens_label(snapshot)
+    return tuple(made for curve in curves for made in _strip(curve, shown, tokens, rows))
 
 
-def _strip(curve: MeasuredCurve, ticks: Sequence[Tick], rows: int) -> Iterator[Line]:
+def _tokens_label(snapshot: Snapshot) -> Label:
+    """Where tokens come from: of a server that counts blocks alone they are derived from these."""
+    rates = snapshot.triton.sample.rates if snapshot.triton is not None else None
+    return "derived" if rates is not None and rates.prompt_blocks is not None else "measured"
+
+
+def _strip(curve: MeasuredCurve, ticks: Sequence[Tick], tokens: Label, rows: int) -> Iterator[Line]:
     values = [curve.value(one) for one in ticks]
     known = [value for value in values if value is not None]
-    latest = marked(curve.text(known[-1]), "measured") if known else NOTHING
+    figure = next(reversed(known), None) if curve in BY_REQUEST else values[-1]
+    label: Label = tokens if curve in OF_TOKENS else "measured"
+    latest = NOTHING if figure is None else marked(curve.text(figure), label)
     drawn = braille_rows(values, curve.top or max(known, default=0.0), rows)
     beside = line(
         Span(f"{curve.label:<{LABEL_WIDTH}}", "muted"),

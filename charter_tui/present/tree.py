@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Final, Literal
 
 from charter_engine.contracts.graph import Call, Loop
+from charter_tui.naming import name_by_id, names_of, split_id
 
 LEAST_OF_WAVE: Final = 3
 """Calls that may run at once and are worth a row of their own."""
@@ -23,16 +24,14 @@ FOLDED_FROM: Final = 60
 class TreeRow:
     """A row: a heading, a group of calls (`inside`), or a call.
 
-    `place` is the line of a call whose name is not its own alone. `needs` names the calls whose
-    output it needs, `loops_from` those whose output reaches it in a later iteration. `group` is the
-    kind of a group, which is `folded` or open.
+    `needs` names the calls whose output it needs, `loops_from` those whose output reaches it in a
+    later iteration. `group` is the kind of a group, which is `folded` or open.
     """
 
     key: str
     label: str
     depth: int = 0
     call: Call | None = None
-    place: str = ""
     needs: tuple[str, ...] = ()
     loops_from: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
@@ -76,7 +75,7 @@ class Tree:
 def tree_of(calls: Sequence[Call]) -> Tree:
     """The calls in the order in which they run, under a heading per function."""
     members: list[TreeRow | Branch] = []
-    names = call_names(calls)
+    names = names_of(calls)
     ordered = execution_order(calls)
     for function, run in groupby(ordered, key=lambda call: split_id(call.id)[0]):
         if function:
@@ -92,26 +91,6 @@ def execution_order(calls: Sequence[Call]) -> list[Call]:
     follow in source order.
     """
     return list(_Scheduler(calls).run())
-
-
-def split_id(node: str) -> tuple[str, str]:
-    """`Class.function:output` in its two parts; the first is empty where there is none."""
-    function, colon, output = node.rpartition(":")
-    return (function, output) if colon else ("", node)
-
-
-def node_name(node: str) -> str:
-    """What a call is called where there is room for one word: what its result is assigned to, else
-    its function with the line."""
-    function, output = split_id(node)
-    if output.isdigit() and function:
-        return f"{function.rpartition('.')[2]}:{output}"
-    return output
-
-
-def call_names(calls: Iterable[Call]) -> dict[str, str]:
-    """The name of each call by its id: what its result is assigned to, else its function."""
-    return {call.id: _name(call) for call in calls}
 
 
 def loop_words(loop: Loop) -> str:
@@ -232,13 +211,11 @@ class _Rows:
 
     def _call(self, call: Call, depth: int, *, told: bool = False) -> TreeRow:
         """`told`: what it needs is told of the whole group."""
-        own = call.id == f"{split_id(call.id)[0]}:{self._names[call.id]}"
         return TreeRow(
             key=call.id,
             label=self._names[call.id],
             depth=depth,
             call=call,
-            place="" if own or ":" not in call.id else f":{call.line}",
             needs=() if told else self._needs(call),
             loops_from=tuple(
                 self._names.get(edge.call, edge.call)
@@ -248,20 +225,12 @@ class _Rows:
         )
 
     def _needs(self, call: Call) -> tuple[str, ...]:
-        names = (self._names.get(one, node_name(one)) for one in _upstream(call))
+        names = (self._names.get(one, name_by_id(one)) for one in _upstream(call))
         return tuple(dict.fromkeys(names))
 
     def _from_to(self, calls: Sequence[Call]) -> str:
         first, last = self._names[calls[0].id], self._names[calls[-1].id]
         return first if first == last else f"{first} … {last}"
-
-
-def _name(call: Call) -> str:
-    function, output = split_id(call.id)
-    if call.output:
-        return call.output
-    spoken = function.rpartition(".")[2]
-    return f"{spoken}()" if spoken and output.partition(":")[0].isdigit() else output
 
 
 def _upstream(call: Call) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from charter_tui.present.graph_table import node_plan, retention_summary
 from charter_tui.present.levers import NODE_ABILITIES, greyed_words, why_not_lever
 from charter_tui.present.spans import EMPTY, Span, line, plain
 from charter_tui.present.tables import Column, Row, fill
-from charter_tui.present.tree import node_name, split_id
 from charter_tui.state import Snapshot
 
 SETTING: Final = Column("setting", "SETTING", 0, "left")
@@ -94,9 +93,8 @@ def _node_rows(snapshot: Snapshot) -> Iterator[Row]:
         if snapshot.calls and (reason := greyed_words(snapshot, ability)):
             yield _greyed(ability, f"{words}: {reason}")
     no_retention = why_not_lever(snapshot, "retention")
-    functions = {split_id(call.id)[0] for call in snapshot.calls}
     for call in snapshot.calls:
-        name = node_name(call.id) if len(functions) == 1 else call.id
+        name = snapshot.named(call.id)
         live, draft = node_plan(snapshot.plan, call.id), node_plan(snapshot.draft_plan, call.id)
         before, after = (
             retention_summary(snapshot.plan, call.id),

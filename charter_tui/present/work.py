@@ -4,7 +4,7 @@ from typing import Final
 
 from charter_engine.contracts.gauges import Work, WorkKind
 from charter_tui.present.figures import bar, clock_span, marked, milliseconds
-from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
 from charter_tui.state import Snapshot, share
 
@@ -83,15 +83,29 @@ def progress_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     )
 
 
+def planning_lines(snapshot: Snapshot, width: int, *, asked: bool) -> tuple[Line, ...]:
+    """A plan that is being worked out, and how far it is; where one was only `asked` for, that."""
+    heading = line(Span("◌ Charter works out a plan; it becomes the draft …", "warning"))
+    work = snapshot.work
+    if work is not None and work.kind == "plan" and work.state in ("running", "stopping"):
+        return (heading, _step(work, width), EMPTY)
+    return (heading,) if asked else ()
+
+
 def _step(work: Work, width: int) -> Line:
     elapsed = marked(clock_span(work.elapsed_ms / 1000), "measured")
     stage = "stopping" if work.state == "stopping" else plain(work.stage) or "beginning"
     stop = () if work.state == "stopping" else (Span("  c", "accent"), Span(" cancels", "muted"))
+    left = (
+        ("  about ", marked(clock_span(work.left_ms / 1000), "predicted"), " left")
+        if work.left_ms is not None
+        else ()
+    )
     counted: tuple[Span | str, ...] = (f"  {work.done:,}",) if work.done else ()
     if work.total:
         gauge = bar(share(work.done, work.total) or 0.0, max(6, min(20, width - 60)), "accent")
         counted = ("  ", *gauge, f" {work.done:,} of {work.total:,}")
-    return line("  ", elapsed, f"  {stage}", *counted, *stop)
+    return line("  ", elapsed, f"  {stage}", *counted, *left, *stop)
 
 
 def empty_result_lines(kind: WorkKind, width: int) -> tuple[Line, ...]:

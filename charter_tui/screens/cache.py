@@ -82,7 +82,8 @@ class HoldingsTable(LineTable):
     def rebuild(self) -> None:
         measured = self.report.label == "measured"
         columns = holding_columns(self.inner_width, measured=measured)
-        self.set_rows(columns, holding_rows(self.report, self.by, columns, self.predicted))
+        named = self.snapshot.named
+        self.set_rows(columns, holding_rows(self.report, self.by, columns, self.predicted, named))
 
 
 class PoolDetail(LineView, can_focus=True):
@@ -99,12 +100,12 @@ class PoolDetail(LineView, can_focus=True):
         if not self.report.requests:
             self.set_lines(())
             return
-        width = self.inner_width
+        width, named = self.inner_width, self.snapshot.named
         self.set_lines(
             (
-                *prefix_lines(self.report, self.snapshot.calls, self.node, width),
+                *prefix_lines(self.report, self.snapshot.calls, self.node, width, named),
                 EMPTY,
-                *displacement_lines(self.report, self.node, width),
+                *displacement_lines(self.report, self.node, width, named),
                 EMPTY,
                 *note_lines(self.report, width),
             )

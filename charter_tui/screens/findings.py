@@ -47,7 +47,7 @@ class FindingsTable(LineTable):
         rows = (
             ()
             if self.findings is None
-            else finding_rows(self.findings, self.opportunities, len(columns))
+            else finding_rows(self.findings, self.opportunities, len(columns), self.snapshot.named)
         )
         self.set_rows(columns, rows)
         if not rows:

@@ -34,11 +34,11 @@ class MissView(LineView, can_focus=True):
     def rebuild(self) -> None:
         width = self.inner_width
         explained = (
-            miss_lines(self.found, width)
+            miss_lines(self.found, width, self.snapshot.named_in_full)
             if self.found
             else tuple(line(Span(text, "muted")) for text in wrap(self.words, max(20, width)))
         )
-        timeline = timeline_lines(self._session, self._record.sequence)
+        timeline = timeline_lines(self._session, self._record.sequence, named=self.snapshot.named)
         self.set_lines((*explained, *((EMPTY, *timeline) if timeline else ())))
 
 

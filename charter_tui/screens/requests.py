@@ -65,7 +65,7 @@ class RequestsTable(LineTable):
         return [
             record
             for record in reversed(self.records)
-            if self.chosen.takes(record, self._cause(record))
+            if self.chosen.takes(record, self._cause(record), self.snapshot.named)
         ]
 
     def rebuild(self) -> None:
@@ -82,10 +82,11 @@ class RequestsTable(LineTable):
 
     def _row(self, record: TrafficRecord, columns: tuple[Column, ...]) -> Row:
         """A row is made anew only if what it shows changed."""
-        shows = (record, self._cause(record), columns)
+        named = self.snapshot.named
+        shows = (record, self._cause(record), columns, named(record.node))
         known = self._made.get(record.sequence)
         if known is None or known[0] != shows:
-            known = (shows, request_row(record, self._cause(record), columns))
+            known = (shows, request_row(record, self._cause(record), columns, named=named))
             self._made[record.sequence] = known
         return known[1]
 
@@ -112,7 +113,9 @@ class CausesPanel(LineView, can_focus=True):
     """What is said while there is no report."""
 
     def rebuild(self) -> None:
-        self.set_lines(cause_lines(self.report, self.inner_width, self.waiting))
+        self.set_lines(
+            cause_lines(self.report, self.inner_width, self.waiting, self.snapshot.named)
+        )
 
 
 class RequestsScreen(ConsoleScreen):

@@ -77,7 +77,11 @@ class RunRequests(LineView, can_focus=True):
         self.rebuild()
 
     def rebuild(self) -> None:
-        self.set_lines(request_lines(self._detail, self.inner_width) if self._detail else ())
+        self.set_lines(
+            request_lines(self._detail, self.inner_width, named=self.snapshot.named)
+            if self._detail
+            else ()
+        )
 
 
 class RunsScreen(ConsoleScreen):

@@ -49,7 +49,7 @@ class SessionsTable(LineTable):
 
     def rebuild(self) -> None:
         columns = session_columns(self.inner_width)
-        rows = [session_row(one, columns) for one in self.shown]
+        rows = [session_row(one, columns, named=self.snapshot.named) for one in self.shown]
         self.set_rows(columns, rows)
         if not rows:
             words = IN_A_RECORDING if self.snapshot.replaying else self.words

@@ -6,6 +6,8 @@ from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from charter_engine.contracts.commands import (
+    CancelRun,
+    CancelWork,
     DiscardDraft,
     EditNode,
     EditServer,
@@ -141,20 +143,25 @@ class TuningScreen(ConsoleScreen):
         self.app.push_screen(proposal_form(self.app, self.follow))
 
     def follow(self, proposal: Awaitable[object]) -> None:
-        """Wait for a proposal behind. The keys stay live, and the panel says what is awaited."""
+        """Wait for a proposal behind. The keys stay live, and the panel says how far it is."""
         self.run_worker(
             self._follow(proposal), group="propose", exclusive=True, exit_on_error=False
         )
 
     async def _follow(self, proposal: Awaitable[object]) -> None:
         panel = self.query_one(DiffPanel)
-        panel.tell("Charter works out a plan; it becomes the draft …")
+        panel.await_plan(True)
         try:
             await proposal
         except EngineRefused as error:
             self.app.notify(str(error), severity="error", timeout=TELL_SECONDS)
         finally:
-            panel.tell("")
+            panel.await_plan(False)
+
+    async def action_cancel_work(self) -> None:
+        """Give up a plan that is being worked out; where there is none, the run in progress."""
+        is_working = self.snapshot.work is not None and self.snapshot.work.state == "running"
+        await self.app.order(CancelWork() if is_working else CancelRun())
 
     def action_load_plan(self) -> None:
         revision = self.snapshot.revision

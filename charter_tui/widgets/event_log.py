@@ -40,4 +40,6 @@ class EventLog(LineView, can_focus=True):
     def line_at(self, index: int) -> Line:
         if not self._events:
             return EMPTY if index else _NOTHING_YET
-        return event_line(self._events[index]) if index < len(self._events) else EMPTY
+        if index >= len(self._events):
+            return EMPTY
+        return event_line(self._events[index], named=self.snapshot.named_in_full)

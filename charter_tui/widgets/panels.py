@@ -10,8 +10,9 @@ from charter_tui.present.headline import headline
 from charter_tui.present.node_figures import figure_lines, retention_lines, state_line
 from charter_tui.present.panels import memory_lines, run_lines, triton_lines
 from charter_tui.present.replay import replay_lines
-from charter_tui.present.spans import EMPTY, Span, fit, line, line_width
+from charter_tui.present.spans import EMPTY, Span, fit, line_width
 from charter_tui.present.strips import STRIPS, strip_lines
+from charter_tui.present.work import planning_lines
 from charter_tui.widgets.line_view import LineView
 
 
@@ -179,19 +180,20 @@ class Comparison(LineView, can_focus=True):
 class DiffPanel(LineView, can_focus=True):
     """What a push would change and cost."""
 
-    PARTS = ("draft", "session")
+    PARTS = ("draft", "session", "work")
     BORDER_TITLE = "[bold $primary] Draft "
     DEFAULT_CSS = "DiffPanel { overflow-y: auto; }"
 
     def __init__(self, *, classes: str | None = None) -> None:
         super().__init__(classes=classes)
-        self._awaited = ""
+        self._awaits_plan = False
 
-    def tell(self, awaited: str) -> None:
-        """Say in the first line what the engine was asked for; an empty text ends it."""
-        self._awaited = awaited
+    def await_plan(self, awaited: bool) -> None:
+        """Say that a plan was asked for, until it is told how far that is; or no more."""
+        self._awaits_plan = awaited
         self.rebuild()
 
     def rebuild(self) -> None:
-        awaited = (line(Span(f"◌ {self._awaited}", "warning")),) if self._awaited else ()
-        self.set_lines((*awaited, *diff_lines(self.snapshot, self.inner_width)))
+        width = self.inner_width
+        planning = planning_lines(self.snapshot, width, asked=self._awaits_plan)
+        self.set_lines((*planning, *diff_lines(self.snapshot, width)))

@@ -64,7 +64,7 @@ class PromptView(LineView, can_focus=True):
                 *map_lines(placed, None if self._draft else stats, reach, width),
                 kinds_legend(),
                 EMPTY,
-                *segment_lines(placed, width),
+                *segment_lines(placed, width, shown.named),
                 *output_lines(stats, bool(shown.session and shown.session.notice), width),
             )
         )

@@ -1,43 +1,135 @@
-"""What a second Dask worker brings: the time of a sweep on one worker and on two.
+"""What a second Dask worker brings to `predict --dask` and `plan --dask`, and what it costs when
+one of two is killed midway.
 
-On the Mooncake conversation trace if it lies beside the repository, else on synthetic
-conversations. Scheduler and workers are processes of this machine; the speed-up is bounded by its
-idle cores.
+A scheduler and workers of one thread each, as processes of their own, do timed predictions of the
+first requests of the Mooncake conversation trace if that lies beside the repository, else of
+synthetic conversations. These take the processor alone, so that the speed-up is bounded by the
+machine's idle cores: the load from other work is printed beside it. All answers must be the same.
 """
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
-from distributed import LocalCluster
+import numpy as np
+import psutil
 
-from charter_engine.api.sweep import SweepPoint, sweep
-from charter_engine.kvcache import PoolSettings
-from charter_engine.kvcache.predict.predictor import Predictor
+from charter_engine.kvcache.workload.lines import write_lines
 from tests.benchmarks.bench_predict import conversation_trace
 
-SETTINGS = 24
+REQUESTS = 700
+SETTINGS = 12
+MIDWAY_S = 1.5
+"""Processor time of a worker after which it is killed."""
+PATIENCE_S = 60
 
 
 def main() -> None:
-    """Print seconds and speed-up."""
-    predictor = Predictor(conversation_trace())
-    predictor.simulate(PoolSettings(10_000, 512))
-    seconds = {workers: sweep_seconds(predictor, workers) for workers in (1, 2)}
+    """Print seconds, speed-up and what a worker's end costs, of both commands."""
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as name:
+        workload = Path(name) / "workload.jsonl"
+        with workload.open("wb") as file:
+            first = conversation_trace().select(np.arange(REQUESTS))
+            write_lines(first.requests(), file)
+        blocks = ",".join(str(2_000 + 250 * step) for step in range(SETTINGS))
+        measure(
+            "predict",
+            [str(workload), "--timed", "--no-bracket", "--set", f"gpu_blocks={blocks}"],
+            Path(name),
+        )
+        measure("plan", ["--workload", str(workload), "--no-retention"], Path(name))
+    print(f"load {load:.1f} from other work when it began, {os.cpu_count()} cores (measured)")
+
+
+def measure(command: str, words: Sequence[str], folder: Path) -> None:
+    """One command on one worker, on two, and on two of which one is killed."""
+    with scheduler(folder) as address, ExitStack() as workers:
+        run = [sys.executable, "-m", "charter_engine.cli", command, *words, "--json"]
+        run += ["--dask", address]
+        workers.enter_context(worker(address))
+        one_s, expected = timed(run)
+        victim = workers.enter_context(worker(address))
+        two_s, found = timed(run)
+        killed_s, remaining = timed(run, victim)
+    same = "the same answers" if expected == found == remaining else "OTHER ANSWERS"
     print(
-        f"{SETTINGS} settings: 1 worker {seconds[1]:.2f} s, 2 workers {seconds[2]:.2f} s, "
-        f"{seconds[1] / seconds[2]:.2f} times as fast (measured)"
+        f"{command}: 1 worker {one_s:.1f} s, 2 workers {two_s:.1f} s, "
+        f"{one_s / two_s:.2f} times as fast; one of two killed midway {killed_s:.1f} s; {same} "
+        "(measured)"
     )
 
 
-def sweep_seconds(predictor: Predictor, workers: int) -> float:
-    """Wall seconds of a sweep, the workers having their machine code already."""
-    points = [
-        SweepPoint(settings=PoolSettings(2_000 + 500 * step, 512)) for step in range(SETTINGS)
-    ]
-    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
-        list(sweep(predictor, points[:workers], dask=cluster.scheduler_address))
-        start = time.monotonic()
-        list(sweep(predictor, points, dask=cluster.scheduler_address))
-        return time.monotonic() - start
+def timed(command: Sequence[str], victim: psutil.Process | None = None) -> tuple[float, object]:
+    """Wall seconds of a command, and what it printed; `victim` is killed midway."""
+    start = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        if victim is not None:
+            end_midway(victim)
+        printed, _ = running.communicate()
+    if running.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit code {running.returncode}")
+    return time.monotonic() - start, json.loads(printed)
+
+
+def end_midway(victim: psutil.Process) -> None:
+    """Kill a worker once it has worked for some time."""
+    begun = victim.cpu_times().user
+    while victim.cpu_times().user < begun + MIDWAY_S:
+        time.sleep(0.02)
+    victim.send_signal(signal.SIGKILL)
+
+
+@contextmanager
+def scheduler(folder: Path) -> Iterator[str]:
+    """A scheduler; gives its address."""
+    told = folder / f"scheduler-{time.monotonic_ns()}.json"
+    words = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(told)]
+    with process("distributed.cli.dask_scheduler", words):
+        wait_until(told.exists)
+        yield str(json.loads(told.read_text())["address"])
+
+
+@contextmanager
+def worker(address: str) -> Iterator[psutil.Process]:
+    """A worker of one thread that has joined its scheduler."""
+    from distributed import Client
+
+    words = [address, "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+    with Client(address) as client:
+        before = len(client.nthreads())
+        with process("distributed.cli.dask_worker", words) as started:
+            wait_until(lambda: len(client.nthreads()) > before)
+            client.close()
+            yield started
+
+
+@contextmanager
+def process(module: str, words: Sequence[str]) -> Iterator[psutil.Process]:
+    """A process of this Python; it ends here at the latest."""
+    command = [sys.executable, "-m", module, *words]
+    running = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Until something is so. Raises TimeoutError."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -1,39 +1,43 @@
 """What following up every answer costs, on the embedded Triton.
 
-Sessions send, wait and send again, their prompts growing by every answer. Rounds without and with
-follow-ups take turns; in the latter the reuse times are made so that every answer moves its request
-to the other rule and is followed up. Clients should notice nothing but that the engine, which has
-only this machine's processor, has more to do. What that is is measured apart: the time of a
-follow-up beside that of the request it follows.
+Sessions send, wait and send again, their prompts growing by every answer. Rounds of three kinds
+take turns: without follow-ups; with one behind every answer, the reuse times being made so that it
+moves its request to the other rule; and with those alone that are predicted to save more than they
+cost, by reuse times learnt from such sessions and by the time that a follow-up takes here. What
+that is is measured first: the time of a follow-up beside that of the request it follows.
 
 Quantiles stand with their 95 % intervals, by order statistics, and their ratios with intervals by
 drawing pairs of rounds anew, which take what drifts on the machine with them: what lies within them
 is noise. The default of 2,000 requests each takes a quarter of an hour on a quiet machine.
 
-    bench_follow_ups.py [--requests N] [--minutes M]
+    bench_follow_ups.py [--requests N] [--minutes M] [--wait SECONDS]
 """
 
 import argparse
 import asyncio
+import itertools
 import math
 import statistics
 import tempfile
 import time
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 import aiohttp
 import numpy as np
-from msgspec.structs import replace
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import Forest
 from charter_engine.bls.retention import DecideAt, Rule
-from charter_engine.bls.reuse_times import ReuseTimeRules
+from charter_engine.bls.reuse_times import RefreshWorth, ReuseTimeRules
 from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.reuse_times import RefreshCost
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.kvcache.workload.columns import as_workload
+from charter_engine.plan.retention.model import learn
+from charter_engine.plan.retention.online import online
 from charter_engine.servers.attaching import target_for
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
@@ -46,17 +50,19 @@ PROMPT_TOKENS = 600
 MORE_TOKENS = 40
 OUTPUTS = (8, 16)
 """Answers take turns, so that the last one never tells what the next will be."""
-WAIT_S = 0.4
+KINDS = ("without", "behind every answer", "where they pay")
+LEARNT_FROM = 6
+"""Rounds from which reuse times are learnt."""
 REPEATS = 12
 DRAWS = 2_000
 
 
 def reuse_times(decide_at: DecideAt) -> ReuseTimeRules:
-    """One tree that asks for the output only."""
+    """One tree that asks for the output only, by which every answer is followed up."""
     cuts = tuple((sum(OUTPUTS) / 2,) if name == "output" else () for name in FEATURES)
     return ReuseTimeRules(
         decide_at=decide_at,
-        near_levels=0,
+        refresh=RefreshWorth(((1.0, 1.0),) * 3),
         steps=(0.5,),
         rules=(Rule(60, 60_000), Rule(50, 60_000)),
         nodes={},
@@ -65,19 +71,22 @@ def reuse_times(decide_at: DecideAt) -> ReuseTimeRules:
 
 
 @dataclass
-class Latencies:
-    """Milliseconds of every request but the sessions' first, as the client sees them.
+class Rounds:
+    """Milliseconds of every request but the sessions' first, as the client sees them, by kind of
+    round; the rounds of one number followed each other."""
 
-    By whether answers were followed up, and by round; the rounds of one number followed each other.
-    """
+    by_kind: dict[str, list[list[float]]] = field(
+        default_factory=lambda: {kind: [] for kind in KINDS}
+    )
 
-    without: list[list[float]] = field(default_factory=list)
-    following: list[list[float]] = field(default_factory=list)
+    def all_of(self, kind: str) -> list[float]:
+        """The latencies of all rounds of a kind."""
+        return [*itertools.chain.from_iterable(self.by_kind[kind])]
 
-    def ratio(self, share: float) -> tuple[float, float]:
-        """The 95 % interval of a quantile with follow-ups over that without."""
+    def ratio(self, kind: str, share: float) -> tuple[float, float]:
+        """The 95 % interval of a quantile over that without follow-ups."""
         random = np.random.default_rng(0)
-        pairs = list(zip(self.without, self.following, strict=True))
+        pairs = list(zip(self.by_kind[KINDS[0]], self.by_kind[kind], strict=True))
         ratios = []
         for _ in range(DRAWS):
             drawn = [pairs[index] for index in random.integers(0, len(pairs), len(pairs))]
@@ -87,45 +96,77 @@ class Latencies:
         return float(low), float(high)
 
 
-async def play(client: TritonClient, seed: int) -> list[float]:
-    """The latencies of a round."""
+async def play(client: TritonClient, seed: int, wait_s: float) -> list[WorkloadRequest]:
+    """The requests of a round as they were sent and served."""
+    began = time.monotonic()
 
-    async def session(index: int) -> list[float]:
+    async def session(index: int) -> list[WorkloadRequest]:
         random = np.random.default_rng((seed, index))
         tokens = random.integers(0, 2_000, PROMPT_TOKENS).tolist()
         found = []
-        await asyncio.sleep(index * WAIT_S / SESSIONS)
+        await asyncio.sleep(index * wait_s / SESSIONS)
         for turn in range(TURNS):
+            sent_s = time.monotonic() - began
             request = GenerateRequest(
                 token_ids=tuple(tokens), max_tokens=OUTPUTS[turn % 2], session=f"{seed}-{index}"
             )
             answer = await client.generate(request)
-            found.append(answer.latency_ms)
+            found.append(
+                WorkloadRequest(
+                    timestamp=1000 * sent_s,
+                    input_length=len(tokens),
+                    output_length=len(answer.output_ids),
+                    token_ids=tuple(tokens),
+                    session=request.session,
+                    served_ms=answer.latency_ms,
+                )
+            )
             tokens += [*answer.output_ids, *random.integers(0, 2_000, MORE_TOKENS).tolist()]
-            await asyncio.sleep(WAIT_S)
-        return found[1:]
+            await asyncio.sleep(wait_s)
+        return found
 
-    return [
-        latency
-        for found in await asyncio.gather(*map(session, range(SESSIONS)))
-        for latency in found
-    ]
+    found = await asyncio.gather(*map(session, range(SESSIONS)))
+    return sorted(itertools.chain.from_iterable(found), key=lambda request: request.timestamp)
 
 
-async def engine_times(client: TritonClient) -> tuple[float, float]:
-    """Median milliseconds of a session's request and of its follow-up, each alone at the engine."""
+def gone_on_with(played: list[WorkloadRequest]) -> list[float]:
+    """The latencies of all requests but the sessions' first."""
+    return [one.served_ms or 0.0 for one in played if one.input_length > PROMPT_TOKENS]
+
+
+@dataclass(frozen=True)
+class EngineTimes:
+    """Median milliseconds of a new prompt, of a session's later request and of its follow-up, each
+    alone at the engine."""
+
+    new_prompt: float
+    request: float
+    follow_up: float
+
+    @property
+    def cost(self) -> RefreshCost:
+        """What a follow-up costs in tokens of a new prompt."""
+        return RefreshCost(self.follow_up * PROMPT_TOKENS / self.new_prompt, 0.0)
+
+
+async def engine_times(client: TritonClient) -> EngineTimes:
+    """Measure them."""
     random = np.random.default_rng(7)
-    requests, follow_ups = [], []
-    tokens = random.integers(0, 2_000, PROMPT_TOKENS).tolist()
-    for _ in range(REPEATS):
-        request = GenerateRequest(token_ids=tuple(tokens), max_tokens=OUTPUTS[0])
+    new_prompts, requests, follow_ups = [], [], []
+
+    async def latency_ms(tokens: list[int], outputs: int) -> tuple[float, tuple[int, ...]]:
+        request = GenerateRequest(token_ids=tuple(tokens), max_tokens=outputs)
         answer = await client.generate(request, model=ENGINE_MODEL)
-        requests.append(answer.latency_ms)
-        tokens += answer.output_ids
-        follow_up = replace(request, token_ids=tuple(tokens), max_tokens=1)
-        follow_ups.append((await client.generate(follow_up, model=ENGINE_MODEL)).latency_ms)
+        return answer.latency_ms, answer.output_ids
+
+    for _ in range(REPEATS):
+        tokens = random.integers(0, 2_000, PROMPT_TOKENS).tolist()
+        new_prompts.append((await latency_ms(tokens, 1))[0])
         tokens += random.integers(0, 2_000, MORE_TOKENS).tolist()
-    return statistics.median(requests[1:]), statistics.median(follow_ups[1:])
+        took_ms, output_ids = await latency_ms(tokens, OUTPUTS[0])
+        requests.append(took_ms)
+        follow_ups.append((await latency_ms([*tokens, *output_ids], 1))[0])
+    return EngineTimes(*map(statistics.median, (new_prompts, requests, follow_ups)))
 
 
 def quantile(found: list[float], share: float) -> tuple[float, float, float]:
@@ -138,69 +179,69 @@ def quantile(found: list[float], share: float) -> tuple[float, float, float]:
     return float(np.quantile(ordered, share)), ordered[low], ordered[high]
 
 
-async def run(directory: Path, requests: int, minutes: float) -> None:
+async def run(directory: Path, requests: int, minutes: float, wait_s: float) -> None:
     """Play until there are so many requests of each kind, or the time is over."""
     end = time.monotonic() + 60 * minutes
     repository = write_embedded_repository(directory / "models")
-    latencies = Latencies()
+    rounds = Rounds()
+    sent = dict.fromkeys(KINDS, 0)
     async with (
         EmbeddedTriton(repository) as server,
         TritonClient(server.state.connection) as client,
+        aiohttp.ClientSession() as session,
     ):
         deployer = Deployer(target_for(client, repository=repository))
-        await play(client, 0)
-        for number in range(1, math.ceil(requests / (SESSIONS * (TURNS - 1))) + 1):
-            await deployer.push(Plan(agent=""), (), reuse_times=reuse_times("sent"))
-            latencies.without.append(await play(client, 2 * number))
-            await deployer.push(Plan(agent=""), (), reuse_times=reuse_times("answered"))
-            latencies.following.append(await play(client, 2 * number + 1))
+        times = await engine_times(client)
+        past = itertools.chain.from_iterable(
+            [await play(client, seed, wait_s) for seed in range(LEARNT_FROM)]
+        )
+        learnt = online(learn(as_workload(past), "answered", refresh_cost=times.cost))
+        rules = dict(
+            zip(KINDS, (reuse_times("sent"), reuse_times("answered"), learnt), strict=True)
+        )
+        seed = LEARNT_FROM
+        for _ in range(math.ceil(requests / (SESSIONS * (TURNS - 1)))):
+            for kind in KINDS:
+                await deployer.push(Plan(agent=""), (), reuse_times=rules[kind])
+                seed += 1
+                rounds.by_kind[kind].append(gone_on_with(await play(client, seed, wait_s)))
+                counted = (await scrape(session, server.state.metrics_url)).refreshes
+                sent[kind] += counted.get("sent", 0) - sum(sent.values())
             if time.monotonic() > end:
                 break
-        async with aiohttp.ClientSession() as session:
-            refreshes = (await scrape(session, server.state.metrics_url)).refreshes
-        request_ms, follow_up_ms = await engine_times(client)
-    show(latencies, refreshes)
-    added_ms = follow_up_ms * refreshes.get("sent", 0) / sum(map(len, latencies.following))
-    print(
-        f"added engine time: {added_ms:.1f} ms a request that a session goes on with "
-        "(measured; the median follow-up times how many were sent)"
-    )
-    print(
-        f"a follow-up takes {follow_up_ms:.1f} ms, the request it follows {request_ms:.1f} ms: "
-        f"{follow_up_ms / request_ms:.0%} (measured; medians, each alone at the engine)"
-    )
+    show(rounds, sent, times)
 
 
-def show(latencies: Latencies, refreshes: dict[str, int]) -> None:
-    for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
-        without, following = (
-            quantile([*chain.from_iterable(rounds)], share)
-            for rounds in (latencies.without, latencies.following)
-        )
-        low, high = latencies.ratio(share)
+def show(rounds: Rounds, sent: dict[str, int], times: EngineTimes) -> None:
+    print(
+        f"a follow-up takes {times.follow_up:.1f} ms, the request it follows {times.request:.1f} "
+        f"ms, {PROMPT_TOKENS} new tokens {times.new_prompt:.1f} ms (measured; medians, each alone)"
+    )
+    for kind in KINDS:
+        count = len(rounds.all_of(kind))
         print(
-            f"client latency {name}: {_in_words(without)} without follow-ups, "
-            f"{_in_words(following)} with; ratio {following[0] / without[0]:.2f} "
-            f"({low:.2f} to {high:.2f}; measured, {sum(map(len, latencies.without))} requests each)"
+            f"{kind}: {sent[kind]} follow-ups for {count} requests that sessions go on with, "
+            f"{times.follow_up * sent[kind] / count:.1f} ms of engine time each (measured; the "
+            "median follow-up times how many were sent)"
         )
-    print(
-        "follow-ups: "
-        + ", ".join(f"{outcome} {count}" for outcome, count in sorted(refreshes.items()))
-    )
-
-
-def _in_words(found: tuple[float, float, float]) -> str:
-    middle, low, high = found
-    return f"{middle:.1f} ms ({low:.1f} to {high:.1f})"
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+            middle, low, high = quantile(rounds.all_of(kind), share)
+            least, most = rounds.ratio(kind, share)
+            without = np.quantile(rounds.all_of(KINDS[0]), share)
+            print(
+                f"  client latency {name}: {middle:.1f} ms ({low:.1f} to {high:.1f}); ratio "
+                f"{middle / without:.2f} ({least:.2f} to {most:.2f}; measured)"
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=2_000, help="with follow-ups and without")
     parser.add_argument("--minutes", type=float, default=60.0, help="end after so long")
+    parser.add_argument("--wait", type=float, default=0.4, help="between answer and next request")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(run(Path(directory), args.requests, args.minutes))
+        asyncio.run(run(Path(directory), args.requests, args.minutes, args.wait))
 
 
 if __name__ == "__main__":

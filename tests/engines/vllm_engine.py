@@ -20,6 +20,7 @@ from tests.engines.conversing import cached_blocks, converse
 from tests.engines.vllm_process import BLOCK, vllm
 
 POOL_BLOCKS = 80
+FOLLOWED_SECONDS = 5.0
 PATIENCE_SECONDS = 60.0
 PROMPT = tuple(range(300, 300 + 4 * BLOCK + 1))
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from charter_engine.embedded.engine.checkpoint_files import write_checkpoint
-from charter_engine.embedded.engine.spec import EngineSpec
+from charter_engine.embedded.engine.spec import TOKENIZER_FILE, EngineSpec, read_spec
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
-from charter_engine.embedded.engine.weights import random_weights
+from charter_engine.embedded.engine.weights import load_weights
 from charter_engine.embedded.lifeline import Lifeline
 from charter_engine.embedded.ports import free_ports
 
@@ -27,7 +27,8 @@ ENVIRONMENT = {
     "TRANSFORMERS_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "4",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_HOST_IP": "127.0.0.1",
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -38,26 +39,31 @@ def is_installed() -> bool:
     return PYTHON.is_file()
 
 
-def checkpoint_in(directory: Path) -> Path:
-    """The embedded engine's random weights as a checkpoint."""
-    spec = EngineSpec()
-    shape = spec.pretrained_config
-    weights = random_weights(shape, spec.reference_engine.seed)
-    return write_checkpoint(directory, shape, weights, tokenizer_path())
+def checkpoint_in(directory: Path, engine: Path | None = None) -> Path:
+    """The weights of an engine's directory as a checkpoint; None: the embedded engine's random
+    ones."""
+    spec = EngineSpec() if engine is None else read_spec(engine)
+    weights = load_weights(spec, engine or directory)
+    tokenizer = tokenizer_path() if engine is None else engine / TOKENIZER_FILE
+    return write_checkpoint(directory, spec.pretrained_config, weights, tokenizer)
 
 
 @contextmanager
-def vllm(directory: Path, *, blocks: int, events: str = "") -> Iterator[str]:
+def vllm(
+    directory: Path, *, blocks: int, events: str = "", engine: Path | None = None
+) -> Iterator[str]:
     """The URL of a vLLM with a pool of so many blocks, which ends with the context. `events` is the
-    endpoint at which it publishes its KV events. Raises `RuntimeError` where it does not start."""
+    endpoint at which it publishes its KV events, `engine` whose weights it serves. Raises
+    `RuntimeError` where it does not start."""
     (port,) = free_ports(1)
+    checkpoint = checkpoint_in(directory / "checkpoint", engine)
     command = [
         str(PYTHON), "-m", "vllm.entrypoints.openai.api_server",
-        "--model", str(checkpoint_in(directory / "checkpoint")), "--served-model-name", "reference",
+        "--model", str(checkpoint), "--served-model-name", "reference",
         "--host", "127.0.0.1", "--port", str(port), "--enforce-eager", "--dtype", "float32",
         "--block-size", str(BLOCK), "--num-gpu-blocks-override", str(blocks),
         "--max-model-len", str(min(LONGEST, (blocks - 1) * BLOCK)), "--max-num-seqs", "8",
-        "--enable-prompt-tokens-details",
+        "--enable-prompt-tokens-details", "--distributed-executor-backend", "uni",
     ]  # fmt: skip
     if events:
         told = f'{{"enable_kv_cache_events": true, "publisher": "zmq", "endpoint": "{events}"}}'

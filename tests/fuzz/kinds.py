@@ -30,7 +30,7 @@ from charter_engine.plan.plan_file import InvalidPlan, read_plan
 from charter_engine.servers.metric_page import MetricPage
 from charter_engine.servers.vllm import counters_of
 from charter_engine.service.protocol import FrameSplitter, ProtocolError, decode_request
-from charter_engine.store.compile_cache import CompileCache
+from charter_engine.store.compile_cache import CompileCache, KeptPackage
 from charter_engine.store.database import Store, StoreError
 from charter_engine.store.recording_format import (
     CHUNK,
@@ -356,7 +356,7 @@ def compile_cache() -> bytes:
         path = Path(directory) / "compile.db"
         with CompileCache(path) as cache:
             cache.keep_results({"key": ()})
-            cache.keep_manifest("root", {"a.py": "digest"})
+            cache.keep_package("root", KeptPackage("signature", ()))
         with sqlite3.connect(path) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")
         connection.close()
@@ -367,7 +367,7 @@ def read_compile_cache(path: Path) -> None:
     with CompileCache(path) as cache:
         cache.file("a.py")
         cache.result("key")
-        cache.manifest("root")
+        cache.package("root")
         cache.status()
         cache.keep_results({"other": ()})
         cache.prune()

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from textual_serve.app_service import AppService
 
 from charter_tui.cli import main
 from charter_tui.serving import COOKIE, ConsoleServer, console_command
@@ -19,8 +20,23 @@ SECONDS = 30.0
 
 
 @pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[ConsoleServer]:
-    """A server whose consoles watch a scripted engine."""
+async def consoles(monkeypatch: pytest.MonkeyPatch) -> list[AppService]:
+    """The consoles that pages got."""
+    opened: list[AppService] = []
+    start = AppService.start
+
+    async def started(service: AppService, width: int, height: int) -> None:
+        await start(service, width, height)
+        opened.append(service)
+
+    monkeypatch.setattr(AppService, "start", started)
+    return opened
+
+
+@pytest.fixture
+async def served(tmp_path: Path, consoles: list[AppService]) -> AsyncIterator[ConsoleServer]:
+    """A server whose consoles watch a scripted engine, and have ended when their pages are done
+    with."""
     engine = ScriptedEngine(tmp_path / "s", GAUGES)
     await engine.start()
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -32,6 +48,7 @@ async def served(tmp_path: Path) -> AsyncIterator[ConsoleServer]:
     await web.TCPSite(runner, "127.0.0.1", port).start()
     yield server
     await runner.cleanup()
+    assert [one._process.returncode for one in consoles if one._process] == [0] * len(consoles)
     await engine.stop()
 
 

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.commands import (
@@ -211,6 +212,14 @@ async def test_what_the_engine_refuses_is_kept_in_the_form(console: Open) -> Non
 async def test_c_stops_the_work_in_progress(console: Open) -> None:
     async with console(IN_PROGRESS) as stage:
         await stage.press("5")
+        assert "7 of 24" in stage.text()
+        await stage.press("c")
+        await stage.until(lambda: stage.engine.asked(CancelWork))
+
+
+async def test_c_stops_working_out_a_plan_beside_the_draft(console: Open) -> None:
+    async with console(replace(IN_PROGRESS, kind="plan", left_ms=9_000.0)) as stage:
+        await stage.press("2")
         assert "7 of 24" in stage.text()
         await stage.press("c")
         await stage.until(lambda: stage.engine.asked(CancelWork))

@@ -99,37 +99,35 @@ async def measure_batches(
     compiled: CompiledFile,
     passes: Sequence[Sequence[Inputs]],
     progress: Progress,
+    at_once: Sequence[int | None] = (1, None),
 ) -> tuple[BatchCell, ...]:
-    """Each server's items of a pass one after another and all at once. Every cell takes the next of
-    `passes` in turn, so that none finds another's items in the cache."""
-    work: dict[tuple[int, bool], list[tuple[list[Exchange], RunReport]]] = {}
-    cells = [(server, parallel) for parallel in (False, True) for server in range(len(servers))]
+    """Each server's items of a pass, so many `at_once` (None: all of them). Every cell takes the
+    next of `passes` in turn, so that none finds another's items in the cache."""
+    work: dict[tuple[int, int | None], list[tuple[list[Exchange], RunReport]]] = {}
+    cells = [(server, most) for most in at_once for server in range(len(servers))]
     for number, inputs in enumerate(passes):
-        server_number, parallel = cells[number % len(cells)]
+        server_number, most = cells[number % len(cells)]
         server = servers[server_number]
-        progress(f"{server.variant.name}: a batch {'at once' if parallel else 'one after another'}")
+        progress(f"{server.variant.name}: a batch, {most or 'all'} at once")
         items = items_of(compiled.calls, inputs, server.variant.plan)
-        in_waves = parallel and server.batch_in_waves
-        report = await _run(
-            server, compiled, items, len(items) if parallel else 1, in_waves=in_waves
-        )
-        work.setdefault((server_number, parallel), []).append(
-            (list(server.recorder.exchanges), report)
-        )
+        in_waves = most != 1 and server.batch_in_waves
+        report = await _run(server, compiled, items, most or len(items), in_waves=in_waves)
+        work.setdefault((server_number, most), []).append((list(server.recorder.exchanges), report))
         server.recorder.exchanges.clear()
     return tuple(
-        _cell(servers[server].variant.name, parallel, done)
-        for (server, parallel), done in work.items()
+        _cell(servers[server].variant.name, most, done) for (server, most), done in work.items()
     )
 
 
-def _cell(variant: str, parallel: bool, done: list[tuple[list[Exchange], RunReport]]) -> BatchCell:
+def _cell(
+    variant: str, most: int | None, done: list[tuple[list[Exchange], RunReport]]
+) -> BatchCell:
     exchanges = [one for part, _ in done for one in part]
     elapsed = sum(report.elapsed_ms for _, report in done)
     told = [one.generation.ttft_ms for one in exchanges if one.generation.ttft_ms is not None]
     return BatchCell(
         variant=variant,
-        concurrency=max(report.items for _, report in done) if parallel else 1,
+        concurrency=most or max(report.items for _, report in done),
         requests=len(exchanges),
         elapsed_ms=elapsed,
         requests_per_s=len(exchanges) / elapsed * 1000 if elapsed else 0.0,

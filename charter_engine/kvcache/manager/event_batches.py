@@ -91,14 +91,18 @@ def _event(raw: Raw) -> BatchEvent:
     return _ROW.decode(encoded) if is_row else _MAP.decode(encoded)
 
 
-def follow_batch(found: EventMap, number: int, message: bytes) -> None:
+def follow_batch(
+    found: EventMap, number: int, message: bytes, publisher: int | None = None
+) -> None:
     """Follow a message by its number; one that is no batch is counted as that. A publisher whose
-    numbers begin anew was started anew, and its cache is empty."""
+    numbers begin anew was started anew, and its cache is empty. Of several publishers it is of the
+    rank that it names, else of the `publisher` that sent it."""
     try:
-        rank, events = read_batch(message)
+        told, events = read_batch(message)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         found.unreadable(number, str(error))
         return
+    rank = publisher if told is None else told
     if found.follow(rank, number):
         found.cleared(rank)
     for event in _without_splits(events):

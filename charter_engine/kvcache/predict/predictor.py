@@ -37,9 +37,9 @@ Retain = Mapping[str, Retention] | Sequence[Retention | None]
 """What requests ask for: by node, or one entry a request. It replaces what the requests carry
 themselves."""
 
-_SECONDS_PER_EDGE, _SECONDS_PER_TURN = 5e-6, 1.5e-7
+_SECONDS_PER_EDGE, _SECONDS_PER_TURN, _SECONDS_PER_MOVE = 5e-6, 6e-8, 6e-7
 """What Python takes, about: for an edge of a request's path, and for a block evicted by the leaf
-rule."""
+rule, without a host tier and to one."""
 _WORTH_LOADING_S, _WORTH_COMPILING_S = 0.6, 10.0
 """What Python must take for a prediction so that machine code is faster, if it is on disk, and if
 it has to be made first."""
@@ -203,12 +203,11 @@ class Predictor:
         return self._python_seconds(settings) > _WORTH_LOADING_S
 
     def _python_seconds(self, settings: PoolSettings) -> float:
-        turns = (
-            self.workload.prompt_tokens / settings.tokens_per_block
-            if settings.eviction == "leaf"
-            else 0
-        )
-        return _SECONDS_PER_EDGE * self._edges_on_paths + _SECONDS_PER_TURN * turns
+        seconds = _SECONDS_PER_EDGE * self._edges_on_paths
+        if settings.eviction == "leaf":
+            per_block = _SECONDS_PER_MOVE if settings.host_blocks else _SECONDS_PER_TURN
+            seconds += per_block * self.workload.prompt_tokens / settings.tokens_per_block
+        return seconds
 
     @cached_property
     def _edges_on_paths(self) -> int:

@@ -12,6 +12,7 @@ from charter_engine.bls.retention import DEFAULT_PRIORITY, Retention
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled import serving
+from charter_engine.kvcache.predict.compiled.runs import enqueue
 from charter_engine.kvcache.predict.releases import Releases
 from charter_engine.kvcache.workload.columns import Floats, Ints
 from charter_engine.kvcache.workload.path_tree import PathTree, nearest
@@ -271,15 +272,11 @@ def _edge_array(paths: PathTree, size: int) -> Ints:
 def _empty_pool(settings: PoolSettings, priorities: list[int], edges: Ints, room: int) -> at.Pool:
     """A pool of blank blocks: those of the GPU are run 1, those on host precede all runs. There is
     room for that many runs."""
-    default = priorities.index(DEFAULT_PRIORITY)
-    gpu_queue = default * at.QUEUE_FIELDS
-    host_queue = (len(priorities) + default) * at.QUEUE_FIELDS
-    queues = np.tile(np.array([at.NONE, at.NONE, 0, 0]), 2 * len(priorities))
-    queues[[gpu_queue + at.HEAD, gpu_queue + at.TAIL]] = at.RUN_FIELDS
-    queues[host_queue + at.FRONT] = settings.host_blocks
-    counters = np.zeros(at.EVICTED + len(priorities), dtype=np.int64)
+    default, classes = priorities.index(DEFAULT_PRIORITY), len(priorities)
+    rounds = _rounds(settings, edges)
+    counters = np.zeros(at.EVICTED + classes, dtype=np.int64)
     counters[at.SPARE_RUN] = 2 * at.RUN_FIELDS
-    return at.Pool(
+    pool = at.Pool(
         settings=at.Settings(
             tokens_per_block=settings.tokens_per_block,
             gpu_blocks=settings.usable_gpu_blocks,
@@ -287,16 +284,37 @@ def _empty_pool(settings: PoolSettings, priorities: list[int], edges: Ints, room
             leaf_rule=settings.eviction == "leaf",
             partial_reuse=settings.matches_parts,
             copy_on_partial_reuse=settings.copy_on_partial_reuse,
-            classes=len(priorities),
+            classes=classes,
             default_class=default,
             lowest_offloaded=sum(p < settings.offload_min_priority for p in priorities),
             unfilled_first=settings.eviction == "vllm",
+            rounds=rounds,
         ),
         runs=_run_array(room, settings.usable_gpu_blocks, default),
         edges=edges,
-        queues=queues,
+        queues=_no_queues(2 * classes),
         counters=counters,
+        last_turns=np.zeros(max(1, classes * rounds), dtype=np.int64),
     )
+    enqueue(pool, at.RUN_FIELDS)
+    pool.queues[(classes + default) * at.QUEUE_FIELDS + at.FRONT] = settings.host_blocks
+    return pool
+
+
+def _rounds(settings: PoolSettings, edges: Ints) -> int:
+    """For how many rounds of turns the ends of runs are known beforehand: those of the longest run.
+    Where turns mean more than that runs become shorter, they are not counted in rounds."""
+    if settings.eviction != "leaf" or settings.host_blocks:
+        return 0
+    table = edges.reshape(-1, at.EDGE_FIELDS)
+    return int((table[:, at.HIGH_BLOCK] - table[:, at.LOW_BLOCK]).max()) + 2
+
+
+def _no_queues(count: int) -> Ints:
+    queues = np.zeros((count, at.QUEUE_FIELDS), dtype=np.int64)
+    queues[:, [at.HEAD, at.TAIL, at.FIRST_TURNED]] = at.NONE
+    queues[:, at.ROUND] = 1
+    return queues.ravel()
 
 
 def _run_array(room: int, gpu_blocks: int, default_class: int) -> Ints:
@@ -306,7 +324,6 @@ def _run_array(room: int, gpu_blocks: int, default_class: int) -> Ints:
     runs[:-1, at.NEXT] = np.arange(1, room) * at.RUN_FIELDS
     runs[1, [at.LOW, at.HIGH]] = 0, gpu_blocks
     runs[1, [at.LEVEL, at.CLASS, at.KIND]] = at.GPU, default_class, at.BLANK
-    runs[1, [at.NEXT, at.QUEUED]] = at.NONE, 1
     return runs.ravel()
 
 

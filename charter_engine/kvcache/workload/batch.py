@@ -182,21 +182,19 @@ def batch_of(
 
     Ids of more than 62 bits lose what is beyond. Raises OverflowError for numbers of more bits.
     """
-    units = [
-        request.token_ids or request.hash_ids + request.output_hash_ids for request in requests
-    ]
-    counts = column([len(ids) for ids in units])
+    unit_count, units = joined_ids(
+        [request.token_ids or request.hash_ids + request.output_hash_ids for request in requests]
+    )
     sizes = [
         1 if request.token_ids else block_tokens or request.block_tokens for request in requests
     ]
     return RequestColumns(
-        arrival_ms=np.fromiter(_each(requests, "timestamp"), np.float64, len(requests))
-        * ms_per_unit,
-        input_length=column([*_each(requests, "input_length")]),
-        output_length=column([*_each(requests, "output_length")]),
+        arrival_ms=times_of(requests, "timestamp") * ms_per_unit,
+        input_length=numbers_of(requests, "input_length"),
+        output_length=numbers_of(requests, "output_length"),
         unit_tokens=column(sizes),
-        unit_count=counts,
-        units=_unit_ids(units, int(counts.sum())),
+        unit_count=unit_count,
+        units=units,
         output_units=_output_units(requests),
         scopes=_scopes(requests),
         nodes=_any_named([*_each(requests, "node")]),
@@ -207,9 +205,19 @@ def batch_of(
     )
 
 
-def _each(requests: Sequence[WorkloadRequest], name: str) -> "map[Any]":
-    """One field of all requests."""
-    return map(attrgetter(name), requests)
+def numbers_of(records: Sequence[Any], name: str) -> Ints:
+    """One field of all records, whole numbers. Raises OverflowError for those beyond 64 bits."""
+    return np.fromiter(_each(records, name), np.int64, len(records))
+
+
+def times_of(records: Sequence[Any], name: str) -> Floats:
+    """One field of all records, numbers."""
+    return np.fromiter(_each(records, name), np.float64, len(records))
+
+
+def _each(records: Sequence[Any], name: str) -> "map[Any]":
+    """One field of all records."""
+    return map(attrgetter(name), records)
 
 
 def _where_set(requests: Sequence[WorkloadRequest], name: str) -> dict[int, Any]:
@@ -243,14 +251,18 @@ def served_column(served: Sequence[float | None]) -> Floats | None:
     return np.array([np.nan if ms is None else ms for ms in served], dtype=np.float64)
 
 
-def _unit_ids(units: Sequence[Sequence[int]], count: int) -> Ints:
+def joined_ids(units: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
+    """How many ids each request has, and the ids of all. What is beyond 62 bits is lost. Raises
+    OverflowError for numbers of more than 64."""
+    counts = np.fromiter(map(len, units), np.int64, len(units))
+    count = int(counts.sum())
     try:
-        ids = np.fromiter(chain.from_iterable(units), dtype=np.int64, count=count)
+        ids = np.fromiter(chain.from_iterable(units), np.int64, count)
     except OverflowError:
-        wide = np.fromiter(chain.from_iterable(units), dtype=np.uint64, count=count)
-        return (wide & np.uint64(LARGEST_ID)).astype(np.int64)
+        wide = np.fromiter(chain.from_iterable(units), np.uint64, count)
+        return counts, (wide & np.uint64(LARGEST_ID)).astype(np.int64)
     large = ids > LARGEST_ID
-    return np.where(large, ids & LARGEST_ID, ids) if large.any() else ids
+    return counts, np.where(large, ids & LARGEST_ID, ids) if large.any() else ids
 
 
 def _any_named(names: list[str]) -> list[str]:

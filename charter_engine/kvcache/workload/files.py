@@ -41,18 +41,18 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def documents(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The JSON documents of a file, numbered from 1: its lines, or the items of a list that is
-    written over many lines, or the one document that is."""
+    """The JSON documents of a file: its lines, by their numbers from 1; objects that are written
+    over many lines, by those they begin in; or the items of a list, counted from 1."""
     with opened(path) as file:
         head = file.readline(MAX_LINE_BYTES)
-        if head.strip() == b"{":
-            yield 1, head + file.read(MAX_LINE_BYTES)
-        elif head.lstrip().startswith(b"["):
+        if head.lstrip().startswith(b"["):
             yield from _items(path, head + file.read(MAX_LINE_BYTES))
+        elif head.strip() == b"{":
+            yield from _objects(path, head, file)
         else:
             number, line = 1, head
             while line:
-                _check_length(path, number, line)
+                _check_length(path, number, len(line))
                 if line.strip():
                     yield number, line
                 number, line = number + 1, file.readline(MAX_LINE_BYTES)
@@ -70,12 +70,14 @@ def chunks(path: Path) -> Iterator[tuple[int, bytes]]:
     number = 1
     with opened(path) as file:
         while chunk := file.read(_CHUNK_BYTES):
+            lines = chunk.count(b"\n")
             if not chunk.endswith(b"\n"):
                 rest = file.readline(MAX_LINE_BYTES)
-                _check_length(path, number + chunk.count(b"\n"), rest)
+                _check_length(path, number + lines, len(rest))
                 chunk += rest
+                lines += 1
             yield number, chunk
-            number += chunk.count(b"\n")
+            number += lines
 
 
 def numbered_lines(first: int, chunk: bytes) -> list[tuple[int, bytes]]:
@@ -84,7 +86,30 @@ def numbered_lines(first: int, chunk: bytes) -> list[tuple[int, bytes]]:
     return [(number, line) for number, line in lines if line.strip()]
 
 
+def _objects(path: Path, head: bytes, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Objects as jq writes them: each ends with a line of its bracket alone, as it begins."""
+    end = head.replace(b"{", b"}").rstrip()
+    begun, held, size = 1, [head], len(head)
+    for number, line in enumerate(file, start=2):
+        if not held and not line.strip():
+            continue
+        begun = begun if held else number
+        held.append(line)
+        size += len(line)
+        _check_length(path, begun, size)
+        if line.rstrip() == end:
+            yield begun, b"".join(held)
+            held, size = [], 0
+    if held:
+        yield begun, b"".join(held)
+
+
 def _items(path: Path, document: bytes) -> Iterator[tuple[int, bytes]]:
+    if len(document) >= MAX_LINE_BYTES:
+        raise WorkloadFormatError(
+            f"{path}: a list of over {MAX_LINE_BYTES >> 20} MiB; write its items one a line, as "
+            "`jq -c '.[]'` does"
+        )
     try:
         items = msgspec.json.decode(document, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -93,6 +118,6 @@ def _items(path: Path, document: bytes) -> Iterator[tuple[int, bytes]]:
         yield number, bytes(item)
 
 
-def _check_length(path: Path, number: int, line: bytes) -> None:
-    if len(line) >= MAX_LINE_BYTES:
-        raise WorkloadFormatError(f"{path}:{number}: a line of over {MAX_LINE_BYTES >> 20} MiB")
+def _check_length(path: Path, number: int, size: int) -> None:
+    if size >= MAX_LINE_BYTES:
+        raise WorkloadFormatError(f"{path}:{number}: a record of over {MAX_LINE_BYTES >> 20} MiB")

@@ -4,8 +4,10 @@ Nothing is held but the workload that grows. A record that cannot be used is rep
 number, and skipped or refused; what was skipped is noted in the workload.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from types import GenericAlias
 from typing import Any, BinaryIO
 
 import msgspec
@@ -59,6 +61,8 @@ FORMATS = (
     TEXTS,
 )
 """The formats of requests, the more particular ones first."""
+
+_DOCUMENTS_AT_ONCE = 1024
 
 _BAD = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
@@ -162,21 +166,20 @@ def _read_requests(
         for number, chunk in chunks(path):
             _take_lines(reader, number, chunk, builder, skipped)
     else:
-        for number, document in documents(path):
-            _take_one(reader, number, document, builder, skipped)
+        remaining = documents(path)
+        while group := list(islice(remaining, _DOCUMENTS_AT_ONCE)):
+            _take_documents(reader, group, builder, skipped)
     reader.finish(builder)
 
 
 def _take_lines(
     reader: Reader, first: int, chunk: bytes, builder: WorkloadBuilder, skipped: _Skipped
 ) -> None:
-    """Take all lines of a piece at once, or one by one where that fails."""
+    """Take all lines of a piece at once, or by halves where that fails."""
     try:
-        rows = msgspec.json.Decoder(reader.row).decode_lines(chunk)
-        problems = reader.take(rows, builder)
+        problems = reader.take(reader.decode(chunk), builder)
     except _BAD:
-        for number, line in numbered_lines(first, chunk):
-            _take_one(reader, number, line, builder, skipped)
+        _take_documents(reader, numbered_lines(first, chunk), builder, skipped)
         return
     if problems:
         numbers = [number for number, _ in numbered_lines(first, chunk)]
@@ -184,16 +187,35 @@ def _take_lines(
             skipped(numbers[index], problem)
 
 
-def _take_one(
-    reader: Reader, number: int, document: bytes, builder: WorkloadBuilder, skipped: _Skipped
+def _take_documents(
+    reader: Reader,
+    numbered: Sequence[tuple[int, bytes]],
+    builder: WorkloadBuilder,
+    skipped: _Skipped,
 ) -> None:
+    """Take documents at once, or by halves where that fails."""
     try:
-        row = msgspec.json.decode(document, type=reader.row)
-        problems = reader.take([row], builder)
+        problems = reader.take(_decoded(reader, numbered), builder)
     except _BAD as error:
+        if len(numbered) > 1:
+            half = len(numbered) // 2
+            _take_documents(reader, numbered[:half], builder, skipped)
+            _take_documents(reader, numbered[half:], builder, skipped)
+            return
         problems = {0: str(error)}
-    for problem in problems.values():
-        skipped(number, problem)
+    for index, problem in problems.items():
+        skipped(numbered[index][0], problem)
+
+
+def _decoded(reader: Reader, numbered: Sequence[tuple[int, bytes]]) -> Sequence[Any]:
+    """The records of some documents. Raises msgspec.MsgspecError, ValueError."""
+    if len(numbered) == 1:
+        return [msgspec.json.decode(numbered[0][1], type=reader.row)]
+    joined = b"[" + b",".join(document for _, document in numbered) + b"]"
+    rows: list[Any] = msgspec.json.decode(joined, type=GenericAlias(list, (reader.row,)))
+    if len(rows) != len(numbered):
+        raise ValueError("some document is more than one")
+    return rows
 
 
 def _read_table(

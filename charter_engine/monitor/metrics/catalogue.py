@@ -76,22 +76,44 @@ PROMPT_PARTS = MetricDescription(
     ("node", "part"),
 )
 
-TRITON_READY = MetricDescription("triton_ready", "gauge", "1 while Triton answers and is ready.")
+TRITON_READY = MetricDescription(
+    "triton_ready", "gauge", "1 while the server answers and is ready."
+)
 BREAKER = MetricDescription(
     "triton_breaker", "gauge", "1 for the state of Triton's circuit breaker.", ("state",)
 )
 TRITON_REQUESTS = MetricDescription(
-    "triton_requests", "gauge", "Requests at the engine, as Triton shows them.", ("state",)
+    "triton_requests", "gauge", "Requests at the engine, as the server shows them.", ("state",)
 )
 KV_BLOCKS = MetricDescription(
     "kv_blocks",
     "gauge",
-    "KV blocks as Triton shows them; free ones may hold what can be reused.",
+    "KV blocks as the server shows them; free ones may hold what can be reused.",
     ("state",),
 )
 KV_BLOCK_TOKENS = MetricDescription("kv_block_tokens", "gauge", "Tokens of a KV block.")
 KV_BLOCK_BYTES = MetricDescription(
     "kv_block_bytes", "gauge", "Bytes of a KV block on each GPU, derived."
+)
+SERVER_PROMPT_TOKENS = MetricDescription(
+    "server_prompt_tokens",
+    "counter",
+    "Prompt tokens by the server's own counters, whoever sent them.",
+)
+SERVER_REUSED_TOKENS = MetricDescription(
+    "server_reused_tokens", "counter", "Of these, the tokens that were reused."
+)
+SERVER_BLOCKS = MetricDescription(
+    "server_prompt_blocks",
+    "counter",
+    "Prompt blocks by the server's own counters: reused, or missed.",
+    ("outcome",),
+)
+SERVER_EVICTED_TOKENS = MetricDescription(
+    "server_evicted_tokens", "counter", "Cached tokens that the server says it evicted."
+)
+SERVER_PREEMPTIONS = MetricDescription(
+    "server_preemptions", "counter", "Requests that the server put off for want of blocks."
 )
 TOTALS_SOURCE = MetricDescription(
     "node_totals_source",
@@ -195,6 +217,11 @@ OF_STATES: Final = (
     KV_BLOCKS,
     KV_BLOCK_TOKENS,
     KV_BLOCK_BYTES,
+    SERVER_PROMPT_TOKENS,
+    SERVER_REUSED_TOKENS,
+    SERVER_BLOCKS,
+    SERVER_EVICTED_TOKENS,
+    SERVER_PREEMPTIONS,
     TOTALS_SOURCE,
     REVISION,
     DRIFT,

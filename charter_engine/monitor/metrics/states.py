@@ -22,7 +22,7 @@ from charter_engine.contracts.gauges import (
     Watchers,
 )
 from charter_engine.contracts.gpu import GpuSample, GpuStatus
-from charter_engine.contracts.live import BreakerState, TritonSample
+from charter_engine.contracts.live import BreakerState, ServerCounters, TritonSample
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.catalogue import UNMATCHED, MetricDescription
 
@@ -147,6 +147,17 @@ def _of_triton(sample: TritonSample) -> Iterator[MetricValue]:
         yield MetricValue(catalogue.KV_BLOCKS, pool.free_blocks, ("free",))
         yield MetricValue(catalogue.KV_BLOCK_TOKENS, pool.tokens_per_block)
         yield MetricValue(catalogue.KV_BLOCK_BYTES, pool.bytes_per_block)
+    if sample.counters is not None:
+        yield from _counted(sample.counters)
+
+
+def _counted(counters: ServerCounters) -> Iterator[MetricValue]:
+    yield MetricValue(catalogue.SERVER_PROMPT_TOKENS, counters.prompt_tokens)
+    yield MetricValue(catalogue.SERVER_REUSED_TOKENS, counters.reused_tokens)
+    yield MetricValue(catalogue.SERVER_BLOCKS, counters.reused_blocks, ("reused",))
+    yield MetricValue(catalogue.SERVER_BLOCKS, counters.missed_blocks, ("missed",))
+    yield MetricValue(catalogue.SERVER_EVICTED_TOKENS, counters.evicted_tokens)
+    yield MetricValue(catalogue.SERVER_PREEMPTIONS, counters.preemptions)
 
 
 def _of_gpus(status: GpuStatus) -> Iterator[MetricValue]:

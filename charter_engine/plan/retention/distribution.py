@@ -18,6 +18,10 @@ _CENTRES: Floats = np.concatenate(([EDGES[1] / 2], np.sqrt(EDGES[1:-1] * EDGES[2
 _LEAST_MASS = 0.05
 """A horizon must promise at least this share of the reuse times: one odd one makes no bin look
 precious."""
+_LEAST_USED = 1e-6
+"""Fewer uses than this are what is left over by rounding."""
+_LATER = np.triu(np.ones((BINS, BINS), dtype=bool))
+"""For each age the horizons that are not over by then."""
 _SMOOTHING = np.array([0.04, 0.12, 0.21, 0.26, 0.21, 0.12, 0.04])
 
 
@@ -64,21 +68,28 @@ class ReuseTimes(Struct, frozen=True):
         hits.
         """
         mass = np.convolve(np.asarray(self.counts, dtype=np.float64), _SMOOTHING, mode="same")
-        never = max(self.total - mass.sum(), 0.0)
-        rates = np.zeros(BINS)
-        for age in range(BINS):
-            reuse_times = _CENTRES[age:] - EDGES[age]
-            chances = mass[age:]
-            alive = chances.sum() + never
-            used = np.cumsum(chances)
-            if alive < 1e-9 or used[-1] < 1e-9:
-                continue
-            held = np.cumsum(chances * reuse_times) + (alive - used) * reuse_times
-            far_enough = (used >= min(_LEAST_MASS * alive, used[-1])) & (
-                reuse_times >= min(horizon_s, reuse_times[-1])
-            )
-            rates[age] = np.max(np.where(far_enough, used / held, 0.0))
+        alive = np.cumsum(mass[::-1])[::-1, None] + max(self.total - mass.sum(), 0.0)
+        ages = EDGES[:-1, None]
+        # A row for each age, a column for each horizon.
+        horizons = _CENTRES - ages
+        used, waited = _within(mass), _within(mass * _CENTRES)
+        held = waited - ages * used + (alive - used) * horizons
+        far_enough = (
+            _LATER
+            & (used >= np.minimum(_LEAST_MASS * alive, used[:, -1:]))
+            & (horizons >= np.minimum(horizon_s, horizons[:, -1:]))
+            & (used > _LEAST_USED)
+        )
+        worths = np.divide(used, held, out=np.zeros_like(held), where=far_enough)
+        rates: Floats = worths.max(axis=1)
         return rates
+
+
+def _within(masses: Floats) -> Floats:
+    """What of the masses lies from each bin to each other one, that one included."""
+    up_to = np.concatenate(([0.0], np.cumsum(masses)))
+    found: Floats = up_to[1:] - up_to[:-1, None]
+    return found
 
 
 def from_times(reuse_times: ArrayLike) -> ReuseTimes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import Forest
 from charter_engine.bls.retention import DecideAt
-from charter_engine.contracts.reuse_times import ReuseKind
+from charter_engine.contracts.reuse_times import RefreshCost, ReuseKind
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention import trees
 from charter_engine.plan.retention.distribution import ReuseTimes, from_times, merged
@@ -23,6 +23,7 @@ from charter_engine.plan.retention.features import (
     session_features,
 )
 from charter_engine.plan.retention.kinds import EdgeReuse, learnt_edges, learnt_kinds
+from charter_engine.plan.retention.refreshes import ASSUMED_COST
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,8 +37,6 @@ LEVELS = 32
 """At most this many groups of requests with like scores, each with the reuse times that were seen
 after them."""
 LEAST_PER_LEVEL = 40
-NEAR_LEVELS = 2
-"""What an answer changes by so many retention levels or fewer is not worth a retention refresh."""
 NODE_PRIOR = 20.0
 """A node's own mean score weighs as many requests as were seen of it against this many of all nodes
 together."""
@@ -77,6 +76,7 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
     not grown on (0: it knows no more than the mean).
     `spread` is the deviation of the logarithm of the reuse times within levels.
     `edges` and `kinds` hold the reuse times between two calls, and by what lay between them.
+    `refresh_cost` is what a retention refresh takes where the model is used.
     """
 
     sessions: int
@@ -91,13 +91,14 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
     decide_at: DecideAt = field(default="sent", name="moment")
     edges: tuple[EdgeReuse, ...] = ()
     kinds: dict[ReuseKind, ReuseTimes] = {}
+    refresh_cost: RefreshCost = ASSUMED_COST
 
     def levels_of(self, workload: Workload) -> tuple[Ints, Ints]:
-        """The retention level every request is sent with and the one it ends up with, each from its
-        own session's past.
+        """The retention level every request is sent with and the one that its answer makes of it,
+        each from its own session's past.
 
         Decided at `answered`, a request is first sent with the level that the session's last answer
-        suggests, and stays there if its own answer changes little.
+        suggests.
         -1: nothing is asked, for want of a session, or of an answer yet.
         """
         sent = np.full(len(workload), -1, dtype=np.int64)
@@ -107,14 +108,11 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
             rows = session_features(
                 workload, requests, common_prefixes(workload, requests), node_scores, self.decide_at
             )
-            sent[requests] = final[requests] = levels = self._levels(rows)
+            sent[requests] = final[requests] = self._levels(rows)
             if self.decide_at == "answered":
                 known = ~np.isnan(rows[:, FEATURES.index("output before")])
                 guessed = self._levels(as_sent(rows))
                 sent[requests] = np.where(known, guessed, -1)
-                final[requests] = np.where(
-                    known & (np.abs(guessed - levels) <= NEAR_LEVELS), guessed, levels
-                )
         return sent, final
 
     def _levels(self, rows: Floats) -> Ints:
@@ -126,7 +124,12 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
         return [self.nodes[name].score if name in self.nodes else known for name in workload.nodes]
 
 
-def learn(workload: Workload, decide_at: DecideAt = "sent") -> ReuseTimeModel:
+def learn(
+    workload: Workload,
+    decide_at: DecideAt = "sent",
+    *,
+    refresh_cost: RefreshCost = ASSUMED_COST,
+) -> ReuseTimeModel:
     """What a workload's sessions tell about reuse times, for deciding at `decide_at`.
 
     Raises ValueError if it names no sessions, or for arrivals that are no times.
@@ -168,6 +171,7 @@ def learn(workload: Workload, decide_at: DecideAt = "sent") -> ReuseTimeModel:
         nodes={name: replace(seen, explained=explained[name]) for name, seen in nodes.items()},
         edges=learnt_edges(workload, sessions),
         kinds=_kinds(workload, sessions, nodes),
+        refresh_cost=refresh_cost,
     )
 
 

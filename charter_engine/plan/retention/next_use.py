@@ -1,12 +1,15 @@
 """Policy `next-use` for a stream of requests: each asks for what its own session's past makes
 likely."""
 
+import numpy as np
+
 from charter_engine.bls.retention import DEFAULT, Retention
 from charter_engine.bls.reuse_times import NodeRules, last_rule
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import ReuseTimes, soonest
 from charter_engine.plan.retention.features import Ints
 from charter_engine.plan.retention.model import ReuseTimeModel
+from charter_engine.plan.retention.refreshes import refresh_worth
 from charter_engine.plan.retention.scale import PRICING, Pricing, Scale, scale
 
 TAIL_TOKENS = 512
@@ -30,6 +33,7 @@ def records_in_two(
 ) -> tuple[dict[int, Retention], dict[int, Retention]]:
     """What each request asks for when it is sent, and what stands for it in the end."""
     measure = scale(model.everything, model.levels, pricing)
+    worth = refresh_worth(model.levels, measure, model.refresh_cost)
     rules = [measure.rule(times) for times in model.levels]
     nodes = [node_rules(name, model, measure) for name in workload.nodes]
 
@@ -46,8 +50,13 @@ def records_in_two(
             if level >= 0
         }
 
-    sent, final = model.levels_of(workload)
-    return asked(sent), asked(final)
+    sent, answered = model.levels_of(workload)
+    each = zip(sent.tolist(), answered.tolist(), workload.input_length.tolist(), strict=True)
+    stays = [
+        before == after or not worth.pays(before if before >= 0 else None, after, length)
+        for before, after, length in each
+    ]
+    return asked(sent), asked(np.where(stays, sent, answered))
 
 
 def node_rules(node: str, model: ReuseTimeModel, measure: Scale) -> NodeRules:

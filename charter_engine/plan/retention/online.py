@@ -2,8 +2,9 @@
 request."""
 
 from charter_engine.bls.reuse_times import UNMATCHED, ReuseTimeRules
-from charter_engine.plan.retention.model import NEAR_LEVELS, ReuseTimeModel
+from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.next_use import node_rules
+from charter_engine.plan.retention.refreshes import refresh_worth
 from charter_engine.plan.retention.scale import PRICING, Pricing, scale
 
 
@@ -13,7 +14,7 @@ def online(model: ReuseTimeModel, pricing: Pricing = PRICING) -> ReuseTimeRules:
     measure = scale(model.everything, model.levels, pricing)
     return ReuseTimeRules(
         decide_at=model.decide_at,
-        near_levels=NEAR_LEVELS,
+        refresh=refresh_worth(model.levels, measure, model.refresh_cost),
         steps=model.steps,
         rules=tuple(measure.rule(times) for times in model.levels),
         nodes={name or UNMATCHED: node_rules(name, model, measure) for name in model.nodes},

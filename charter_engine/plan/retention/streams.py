@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from charter_engine.bls.retention import DecideAt, Retention, TokenRange
 from charter_engine.contracts.plan import Policy, Reason
 from charter_engine.contracts.prediction import Prediction
+from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
@@ -19,6 +20,7 @@ from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.fixed import CHAIN_CONTEXT, SYSTEM_PROMPT, steps_priority
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records
+from charter_engine.plan.retention.refreshes import ASSUMED_COST
 from charter_engine.plan.retention.scale import PRICING, Pricing, best_pricing, pricings
 
 Ints = NDArray[np.int64]
@@ -114,7 +116,12 @@ def learnt_elsewhere(workload: Workload, model: ReuseTimeModel) -> Estimates:
     return Estimates(((np.arange(len(workload)), model),))
 
 
-def learnt_crosswise(workload: Workload, decide_at: DecideAt = "sent") -> Estimates:
+def learnt_crosswise(
+    workload: Workload,
+    decide_at: DecideAt = "sent",
+    *,
+    refresh_cost: RefreshCost = ASSUMED_COST,
+) -> Estimates:
     """For each quarter of the workload's sessions a model of the others; requests that name no
     session taught none.
 
@@ -126,9 +133,17 @@ def learnt_crosswise(workload: Workload, decide_at: DecideAt = "sent") -> Estima
     folds = [sessions[first::FOLDS] for first in range(min(FOLDS, len(sessions)))]
     parts = [np.sort(np.concatenate(fold)) for fold in folds]
     named = np.sort(np.concatenate(parts))
-    models = [learn(workload.select(np.setdiff1d(named, part)), decide_at) for part in parts]
+    models = [
+        learn(workload.select(np.setdiff1d(named, part)), decide_at, refresh_cost=refresh_cost)
+        for part in parts
+    ]
     unnamed = np.setdiff1d(np.arange(len(workload)), named)
     return Estimates((*zip(parts, models, strict=True), (unnamed, models[0])))
+
+
+def guarded(default_rate: float, next_use_rate: float) -> Policy:
+    """The guardrail: `next-use` where its predicted token hit rate is ahead of the defaults'."""
+    return "next-use" if next_use_rate - default_rate >= LEAST_GAIN else "default"
 
 
 def verdict(
@@ -141,7 +156,7 @@ def verdict(
     )
     points = 100 * (next_use_rate - default_rate)
     gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate {learnt}"
-    if points < 100 * LEAST_GAIN:
+    if guarded(default_rate, next_use_rate) == "default":
         return "default", Reason(f"next-use would bring {gain}", "predicted")
     followed_up = FOLLOWED_UP if estimates.decide_at == "answered" else ""
     return "next-use", Reason(f"next-use brings {gain}{followed_up}", "predicted")

@@ -7,7 +7,8 @@ from charter_engine.analysis.compile import compile_source, module_names
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.parser import clusters as parts
 from charter_engine.parser.clusters import Import, Importing
-from charter_engine.store.incremental import imports_in
+from charter_engine.store.packages import imports_in
+from charter_engine.store.parsed import ParsedSources
 
 ASK = (
     "def ask(client, question):\n"
@@ -23,7 +24,7 @@ def clusters(**sources: str) -> set[frozenset[str]]:
     }
     names = module_names(contents)
     files = {
-        path: Importing(names[path], imports_in(path, source.encode()))
+        path: Importing(names[path], imports_in(path, source.encode(), ParsedSources()))
         for path, source in contents.items()
     }
     found = parts.clusters(files)
@@ -39,7 +40,7 @@ def test_imports_are_read_wherever_they_stand() -> None:
         b"def f():\n    try:\n        from ..d import e, g\n"
         b"    except E:\n        from . import h\n"
     )
-    assert set(imports_in("file.py", source)) == {
+    assert set(imports_in("file.py", source, ParsedSources())) == {
         Import(0, "", ("a.b", "c")),
         Import(2, "d", ("e", "g")),
         Import(1, "", ("h",)),
@@ -48,7 +49,7 @@ def test_imports_are_read_wherever_they_stand() -> None:
 
 @pytest.mark.parametrize("source", [b"def f(:", b"x = '\0'", b"(" * 5000])
 def test_a_file_that_cannot_be_parsed_imports_nothing(source: bytes) -> None:
-    assert imports_in("file.py", source) == ()
+    assert imports_in("file.py", source, ParsedSources()) == ()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from charter_engine.api.drafting import default_plan
 from charter_engine.api.engine_revisions import EngineRevisions
-from charter_engine.contracts.deploy import Profile
+from charter_engine.contracts.deploy import Profile, Revision
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
 from charter_engine.errors import CharterError
@@ -37,9 +37,12 @@ class Scene:
         self.layout = SwitchedLayout()
         self.numbers: list[int] = []
         self.revisions = EngineRevisions(
-            self.layout, "http://server", lambda: PROFILE, self.numbers.append
+            self.layout, "http://server", lambda: PROFILE, self._went_live
         )
         self.revisions.agent_opened(WRITTEN, (ANSWER,))
+
+    async def _went_live(self, revision: Revision) -> None:
+        self.numbers.append(revision.number)
 
     @property
     def is_laid_out(self) -> bool:

@@ -6,13 +6,24 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
 from charter_engine.api import kv_log
-from charter_engine.api.kv_log import EventLogReport, follow_drained_events, follow_kv_events
+from charter_engine.api.event_steps import published_steps
+from charter_engine.api.kv_log import (
+    EventLogReport,
+    follow_drained_events,
+    follow_kv_events,
+    follow_server_events,
+    notes_of,
+)
+from charter_engine.contracts.contents import KvEventSource
 from charter_engine.contracts.server import ProfileRequest
 from charter_engine.errors import CharterError, UsageError
+from charter_engine.kvcache.manager.event_batches import follow_batch
+from charter_engine.kvcache.manager.event_map import EventMap
 from charter_engine.servers.event_stream import EventMessage, event_messages
 from tests.unit.servers.answering import Answer, Routes, answering, trtllm_serve, vllm
 
@@ -166,3 +177,82 @@ async def test_batches_of_before_and_those_that_were_lost_are_asked_for(tmp_path
         router.bind(replayed)
         found, _ = await asyncio.gather(reader(), publisher(pub, router))
     assert found == [3, 4, 5, 6, 7]
+
+
+def batch(block: int, rank: int | None) -> bytes:
+    """A batch in which one block of four tokens was stored."""
+    stored = {
+        "type": "BlockStored",
+        "block_hashes": [block],
+        "parent_block_hash": None,
+        "token_ids": [1, 2, 3, 4],
+        "block_size": 4,
+    }
+    return msgspec.msgpack.encode([1.0, [stored], rank])
+
+
+@pytest.mark.parametrize("tells", [True, False])
+async def test_the_ranks_of_a_server_are_followed_each_by_its_own_numbers(
+    tells: bool, tmp_path: Path
+) -> None:
+    """Where batches name no rank, the publisher tells them apart."""
+    addresses = [f"ipc://{tmp_path}/events{rank}" for rank in range(2)]
+    context = asynchronous.Context()
+
+    async def publish_as(rank: int, socket: Any) -> None:
+        await socket.recv()
+        for number in range(2):
+            sent = batch(10 * rank + number, rank if tells else None)
+            await socket.send_multipart([b"", number.to_bytes(8, "big"), sent])
+
+    async def follow() -> EventMap:
+        found = EventMap()
+        async with aclosing(published_steps(KvEventSource(address=",".join(addresses)))) as steps:
+            for _ in range(4):
+                (await anext(steps))(found)
+        return found
+
+    with context, context.socket(zmq.XPUB) as one, context.socket(zmq.XPUB) as other:
+        for socket, address in zip((one, other), addresses, strict=True):
+            socket.linger = 0
+            socket.bind(address)
+        found, *_ = await asyncio.gather(follow(), publish_as(0, one), publish_as(1, other))
+    report = found.report()
+    assert [(tree.attention_dp_rank, tree.blocks) for tree in report.trees] == [(0, 2), (1, 2)]
+    assert (report.lost_events, report.restarts) == (0, 0)
+
+
+async def test_as_many_addresses_to_replay_from_are_named_as_publishers() -> None:
+    with pytest.raises(UsageError, match="2 publishers and 1 addresses"):
+        await follow_kv_events("tcp://h:5557,tcp://h:5558", replay="tcp://h:6557")
+
+
+async def test_a_servers_url_tells_where_its_ranks_publish() -> None:
+    sources = {"0": {"enable_kv_cache_events": True, "endpoint": "tcp://*:1"}}
+    async with answering(vllm(kv_event_sources=sources)) as (_, url):
+        with pytest.raises(CharterError, match=r"tcp://127\.0\.0\.1:1: nothing was published"):
+            await follow_server_events(ProfileRequest(address=url), seconds=0.05)
+
+
+async def test_a_servers_url_that_publishes_nothing_names_the_option() -> None:
+    async with answering(vllm(kv_event_sources={})) as (_, url):
+        with pytest.raises(CharterError, match="publishes no KV events") as failure:
+            await follow_server_events(ProfileRequest(address=url))
+    assert "--kv-events-config" in failure.value.remedy
+
+
+async def test_a_buffer_is_not_read_unasked_by_its_servers_url() -> None:
+    async with answering(trtllm_serve(kv_cache_events=keeping())) as (told, url):
+        with pytest.raises(UsageError, match="forgets what is read"):
+            await follow_server_events(ProfileRequest(address=url))
+    assert "/kv_cache_events" not in told.asked
+
+
+def test_what_was_published_before_one_listened_is_told_with_what_would_give_it() -> None:
+    found = EventMap()
+    follow_batch(found, 8, batch(1, 0))
+    told, *_, in_all = notes_of(found.report(), published=True)
+    assert told.message == "8 batches lost before batch 8"
+    assert "replay_endpoint" in in_all.remedy
+    _, buffered = notes_of(found.report())
+    assert "event_buffer_max_size" in buffered.remedy

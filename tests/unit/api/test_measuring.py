@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from charter_engine.api.measuring import FollowedEvents, require_source, steps
+from charter_engine.api.measuring import FollowedEvents, asked_as, require_source, steps
 from charter_engine.contracts.contents import KvEventSource, MeasuredContents
+from charter_engine.contracts.server import ProfileRequest
 from charter_engine.errors import UsageError
 from charter_engine.kvcache.manager.event_map import EventMap
 from charter_engine.servers import event_file
 from charter_engine.traffic.measured import GrainOwners
+from tests.unit.servers.answering import answering, trtllm_serve
 
 
 def event(number: int, block: int, parent: int | None = None) -> bytes:
@@ -113,3 +115,33 @@ def test_what_cannot_be_followed_like_that_names_the_option(
     with pytest.raises(UsageError) as refusal:
         require_source(source)
     assert remedy in refusal.value.remedy
+
+
+KEPT = KvEventSource(address="http://host:8000", drain=True)
+
+
+@pytest.mark.parametrize("address", ["http://host:8000", "host:8000", "http://host:8000/v1"])
+def test_the_server_that_is_worked_on_is_asked_with_its_own_key(address: str) -> None:
+    server = ProfileRequest(address=address, key="secret", root_certificates="ca.pem")
+    asked = asked_as(KEPT, server)
+    assert (asked.key, asked.root_certificates) == ("secret", "ca.pem")
+
+
+@pytest.mark.parametrize("address", ["http://host:8001", "http://other:8000", "https://host:8000"])
+def test_no_key_is_sent_to_another_address_than_it_is_for(address: str) -> None:
+    assert asked_as(KEPT, ProfileRequest(address=address, key="secret")) == KEPT
+
+
+def test_a_publisher_is_sent_no_key() -> None:
+    source = KvEventSource(address="tcp://host:8000")
+    assert asked_as(source, ProfileRequest(address="host:8000", key="secret")) == source
+
+
+async def test_a_buffer_behind_a_key_is_read_with_it() -> None:
+    line = msgspec.json.decode(event(0, 1))
+    async with answering(trtllm_serve(kv_cache_events=[line])) as (told, url):
+        source = KvEventSource(address=url, drain=True, key="secret")
+        async with aclosing(steps(source)) as kept:
+            (await anext(kept))(found := EventMap())
+    assert found.events == 1
+    assert set(told.keys) == {"Bearer secret"}

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from charter_engine.api.pools import chunk_tokens_of, eviction_of, host_bytes_of, settings_like
 from charter_engine.contracts.deploy import Profile
-from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.live import KvPool, ServerCounters
 from charter_engine.contracts.pool import Eviction
-from charter_engine.contracts.server import ServerCounters, ServerProfile
+from charter_engine.contracts.server import ServerProfile
 from charter_engine.embedded.engine.spec import EngineSpec, encode_spec
 from charter_engine.errors import CharterError
 from charter_engine.servers.levers import acting, idle

@@ -55,6 +55,7 @@ NAMES = {
     "Diagnostic": "path",
     "Diff": "notes",
     "Event": "node",
+    "EventEndpoint": "published replayed",
     "FleetNow": "trouble",
     "GatewayRecord": "request_id route model server session node unmatched layout_reason",
     "GpuProcess": "name user",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from charter_engine.bls.forest import Forest
 from charter_engine.bls.retention import Retention, Rule
-from charter_engine.bls.reuse_times import NodeRules, ReuseTimeRules
+from charter_engine.bls.reuse_times import NodeRules, RefreshWorth, ReuseTimeRules
 from charter_engine.bls.sessions import LiveSession, Sent, Sessions
 from charter_engine.kvcache import BlockManager, PoolSettings
 from charter_engine.kvcache.manager.blocks import GPU, Block
@@ -48,6 +48,9 @@ def requests(draw: st.DrawFn) -> Request:
     return Request(prompt, output, node, draw(rules), draw(rules), last_tokens)
 
 
+PAYS = RefreshWorth(((1.0,), (1.0,)))
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Request]:
     """Requests of which no two get the same answer: of equal contents the one that came first stays
@@ -62,7 +65,7 @@ def histories(draw: st.DrawFn) -> list[Request]:
 def deciding(request: Request, own: Rule) -> Sessions:
     """What decides that the request's own part asks for this rule."""
     return Sessions(
-        ReuseTimeRules("answered", 0, (), (own,), {}, Forest((), 0.0), request.last_tokens)
+        ReuseTimeRules("answered", PAYS, (), (own,), {}, Forest((), 0.0), request.last_tokens)
     )
 
 

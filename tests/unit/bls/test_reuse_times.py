@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charter_engine.bls.retention import DecideAt
+from charter_engine.bls.retention import DecideAt, Retention
 from charter_engine.bls.sessions import Sessions
 from charter_engine.plan.retention.next_use import records
 from charter_engine.plan.retention.scale import LEAF_WITH_HOST_TIER, PRICING, Pricing
@@ -23,5 +23,5 @@ def test_every_request_asks_for_what_prediction_says(
     stream = turns(12, seed, nodes=NODES)
     expected = records(workload(stream), model(decide_at), pricing)
     assert final_records(Sessions(reuse_times(decide_at, pricing)), stream) == [
-        expected[index] for index in range(len(stream))
+        expected.get(index, Retention()) for index in range(len(stream))
     ]

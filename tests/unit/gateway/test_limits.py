@@ -207,6 +207,18 @@ async def test_the_record_of_a_request_tells_what_it_took_and_the_body_is_with_i
     assert record.total_ms is not None
 
 
+@pytest.mark.parametrize("header", ["X-Dynamo-Session-Final", "X-Charter-Session-Final"])
+@pytest.mark.parametrize(("value", "ends"), [("true", True), ("1", True), ("false", False)])
+async def test_a_client_says_that_its_session_ends(header: str, value: str, ends: bool) -> None:
+    async with (
+        before_model(ScriptedModel()) as gateway,
+        aiohttp.ClientSession() as session,
+        session.post(gateway.url + CHAT, json=ASKED, headers={header: value}) as answer,
+    ):
+        await answer.read()
+    assert gateway.exchanges[0].record.ends_session == ends
+
+
 async def test_a_path_that_nobody_answers_is_told_in_openais_shape() -> None:
     async with before_model(ScriptedModel()) as gateway:
         status, answer = await post(gateway, b"{}", "/v1/embeddings")

@@ -72,6 +72,7 @@ async def test_an_upstreams_refusal_passes_on() -> None:
             await client.chat.completions.create(model="huge", messages=HI)
     assert gateway.records[0].status == 404
     assert gateway.records[0].finish == "error"
+    assert gateway.records[0].error == "refused by the upstream: no such model"
 
 
 async def test_other_routes_of_the_upstream_pass_on() -> None:

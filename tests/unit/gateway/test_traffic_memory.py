@@ -184,3 +184,29 @@ def test_a_run_of_charters_own_is_told_with_the_ids_that_it_sent() -> None:
     memory.sent(PassedTokens(TrafficRecord(at=1.0, source="run", prompt_tokens=40), ids))
     (record,) = memory.told().records
     assert len(seen_prompt(record).hashes) == 3
+
+
+def test_the_last_bodies_are_known_as_clients_sent_them(
+    memory: TrafficMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic_memory, "MOST_BODIES", 2)
+    texts = [f"{TEXT} {number}" for number in range(3)]
+    told(memory, *(exchange(text) for text in texts))
+    assert [json.loads(one.body)["prompt"] for one in memory.bodies] == texts[1:]
+
+
+def test_no_body_is_kept_where_no_text_is() -> None:
+    memory = TrafficMemory(keeps_prompts=False)
+    memory.model = MODEL
+    told(memory, exchange())
+    assert memory.bodies == ()
+
+
+def test_that_a_session_ends_is_told_with_its_tokens(memory: TrafficMemory) -> None:
+    heard: list[PassedTokens] = []
+    memory.on_told = heard.append
+    told(memory, exchange(session="s"), exchange(session="s", ends_session=True))
+    assert [(len(one.prompt), one.ends_session) for one in heard] == [
+        (len(ids_of(TEXT)), False),
+        (len(ids_of(TEXT)), True),
+    ]

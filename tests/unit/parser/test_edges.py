@@ -430,3 +430,69 @@ def test_what_a_loop_leaves_with_a_break_goes_past_its_else() -> None:
         """
     )
     assert {edge[0] for edge in edges(file) if edge[1] == 12} == {5, 9, 11}
+
+
+def test_what_a_recursion_was_given_reaches_it_from_its_callers() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        def ask(messages, retries):
+            try:
+                return OpenAI().chat.completions.create(messages=messages)
+            except Exception:
+                return ask(messages, retries - 1)
+
+        def run(task):
+            history = [{"role": "user", "content": task}]
+            first = ask(history, 3)
+            history.append({"role": "assistant", "content": first})
+            return ask(history, 3)
+        """
+    )
+    assert edges(file) == {(12, 14, "data")}
+
+
+def test_what_is_added_last_of_all_is_not_seen_where_an_error_is_handled() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        def ask(messages):
+            try:
+                answer = OpenAI().chat.completions.create(messages=messages)
+                messages.append({"role": "assistant", "content": answer})
+                return answer
+            except Exception:
+                return OpenAI().chat.completions.create(model="other", messages=messages)
+        """
+    )
+    assert edges(file) == set()
+
+
+def test_what_a_request_used_is_nothing_that_the_model_said() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        def run(task):
+            first = OpenAI().responses.create(input=task)
+            return OpenAI().responses.create(input=f"{first.usage.total_tokens} tokens: {task}")
+        """
+    )
+    assert edges(file) == set()
+
+
+def test_what_fills_a_template_whose_text_is_not_at_hand_reaches_the_prompt() -> None:
+    file = compiled(
+        """
+        from jinja2 import Environment
+        from openai import OpenAI
+
+        def run(task, text):
+            plan = OpenAI().responses.create(input=task)
+            prompt = Environment().from_string(text).render(plan=plan)
+            return OpenAI().responses.create(input=prompt)
+        """
+    )
+    assert edges(file) == {(6, 8, "data")}

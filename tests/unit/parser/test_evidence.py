@@ -143,3 +143,67 @@ def test_a_helper_named_after_a_model_is_given_the_conversation_beside_its_optio
     )
     assert only(file).segments[0].expression == "talk"
     assert edges(file) == {(7, 7, "loop")}
+
+
+CONVERSATION = """
+from agents_of_ours import Agent, call_llm_safe, rules
+
+def run(task, steps):
+    agent = Agent(engine={}, system_prompt=rules.CODING)
+    agent.add_message(f"Task: {task}", role="user")
+    for _ in range(steps):
+        response = call_llm_safe(agent)
+        agent.add_message(response, role="assistant")
+"""
+
+
+def test_an_object_of_an_unknown_class_keeps_the_messages_it_is_given() -> None:
+    call = only(compiled(CONVERSATION))
+    assert [(part.role, part.kind, part.each_turn) for part in call.segments] == [
+        ("system", "variable", False),
+        ("user", "static", False),
+        ("user", "variable", False),
+        ("assistant", "upstream", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("made", "call"),
+    [
+        ("summary_chain('s.prompt', engine='m') | tidy", "asked.ainvoke({'text': text})"),
+        ("llm_generation_chain('s.prompt')", "run_in_parallel(asked.ainvoke, [text])"),
+        ("tg.BlackboxLLM('m')", "asked(tg.Variable(prompt))"),
+        ("outlines.generate.json(model, Summary)", "asked(prompt)"),
+    ],
+)
+def test_what_an_imported_function_makes_is_asked(made: str, call: str) -> None:
+    file = compiled(
+        f"""
+        import outlines
+        import textgrad as tg
+        from chains import llm_generation_chain, run_in_parallel, summary_chain, tidy
+
+        asked = {made}
+
+        def run(text, prompt):
+            answer = {call}
+            return answer
+        """
+    )
+    assert 9 in lines(file)
+    assert 6 not in lines(file)
+
+
+def test_a_function_given_what_a_request_holds_asks_whatever_else_its_name_says() -> None:
+    file = compiled(
+        """
+        from ours import generate_with_references
+
+        def run(model, history, references):
+            output = generate_with_references(
+                model=model, messages=history, references=references, temperature=0.5
+            )
+            return output
+        """
+    )
+    assert lines(file) == [5]

@@ -74,3 +74,36 @@ def test_a_batch_asks_for_several_answers_at_once() -> None:
 def test_calls_that_a_pool_maps_over_are_repeated() -> None:
     file = compiled(f"{HELPERS}    list(pool.map(now, essays))\n")
     assert [loop.kind for call in file.calls for loop in call.repeated_by] == ["caller"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "await together([later(essay) for essay in essays])",
+        "await together([client.responses.create(input=essay) for essay in essays])",
+        "run_in_parallel(now, essays)",
+    ],
+)
+def test_a_function_that_waits_for_several_things_lets_them_run_side_by_side(body: str) -> None:
+    together = """
+async def together(jobs):
+    return await asyncio.gather(*[run(job) for job in jobs])
+"""
+    found = {call.fanout for call in compiled(f"{HELPERS}    {body}\n{together}").calls}
+    assert found - {None}
+
+
+def test_a_wrapper_that_is_awaited_in_a_thread_of_its_own_is_not_fanned_out() -> None:
+    file = compiled(
+        """
+        import asyncio
+        from openai import OpenAI
+
+        def ask(prompt):
+            return OpenAI().responses.create(input=prompt)
+
+        async def run(question):
+            return await asyncio.to_thread(ask, question)
+        """
+    )
+    assert [call.fanout for call in file.calls] == [None, None]

@@ -610,3 +610,46 @@ app = graph.compile()
 def test_messages_that_a_node_removes_reach_no_later_node(removed: str, reaching: set[int]) -> None:
     found = edges(compiled(REMOVING.replace("REMOVED", removed)))
     assert {source for source, target, _ in found if target == 16} == reaching
+
+
+def test_the_attributes_of_an_object_in_a_graphs_state_are_kept_apart() -> None:
+    file = compiled(
+        """
+        from langchain_openai import ChatOpenAI
+        from langgraph.graph import START, StateGraph
+
+        llm = ChatOpenAI()
+
+        def draft(state):
+            state.turn.draft = llm.invoke("Draft " + state.question)
+
+        def title(state):
+            state.turn.title = llm.invoke("Name " + state.question)
+
+        def refine(state):
+            return {"final": llm.invoke("Refine " + state.turn.draft)}
+
+        graph = StateGraph(dict)
+        graph.add_node("draft", draft)
+        graph.add_node("title", title)
+        graph.add_node("refine", refine)
+        graph.add_edge(START, "draft")
+        graph.add_edge("draft", "title")
+        graph.add_edge("title", "refine")
+        """
+    )
+    assert edges(file) == {(8, 14, "data")}
+
+
+def test_a_template_is_filled_with_all_of_a_dict_that_is_no_message() -> None:
+    file = compiled(
+        """
+        from langchain_openai import ChatOpenAI
+
+        def run(chunks, chain, context):
+            llm = ChatOpenAI()
+            for chunk in chunks:
+                context = llm.invoke({"context": context, "input_text": chunk})
+        """
+    )
+    assert edges(file) == {(7, 7, "loop")}

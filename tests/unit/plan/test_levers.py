@@ -10,7 +10,7 @@ NODE = NodePlan(
     layout="prefix-first", order=(1, 0), cache_group="a", retention=(SegmentRange(priority=90),)
 )
 SERVER = ServerSettings(tokens_per_block=8, kv_cache_host_memory_bytes=1 << 30)
-PLAN = Plan(agent="a.py", policy="static", nodes={"a": NODE}, server=SERVER)
+PLAN = Plan(agent="a.py", policy="static", nodes={"a": NODE}, server=SERVER, release="superseded")
 
 
 @pytest.mark.parametrize("lever", LEVERS)

@@ -5,8 +5,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from charter_engine.contracts.plan import Policy, ServerSettings
+from charter_engine.contracts.plan import Policy, Reason, ServerSettings
 from charter_engine.contracts.planning import Levers
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.workload import WorkloadRequest
@@ -30,7 +31,13 @@ def in_turn(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Predictio
     """One trial after another, in this process."""
     latency = from_first_principles()
     return [
-        predictor.predict(one.settings, latency=latency, retention=one.retention, bracket=False)
+        predictor.predict(
+            one.settings,
+            latency=latency,
+            retention=one.retention,
+            release=one.release,
+            bracket=False,
+        )
         for one in trials
     ]
 
@@ -114,6 +121,54 @@ def test_what_a_workload_carried_as_retention_does_not_count() -> None:
 
     carried = annotate(sessions(10, 1), "steps")
     assert decided(source(carried)).as_it_is == decided(source(sessions(10, 1))).as_it_is
+
+
+def passing(count: int, turns: int = 3) -> Workload:
+    """Short sessions that come one after another, each of whose prompts begins as the one before
+    it."""
+    requests = [
+        WorkloadRequest(
+            timestamp=1000.0 * (5 * session + 60 * turn),
+            input_length=64 * (10 + turn),
+            output_length=1,
+            hash_ids=tuple(range(100 * session, 100 * session + 10 + turn)),
+            block_tokens=64,
+            session=f"s{session}",
+        )
+        for session in range(count)
+        for turn in range(turns)
+    ]
+    return as_workload(sorted(requests, key=lambda request: request.timestamp))
+
+
+RELEASING = Levers(block_size=False, host_tier=False, retention=False)
+HOLDS_THE_LIVING = CurrentServer(tokens_per_block=64, pool_tokens=310 * 64)
+
+
+def test_what_ended_sessions_leave_is_released_where_the_living_gain_by_it() -> None:
+    decision = decide(source(passing(80), HOLDS_THE_LIVING), Asked(levers=RELEASING))
+    assert decision.chosen.point.release == "session-end"
+    assert decision.chosen.token_hit_rate > decision.as_it_is.token_hit_rate
+    assert decision.levers["release"].point.release == "never"
+    assert "charter_session_ends" in decision.why["release"].text
+
+
+def test_where_nothing_can_be_released_the_plan_says_what_that_would_bring() -> None:
+    left_out = {"release": Reason("never, left out: it has no call for it", "measured")}
+    asked = Asked(levers=replace(RELEASING, release=False), left_out=left_out)
+    decision = decide(source(passing(80), HOLDS_THE_LIVING), asked)
+    assert decision.chosen.point.release == "never"
+    assert decision.why["release"].text.startswith("never, left out: it has no call for it; ")
+    assert "session-end +" in decision.why["release"].text
+
+
+def test_nothing_is_released_where_the_workload_fits_the_pool_or_names_no_sessions() -> None:
+    ample = source(passing(5), CurrentServer(tokens_per_block=64))
+    unnamed = source(sessions(6, 1, named=False))
+    for one in (ample, unnamed):
+        decision = decide(one, Asked(levers=RELEASING))
+        assert decision.chosen.point.release == "never"
+        assert "release" not in decision.why
 
 
 def test_a_few_sessions_of_an_agent_of_a_few_calls_teach_their_reuse_times() -> None:

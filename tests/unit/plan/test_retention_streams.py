@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from charter_engine.contracts.pool import Eviction
+from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.workload.columns import Workload, as_workload
@@ -149,7 +150,7 @@ def test_a_choice_for_the_moment_of_the_answer_says_what_it_takes() -> None:
 def test_follow_ups_are_requests_over_the_same_prompts_right_behind_the_first() -> None:
     workload = sessions(10, 2)
     served = np.full(len(workload), 1_000.0)
-    answered = learn(sessions(40, 1), "answered")
+    answered = learn(sessions(40, 1), "answered", refresh_cost=RefreshCost(0.0, 0.0))
     doubled, own = with_follow_ups(replace(workload, served_ms=served), answered)
     follow_ups = doubled.select(np.setdiff1d(np.arange(len(doubled)), own))
     assert np.array_equal(doubled.arrival_ms[own], workload.arrival_ms)

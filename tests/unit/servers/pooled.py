@@ -1,13 +1,14 @@
 """A server in this process that keeps blocks as the block manager of its settings does."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
 from charter_engine.bls.retention import Retention, TokenRange
-from charter_engine.contracts.live import KvPool
-from charter_engine.contracts.server import ServerCounters, ServerKind, ServerProfile
+from charter_engine.contracts.live import KvPool, ServerCounters
+from charter_engine.contracts.server import ServerKind, ServerProfile
 from charter_engine.kvcache import BlockManager, PoolSettings
 from charter_engine.servers.levers import acting
 from charter_engine.servers.protocol import TokenAnswer, TokenRequest
@@ -15,15 +16,18 @@ from charter_engine.servers.protocol import TokenAnswer, TokenRequest
 
 class PooledServer:
     """It accepts every priority, and heeds those that its pool heeds. `tells` False: no reused
-    tokens in its answers."""
+    tokens in its answers. `releases` False: it is told to forget, and does not."""
 
     kind: Final[ServerKind] = "triton-engine"
     cached_option = ""
 
-    def __init__(self, settings: PoolSettings, *, tells: bool = True) -> None:
+    def __init__(
+        self, settings: PoolSettings, *, tells: bool = True, releases: bool = True
+    ) -> None:
         self._manager = BlockManager(settings)
         self._settings = settings
         self._tells = tells
+        self._releases = releases
         self._numbers = itertools.count()
 
     async def profile(self) -> ServerProfile:
@@ -63,3 +67,7 @@ class PooledServer:
             reuse="measured",
         )
         return answer if self._tells else replace(answer, reused_tokens=None, reuse=None)
+
+    async def release(self, token_ids: Sequence[int], keep_tokens: int, /) -> None:
+        if self._releases:
+            self._manager.truncate([*token_ids, 7], keep_tokens)

@@ -1,6 +1,6 @@
 """What a server's counters grew by."""
 
-from charter_engine.contracts.server import ServerCounters
+from charter_engine.contracts.live import ServerCounters
 from charter_engine.servers.counter_rates import rates_between
 
 
@@ -30,3 +30,9 @@ def test_a_second_without_a_request_has_no_hit_rate() -> None:
     still = ServerCounters(prompt_tokens=1_000, reused_tokens=900)
     rates = rates_between(still, still, 1.0)
     assert (rates.prompt_tokens, rates.hit_rate) == (0.0, None)
+
+
+def test_blocks_are_counted_by_the_second_where_there_are_no_tokens() -> None:
+    before = ServerCounters(reused_blocks=10, missed_blocks=10)
+    after = ServerCounters(reused_blocks=13, missed_blocks=11)
+    assert rates_between(before, after, 2.0).prompt_blocks == 2.0

@@ -82,9 +82,11 @@ async def test_a_server_that_dies_is_told_with_the_reason() -> None:
         await deployment.start()
         await deployment.sample()
     sample = await deployment.sample()
+    again = await deployment.sample()
     await deployment.close()
     assert sample.health == "unreachable"
     assert "does not answer" in sample.reason
+    assert (sample.called, again.called) == ("vLLM", "vLLM")
 
 
 async def test_another_kind_at_its_address_is_told_and_then_taken_for_what_it_is() -> None:
@@ -119,3 +121,19 @@ async def test_layouts_for_programs_act_where_a_gateway_is_in_front_of_it() -> N
 def test_what_is_no_address_is_refused_before_anything_is_asked() -> None:
     with pytest.raises(UsageError, match="neither a URL nor HOST:PORT"):
         HttpDeployment(ProfileRequest(address="nonsense"))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "followed"),
+    [("tcp://*:5557", "tcp://127.0.0.1:5557"), ("tcp://10.0.0.7:5557", "")],
+)
+async def test_events_are_followed_where_the_server_itself_listens(
+    endpoint: str, followed: str
+) -> None:
+    sources = {"0": {"enable_kv_cache_events": True, "endpoint": endpoint}}
+    async with answering(vllm(kv_event_sources=sources)) as (_, url), watching(url) as deployment:
+        assert deployment.event_source is None
+        await deployment.sample()
+        await deployment.probe()
+        source = deployment.event_source
+    assert (source.address if source else "") == followed

@@ -255,3 +255,31 @@ async def test_an_error_in_the_middle_of_a_stream_is_told_in_the_servers_own_wor
     async with asked(vllm(v1__completions=lambda _: stream)) as (_, http):
         with pytest.raises(CharterError, match="out of blocks"):
             await VllmServer(http).complete(PROMPT)
+
+
+async def test_of_two_routes_that_release_the_one_by_tokens_is_told() -> None:
+    by_messages = trtllm_serve(_control__kv_cache__truncate=422)
+    both = {**by_messages, "/_control/kv_cache/truncate_tokens": 400}
+    for routes, route in ((by_messages, "truncate"), (both, "truncate_tokens")):
+        lever = (await profiled(routes, TrtllmServe)).lever("release")
+        assert lever.where == f"POST /_control/kv_cache/{route}"
+
+
+async def test_a_prefix_is_released_by_its_tokens() -> None:
+    routes = {**trtllm_serve(), "/_control/kv_cache/truncate_tokens": {}}
+    async with asked(routes) as (told, http):
+        await TrtllmServe(http).release((7, 8, 9), 2)
+    assert told.bodies == [{"prefixes": [[7, 8, 9]], "num_tokens_to_keep": [2]}]
+
+
+@pytest.mark.parametrize(("routes", "kind"), KINDS)
+async def test_a_server_that_releases_nothing_says_so(routes: Routes, kind: HttpServer) -> None:
+    async with asked(routes) as (_, http):
+        with pytest.raises(CharterError, match=r"no call that drops|truncate_tokens: 404"):
+            await kind(http).release((7, 8, 9), 0)
+
+
+async def test_several_engines_behind_one_address_are_told() -> None:
+    second = VLLM_METRICS.splitlines()[-1].replace('engine="0"', 'engine="1"')
+    profile = await profiled(vllm(metrics=VLLM_METRICS + second + "\n"), VllmServer)
+    assert any("2 engines are behind this address" in note for note in profile.notes)

@@ -3,12 +3,18 @@
 import pytest
 from msgspec.structs import replace
 
+from charter_engine.contracts.live import ServerCounters
 from charter_engine.contracts.pool import Eviction
-from charter_engine.contracts.server import ServerCounters
 from charter_engine.errors import CharterError
 from charter_engine.kvcache import PoolSettings
-from charter_engine.servers.levers import idle
-from charter_engine.servers.proving import filling_cost, prove_retention, prove_reuse
+from charter_engine.servers import proving
+from charter_engine.servers.levers import acting, idle
+from charter_engine.servers.proving import (
+    filling_cost,
+    prove_release,
+    prove_retention,
+    prove_reuse,
+)
 from tests.unit.servers.pooled import PooledServer
 
 
@@ -82,3 +88,21 @@ async def test_a_server_that_tells_nothing_proves_nothing() -> None:
     assert (await prove_reuse(server, await server.profile(), silent)).result == "cannot tell"
     outcome = await prove_retention(server, await server.profile(), silent)
     assert outcome.result == "cannot tell"
+
+
+@pytest.mark.parametrize(("released", "result"), [(True, "acts"), (False, "does not act")])
+async def test_release_is_proved_by_what_is_computed_again(
+    released: bool, result: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "FORGETTING_SECONDS", 0.0)
+    server = PooledServer(PoolSettings(100, 32), releases=released)
+    profile = replace(await server.profile(), levers=(acting("release", "truncate"),))
+    outcome = await prove_release(server, profile, silent)
+    assert (outcome.proof, outcome.result, outcome.requests) == ("release", result, 3)
+
+
+async def test_release_is_not_proved_where_there_is_no_route_for_it() -> None:
+    server = PooledServer(PoolSettings(100, 32))
+    profile = replace(await server.profile(), levers=(idle("release", "it has no route"),))
+    with pytest.raises(CharterError, match="no release to prove: it has no route"):
+        await prove_release(server, profile, silent)

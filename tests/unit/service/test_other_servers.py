@@ -14,14 +14,26 @@ from msgspec import structs, to_builtins
 from charter_engine.api.plan_files import plan_of
 from charter_engine.contracts import commands
 from charter_engine.contracts.advice import DoctorReport
+from charter_engine.contracts.answers import AnswersRequest
 from charter_engine.contracts.contents import ContentsReport
 from charter_engine.contracts.deploy import PushReport
 from charter_engine.contracts.explaining import MissQuery, MissReport, MissResult
 from charter_engine.contracts.gateway import GatewayRequest
-from charter_engine.contracts.gauges import Draft, Event, Gauge, Nodes, Run, Session, Triton
+from charter_engine.contracts.gauges import (
+    Draft,
+    Event,
+    Gauge,
+    Nodes,
+    Run,
+    Session,
+    Ticked,
+    Triton,
+    WorkResults,
+)
+from charter_engine.contracts.layout_preview import LayoutPreview
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.plan import NodePlan
-from charter_engine.contracts.server import ProfileRequest, ServerKind
+from charter_engine.contracts.server import KIND_IN_WORDS, ProfileRequest, ServerKind
 from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.traffic import PassedRequests
 from charter_engine.embedded.ports import free_ports
@@ -58,12 +70,16 @@ class Watched:
         self.latest: dict[type, Any] = {}
         self.events: list[str] = []
         self.requests: list[RequestRecord] = []
+        self.prompt_tokens = self.computed_tokens = 0
         self.engine = Engine(hub, options, lambda: None)
 
     def _take(self, message: Gauge | Event | RequestRecord) -> None:
         match message:
             case Gauge(payload=payload):
                 self.latest[type(payload)] = payload
+                if isinstance(payload, Ticked):
+                    self.prompt_tokens += payload.tick.prompt_tokens
+                    self.computed_tokens += payload.tick.computed_tokens
             case Event(text=text):
                 self.events.append(text)
             case RequestRecord():
@@ -147,13 +163,19 @@ def prompt(note: str) -> str:
 async def drafted(watched: Watched, tmp_path: Path) -> None:
     """A draft that lays the first call's prompt out the other way round, also for programs."""
     session = watched.last(Session)
-    written, compiled = session.plan, session.compiled
-    assert written is not None
-    assert compiled is not None
-    segments = len(compiled.calls[0].segments)
+    assert session.plan is not None
+    assert session.compiled is not None
+    segments = len(session.compiled.calls[0].segments)
     order = tuple(reversed(range(segments)))
     turned = NodePlan(layout="prefix-first", apply="traffic", order=order)
-    plan = structs.replace(written, nodes={**written.nodes, SUMMARY: turned})
+    await drafted_as(watched, tmp_path, nodes={**session.plan.nodes, SUMMARY: turned})
+
+
+async def drafted_as(watched: Watched, tmp_path: Path, **changes: Any) -> None:
+    """A draft that differs from the plan as written by these changes."""
+    written = watched.last(Session).plan
+    assert written is not None
+    plan = structs.replace(written, **changes)
     path = tmp_path / "plan.yaml"
     path.write_text(dump(to_builtins(plan)))
     await watched.engine.handle(commands.LoadPlan(path=str(path), base_revision=0))
@@ -258,6 +280,85 @@ async def test_a_pushed_layout_applies_to_what_passes_and_is_taken_back(tmp_path
     assert "in this engine alone" in pushed.message
     assert sorted(laid_out) == sorted(prompt("Rain."))
     assert server.bodies[-1]["prompt"] == prompt("Rain.")
+
+
+@pytest.mark.parametrize(("stand_in", "kind"), KINDS)
+async def test_answers_as_written_and_as_drafted_are_compared_on_it(
+    stand_in: type[CountingServer], kind: ServerKind, tmp_path: Path
+) -> None:
+    async with standing_in(stand_in()) as url, engine_on(url, tmp_path) as watched:
+        await watched.until(lambda: watched.is_ready)
+        await drafted(watched, tmp_path)
+        few = AnswersRequest(agent="", iterations=1, max_tokens=4)
+        await watched.engine.handle(commands.CompareAnswers(request=few))
+        await watched.until(lambda: watched.last(WorkResults).answers is not None)
+        report = watched.last(WorkResults).answers
+    assert report is not None
+    assert (report.complete, report.failures) == (True, 0)
+    assert [node.node for node in report.nodes] == [SUMMARY, VERDICT]
+    assert KIND_IN_WORDS[kind] in report.target
+
+
+async def test_a_layout_is_previewed_by_what_passed_the_gateway_and_else_by_the_inputs(
+    tmp_path: Path,
+) -> None:
+    async with (
+        standing_in(VllmStandIn()) as url,
+        gateway_before(url, tmp_path) as (watched, client),
+    ):
+        await watched.until(lambda: watched.is_ready)
+        await drafted(watched, tmp_path)
+        before = await watched.ask(commands.PreviewLayouts(), LayoutPreview)
+        await client.completions.create(model="m", prompt=prompt("Rain."), max_tokens=8)
+        await client.completions.create(model="m", prompt="Something else.", max_tokens=8)
+        await watched.until(lambda: watched.last(Nodes).traffic[0].requests == 1)
+        after = await watched.ask(commands.PreviewLayouts(), LayoutPreview)
+    assert before.source == "the agent's inputs"
+    assert (after.source, after.requests) == ("recorded traffic", 2)
+    assert (after.matched, after.laid_out) == (1, 1)
+    (example,) = after.examples
+    assert (example.node, example.before) == (SUMMARY, prompt("Rain."))
+    assert sorted(example.after) == sorted(example.before)
+
+
+async def test_what_passes_beside_the_gateway_is_in_the_ticks_by_the_servers_own_counters(
+    tmp_path: Path,
+) -> None:
+    server = VllmStandIn()
+    async with standing_in(server) as url, engine_on(url, tmp_path) as watched:
+        await watched.until(lambda: watched.is_ready)
+        async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="-") as client:
+            for note in ("Rain.", "Rain."):
+                await client.completions.create(model="m", prompt=prompt(note), max_tokens=8)
+        await watched.until(lambda: watched.prompt_tokens == server.prompt_tokens)
+    assert watched.computed_tokens == server.prompt_tokens - server.cached_tokens
+    assert 0 < watched.computed_tokens < watched.prompt_tokens
+
+
+async def test_a_session_that_ends_is_released_where_the_plan_says_so(tmp_path: Path) -> None:
+    server = TrtllmServeStandIn()
+    async with standing_in(server) as url, gateway_before(url, tmp_path) as (watched, client):
+        await watched.until(lambda: watched.is_ready)
+        await drafted_as(watched, tmp_path, release="session-end")
+        await watched.ask(commands.Push(base_revision=0), PushReport)
+        for note, final in (("Rain.", "false"), ("Rain. Wind.", "true")):
+            headers = {"X-Session-Id": "s", "X-Dynamo-Session-Final": final}
+            await client.completions.create(
+                model="m", prompt=prompt(note), max_tokens=8, extra_headers=headers
+            )
+        await watched.until(lambda: server.released)
+    assert server.released[-1][1] == 0
+
+
+async def test_a_release_is_refused_on_a_server_that_cannot_forget(tmp_path: Path) -> None:
+    async with (
+        standing_in(VllmStandIn()) as url,
+        gateway_before(url, tmp_path) as (watched, _),
+    ):
+        await watched.until(lambda: watched.is_ready)
+        await drafted_as(watched, tmp_path, release="session-end")
+        with pytest.raises(CharterError, match="trtllm-serve can be told"):
+            await watched.engine.handle(commands.Push(base_revision=0))
 
 
 @pytest.mark.parametrize(

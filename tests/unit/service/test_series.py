@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.gauges import Database, Gpu, Ticked, Triton
 from charter_engine.contracts.gpu import GpuSample, GpuStatus
-from charter_engine.contracts.live import KvPool, RequestRecord, TritonSample
+from charter_engine.contracts.live import CounterRates, KvPool, RequestRecord, TritonSample
 from charter_engine.contracts.series import Tick
 from charter_engine.service.hub import Hub
 from charter_engine.service.series import MINUTE, SECONDS_KEPT, Series
@@ -146,3 +146,58 @@ async def test_what_could_not_be_kept_is_kept_later_and_both_is_said(
         "history is kept again",
     ]
     assert sum(one.seconds for one in await store.ticks(0, clock.now, 1)) == 10
+
+
+def sampled(
+    prompt: float | None, hit_rate: float | None, prompt_blocks: float | None = None
+) -> Triton:
+    """A server whose own counters grew by so many prompt tokens since the sample before."""
+    rates = CounterRates(
+        seconds=1.0, prompt_tokens=prompt, prompt_blocks=prompt_blocks, hit_rate=hit_rate
+    )
+    pool = KvPool(max_blocks=100, free_blocks=75, used_blocks=25, tokens_per_block=32)
+    return Triton(TritonSample(health="ready", kv_pool=pool, rates=rates))
+
+
+async def tokens_of_ticks(*seconds: tuple[Triton, ...]) -> list[tuple[int, int]]:
+    """Prompt and computed tokens of so many seconds, in each of which one request passed by
+    Charter too."""
+    clock = Clock(1_000.0)
+    series = Series(hub := Hub(clock), SessionStore(hub))
+    for samples in seconds:
+        hub.request(request(40, 100.0))
+        for sample in samples:
+            hub.publish(sample)
+        await ticks(series, clock, 1)
+    return [(one.prompt_tokens, one.computed_tokens) for one in series.last(60, 60)]
+
+
+async def test_what_the_server_itself_counted_holds_what_passed_beside_charter() -> None:
+    assert await tokens_of_ticks((sampled(1_000.0, 0.75),)) == [(1_000, 250)]
+
+
+async def test_a_second_has_all_samples_that_fell_into_it_and_none_twice() -> None:
+    first, second = sampled(1_000.0, 0.75), sampled(2_000.0, 0.5)
+    assert await tokens_of_ticks((first, second), (), (first,)) == [
+        (3_000, 1_250),
+        (0, 0),
+        (1_000, 250),
+    ]
+
+
+async def test_blocks_alone_are_counted_by_their_size() -> None:
+    assert await tokens_of_ticks((sampled(None, 0.5, prompt_blocks=10.0),)) == [(320, 160)]
+
+
+async def test_a_server_that_counts_no_more_leaves_what_charter_saw() -> None:
+    gone = Triton(TritonSample(health="unreachable"))
+    assert await tokens_of_ticks((sampled(1_000.0, 0.75),), (gone,)) == [(1_000, 250), (100, 40)]
+
+
+async def test_a_request_whose_reuse_nobody_told_is_no_computed_one() -> None:
+    clock = Clock(1_000.0)
+    series = Series(hub := Hub(clock), SessionStore(hub))
+    hub.request(request(40, 100.0, reused_tokens=None))
+    await ticks(series, clock, 1)
+    (made,) = series.last(60, 60)
+    assert (made.requests, made.hit_rate) == (1, None)

@@ -1,11 +1,11 @@
 """Work that takes a while: one piece at a time, shown, cancelled, its results kept."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.api.progress import Progress, Report
 from charter_engine.contracts.gauges import Event, Gauge, Work, WorkResults
@@ -13,7 +13,7 @@ from charter_engine.contracts.learning import LearnResult
 from charter_engine.contracts.reuse_times import LearnReport
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.hub import Hub
-from charter_engine.service.work_manager import WorkManager, off_loop
+from charter_engine.service.work_manager import WorkManager, left_ms
 
 FOUND = LearnResult(
     report=LearnReport(
@@ -32,15 +32,15 @@ FOUND = LearnResult(
 )
 
 
-def until_stopped(begun: threading.Event, report: Report) -> LearnResult:
-    """Steps without end: only what `report` raises ends it."""
+async def until_stopped(begun: asyncio.Event, report: Report) -> LearnResult:
+    """Steps without end."""
     while True:
         report(Progress("reading sessions", 1, 3))
         begun.set()
-        threading.Event().wait(0.005)
+        await asyncio.sleep(0.005)
 
 
-def found_at_once(_: Report) -> LearnResult:
+async def found_at_once(_: Report) -> LearnResult:
     return FOUND
 
 
@@ -69,7 +69,7 @@ def told_by(hub: Hub) -> tuple[list[Work], list[Event]]:
 async def test_a_result_is_kept_by_its_kind_and_told() -> None:
     hub = Hub()
     manager = WorkManager(hub)
-    manager.start("learn", "a.jsonl", partial(off_loop, found_at_once))
+    manager.start("learn", "a.jsonl", found_at_once)
     await until(lambda: manager.work.state == "done")
     assert manager.results == WorkResults(learn=FOUND)
     payloads = {type(gauge.payload): gauge.payload for gauge in hub.latest()}
@@ -79,14 +79,14 @@ async def test_a_result_is_kept_by_its_kind_and_told() -> None:
 
 async def test_whoever_waits_gets_what_was_found() -> None:
     manager = WorkManager(Hub())
-    assert await manager.result("learn", "a.jsonl", partial(off_loop, found_at_once)) == FOUND
+    assert await manager.result("learn", "a.jsonl", found_at_once) == FOUND
 
 
 async def test_progress_is_told_while_the_work_goes_on() -> None:
-    hub, begun = Hub(), threading.Event()
+    hub, begun = Hub(), asyncio.Event()
     work, _ = told_by(hub)
     manager = WorkManager(hub)
-    manager.start("learn", "a.jsonl", partial(off_loop, partial(until_stopped, begun)))
+    manager.start("learn", "a.jsonl", partial(until_stopped, begun))
     await until(lambda: any(item.stage for item in work))
     await manager.stop()
     shown = next(item for item in work if item.stage)
@@ -96,6 +96,18 @@ async def test_progress_is_told_while_the_work_goes_on() -> None:
         1,
         3,
     )
+
+
+def test_the_time_left_is_that_of_the_steps_left() -> None:
+    work = Work(kind="plan", state="running", done=3, total=12)
+    assert left_ms(work, 600.0) == 1800.0
+    assert left_ms(replace(work, done=12), 600.0) == 0.0
+
+
+@pytest.mark.parametrize("changes", [{"done": 0}, {"total": None}, {"state": "stopping"}])
+def test_no_time_left_is_told_where_nobody_knows(changes: dict[str, object]) -> None:
+    work = Work(kind="plan", state="running", done=3, total=12)
+    assert left_ms(replace(work, **changes), 600.0) is None
 
 
 async def test_the_time_so_far_is_told_although_nothing_is_reported(
@@ -116,9 +128,9 @@ async def test_the_time_so_far_is_told_although_nothing_is_reported(
 
 
 async def test_cancelled_work_has_ended_when_cancelling_returns() -> None:
-    begun, manager = threading.Event(), WorkManager(Hub())
-    manager.start("learn", "a.jsonl", partial(off_loop, partial(until_stopped, begun)))
-    await until(begun.is_set)
+    begun, manager = asyncio.Event(), WorkManager(Hub())
+    manager.start("learn", "a.jsonl", partial(until_stopped, begun))
+    await begun.wait()
     await manager.cancel()
     assert manager.work.state == "cancelled"
     assert manager.results == WorkResults()
@@ -126,26 +138,26 @@ async def test_cancelled_work_has_ended_when_cancelling_returns() -> None:
 
 async def test_work_cancelled_before_its_first_step_has_ended_too() -> None:
     manager = WorkManager(Hub())
-    manager.start("learn", "a.jsonl", partial(off_loop, found_at_once))
+    manager.start("learn", "a.jsonl", found_at_once)
     await manager.cancel()
     assert manager.work.state == "cancelled"
 
 
 async def test_whoever_waits_is_told_of_a_cancellation() -> None:
-    begun, manager = threading.Event(), WorkManager(Hub())
-    working = partial(off_loop, partial(until_stopped, begun))
+    begun, manager = asyncio.Event(), WorkManager(Hub())
+    working = partial(until_stopped, begun)
     waiting = asyncio.create_task(manager.result("learn", "a.jsonl", working))
-    await until(begun.is_set)
+    await begun.wait()
     await manager.cancel()
     with pytest.raises(CharterError, match="was cancelled"):
         await waiting
 
 
 async def test_other_work_is_refused_meanwhile() -> None:
-    begun, manager = threading.Event(), WorkManager(Hub())
-    manager.start("learn", "a.jsonl", partial(off_loop, partial(until_stopped, begun)))
+    begun, manager = asyncio.Event(), WorkManager(Hub())
+    manager.start("learn", "a.jsonl", partial(until_stopped, begun))
     with pytest.raises(CharterError, match="learning reuse times is in progress"):
-        manager.start("learn", "b.jsonl", partial(off_loop, found_at_once))
+        manager.start("learn", "b.jsonl", found_at_once)
     await manager.stop()
 
 
@@ -155,13 +167,13 @@ async def test_nothing_in_progress_cannot_be_cancelled() -> None:
 
 
 async def test_a_refusal_is_shown_with_its_remedy() -> None:
-    def refused(_: Report) -> LearnResult:
+    async def refused(_: Report) -> LearnResult:
         raise UsageError("a.jsonl: No such file", remedy="name a readable file")
 
     hub = Hub()
     _, events = told_by(hub)
     manager = WorkManager(hub)
-    manager.start("learn", "a.jsonl", partial(off_loop, refused))
+    manager.start("learn", "a.jsonl", refused)
     await until(lambda: manager.work.state == "failed")
     assert manager.work.error == "a.jsonl: No such file"
     assert manager.work.remedy == "name a readable file"
@@ -169,11 +181,11 @@ async def test_a_refusal_is_shown_with_its_remedy() -> None:
 
 
 async def test_a_defect_fails_the_work_and_not_the_engine() -> None:
-    def defective(_: Report) -> LearnResult:
+    async def defective(_: Report) -> LearnResult:
         raise ZeroDivisionError("by zero")
 
     manager = WorkManager(Hub())
-    manager.start("learn", "a.jsonl", partial(off_loop, defective))
+    manager.start("learn", "a.jsonl", defective)
     await until(lambda: manager.work.state == "failed")
     assert manager.work.error == "ZeroDivisionError: by zero"
 

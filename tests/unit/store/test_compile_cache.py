@@ -14,7 +14,7 @@ import pytest
 
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.parser.clusters import Importing, clusters
-from charter_engine.store import compile_cache, incremental
+from charter_engine.store import compile_cache, packages
 from charter_engine.store.compile_cache import MEMORY_ENTRIES, CompileCache
 from charter_engine.store.incremental import Incremental, compile_incrementally
 
@@ -274,7 +274,7 @@ def test_a_file_that_changed_since_it_was_looked_at_is_not_kept_under_its_old_co
         return clusters(files)
 
     with monkeypatch.context() as patch:
-        patch.setattr(incremental, "clusters", edited_meanwhile)
+        patch.setattr(packages, "clusters", edited_meanwhile)
         compiled(folder, tmp_path / "cache")
     write(folder / "alone.py", ASK)
     texts = {

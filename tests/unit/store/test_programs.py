@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.store.incremental import imports_in
+from charter_engine.store.packages import imports_in
+from charter_engine.store.parsed import ParsedSources
 from charter_engine.store.programs import Programs, told_apart
 
 MAIN = "if __name__ == '__main__':\n    run()\n"
@@ -18,7 +19,7 @@ def written(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def programs() -> Programs:
-    return Programs(lambda path: imports_in(path, Path(path).read_bytes()))
+    return Programs(lambda path: imports_in(path, Path(path).read_bytes(), ParsedSources()))
 
 
 def names(folder: Path, entry: str) -> list[str]:

@@ -219,7 +219,12 @@ def test_the_top_line_tells_how_many_other_consoles_watch() -> None:
 
 @pytest.mark.parametrize(
     ("width", "told", "left_out"),
-    [(90, "revision 3", "nothing"), (66, "graph", "revision"), (52, "▲ pool: 9", "graph")],
+    [
+        (90, "revision 3", "nothing"),
+        (66, "graph", "revision"),
+        (52, "graph", "Charter"),
+        (44, "▲ pool: 9", "graph"),
+    ],
 )
 def test_where_the_top_line_is_short_what_must_not_be_overlooked_stays(
     width: int, told: str, left_out: str

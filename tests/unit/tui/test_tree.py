@@ -2,11 +2,12 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Call, Dependency, Loop
 from charter_engine.contracts.live import NodeStats
 from charter_tui.present.graph_order import GraphOrder, summed
-from charter_tui.present.tree import FOLDED_FROM, execution_order, node_name, tree_of
+from charter_tui.present.tree import FOLDED_FROM, execution_order, tree_of
 
 EACH = Loop(kind="for", line=7, target="source", iterable="sources")
 
@@ -109,12 +110,14 @@ def test_a_function_has_its_heading_where_its_calls_run() -> None:
     assert shape(call("a"), back, other) == ["A.run", "a", "B.go", "x", "A.run", "b"]
 
 
-def test_a_call_without_a_name_is_called_by_its_function_and_its_line() -> None:
-    unnamed, twice = call("14"), call("30", output="draft")
-    rows = [row for row in tree_of((unnamed, twice)).rows(frozenset()) if row.call is not None]
-    assert [(row.label, row.place) for row in rows] == [("run()", ":1"), ("draft", ":1")]
-    assert node_name("A.run:14") == "run:14"
-    assert node_name("A.run:draft") == "draft"
+def test_rows_and_what_they_need_have_the_names_that_came_with_the_agent() -> None:
+    first = replace(call("14"), name="draft:14")
+    second = replace(call("30", "14"), name="draft:30")
+    rows = [row for row in tree_of((first, second)).rows(frozenset()) if row.call is not None]
+    assert [(row.label, row.needs) for row in rows] == [
+        ("draft:14", ()),
+        ("draft:30", ("draft:14",)),
+    ]
 
 
 def test_groups_of_a_large_agent_are_folded_at_first() -> None:

@@ -10,7 +10,7 @@ from charter_tui.present.answers import answers_lines, answers_standing
 from charter_tui.present.results import bench_lines, learn_lines, result_lines, sweep_lines
 from charter_tui.present.spans import Line, Span, line_width, text_of
 from charter_tui.present.tables import Column, table_lines
-from charter_tui.present.work import NAMES, progress_lines, work_rows
+from charter_tui.present.work import NAMES, planning_lines, progress_lines, work_rows
 from charter_tui.state import Snapshot
 from tests.tui.work_scene import ALL, COMPARED, FAILED, IN_PROGRESS, LEARNT, MEASURED, SWEPT, done
 
@@ -74,6 +74,23 @@ def test_a_benchmark_cut_short_says_so() -> None:
 
 def test_the_time_so_far_is_told() -> None:
     assert "=1:23" in text(progress_lines(Snapshot(work=IN_PROGRESS), 80))
+
+
+def test_the_time_left_is_told_where_it_is_known() -> None:
+    assert "left" not in text(progress_lines(Snapshot(work=IN_PROGRESS), 80))
+    timed = replace(IN_PROGRESS, left_ms=61_000.0)
+    assert "about ~1:01 left" in text(progress_lines(Snapshot(work=timed), 80))
+
+
+def test_beside_the_draft_stands_how_far_its_plan_is() -> None:
+    planning = replace(IN_PROGRESS, kind="plan")
+    shown = text(planning_lines(Snapshot(work=planning), 80, asked=True))
+    assert "7 of 24" in shown
+    assert "c cancels" in shown
+
+
+def test_beside_the_draft_other_work_is_not_told() -> None:
+    assert planning_lines(Snapshot(work=IN_PROGRESS), 80, asked=False) == ()
 
 
 def test_work_that_is_stopping_offers_no_cancelling() -> None:

@@ -12,6 +12,7 @@ from charter_engine.kvcache.predict.compiled.flat_eviction import evict_flat
 from charter_engine.kvcache.predict.compiled.layout import Pool
 from charter_engine.kvcache.predict.compiled.leaf_eviction import evict_leaf
 from charter_engine.kvcache.predict.compiled.leaf_turns import take_turns
+from charter_engine.kvcache.predict.compiled.rounds import high_of
 from charter_engine.kvcache.predict.compiled.runs import dequeue, free_run, join_host, lowest
 
 
@@ -40,12 +41,13 @@ def allocate(pool: Pool, count: int, spaced: bool) -> None:
 def take_blank(pool: Pool, run: int, count: int, spaced: bool) -> int:
     """Take up to `count` blocks that hold nothing. Gives how many."""
     runs = pool.runs
-    taken = min(count, runs[run + at.HIGH] - runs[run + at.LOW])
+    held = high_of(pool, run) - runs[run + at.LOW]
+    taken = min(count, held)
     pool.counters[at.ALLOCATED_NEW] += taken
     runs[run + at.HIGH] -= taken
     if spaced:
         join_host(pool, pool.settings.default_class, taken)
-    if runs[run + at.HIGH] == runs[run + at.LOW]:
+    if taken == held:
         dequeue(pool, run)
         free_run(pool, run)
     return int(taken)

@@ -20,6 +20,8 @@ class Settings(NamedTuple):
     A *class* is a priority by its rank among the `classes` priorities that occur: 0 is evicted
     first. Content of class `lowest_offloaded` and above moves to host instead of being forgotten.
     With `unfilled_first` blocks that are not full are in no tree, and are taken before all others.
+    `rounds` is for how many rounds of turns the ends of runs are known beforehand, or 0 where turns
+    are not counted in rounds.
     """
 
     tokens_per_block: int
@@ -32,17 +34,20 @@ class Settings(NamedTuple):
     default_class: int
     lowest_offloaded: int
     unfilled_first: bool
+    rounds: int
 
 
 class Pool(NamedTuple):
     """A pool and the tree of what it holds. See `RUN_FIELDS`, `EDGE_FIELDS`, `QUEUE_FIELDS` and
-    the counters below for what stands in the arrays."""
+    the counters below for what stands in the arrays. `last_turns` has for each class the number of
+    runs that come to their end in each of the next `settings.rounds` rounds."""
 
     settings: Settings
     runs: Array
     edges: Array
     queues: Array
     counters: Array
+    last_turns: Array
 
 
 class Deadlines(NamedTuple):
@@ -101,17 +106,18 @@ RUN_FIELDS: Final = 16
 LOW: Final = 0
 """Number of the run's first block within its path."""
 HIGH: Final = 1
-"""Number of the block after its last one."""
+"""Number of the block after its last one; more while turns are counted in rounds: `high_of`."""
 KIND: Final = 2
 NEXT: Final = 3
 """Behind it in its queue; of a spare run the next spare one."""
 DEEPER: Final = 4
 """The run that follows it in its edge."""
 CLASS: Final = 5
-AFTER: Final = 6
+TURNED: Final = 6
+"""The last round of its queue in which it had its turn, where those are counted; else NONE."""
+AFTER: Final = 7
 """Host blocks outside the tree that stand right behind it in its queue. Only their number
 matters."""
-EDGE: Final = 7
 SPACED: Final = 8
 """1 if one such block stands behind each of its blocks."""
 LEVEL: Final = 9
@@ -123,8 +129,9 @@ QUEUED: Final = 12
 """Whether it is in a queue, 0 or 1."""
 PREVIOUS: Final = 13
 HIGHER: Final = 14
+EDGE: Final = 15
 
-# What a run's blocks are: runs[run + KIND].
+# What a run's blocks are: runs[run + KIND]. Those in the tree come first.
 FULL: Final = 0
 """Full blocks of an edge, in the tree."""
 PARTIAL: Final = 1
@@ -181,11 +188,19 @@ IN_TREE: Final = 4
 
 # The queue of a level and a class, the run to be evicted next first. The queues of the GPU precede
 # those of the host, and lower classes precede higher ones.
-QUEUE_FIELDS: Final = 4
+QUEUE_FIELDS: Final = 8
 HEAD: Final = 0
 TAIL: Final = 1
 FRONT: Final = 2
 """Host blocks outside the tree that stand before the first run."""
+ROUND: Final = 3
+"""The round of turns that it is in, from 1, where those are counted."""
+TURNS_LEFT: Final = 4
+"""How many of its runs, from the first one on, still have their turn in this round."""
+FIRST_TURNED: Final = 5
+"""The first of those that had it, or have joined since; NONE if there is none."""
+QUEUED_RUNS: Final = 6
+""""How many runs are in it."""
 
 # Counters.
 SPARE_RUN: Final = 0

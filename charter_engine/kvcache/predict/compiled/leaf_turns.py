@@ -8,11 +8,14 @@ queue that turned is joined again at its ends once:
     before     A ► B ► C      each with blocks to give
     3 turns    A, B and C are one block shorter, and the queue is as it was: one *round*
     4 turns    A once more; now  B ► C ► A
+
+Without a host tier rounds are only counted (`rounds`).
 """
 
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled.layout import Array, Pool
-from charter_engine.kvcache.predict.compiled.runs import class_of, join_host, lowest
+from charter_engine.kvcache.predict.compiled.rounds import next_round
+from charter_engine.kvcache.predict.compiled.runs import class_of, join_host, lowest, turn_queue
 
 
 def take_turns(pool: Pool, queue: int, count: int, spaced: bool) -> int:
@@ -20,6 +23,8 @@ def take_turns(pool: Pool, queue: int, count: int, spaced: bool) -> int:
 
     Gives how many; 0 if the first of them is a case for `evict_leaf`.
     """
+    if pool.settings.rounds:
+        return drop_in_rounds(pool, queue, count)
     default = pool.settings.default_class
     may_move = queue // at.QUEUE_FIELDS >= pool.settings.lowest_offloaded
     host_queue = lowest(pool, at.HOST) if may_move else at.NONE
@@ -39,39 +44,87 @@ def take_turns(pool: Pool, queue: int, count: int, spaced: bool) -> int:
     return done
 
 
-def drop_in_turns(pool: Pool, queue: int, count: int) -> int:
-    """Turns of chains whose content is forgotten.
+def drop_in_rounds(pool: Pool, queue: int, count: int) -> int:
+    """Turns in a pool without a host tier, whole rounds at once where no run ends."""
+    queues = pool.queues
+    done = 0
+    while done < count:
+        left, in_queue = queues[queue + at.TURNS_LEFT], queues[queue + at.QUEUED_RUNS]
+        if left == in_queue:
+            rounds = quiet_rounds(pool, queue, (count - done) // in_queue)
+            queues[queue + at.ROUND] += rounds
+            done += rounds * in_queue
+        if left <= count - done and quiet_rounds(pool, queue, 1):
+            turn_queue(pool, queue, queues[queue + at.FIRST_TURNED])
+            next_round(queues, queue)
+            done += left
+        else:
+            wanted = min(left, count - done)
+            taken = single_turns(pool, queue, wanted)
+            done += taken
+            if taken < wanted:
+                break
+    pool.counters[at.EVICTED + queue // at.QUEUE_FIELDS] += done
+    return int(done)
 
-    After each round that had no case, as many rounds as no chain ends in are done at once.
-    """
+
+def quiet_rounds(pool: Pool, queue: int, most: int) -> int:
+    """How many rounds, from the one a queue is in, no run ends in, up to `most`."""
+    last_turns, rounds = pool.last_turns, pool.settings.rounds
+    start = queue // at.QUEUE_FIELDS * rounds
+    place = start + pool.queues[queue + at.ROUND] % rounds
+    quiet = 0
+    while quiet < most and not last_turns[place]:
+        quiet += 1
+        place += 1
+        if place == start + rounds:
+            place = start
+    return quiet
+
+
+def single_turns(pool: Pool, queue: int, count: int) -> int:
+    """Up to `count` of the turns left in a round, up to that of a run that ends. Gives how many."""
+    runs, queues = pool.runs, pool.queues
+    current = queues[queue + at.ROUND]
+    head = run = queues[queue + at.HEAD]
+    taken = 0
+    while taken < count:
+        # As `last_round` has it: a call would double what a turn costs in Python.
+        if runs[run + at.HIGH] - runs[run + at.LOW] == current or runs[run + at.KIND] > at.PARTIAL:
+            break
+        runs[run + at.TURNED] = current
+        taken += 1
+        run = runs[run + at.NEXT]
+    if taken:
+        queues[queue + at.TURNS_LEFT] -= taken
+        if queues[queue + at.FIRST_TURNED] == at.NONE:
+            queues[queue + at.FIRST_TURNED] = head
+        turn_queue(pool, queue, run)
+    return taken
+
+
+def drop_in_turns(pool: Pool, queue: int, count: int) -> int:
+    """Turns of chains whose content is forgotten, beside a host tier that has nothing of them."""
     runs = pool.runs
-    head = run = pool.queues[queue + at.HEAD]
-    tiers = pool.settings.host_blocks > 0
-    done = begun = 0
+    run = pool.queues[queue + at.HEAD]
+    done = 0
     while done < count:
         last = runs[run + at.HIGH] - 1
-        left = last - runs[run + at.LOW]
-        # A turn is all that there is to do here, and a call would double its cost in Python.
-        if not left or runs[run + at.KIND] != at.FULL or (tiers and has_below(pool, run)):
+        ends = last == runs[run + at.LOW]
+        if ends or runs[run + at.KIND] != at.FULL or has_below(pool, run):
             break
         runs[run + at.HIGH] = last
         done += 1
         run = runs[run + at.NEXT]
         if run == at.NONE:
-            chains = done - begun
-            rounds = min(shortest_chain(runs, head) - 1, (count - done) // chains)
-            if rounds:
-                shorten(runs, head, rounds)
-                done += rounds * chains
-            run, begun = head, done
+            run = pool.queues[queue + at.HEAD]
     pool.counters[at.EVICTED + queue // at.QUEUE_FIELDS] += done
     turn_queue(pool, queue, run)
     return int(done)
 
 
 def has_below(pool: Pool, run: int) -> bool:
-    """Whether anything in a slower tier continues the last block of a chain. Without a host tier
-    nothing can be below a candidate."""
+    """Whether anything in a slower tier continues the last block of a chain."""
     runs = pool.runs
     return bool(
         runs[run + at.DEEPER] != at.NONE
@@ -89,13 +142,15 @@ def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bo
     runs, queues = pool.runs, pool.queues
     head = run = queues[queue + at.HEAD]
     host_head = victim = queues[host_queue + at.HEAD]
+    rank = runs[run + at.CLASS]
     last, front = queues[host_queue + at.TAIL], queues[host_queue + at.FRONT]
     # `rounds` and `host_rounds` are those since both queues last stood at their heads, when
     # `overwritten` was `start`.
     done = overwritten = chains = start = rounds = host_rounds = 0
     while done < count:
-        below = continued(runs, run)
-        if below == at.NONE:
+        below, first = runs[run + at.DEEPER], runs[run + at.HIGH] - 1
+        # More would happen where a chain ends, or does not go on in a host run of its own class.
+        if below == at.NONE or first == runs[run + at.LOW] or runs[below + at.CLASS] != rank:
             break
         if front:
             front -= 1
@@ -112,7 +167,7 @@ def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bo
             if victim == at.NONE:
                 victim, host_rounds = host_head, host_rounds + 1
         runs[below + at.LOW] -= 1
-        runs[run + at.HIGH] -= 1
+        runs[run + at.HIGH] = first
         if among:
             runs[last + at.AFTER] += 1
         done += 1
@@ -138,16 +193,6 @@ def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bo
     turn_queue(pool, queue, run)
     turn_queue(pool, host_queue, victim)
     return int(done)
-
-
-def continued(runs: Array, run: int) -> int:
-    """The host run which the last block of a chain joins when it moves, if that does no more than
-    this; else NONE."""
-    below = runs[run + at.DEEPER]
-    is_last = runs[run + at.HIGH] - runs[run + at.LOW] == 1
-    if runs[run + at.KIND] != at.FULL or is_last or below == at.NONE:
-        return at.NONE
-    return int(below) if runs[below + at.CLASS] == runs[run + at.CLASS] else at.NONE
 
 
 def repeat(runs: Array, run: int, host_run: int, rounds: int, host_rounds: int, most: int) -> int:
@@ -198,18 +243,3 @@ def shorten(runs: Array, run: int, count: int) -> None:
         if runs[run + at.DEEPER] != at.NONE:
             runs[runs[run + at.DEEPER] + at.LOW] -= count
         run = runs[run + at.NEXT]
-
-
-def turn_queue(pool: Pool, queue: int, first: int) -> None:
-    """Make a run the first of its queue; those before it queue up behind the last one."""
-    runs, queues = pool.runs, pool.queues
-    head = queues[queue + at.HEAD]
-    if first in (head, at.NONE):
-        return
-    tail, before = queues[queue + at.TAIL], runs[first + at.PREVIOUS]
-    runs[tail + at.NEXT] = head
-    runs[head + at.PREVIOUS] = tail
-    runs[first + at.PREVIOUS] = at.NONE
-    runs[before + at.NEXT] = at.NONE
-    queues[queue + at.HEAD] = first
-    queues[queue + at.TAIL] = before

@@ -19,6 +19,7 @@ from charter_engine.kvcache.predict.compiled import (
     leaf_turns,
     matching,
     notes,
+    rounds,
     runs,
     serving,
     tree,
@@ -26,15 +27,16 @@ from charter_engine.kvcache.predict.compiled import (
 )
 
 _MODULES = (
-    runs, tree, deadlines, notes, flat_eviction, leaf_eviction, leaf_turns, allocation, matching,
-    truncation, serving,
+    rounds, runs, tree, deadlines, notes, flat_eviction, leaf_eviction, leaf_turns, allocation,
+    matching, truncation, serving,
 )  # fmt: skip
 _INLINED: set[object] = {
     matching.match, matching.use, matching.claim, notes.note, notes.add_note, serving.release_path,
     serving.release,
-    leaf_turns.take_turns, leaf_turns.turn_queue, leaf_turns.continued, leaf_turns.repeat,
-    leaf_turns.shortest_chain,
-    leaf_turns.shorten, leaf_eviction.turn_over, leaf_eviction.move_last, leaf_eviction.drop_last,
+    leaf_turns.take_turns, leaf_turns.repeat, leaf_turns.shortest_chain, leaf_turns.shorten,
+    leaf_turns.single_turns, leaf_turns.quiet_rounds, runs.turn_queue,
+    rounds.next_round, rounds.last_round, rounds.place_of,
+    leaf_eviction.turn_over, leaf_eviction.move_last, leaf_eviction.drop_last,
     leaf_eviction.head_claimed,
 }  # fmt: skip
 """What is done for every edge of a path, and at every turn of the leaf rule: a call passes seven

@@ -7,6 +7,7 @@ from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled.allocation import allocate, restore, safe_to_restore
 from charter_engine.kvcache.predict.compiled.layout import Array, Pool, RequestAtWork
 from charter_engine.kvcache.predict.compiled.notes import add_note, note
+from charter_engine.kvcache.predict.compiled.rounds import high_of
 from charter_engine.kvcache.predict.compiled.runs import dequeue, free_run
 from charter_engine.kvcache.predict.compiled.tree import leave, unlink
 
@@ -39,7 +40,7 @@ def use(pool: Pool, request: RequestAtWork, run: int, block: int) -> int:
     Gives the block after it."""
     runs = pool.runs
     if runs[run + at.LEVEL] == at.GPU:
-        high = runs[run + at.HIGH]
+        high = high_of(pool, run)
         note(pool, request, block, high, runs[run + at.CLASS])
         claim(pool, run)
     else:
@@ -133,7 +134,7 @@ def has_children(pool: Pool, entry: int) -> bool:
         return False
     edge = entry - at.HEAD_ENTRY
     run = edges[edge + at.FIRST_RUN]
-    alone = runs[run + at.HIGH] - runs[run + at.LOW] == 1 and runs[run + at.DEEPER] == at.NONE
+    alone = high_of(pool, run) - runs[run + at.LOW] == 1 and runs[run + at.DEEPER] == at.NONE
     return not alone or edges[edge + at.CHILDREN_FIRST] != at.NONE
 
 

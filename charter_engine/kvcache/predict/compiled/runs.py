@@ -5,6 +5,7 @@ What `manager.eviction.IdleBlocks` does block by block.
 
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled.layout import Pool
+from charter_engine.kvcache.predict.compiled.rounds import go_first, join_round, leave_round
 
 
 def new_run(pool: Pool, edge: int, low: int, high: int, level: int, rank: int, kind: int) -> int:
@@ -30,6 +31,7 @@ def new_run(pool: Pool, edge: int, low: int, high: int, level: int, rank: int, k
     runs[run + at.QUEUED] = 0
     runs[run + at.DEEPER] = at.NONE
     runs[run + at.HIGHER] = at.NONE
+    runs[run + at.TURNED] = at.NONE
     return run
 
 
@@ -58,6 +60,8 @@ def enqueue(pool: Pool, run: int) -> None:
     else:
         runs[last + at.NEXT] = run
     queues[queue + at.TAIL] = run
+    if pool.settings.rounds:
+        join_round(pool, queue, run)
 
 
 def dequeue(pool: Pool, run: int) -> None:
@@ -68,6 +72,8 @@ def dequeue(pool: Pool, run: int) -> None:
     runs, queues = pool.runs, pool.queues
     place = runs[run + at.LEVEL] * pool.settings.classes + runs[run + at.CLASS]
     queue = place * at.QUEUE_FIELDS
+    if pool.settings.rounds:
+        leave_round(pool, queue, run)
     before, behind = runs[run + at.PREVIOUS], runs[run + at.NEXT]
     length = runs[run + at.HIGH] - runs[run + at.LOW]
     staying = runs[run + at.AFTER] + runs[run + at.SPACED] * length
@@ -82,6 +88,21 @@ def dequeue(pool: Pool, run: int) -> None:
         queues[queue + at.TAIL] = before
     else:
         runs[behind + at.PREVIOUS] = before
+
+
+def turn_queue(pool: Pool, queue: int, first: int) -> None:
+    """Make a run the first of its queue; those before it queue up behind the last one."""
+    runs, queues = pool.runs, pool.queues
+    head = queues[queue + at.HEAD]
+    if first in (head, at.NONE):
+        return
+    tail, before = queues[queue + at.TAIL], runs[first + at.PREVIOUS]
+    runs[tail + at.NEXT] = head
+    runs[head + at.PREVIOUS] = tail
+    runs[first + at.PREVIOUS] = at.NONE
+    runs[before + at.NEXT] = at.NONE
+    queues[queue + at.HEAD] = first
+    queues[queue + at.TAIL] = before
 
 
 def lowest(pool: Pool, level: int) -> int:
@@ -123,6 +144,8 @@ def join_front(pool: Pool, rank: int, count: int) -> None:
     tail = runs[run + at.PREVIOUS]
     if tail == at.NONE:
         return
+    if pool.settings.rounds:
+        go_first(pool, queue, run)
     runs[tail + at.NEXT] = at.NONE
     runs[run + at.PREVIOUS] = at.NONE
     runs[run + at.NEXT] = head

@@ -38,9 +38,10 @@ def forget(pool: Pool, run: int) -> None:
     """Take an idle run that nothing continues out of the tree; its blocks are blank then, and the
     first of the default class."""
     runs, edges = pool.runs, pool.edges
-    edge, count = runs[run + at.EDGE], runs[run + at.HIGH] - runs[run + at.LOW]
+    edge = runs[run + at.EDGE]
     if runs[run + at.QUEUED]:
         dequeue(pool, run)
+    count = runs[run + at.HIGH] - runs[run + at.LOW]
     if pool.settings.leaf_rule:
         head_claimed(pool, run)
     if runs[run + at.KIND] == at.PARTIAL:

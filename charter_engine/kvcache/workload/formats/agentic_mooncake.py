@@ -1,13 +1,19 @@
-"""Agentic Mooncake, which Dynamo makes of its request traces (ai-dynamo/dynamo, lib/data-gen): an
-agent's requests with the ones they wait for."""
+"""Agentic Mooncake (ai-dynamo/dynamo): an agent's requests with the ones they wait for.
+
+The first version, which Dynamo makes of its request trace (lib/data-gen), has `wait_for` and
+`branches`; the second one (lib/mocker) `dependencies`, and ids of blocks that mean the same within
+one `play_id` only.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.workload.batch import batch_of
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
-from charter_engine.kvcache.workload.formats.following import Followers, runs_of
+from charter_engine.kvcache.workload.formats.following import Followers
 from charter_engine.kvcache.workload.formats.reading import (
     MS_PER_UNIT,
     Format,
@@ -19,26 +25,38 @@ SCHEMA = "dynamo.agentic_mooncake"
 BLOCK_TOKENS = 512
 
 
+class AgenticDependency(Struct, gc=False):
+    """A request that another one waits for: until it has ended, or until it was sent."""
+
+    request_id: str
+    trigger: Literal["completion", "dispatch"] = "completion"
+    delay_ms: float = 0.0
+
+
 class AgenticLine(Struct, gc=False):
     """A request, or the header of the file, which has a `schema`.
 
-    It is sent when all of `wait_for` have ended, `delay` and `tool_wait_ms` later. `branches` names
-    requests that wait for this one.
+    It is sent when all of `wait_for` have ended, `delay` and `tool_wait_ms` later, and all of its
+    `dependencies` are met; never before `not_before_ms`. `branches` names requests that wait for
+    this one.
     """
 
     schema: str = ""
     block_size: int | None = None
+    hash_id_scope: str = "global"
     request_id: str = ""
     session_id: str = ""
+    play_id: str = ""
     input_length: int = 0
     output_length: int = 0
-    hash_ids: list[int] = []
+    hash_ids: tuple[int, ...] = ()
     timestamp: float | None = None
+    not_before_ms: float = 0.0
     delay: float = 0.0
     wait_for: list[str] = []
     branches: list[str] = []
     tool_wait_ms: float = 0.0
-    dependencies: list[Any] = field(default_factory=list)
+    dependencies: list[AgenticDependency] = []
 
 
 class AgenticReader(RecordReader):
@@ -51,28 +69,36 @@ class AgenticReader(RecordReader):
         self._ms_per_unit = MS_PER_UNIT[options.time_unit or "ms"]
         self._followers = Followers()
         self._branched: dict[str, list[str]] = {}
-        self._unread = 0
+        self._is_local = False
 
     def read(self, row: AgenticLine, builder: WorkloadBuilder) -> None:
         """See `RecordReader`."""
         if row.schema:
             self._block_tokens = self._block_tokens or row.block_size
+            self._is_local = row.hash_id_scope == "local"
             return
-        self._unread += len(row.dependencies)
-        waits = list(dict.fromkeys([*row.wait_for, *self._branched.pop(row.request_id, ())]))
-        delay = row.delay * self._ms_per_unit + row.tool_wait_ms
-        arrival, follows = (row.timestamp or 0.0) * self._ms_per_unit, None
+        arrival = max(row.timestamp or 0.0, row.not_before_ms) * self._ms_per_unit
+        sent = [one for one in row.dependencies if one.trigger == "dispatch"]
+        for one in sent:
+            arrival = max(arrival, self._followers.sent(one.request_id) + one.delay_ms)
+        waits, delay = self._waits(row)
+        follows = None
         waiting = self._followers.waiting(waits, delay)
         if waiting is not None:
             arrival, follows = max(arrival, waiting[0]), waiting[1]
-        builder.add(
-            arrival,
-            row.input_length,
-            row.output_length,
-            self._block_tokens or BLOCK_TOKENS,
-            runs_of(row.hash_ids),
+        request = WorkloadRequest(
+            timestamp=arrival,
+            input_length=row.input_length,
+            output_length=row.output_length,
+            hash_ids=row.hash_ids,
+            block_tokens=self._block_tokens or BLOCK_TOKENS,
             session=row.session_id,
+            salt=row.play_id if self._is_local else "",
         )
+        batch = batch_of([request])
+        for problem in batch.problems().values():
+            raise ValueError(problem)
+        builder.extend(batch)
         self._followers.added(row.request_id, arrival, follows, builder)
         for branch in row.branches:
             self._branched.setdefault(branch, []).append(row.request_id)
@@ -80,14 +106,21 @@ class AgenticReader(RecordReader):
     def finish(self, builder: WorkloadBuilder) -> None:
         """See `Reader`."""
         builder.notes += self._followers.notes()
-        if self._unread:
-            builder.notes.append(
-                f"{self._unread} `dependencies` were not read: only `wait_for` and `branches` are"
-            )
+
+    def _waits(self, row: AgenticLine) -> tuple[list[str], float]:
+        """The requests whose end a request waits for, and for how long after the last one. Of
+        several waits the longest counts."""
+        ended = [one for one in row.dependencies if one.trigger == "completion"]
+        named = [*row.wait_for, *self._branched.pop(row.request_id, ())]
+        delay = row.delay * self._ms_per_unit + row.tool_wait_ms
+        return (
+            list(dict.fromkeys([*named, *(one.request_id for one in ended)])),
+            max(delay, *(one.delay_ms for one in ended)) if ended else delay,
+        )
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:
-    agentic = {"wait_for", "branches", "tool_wait_ms"} & first.keys()
+    agentic = {"wait_for", "branches", "tool_wait_ms", "dependencies"} & first.keys()
     return first.get("schema") == SCHEMA or bool("request_id" in first and agentic)
 
 

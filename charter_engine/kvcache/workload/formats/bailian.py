@@ -4,12 +4,21 @@ tokens, times in seconds, and turns that name the one they continue."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from msgspec import Struct
 
-from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.workload.batch import batch_of
-from charter_engine.kvcache.workload.columns import WorkloadBuilder
-from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, Format, ReadOptions
+from charter_engine.kvcache.workload.batch import (
+    RequestColumns,
+    joined_ids,
+    numbers_of,
+    times_of,
+)
+from charter_engine.kvcache.workload.formats.reading import (
+    MS_PER_UNIT,
+    BatchReader,
+    Format,
+    ReadOptions,
+)
 
 BLOCK_TOKENS = 16
 
@@ -22,11 +31,11 @@ class BailianLine(Struct, gc=False):
     timestamp: float
     input_length: int
     output_length: int
-    hash_ids: tuple[int, ...] = ()
+    hash_ids: list[int] = []
     type: str = ""
 
 
-class BailianReader:
+class BailianReader(BatchReader):
     """Tells the sessions from the parents: a session is named by its first chat."""
 
     row = BailianLine
@@ -36,29 +45,25 @@ class BailianReader:
         self._ms_per_unit = MS_PER_UNIT[options.time_unit or "s"]
         self._session_of: dict[int, int] = {}
 
-    def take(self, rows: Sequence[BailianLine], builder: WorkloadBuilder) -> dict[int, str]:
-        """See `Reader`."""
-        requests = [self._request(row) for row in rows]
-        batch = batch_of(requests, self._block_tokens, self._ms_per_unit)
-        problems = batch.problems()
-        builder.extend(batch.without(problems) if problems else batch)
-        return problems
+    def columns(self, rows: Sequence[BailianLine]) -> RequestColumns:
+        """See `BatchReader`."""
+        unit_count, units = joined_ids([row.hash_ids for row in rows])
+        return RequestColumns(
+            arrival_ms=times_of(rows, "timestamp") * self._ms_per_unit,
+            input_length=numbers_of(rows, "input_length"),
+            output_length=numbers_of(rows, "output_length"),
+            unit_tokens=np.full(len(rows), self._block_tokens),
+            unit_count=unit_count,
+            units=units,
+            nodes=[row.type for row in rows],
+            sessions=[str(self._session(row)) for row in rows],
+        )
 
-    def finish(self, builder: WorkloadBuilder) -> None:
-        """See `Reader`."""
-
-    def _request(self, row: BailianLine) -> WorkloadRequest:
+    def _session(self, row: BailianLine) -> int:
         parent = row.parent_chat_id
         session = row.chat_id if parent < 0 else self._session_of.get(parent, parent)
         self._session_of[row.chat_id] = session
-        return WorkloadRequest(
-            timestamp=row.timestamp,
-            input_length=row.input_length,
-            output_length=row.output_length,
-            hash_ids=row.hash_ids,
-            node=row.type,
-            session=str(session),
-        )
+        return session
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:

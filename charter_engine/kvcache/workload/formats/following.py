@@ -1,6 +1,6 @@
 """Requests that are sent after others of the same file have ended."""
 
-from charter_engine.kvcache.workload.batch import LARGEST_ID, Run, to_runs
+from charter_engine.kvcache.workload.batch import Run, joined_ids, to_runs
 from charter_engine.kvcache.workload.columns import Follows, WorkloadBuilder
 
 
@@ -26,6 +26,12 @@ class Followers:
         places = tuple(self._place[name] for name in known)
         arrival = max(self._arrival[name] for name in known) + delay_ms
         return arrival, Follows(places, delay_ms)
+
+    def sent(self, name: str) -> float:
+        """When another request arrives; the start where it is not known."""
+        if name not in self._arrival:
+            self._unknown += 1
+        return self._arrival.get(name, 0.0)
 
     def after_previous(self, session: str, delay_ms: float) -> tuple[float, Follows] | None:
         """When a request arrives that waits for the one before it in its session, and how. None if
@@ -57,6 +63,5 @@ class Followers:
 
 
 def runs_of(hash_ids: list[int]) -> list[Run]:
-    """Ids of up to 64 bits as runs."""
-    ids = [identity & LARGEST_ID for identity in hash_ids]
-    return [(first, count) for first, count in to_runs(ids).tolist()]
+    """Ids of up to 64 bits as runs. Raises OverflowError for longer ones."""
+    return [(first, count) for first, count in to_runs(joined_ids([hash_ids])[1]).tolist()]

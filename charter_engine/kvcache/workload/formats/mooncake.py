@@ -5,34 +5,95 @@ tokens."""
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+import numpy as np
+from msgspec import UNSET, Struct, UnsetType
+
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.workload.batch import batch_of
-from charter_engine.kvcache.workload.columns import WorkloadBuilder
-from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, Format, ReadOptions
+from charter_engine.kvcache.workload.batch import (
+    Ints,
+    RequestColumns,
+    batch_of,
+    column,
+    joined_ids,
+    numbers_of,
+    times_of,
+)
+from charter_engine.kvcache.workload.formats.reading import (
+    MS_PER_UNIT,
+    BatchReader,
+    Format,
+    ReadOptions,
+)
+
+BLOCK_TOKENS = 512
 
 
 class MooncakeLine(WorkloadRequest, frozen=True, kw_only=True, gc=False):
     """A request that the garbage collector need not look at: nothing in it can refer back to it."""
 
 
-class MooncakeReader:
-    """Takes many lines at once."""
+class LengthsLine(Struct, gc=False, forbid_unknown_fields=True):
+    """A request of which only time and lengths are told. The fewer fields a record has, the sooner
+    it is decoded."""
+
+    timestamp: float
+    input_length: int
+    output_length: int
+
+
+class PublishedLine(LengthsLine, gc=False, forbid_unknown_fields=True):
+    """A request of which no more is told than Mooncake does."""
+
+    hash_ids: list[int] | UnsetType = UNSET
+    block_tokens: int = BLOCK_TOKENS
+
+
+_DECODERS = tuple(msgspec.json.Decoder(line) for line in (LengthsLine, PublishedLine, MooncakeLine))
+
+
+class MooncakeReader(BatchReader):
+    """Decodes the lines of a file with as few fields as they have so far."""
 
     row = MooncakeLine
 
     def __init__(self, options: ReadOptions) -> None:
         self._block_tokens = options.block_tokens
         self._ms_per_unit = MS_PER_UNIT[options.time_unit or "ms"]
+        self._decoders = list(_DECODERS)
 
-    def take(self, rows: Sequence[WorkloadRequest], builder: WorkloadBuilder) -> dict[int, str]:
+    def decode(self, lines: bytes) -> Sequence[Any]:
         """See `Reader`."""
-        batch = batch_of(rows, self._block_tokens, self._ms_per_unit)
-        problems = batch.problems()
-        builder.extend(batch.without(problems) if problems else batch)
-        return problems
+        while len(self._decoders) > 1:
+            try:
+                return self._decoders[0].decode_lines(lines)
+            except msgspec.ValidationError:
+                del self._decoders[0]
+        return self._decoders[0].decode_lines(lines)
 
-    def finish(self, builder: WorkloadBuilder) -> None:
-        """See `Reader`."""
+    def columns(self, rows: Sequence[Any]) -> RequestColumns:
+        """See `BatchReader`."""
+        if rows and isinstance(rows[0], MooncakeLine):
+            return batch_of(rows, self._block_tokens, self._ms_per_unit)
+        unit_count, units, unit_tokens = self._units(rows)
+        return RequestColumns(
+            arrival_ms=times_of(rows, "timestamp") * self._ms_per_unit,
+            input_length=numbers_of(rows, "input_length"),
+            output_length=numbers_of(rows, "output_length"),
+            unit_tokens=unit_tokens,
+            unit_count=unit_count,
+            units=units,
+        )
+
+    def _units(self, rows: Sequence[Any]) -> tuple[Ints, Ints, Ints]:
+        """Units of each request, all of them, and the tokens of one."""
+        if rows and not isinstance(rows[0], PublishedLine):
+            none, size = np.zeros(len(rows), dtype=np.int64), self._block_tokens or BLOCK_TOKENS
+            return none, column(()), np.full(len(rows), size)
+        count, units = joined_ids([row.hash_ids or () for row in rows])
+        if self._block_tokens:
+            return count, units, np.full(len(rows), self._block_tokens)
+        return count, units, numbers_of(rows, "block_tokens")
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:

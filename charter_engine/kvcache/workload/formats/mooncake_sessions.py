@@ -1,5 +1,6 @@
-"""Mooncake lines with sessions, as AIPerf reads them: a turn has the `delay` in ms after the end of
-the one before it in its `session_id`, and only the first has a time."""
+"""Mooncake lines with sessions, as AIPerf and Dynamo read them: a turn has the `delay` in ms (or
+`delay_ms`) after the end of the one before it in its `session_id`, and only the first has a
+time."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +28,7 @@ class SessionLine(Struct, gc=False):
     hash_ids: list[int] = []
     timestamp: float | None = None
     delay: float | None = None
+    delay_ms: float | None = None
     block_tokens: int | None = None
 
 
@@ -44,9 +46,9 @@ class MooncakeSessionReader(RecordReader):
         """See `RecordReader`."""
         session = str(row.session_id)
         arrival, follows = (row.timestamp or 0.0) * self._ms_per_unit, None
-        if row.delay is not None or row.timestamp is None:
-            delay = (row.delay or 0.0) * self._ms_per_unit
-            waiting = self._followers.after_previous(session, delay)
+        delay = row.delay_ms if row.delay is None else row.delay * self._ms_per_unit
+        if delay is not None or row.timestamp is None:
+            waiting = self._followers.after_previous(session, delay or 0.0)
             if waiting is not None:
                 after, follows = waiting
                 arrival = after if row.timestamp is None else arrival

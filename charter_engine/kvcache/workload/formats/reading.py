@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import msgspec
 from msgspec import Struct
 
+from charter_engine.kvcache.workload.batch import RequestColumns
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
 
 MS_PER_UNIT = {"ms": 1.0, "s": 1000.0}
@@ -33,6 +35,9 @@ class Reader(Protocol):
 
     row: Any
 
+    def decode(self, lines: bytes) -> Sequence[Any]:
+        """The records of some lines, one a line. Raises msgspec.MsgspecError."""
+
     def take(self, rows: Sequence[Any], builder: WorkloadBuilder) -> dict[int, str]:
         """Add requests. Gives what is wrong with records that cannot be used, by their places.
 
@@ -43,10 +48,41 @@ class Reader(Protocol):
         """Add what only the whole file tells."""
 
 
+class BatchReader:
+    """A reader that takes many records at once."""
+
+    row: Any
+
+    def decode(self, lines: bytes) -> Sequence[Any]:
+        """See `Reader`."""
+        found: list[Any] = msgspec.json.Decoder(self.row).decode_lines(lines)
+        return found
+
+    def columns(self, rows: Sequence[Any]) -> RequestColumns:
+        """The requests of some records, one each. Raises OverflowError for numbers beyond all
+        sense."""
+        raise NotImplementedError
+
+    def take(self, rows: Sequence[Any], builder: WorkloadBuilder) -> dict[int, str]:
+        """See `Reader`."""
+        batch = self.columns(rows)
+        problems = batch.problems()
+        builder.extend(batch.without(problems) if problems else batch)
+        return problems
+
+    def finish(self, builder: WorkloadBuilder) -> None:
+        """See `Reader`."""
+
+
 class RecordReader:
     """A reader that takes one record after another."""
 
     row: Any = dict[str, Any]
+
+    def decode(self, lines: bytes) -> Sequence[Any]:
+        """See `Reader`."""
+        found: list[Any] = msgspec.json.Decoder(self.row).decode_lines(lines)
+        return found
 
     def read(self, row: Any, builder: WorkloadBuilder) -> None:
         """Add the requests of a record. Raises ValueError for one that cannot be used."""

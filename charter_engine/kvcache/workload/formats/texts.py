@@ -119,6 +119,11 @@ class TextReader(RecordReader):
     def read(self, row: dict[str, Any], builder: WorkloadBuilder) -> None:
         """See `RecordReader`."""
         self._count += 1
+        if row.get("message_mode") == "delta":
+            raise ValueError(
+                "`message_mode` is delta: what was answered is not in the file, so that no later "
+                "prompt is known; have the messages hold the whole history"
+            )
         for request in logged_requests(row, self._ms_per_unit):
             self._conversation.add(
                 request.messages,

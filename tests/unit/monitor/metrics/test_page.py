@@ -25,7 +25,13 @@ from charter_engine.contracts.gauges import (
     Triton,
 )
 from charter_engine.contracts.gpu import GpuSample, GpuStatus, MemoryPart
-from charter_engine.contracts.live import HostSample, KvPool, RequestRecord, TritonSample
+from charter_engine.contracts.live import (
+    HostSample,
+    KvPool,
+    RequestRecord,
+    ServerCounters,
+    TritonSample,
+)
 from charter_engine.monitor.metrics import catalogue
 from charter_engine.monitor.metrics.catalogue import CATALOGUE, PREFIX
 from charter_engine.monitor.metrics.states import MetricValue, States
@@ -161,6 +167,20 @@ def test_states_are_those_of_the_moment(hub: Hub, page: Any) -> None:
     hub.publish(Triton(TritonSample(health="unreachable")))
     assert values(page(), "triton_ready") == {(): 0}
     assert values(page(), "kv_blocks") == {}
+
+
+def test_what_the_server_itself_counted_is_told_beside_what_charter_saw(
+    hub: Hub, page: Any
+) -> None:
+    told = ServerCounters(prompt_tokens=9_000, reused_tokens=6_000, preemptions=2)
+    hub.publish(Triton(replace(TRITON, counters=told)))
+    assert values(page(), "server_prompt_tokens_total") == {(): 9_000}
+    assert values(page(), "server_reused_tokens_total") == {(): 6_000}
+    assert values(page(), "server_preemptions_total") == {(): 2}
+    assert values(page(), "server_prompt_blocks_total") == {}
+    hub.publish(Triton(replace(TRITON, counters=ServerCounters(reused_blocks=3, missed_blocks=1))))
+    blocks = values(page(), "server_prompt_blocks_total")
+    assert blocks == {("reused",): 3, ("missed",): 1}
 
 
 def test_gpu_memory_is_told_by_part_with_its_label(hub: Hub, page: Any) -> None:

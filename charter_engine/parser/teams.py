@@ -1,0 +1,441 @@
+"""Teams of agents as frameworks run them: who may speak after whom, who asks whom as a tool, and
+whose answers each one hears.
+
+What a constructor of a framework made takes part in one of two ways: it asks a model itself, or it
+only leads to its members. The catalogue says which, and how the members that it was given take
+part.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+from charter_engine.contracts.graph import Carried
+from charter_engine.parser.catalogue import Catalogue, KindRule
+from charter_engine.parser.prompts import field_of
+from charter_engine.parser.symbols import dotted_name
+from charter_engine.parser.syntax import last_name, output_name
+from charter_engine.parser.values import Function, Made, Value, in_order
+
+MembersOf = Callable[[Made, str], list[Made]]
+"""What an agent or a team was given under the name of an argument."""
+
+MOST_SPEAKERS = 40
+"""Of a larger team, those that stand first are shown."""
+
+
+class Part(NamedTuple):
+    """Those of a team, or of a part of one, that speak first, and those that may speak last."""
+
+    first: tuple[Made, ...] = ()
+    last: tuple[Made, ...] = ()
+
+
+NOBODY = Part()
+
+
+class Heard(NamedTuple):
+    """An answer that reaches a speaker's prompt: whose it is, whether in the same turn, in which
+    role it is sent, and whether there is another one of it in every turn."""
+
+    speaker: Made
+    carried: Carried
+    role: str = "assistant"
+    again: bool = False
+
+
+@dataclass(slots=True)
+class Team:
+    """The `speakers` that a run leads to, each of which asks a model, in the order in which they
+    may come to speak.
+
+    `after` are those that may go on with the conversation where one stops, `follows` those that are
+    given its answer alone. `asks` are those that one asks as tools. `beside` run side by side;
+    `turning` speak again and again, in the line where that is made so. `silent` are those whose
+    answers only choose who speaks next, `only` the ones whose answers alone reach a speaker.
+    `given_by` is the part whose answer one is given, `parts` tells of all that was made what it is
+    of the whole.
+    """
+
+    speakers: list[Made] = field(default_factory=list)
+    opened: Part = NOBODY
+    after: dict[Made, list[Made]] = field(default_factory=dict)
+    follows: dict[Made, list[Made]] = field(default_factory=dict)
+    asks: dict[Made, list[Part]] = field(default_factory=dict)
+    beside: set[Made] = field(default_factory=set)
+    turning: dict[Made, int] = field(default_factory=dict)
+    silent: set[Made] = field(default_factory=set)
+    only: dict[Made, list[Made]] = field(default_factory=dict)
+    given_by: dict[Made, Made] = field(default_factory=dict)
+    parts: dict[Made, Part] = field(default_factory=dict)
+
+    def reached_from(self, speaker: Made) -> list[Made]:
+        """Those that may go on with the conversation at some time after a speaker, nearest
+        first."""
+        found: list[Made] = []
+        pending = list(self.after.get(speaker, ()))
+        while pending:
+            following = pending.pop(0)
+            if following not in found:
+                found.append(following)
+                pending += self.after.get(following, ())
+        return found
+
+    def heard_by(self, speaker: Made) -> list[Heard]:
+        """The answers that reach a speaker's prompt, in the order in which they are made."""
+        place = {made: number for number, made in enumerate(self.speakers)}
+        reached = self.reached_from(speaker)
+        found: list[Heard] = []
+        for other in self.speakers:
+            if other in self.silent or other not in self.only.get(speaker, (other,)):
+                continue
+            if speaker in self.reached_from(other) or speaker in self.follows.get(other, ()):
+                again = other in reached
+                is_later = again and place[other] >= place[speaker]
+                found.append(Heard(other, "loop" if is_later else "data", again=again))
+            elif other == speaker and other in self.asks:
+                found.append(Heard(other, "loop", again=True))
+            if any(speaker in part.first for part in self.asks.get(other, ())):
+                found.append(Heard(other, "data", "user"))
+            if any(other in part.last for part in self.asks.get(speaker, ())):
+                found.append(Heard(other, "loop", "tool", again=True))
+        return found
+
+    def hears_task(self, speaker: Made) -> bool:
+        """Whether what the run is given reaches a speaker: it opens the run, or goes on with its
+        conversation."""
+        opened = self.opened.first
+        return speaker in opened or any(speaker in self.reached_from(one) for one in opened)
+
+
+class TeamBuilder:
+    """Puts a team together from what its constructors were given."""
+
+    def __init__(self, catalogue: Catalogue, members_of: MembersOf) -> None:
+        self.catalogue = catalogue
+        self.members_of = members_of
+        self.team = Team()
+        self.parts = self.team.parts
+
+    def built(self, made: Made) -> Team:
+        return self.finished(self.part(made))
+
+    def talking(self, members: list[Made]) -> Team:
+        """Members that answer each other, the first of them first; some may ask no model."""
+        parts = [part for part in map(self.part, members) if part.first]
+        whole = self.in_sequence(parts)
+        self.lead(whole.last, whole.first)
+        self.repeat(members[0], parts)
+        return self.finished(Part(whole.first, tuple(one for part in parts for one in part.last)))
+
+    def finished(self, whole: Part) -> Team:
+        team = self.team
+        team.opened = whole
+        team.speakers = in_turn(team)
+        for speaker in team.speakers:
+            if speaker in team.reached_from(speaker):
+                team.turning.setdefault(speaker, speaker.node.lineno)
+        return team
+
+    def part(self, made: Made) -> Part:
+        """What an agent or a team is of the whole; of one that is met again, what is known of
+        it."""
+        known = self.parts.get(made)
+        if known is not None:
+            return known
+        rule = self.catalogue.kinds[made.kind]
+        asks = asks_itself(made, rule)
+        self.parts[made] = Part((made,), (made,)) if asks else NOBODY
+        if asks:
+            if len(self.team.speakers) >= MOST_SPEAKERS:
+                return self.parts[made]
+            self.team.speakers.append(made)
+            if rule.silent:
+                self.team.silent.add(made)
+        found = self.parts[made]
+        for argument, way in rule.members.items():
+            members = [
+                member for name in argument.split("+") for member in self.members_of(made, name)
+            ]
+            if members:
+                found = self.parts[made] = self.joined(made, found, members, way)
+        if rule.hears and rule.hears in made.box.fields:
+            self.team.only[made] = self.members_of(made, rule.hears)
+        elif text_in(made, "include_contents") == "none":
+            self.team.only[made] = []
+        return found
+
+    def joined(self, made: Made, before: Part, members: list[Made], way: str) -> Part:
+        """A part with its members, by the way in which they take part."""
+        if way == "tool":
+            self.called(made, members)
+            return before
+        if way == "chain":
+            return self.chained(members)
+        if way in ("named", "declared"):
+            return self.by_name(made, members)
+        parts = [self.part(member) for member in members]
+        parts = [part for part in parts if part.first]
+        if not parts:
+            return before
+        return self.around(made, before, parts, way)
+
+    def around(self, made: Made, own: Part, parts: list[Part], way: str) -> Part:
+        """One that asks itself with its members, or these alone where it only leads to them."""
+        if way == "handoff":
+            return self.handed_on(own, parts)
+        if way == "before":
+            return self.fed(own, parts)
+        if way == "chosen" and own.first:
+            return self.chosen(made, own, parts)
+        return self.following(own, self.arranged(made, parts, way))
+
+    def arranged(self, made: Made, parts: list[Part], way: str) -> Part:
+        """Parts that speak beside each other or one after the other, once or again and again."""
+        if way == "parallel":
+            return self.side_by_side(parts)
+        if way == "either":
+            return whole_of(parts)
+        whole = self.in_sequence(parts)
+        if way == "sequence":
+            return whole
+        self.lead(whole.last, whole.first)
+        self.repeat(made, parts)
+        if way == "loop":
+            return whole
+        return Part(whole.first, tuple(one for part in parts for one in part.last))
+
+    def called(self, made: Made, members: list[Made]) -> None:
+        """Members that are asked as tools: each answers its caller, which goes on."""
+        for member in members:
+            part = self.part(member)
+            if part.first and made not in part.first:
+                self.team.asks.setdefault(made, []).append(part)
+                self.team.turning.setdefault(made, made.node.lineno)
+                for one in part.first:
+                    self.team.turning.setdefault(one, made.node.lineno)
+
+    def handed_on(self, before: Part, parts: list[Part]) -> Part:
+        """One that may hand the conversation on to each of the others, which may end it."""
+        for part in parts:
+            self.lead(before.last[:1], part.first)
+        return Part(before.first, (*before.last, *(one for part in parts for one in part.last)))
+
+    def chosen(self, made: Made, before: Part, parts: list[Part]) -> Part:
+        """Any of the parts may speak after any other, as `made` chooses in between."""
+        self.repeat(made, parts)
+        self.lead(before.first, [one for part in parts for one in part.first])
+        for part in parts:
+            self.lead(part.last, before.first)
+        self.team.turning.setdefault(made, made.node.lineno)
+        return Part(before.first, tuple(one for part in parts for one in part.last))
+
+    def side_by_side(self, parts: list[Part]) -> Part:
+        for part in parts if len(parts) > 1 else ():
+            self.team.beside.update(part.first)
+        return whole_of(parts)
+
+    def fed(self, own: Part, parts: list[Part]) -> Part:
+        """One that is given the answers of parts that run before it."""
+        whole = self.side_by_side(parts)
+        self.give(own.first[0], whole, own)
+        return Part(whole.first, own.last)
+
+    def chained(self, members: list[Made]) -> Part:
+        """Each is given the answer of the one before it alone."""
+        parts = [(member, self.part(member)) for member in members]
+        parts = [(member, part) for member, part in parts if part.first]
+        for (giver, before), (_, after) in pairwise(parts):
+            self.give(giver, before, after)
+        return Part(parts[0][1].first, parts[-1][1].last) if parts else NOBODY
+
+    def give(self, giver: Made, before: Part, after: Part) -> None:
+        for one in before.last:
+            self.team.follows.setdefault(one, []).extend(after.first)
+        for one in after.first:
+            self.team.given_by[one] = giver
+
+    def in_sequence(self, parts: list[Part]) -> Part:
+        """One after the other; those that run beside others are waited for together."""
+        steps = self.steps_of(parts)
+        for before, after in pairwise(steps):
+            self.lead(before.last, after.first)
+        return Part(steps[0].first, steps[-1].last)
+
+    def steps_of(self, parts: list[Part]) -> list[Part]:
+        steps: list[list[Part]] = []
+        for part in parts:
+            is_beside = self.is_beside(part)
+            if is_beside and steps and self.is_beside(steps[-1][0]):
+                steps[-1].append(part)
+            else:
+                steps.append([part])
+        return [self.side_by_side(step) if self.is_beside(step[0]) else step[0] for step in steps]
+
+    def is_beside(self, part: Part) -> bool:
+        """Whether a part was made to run beside those that follow."""
+        made = part.first[0]
+        rule = self.catalogue.kinds[made.kind]
+        given = made.box.fields.get(rule.beside) if rule.beside else None
+        return given is not None and given.constant == (True,)
+
+    def following(self, before: Part, part: Part) -> Part:
+        """A part behind what speaks before it, where something does."""
+        if not before.first:
+            return part
+        self.lead(before.last, part.first)
+        return Part(before.first, part.last)
+
+    def by_name(self, made: Made, members: list[Made]) -> Part:
+        """Members that name those they may hand the conversation on to; of a kind of which nothing
+        is named, to all others. The first begins, or the one that the team names."""
+        parts = {member: self.part(member) for member in members}
+        names = {name_of(member): member for member in members}
+        initial = made.box.fields.get("initial_agent")
+        first = next(made_in(initial), members[0]) if initial is not None else members[0]
+        begins = names.get(text_in(made, "root_agent"), first if first in parts else members[0])
+        for member in members:
+            for other in self.next_to(member, members, names):
+                if other != member:
+                    self.lead(parts[member].last, parts[other].first)
+        return Part(parts[begins].first, tuple(one for part in parts.values() for one in part.last))
+
+    def next_to(self, member: Made, members: list[Made], names: dict[str, Made]) -> list[Made]:
+        """Those among the members that one may hand the conversation on to."""
+        given = self.named_in(member, self.catalogue.kinds[member.kind])
+        if given is None:
+            return members
+        kept = {output_name(one.module.parents, one.node): one for one in members}
+        declared = [kept[name] for name in declared_by(member) if name in kept]
+        return [names[one] for one in given if one in names] + declared
+
+    def named_in(self, made: Made, rule: KindRule) -> list[str] | None:
+        """The names of those that an agent may hand on to; None: all."""
+        given = made.box.fields.get(rule.names)
+        if given is None:
+            return None if rule.names_all else []
+        return [text for member in members_in(given) if (text := target_of(member))]
+
+    def lead(self, sources: Iterable[Made], targets: Iterable[Made]) -> None:
+        targets = tuple(targets)
+        for source in sources:
+            known = self.team.after.setdefault(source, [])
+            known += [target for target in targets if target not in known]
+
+    def repeat(self, made: Made, parts: list[Part]) -> None:
+        """Parts that speak again and again, as the framework's own loop in `made` has it."""
+        for part in parts:
+            for one in (*part.first, *part.last):
+                self.team.turning.setdefault(one, made.node.lineno)
+
+
+def whole_of(parts: list[Part]) -> Part:
+    return Part(
+        tuple(one for part in parts for one in part.first),
+        tuple(one for part in parts for one in part.last),
+    )
+
+
+def in_turn(team: Team) -> list[Made]:
+    """The speakers in the order in which they may come to speak first: those that open, then those
+    that follow them or are asked by them."""
+    found: list[Made] = []
+    pending = [*team.opened.first]
+    while pending:
+        speaker = pending.pop(0)
+        if speaker in found:
+            continue
+        found.append(speaker)
+        asked = [one for part in team.asks.get(speaker, ()) for one in part.first]
+        pending = [*asked, *pending, *team.after.get(speaker, ()), *team.follows.get(speaker, ())]
+    return found + [speaker for speaker in team.speakers if speaker not in found]
+
+
+def asks_itself(made: Made, rule: KindRule) -> bool:
+    """Whether what was made asks a model, with what it was given."""
+    config = made.box.fields.get("llm_config")
+    if rule.part != "asks" or (config is not None and config.constant == (False,)):
+        return False
+    if rule.asks_with:
+        given = [made.box.fields[name] for name in rule.asks_with if name in made.box.fields]
+        return any(value.constant not in ((False,), (None,)) for value in given)
+    chooses = field_of(made.box.fields, rule.chooses) if rule.chooses else None
+    if chooses is None:
+        return True
+    is_function = any(isinstance(kind, Function) for kind in chooses.types)
+    return not is_function and chooses.static_text() in ("auto", None)
+
+
+def made_in(value: Value) -> Iterator[Made]:
+    """The agents and teams that a value is, or else those that it holds."""
+    own = [kind for kind in in_order(value.types) if isinstance(kind, Made)]
+    yield from own
+    for member in members_in(value) if not own else ():
+        yield from (kind for kind in in_order(member.types) if isinstance(kind, Made))
+
+
+def members_in(value: Value) -> list[Value]:
+    """The members of a list or a dict; of anything else, the value itself."""
+    box = value.box
+    if box is None or box.kind == "object":
+        return [value]
+    found = [element.value for element in box.items] + list(box.fields.values())
+    return found if box.rest is None else [*found, box.rest]
+
+
+def name_of(made: Made) -> str:
+    return text_in(made, "name") or text_in(made, "0")
+
+
+def text_in(made: Made, argument: str) -> str:
+    value = made.box.fields.get(argument)
+    return (value.static_text() or "") if value is not None else ""
+
+
+def declared_by(made: Made) -> list[str]:
+    """The names of those that calls elsewhere in the file let an agent hand on to, in AG2:
+    `agent.handoffs.add_llm_conditions([… AgentTarget(other) …])`, functions of the agent that
+    return such a target, and `register_hand_off(agent, …)`."""
+    own = output_name(made.module.parents, made.node)
+    found: list[str] = []
+    for call in made.module.calls:
+        path = dotted_name(call.func)
+        names_it = [word.value.id for word in call.keywords if isinstance(word.value, ast.Name)]
+        names_it += [arg.id for arg in call.args[:1] if isinstance(arg, ast.Name)]
+        is_handing = path.startswith(f"{own}.handoffs.")
+        if is_handing or (path.endswith("register_hand_off") and own in names_it):
+            found += targets_in(call)
+    functions = made.box.fields.get("functions")
+    for value in members_in(functions) if functions is not None else ():
+        for kind in in_order(value.types):
+            if isinstance(kind, Function):
+                found += targets_in(kind.definition.node)
+    return list(dict.fromkeys(found))
+
+
+def targets_in(node: ast.AST) -> list[str]:
+    """The agents that are named as targets."""
+    return [
+        argument.id
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and last_name(call.func) in TARGETS
+        for argument in (*call.args, *(word.value for word in call.keywords))
+        if isinstance(argument, ast.Name)
+    ]
+
+
+TARGETS = frozenset(
+    ("AgentTarget", "OnCondition", "OnContextCondition", "AfterWork", "SwarmResult")
+)
+
+
+def target_of(value: Value) -> str:
+    """The name of the agent that a hand-off leads to: a text, or an object with a target."""
+    if value.box is None:
+        return value.static_text() or ""
+    target = value.box.fields.get("target") or value.box.fields.get("0")
+    return (target.static_text() or "") if target is not None else ""

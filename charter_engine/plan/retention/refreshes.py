@@ -1,0 +1,63 @@
+"""What a retention refresh is worth: prompt tokens that it is predicted to save, beside what it
+costs the engine."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from charter_engine.bls.reuse_times import RefreshWorth
+from charter_engine.contracts.latency import LatencyModel
+from charter_engine.contracts.reuse_times import RefreshCost
+from charter_engine.kvcache.predict.latency import from_first_principles
+from charter_engine.plan.retention.distribution import EDGES, Floats, ReuseTimes
+from charter_engine.plan.retention.scale import Scale
+
+PRICES = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""The price of memory rises and falls with what is under way: a refresh is worth its mean over
+these multiples."""
+
+
+def refresh_cost(latency: LatencyModel) -> RefreshCost:
+    """What the iteration of a refresh costs, as if nothing else ran in it."""
+    per_token = latency.prefill_per_token
+    return RefreshCost(latency.decode_step / per_token, latency.decode_per_context / per_token)
+
+
+ASSUMED_COST = refresh_cost(from_first_principles())
+
+
+def refresh_worth(levels: Sequence[ReuseTimes], measure: Scale, cost: RefreshCost) -> RefreshWorth:
+    """What refreshes between retention levels with these reuse times save.
+
+    Blocks of a level are held until their worth falls below the price. What that gains in hits,
+    less the price of the time they are held, is most by their own reuse times; a refresh saves what
+    it is less by those of the level before, or by nothing where nothing was asked.
+    """
+    used, held = (np.array(both) for both in zip(*map(_used_and_held, levels), strict=True))
+    rates = [times.rates(measure.horizon_s) for times in levels]
+    gains = np.zeros((len(levels) + 1, len(levels)))
+    for multiple in PRICES:
+        price = measure.price * multiple
+        worth = used - price * held
+        until = [_last_age(own >= price) for own in rates]
+        own = np.array([worth[level, age] for level, age in enumerate(until)])
+        # By the level before, then by the level itself.
+        gains[:-1] += np.maximum(own - worth[:, until].T, 0.0)
+        gains[-1] += np.maximum(own, 0.0)
+    rows = np.round(gains / len(PRICES), 6).tolist()
+    return RefreshWorth(tuple(map(tuple, rows)), cost.tokens, cost.per_token)
+
+
+def _used_and_held(times: ReuseTimes) -> tuple[Floats, Floats]:
+    """For each of `EDGES` the chance of a use until then, and the mean time held for it, at most
+    that long."""
+    used = np.concatenate(([0.0], np.cumsum(times.counts))) / max(times.total, 1e-9)
+    beyond = 1.0 - used
+    held = np.concatenate(([0.0], np.cumsum((beyond[1:] + beyond[:-1]) / 2 * np.diff(EDGES))))
+    return used, held
+
+
+def _last_age(is_held: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+    """The edge until which blocks are held; 0 where they are not."""
+    ages = np.flatnonzero(is_held)
+    return int(ages[-1]) + 1 if len(ages) else 0
