@@ -710,6 +710,8 @@ async def test_one_key_maximises_the_focused_pane_of_every_screen(console: Open)
             await stage.press(key, "z")
             screen = stage.app.screen
             assert screen.maximized is not None and screen.maximized is screen.focused, key
+            first, *_, last = stage.text().splitlines()
+            assert screen.NAME in first and "q Quit" in last
             await stage.press("z")
             assert screen.maximized is None
 
