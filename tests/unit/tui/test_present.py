@@ -292,6 +292,15 @@ def test_the_draft_stands_beside_the_live_setting_with_its_cost() -> None:
     assert rows[f"retention:{VALIDATED}"][1:] == ["35 ∞", "80 30s", "plan reload"]
 
 
+def test_a_draft_that_names_what_the_server_has_already_changes_nothing() -> None:
+    served = replace(PROFILE, parameters={**PROFILE.parameters, "enable_chunked_context": "true"})
+    assert DRAFT.plan is not None
+    named = replace(DRAFT.plan, server=replace(DRAFT.plan.server, enable_chunked_context=True))
+    shown = Snapshot(session=replace(SESSION, profile=served), draft=replace(DRAFT, plan=named))
+    rows = {row.key: row for row in tuning_rows(shown)}
+    assert text_of(rows["server:enable_chunked_context"].cells[2]) == "·"
+
+
 def test_measured_live_and_draft_stand_side_by_side() -> None:
     text = said(comparison_lines(Snapshot(session=SESSION, runs=RUNS, draft=DRAFT), 90))
     assert "=4.2 %" in text
