@@ -208,8 +208,17 @@ class SglangStandIn(CountingServer):
         ids = body["input_ids"]
         cached = self.admitted(ids)
         output = ids[: min(ANSWER_TOKENS, body["sampling_params"]["max_new_tokens"])]
-        told = {"prompt_tokens": len(ids), "cached_tokens": cached}
-        return web.json_response({"text": "", "output_ids": output, "meta_info": told})
+        told = {
+            "prompt_tokens": len(ids),
+            "completion_tokens": len(output),
+            "cached_tokens": cached,
+        }
+        whole = {"text": "", "output_ids": output, "meta_info": told}
+        if not body.get("stream"):
+            return web.json_response(whole)
+        first = {"text": None, "output_ids": output[:1], "meta_info": told}
+        events = "".join(f"data: {json.dumps(event)}\n\n" for event in (first, whole))
+        return web.Response(text=f"{events}data: [DONE]\n\n", content_type="text/event-stream")
 
 
 class TrtllmServeStandIn(CountingServer):

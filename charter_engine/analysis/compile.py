@@ -19,12 +19,12 @@ from charter_engine.parser.clusters import Importing, clusters, imports_of
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reading import ReadSource, Unreadable, read_source
-from charter_engine.parser.report import calls_of, diagnostics_of
+from charter_engine.parser.report import calls_of, diagnostics_of, unseen_members
 from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 18
+COMPILER_VERSION = 19
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 
@@ -84,12 +84,14 @@ def compile_cluster(
 ) -> Compiled:
     """The files that import each other, by their dotted names."""
     calls: dict[str, tuple[Call, ...]] = {}
+    unseen: dict[str, Diagnostic] = {}
     try:
         analysis = interpret(modules, options.catalogue, files=files)
         sites = analysis.findings.sites
         found = calls_of(sites, options.tokens)
         calls = by_file(settled([call for of_file in found.values() for call in of_file]))
         errors = diagnostics_of(analysis.progress.stops, sites.values())
+        unseen = unseen_members(analysis.findings.unseen)
     except RecursionError:
         errors = {module.path: too_deep(module.path) for module in modules.values()}
     return tuple(
@@ -97,7 +99,7 @@ def compile_cluster(
             path=module.path,
             calls=calls.get(module.path, ()),
             opportunities=find_opportunities(calls.get(module.path, ())),
-            errors=(errors[module.path],) if module.path in errors else (),
+            errors=tuple(told[module.path] for told in (errors, unseen) if module.path in told),
         )
         for module in modules.values()
     )
@@ -121,7 +123,7 @@ def by_file(calls: Iterable[Call]) -> dict[str, tuple[Call, ...]]:
 
 
 def indexed(source: ReadSource, name: str) -> Module:
-    return index_module(source.path, name, source.text, source.tree)
+    return index_module(source.path, name, source.tree)
 
 
 def too_deep(path: str) -> Diagnostic:

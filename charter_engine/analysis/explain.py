@@ -136,7 +136,8 @@ def segment_explained(segment: Segment) -> str:
         place = f"{segment.path}, line {segment.line}" if segment.path else f"line {segment.line}"
         return f"{role}text{constant} ({place}), {size}"
     if segment.kind == "upstream":
-        way = f"through `{segment.expression}` (line {segment.line})"
+        place = f" (line {segment.line})" if segment.line else ""
+        way = f"through `{segment.expression}`{place}"
         return f"{role}the output of {segment.call} {way}"
     if segment.kind == "variable":
         return f"{role}`{segment.expression}` (line {segment.line})"

@@ -5,9 +5,9 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
-import msgspec
+from msgspec.structs import replace
 
 from charter_engine.api.learning import learn_from
 from charter_engine.api.reuse_times_files import read_reuse_times
@@ -19,6 +19,7 @@ from charter_engine.errors import UsageError
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Retain, resolve_retention
 from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.scale import ALL_PRICINGS, PRICING, Pricing, pricings
 from charter_engine.plan.retention.streams import (
     Estimates,
@@ -59,6 +60,24 @@ def against_default(policies: Sequence[Policy]) -> tuple[Policy, ...]:
     none are asked for."""
     others = tuple(policy for policy in policies if policy != "default")
     return ("default", *others) if policies else ()
+
+
+def without_unknown_times(
+    request: PredictRequest, workload: Workload
+) -> tuple[PredictRequest, tuple[Note, ...]]:
+    """A request for all policies that there are, without `next-use` where nothing tells it reuse
+    times, and a note that says so. One that names its policies stays as it is."""
+    is_for_all = set(request.policies) == set(get_args(Policy)) and bool(request.pools)
+    told = request.reuse_times or request.learn_from or len(by_session(workload)) > 1
+    if told or not is_for_all:
+        return request, ()
+    policies = tuple(policy for policy in request.policies if policy != "next-use")
+    note = Note(
+        f"{request.workload}: next-use is left out: the requests name no two sessions to learn "
+        "reuse times from",
+        "give --reuse-times or --learn-from",
+    )
+    return replace(request, policies=policies), (note,)
 
 
 def retention_by_policy(workload: Workload, request: PredictRequest) -> AskedByPolicy:
@@ -142,7 +161,7 @@ def compared(
             alike = one.bracket is not None and one.bracket.default_lru == base
             gap = one.bracket.optimum - base if one.bracket is not None and alike else 0.0
             closed = (one.token_hit_rate - base) / gap if gap > 0 else None
-            told.append(msgspec.structs.replace(one, policy=policy, closed=closed))
+            told.append(replace(one, policy=policy, closed=closed))
         if estimates is not None and "next-use" in group:
             chosen, reason = verdict(estimates, base, group["next-use"].token_hit_rate)
             choices.append(

@@ -16,6 +16,7 @@ from charter_engine.api.policies import (
     best_of,
     compared,
     retention_by_policy,
+    without_unknown_times,
 )
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.api.reuse_times_files import reuse_times_of_plan
@@ -64,6 +65,7 @@ def predict(
     request = replace(request, policies=against_default(request.policies))
     latency = latency or latency_of(request.model, request.device, request.latency)
     workload, notes = load(request.workload, strict=request.strict, read_as=request.read_as)
+    request, left_out = without_unknown_times(request, workload)
     timing = _timing(request, workload, report)
     plan = plan_of(Path(request.plan)) if request.plan else None
     release = request.release or (plan.release if plan else "never")
@@ -103,7 +105,7 @@ def predict(
             others=compared_with,
             unmatched_nodes=unmatched,
         ),
-        notes=(*notes, *strangers, *policies.notes),
+        notes=(*notes, *left_out, *strangers, *policies.notes),
     )
 
 

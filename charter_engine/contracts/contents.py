@@ -90,7 +90,8 @@ class MeasuredContents(Struct, frozen=True, kw_only=True):
 
     `agreed_blocks` are there as predicted; `absent_blocks` are predicted and are not there,
     `unpredicted_blocks` are there and are not predicted. Blocks are compared by what they hold, to
-    a grain of 16 tokens. `unattributed_blocks` hold what no known request sent. `lost_events` were
+    a grain of 16 tokens. `ranks` engines tell, each of a pool of its own, and are predicted as if
+    one served all. `unattributed_blocks` hold what no known request sent. `lost_events` were
     sent and did not come; with `complete` False some of the pool is not known for that or another
     reason. `trouble` is why no events come (empty: they do).
     """
@@ -108,6 +109,7 @@ class MeasuredContents(Struct, frozen=True, kw_only=True):
     unattributed_blocks: int = 0
     lost_events: int = 0
     restarts: int = 0
+    ranks: int = 1
     complete: bool = True
     trouble: str = ""
     nodes: tuple[Holding, ...] = ()

@@ -21,7 +21,7 @@ from charter_engine.embedded.engine.spec import (
     encode_spec,
     read_spec,
 )
-from charter_engine.embedded.engine.tokenizer import engine_tokenizer, tokenizer_path
+from charter_engine.embedded.engine.tokenizer import tokenizer_path, vocabulary_size
 from charter_engine.files import replacing, write_atomically
 from charter_engine.triton.errors import InvalidInput
 
@@ -42,7 +42,7 @@ def build_engine(
     """
     check_spec(spec)
     source = tokenizer or tokenizer_path()
-    size = engine_tokenizer(source).get_vocab_size()
+    size = vocabulary_size(source)
     if size > spec.pretrained_config.vocab_size:
         raise EngineConfigError(
             f"{source} has {size} tokens and the model {spec.pretrained_config.vocab_size}: "

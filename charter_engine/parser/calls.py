@@ -12,7 +12,6 @@ from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.chains import (
     CHAIN,
     PLACEHOLDER,
-    in_sequence,
     is_unseen,
     makes_chain,
     placeholder,
@@ -153,10 +152,10 @@ class CallResolver:
         self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape
     ) -> Value:
         verb = shape.verb
-        entered = self.entered(frame, node, callee, shape) if callee.types else None
+        entered = self.entered(frame, node, receiver, callee, shape) if callee.types else None
         if entered is not None:
             return join(entered, self.asked_beside(frame, node, receiver, shape))
-        found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
+        found = self.recognised(node, receiver, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
@@ -195,19 +194,19 @@ class CallResolver:
         if self.progress.is_asked(frame.module.path, node):
             self.note_near(frame, shape)
         self.evaluator.effects.leave(frame, node, receiver, shape)
-        return self.passed_on(receiver, callee, shape)
+        return self.passed_on(frame, receiver, callee, shape)
 
     def asked(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
     ) -> Value:
         """The answer of a model or an agent, or of a team, of which the first to speak is asked."""
-        teams, recorder = self.evaluator.teams, self.evaluator.recorder
-        team = teams.run_by(receiver, shape, found)
+        runs, recorder = self.evaluator.team_runs, self.evaluator.recorder
+        team = self.evaluator.teams.run_by(frame, receiver, shape, found)
         if team is None:
             return recorder.model_call(frame, node, receiver, shape, found)
-        opening, given = teams.opening(receiver, team, shape)
+        opening, given = runs.opening(receiver, team, shape)
         answer = recorder.model_call(frame, node, opening, given, found)
-        return teams.record(frame, node, shape, found, team, answer)
+        return runs.record(frame, node, shape, found, team, answer)
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""
@@ -217,10 +216,12 @@ class CallResolver:
         self.progress.keep_near(near)
 
     def entered(
-        self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape
+        self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape
     ) -> Value | None:
         """What functions at hand return, or a class at hand makes; None where a call enters
-        neither."""
+        neither. A function that is given a model's method stands for a call of that."""
+        if self.hands_on_model(shape):
+            return self.called_later(frame, node, receiver, shape)
         types = in_order(callee.types)
         functions = [kind for kind in types if isinstance(kind, Function)]
         functions += [
@@ -251,6 +252,11 @@ class CallResolver:
         if found is None:
             return None
         return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
+
+    def recognised(self, node: ast.Call, receiver: Value, shape: CallShape) -> Recognition | None:
+        """What the catalogue, or an address that other calls gave, says of a call."""
+        found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
+        return None if found is None or self.evaluator.teams.asks_nobody(receiver) else found
 
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What other arguments proved a request to be, unless these speak against it."""
@@ -313,13 +319,17 @@ class CallResolver:
         """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
         if kind == PLACEHOLDER:
             return placeholder(shape)
+        if kind == STORE and shape.verb == "loads":
+            return None
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
         return constructed_box(shape)
 
     def hands_on_model(self, shape: CallShape) -> bool:
         """Whether an argument is a model's method, named and not called (`retry(client.…create,
-        …)`)."""
+        …)`). What a class is made with may be called later or never."""
+        if shape.verb[:1].isupper():
+            return False
         if shape.positional:
             first, value = shape.positional[0]
             catalogue = self.program.catalogue
@@ -385,20 +395,20 @@ class CallResolver:
         )
         return LoopState(self.program.loop_number(node), record)
 
-    def passed_on(self, receiver: Value, callee: Value, shape: CallShape) -> Value:
+    def passed_on(self, frame: Frame, receiver: Value, callee: Value, shape: CallShape) -> Value:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
         something up."""
         verb = shape.verb
         if self.program.catalogue.asks_person(callee.types):
             return Value()
         words = recognise.words_of(verb)
-        lookup = not LOOKUPS.isdisjoint(words) or recognise.other_kind(
-            shape, self.program.catalogue
+        lookup = PATTERN not in shape.receiver and (
+            not LOOKUPS.isdisjoint(words) or recognise.other_kind(shape, self.program.catalogue)
         )
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
-            return in_sequence(shape, self.program.catalogue)
+            return self.evaluator.runnables.in_sequence(frame, shape)
         if verb[:1].isupper() or shape.path[-1:] == ("dict",):
             return self.made_object(shape)
         given = arguments_origins(shape) if not lookup else frozenset()
@@ -466,6 +476,13 @@ def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
         return box
     return Box("object", fields=named | (box.fields if box is not None else {}))
 
+
+PATTERN = Kind("regex.pattern")
+"""What `re.compile` makes: what it finds is part of what it is given."""
+
+STORE = "store"
+"""The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
+theirs."""
 
 HANDED_ON = frozenset("func function fn target callable method".split())
 """Names of parameters that take a function to call."""

@@ -49,6 +49,7 @@ class KindRule:
     hears: str = ""
     beside: str = ""
     writes: str = ""
+    templated: bool = False
     served_as: str = ""
     serves: bool = False
 

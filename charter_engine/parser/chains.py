@@ -14,21 +14,24 @@ PROMPTS = frozenset((Kind("langchain.prompt"), Kind("langchain.fetched.prompt"))
 PARSER = Kind("langchain.parser")
 CHAIN = Kind("langchain.model")
 PLACEHOLDER = "langchain.placeholder"
+FROM_MODEL = "from_llm"
 
 
-def in_sequence(shape: CallShape, catalogue: Catalogue) -> Value:
-    """`RunnableSequence(prompt, model, parser)`, or with `first`, `middle` and `last`: the same as
-    a pipe."""
+def steps_in(shape: CallShape) -> list[tuple[ast.expr, Value]]:
+    """The steps of `RunnableSequence(prompt, model, parser)`, or with `first`, `middle` and `last`,
+    in their order."""
     steps = [*shape.positional]
     for name in ("first", "middle", "last"):
         steps += [(source, value) for given, source, value in shape.keywords if given == name]
-    chain, before = UNKNOWN, None
-    for source, value in steps:
-        inner = value.box.items if value.box is not None and value.box.kind == "list" else ()
-        for step in [element.value for element in inner] or [value]:
-            chain = step if before is None else piped(chain, step, before, catalogue)
-            before = source
-    return chain
+    return [
+        (source, step)
+        for source, value in steps
+        for step in (
+            [element.value for element in value.box.items]
+            if value.box is not None and value.box.kind == "list"
+            else [value]
+        )
+    ]
 
 
 def piped(left: Value, right: Value, source: ast.expr, catalogue: Catalogue) -> Value:
@@ -72,13 +75,14 @@ def is_unseen(value: Value) -> bool:
 
 def makes_chain(shape: CallShape, catalogue: Catalogue) -> bool:
     """Whether a function that is imported makes a chain around a model, by its name:
-    `llm_generation_chain("query.prompt", engine=…)`."""
+    `llm_generation_chain("query.prompt", engine=…)`, `SummaryChain.from_llm(llm)`."""
     words = words_of(shape.verb)
     is_chain = words[-1:] == ("chain",) and words[0] not in catalogue.evidence.running
     given = shape.keyword_names & (MODEL_GIVEN | {"engine"})
     is_model_named = any(names_model(word, catalogue) for word in words)
     is_imported = bool(shape.callee) and all(isinstance(kind, External) for kind in shape.callee)
-    return is_imported and is_chain and (is_model_named or bool(given))
+    makes = shape.verb == FROM_MODEL or (is_chain and (is_model_named or bool(given)))
+    return is_imported and makes
 
 
 def placeholder(shape: CallShape) -> Box:

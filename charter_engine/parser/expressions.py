@@ -27,6 +27,7 @@ from charter_engine.parser.runnables import Runnables
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
 from charter_engine.parser.strings import Strings
+from charter_engine.parser.team_members import TeamFinder
 from charter_engine.parser.team_runs import TeamRuns
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -67,7 +68,8 @@ class Evaluator:
         self.follower = Follower(analysis, self)
         self.effects = Effects(analysis, self)
         self.files = PromptFiles(analysis)
-        self.teams = TeamRuns(analysis, self)
+        self.teams = TeamFinder(analysis, self)
+        self.team_runs = TeamRuns(analysis, self)
         self.runnables = Runnables(analysis, self)
         self.calls = CallResolver(analysis, self)
         self.evaluators = self.evaluators_by_node()

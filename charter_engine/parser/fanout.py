@@ -89,12 +89,11 @@ def is_gathered(
     function = frame.function
     if function is None or function not in gathering:
         return False
-    if not isinstance(function.node, ast.AsyncFunctionDef):
-        return False
     if isinstance(frame.module.parents.get(id(node)), ast.Await):
         return False
     entered = [kind.definition.node for kind in callee.types if isinstance(kind, Function)]
-    return all(isinstance(one, ast.AsyncFunctionDef) for one in entered)
+    is_known = isinstance(function.node, ast.AsyncFunctionDef) or bool(entered)
+    return is_known and all(isinstance(one, ast.AsyncFunctionDef) for one in entered)
 
 
 def is_awaited_alone(frame: Frame, node: ast.Call, way: str) -> bool:

@@ -118,6 +118,14 @@ class Wrapper:
         return self.sites[0]
 
 
+class UnseenMembers(NamedTuple):
+    """A run of a team whose members are not at hand: where it is, and how they are written."""
+
+    path: str
+    line: int
+    written: str
+
+
 @dataclass(slots=True)
 class Findings:
     """The sites and wrappers found so far.
@@ -129,7 +137,8 @@ class Findings:
     reached from the function that is judged, None where none is. `reached` counts every time a site
     was. `asked_elsewhere` are functions whose calls in other modules speak of asking a model;
     `opaque` such calls that lead to none that is known; `unsettled` are functions with such calls
-    that were not followed to their end. `are_judged`: all wrappers are known.
+    that were not followed to their end. `are_judged`: all wrappers are known. `unseen` are runs of
+    teams that are not at hand.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -145,6 +154,7 @@ class Findings:
     opaque: set[int] = field(default_factory=set)
     unsettled: set[FunctionDefinition] = field(default_factory=set)
     are_judged: bool = False
+    unseen: set[UnseenMembers] = field(default_factory=set)
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         numbers = self.parameters.setdefault(function, {})

@@ -114,7 +114,7 @@ class Follower:
         if inner is None:
             running = under_way(frame, function.definition)
             inner = (
-                self.evaluator.calls.passed_on(UNKNOWN, UNKNOWN, shape)
+                self.evaluator.calls.passed_on(frame, UNKNOWN, UNKNOWN, shape)
                 if running is None
                 else running.returned or UNKNOWN
             )

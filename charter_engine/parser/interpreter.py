@@ -40,11 +40,17 @@ STEPS_OF_LOOKING_AT_MODULES = 60_000
 the same library, would each go through all of that."""
 
 PLENTY = 600_000
-"""Once an analysis has taken so many steps, each function is followed less far."""
+MANY_FUNCTIONS = 1_600
+"""Once an analysis has taken so many steps, or where so many functions may lead to a model, each
+function is followed less far."""
 
 FEWEST_STEPS = 600
 FEWEST_OF_A_MODULE = 2_500
 """In a very large package every function, and every program, is still followed, if not far."""
+
+NEAR = 2
+"""There, so many calls may lie between a function that was cut off and one that asks a model, by
+their names, for the first to be followed again on its own."""
 
 
 def interpret(
@@ -74,6 +80,8 @@ class Interpreter:
         self.entries = analysis.entries
         self.evaluator = Evaluator(analysis)
         self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
+        self.is_large = False
+        self.fruitless: set[str] = set()
         self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
 
     def run(self) -> None:
@@ -90,8 +98,9 @@ class Interpreter:
         for round_number in (0, 1):
             self.start_round(round_number)
             for module in self.program.modules.values():
-                self.run_module(module)
-            self.evaluator.teams.serve()
+                if module.path not in self.fruitless:
+                    self.run_module(module)
+            self.evaluator.team_runs.serve()
             for definition in visited:
                 if definition in called:
                     self.run_as_called(definition)
@@ -124,15 +133,21 @@ class Interpreter:
             or definition.stores
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+        self.is_large = len(worth) > MANY_FUNCTIONS
         found: dict[FunctionDefinition, Wrapper] = {}
-        visited, cut = self.look(worth, found)
+        first = self.worth_a_look(worth)
+        visited, cut = self.look(first, found)
+        cut |= set(worth) - set(first)
         asking = {site.function for site in self.findings.sites.values()} | self.findings.unsettled
-        functions = [function for function in asking if function is not None]
+        functions = {function for function in asking if function is not None}
         leading = self.program.call_names.leading_to(functions)
+        near = self.near(functions, leading)
+        undecided = (near & cut) | (functions - visited)
+        visited |= (leading - near) & cut
         visited |= {
             definition
             for definition in worth
-            if definition in (leading & cut) | (asking - visited) and self.judged(definition, found)
+            if definition in undecided and self.judged(definition, found)
         }
         for definition in self.findings.asked_elsewhere - found.keys():
             if definition in self.outcomes:
@@ -148,6 +163,33 @@ class Interpreter:
             if (definition in visited and matters(definition))
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+
+    def worth_a_look(self, worth: list[FunctionDefinition]) -> list[FunctionDefinition]:
+        """In a very large package, those that may ask a model themselves, or leave something for
+        others; else all."""
+        if not self.is_large:
+            return worth
+        may_ask = self.program.call_names.that_may_ask_themselves()
+        return [
+            definition
+            for definition in worth
+            if definition in may_ask
+            or definition.stores
+            or definition.name == "__init__"
+            or self.evaluator.states.parameter(definition)
+            or self.progress.is_asked(definition.module.path, definition.node)
+        ]
+
+    def near(
+        self, asking: set[FunctionDefinition], leading: set[FunctionDefinition]
+    ) -> set[FunctionDefinition]:
+        """Of those that lead to functions that ask, the ones that are followed again where they
+        were cut off: all, but in a very large package only the near ones, and closures, which may
+        call a model by another name."""
+        if not self.is_large:
+            return leading
+        closures = {definition for definition in leading if definition.outer is not None}
+        return self.program.call_names.leading_to(asking, hops=NEAR) | closures
 
     def those_that_matter(self) -> Callable[[FunctionDefinition], bool]:
         """Tells the functions that led to a site, or may since all wrappers are known; the others
@@ -180,7 +222,7 @@ class Interpreter:
         for definition in worth:
             if self.judged(definition, found):
                 visited.add(definition)
-            if self.progress.is_cut:
+            if self.progress.is_cut or (self.is_large and self.progress.is_spent):
                 cut.add(definition)
         self.progress.is_looking = False
         return visited, cut
@@ -234,10 +276,10 @@ class Interpreter:
         )
 
     def run_module(self, module: Module) -> None:
-        fewest = FEWEST_OF_A_MODULE if self.findings.are_judged else FEWEST_STEPS
-        budget = max(fewest, min(STEPS_PER_MODULE, self.left_for_modules // 4))
-        before = self.progress.steps
-        self.progress.begin(module.path, budget)
+        """A top level; it is fruitless, and not followed again, where its steps were spent before
+        they came to a model."""
+        before, reached = self.progress.steps, self.findings.reached
+        self.progress.begin(module.path, self.steps_for_module())
         self.evaluator.follower.followed.clear()
         self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
@@ -246,8 +288,21 @@ class Interpreter:
         except RecursionError:
             self.progress.stop(deep=True)
         self.left_for_modules -= self.progress.steps - before
+        if self.findings.are_judged and self.progress.is_spent and self.findings.reached == reached:
+            self.fruitless.add(module.path)
+            self.progress.stop()
         self.memory.globals[module.path] = frame.names
         self.evaluator.names.forget()
+
+    def steps_for_module(self) -> int:
+        fewest = FEWEST_OF_A_MODULE if self.findings.are_judged else FEWEST_STEPS
+        return max(fewest, min(STEPS_PER_MODULE, self.left_for_modules // 4))
+
+    def steps_for_function(self) -> int:
+        if self.progress.is_looking:
+            return STEPS_OF_A_LOOK
+        is_short = self.is_large or self.progress.steps >= PLENTY
+        return FEWEST_STEPS if is_short else STEPS_PER_FUNCTION
 
     def run_as_called(self, definition: FunctionDefinition) -> None:
         """A function that others call, on its own: among the lists that it found when it was called
@@ -266,10 +321,9 @@ class Interpreter:
     def run_alone(self, definition: FunctionDefinition, entry: FunctionEntry = NO_ENTRY) -> Value:
         """A function with its parameters unknown: each is an origin of its own, so that it can be
         told in a prompt."""
-        budget = STEPS_PER_FUNCTION if self.progress.steps < PLENTY else FEWEST_STEPS
-        budget = STEPS_OF_A_LOOK if self.progress.is_looking else budget
         place = definition.module.path
-        self.progress.begin(place, budget, definition.name, definition.node.lineno)
+        steps = self.steps_for_function()
+        self.progress.begin(place, steps, definition.name, definition.node.lineno)
         follower = self.evaluator.follower
         follower.followed.clear()
         function = Function(definition)

@@ -39,6 +39,9 @@ CONVERSATION = frozenset(
     "turns scratchpad".split()
 )
 
+CONNECTED = "connected"
+"""Under this name a pipeline keeps the connections of its components."""
+
 FORGETTING = frozenset(
     "len isinstance range hasattr type bool id any all print input open round".split()
 )
@@ -116,7 +119,10 @@ class Methods:
         given = [value for _, value in shape.positional]
         if shape.verb == "collect_events" and given:
             return Value(box=Box("list", rest=given[0]))
-        name = given[0].static_text() if shape.verb == "set" and len(given) > 1 else None
+        if shape.verb == "connect" and len(given) > 1:
+            wire(box, given)
+        keeps = shape.verb in ("set", "add_component") and len(given) > 1
+        name = given[0].static_text() if keeps else None
         if name is None:
             return None
         box.fields[name] = join(box.fields.get(name), moved(given[1], "state"), name)
@@ -219,6 +225,15 @@ def message_given(shape: CallShape) -> Value:
 def role_named(verb: str) -> str:
     """The role that a method's name speaks of: `add_user_message`; empty: none."""
     return next((ROLES[word] for word in words_of(verb) if word in ROLES), "")
+
+
+def wire(box: Box, given: list[Value]) -> None:
+    """`pipeline.connect("prompt.text", "llm")`: keep which component's output goes to which."""
+    ends = [(value.static_text() or "").partition(".")[0] for value in given[:2]]
+    kept = box.fields.setdefault(CONNECTED, Value(box=Box("list"))).box
+    pair = Value(box=Box("tuple", [Element(static(end)) for end in ends]))
+    if kept is not None:
+        kept.items.append(Element(pair))
 
 
 def history(value: Value, depth: int = 0) -> Value:

@@ -15,6 +15,7 @@ from charter_engine.parser.prompt_files import path_value
 from charter_engine.parser.symbols import ClassDefinition, Module
 from charter_engine.parser.syntax import annotation_names, last_name
 from charter_engine.parser.values import (
+    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -22,6 +23,7 @@ from charter_engine.parser.values import (
     Function,
     Instance,
     Kind,
+    Made,
     Member,
     Origin,
     Package,
@@ -136,8 +138,9 @@ class Names:
         return found
 
     def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
+        origins = NOTHING if name in BESIDE_ANSWER else value.origins
         if not value.types and value.box is None:
-            return UNKNOWN.with_origins(value.origins)
+            return UNKNOWN.with_origins(origins)
         found: Value | None = None
         types: set[Type] = set()
         for kind in in_order(value.types):
@@ -170,7 +173,7 @@ class Names:
         result = found or UNKNOWN
         if types:
             result = replace(result, types=result.types | types)
-        return result if name in BESIDE_ANSWER else result.with_origins(value.origins)
+        return result.with_origins(origins)
 
     def member_of(
         self, frame: Frame, kind: Instance | Class, value: Value, name: str
@@ -322,14 +325,14 @@ def carried_by(annotation: ast.expr) -> ast.expr | None:
     return inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
 
 
-def part_of(kind: Function | Kind | Member, name: str) -> set[Type]:
+def part_of(kind: Function | Kind | Made | Member, name: str) -> set[Type]:
     """What an attribute of something of a catalogue's kind is, or of a function that a decorator
     made an object."""
     if isinstance(kind, Kind):
         return {Member(kind.name, name)}
     if isinstance(kind, Member):
         return {Member(kind.kind, f"{kind.path}.{name}")}
-    return {kind} if name in CALLED_THROUGH else set()
+    return {kind} if isinstance(kind, Function) and name in CALLED_THROUGH else set()
 
 
 def is_text(value: Value | None) -> bool:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.recognise import CallShape, names_in, words_of
 from charter_engine.parser.values import External
 
 MOST_KEPT = 400
@@ -63,9 +63,19 @@ def near_call(
         path,
         node.lineno,
         node.end_lineno or node.lineno,
-        max(0, evidence) + 2 * bool(named) + bool(model),
+        max(0, evidence) + 2 * (bool(named) or is_given_prompt(shape, catalogue)) + bool(model),
         reasons,
         ".".join(shape.path),
         min(imported, default=""),
         tuple(named) or ("prompt",),
     )
+
+
+def is_given_prompt(shape: CallShape, catalogue: Catalogue) -> bool:
+    """Whether an argument by place is named as a prompt is, and the receiver may be a model."""
+    words = catalogue.evidence
+    receiver = set(words_of(shape.path[-2])) if len(shape.path) > 1 else set[str]()
+    named = {
+        word for node, _ in shape.positional for name in names_in(node) for word in words_of(name)
+    }
+    return bool(named & words.prompt_strong) and not receiver & words.receiver_never

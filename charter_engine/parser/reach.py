@@ -41,22 +41,33 @@ class CallNames:
         """Functions that call something asking, or a function that does."""
         return self.leading_to(self.given_model, self.asking)
 
+    def that_may_ask_themselves(self) -> set[FunctionDefinition]:
+        """Functions that are given a model, or call or hand on something asking."""
+        users = {user for name in self.asking for user in self.users.get(name, ())}
+        return self.given_model | users
+
     def leading_to(
-        self, functions: Iterable[FunctionDefinition], names: Iterable[str] = ()
+        self,
+        functions: Iterable[FunctionDefinition],
+        names: Iterable[str] = (),
+        hops: int | None = None,
     ) -> set[FunctionDefinition]:
-        """The functions, those that call or hand on one of them or of the names, and so on."""
+        """The functions, those that call or hand on one of them or of the names, and so on, at most
+        so many `hops` away."""
         reached = set(functions)
-        pending = list(names)
-        for definition in reached:
-            pending += names_for(definition, self.instances)
-        known = set(pending)
-        while pending:
-            for definition in self.users.get(pending.pop(), set()) - reached:
-                reached.add(definition)
-                fresh = names_for(definition, self.instances) - known
-                known |= fresh
-                pending += fresh
+        known: set[str] = set()
+        fresh = self.names_of(reached).union(names)
+        while fresh and hops != 0:
+            users = {user for name in fresh for user in self.users.get(name, ())} - reached
+            reached |= users
+            known |= fresh
+            fresh = self.names_of(users) - known
+            hops = None if hops is None else hops - 1
         return reached
+
+    def names_of(self, functions: Iterable[FunctionDefinition]) -> set[str]:
+        """The names by which functions are called."""
+        return {name for one in functions for name in names_for(one, self.instances)}
 
 
 class Named(NamedTuple):
@@ -150,7 +161,8 @@ def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
             continue
         dotted = f"{module.imports[first]}.{rest}" if rest else module.imports[first]
         kind = catalogue.kind_of_constructor(dotted)
-        is_model = catalogue.is_model(kind) if kind else is_model_class(dotted, catalogue)
+        is_made = dotted.endswith(".from_llm") or is_model_class(dotted, catalogue)
+        is_model = catalogue.is_model(kind) if kind else is_made
         name = output_name(module.parents, node) if is_model else None
         if name is not None:
             found.add(name)

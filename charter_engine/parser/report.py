@@ -20,9 +20,9 @@ from charter_engine.contracts.graph import (
     Segment,
 )
 from charter_engine.parser.conversations import with_conversation
-from charter_engine.parser.findings import Site
+from charter_engine.parser.findings import Site, UnseenMembers
 from charter_engine.parser.state import Stop
-from charter_engine.parser.team_runs import as_heard
+from charter_engine.parser.team_prompts import as_heard
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.parser.turns import Turns, as_sent, limit_of, turns_of
 from charter_engine.parser.values import Hole, Piece, Static, add_piece
@@ -54,6 +54,27 @@ def diagnostics_of(stops: Iterable[Stop], sites: Iterable[Site]) -> dict[str, Di
         if (stop.path, stop.line) in leading or not stop.name:
             by_path.setdefault(stop.path, []).append(stop)
     return {path: diagnostic_of(of_file) for path, of_file in by_path.items()}
+
+
+def unseen_members(found: Iterable[UnseenMembers]) -> dict[str, Diagnostic]:
+    """Runs of teams whose members are not at hand, told once a file."""
+    by_path: dict[str, list[UnseenMembers]] = {}
+    for run in sorted(found):
+        by_path.setdefault(run.path, []).append(run)
+    return {path: unseen_diagnostic(runs) for path, runs in by_path.items()}
+
+
+def unseen_diagnostic(runs: list[UnseenMembers]) -> Diagnostic:
+    first = runs[0]
+    others = f" and in {len(runs) - 1} more" if len(runs) > 1 else ""
+    return Diagnostic(
+        path=first.path,
+        line=first.line,
+        message=f"Who takes part in the run in this line{others} is not at hand: "
+        f"`{first.written}`. It is shown as one call.",
+        remedy="Compile the file together with the folder in which the members are made.",
+        severity="warning",
+    )
 
 
 def diagnostic_of(stops: list[Stop]) -> Diagnostic:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from charter_engine.parser.chains import CHAIN, PROMPTS
+from charter_engine.parser.chains import CHAIN, PROMPTS, piped, steps_in
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.teams import made_in
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -43,8 +44,17 @@ class Runnables:
         self.program = analysis.program
         self.evaluator = evaluator
 
-    def piped(self, frame: Frame, node: ast.BinOp, left: Value, right: Value, pipe: Value) -> Value:
-        """What a pipe of two runnables leads to, beside what is known of it."""
+    def piped(
+        self,
+        frame: Frame,
+        node: ast.BinOp,
+        left: Value,
+        right: Value,
+        pipe: Value,
+        place: ast.expr | None = None,
+    ) -> Value:
+        """What a pipe of two runnables leads to, beside what is known of it; `place` is where it
+        stands, if not written as a pipe."""
         before = self.leading(frame, node.left, left)
         if PROMPTS & right.types and before is not None:
             fields = right.box.fields if right.box is not None else {}
@@ -54,15 +64,33 @@ class Runnables:
         behind = self.leading(frame, node.right, right)
         if before is not None and behind is not None:
             box = Box("object", fields={"0": before, "1": behind})
-            return self.made(frame, node, "langchain.sequence", box)
+            return self.made(frame, place or node, "langchain.sequence", box)
         known = before or behind
         if known is not None:
             made = frozenset(kind for kind in known.types if isinstance(kind, Made))
             return replace(pipe, types=pipe.types | made | {CHAIN})
         if is_chain and pipe.box is not None:
-            chain = self.made(frame, node, "langchain.chain", pipe.box)
+            chain = self.made(frame, place or node, "langchain.chain", pipe.box)
             return replace(pipe, types=pipe.types | chain.types)
         return pipe
+
+    def in_sequence(self, frame: Frame, shape: CallShape) -> Value:
+        """`RunnableSequence(prompt, model, parser)`: the same as a pipe. Its first chain is called
+        where the sequence is made, the others where their models are named."""
+        chain: Value = UNKNOWN
+        before: ast.expr | None = None
+        place: ast.expr = shape.node
+        for source, step in steps_in(shape):
+            if before is None:
+                chain, before = step, source
+                continue
+            pipe = piped(chain, step, before, self.program.catalogue)
+            joined = ast.BinOp(before, ast.BitOr(), source)
+            taken = made_of(chain)
+            chain = self.piped(frame, joined, chain, step, pipe, place)
+            place = source if made_of(chain) != taken else place
+            before = source
+        return chain
 
     def composed(self, frame: Frame, node: ast.expr, kind: str, box: Box) -> Value:
         """What a constructor of a runnable leads to: `RunnableParallel(…)`, `RunnableBranch(…)`;

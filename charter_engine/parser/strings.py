@@ -141,9 +141,11 @@ class Strings:
         if not old or receiver.pieces is None:
             return None
         pieces: list[Piece] = []
+        is_written = any(isinstance(one, Static) and old in one.text for one in receiver.pieces)
+        given = Value() if is_written else Value(origins=new.all_origins())
         for piece in receiver.pieces:
             if isinstance(piece, Hole):
-                pieces.append(piece)
+                pieces.append(with_filling(piece, given))
                 continue
             parts = piece.text.split(old)
             for number, part in enumerate(parts):
@@ -197,6 +199,14 @@ class Strings:
                 ),
             )
         )
+
+
+def with_filling(hole: Hole, filling: Value) -> Hole:
+    """A place whose text isn't seen, where a filling may have been put into it."""
+    if not filling.origins:
+        return hole
+    value = hole.value.with_origins(filling.origins)
+    return Hole(hole.source, value, hole.line, hole.column)
 
 
 def unknown_text(template: Value, filling: Value, result: Value | None) -> Value:

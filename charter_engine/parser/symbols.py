@@ -95,7 +95,6 @@ class Module:
     path: str
     name: str
     tree: ast.Module
-    text: str = ""
     imports: dict[str, str] = field(default_factory=dict)
     star_imports: list[str] = field(default_factory=list)
     functions: dict[int, FunctionDefinition] = field(default_factory=dict)
@@ -108,10 +107,10 @@ class Module:
         return self.path.endswith("__init__.py")
 
 
-def index_module(path: str, name: str, text: str, tree: ast.Module) -> Module:
+def index_module(path: str, name: str, tree: ast.Module) -> Module:
     """Find every import, function and class of a file; later definitions of a name don't hide
     earlier ones here."""
-    module = Module(path=path, name=name, tree=tree, text=text)
+    module = Module(path=path, name=name, tree=tree)
     pending: list[tuple[ast.AST, str, ClassDefinition | None, FunctionDefinition | None]] = [
         (tree, "", None, None)
     ]

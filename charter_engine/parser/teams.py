@@ -9,7 +9,7 @@ part.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -176,6 +176,8 @@ class TeamBuilder:
             return before
         if way == "chain":
             return self.chained(members)
+        if way == "wired":
+            return self.wired(made, members)
         if way in ("named", "declared"):
             return self.by_name(made, members)
         parts = [self.part(member) for member in members]
@@ -253,6 +255,28 @@ class TeamBuilder:
             self.give(giver, before, after)
         return Part(parts[0][1].first, parts[-1][1].last) if parts else NOBODY
 
+    def wired(self, made: Made, members: list[Made]) -> Part:
+        """Components of a pipeline: each hears those whose answers reach it by connections through
+        components that ask no model."""
+        parts = [(member, self.part(member)) for member in members]
+        asking = {
+            name: part for name in made.box.fields for part in self.part_in(made, name, parts)
+        }
+        led_to: set[Made] = set()
+        take_templates(made)
+        for name, part in asking.items():
+            for target in reached_by(connections_in(made), name, asking):
+                self.team.follows.setdefault(part.first[0], []).extend(asking[target].first)
+                led_to.update(asking[target].first)
+        first = [part.first[0] for part in asking.values() if part.first[0] not in led_to]
+        last = [part.first[0] for part in asking.values() if part.first[0] not in self.team.follows]
+        return Part(tuple(first), tuple(last))
+
+    def part_in(self, made: Made, name: str, parts: list[tuple[Made, Part]]) -> list[Part]:
+        """What a component of that name is of the whole, if it asks a model."""
+        own = set(made_in(made.box.fields[name]))
+        return [part for member, part in parts if member in own and part.first][:1]
+
     def give(self, giver: Made, before: Part, after: Part) -> None:
         for one in before.last:
             self.team.follows.setdefault(one, []).extend(after.first)
@@ -310,8 +334,9 @@ class TeamBuilder:
         if given is None:
             return members
         kept = {output_name(one.module.parents, one.node): one for one in members}
-        declared = [kept[name] for name in declared_by(member) if name in kept]
-        return [names[one] for one in given if one in names] + declared
+        wanted = (*given, *declared_by(member))
+        found = (kept.get(name) or names.get(name) for name in wanted)
+        return [one for one in found if one is not None]
 
     def named_in(self, made: Made, rule: KindRule) -> list[str] | None:
         """The names of those that an agent may hand on to; None: all."""
@@ -331,6 +356,41 @@ class TeamBuilder:
         for part in parts:
             for one in (*part.first, *part.last):
                 self.team.turning.setdefault(one, made.node.lineno)
+
+
+def connections_in(made: Made) -> list[tuple[str, str]]:
+    """The connections of a pipeline's components, by their names."""
+    kept = made.box.fields.get("connected")
+    boxes = [item.value.box for item in kept.box.items] if kept is not None and kept.box else []
+    pairs = [[end.value.static_text() or "" for end in box.items] for box in boxes if box]
+    return [(ends[0], ends[1]) for ends in pairs if len(ends) > 1]
+
+
+def take_templates(made: Made) -> None:
+    """Let generators of a pipeline have the template of the builder that is connected to them."""
+    fields = made.box.fields
+    for source, target in connections_in(made):
+        builder = fields[source].box if source in fields else None
+        for one in made_in(fields[target]) if target in fields else ():
+            if builder is not None and "template" in builder.fields:
+                one.box.fields.setdefault("template", builder.fields["template"])
+
+
+def reached_by(connections: list[tuple[str, str]], start: str, ends: Collection[str]) -> list[str]:
+    """Those among `ends` that connections lead to from a component, nearest first."""
+    found: list[str] = []
+    seen: set[str] = set()
+    pending = [target for source, target in connections if source == start]
+    while pending:
+        name = pending.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in ends:
+            found.append(name)
+        else:
+            pending += [target for source, target in connections if source == name]
+    return found
 
 
 def whole_of(parts: list[Part]) -> Part:
@@ -419,13 +479,15 @@ def declared_by(made: Made) -> list[str]:
 
 def targets_in(node: ast.AST) -> list[str]:
     """The agents that are named as targets."""
-    return [
-        argument.id
+    arguments = [
+        argument
         for call in ast.walk(node)
         if isinstance(call, ast.Call) and last_name(call.func) in TARGETS
         for argument in (*call.args, *(word.value for word in call.keywords))
-        if isinstance(argument, ast.Name)
     ]
+    names = [argument.id for argument in arguments if isinstance(argument, ast.Name)]
+    texts = [argument.value for argument in arguments if isinstance(argument, ast.Constant)]
+    return names + [text for text in texts if isinstance(text, str)]
 
 
 TARGETS = frozenset(

@@ -120,7 +120,7 @@ def decide(source: RequestSource, asked: Asked, *, fixed: PlanPoint | None = Non
     """
     if asked.policy is not None and asked.policy not in source.policies:
         raise ValueError(source.missing)
-    trials = _Trials(source, asked)
+    trials = _Trials(source, asked, fixed)
     chosen = trials.layouts_at(fixed) if fixed is not None else trials.in_rounds()
     releasing = trials.releasing(chosen.point)
     rates = {when: one.token_hit_rate for when, one in releasing.items()}
@@ -148,8 +148,10 @@ def decide(source: RequestSource, asked: Asked, *, fixed: PlanPoint | None = Non
 class _Trials:
     """The points of one source that were tried, and the best of them so far."""
 
-    def __init__(self, source: RequestSource, asked: Asked) -> None:
+    def __init__(self, source: RequestSource, asked: Asked, fixed: PlanPoint | None) -> None:
         self.as_it_is = source.evaluate([deployed(source)])[0]
+        as_given = fixed or replace(self.as_it_is.point, policy=asked.policy or "default")
+        self._unchanged = replace(as_given, layout=self.as_it_is.point.layout)
         self.tried: dict[PlanPoint, Evaluation] = {}
         self._source = source
         self._asked = asked
@@ -270,7 +272,10 @@ class _Trials:
         return choose(self.candidates, self._asked.objective, self.as_it_is.point)
 
     def _is_refused(self, evaluation: Evaluation) -> bool:
-        return is_refused(evaluation, self._asked.objective, self.as_it_is)
+        """What changes nothing beyond what was asked for is always there to be chosen."""
+        return evaluation.point != self._unchanged and is_refused(
+            evaluation, self._asked.objective, self.as_it_is
+        )
 
 
 def _compare(source: RequestSource, point: PlanPoint) -> PolicyComparison:

@@ -163,7 +163,7 @@ def _release_changes(live: Plan, draft: Plan, profile: Profile) -> Iterator[Chan
         key="release",
         old=live.release,
         new=draft.release,
-        cost="plan reload",
+        cost="request" if profile.path == "http" else "plan reload",
         loses=KEEPS_CACHE,
         possible=not reason or draft.release == "never",
         reason=reason,

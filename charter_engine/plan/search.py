@@ -81,16 +81,14 @@ def choose(
 
 
 def is_refused(evaluation: Evaluation, objective: Objective, as_it_is: Evaluation) -> bool:
-    """Whether a point is out of the question for an objective of time: its layout is another than
-    the deployment's, and the whole run takes longer than as it is, by more than noise.
+    """Whether a change is out of the question for an objective of time: the whole run takes longer
+    than as it is, by more than noise.
 
     First tokens that come earlier are no gain where longer prompts make decoding take what they
     saved. The objective `memory` takes time for what it is.
     """
-    return (
-        objective in BY_TIME
-        and evaluation.point.layout != as_it_is.point.layout
-        and evaluation.makespan_ms > as_it_is.makespan_ms * (1 + WITHIN_NOISE)
+    return objective in BY_TIME and evaluation.makespan_ms > as_it_is.makespan_ms * (
+        1 + WITHIN_NOISE
     )
 
 

@@ -1,6 +1,6 @@
 """Calls → graph: data edges in an order that always exists, loop-carried edges beside it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -31,27 +31,18 @@ def closing_edges(
     forward: Iterable[tuple[str, str]], backward: Iterable[tuple[str, str]]
 ) -> set[tuple[str, str]]:
     """Those of the backward edges that close a circle, taking each that does not into the graph."""
-    following: dict[str, set[str]] = {}
-    for source, target in forward:
-        following.setdefault(source, set()).add(target)
+    # Most agents have no backward edge, and networkx takes a tenth of a second to import.
+    import networkx
+
+    graph = networkx.DiGraph(forward)
     closing = set()
     for source, target in backward:
-        if leads_to(target, source, following):
+        graph.add_nodes_from((source, target))
+        if networkx.has_path(graph, target, source):
             closing.add((source, target))
         else:
-            following.setdefault(source, set()).add(target)
+            graph.add_edge(source, target)
     return closing
-
-
-def leads_to(start: str, end: str, following: Mapping[str, Collection[str]]) -> bool:
-    """Whether edges lead from one call to another, or it is the same."""
-    seen = {start}
-    pending = [start]
-    while pending and end not in seen:
-        fresh = set(following.get(pending.pop(), ())) - seen
-        seen |= fresh
-        pending += fresh
-    return end in seen
 
 
 def without_closing(call: Call, closing: set[tuple[str, str]]) -> Call:

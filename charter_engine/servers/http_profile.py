@@ -21,7 +21,7 @@ LEVER_OF_SETTING: dict[str, LeverName] = {
     "kv_cache_onboard_blocks": "host tier",
 }
 NO_RANGES = "a plan keeps ranges of a prompt, and its priority is of whole requests: it is not sent"
-NO_CALLS = "it can be told to forget, but no plan reaches it: it has no charter_bls that would"
+BY_MESSAGES = "it forgets by messages, and sessions are known by their tokens here"
 NO_TRIAL = "a share is tried where charter_bls serves, which tells the arms of a trial apart"
 NO_GATEWAY = (
     "prompts of programs reach the server without passing this engine: serve --gateway HOST:PORT "
@@ -33,13 +33,13 @@ def profile_by_http(server: ServerProfile, *, has_gateway: bool) -> Profile:
     """A server of OpenAI's shape as plans see it: layouts alone act, those for traffic where a
     gateway of ours is in front of it."""
     reuse, retention = server.lever("reuse"), server.lever("retention")
-    release = server.lever("release")
+    release = _why_no_release(server, has_gateway=has_gateway)
     host = next((tier.bytes for tier in server.tiers if tier.name == "host"), None)
     return Profile(
         path="http",
         server_version=server.version,
         models=(server.model,) if server.model else (),
-        release=has_gateway and RELEASE_PATH in server.lever("release").where,
+        release=not release,
         kv_stats=True,
         tokens_per_block=server.tokens_per_block,
         parameters={
@@ -50,7 +50,7 @@ def profile_by_http(server: ServerProfile, *, has_gateway: bool) -> Profile:
             **dict(_settings(server)),
             **({} if reuse.acts else {"reuse": reuse.reason}),
             "retention": NO_RANGES if retention.acts else retention.reason,
-            "release": NO_CALLS if release.acts else release.reason,
+            **({"release": release} if release else {}),
             "plan_push": f"no plan is pushed to {_called(server)}: it has no charter_bls",
             "load_unload": f"{_called(server)} takes its settings as options when it is started",
             "repository_files": f"{_called(server)} has no model repository",
@@ -60,6 +60,16 @@ def profile_by_http(server: ServerProfile, *, has_gateway: bool) -> Profile:
         },
         eviction=server.rules,
     )
+
+
+def _why_no_release(server: ServerProfile, *, has_gateway: bool) -> str:
+    """Why the sessions that pass a gateway of ours are not released; empty where they can be."""
+    lever = server.lever("release")
+    if not lever.acts:
+        return lever.reason
+    if RELEASE_PATH not in lever.where:
+        return BY_MESSAGES
+    return "" if has_gateway else NO_GATEWAY
 
 
 def _settings(server: ServerProfile) -> Iterator[tuple[str, str]]:

@@ -93,7 +93,8 @@ async def prove_release(
     prompt = _tokens(random.Random(), PROBE_BLOCKS * size + 1)
     on_step(f"one prompt of {len(prompt)} tokens, twice, and once more when it is forgotten")
     answers = [await server.complete(TokenRequest(token_ids=prompt)) for _ in range(2)]
-    await server.release(prompt, 0)
+    # With its answer: what continues a prompt keeps it.
+    await server.release((*prompt, *answers[-1].output_ids), 0)
     await asyncio.sleep(FORGETTING_SECONDS)
     answers.append(await server.complete(TokenRequest(token_ids=prompt)))
     _, before, after = (answer.reused_tokens for answer in answers)

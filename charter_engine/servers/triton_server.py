@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from charter_engine.bls.contract import KEEP_INPUT
 from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.figures import Label
@@ -36,6 +37,7 @@ from charter_engine.triton.request import (
     ENGINE_MODEL,
     GenerateRequest,
     Sampling,
+    truncation_inputs,
     with_derived_reuse,
 )
 
@@ -125,9 +127,14 @@ class TritonServer:
             latency_ms=derived.latency_ms,
         )
 
-    async def release(self, _token_ids: Sequence[int], _keep_tokens: int) -> None:
-        """Refused, as the protocol says."""
-        raise nothing_released(self.kind)
+    async def release(self, token_ids: Sequence[int], keep_tokens: int) -> None:
+        """As the protocol says, past `charter_bls`: an engine that was told has forgotten."""
+        profile = self._profile = self._profile or await self._probed()
+        if not profile.release:
+            raise nothing_released(self.kind)
+        client = self.deployer.client
+        contract = await client.contract(ENGINE_MODEL)
+        await client.infer(ENGINE_MODEL, truncation_inputs(token_ids, keep_tokens, contract))
 
     async def _probed(self) -> Profile:
         profile = await self.deployer.profile()
@@ -183,7 +190,9 @@ def levers_of(profile: Profile, manager: Told) -> tuple[ServerLever, ...]:
         _retention_lever(profile, manager),
         *(_setting_lever(name, key, llmapi=llmapi) for name, key in SETTINGS_BY_LEVER.items()),
         idle("cache salt", NO_SALT),
-        idle("release", NO_RELEASE),
+        acting("release", f"charter_bls, or the input {KEEP_INPUT}", "request")
+        if profile.release
+        else idle("release", NO_RELEASE),
     )
 
 

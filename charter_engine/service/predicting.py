@@ -1,8 +1,10 @@
 """Predictions and plans for the open agent on the live deployment."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.live_server import LiveServer
@@ -19,7 +21,10 @@ from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
 from charter_engine.service import heavy_work
 from charter_engine.service.heavy_work import AsDeployed
-from charter_engine.service.workers import Workers
+from charter_engine.service.workers import WorkerPool
+
+MOST_MEASURED: Final = 2_000
+"""Requests of the latest runs that times are fitted to."""
 
 
 class Predicting:
@@ -28,17 +33,23 @@ class Predicting:
     `latency` is what was fitted to this deployment last; without it times are assumed.
     """
 
-    def __init__(self, deployment: LiveServer, workers: Workers) -> None:
+    def __init__(self, deployment: LiveServer, workers: WorkerPool) -> None:
         self._deployment = deployment
         self._workers = workers
+        self._measured: deque[RequestRecord] = deque(maxlen=MOST_MEASURED)
         self.latency: LatencyModel | None = None
 
     async def calibrate(self, measured: Sequence[RequestRecord]) -> bool:
-        """Fit the latency model to what was just measured; whether there was enough to fit it
-        to."""
+        """Fit the latency model to what was just measured, with what was before; whether there was
+        enough to fit it to.
+
+        One run alone may tell too little: where all was reused, nothing of computing prompts, and
+        where prompts are short, nothing of decoding behind long ones, which a plan may bring.
+        """
         from charter_engine.api.calibrating import fitted
 
-        calibration = await asyncio.to_thread(fitted, measured)
+        self._measured += measured
+        calibration = await asyncio.to_thread(fitted, tuple(self._measured))
         if calibration is not None:
             self.latency = calibration.model
         return calibration is not None

@@ -42,7 +42,7 @@ from charter_engine.service.source_watch import SourceWatch
 from charter_engine.service.tapping import Tapping
 from charter_engine.service.trying import Trying
 from charter_engine.service.work_manager import WorkManager
-from charter_engine.service.workers import Workers
+from charter_engine.service.workers import WorkerPool
 
 WAIT_OR_CANCEL = "wait for it, or cancel it"
 
@@ -83,7 +83,7 @@ class EngineState:
         )
         self.runs = RunManager(hub)
         self.work = WorkManager(hub)
-        self.workers = Workers()
+        self.workers = WorkerPool()
         self.predicting = Predicting(self.deployment, self.workers)
         self.reuse_estimates = ReuseEstimates(
             self.predicting, lambda compiled: self.session.set(compiled=compiled)

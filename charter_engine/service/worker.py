@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 from charter_engine.api.progress import Report
 from charter_engine.errors import CharterError
-from charter_engine.service.workers import Found, Raised
+from charter_engine.service.workers import READY, Found, Raised
 
 Work = Callable[[Report], object]
 
@@ -22,6 +22,7 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     engine = Connection(descriptor)
     asked: SimpleQueue[Work] = SimpleQueue()
+    engine.send(READY)
     threading.Thread(target=_hear, args=(engine, asked), daemon=True).start()
     while True:
         engine.send(_outcome(asked.get(), engine.send))

@@ -26,6 +26,8 @@ IDLE_SECONDS: Final = 60.0
 INTERRUPTS: Final = 20
 INTERRUPT_SECONDS: Final = 0.1
 """Between two interrupts of work that is given up, which may not have begun by the first."""
+READY: Final = "ready"
+"""What a worker says first: from then on it heeds interrupts."""
 T = TypeVar("T")
 
 
@@ -60,12 +62,14 @@ class Worker:
                 process_group=0,
             )
         self._connection = Connection(ours.detach())
+        self._is_ready = False
 
     def carry_out(self, work: Callable[[Report], T], report: Report) -> T:
         """Do a piece of work there. Raises what it raises, and `CharterError` where the process
         ends meanwhile."""
         try:
             self._connection.send(work)
+            self._await_ready()
             while isinstance(told := self._connection.recv(), Progress):
                 report(told)
         except (EOFError, ConnectionError):
@@ -77,9 +81,16 @@ class Worker:
             raise told.error
         return cast("T", told.result)
 
+    def _await_ready(self) -> None:
+        if not self._is_ready:
+            self._is_ready = self._connection.recv() == READY
+
     def interrupt(self) -> None:
-        """Give up the work in progress."""
-        self._process.send_signal(signal.SIGINT)
+        """Give up the work in progress. A worker that is still coming up goes with it."""
+        if self._is_ready:
+            self._process.send_signal(signal.SIGINT)
+        else:
+            self._process.kill()
 
     def end(self) -> None:
         """End the process, and those that it started."""
@@ -92,7 +103,7 @@ class Worker:
         return self._process.poll() is None
 
 
-class Workers:
+class WorkerPool:
     """Workers, started as they are needed: at most so many, and none that was idle for long.
 
     A worker that was interrupted goes on with the next piece of work; one that does not heed it is

@@ -82,6 +82,16 @@ class KeptPackage(Struct, frozen=True):
 _clusters_decoder = msgspec.msgpack.Decoder(tuple[Cluster, ...])
 
 
+def written(compiled: Compiled) -> bytes:
+    """A compilation as the cache keeps it."""
+    return _encoder.encode(compiled)
+
+
+def read_back(content: bytes) -> Compiled:
+    """What was `written`."""
+    return _decoder.decode(content)
+
+
 class CompileCache:
     """The cache in one SQLite file; a context manager.
 

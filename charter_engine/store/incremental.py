@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from charter_engine.analysis.clusters import Compiled, with_distinct_ids, with_names
 from charter_engine.analysis.compile import CompileOptions, compile_sources
 from charter_engine.contracts.graph import CompiledFile, CompileResult
-from charter_engine.store.compile_cache import Cluster, CompileCache
-from charter_engine.store.packages import Changes, Package, digest_of, look_at
+from charter_engine.store.compile_cache import Cluster, CompileCache, read_back, written
+from charter_engine.store.packages import Changes, SourceGroup, digest_of, look_at
 from charter_engine.store.parsed import ParsedSources
 from charter_engine.store.prompt_files import FolderFiles, are_unchanged
 from charter_engine.store.source_files import groups_of, read_file, shown, unread
@@ -68,12 +68,13 @@ def compile_incrementally(
         total = sum(len(cluster.names) for cluster in wanted.values())
         work = partial(_compile, options=options, parsed=parsed)
         for cluster, outcome in at_work.each(work, missing):
+            compiled = read_back(outcome.compiled)
             if outcome.is_current:
-                cache.keep_results({cluster.key: outcome.compiled})
+                cache.keep_results({cluster.key: compiled})
                 if outcome.beside or cache.beside(cluster.key):
                     cache.keep_beside(cluster.key, outcome.beside)
-            results[cluster.key] = outcome.compiled
-            done += len(outcome.compiled)
+            results[cluster.key] = compiled
+            done += len(compiled)
             if progress is not None:
                 progress(done, total)
     files = {
@@ -95,7 +96,7 @@ def _together(changes: Sequence[Changes]) -> Changes:
     )
 
 
-def _files(package: Package, results: Mapping[str, Compiled]) -> Iterator[CompiledFile]:
+def _files(package: SourceGroup, results: Mapping[str, Compiled]) -> Iterator[CompiledFile]:
     """A package's files in their order, with the paths as asked for."""
     compiled = with_distinct_ids(
         [results[cluster.key] for cluster in package.clusters], package.names
@@ -115,10 +116,11 @@ def _as_asked(file: CompiledFile, path: str) -> CompiledFile:
 
 
 class _Outcome(Struct, frozen=True):
-    """A cluster's compilation; `is_current` unless a file changed since it was looked at. `beside`
-    are the digests of the files that prompts were looked for in."""
+    """A cluster's compilation, written as the cache keeps it: whichever process made it, it is read
+    the same. `is_current` unless a file changed since it was looked at. `beside` are the digests of
+    the files that prompts were looked for in."""
 
-    compiled: Compiled
+    compiled: bytes
     is_current: bool
     beside: dict[str, str]
 
@@ -140,4 +142,4 @@ def _compile(cluster: Cluster, options: CompileOptions, parsed: ParsedSources) -
     result = compile_sources(
         sources, options=options, names=cluster.names, files=beside, read=parsed.take
     )
-    return _Outcome((*result.files, *failed), is_current, beside.seen)
+    return _Outcome(written((*result.files, *failed)), is_current, beside.seen)

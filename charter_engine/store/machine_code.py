@@ -5,23 +5,19 @@ import os
 import subprocess
 import sys
 
-from charter_engine.kvcache.predict.simulation import (
-    code_can_be_kept,
-    code_is_kept,
-    code_is_possible,
-)
+from charter_engine.kvcache.predict.simulation import code_is_kept, code_is_possible
 
-_COMPILE = "from charter_engine.kvcache.predict.simulation import warm_up; warm_up()"
+_COMPILE = "from charter_engine.kvcache.predict.simulation import keep_code; keep_code()"
 
 
 def compile_behind() -> subprocess.Popen[bytes] | None:
-    """Have the machine code made by a process of its own; None if it is there, or cannot be made or
-    kept.
+    """Have the machine code made by a process of its own, which keeps it where that is possible;
+    None if it is there, or cannot be made.
 
     That takes some ten seconds of a core and goes on when this process ends: predictions are made
     in Python until it is done, and later ones need not wait for it. Raises OSError.
     """
-    if not code_is_possible() or code_is_kept() or not code_can_be_kept():
+    if not code_is_possible() or code_is_kept():
         return None
     process = subprocess.Popen(
         [sys.executable, "-c", _COMPILE],

@@ -34,7 +34,7 @@ class Changes(Struct, frozen=True):
     removed: tuple[str, ...] = ()
 
 
-class Package(Struct, frozen=True):
+class SourceGroup(Struct, frozen=True):
     """A folder, or a file on its own. `asked` has the paths as asked for by the absolute ones."""
 
     asked: dict[str, str]
@@ -54,17 +54,17 @@ def look_at(
     cache: CompileCache,
     options: CompileOptions,
     parsed: ParsedSources,
-) -> Package:
+) -> SourceGroup:
     """The package that the files in `group` are, which are compiled together for a path. What has
     to be parsed for it is kept in `parsed`."""
     asked = {str(Path(file).absolute()): file for file in group}
     folder = str(Path(path).absolute()) if Path(path).is_dir() else None
     kept = cache.package(folder) if folder is not None else None
     if kept is not None and kept.signature == _signature_now(asked, options) != UNSETTLED:
-        return Package(asked, kept.clusters)
+        return SourceGroup(asked, kept.clusters)
     entries, unreadable = _entries(asked, cache, parsed)
     root = os.path.commonpath((folder_of(path), *(str(Path(file).parent) for file in asked)))
-    found = Package(asked, _clusters(root, entries, options), unreadable)
+    found = SourceGroup(asked, _clusters(root, entries, options), unreadable)
     if folder is None:
         return found
     signature = UNSETTLED if unreadable else _signature(entries, options)

@@ -154,6 +154,7 @@ class MeasuredPool:
             unattributed_blocks=sum(one.owner == NOBODY for one in held),
             lost_events=self.events.lost_events,
             restarts=self.events.restarts,
+            ranks=self.events.ranks,
             complete=self.events.complete,
             trouble=self.trouble,
             nodes=_holdings(held, [one.owner.node for one in held]),

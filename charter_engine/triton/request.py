@@ -11,7 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from charter_engine.bls.answer import derived_reuse, without_prompt
-from charter_engine.bls.contract import EXCLUDES_PROMPT, SAMPLING
+from charter_engine.bls.contract import EXCLUDES_PROMPT, KEEP_INPUT, SAMPLING
 from charter_engine.bls.retention import Retention, SegmentRetention, retention_inputs
 
 BLS_MODEL = "charter_bls"
@@ -173,6 +173,18 @@ def engine_inputs(request: GenerateRequest, contract: Contract) -> Arrays:
     arrays |= _sampling(request.sampling, names)
     fitting = {name: array for name, array in arrays.items() if name in contract.inputs}
     return {name: array[None] for name, array in fitting.items()} if contract.batched else fitting
+
+
+def truncation_inputs(token_ids: Sequence[int], keep_tokens: int, contract: Contract) -> Arrays:
+    """What makes an engine that can be told so forget a sequence behind its first `keep_tokens`
+    tokens."""
+    arrays: Arrays = {
+        "input_ids": _int32(token_ids),
+        "input_lengths": _int32([len(token_ids)]),
+        "request_output_len": _int32([1]),
+        KEEP_INPUT: _int32([keep_tokens]),
+    }
+    return {name: array[None] for name, array in arrays.items()} if contract.batched else arrays
 
 
 def llmapi_inputs(request: GenerateRequest) -> Arrays:

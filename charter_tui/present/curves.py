@@ -10,7 +10,8 @@ from charter_tui.present.spans import Tone
 
 class MeasuredCurve(NamedTuple):
     """`figure` is what ticks that were put together keep the range of (None: of nothing), `top`
-    where its axis ends (None: at the highest value)."""
+    where its axis ends (None: at the highest value). `of_tokens` is whether it rests on tokens,
+    `is_kept` whether the last figure stands through seconds that have none."""
 
     label: str
     value: Callable[[Tick], float | None]
@@ -18,11 +19,13 @@ class MeasuredCurve(NamedTuple):
     text: Callable[[float], str]
     tone: Tone
     top: float | None = None
+    of_tokens: bool = False
+    is_kept: bool = True
 
 
-def _computed(one: Tick) -> float | None:
-    """Prompt tokens computed a second; nothing where requests passed and nobody told of reuse."""
-    return None if one.requests and not one.prompt_tokens else one.computed_per_second
+def _computed(tick: Tick) -> float | None:
+    """Prompt tokens computed a second; None where requests passed and nobody told of reuse."""
+    return None if tick.requests and not tick.prompt_tokens else tick.computed_per_second
 
 
 COMPUTED: Final = MeasuredCurve(
@@ -31,9 +34,11 @@ COMPUTED: Final = MeasuredCurve(
     "computed_per_second",
     lambda value: f"{short_count(round(value))}/s",
     "title",
+    of_tokens=True,
+    is_kept=False,
 )
 HIT_RATE: Final = MeasuredCurve(
-    "Hit rate", lambda one: one.hit_rate, None, percent_text, "kv-hot", 1.0
+    "Hit rate", lambda one: one.hit_rate, None, percent_text, "kv-hot", 1.0, True
 )
 TTFT: Final = MeasuredCurve(
     "TTFT", lambda one: one.ttft_ms, "ttft_ms", milliseconds_text, "warning"

@@ -60,6 +60,9 @@ def difference(measured: MeasuredContents) -> Iterator[Line]:
 
 def unknown(measured: MeasuredContents) -> Iterator[Line]:
     """What of the pool is not known, and why."""
+    if measured.ranks > 1:
+        several = count(measured.ranks, "measured")
+        yield line(several, Span(" engines, predicted as one", "warning"))
     if measured.unattributed_blocks:
         of_nobody = count(measured.unattributed_blocks, "measured")
         yield line(of_nobody, Span(" of no known request", "muted"))

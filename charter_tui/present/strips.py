@@ -15,9 +15,6 @@ LABEL_WIDTH: Final = 9
 FIGURE_WIDTH: Final = 10
 FEWEST_CELLS: Final = 8
 STRIPS: Final = (COMPUTED, HIT_RATE, TTFT, POOL_USED)
-OF_TOKENS: Final = (COMPUTED, HIT_RATE)
-BY_REQUEST: Final = (HIT_RATE, TTFT)
-"""Where no request came, the last figure that is known of these stands."""
 
 
 def strip_lines(
@@ -30,7 +27,11 @@ def strip_lines(
         return ()
     shown = snapshot.ticks[-2 * room :]
     tokens = _tokens_label(snapshot)
-    return tuple(made for curve in curves for made in _strip(curve, shown, tokens, rows))
+    return tuple(
+        made
+        for curve in curves
+        for made in _strip(curve, shown, rows, tokens if curve.of_tokens else "measured")
+    )
 
 
 def _tokens_label(snapshot: Snapshot) -> Label:
@@ -39,16 +40,18 @@ def _tokens_label(snapshot: Snapshot) -> Label:
     return "derived" if rates is not None and rates.prompt_blocks is not None else "measured"
 
 
-def _strip(curve: MeasuredCurve, ticks: Sequence[Tick], tokens: Label, rows: int) -> Iterator[Line]:
+def _strip(curve: MeasuredCurve, ticks: Sequence[Tick], rows: int, label: Label) -> Iterator[Line]:
     values = [curve.value(one) for one in ticks]
     known = [value for value in values if value is not None]
-    figure = next(reversed(known), None) if curve in BY_REQUEST else values[-1]
-    label: Label = tokens if curve in OF_TOKENS else "measured"
-    latest = NOTHING if figure is None else marked(curve.text(figure), label)
+    latest = known[-1] if known and curve.is_kept else values[-1]
     drawn = braille_rows(values, curve.top or max(known, default=0.0), rows)
     beside = line(
         Span(f"{curve.label:<{LABEL_WIDTH}}", "muted"),
-        *fit(line(latest), FIGURE_WIDTH - 1, "right"),
+        *fit(
+            line(NOTHING if latest is None else marked(curve.text(latest), label)),
+            FIGURE_WIDTH - 1,
+            "right",
+        ),
         Span(" "),
     )
     for dots in drawn:

@@ -24,9 +24,9 @@ import psutil
 from charter_engine.kvcache.workload.lines import write_lines
 from tests.benchmarks.bench_predict import conversation_trace
 
-REQUESTS = 700
-SETTINGS = 12
-MIDWAY_S = 1.5
+TIMED_REQUESTS, PLANNED_REQUESTS = 400, 2_500
+SETTINGS = 10
+MIDWAY_S = 1.0
 """Processor time of a worker after which it is killed."""
 PATIENCE_S = 60
 
@@ -35,18 +35,20 @@ def main() -> None:
     """Print seconds, speed-up and what a worker's end costs, of both commands."""
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
-        workload = Path(name) / "workload.jsonl"
-        with workload.open("wb") as file:
-            first = conversation_trace().select(np.arange(REQUESTS))
-            write_lines(first.requests(), file)
+        folder = Path(name)
         blocks = ",".join(str(2_000 + 250 * step) for step in range(SETTINGS))
-        measure(
-            "predict",
-            [str(workload), "--timed", "--no-bracket", "--set", f"gpu_blocks={blocks}"],
-            Path(name),
-        )
-        measure("plan", ["--workload", str(workload), "--no-retention"], Path(name))
+        timed = ["--timed", "--no-bracket", "--set", f"gpu_blocks={blocks}"]
+        measure("predict", [first_requests(TIMED_REQUESTS, folder), *timed], folder)
+        measure("plan", ["--workload", first_requests(PLANNED_REQUESTS, folder)], folder)
     print(f"load {load:.1f} from other work when it began, {os.cpu_count()} cores (measured)")
+
+
+def first_requests(count: int, folder: Path) -> str:
+    """A file of the first requests of the trace."""
+    path = folder / f"{count}.jsonl"
+    with path.open("wb") as file:
+        write_lines(conversation_trace().select(np.arange(count)).requests(), file)
+    return str(path)
 
 
 def measure(command: str, words: Sequence[str], folder: Path) -> None:
@@ -55,10 +57,10 @@ def measure(command: str, words: Sequence[str], folder: Path) -> None:
         run = [sys.executable, "-m", "charter_engine.cli", command, *words, "--json"]
         run += ["--dask", address]
         workers.enter_context(worker(address))
-        one_s, expected = timed(run)
+        one_s, expected = taken_by(run)
         victim = workers.enter_context(worker(address))
-        two_s, found = timed(run)
-        killed_s, remaining = timed(run, victim)
+        two_s, found = taken_by(run)
+        killed_s, remaining = taken_by(run, victim)
     same = "the same answers" if expected == found == remaining else "OTHER ANSWERS"
     print(
         f"{command}: 1 worker {one_s:.1f} s, 2 workers {two_s:.1f} s, "
@@ -67,22 +69,24 @@ def measure(command: str, words: Sequence[str], folder: Path) -> None:
     )
 
 
-def timed(command: Sequence[str], victim: psutil.Process | None = None) -> tuple[float, object]:
+def taken_by(command: Sequence[str], victim: psutil.Process | None = None) -> tuple[float, object]:
     """Wall seconds of a command, and what it printed; `victim` is killed midway."""
     start = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         if victim is not None:
-            end_midway(victim)
+            end_midway(victim, running)
         printed, _ = running.communicate()
     if running.returncode:
         raise SystemExit(f"{' '.join(command)}: exit code {running.returncode}")
     return time.monotonic() - start, json.loads(printed)
 
 
-def end_midway(victim: psutil.Process) -> None:
-    """Kill a worker once it has worked for some time."""
+def end_midway(victim: psutil.Process, running: "subprocess.Popen[bytes]") -> None:
+    """Kill a worker once it has worked for some time on what runs."""
     begun = victim.cpu_times().user
     while victim.cpu_times().user < begun + MIDWAY_S:
+        if running.poll() is not None:
+            raise SystemExit(f"done before a worker took {MIDWAY_S} s of the processor")
         time.sleep(0.02)
     victim.send_signal(signal.SIGKILL)
 

@@ -25,32 +25,32 @@ Make = Callable[[Sequence[AgentSession], int], Workload]
 
 
 def pooled(sessions: Sequence[AgentSession], seed: int) -> Workload:
-    """Eight recorded sessions, starting within a quarter of an hour."""
-    return pool(sessions, 8, 900.0, 300.0, seed)
+    """Twelve recorded sessions, starting within a quarter of an hour."""
+    return pool(sessions, 12, 900.0, 300.0, seed)
 
 
 def spread(sessions: Sequence[AgentSession], seed: int) -> Workload:
-    """Ten recorded sessions, starting within an hour, with pauses of up to ten minutes."""
-    return pool(sessions, 10, 3_600.0, 600.0, seed)
+    """Twelve recorded sessions, starting within an hour, with pauses of up to ten minutes."""
+    return pool(sessions, 12, 3_600.0, 600.0, seed)
 
 
 def one_agent(_: Sequence[AgentSession], seed: int) -> Workload:
     """Chains of one tool-calling agent."""
-    return chains(32, 12, seed, agents=1, turns=16)
+    return chains(48, 16, seed, agents=1, turns=16)
 
 
 def several_agents(_: Sequence[AgentSession], seed: int) -> Workload:
     """Chains of five tool-calling agents."""
-    return chains(40, 20, seed, agents=5, turns=12)
+    return chains(50, 24, seed, agents=5, turns=14)
 
 
 def restless(_: Sequence[AgentSession], seed: int) -> Workload:
     """Sessions of one growing prompt each, whose waits are memoryless and all alike."""
     random = np.random.default_rng(seed)
     requests = []
-    for session in range(30):
+    for session in range(40):
         now, blocks = random.uniform(0, 300), int(random.integers(10, 60))
-        for _turn in range(16):
+        for _turn in range(14):
             requests.append(_request(now, seed, session, blocks))
             now += random.exponential(25)
             blocks += int(random.integers(0, 4))
@@ -62,7 +62,7 @@ def bursts(_: Sequence[AgentSession], seed: int) -> Workload:
     nothing for minutes."""
     random = np.random.default_rng(seed)
     requests = []
-    for session in range(24):
+    for session in range(30):
         now, blocks = random.uniform(0, 400), int(random.integers(20, 60))
         for _burst in range(5):
             for branch in range(int(random.integers(2, 7))):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from charter_engine.api.kv_log import follow_server_events
 from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.server import ProfileRequest
 from charter_engine.embedded.ports import free_ports
@@ -92,3 +93,18 @@ async def test_its_events_describe_the_cache_that_is_predicted(tmp_path: Path) -
                         break
                     message = await anext(messages)
     assert report.complete, report.gaps
+
+
+async def test_its_events_are_followed_where_its_url_says_that_it_publishes(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    with vllm(tmp_path, blocks=POOL_BLOCKS, events=f"tcp://*:{port}") as url:
+        request = ProfileRequest(address=url)
+        following = asyncio.create_task(follow_server_events(request, seconds=FOLLOWED_SECONDS))
+        async with server_at(request, TritonOptions()) as server:
+            number = 0
+            while not following.done():
+                number += 1
+                await server.complete(TokenRequest(token_ids=(number, *PROMPT)))
+        report = await following
+    assert report.by_type["stored"]
+    assert report.trees[0].attention_dp_rank == 0

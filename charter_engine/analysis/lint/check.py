@@ -6,17 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec.structs import replace
 
 from charter_engine.analysis.lint.custom import LintConfig, custom_findings
-from charter_engine.analysis.lint.history import (
-    history_cut,
-    history_rewritten,
-    order_changes,
-    system_rebuilt,
-)
+from charter_engine.analysis.lint.history import history_rewritten, order_changes, system_rebuilt
 from charter_engine.analysis.lint.order import chain_not_appended, short_prefix, variable_first
 from charter_engine.analysis.lint.repetition import text_repeated, tools_differ, whitespace_differs
 from charter_engine.analysis.lint.rewriting import rewritten
 from charter_engine.analysis.lint.subject import Subject
 from charter_engine.analysis.lint.values import unordered_values, volatile_values
+from charter_engine.analysis.lint.windows import history_cut
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.lint import Finding
 

@@ -56,10 +56,13 @@ def _hiding(subject: Subject, call: Call) -> Iterator[tuple[Segment, int]]:
 
 
 def short_prefix(subject: Subject) -> Iterator[Finding]:
-    """`prefix-shorter-than-block`, for prompts whose constant head cannot fill one block."""
+    """`prefix-shorter-than-block`, for prompts whose constant head cannot fill one block; one that
+    grows turn by turn has all turns before in front."""
     for call in subject.compiled.calls:
         head = _constant_head(call)
-        if 0 < head < subject.tokens_per_block and any(True for _ in subject.filled(call)):
+        is_grown = call.history_limit is None and any(item.each_turn for item in call.segments)
+        varies = any(True for _ in subject.filled(call))
+        if 0 < head < subject.tokens_per_block and varies and not is_grown:
             yield subject.finding(
                 "prefix-shorter-than-block",
                 call.segments[0].line or call.line,

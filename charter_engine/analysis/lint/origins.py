@@ -8,7 +8,8 @@ from charter_engine.analysis.lint.subject import FunctionNode, Subject, dotted
 _STEPS = 4
 _SETS = {"set", "frozenset"}
 _OF_SETS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
-_FOLDERS = {"os.listdir", "os.scandir", "listdir", "scandir", "glob.glob", "iterdir", "rglob"}
+_FOLDERS = {"os.listdir", "os.scandir", "listdir", "scandir"}
+_LISTING = {"iterdir", "rglob", "glob", "iglob"}
 
 
 def called_by(subject: Subject, node: ast.expr, line: int, steps: int = _STEPS) -> Iterator[str]:
@@ -39,7 +40,10 @@ def unordered_source(
     if not steps:
         return None
     filled = _filled_from(subject, node, line) if isinstance(node, ast.Name) else []
-    for source, at in [*_sources(subject, node, line), *((over, line) for over in filled)]:
+    sources = list(_sources(subject, node, line))
+    if isinstance(node, ast.Name) and not sources and not filled:
+        sources += ((value, value.lineno) for value in subject.constants(node.id))
+    for source, at in [*sources, *((over, line) for over in filled)]:
         origin = unordered_source(subject, source, at, steps - 1)
         if origin is not None:
             return origin if isinstance(node, ast.Call) else node
@@ -70,7 +74,7 @@ def _filled_from(subject: Subject, node: ast.Name, line: int) -> list[ast.expr]:
 def _is_unordered(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         name = dotted(node.func)
-        return name in _SETS | _FOLDERS or name.rpartition(".")[2] in {"iterdir", "rglob"}
+        return name in _SETS | _FOLDERS or name.rpartition(".")[2] in _LISTING
     return isinstance(node, ast.Set | ast.SetComp)
 
 

@@ -87,13 +87,23 @@ class Subject:
             return None
         function = self.function_at(line)
         for _ in range(_STEPS):
-            if not isinstance(node, ast.Name) or function is None:
+            item = node
+            if isinstance(item, ast.Subscript):
+                item = item.value
+            if not isinstance(item, ast.Name) or function is None:
                 break
-            assigned = _assigned(self.walk(function), node.id, line)
+            assigned = _assigned(self.walk(function), item.id, line)
+            if assigned is not None and isinstance(node, ast.Subscript):
+                assigned = _member(assigned, node.slice)
             if assigned is None:
                 break
             node = assigned
         return node
+
+    def constants(self, name: str) -> list[ast.expr]:
+        """What the file's top level gives a name."""
+        value = _assigned(self.tree.body, name, len(self.lines))
+        return [value] if value is not None else []
 
     def filled(self, call: Call) -> Iterator[tuple[int, Segment]]:
         """The segments of a prompt that are not the same in every call, with their index."""
@@ -178,6 +188,17 @@ def _assigned(nodes: Iterable[ast.AST], name: str, line: int) -> ast.expr | None
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             found = node.value
     return found
+
+
+def _member(node: ast.expr, key: ast.expr) -> ast.expr | None:
+    """What a dict that is written out has under a key."""
+    if not isinstance(node, ast.Dict) or not isinstance(key, ast.Constant):
+        return None
+    pairs = zip(node.keys, node.values, strict=True)
+    found = (
+        value for name, value in pairs if isinstance(name, ast.Constant) and name.value == key.value
+    )
+    return next(found, None)
 
 
 def dotted(node: ast.AST) -> str:

@@ -42,8 +42,12 @@ def volatile_values(subject: Subject) -> Iterator[Finding]:
 def _volatile(subject: Subject, call: Call, segment: Segment, behind: int) -> Iterator[Finding]:
     text = segment.expression or segment.name
     line = segment.line or call.line
-    origin = subject.origin(text, line) if text else None
-    called = list(called_by(subject, origin, line)) if origin is not None else []
+    where = line if subject.function_at(line) is not None else call.line
+    origin = subject.origin(text, where) if text else None
+    called = list(called_by(subject, origin, where)) if origin is not None else []
+    if isinstance(origin, ast.Attribute):
+        # What a template is partly filled with may be a function, which is called for each prompt.
+        called.append(subject.imported_name(f"{dotted(origin)}()"))
     for rule, pattern, name in (
         ("time-in-prefix", _TIME, _TIME_NAME),
         ("random-in-prefix", _RANDOM, _ID_NAME),

@@ -18,6 +18,7 @@ from charter_engine.embedded.engine.errors import EngineConfigError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+BUNDLED_TOKENS = 4096
 END_TOKEN = "<|end|>"
 PAD_TOKEN = "<|pad|>"
 
@@ -34,6 +35,13 @@ def engine_tokenizer(path: Path) -> "Tokenizer":
         return load_tokenizer(path)
     except TokenizerError as error:
         raise EngineConfigError(str(error)) from None
+
+
+def vocabulary_size(path: Path) -> int:
+    """How many tokens a tokenizer has. The bundled one need not be loaded for that, which takes
+    9 MB. Raises `EngineConfigError` for a file that is none."""
+    bundled = path == tokenizer_path()
+    return BUNDLED_TOKENS if bundled else int(engine_tokenizer(path).get_vocab_size())
 
 
 def whole_words(tokenizer: "Tokenizer") -> list[int]:

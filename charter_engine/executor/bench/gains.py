@@ -11,12 +11,13 @@ from charter_engine.executor.bench.variants import BASELINE, PLAN, SOURCE, Varia
 from charter_engine.plan.levers import LEVERS
 from charter_engine.traffic.side_by_side import differences
 
-IDLE = {
+IDLE: dict[Lever, str] = {
     "layout": "the plan keeps the layout as written",
     "block_size": "the plan keeps the deployment's block size",
     "retention": "the plan asks for no retention",
     "host_tier": "the plan asks for no host memory",
     "groups": "they order parallel requests; one after another there is nothing to order",
+    "release": "a plan that was pushed releases, and none is pushed here",
 }
 
 

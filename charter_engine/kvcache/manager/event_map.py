@@ -183,6 +183,11 @@ class EventMap:
         return self._restarts
 
     @property
+    def ranks(self) -> int:
+        """How many engines tell of their pools; one before any does."""
+        return max(1, len(self._last_id))
+
+    @property
     def events(self) -> int:
         """How many events came."""
         return sum(self._by_type.values())

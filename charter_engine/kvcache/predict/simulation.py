@@ -12,6 +12,7 @@ from charter_engine.bls.retention import DEFAULT_PRIORITY, Retention
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled import serving
+from charter_engine.kvcache.predict.compiled.kept import may_be_kept
 from charter_engine.kvcache.predict.compiled.runs import enqueue
 from charter_engine.kvcache.predict.releases import Releases
 from charter_engine.kvcache.workload.columns import Floats, Ints
@@ -105,17 +106,18 @@ def simulate(
 
 
 def warm_up() -> None:
-    """Have the machine code compiled and on disk."""
+    """Have the machine code compiled, and on disk where there is a place for it."""
     one = np.ones(1, dtype=np.int64)
     root = np.zeros(1, dtype=np.int64)
     simulate(PathTree(root, root, root, root), np.zeros(1), one, PoolSettings(1, 1), compiled=True)
 
 
-def code_can_be_kept() -> bool:
-    """Whether machine code that is made now is there for later processes."""
+def keep_code() -> None:
+    """Have the machine code on disk for later processes, where there is a place for it."""
     from charter_engine.kvcache.predict.compiled.machine_code import can_be_kept
 
-    return can_be_kept()
+    if can_be_kept() and not code_is_kept():
+        warm_up()
 
 
 def code_is_possible() -> bool:
@@ -124,7 +126,10 @@ def code_is_possible() -> bool:
 
 
 def code_is_kept() -> bool:
-    """Whether there is machine code from an earlier process. Making it takes several seconds."""
+    """Whether there is machine code from an earlier process. Making it takes several seconds; to
+    find that there is none takes none."""
+    if not may_be_kept():
+        return False
     from charter_engine.kvcache.predict.compiled.machine_code import is_kept
 
     return is_kept()
@@ -165,7 +170,8 @@ def _as_lists(value: Any) -> Any:
 
 
 def _outcome(served: at.Served, counters: Ints, priorities: list[int]) -> Outcome:
-    evicted = dict(zip(priorities, counters[at.EVICTED :].tolist(), strict=True))
+    by_class = counters[at.EVICTED : at.EVICTED + len(priorities)]
+    evicted = dict(zip(priorities, by_class.tolist(), strict=True))
     return Outcome(
         reused_tokens=served.reused_tokens,
         reused_blocks=served.reused_blocks,
@@ -274,7 +280,7 @@ def _empty_pool(settings: PoolSettings, priorities: list[int], edges: Ints, room
     room for that many runs."""
     default, classes = priorities.index(DEFAULT_PRIORITY), len(priorities)
     rounds = _rounds(settings, edges)
-    counters = np.zeros(at.EVICTED + classes, dtype=np.int64)
+    counters = np.zeros(at.EVICTED + classes + classes * rounds, dtype=np.int64)
     counters[at.SPARE_RUN] = 2 * at.RUN_FIELDS
     pool = at.Pool(
         settings=at.Settings(
@@ -294,7 +300,6 @@ def _empty_pool(settings: PoolSettings, priorities: list[int], edges: Ints, room
         edges=edges,
         queues=_no_queues(2 * classes),
         counters=counters,
-        last_turns=np.zeros(max(1, classes * rounds), dtype=np.int64),
     )
     enqueue(pool, at.RUN_FIELDS)
     pool.queues[(classes + default) * at.QUEUE_FIELDS + at.FRONT] = settings.host_blocks

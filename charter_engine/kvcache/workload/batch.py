@@ -207,7 +207,10 @@ def batch_of(
 
 def numbers_of(records: Sequence[Any], name: str) -> Ints:
     """One field of all records, whole numbers. Raises OverflowError for those beyond 64 bits."""
-    return np.fromiter(_each(records, name), np.int64, len(records))
+    try:
+        return np.fromiter(_each(records, name), np.int64, len(records))
+    except OverflowError:
+        raise OverflowError(f"{name} is a number of more than 64 bits") from None
 
 
 def times_of(records: Sequence[Any], name: str) -> Floats:
@@ -259,10 +262,18 @@ def joined_ids(units: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
     try:
         ids = np.fromiter(chain.from_iterable(units), np.int64, count)
     except OverflowError:
-        wide = np.fromiter(chain.from_iterable(units), np.uint64, count)
-        return counts, (wide & np.uint64(LARGEST_ID)).astype(np.int64)
+        return counts, _masked(chain.from_iterable(units), count)
     large = ids > LARGEST_ID
     return counts, np.where(large, ids & LARGEST_ID, ids) if large.any() else ids
+
+
+def _masked(ids: Iterable[int], count: int) -> Ints:
+    """What is kept of ids of 64 bits."""
+    try:
+        wide = np.fromiter(ids, np.uint64, count)
+    except OverflowError:
+        raise OverflowError("ids of tokens and blocks are numbers of at most 64 bits") from None
+    return (wide & np.uint64(LARGEST_ID)).astype(np.int64)
 
 
 def _any_named(names: list[str]) -> list[str]:

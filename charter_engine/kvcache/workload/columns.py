@@ -260,14 +260,17 @@ class WorkloadBuilder:
         node: str = "",
         session: str = "",
         served_ms: float | None = None,
+        salt: str = "",
     ) -> None:
-        """Add one request whose content is known as runs. Raises ValueError for lengths no request
-        can have, and for content that does not fit them."""
+        """Add one request whose content is known as runs, of blocks where it has a salt. Raises
+        ValueError for lengths no request can have, and for content that does not fit them."""
         held = list(runs)
         problem = length_problem(input_length, output_length, unit_tokens)
         problem = problem or runs_problem(held, input_length, unit_tokens)
         if problem is not None:
             raise ValueError(problem)
+        if salt:
+            held = self._scopes.runs_told_apart(held, (salt, ""))
         self._rows.append(
             (
                 timestamp, input_length, output_length, unit_tokens, held, node, session,

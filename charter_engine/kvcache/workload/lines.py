@@ -5,12 +5,14 @@ number, and skipped or refused; what was skipped is noted in the workload.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import GenericAlias
 from typing import Any, BinaryIO
 
 import msgspec
+import numpy as np
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import Workload, WorkloadBuilder
@@ -90,7 +92,8 @@ def read_workload(
     if not len(builder):
         raise WorkloadFormatError(f"{path}: no usable request in it{skipped.first}")
     builder.notes += skipped.notes(len(builder))
-    return builder.build()
+    workload = builder.build()
+    return replace(workload, notes=(*workload.notes, *_without_content(workload)))
 
 
 def read_sessions(
@@ -130,6 +133,19 @@ def write_lines(requests: Iterable[WorkloadRequest], output: BinaryIO) -> int:
         output.write(encoder.encode(request) + b"\n")
         count += 1
     return count
+
+
+def _without_content(workload: Workload) -> list[str]:
+    """What a report has to say of requests of which nothing but the lengths is known, where more is
+    known of others."""
+    has_blocks = workload.input_length >= workload.unit_tokens
+    unknown = int(np.count_nonzero(has_blocks & (np.diff(workload.run_offset) == 0)))
+    if not (workload.has_content and unknown):
+        return []
+    return [
+        f"{unknown} of {len(workload)} requests have lengths and no content: they are taken to "
+        "share nothing"
+    ]
 
 
 class _Skipped:

@@ -1,5 +1,6 @@
 """Content that is shared within a salt and an adapter only: it gets ids of its own."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -12,6 +13,7 @@ from charter_engine.kvcache.workload.batch import (
     SCOPED_TOKENS,
     Ints,
     RequestColumns,
+    Run,
     column,
 )
 
@@ -46,6 +48,11 @@ class Scopes:
             },
             scopes=(),
         )
+
+    def runs_told_apart(self, runs: Iterable[Run], scope: tuple[str, str]) -> list[Run]:
+        """Runs of blocks under a salt and an adapter, with ids that are equal only within them."""
+        moved = self._numbers.setdefault(scope, len(self._numbers)) * _APART
+        return [((first + moved) & LARGEST_ID, count) for first, count in runs]
 
 
 def _moved(units: Ints, scope: Ints, by_token: NDArray[np.bool_]) -> Ints:

@@ -57,6 +57,14 @@ class ReuseTimes(Struct, frozen=True):
         mean = np.average(logs, weights=counts)
         return float(np.sqrt(np.average((logs - mean) ** 2, weights=counts)))
 
+    def after(self, seconds: float) -> "ReuseTimes":
+        """The same uses, each so many seconds later."""
+        if seconds <= 0:
+            return self
+        up_to = np.concatenate(([0.0], np.cumsum(self.counts)))
+        counts = np.diff(np.interp(EDGES - seconds, EDGES, up_to, left=0.0))
+        return ReuseTimes(tuple(counts.tolist()), self.total - float(counts.sum()))
+
     def rates(self, horizon_s: float = 0.0) -> Floats:
         """Worth of holding a block, in expected hits per second, by how long it has been idle
         already.

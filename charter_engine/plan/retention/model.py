@@ -41,6 +41,7 @@ NODE_PRIOR = 20.0
 """A node's own mean score weighs as many requests as were seen of it against this many of all nodes
 together."""
 FOLDS = 3
+DECILES = np.arange(5, 100, 10) / 100
 
 
 class NodeReuse(Struct, frozen=True, kw_only=True):
@@ -71,7 +72,9 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
     """Reuse times by retention level, the forest that scores a request, and what was seen of each
     node.
 
-    A level holds the requests of like scores.
+    A level holds the requests of like scores. Its reuse times run from the moment of deciding: the
+    arrival, or at `answered` the answer. All others run from the arrival; `served_s` are deciles of
+    what lies between the two.
     `explained` is the share of the scores' variance that the forest explained in sessions it was
     not grown on (0: it knows no more than the mean).
     `spread` is the deviation of the logarithm of the reuse times within levels.
@@ -92,6 +95,11 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
     edges: tuple[EdgeReuse, ...] = ()
     kinds: dict[ReuseKind, ReuseTimes] = {}
     refresh_cost: RefreshCost = ASSUMED_COST
+    served_s: tuple[float, ...] = (0.0,)
+
+    def served(self, workload: Workload) -> Floats:
+        """How many seconds lie between the arrival of each request and deciding about it."""
+        return _served(workload, self.decide_at)
 
     def levels_of(self, workload: Workload) -> tuple[Ints, Ints]:
         """The retention level every request is sent with and the one that its answer makes of it,
@@ -145,7 +153,9 @@ def learn(
     reuse_times = np.full(len(workload), np.inf)
     for requests in sessions:
         reuse_times[requests[:-1]] = np.diff(workload.arrival_ms[requests]) / 1000.0
-    target = np.exp(-reuse_times / SCALE_S)
+    served = _served(workload, decide_at)
+    pauses = np.maximum(reuse_times - served, 0.0)
+    target = np.exp(-pauses / SCALE_S)
     named = np.concatenate(sessions)
     scores = _node_scores(workload, target, named)
     rows = [
@@ -163,16 +173,23 @@ def learn(
         name: _explained(target[named][own], unseen[own])
         for name, own in ((name, of_node == workload.nodes.index(name)) for name in nodes)
     }
-    model = _calibrated(features, reuse_times[named], unseen)
+    model = _calibrated(features, pauses[named], unseen, from_times(reuse_times[named]))
     return replace(
         model,
         sessions=len(sessions),
         decide_at=decide_at,
+        served_s=tuple(np.quantile(served[named], DECILES).tolist()),
         nodes={name: replace(seen, explained=explained[name]) for name, seen in nodes.items()},
         edges=learnt_edges(workload, sessions),
         kinds=_kinds(workload, sessions, nodes),
         refresh_cost=refresh_cost,
     )
+
+
+def _served(workload: Workload, decide_at: DecideAt) -> Floats:
+    if decide_at == "sent" or workload.served_ms is None:
+        return np.zeros(len(workload))
+    return np.maximum(np.nan_to_num(workload.served_ms) / 1000.0, 0.0)
 
 
 def _kinds(
@@ -202,7 +219,9 @@ def _explained(target: Floats, unseen: Floats) -> float:
     )
 
 
-def _calibrated(features: Floats, reuse_times: Floats, unseen: Floats) -> ReuseTimeModel:
+def _calibrated(
+    features: Floats, reuse_times: Floats, unseen: Floats, everything: ReuseTimes
+) -> ReuseTimeModel:
     """A model whose levels hold the reuse times of requests scored by trees that had not seen their
     sessions."""
     target = np.exp(-reuse_times / SCALE_S)
@@ -219,7 +238,7 @@ def _calibrated(features: Floats, reuse_times: Floats, unseen: Floats) -> ReuseT
         forest=trees.fit(features, target),
         steps=tuple(steps.tolist()),
         levels=levels,
-        everything=from_times(reuse_times),
+        everything=everything,
         nodes={},
         explained=_explained(target, unseen),
         spread=float(np.average(spreads, weights=weights)) if weights.sum() else 0.0,

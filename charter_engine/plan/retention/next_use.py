@@ -3,21 +3,22 @@ likely."""
 
 import numpy as np
 
-from charter_engine.bls.retention import DEFAULT, Retention
+from charter_engine.bls.retention import DEFAULT, Retention, Rule
 from charter_engine.bls.reuse_times import NodeRules, last_rule
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import ReuseTimes, soonest
-from charter_engine.plan.retention.features import Ints
+from charter_engine.plan.retention.features import Floats, Ints
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.refreshes import refresh_worth
 from charter_engine.plan.retention.scale import PRICING, Pricing, Scale, scale
 
+STEPS_A_DECADE = 8
 TAIL_TOKENS = 512
 """A tail that sessions leave behind is told apart from the rest if it is longer than this."""
 
 
 def records(
-    workload: Workload, model: ReuseTimeModel, pricing: Pricing = PRICING
+    workload: Workload, model: ReuseTimeModel, pricing: Pricing = PRICING, *, at_once: bool = True
 ) -> dict[int, Retention]:
     """What each request asks for in the end, by index. Requests without a session ask for nothing.
 
@@ -25,27 +26,33 @@ def records(
     Decided at `answered`, its answer counts, too, as if what the retention refresh asks for had
     been asked at once.
     """
-    return records_in_two(workload, model, pricing)[1]
+    return records_in_two(workload, model, pricing, at_once=at_once)[1]
 
 
 def records_in_two(
-    workload: Workload, model: ReuseTimeModel, pricing: Pricing = PRICING
+    workload: Workload, model: ReuseTimeModel, pricing: Pricing = PRICING, *, at_once: bool = True
 ) -> tuple[dict[int, Retention], dict[int, Retention]]:
-    """What each request asks for when it is sent, and what stands for it in the end."""
-    measure = scale(model.everything, model.levels, pricing)
-    worth = refresh_worth(model.levels, measure, model.refresh_cost)
-    rules = [measure.rule(times) for times in model.levels]
-    nodes = [node_rules(name, model, measure) for name in workload.nodes]
+    """What each request asks for when it is sent, and what stands for it in the end.
 
-    def retention(level: int, node: NodeRules, length: int) -> Retention:
-        own = rules[level]
-        generated = last_rule(own) if pricing.last_tokens else own
-        ranges = node.ranges(own, length, pricing.last_tokens)
+    `at_once` is for predictions in which requests end as they arrive: there blocks lie idle while
+    in truth their request is served, which counts as waiting. Else it is what a deployment asks
+    for, whose blocks are in use until the answer.
+    """
+    served = _on_grid(model.served(workload)) if at_once else np.zeros(len(workload))
+    own = _OwnRules(model, pricing, at_once=at_once)
+    worth = refresh_worth(model.levels, own.measure, model.refresh_cost)
+    nodes = [node_rules(name, model, own.measure) for name in workload.nodes]
+
+    def retention(index: int, level: int) -> Retention:
+        rule = own.rule(level, float(served[index]))
+        generated = last_rule(rule) if pricing.last_tokens else rule
+        node, length = nodes[workload.node[index]], int(workload.input_length[index])
+        ranges = node.ranges(rule, length, pricing.last_tokens)
         return Retention(ranges, generated.priority, generated.duration_ms)
 
     def asked(levels: Ints) -> dict[int, Retention]:
         return {
-            index: retention(level, nodes[workload.node[index]], int(workload.input_length[index]))
+            index: retention(index, level)
             for index, level in enumerate(levels.tolist())
             if level >= 0
         }
@@ -57,6 +64,31 @@ def records_in_two(
         for before, after, length in each
     ]
     return asked(sent), asked(np.where(stays, sent, answered))
+
+
+class _OwnRules:
+    """What sessions' own parts of prompts ask for, by retention level and seconds served."""
+
+    def __init__(self, model: ReuseTimeModel, pricing: Pricing, *, at_once: bool) -> None:
+        served_s = model.served_s if at_once else (0.0,)
+        parts = [times.after(seconds) for seconds in served_s for times in model.levels]
+        self.measure = scale(model.everything, parts, pricing)
+        self._levels = model.levels
+        self._rules: dict[tuple[int, float], Rule] = {}
+
+    def rule(self, level: int, served_s: float) -> Rule:
+        """The rule of a level, for blocks that wait for so long before reuse times begin to run."""
+        if (level, served_s) not in self._rules:
+            times = self._levels[level].after(served_s)
+            self._rules[level, served_s] = self.measure.rule(times)
+        return self._rules[level, served_s]
+
+
+def _on_grid(seconds: Floats) -> Floats:
+    """Times rounded so that there are few of them: to a third, and 0 below half a second."""
+    rounded = 10 ** (np.round(np.log10(np.maximum(seconds, 0.5)) * STEPS_A_DECADE) / STEPS_A_DECADE)
+    found: Floats = np.where(seconds < 0.5, 0.0, rounded)
+    return found
 
 
 def node_rules(node: str, model: ReuseTimeModel, measure: Scale) -> NodeRules:

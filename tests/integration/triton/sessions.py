@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
@@ -44,6 +45,10 @@ class Played:
         return [answer.latency_ms for answer in itertools.chain(*self.answers)]
 
 
+FREE = RefreshCost(0.0, 0.0)
+"""Refreshes are sent whatever little they save of prompts as short as these."""
+
+
 def learnt(seed: int = 0, sessions: int = 60) -> ReuseTimeModel:
     """What recorded sessions of this kind tell.
 
@@ -68,7 +73,11 @@ def learnt(seed: int = 0, sessions: int = 60) -> ReuseTimeModel:
             )
             now += served_ms / 1000 + wait_s * random.uniform(0.8, 1.2)
             length += OUTPUT_TOKENS + MORE_TOKENS
-    return learn(as_workload(sorted(requests, key=lambda request: request.timestamp)), "answered")
+    return learn(
+        as_workload(sorted(requests, key=lambda request: request.timestamp)),
+        "answered",
+        refresh_cost=FREE,
+    )
 
 
 async def play(client: TritonClient, seconds: float, first_token: int) -> Played:

@@ -40,11 +40,13 @@ async def test_a_push_to_a_deployment_that_was_never_proved_says_so(
     assert NEVER_PROVED in (await strange.diff(plan_with(70))).notes
 
 
-def test_a_triton_is_found_by_its_grpc_port_and_its_retention_is_proved_and_kept(
+def test_a_triton_is_found_by_its_grpc_port_and_its_levers_are_proved_and_kept(
     served: Served,
 ) -> None:
     address = served.state.grpc_url
-    proved = profile(address, "--prove", "reuse", "--prove", "retention", "--json")
+    levers = ("reuse", "retention", "release")
+    asked = (word for lever in levers for word in ("--prove", lever))
+    proved = profile(address, *asked, "--json")
     assert proved.returncode == DONE, proved.stderr
     report = msgspec.json.decode(proved.stdout, type=ServerReport)
     assert (report.profile.kind, report.profile.manager) == ("triton-engine", "V1")
@@ -52,6 +54,7 @@ def test_a_triton_is_found_by_its_grpc_port_and_its_retention_is_proved_and_kept
     assert [(item.proof, item.result, item.revision) for item in report.proofs] == [
         ("reuse", "acts", 0),
         ("retention", "acts", 0),
+        ("release", "acts", 0),
     ]
     later = msgspec.json.decode(profile(address, "--json").stdout, type=ServerReport)
     assert later.proofs == report.proofs

@@ -44,7 +44,7 @@ KEPT = (*RECORDED, Event, RequestRecord, RunReport, Revision, TrafficRecord, Gat
 NAMES = {
     "AgentIdentity": "name fingerprint calls",
     "Alternative": "settings",
-    "Call": "id path family function via fanout output parameters",
+    "Call": "id name path family function via fanout output parameters",
     "CanaryAlarm": "remedy",
     "CanaryReport": "reason",
     "Change": "place key old new loses reason",

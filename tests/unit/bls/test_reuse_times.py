@@ -21,7 +21,7 @@ def test_every_request_asks_for_what_prediction_says(
     decide_at: DecideAt, seed: int, pricing: Pricing
 ) -> None:
     stream = turns(12, seed, nodes=NODES)
-    expected = records(workload(stream), model(decide_at), pricing)
+    expected = records(workload(stream), model(decide_at), pricing, at_once=False)
     assert final_records(Sessions(reuse_times(decide_at, pricing)), stream) == [
         expected.get(index, Retention()) for index in range(len(stream))
     ]

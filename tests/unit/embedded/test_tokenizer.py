@@ -10,6 +10,7 @@ from charter_engine.bls.tokenizer import load_tokenizer
 from charter_engine.embedded.engine.tokenizer import (
     score_bias,
     tokenizer_path,
+    vocabulary_size,
     whole_words,
 )
 from charter_engine.embedded.engine.train_tokenizer import train
@@ -33,6 +34,10 @@ def test_what_a_random_model_says_comes_back_as_the_same_tokens_in_the_next_prom
     text = TOKENIZER.decode(said)
     head, tail = TOKENIZER.encode(before).ids, TOKENIZER.encode("\n\nNow classify:").ids
     assert TOKENIZER.encode(before + text + "\n\nNow classify:").ids == head + said + tail
+
+
+def test_the_bundled_tokenizer_has_as_many_tokens_as_is_said_without_loading_it() -> None:
+    assert vocabulary_size(tokenizer_path()) == TOKENIZER.get_vocab_size()
 
 
 def test_english_takes_few_tokens() -> None:

@@ -1,13 +1,18 @@
 """Salts and adapters: content is shared within them only."""
 
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.workload.columns import Workload, as_workload
+from tests.unit.kvcache.workloads import random_workload
 
 POOL = PoolSettings(100, 4)
 SCOPES: tuple[dict[str, Any], ...] = (
@@ -39,6 +44,21 @@ def _reused(workload: Workload) -> list[int]:
 def test_equal_content_is_shared_within_its_scope_alone(request_of: Any) -> None:
     once = [request_of(**scope) for scope in SCOPES]
     assert _reused(as_workload([*once, *once])) == [0] * len(SCOPES) + [8] * len(SCOPES)
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=25, deadline=None)
+def test_tenants_with_room_for_all_get_what_each_gets_alone(rng: Random) -> None:
+    mixed = [
+        structs.replace(one, salt=rng.choice("abc")) for one in random_workload(rng).requests()
+    ]
+    pool = PoolSettings(100_000, rng.choice((4, 16)))
+    found = Predictor(as_workload(mixed)).simulate(pool).reused_tokens.tolist()
+    for salt in "abc":
+        alone = [one for one in mixed if one.salt == salt]
+        if alone:
+            shared = [reused for one, reused in zip(mixed, found, strict=True) if one.salt == salt]
+            assert shared == Predictor(as_workload(alone)).simulate(pool).reused_tokens.tolist()
 
 
 def test_a_salt_that_all_have_changes_nothing() -> None:

@@ -72,6 +72,40 @@ def test_a_bad_line_is_reported_with_its_number_and_skipped(tmp_path: Path) -> N
     assert (len(workload), told) == (2, [3, 5])
 
 
+def test_what_only_some_lines_tell_is_read(tmp_path: Path) -> None:
+    lengths = b'{"timestamp": 0, "input_length": 600, "output_length": 5}\n'
+    named = b'{"timestamp": 2, "input_length": 600, "output_length": 5, "node": "n"}\n'
+    workload = read_workload(_file(tmp_path, lengths + GOOD + named))
+    assert [request.hash_ids for request in workload.requests()] == [(), (0, 7), ()]
+    assert [request.node for request in workload.requests()] == ["", "", "n"]
+
+
+def test_a_number_beyond_64_bits_is_told_in_plain_words(tmp_path: Path) -> None:
+    wide = b'{"timestamp": 1, "input_length": 600, "output_length": 5, "hash_ids": [%d]}\n' % 2**70
+    told: list[str] = []
+    read_workload(_file(tmp_path, GOOD + wide), lambda _, problem: told.append(problem))
+    assert told == ["ids of tokens and blocks are numbers of at most 64 bits"]
+
+
+def test_objects_over_many_lines_are_numbered_by_those_they_begin_in(tmp_path: Path) -> None:
+    def spread(line: bytes) -> bytes:
+        return json.dumps(json.loads(line), indent=2).encode() + b"\n"
+
+    told: list[int] = []
+    content = spread(GOOD) + spread(BAD) + b"\n" + spread(GOOD) + b'{\n  "cut'
+    workload = read_workload(_file(tmp_path, content), lambda n, _: told.append(n))
+    lines = spread(GOOD).count(b"\n")
+    assert len(workload) == 2
+    assert told == [1 + lines, 2 + 2 * lines + spread(BAD).count(b"\n")]
+
+
+def test_a_bad_item_of_a_list_is_skipped(tmp_path: Path) -> None:
+    told: list[int] = []
+    content = b"[" + b",\n".join([GOOD, BAD, GOOD]) + b"]"
+    workload = read_workload(_file(tmp_path, content), lambda n, _: told.append(n))
+    assert (len(workload), told) == (2, [2])
+
+
 def test_strictly_read_a_bad_line_refuses_the_file(tmp_path: Path) -> None:
     with pytest.raises(WorkloadFormatError, match=r"w\.jsonl:2: .*input_length"):
         read_workload(_file(tmp_path, GOOD + BAD))

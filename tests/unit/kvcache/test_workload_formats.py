@@ -90,6 +90,12 @@ def test_a_mooncake_turn_follows_the_one_before_it_in_its_session(tmp_path: Path
     assert any("assumed" in note for note in workload.notes)
 
 
+def test_a_delay_may_be_named_with_its_unit(tmp_path: Path) -> None:
+    first = {**MOONCAKE, "session_id": "a", "input_length": 2000}
+    later = {"session_id": "a", "delay_ms": 50, "input_length": 2000, "output_length": 1}
+    assert _read(tmp_path, [first, later]).follows == {1: Follows((0,), 50.0)}
+
+
 def test_a_turn_that_is_skipped_leaves_nothing_to_follow(tmp_path: Path) -> None:
     path = tmp_path / "w.jsonl"
     turn = {"session_id": "a", "timestamp": 1, "input_length": 9, "output_length": 1}
@@ -124,6 +130,37 @@ def test_agentic_requests_wait_for_others_their_delay_and_their_tools(tmp_path: 
     }  # fmt: skip
     assert workload.unit_tokens.tolist() == [16] * 4
     assert any("1 waits" in note for note in workload.notes)
+
+
+def test_plays_of_agentic_requests_share_nothing_and_wait_by_their_dependencies(
+    tmp_path: Path,
+) -> None:
+    header = {
+        "schema": "dynamo.agentic_mooncake", "version": 2, "block_size": 16,
+        "hash_id_scope": "local",
+    }  # fmt: skip
+
+    def row(play: str, name: str, **fields: Any) -> dict[str, Any]:
+        request = {"play_id": play, "request_id": name, "hash_ids": [1, 2], **AGENTIC}
+        return {**request, "not_before_ms": 0.0, **fields}
+
+    def after(name: str, trigger: str, delay_ms: float) -> list[dict[str, Any]]:
+        return [{"request_id": name, "trigger": trigger, "delay_ms": delay_ms, "relation": "join"}]
+
+    workload = _read(
+        tmp_path,
+        [
+            header,
+            row("a", "a0", not_before_ms=10.0),
+            row("a", "a1", dependencies=after("a0", "completion", 5.0)),
+            row("a", "a2", dependencies=after("a0", "dispatch", 7.0)),
+            row("b", "b0", not_before_ms=20.0),
+        ],
+    )
+    assert workload.arrival_ms.tolist() == [10, 15, 17, 20]
+    assert workload.follows == {1: Follows((0,), 5.0)}
+    assert _sessions(workload) == ["a/s", "a/s", "a/s", "b/s"]
+    assert [_shared(workload, 0, other) for other in (1, 2, 3)] == [2, 2, 0]
 
 
 def test_dynamos_trace_gives_the_requests_that_ended(tmp_path: Path) -> None:
@@ -203,6 +240,12 @@ def test_messages_that_end_with_a_question_are_one_request(tmp_path: Path) -> No
         assert workload.arrival_ms.tolist() == [7]
 
 
+def test_messages_without_the_answers_between_them_are_refused(tmp_path: Path) -> None:
+    row = {"message_mode": "delta", "messages": [{"role": "user", "content": "a"}]}
+    with pytest.raises(WorkloadFormatError, match="message_mode"):
+        _read(tmp_path, [{**row, "session_id": "s", "timestamp": 0}], tokenize=_words)
+
+
 def test_recorded_inputs_of_a_session_follow_one_another_after_their_gap(tmp_path: Path) -> None:
     row = {"session_id": "s", "input": [{"role": "user", "content": "a"}], "output_length": 3}
     workload = _read(tmp_path, [row, {**row, "pre_gap": 2.5}], tokenize=_words)
@@ -228,6 +271,8 @@ def test_text_needs_a_tokenizer(tmp_path: Path) -> None:
     [
         "TIMESTAMP,ContextTokens,GeneratedTokens\n"
         "2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.9951690,396,109\n",
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+        "2024-05-10 00:00:00+00:00,374,44\n2024-05-10 00:00:04.314579+00:00,396,109\n",
         "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
         "5,ChatGPT,374,44,418,Conversation log\n9.314579,GPT-4,396,109,505,API log\n",
         ",arrived_at,num_prefill_tokens,num_decode_tokens\n0,1.0,374,44\n1,5.314579,396,109\n",
@@ -248,6 +293,24 @@ def test_a_table_without_times_says_that_all_arrive_at_once(tmp_path: Path) -> N
     assert workload.input_length.tolist() == [374, 396]
     assert workload.arrival_ms.tolist() == [0, 0]
     assert any("arrive at once" in note for note in workload.notes)
+
+
+def test_bad_lines_of_a_table_are_told_by_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    lines = ["num_prefill_tokens,num_decode_tokens", "5,1", "6", "x,1", "0,1", "7,2"]
+    path.write_text("\n".join(lines))
+    told: dict[int, str] = {}
+    workload = read_workload(path, told.__setitem__)
+    assert workload.input_length.tolist() == [5, 7]
+    assert sorted(told) == [3, 4, 5]
+    assert told[3] == "1 columns of 2"
+
+
+def test_requests_without_content_among_others_are_noted(tmp_path: Path) -> None:
+    lengths = {"timestamp": 1, "input_length": 2000, "output_length": 1}
+    workload = _read(tmp_path, [lengths, {**lengths, "hash_ids": [1, 2]}])
+    (note,) = workload.notes
+    assert note.startswith("1 of 2 requests have lengths and no content")
 
 
 def test_what_was_skipped_is_noted_in_the_workload(tmp_path: Path) -> None:

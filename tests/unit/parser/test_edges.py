@@ -1,5 +1,7 @@
 """Which call feeds which, and how."""
 
+import pytest
+
 from tests.unit.parser.compiled import compiled, edges, lines, package
 
 ASK = """
@@ -496,3 +498,40 @@ def test_what_fills_a_template_whose_text_is_not_at_hand_reaches_the_prompt() ->
         """
     )
     assert edges(file) == {(6, 8, "data")}
+
+
+@pytest.mark.parametrize(
+    "found",
+    ["CODE.search(plan).group(1)", "CODE.findall(plan)[0]", "CODE.sub('', plan)"],
+)
+def test_what_a_pattern_finds_in_an_output_is_part_of_it(found: str) -> None:
+    file = compiled(
+        f"""
+        import re
+        from openai import OpenAI
+
+        CODE = re.compile("code: (.*)")
+
+        def run(task):
+            plan = OpenAI().responses.create(input=task)
+            return OpenAI().responses.create(input={found})
+        """
+    )
+    assert edges(file) == {(8, 9, "data")}
+
+
+def test_what_is_put_into_a_body_that_was_read_reaches_the_prompt() -> None:
+    file = compiled(
+        """
+        import json
+        from openai import OpenAI
+
+        def run(body, is_short):
+            first = OpenAI().responses.create(input="Name a word")
+            prompt = "Short: {{word}}" if is_short else "Long: {{word}}"
+            body = json.loads(body)
+            body["messages"][0]["content"] = prompt.replace("{{word}}", first)
+            return OpenAI().responses.create(input=json.dumps(body))
+        """
+    )
+    assert edges(file) == {(6, 10, "data")}

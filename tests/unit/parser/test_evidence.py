@@ -172,6 +172,7 @@ def test_an_object_of_an_unknown_class_keeps_the_messages_it_is_given() -> None:
     [
         ("summary_chain('s.prompt', engine='m') | tidy", "asked.ainvoke({'text': text})"),
         ("llm_generation_chain('s.prompt')", "run_in_parallel(asked.ainvoke, [text])"),
+        ("summary_chain.Writer.from_llm(model)", "asked({'text': text})"),
         ("tg.BlackboxLLM('m')", "asked(tg.Variable(prompt))"),
         ("outlines.generate.json(model, Summary)", "asked(prompt)"),
     ],

@@ -76,3 +76,8 @@ def test_of_files_without_calls_the_nearest_is_told_with_its_place() -> None:
 
 def test_where_nothing_speaks_of_a_model_nothing_is_near() -> None:
     assert nearest({"a.py": "import os\nprint(os.getcwd())\n"}) == ()
+
+
+def test_what_is_given_a_prompt_is_near_whatever_its_name_says() -> None:
+    source = "import brain\ndef run(prompt):\n    return brain.execute_prompt(prompt)\n"
+    assert nearest({"a.py": source})[0].startswith("a.py:3: brain.execute_prompt(…) is no call")

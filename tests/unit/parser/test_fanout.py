@@ -107,3 +107,14 @@ def test_a_wrapper_that_is_awaited_in_a_thread_of_its_own_is_not_fanned_out() ->
         """
     )
     assert [call.fanout for call in file.calls] == [None, None]
+
+
+def test_coroutines_that_a_plain_function_lets_a_loop_run_are_side_by_side() -> None:
+    body = """
+        jobs = []
+        for essay in essays:
+            jobs.append(later(essay))
+        loop.run_until_complete(asyncio.gather(*jobs))
+    """
+    plain = HELPERS.replace("async def main", "def main")
+    assert {call.fanout for call in compiled(f"{plain}{body}\n").calls} == {None, "gather"}

@@ -5,7 +5,8 @@ from textwrap import dedent
 import pytest
 
 from charter_engine.analysis.compile import compile_source
-from tests.unit.parser.compiled import package
+from charter_engine.parser import interpreter
+from tests.unit.parser.compiled import lines, package
 
 CLIENT = """
 from openai import OpenAI
@@ -116,3 +117,38 @@ def test_a_package_shows_the_calls_of_its_files(name: str) -> None:
         alone = {call.line for call in compile_source(f"{path}.py", dedent(text)).calls}
         assert alone <= {call.line for call in together[f"{path}.py"].calls}, path
     assert any(file.calls for file in together.values())
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_of_many_functions_shows_the_same_calls(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = package(**PACKAGES[name])
+    monkeypatch.setattr(interpreter, "MANY_FUNCTIONS", 0)
+    assert package(**PACKAGES[name]) == together
+
+
+def test_a_models_method_handed_to_a_function_at_hand_is_called_where_it_is_handed_on() -> None:
+    found = package(
+        main="""
+        from anthropic import Anthropic
+        from .tools import again, Holder
+
+        def query(text, **options):
+            holder = Holder(Anthropic().messages.create)
+            return again(Anthropic().messages.create, ValueError, messages=text, **options)
+        """,
+        tools="""
+        class Holder:
+            def __init__(self, method):
+                self.method = method
+
+        def again(function, errors, *given, **named):
+            while True:
+                try:
+                    return function(*given, **named)
+                except errors:
+                    continue
+        """,
+    )
+    assert {path: lines(file) for path, file in found.items()} == {"main.py": [7], "tools.py": []}

@@ -51,8 +51,19 @@ def test_an_agent_that_is_made_where_it_is_handed_over_is_found_there() -> None:
     assert lines(compiled(MANAGED.replace("MEMBER", made))) == [6, 9]
 
 
-def test_members_that_are_not_at_hand_leave_one_call() -> None:
-    assert lines(compiled(MANAGED.replace("[MEMBER]", "members_for(model)"))) == [9]
+def test_members_that_are_not_at_hand_leave_one_call_and_are_told() -> None:
+    source = MANAGED.replace("managed_agents=[MEMBER]", "managed_agents=members_for(model)")
+    assert lines(compiled(source)) == [9]
+    source = GROUP.replace("TEAM", "RoundRobinGroupChat(members_for(client))")
+    file = compiled(source.replace("HANDOFFS", "tools=[]"))
+    assert lines(file) == [9]
+    assert [(told.line, "`members_for(client)`" in told.message) for told in file.errors] == [
+        (9, True)
+    ]
+
+
+def test_a_team_that_is_all_at_hand_is_told_nothing_of() -> None:
+    assert compiled(MANAGED.replace("MEMBER", "searcher")).errors == ()
 
 
 def test_an_agent_of_another_file_is_a_call_of_that_file() -> None:
@@ -116,6 +127,12 @@ def test_a_hand_off_goes_on_with_the_conversation_and_its_answer_may_be_the_last
     ]
 
 
+def test_braces_in_instructions_that_nothing_fills_are_text() -> None:
+    source = HANDED.replace("HANDOFFS", "[french]").replace("TOOLS", "[]").replace("MORE", "")
+    file = compiled(source.replace("You speak French.", "Answer as {name}."))
+    assert said(file, 4)[0] == ("system", "Answer as {name}.", False)
+
+
 def test_agents_that_hand_back_take_turns() -> None:
     file = handed("[french]", more="french.handoffs.append(desk)")
     assert turning(file) == [4, 11]
@@ -128,6 +145,26 @@ def test_an_agent_as_a_tool_is_asked_by_its_caller_and_answers_it() -> None:
     found = edges(file)
     assert {(11, 5, "data"), (5, 11, "loop")} <= found
     assert (5, 12, "data") not in found
+
+
+def test_what_a_team_said_in_an_earlier_run_reaches_it_in_a_later_turn() -> None:
+    talk = """
+        from agents import Agent, Runner
+
+        french = Agent(name="French", instructions="You speak French.")
+        german = Agent(name="German", instructions="You speak German.")
+        desk = Agent(name="Desk", instructions="Hand on.", handoffs=[french, german])
+
+        async def serve():
+            said = []
+            while True:
+                said.append({"role": "user", "content": input()})
+                result = await Runner.run(desk, said)
+                said = result.to_input_list()
+        """
+    found = edges(compiled(talk))
+    assert {(4, 5, "loop"), (5, 4, "loop"), (4, 12, "loop"), (12, 4, "data")} <= found
+    assert not {(4, 5, "data"), (5, 4, "data")} & found
 
 
 def test_an_agent_alone_is_one_call_that_nothing_repeats() -> None:
@@ -519,7 +556,7 @@ RUNNABLES = """
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnableParallel
-from langchain_core.runnables import RunnablePassthrough
+from langchain_core.runnables import RunnablePassthrough, RunnableSequence
 from langchain_openai import ChatOpenAI
 
 llm = ChatOpenAI(model="m")
@@ -546,6 +583,8 @@ def ask(topic):
         ('{"joke": joke} | judge | llm', [16, 19], {(19, 16, "data")}),
         ("RunnablePassthrough.assign(joke=joke) | judge | llm", [16, 19], {(19, 16, "data")}),
         ("joke | judge | llm", [16, 19], {(19, 16, "data")}),
+        ("joke | RunnableSequence(judge, llm)", [16, 19], {(19, 16, "data")}),
+        ("RunnableSequence(joke, judge, llm)", [16, 19], {(19, 16, "data")}),
         ('{"topic": joke} | poem', [10, 19], {(19, 10, "data")}),
         ('{"other": joke} | poem', [10, 19], set()),
         ('RunnableBranch((lambda x: x["fun"], joke), poem)', [10, 19], set()),
@@ -668,3 +707,38 @@ def test_an_agent_that_a_later_file_of_the_package_makes_is_served() -> None:
     )
     assert files["parts/one.py"].calls[0].segments[0].text == "Be brief."
     assert [edge.call for edge in files["parts/two.py"].calls[0].depends_on] == ["<module>:one"]
+
+
+PIPELINE = """
+from haystack import Pipeline
+from haystack.components.builders import PromptBuilder
+from haystack.components.generators import OpenAIGenerator
+from haystack.components.writers import DocumentWriter
+
+pipe = Pipeline()
+pipe.add_component("ask", PromptBuilder(template="Draft {{ topic }}."))
+pipe.add_component("draft", OpenAIGenerator(model="m"))
+pipe.add_component("again", PromptBuilder(template="Improve it."))
+pipe.add_component("polish", OpenAIGenerator(model="m"))
+pipe.connect("ask", "draft")
+CONNECTED
+pipe.connect("again", "polish.prompt")
+
+index = Pipeline()
+index.add_component("writer", DocumentWriter(document_store=None))
+
+def work(topic):
+    index.run({"writer": {"documents": []}})
+    return pipe.run({"ask": {"topic": topic}})
+"""
+
+
+def test_a_pipeline_is_its_generators_joined_through_what_asks_no_model() -> None:
+    file = compiled(PIPELINE.replace("CONNECTED", 'pipe.connect("draft.replies", "again.text")'))
+    assert lines(file) == [11, 21]
+    assert edges(file) == {(21, 11, "data")}
+    assert said(file, 11)[0] == ("user", "Improve it.", False)
+
+
+def test_components_that_nothing_connects_hear_nothing() -> None:
+    assert edges(compiled(PIPELINE.replace("CONNECTED", ""))) == set()

@@ -11,7 +11,7 @@ from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import from_times, merged
 from charter_engine.plan.retention.model import learn
-from charter_engine.plan.retention.next_use import records_in_two
+from charter_engine.plan.retention.next_use import records, records_in_two
 from charter_engine.plan.retention.refreshes import refresh_cost, refresh_worth
 from charter_engine.plan.retention.scale import scale
 from tests.unit.bls.streams import turns, workload
@@ -59,6 +59,23 @@ def test_requests_are_followed_up_only_where_that_pays(tokens: float, some: bool
     model = learn(workload(turns(40, 1)), "answered", refresh_cost=RefreshCost(tokens, 0.0))
     sent, final = records_in_two(stream(), model)
     assert bool([one for one in final if final[one] != sent.get(one)]) is some
+
+
+def test_blocks_that_lie_idle_while_their_request_is_served_are_kept_so_much_longer() -> None:
+    model = learn(workload(turns(40, 1)), "answered")
+    deployed, predicted = (
+        [record.ranges[-1].duration_ms for record in found.values()]
+        for found in (
+            records(stream(), model, at_once=False),
+            records(stream(), model),
+        )
+    )
+    longer = [
+        more >= less
+        for less, more in zip(deployed, predicted, strict=True)
+        if less is not None and more is not None
+    ]
+    assert np.mean(longer) > 0.9
 
 
 def test_gains_are_numbers_whatever_the_reuse_times() -> None:

@@ -48,6 +48,18 @@ def test_the_sooner_of_two_uses_is_never_later_than_either(
     )
 
 
+@given(reuse_times, st.floats(0.0, 1_000.0))
+def test_uses_that_come_later_are_as_many(values: list[float], seconds: float) -> None:
+    times = from_times(values)
+    later = times.after(seconds)
+    assert later.total == pytest.approx(times.total)
+    assert later.never >= times.never - 1e-9
+
+
+def test_uses_that_come_later_are_that_much_later() -> None:
+    assert from_times([10.0] * 50).after(30.0).median() == pytest.approx(40.0, rel=0.1)
+
+
 @given(reuse_times)
 def test_worth_is_a_finite_rate(values: list[float]) -> None:
     rates = from_times(values).rates()

@@ -22,6 +22,12 @@ def test_an_edge_that_closes_a_circle_becomes_loop_carried() -> None:
     assert [edge.carried for edge in second.depends_on] == ["data"]
 
 
+def test_an_edge_that_closes_a_longer_circle_becomes_loop_carried() -> None:
+    first, *others = settled([call("a", "c"), call("b", "a"), call("c", "b")])
+    assert [edge.carried for edge in first.depends_on] == ["loop"]
+    assert {edge.carried for other in others for edge in other.depends_on} == {"data"}
+
+
 def test_a_backward_edge_that_closes_nothing_stays() -> None:
     assert settled([call("a", "b"), call("b")])[0].depends_on[0].carried == "data"
 

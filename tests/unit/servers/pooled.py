@@ -62,6 +62,7 @@ class PooledServer:
         self._manager.append(number, [7] * request.max_tokens)
         self._manager.finish(number)
         answer = TokenAnswer(
+            output_ids=(7,) * request.max_tokens,
             prompt_tokens=len(request.token_ids),
             reused_tokens=admission.reused_tokens,
             reuse="measured",
@@ -70,4 +71,4 @@ class PooledServer:
 
     async def release(self, token_ids: Sequence[int], keep_tokens: int, /) -> None:
         if self._releases:
-            self._manager.truncate([*token_ids, 7], keep_tokens)
+            self._manager.truncate(list(token_ids), keep_tokens)

@@ -1,12 +1,13 @@
 """What can be changed of a server of OpenAI's shape from here."""
 
+import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange, ServerSettings
 from charter_engine.contracts.server import ServerProfile
 from charter_engine.contracts.settings import SERVER_SETTINGS
 from charter_engine.plan.diff import diff_plans
-from charter_engine.servers import sglang, vllm
+from charter_engine.servers import sglang, trtllm_serve, vllm
 from charter_engine.servers.http_profile import NO_RANGES, profile_by_http
 
 VLLM = ServerProfile(
@@ -67,3 +68,30 @@ def test_a_priority_of_whole_requests_takes_no_ranges_of_a_plan() -> None:
     profile = profile_by_http(replace(VLLM, kind="sglang", levers=by_priority), has_gateway=True)
     assert profile.reasons["retention"] == NO_RANGES
     assert not profile.retention
+
+
+def releasing(route: str) -> ServerProfile:
+    """A trtllm-serve that forgets by this route."""
+    levers = trtllm_serve.levers_of("V1", None, route)
+    return replace(VLLM, kind="trtllm-serve", rules="flat", levers=levers)
+
+
+def test_a_release_goes_by_the_gateway_and_costs_nothing() -> None:
+    profile = profile_by_http(releasing(trtllm_serve.RELEASE_PATH), has_gateway=True)
+    drafted = replace(WRITTEN, release="session-end")
+    (change,) = diff_plans(WRITTEN, drafted, profile, 0).changes
+    assert (change.key, change.possible, change.cost) == ("release", True, "request")
+
+
+@pytest.mark.parametrize(
+    ("route", "has_gateway", "why"),
+    [
+        ("", True, "it has no /_control/kv_cache"),
+        (trtllm_serve.BY_MESSAGES_PATH, True, "it forgets by messages"),
+        (trtllm_serve.RELEASE_PATH, False, "serve --gateway"),
+    ],
+)
+def test_why_nothing_is_released_is_said(route: str, has_gateway: bool, why: str) -> None:
+    profile = profile_by_http(releasing(route), has_gateway=has_gateway)
+    assert not profile.release
+    assert why in profile.reasons["release"]

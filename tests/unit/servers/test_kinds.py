@@ -1,5 +1,6 @@
 """What each kind of server tells of itself, and where its levers end."""
 
+import json
 from typing import Any
 
 import pytest
@@ -283,3 +284,38 @@ async def test_several_engines_behind_one_address_are_told() -> None:
     second = VLLM_METRICS.splitlines()[-1].replace('engine="0"', 'engine="1"')
     profile = await profiled(vllm(metrics=VLLM_METRICS + second + "\n"), VllmServer)
     assert any("2 engines are behind this address" in note for note in profile.notes)
+
+
+def generated(*events: tuple[str | None, list[int]]) -> Any:
+    """A stream of SGLang's: the text and the ids of each event, of three tokens in all."""
+    told = {"prompt_tokens": 97, "completion_tokens": 3, "cached_tokens": 96}
+    lines = (
+        json.dumps({"text": text, "output_ids": ids, "meta_info": told}) for text, ids in events
+    )
+    text = "".join(f"data: {line}\n\n" for line in (*lines, "[DONE]"))
+    return lambda _: web.Response(text=text, content_type="text/event-stream")
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        ((None, [7]), (None, [7, 8]), (" a b c", [7, 8, 9])),
+        ((" a", [7]), (" b c", [8, 9])),
+    ],
+    ids=["cumulative", "incremental"],
+)
+async def test_a_stream_of_sglangs_is_put_together_and_timed(events: Any) -> None:
+    async with asked(sglang(generate=generated(*events))) as (told, http):
+        answer = await SglangServer(http).complete(PROMPT)
+    assert told.bodies[-1]["stream"]
+    assert (answer.text, answer.output_ids, answer.reused_tokens) == (" a b c", (7, 8, 9), 96)
+    assert answer.ttft_ms is not None
+    assert answer.ttft_ms <= answer.latency_ms
+
+
+async def test_a_stream_of_sglangs_that_fails_is_a_refusal_in_its_own_words() -> None:
+    failed = 'data: {"error": {"message": "out of memory"}}\n\n'
+    stream = web.Response(text=failed, content_type="text/event-stream")
+    async with asked(sglang(generate=lambda _: stream)) as (_, http):
+        with pytest.raises(CharterError, match="out of memory"):
+            await SglangServer(http).complete(PROMPT)

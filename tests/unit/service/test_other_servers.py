@@ -357,7 +357,7 @@ async def test_a_release_is_refused_on_a_server_that_cannot_forget(tmp_path: Pat
     ):
         await watched.until(lambda: watched.is_ready)
         await drafted_as(watched, tmp_path, release="session-end")
-        with pytest.raises(CharterError, match="trtllm-serve can be told"):
+        with pytest.raises(CharterError, match="nothing drops one prefix"):
             await watched.engine.handle(commands.Push(base_revision=0))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from charter_engine.api.progress import Progress, Report
 from charter_engine.errors import CharterError, UsageError
-from charter_engine.service.workers import Workers
+from charter_engine.service.workers import WorkerPool
 from charter_engine.triton.errors import TritonError
 
 
@@ -55,13 +55,13 @@ def process(_: Report) -> int:
 
 
 @pytest.fixture
-async def workers() -> AsyncIterator[Workers]:
-    working = Workers()
+async def workers() -> AsyncIterator[WorkerPool]:
+    working = WorkerPool()
     yield working
     await working.stop()
 
 
-async def until_begun(workers: Workers, work: Callable[[Report], None]) -> "asyncio.Task[None]":
+async def until_begun(workers: WorkerPool, work: Callable[[Report], None]) -> "asyncio.Task[None]":
     """Work in progress, once it has told of a step."""
     loop, begun = asyncio.get_running_loop(), asyncio.Event()
 
@@ -73,13 +73,13 @@ async def until_begun(workers: Workers, work: Callable[[Report], None]) -> "asyn
     return task
 
 
-async def test_what_the_work_gives_and_tells_is_given_and_told(workers: Workers) -> None:
+async def test_what_the_work_gives_and_tells_is_given_and_told(workers: WorkerPool) -> None:
     told: list[Progress] = []
     assert await workers.carry_out(partial(added, 2, 3), told.append) == 5
     assert told == [Progress("adding", 1, 1)]
 
 
-async def test_a_refusal_keeps_its_words_its_remedy_and_its_kind(workers: Workers) -> None:
+async def test_a_refusal_keeps_its_words_its_remedy_and_its_kind(workers: WorkerPool) -> None:
     with pytest.raises(CharterError) as caught:
         await workers.carry_out(refused)
     assert (caught.value.message, caught.value.remedy) == (
@@ -92,13 +92,13 @@ async def test_a_refusal_keeps_its_words_its_remedy_and_its_kind(workers: Worker
     assert caught.value.kind == "unreachable"
 
 
-async def test_a_defect_is_raised_with_the_place_where_it_came_up(workers: Workers) -> None:
+async def test_a_defect_is_raised_with_the_place_where_it_came_up(workers: WorkerPool) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         await workers.carry_out(defective)
     assert "in defective" in caught.value.__notes__[0]
 
 
-async def test_a_worker_goes_on_after_work_that_failed_or_was_given_up(workers: Workers) -> None:
+async def test_a_worker_goes_on_after_work_that_failed_or_was_given_up(workers: WorkerPool) -> None:
     first = await workers.carry_out(process)
     with pytest.raises(ZeroDivisionError):
         await workers.carry_out(defective)
@@ -109,8 +109,20 @@ async def test_a_worker_goes_on_after_work_that_failed_or_was_given_up(workers: 
     assert await workers.carry_out(process) == first
 
 
+async def test_work_is_given_up_before_its_worker_has_come_up(
+    workers: WorkerPool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    task = asyncio.create_task(workers.carry_out(endless))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert await workers.carry_out(partial(added, 2, 3)) == 5
+    assert not capfd.readouterr().err
+
+
 async def test_work_that_does_not_heed_being_given_up_is_ended(
-    workers: Workers, monkeypatch: pytest.MonkeyPatch
+    workers: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("charter_engine.service.workers.INTERRUPT_SECONDS", 0.002)
     first = await workers.carry_out(process)
@@ -121,14 +133,14 @@ async def test_work_that_does_not_heed_being_given_up_is_ended(
     assert await workers.carry_out(process) != first
 
 
-async def test_a_process_that_dies_fails_its_work_and_no_other(workers: Workers) -> None:
+async def test_a_process_that_dies_fails_its_work_and_no_other(workers: WorkerPool) -> None:
     with pytest.raises(CharterError, match="ended with -9"):
         await workers.carry_out(killed)
     assert await workers.carry_out(partial(added, 2, 3)) == 5
 
 
 async def test_two_pieces_of_work_are_done_at_once_and_a_third_waits() -> None:
-    workers = Workers(most_at_once=2)
+    workers = WorkerPool(most_at_once=2)
     tasks = [await until_begun(workers, endless) for _ in range(2)]
     third = asyncio.create_task(workers.carry_out(process))
     await asyncio.sleep(0)
@@ -139,14 +151,14 @@ async def test_two_pieces_of_work_are_done_at_once_and_a_third_waits() -> None:
 
 
 async def test_a_worker_that_was_idle_for_long_is_ended() -> None:
-    workers = Workers(idle_seconds=0.01)
+    workers = WorkerPool(idle_seconds=0.01)
     number = await workers.carry_out(process)
     await ended(number)
     assert await workers.carry_out(process) != number
     await workers.stop()
 
 
-async def test_a_worker_that_is_prepared_is_the_one_that_works(workers: Workers) -> None:
+async def test_a_worker_that_is_prepared_is_the_one_that_works(workers: WorkerPool) -> None:
     workers.prepare()
     (prepared,) = workers._idle
     assert await workers.carry_out(process) == prepared._process.pid
@@ -172,11 +184,11 @@ async def ended(number: int) -> None:
 ENGINE = """
 import asyncio
 from functools import partial
-from charter_engine.service.workers import Workers
+from charter_engine.service.workers import WorkerPool
 from tests.unit.service.test_workers import endless, process
 
 async def main():
-    workers = Workers()
+    workers = WorkerPool()
     print(await workers.carry_out(process), flush=True)
     await workers.carry_out(endless)
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from charter_engine.contracts.graph import CompiledFile
@@ -69,6 +70,23 @@ def test_a_changed_file_is_compiled_with_those_that_import_it(folder: Path, tmp_
 def test_imports_are_followed_as_in_an_uncached_compilation(folder: Path, tmp_path: Path) -> None:
     calls = {file.path: file.calls for file in compiled(folder, tmp_path / "cache").result.files}
     assert [call.kind for call in calls[str(folder / "user.py")]] == ["wrapper"]
+
+
+def test_an_unchanged_folder_is_told_without_looking_its_files_up(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = compiled(folder, tmp_path / "cache")
+    looked_up: list[str] = []
+    monkeypatch.setattr(CompileCache, "file", lambda _, path: looked_up.append(path))
+    assert compiled(folder, tmp_path / "cache").result == first.result
+    assert looked_up == []
+
+
+def test_what_could_not_be_read_is_looked_at_again(folder: Path, tmp_path: Path) -> None:
+    (folder / "link.py").symlink_to(tmp_path / "later.py")
+    assert compiled(folder, tmp_path / "cache").result.files[2].errors
+    write(tmp_path / "later.py", ASK)
+    assert not compiled(folder, tmp_path / "cache").result.files[2].errors
 
 
 def test_a_touched_file_with_equal_content_is_not_compiled_again(
@@ -180,7 +198,10 @@ def test_a_pool_of_processes_gives_the_same_result(tmp_path: Path) -> None:
         alone = compile_incrementally([str(folder)], cache, workers=1)
     with CompileCache(tmp_path / "b") as cache:
         pooled = compile_incrementally([str(folder)], cache, workers=2)
+        kept = compile_incrementally([str(folder)], cache, workers=2)
     assert pooled.result == alone.result
+    written = {msgspec.json.encode(found.result) for found in (alone, pooled, kept)}
+    assert len(written) == 1
 
 
 def test_an_unreadable_file_is_reported_and_the_others_compiled(

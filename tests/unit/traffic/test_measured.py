@@ -129,6 +129,14 @@ def test_blocks_on_the_gpu_are_unknown_of_several_pools() -> None:
     assert several.blocks_on_gpu() is None
 
 
+def test_the_engines_that_tell_of_pools_of_their_own_are_counted() -> None:
+    several = pool_of()
+    for rank in (0, 1):
+        several.events.follow(rank, 0)
+    assert told(several).ranks == 2
+    assert told(pool_of()).ranks == 1
+
+
 def test_lost_events_are_told() -> None:
     pool = pool_of(([1], of(1000)[:BLOCK], None))
     pool.events.follow(None, 5)

@@ -158,6 +158,7 @@ def test_what_was_measured_takes_the_place_of_what_was_predicted() -> None:
 @pytest.mark.parametrize(
     ("measured", "words"),
     [
+        (MeasuredContents(events=1, ranks=2), "2 engines, predicted as one"),
         (MeasuredContents(source="tcp://host:5557"), "no event came from tcp://host:5557 yet"),
         (MeasuredContents(events=3, trouble="it was refused"), "it was refused"),
         (MeasuredContents(events=3, complete=False), "stored unseen"),

@@ -29,7 +29,11 @@ eviction. Such blocks are one *run*. Two prompts of blocks of 4 tokens that part
                     FRONT gap ► HEAD run ► gap AFTER it ► run ► gap AFTER it ► … ► TAIL run ► gap
 
 Eviction takes a run's tail, and bringing a prefix back from host takes a run's head; nothing else
-cuts a run. `layout` names the fields of the flat arrays this is kept in. All functions are plain
-Python over these: `machine_code` has numba compile them, and they run as they stand where loading
-it would take longer than it saves.
+cuts a run. Under the leaf rule the runs of a queue take turns, each giving its last block: without
+a host tier whole rounds of that are only counted (`rounds`). With one each turn is taken by itself,
+since a chain on the GPU, the one below it on host and the one that is overwritten change together.
+
+`layout` names the fields of the flat arrays this is kept in. All functions are plain Python over
+these: `machine_code` has numba compile them, and they run as they stand where loading it would take
+longer than it saves.
 """

@@ -39,15 +39,13 @@ class Settings(NamedTuple):
 
 class Pool(NamedTuple):
     """A pool and the tree of what it holds. See `RUN_FIELDS`, `EDGE_FIELDS`, `QUEUE_FIELDS` and
-    the counters below for what stands in the arrays. `last_turns` has for each class the number of
-    runs that come to their end in each of the next `settings.rounds` rounds."""
+    the counters below for what stands in the arrays."""
 
     settings: Settings
     runs: Array
     edges: Array
     queues: Array
     counters: Array
-    last_turns: Array
 
 
 class Deadlines(NamedTuple):
@@ -218,7 +216,9 @@ OFFLOADED: Final = 8
 ONBOARDED: Final = 9
 COPIED: Final = 10
 EVICTED: Final = 11
-"""From here on, one for each class: blocks of the tree forgotten by eviction."""
+"""From here on, one for each class: blocks of the tree forgotten by eviction. Behind these stand
+`settings.rounds` for each class: the queued runs that come to their end in each of its next
+rounds."""
 
 ROOM: Final = 1
 CANDIDATES: Final = 2

@@ -14,7 +14,7 @@ Without a host tier rounds are only counted (`rounds`).
 
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled.layout import Array, Pool
-from charter_engine.kvcache.predict.compiled.rounds import next_round
+from charter_engine.kvcache.predict.compiled.rounds import first_place, next_round
 from charter_engine.kvcache.predict.compiled.runs import class_of, join_host, lowest, turn_queue
 
 
@@ -70,11 +70,11 @@ def drop_in_rounds(pool: Pool, queue: int, count: int) -> int:
 
 def quiet_rounds(pool: Pool, queue: int, most: int) -> int:
     """How many rounds, from the one a queue is in, no run ends in, up to `most`."""
-    last_turns, rounds = pool.last_turns, pool.settings.rounds
-    start = queue // at.QUEUE_FIELDS * rounds
+    counters, rounds = pool.counters, pool.settings.rounds
+    start = first_place(pool, queue // at.QUEUE_FIELDS)
     place = start + pool.queues[queue + at.ROUND] % rounds
     quiet = 0
-    while quiet < most and not last_turns[place]:
+    while quiet < most and not counters[place]:
         quiet += 1
         place += 1
         if place == start + rounds:

@@ -1,7 +1,6 @@
 """The simulation as machine code. Importing this loads numba; numba keeps the code on disk between
 processes, in `NUMBA_CACHE_DIR` where that is set."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -14,7 +13,6 @@ from charter_engine.kvcache.predict.compiled import (
     allocation,
     deadlines,
     flat_eviction,
-    layout,
     leaf_eviction,
     leaf_turns,
     matching,
@@ -25,6 +23,7 @@ from charter_engine.kvcache.predict.compiled import (
     tree,
     truncation,
 )
+from charter_engine.kvcache.predict.compiled.kept import entry_name
 
 _MODULES = (
     rounds, runs, tree, deadlines, notes, flat_eviction, leaf_eviction, leaf_turns, allocation,
@@ -35,7 +34,7 @@ _INLINED: set[object] = {
     serving.release,
     leaf_turns.take_turns, leaf_turns.repeat, leaf_turns.shortest_chain, leaf_turns.shorten,
     leaf_turns.single_turns, leaf_turns.quiet_rounds, runs.turn_queue,
-    rounds.next_round, rounds.last_round, rounds.place_of,
+    rounds.next_round, rounds.last_round, rounds.place_of, rounds.first_place,
     leaf_eviction.turn_over, leaf_eviction.move_last, leaf_eviction.drop_last,
     leaf_eviction.head_claimed,
 }  # fmt: skip
@@ -55,16 +54,12 @@ def _compile() -> Any:
     # The caller holds all arrays: counting references to them at every call would take two thirds
     # of the time.
     uncounted: Any = {"_nrt": False}
-    sources = hashlib.sha256(Path(str(layout.__file__)).read_bytes())
     for module in _MODULES:
-        sources.update(Path(str(module.__file__)).read_bytes())
         for function in _functions(module):
             inline = function in _INLINED
             register_jitable(**uncounted, forceinline=inline)(function)
-    # Numba looks for changes only in the file of the function itself: it is named after all of
-    # them.
     entry: Callable[..., None] = serving.serve
-    entry.__qualname__ = f"serve_{sources.hexdigest()[:16]}"
+    entry.__qualname__ = entry_name()
     try:
         return numba.njit(cache=True, **uncounted)(entry)
     except RuntimeError:

@@ -13,7 +13,7 @@ asked for:
     round HIGH - LOW = 12                              its turn takes the last block
 
 Only in rounds in which some run gives its last block, and in one that is not finished, do runs take
-their turns one by one. `pool.last_turns` counts the runs that end in each round.
+their turns one by one. The pool's counters tell how many runs end in each of the next rounds.
 """
 
 from charter_engine.kvcache.predict.compiled import layout as at
@@ -40,25 +40,25 @@ def join_round(pool: Pool, queue: int, run: int) -> None:
     queues[queue + at.QUEUED_RUNS] += 1
     if queues[queue + at.FIRST_TURNED] == at.NONE:
         queues[queue + at.FIRST_TURNED] = run
-    pool.last_turns[place_of(pool, run, last_round(runs, run))] += 1
+    pool.counters[place_of(pool, run, last_round(runs, run))] += 1
 
 
 def go_first(pool: Pool, queue: int, run: int) -> None:
     """A run that has just joined is moved to the head of its queue: its turn is next."""
     runs, queues = pool.runs, pool.queues
-    pool.last_turns[place_of(pool, run, last_round(runs, run))] -= 1
+    pool.counters[place_of(pool, run, last_round(runs, run))] -= 1
     runs[run + at.TURNED] -= 1
     runs[run + at.HIGH] -= 1
     queues[queue + at.TURNS_LEFT] += 1
     if queues[queue + at.FIRST_TURNED] == run:
         queues[queue + at.FIRST_TURNED] = runs[run + at.NEXT]
-    pool.last_turns[place_of(pool, run, last_round(runs, run))] += 1
+    pool.counters[place_of(pool, run, last_round(runs, run))] += 1
 
 
 def leave_round(pool: Pool, queue: int, run: int) -> None:
     """A run is about to leave its queue: it is as long from here on as its turns have left it."""
     runs, queues = pool.runs, pool.queues
-    pool.last_turns[place_of(pool, run, last_round(runs, run))] -= 1
+    pool.counters[place_of(pool, run, last_round(runs, run))] -= 1
     queues[queue + at.QUEUED_RUNS] -= 1
     if runs[run + at.TURNED] != queues[queue + at.ROUND]:
         queues[queue + at.TURNS_LEFT] -= 1
@@ -85,6 +85,10 @@ def last_round(runs: Array, run: int) -> int:
 
 
 def place_of(pool: Pool, run: int, number: int) -> int:
-    """Where `last_turns` counts the runs of a class that end in a round."""
-    rounds = pool.settings.rounds
-    return int(pool.runs[run + at.CLASS] * rounds + number % rounds)
+    """Where the runs of a run's class that end in a round are counted."""
+    return int(first_place(pool, pool.runs[run + at.CLASS]) + number % pool.settings.rounds)
+
+
+def first_place(pool: Pool, rank: int) -> int:
+    """Where the runs of a class that end in its rounds are counted, a place a round."""
+    return at.EVICTED + pool.settings.classes + rank * pool.settings.rounds

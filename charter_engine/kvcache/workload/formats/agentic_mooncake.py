@@ -10,10 +10,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.workload.batch import batch_of
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
-from charter_engine.kvcache.workload.formats.following import Followers
+from charter_engine.kvcache.workload.formats.following import Followers, runs_of
 from charter_engine.kvcache.workload.formats.reading import (
     MS_PER_UNIT,
     Format,
@@ -49,7 +47,7 @@ class AgenticLine(Struct, gc=False):
     play_id: str = ""
     input_length: int = 0
     output_length: int = 0
-    hash_ids: tuple[int, ...] = ()
+    hash_ids: list[int] = []
     timestamp: float | None = None
     not_before_ms: float = 0.0
     delay: float = 0.0
@@ -86,19 +84,15 @@ class AgenticReader(RecordReader):
         waiting = self._followers.waiting(waits, delay)
         if waiting is not None:
             arrival, follows = max(arrival, waiting[0]), waiting[1]
-        request = WorkloadRequest(
-            timestamp=arrival,
-            input_length=row.input_length,
-            output_length=row.output_length,
-            hash_ids=row.hash_ids,
-            block_tokens=self._block_tokens or BLOCK_TOKENS,
-            session=row.session_id,
+        builder.add(
+            arrival,
+            row.input_length,
+            row.output_length,
+            self._block_tokens or BLOCK_TOKENS,
+            runs_of(row.hash_ids),
+            session=f"{row.play_id}/{row.session_id}" if row.play_id else row.session_id,
             salt=row.play_id if self._is_local else "",
         )
-        batch = batch_of([request])
-        for problem in batch.problems().values():
-            raise ValueError(problem)
-        builder.extend(batch)
         self._followers.added(row.request_id, arrival, follows, builder)
         for branch in row.branches:
             self._branched.setdefault(branch, []).append(row.request_id)

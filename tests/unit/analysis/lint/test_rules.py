@@ -201,6 +201,8 @@ CLOCKS = {
     "in a helper's helper": "return self.client.generate(f'{wrapped()} {RULES}', max_tokens=9)",
     "in a format": "now = datetime.now()\n"
     "return self.client.generate(f'{now:%H:%M} {RULES}', max_tokens=9)",
+    "in a dict": "now = {'day': datetime.now()}\n"
+    "return self.client.generate(('{day} ' + RULES).format_map(now), max_tokens=9)",
     "in a template": "return self.client.generate(\n"
     "    Template('{{ date }} ' + RULES).render(date=stamp()), max_tokens=9)",
 }
@@ -249,6 +251,13 @@ WINDOWS = [
     "said = list(islice(self.history, len(self.history) - 20, None))",
     "said = [item for item in self.history][-20:]",
     "msgs = self.history\nwhile size(msgs) > 900:\n    msgs = msgs[2:]\nsaid = msgs",
+    "self.history.remove(self.history[1])\nsaid = self.history",
+    "self.history[1:-10] = []\nsaid = self.history",
+    "said = []\nfor one in reversed(self.history):\n    if size(said) > 900:\n        break\n"
+    "    said.insert(0, one)",
+    "said = trim_messages(state['messages'], max_tokens=900)",
+    "memory = ConversationBufferWindowMemory(k=5)\nsaid = memory.load()",
+    "said = recent(self.history)\ndef recent(messages):\n    return messages[-20:]",
 ]
 
 
@@ -270,6 +279,20 @@ def test_a_window_over_a_history_is_found_however_it_is_written(window: str) -> 
 def test_a_history_that_keeps_its_front_or_ends_is_not_cut(kept: str) -> None:
     body = f"{kept}\nreturn self.client.chat.completions.create(model='m', messages=said)"
     assert "history-cut-at-front" not in rules(agent(body))
+
+
+def test_a_trimmer_in_a_chain_cuts_the_history() -> None:
+    source = """
+from langchain_core.messages import trim_messages
+from langchain_openai import ChatOpenAI
+
+llm = ChatOpenAI()
+chain = trim_messages(max_tokens=900, token_counter=llm) | llm
+
+def ask(messages):
+    return chain.invoke(messages)
+"""
+    assert "history-cut-at-front" in rules(source)
 
 
 TOOLS = """
@@ -295,6 +318,7 @@ def work(client, registry, said):
         ("[]", "os.listdir('tools')"),
         ("frozenset('ab')", "self.active"),
         ("set()", "set(NAMES) & self.active"),
+        ("[]", "Path('tools').glob('*.json')"),
     ],
 )
 def test_tools_out_of_a_set_or_folder_have_no_fixed_order(active: str, order: str) -> None:
@@ -311,6 +335,33 @@ def work(client, said):
     for path in glob.glob("tools/*.json"):
         tools.append(json.load(open(path)))
     return client.chat.completions.create(messages=said, tools=tools)
+"""
+    assert "tool-order-changes" in rules(source)
+
+
+@pytest.mark.parametrize(
+    ("made", "offered"),
+    [
+        ("NAMES = {'find', 'read'}", "tools=[SCHEMAS[name] for name in NAMES]"),
+        ("MORE = {find}\nTOOLS = {read} | MORE", "tools=list(TOOLS)"),
+    ],
+)
+def test_tools_out_of_a_set_that_the_file_holds_have_no_fixed_order(
+    made: str, offered: str
+) -> None:
+    source = f"{made}\ndef work(client, said):\n    return client.chat.completions.create("
+    assert "tool-order-changes" in rules(f"{source}messages=said, {offered})\n")
+
+
+def test_tools_that_are_bound_out_of_a_set_have_no_fixed_order() -> None:
+    source = """
+from langchain_openai import ChatOpenAI
+
+TOOLS = {find, read}
+llm = ChatOpenAI().bind_tools(list(TOOLS))
+
+def ask(question):
+    return llm.invoke(question)
 """
     assert "tool-order-changes" in rules(source)
 
@@ -411,6 +462,8 @@ def work(goal):
         "for one in messages:\n            one.pop('thinking', None)",
         "for number, one in enumerate(messages):\n            messages[number] = {'role': 'tool'}",
         "messages = [tool_free(one) for one in messages[:-1]] + messages[-1:]",
+        "for one in messages:\n            del one['reasoning_content']",
+        "for one in messages:\n            one = {**one, 'content': one['content'][:9]}",
     ],
 )
 def test_messages_that_are_changed_after_they_were_sent_are_found(rewrite: str) -> None:
@@ -429,6 +482,15 @@ def test_messages_that_are_changed_after_they_were_sent_are_found(rewrite: str) 
 )
 def test_what_changes_no_earlier_message_is_left_alone(rewrite: str) -> None:
     assert "history-rewritten" not in rules(CONVERSATION.replace("REWRITE", rewrite))
+
+
+def test_a_conversation_that_grows_has_all_turns_before_in_front() -> None:
+    short = "[{'role': 'system', 'content': 'Answer in a few words.'}, "
+    asked = 'reply = OpenAI().chat.completions.create(model="m", messages='
+    growing = CONVERSATION.replace("REWRITE", "pass").replace("= [{", f"= {short}{{")
+    anew = growing.replace(f"{asked}messages", f"{asked}{short}goal]")
+    found = ["prefix-shorter-than-block" in rules(source) for source in (growing, anew)]
+    assert found == [False, True]
 
 
 def test_an_imported_constant_is_constant() -> None:

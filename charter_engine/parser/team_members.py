@@ -1,0 +1,221 @@
+"""Who takes part in a run: the teams of agents that the sources put together.
+
+An agent is known by the place where it is made. Its members are what its constructor was given, or
+what a framework fills in of a class's methods.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from charter_engine.parser import prompts
+from charter_engine.parser.catalogue import Family
+from charter_engine.parser.findings import UnseenMembers
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.recording import holder_of
+from charter_engine.parser.runnables import COMPOSED
+from charter_engine.parser.syntax import output_name
+from charter_engine.parser.team_prompts import chats_of
+from charter_engine.parser.teams import Team, TeamBuilder, made_in, members_in
+from charter_engine.parser.values import (
+    UNKNOWN,
+    Box,
+    Function,
+    Instance,
+    Kind,
+    Made,
+    Value,
+    in_order,
+)
+
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+OFFERING = ("tools", "functions", "1")
+"""The arguments in which agents are given functions to call."""
+
+DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
+"""Methods of agents that make a function one of their tools."""
+
+DECLARED = {"tasks": "task", "agents": "agent"}
+"""The lists that CrewAI's `CrewBase` fills, by the decorators of the methods that make their
+members."""
+
+CHATS = "autogen.chats"
+
+
+class TeamFinder:
+    """Finds the team that a call runs.
+
+    `servers` are those at hand that run agents, `latest` is what a module's top level made last in
+    a place.
+    """
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.evaluator = evaluator
+        self.servers: dict[Made, None] = {}
+        self.latest: dict[Made, Made] = {}
+
+    def made(self, frame: Frame, node: ast.Call, kind: str, box: Box | None) -> Value | None:
+        """What a constructor of an agent or a team makes; None for any other kind."""
+        if not self.program.catalogue.kinds[kind].part:
+            return None
+        box = box if box is not None else Box("object")
+        if kind in COMPOSED:
+            return self.evaluator.runnables.composed(frame, node, kind, box)
+        loop = frame.loops[-1].record if frame.loops else None
+        made = Made(kind, node, frame.module, frame.function, box, loop)
+        if frame.function is None:
+            self.latest[made] = made
+        if self.program.catalogue.kinds[kind].serves:
+            self.servers.pop(made, None)
+            self.servers[made] = None
+        return Value(types=frozenset((Kind(kind), made)), box=box)
+
+    def run_by(
+        self, frame: Frame, asked: Value, shape: CallShape, found: Recognition
+    ) -> Team | None:
+        """The team that a call runs; None where it runs an agent that is found without, or where
+        it isn't known who takes part."""
+        run = chats_in(shape) or self.run_of(asked, shape, found.family)
+        if len(run) != 1:
+            return None
+        self.note_unseen(frame, run[0], shape)
+        talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
+        is_once = talks_once(shape) or run[0].kind == CHATS
+        team = self.team_of(run[0], [] if is_once else talking)
+        is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
+        is_found = is_plain and run[0] in holder_of(asked, shape).types
+        return team if team.speakers and not is_found else None
+
+    def asks_nobody(self, receiver: Value) -> bool:
+        """Whether what is run leads to members of which none asks a model, as a pipeline may."""
+        made = [kind for kind in receiver.types if isinstance(kind, Made)]
+        rules = [self.program.catalogue.kinds[one.kind] for one in made]
+        if len(made) != 1 or rules[0].role == "model" or rules[0].part != "leads":
+            return False
+        return not self.team_of(made[0], []).speakers
+
+    def note_unseen(self, frame: Frame, made: Made, shape: CallShape) -> None:
+        """Keep that a team's members are not at hand, where none is."""
+        rule = self.program.catalogue.kinds[made.kind]
+        if self.findings.visits is not None or self.progress.round == 0:
+            return
+        for argument, way in rule.members.items():
+            value = made.box.fields.get(argument)
+            if way == "tool" or value is None or is_known(value) or self.given_to(made, argument):
+                continue
+            written = ast.unparse(value.source) if value.source is not None else argument
+            self.findings.unseen.add(
+                UnseenMembers(frame.module.path, shape.node.lineno, written[:80])
+            )
+
+    def run_of(self, asked: Value, shape: CallShape, family: Family) -> list[Made]:
+        """What a call is given to run, or else what is called: several where that isn't known."""
+        given = prompts.arguments_by_name(shape, family).get(family.runs, UNKNOWN)
+        found = [kind for kind in in_order(given.types) if isinstance(kind, Made)]
+        return found or [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
+
+    def team_of(self, run: Made, talking: list[Made]) -> Team:
+        """The team that an agent leads, or the two agents of which one is `talking` to the
+        other."""
+        run = self.latest.get(run, run)
+        team = TeamBuilder(self.program.catalogue, self.members_of).built(run)
+        others = [made for made in talking if made != run]
+        if not others or any(speaker != run for speaker in team.speakers):
+            return team
+        return TeamBuilder(self.program.catalogue, self.members_of).talking([run, *others[:1]])
+
+    def members_of(self, made: Made, argument: str) -> list[Made]:
+        """What an agent or a team was given under the name of an argument; of what a module makes,
+        as it was made last: what it imports may be known by then."""
+        return [self.latest.get(member, member) for member in self.given_to(made, argument)]
+
+    def given_to(self, made: Made, argument: str) -> list[Made]:
+        fields = made.box.fields
+        if argument.startswith("*"):
+            given = [v for name, v in fields.items() if argument == "**" or name.isdigit()]
+            return list(dict.fromkeys(one for value in given for one in made_in(value)))
+        value = prompts.field_of(fields, argument)
+        if value is None:
+            return []
+        found = list(dict.fromkeys(made_in(value)))
+        return found or self.filled_in(made, value)
+
+    def filled_in(self, made: Made, value: Value) -> list[Made]:
+        """`self.tasks` in a class of CrewAI's: what its methods make that are declared as tasks, in
+        their order."""
+        source = value.source
+        decorator = DECLARED.get(source.attr, "") if isinstance(source, ast.Attribute) else ""
+        owner = made.function.owner if made.function is not None else None
+        if not decorator or owner is None:
+            return []
+        frame = Frame(made.module, {}, function=made.function)
+        bound = Value(types=frozenset((Instance(owner),)))
+        found: list[Made] = []
+        for method in owner.methods.values():
+            if decorator in (name.rpartition(".")[2] for name in method.decorators):
+                result = self.evaluator.follower.enter(frame, Function(method, bound), {})
+                found += made_in(result) if result is not None else ()
+        return found
+
+    def served(self) -> list[Made]:
+        """What a framework's own server runs: what stands under the name that it looks for, and
+        what a server at hand is made with."""
+        found = list(self.servers)
+        for rule in self.program.catalogue.served:
+            for names in self.memory.globals.values():
+                value = names.get(rule.served_as, UNKNOWN)
+                found += [
+                    kind
+                    for kind in in_order(value.types)
+                    if isinstance(kind, Made) and kind.kind == rule.name
+                ]
+        return list(dict.fromkeys(found))
+
+    def tools_of(self, made: Made) -> list[Function]:
+        """The functions at hand that an agent may call and that may ask a model."""
+        given = [made.box.fields.get(name, UNKNOWN) for name in OFFERING]
+        found = [
+            kind
+            for value in given
+            for member in members_in(value)
+            for kind in in_order(member.types)
+            if isinstance(kind, Function)
+        ]
+        name = output_name(made.module.parents, made.node)
+        declared = {f"{name}.{verb}" for verb in DECLARING_TOOLS}
+        found += [
+            Function(definition)
+            for definition in made.module.functions.values()
+            if not declared.isdisjoint(definition.decorators)
+        ]
+        return [tool for tool in found if tool.definition in self.program.reaching]
+
+
+def chats_in(shape: CallShape) -> list[Made]:
+    """`initiate_chats([{"recipient": …, "message": …}, …])`: the recipients as one team."""
+    fields = {str(place): chat["recipient"] for place, chat in enumerate(chats_of(shape))}
+    made = next((made for value in fields.values() for made in made_in(value)), None)
+    box = Box("object", fields=fields)
+    return [Made(CHATS, shape.node, made.module, None, box)] if made is not None else []
+
+
+def is_known(value: Value) -> bool:
+    """Whether all that a list holds is known: nothing that is left out may be an agent."""
+    if value.constant is not None:
+        return True
+    return value.box is not None and not value.box.items and value.box.rest is None
+
+
+def talks_once(shape: CallShape) -> bool:
+    """Whether two agents do not go on after the first answer."""
+    limits = (value.constant for name, _, value in shape.keywords if name == "max_turns")
+    return (1,) in limits

@@ -1,0 +1,65 @@
+"""Which functions may lead to a model, by the names they call."""
+
+import ast
+from textwrap import dedent
+
+from charter_engine.parser.catalogue import default_catalogue
+from charter_engine.parser.limits import tests_before_calling as conditions_of
+from charter_engine.parser.reach import CallNames
+from charter_engine.parser.symbols import FunctionDefinition, Module, index_module
+
+CHAIN = """
+def ask(client, text):
+    return client.responses.create(model="m", input=text)
+
+def plan(topic):
+    return ask(None, topic)
+
+def work(topics):
+    return [plan(topic) for topic in topics]
+
+def main():
+    work(["tea"])
+
+def unrelated():
+    print("nothing")
+"""
+
+
+def indexed(source: str) -> Module:
+    return index_module("agent.py", "agent", ast.parse(dedent(source)))
+
+
+def named(module: Module, name: str) -> FunctionDefinition:
+    return next(found for found in module.functions.values() if found.name == name)
+
+
+def leading(hops: int | None) -> set[str]:
+    module = indexed(CHAIN)
+    names = CallNames([module], default_catalogue())
+    return {found.name for found in names.leading_to([named(module, "ask")], hops=hops)}
+
+
+def test_callers_of_callers_lead_to_a_function() -> None:
+    assert leading(None) == {"ask", "plan", "work", "main"}
+
+
+def test_callers_are_counted_up_to_a_distance() -> None:
+    assert leading(0) == {"ask"}
+    assert leading(2) == {"ask", "plan", "work"}
+
+
+def test_the_tests_before_calling_a_method_are_looked_for_once() -> None:
+    module = indexed("""
+    class Agent:
+        def step(self):
+            if len(self.log) > 20:
+                self.shorten()
+
+        def shorten(self):
+            self.log = self.log[-10:]
+    """)
+    shorten = named(module, "shorten")
+    tests = conditions_of(shorten)
+    assert [ast.unparse(test) for test in tests] == ["len(self.log) > 20"]
+    assert conditions_of(shorten) is tests
