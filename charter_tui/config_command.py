@@ -1,4 +1,4 @@
-"""`charter-tui config show|validate|path|defaults`, `charter-tui completions SHELL` and
+"""`charter-tui config show|validate|schema|path|defaults`, `charter-tui completions SHELL` and
 `charter-tui man`."""
 
 import argparse
@@ -15,6 +15,7 @@ from charter_tui.configuration import (
     defaults_text,
     places,
     problems,
+    schema,
     settings,
 )
 from charter_tui.paths import config_file, shipped_themes, user_themes
@@ -38,6 +39,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--json", action="store_true", help="print JSON: every value")
     validate = actions.add_parser("validate", help="what is wrong: names, keys that clash, themes")
     validate.add_argument("--json", action="store_true", help="print JSON")
+    actions.add_parser("schema", help="a JSON Schema of the configuration file, for editors")
     path = actions.add_parser("path", help="files and directories that Charter uses")
     path.add_argument("--json", action="store_true", help="print JSON")
     actions.add_parser("defaults", help="a configuration file of all defaults, to be edited")
@@ -76,7 +78,8 @@ def run_command(arguments: Sequence[str], console: argparse.ArgumentParser) -> i
             return _validate(args)
         case "path":
             return _path(args)
-    print(defaults_text(), end="")
+    as_schema = f"{json.dumps(schema(), indent=2)}\n"
+    print(as_schema if args.action == "schema" else defaults_text(), end="")
     return DONE
 
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from charter_engine.paths import (
     compile_cache_path,
@@ -172,6 +172,34 @@ def places(environment: Mapping[str, str] = os.environ) -> tuple[Location, ...]:
         place("engine log", engine_log_path, "CHARTER_STATE", "XDG_STATE_HOME"),
         place("compilations", compile_cache_path, "CHARTER_CACHE", "XDG_CACHE_HOME"),
     )
+
+
+def schema() -> dict[str, Any]:
+    """What may stand in a configuration file, as a JSON Schema (draft 2020-12)."""
+    keys = {
+        action.id: {"type": "string", "description": action.about, "default": action.keys}
+        for action in ACTIONS
+    }
+    alerts = {
+        "when": {"type": "array", "items": {"type": "string"}, "examples": [[EXAMPLE]]},
+        "bell": {"type": "boolean", "default": True},
+        "command": {"type": "string"},
+    }
+    properties = {
+        "theme": {"type": "string", "default": DEFAULT_THEME},
+        "columns": {"type": "string", "examples": ["state computed trend"]},
+        "alerts": _table_schema(alerts),
+        "keymap": _table_schema(keys),
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The console's configuration",
+        **_table_schema(properties),
+    }
+
+
+def _table_schema(properties: Mapping[str, object]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def defaults_text() -> str:

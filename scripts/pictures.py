@@ -1,6 +1,8 @@
 """Draws the README's pictures of the console: `python -m scripts.pictures`.
 
-Textual's own screenshot export draws them, from the canned records of the tests.
+A console opens on the example agent, with an engine process and a Triton of its own, and is led by
+its keys through what the README has one try first. Textual's own screenshot export draws what it
+shows.
 """
 
 import asyncio
@@ -8,23 +10,22 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
-from charter_engine.contracts.gauges import Canary, Payload
+from textual.pilot import Pilot
+
 from charter_tui.opening import make_app
 from charter_tui.options import Options
-from tests.tui.answers import about_cache
-from tests.tui.deploy_scene import ON_TRIAL, WATCHING, about_the_deployment, watched
-from tests.tui.scene import DRAFT, GAUGES, GPU
-from tests.tui.scripted import Answer, ScriptedEngine
 
-PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
-SIZE = (120, 36)
-WAIT_SECONDS = 10.0
-ANSWER_SECONDS = 1.0
-"""For what a screen asks the engine when it is opened."""
-SHORTER = (
+ROOT: Final = Path(__file__).parents[1]
+PICTURES: Final = ROOT / "docs" / "pictures"
+AGENT: Final = ROOT / "examples" / "agents" / "document_processor.py"
+SIZE: Final = (120, 36)
+WAIT_SECONDS: Final = 900.0
+SHORTER: Final = (
     (r"terminal-\d+-", ""),  # tells several pictures in one page apart
     (r"&#160;", "\N{NO-BREAK SPACE}"),
     (r",\s*url\([^)]*\) format\([^)]*\)", ""),  # pages load no fonts for pictures
@@ -38,28 +39,43 @@ SHORTER = (
 """Patterns of Textual's export, and what stands for them."""
 
 
-async def draw(
-    name: str,
-    keys: Iterable[str],
-    *payloads: Payload,
-    answers: Mapping[type, Answer] | None = None,
-) -> None:
-    """Write `NAME.svg`: the console on these records and answers, after these keys."""
-    with tempfile.TemporaryDirectory() as directory:
-        engine = ScriptedEngine(Path(directory) / "engine.sock", (*GAUGES, *payloads))
-        engine.answers |= answers or {}
-        await engine.start()
-        app = make_app(Options(attach=str(engine.server.path), theme="charter-dark"))
-        async with app.run_test(size=SIZE) as pilot:
-            deadline = time.monotonic() + WAIT_SECONDS
-            while app.snapshot.session is None:
-                if time.monotonic() > deadline:
-                    raise SystemExit("the console showed no session: `make test` tells more")
-                await pilot.pause(0.01)
-            await pilot.press(*keys)
-            await pilot.pause(ANSWER_SECONDS)
-            (PICTURES / f"{name}.svg").write_text(smaller(app.export_screenshot()))
-        await engine.stop()
+@dataclass(frozen=True)
+class Step:
+    """Keys, a pattern of what is on screen behind them, and the name of the picture of that."""
+
+    keys: str
+    shown: str
+    picture: str = ""
+
+
+TRYING_THIS_FIRST: Final = (
+    Step("", r"done .* (\d+)/\1 items", "graph"),
+    Step("2 a", r"draft, against live", "tuning"),
+    Step("p 1", r"graph  revision 1"),
+    Step("r", r"done .* (\d+)/\1 items.* revision 1"),
+    Step("0", r"as predicted(.|\n)*Shared prefixes", "cache"),
+    Step("9", r"Advice +[●◆✗]", "deploy"),
+)
+
+
+async def lead(pilot: Pilot[Any], steps: Iterable[Step]) -> None:
+    """Press the keys of each step, wait for what it shows, and draw it where it has a name."""
+    for step in steps:
+        await pilot.press(*step.keys.split())
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not re.search(step.shown, shown := text_of(pilot)):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"no {step.shown!r} behind {step.keys!r}:\n{shown}")
+            await pilot.pause(0.1)
+        if step.picture:
+            picture = smaller(pilot.app.export_screenshot())
+            (PICTURES / f"{step.picture}.svg").write_text(picture)
+
+
+def text_of(pilot: Pilot[Any]) -> str:
+    """What is on screen."""
+    lines = pilot.app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in lines)
 
 
 def smaller(picture: str) -> str:
@@ -71,23 +87,25 @@ def smaller(picture: str) -> str:
 
 async def draw_all() -> None:
     PICTURES.mkdir(exist_ok=True)
-    await draw("graph", (), GPU)
-    await draw("tuning", ("2",), DRAFT)
-    await draw("cache", ("0",), answers=about_cache())
-    await draw(
-        "deploy",
-        ("9", "down", "down", "down"),
-        ON_TRIAL,
-        watched(),
-        Canary(WATCHING),
-        answers=about_the_deployment(),
-    )
+    app = make_app(Options(agent=str(AGENT.relative_to(ROOT)), theme="charter-dark"))
+    async with app.run_test(size=SIZE) as pilot:
+        await lead(pilot, TRYING_THIS_FIRST)
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as empty:
-        os.environ.update(XDG_CONFIG_HOME=empty, TZ="UTC")
-        os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
+    """Draw with nothing of the user's, neither configuration nor earlier runs, and in every
+    colour."""
+    os.chdir(ROOT)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {
+            "CHARTER_STATE": f"{folder}/state",
+            "CHARTER_SOCKET": f"{folder}/engine.sock",
+            "XDG_CONFIG_HOME": folder,
+            "XDG_RUNTIME_DIR": folder,
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "TZ": "UTC",
+        }
         os.environ.pop("NO_COLOR", None)
         time.tzset()
         asyncio.run(draw_all())

@@ -28,7 +28,7 @@ from charter_tui.state import Snapshot, share
 Local = Callable[[float], time.struct_time]
 
 PREDICTED: Final = "predicted by the block manager over what passed"
-UNTOLD: Final = "; this server tells of no single block"
+UNTOLD: Final = "; this server reports no single block"
 UNMATCHED: Final = "requests are matched to calls once a plan is live: 2 a, then p"
 FAR_APART: Final = 5.0
 """Points of hit rate between predicted and measured that are worth a warning."""

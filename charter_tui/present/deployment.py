@@ -153,5 +153,8 @@ def subject_rows(snapshot: Snapshot, answers: Answers) -> tuple[Row, ...]:
 def subject_lines(
     key: SubjectKey, snapshot: Snapshot, answers: Answers, width: int
 ) -> tuple[Line, ...]:
-    """One subject in full."""
-    return next(one for one in SUBJECTS if one.key == key).lines(snapshot, answers, width)
+    """One subject in full, under its name where it has no title of its own."""
+    subject = next(one for one in SUBJECTS if one.key == key)
+    lines = subject.lines(snapshot, answers, width)
+    is_titled = bool(lines and lines[0]) and lines[0][0].tone == "title"
+    return lines if is_titled else (line(Span(subject.name, "title")), *lines)

@@ -26,7 +26,7 @@ _SIGNS: Final[dict[Severity, tuple[str, Tone]]] = {
 def finding_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width."""
     if width < NARROW_BELOW:
-        return fill((WHAT, WHERE._replace(width=0), TOKENS, EXPECTED), width)
+        return fill((WHAT._replace(width=24), WHERE._replace(width=0), TOKENS, EXPECTED), width)
     return fill((WHAT, WHERE, TOKENS, EXPECTED, MESSAGE), width)
 
 

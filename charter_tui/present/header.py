@@ -20,14 +20,15 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str, width: int) -> tup
     """The left and right parts of the top line of `width` cells.
 
     `locked` says why nothing can be changed, or is empty. Where room is short, the revision gives
-    way to what nobody should overlook, and then the screen's name.
+    way to what nobody should overlook, then the console's name, and then the screen's.
     """
     session = snapshot.session
     agent = plain(PurePath(session.agent).name) if session and session.agent else "no agent"
     name, revision = Span(f"  {screen}", "accent"), Span("", "muted")
     if session and session.agent:
         revision = Span(f"  revision {session.revision}", "muted")
-    left = [Span(" Charter ", "title"), Span(f" {agent}", "strong"), name, revision]
+    brand = Span(" Charter ", "title")
+    left = [brand, Span(f" {agent}", "strong"), name, revision]
     if session and session.source_changed:
         left.append(Span("  source changed: R", "warning"))
     if snapshot.has_changes:
@@ -43,7 +44,7 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str, width: int) -> tup
     if others := len(snapshot.link.others):
         right += [Span(f"{others} other console{'s' if others > 1 else ''}", "muted"), "  "]
     right += [_link(snapshot), " "]
-    for part in (revision, name):
+    for part in (revision, brand, name):
         if line_width((*left, *line(*right))) >= width:
             left.remove(part)
     return tuple(left), line(*right)

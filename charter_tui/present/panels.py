@@ -21,10 +21,12 @@ from charter_tui.present.figures import (
     percent,
     percent_text,
 )
-from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
 from charter_tui.state import Snapshot, share
 
 LABEL_WIDTH: Final = 9
+LONGEST_BAR: Final = 20
+SHORTEST_BAR: Final = 4
 HEALTH: Final[dict[Health, tuple[str, Tone]]] = {
     "ready": ("● ready", "good"),
     "starting": ("◌ starting", "warning"),
@@ -94,12 +96,12 @@ def _host_lines(host: HostSample, width: int) -> tuple[Line, ...]:
         marked(percent_text(host.cpu_utilization, 0), "measured"),
         Span(" CPU  ", "muted"),
         byte_size(host.memory_used_bytes, "measured"),
-        Span(f" of {byte_size_text(host.memory_total_bytes)} memory  ", "muted"),
+        Span(f" of {byte_size_text(host.memory_total_bytes)} memory", "muted"),
     )
     engine = (byte_size(host.engine_rss_bytes, "measured"), Span(" engine", "muted"))
     if width < 64:
         return (_labelled("Host", *machine), _labelled("", *engine))
-    return (_labelled("Host", *machine, *engine),)
+    return (_labelled("Host", *machine, "  ", *engine),)
 
 
 def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
@@ -167,7 +169,8 @@ def _pool_lines(
     pool: KvPool, reusable: int | None, history: tuple[float, ...], queues: Line, width: int
 ) -> tuple[Line, ...]:
     size = pool.bytes
-    gauge = _labelled("KV pool", *_pool_parts(pool, reusable, max(6, min(20, width - 50))))
+    parts = _labelled("KV pool", *_pool_parts(pool, reusable))
+    gauge = (*parts, *_pool_bar(pool, reusable, min(LONGEST_BAR, width - line_width(parts))))
     blocks = (
         marked(f"{pool.max_blocks:,}", "measured"),
         Span(" blocks of ", "muted"),
@@ -189,28 +192,33 @@ def _pool_lines(
     )
 
 
-def _pool_parts(pool: KvPool, reusable: int | None, width: int) -> Line:
-    """How many blocks are in use, idle with something to reuse, and free; and their shares."""
+def _pool_bar(pool: KvPool, reusable: int | None, width: int) -> Line:
+    """The shares of the pool that are in use, reusable and free; nothing where there is no room."""
+    if width < SHORTEST_BAR:
+        return EMPTY
     used = share(pool.used_blocks, pool.max_blocks) or 0.0
     kept = share(reusable or 0, pool.max_blocks) or 0.0
     filled = round(width * used)
     striped = min(width - filled, round(width * kept))
-    drawn = line(
+    return line(
         Span("█" * filled, "accent"),
         Span("▒" * striped, "kv-hot"),
         Span("░" * (width - filled - striped), "muted"),
     )
+
+
+def _pool_parts(pool: KvPool, reusable: int | None) -> Line:
+    """How many blocks are in use, idle with something to reuse, and free."""
     in_use = (marked(f"{pool.used_blocks:,}", "measured"), Span(" used  ", "muted"))
     if reusable is None:
         idle = marked(f"{pool.free_blocks:,}", "measured"), Span(" free or reusable  ", "muted")
-        return (*in_use, *idle, *drawn)
+        return (*in_use, *idle)
     return (
         *in_use,
         marked(f"{reusable:,}", "predicted"),
         Span(" reusable  ", "muted"),
         marked(f"{pool.free_blocks - reusable:,}", "predicted"),
         Span(" free  ", "muted"),
-        *drawn,
     )
 
 

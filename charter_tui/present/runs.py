@@ -47,6 +47,7 @@ _NARROW: Final = ("computed", "whole", "ttft", "hit")
 _STATE_TONES: Final[dict[str, Tone]] = {"done": "good", "failed": "bad", "cancelled": "warning"}
 _SIGNS: Final = {"done": "●", "failed": "✗", "cancelled": "○"}
 WIDE_FROM: Final = 112
+INTERVALS_FROM: Final = 64
 SLOWEST: Final = 10
 """Requests of a run that are listed as its slowest."""
 
@@ -103,8 +104,10 @@ def began_with(run: RunSummary) -> str:
 
 
 def comparison_of_runs(found: RunComparison, width: int) -> tuple[Line, ...]:
-    """Two runs figure by figure: the change, and what it is likely to lie within."""
+    """Two runs figure by figure: the change and, where there is room, what it is likely to lie
+    within."""
     before, after = found.before, found.after
+    told = width >= INTERVALS_FROM
     heading = line(
         Span(f"A run {before.number} {what(before)}", "title"),
         Span("  against  ", "muted"),
@@ -114,9 +117,9 @@ def comparison_of_runs(found: RunComparison, width: int) -> tuple[Line, ...]:
         heading,
         (
             *cost_line("", (Span("A", "measured"), Span("B", "measured"), Span("change"))),
-            Span("  95 % within", "muted"),
+            Span("  95 % within" if told else "", "muted"),
         ),
-        *(_difference(item, found) for item in found.differences),
+        *(_difference(item, found, told=told) for item in found.differences),
         *verdict_lines("B against A", found.verdict, width),
     ]
     for note in found.notes:
@@ -124,14 +127,14 @@ def comparison_of_runs(found: RunComparison, width: int) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def _difference(item: RunDifference, found: RunComparison) -> Line:
+def _difference(item: RunDifference, found: RunComparison, *, told: bool) -> Line:
     row = FIGURE_ROWS[item.figure]
     old, new = shown_figure(row, found.before.cost), shown_figure(row, found.after.cost)
     is_rate = item.figure == "token_hit_rate"
     change = Span("") if item.change is None else (points if is_rate else relative)(item.change)
     figures = [old, new, change]
     shown = cost_line(row.name, figures)
-    if item.interval is None:
+    if item.interval is None or not told:
         return shown
     unit = "pt" if is_rate else "%"
     within = f"  {item.interval.low * 100:+.0f} to {item.interval.high * 100:+.0f} {unit}"

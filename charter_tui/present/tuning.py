@@ -7,7 +7,7 @@ from charter_engine.contracts.deploy import Change
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.settings import SERVER_SETTINGS
 from charter_tui.present.diff import COST_TONES
-from charter_tui.present.figures import marked
+from charter_tui.present.figures import MARKS, marked
 from charter_tui.present.graph_table import node_plan, retention_summary
 from charter_tui.present.levers import NODE_ABILITIES, greyed_words, why_not_lever
 from charter_tui.present.spans import EMPTY, Span, line, plain
@@ -19,6 +19,7 @@ LIVE: Final = Column("live", "LIVE", 14, "left")
 DRAFT: Final = Column("draft", "DRAFT", 13, "left")
 COST: Final = Column("cost", "COST OF PUSH", 14, "left")
 ABOUT: Final = Column("about", "", 0, "left")
+NARROW_BELOW: Final = 72
 ROOMY: Final = 100
 """Width in cells from which values have room to be shown whole, and their meaning beside them."""
 _AS_DEPLOYED = "as deployed"
@@ -26,7 +27,10 @@ _UNCHANGED: Final = line(Span("·", "muted"))
 
 
 def tuning_columns(width: int) -> tuple[Column, ...]:
-    """Columns for that width."""
+    """Columns for that width: where names would be cut off, the diff alone tells what a push
+    costs."""
+    if width < NARROW_BELOW:
+        return fill((SETTING, LIVE._replace(width=11), DRAFT._replace(width=11)), width)
     if width < ROOMY:
         return fill((SETTING, LIVE, DRAFT, COST), width)
     values = (LIVE._replace(width=20), DRAFT._replace(width=20), COST)
@@ -71,11 +75,12 @@ def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
         key = setting.key
         old = getattr(live.server, key) if live else None
         new = getattr(draft.server, key) if draft else None
+        served = _value(snapshot, key, old)
         yield _row(
             f"server:{key}",
             key,
-            _value(snapshot, key, old),
-            _shown(new) if new != old else Span(""),
+            served,
+            _shown(new) if _differs(new, old, served) else Span(""),
             _change(snapshot, "server", key),
             why_not_lever(snapshot, key) or setting.about,
             greyed=bool(why_not_lever(snapshot, key)),
@@ -178,6 +183,11 @@ def _value(snapshot: Snapshot, key: str, value: object) -> Span:
     if served:
         return marked(plain(served), "measured")
     return Span(_AS_DEPLOYED, "muted") if value is None else Span(setting_text(value))
+
+
+def _differs(new: object, old: object, served: Span) -> bool:
+    """Whether the draft sets something else: naming what the server has already changes nothing."""
+    return new != old and served.text != f"{MARKS['measured']}{setting_text(new)}"
 
 
 def _shown(value: object) -> Span:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class ConsoleScreen(DismissedOnce[None]):
     """A screen that renders the app's snapshot. It gets none while another screen covers it."""
 
+    ALLOW_IN_MAXIMIZED_VIEW = "TitleBar, KeyFooter"
     SCOPE: ClassVar[Scope]
     NAME: ClassVar[str]
     is_mode: ClassVar[bool] = False

@@ -36,6 +36,8 @@ from charter_tui.widgets.panels import (
 
 SIDE_BY_SIDE: Final = 140
 """Width in cells from which the gauges stand beside the table; the breakpoint `-wide`."""
+FEW_CALLS: Final = 6
+"""Calls that find room beside everything else however low the terminal is."""
 BELOW_TABLE: Final = 30
 """Lines that everything else takes where the call under the cursor is shown below the table."""
 
@@ -79,12 +81,12 @@ class GraphScreen(ConsoleScreen):
     def _make_room(self) -> None:
         """Make room for a long table.
 
-        Where panels lie below each other it is worth more than the call under its cursor, and where
-        they stand beside it more than the log.
+        Where panels lie below each other it is worth more than the call under its cursor, or than
+        the memory of the machine, and where they stand beside it more than the log.
         """
         size = self.app.size
         room = size.height // 4 if size.width >= SIDE_BY_SIDE else size.height - BELOW_TABLE
-        self.set_class(len(self.snapshot.calls) > room, "crowded")
+        self.set_class(len(self.snapshot.calls) > max(FEW_CALLS, room), "crowded")
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         if not self.query_one(GraphTable).toggle(event.key):

@@ -22,9 +22,7 @@ from charter_tui.widgets.static_line import StaticLine
 class MissView(LineView, can_focus=True):
     """The explanation, and the requests of its session below."""
 
-    DEFAULT_CSS = (
-        "MissView { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; padding: 0 1; }"
-    )
+    DEFAULT_CSS = "MissView { height: 1fr; overflow-y: auto; padding: 0 1; }"
 
     def __init__(self, record: TrafficRecord, session: tuple[TrafficRecord, ...]) -> None:
         super().__init__()

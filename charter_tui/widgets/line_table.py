@@ -21,7 +21,7 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"line-table--cursor", "line-table--heading"}
     DEFAULT_CSS = """
     LineTable {
-        height: 1fr; overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-horizontal: 0;
+        height: 1fr; overflow-y: auto; scrollbar-size-horizontal: 0;
     }
     LineTable > .line-table--cursor { background: $surface-lighten-2; text-style: bold; }
     LineTable:focus > .line-table--cursor { background: $block-cursor-background 40%; }

@@ -32,7 +32,10 @@ class LineView(ScrollView, can_focus=False):
     """
 
     DEFAULT_CSS = """
-    LineView { overflow-x: hidden; overflow-y: hidden; scrollbar-size-vertical: 1; height: auto; }
+    LineView {
+        height: auto; overflow-x: hidden; overflow-y: hidden;
+        scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+    }
     """
 
     PARTS: ClassVar[tuple[str, ...]] = ()

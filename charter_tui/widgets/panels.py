@@ -142,10 +142,7 @@ class NodeFiguresView(LineView, can_focus=True):
 
     PARTS = ("nodes", "session", "draft")
     BORDER_TITLE = "[bold $primary] Figures "
-    DEFAULT_CSS = (
-        "NodeFiguresView { overflow-y: auto; scrollbar-gutter: stable; "
-        "scrollbar-size-horizontal: 0; }"
-    )
+    DEFAULT_CSS = "NodeFiguresView { overflow-y: auto; scrollbar-size-horizontal: 0; }"
 
     def __init__(self, node: str) -> None:
         super().__init__()

@@ -19,11 +19,7 @@ class PromptView(LineView, can_focus=True):
     """The prompt as the live plan sends it, or as the draft would."""
 
     PARTS = ("session", "nodes", "draft")
-    BORDER_TITLE = "[bold $primary] Prompt "
-    DEFAULT_CSS = (
-        "PromptView { height: 1fr; overflow-y: auto; scrollbar-gutter: stable; "
-        "scrollbar-size-horizontal: 0; }"
-    )
+    DEFAULT_CSS = "PromptView { height: 1fr; overflow-y: auto; scrollbar-size-horizontal: 0; }"
 
     def __init__(self, node: str) -> None:
         super().__init__()
@@ -58,8 +54,9 @@ class PromptView(LineView, can_focus=True):
         self.set_lines(
             (
                 line(
+                    Span("Prompt", "title"),
                     Span(
-                        "as the draft sends it" if self._draft else "as it is sent",
+                        "  as the draft sends it" if self._draft else "  as it is sent",
                         "draft" if self._draft else "muted",
                     ),
                     Span(f"  layout {plan.layout}", "muted"),

@@ -36,6 +36,7 @@ from charter_engine.contracts.graph import CompiledFile, Dependency
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.sweeping import SettingSweep, SweptValue
 from charter_tui.present.confirmation import Confirmation
+from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import FormScreen
 from charter_tui.screens.graph import GraphScreen
@@ -652,7 +653,7 @@ async def test_enter_folds_a_group_of_calls_and_x_opens_every_group(console: Ope
     async with console(session) as stage:
         table = stage.app.screen.query_one(GraphTable)
         await stage.press("down", "enter")
-        assert "▸ entities ⇉ 3" in stage.text()
+        assert "▸ a … c ⇉ 3" in stage.text()
         assert len(table.rows) == 3
         await stage.press("x")
         assert len(table.rows) == 6
@@ -709,7 +710,10 @@ async def test_one_key_maximises_the_focused_pane_of_every_screen(console: Open)
         for key in "1234567890SFW":
             await stage.press(key, "z")
             screen = stage.app.screen
+            assert isinstance(screen, ConsoleScreen)
             assert screen.maximized is not None and screen.maximized is screen.focused, key
+            first, *_, last = stage.text().splitlines()
+            assert screen.NAME in first and "q Quit" in last
             await stage.press("z")
             assert screen.maximized is None
 

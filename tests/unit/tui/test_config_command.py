@@ -1,6 +1,7 @@
 """`charter-tui config` and `charter-tui completions`: what they print, and their exit codes."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,20 @@ def test_the_defaults_are_a_configuration_without_mistakes(
     assert main(["config", "defaults"]) == 0
     configured(home, capsys.readouterr().out)
     assert main(["config", "validate"]) == 0
+
+
+def test_the_schema_has_every_key_of_the_defaults_and_no_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["config", "schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert main(["config", "defaults"]) == 0
+    defaults = tomllib.loads(capsys.readouterr().out)
+    assert schema["properties"].keys() == defaults.keys()
+    for table in ("alerts", "keymap"):
+        of_table = schema["properties"][table]
+        assert of_table["properties"].keys() == defaults[table].keys()
+        assert of_table["additionalProperties"] is False
 
 
 def test_the_completions_have_options_and_commands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -219,7 +219,12 @@ def test_the_top_line_tells_how_many_other_consoles_watch() -> None:
 
 @pytest.mark.parametrize(
     ("width", "told", "left_out"),
-    [(90, "revision 3", "nothing"), (66, "graph", "revision"), (52, "▲ pool: 9", "graph")],
+    [
+        (90, "revision 3", "nothing"),
+        (66, "graph", "revision"),
+        (52, "graph", "Charter"),
+        (44, "▲ pool: 9", "graph"),
+    ],
 )
 def test_where_the_top_line_is_short_what_must_not_be_overlooked_stays(
     width: int, told: str, left_out: str
@@ -285,6 +290,15 @@ def test_the_draft_stands_beside_the_live_setting_with_its_cost() -> None:
     assert rows["server:enable_chunked_context"][1] == "as deployed"
     assert rows["server:kv_cache_free_gpu_mem_fraction"][1] == "=0.9"
     assert rows[f"retention:{VALIDATED}"][1:] == ["35 ∞", "80 30s", "plan reload"]
+
+
+def test_a_draft_that_names_what_the_server_has_already_changes_nothing() -> None:
+    served = replace(PROFILE, parameters={**PROFILE.parameters, "enable_chunked_context": "true"})
+    assert DRAFT.plan is not None
+    named = replace(DRAFT.plan, server=replace(DRAFT.plan.server, enable_chunked_context=True))
+    shown = Snapshot(session=replace(SESSION, profile=served), draft=replace(DRAFT, plan=named))
+    rows = {row.key: row for row in tuning_rows(shown)}
+    assert text_of(rows["server:enable_chunked_context"].cells[2]) == "·"
 
 
 def test_measured_live_and_draft_stand_side_by_side() -> None:
