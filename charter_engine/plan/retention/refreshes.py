@@ -18,7 +18,10 @@ these multiples."""
 
 
 def refresh_cost(latency: LatencyModel) -> RefreshCost:
-    """What the iteration of a refresh costs, as if nothing else ran in it."""
+    """What the iteration of a refresh costs, as if nothing else ran in it. Times measured on short
+    prompts may not tell what a token of prefill takes: then it is that of the first principles."""
+    if not latency.prefill_per_token:
+        latency = from_first_principles()
     per_token = latency.prefill_per_token
     return RefreshCost(latency.decode_step / per_token, latency.decode_per_context / per_token)
 

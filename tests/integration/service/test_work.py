@@ -184,7 +184,8 @@ async def test_times_are_calibrated_on_a_recording_of_a_run(directory: Path) -> 
         await carried_out(watch, Calibrate(request=CalibrateRequest(recording=str(recording))))
         found = results(watch).calibrate
     assert found is not None
-    assert found.calibration.requests == 6
+    recorded = list(RecordingReader(recording).requests())  # the tap may tell of some just before
+    assert found.calibration.requests == len(recorded) >= 6
     assert found.calibration.model.label == "predicted"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from charter_engine.api import agents
+from charter_engine.api import compiling
 from charter_engine.api.agents import agent_without_errors, open_agent, read_agent
 from charter_engine.api.compiling import cache_status, compiled
 from charter_engine.contracts.graph import CompileResult, Diagnostic
@@ -166,7 +166,7 @@ def test_a_warning_is_no_reason_to_refuse_a_plan(
     found = compiled([str(tmp_path / "a.py")])
     file = replace(found.result.files[0], errors=(warned,))
     monkeypatch.setattr(
-        agents, "compiled", lambda *_, **__: replace(found, result=CompileResult((file,)))
+        compiling, "compiled", lambda *_, **__: replace(found, result=CompileResult((file,)))
     )
     agent = agent_without_errors(tmp_path / "a.py")
     assert agent.usable

@@ -12,7 +12,7 @@ from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import from_times, merged
 from charter_engine.plan.retention.model import learn
 from charter_engine.plan.retention.next_use import records, records_in_two
-from charter_engine.plan.retention.refreshes import refresh_cost, refresh_worth
+from charter_engine.plan.retention.refreshes import ASSUMED_COST, refresh_cost, refresh_worth
 from charter_engine.plan.retention.scale import scale
 from tests.unit.bls.streams import turns, workload
 
@@ -48,6 +48,10 @@ def test_a_refresh_costs_an_iteration_in_tokens_of_prefill() -> None:
     latency = LatencyModel(prefill_per_token=0.02, decode_step=5.0, decode_per_context=0.0001)
     cost = refresh_cost(latency)
     assert (cost.tokens, cost.per_token) == pytest.approx((250.0, 0.005))
+
+
+def test_times_that_tell_nothing_of_prefill_leave_a_refresh_its_assumed_cost() -> None:
+    assert refresh_cost(LatencyModel(prefill_per_token=0.0, decode_step=5.0)) == ASSUMED_COST
 
 
 def stream() -> Workload:
