@@ -26,6 +26,15 @@ STYLE = (
 )
 
 
+CASES = {
+    "long": "documents, long answers",
+    "short": "documents, short answers",
+    "rows": "rows, short answers",
+    "model": "SmolLM2, documents, short",
+    "model_rows": "SmolLM2, rows, short",
+}
+
+
 class Case(NamedTuple):
     """What requests were, and by how many per cent a plan changed their times."""
 
@@ -35,13 +44,10 @@ class Case(NamedTuple):
 
 
 def cases(run: KeptRun) -> tuple[Case, ...]:
-    """The four cases of the benchmark; the first token of the first came later."""
-    of = run.figures
-    return (
-        Case("documents, long answers", of["long_ttft"], -of["long_latency"]),
-        Case("documents, short answers", -of["short_ttft"], -of["short_latency"]),
-        Case("rows, long answers", -of["rows_ttft"], -of["rows_latency"]),
-        Case("rows, short answers", -of["short_rows_ttft"], -of["short_rows_latency"]),
+    """The cases of the benchmark, each of which became shorter."""
+    return tuple(
+        Case(name, -run.figures[f"{case}_ttft"], -run.figures[f"{case}_latency"])
+        for case, name in CASES.items()
     )
 
 
