@@ -8,7 +8,7 @@ from collections.abc import Collection
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import words_of
 from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import GATHERING, last_name
+from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Function, Value
 
 FANOUT = {
@@ -33,6 +33,9 @@ FANOUT = {
     "wait": "wait",
 }
 """Functions that run what they are given beside other things."""
+
+GATHERING = frozenset("gather as_completed wait wait_for_all".split())
+"""Functions that wait for several things together."""
 
 MAPPING = frozenset(
     "map imap imap_unordered map_async starmap starmap_async thread_map amap".split()

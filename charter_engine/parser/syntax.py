@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import ast
 
-GATHERING = frozenset("gather as_completed wait wait_for_all".split())
-"""Functions that wait for several things together."""
-
 
 def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str, str]]:
     """Names in an annotation (through Optional, |, quotes), each with what its import makes of

@@ -16,9 +16,15 @@ from pathlib import Path
 import psutil
 
 from charter_engine.contracts.commands import OpenAgent, ProposePlan, StartRun
-from charter_engine.contracts.gauges import Draft, Run, Session
+from charter_engine.contracts.gauges import Run
 from tests.benchmarks.desk import write_desk
-from tests.integration.service.engines import Watch, serving, watching
+from tests.integration.service.engines import (
+    Watch,
+    draft,
+    serving,
+    session,
+    watching,
+)
 
 BAR_MB = 120.0
 WAVES, ANALYSTS, REVISED = 20, 13, 6
@@ -52,16 +58,6 @@ def show(words: str, engine: psutil.Process) -> float:
         flush=True,
     )
     return resident
-
-
-def session(watch: Watch) -> Session:
-    payload = watch.latest.get("session")
-    return payload if isinstance(payload, Session) else Session(engine_version="")
-
-
-def draft(watch: Watch) -> Draft:
-    payload = watch.latest.get("draft")
-    return payload if isinstance(payload, Draft) else Draft()
 
 
 def runs(watch: Watch) -> str:

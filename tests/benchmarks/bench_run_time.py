@@ -17,28 +17,24 @@ from typing import Final
 from charter_engine.api.agents import open_agent
 from charter_engine.api.calibrating import fitted
 from charter_engine.contracts.commands import ProposePlan, Push, ShowRun, StartRun
-from charter_engine.contracts.gauges import Draft, Run, Runs, Session, Triton
+from charter_engine.contracts.gauges import Run, Runs, Triton
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.contracts.runs import RunDetail
 from charter_engine.service.heavy_work import AsDeployed, predicted_order
 from tests.benchmarks.desk import write_desk
-from tests.integration.service.engines import Watch, serving, watching
+from tests.integration.service.engines import (
+    Watch,
+    draft,
+    serving,
+    session,
+    watching,
+)
 
 BAR = 0.15
 RUNS = 3
 PATIENCE_SECONDS = 900.0
 EXAMPLES: Final = Path(__file__).parents[2] / "examples" / "agents"
-
-
-def session(watch: Watch) -> Session:
-    payload = watch.latest.get("session")
-    return payload if isinstance(payload, Session) else Session(engine_version="")
-
-
-def draft(watch: Watch) -> Draft:
-    payload = watch.latest.get("draft")
-    return payload if isinstance(payload, Draft) else Draft()
 
 
 def is_running(watch: Watch) -> bool:

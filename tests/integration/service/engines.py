@@ -15,7 +15,15 @@ from pathlib import Path
 
 import psutil
 
-from charter_engine.contracts.gauges import TOPIC_OF, Event, Gauge, Payload, Topic
+from charter_engine.contracts.gauges import (
+    TOPIC_OF,
+    Draft,
+    Event,
+    Gauge,
+    Payload,
+    Session,
+    Topic,
+)
 from charter_engine.service.client import EngineClient, LinkState, Message
 
 AGENT = '''"""Two calls, the second reading what the first wrote."""
@@ -171,3 +179,13 @@ async def watching(directory: Path) -> AsyncIterator[Watch]:
     finally:
         await client.close()
         await asyncio.gather(following, return_exceptions=True)
+
+
+def session(watch: Watch) -> Session:
+    payload = watch.latest.get("session")
+    return payload if isinstance(payload, Session) else Session(engine_version="")
+
+
+def draft(watch: Watch) -> Draft:
+    payload = watch.latest.get("draft")
+    return payload if isinstance(payload, Draft) else Draft()

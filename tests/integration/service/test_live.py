@@ -32,11 +32,9 @@ from charter_engine.contracts.deploy import PushReport
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.gauges import (
     Deploying,
-    Draft,
     Nodes,
     PushWatched,
     Run,
-    Session,
     Triton,
 )
 from charter_engine.contracts.graph import Opportunity
@@ -45,8 +43,10 @@ from charter_engine.store.recording_reader import RecordingReader
 from tests.integration.service.engines import (
     NOTES,
     Watch,
+    draft,
     kill,
     serving,
+    session,
     tritons_of,
     watching,
     write_agent,
@@ -62,16 +62,6 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     agent = write_agent(directory)
     with serving(directory, "--agent", str(agent)):
         yield directory
-
-
-def session(watch: Watch) -> Session:
-    payload = watch.latest.get("session")
-    return payload if isinstance(payload, Session) else Session(engine_version="")
-
-
-def draft(watch: Watch) -> Draft:
-    payload = watch.latest.get("draft")
-    return payload if isinstance(payload, Draft) else Draft()
 
 
 def deploying(watch: Watch) -> Deploying:

@@ -24,7 +24,7 @@ from charter_engine.contracts.commands import (
     StopRecording,
 )
 from charter_engine.contracts.explaining import MissReport, MissResult
-from charter_engine.contracts.gauges import Nodes, Run, Session
+from charter_engine.contracts.gauges import Nodes, Run
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.traffic import PassedRequests, TrafficRecord, TrafficSummary
 from charter_engine.store.recording_reader import RecordingReader
@@ -35,6 +35,7 @@ from tests.integration.service.engines import (
     Watch,
     environment,
     serving,
+    session,
     watching,
     write_agent,
 )
@@ -79,11 +80,6 @@ async def send(url: str, *prompts: str) -> None:
     async with TritonClient(url) as client:
         for text in prompts:
             await client.generate(GenerateRequest(text=text, max_tokens=2))
-
-
-def session(watch: Watch) -> Session:
-    payload = watch.latest.get("session")
-    return payload if isinstance(payload, Session) else Session(engine_version="")
 
 
 def summary_node(watch: Watch) -> NodeStats:

@@ -25,14 +25,21 @@ from charter_engine.contracts.commands import (
     StartRun,
     StopRecording,
 )
-from charter_engine.contracts.gauges import Draft, Work, WorkResults
+from charter_engine.contracts.gauges import Work, WorkResults
 from charter_engine.contracts.learning import CalibrateRequest, LearnRequest
 from charter_engine.contracts.planning import Levers, PlanRequest
 from charter_engine.contracts.predicting import PredictRequest
 from charter_engine.service.client import RequestFailed
 from charter_engine.store.recording_reader import RecordingReader
-from tests.integration.service.engines import Watch, serving, watching, write_agent
-from tests.integration.service.test_live import is_idle, session
+from tests.integration.service.engines import (
+    Watch,
+    draft,
+    serving,
+    session,
+    watching,
+    write_agent,
+)
+from tests.integration.service.test_live import is_idle
 
 SUMMARY, VERDICT = "Reader.read:summary", "Reader.read:verdict"
 SESSIONS = 30
@@ -75,11 +82,6 @@ def work(watch: Watch) -> Work:
 def results(watch: Watch) -> WorkResults:
     payload = watch.latest.get("results")
     return payload if isinstance(payload, WorkResults) else WorkResults()
-
-
-def draft(watch: Watch) -> Draft:
-    payload = watch.latest.get("draft")
-    return payload if isinstance(payload, Draft) else Draft()
 
 
 async def carried_out(watch: Watch, command: Command, *, state: str = "done") -> Work:
