@@ -64,6 +64,10 @@ FORMATS = (
 )
 """The formats of requests, the more particular ones first."""
 
+NO_TABLE = "neither a JSON object nor the head of a table with columns " + ", or ".join(
+    ", ".join(f"`{name}`" for name in names) for names in lengths_csv.COLUMNS
+)
+
 _DOCUMENTS_AT_ONCE = 1024
 
 _BAD = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
@@ -238,15 +242,22 @@ def _read_table(
     path: Path, builder: WorkloadBuilder, options: ReadOptions, skipped: _Skipped
 ) -> None:
     with opened(path) as file:
-        lines = (line.decode("utf-8-sig", errors="replace") for line in file)
+        lines = (line.decode("utf-8", errors="replace") for line in file)
         for number, problem in lengths_csv.read_lengths(lines, builder, options).items():
             skipped(number, problem)
 
 
 def _is_table(path: Path) -> bool:
+    return lengths_csv.recognises(_head(path))
+
+
+def _head(path: Path) -> str:
+    """The first line of a file that is not blank, or the beginning of a very long one."""
     with opened(path) as file:
-        header = file.readline(1 << 16).decode("utf-8-sig", errors="replace")
-    return lengths_csv.recognises(header)
+        while line := file.readline(1 << 16):
+            if line.strip():
+                return line.decode("utf-8", errors="replace")
+    return ""
 
 
 def _first(path: Path) -> Mapping[str, Any]:
@@ -255,6 +266,8 @@ def _first(path: Path) -> Mapping[str, Any]:
         try:
             first = msgspec.json.decode(document)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if lengths_csv.may_be_table(_head(path)):
+                raise WorkloadFormatError(f"{path}:{number}: {NO_TABLE}") from error
             raise WorkloadFormatError(f"{path}:{number}: not a JSON object: {error}") from error
         return first if isinstance(first, dict) else {}
     raise WorkloadFormatError(f"{path}: empty")

@@ -43,17 +43,17 @@ class AgenticLine(Struct, gc=False):
     block_size: int | None = None
     hash_id_scope: str = "global"
     request_id: str = ""
-    session_id: str = ""
+    session_id: str | int | None = None
     play_id: str = ""
     input_length: int = 0
     output_length: int = 0
-    hash_ids: list[int] = []
+    hash_ids: list[int] | None = None
     timestamp: float | None = None
     not_before_ms: float = 0.0
-    delay: float = 0.0
+    delay: float | None = None
     wait_for: list[str] = []
     branches: list[str] = []
-    tool_wait_ms: float = 0.0
+    tool_wait_ms: float | None = None
     dependencies: list[AgenticDependency] = []
 
 
@@ -67,18 +67,24 @@ class AgenticReader(RecordReader):
         self._ms_per_unit = MS_PER_UNIT[options.time_unit or "ms"]
         self._followers = Followers()
         self._branched: dict[str, list[str]] = {}
+        self._last: dict[str, list[str]] = {}
         self._is_local = False
 
     def read(self, row: AgenticLine, builder: WorkloadBuilder) -> None:
         """See `RecordReader`."""
+        if row.schema not in ("", SCHEMA):
+            raise ValueError(f"`schema` is {row.schema!r} in a file of {SCHEMA}")
         if row.schema:
             self._block_tokens = self._block_tokens or row.block_size
             self._is_local = row.hash_id_scope == "local"
             return
+        if not row.request_id:
+            raise ValueError("`request_id` is missing")
         arrival = max(row.timestamp or 0.0, row.not_before_ms) * self._ms_per_unit
         sent = [one for one in row.dependencies if one.trigger == "dispatch"]
         for one in sent:
             arrival = max(arrival, self._followers.sent(one.request_id) + one.delay_ms)
+        self._followers.begin(row.request_id)
         waits, delay = self._waits(row)
         follows = None
         waiting = self._followers.waiting(waits, delay)
@@ -89,11 +95,12 @@ class AgenticReader(RecordReader):
             row.input_length,
             row.output_length,
             self._block_tokens or BLOCK_TOKENS,
-            runs_of(row.hash_ids),
-            session=f"{row.play_id}/{row.session_id}" if row.play_id else row.session_id,
+            runs_of(row.hash_ids or []),
+            session=_session(row),
             salt=row.play_id if self._is_local else "",
         )
         self._followers.added(row.request_id, arrival, follows, builder)
+        self._last[_session(row)] = [row.request_id]
         for branch in row.branches:
             self._branched.setdefault(branch, []).append(row.request_id)
 
@@ -103,18 +110,25 @@ class AgenticReader(RecordReader):
 
     def _waits(self, row: AgenticLine) -> tuple[list[str], float]:
         """The requests whose end a request waits for, and for how long after the last one. Of
-        several waits the longest counts."""
+        several waits the longest counts. In a file without plays, one that has a delay or no time,
+        and names nobody, waits for the one before it in its session."""
         ended = [one for one in row.dependencies if one.trigger == "completion"]
         named = [*row.wait_for, *self._branched.pop(row.request_id, ())]
-        delay = row.delay * self._ms_per_unit + row.tool_wait_ms
-        return (
-            list(dict.fromkeys([*named, *(one.request_id for one in ended)])),
-            max(delay, *(one.delay_ms for one in ended)) if ended else delay,
-        )
+        named += [one.request_id for one in ended]
+        delay = (row.delay or 0.0) * self._ms_per_unit + (row.tool_wait_ms or 0.0)
+        if not named and not row.play_id and (row.timestamp is None or row.delay is not None):
+            named = self._last.get(_session(row), [])
+        return list(dict.fromkeys(named)), max([delay, *(one.delay_ms for one in ended)])
+
+
+def _session(row: AgenticLine) -> str:
+    session = "" if row.session_id is None else str(row.session_id)
+    return f"{row.play_id}/{session}" if row.play_id else session
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:
-    agentic = {"wait_for", "branches", "tool_wait_ms", "dependencies"} & first.keys()
+    # The first request waits for nobody, and what is empty is not written.
+    agentic = {"session_id", "wait_for", "branches", "tool_wait_ms", "dependencies"} & first.keys()
     return first.get("schema") == SCHEMA or bool("request_id" in first and agentic)
 
 

@@ -34,6 +34,7 @@ class TracedRequest(Struct, gc=False):
 class TraceEvent(Struct):
     """A line of the trace. Other events than the end of a request tell of tools and payloads."""
 
+    schema: str
     event_type: str = ""
     event_time_unix_ms: float | None = None
     agent_context: dict[str, Any] = field(default_factory=dict)
@@ -50,9 +51,13 @@ class DynamoTraceReader(RecordReader):
 
     def read(self, row: TraceEvent, builder: WorkloadBuilder) -> None:
         """See `RecordReader`."""
-        request = row.request
-        if row.event_type != "request_end" or request is None:
+        if row.schema != SCHEMA:
+            raise ValueError(f"`schema` is {row.schema!r} in a file of {SCHEMA}")
+        if row.event_type != "request_end":
             return
+        request = row.request
+        if request is None:
+            raise ValueError("`request` is missing at the end of one")
         length = request.replay.input_length if request.replay else request.input_tokens
         if length is None:
             raise ValueError("neither `replay` nor `input_tokens` says how long the prompt was")

@@ -14,7 +14,7 @@ class Followers:
     def __init__(self) -> None:
         self._place: dict[str, int] = {}
         self._arrival: dict[str, float] = {}
-        self._waits = self._unknown = 0
+        self._waits = self._unknown = self._repeated = 0
 
     def waiting(self, after: list[str], delay_ms: float) -> tuple[float, Follows] | None:
         """When a request arrives that waits for others, and how. None if it waits for nobody that
@@ -26,6 +26,10 @@ class Followers:
         places = tuple(self._place[name] for name in known)
         arrival = max(self._arrival[name] for name in known) + delay_ms
         return arrival, Follows(places, delay_ms)
+
+    def begin(self, name: str) -> None:
+        """A request of that name is about to be added, which should be the first."""
+        self._repeated += name in self._place
 
     def sent(self, name: str) -> float:
         """When another request arrives; the start where it is not known."""
@@ -59,6 +63,8 @@ class Followers:
             )
         if self._unknown:
             found.append(f"{self._unknown} waits are for requests that do not precede them")
+        if self._repeated:
+            found.append(f"{self._repeated} requests have the name of an earlier one")
         return found
 
 

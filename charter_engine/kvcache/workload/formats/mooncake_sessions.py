@@ -20,7 +20,7 @@ BLOCK_TOKENS = 512
 
 
 class SessionLine(Struct, gc=False):
-    """A turn of a session."""
+    """A turn of a session. One that waits for others by name is of another format."""
 
     session_id: str | int
     input_length: int
@@ -30,6 +30,7 @@ class SessionLine(Struct, gc=False):
     delay: float | None = None
     delay_ms: float | None = None
     block_tokens: int | None = None
+    wait_for: list[str] | None = None
 
 
 class MooncakeSessionReader(RecordReader):
@@ -44,6 +45,8 @@ class MooncakeSessionReader(RecordReader):
 
     def read(self, row: SessionLine, builder: WorkloadBuilder) -> None:
         """See `RecordReader`."""
+        if row.wait_for is not None:
+            raise ValueError("`wait_for` belongs to another format than that of the first line")
         session = str(row.session_id)
         arrival, follows = (row.timestamp or 0.0) * self._ms_per_unit, None
         delay = row.delay_ms if row.delay is None else row.delay * self._ms_per_unit

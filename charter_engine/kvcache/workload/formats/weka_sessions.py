@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from charter_engine.kvcache.workload.batch import to_runs
+from charter_engine.kvcache.workload.formats.following import runs_of
 from charter_engine.kvcache.workload.formats.reading import BY_FORMAT, MS_PER_UNIT, ReadOptions
 from charter_engine.kvcache.workload.sessions import AgentSession, Turn, check_turn
 
@@ -20,9 +20,10 @@ BLOCK_TOKENS = 64
 
 
 class WekaCall(Struct):
-    """A call, or with `type` subagent the marker of a sub-agent and its calls."""
+    """A call, or with `type` subagent the marker of a sub-agent and its calls, which may have no
+    time."""
 
-    t: float
+    t: float | None = None
     type: str = ""
     input_length: int = msgspec.field(default=0, name="in")
     output_length: int = msgspec.field(default=0, name="out")
@@ -60,7 +61,10 @@ def from_weka(document: bytes, options: ReadOptions = BY_FORMAT) -> AgentSession
     from_marker = any(_precedes_marker(call) for call in recorded.requests)
     turns = []
     for where, call, at, agent in _calls(recorded.requests, 0.0, "", from_marker=from_marker):
-        runs = tuple((first, count) for first, count in to_runs(call.hash_ids).tolist())
+        blocks = -(-call.input_length // max(1, recorded.block_size))
+        # What is recorded of the answer, or of what was sent again, is behind the prompt.
+        told = call.hash_ids if options.block_tokens else call.hash_ids[:blocks]
+        runs = tuple(runs_of(told))
         turn = Turn(
             at * seconds,
             call.api_time * seconds,
@@ -82,18 +86,21 @@ def recognises(first: Mapping[str, Any]) -> bool:
 def _precedes_marker(call: WekaCall) -> bool:
     """Whether some call of a sub-agent has a time before that of its marker, which times from the
     session's start cannot."""
-    return any(nested.t < call.t or _precedes_marker(nested) for nested in call.nested)
+    marked = call.t or 0.0
+    return any((nested.t or 0.0) < marked or _precedes_marker(nested) for nested in call.nested)
 
 
 def _calls(
     calls: Sequence[WekaCall], start: float, agent: str, *, from_marker: bool
 ) -> Iterator[tuple[int, WekaCall, float, str]]:
-    """The calls of a session and its sub-agents: number, call, time, and agent."""
+    """The calls of a session and its sub-agents: number, call, time, and agent. Raises ValueError
+    for a call without a time."""
     for number, call in enumerate(calls, start=1):
-        at = start + call.t
         if call.type == "subagent":
             name = call.subagent_type or "subagent"
-            nested_start = at if from_marker else 0.0
+            nested_start = start + (call.t or 0.0) if from_marker else 0.0
             yield from _calls(call.nested, nested_start, name, from_marker=from_marker)
+        elif call.t is None:
+            raise ValueError(f"request {number} has no time `t`")
         else:
-            yield number, call, at, agent
+            yield number, call, start + call.t, agent
