@@ -209,8 +209,13 @@ def batch_of(
 
 def numbers_of(records: Sequence[Any], name: str) -> Ints:
     """One field of all records, whole numbers. Raises OverflowError for those beyond 64 bits."""
+    return whole_numbers(name, [*_each(records, name)])
+
+
+def whole_numbers(name: str, numbers: Sequence[int]) -> Ints:
+    """Whole numbers of that name. Raises OverflowError for those beyond 64 bits."""
     try:
-        return np.fromiter(_each(records, name), np.int64, len(records))
+        return column(numbers)
     except OverflowError:
         raise OverflowError(f"{name} is a number of more than 64 bits") from None
 

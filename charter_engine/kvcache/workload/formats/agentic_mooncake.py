@@ -5,19 +5,16 @@ The first version, which Dynamo makes of its request trace (lib/data-gen), has `
 one `play_id` only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from msgspec import Struct
 
+from charter_engine.kvcache.workload.batch import RequestColumns, joined_ids, numbers_of
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
-from charter_engine.kvcache.workload.formats.following import Followers, runs_of
-from charter_engine.kvcache.workload.formats.reading import (
-    MS_PER_UNIT,
-    Format,
-    ReadOptions,
-    RecordReader,
-)
+from charter_engine.kvcache.workload.formats.following import FollowingReader
+from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, Format, ReadOptions
 
 SCHEMA = "dynamo.agentic_mooncake"
 BLOCK_TOKENS = 512
@@ -57,56 +54,59 @@ class AgenticLine(Struct, gc=False):
     dependencies: list[AgenticDependency] = []
 
 
-class AgenticReader(RecordReader):
+class AgenticReader(FollowingReader):
     """Adds requests in the order in which they stand; those waited for come first."""
 
     row = AgenticLine
 
     def __init__(self, options: ReadOptions) -> None:
+        super().__init__()
         self._block_tokens = options.block_tokens
         self._ms_per_unit = MS_PER_UNIT[options.time_unit or "ms"]
-        self._followers = Followers()
         self._branched: dict[str, list[str]] = {}
         self._last: dict[str, list[str]] = {}
         self._is_local = False
 
-    def read(self, row: AgenticLine, builder: WorkloadBuilder) -> None:
-        """See `RecordReader`."""
-        if row.schema not in ("", SCHEMA):
-            raise ValueError(f"`schema` is {row.schema!r} in a file of {SCHEMA}")
-        if row.schema:
-            self._block_tokens = self._block_tokens or row.block_size
-            self._is_local = row.hash_id_scope == "local"
-            return
-        if not row.request_id:
-            raise ValueError("`request_id` is missing")
+    def take(self, rows: Sequence[AgenticLine], builder: WorkloadBuilder) -> dict[int, str]:
+        """See `Reader`. A header is for all that stands behind it."""
+        for header in (row for row in rows if row.schema == SCHEMA):
+            self._block_tokens = self._block_tokens or header.block_size
+            self._is_local = header.hash_id_scope == "local"
+        places = [index for index, row in enumerate(rows) if row.schema != SCHEMA]
+        problems = super().take([rows[index] for index in places], builder)
+        return {places[index]: problem for index, problem in problems.items()}
+
+    def columns(self, rows: Sequence[AgenticLine]) -> RequestColumns:
+        """See `BatchReader`."""
+        unit_count, units = joined_ids([row.hash_ids or () for row in rows])
+        return RequestColumns(
+            arrival_ms=np.zeros(len(rows)),
+            input_length=numbers_of(rows, "input_length"),
+            output_length=numbers_of(rows, "output_length"),
+            unit_tokens=np.full(len(rows), self._block_tokens or BLOCK_TOKENS),
+            unit_count=unit_count,
+            units=units,
+            scopes=[(row.play_id, "") for row in rows] if self._is_local else (),
+            sessions=[_session(row) for row in rows],
+            refused=_refused(rows),
+        )
+
+    def arrival(self, row: AgenticLine, place: int, builder: WorkloadBuilder) -> float:
+        """See `FollowingReader`."""
         arrival = max(row.timestamp or 0.0, row.not_before_ms) * self._ms_per_unit
-        sent = [one for one in row.dependencies if one.trigger == "dispatch"]
-        for one in sent:
-            arrival = max(arrival, self._followers.sent(one.request_id) + one.delay_ms)
-        self._followers.begin(row.request_id)
-        waits, delay = self._waits(row)
+        for one in row.dependencies:
+            if one.trigger == "dispatch":
+                arrival = max(arrival, self.followers.sent(one.request_id) + one.delay_ms)
+        self.followers.begin(row.request_id)
         follows = None
-        waiting = self._followers.waiting(waits, delay)
+        waiting = self.followers.waiting(*self._waits(row))
         if waiting is not None:
             arrival, follows = max(arrival, waiting[0]), waiting[1]
-        builder.add(
-            arrival,
-            row.input_length,
-            row.output_length,
-            self._block_tokens or BLOCK_TOKENS,
-            runs_of(row.hash_ids or []),
-            session=_session(row),
-            salt=row.play_id if self._is_local else "",
-        )
-        self._followers.added(row.request_id, arrival, follows, builder)
+        self.followers.added(row.request_id, place, arrival, follows, builder)
         self._last[_session(row)] = [row.request_id]
         for branch in row.branches:
             self._branched.setdefault(branch, []).append(row.request_id)
-
-    def finish(self, builder: WorkloadBuilder) -> None:
-        """See `Reader`."""
-        builder.notes += self._followers.notes()
+        return arrival
 
     def _waits(self, row: AgenticLine) -> tuple[list[str], float]:
         """The requests whose end a request waits for, and for how long after the last one. Of
@@ -119,6 +119,19 @@ class AgenticReader(RecordReader):
         if not named and not row.play_id and (row.timestamp is None or row.delay is not None):
             named = self._last.get(_session(row), [])
         return list(dict.fromkeys(named)), max([delay, *(one.delay_ms for one in ended)])
+
+
+def _refused(rows: Sequence[AgenticLine]) -> dict[int, str]:
+    """What is wrong with lines of another format, by their places."""
+    found = {
+        index: "`request_id` is missing" for index, row in enumerate(rows) if not row.request_id
+    }
+    schemas = {
+        index: f"`schema` is {row.schema!r} in a file of {SCHEMA}"
+        for index, row in enumerate(rows)
+        if row.schema
+    }
+    return found | schemas
 
 
 def _session(row: AgenticLine) -> str:
