@@ -6,6 +6,7 @@ number, and skipped or refused; what was skipped is noted in the workload.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from types import GenericAlias
@@ -241,8 +242,7 @@ def _decoded(reader: Reader, numbered: Sequence[tuple[int, bytes]]) -> Sequence[
 def _read_table(
     path: Path, builder: WorkloadBuilder, options: ReadOptions, skipped: _Skipped
 ) -> None:
-    with opened(path) as file:
-        lines = (line.decode("utf-8", errors="replace") for line in file)
+    with opened(path) as file, TextIOWrapper(file, "utf-8", "replace", "\n") as lines:
         for number, problem in lengths_csv.read_lengths(lines, builder, options).items():
             skipped(number, problem)
 
