@@ -6,6 +6,7 @@ number, and skipped or refused; what was skipped is noted in the workload.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -69,6 +70,11 @@ NO_TABLE = "neither a JSON object nor the head of a table with columns " + ", or
     ", ".join(f"`{name}`" for name in names) for names in lengths_csv.COLUMNS
 )
 
+SESSION_FILES = tuple(
+    f".{form}{packed}" for form in ("json", "jsonl") for packed in ("", ".gz", ".zst")
+)
+"""How the files of a directory of sessions end."""
+
 _DOCUMENTS_AT_ONCE = 1024
 
 _BAD = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
@@ -89,9 +95,7 @@ def read_workload(
     if not path.is_dir() and _is_table(path):
         _read_table(path, builder, options, skipped)
     elif path.is_dir() or _session_format(_first(path)) is not None:
-        base = 0
-        for session in read_sessions(path, skipped, options):
-            base = session.add_to(builder, 0.0, base)
+        _take_sessions(read_sessions(path, skipped, options), builder)
     else:
         _read_requests(path, _request_format(path), builder, options, skipped)
     if not len(builder):
@@ -104,18 +108,38 @@ def read_workload(
 def read_sessions(
     path: Path, report: Report | None = None, options: ReadOptions | None = None
 ) -> Iterator[AgentSession]:
-    """The agent sessions of a file, or of all .json files of a directory, in order of name.
+    """The agent sessions of a file, or of all .json and .jsonl files of a directory, packed or not,
+    in order of name.
 
     Raises WorkloadFormatError for what holds no sessions, and see `read_workload`.
     """
-    if path.is_dir():
-        files = sorted(path.glob("*.json")) + sorted(path.glob("*.json.gz"))
-        if not files:
-            raise WorkloadFormatError(f"{path}: no .json files of sessions in this directory")
-        for file in files:
-            yield from read_sessions(file, report, options)
-        return
-    convert = _session_format(_first(path))
+    files = _session_files(path)
+    from_marker = any(map(_counts_from_markers, files))
+    for file in files:
+        yield from _sessions_of(file, report, options or BY_FORMAT, from_marker=from_marker)
+
+
+def _session_files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for ending in SESSION_FILES for file in path.glob(f"*{ending}"))
+    if not files:
+        raise WorkloadFormatError(f"{path}: no .json or .jsonl files of sessions in this directory")
+    return files
+
+
+def _counts_from_markers(path: Path) -> bool:
+    """Whether a file tells that times of sub-agents' calls count from their markers."""
+    if not weka_sessions.recognises(_first(path)):
+        return False
+    return weka_sessions.counts_from_markers(document for _, document in documents(path))
+
+
+def _sessions_of(
+    path: Path, report: Report | None, options: ReadOptions, *, from_marker: bool
+) -> Iterator[AgentSession]:
+    """The sessions of one file."""
+    convert = _session_format(_first(path), from_marker=from_marker)
     if convert is None:
         raise WorkloadFormatError(
             f"{path}: these are requests, not sessions; sessions have `reqs` or `requests`"
@@ -123,7 +147,7 @@ def read_sessions(
     skipped = _Skipped(path, report)
     for number, document in documents(path):
         try:
-            session = convert(document, options or BY_FORMAT)
+            session = convert(document, options)
         except _BAD as error:
             skipped(number, str(error))
         else:
@@ -174,6 +198,17 @@ class _Skipped:
         if not self._count:
             return []
         return [f"{self._count} records could not be read and {read} requests were{self.first}"]
+
+
+def _take_sessions(sessions: Iterable[AgentSession], builder: WorkloadBuilder) -> None:
+    base = repeated = 0
+    names: set[str] = set()
+    for session in sessions:
+        base = session.add_to(builder, 0.0, base)
+        repeated += session.name in names
+        names.add(session.name)
+    if repeated:
+        builder.notes.append(f"{repeated} sessions have the name of an earlier one")
 
 
 def _read_requests(
@@ -274,11 +309,13 @@ def _first(path: Path) -> Mapping[str, Any]:
 
 
 def _session_format(
-    first: Mapping[str, Any],
+    first: Mapping[str, Any], *, from_marker: bool = False
 ) -> Callable[[bytes, ReadOptions], AgentSession] | None:
     if packed_sessions.recognises(first):
         return from_packed
-    return from_weka if weka_sessions.recognises(first) else None
+    if weka_sessions.recognises(first):
+        return partial(from_weka, from_marker=from_marker)
+    return None
 
 
 def _request_format(path: Path) -> Format:

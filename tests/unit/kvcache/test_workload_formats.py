@@ -255,6 +255,26 @@ def test_both_conventions_for_the_times_of_sub_agents_are_told_apart(
     assert [turn.at for turn in session.turns] == [0.0, 301.0, 306.0, 320.0]
 
 
+def test_a_sessions_own_ids_may_be_hashes(tmp_path: Path) -> None:
+    calls = [{"t": at, "in": 32, "out": 1, "hash_ids": [(1 << 64) - 9, 7]} for at in (0, 1)]
+    sessions = [{"id": name, "block_size": 16, "requests": calls} for name in ("a", "b", "b")]
+    workload = _read(tmp_path, sessions)
+    own = [set(workload.units_of(index).tolist()) for index in range(0, 6, 2)]
+    assert len(set.union(*own)) == 6
+    assert workload.notes == ("1 sessions have the name of an earlier one",)
+
+
+def test_one_session_tells_the_convention_of_all_that_lie_beside_it(tmp_path: Path) -> None:
+    def session(name: str, marker: float, nested: float) -> None:
+        call = {"in": 64, "out": 1, "t": nested}
+        marked = {"t": marker, "type": "subagent", "requests": [call]}
+        (tmp_path / name).write_text(json.dumps({"id": name, "requests": [marked]}))
+
+    session("a.json", 10.0, 20.0)
+    session("b.jsonl", 300.0, 5.0)
+    assert [[turn.at for turn in one.turns] for one in read_sessions(tmp_path)] == [[30.0], [305.0]]
+
+
 SHAREGPT = {
     "id": "c1",
     "conversations": [

@@ -6,7 +6,8 @@ sub-agent's marker, published data sets from the start of the session (AIPerf's 
 traces names both).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -30,12 +31,7 @@ class WekaCall(Struct):
     hash_ids: list[int] = []
     api_time: float = 0.0
     subagent_type: str = ""
-    requests: list[Any] = []
-
-    @property
-    def nested(self) -> "list[WekaCall]":
-        """The calls of a sub-agent. Raises msgspec.MsgspecError."""
-        return msgspec.convert(self.requests, list[WekaCall])
+    requests: "list[WekaCall]" = []
 
 
 class WekaSession(Struct):
@@ -47,18 +43,38 @@ class WekaSession(Struct):
     hash_id_scope: str = "local"
 
 
+class _Moment(Struct):
+    """When a call was made, and those of a sub-agent: all that tells the convention."""
+
+    t: float | None = None
+    requests: "list[_Moment]" = []
+
+
 _decoder = msgspec.json.Decoder(WekaSession)
+_moments = msgspec.json.Decoder(_Moment)
 
 
-def from_weka(document: bytes, options: ReadOptions = BY_FORMAT) -> AgentSession:
+def counts_from_markers(documents: Iterable[bytes]) -> bool:
+    """Whether times of sub-agents' calls count from their markers, in all sessions that were
+    recorded alike: some such call has a time before that of its marker, which times from the
+    session's start cannot. What cannot be read tells nothing."""
+    for document in documents:
+        with suppress(msgspec.MsgspecError, RecursionError):
+            if any(map(_precedes_marker, _moments.decode(document).requests)):
+                return True
+    return False
+
+
+def from_weka(
+    document: bytes, options: ReadOptions = BY_FORMAT, *, from_marker: bool
+) -> AgentSession:
     """A session, one JSON object. Raises msgspec.MsgspecError, ValueError.
 
-    Sub-agents become calls of the session at their own times.
+    Sub-agents become calls of the session at their own times; see `counts_from_markers`.
     """
     recorded = _decoder.decode(document)
     block_tokens = options.block_tokens or recorded.block_size
     seconds = MS_PER_UNIT[options.time_unit or "s"] / 1000
-    from_marker = any(_precedes_marker(call) for call in recorded.requests)
     turns = []
     for where, call, at, agent in _calls(recorded.requests, 0.0, "", from_marker=from_marker):
         blocks = -(-call.input_length // max(1, recorded.block_size))
@@ -83,11 +99,9 @@ def recognises(first: Mapping[str, Any]) -> bool:
     return "requests" in first
 
 
-def _precedes_marker(call: WekaCall) -> bool:
-    """Whether some call of a sub-agent has a time before that of its marker, which times from the
-    session's start cannot."""
+def _precedes_marker(call: _Moment) -> bool:
     marked = call.t or 0.0
-    return any((nested.t or 0.0) < marked or _precedes_marker(nested) for nested in call.nested)
+    return any((nested.t or 0.0) < marked or _precedes_marker(nested) for nested in call.requests)
 
 
 def _calls(
@@ -99,7 +113,7 @@ def _calls(
         if call.type == "subagent":
             name = call.subagent_type or "subagent"
             nested_start = start + (call.t or 0.0) if from_marker else 0.0
-            yield from _calls(call.nested, nested_start, name, from_marker=from_marker)
+            yield from _calls(call.requests, nested_start, name, from_marker=from_marker)
         elif call.t is None:
             raise ValueError(f"request {number} has no time `t`")
         else:
