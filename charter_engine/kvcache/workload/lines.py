@@ -66,6 +66,8 @@ FORMATS = (
 )
 """The formats of requests, the more particular ones first."""
 
+LARGEST_MS = 1e14
+"""In the year 5138, if counted since 1970."""
 NO_TABLE = "neither a JSON object nor the head of a table with columns " + ", or ".join(
     ", ".join(f"`{name}`" for name in names) for names in lengths_csv.COLUMNS
 )
@@ -102,7 +104,9 @@ def read_workload(
         raise WorkloadFormatError(f"{path}: no usable request in it{skipped.first}")
     builder.notes += skipped.notes(len(builder))
     workload = builder.build()
-    return replace(workload, notes=(*workload.notes, *_without_content(workload)))
+    return replace(
+        workload, notes=(*workload.notes, *_beyond_all_dates(workload), *_without_content(workload))
+    )
 
 
 def read_sessions(
@@ -162,6 +166,13 @@ def write_lines(requests: Iterable[WorkloadRequest], output: BinaryIO) -> int:
         output.write(encoder.encode(request) + b"\n")
         count += 1
     return count
+
+
+def _beyond_all_dates(workload: Workload) -> list[str]:
+    """What a report has to say of times that can hardly be milliseconds."""
+    if np.abs(workload.arrival_ms).max() < LARGEST_MS:
+        return []
+    return ["its times are beyond any date in milliseconds: they seem to count something smaller"]
 
 
 def _without_content(workload: Workload) -> list[str]:

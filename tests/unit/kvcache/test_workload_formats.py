@@ -81,6 +81,12 @@ def test_what_a_file_does_not_say_of_itself_is_told(tmp_path: Path) -> None:
     assert workload.unit_tokens.tolist() == [16]
 
 
+def test_times_that_can_hardly_be_milliseconds_are_noted(tmp_path: Path) -> None:
+    microseconds = {**MOONCAKE, "timestamp": 1_700_000_000_000_000}
+    (note,) = _read(tmp_path, [microseconds], block_tokens=16).notes
+    assert "something smaller" in note
+
+
 def test_blocks_that_do_not_fit_are_refused_with_what_to_tell(tmp_path: Path) -> None:
     with pytest.raises(WorkloadFormatError, match=r"3 blocks of 512 .*block_tokens"):
         _read(tmp_path, [MOONCAKE])

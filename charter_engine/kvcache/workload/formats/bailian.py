@@ -25,10 +25,10 @@ BLOCK_TOKENS = 16
 
 
 class BailianLine(Struct, gc=False):
-    """A turn of a chat. A first one has the parent -1."""
+    """A turn of a chat. A first one has the parent -1, or none."""
 
     chat_id: int
-    parent_chat_id: int
+    parent_chat_id: int | None
     timestamp: float
     input_length: int
     output_length: int
@@ -72,7 +72,7 @@ class BailianReader(BatchReader):
     def _session(self, row: BailianLine) -> int:
         """The session of a turn; where its parent comes later, that of the parent's own name."""
         parent = row.parent_chat_id
-        if parent < 0:
+        if parent is None or parent < 0:
             session = row.chat_id
         elif parent in self._session_of:
             session = self._session_of[parent]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from msgspec import Struct, field
+from msgspec import Struct
 
 from charter_engine.kvcache.workload.batch import (
     RequestColumns,
@@ -47,7 +47,7 @@ class TraceEvent(Struct):
     schema: str
     event_type: str = ""
     event_time_unix_ms: float | None = None
-    agent_context: dict[str, Any] = field(default_factory=dict)
+    agent_context: dict[str, Any] | None = None
     request: TracedRequest | None = None
 
 
@@ -93,7 +93,7 @@ class DynamoTraceReader(BatchReader):
             ),
             unit_count=unit_count,
             units=units,
-            sessions=[str(row.agent_context.get("session_id") or "") for row in rows],
+            sessions=[str((row.agent_context or {}).get("session_id") or "") for row in rows],
             served_ms=served_column([served for _, served in times]),
         )
 
