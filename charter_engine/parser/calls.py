@@ -155,7 +155,7 @@ class CallResolver:
         entered = self.entered(frame, node, receiver, callee, shape) if callee.types else None
         if entered is not None:
             return join(entered, self.asked_beside(frame, node, receiver, shape))
-        found = self.recognised(node, receiver, shape)
+        found = self.recognised(frame, node, receiver, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
@@ -253,10 +253,24 @@ class CallResolver:
             return None
         return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
 
-    def recognised(self, node: ast.Call, receiver: Value, shape: CallShape) -> Recognition | None:
+    def recognised(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Recognition | None:
         """What the catalogue, or an address that other calls gave, says of a call."""
-        found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
+        found = (
+            recognise.recognise(shape, self.program.catalogue)
+            or self.known_post(node, shape)
+            or self.known_by_name(frame, shape)
+        )
         return None if found is None or self.evaluator.teams.asks_nobody(receiver) else found
+
+    def known_by_name(self, frame: Frame, shape: CallShape) -> Recognition | None:
+        """What the catalogue says of a method that a class at hand only declares, by the name of
+        the class."""
+        kinds = self.evaluator.names.named_kinds(frame, shape.receiver)
+        if not kinds:
+            return None
+        return recognise.by_kind(replace(shape, receiver=kinds), self.program.catalogue)
 
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What other arguments proved a request to be, unless these speak against it."""

@@ -108,7 +108,8 @@ class Follower:
         given = {name: moved(value, "argument") for name, value in names.items()}
         inner = self.enter(frame, function, given, holder)
         if asked is not None and not self.findings.are_judged:
-            self.findings.asked_elsewhere.add(function.definition)
+            answered = self.findings.asked_elsewhere.setdefault(function.definition, set())
+            answered |= sites_behind(inner)
             if self.findings.reached == reached and self.is_opaque(frame, node):
                 return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         if inner is None:
@@ -162,7 +163,7 @@ class Follower:
         function may ask in a way that isn't known."""
         if function.definition.module is frame.module:
             return None
-        kinds = kinds_in(shape.receiver)
+        kinds = kinds_in(shape.receiver) | self.evaluator.names.named_kinds(frame, shape.receiver)
         seen = replace(shape, callee=frozenset(), receiver=kinds, made_with=frozenset())
         catalogue = self.program.catalogue
         return recognise.recognise(seen, catalogue) or evidence.by_evidence(seen, catalogue)
@@ -396,6 +397,12 @@ class Follower:
 
 def calls_itself(definition: FunctionDefinition) -> bool:
     return any(last_name(call.func) == definition.name for call in definition.calls)
+
+
+def sites_behind(result: Value | None) -> set[int]:
+    """The sites whose answers a function returned."""
+    origins = result.all_origins() if result is not None else ()
+    return {origin.chain[-1][0] for origin in origins if origin.chain[-1][0] >= 0}
 
 
 def chains_in(names: dict[str, Value]) -> frozenset[Chain]:

@@ -149,9 +149,7 @@ class Interpreter:
             for definition in worth
             if definition in undecided and self.judged(definition, found)
         }
-        for definition in self.findings.asked_elsewhere - found.keys():
-            if definition in self.outcomes:
-                self.add_wrapper(definition, found, asked=True)
+        self.add_those_asked_elsewhere(found)
         self.findings.visits = None
         self.findings.wrappers = found
         self.findings.are_judged = True
@@ -253,6 +251,17 @@ class Interpreter:
         wrapper = wrappers.wrapper_of(self.analysis, definition, result, visits, asked)
         if wrapper is not None:
             found[definition] = wrapper
+
+    def add_those_asked_elsewhere(self, found: dict[FunctionDefinition, Wrapper]) -> None:
+        """Functions that other modules call as one calls a model: those that ask one themselves,
+        and those that ask only what they are given."""
+        for definition, answered in self.findings.asked_elsewhere.items():
+            if definition in found or definition not in self.outcomes:
+                continue
+            self.add_wrapper(definition, found, asked=True)
+            _, visits = self.outcomes[definition]
+            if answered and not visits and definition.name != "__init__":
+                found[definition] = Wrapper(tuple(sorted(answered)), frozenset())
 
     def definitions(self) -> list[FunctionDefinition]:
         """The functions by their file and place, constructors first, a graph's nodes in its
