@@ -115,7 +115,19 @@ PACKAGES = {
                 self.client = model_client
 
             async def run(self, task):
-                return await self.client.create([task])
+                system = "You are one of several agents. Say TERMINATE as soon as all is done."
+                return await self.client.create([system, task])
+        """,
+        "autogen_ext__models__openai": """
+        from autogen_core.models import ChatCompletionClient
+        from openai import AsyncOpenAI
+
+        class OpenAIChatCompletionClient(ChatCompletionClient):
+            def __init__(self, model):
+                self.client = AsyncOpenAI()
+
+            async def create(self, messages):
+                return await self.client.responses.create(model="m", input=messages)
         """,
         "autogen_core__models": """
         from abc import ABC, abstractmethod
