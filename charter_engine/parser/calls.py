@@ -293,7 +293,8 @@ class CallResolver:
             if isinstance(kind, External):
                 name = self.program.catalogue.kind_of_constructor(kind.dotted)
                 if name is not None:
-                    box = self.made_box(name, shape)
+                    rule = self.program.catalogue.kinds[name]
+                    box = self.evaluator.crews.configured(frame, rule, self.made_box(name, shape))
                     made = self.evaluator.teams.made(frame, shape.node, name, box)
                     return replace(
                         made or Value(types=frozenset((Kind(name),)), box=box),

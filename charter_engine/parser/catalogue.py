@@ -55,6 +55,7 @@ class KindRule:
     templated: bool = False
     served_as: str = ""
     serves: bool = False
+    configured: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,9 @@ class Names:
     ) -> Value | None:
         """An attribute of an object or class: what was stored in it, else what its class or bases
         define."""
+        described = self.evaluator.crews.described(kind.definition, name)
+        if described is not None:
+            return described
         stored: Value | None = None
         owners = self.lineage(kind.definition)
         for owner in owners:

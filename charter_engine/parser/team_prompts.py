@@ -19,7 +19,7 @@ from charter_engine.parser.chains import CHAIN
 from charter_engine.parser.findings import Fillings, HeardAnswer, Message, Site
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.syntax import output_name, used_by
-from charter_engine.parser.teams import made_in, text_in
+from charter_engine.parser.teams import MANAGER, made_in, text_in
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -49,11 +49,14 @@ def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Messag
         chain = Value(types=frozenset((CHAIN,)), box=made.box)
         filling = Value(box=Box("dict", fields=given))
         return prompts.kept_messages(chain, replace(EMPTY, positional=((NOWHERE, filling),)))
+    fields = dict(made.box.fields)
+    if MANAGER in fields:
+        fields["agent"] = fields[MANAGER]
     says = rule.says or dict.fromkeys(prompts.KEPT_FOR_SYSTEM, "system")
     parts = tuple(
         part
         for name, role in says.items()
-        if (value := nested(made.box.fields, name)) is not None
+        if (value := nested(fields, name)) is not None
         for part in prompts.messages_of(value, role)
     )
     if rule.syntax == "jinja":

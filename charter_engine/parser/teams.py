@@ -19,10 +19,13 @@ from charter_engine.parser.catalogue import Catalogue, KindRule
 from charter_engine.parser.prompts import field_of
 from charter_engine.parser.symbols import dotted_name
 from charter_engine.parser.syntax import last_name, output_name
-from charter_engine.parser.values import Function, Made, Value, in_order
+from charter_engine.parser.values import UNKNOWN, External, Function, Made, Value, in_order
 
 MembersOf = Callable[[Made, str], list[Made]]
 """What an agent or a team was given under the name of an argument."""
+
+MANAGER = "manager"
+"""Under this name a task keeps the agent that does it in the place of its own."""
 
 MOST_SPEAKERS = 40
 """Of a larger team, those that stand first are shown."""
@@ -171,8 +174,9 @@ class TeamBuilder:
 
     def joined(self, made: Made, before: Part, members: list[Made], way: str) -> Part:
         """A part with its members, by the way in which they take part."""
-        if way == "tool":
-            self.called(made, members)
+        if way in ("tool", "managed"):
+            ask = self.called if way == "tool" else self.managed
+            ask(made, members)
             return before
         if way == "chain":
             return self.chained(members)
@@ -220,6 +224,15 @@ class TeamBuilder:
                 self.team.turning.setdefault(made, made.node.lineno)
                 for one in part.first:
                     self.team.turning.setdefault(one, made.node.lineno)
+
+    def managed(self, made: Made, members: list[Made]) -> None:
+        """Members whom the manager of a crew asks for each task: the one whose task it is, or
+        any."""
+        if not is_hierarchical(made):
+            return
+        for task in self.members_of(made, "tasks"):
+            self.called(task, self.members_of(task, "agent") or members)
+            task.box.fields[MANAGER] = made.box.fields.get("manager_agent", UNKNOWN)
 
     def handed_on(self, before: Part, parts: list[Part]) -> Part:
         """One that may hand the conversation on to each of the others, which may end it."""
@@ -356,6 +369,15 @@ class TeamBuilder:
         for part in parts:
             for one in (*part.first, *part.last):
                 self.team.turning.setdefault(one, made.node.lineno)
+
+
+def is_hierarchical(made: Made) -> bool:
+    """Whether a crew has a manager: `process=Process.hierarchical`."""
+    process = made.box.fields.get("process", UNKNOWN)
+    named = [kind.dotted for kind in process.types if isinstance(kind, External)]
+    return any(name.endswith(".hierarchical") for name in named) or (
+        process.static_text() == "hierarchical"
+    )
 
 
 def connections_in(made: Made) -> list[tuple[str, str]]:
