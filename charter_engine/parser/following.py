@@ -361,7 +361,7 @@ class Follower:
         state = states.parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
             found[state] = replace(found[state], box=states.state_for(definition))
-        if definition.decorators:
+        if definition.decorators or definition.owner in self.program.flows.bases:
             self.share_flow(definition, names, found)
         for parameter, event in states.events_of(definition).items():
             if names.get(parameter, UNKNOWN).box is None:

@@ -264,8 +264,8 @@ class Interpreter:
                 found[definition] = Wrapper(tuple(sorted(answered)), frozenset())
 
     def definitions(self) -> list[FunctionDefinition]:
-        """The functions by their file and place, constructors first, a graph's nodes in its
-        order."""
+        """The functions by their file and place, constructors first, the nodes of graphs
+        and flows in their order."""
         found = [
             definition
             for module in self.program.modules.values()
@@ -274,11 +274,13 @@ class Interpreter:
         plain = [definition for definition in found if not isinstance(definition.node, ast.Lambda)]
         rank = self.program.graph.rank() if self.program.graph is not None else {}
         last = len(rank)
+        flow = self.program.flows.order
         return sorted(
             plain,
             key=lambda item: (
                 item.module.path,
                 item.name != "__init__",
+                flow.get(item.owner, len(flow)) if item.owner is not None else len(flow),
                 rank.get(item.name, last),
                 item.node.lineno,
             ),
