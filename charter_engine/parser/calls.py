@@ -27,6 +27,7 @@ from charter_engine.parser.fanout import (
 )
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.limits import bounded
+from charter_engine.parser.methods import draw
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.recognise import CallShape, Recognition
@@ -55,6 +56,8 @@ from charter_engine.parser.values import (
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
+
+GRAPH = "autogen.graph"
 
 LATER = MAPPING | frozenset(
     "submit apply_async run_in_executor to_thread run_sync create_task ensure_future start_soon "
@@ -303,6 +306,8 @@ class CallResolver:
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
                 rule = self.program.catalogue.kinds[kind.kind]
                 if kind.path in rule.keeps:
+                    if kind.kind == GRAPH and receiver.box is not None:
+                        draw(receiver.box, shape)
                     filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
                     return with_offer(filled, shape)
                 if kind.path in rule.fills:
@@ -424,7 +429,7 @@ class CallResolver:
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
             return self.evaluator.runnables.in_sequence(frame, shape)
-        if verb[:1].isupper() or shape.path[-1:] == ("dict",):
+        if verb[:1].isupper() or shape.path[-1:] == ("dict",) or made_message(shape):
             return self.made_object(shape)
         given = arguments_origins(shape) if not lookup else frozenset()
         if given and CONVERSIONS.isdisjoint(words):
@@ -456,7 +461,7 @@ class CallResolver:
         )
         if box is None:
             return Value(types=kinds)
-        role = next(
+        role = made_message(shape) or next(
             (role for word, role in MESSAGE_CLASSES.items() if shape.verb.startswith(word)), None
         )
         if role is not None and "role" not in box.fields:
@@ -464,6 +469,13 @@ class CallResolver:
         if shape.verb == "Send":
             self.send(box)
         return Value(types=kinds, box=box)
+
+
+def made_message(shape: CallShape) -> str | None:
+    """The role of what `ChatMessage.from_user(…)` makes; None for any other call."""
+    by_class = len(shape.path) > 1 and shape.path[-2].endswith("Message")
+    role = shape.verb.removeprefix("from_")
+    return prompts.ROLES.get(role) if by_class and role != shape.verb else None
 
 
 def constructed_box(shape: CallShape) -> Box | None:

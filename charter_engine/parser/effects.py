@@ -12,6 +12,7 @@ from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape, words_of
 from charter_engine.parser.strings import answers_in
 from charter_engine.parser.syntax import used_by
+from charter_engine.parser.team_prompts import NESTING
 from charter_engine.parser.values import Element, Instance, Kind, Member, Value, in_order, moved
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Effects:
         """Keep the answers among the arguments of a call in what may hold them afterwards."""
         if not isinstance(used_by(shape.parents, node), ast.Expr):
             return
+        if shape.verb == NESTING:
+            self.evaluator.teams.nest(receiver, shape)
         answers = moved(Value(origins=answers_in(shape)), "history")
         if not answers.origins or not isinstance(node.func, ast.Attribute | ast.Name):
             return

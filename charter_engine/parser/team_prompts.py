@@ -42,6 +42,10 @@ EMPTY = CallShape((), frozenset(), frozenset(), (), (), NOWHERE, {})
 
 CHAIN_MADE = "langchain.chain"
 
+NESTING = "register_nested_chats"
+CHATTING = ("initiate_chats", "a_initiate_chats", NESTING)
+"""Methods that are given several chats, each with its recipient."""
+
 
 def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Message, ...]:
     """What stands in the source of an agent's prompt, with the fields that the run fills."""
@@ -110,9 +114,11 @@ def messages_in(shape: CallShape) -> dict[Made, tuple[Message, ...]]:
 
 def chats_of(shape: CallShape) -> list[dict[str, Value]]:
     """What each of several chats is given that has a recipient."""
-    if shape.verb not in ("initiate_chats", "a_initiate_chats") or not shape.positional:
+    given = [value for _, value in shape.positional]
+    given += [value for name, _, value in shape.keywords if name == "chat_queue"]
+    if shape.verb not in CHATTING or not given:
         return []
-    chats = shape.positional[0][1].box
+    chats = given[0].box
     boxes = [item.value.box for item in chats.items] if chats is not None else []
     return [box.fields for box in boxes if box is not None and "recipient" in box.fields]
 

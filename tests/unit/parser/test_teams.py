@@ -846,3 +846,111 @@ def test_a_pipeline_is_its_generators_joined_through_what_asks_no_model() -> Non
 
 def test_components_that_nothing_connects_hear_nothing() -> None:
     assert edges(compiled(PIPELINE.replace("CONNECTED", ""))) == set()
+
+
+FLOW = """
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.teams import DiGraphBuilder, GraphFlow
+from autogen_ext.models.openai import OpenAIChatCompletionClient
+
+client = OpenAIChatCompletionClient(model="m")
+writer = AssistantAgent("writer", model_client=client, system_message="Draft.")
+style = AssistantAgent("style", model_client=client, system_message="Style.")
+facts = AssistantAgent("facts", model_client=client, system_message="Facts.")
+final = AssistantAgent("final", model_client=client, system_message="Merge.")
+
+graph = DiGraphBuilder()
+graph.add_node(writer).add_node(style).add_node(facts).add_node(final)
+EDGES
+
+async def main():
+    flow = GraphFlow(participants=graph.get_participants(), graph=graph.build())
+    return await flow.run(task="Write about tides.")
+"""
+
+
+def test_agents_of_a_drawn_flow_go_on_along_its_edges_and_side_by_side_where_it_forks() -> None:
+    drawn = "graph.add_edge(writer, style).add_edge(writer, facts)"
+    drawn += ".add_edge(style, final).add_edge(facts, final)"
+    file = compiled(FLOW.replace("EDGES", drawn))
+    assert edges(file) == {
+        (18, 8, "data"),
+        (18, 9, "data"),
+        (18, 10, "data"),
+        (8, 10, "data"),
+        (9, 10, "data"),
+    }
+    assert [call.fanout for call in file.calls] == ["parallel", "parallel", None, None]
+
+
+def test_a_drawn_flow_that_leads_back_goes_round() -> None:
+    drawn = "graph.add_edge(writer, style).add_edge(style, writer, condition='again')"
+    drawn += ".add_edge(style, final, condition='done')"
+    file = compiled(FLOW.replace(".add_node(facts)", "").replace("EDGES", drawn))
+    assert {(18, 8, "data"), (8, 18, "loop"), (8, 10, "data")} <= edges(file)
+    assert turning(file) == [8, 18]
+
+
+SWARM = """
+from langchain_openai import ChatOpenAI
+from langgraph.prebuilt import create_react_agent
+from langgraph_swarm import create_handoff_tool, create_swarm
+
+model = ChatOpenAI(model="m")
+alice = create_react_agent(model, [create_handoff_tool(agent_name="Bob")], name="Alice")
+bob = create_react_agent(model, tools=[TOOLS], prompt="You are Bob.", name="Bob")
+app = create_swarm([alice, bob], default_active_agent="Alice").compile()
+
+def main(text):
+    return app.invoke({"messages": [{"role": "user", "content": text}]})
+"""
+
+
+def test_agents_of_a_swarm_go_on_where_a_tool_hands_over() -> None:
+    assert edges(compiled(SWARM.replace("TOOLS", ""))) == {(12, 8, "data")}
+
+
+def test_agents_of_a_swarm_that_hand_over_to_each_other_go_round() -> None:
+    file = compiled(SWARM.replace("TOOLS", 'create_handoff_tool(agent_name="Alice")'))
+    assert edges(file) == {(12, 8, "data"), (8, 12, "loop"), (8, 8, "loop"), (12, 12, "loop")}
+
+
+NESTED = """
+from autogen import AssistantAgent, UserProxyAgent
+
+writer = AssistantAgent("writer", llm_config={"model": "m"}, system_message="Write.")
+critic = AssistantAgent("critic", llm_config={"model": "m"}, system_message="Criticise.")
+lawyer = AssistantAgent("lawyer", llm_config={"model": "m"}, system_message="Check.")
+user = UserProxyAgent("user")
+
+CHATS = [{"recipient": critic, "message": "?"}, {"recipient": lawyer, "message": "?"}]
+user.register_nested_chats(CHATS, trigger=writer)
+
+def main(task):
+    return user.initiate_chat(recipient=writer, message=task, max_turns=2)
+"""
+
+
+def test_what_an_agent_says_goes_through_nested_chats_before_it_is_answered() -> None:
+    file = compiled(NESTED)
+    assert edges(file) == {
+        (13, 5, "data"),
+        (5, 6, "data"),
+        (6, 13, "loop"),
+        (13, 13, "loop"),
+    }
+    assert turning(file) == [5, 6, 13]
+
+
+def test_a_pipelines_generator_has_the_messages_of_the_builder_before_it() -> None:
+    source = PIPELINE.replace('PromptBuilder(template="Draft {{ topic }}.")', "BUILDER")
+    chat = "[ChatMessage.from_system('Be brief.'), ChatMessage.from_user('Draft {{ topic }}.')]"
+    source = source.replace("BUILDER", f"ChatPromptBuilder(template={chat})")
+    source = source.replace("import PromptBuilder", "import ChatPromptBuilder, PromptBuilder")
+    file = compiled(source.replace("CONNECTED", ""))
+    assert said(file, 21) == [
+        ("system", "Be brief.", False),
+        ("user", "Draft ", False),
+        ("user", "topic", False),
+        ("user", ".", False),
+    ]
