@@ -30,7 +30,7 @@ from charter_engine.parser.limits import bounded
 from charter_engine.parser.methods import draw
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
-from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super
 from charter_engine.parser.values import (
@@ -476,12 +476,6 @@ def made_message(shape: CallShape) -> str | None:
     by_class = len(shape.path) > 1 and shape.path[-2].endswith("Message")
     role = shape.verb.removeprefix("from_")
     return prompts.ROLES.get(role) if by_class and role != shape.verb else None
-
-
-def constructed_box(shape: CallShape) -> Box | None:
-    fields = {name: value for name, _, value in shape.keywords if name != "**"}
-    fields |= {str(number): value for number, (_, value) in enumerate(shape.positional)}
-    return Box("object", fields=fields) if fields else None
 
 
 def with_offer(model: Value, shape: CallShape) -> Value:

@@ -95,7 +95,9 @@ class TeamFinder:
         is_once = talks_once(shape) or run[0].kind == CHATS
         team = self.team_of(run[0], [] if is_once else talking)
         is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
-        is_found = is_plain and run[0] in holder_of(asked, shape).types
+        held = holder_of(asked, shape).types
+        is_derived = any(isinstance(kind, Instance) for kind in held)
+        is_found = is_plain and run[0] in held and not is_derived
         return team if team.speakers and not is_found else None
 
     def nest(self, receiver: Value, shape: CallShape) -> None:

@@ -954,3 +954,59 @@ def test_a_pipelines_generator_has_the_messages_of_the_builder_before_it() -> No
         ("user", "topic", False),
         ("user", ".", False),
     ]
+
+
+def test_an_agent_that_a_class_holds_begins_anew_each_time_that_it_is_asked() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+
+        class Desk:
+            searcher = Agent(name="searcher", instructions="Search.")
+
+            def work(self, topic):
+                return self.searcher.run(f"Find {topic}")
+        """
+    )
+    assert (edges(file), turning(file)) == (set(), [])
+
+
+DERIVED = """
+from agents import Agent, Runner
+
+class Researcher(Agent):
+    def __init__(self, topic):
+        super().__init__(name="Researcher", instructions=f"Research {topic}.")
+
+class Lead(Agent):
+    instructions = "Lead."
+
+async def main(topic, task):
+    lead = Lead(name="Lead", handoffs=[Researcher(topic)])
+    return await Runner.run(lead, task)
+"""
+
+
+def test_an_object_of_a_class_that_is_made_from_an_agent_takes_part_as_one() -> None:
+    file = compiled(DERIVED)
+    assert edges(file) == {(13, 12, "data")}
+    assert said(file, 13)[0] == ("system", "Lead.", False)
+    assert said(file, 12)[:2] == [("system", "Research ", False), ("system", "topic", False)]
+
+
+def test_a_method_that_a_class_has_of_its_own_is_followed_instead_of_its_bases() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+        from smolagents import CodeAgent
+
+        class Own(CodeAgent):
+            def run(self, task):
+                prompt = f"Answer in one short sentence, and leave all else out: {task}"
+                return OpenAI().responses.create(model="m", input=prompt).output_text
+
+        def main(task):
+            return Own(tools=[], model=None).run(task)
+        """
+    )
+    assert {call.family for call in file.calls} == {"openai.responses"}
