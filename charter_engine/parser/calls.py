@@ -57,8 +57,6 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-GRAPH = "autogen.graph"
-
 LATER = MAPPING | frozenset(
     "submit apply_async run_in_executor to_thread run_sync create_task ensure_future start_soon "
     "run run_coroutine_threadsafe Thread gather".split()
@@ -306,7 +304,7 @@ class CallResolver:
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
                 rule = self.program.catalogue.kinds[kind.kind]
                 if kind.path in rule.keeps:
-                    if kind.kind == GRAPH and receiver.box is not None:
+                    if "drawn" in rule.members.values() and receiver.box is not None:
                         draw(receiver.box, shape)
                     filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
                     return with_offer(filled, shape)

@@ -156,6 +156,9 @@ class Catalogue:
         self._called = {
             kind: family for family in families if family.called for kind in family.kinds
         }
+        self.kept_and_called = frozenset(
+            verb for kind in self._called for verb in self.kinds[kind].keeps
+        )
         self._anywhere = {verb: family for family in families for verb in family.verbs_anywhere}
         self.verbs = frozenset(
             name.rpartition(".")[2]

@@ -237,11 +237,12 @@ def wire(box: Box, given: list[Value]) -> None:
 
 
 def draw(box: Box, shape: CallShape) -> None:
-    """`graph.add_node(agent)`, `graph.add_edge(agent, other, condition)`: keep the nodes of a graph
-    of agents, and its edges; one with a condition has a third member."""
+    """`graph.add_node(agent, "name")`, `graph.add_edge(agent, other, condition)`: keep the nodes of
+    a graph of agents, and its edges; one with a condition has a third member."""
     given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
     if shape.verb == "add_node" and given:
-        box.fields.setdefault(f"node {len(box.fields)}", given[0])
+        name = given[1].static_text() if len(given) > 1 else None
+        box.fields.setdefault(name or f"node {len(box.fields)}", given[0])
     elif shape.verb == "add_edge" and len(given) > 1:
         kept = box.fields.setdefault(CONNECTED, Value(box=Box("list"))).box
         if kept is not None:

@@ -426,10 +426,15 @@ def edges_in(made: Made) -> list[Edge]:
     boxes = [item.value.box for item in kept.box.items] if kept is not None and kept.box else []
     found: list[Edge] = []
     for box in boxes:
-        ends = [one for end in box.items[:2] for one in made_in(end.value)] if box else []
+        ends = [one for end in box.items[:2] for one in named_in(made, end.value)] if box else []
         if box is not None and len(ends) == 2:
             found.append(Edge(ends[0], ends[1], len(box.items) > 2))
     return found
+
+
+def named_in(made: Made, end: Value) -> Iterator[Made]:
+    """The node of a graph at an end of an edge: itself, or by its name."""
+    return made_in(made.box.fields.get(end.static_text() or "", end))
 
 
 def take_templates(made: Made) -> None:
