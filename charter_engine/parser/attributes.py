@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.values import Value, join_names
 
+GIVEN_TO_BASE = "super()"
+"""Under this name a constructor keeps what it gives to that of a base which isn't at hand."""
+
 
 @dataclass(slots=True)
 class AttributeResolver:

@@ -27,9 +27,10 @@ from charter_engine.parser.fanout import (
 )
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.limits import bounded
+from charter_engine.parser.methods import draw
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
-from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super
 from charter_engine.parser.values import (
@@ -155,7 +156,7 @@ class CallResolver:
         entered = self.entered(frame, node, receiver, callee, shape) if callee.types else None
         if entered is not None:
             return join(entered, self.asked_beside(frame, node, receiver, shape))
-        found = self.recognised(node, receiver, shape)
+        found = self.recognised(frame, node, receiver, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
@@ -253,10 +254,24 @@ class CallResolver:
             return None
         return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
 
-    def recognised(self, node: ast.Call, receiver: Value, shape: CallShape) -> Recognition | None:
+    def recognised(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Recognition | None:
         """What the catalogue, or an address that other calls gave, says of a call."""
-        found = recognise.recognise(shape, self.program.catalogue) or self.known_post(node, shape)
+        found = (
+            recognise.recognise(shape, self.program.catalogue)
+            or self.known_post(node, shape)
+            or self.known_by_name(frame, shape)
+        )
         return None if found is None or self.evaluator.teams.asks_nobody(receiver) else found
+
+    def known_by_name(self, frame: Frame, shape: CallShape) -> Recognition | None:
+        """What the catalogue says of a method that a class at hand only declares, by the name of
+        the class."""
+        kinds = self.evaluator.names.named_kinds(frame, shape.receiver)
+        if not kinds:
+            return None
+        return recognise.by_kind(replace(shape, receiver=kinds), self.program.catalogue)
 
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What other arguments proved a request to be, unless these speak against it."""
@@ -279,7 +294,8 @@ class CallResolver:
             if isinstance(kind, External):
                 name = self.program.catalogue.kind_of_constructor(kind.dotted)
                 if name is not None:
-                    box = self.made_box(name, shape)
+                    rule = self.program.catalogue.kinds[name]
+                    box = self.evaluator.crews.configured(frame, rule, self.made_box(name, shape))
                     made = self.evaluator.teams.made(frame, shape.node, name, box)
                     return replace(
                         made or Value(types=frozenset((Kind(name),)), box=box),
@@ -288,6 +304,8 @@ class CallResolver:
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
                 rule = self.program.catalogue.kinds[kind.kind]
                 if kind.path in rule.keeps:
+                    if "drawn" in rule.members.values() and receiver.box is not None:
+                        draw(receiver.box, shape)
                     filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
                     return with_offer(filled, shape)
                 if kind.path in rule.fills:
@@ -409,7 +427,7 @@ class CallResolver:
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
             return self.evaluator.runnables.in_sequence(frame, shape)
-        if verb[:1].isupper() or shape.path[-1:] == ("dict",):
+        if verb[:1].isupper() or shape.path[-1:] == ("dict",) or made_message(shape):
             return self.made_object(shape)
         given = arguments_origins(shape) if not lookup else frozenset()
         if given and CONVERSIONS.isdisjoint(words):
@@ -441,7 +459,7 @@ class CallResolver:
         )
         if box is None:
             return Value(types=kinds)
-        role = next(
+        role = made_message(shape) or next(
             (role for word, role in MESSAGE_CLASSES.items() if shape.verb.startswith(word)), None
         )
         if role is not None and "role" not in box.fields:
@@ -451,10 +469,11 @@ class CallResolver:
         return Value(types=kinds, box=box)
 
 
-def constructed_box(shape: CallShape) -> Box | None:
-    fields = {name: value for name, _, value in shape.keywords if name != "**"}
-    fields |= {str(number): value for number, (_, value) in enumerate(shape.positional)}
-    return Box("object", fields=fields) if fields else None
+def made_message(shape: CallShape) -> str | None:
+    """The role of what `ChatMessage.from_user(…)` makes; None for any other call."""
+    by_class = len(shape.path) > 1 and shape.path[-2].endswith("Message")
+    role = shape.verb.removeprefix("from_")
+    return prompts.ROLES.get(role) if by_class and role != shape.verb else None
 
 
 def with_offer(model: Value, shape: CallShape) -> Value:

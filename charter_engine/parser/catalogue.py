@@ -14,6 +14,9 @@ from typing import Any, TypeVar
 
 Rule = TypeVar("Rule", "KindRule", "Family")
 
+PACKAGE = re.compile(r"\^(\w+)\\\.")
+"""What a pattern of dotted names begins with where only one package is meant."""
+
 
 class CatalogueError(ValueError):
     """A table of the catalogue or of a user's `[recognizers]` that can't be used; the message names
@@ -52,6 +55,7 @@ class KindRule:
     templated: bool = False
     served_as: str = ""
     serves: bool = False
+    configured: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,11 @@ class Catalogue:
         self._functions = {name: family for family in families for name in family.functions}
         self.packages = frozenset(
             name.partition(".")[0] for name in (*self._constructors, *self._functions)
-        )
+        ) | {
+            found.group(1)
+            for pattern, _ in self._patterns
+            if (found := PACKAGE.match(pattern.pattern)) is not None
+        }
         self.proving = {verb: kind.name for kind in kinds for verb in kind.proved_by}
         self._paths = {name: family for family in families for name in family.paths}
         self._verbs = {
@@ -148,6 +156,9 @@ class Catalogue:
         self._called = {
             kind: family for family in families if family.called for kind in family.kinds
         }
+        self.kept_and_called = frozenset(
+            verb for kind in self._called for verb in self.kinds[kind].keeps
+        )
         self._anywhere = {verb: family for family in families for verb in family.verbs_anywhere}
         self.verbs = frozenset(
             name.rpartition(".")[2]
@@ -174,6 +185,18 @@ class Catalogue:
             if package.startswith(f"{prefix}."):
                 return kind
         return None
+
+    def is_frameworks_own(self, dotted: str) -> bool:
+        """Whether a name can only be a framework's, so that it means what the catalogue says even
+        where the framework's sources are at hand; what a program may well call its own is not."""
+        if dotted.partition(".")[0] not in self.packages:
+            return False
+        kind = self.kind_of_constructor(dotted)
+        return kind is not None and not self.kinds[kind].exact and self.takes_part(kind)
+
+    def takes_part(self, kind: str) -> bool:
+        """Whether what is of a kind asks a model, or leads to something that does."""
+        return self.is_model(kind) or bool(self.kinds[kind].part)
 
     def kind_of_annotation(self, name: str, dotted: str = "") -> str | None:
         return (self.kind_of_constructor(dotted) if dotted else None) or self._annotations.get(name)

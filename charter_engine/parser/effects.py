@@ -8,11 +8,22 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from charter_engine.parser.attributes import GIVEN_TO_BASE
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.recognise import CallShape, words_of
+from charter_engine.parser.recognise import CallShape, constructed_box, words_of
 from charter_engine.parser.strings import answers_in
-from charter_engine.parser.syntax import used_by
-from charter_engine.parser.values import Element, Instance, Kind, Member, Value, in_order, moved
+from charter_engine.parser.syntax import declared_fields, is_super, used_by
+from charter_engine.parser.team_prompts import NESTING
+from charter_engine.parser.values import (
+    Box,
+    Element,
+    Instance,
+    Kind,
+    Member,
+    Value,
+    in_order,
+    moved,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -46,6 +57,10 @@ class Effects:
         """Keep the answers among the arguments of a call in what may hold them afterwards."""
         if not isinstance(used_by(shape.parents, node), ast.Expr):
             return
+        if shape.verb == "__init__" and isinstance(node.func, ast.Attribute):
+            self.keep_given(frame, node.func, shape)
+        if shape.verb == NESTING:
+            self.evaluator.teams.nest(receiver, shape)
         answers = moved(Value(origins=answers_in(shape)), "history")
         if not answers.origins or not isinstance(node.func, ast.Attribute | ast.Name):
             return
@@ -56,6 +71,20 @@ class Effects:
         elif keeps_talk(node.func, receiver):
             kept = receiver.with_origins(answers.origins)
             self.evaluator.assigner.assign(frame, node.func.value, kept)
+
+    def keep_given(self, frame: Frame, function: ast.Attribute, shape: CallShape) -> None:
+        """`super().__init__(instructions=…)` of a base that isn't at hand: what that is given is
+        part of the object, and an attribute where the class declares one of that name."""
+        owner = frame.function.owner if frame.function is not None else None
+        if owner is None or frame.function is None or not is_super(function.value):
+            return
+        given = constructed_box(shape) or Box("object")
+        frame.names[GIVEN_TO_BASE] = Value(box=given)
+        own = ast.Name(frame.function.parameters[0], ast.Load())
+        for name in declared_fields(owner.node):
+            if name in given.fields:
+                target = ast.copy_location(ast.Attribute(own, name, ast.Store()), function)
+                self.evaluator.assigner.assign(frame, target, given.fields[name])
 
     def leave_in_first(self, shape: CallShape, answers: Value) -> None:
         """`fold(message, delta)`: a list or dict made here, filled in place."""

@@ -15,6 +15,7 @@ from charter_engine.parser.assignment import Assigner
 from charter_engine.parser.calls import CallResolver
 from charter_engine.parser.chains import piped
 from charter_engine.parser.containers import Containers, any_member, copied
+from charter_engine.parser.crews import Crews
 from charter_engine.parser.effects import Effects
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
@@ -68,6 +69,7 @@ class Evaluator:
         self.follower = Follower(analysis, self)
         self.effects = Effects(analysis, self)
         self.files = PromptFiles(analysis)
+        self.crews = Crews(analysis, self)
         self.teams = TeamFinder(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
         self.runnables = Runnables(analysis, self)

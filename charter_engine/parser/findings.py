@@ -135,10 +135,10 @@ class Findings:
     be seen. `called_wrappers` are those that the sources call themselves. `posts` are the requests
     that some caller's address or body proved to ask for a completion. `visits` are the sites
     reached from the function that is judged, None where none is. `reached` counts every time a site
-    was. `asked_elsewhere` are functions whose calls in other modules speak of asking a model;
-    `opaque` such calls that lead to none that is known; `unsettled` are functions with such calls
-    that were not followed to their end. `are_judged`: all wrappers are known. `unseen` are runs of
-    teams that are not at hand.
+    was. `asked_elsewhere` are functions whose calls in other modules speak of asking a model, with
+    the sites that answered there; `opaque` such calls that lead to none that is known; `unsettled`
+    are functions with such calls that were not followed to their end. `are_judged`: all wrappers
+    are known. `unseen` are runs of teams that are not at hand.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -150,7 +150,7 @@ class Findings:
     parameter_numbers: Iterator[int] = field(default_factory=lambda: count(-1, -1))
     visits: list[Visit] | None = None
     reached: int = 0
-    asked_elsewhere: set[FunctionDefinition] = field(default_factory=set)
+    asked_elsewhere: dict[FunctionDefinition, set[int]] = field(default_factory=dict)
     opaque: set[int] = field(default_factory=set)
     unsettled: set[FunctionDefinition] = field(default_factory=set)
     are_judged: bool = False

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Hashable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.attributes import (
+    GIVEN_TO_BASE,
     NO_ATTRIBUTES,
     AttributeResolver,
     attributes_of,
@@ -23,11 +25,11 @@ from charter_engine.parser.fanout import spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.frameworks import absorb_box, context_parameter, is_event
-from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
-from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import is_super, last_name
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
+from charter_engine.parser.syntax import declared_fields, is_super, last_name
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -38,6 +40,7 @@ from charter_engine.parser.values import (
     Function,
     Instance,
     Kind,
+    Made,
     Member,
     Origin,
     Type,
@@ -108,7 +111,8 @@ class Follower:
         given = {name: moved(value, "argument") for name, value in names.items()}
         inner = self.enter(frame, function, given, holder)
         if asked is not None and not self.findings.are_judged:
-            self.findings.asked_elsewhere.add(function.definition)
+            answered = self.findings.asked_elsewhere.setdefault(function.definition, set())
+            answered |= sites_behind(inner)
             if self.findings.reached == reached and self.is_opaque(frame, node):
                 return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         if inner is None:
@@ -162,7 +166,7 @@ class Follower:
         function may ask in a way that isn't known."""
         if function.definition.module is frame.module:
             return None
-        kinds = kinds_in(shape.receiver)
+        kinds = kinds_in(shape.receiver) | self.evaluator.names.named_kinds(frame, shape.receiver)
         seen = replace(shape, callee=frozenset(), receiver=kinds, made_with=frozenset())
         catalogue = self.program.catalogue
         return recognise.recognise(seen, catalogue) or evidence.by_evidence(seen, catalogue)
@@ -211,7 +215,11 @@ class Follower:
                 function = Function(owner.methods["__init__"], replace(instance, origins=NOTHING))
                 made = self.enter(frame, function, bind(function, shape))
                 box = made.box if made is not None and kind.definition.is_record else None
-                return replace(instance, origins=NOTHING, box=box)
+                agent = self.derived(frame, node, kind.definition, made)
+                return agent or replace(instance, origins=NOTHING, box=box)
+        agent = self.derived(frame, node, kind.definition, Value(box=constructed_box(shape)))
+        if agent is not None:
+            return agent
         fields = {name: value for name, _, value in shape.keywords if name != "**"}
         for name, (_, value) in zip(
             declared_fields(kind.definition.node), shape.positional, strict=False
@@ -220,6 +228,23 @@ class Follower:
         if is_event(kind.definition):
             absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
         return replace(instance, box=Box("object", fields=fields) if fields else None)
+
+    def derived(
+        self, frame: Frame, node: ast.Call, definition: ClassDefinition, made: Value | None
+    ) -> Value | None:
+        """An object of a class that is made from a framework's agent or team, with what its base
+        was given and what it holds itself."""
+        names = self.evaluator.names
+        for kind in sorted(names.base_kinds(definition), key=attrgetter("name")):
+            fields: dict[str, Value] = {}
+            for owner in reversed(names.lineage(definition)):
+                fields |= self.memory.object_of(owner).fields
+            fields |= made.box.fields if made is not None and made.box is not None else {}
+            found = self.evaluator.teams.made(frame, node, kind.name, Box("object", fields=fields))
+            own = frozenset(one for one in found.types if isinstance(one, Made)) if found else None
+            if found is not None and own:
+                return replace(found, types=own | {Instance(definition)})
+        return None
 
     def enter(
         self, frame: Frame, function: Function, names: dict[str, Value], holder: str = ""
@@ -360,7 +385,7 @@ class Follower:
         state = states.parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
             found[state] = replace(found[state], box=states.state_for(definition))
-        if definition.decorators:
+        if definition.decorators or definition.owner in self.program.flows.bases:
             self.share_flow(definition, names, found)
         for parameter, event in states.events_of(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
@@ -398,6 +423,12 @@ def calls_itself(definition: FunctionDefinition) -> bool:
     return any(last_name(call.func) == definition.name for call in definition.calls)
 
 
+def sites_behind(result: Value | None) -> set[int]:
+    """The sites whose answers a function returned."""
+    origins = result.all_origins() if result is not None else ()
+    return {origin.chain[-1][0] for origin in origins if origin.chain[-1][0] >= 0}
+
+
 def chains_in(names: dict[str, Value]) -> frozenset[Chain]:
     """Where the outputs were made that a function is given."""
     return frozenset(origin.chain for origin in origins_of(names.values()))
@@ -433,7 +464,9 @@ def stored_in(frame: Frame) -> Value:
     """What a constructor left in its object."""
     assert frame.function is not None
     own = frame.function.parameters[0] if frame.function.parameters else ""
-    fields = {
+    base = frame.names.get(GIVEN_TO_BASE, UNKNOWN).box
+    fields = dict(base.fields) if base is not None else {}
+    fields |= {
         name.removeprefix(f"{own}."): value
         for name, value in frame.names.items()
         if name in frame.stored and name.startswith(f"{own}.") and name.count(".") == 1
@@ -468,14 +501,6 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
     if spec.kwarg is not None:
         names[spec.kwarg.arg] = Value(box=Box("dict", fields=rest))
     return names
-
-
-def declared_fields(node: ast.ClassDef) -> list[str]:
-    return [
-        item.target.id
-        for item in node.body
-        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
-    ]
 
 
 def wrapper_prompt(names: dict[str, Value], wrapper: Wrapper) -> tuple[Message, ...]:

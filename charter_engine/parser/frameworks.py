@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
+from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.handlers import STEPS, heard_steps
 from charter_engine.parser.memory import Memory
@@ -19,7 +20,7 @@ from charter_engine.parser.symbols import (
     Module,
     dotted_name,
 )
-from charter_engine.parser.values import Box, Value, join, moved
+from charter_engine.parser.values import Box, Element, Value, join, moved
 
 
 class SharedStates:
@@ -31,6 +32,7 @@ class SharedStates:
 
     def __init__(self, program: Program, memory: Memory) -> None:
         self.graph = program.graph
+        self.flows = program.flows
         self.memory = memory
         self.overwritten = overwritten_keys(program.modules.values())
         named = {
@@ -65,6 +67,8 @@ class SharedStates:
 
     def heard_by(self, definition: FunctionDefinition) -> dict[str, Value]:
         """What a step of a flow is given: what those returned that it listens to."""
+        if definition.owner in self.flows.bases:
+            return self.handed_on(definition)
         if definition not in self.heard:
             self.heard[definition] = heard_steps(definition)
         steps = self.heard[definition]
@@ -77,6 +81,17 @@ class SharedStates:
             value = join(value, other, own[0])
         return {own[0]: in_state(value)}
 
+    def handed_on(self, definition: FunctionDefinition) -> dict[str, Value]:
+        """What a method of a node is given of what those before it returned."""
+        given = {
+            name: self.memory.returned[method]
+            for name, method in self.flows.handed_on(definition).items()
+            if method in self.memory.returned
+        }
+        if not self.flows.is_batch(definition):
+            return given
+        return {name: any_member(value) for name, value in given.items()}
+
     def context(self) -> Box:
         """What the steps of a workflow share by `ctx.get` and `ctx.set`, or of its `store`."""
         box = self.memory.shared_box("context")
@@ -84,13 +99,20 @@ class SharedStates:
         return box
 
     def keep_returned(self, definition: FunctionDefinition, result: Value) -> None:
-        """Keep what a step of a flow returned for those that listen to it."""
-        if definition.owner is not None and not STEPS.isdisjoint(called_by(definition)):
+        """Keep what a step of a flow returned for those that listen to it; of a node that works on
+        each member of a list, what it returned is a member of another."""
+        if definition.owner is None:
+            return
+        if self.flows.is_batch(definition):
+            result = Value(box=Box("list", [Element(result, maybe=True)]))
+        if self.flows.part_of(definition) or not STEPS.isdisjoint(called_by(definition)):
             self.memory.returned[definition] = result
 
     def parameter_of(self, definition: FunctionDefinition) -> str | None:
-        """The parameter that holds a state: a node's first, or one that says so by name or
-        annotation."""
+        """The parameter that holds a state: a node's first, the store that nodes share, or one that
+        says so by name or annotation."""
+        if definition.owner in self.flows.bases:
+            return self.flows.store_parameter(definition)
         if definition.name in self.nodes:
             own = definition.parameters[1:] if definition.takes_self else definition.parameters
             return own[0] if own else None
@@ -98,6 +120,8 @@ class SharedStates:
 
     def state_for(self, definition: FunctionDefinition) -> Box:
         """What a function's state holds where it starts."""
+        if definition.owner in self.flows.bases:
+            return self.memory.shared_box(f"store {self.flows.stores[definition.owner]}")
         if definition.name not in self.nodes or self.graph is None:
             return self.memory.shared_box("state")
         sent = self.memory.sent.get(definition.name)
@@ -114,7 +138,7 @@ class SharedStates:
 
     def absorb(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
         """A node's returned dict, or the `update` of its `Command`, becomes part of the state."""
-        if self.parameter(definition) is None:
+        if self.parameter(definition) is None or definition.owner in self.flows.bases:
             return
         if definition.name in self.nodes:
             self.leave(definition, frame, result)

@@ -149,9 +149,7 @@ class Interpreter:
             for definition in worth
             if definition in undecided and self.judged(definition, found)
         }
-        for definition in self.findings.asked_elsewhere - found.keys():
-            if definition in self.outcomes:
-                self.add_wrapper(definition, found, asked=True)
+        self.add_those_asked_elsewhere(found)
         self.findings.visits = None
         self.findings.wrappers = found
         self.findings.are_judged = True
@@ -254,9 +252,20 @@ class Interpreter:
         if wrapper is not None:
             found[definition] = wrapper
 
+    def add_those_asked_elsewhere(self, found: dict[FunctionDefinition, Wrapper]) -> None:
+        """Functions that other modules call as one calls a model: those that ask one themselves,
+        and those that ask only what they are given."""
+        for definition, answered in self.findings.asked_elsewhere.items():
+            if definition in found or definition not in self.outcomes:
+                continue
+            self.add_wrapper(definition, found, asked=True)
+            _, visits = self.outcomes[definition]
+            if answered and not visits and definition.name != "__init__":
+                found[definition] = Wrapper(tuple(sorted(answered)), frozenset())
+
     def definitions(self) -> list[FunctionDefinition]:
-        """The functions by their file and place, constructors first, a graph's nodes in its
-        order."""
+        """The functions by their file and place, constructors first, the nodes of graphs
+        and flows in their order."""
         found = [
             definition
             for module in self.program.modules.values()
@@ -265,11 +274,13 @@ class Interpreter:
         plain = [definition for definition in found if not isinstance(definition.node, ast.Lambda)]
         rank = self.program.graph.rank() if self.program.graph is not None else {}
         last = len(rank)
+        flow = self.program.flows.order
         return sorted(
             plain,
             key=lambda item: (
                 item.module.path,
                 item.name != "__init__",
+                flow.get(item.owner, len(flow)) if item.owner is not None else len(flow),
                 rank.get(item.name, last),
                 item.node.lineno,
             ),

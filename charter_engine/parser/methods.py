@@ -236,6 +236,19 @@ def wire(box: Box, given: list[Value]) -> None:
         kept.items.append(Element(pair))
 
 
+def draw(box: Box, shape: CallShape) -> None:
+    """`graph.add_node(agent, "name")`, `graph.add_edge(agent, other, condition)`: keep the nodes of
+    a graph of agents, and its edges; one with a condition has a third member."""
+    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    if shape.verb == "add_node" and given:
+        name = given[1].static_text() if len(given) > 1 else None
+        box.fields.setdefault(name or f"node {len(box.fields)}", given[0])
+    elif shape.verb == "add_edge" and len(given) > 1:
+        kept = box.fields.setdefault(CONNECTED, Value(box=Box("list"))).box
+        if kept is not None:
+            kept.items.append(Element(Value(box=Box("tuple", [Element(end) for end in given]))))
+
+
 def history(value: Value, depth: int = 0) -> Value:
     """A value that went into a conversation, with everything in it."""
     if value.box is not None and value.box.kind == "dict" and depth < 3:

@@ -108,7 +108,8 @@ class Names:
             return known
         module = self.program.module_named(dotted)
         base, _, name = dotted.rpartition(".")
-        source = self.program.module_named(base) if module is None else None
+        is_followed = module is None and not self.program.catalogue.is_frameworks_own(dotted)
+        source = self.program.module_named(base) if is_followed else None
         if source is not None and source.path not in seen:
             found = self.global_name(source, name, seen)
             if found is not None:
@@ -180,6 +181,9 @@ class Names:
     ) -> Value | None:
         """An attribute of an object or class: what was stored in it, else what its class or bases
         define."""
+        described = self.evaluator.crews.described(kind.definition, name)
+        if described is not None:
+            return described
         stored: Value | None = None
         owners = self.lineage(kind.definition)
         for owner in owners:
@@ -265,6 +269,17 @@ class Names:
             for kind in self.base_kinds(instance.definition)
         ]
         return replace(value, types=value.types.union(kinds)) if kinds else value
+
+    def named_kinds(self, frame: Frame, types: frozenset[Type]) -> frozenset[Kind]:
+        """What the catalogue takes objects of other modules' classes for by the names of these
+        alone: the sources at hand may be those of a framework."""
+        named = {
+            kind.definition.name
+            for kind in types
+            if isinstance(kind, Instance) and kind.definition.module is not frame.module
+        }
+        found = map(self.program.catalogue.kind_of_annotation, named)
+        return frozenset(Kind(name) for name in found if name is not None)
 
     def inherits_unknown(self, definition: ClassDefinition) -> bool:
         """Whether a class has a base that isn't among the sources at hand."""

@@ -9,10 +9,11 @@ from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
 from charter_engine.parser.fanout import gathers
 from charter_engine.parser.handlers import handler_graph, spread_handlers
+from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
 from charter_engine.parser.state_graphs import graph_of
-from charter_engine.parser.symbols import Module
+from charter_engine.parser.symbols import ClassDefinition, Module
 from charter_engine.parser.syntax import path_of
 
 
@@ -51,6 +52,7 @@ class Program:
             for group in graph.cyclic()
         }
         self.leads = self.graph.leads() if self.graph is not None else {}
+        self.flows = flows_of(modules.values(), self.class_named)
         self.call_names = CallNames(list(modules.values()), catalogue)
         self.reaching = self.call_names.that_may_ask()
         self.loop_numbers: dict[int, int] = {}
@@ -66,6 +68,15 @@ class Program:
         """A module by its dotted name, counted from the sources' folder or from any folder above a
         module."""
         return self.modules.get(dotted) or self.by_place.get(dotted)
+
+    def class_named(self, module: Module, name: str) -> ClassDefinition | None:
+        """The class at hand that a module means by a name: its own, or one that it imports."""
+        own = next((item for item in module.classes.values() if item.qualname == name), None)
+        if own is not None or name not in module.imports:
+            return own
+        base, _, last = self.imported_by(module, module.imports[name]).rpartition(".")
+        source = self.module_named(base)
+        return None if source is None or source is module else self.class_named(source, last)
 
     def imported_by(self, module: Module, dotted: str) -> str:
         """The dotted name of what a module imports as `dotted`: a script's neighbours come before

@@ -7,6 +7,7 @@ leads elsewhere, is unknown.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import PurePath
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 PATH = External("pathlib.Path()")
 FILE = External("io.TextIOBase()")
 MAX_LEAVES = 2_000
+
+FIRST_WORDS = 12
+"""By so many words a text is found in its file, which may break its lines elsewhere."""
 
 
 class TextFiles(Protocol):
@@ -189,9 +193,9 @@ class Data:
 
     def text(self, text: str) -> Static:
         """A text with the line where it begins, if it stands in the file as it is."""
-        first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-        start = max(0, self.source.text.find(first)) if first else 0
-        return self.source.part(text, start)
+        begins = r"\s+".join(re.escape(word) for word in text.split(maxsplit=FIRST_WORDS)[:-1])
+        found = re.search(begins or re.escape(text.strip()), self.source.text)
+        return self.source.part(text, found.start() if found is not None else 0)
 
 
 def yaml_data(text: str) -> object:

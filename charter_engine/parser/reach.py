@@ -88,6 +88,8 @@ def names_in_calls(definition: FunctionDefinition) -> Named:
             given.update(names_in(target.value))
         elif isinstance(target, ast.Name):
             called.add(target.id)
+        elif isinstance(target, ast.Call):
+            called.add(last_name(target.func))
         handed = [*node.args, *(item.value for item in node.keywords)]
         for item in handed:
             if isinstance(item, ast.Name | ast.Attribute):
@@ -153,9 +155,12 @@ def sends_request(definition: FunctionDefinition, catalogue: Catalogue) -> bool:
 
 
 def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
-    """The names that a module gives what it makes of a model's constructor."""
+    """The names that a module gives what it makes of a model's constructor, or of what was made so;
+    and of a constructor whose result is called at once, its own."""
     found: set[str] = set()
     for node in module.calls:
+        if last_name(node.func) in catalogue.kept_and_called:
+            found.add(output_name(module.parents, node) or "")
         first, _, rest = dotted_name(node.func).partition(".")
         if first not in module.imports:
             continue
@@ -166,7 +171,9 @@ def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
         name = output_name(module.parents, node) if is_model else None
         if name is not None:
             found.add(name)
-    return found
+        elif is_model and isinstance(module.parents.get(id(node)), ast.Call):
+            found.add(last_name(node.func))
+    return found - {""}
 
 
 def names_of_instances(modules: Iterable[Module]) -> dict[str, set[str]]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from charter_engine.parser.catalogue import Catalogue, Family
 from charter_engine.parser.syntax import use_of
-from charter_engine.parser.values import External, Kind, Member, Static, Type, Value, in_order
+from charter_engine.parser.values import Box, External, Kind, Member, Static, Type, Value, in_order
 
 WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
@@ -239,3 +239,10 @@ def names_in(node: ast.expr) -> list[str]:
     if isinstance(node, ast.List | ast.Tuple):
         return [name for item in node.elts[:4] for name in names_in(item)]
     return [node.id] if isinstance(node, ast.Name) else []
+
+
+def constructed_box(shape: CallShape) -> Box | None:
+    """What an object is made with, by name and place."""
+    fields = {name: value for name, _, value in shape.keywords if name != "**"}
+    fields |= {str(number): value for number, (_, value) in enumerate(shape.positional)}
+    return Box("object", fields=fields) if fields else None

@@ -17,6 +17,7 @@ from charter_engine.parser.findings import Message, Offer, Place, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.offered import offers
 from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.turns import grown_from
 from charter_engine.parser.values import (
@@ -119,8 +120,7 @@ class SiteRecorder:
             if origin.chain[0][0] < 0:
                 continue
             if origin.chain not in known:
-                edge = edge_between(origin.chain, chain, self.apart)
-                known[origin.chain] = self.in_graph(edge) if origin.how == "state" else edge
+                known[origin.chain] = self.edge_from(origin, chain)
             edge = known[origin.chain]
             if edge is not None:
                 source, target, carried = edge
@@ -131,8 +131,17 @@ class SiteRecorder:
 
     def edges_to(self, chain: Chain, value: Value) -> Edges:
         """What each output in a value would amount to as an edge."""
-        made = (origin.chain for origin in value.all_origins() if origin.chain[0][0] >= 0)
-        return {origin: edge_between(origin, chain, self.apart) for origin in made}
+        made = (origin for origin in value.all_origins() if origin.chain[0][0] >= 0)
+        return {origin.chain: self.edge_from(origin, chain) for origin in made}
+
+    def edge_from(self, origin: Origin, chain: Chain) -> Edge | None:
+        edge = edge_between(origin.chain, chain, self.apart)
+        if edge is None or edge[2] == "data":
+            return edge
+        source, target = self.node_of(edge[0]), self.node_of(edge[1])
+        if source is not None and target is not None:
+            return self.in_flow(edge, source, target)
+        return self.in_graph(edge) if origin.how == "state" else edge
 
     def apart(self, source: int, target: int) -> bool:
         """Whether one of two sites is inside a wrapper and the other is not under it: what a
@@ -142,11 +151,11 @@ class SiteRecorder:
         inside, other = (source, target) if self.is_internal(source) else (target, source)
         return self.findings.sites[inside].function not in self.findings.sites[other].under
 
-    def in_graph(self, edge: Edge | None) -> Edge | None:
-        """An edge that a graph's state carries: to a later turn only within a cycle of the graph,
+    def in_graph(self, edge: Edge) -> Edge | None:
+        """An edge to a later turn that a graph's state carries: only within a cycle of the graph,
         and only to what the source leads to. Where a function stands in the graph that isn't known
         to be in it, nobody can tell."""
-        if edge is None or edge[2] == "data" or self.program.graph is None:
+        if self.program.graph is None:
             return edge
         source, target, _ = edge
         pairs = [
@@ -161,6 +170,22 @@ class SiteRecorder:
             return edge
         is_ahead = any(second in self.program.leads.get(first, ()) for first, second in pairs)
         return (source, target, "data") if is_ahead else None
+
+    def in_flow(self, edge: Edge, source: ClassDefinition, target: ClassDefinition) -> Edge | None:
+        """An edge that the store of a flow carries: to a later turn only where the flow leads
+        round."""
+        flows = self.program.flows
+        if source is target and edge[0] == edge[1]:
+            return edge if flows.goes_round(source) else None
+        if target not in flows.led_to(source):
+            return None
+        is_back = source in flows.led_to(target)
+        return edge if is_back else (edge[0], edge[1], "data")
+
+    def node_of(self, number: int) -> ClassDefinition | None:
+        """The node of a flow that a site belongs to."""
+        owners = {item.owner for item in self.findings.sites[number].under}
+        return next((one for one in self.program.flows.bases if one in owners), None)
 
     def site_for(
         self, frame: Frame, node: ast.Call, family: str, kind: str, why: tuple[str, ...]
@@ -196,12 +221,17 @@ class SiteRecorder:
         """How a call runs beside others."""
         if last_name(node.func) in BATCHES:
             return "batch"
+        function = outermost(frame).function
+        if function is not None and self.program.flows.is_parallel(function):
+            return "gather"
         start = self.progress.start
         is_sent = start in self.memory.sent or start in self.program.spread
         return frame.fanout or frame.spread or ("send" if is_sent else None)
 
     def note_repetition(self, frame: Frame, site: Site) -> None:
         function = outermost(frame).function
+        if function is not None and function.owner in self.program.flows.bases:
+            self.note_turns(function, site)
         for group in self.program.cycles:
             names = {self.progress.start, *((function.qualname,) if function is not None else ())}
             name = next(iter(sorted(names & group)), None)
@@ -219,6 +249,19 @@ class SiteRecorder:
                     site.repeated_by.append(found)
                 return
             caller = caller.caller
+
+    def note_turns(self, method: FunctionDefinition, site: Site) -> None:
+        """Keep how a node of a flow is repeated: by the flow, or for each member of a list."""
+        owner = method.owner
+        assert owner is not None
+        flows = self.program.flows
+        found: list[Loop] = []
+        if flows.goes_round(owner):
+            found.append(Loop(kind="cycle", line=owner.node.lineno))
+        if flows.is_batch(method):
+            target = method.parameters[1] if len(method.parameters) > 1 else ""
+            found.append(Loop(kind="caller", line=owner.node.lineno, target=target))
+        site.repeated_by += [loop for loop in found if loop not in site.repeated_by]
 
     def describe(
         self,

@@ -189,3 +189,12 @@ def adds_last(statement: ast.stmt) -> bool:
     """Whether a statement does nothing but add to a list: `messages.append(…)`."""
     call = statement.value if isinstance(statement, ast.Expr) else None
     return isinstance(call, ast.Call) and last_name(call.func) in ("append", "extend")
+
+
+def declared_fields(node: ast.ClassDef) -> list[str]:
+    """The names of the fields that a class declares."""
+    return [
+        item.target.id
+        for item in node.body
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+    ]

@@ -18,7 +18,7 @@ from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
 from charter_engine.parser.syntax import output_name
 from charter_engine.parser.team_prompts import chats_of
-from charter_engine.parser.teams import Team, TeamBuilder, made_in, members_in
+from charter_engine.parser.teams import Team, TeamBuilder, asks_itself, made_in, members_in
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -45,6 +45,9 @@ DECLARED = {"tasks": "task", "agents": "agent"}
 members."""
 
 CHATS = "autogen.chats"
+
+NESTED = "nested"
+"""Under this name an agent keeps the chats that come before it goes on."""
 
 
 class TeamFinder:
@@ -92,8 +95,25 @@ class TeamFinder:
         is_once = talks_once(shape) or run[0].kind == CHATS
         team = self.team_of(run[0], [] if is_once else talking)
         is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
-        is_found = is_plain and run[0] in holder_of(asked, shape).types
+        held = holder_of(asked, shape).types
+        is_derived = any(isinstance(kind, Instance) for kind in held)
+        is_found = is_plain and run[0] in held and not is_derived
         return team if team.speakers and not is_found else None
+
+    def nest(self, receiver: Value, shape: CallShape) -> None:
+        """`agent.register_nested_chats(chats, trigger=other)`: what the other says goes through the
+        chats before it is answered. Where the agent asks no model, the other has their answer."""
+        given = [value for name, _, value in shape.keywords if name == "trigger"]
+        given += [value for _, value in shape.positional[1:]]
+        speakers = [
+            made
+            for value in (receiver, *given[:1])
+            for made in made_in(value)
+            if asks_itself(made, self.program.catalogue.kinds[made.kind])
+        ]
+        for speaker in speakers[:1]:
+            chats = frozenset(chats_in(shape))
+            speaker.box.fields[NESTED] = Value(types=chats)
 
     def asks_nobody(self, receiver: Value) -> bool:
         """Whether what is run leads to members of which none asks a model, as a pipeline may."""

@@ -19,7 +19,7 @@ from charter_engine.parser.chains import CHAIN
 from charter_engine.parser.findings import Fillings, HeardAnswer, Message, Site
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.syntax import output_name, used_by
-from charter_engine.parser.teams import made_in, text_in
+from charter_engine.parser.teams import MANAGER, made_in, text_in
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -42,6 +42,10 @@ EMPTY = CallShape((), frozenset(), frozenset(), (), (), NOWHERE, {})
 
 CHAIN_MADE = "langchain.chain"
 
+NESTING = "register_nested_chats"
+CHATTING = ("initiate_chats", "a_initiate_chats", NESTING)
+"""Methods that are given several chats, each with its recipient."""
+
 
 def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Message, ...]:
     """What stands in the source of an agent's prompt, with the fields that the run fills."""
@@ -49,11 +53,14 @@ def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Messag
         chain = Value(types=frozenset((CHAIN,)), box=made.box)
         filling = Value(box=Box("dict", fields=given))
         return prompts.kept_messages(chain, replace(EMPTY, positional=((NOWHERE, filling),)))
+    fields = dict(made.box.fields)
+    if MANAGER in fields:
+        fields["agent"] = fields[MANAGER]
     says = rule.says or dict.fromkeys(prompts.KEPT_FOR_SYSTEM, "system")
     parts = tuple(
         part
         for name, role in says.items()
-        if (value := nested(made.box.fields, name)) is not None
+        if (value := nested(fields, name)) is not None
         for part in prompts.messages_of(value, role)
     )
     if rule.syntax == "jinja":
@@ -107,9 +114,11 @@ def messages_in(shape: CallShape) -> dict[Made, tuple[Message, ...]]:
 
 def chats_of(shape: CallShape) -> list[dict[str, Value]]:
     """What each of several chats is given that has a recipient."""
-    if shape.verb not in ("initiate_chats", "a_initiate_chats") or not shape.positional:
+    given = [value for _, value in shape.positional]
+    given += [value for name, _, value in shape.keywords if name == "chat_queue"]
+    if shape.verb not in CHATTING or not given:
         return []
-    chats = shape.positional[0][1].box
+    chats = given[0].box
     boxes = [item.value.box for item in chats.items] if chats is not None else []
     return [box.fields for box in boxes if box is not None and "recipient" in box.fields]
 

@@ -19,10 +19,13 @@ from charter_engine.parser.catalogue import Catalogue, KindRule
 from charter_engine.parser.prompts import field_of
 from charter_engine.parser.symbols import dotted_name
 from charter_engine.parser.syntax import last_name, output_name
-from charter_engine.parser.values import Function, Made, Value, in_order
+from charter_engine.parser.values import UNKNOWN, External, Function, Made, Value, in_order
 
 MembersOf = Callable[[Made, str], list[Made]]
 """What an agent or a team was given under the name of an argument."""
+
+MANAGER = "manager"
+"""Under this name a task keeps the agent that does it in the place of its own."""
 
 MOST_SPEAKERS = 40
 """Of a larger team, those that stand first are shown."""
@@ -171,13 +174,15 @@ class TeamBuilder:
 
     def joined(self, made: Made, before: Part, members: list[Made], way: str) -> Part:
         """A part with its members, by the way in which they take part."""
-        if way == "tool":
-            self.called(made, members)
+        if way in ("tool", "managed"):
+            ask = self.called if way == "tool" else self.managed
+            ask(made, members)
             return before
         if way == "chain":
             return self.chained(members)
-        if way == "wired":
-            return self.wired(made, members)
+        if way in ("wired", "drawn"):
+            put_together = self.wired if way == "wired" else self.drawn
+            return put_together(made, members)
         if way in ("named", "declared"):
             return self.by_name(made, members)
         parts = [self.part(member) for member in members]
@@ -219,7 +224,17 @@ class TeamBuilder:
                 self.team.asks.setdefault(made, []).append(part)
                 self.team.turning.setdefault(made, made.node.lineno)
                 for one in part.first:
-                    self.team.turning.setdefault(one, made.node.lineno)
+                    for speaker in (one, *self.team.reached_from(one)):
+                        self.team.turning.setdefault(speaker, made.node.lineno)
+
+    def managed(self, made: Made, members: list[Made]) -> None:
+        """Members whom the manager of a crew asks for each task: the one whose task it is, or
+        any."""
+        if not is_hierarchical(made):
+            return
+        for task in self.members_of(made, "tasks"):
+            self.called(task, self.members_of(task, "agent") or members)
+            task.box.fields[MANAGER] = made.box.fields.get("manager_agent", UNKNOWN)
 
     def handed_on(self, before: Part, parts: list[Part]) -> Part:
         """One that may hand the conversation on to each of the others, which may end it."""
@@ -272,6 +287,25 @@ class TeamBuilder:
         last = [part.first[0] for part in asking.values() if part.first[0] not in self.team.follows]
         return Part(tuple(first), tuple(last))
 
+    def drawn(self, made: Made, members: list[Made]) -> Part:
+        """Members of a graph: each goes on after those that edges lead from. Several that edges
+        without a condition lead to from the same one run side by side."""
+        parts = {member: self.part(member) for member in members}
+        led_to: set[Made] = set()
+        for source in members:
+            edges = [edge for edge in edges_in(made) if edge.source == source]
+            self.lead(parts[source].last, (edge.target for edge in edges))
+            always = [parts[edge.target] for edge in edges if not edge.is_conditional]
+            self.side_by_side([part for part in always if part.first])
+            led_to.update(edge.target for edge in edges)
+        first = [member for member in members if member not in led_to] or members[:1]
+        leading = {edge.source for edge in edges_in(made) if not edge.is_conditional}
+        last = [member for member in members if member not in leading]
+        return Part(
+            tuple(one for member in first for one in parts[member].first),
+            tuple(one for member in last for one in parts[member].last),
+        )
+
     def part_in(self, made: Made, name: str, parts: list[tuple[Made, Part]]) -> list[Part]:
         """What a component of that name is of the whole, if it asks a model."""
         own = set(made_in(made.box.fields[name]))
@@ -321,7 +355,8 @@ class TeamBuilder:
         names = {name_of(member): member for member in members}
         initial = made.box.fields.get("initial_agent")
         first = next(made_in(initial), members[0]) if initial is not None else members[0]
-        begins = names.get(text_in(made, "root_agent"), first if first in parts else members[0])
+        named = text_in(made, "root_agent") or text_in(made, "default_active_agent")
+        begins = names.get(named, first if first in parts else members[0])
         for member in members:
             for other in self.next_to(member, members, names):
                 if other != member:
@@ -340,10 +375,12 @@ class TeamBuilder:
 
     def named_in(self, made: Made, rule: KindRule) -> list[str] | None:
         """The names of those that an agent may hand on to; None: all."""
-        given = made.box.fields.get(rule.names)
-        if given is None:
+        fields = made.box.fields
+        given = [fields[name] for name in rule.names.split("+") if name in fields]
+        if not given:
             return None if rule.names_all else []
-        return [text for member in members_in(given) if (text := target_of(member))]
+        members = [member for value in given for member in members_in(value)]
+        return [text for member in members if (text := target_of(member))]
 
     def lead(self, sources: Iterable[Made], targets: Iterable[Made]) -> None:
         targets = tuple(targets)
@@ -358,12 +395,46 @@ class TeamBuilder:
                 self.team.turning.setdefault(one, made.node.lineno)
 
 
+def is_hierarchical(made: Made) -> bool:
+    """Whether a crew has a manager: `process=Process.hierarchical`."""
+    process = made.box.fields.get("process", UNKNOWN)
+    named = [kind.dotted for kind in process.types if isinstance(kind, External)]
+    return any(name.endswith(".hierarchical") for name in named) or (
+        process.static_text() == "hierarchical"
+    )
+
+
 def connections_in(made: Made) -> list[tuple[str, str]]:
     """The connections of a pipeline's components, by their names."""
     kept = made.box.fields.get("connected")
     boxes = [item.value.box for item in kept.box.items] if kept is not None and kept.box else []
     pairs = [[end.value.static_text() or "" for end in box.items] for box in boxes if box]
     return [(ends[0], ends[1]) for ends in pairs if len(ends) > 1]
+
+
+class Edge(NamedTuple):
+    """An edge of a graph of agents."""
+
+    source: Made
+    target: Made
+    is_conditional: bool
+
+
+def edges_in(made: Made) -> list[Edge]:
+    """The edges that are drawn between the nodes of a graph."""
+    kept = made.box.fields.get("connected")
+    boxes = [item.value.box for item in kept.box.items] if kept is not None and kept.box else []
+    found: list[Edge] = []
+    for box in boxes:
+        ends = [one for end in box.items[:2] for one in named_in(made, end.value)] if box else []
+        if box is not None and len(ends) == 2:
+            found.append(Edge(ends[0], ends[1], len(box.items) > 2))
+    return found
+
+
+def named_in(made: Made, end: Value) -> Iterator[Made]:
+    """The node of a graph at an end of an edge: itself, or by its name."""
+    return made_in(made.box.fields.get(end.static_text() or "", end))
 
 
 def take_templates(made: Made) -> None:
@@ -499,5 +570,6 @@ def target_of(value: Value) -> str:
     """The name of the agent that a hand-off leads to: a text, or an object with a target."""
     if value.box is None:
         return value.static_text() or ""
-    target = value.box.fields.get("target") or value.box.fields.get("0")
+    names = ("target", "agent_name", "0")
+    target = next((value.box.fields[name] for name in names if name in value.box.fields), None)
     return (target.static_text() or "") if target is not None else ""

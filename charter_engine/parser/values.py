@@ -109,6 +109,10 @@ class Made(Struct, frozen=True, eq=False):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Made) and other.node is self.node
 
+    def __ne__(self, other: object) -> bool:
+        # What a record inherits compares by identity, whatever `__eq__` says.
+        return not self == other
+
     def __hash__(self) -> int:
         return id(self.node)
 

@@ -653,3 +653,24 @@ def test_a_template_is_filled_with_all_of_a_dict_that_is_no_message() -> None:
         """
     )
     assert edges(file) == {(7, 7, "loop")}
+
+
+def test_autogens_loop_over_tools_asks_the_model_with_the_messages_that_it_is_given() -> None:
+    call = only(
+        compiled(
+            """
+            from autogen_core.models import UserMessage
+            from autogen_core.tool_agent import tool_agent_caller_loop
+
+            async def answer(agent, tools, client, text):
+                return await tool_agent_caller_loop(
+                    agent,
+                    tool_agent_id=tools,
+                    model_client=client,
+                    input_messages=[UserMessage(content=text, source="user")],
+                    tool_schema=[],
+                )
+            """
+        )
+    )
+    assert [part.name for part in call.segments] == ["text"]

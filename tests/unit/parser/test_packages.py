@@ -106,6 +106,92 @@ PACKAGES = {
             return {"verdict": llm.invoke(f"Judge this text: {state['text']}")}
         """,
     },
+    "a framework and what is made with it": {
+        "autogen_agentchat__agents": """
+        from autogen_core.models import ChatCompletionClient
+
+        class AssistantAgent:
+            def __init__(self, name, model_client: ChatCompletionClient):
+                self.client = model_client
+
+            async def run(self, task):
+                system = "You are one of several agents. Say TERMINATE as soon as all is done."
+                return await self.client.create([system, task])
+        """,
+        "autogen_ext__models__openai": """
+        from autogen_core.models import ChatCompletionClient
+        from openai import AsyncOpenAI
+
+        class OpenAIChatCompletionClient(ChatCompletionClient):
+            def __init__(self, model):
+                self.client = AsyncOpenAI()
+
+            async def create(self, messages):
+                return await self.client.responses.create(model="m", input=messages)
+        """,
+        "autogen_core__models": """
+        from abc import ABC, abstractmethod
+
+        class ChatCompletionClient(ABC):
+            @abstractmethod
+            async def create(self, messages):
+                ...
+        """,
+        "sample": """
+        from autogen_agentchat.agents import AssistantAgent
+        from autogen_ext.models.openai import OpenAIChatCompletionClient
+
+        async def main():
+            agent = AssistantAgent("helper", OpenAIChatCompletionClient(model="m"))
+            return await agent.run(task="Name three rivers.")
+        """,
+    },
+    "a helper that asks what it is given": {
+        "asking": """
+        def call_llm_safe(agent):
+            response = ""
+            while not response:
+                response = agent.get_response()
+            return response
+        """,
+        "talking": """
+        from openai import OpenAI
+
+        class Conversation:
+            def __init__(self, engine):
+                self.engine = engine
+                self.messages = []
+
+            def add_message(self, text, role="user"):
+                self.messages.append({"role": role, "content": text})
+
+            def get_response(self, user_message=None):
+                if user_message:
+                    self.add_message(user_message)
+                return self.engine.generate(self.messages)
+
+        class Engine:
+            def __init__(self):
+                self.client = OpenAI()
+
+            def generate(self, messages):
+                answer = self.client.chat.completions.create(model="m", messages=messages)
+                return answer.choices[0].message.content
+        """,
+        "grounding": """
+        from asking import call_llm_safe
+        from talking import Conversation, Engine
+
+        class Grounding:
+            def __init__(self):
+                self.text_span_agent = Conversation(Engine())
+
+            def coordinates(self, phrase):
+                self.text_span_agent.add_message("Where is this? " + phrase, role="user")
+                response = call_llm_safe(self.text_span_agent)
+                return response.split(",")
+        """,
+    },
 }
 
 
@@ -115,7 +201,8 @@ def test_a_package_shows_the_calls_of_its_files(name: str) -> None:
     together = package(**files)
     for path, text in files.items():
         alone = {call.line for call in compile_source(f"{path}.py", dedent(text)).calls}
-        assert alone <= {call.line for call in together[f"{path}.py"].calls}, path
+        placed = f"{path.replace('__', '/')}.py"
+        assert alone <= {call.line for call in together[placed].calls}, path
     assert any(file.calls for file in together.values())
 
 
@@ -152,3 +239,22 @@ def test_a_models_method_handed_to_a_function_at_hand_is_called_where_it_is_hand
         """,
     )
     assert {path: lines(file) for path, file in found.items()} == {"main.py": [7], "tools.py": []}
+
+
+def test_a_program_may_give_its_own_classes_the_names_that_a_framework_has() -> None:
+    found = package(
+        agents="""
+        from openai import OpenAI
+
+        class Agent:
+            def ask(self, prompt):
+                return OpenAI().responses.create(model="m", input=prompt).output_text
+        """,
+        main="""
+        from agents import Agent
+
+        def main(task):
+            return Agent().ask(task)
+        """,
+    )
+    assert [call.kind for call in found["main.py"].calls] == ["wrapper"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from charter_engine.analysis.compile import CompileOptions, compile_sources
 from charter_engine.contracts.graph import CompiledFile
 from tests.unit.parser.compiled import compiled, edges, lines, package
 
@@ -298,6 +299,109 @@ def test_a_chat_of_one_turn_is_one_answer() -> None:
 def test_two_agents_with_models_answer_each_other() -> None:
     file = chat("planner.initiate_chat(coder, message=task)")
     assert edges(file) == {(12, 7, "data"), (7, 12, "loop"), (12, 12, "loop"), (7, 7, "loop")}
+
+
+PROJECT = """
+from crewai import Agent, Crew, Task
+from crewai.project import CrewBase, agent, crew, task
+
+@CrewBase
+class News:
+    tasks_config = "config/jobs.yaml"
+
+    @agent
+    def scout(self):
+        return Agent(config=self.agents_config["scout"])
+
+    @task
+    def look(self):
+        return Task(config=self.tasks_config["look"])
+
+    @task
+    def check(self):
+        return Task(config=self.tasks_config["check"], agent=self.scout())
+
+    @task
+    def write(self):
+        return Task(config=self.tasks_config["write"], agent=self.scout())
+
+    @crew
+    def crew(self):
+        return Crew(agents=self.agents, tasks=self.tasks)
+
+def main(town):
+    return News().crew().kickoff(inputs={"town": town})
+"""
+PROJECT_FILES = {
+    "pkg/config/agents.yaml": "scout:\n  role: Scout\n  goal: >\n    Find all\n    of it.\n",
+    "pkg/config/jobs.yaml": "look:\n  description: Look at {town}.\n  agent: scout\n"
+    "check:\n  description: Check.\n"
+    "write:\n  description: Write.\n  context:\n    - look\n",
+}
+
+
+class ProjectFiles:
+    """The files of a project's folder, in memory."""
+
+    def read(self, path: str, near: str) -> tuple[str, str] | None:
+        found = f"pkg/{path}"
+        return (found, PROJECT_FILES[found]) if found in PROJECT_FILES else None
+
+
+def project() -> CompiledFile:
+    sources: dict[str, str | bytes] = {"pkg/crew.py": PROJECT}
+    return compile_sources(sources, options=CompileOptions(), files=ProjectFiles()).files[0]
+
+
+def test_agents_and_tasks_have_what_the_files_of_their_project_say() -> None:
+    file = project()
+    call = next(call for call in file.calls if call.line == 30)
+    assert [(part.text or part.name, part.path, part.line) for part in call.segments] == [
+        ("Scout", "config/agents.yaml", 2),
+        ("Find all of it.\n", "config/agents.yaml", 4),
+        ("Look at ", "config/jobs.yaml", 2),
+        ("town", "", 30),
+        (".", "config/jobs.yaml", 2),
+    ]
+
+
+def test_a_task_hears_the_tasks_that_its_project_names_as_its_context() -> None:
+    assert edges(project()) == {(30, 19, "data"), (30, 23, "data")}
+
+
+MANAGED_CREW = """
+from crewai import Agent, Crew, Process, Task
+
+scout = Agent(role="Scout", goal="Find.", backstory="Old.")
+scribe = Agent(role="Scribe", goal="Write.", backstory="Young.")
+head = Agent(role="Head", goal="Lead.", backstory="Calm.")
+look = Task(description="Look.", expected_output="Facts", agent=scout)
+write = Task(description="Write.", expected_output="Text")
+
+def main():
+    crew = Crew(agents=[scout, scribe], tasks=[look, write], process=PROCESS, manager_agent=head)
+    return crew.kickoff()
+"""
+
+
+def test_the_manager_of_a_hierarchical_crew_does_the_tasks_and_asks_the_agents_as_tools() -> None:
+    file = compiled(MANAGED_CREW.replace("PROCESS", "Process.hierarchical"))
+    to_agents = {(12, 4, "data"), (8, 4, "data"), (8, 5, "data")}
+    back = {(4, 12, "loop"), (4, 8, "loop"), (5, 8, "loop")}
+    own = {(12, 12, "loop"), (8, 8, "loop"), (12, 8, "data")}
+    assert edges(file) == to_agents | back | own
+    assert turning(file) == [4, 5, 8, 12]
+    assert said(file, 12)[:3] == [
+        ("system", "Head", False),
+        ("system", "Calm.", False),
+        ("system", "Lead.", False),
+    ]
+
+
+def test_without_a_manager_each_task_is_done_by_its_own_agent() -> None:
+    file = compiled(MANAGED_CREW.replace("PROCESS", "Process.sequential"))
+    assert edges(file) == {(12, 8, "data")}
+    assert said(file, 12)[0] == ("system", "Scout", False)
 
 
 CREW = """
@@ -742,3 +846,203 @@ def test_a_pipeline_is_its_generators_joined_through_what_asks_no_model() -> Non
 
 def test_components_that_nothing_connects_hear_nothing() -> None:
     assert edges(compiled(PIPELINE.replace("CONNECTED", ""))) == set()
+
+
+FLOW = """
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.teams import DiGraphBuilder, GraphFlow
+from autogen_ext.models.openai import OpenAIChatCompletionClient
+
+client = OpenAIChatCompletionClient(model="m")
+writer = AssistantAgent("writer", model_client=client, system_message="Draft.")
+style = AssistantAgent("style", model_client=client, system_message="Style.")
+facts = AssistantAgent("facts", model_client=client, system_message="Facts.")
+final = AssistantAgent("final", model_client=client, system_message="Merge.")
+
+graph = DiGraphBuilder()
+graph.add_node(writer).add_node(style).add_node(facts).add_node(final)
+EDGES
+
+async def main():
+    flow = GraphFlow(participants=graph.get_participants(), graph=graph.build())
+    return await flow.run(task="Write about tides.")
+"""
+
+
+def test_agents_of_a_drawn_flow_go_on_along_its_edges_and_side_by_side_where_it_forks() -> None:
+    drawn = "graph.add_edge(writer, style).add_edge(writer, facts)"
+    drawn += ".add_edge(style, final).add_edge(facts, final)"
+    file = compiled(FLOW.replace("EDGES", drawn))
+    assert edges(file) == {
+        (18, 8, "data"),
+        (18, 9, "data"),
+        (18, 10, "data"),
+        (8, 10, "data"),
+        (9, 10, "data"),
+    }
+    assert [call.fanout for call in file.calls] == ["parallel", "parallel", None, None]
+
+
+def test_a_drawn_flow_that_leads_back_goes_round() -> None:
+    drawn = "graph.add_edge(writer, style).add_edge(style, writer, condition='again')"
+    drawn += ".add_edge(style, final, condition='done')"
+    file = compiled(FLOW.replace(".add_node(facts)", "").replace("EDGES", drawn))
+    assert {(18, 8, "data"), (8, 18, "loop"), (8, 10, "data")} <= edges(file)
+    assert turning(file) == [8, 18]
+
+
+SWARM = """
+from langchain_openai import ChatOpenAI
+from langgraph.prebuilt import create_react_agent
+from langgraph_swarm import create_handoff_tool, create_swarm
+
+model = ChatOpenAI(model="m")
+alice = create_react_agent(model, [create_handoff_tool(agent_name="Bob")], name="Alice")
+bob = create_react_agent(model, tools=[TOOLS], prompt="You are Bob.", name="Bob")
+app = create_swarm([alice, bob], default_active_agent="Alice").compile()
+
+def main(text):
+    return app.invoke({"messages": [{"role": "user", "content": text}]})
+"""
+
+
+def test_agents_of_a_swarm_go_on_where_a_tool_hands_over() -> None:
+    assert edges(compiled(SWARM.replace("TOOLS", ""))) == {(12, 8, "data")}
+
+
+def test_agents_of_a_swarm_that_hand_over_to_each_other_go_round() -> None:
+    file = compiled(SWARM.replace("TOOLS", 'create_handoff_tool(agent_name="Alice")'))
+    assert edges(file) == {(12, 8, "data"), (8, 12, "loop"), (8, 8, "loop"), (12, 12, "loop")}
+
+
+NESTED = """
+from autogen import AssistantAgent, UserProxyAgent
+
+writer = AssistantAgent("writer", llm_config={"model": "m"}, system_message="Write.")
+critic = AssistantAgent("critic", llm_config={"model": "m"}, system_message="Criticise.")
+lawyer = AssistantAgent("lawyer", llm_config={"model": "m"}, system_message="Check.")
+user = UserProxyAgent("user")
+
+CHATS = [{"recipient": critic, "message": "?"}, {"recipient": lawyer, "message": "?"}]
+user.register_nested_chats(CHATS, trigger=writer)
+
+def main(task):
+    return user.initiate_chat(recipient=writer, message=task, max_turns=2)
+"""
+
+
+def test_what_an_agent_says_goes_through_nested_chats_before_it_is_answered() -> None:
+    file = compiled(NESTED)
+    assert edges(file) == {
+        (13, 5, "data"),
+        (5, 6, "data"),
+        (6, 13, "loop"),
+        (13, 13, "loop"),
+    }
+    assert turning(file) == [5, 6, 13]
+
+
+def test_a_pipelines_generator_has_the_messages_of_the_builder_before_it() -> None:
+    source = PIPELINE.replace('PromptBuilder(template="Draft {{ topic }}.")', "BUILDER")
+    chat = "[ChatMessage.from_system('Be brief.'), ChatMessage.from_user('Draft {{ topic }}.')]"
+    source = source.replace("BUILDER", f"ChatPromptBuilder(template={chat})")
+    source = source.replace("import PromptBuilder", "import ChatPromptBuilder, PromptBuilder")
+    file = compiled(source.replace("CONNECTED", ""))
+    assert said(file, 21) == [
+        ("system", "Be brief.", False),
+        ("user", "Draft ", False),
+        ("user", "topic", False),
+        ("user", ".", False),
+    ]
+
+
+def test_an_agent_that_a_class_holds_begins_anew_each_time_that_it_is_asked() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+
+        class Desk:
+            searcher = Agent(name="searcher", instructions="Search.")
+
+            def work(self, topic):
+                return self.searcher.run(f"Find {topic}")
+        """
+    )
+    assert (edges(file), turning(file)) == (set(), [])
+
+
+DERIVED = """
+from agents import Agent, Runner
+
+class Researcher(Agent):
+    def __init__(self, topic):
+        super().__init__(name="Researcher", instructions=f"Research {topic}.")
+
+class Lead(Agent):
+    instructions = "Lead."
+
+async def main(topic, task):
+    lead = Lead(name="Lead", handoffs=[Researcher(topic)])
+    return await Runner.run(lead, task)
+"""
+
+
+def test_an_object_of_a_class_that_is_made_from_an_agent_takes_part_as_one() -> None:
+    file = compiled(DERIVED)
+    assert edges(file) == {(13, 12, "data")}
+    assert said(file, 13)[0] == ("system", "Lead.", False)
+    assert said(file, 12)[:2] == [("system", "Research ", False), ("system", "topic", False)]
+
+
+def test_a_method_that_a_class_has_of_its_own_is_followed_instead_of_its_bases() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+        from smolagents import CodeAgent
+
+        class Own(CodeAgent):
+            def run(self, task):
+                prompt = f"Answer in one short sentence, and leave all else out: {task}"
+                return OpenAI().responses.create(model="m", input=prompt).output_text
+
+        def main(task):
+            return Own(tools=[], model=None).run(task)
+        """
+    )
+    assert {call.family for call in file.calls} == {"openai.responses"}
+
+
+STRANDS = """
+from strands import Agent, tool
+from strands.multiagent import GraphBuilder, Swarm
+
+@tool
+def research(query):
+    helper = Agent(system_prompt="You research.")
+    return str(helper(query))
+
+lead = Agent(name="lead", system_prompt="You lead.", tools=[research])
+scribe = Agent(name="scribe", system_prompt="You write.")
+
+def main(text):
+    RUN
+"""
+
+
+def test_an_agent_of_strands_is_asked_by_calling_it_and_asks_agents_in_its_tools() -> None:
+    file = compiled(STRANDS.replace("RUN", "return lead(text)"))
+    assert {(14, 8, "data"), (8, 14, "loop")} <= edges(file)
+    assert said(file, 14)[:2] == [("system", "You lead.", False), (None, "text", False)]
+
+
+def test_agents_of_a_strands_swarm_go_on_after_each_other() -> None:
+    file = compiled(STRANDS.replace("RUN", "return Swarm([lead, scribe])(text)"))
+    assert {(14, 11, "data"), (11, 14, "loop")} <= edges(file)
+
+
+def test_agents_of_a_strands_graph_go_on_along_its_edges() -> None:
+    graph = "graph = GraphBuilder()\n    graph.add_node(lead, 'one')\n"
+    graph += "    graph.add_node(scribe, 'two')\n    graph.add_edge('one', 'two')\n"
+    file = compiled(STRANDS.replace("RUN", f"{graph}    return graph.build()(text)"))
+    assert {(18, 11, "data")} <= edges(file)
+    assert said(file, 11)[0] == ("system", "You write.", False)
