@@ -134,7 +134,7 @@ def decoupled(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iter
 async def settled(reader: TapReader, count: int) -> list[TrafficRecord]:
     """The next `count` records; one is written just after its answer is sent."""
     records: list[TrafficRecord] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(records) < count:
             records += (await reader.drain()).records
             await asyncio.sleep(0.05)
