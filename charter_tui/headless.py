@@ -214,7 +214,9 @@ class HeadlessRecorder:
     def _over(self) -> bool:
         """Without a duration, the end of the run is the end of the recording."""
         state = self.snapshot.run.progress.state if self.snapshot.run else "none"
-        self._seen_running = self._seen_running or state == "running"
+        # A short run may be over before anything of it is read.
+        is_another = _run_of(self.snapshot) != _run_of(self.before)
+        self._seen_running = self._seen_running or state == "running" or is_another
         return self._duration is None and self._seen_running and state in _ENDED
 
     def exit_code(self) -> int:

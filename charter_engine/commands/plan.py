@@ -36,6 +36,17 @@ def register(subparsers: "Subparsers") -> None:
         "the best as YAML. With --workload all but the layouts is searched on requests as they "
         "really came; AGENT may then be left out.",
     )
+    _add_agent_options(parser)
+    _add_workload_options(parser)
+    _add_plan_options(parser)
+    _add_pool_options(parser)
+    _add_general_options(parser)
+    add_lever_options(parser)
+    add_deployment_arguments(parser, tokenizer=False)
+    parser.set_defaults(run=run)
+
+
+def _add_agent_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "agent", nargs="?", metavar="AGENT", help="an agent's source: a file or a package"
     )
@@ -49,6 +60,9 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--inputs", metavar="FILE", help="JSON Lines of inputs (default: AGENT's .inputs.jsonl)"
     )
+
+
+def _add_workload_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workload",
         metavar="FILE",
@@ -80,6 +94,9 @@ def register(subparsers: "Subparsers") -> None:
         metavar="FILE",
         help="what `triton profile --json` printed: the rest is left out",
     )
+
+
+def _add_plan_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         "-o",
@@ -92,6 +109,9 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--objective", choices=("ttft", "throughput", "memory"), help="what to optimise"
     )
+
+
+def _add_pool_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tokens-per-block",
         type=int,
@@ -120,6 +140,9 @@ def register(subparsers: "Subparsers") -> None:
         metavar="PATH",
         help="tokenizer.json (default: the embedded engine's)",
     )
+
+
+def _add_general_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", help="a TOML file whose [recognizers] add to the catalogue"
     )
@@ -129,9 +152,6 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--json", action="store_true", help="print the plan and what was compared as JSON"
     )
-    add_lever_options(parser)
-    add_deployment_arguments(parser, tokenizer=False)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

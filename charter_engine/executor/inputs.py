@@ -86,12 +86,13 @@ def _resolved(value: Any, directory: Path, place: str) -> Any:
 
 
 def _text_of(path: Path, place: str) -> str:
+    named = "" if str(path) == place else f"{path} is "
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(place, f"{path} is larger than {MAX_FILE_BYTES // 2**20} MiB")
+            raise InputError(place, f"{named}larger than {MAX_FILE_BYTES // 2**20} MiB")
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise InputError(place, f"{path} is not UTF-8 text") from None
+        raise InputError(place, f"{named}not UTF-8 text", "save it as UTF-8") from None
     except InputError:
         raise
     except (OSError, ValueError) as error:

@@ -180,6 +180,6 @@ def test_what_cannot_work_is_said_before_a_server_starts(
     arguments: tuple[str, ...], words: str, code: int, state: dict[str, str]
 ) -> None:
     process = bench(*arguments, state=state)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == code
     assert words in err

@@ -54,6 +54,16 @@ async def started(*arguments: str, **environment: str) -> asyncio.subprocess.Pro
     )
 
 
+async def recording(process: asyncio.subprocess.Process) -> None:
+    """Wait until it says that it records: it knows by then what the engine had told before."""
+    assert process.stderr is not None
+    async with asyncio.timeout(SECONDS):
+        while line := await process.stderr.readline():
+            if b"recording to" in line:
+                return
+    raise AssertionError("it ended without recording")
+
+
 class Terminal:
     """`charter-tui` in a pseudo-terminal."""
 
@@ -198,8 +208,7 @@ async def test_recording_stops_in_order_on_ctrl_c_and_when_the_session_ends(
     process = await started(
         "--record", str(tmp_path / "x"), "--headless", "--attach", str(engine.server.path)
     )
-    await asyncio.wait_for(engine.until_asked(StartRecording), SECONDS)
-    await asyncio.sleep(0.1)
+    await recording(process)
     process.send_signal(number)
     _, err = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode == 130
@@ -218,8 +227,7 @@ async def test_a_recording_of_an_agent_ends_with_its_run(
         "--attach",
         str(engine.server.path),
     )
-    await asyncio.wait_for(engine.until_asked(StartRecording), SECONDS)
-    await asyncio.sleep(0.2)
+    await recording(process)
     engine.hub.publish(
         Run(RunProgress(run="r1", state="failed", items_done=3, items_total=12, started_at=START))
     )
@@ -227,7 +235,7 @@ async def test_a_recording_of_an_agent_ends_with_its_run(
     assert process.returncode == 1, err
 
 
-async def test_an_engine_that_ran_already_runs_again_to_be_recorded(
+async def test_an_engine_that_ran_already_runs_again_to_be_recorded_however_short_the_run(
     engine: ScriptedEngine, tmp_path: Path
 ) -> None:
     ran = RunProgress(run="r1", state="done", items_done=12, items_total=12, started_at=START)
@@ -240,9 +248,7 @@ async def test_an_engine_that_ran_already_runs_again_to_be_recorded(
     node = NodeStats(
         node=ENTITIES, requests=2, prompt_tokens=100, told_tokens=100, reused_tokens=25
     )
-    engine.hub.publish(Run(replace(ran, run="r2", state="running")))
     engine.hub.publish(Nodes((node,)))
-    await asyncio.sleep(0.2)
     engine.hub.publish(Run(replace(ran, run="r2")))
     _, err = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode == 0, err

@@ -40,7 +40,7 @@ def test_a_failed_console_comes_back_to_its_engine_and_names_its_report(tmp_path
         assert "prompt of the agent" not in written.read_text()
         assert "prompt of the agent" not in text_of(console.shown)
         console.press("q")
-        assert console.process.wait(20) == 0
+        assert console.process.wait(60) == 0
         assert not engine.is_running()
 
 
@@ -54,14 +54,14 @@ def test_a_console_that_keeps_failing_leaves_its_engine_for_the_next_start(tmp_p
             console.until("failed and came back", console.shown.rindex(OPENS))
         console.press("?")
         console.until("start charter-tui again")
-        assert console.process.wait(20) == 1
+        assert console.process.wait(60) == 1
         assert engine.is_running()
     with terminal(tmp_path) as following:
         following.until("No agent is open")
         assert not psutil.Process(following.process.pid).children()
         following.press("q")
         following.settle()
-        assert following.process.wait(20) == 0
+        assert following.process.wait(60) == 0
         gone_by = time.monotonic() + 20
         while engine.is_running() and engine.status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < gone_by

@@ -36,7 +36,7 @@ def test_it_ends_though_nobody_passes_the_hang_up_on(tmp_path: Path) -> None:
         while b"Charter" not in shown:
             shown += os.read(master, 4096)
         os.close(master)
-        assert console.wait(20) != 0
+        assert console.wait(60) != 0
     finally:
         console.kill()
         console.wait()

@@ -140,7 +140,7 @@ async def test_an_edit_of_priority_and_duration_goes_to_the_draft(console: Open)
         assert stage.engine.asked(EditNode) == [
             EditNode(node=ENTITIES, base_revision=3, range=0, priority=70, duration_ms=45_000)
         ]
-        assert isinstance(stage.app.screen, GraphScreen)
+        await stage.until(lambda: isinstance(stage.app.screen, GraphScreen))
 
 
 async def test_a_mistyped_priority_stays_typed_with_the_reason(console: Open) -> None:
@@ -259,11 +259,13 @@ async def test_history_opens_the_revision_under_the_cursor(console: Open) -> Non
         assert isinstance(stage.app.screen, HistoryScreen)
 
 
-@pytest.mark.parametrize("keys", ["3 end l", "3 end enter l"])
+@pytest.mark.parametrize("keys", ["end l", "end enter l"])
 async def test_making_a_revision_live_asks_in_any_case(console: Open, keys: str) -> None:
     async with console() as stage:
         cheap = tuple(replace(item, cost="plan reload") for item in REVISIONS)
         stage.engine.answers[ListRevisions] = lambda _: cheap
+        await stage.press("3")
+        await stage.until(lambda: stage.shows("entities kept"))
         await stage.press(*keys.split())
         await stage.until(lambda: isinstance(stage.app.screen, Confirm))
         assert "What revisions 2, 3 changed is undone." in stage.text()

@@ -33,7 +33,7 @@ def engine(tmp_path: Path) -> Iterator[Path]:
 
     thread = Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert started.wait(20)
+    assert started.wait(60)
     yield path
     stop.set()
     thread.join()
@@ -69,7 +69,7 @@ def test_a_console_that_comes_back_draws_its_whole_screen(
         for words in ("Charter", "entities", "validated", "classification", "Triton", "KV pool"):
             assert words in again
         console.press("q")
-        assert console.process.wait(20) == 0
+        assert console.process.wait(60) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -130,4 +130,4 @@ def test_it_leaves_no_process_of_its_own_behind(tmp_path: Path, engine: Path) ->
         console.until("validated")
         assert not psutil.Process(console.process.pid).children()
         os.kill(console.process.pid, signal.SIGTERM)
-        assert console.process.wait(20) == -signal.SIGTERM
+        assert console.process.wait(60) == -signal.SIGTERM

@@ -50,7 +50,7 @@ def test_leaving_names_who_else_watches_and_can_leave_the_engine_to_them(
             owner.until(f"process {other.process.pid}")
             owner.press("\t\t\r")
             owner.settle()
-            assert owner.process.wait(20) == 0
+            assert owner.process.wait(60) == 0
             other.until("this console's now")
             assert engine.is_running()
             other.press("q")

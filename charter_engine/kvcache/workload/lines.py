@@ -202,13 +202,15 @@ class _Skipped:
             raise WorkloadFormatError(f"{self._path}:{number}: {problem}")
         self._report(number, problem)
         self._count += 1
-        self.first = self.first or f"; the first problem is in {number}: {problem}"
+        self.first = self.first or f"the first problem is at {number}: {problem}"
 
     def notes(self, read: int) -> list[str]:
         """What a report on the rest has to say, if anything was skipped."""
         if not self._count:
             return []
-        return [f"{self._count} records could not be read and {read} requests were{self.first}"]
+        records = "1 record" if self._count == 1 else f"{self._count} records"
+        requests = "1 request was" if read == 1 else f"{read} requests were"
+        return [f"{records} could not be read and {requests}; {self.first}"]
 
 
 def _take_sessions(sessions: Iterable[AgentSession], builder: WorkloadBuilder) -> None:

@@ -105,6 +105,7 @@ def test_an_engine_writes_and_answers_no_credential(
         ("Push", {"base_revision": 0}),
         ("OpenAgent", {"path": PLANTED[4]}),
         ("LoadPlan", {"path": f"/nowhere/{PLANTED[5]}", "base_revision": 0}),
+        ("AddNote", {"text": PLANTED[6]}),
         ("GetSession", {}),
     )
     with (

@@ -86,7 +86,7 @@ def serving(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes
         assert process.stdin is not None
         process.stdin.close()
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -133,7 +133,7 @@ def test_an_interrupted_run_reports_what_it_has_and_ends_with_130(tmp_path: Path
     assert wait_until(lambda: bool(tritons_of(tmp_path)))
     time.sleep(4.0)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert not output or msgspec.json.decode(output, type=RunReport).state == "cancelled"
     assert not tritons_of(tmp_path)
@@ -209,5 +209,5 @@ def test_a_recording_that_cannot_be_played_is_refused_before_the_socket_listens(
     )
     appeared = wait_until(lambda: (tmp_path / "engine.sock").exists() or process.poll() is not None)
     assert appeared and not (tmp_path / "engine.sock").exists()
-    _, narrated = process.communicate(timeout=30)
+    _, narrated = process.communicate(timeout=120)
     assert process.returncode == 2 and "junk.charter" in narrated

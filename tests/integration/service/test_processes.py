@@ -70,7 +70,7 @@ def test_a_terminated_engine_stops_in_order(tmp_path: Path) -> None:
     with serving(tmp_path, "--no-run") as engine:
         assert wait_until(lambda: bool(tritons_of(tmp_path)))
         engine.send_signal(signal.SIGTERM)
-        assert engine.wait(20) == 0
+        assert engine.wait(60) == 0
     assert not tritons_of(tmp_path)
     assert not (tmp_path / "engine.sock").exists()
 

@@ -5,8 +5,10 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -40,6 +42,7 @@ from tests.integration.service.engines import (
     write_agent,
 )
 from tests.integration.service.test_identity import charter, succeeded
+from tests.waiting import until_found
 
 SUMMARY = "Reader.read:summary"
 SYSTEM = "You read notes with great care, and you answer in one line. " * 8
@@ -143,9 +146,12 @@ async def test_why_a_request_missed_is_answered_to_a_console_and_looked_back_on(
     with engine_on(checkout, url):
         async with watching(checkout.parent) as watch:
             await watch.until(is_ready)
+            since = time.time()
             await send(url, *stamped)
-            await asyncio.sleep(2.0)
-            passed = await watch.client.request(ListPassed(last=2))
+            passed = await until_found(
+                partial(watch.client.request, ListPassed(last=2)),
+                lambda passed: all(record.at >= since for record in passed.records),
+            )
             result = await watch.client.request(ExplainMiss())
             report = await watch.client.request(ListMisses())
     assert isinstance(passed, PassedRequests) and len(passed.records) == 2

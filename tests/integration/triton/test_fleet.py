@@ -236,7 +236,7 @@ async def test_a_trial_on_both_is_judged_as_one_and_stopped_on_both(
     assert [one.requests for one in status.servers] == [SESSIONS, SESSIONS]
     assert status.treated.requests + status.control.requests == 2 * SESSIONS
     assert status.treated.sessions + status.control.sessions == SESSIONS
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         request = TrialRequest(margins=TrialMargins(total=-0.99))
         (*_, last) = [report async for report in trials.watch(request, *both, interval_s=0.1)]
     assert last.stopped is not None

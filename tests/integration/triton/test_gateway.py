@@ -57,7 +57,7 @@ class Opened:
     async def seen(self, count: int = 1) -> list[TrafficRecord]:
         """The next records of the tap, as soon as so many are there."""
         records: list[TrafficRecord] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(records) < count:
                 records += (await self.tap.drain()).records
                 await asyncio.sleep(0.02)

@@ -26,6 +26,7 @@ from charter_engine.triton.request import (
     Sampling,
 )
 from tests.integration.triton.conftest import Served
+from tests.waiting import until_found
 
 TEXT = "The committee met on Tuesday and agreed to publish every figure it had been given. " * 12
 
@@ -150,15 +151,15 @@ async def test_node_counters_on_the_metrics_page_add_up(
 
     async def settled() -> tuple[int, int]:
         before = await totals()
-        while (now := await totals()) != before:
+        while True:
+            await asyncio.sleep(0.3)
+            if (now := await totals()) == before:
+                return now
             before = now
-            await asyncio.sleep(0.1)
-        return now
 
-    await asyncio.sleep(0.3)
     before = await settled()
     answer = await client.generate(GenerateRequest(text=TEXT, max_tokens=1))
-    await asyncio.sleep(0.3)
+    await until_found(totals, lambda now: now != before)
     after = await settled()
     assert answer.prompt_tokens is not None
     assert (after[0] - before[0], after[1] - before[1]) == (1, answer.prompt_tokens)

@@ -43,6 +43,7 @@ from charter_engine.triton.tap import TAP, TapReader
 from examples.agents.document_processor import DocumentProcessor
 from tests.integration.triton.conftest import Served, serving
 from tests.integration.triton.pushing import CALLS, NODE, PROMPT, deployer, plan_with
+from tests.waiting import until_found
 
 AGENT = Path(__file__).parents[3] / "examples" / "agents" / "document_processor.py"
 TURNS = 4
@@ -133,7 +134,7 @@ def decoupled(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iter
 async def settled(reader: TapReader, count: int) -> list[TrafficRecord]:
     """The next `count` records; one is written just after its answer is sent."""
     records: list[TrafficRecord] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(records) < count:
             records += (await reader.drain()).records
             await asyncio.sleep(0.05)
@@ -413,7 +414,6 @@ async def test_where_there_is_no_tap_the_metrics_page_tells_of_the_nodes(decoupl
         await client.load(BLS_MODEL, config)
         for text in (PROMPT, PROMPT, "Nobody's words"):
             await client.generate(GenerateRequest(text=text, max_tokens=1))
-        await asyncio.sleep(0.2)
     options = TritonOptions(
         url=decoupled.state.grpc_url,
         headers=decoupled.state.headers,
@@ -424,8 +424,14 @@ async def test_where_there_is_no_tap_the_metrics_page_tells_of_the_nodes(decoupl
     try:
         await deployment.start()
         await deployment.probe()
-        await deployment.sample()
-        await Tapping(Hub(), DeploymentTap(deployment), running, lambda: report.revision).drain()
+        tapping = Tapping(Hub(), DeploymentTap(deployment), running, lambda: report.revision)
+
+        async def told() -> int:
+            await deployment.sample()
+            await tapping.drain()
+            return sum(node.requests for node in running.traffic.stats())
+
+        await until_found(told, lambda requests: requests == 4)
     finally:
         await deployment.close()
     matched, others = running.traffic.stats()

@@ -58,7 +58,7 @@ async def asked(client: TritonClient) -> list[TrafficRecord]:
     for begin in range(0, SESSIONS, 8):
         await asyncio.gather(*(ask(client, begin + number) for number in range(8)))
     records: list[TrafficRecord] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(records) < SESSIONS:
             records += (await reader.drain()).records
             await asyncio.sleep(0.05)
@@ -70,7 +70,7 @@ def by_session(records: list[TrafficRecord]) -> dict[str, str | None]:
 
 
 async def watched(triton: TritonOptions, margins: TrialMargins) -> list[TrialReport]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return [report async for report in trials.watch(TrialRequest(margins=margins), triton)]
 
 

@@ -41,18 +41,21 @@ async def test_what_computes_leaves_the_event_loop_free() -> None:
 
 
 async def test_cancelling_ends_the_computing_at_its_next_report() -> None:
-    steps: list[int] = []
-    counting = asyncio.create_task(
-        count_to_async(10_000, report=lambda progress: steps.append(progress.done))
-    )
-    await asyncio.sleep(0.05)
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless(*, report: Report = silent) -> None:
+        try:
+            while True:
+                report(Progress("counting"))
+        finally:
+            ended.set()
+
+    counting = asyncio.create_task(asynchronous(endless)(report=lambda _: begun.set()))
+    await asyncio.to_thread(begun.wait)
     counting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await counting
-    await asyncio.sleep(0.02)
-    told = len(steps)
-    await asyncio.sleep(0.05)
-    assert told == len(steps) < 10_000
+    await asyncio.to_thread(ended.wait)
 
 
 async def test_what_a_callback_raises_ends_the_computing() -> None:
@@ -80,7 +83,10 @@ async def test_an_error_reaches_the_caller_inside_a_running_event_loop() -> None
 
 
 def test_an_interrupt_in_a_notebook_cancels_and_gives_what_there_is() -> None:
+    begun = threading.Event()
+
     async def patient_async() -> str:
+        begun.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -91,7 +97,13 @@ def test_an_interrupt_in_a_notebook_cancels_and_gives_what_there_is() -> None:
         return synchronous(patient_async)()
 
     waiting = threading.get_ident()
-    threading.Timer(0.2, signal.pthread_kill, (waiting, signal.SIGINT)).start()
+
+    def interrupt() -> None:
+        begun.wait()
+        time.sleep(0.1)  # until the cell waits for what has begun
+        signal.pthread_kill(waiting, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
     loop = asyncio.new_event_loop()
     try:
         assert loop.run_until_complete(cell()) == "so far"

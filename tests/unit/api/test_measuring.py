@@ -46,7 +46,7 @@ async def told(
     events: FollowedEvents, holds: Callable[[MeasuredContents], object]
 ) -> MeasuredContents:
     """The report as soon as this holds of it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             report = events.report(1.0, GrainOwners(), {})
             if holds(report):

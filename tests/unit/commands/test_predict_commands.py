@@ -368,7 +368,8 @@ def test_a_report_on_a_part_of_a_file_says_so(
     with Path(trace).open("a") as file:
         file.write("{}\n")
     assert main(["predict", trace]) == DONE
-    assert "1 records could not be read and 12 requests were" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 record could not be read and 12 requests were; the first problem is at" in said
 
 
 def test_lengths_alone_tell_no_hit_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

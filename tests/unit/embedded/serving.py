@@ -59,6 +59,15 @@ class Serving:
         lines = (line.rpartition(" ") for line in page.splitlines() if line and line[0] != "#")
         return {name: float(value) for name, _, value in lines}
 
+    async def settled(self) -> dict[str, float]:
+        """The metrics page once nothing is on its way to it any more."""
+        before = await self.metrics()
+        while True:
+            await asyncio.sleep(0.2)
+            if (page := await self.metrics()) == before:
+                return page
+            before = page
+
     def gauge(self, page: Mapping[str, float], family: str, label: str) -> float:
         (found,) = (
             value

@@ -32,7 +32,7 @@ def engine(warnings: list[str]) -> Iterator[ReferenceEngine]:
 def test_a_request_is_answered_from_the_engines_thread(engine: ReferenceEngine) -> None:
     answers = Answers()
     engine.submit([(request("a", (3, 4, 5)), answers.put)])
-    assert len(answers.get(timeout=5).tokens) == 4
+    assert len(answers.get(timeout=60).tokens) == 4
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_of_several_requests_all_are_taken_or_none(engine: ReferenceEngine) -> N
     with pytest.raises(InvalidRequest):
         engine.submit([(request("a", (3, 4)), answers.put), (request("b", ()), answers.put)])
     engine.submit([(request("a", (3, 4)), answers.put)])
-    answers.get(timeout=5)
+    answers.get(timeout=60)
     assert answers.empty()
 
 
@@ -70,9 +70,9 @@ def test_an_id_that_is_running_cannot_be_used_again_until_it_has_finished(
     with pytest.raises(InvalidRequest, match="already running"):
         engine.submit([(request("a", (3, 4)), answers.put)])
     engine.cancel("a")
-    assert answers.get(timeout=5).finish_reason == "cancelled"
+    assert answers.get(timeout=60).finish_reason == "cancelled"
     engine.submit([(request("a", (3, 4)), answers.put)])
-    assert answers.get(timeout=5).finish_reason == "length"
+    assert answers.get(timeout=60).finish_reason == "length"
 
 
 def test_output_beyond_the_longest_sequence_is_shortened_and_said(warnings: list[str]) -> None:
@@ -94,7 +94,7 @@ def test_a_client_that_cannot_be_reached_does_not_end_the_others_requests(
 
     answers = Answers()
     engine.submit([(request("gone", (3, 4)), gone), (request("here", (3, 4, 5)), answers.put)])
-    assert answers.get(timeout=5).finish_reason == "length"
+    assert answers.get(timeout=60).finish_reason == "length"
     assert "request gone: its answer could not be delivered" in warnings[0]
 
 
@@ -104,7 +104,7 @@ def test_what_is_truncated_is_computed_again(engine: ReferenceEngine) -> None:
     reused = []
     for request_id, keep_tokens in (("a", 23), ("b", 8), ("c", 8)):
         engine.submit([(request(request_id, prompt, 1), answers.put)])
-        answer = answers.get(timeout=5)
+        answer = answers.get(timeout=60)
         reused.append(answer.counters.reused_tokens)
         engine.truncate([Truncation((*prompt, *answer.tokens), keep_tokens)])
     assert reused == [0, 21, 8]
@@ -114,7 +114,7 @@ def test_closing_tells_everybody_and_takes_nothing_more(engine: ReferenceEngine)
     answers = Answers()
     engine.submit([(request("a", (3, 4), 390), answers.put)])
     engine.close()
-    assert answers.get(timeout=5).error == "the engine is shutting down"
+    assert answers.get(timeout=60).error == "the engine is shutting down"
     with pytest.raises(InvalidRequest, match="shutting down"):
         engine.submit([(request("b", (3,)), answers.put)])
 
@@ -128,7 +128,7 @@ def test_a_broken_iteration_is_told_to_all_now_and_later(
     monkeypatch.setattr("charter_engine.embedded.engine.transformer.Transformer.logits", broken)
     answers = Answers()
     engine.submit([(request("a", (3, 4)), answers.put)])
-    assert "must be reloaded: MemoryError" in answers.get(timeout=5).error
+    assert "must be reloaded: MemoryError" in answers.get(timeout=60).error
     with pytest.raises(InvalidRequest, match="must be reloaded"):
         engine.submit([(request("b", (3,)), answers.put)])
 

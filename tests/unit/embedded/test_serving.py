@@ -1,7 +1,7 @@
 """The engine model in a real Triton: its contract on the wire."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from charter_engine.bls.tokenizer import load_tokenizer
 from charter_engine.embedded.engine.repository_files import engine_files, llmapi_files, stock_files
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
 from tests.unit.embedded.serving import YES, Serving, engine_directory, prompt, serving
+from tests.waiting import until_found
 
 IDS = [index % 1000 + 10 for index in range(100)]
 
@@ -70,20 +71,19 @@ async def test_counters_stay_away_unless_asked_for(plain: Serving) -> None:
 
 
 async def test_gauges_follow_the_engine(plain: Serving) -> None:
-    await asyncio.sleep(0.3)
-    before = await plain.metrics()
+    before = await plain.settled()
     reused = plain.gauge(before, "nv_trt_llm_kv_cache_block_metrics", "reused")
     for _ in range(2):
         await plain.call("tensorrt_llm", **prompt([index + 2000 for index in range(65)]))
-    await asyncio.sleep(0.3)
-    page = await plain.metrics()
+    (lengths,) = (name for name in before if name.startswith("nv_llm_input_token_len_count"))
+    page = await until_found(plain.metrics, lambda page: page[lengths] == before[lengths] + 2)
+    page = await plain.settled()
     family = "nv_trt_llm_kv_cache_block_metrics"
     assert plain.gauge(page, family, "max") == plain.gauge(page, family, "free") == 200
     assert plain.gauge(page, family, "used") == 0
     assert plain.gauge(page, family, "tokens_per") == 32
     assert plain.gauge(page, family, "reused") - reused == 2
-    lengths = [name for name in page if name.startswith("nv_llm_input_token_len_count")]
-    assert page[lengths[0]] - before[lengths[0]] == 2
+    assert page[lengths] - before[lengths] == 2
 
 
 async def test_many_requests_in_flight_are_all_answered_alike(plain: Serving) -> None:
@@ -124,14 +124,19 @@ async def test_refusals_reach_the_client_in_words(
         await plain.call("tensorrt_llm", **{**prompt(IDS), **tensors})
 
 
+def is_active(serving: Serving, page: Mapping[str, float]) -> bool:
+    """Whether its engine works on a request."""
+    return serving.gauge(page, "nv_trt_llm_request_metrics", "active") == 1
+
+
 async def test_a_client_that_goes_away_frees_its_blocks(plain: Serving) -> None:
     task = asyncio.create_task(plain.call("tensorrt_llm", **prompt(IDS, 3000)))
-    await asyncio.sleep(0.3)
-    assert plain.gauge(await plain.metrics(), "nv_trt_llm_request_metrics", "active") == 1
+    await until_found(plain.metrics, lambda page: is_active(plain, page))
     task.cancel()
-    await asyncio.sleep(0.5)
-    page = await plain.metrics()
-    assert plain.gauge(page, "nv_trt_llm_kv_cache_block_metrics", "used") == 0
+    await until_found(
+        plain.metrics,
+        lambda page: plain.gauge(page, "nv_trt_llm_kv_cache_block_metrics", "used") == 0,
+    )
 
 
 @pytest.mark.parametrize("model", ["ensemble", "tensorrt_llm_bls"])
@@ -185,9 +190,10 @@ async def test_several_prompts_in_one_request_are_told_apart_by_batch_index(
 
 async def test_a_stop_request_of_the_same_id_ends_the_first(decoupled: Serving) -> None:
     running = asyncio.create_task(decoupled.stream("tensorrt_llm", "mine", **prompt(IDS, 4000)))
-    await asyncio.sleep(0.4)
+    await until_found(decoupled.metrics, lambda page: is_active(decoupled, page))
+    await asyncio.sleep(0.3)  # for its first tokens
     await decoupled.stream("tensorrt_llm", "mine", **prompt(IDS, 1), stop=YES)
-    answers = [answer for answer in await asyncio.wait_for(running, 5) if answer]
+    answers = [answer for answer in await asyncio.wait_for(running, 60) if answer]
     assert 100 < len(answers[-1]["output_ids"][0][0]) < 4000
 
 

@@ -58,8 +58,13 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, words: str) -> None:
 
 def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="not UTF-8"):
+    with pytest.raises(InputError) as caught:
         read_inputs(tmp_path / "a.jsonl")
+    assert (caught.value.place, caught.value.message) == (
+        str(tmp_path / "a.jsonl"),
+        "not UTF-8 text",
+    )
+    assert caught.value.remedy == "save it as UTF-8"
 
 
 def test_options_give_text_files_and_json(tmp_path: Path) -> None:

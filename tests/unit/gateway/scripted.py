@@ -30,11 +30,16 @@ class ScriptedModel:
     seconds_between: float = 0.0
     asked: list[Asking] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
 
     async def answer(self, asking: Asking, passing: Passing) -> AsyncGenerator[Piece]:
         self.asked.append(asking)
         ended = False
         try:
+            await self.may_answer.wait()
             for piece in self.pieces:
                 if isinstance(piece, Exception):
                     raise piece

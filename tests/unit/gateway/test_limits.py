@@ -12,6 +12,7 @@ from charter_engine.contracts.gateway import GatewayLimits, GatewayRequest
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.gateway.asking import Text
 from tests.unit.gateway.scripted import ANY_PORT, ENDED, HELLO, Opened, ScriptedModel, before_model
+from tests.waiting import until
 
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
@@ -122,12 +123,14 @@ async def test_a_client_that_sends_slowly_is_let_go_and_hurts_nobody() -> None:
 
 
 async def test_one_request_more_than_may_is_told_to_come_again() -> None:
-    model = ScriptedModel(seconds_between=0.1)
+    model = ScriptedModel()
+    model.may_answer.clear()
     body = json.dumps(ASKED).encode()
     async with before_model(model, limited(at_once=1)) as gateway:
         first = asyncio.create_task(post(gateway, body))
-        await asyncio.sleep(0.05)
+        await until(lambda: model.asked)
         status, answer = await post(gateway, body)
+        model.may_answer.set()
         assert (await first)[0] == 200
         assert (await post(gateway, body))[0] == 200
     assert status == 429
@@ -155,8 +158,7 @@ async def test_a_client_that_goes_away_cancels_its_request() -> None:
         answer = await session.post(gateway.url + CHAT, json=ASKED | {"stream": True})
         await answer.content.readline()
         answer.close()
-        await asyncio.wait_for(model.cancelled.wait(), 5)
-        await asyncio.sleep(0.01)
+        await until(lambda: gateway.records)
         assert gateway.records[0].finish == "cancelled"
 
 
@@ -166,7 +168,7 @@ async def test_a_client_that_goes_away_before_the_first_piece_cancels_its_reques
         with pytest.raises(TimeoutError):
             timeout = aiohttp.ClientTimeout(total=0.2)
             await session.post(gateway.url + CHAT, json=ASKED, timeout=timeout)
-        await asyncio.wait_for(model.cancelled.wait(), 5)
+        await asyncio.wait_for(model.cancelled.wait(), 60)
 
 
 async def test_a_client_that_reads_nothing_is_let_go_at_the_deadline() -> None:
@@ -177,7 +179,7 @@ async def test_a_client_that_reads_nothing_is_let_go_at_the_deadline() -> None:
         body = json.dumps(ASKED | {"stream": True}).encode()
         head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
         writer.write(head.encode() + body)
-        await asyncio.wait_for(model.cancelled.wait(), 5)
+        await asyncio.wait_for(model.cancelled.wait(), 60)
         status, _ = await post(gateway, json.dumps(ASKED | {"n": 2}).encode())
         assert status == 400
         writer.close()

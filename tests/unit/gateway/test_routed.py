@@ -93,7 +93,7 @@ async def test_a_server_that_says_it_is_not_ready_gets_nothing_new() -> None:
 
 async def until_ready(gateway: Opened, wanted: list[bool]) -> None:
     """Wait until the gateway takes the servers to be as ready as that."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if [row["ready"] for row in await servers_of(gateway)] == wanted:
                 return

@@ -5,7 +5,7 @@ Content is a path: a tuple of keys from the root. Who may be evicted is worked o
 single change.
 """
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 
 from charter_engine.kvcache import PoolSettings, Retention
@@ -39,6 +39,11 @@ class Cell:
     last_path: Path | None = None
     entered: int = 0
     place: int | None = None
+
+    def __deepcopy__(self, copied: dict[int, object]) -> "Cell":
+        """What it holds never changes, so that a copy of it may be a shallow one."""
+        copied[id(self)] = other = copy(self)
+        return other
 
     @property
     def content(self) -> Key:

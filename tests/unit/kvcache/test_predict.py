@@ -111,13 +111,6 @@ def test_machine_code_is_preferred_only_where_there_is_what_makes_it(
     assert Predictor(_requests(KEPT)).prefers_compiled(POOL) == there_is_numba
 
 
-def test_machine_code_and_python_predict_the_same() -> None:
-    one, other = (
-        Predictor(_requests(KEPT), compiled=compiled).predict(POOL) for compiled in (False, True)
-    )
-    assert one == other
-
-
 def test_retention_for_another_number_of_requests_is_refused() -> None:
     with pytest.raises(ValueError, match="1 retention settings for 6 requests"):
         predict(_requests(), POOL, retention=[None])

@@ -1,4 +1,7 @@
-"""The simulation in runs of blocks is the block manager, to the last counter."""
+"""The simulation in runs of blocks is the block manager, to the last counter.
+
+All that is predicted by machine code stands in this file: making it takes seconds in each process.
+"""
 
 from random import Random
 
@@ -6,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.predict.simulation import simulate
 from charter_engine.kvcache.workload.path_tree import build_paths
 from tests.unit.kvcache.workloads import (
@@ -48,3 +52,14 @@ def test_every_request_and_counter_agrees(rng: Random) -> None:
 def test_machine_code_does_what_the_python_it_is_made_of_does() -> None:
     for seed in range(300):
         _check(Random(seed), compiled=True)
+
+
+def test_machine_code_and_python_predict_the_same() -> None:
+    rng = Random(0)
+    workload = random_workload(rng)
+    pool = random_settings(rng, workload)
+    one, other = (
+        Predictor(workload, compiled=compiled).predict(pool) for compiled in (False, True)
+    )
+    assert one.requests > 0
+    assert one == other

@@ -14,7 +14,7 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn, most_telling
-from charter_engine.plan.retention.streams import annotate, choose, compare
+from charter_engine.plan.retention.streams import Choice, annotate, choose, compare
 from tests.follow_ups import with_follow_ups
 
 pytestmark = pytest.mark.slow
@@ -55,8 +55,19 @@ def sessions(count: int, seed: int, *, patient: bool = True, named: bool = True)
 
 
 @cache
+def past() -> Workload:
+    return sessions(40, 1)
+
+
+@cache
 def model() -> ReuseTimeModel:
-    return learn(sessions(40, 1))
+    return learn(past())
+
+
+@cache
+def chosen() -> Choice:
+    """What the guardrail takes on a scarce pool without a host tier."""
+    return choose(past(), POOL)
 
 
 def priorities(workload: Workload) -> dict[str, list[int]]:
@@ -128,29 +139,27 @@ def test_requests_without_sessions_teach_nothing() -> None:
 
 
 def test_the_guardrail_takes_next_use_where_it_helped_unseen_sessions() -> None:
-    choice = choose(sessions(40, 1), POOL)
-    assert choice.policy == "next-use"
-    assert "points" in choice.reason.text
+    assert chosen().policy == "next-use"
+    assert "points" in chosen().reason.text
 
 
 @pytest.mark.parametrize("eviction", ["leaf", "flat"])
 def test_with_a_host_tier_the_guardrail_is_never_below_the_default(eviction: Eviction) -> None:
     pool = msgspec.structs.replace(POOL, host_blocks=POOL.gpu_blocks, eviction=eviction)
-    past = sessions(40, 1)
-    choice = choose(past, pool)
-    compared = compare(past, pool, model(), pricing=choice.pricing)
+    choice = choose(past(), pool)
+    compared = compare(past(), pool, model(), pricing=choice.pricing)
     assert compared.hit_rates[choice.policy] >= compared.hit_rates["default"] - 0.005
 
 
 def test_a_choice_for_the_moment_of_the_answer_says_what_it_takes() -> None:
-    assert "follows up answers" in choose(sessions(40, 1), POOL, decide_at="answered").reason.text
-    assert "follow" not in choose(sessions(40, 1), POOL).reason.text
+    assert "follows up answers" in choose(past(), POOL, decide_at="answered").reason.text
+    assert "follow" not in chosen().reason.text
 
 
 def test_follow_ups_are_requests_over_the_same_prompts_right_behind_the_first() -> None:
     workload = sessions(10, 2)
     served = np.full(len(workload), 1_000.0)
-    answered = learn(sessions(40, 1), "answered", refresh_cost=RefreshCost(0.0, 0.0))
+    answered = learn(past(), "answered", refresh_cost=RefreshCost(0.0, 0.0))
     doubled, own = with_follow_ups(replace(workload, served_ms=served), answered)
     follow_ups = doubled.select(np.setdiff1d(np.arange(len(doubled)), own))
     assert np.array_equal(doubled.arrival_ms[own], workload.arrival_ms)
@@ -162,7 +171,7 @@ def test_follow_ups_are_requests_over_the_same_prompts_right_behind_the_first() 
 def test_a_follow_up_that_the_next_request_overtakes_is_left_out() -> None:
     workload = sessions(10, 2)
     late = replace(workload, served_ms=np.full(len(workload), 1e9))
-    doubled, own = with_follow_ups(late, learn(sessions(40, 1), "answered"))
+    doubled, own = with_follow_ups(late, learn(past(), "answered"))
     assert len(doubled) - len(own) <= 10  # the last requests of the sessions
 
 

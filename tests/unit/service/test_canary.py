@@ -86,7 +86,7 @@ async def test_an_alarm_is_told_once_with_what_to_do(
     monkeypatch.setattr(Scripted, "rounds", (CanaryReport(state="watching"), alarm, alarm))
     events = told(hub)
     await watch.start(0.001)
-    await asyncio.wait_for(Scripted.made_all.wait(), 5)
+    await asyncio.wait_for(Scripted.made_all.wait(), 60)
     (said,) = (text for text in events if "may be corrupt" in text)
     assert "3 blocks of 192 tokens reused" in said
     assert said.endswith("switch reuse off")
@@ -98,7 +98,7 @@ async def test_a_server_that_does_not_answer_is_asked_again(
     rounds = (CharterError("gone", kind="unreachable"), CanaryReport(state="watching"))
     monkeypatch.setattr(Scripted, "rounds", rounds)
     await watch.start(0.001)
-    await asyncio.wait_for(Scripted.made_all.wait(), 5)
+    await asyncio.wait_for(Scripted.made_all.wait(), 60)
     shown = state(hub)
     assert shown is not None and shown.state == "watching"
 

@@ -75,7 +75,7 @@ async def watcher(told: Told) -> AsyncIterator[PushWatcher]:
 
 async def ended(watcher: PushWatcher) -> None:
     assert watcher._task is not None
-    await asyncio.wait_for(asyncio.shield(watcher._task), 5)
+    await asyncio.wait_for(asyncio.shield(watcher._task), 60)
 
 
 async def start(watcher: PushWatcher, push: Any) -> list[str]:

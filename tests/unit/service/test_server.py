@@ -44,7 +44,7 @@ async def serving(path: Path, hub: Hub, handle: Handle = nothing) -> AsyncIterat
 async def collect(client: EngineClient, enough: Callable[[list[Message]], bool]) -> list[Message]:
     """Messages until there are enough of them."""
     seen: list[Message] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for message in client.messages():
             seen.append(message)
             if enough(seen):
@@ -148,7 +148,7 @@ async def collect_from(
     messages: AsyncIterator[Message], enough: Callable[[list[Message]], bool]
 ) -> list[Message]:
     seen: list[Message] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not enough(seen):
             seen.append(await anext(messages))
     return seen
@@ -260,7 +260,7 @@ async def test_a_command_is_finished_even_if_its_sender_leaves(path: Path) -> No
         await begun.wait()
         await client.close()
         await asyncio.gather(sent, return_exceptions=True)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await finished.wait()
 
 

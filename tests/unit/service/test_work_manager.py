@@ -45,7 +45,7 @@ async def found_at_once(_: Report) -> LearnResult:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    for _ in range(1000):
+    for _ in range(10_000):
         if holds():
             return
         await asyncio.sleep(0.005)

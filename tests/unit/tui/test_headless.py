@@ -59,7 +59,7 @@ def recorder_of(engine: Engine, **options: Any) -> HeadlessRecorder:
 async def recorded(engine: Engine, **options: Any) -> HeadlessRecorder:
     """A recording that ends by itself."""
     recorder = recorder_of(engine, **options)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert not await recorder.run(asyncio.Event())
     return recorder
 
