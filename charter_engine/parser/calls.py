@@ -93,7 +93,7 @@ class CallResolver:
             ),
             node=node,
             parents=frame.module.parents,
-            made_with=made_with(receiver),
+            held=receiver.box,
         )
         is_later = (
             bool(frame.loops)
@@ -340,7 +340,8 @@ class CallResolver:
             return isinstance(first, ast.Attribute) and (
                 is_asking or catalogue.family_of_path(self.program.path_of(first)) is not None
             )
-        return isinstance(next((source for source, _ in handed_on(shape)), None), ast.Attribute)
+        handed = handed_on(shape)
+        return bool(handed) and isinstance(handed[0][0], ast.Attribute)
 
     def called_later(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
@@ -492,10 +493,8 @@ def handed_on(shape: CallShape) -> list[tuple[ast.expr, Value]]:
     """The arguments that may be functions to call: the first (after an executor, the second) or one
     so named."""
     places = shape.positional[: 2 if shape.verb == "run_in_executor" else 1]
-    return [
-        *places,
-        *((source, value) for name, source, value in shape.keywords if name in HANDED_ON),
-    ]
+    named = [(source, value) for name, source, value in shape.keywords if name in HANDED_ON]
+    return [*places, *named]
 
 
 def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:
@@ -529,11 +528,6 @@ LOOKUPS = frozenset(
     "browse scrape download exec subprocess sql step".split()
 )
 """Words of functions whose result is found with what they are given, not made of it."""
-
-
-def made_with(receiver: Value) -> frozenset[str]:
-    box = receiver.box
-    return frozenset(box.fields) if box is not None and box.kind == "object" else frozenset()
 
 
 def from_python(function: ast.expr, receiver: Value) -> bool:

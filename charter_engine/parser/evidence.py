@@ -4,6 +4,7 @@ weighed."""
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 
 from charter_engine.parser.catalogue import Catalogue, Evidence, Family
 from charter_engine.parser.prompts import spoken
@@ -144,13 +145,9 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     asks = not (words.function_strong.isdisjoint(verb) and words.function_weak.isdisjoint(verb))
     if not asks and (set(verb) & words.function_making or not concerns_model(shape, catalogue)):
         return "its name does not speak of asking a model"
-    if gets_model(verb, words):
-        return "it gets or makes a model, it does not ask it"
-    if verb[0] == "generate" and verb[-1] in ("prompt", "prompts"):
-        return "it makes a prompt"
-    never = says_otherwise(verb, words)
-    if never:
-        return f"its name says otherwise ({', '.join(never)})"
+    objection = names_other_work(shape.verb, catalogue)
+    if objection:
+        return objection
     if shape.keyword_names & words.other_keywords:
         return "it makes something other than text"
     of_receiver, last = set(words_of(receiver)), set(words_of(receiver)[-1:])
@@ -165,6 +162,18 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     if set(verb) <= words.running and not runs:
         return f"`{receiver or shape.verb}` is no agent that could be run"
     return None
+
+
+@lru_cache(maxsize=4096)
+def names_other_work(name: str, catalogue: Catalogue) -> str:
+    """What a function does by its name, where that is not to ask a model; empty: it may ask one."""
+    verb, words = words_of(name), catalogue.evidence
+    if gets_model(verb, words):
+        return "it gets or makes a model, it does not ask it"
+    if verb[0] == "generate" and verb[-1] in ("prompt", "prompts"):
+        return "it makes a prompt"
+    never = says_otherwise(verb, words)
+    return f"its name says otherwise ({', '.join(never)})" if never else ""
 
 
 def says_otherwise(verb: tuple[str, ...], words: Evidence) -> list[str]:

@@ -290,13 +290,13 @@ class Names:
         context that carries an object of a class at hand."""
         if annotation is None:
             return UNKNOWN
+        known = self.annotations.get(id(annotation))
+        if known is not None:
+            return known
         if (carried := carried_by(annotation)) is not None:
             value = self.annotated_types(frame, carried)
             fields = dict.fromkeys(CONTEXT_FIELDS, value) if value.types else {}
             return Value(box=Box("object", fields=fields)) if fields else UNKNOWN
-        known = self.annotations.get(id(annotation))
-        if known is not None:
-            return known
         found: set[Any] = set()
         for name, dotted in annotation_names(annotation, frame.module.imports):
             value = self.resolve(frame.module, name)

@@ -15,6 +15,7 @@ import warnings
 from dataclasses import dataclass
 
 from charter_engine.contracts.graph import Diagnostic
+from charter_engine.parser.compact import compacted
 from charter_engine.parser.lowering import lowered
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -23,8 +24,8 @@ MAX_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReadSource:
-    """A file's text and tree. Lines count from 1; of a notebook, over its code cells one after the
-    other."""
+    """A file's text and its compact tree. Lines count from 1; of a notebook, over its code cells
+    one after the other."""
 
     path: str
     text: str
@@ -59,7 +60,7 @@ def read_source(path: str, source: str | bytes) -> ReadSource:
             line,
             column,
         )
-    return ReadSource(path, text, parse(path, text))
+    return ReadSource(path, text, compacted(parse(path, text)))
 
 
 def refuse(path: str, message: str, remedy: str, line: int = 0, column: int = 0) -> Unreadable:

@@ -7,22 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-PLACED = frozenset(
-    (
-        *(ast.Call, ast.Await, ast.Attribute, ast.Subscript, ast.withitem),
-        *(ast.ListComp, ast.GeneratorExp, ast.Starred),
-    )
+from charter_engine.parser.compact import of_kinds
+
+PLACED = of_kinds(
+    *(ast.Call, ast.Await, ast.Attribute, ast.Subscript, ast.withitem),
+    *(ast.ListComp, ast.GeneratorExp, ast.Starred),
 )
 """Nodes whose parent is kept, to see what becomes of a call's result."""
 
 SIGNS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
-LEAVES = frozenset(
-    (
-        *(ast.Name, ast.Constant, ast.alias),
-        *(sign for signs in SIGNS for sign in signs.__subclasses__()),
-        *(str, int, bool, type(None)),
-    )
-)
+LEAVES = of_kinds(
+    *(ast.Name, ast.Constant, ast.alias),
+    *(sign for signs in SIGNS for sign in signs.__subclasses__()),
+) | {str, int, bool, type(None)}
 """What stands in a node and holds no nodes; most of a tree are these."""
 
 IMPORTS = (ast.Import, ast.ImportFrom)

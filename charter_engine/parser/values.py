@@ -47,19 +47,19 @@ Origins = frozenset[Origin]
 NOTHING: Origins = frozenset()
 
 
-class External(Struct, frozen=True):
+class External(Struct, frozen=True, cache_hash=True):
     """Something imported from outside the sources at hand, by its dotted name."""
 
     dotted: str
 
 
-class Kind(Struct, frozen=True):
+class Kind(Struct, frozen=True, cache_hash=True):
     """A type of the catalogue: `openai.client`, `langchain.model`, `retriever`, …"""
 
     name: str
 
 
-class Member(Struct, frozen=True):
+class Member(Struct, frozen=True, cache_hash=True):
     """An attribute path on something of a catalogue type: `chat.completions.create` on
     `openai.client`."""
 
@@ -81,15 +81,15 @@ class Function(Struct, frozen=True, eq=False):
         return id(self.definition)
 
 
-class Class(Struct, frozen=True):
+class Class(Struct, frozen=True, cache_hash=True):
     definition: ClassDefinition
 
 
-class Instance(Struct, frozen=True):
+class Instance(Struct, frozen=True, cache_hash=True):
     definition: ClassDefinition
 
 
-class Package(Struct, frozen=True):
+class Package(Struct, frozen=True, cache_hash=True):
     """A module of the sources at hand."""
 
     module: Module
@@ -311,7 +311,8 @@ def collect_origins(box: Box, found: set[Origin], seen: set[int]) -> None:
             continue
         seen.add(id(box))
         for member in box.members():
-            found |= member.origins
+            if member.origins:
+                found |= member.origins
             if member.box is not None:
                 pending.append(member.box)
 
@@ -494,11 +495,16 @@ MAX_ITEMS = 200
 
 def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:
     """The names that stand after either of two ways; an attribute only if both stored it."""
-    joined = {name: value for name, value in first.items() if "." not in name or name in second}
+    joined = dict(first)
+    for name in first:
+        if "." in name and name not in second:
+            del joined[name]
     for name, value in second.items():
         held = joined.get(name)
-        if held is None and "." not in name:
-            joined[name] = value
-        elif held is not None and held is not value:
+        if held is value:
+            continue
+        if held is not None:
             joined[name] = join(held, value, name)
+        elif "." not in name:
+            joined[name] = value
     return joined
