@@ -33,6 +33,7 @@ from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super
 from charter_engine.parser.values import (
+    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -86,10 +87,12 @@ class CallResolver:
             path=path,
             callee=callee.types,
             receiver=receiver.types,
-            positional=tuple(self.positional(frame, node)),
+            positional=self.positional(frame, node),
             keywords=tuple(
-                (item.arg or "**", item.value, self.evaluator.placed(frame, item.value))
-                for item in node.keywords
+                [
+                    (item.arg or "**", item.value, self.evaluator.placed(frame, item.value))
+                    for item in node.keywords
+                ]
             ),
             node=node,
             parents=frame.module.parents,
@@ -105,25 +108,17 @@ class CallResolver:
         frame.fanout = outer
         return value
 
-    def positional(self, frame: Frame, node: ast.Call) -> list[tuple[ast.expr, Value]]:
+    def positional(self, frame: Frame, node: ast.Call) -> tuple[tuple[ast.expr, Value], ...]:
         given: list[tuple[ast.expr, Value]] = []
         for argument in node.args:
             value = self.evaluator.placed(frame, argument)
-            if (
-                isinstance(argument, ast.Starred)
-                and value.box is not None
-                and value.box.items
-                and value.box.rest is None
-            ):
+            if not isinstance(argument, ast.Starred):
+                given.append((argument, value))
+            elif value.box is not None and value.box.items and value.box.rest is None:
                 given += [(argument.value, element.value) for element in value.box.items]
             else:
-                given.append(
-                    (
-                        argument,
-                        any_member(value) if isinstance(argument, ast.Starred) else value,
-                    )
-                )
-        return given
+                given.append((argument, any_member(value)))
+        return tuple(given)
 
     def callee_of(self, frame: Frame, node: ast.expr) -> tuple[Value, Value]:
         """The value a method is called on, and the value that is called."""
@@ -403,16 +398,17 @@ class CallResolver:
         if self.program.catalogue.asks_person(callee.types):
             return Value()
         words = recognise.words_of(verb)
-        lookup = PATTERN not in shape.receiver and (
-            not LOOKUPS.isdisjoint(words) or recognise.other_kind(shape, self.program.catalogue)
+        is_lookup = not LOOKUPS.isdisjoint(words) or bool(
+            recognise.other_kind(shape, self.program.catalogue)
         )
+        is_lookup = is_lookup and PATTERN not in shape.receiver
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
             return self.evaluator.runnables.in_sequence(frame, shape)
         if verb[:1].isupper() or shape.path[-1:] == ("dict",):
             return self.made_object(shape)
-        given = arguments_origins(shape) if not lookup else frozenset()
+        given = arguments_origins(shape) if not is_lookup else NOTHING
         if given and CONVERSIONS.isdisjoint(words):
             given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
         held = receiver.all_origins()

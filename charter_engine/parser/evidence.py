@@ -272,7 +272,9 @@ def belongs_to_model(shape: CallShape, catalogue: Catalogue) -> bool:
 
 
 def is_model_type(kinds: frozenset[Type], catalogue: Catalogue) -> bool:
-    return any(isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in kinds)
+    return bool(kinds) and any(
+        isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in kinds
+    )
 
 
 def makes_model(name: str, catalogue: Catalogue) -> bool:
@@ -300,10 +302,7 @@ def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
     for node, value in (*shape.positional, *((node, value) for _, node, value in shape.keywords)):
         written = names_in(node) if isinstance(node, ast.Name | ast.Attribute) else []
         last = words_of(written[0])[-1:] if written else ()
-        typed = any(
-            isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in value.types
-        )
-        if typed or last == ("llm",):
+        if last == ("llm",) or is_model_type(value.types, catalogue):
             return CERTAIN
         if isinstance(node, ast.Attribute) and last == ("model",):
             best = 1

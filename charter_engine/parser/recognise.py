@@ -120,6 +120,8 @@ def by_path(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 def other_kind(shape: CallShape, catalogue: Catalogue) -> str | None:
     """The look-alike's kind, where the receiver is known to be one. A model that a look-alike holds
     is none, nor is what may be a model as well."""
+    if not shape.receiver:
+        return None
     others: list[str] = []
     for kind in in_order(shape.receiver):
         if not isinstance(kind, Kind | Member):

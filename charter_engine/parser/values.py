@@ -411,12 +411,16 @@ def join(first: Value | None, second: Value | None, name: str = "", depth: int =
     """What is known of a value that is one or the other, by the way the program took."""
     if first is None or second is None or first is second:
         return first or second or UNKNOWN
+    is_text = first.pieces is not None or second.pieces is not None
+    box = first.box or second.box
+    if first.box is not None and second.box is not None:
+        box = join_apart(first, second) or join_boxes(first.box, second.box, depth)
     return Value(
-        types=first.types | second.types,
-        pieces=join_pieces(first, second, name),
-        origins=first.origins | second.origins,
-        box=join_apart(first, second) or join_boxes(first.box, second.box, depth),
-        constant=first.constant if first.constant == second.constant else None,
+        first.types | second.types,
+        join_pieces(first, second, name) if is_text else None,
+        first.origins | second.origins,
+        box,
+        first.constant if first.constant == second.constant else None,
     )
 
 
