@@ -42,6 +42,12 @@ class Unreadable(Exception):
 
 def read_source(path: str, source: str | bytes) -> ReadSource:
     """Decode and parse one file. Raises `Unreadable` with the place and the remedy."""
+    text = source_text(path, source)
+    return ReadSource(path, text, compacted(parse(path, text)))
+
+
+def source_text(path: str, source: str | bytes) -> str:
+    """The text of one file, of a notebook that of its code. Raises `Unreadable`."""
     if len(source) > MAX_BYTES:
         raise refuse(
             path,
@@ -60,7 +66,7 @@ def read_source(path: str, source: str | bytes) -> ReadSource:
             line,
             column,
         )
-    return ReadSource(path, text, compacted(parse(path, text)))
+    return text
 
 
 def refuse(path: str, message: str, remedy: str, line: int = 0, column: int = 0) -> Unreadable:

@@ -5,18 +5,12 @@ template constant that nothing else uses. Paragraphs are what blank lines separa
 stay where they are, and a closing constant paragraph stays last.
 """
 
-import ast
 import re
 from collections.abc import Sequence
 
 import libcst as cst
 
-from charter_engine.analysis.lint.passages import (
-    formatted_strings,
-    passages,
-    says,
-    templates_used_once,
-)
+from charter_engine.analysis.lint.passages import prompt_strings
 from charter_engine.contracts.graph import Call
 
 _POINTS_ELSEWHERE = re.compile(
@@ -30,17 +24,15 @@ FormattedPart = cst.BaseFormattedStringContent
 Paragraph = tuple[FormattedPart, ...]
 
 
-def constant_text_first(call: Call, source: str, tree: ast.Module) -> str:
+def constant_text_first(call: Call, source: str) -> str:
     """The source with the one string reordered that holds the call's prompt; as it was where there
-    is no such string."""
+    is no such string. Raises `Unreadable`."""
     reordering = ConstantTextFirst(call)
     # The last comes first, so that the places of the others stay what they are.
-    for passage in passages(source, [*formatted_strings(tree), *templates_used_once(tree)]):
-        text = source[passage.start : passage.end]
-        if _has_blank_line(text) and says(text, passage.node):
-            string = cst.parse_expression(f"({text})")
-            changed = _code(reordering.reordered(string))[1:-1]
-            source = source[: passage.start] + changed + source[passage.end :]
+    for start, end in prompt_strings(call.path, source):
+        if _has_blank_line(source[start:end]):
+            string = cst.parse_expression(f"({source[start:end]})")
+            source = source[:start] + _code(reordering.reordered(string))[1:-1] + source[end:]
     return source
 
 

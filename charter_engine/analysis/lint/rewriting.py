@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.lint import Finding
-from charter_engine.parser.reading import Unreadable, parse
+from charter_engine.parser.reading import Unreadable
 
 
 def rewritten(compiled: CompiledFile, source: str, finding: Finding) -> str | None:
@@ -18,7 +18,7 @@ def rewritten(compiled: CompiledFile, source: str, finding: Finding) -> str | No
     from charter_engine.analysis.lint.reorder import constant_text_first
 
     try:
-        return constant_text_first(call, source, parse(compiled.path, source))
+        return constant_text_first(call, source)
     except Unreadable:
         return None
 
