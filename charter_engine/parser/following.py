@@ -58,13 +58,14 @@ arguments on."""
 @dataclass(slots=True)
 class Followed:
     """What following a function with these arguments gave; `left` is what its object holds
-    afterwards. `names` and `known` keep what the key identifies alive."""
+    afterwards. `names`, `known` and `bound` keep what the key identifies alive."""
 
     result: Value | None
     visits: list[Visit]
     names: dict[str, Value]
     reached: int
     known: AttributeResolver
+    bound: Value | None
     left: AttributeResolver
 
 
@@ -289,7 +290,7 @@ class Follower:
         left = attributes_of(inner, own, inner.left or {})
         visits = (self.findings.visits or [])[seen:]
         reached = self.findings.reached - reached
-        self.followed[key] = Followed(result, visits, names, reached, known, left)
+        self.followed[key] = Followed(result, visits, names, reached, known, function.bound, left)
         if holder and own:
             hand_over(frame, holder, left)
         return result
