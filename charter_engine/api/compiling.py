@@ -18,7 +18,7 @@ from charter_engine.contracts.graph import CompiledFile, CompileResult, Diagnost
 from charter_engine.contracts.notes import Note
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.executor.inputs import InputError, default_inputs_path, read_inputs
-from charter_engine.parser.reading import Unreadable, read_source
+from charter_engine.parser.reading import Unreadable, source_text
 from charter_engine.paths import compile_cache_path
 from charter_engine.prompts.tokens import Encode
 from charter_engine.store.compile_cache import CompileCache
@@ -178,7 +178,7 @@ def explain(request: ExplainRequest) -> Explanation:
         told = errors[0].message if errors else f"it is not part of {request.package}"
         raise CharterError(f"{path}: {told}", remedy="check the path and its permissions")
     try:
-        last = len(read_source(path, sources[path]).text.splitlines())
+        last = len(source_text(path, sources[path]).splitlines())
         if line > last:
             raise UsageError(f"line {line}: {path} ends at line {last}")
         files = FolderFiles(Path(folder_of(request.package or path)))

@@ -20,7 +20,7 @@ from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.lint import FileFix, Finding, LintReport, LintRequest, LintRule
 from charter_engine.errors import UsageError
-from charter_engine.parser.reading import Unreadable, read_source
+from charter_engine.parser.reading import Unreadable, source_text
 from charter_engine.store.source_files import read_file, unread
 
 Linted = tuple[tuple[Finding, ...], FileFix | None]
@@ -120,7 +120,7 @@ def _fixed(
     from charter_engine.analysis.lint.fixes import fix as fix_source
 
     content = read_file(file.path)
-    source = read_source(file.path, content).text
+    source = source_text(file.path, content)
     if Path(file.path).suffix != ".py" or _encoded(source, content) != content:
         return lint_source(file, source, config), None
     fixed = fix_source(
@@ -150,7 +150,7 @@ def _encoded(text: str, like: bytes) -> bytes:
 
 
 def _text_of(path: str) -> str:
-    return read_source(path, read_file(path)).text
+    return source_text(path, read_file(path))
 
 
 def _config(request: LintRequest) -> LintConfig:

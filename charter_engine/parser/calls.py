@@ -34,6 +34,7 @@ from charter_engine.parser.recognise import CallShape, Recognition, constructed_
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super
 from charter_engine.parser.values import (
+    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -87,14 +88,16 @@ class CallResolver:
             path=path,
             callee=callee.types,
             receiver=receiver.types,
-            positional=tuple(self.positional(frame, node)),
+            positional=self.positional(frame, node),
             keywords=tuple(
-                (item.arg or "**", item.value, self.evaluator.placed(frame, item.value))
-                for item in node.keywords
+                [
+                    (item.arg or "**", item.value, self.evaluator.placed(frame, item.value))
+                    for item in node.keywords
+                ]
             ),
             node=node,
             parents=frame.module.parents,
-            made_with=made_with(receiver),
+            held=receiver.box,
         )
         is_later = (
             bool(frame.loops)
@@ -106,25 +109,17 @@ class CallResolver:
         frame.fanout = outer
         return value
 
-    def positional(self, frame: Frame, node: ast.Call) -> list[tuple[ast.expr, Value]]:
+    def positional(self, frame: Frame, node: ast.Call) -> tuple[tuple[ast.expr, Value], ...]:
         given: list[tuple[ast.expr, Value]] = []
         for argument in node.args:
             value = self.evaluator.placed(frame, argument)
-            if (
-                isinstance(argument, ast.Starred)
-                and value.box is not None
-                and value.box.items
-                and value.box.rest is None
-            ):
+            if not isinstance(argument, ast.Starred):
+                given.append((argument, value))
+            elif value.box is not None and value.box.items and value.box.rest is None:
                 given += [(argument.value, element.value) for element in value.box.items]
             else:
-                given.append(
-                    (
-                        argument,
-                        any_member(value) if isinstance(argument, ast.Starred) else value,
-                    )
-                )
-        return given
+                given.append((argument, any_member(value)))
+        return tuple(given)
 
     def callee_of(self, frame: Frame, node: ast.expr) -> tuple[Value, Value]:
         """The value a method is called on, and the value that is called."""
@@ -358,7 +353,8 @@ class CallResolver:
             return isinstance(first, ast.Attribute) and (
                 is_asking or catalogue.family_of_path(self.program.path_of(first)) is not None
             )
-        return isinstance(next((source for source, _ in handed_on(shape)), None), ast.Attribute)
+        handed = handed_on(shape)
+        return bool(handed) and isinstance(handed[0][0], ast.Attribute)
 
     def called_later(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
@@ -420,16 +416,17 @@ class CallResolver:
         if self.program.catalogue.asks_person(callee.types):
             return Value()
         words = recognise.words_of(verb)
-        lookup = PATTERN not in shape.receiver and (
-            not LOOKUPS.isdisjoint(words) or recognise.other_kind(shape, self.program.catalogue)
+        is_lookup = not LOOKUPS.isdisjoint(words) or bool(
+            recognise.other_kind(shape, self.program.catalogue)
         )
+        is_lookup = is_lookup and PATTERN not in shape.receiver
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
             return self.evaluator.runnables.in_sequence(frame, shape)
         if verb[:1].isupper() or shape.path[-1:] == ("dict",) or made_message(shape):
             return self.made_object(shape)
-        given = arguments_origins(shape) if not lookup else frozenset()
+        given = arguments_origins(shape) if not is_lookup else NOTHING
         if given and CONVERSIONS.isdisjoint(words):
             given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
         held = receiver.all_origins()
@@ -511,10 +508,8 @@ def handed_on(shape: CallShape) -> list[tuple[ast.expr, Value]]:
     """The arguments that may be functions to call: the first (after an executor, the second) or one
     so named."""
     places = shape.positional[: 2 if shape.verb == "run_in_executor" else 1]
-    return [
-        *places,
-        *((source, value) for name, source, value in shape.keywords if name in HANDED_ON),
-    ]
+    named = [(source, value) for name, source, value in shape.keywords if name in HANDED_ON]
+    return [*places, *named]
 
 
 def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:
@@ -548,11 +543,6 @@ LOOKUPS = frozenset(
     "browse scrape download exec subprocess sql step".split()
 )
 """Words of functions whose result is found with what they are given, not made of it."""
-
-
-def made_with(receiver: Value) -> frozenset[str]:
-    box = receiver.box
-    return frozenset(box.fields) if box is not None and box.kind == "object" else frozenset()
 
 
 def from_python(function: ast.expr, receiver: Value) -> bool:

@@ -76,13 +76,13 @@ def is_unseen(value: Value) -> bool:
 def makes_chain(shape: CallShape, catalogue: Catalogue) -> bool:
     """Whether a function that is imported makes a chain around a model, by its name:
     `llm_generation_chain("query.prompt", engine=…)`, `SummaryChain.from_llm(llm)`."""
+    if not shape.callee or not all(isinstance(kind, External) for kind in shape.callee):
+        return False
     words = words_of(shape.verb)
-    is_chain = words[-1:] == ("chain",) and words[0] not in catalogue.evidence.running
-    given = shape.keyword_names & (MODEL_GIVEN | {"engine"})
+    if words[-1:] != ("chain",) or words[0] in catalogue.evidence.running:
+        return shape.verb == FROM_MODEL
     is_model_named = any(names_model(word, catalogue) for word in words)
-    is_imported = bool(shape.callee) and all(isinstance(kind, External) for kind in shape.callee)
-    makes = shape.verb == FROM_MODEL or (is_chain and (is_model_named or bool(given)))
-    return is_imported and makes
+    return is_model_named or not shape.keyword_names.isdisjoint(MODEL_GIVEN | {"engine"})
 
 
 def placeholder(shape: CallShape) -> Box:

@@ -4,6 +4,7 @@ weighed."""
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 
 from charter_engine.parser.catalogue import Catalogue, Evidence, Family
 from charter_engine.parser.prompts import spoken
@@ -144,13 +145,9 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     asks = not (words.function_strong.isdisjoint(verb) and words.function_weak.isdisjoint(verb))
     if not asks and (set(verb) & words.function_making or not concerns_model(shape, catalogue)):
         return "its name does not speak of asking a model"
-    if gets_model(verb, words):
-        return "it gets or makes a model, it does not ask it"
-    if verb[0] == "generate" and verb[-1] in ("prompt", "prompts"):
-        return "it makes a prompt"
-    never = says_otherwise(verb, words)
-    if never:
-        return f"its name says otherwise ({', '.join(never)})"
+    objection = names_other_work(shape.verb, catalogue)
+    if objection:
+        return objection
     if shape.keyword_names & words.other_keywords:
         return "it makes something other than text"
     of_receiver, last = set(words_of(receiver)), set(words_of(receiver)[-1:])
@@ -165,6 +162,18 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     if set(verb) <= words.running and not runs:
         return f"`{receiver or shape.verb}` is no agent that could be run"
     return None
+
+
+@lru_cache(maxsize=4096)
+def names_other_work(name: str, catalogue: Catalogue) -> str:
+    """What a function does by its name, where that is not to ask a model; empty: it may ask one."""
+    verb, words = words_of(name), catalogue.evidence
+    if gets_model(verb, words):
+        return "it gets or makes a model, it does not ask it"
+    if verb[0] == "generate" and verb[-1] in ("prompt", "prompts"):
+        return "it makes a prompt"
+    never = says_otherwise(verb, words)
+    return f"its name says otherwise ({', '.join(never)})" if never else ""
 
 
 def says_otherwise(verb: tuple[str, ...], words: Evidence) -> list[str]:
@@ -263,7 +272,9 @@ def belongs_to_model(shape: CallShape, catalogue: Catalogue) -> bool:
 
 
 def is_model_type(kinds: frozenset[Type], catalogue: Catalogue) -> bool:
-    return any(isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in kinds)
+    return bool(kinds) and any(
+        isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in kinds
+    )
 
 
 def makes_model(name: str, catalogue: Catalogue) -> bool:
@@ -291,10 +302,7 @@ def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
     for node, value in (*shape.positional, *((node, value) for _, node, value in shape.keywords)):
         written = names_in(node) if isinstance(node, ast.Name | ast.Attribute) else []
         last = words_of(written[0])[-1:] if written else ()
-        typed = any(
-            isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in value.types
-        )
-        if typed or last == ("llm",):
+        if last == ("llm",) or is_model_type(value.types, catalogue):
             return CERTAIN
         if isinstance(node, ast.Attribute) and last == ("model",):
             best = 1

@@ -14,6 +14,7 @@ from charter_engine.contracts.graph import Loop
 from charter_engine.parser.assignment import Assigner
 from charter_engine.parser.calls import CallResolver
 from charter_engine.parser.chains import piped
+from charter_engine.parser.compact import by_kind
 from charter_engine.parser.containers import Containers, any_member, copied
 from charter_engine.parser.crews import Crews
 from charter_engine.parser.effects import Effects
@@ -106,7 +107,7 @@ class Evaluator:
         }
         if sys.version_info >= (3, 14):
             found[ast.TemplateStr] = self.strings.f_string
-        return found
+        return by_kind(found)
 
     def evaluate(self, frame: Frame, node: ast.expr | None) -> Value:
         """The value of an expression in a frame."""

@@ -42,6 +42,9 @@ MAPPING = frozenset(
 )
 """Those of them that call a function for each member of what they are given."""
 
+PARALLEL = frozenset("parallel concurrent concurrently".split())
+"""Words of functions that run what they are given so, whatever they are."""
+
 SEVERAL = frozenset("gather map as_completed wait parallel".split())
 """Ways that are taken for several calls; the others run one, which a loop must repeat."""
 
@@ -61,8 +64,8 @@ def way_of(path: tuple[str, ...]) -> str | None:
 def parallel_way(path: tuple[str, ...]) -> str | None:
     """How a function that isn't at hand runs one that it is given, by its name:
     `run_in_parallel(ask, questions)`."""
-    words = set(words_of(path[-1])) if path else set[str]()
-    return "parallel" if words & {"parallel", "concurrent", "concurrently"} else None
+    words = words_of(path[-1]) if path else ()
+    return None if PARALLEL.isdisjoint(words) else "parallel"
 
 
 def delayed_way(path: tuple[str, ...]) -> str | None:

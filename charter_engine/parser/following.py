@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -29,7 +29,7 @@ from charter_engine.parser.recognise import CallShape, Recognition, constructed_
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
-from charter_engine.parser.syntax import declared_fields, is_super, last_name
+from charter_engine.parser.syntax import declared_fields, is_super
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -61,14 +61,23 @@ arguments on."""
 @dataclass(slots=True)
 class Followed:
     """What following a function with these arguments gave; `left` is what its object holds
-    afterwards. `names` and `known` keep what the key identifies alive."""
+    afterwards. `names`, `known` and `bound` keep what the key identifies alive."""
 
     result: Value | None
     visits: list[Visit]
     names: dict[str, Value]
     reached: int
     known: AttributeResolver
+    bound: Value | None
     left: AttributeResolver
+
+
+class Parameter(NamedTuple):
+    """What a function says of a parameter."""
+
+    name: str
+    annotation: ast.expr | None
+    default: ast.expr | None
 
 
 class Follower:
@@ -82,6 +91,7 @@ class Follower:
         self.entries = analysis.entries
         self.evaluator = evaluator
         self.followed: dict[Hashable, Followed] = {}
+        self.parameters: dict[FunctionDefinition, tuple[Parameter, ...]] = {}
 
     def follow(
         self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape
@@ -167,7 +177,7 @@ class Follower:
         if function.definition.module is frame.module:
             return None
         kinds = kinds_in(shape.receiver) | self.evaluator.names.named_kinds(frame, shape.receiver)
-        seen = replace(shape, callee=frozenset(), receiver=kinds, made_with=frozenset())
+        seen = replace(shape, callee=frozenset(), receiver=kinds, held=None)
         catalogue = self.program.catalogue
         return recognise.recognise(seen, catalogue) or evidence.by_evidence(seen, catalogue)
 
@@ -298,14 +308,14 @@ class Follower:
             chain=frame.chain,
             depth=frame.depth + (1 if definition in self.program.reaching else 2),
             spread=spread,
-            given=chains_in(names) if calls_itself(definition) else frozenset(),
+            given=chains_in(names) if definition in self.program.recursive else frozenset(),
         )
         hand_over(inner, own, known)
         result = self.run_body(inner)
         left = attributes_of(inner, own, inner.left or {})
         visits = (self.findings.visits or [])[seen:]
         reached = self.findings.reached - reached
-        self.followed[key] = Followed(result, visits, names, reached, known, left)
+        self.followed[key] = Followed(result, visits, names, reached, known, function.bound, left)
         if holder and own:
             hand_over(frame, holder, left)
         return result
@@ -338,31 +348,19 @@ class Follower:
         definition = function.definition
         spec = definition.node.args
         frame = Frame(definition.module, {})
-        positional = [*spec.posonlyargs, *spec.args]
-        defaults = dict(
-            zip(
-                [arg.arg for arg in positional[len(positional) - len(spec.defaults) :]],
-                spec.defaults,
-                strict=False,
-            )
-        )
-        defaults |= {
-            arg.arg: default
-            for arg, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=False)
-            if default is not None
-        }
         found: dict[str, Value] = {}
-        for arg in (*positional, *spec.kwonlyargs):
-            value = names.get(arg.arg)
-            if value is None and arg.arg in defaults:
-                value = self.evaluator.evaluate(frame, defaults[arg.arg])
-            typed = self.evaluator.names.annotated_types(frame, arg.annotation)
+        for parameter in self.parameters_of(definition):
+            value = names.get(parameter.name)
+            if value is None and parameter.default is not None:
+                value = self.evaluator.evaluate(frame, parameter.default)
             value = value or UNKNOWN
-            if typed.types and not value.types:
-                value = replace(value, types=typed.types)
-            if typed.box is not None and value.box is None:
-                value = replace(value, box=typed.box)
-            found[arg.arg] = value
+            if parameter.annotation is not None:
+                typed = self.evaluator.names.annotated_types(frame, parameter.annotation)
+                if typed.types and not value.types:
+                    value = replace(value, types=typed.types)
+                if typed.box is not None and value.box is None:
+                    value = replace(value, box=typed.box)
+            found[parameter.name] = value
         self.share_state(definition, names, found)
         for special in (spec.vararg, spec.kwarg):
             if special is not None and special.arg in names:
@@ -376,6 +374,13 @@ class Follower:
             bound = function.bound if function.bound is not None and function.bound.types else None
             found[definition.parameters[0]] = bound or Value(types=frozenset((kind,)))
         return found
+
+    def parameters_of(self, definition: FunctionDefinition) -> tuple[Parameter, ...]:
+        """A function's parameters, looked up once."""
+        known = self.parameters.get(definition)
+        if known is None:
+            known = self.parameters[definition] = tuple(parameters_in(definition.node.args))
+        return known
 
     def share_state(
         self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]
@@ -419,8 +424,14 @@ class Follower:
         return frame.returned if frame.returned is not None else UNKNOWN
 
 
-def calls_itself(definition: FunctionDefinition) -> bool:
-    return any(last_name(call.func) == definition.name for call in definition.calls)
+def parameters_in(spec: ast.arguments) -> Iterator[Parameter]:
+    """The parameters that take one argument, with their defaults."""
+    positional = [*spec.posonlyargs, *spec.args]
+    required = [None] * (len(positional) - len(spec.defaults))
+    for arg, default in zip(positional, [*required, *spec.defaults], strict=True):
+        yield Parameter(arg.arg, arg.annotation, default)
+    for arg, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        yield Parameter(arg.arg, arg.annotation, default)
 
 
 def sites_behind(result: Value | None) -> set[int]:
@@ -450,7 +461,7 @@ def kinds_in(types: frozenset[Type]) -> frozenset[Type]:
 
 def signature(value: Value) -> Hashable:
     """Equal for values that a function can't tell apart."""
-    text = None if value.pieces is None else tuple(piece.key for piece in value.pieces)
+    text = None if value.pieces is None else tuple([piece.key for piece in value.pieces])
     return (
         value.types,
         value.origins,

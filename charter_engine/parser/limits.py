@@ -69,15 +69,24 @@ def bound_of(name: str, given: dict[str, Value]) -> Limit | None:
 
 def cut_at(frame: Frame, history: ast.expr, evaluate: Evaluate) -> Limit | None:
     """The size at which a history is cut here, by the test around: `if len(history) > n`."""
-    tests = list(tests_around(frame))
-    name = ast.unparse(history) if tests else ""
-    for test in tests:
-        for node in ast.walk(test):
-            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Gt | ast.GtE):
-                unit = measured(node.left, name)
-                if unit is not None:
-                    return Limit(number_of(evaluate(frame, node.comparators[0])), unit)
+    compared = [node for test in tests_around(frame) for node in sizes_tested(test)]
+    name = ast.unparse(history) if compared else ""
+    for node in compared:
+        unit = measured(node.left, name)
+        if unit is not None:
+            return Limit(number_of(evaluate(frame, node.comparators[0])), unit)
     return None
+
+
+def sizes_tested(test: ast.expr) -> list[ast.Compare]:
+    """What a test holds of the form `f(…) > n`."""
+    return [
+        node
+        for node in ast.walk(test)
+        if isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.Gt | ast.GtE)
+        and isinstance(node.left, ast.Call)
+    ]
 
 
 def tests_around(frame: Frame) -> Iterator[ast.expr]:
@@ -101,13 +110,15 @@ def tests_before_calling(method: FunctionDefinition) -> list[ast.expr]:
 
 
 def tests_by_called(owner: ClassDefinition) -> dict[str, list[ast.expr]]:
-    """The tests on which the methods of a class call each other, by the name of the called."""
+    """The tests of a size on which the methods of a class call each other, by the name of the
+    called."""
     found: dict[str, list[ast.expr]] = {}
     for method in owner.methods.values():
-        for node in ast.walk(method.node):
-            if isinstance(node, ast.If):
-                for name in own_methods_called(node.body):
-                    found.setdefault(name, []).append(node.test)
+        if any(dotted_name(call.func).startswith("self.") for call in method.calls):
+            for node in ast.walk(method.node):
+                if isinstance(node, ast.If) and sizes_tested(node.test):
+                    for name in own_methods_called(node.body):
+                        found.setdefault(name, []).append(node.test)
     return found
 
 

@@ -30,7 +30,10 @@ class Memory:
     changes: int = 0
 
     def object_of(self, owner: ClassDefinition) -> Box:
-        return self.objects.setdefault(owner, Box("object"))
+        held = self.objects.get(owner)
+        if held is None:
+            held = self.objects[owner] = Box("object")
+        return held
 
     def shared_box(self, name: str) -> Box:
         """What functions share without naming each other: a graph's state, a session, an event's

@@ -58,11 +58,13 @@ class Names:
         self.evaluator = evaluator
         self.outside: dict[str, Value] = {}
         self.lineages: dict[ClassDefinition, list[ClassDefinition]] = {}
+        self.inherited: dict[ClassDefinition, frozenset[Kind]] = {}
         self.annotations: dict[int, Value] = {}
 
     def forget(self) -> None:
         """Look classes and annotations up anew: a module's top level may define them."""
         self.lineages.clear()
+        self.inherited.clear()
         self.annotations.clear()
 
     def name(self, frame: Frame, node: ast.Name) -> Value:
@@ -251,6 +253,9 @@ class Names:
 
     def base_kinds(self, definition: ClassDefinition) -> frozenset[Kind]:
         """What a class inherits from outside the sources, as kinds of the catalogue."""
+        known = self.inherited.get(definition)
+        if known is not None:
+            return known
         found = {
             self.program.catalogue.kind_of_constructor(kind.dotted)
             for owner in self.lineage(definition)
@@ -258,7 +263,9 @@ class Names:
             for kind in self.resolve(owner.module, base).types
             if isinstance(kind, External)
         }
-        return frozenset(Kind(name) for name in found if name is not None)
+        kinds = frozenset(Kind(name) for name in found if name is not None)
+        self.inherited[definition] = kinds
+        return kinds
 
     def with_base_kinds(self, value: Value) -> Value:
         """An object of a class at hand as what its class inherits as well."""
@@ -305,13 +312,13 @@ class Names:
         context that carries an object of a class at hand."""
         if annotation is None:
             return UNKNOWN
+        known = self.annotations.get(id(annotation))
+        if known is not None:
+            return known
         if (carried := carried_by(annotation)) is not None:
             value = self.annotated_types(frame, carried)
             fields = dict.fromkeys(CONTEXT_FIELDS, value) if value.types else {}
             return Value(box=Box("object", fields=fields)) if fields else UNKNOWN
-        known = self.annotations.get(id(annotation))
-        if known is not None:
-            return known
         found: set[Any] = set()
         for name, dotted in annotation_names(annotation, frame.module.imports):
             value = self.resolve(frame.module, name)

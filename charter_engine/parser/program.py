@@ -13,8 +13,8 @@ from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
 from charter_engine.parser.state_graphs import graph_of
-from charter_engine.parser.symbols import ClassDefinition, Module
-from charter_engine.parser.syntax import path_of
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
+from charter_engine.parser.syntax import last_name, path_of
 
 
 class Program:
@@ -24,8 +24,8 @@ class Program:
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
     declared state graph, or handlers that call for each other, go round in; `leads` are the
     functions that each may lead to in a state graph; `enclosing` are those that others stand in,
-    `gathering` those that wait for several things together, themselves or by another. `spread` are
-    handlers that run side by side.
+    `recursive` those that may call themselves, `gathering` those that wait for several things
+    together, themselves or by another. `spread` are handlers that run side by side.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -40,6 +40,7 @@ class Program:
         }
         definitions = [one for module in modules.values() for one in module.functions.values()]
         self.enclosing = {one.outer for one in definitions}
+        self.recursive = {one for one in definitions if calls_itself(one)}
         helpers = frozenset(one.name for one in definitions if gathers(one))
         self.gathering = {one for one in definitions if gathers(one, helpers)}
         self.graph = graph_of(modules.values())
@@ -100,6 +101,10 @@ class Program:
 
     def loop_number(self, node: ast.AST) -> int:
         return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)
+
+
+def calls_itself(definition: FunctionDefinition) -> bool:
+    return any(last_name(call.func) == definition.name for call in definition.calls)
 
 
 def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:

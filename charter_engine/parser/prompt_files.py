@@ -81,13 +81,14 @@ class PromptFiles:
 
     def called(self, module: Module, receiver: Value, shape: CallShape) -> Value | None:
         """What a call that makes, opens or reads a path gives; None for any other."""
-        given = [value for _, value in shape.positional]
-        if PATH in receiver.types:
+        if receiver.types and PATH in receiver.types:
+            given = [value for _, value in shape.positional]
             return self.of_path(module, receiver, shape.verb, given)
-        if FILE in receiver.types:
+        if receiver.types and FILE in receiver.types:
             return self.text(module, receiver) if shape.verb == "read" else None
-        if not given or not (shape.callee or shape.verb in ("open", "get_template")):
+        if not shape.positional or not (shape.callee or shape.verb in ("open", "get_template")):
             return None
+        given = [value for _, value in shape.positional]
         dotted = next((kind.dotted for kind in shape.callee if isinstance(kind, External)), "")
         if dotted in MAKING:
             return joined(given)

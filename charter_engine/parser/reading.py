@@ -15,6 +15,7 @@ import warnings
 from dataclasses import dataclass
 
 from charter_engine.contracts.graph import Diagnostic
+from charter_engine.parser.compact import compacted
 from charter_engine.parser.lowering import lowered
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -23,8 +24,8 @@ MAX_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReadSource:
-    """A file's text and tree. Lines count from 1; of a notebook, over its code cells one after the
-    other."""
+    """A file's text and its compact tree. Lines count from 1; of a notebook, over its code cells
+    one after the other."""
 
     path: str
     text: str
@@ -41,6 +42,12 @@ class Unreadable(Exception):
 
 def read_source(path: str, source: str | bytes) -> ReadSource:
     """Decode and parse one file. Raises `Unreadable` with the place and the remedy."""
+    text = source_text(path, source)
+    return ReadSource(path, text, compacted(parse(path, text)))
+
+
+def source_text(path: str, source: str | bytes) -> str:
+    """The text of one file, of a notebook that of its code. Raises `Unreadable`."""
     if len(source) > MAX_BYTES:
         raise refuse(
             path,
@@ -59,7 +66,7 @@ def read_source(path: str, source: str | bytes) -> ReadSource:
             line,
             column,
         )
-    return ReadSource(path, text, parse(path, text))
+    return text
 
 
 def refuse(path: str, message: str, remedy: str, line: int = 0, column: int = 0) -> Unreadable:

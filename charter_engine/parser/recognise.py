@@ -7,6 +7,7 @@ import re
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from charter_engine.parser.catalogue import Catalogue, Family
 from charter_engine.parser.syntax import use_of
@@ -19,8 +20,8 @@ class CallShape(Struct, frozen=True):
     """What is seen of a call: how it is named, what it is called on, what it is given and what
     becomes of it.
 
-    `parents` are those of its module's nodes. `made_with` names what the receiver's constructor was
-    given, where that is known.
+    `parents` are those of its module's nodes. `held` is what the receiver holds, where that is
+    known; `verb` the last name of the path.
     """
 
     path: tuple[str, ...]
@@ -30,11 +31,17 @@ class CallShape(Struct, frozen=True):
     keywords: tuple[tuple[str, ast.expr, Value], ...]
     node: ast.Call
     parents: dict[int, ast.AST]
-    made_with: frozenset[str] = frozenset()
+    held: Box | None = None
+    verb: str = ""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "verb", self.path[-1] if self.path else "")
 
     @property
-    def verb(self) -> str:
-        return self.path[-1] if self.path else ""
+    def made_with(self) -> frozenset[str]:
+        """The names of what the receiver's constructor was given."""
+        is_object = self.held is not None and self.held.kind == "object"
+        return frozenset(self.held.fields) if is_object and self.held is not None else frozenset()
 
     @property
     def used_as(self) -> str:
@@ -113,6 +120,8 @@ def by_path(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
 def other_kind(shape: CallShape, catalogue: Catalogue) -> str | None:
     """The look-alike's kind, where the receiver is known to be one. A model that a look-alike holds
     is none, nor is what may be a model as well."""
+    if not shape.receiver:
+        return None
     others: list[str] = []
     for kind in in_order(shape.receiver):
         if not isinstance(kind, Kind | Member):
@@ -125,6 +134,7 @@ def other_kind(shape: CallShape, catalogue: Catalogue) -> str | None:
     return others[0] if others else None
 
 
+@lru_cache(maxsize=4096)
 def names_model(name: str, catalogue: Catalogue) -> bool:
     """Whether a name is a model's (`llm`, `gpt4_client`), not an answer's (`gpt_result`)."""
     words = catalogue.evidence

@@ -115,8 +115,11 @@ class SiteRecorder:
         return (*frame.chain, (site.number, loops_since(frame, frame.chain, self.progress.round)))
 
     def record_edges(self, chain: Chain, origins: frozenset[Origin], known: Edges) -> None:
-        """Add an edge for every output among `origins`; `known` keeps what each amounted to."""
-        for origin in origins:
+        """Add an edge for every output among `origins`; `known` keeps what each amounted to.
+
+        One that comes by other ways than a graph's state alone is not judged by the graph.
+        """
+        for origin in sorted(origins, key=lambda origin: origin.how == "state"):
             if origin.chain[0][0] < 0:
                 continue
             if origin.chain not in known:

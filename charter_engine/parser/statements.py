@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.attributes import note_left
+from charter_engine.parser.compact import by_kind
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import updates_in
@@ -32,32 +33,34 @@ class StatementWalker:
 
     def executors_by_node(self) -> dict[type, Callable[[Frame, Any], bool]]:
         assigner = self.evaluator.assigner
-        return {
-            ast.Expr: self.expression,
-            ast.Assign: assigner.assignment,
-            ast.AnnAssign: assigner.annotated,
-            ast.AugAssign: assigner.augmented,
-            ast.Delete: assigner.deleted,
-            ast.If: self.branch,
-            ast.Match: self.matched,
-            ast.Try: self.tried,
-            ast.TryStar: self.tried,
-            ast.With: self.with_block,
-            ast.AsyncWith: self.with_block,
-            ast.For: self.for_loop,
-            ast.AsyncFor: self.for_loop,
-            ast.While: self.while_loop,
-            ast.Break: self.leave_turn,
-            ast.Continue: self.leave_turn,
-            ast.Return: self.returned,
-            ast.Raise: self.raised,
-            ast.FunctionDef: self.define_function,
-            ast.AsyncFunctionDef: self.define_function,
-            ast.ClassDef: self.define_class,
-            ast.Global: self.declare_global,
-            ast.Nonlocal: self.declare_global,
-            ast.Assert: self.asserted,
-        }
+        return by_kind(
+            {
+                ast.Expr: self.expression,
+                ast.Assign: assigner.assignment,
+                ast.AnnAssign: assigner.annotated,
+                ast.AugAssign: assigner.augmented,
+                ast.Delete: assigner.deleted,
+                ast.If: self.branch,
+                ast.Match: self.matched,
+                ast.Try: self.tried,
+                ast.TryStar: self.tried,
+                ast.With: self.with_block,
+                ast.AsyncWith: self.with_block,
+                ast.For: self.for_loop,
+                ast.AsyncFor: self.for_loop,
+                ast.While: self.while_loop,
+                ast.Break: self.leave_turn,
+                ast.Continue: self.leave_turn,
+                ast.Return: self.returned,
+                ast.Raise: self.raised,
+                ast.FunctionDef: self.define_function,
+                ast.AsyncFunctionDef: self.define_function,
+                ast.ClassDef: self.define_class,
+                ast.Global: self.declare_global,
+                ast.Nonlocal: self.declare_global,
+                ast.Assert: self.asserted,
+            }
+        )
 
     def execute(self, frame: Frame, body: list[ast.stmt]) -> bool:
         for statement in body:

@@ -216,10 +216,7 @@ def unknown_text(template: Value, filling: Value, result: Value | None) -> Value
 
 
 def origins_of(values: Any) -> Origins:
-    found: Origins = NOTHING
-    for value in values:
-        found |= value.all_origins()
-    return found
+    return NOTHING.union(*[value.all_origins() for value in values])
 
 
 def answers_in(shape: CallShape) -> Origins:

@@ -7,23 +7,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-PLACED = frozenset(
-    (
-        *(ast.Call, ast.Await, ast.Attribute, ast.Subscript, ast.withitem),
-        *(ast.ListComp, ast.GeneratorExp, ast.Starred),
-    )
+from charter_engine.parser.compact import by_kind, fields_below, kinds_of_nodes, of_kinds
+
+PLACED = of_kinds(
+    *(ast.Call, ast.Await, ast.Attribute, ast.Subscript, ast.withitem),
+    *(ast.ListComp, ast.GeneratorExp, ast.Starred),
 )
 """Nodes whose parent is kept, to see what becomes of a call's result."""
 
 SIGNS = (ast.expr_context, ast.operator, ast.boolop, ast.unaryop, ast.cmpop)
-LEAVES = frozenset(
-    (
-        *(ast.Name, ast.Constant, ast.alias),
-        *(sign for signs in SIGNS for sign in signs.__subclasses__()),
-        *(str, int, bool, type(None)),
-    )
-)
+LEAVES = of_kinds(
+    *(ast.Name, ast.Constant, ast.alias),
+    *(sign for signs in SIGNS for sign in signs.__subclasses__()),
+) | {str, int, bool, type(None)}
 """What stands in a node and holds no nodes; most of a tree are these."""
+
+FIELDS_BELOW = by_kind({kind: fields_below(kind) for kind in kinds_of_nodes()})
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 YIELDS = (ast.Yield, ast.YieldFrom)
@@ -63,8 +62,8 @@ class FunctionDefinition:
 
 @dataclass(slots=True, eq=False)
 class ClassDefinition:
-    """A class. `tests` are those on which its methods call each other, by the name of the called;
-    None until they are asked for."""
+    """A class. `tests` are those of a size on which its methods call each other, by the name of the
+    called; None until they are asked for."""
 
     node: ast.ClassDef
     name: str
@@ -154,8 +153,8 @@ def index_module(path: str, name: str, tree: ast.Module) -> Module:
 
 def children(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes below one that may hold others."""
-    for name in node._fields:
-        value: Any = getattr(node, name, None)
+    for name in FIELDS_BELOW[type(node)]:
+        value: Any = getattr(node, name)
         if type(value) is list:
             for item in value:
                 if type(item) not in LEAVES:

@@ -47,19 +47,19 @@ Origins = frozenset[Origin]
 NOTHING: Origins = frozenset()
 
 
-class External(Struct, frozen=True):
+class External(Struct, frozen=True, cache_hash=True):
     """Something imported from outside the sources at hand, by its dotted name."""
 
     dotted: str
 
 
-class Kind(Struct, frozen=True):
+class Kind(Struct, frozen=True, cache_hash=True):
     """A type of the catalogue: `openai.client`, `langchain.model`, `retriever`, …"""
 
     name: str
 
 
-class Member(Struct, frozen=True):
+class Member(Struct, frozen=True, cache_hash=True):
     """An attribute path on something of a catalogue type: `chat.completions.create` on
     `openai.client`."""
 
@@ -81,15 +81,15 @@ class Function(Struct, frozen=True, eq=False):
         return id(self.definition)
 
 
-class Class(Struct, frozen=True):
+class Class(Struct, frozen=True, cache_hash=True):
     definition: ClassDefinition
 
 
-class Instance(Struct, frozen=True):
+class Instance(Struct, frozen=True, cache_hash=True):
     definition: ClassDefinition
 
 
-class Package(Struct, frozen=True):
+class Package(Struct, frozen=True, cache_hash=True):
     """A module of the sources at hand."""
 
     module: Module
@@ -315,7 +315,8 @@ def collect_origins(box: Box, found: set[Origin], seen: set[int]) -> None:
             continue
         seen.add(id(box))
         for member in box.members():
-            found |= member.origins
+            if member.origins:
+                found |= member.origins
             if member.box is not None:
                 pending.append(member.box)
 
@@ -414,12 +415,16 @@ def join(first: Value | None, second: Value | None, name: str = "", depth: int =
     """What is known of a value that is one or the other, by the way the program took."""
     if first is None or second is None or first is second:
         return first or second or UNKNOWN
+    is_text = first.pieces is not None or second.pieces is not None
+    box = first.box or second.box
+    if first.box is not None and second.box is not None:
+        box = join_apart(first, second) or join_boxes(first.box, second.box, depth)
     return Value(
-        types=first.types | second.types,
-        pieces=join_pieces(first, second, name),
-        origins=first.origins | second.origins,
-        box=join_apart(first, second) or join_boxes(first.box, second.box, depth),
-        constant=first.constant if first.constant == second.constant else None,
+        first.types | second.types,
+        join_pieces(first, second, name) if is_text else None,
+        first.origins | second.origins,
+        box,
+        first.constant if first.constant == second.constant else None,
     )
 
 
@@ -498,11 +503,16 @@ MAX_ITEMS = 200
 
 def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, Value]:
     """The names that stand after either of two ways; an attribute only if both stored it."""
-    joined = {name: value for name, value in first.items() if "." not in name or name in second}
+    joined = dict(first)
+    for name in first:
+        if "." in name and name not in second:
+            del joined[name]
     for name, value in second.items():
         held = joined.get(name)
-        if held is None and "." not in name:
-            joined[name] = value
-        elif held is not None and held is not value:
+        if held is value:
+            continue
+        if held is not None:
             joined[name] = join(held, value, name)
+        elif "." not in name:
+            joined[name] = value
     return joined

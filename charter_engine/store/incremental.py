@@ -67,7 +67,7 @@ def compile_incrementally(
         cached = done = sum(len(compiled) for compiled in results.values())
         total = sum(len(cluster.names) for cluster in wanted.values())
         work = partial(_compile, options=options, parsed=parsed)
-        for cluster, outcome in at_work.each(work, missing):
+        for cluster, outcome in at_work.each(work, missing, weight=lambda one: len(one.names)):
             compiled = read_back(outcome.compiled)
             if outcome.is_current:
                 cache.keep_results({cluster.key: compiled})

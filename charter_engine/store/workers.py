@@ -42,9 +42,16 @@ class Workers:
             self._pool.shutdown(wait=failure is None, cancel_futures=True)
 
     def each(
-        self, work: Callable[[Item], Outcome], items: Sequence[Item]
+        self,
+        work: Callable[[Item], Outcome],
+        items: Sequence[Item],
+        weight: Callable[[Item], int],
     ) -> Iterator[tuple[Item, Outcome]]:
-        """Each item with its outcome, in the order in which they are done."""
+        """Each item with its outcome, in the order in which they are done.
+
+        The one of the greatest `weight` is done in this process, which has it at hand, while the
+        others are at work.
+        """
         if self._count < 2 or len(items) < WORTH_A_POOL:
             for item in items:
                 yield item, work(item)
@@ -53,10 +60,13 @@ class Workers:
             self._pool = ProcessPoolExecutor(
                 self._count, mp_context=_context(), initializer=_collect_less
             )
-        size = max(1, min(LARGEST_BATCH, len(items) // (4 * self._count)))
-        batches = [items[start : start + size] for start in range(0, len(items), size)]
+        heaviest = max(items, key=weight)
+        rest = [item for item in items if item is not heaviest]
+        size = max(1, min(LARGEST_BATCH, len(rest) // (4 * self._count)))
+        batches = [rest[start : start + size] for start in range(0, len(rest), size)]
         with safe_path():
             futures = {self._pool.submit(_each, work, batch): batch for batch in batches}
+        yield heaviest, work(heaviest)
         for future in as_completed(futures):
             yield from zip(futures[future], future.result(), strict=True)
 

@@ -22,7 +22,7 @@ _SHUFFLES = {"random.shuffle", "random.sample", "random.choices", "shuffle", "sa
 def history_rewritten(subject: Subject) -> Iterator[Finding]:
     """`history-rewritten`: messages that were sent are shortened, emptied or left out later, as
     tool results and thinking often are."""
-    for function in functions_with_calls(subject):
+    for function in subject.once(functions_with_calls):
         for node in subject.walk(function):
             name = _rewritten(subject, node)
             if name is not None:
@@ -127,7 +127,7 @@ def _is_last(index: ast.expr) -> bool:
 
 def order_changes(subject: Subject) -> Iterator[Finding]:
     """`tool-order-changes`: tools or examples shuffled, sampled, or taken out of a set."""
-    for function in functions_with_calls(subject):
+    for function in subject.once(functions_with_calls):
         for node in subject.walk(function):
             if isinstance(node, ast.Call):
                 yield from _shuffled(subject, node)

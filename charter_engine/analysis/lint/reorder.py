@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from charter_engine.analysis.lint.passages import prompt_strings
 from charter_engine.contracts.graph import Call
 
 _POINTS_ELSEWHERE = re.compile(
@@ -23,9 +24,20 @@ FormattedPart = cst.BaseFormattedStringContent
 Paragraph = tuple[FormattedPart, ...]
 
 
+def constant_text_first(call: Call, source: str) -> str:
+    """The source with the one string reordered that holds the call's prompt; as it was where there
+    is no such string. Raises `Unreadable`."""
+    reordering = ConstantTextFirst(call)
+    # The last comes first, so that the places of the others stay what they are.
+    for start, end in prompt_strings(call.path, source):
+        if _has_blank_line(source[start:end]):
+            string = cst.parse_expression(f"({source[start:end]})")
+            source = source[:start] + _code(reordering.reordered(string))[1:-1] + source[end:]
+    return source
+
+
 class ConstantTextFirst(cst.CSTTransformer):
-    """Reorders the one string that holds the call's prompt; leaves the module alone if there is no
-    such string."""
+    """Reorders the paragraphs of a string if it holds the call's prompt."""
 
     def __init__(self, call: Call) -> None:
         super().__init__()
@@ -37,12 +49,14 @@ class ConstantTextFirst(cst.CSTTransformer):
         self._statics = "".join(
             segment.text for segment in call.segments if segment.kind == "static"
         )
-        self._module: cst.Module | None = None
-        self._templates: set[str] = set()
 
-    def visit_Module(self, node: cst.Module) -> None:
-        self._module = node
-        self._templates = _templates_used_once(node)
+    def reordered(self, string: cst.BaseExpression) -> cst.CSTNode:
+        """An f-string, or a template's plain string, with its constant paragraphs first."""
+        if isinstance(string, cst.SimpleString):
+            return self._reordered_template(string) or string
+        changed = string.visit(self)
+        assert isinstance(changed, cst.CSTNode)
+        return changed
 
     def leave_FormattedString(
         self, original_node: cst.FormattedString, updated_node: cst.FormattedString
@@ -50,7 +64,7 @@ class ConstantTextFirst(cst.CSTTransformer):
         fields = [
             part for part in updated_node.parts if isinstance(part, cst.FormattedStringExpression)
         ]
-        sources = {_plain(self._code(field.expression)) for field in fields}
+        sources = {_plain(_code(field.expression)) for field in fields}
         if not sources & self._varying or not all(
             _has_no_effects(field.expression) for field in fields
         ):
@@ -64,7 +78,7 @@ class ConstantTextFirst(cst.CSTTransformer):
             updated_node.parts, multiline='"""' in updated_node.start or "'''" in updated_node.start
         )
         order = _constant_first([self._varies(paragraph) for paragraph in paragraphs])
-        if not _may_move(["".join(map(self._code, paragraph)) for paragraph in paragraphs], order):
+        if not _may_move(["".join(map(_code, paragraph)) for paragraph in paragraphs], order):
             return updated_node
         parts: list[FormattedPart] = []
         for position, index in enumerate(order):
@@ -72,22 +86,6 @@ class ConstantTextFirst(cst.CSTTransformer):
             if position < len(separators):
                 parts.append(cst.FormattedStringText(separators[position]))
         return updated_node.with_changes(parts=_joined(parts))
-
-    def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> cst.Assign:
-        names = {
-            target.target.value
-            for target in updated_node.targets
-            if isinstance(target.target, cst.Name)
-        }
-        value = updated_node.value
-        if (
-            not names & self._templates
-            or not isinstance(value, cst.SimpleString)
-            or "b" in value.prefix
-        ):
-            return updated_node
-        reordered = self._reordered_template(value)
-        return updated_node.with_changes(value=reordered) if reordered is not None else updated_node
 
     def _reordered_template(self, string: cst.SimpleString) -> cst.SimpleString | None:
         text = string.raw_value
@@ -111,13 +109,17 @@ class ConstantTextFirst(cst.CSTTransformer):
     def _varies(self, paragraph: Paragraph) -> bool:
         return any(
             isinstance(part, cst.FormattedStringExpression)
-            and _plain(self._code(part.expression)) in self._varying
+            and _plain(_code(part.expression)) in self._varying
             for part in paragraph
         )
 
-    def _code(self, node: cst.CSTNode) -> str:
-        assert self._module is not None
-        return self._module.code_for_node(node)
+
+def _code(node: cst.CSTNode) -> str:
+    return cst.Module([]).code_for_node(node)
+
+
+def _has_blank_line(text: str) -> bool:
+    return any(pattern.search(text) for pattern in _BLANK_LINE.values())
 
 
 def _fills(kind: str) -> bool:
@@ -188,31 +190,3 @@ def _joined(parts: Sequence[FormattedPart]) -> list[FormattedPart]:
         else:
             joined.append(part)
     return joined
-
-
-class _TemplateUses(cst.CSTVisitor):
-    """Counts how often each name is mentioned, and which are used as `NAME.format(…)`."""
-
-    def __init__(self) -> None:
-        self.mentions: dict[str, int] = {}
-        self.formatted: set[str] = set()
-
-    def visit_Attribute(self, node: cst.Attribute) -> None:
-        if node.attr.value == "format":
-            self.formatted.add(_last_name(node.value))
-
-    def visit_Name(self, node: cst.Name) -> None:
-        self.mentions[node.value] = self.mentions.get(node.value, 0) + 1
-
-
-def _last_name(node: cst.BaseExpression) -> str:
-    if isinstance(node, cst.Attribute):
-        return node.attr.value
-    return node.value if isinstance(node, cst.Name) else ""
-
-
-def _templates_used_once(module: cst.Module) -> set[str]:
-    """Constants mentioned twice: where they are defined, and in one `.format`."""
-    uses = _TemplateUses()
-    module.visit(uses)
-    return {name for name in uses.formatted if uses.mentions.get(name) == 2}

@@ -30,7 +30,7 @@ def history_cut(subject: Subject) -> Iterator[Finding]:
     `x[1:-n] = []`, `trim_messages(x)`, `deque(maxlen=n)`, the newest up to a budget, for what a
     prompt is made of; and the frameworks' memories that keep a window."""
     told: set[tuple[str, int]] = set()
-    for function in functions_with_calls(subject):
+    for function in subject.once(functions_with_calls):
         for node in subject.walk(function):
             if isinstance(node, ast.stmt | ast.expr):
                 name = _cut(subject, node)

@@ -4,7 +4,7 @@ import pytest
 
 from charter_engine.analysis.compile import compile_source
 from charter_engine.analysis.lint.fixes import same_graph
-from tests.unit.analysis.lint.linting import agent, fixed, rules
+from tests.unit.analysis.lint.linting import agent, findings, fixed, rules
 
 VARIABLE_FIRST = agent('''
     prompt = f"""Document:
@@ -111,3 +111,31 @@ def test_a_field_with_effects_is_not_moved() -> None:
 
 def test_what_does_not_parse_is_left_alone() -> None:
     assert fixed("def f(:\n").source == "def f(:\n"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        'label = "für die Übersicht — ✓"; ',
+        "label = f\"{question:>{len(question)}} {f'{question}'}\"; ",
+    ],
+)
+def test_what_stands_before_a_prompt_on_its_line_stays_as_it_is(before: str) -> None:
+    source = VARIABLE_FIRST.replace("prompt = ", f"{before}prompt = ")
+    assert fixed(source).source == fixed(VARIABLE_FIRST).source.replace(
+        "prompt = ", f"{before}prompt = "
+    )
+
+
+def test_a_prompt_beside_newer_syntax_is_reordered() -> None:
+    newer = "\n\ntype Pair[T] = tuple[T, T]\n"
+    assert fixed(VARIABLE_FIRST + newer).source == fixed(VARIABLE_FIRST).source + newer
+
+
+def test_findings_of_one_line_are_told_in_one_order() -> None:
+    source = agent("""
+        first = ", ".join(set(question)); second = "; ".join(set(document))
+        return self.client.generate(f"{SYSTEM} {second} and {first}", max_tokens=100)
+    """)
+    told = [(found.line, found.rule, found.node, found.message) for found in findings(source)]
+    assert told == sorted(told)
