@@ -508,6 +508,8 @@ TICKS = tuple(
         ttft_ms=180.0 + 4 * (second % 40),
         pool_used=second / 100,
         waiting=0.0,
+        gpu_utilization=0.55 + 0.01 * (second % 40),
+        gpu_memory_used=0.7 + 0.002 * second,
     )
     for second in range(60)
 )
