@@ -121,6 +121,8 @@ class LineView(ScrollView, can_focus=False):
     def _take_room(self, content: Size) -> None:
         """Lay the view out for content of that size."""
         self.virtual_size = content
+        # Textual decides on the scrollbar where the view changes its size, not its content.
+        self._refresh_scrollbars()
         # Where a layout is due already, Textual keeps a height that it worked out since.
         self._box_model_cache.clear()
         self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)

@@ -179,6 +179,16 @@ SESSION = Session(
     notice="The embedded engine's weights are random: its text means nothing; "
     "its reuse and times are real.",
 )
+CALLED_BY_HAND = replace(
+    SESSION,
+    compiled=CompiledFile(
+        path=AGENT,
+        calls=tuple(
+            replace(call, name="second look") if call.id == VALIDATED else call for call in CALLS
+        ),
+    ),
+)
+"""The same agent, one of whose calls has a name that its id does not tell."""
 NODES = Nodes(
     (
         NodeStats(
