@@ -297,6 +297,7 @@ SERVING_POOL = KvPool(
     used_blocks=3_700,
     tokens_per_block=32,
     bytes_per_block=KV_BLOCK_BYTES,
+    held_blocks=10_100,
 )
 SERVING_GPU = Gpu(
     GpuStatus(
@@ -308,7 +309,6 @@ SERVING_GPU = Gpu(
                 Serving(
                     pool=SERVING_POOL,
                     runtime_bytes=12_800 * KV_BLOCK_BYTES + 2_147_483_648,
-                    held_blocks=10_100,
                 ),
             ),
         ),

@@ -166,6 +166,15 @@ def test_after_a_run_idle_blocks_that_can_be_reused_are_told_apart_from_free_one
     assert "=308 used  ~568 reusable  ~148 free" in text
 
 
+def test_what_events_tell_of_idle_blocks_stands_in_the_place_of_a_prediction() -> None:
+    done = Run(replace(RUN.progress, state="done"))
+    pool = TRITON.sample.kv_pool
+    assert pool is not None
+    told = Triton(replace(TRITON.sample, kv_pool=replace(pool, held_blocks=908)))
+    shown = Snapshot(triton=told, run=done, nodes=NODES, session=SESSION)
+    assert "=308 used  =600 reusable  =116 free" in said(triton_lines(shown, 80))
+
+
 def test_answers_of_the_last_run_fill_blocks_that_can_be_reused() -> None:
     done = Run(replace(RUN.progress, state="done"))
     last = replace(LIVE_RUN, cost=replace(LIVE_RUN.cost, output_tokens=3200))
