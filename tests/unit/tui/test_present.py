@@ -36,7 +36,7 @@ from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import Line, line_width, text_of
 from charter_tui.present.tuning import tuning_rows
 from charter_tui.state import Link, Snapshot
-from charter_tui.trends import Trends
+from charter_tui.trends import Trends, of_all
 from charter_tui.typed import Mistyped
 from tests.tui.scene import (
     CALLS,
@@ -121,6 +121,11 @@ def test_columns_by_choice_stand_behind_the_name_as_many_as_find_room() -> None:
 def test_a_column_there_is_not_is_told_with_the_nearest_one() -> None:
     with pytest.raises(Mistyped, match="did you mean 'computed'"):
         named_columns("state computd")
+
+
+def test_the_trend_of_a_group_is_the_mean_of_its_calls_from_the_latest_back() -> None:
+    assert of_all([(100.0, 20.0, 10.0), (30.0,), ()]) == (100.0, 20.0, 20.0)
+    assert of_all([]) == ()
 
 
 def test_the_trend_of_a_call_is_drawn_in_its_row() -> None:
