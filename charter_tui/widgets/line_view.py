@@ -121,8 +121,6 @@ class LineView(ScrollView, can_focus=False):
     def _take_room(self, content: Size) -> None:
         """Lay the view out for content of that size."""
         self.virtual_size = content
-        # Textual decides on the scrollbar where the view changes its size, not its content.
-        self._refresh_scrollbars()
         # Where a layout is due already, Textual keeps a height that it worked out since.
         self._box_model_cache.clear()
         # Textual looks at the scrollbars only where the view's own size changes.
