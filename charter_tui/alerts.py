@@ -72,9 +72,10 @@ FIGURES: Final[dict[str, WatchedFigure]] = {
     "pool": WatchedFigure(lambda tick: tick.pool_used, parse_share, percent),
     "waiting": WatchedFigure(lambda tick: tick.waiting, parse_number, count),
     "gpu": WatchedFigure(lambda tick: tick.gpu_utilization, parse_share, percent),
+    "gpu_memory": WatchedFigure(lambda tick: tick.gpu_memory_used, parse_share, percent),
 }
 """Prompt tokens computed a second, time to the first token, hit rate, share of KV blocks in use,
-requests that wait, and how busy the GPU is."""
+requests that wait, how busy the GPUs are, and how much of their memory is used."""
 
 
 def parse_threshold(text: str) -> Threshold:

@@ -1,5 +1,8 @@
 """What the latest requests of each call computed: what its totals grew by between two looks."""
 
+from collections.abc import Iterable
+from itertools import zip_longest
+from statistics import fmean
 from typing import Final, NamedTuple
 
 from charter_engine.contracts.gauges import Nodes
@@ -28,6 +31,13 @@ def grown(trends: Trends, before: Nodes | None, after: Nodes) -> Trends:
         _grown(trends.nodes, known.nodes, after.nodes),
         _grown(trends.traffic, known.traffic, after.traffic),
     )
+
+
+def of_all(trends: Iterable[Trend]) -> Trend:
+    """The mean of several calls' trends, the latest of each with each other."""
+    from_the_latest = zip_longest(*(reversed(trend) for trend in trends))
+    means = [fmean(one for one in beside if one is not None) for beside in from_the_latest]
+    return tuple(reversed(means))
 
 
 def _grown(

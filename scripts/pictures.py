@@ -1,28 +1,46 @@
 """Draws the README's pictures of the console: `python -m scripts.pictures`.
 
-A console opens on the example agent, with an engine process and a Triton of its own, and is led by
-its keys through what the README has one try first. Textual's own screenshot export draws what it
-shows.
+A console opens on an example agent, with an engine process and a Triton of its own, and is led by
+its keys through what the README has one try first; another one on a Triton to which sessions send
+their prompts while a layout is tried on half of them. Textual's own screenshot export draws what
+they show.
 """
 
 import asyncio
 import os
 import re
+import runpy
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
+from charter_engine.embedded.repository import write_embedded_repository
+from charter_engine.embedded.server import EmbeddedTriton
+from charter_engine.triton.client import TritonClient
+from charter_engine.triton.request import GenerateRequest
 from charter_tui.opening import make_app
 from charter_tui.options import Options
 
 ROOT: Final = Path(__file__).parents[1]
 PICTURES: Final = ROOT / "docs" / "pictures"
 AGENT: Final = ROOT / "examples" / "agents" / "document_processor.py"
+TRIED: Final = ROOT / "examples" / "agents" / "delta_processor.py"
+TRIED_LAYOUT: Final = """\
+agent: {agent}
+nodes:
+  DeltaProcessor.batch_process:analysis:
+    layout: prefix-first
+    order: [0, 11, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12]
+    apply: traffic
+"""
+SESSIONS: Final = 400
+INDUSTRIES: Final = ("logistics", "software", "retail", "pumps", "media")
 SIZE: Final = (120, 36)
 WAIT_SECONDS: Final = 900.0
 SHORTER: Final = (
@@ -54,7 +72,10 @@ TRYING_THIS_FIRST: Final = (
     Step("p 1", r"graph  revision 1"),
     Step("r", r"done .* (\d+)/\1 items.* revision 1"),
     Step("0", r"as predicted(.|\n)*Shared prefixes", "cache"),
-    Step("9", r"Advice +[●◆✗]", "deploy"),
+)
+
+TRYING_A_LAYOUT: Final = (
+    Step("home down down down down", r"computes \d+ % less(.|\n)*95 % WITHIN", "trial"),
 )
 
 
@@ -85,11 +106,77 @@ def smaller(picture: str) -> str:
     return picture
 
 
-async def draw_all() -> None:
+async def fill_in(pilot: Pilot[Any], field: str, value: str) -> None:
+    """Type into a field of the form in front, and submit it."""
+    pilot.app.screen.query_one(f"#field-{field}", Input).value = value
+    await pilot.press("enter")
+
+
+async def draw_all(folder: Path) -> None:
     PICTURES.mkdir(exist_ok=True)
+    await draw_what_is_tried_first()
+    await draw_a_trial(folder)
+
+
+async def draw_what_is_tried_first() -> None:
     app = make_app(Options(agent=str(AGENT.relative_to(ROOT)), theme="charter-dark"))
     async with app.run_test(size=SIZE) as pilot:
         await lead(pilot, TRYING_THIS_FIRST)
+
+
+async def draw_a_trial(folder: Path) -> None:
+    """A layout on half of the sessions of a Triton, and both arms beside each other."""
+    repository = write_embedded_repository(folder / "models")
+    plan = folder / "plan.yaml"
+    plan.write_text(TRIED_LAYOUT.format(agent=TRIED))
+    triton = EmbeddedTriton(repository, private=False)
+    await triton.start()
+    try:
+        app = make_app(
+            Options(
+                agent=str(TRIED.relative_to(ROOT)),
+                triton=triton.state.grpc_url,
+                repository=str(repository),
+                theme="charter-dark",
+            )
+        )
+        async with app.run_test(size=SIZE) as pilot:
+            await lead(pilot, (Step("", r"● ready"), Step("2 l", r"Load a plan")))
+            await fill_in(pilot, "path", str(plan))
+            await lead(pilot, (Step("", r"1 layout|prefix-first"), Step("9 n", r"Try layouts")))
+            await fill_in(pilot, "share", "50 %")
+            await lead(pilot, (Step("", r"revision 1 is live"),))
+            async with TritonClient(triton.state.connection) as client:
+                await send_all(client)
+            await lead(pilot, TRYING_A_LAYOUT)
+    finally:
+        await triton.stop()
+
+
+async def send_all(client: TritonClient) -> None:
+    """Each prompt in a session of its own, two at a time."""
+    room = asyncio.Semaphore(2)
+
+    async def send(number: int, prompt: str) -> None:
+        async with room:
+            request = GenerateRequest(text=prompt, max_tokens=16, session=f"session-{number}")
+            await client.generate(request)
+
+    await asyncio.gather(*(send(number, prompt) for number, prompt in enumerate(prompts())))
+
+
+def prompts() -> Iterator[str]:
+    """What the example agent asks of one company after another."""
+    asked = runpy.run_path(str(TRIED))["DeltaProcessor"]
+    for number in range(SESSIONS):
+        row = {
+            "company": f"Company {number}",
+            "annual_revenue": f"${number + 3}M",
+            "employee_count": str(7 * number + 11),
+            "industry": INDUSTRIES[number % len(INDUSTRIES)],
+            "founding_year": str(1950 + number % 70),
+        }
+        yield f"{asked.SYSTEM_PROMPT}\n\n{asked.TEMPLATE.format(**row)}"
 
 
 def main() -> None:
@@ -108,7 +195,7 @@ def main() -> None:
         }
         os.environ.pop("NO_COLOR", None)
         time.tzset()
-        asyncio.run(draw_all())
+        asyncio.run(draw_all(Path(folder)))
 
 
 if __name__ == "__main__":

@@ -3,21 +3,26 @@ would change."""
 
 from pathlib import Path
 
+import psutil
 from msgspec import Struct
 from msgspec.structs import replace
 
 from charter_engine.api.plan_files import plan_of
 from charter_engine.contracts.commands import EditNode, EditServer
-from charter_engine.contracts.deploy import Revision
+from charter_engine.contracts.deploy import Profile, Revision
 from charter_engine.contracts.plan import Plan
 from charter_engine.errors import UsageError
 from charter_engine.plan.belonging import same_agent
 from charter_engine.plan.diff import diff_plans
 from charter_engine.plan.edit import default_plan, edit_node, edit_server
+from charter_engine.plan.sense import NO_BOUNDS, ServerBounds, require_sense
 from charter_engine.plan.settings import InvalidSetting
 
 __all__ = [
+    "NO_BOUNDS",
     "LivePlan",
+    "ServerBounds",
+    "bounds_of",
     "default_plan",
     "diff_plans",
     "edited",
@@ -52,12 +57,20 @@ def live_plan(revision: Revision | None, own: Plan) -> LivePlan:
     return LivePlan(plan, served, revision.number)
 
 
-def edited(plan: Plan, edit: EditNode | EditServer) -> Plan:
+def bounds_of(profile: Profile, *, is_here: bool) -> ServerBounds:
+    """What a plan for a server must keep to. `is_here`: it runs on this machine."""
+    host = psutil.virtual_memory().total if is_here else None
+    return ServerBounds(profile.tokens_per_block, host)
+
+
+def edited(plan: Plan, edit: EditNode | EditServer, bounds: ServerBounds = NO_BOUNDS) -> Plan:
     """The plan with one edit made. Raises `UsageError` for what cannot be set."""
     try:
         if isinstance(edit, EditNode):
             return edit_node(plan, edit)
-        return edit_server(plan, edit.key, edit.value)
+        changed = edit_server(plan, edit.key, edit.value)
+        require_sense(changed, bounds)
+        return changed
     except InvalidSetting as error:
         raise UsageError(str(error), remedy=error.remedy) from error
 

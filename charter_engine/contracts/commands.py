@@ -123,6 +123,13 @@ class EditServer(Struct, frozen=True, kw_only=True, tag=True):
     base_revision: int
 
 
+class CheckSetting(Struct, frozen=True, kw_only=True, tag=True):
+    """Whether the draft could take a value of a server setting; it is not changed."""
+
+    key: str
+    value: str
+
+
 class ProposePlan(Struct, frozen=True, kw_only=True, tag=True):
     """Replace the draft by what Charter proposes.
 
@@ -444,6 +451,7 @@ Command = (
     | CancelRun
     | EditNode
     | EditServer
+    | CheckSetting
     | ProposePlan
     | LoadPlan
     | SavePlan
@@ -508,6 +516,7 @@ RIGHT_OF: dict[type, Right] = {
     CompareRuns: "view",
     Lint: "view",
     SweepSetting: "view",
+    CheckSetting: "view",
     ListTicks: "view",
     ListMarks: "view",
     ListPassed: "view",

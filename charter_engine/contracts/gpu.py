@@ -1,5 +1,6 @@
 """What NVML tells of GPUs, and what their memory holds."""
 
+from statistics import fmean
 from typing import Literal
 
 from msgspec import Struct
@@ -104,3 +105,21 @@ class GpuStatus(Struct, frozen=True, kw_only=True):
     def answering(self) -> tuple[GpuSample, ...]:
         """Those whose figures are of this moment."""
         return () if self.stale else self.gpus
+
+    @property
+    def utilization(self) -> float | None:
+        """How busy the GPUs that answer are, the mean of them, 0 to 1."""
+        told = [gpu.utilization for gpu in self.answering if gpu.utilization is not None]
+        return fmean(told) if told else None
+
+    @property
+    def memory_used(self) -> float | None:
+        """The share that is used of the memory of all GPUs that answer, 0 to 1. A MIG instance's is
+        part of its device's."""
+        told = [
+            (gpu.memory_used_bytes, gpu.memory_total_bytes)
+            for gpu in self.answering
+            if gpu.mig_instance is None and gpu.memory_used_bytes is not None
+        ]
+        whole = sum(total or 0 for _, total in told)
+        return sum(used for used, _ in told) / whole if whole else None

@@ -28,7 +28,8 @@ class HostSample(Struct, frozen=True, kw_only=True):
 
 class KvPool(Struct, frozen=True, kw_only=True):
     """`nv_trt_llm_kv_cache_block_metrics` as Triton shows them. `free` includes idle cached
-    blocks. `bytes_per_block` is what a block takes on each of the model's GPUs."""
+    blocks. `bytes_per_block` is what a block takes on each of the model's GPUs. `held_blocks` hold
+    something, in use or not: as KV cache events tell, None where none do."""
 
     max_blocks: int
     free_blocks: int
@@ -36,6 +37,14 @@ class KvPool(Struct, frozen=True, kw_only=True):
     tokens_per_block: int
     reused_blocks: int | None = None
     bytes_per_block: int | None = None
+    held_blocks: int | None = None
+
+    @property
+    def reusable_blocks(self) -> int | None:
+        """Idle blocks that hold something."""
+        if self.held_blocks is None:
+            return None
+        return min(max(0, self.held_blocks - self.used_blocks), self.free_blocks)
 
     @property
     def tokens(self) -> int:

@@ -4,7 +4,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-TickFigure = Literal["computed_per_second", "ttft_ms", "pool_used", "waiting", "gpu_utilization"]
+TickFigure = Literal[
+    "computed_per_second", "ttft_ms", "pool_used", "waiting", "gpu_utilization", "gpu_memory_used"
+]
 """What of a tick has a lowest and a highest value."""
 TICK_FIGURES: Final[tuple[TickFigure, ...]] = (
     "computed_per_second",
@@ -12,6 +14,7 @@ TICK_FIGURES: Final[tuple[TickFigure, ...]] = (
     "pool_used",
     "waiting",
     "gpu_utilization",
+    "gpu_memory_used",
 )
 
 
@@ -28,7 +31,8 @@ class Tick(Struct, frozen=True, kw_only=True):
     Tokens and requests are sums; `ttft_ms` is a mean, the others are the means of what was sampled.
     Tokens are those that the server itself counted, whoever sent them, where it is one that counts;
     else those of the requests that Charter saw, as `requests` and `ttft_ms` always are.
-    `pool_used` is the share of KV blocks in use, 0 to 1. None: nothing was told.
+    `pool_used` is the share of KV blocks in use, `gpu_memory_used` that of the memory of all GPUs
+    together, both 0 to 1. None: nothing was told.
 
     `seconds` is how much of the stretch was measured. `ranges` holds, by figure, what its seconds
     ranged over; a figure that is not in it had one value throughout.
@@ -43,6 +47,7 @@ class Tick(Struct, frozen=True, kw_only=True):
     pool_used: float | None = None
     waiting: float | None = None
     gpu_utilization: float | None = None
+    gpu_memory_used: float | None = None
     ranges: dict[str, ValueRange] = {}
 
     @property

@@ -59,7 +59,7 @@ SERVER_SETTINGS: Final = (
         key="kv_cache_free_gpu_mem_fraction",
         kind="fraction",
         about="free memory for the pool",
-        hint="share of free memory for the KV pool: 0 to 1",
+        hint="share of free memory: 0 to 1",
     ),
     ServerSetting(
         key="max_tokens_in_paged_kv_cache",
@@ -71,7 +71,7 @@ SERVER_SETTINGS: Final = (
         key="kv_cache_host_memory_bytes",
         kind="bytes",
         about="host memory to offload to",
-        hint="host memory for offloaded blocks: bytes, 0 is off",
+        hint="for offloaded blocks: 10GB, 0 is off",
     ),
     ServerSetting(
         key="kv_cache_onboard_blocks",

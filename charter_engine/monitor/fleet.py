@@ -35,6 +35,7 @@ def _mean(family: str) -> str:
     )
 
 
+_GPU_MEMORY: Final = "charter_engine_gpu_memory_bytes"
 _BLOCKS: Final = "nv_trt_llm_kv_cache_block_metrics"
 _TEMPLATES: Final[Mapping[str, str]] = {
     UP: "max by (instance) (up{JOB})",
@@ -62,6 +63,11 @@ _TEMPLATES: Final[Mapping[str, str]] = {
         'avg by (instance) (charter_engine_gpu_utilization_ratio{of="compute",JOB}) '
         "or avg by (instance) (nv_gpu_utilization{JOB})"
     ),
+    "gpu_memory_used": _share(
+        f'{_GPU_MEMORY}{{part!~"free|reserved",mig="",JOB}}', f'{_GPU_MEMORY}{{mig="",JOB}}'
+    )
+    + " or "
+    + _share("nv_gpu_memory_used_bytes{JOB}", "nv_gpu_memory_total_bytes{JOB}"),
 }
 
 
@@ -111,5 +117,6 @@ def _tick(at: float, told: Mapping[str, float | None], step: float) -> Tick:
         pool_used=told["pool_used"],
         waiting=told["waiting"],
         gpu_utilization=told["gpu_utilization"],
+        gpu_memory_used=told["gpu_memory_used"],
         ranges=ranges,
     )

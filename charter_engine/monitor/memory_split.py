@@ -26,12 +26,10 @@ class Serving(Struct, frozen=True, kw_only=True):
 
     `runtime_bytes` is `nv_trt_llm_runtime_memory_metrics{memory_type="gpu"}`: every buffer that
     TensorRT-LLM holds, the pool included (memoryCounters.h; weights are not among them).
-    `held_blocks` hold something, in use or not, as the server's KV cache events tell.
     """
 
     pool: KvPool | None = None
     runtime_bytes: int | None = None
-    held_blocks: int | None = None
 
 
 def memory_split(gpu: GpuSample, serving: Serving) -> tuple[MemoryPart, ...]:
@@ -63,7 +61,7 @@ def _of_serving(own: int, serving: Serving) -> Iterator[MemoryPart]:
         yield _part("serving", own, NVML_PROCESSES)
         return
     block = size // pool.max_blocks if pool.max_blocks else 0
-    kept = min(max(0, (serving.held_blocks or 0) - pool.used_blocks), pool.free_blocks)
+    kept = pool.reusable_blocks or 0
     runtime = min(max(0, (serving.runtime_bytes or 0) - size), own - size)
     yield MemoryPart(kind="weights", bytes=own - size - runtime, label="derived", source=REST)
     yield MemoryPart(kind="runtime", bytes=runtime, label="derived", source=RUNTIME)

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from charter_engine.api.deploying import plan_for
-from charter_engine.api.drafting import edited, plan_from_anywhere
+from charter_engine.api.drafting import ServerBounds, bounds_of, edited, plan_from_anywhere
 from charter_engine.contracts import commands
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.planning import PlanRequest
@@ -32,7 +32,8 @@ async def edit(state: EngineState, command: Edit) -> None:
         await take_live_if_changed(state)
     match command:
         case commands.EditNode() | commands.EditServer():
-            state.draft.edit(command.base_revision, lambda plan: edited(plan, command))
+            bounds = _bounds(state)
+            state.draft.edit(command.base_revision, lambda plan: edited(plan, command, bounds))
         case commands.LoadPlan(path=path):
             loaded = await asyncio.to_thread(plan_from_anywhere, Path(path))
             _replace(state, command.base_revision, plan_for(state.opened(), loaded, path))
@@ -47,6 +48,19 @@ async def edit(state: EngineState, command: Edit) -> None:
         case commands.RedoEdit():
             state.draft.redo()
     state.hub.event("edit", _in_words(state))
+
+
+def check(state: EngineState, command: commands.CheckSetting) -> None:
+    """Raises `UsageError` for a value that an edit of the draft would refuse."""
+    state.opened()
+    revision = state.draft.live.revision
+    edit = commands.EditServer(key=command.key, value=command.value, base_revision=revision)
+    edited(state.draft.draft.plan or state.draft.live.plan, edit, _bounds(state))
+
+
+def _bounds(state: EngineState) -> ServerBounds:
+    is_here = state.deployment.serving_process is not None
+    return bounds_of(state.draft.profile, is_here=is_here)
 
 
 def _replace(state: EngineState, base_revision: int, plan: Plan) -> None:

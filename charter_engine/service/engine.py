@@ -19,7 +19,7 @@ from charter_engine.service.deploying import (
     preview_layouts,
     revisions,
 )
-from charter_engine.service.editing import Edit, edit
+from charter_engine.service.editing import Edit, check, edit
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import AboutTraffic
@@ -204,6 +204,8 @@ class Engine:
                 state.opened()
                 plan = state.draft.draft.plan or state.draft.live.plan
                 await asyncio.to_thread(save_plan, plan, Path(path))
+            case commands.CheckSetting():
+                check(state, command)
             case commands.AddNote(text=text, node=node):
                 state.marks.note(text, node)
             case commands.StartCanary(every_seconds=every):

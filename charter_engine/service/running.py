@@ -29,10 +29,14 @@ class AgentRunner:
         an agent without calls where another is open, which then stays."""
         state = self._state
         state.require_no_run()
-        state.session.set(phase=f"compiling {path.name}")
         if inputs is None and state.agent is not None and path == state.agent.path:
             inputs = state.agent.inputs_path
-        agent = await self._compiled(path, inputs)
+        state.compiling = path.name
+        state.session.set(phase=state.phase)
+        try:
+            agent = await self._compiled(path, inputs)
+        finally:
+            state.compiling = ""
         if state.agent is not None and not agent.usable:
             state.session.set(phase=state.phase)
             raise _not_opened(agent)

@@ -59,7 +59,7 @@ class Sampler:
 
     async def sample_triton(self) -> None:
         """Sample Triton now."""
-        sample = await self._deployment.sample()
+        sample = await self._with_held_blocks(await self._deployment.sample())
         before, self.last = self.last, sample
         self._hub.publish(Triton(sample))
         self.sampled.set()
@@ -71,18 +71,22 @@ class Sampler:
     async def sample_gpu(self) -> None:
         """Sample the GPUs now, with what their memory holds."""
         status = await asyncio.to_thread(self._gpu.sample)
-        held = await asyncio.to_thread(self._held_blocks) if status.gpus else None
-        serving = self._serving(held)
+        serving = self._serving()
         split = tuple(memory_split(gpu, serving) for gpu in status.gpus)
         self._hub.publish(Gpu(msgspec.structs.replace(status, split=split)))
 
-    def _serving(self, held: int | None) -> Serving:
+    async def _with_held_blocks(self, sample: TritonSample) -> TritonSample:
+        held = await asyncio.to_thread(self._held_blocks)
+        if held is None or sample.kv_pool is None:
+            return sample
+        pool = msgspec.structs.replace(sample.kv_pool, held_blocks=held)
+        return msgspec.structs.replace(sample, kv_pool=pool)
+
+    def _serving(self) -> Serving:
         if self.last is None:
             return Serving()
         return Serving(
-            pool=self.last.kv_pool,
-            runtime_bytes=self.last.runtime_memory_bytes.get("gpu"),
-            held_blocks=held,
+            pool=self.last.kv_pool, runtime_bytes=self.last.runtime_memory_bytes.get("gpu")
         )
 
     async def _sample_host(self) -> None:

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from charter_engine.contracts.gauges import Event, Gauge, Gpu, Ticked, Triton
+from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.live import KvPool, RequestRecord, TritonSample
 from charter_engine.contracts.series import Tick
 from charter_engine.service.hub import Hub
@@ -44,7 +45,7 @@ class Series:
         self._pool: KvPool | None = None
         self._waiting: int | None = None
         self._counted: PromptTokens | None = None
-        self._gpu: float | None = None
+        self._gpu = GpuStatus()
         self._seconds: deque[Tick] = deque(maxlen=SECONDS_KEPT)
         self._minutes: deque[Tick] = deque(maxlen=MINUTES_KEPT)
         self._task: asyncio.Task[None] | None = None
@@ -116,9 +117,7 @@ class Series:
                     self._pool, self._waiting = sample.kv_pool, sample.waiting_requests
                     self._count(sample)
                 case Gpu(status):
-                    told = (gpu.utilization for gpu in status.answering)
-                    shares = [share for share in told if share is not None]
-                    self._gpu = fmean(shares) if shares else None
+                    self._gpu = status
 
     def _count(self, sample: TritonSample) -> None:
         """Add what the server itself counted since the sample before."""
@@ -156,7 +155,7 @@ def tick_of(
     requests: Iterable[RequestRecord],
     pool: KvPool | None,
     waiting: int | None,
-    gpu: float | None,
+    gpu: GpuStatus,
     *,
     counted: PromptTokens | None = None,
 ) -> Tick:
@@ -172,5 +171,6 @@ def tick_of(
         ttft_ms=fmean(ttfts) if ttfts else None,
         pool_used=pool.used_share if pool else None,
         waiting=waiting,
-        gpu_utilization=gpu,
+        gpu_utilization=gpu.utilization,
+        gpu_memory_used=gpu.memory_used,
     )

@@ -59,6 +59,8 @@ class EngineState:
         self.deploying = DeployProgress(hub)
         self.push_watch = PushWatcher(hub)
         self.agent: OpenedAgent | None = None
+        self.compiling = ""
+        """The file that is being compiled; empty where none is."""
         self.as_written = Plan(agent="")
         self.deployment = live_server(
             options.triton,
@@ -127,6 +129,8 @@ class EngineState:
     def phase(self) -> str:
         """One plain line for the operator."""
         sample = self.sampler.last
+        if self.compiling:
+            return f"compiling {self.compiling}"
         if self.runs.active:
             return "running"
         if sample is None or sample.health == "starting":

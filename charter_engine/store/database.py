@@ -58,6 +58,7 @@ CREATE TABLE traffic (
 """,
     f"CREATE INDEX request_by_time ON request (started_at);{tick_table.CREATE}",
     mark_table.CREATE,
+    tick_table.ADD_GPU_MEMORY,
 )
 """What brings a database from each schema to the next, from an empty one on."""
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -40,17 +40,21 @@ _WEIGHT: Final[dict[TickFigure, str]] = {
     "pool_used": "seconds",
     "waiting": "seconds",
     "gpu_utilization": "seconds",
+    "gpu_memory_used": "seconds",
 }
 """What the mean of a figure is weighed by."""
 _RANGES: Final = [f"{figure}_{end}" for figure in TICK_FIGURES for end in ("low", "high")]
 _COLUMNS: Final = ("at", "seconds", *_COUNTED, *_WEIGHT, *_RANGES)
+_ADDED: Final = ("gpu_memory_used", "gpu_memory_used_low", "gpu_memory_used_high")
+"""Columns that `ADD_GPU_MEMORY` brings to a table that was created without them."""
 
 CREATE: Final = f"""
 CREATE TABLE tick (
     deployment TEXT NOT NULL, step INTEGER NOT NULL, until INTEGER NOT NULL,
-    {", ".join(f"{name} REAL" for name in _COLUMNS)},
+    {", ".join(f"{name} REAL" for name in _COLUMNS if name not in _ADDED)},
     PRIMARY KEY (deployment, step, until)) WITHOUT ROWID;
 """
+ADD_GPU_MEMORY: Final = ";".join(f"ALTER TABLE tick ADD COLUMN {name} REAL" for name in _ADDED)
 _TOGETHER: Final = ", ".join(
     (
         "max(at)",
@@ -64,10 +68,11 @@ _TOGETHER: Final = ", ".join(
     )
 )
 """Rows as one, as `ticks.together` makes them."""
-_KEEP: Final = "INSERT OR REPLACE INTO tick VALUES (?, ?, ?" + ", ?" * len(_COLUMNS) + ")"
+_PUT: Final = f"INSERT OR REPLACE INTO tick (deployment, step, until, {', '.join(_COLUMNS)})"
+_KEEP: Final = f"{_PUT} VALUES (?, ?, ?{', ?' * len(_COLUMNS)})"
 _ROLL_UP: Final = " ".join(
     (
-        "INSERT OR REPLACE INTO tick SELECT deployment, ?1, (until + ?1 - 1) / ?1 * ?1,",
+        f"{_PUT} SELECT deployment, ?1, (until + ?1 - 1) / ?1 * ?1,",
         _TOGETHER,
         "FROM tick WHERE deployment = ?2 AND step = ?3 AND until > ?4 GROUP BY 3",
     )

@@ -31,6 +31,7 @@ def together(ticks: Sequence[Tick]) -> Tick:
         pool_used=_mean(ticks, "pool_used", lambda one: one.seconds),
         waiting=_mean(ticks, "waiting", lambda one: one.seconds),
         gpu_utilization=_mean(ticks, "gpu_utilization", lambda one: one.seconds),
+        gpu_memory_used=_mean(ticks, "gpu_memory_used", lambda one: one.seconds),
         ranges={figure: found for figure, found in ranges if found and found.low < found.high},
     )
 

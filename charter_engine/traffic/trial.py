@@ -81,8 +81,8 @@ def _qualities(margins: TrialMargins, passed: Passed) -> tuple[_Quality, ...]:
         return None if known is None else float(not known)
 
     return (
-        _Quality("hit rate", lambda record: record.reused_tokens, _prompt_tokens),
         _Quality("computed tokens a request", lambda record: record.computed_tokens),
+        _Quality("hit rate", lambda record: record.reused_tokens, _prompt_tokens),
         _Quality("TTFT ms", lambda record: record.ttft_ms, margin=Margin(relative=margins.ttft)),
         _Quality(
             "whole latency ms",

@@ -51,7 +51,7 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
 
 def cost_span(cost: CostClass | None) -> Span:
     """What a change costs; empty where it can't be made."""
-    return Span(f"  costs: {cost}", COST_TONES[cost]) if cost else Span("")
+    return Span(f": {cost}", COST_TONES[cost]) if cost else Span("")
 
 
 def change_lines(changes: Sequence[Change], width: int, named: Naming = name_by_id) -> list[Line]:

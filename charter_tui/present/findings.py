@@ -10,7 +10,7 @@ from charter_tui.present.figures import counted, marked, percent
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
 
-WHAT: Final = Column("what", "FINDING", 28, "left")
+WHAT: Final = Column("what", "FINDING", 30, "left")
 WHERE: Final = Column("place", "WHERE", 28, "left")
 TOKENS: Final = Column("tokens", "TOKENS", 8)
 EXPECTED: Final = Column("expected", "HIT RATE", 8)
@@ -26,7 +26,7 @@ _SIGNS: Final[dict[Severity, tuple[str, Tone]]] = {
 def finding_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width."""
     if width < NARROW_BELOW:
-        return fill((WHAT._replace(width=24), WHERE._replace(width=0), TOKENS, EXPECTED), width)
+        return fill((WHAT, WHERE._replace(width=0), TOKENS, EXPECTED), width)
     return fill((WHAT, WHERE, TOKENS, EXPECTED, MESSAGE), width)
 
 

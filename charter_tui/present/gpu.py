@@ -34,9 +34,9 @@ RATES: Final = (
 
 
 def gpu_screen_lines(
-    status: GpuStatus | None, busy: Sequence[Line], width: int
+    status: GpuStatus | None, curves: Sequence[Line], width: int
 ) -> tuple[Line, ...]:
-    """All that the screen shows. `busy` is how busy the devices were together, over time."""
+    """All that the screen shows. `curves` are of the devices together, over time."""
     if status is None:
         return (line(Span("waiting for the first sample", "muted")),)
     lines: list[Line] = [line(Span(part, "warning")) for part in wrap(status.reason, width)]
@@ -45,7 +45,7 @@ def gpu_screen_lines(
     for index, gpu in enumerate(status.gpus):
         split = status.split[index] if index < len(status.split) else ()
         lines += [*_device(gpu, split, status.driver, width), EMPTY]
-    return (*lines, *busy, legend(("measured", "derived")))
+    return (*lines, *curves, legend(("measured", "derived")))
 
 
 def _device(

@@ -30,8 +30,8 @@ _STATES: Final[tuple[NodeState, ...]] = ("failed", "running", "waiting", "done",
 
 @dataclass(frozen=True)
 class GraphOrder:
-    """Which calls are shown, and how: those whose id holds `text`, as they run, or as a list by one
-    of `SORTS`, the most first.
+    """Which calls are shown, and how: those with `text` in their name, as they run, or as a list by
+    one of `SORTS`, the most first.
 
     `folded` are the keys of the groups that are folded; None: as they are at first.
     """
@@ -74,7 +74,8 @@ class GraphOrder:
         """The rows to show."""
         if self.as_it_runs:
             return list(tree.rows(self.folded_in(tree)))
-        found = [row for row in tree.listed if self.text.lower() in row.key.lower()]
+        sought = self.text.lower()
+        found = [row for row in tree.listed if sought in f"{row.key} {row.label}".lower()]
         if self.sort == "run":
             return found
         nothing, figure = NodeStats(node=""), _FIGURES[self.sort]

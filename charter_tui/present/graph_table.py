@@ -34,7 +34,7 @@ from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width,
 from charter_tui.present.tables import Column, Row
 from charter_tui.present.tree import Tree, TreeRow, tree_of
 from charter_tui.state import Snapshot, share
-from charter_tui.trends import Trend
+from charter_tui.trends import Trend, of_all
 
 STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
     "idle": ("○ idle", "muted"),
@@ -126,11 +126,11 @@ class GraphRows:
         if not _same(shared, self._shared):
             self._rows, self._shared, self._drawing = {}, shared, Drawing.of(snapshot)
         stats = {item.node: item for item in snapshot.shown_nodes}
-        trends = snapshot.shown_trends
+        trends = snapshot.shown_trends if any(one.key == "trend" for one in columns) else {}
         shown = [(row, self._totals(row, stats)) for row in order.of(self.tree, stats)]
         self.running = next((row.key for row, totals in shown if totals.state == "running"), None)
         return tuple(
-            self._row(row, totals, trends.get(row.key, ()), columns) for row, totals in shown
+            self._row(row, totals, _trend_of(row, trends), columns) for row, totals in shown
         )
 
     def _totals(self, row: TreeRow, stats: Mapping[str, NodeStats]) -> NodeStats:
@@ -144,6 +144,12 @@ class GraphRows:
             made = Row(row.key, cells, _pickable(row))
             self._rows[row.key] = ((row, stats, trend), made)
         return made
+
+
+def _trend_of(row: TreeRow, trends: Mapping[str, Trend]) -> Trend:
+    if row.inside:
+        return of_all(trends.get(node, ()) for node in row.inside)
+    return trends.get(row.key, ())
 
 
 def _same(before: Sequence[object], after: Sequence[object]) -> bool:

@@ -5,8 +5,9 @@ They show GPU, Triton and its KV pool, the run's progress and the event log.
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
+from charter_engine.contracts.figures import Label
 from charter_engine.contracts.gauges import Event
 from charter_engine.contracts.gpu import GpuSample
 from charter_engine.contracts.live import CounterRates, Health, HostSample, KvPool, TritonSample
@@ -120,7 +121,7 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     lines += _rates(sample.rates)
     queues = _queues(sample)
     if sample.kv_pool:
-        reusable = reusable_blocks(snapshot, sample.kv_pool)
+        reusable = _reusable(snapshot, sample.kv_pool)
         return (*lines, *_pool_lines(sample.kv_pool, reusable, snapshot.pool_used, queues, width))
     if sample.health == "ready":
         lines.append(
@@ -145,18 +146,26 @@ def _rates(rates: CounterRates | None) -> list[Line]:
     ]
 
 
-def reusable_blocks(snapshot: Snapshot, pool: KvPool) -> int | None:
-    """Idle blocks with prompts and answers of the last run, as the block manager predicts them.
+class _Reusable(NamedTuple):
+    """How many idle blocks hold something, and where that comes from."""
 
-    Triton counts them as free, and tells nothing else of them. None before a run has ended.
-    """
+    blocks: int
+    label: Label
+
+
+def _reusable(snapshot: Snapshot, pool: KvPool) -> _Reusable | None:
+    """As events tell, else those with prompts and answers of the last run, as the block manager
+    predicts them: Triton's gauges count them as free. None before a run has ended."""
+    if pool.reusable_blocks is not None:
+        return _Reusable(pool.reusable_blocks, "measured")
     done = snapshot.run is not None and snapshot.run.progress.state == "done"
     served = any(node.requests for node in snapshot.shown_nodes)
     prediction = snapshot.live_prediction
     if prediction is None or not (done and served):
         return None
     kept = prediction.missed_blocks - sum(prediction.evictions_by_priority.values())
-    return max(0, min(kept + _answer_blocks(snapshot, pool), pool.free_blocks))
+    kept = max(0, min(kept + _answer_blocks(snapshot, pool), pool.free_blocks))
+    return _Reusable(kept, "predicted")
 
 
 def _answer_blocks(snapshot: Snapshot, pool: KvPool) -> int:
@@ -166,7 +175,7 @@ def _answer_blocks(snapshot: Snapshot, pool: KvPool) -> int:
 
 
 def _pool_lines(
-    pool: KvPool, reusable: int | None, history: tuple[float, ...], queues: Line, width: int
+    pool: KvPool, reusable: _Reusable | None, history: tuple[float, ...], queues: Line, width: int
 ) -> tuple[Line, ...]:
     size = pool.bytes
     parts = _labelled("KV pool", *_pool_parts(pool, reusable))
@@ -192,12 +201,12 @@ def _pool_lines(
     )
 
 
-def _pool_bar(pool: KvPool, reusable: int | None, width: int) -> Line:
+def _pool_bar(pool: KvPool, reusable: _Reusable | None, width: int) -> Line:
     """The shares of the pool that are in use, reusable and free; nothing where there is no room."""
     if width < SHORTEST_BAR:
         return EMPTY
     used = share(pool.used_blocks, pool.max_blocks) or 0.0
-    kept = share(reusable or 0, pool.max_blocks) or 0.0
+    kept = share(reusable.blocks if reusable else 0, pool.max_blocks) or 0.0
     filled = round(width * used)
     striped = min(width - filled, round(width * kept))
     return line(
@@ -207,7 +216,7 @@ def _pool_bar(pool: KvPool, reusable: int | None, width: int) -> Line:
     )
 
 
-def _pool_parts(pool: KvPool, reusable: int | None) -> Line:
+def _pool_parts(pool: KvPool, reusable: _Reusable | None) -> Line:
     """How many blocks are in use, idle with something to reuse, and free."""
     in_use = (marked(f"{pool.used_blocks:,}", "measured"), Span(" used  ", "muted"))
     if reusable is None:
@@ -215,9 +224,9 @@ def _pool_parts(pool: KvPool, reusable: int | None) -> Line:
         return (*in_use, *idle)
     return (
         *in_use,
-        marked(f"{reusable:,}", "predicted"),
+        marked(f"{reusable.blocks:,}", reusable.label),
         Span(" reusable  ", "muted"),
-        marked(f"{pool.free_blocks - reusable:,}", "predicted"),
+        marked(f"{pool.free_blocks - reusable.blocks:,}", reusable.label),
         Span(" free  ", "muted"),
     )
 

@@ -12,6 +12,7 @@ from charter_tui.present.braille import braille_rows
 from charter_tui.present.curves import (
     COMPUTED,
     GPU_BUSY,
+    GPU_MEMORY,
     HIT_RATE,
     POOL_USED,
     TTFT,
@@ -36,7 +37,7 @@ STRETCHES: Final = (
     (365 * DAY, "a year"),
 )
 """How much can be looked at, in seconds, and how it is called."""
-LABEL_WIDTH: Final = 9
+LABEL_WIDTH: Final = 11
 FIGURE_WIDTH: Final = 10
 FEWEST_CELLS: Final = 8
 LISTED_MARKS: Final = 6
@@ -57,7 +58,7 @@ class MeasuredStretch:
     live: bool = True
 
 
-_CURVES: Final = (COMPUTED, HIT_RATE, TTFT, POOL_USED, WAITING, GPU_BUSY)
+_CURVES: Final = (COMPUTED, HIT_RATE, TTFT, POOL_USED, WAITING, GPU_BUSY, GPU_MEMORY)
 
 
 def columns(width: int) -> int:

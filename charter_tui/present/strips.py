@@ -1,6 +1,6 @@
 """What was measured second by second, as strips of braille dots: two seconds a cell."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from charter_engine.contracts.figures import Label
@@ -11,18 +11,18 @@ from charter_tui.present.figures import NOTHING, marked
 from charter_tui.present.spans import Line, Span, fit, line
 from charter_tui.state import Snapshot
 
-LABEL_WIDTH: Final = 9
 FIGURE_WIDTH: Final = 10
 FEWEST_CELLS: Final = 8
 STRIPS: Final = (COMPUTED, HIT_RATE, TTFT, POOL_USED)
 
 
 def strip_lines(
-    snapshot: Snapshot, width: int, curves: Iterable[MeasuredCurve] = STRIPS, rows: int = 1
+    snapshot: Snapshot, width: int, curves: Sequence[MeasuredCurve] = STRIPS, rows: int = 1
 ) -> tuple[Line, ...]:
     """A strip a curve, of the last seconds that there is room for, with the latest figure; each so
     many rows high."""
-    room = width - LABEL_WIDTH - FIGURE_WIDTH
+    label_width = 1 + max(len(curve.label) for curve in curves)
+    room = width - label_width - FIGURE_WIDTH
     if room < FEWEST_CELLS or not snapshot.ticks:
         return ()
     shown = snapshot.ticks[-2 * room :]
@@ -30,7 +30,9 @@ def strip_lines(
     return tuple(
         made
         for curve in curves
-        for made in _strip(curve, shown, rows, tokens if curve.of_tokens else "measured")
+        for made in _strip(
+            curve, shown, label_width, rows, tokens if curve.of_tokens else "measured"
+        )
     )
 
 
@@ -40,13 +42,15 @@ def _tokens_label(snapshot: Snapshot) -> Label:
     return "derived" if rates is not None and rates.prompt_blocks is not None else "measured"
 
 
-def _strip(curve: MeasuredCurve, ticks: Sequence[Tick], rows: int, label: Label) -> Iterator[Line]:
+def _strip(
+    curve: MeasuredCurve, ticks: Sequence[Tick], label_width: int, rows: int, label: Label
+) -> Iterator[Line]:
     values = [curve.value(one) for one in ticks]
     known = [value for value in values if value is not None]
     latest = known[-1] if known and curve.is_kept else values[-1]
     drawn = braille_rows(values, curve.top or max(known, default=0.0), rows)
     beside = line(
-        Span(f"{curve.label:<{LABEL_WIDTH}}", "muted"),
+        Span(f"{curve.label:<{label_width}}", "muted"),
         *fit(
             line(NOTHING if latest is None else marked(curve.text(latest), label)),
             FIGURE_WIDTH - 1,
@@ -56,4 +60,4 @@ def _strip(curve: MeasuredCurve, ticks: Sequence[Tick], rows: int, label: Label)
     )
     for dots in drawn:
         yield (*beside, Span(dots, curve.tone))
-        beside = line(Span(" " * (LABEL_WIDTH + FIGURE_WIDTH)))
+        beside = line(Span(" " * (label_width + FIGURE_WIDTH)))

@@ -58,9 +58,9 @@ class Tree:
 
     @cached_property
     def listed(self) -> tuple[TreeRow, ...]:
-        """A row a call under its whole id, in the order in which they run."""
+        """A row a call, by its name in full, in the order in which they run."""
         every = (row for row in self.rows(frozenset()) if row.call is not None)
-        return tuple(TreeRow(key=row.key, label=row.key, call=row.call) for row in every)
+        return tuple(TreeRow(row.key, _in_full(row), call=row.call) for row in every)
 
     @property
     def folded_at_first(self) -> frozenset[str]:
@@ -231,6 +231,11 @@ class _Rows:
     def _from_to(self, calls: Sequence[Call]) -> str:
         first, last = self._names[calls[0].id], self._names[calls[-1].id]
         return first if first == last else f"{first} … {last}"
+
+
+def _in_full(row: TreeRow) -> str:
+    """The whole id of a call that ends in what the call is called, else that."""
+    return row.key if row.key.endswith(f":{row.label}") else row.label
 
 
 def _upstream(call: Call) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from charter_tui.state import Snapshot
 SETTING: Final = Column("setting", "SETTING", 0, "left")
 LIVE: Final = Column("live", "LIVE", 14, "left")
 DRAFT: Final = Column("draft", "DRAFT", 13, "left")
-COST: Final = Column("cost", "COST OF PUSH", 14, "left")
+COST: Final = Column("cost", "COST OF PUSH", 15, "left")
 ABOUT: Final = Column("about", "", 0, "left")
 NARROW_BELOW: Final = 72
 ROOMY: Final = 100
@@ -75,7 +75,7 @@ def _server_rows(snapshot: Snapshot) -> Iterator[Row]:
         key = setting.key
         old = getattr(live.server, key) if live else None
         new = getattr(draft.server, key) if draft else None
-        served = _value(snapshot, key, old)
+        served = live_setting(snapshot, key)
         yield _row(
             f"server:{key}",
             key,
@@ -174,8 +174,9 @@ def _change(snapshot: Snapshot, place: str, key: str) -> Change | None:
     )
 
 
-def _value(snapshot: Snapshot, key: str, value: object) -> Span:
+def live_setting(snapshot: Snapshot, key: str) -> Span:
     """What the server has, as it tells; where it does not, what was pushed."""
+    value = getattr(snapshot.plan.server, key) if snapshot.plan else None
     profile = snapshot.session.profile if snapshot.session else None
     served = profile.parameters.get(key, "") if profile else ""
     if profile and key == "tokens_per_block" and profile.tokens_per_block:

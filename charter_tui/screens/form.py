@@ -25,7 +25,8 @@ LONGEST_ERROR: Final = 300
 
 @dataclass(frozen=True)
 class Field:
-    """One line to type. `check` raises `Mistyped`; `choices` are offered while typing."""
+    """One line to type. `check` raises `Mistyped`; `choices` are offered while typing, when `ask`
+    asks the engine, and raises `EngineRefused`."""
 
     name: str
     label: str
@@ -33,6 +34,7 @@ class Field:
     hint: str = ""
     check: Callable[[str], object] | None = None
     choices: tuple[str, ...] = ()
+    ask: Callable[[str], Awaitable[object]] | None = None
 
 
 Submit = Callable[[dict[str, str]], Awaitable[None]]
@@ -96,7 +98,21 @@ class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
     def _typing(self, event: Input.Changed) -> None:
         """What is wrong with a field is said while it is typed; one that is empty may be filled
         yet."""
-        self._show_error(_mistake(self._field_of(event.input), event.value))
+        field = self._field_of(event.input)
+        if field.ask is not None and event.value.strip():
+            self._ask_whether(field.ask, event.input)
+        else:
+            self._show_error(_mistake(field, event.value))
+
+    @work(exclusive=True, group="asking", exit_on_error=False)
+    async def _ask_whether(self, ask: Callable[[str], Awaitable[object]], box: Input) -> None:
+        """Say what the engine has against a value, if anything."""
+        try:
+            await ask(box.value)
+        except EngineRefused as error:
+            self._show_error(str(error))
+        else:
+            self._show_error("")
 
     def _field_of(self, box: Input) -> Field:
         return next(field for field in self._fields if box.id == f"field-{field.name}")

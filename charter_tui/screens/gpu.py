@@ -1,16 +1,22 @@
 """The GPU screen: every device in full."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from textual.widget import Widget
 
 from charter_tui.bindings import bindings
-from charter_tui.present.curves import GPU_BUSY
+from charter_tui.present.curves import GPU_BUSY, GPU_MEMORY
 from charter_tui.present.gpu import gpu_screen_lines
 from charter_tui.present.spans import EMPTY
 from charter_tui.present.strips import strip_lines
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.widgets.line_view import LineView
+
+CURVES: Final = (GPU_BUSY, GPU_MEMORY)
+TALL: Final = 32
+"""Rows from which on the curves are drawn `TALL_ROWS` high."""
+TALL_ROWS: Final = 3
 
 
 class GpuScreen(ConsoleScreen):
@@ -36,6 +42,7 @@ class GpuView(LineView, can_focus=True):
     def rebuild(self) -> None:
         shown, width = self.snapshot, max(20, self.inner_width)
         status = shown.gpu.status if shown.gpu else None
-        told = any(tick.gpu_utilization is not None for tick in shown.ticks)
-        busy = (*strip_lines(shown, width, (GPU_BUSY,)), EMPTY) if told else ()
-        self.set_lines(gpu_screen_lines(status, busy, width))
+        told = any(curve.value(tick) is not None for tick in shown.ticks for curve in CURVES)
+        rows = TALL_ROWS if self.size.height >= TALL else 1
+        curves = (*strip_lines(shown, width, CURVES, rows), EMPTY) if told else ()
+        self.set_lines(gpu_screen_lines(status, curves, width))

@@ -41,6 +41,9 @@ FEW_CALLS: Final = 6
 BELOW_TABLE: Final = 30
 """Lines that everything else takes where the call under the cursor is shown below the table."""
 
+LEAST_FOR_SERVER: Final = 22
+"""Lines from which there is room for more than the title of the gauges below the table."""
+
 
 class GraphScreen(ConsoleScreen):
     """Where the console opens."""
@@ -87,6 +90,7 @@ class GraphScreen(ConsoleScreen):
         size = self.app.size
         room = size.height // 4 if size.width >= SIDE_BY_SIDE else size.height - BELOW_TABLE
         self.set_class(len(self.snapshot.calls) > max(FEW_CALLS, room), "crowded")
+        self.set_class(size.height < LEAST_FOR_SERVER, "cramped")
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         if not self.query_one(GraphTable).toggle(event.key):

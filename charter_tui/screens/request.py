@@ -22,6 +22,7 @@ from charter_tui.widgets.static_line import StaticLine
 class MissView(LineView, can_focus=True):
     """The explanation, and the requests of its session below."""
 
+    PARTS = ("session",)
     DEFAULT_CSS = "MissView { height: 1fr; overflow-y: auto; padding: 0 1; }"
 
     def __init__(self, record: TrafficRecord, session: tuple[TrafficRecord, ...]) -> None:
@@ -55,7 +56,7 @@ class RequestScreen(ConsoleScreen):
         self._session = session
 
     def body(self) -> Iterable[Widget]:
-        yield MissView(self.record, self._session)
+        yield MissView(self.record, self._session).data_bind(ConsoleScreen.snapshot)
         yield StaticLine(legend())
 
     def on_mount(self) -> None:

@@ -107,6 +107,7 @@ class RequestsTable(LineTable):
 class CausesPanel(LineView, can_focus=True):
     """What was computed again, by cause."""
 
+    PARTS = ("session",)
     DEFAULT_CSS = "CausesPanel { overflow-y: auto; }"
     report: MissReport | None = None
     waiting = ""
@@ -134,7 +135,7 @@ class RequestsScreen(ConsoleScreen):
         yield LineView(id="requests-summary")
         with Container(id="requests-body"):
             yield RequestsTable().data_bind(ConsoleScreen.snapshot)
-            yield CausesPanel(classes="pane")
+            yield CausesPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
         yield StaticLine(legend())
 
     def on_mount(self) -> None:

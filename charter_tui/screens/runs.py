@@ -64,6 +64,7 @@ class RunComparisonView(LineView, can_focus=True):
 class RunRequests(LineView, can_focus=True):
     """What failed in the run under the cursor, and its slowest requests."""
 
+    PARTS = ("session",)
     DEFAULT_CSS = "RunRequests { height: 1fr; overflow-y: auto; }"
 
     def __init__(self) -> None:
@@ -96,7 +97,7 @@ class RunsScreen(ConsoleScreen):
             yield RunsTable().data_bind(ConsoleScreen.snapshot)
             with Vertical(id="runs-side"):
                 yield RunComparisonView()
-                yield RunRequests()
+                yield RunRequests().data_bind(ConsoleScreen.snapshot)
         yield StaticLine(legend())
 
     def on_line_table_highlighted(self, event: LineTable.Highlighted) -> None:

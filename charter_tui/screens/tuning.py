@@ -8,6 +8,7 @@ from textual.widget import Widget
 from charter_engine.contracts.commands import (
     CancelRun,
     CancelWork,
+    CheckSetting,
     DiscardDraft,
     EditNode,
     EditServer,
@@ -24,7 +25,7 @@ from charter_tui.deploying import push
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.levers import greyed_words
-from charter_tui.present.tuning import setting_value, tuning_columns, tuning_rows
+from charter_tui.present.tuning import live_setting, setting_value, tuning_columns, tuning_rows
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.retention import retention_form
@@ -92,12 +93,16 @@ class TuningScreen(ConsoleScreen):
         async def submit(values: dict[str, str]) -> None:
             await self.app.ask(EditServer(key=key, value=values["value"], base_revision=revision))
 
+        async def check(text: str) -> None:
+            await self.app.ask(CheckSetting(key=key, value=text))
+
         value = setting_value(self.snapshot.draft_plan, key)
+        live = live_setting(self.snapshot, key).text
         return FormScreen(
             key,
-            (Field("value", "value", value, SETTING_OF[key].hint),),
+            (Field("value", "value", value, SETTING_OF[key].hint, ask=check),),
             submit,
-            note="Changes the draft. Nothing is live before a push.",
+            note=f"Live: {live}. Changes the draft; nothing is live before a push.",
             verb="Change draft",
         )
 

@@ -78,6 +78,7 @@ def second(at: float, draw: random.Random) -> Tick:
         pool_used=draw.random(),
         waiting=1.0,
         gpu_utilization=draw.random(),
+        gpu_memory_used=draw.random(),
     )
 
 
@@ -114,6 +115,7 @@ async def fill_ticks(store: Store, draw: random.Random) -> None:
             (HERE, level.step, int(one.at), one.at, level.step, 2, 2_000, 900)
             + (one.ttft_ms, one.pool_used, 1.0, one.gpu_utilization)
             + (0.1, 0.9) * 5
+            + (one.gpu_memory_used, 0.1, 0.9)
             for one in columns
         ]
         async with store._transaction() as connection:

@@ -179,6 +179,16 @@ SESSION = Session(
     notice="The embedded engine's weights are random: its text means nothing; "
     "its reuse and times are real.",
 )
+CALLED_BY_HAND = replace(
+    SESSION,
+    compiled=CompiledFile(
+        path=AGENT,
+        calls=tuple(
+            replace(call, name="second look") if call.id == VALIDATED else call for call in CALLS
+        ),
+    ),
+)
+"""The same agent, one of whose calls has a name that its id does not tell."""
 NODES = Nodes(
     (
         NodeStats(
@@ -287,6 +297,7 @@ SERVING_POOL = KvPool(
     used_blocks=3_700,
     tokens_per_block=32,
     bytes_per_block=KV_BLOCK_BYTES,
+    held_blocks=10_100,
 )
 SERVING_GPU = Gpu(
     GpuStatus(
@@ -298,7 +309,6 @@ SERVING_GPU = Gpu(
                 Serving(
                     pool=SERVING_POOL,
                     runtime_bytes=12_800 * KV_BLOCK_BYTES + 2_147_483_648,
-                    held_blocks=10_100,
                 ),
             ),
         ),
@@ -508,6 +518,8 @@ TICKS = tuple(
         ttft_ms=180.0 + 4 * (second % 40),
         pool_used=second / 100,
         waiting=0.0,
+        gpu_utilization=0.55 + 0.01 * (second % 40),
+        gpu_memory_used=0.7 + 0.002 * second,
     )
     for second in range(60)
 )

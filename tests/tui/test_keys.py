@@ -12,6 +12,7 @@ from textual.widgets._toast import Toast
 
 from charter_engine.contracts.commands import (
     CancelRun,
+    CheckSetting,
     ControlReplay,
     DiscardDraft,
     EditNode,
@@ -168,6 +169,22 @@ async def test_a_refused_edit_keeps_what_was_typed_and_shows_the_engines_reason(
         assert isinstance(stage.app.screen, FormScreen)
         await stage.press("escape")
         assert isinstance(stage.app.screen, TuningScreen)
+
+
+async def test_what_is_wrong_with_a_setting_is_told_while_it_is_typed(console: Open) -> None:
+    async with console() as stage:
+        stage.engine.refuse(CheckSetting, "48 is not a power of two", "try 32 or 64")
+        await stage.press("2", "enter")
+        assert "Live: =32." in stage.text()
+        await stage.type("48")
+        await stage.until(lambda: "not a power of two" in stage.text())
+        stage.engine.answers[CheckSetting] = lambda _: None
+        await stage.press("0")
+        await stage.until(lambda: "not a power of two" not in stage.text())
+        assert stage.engine.asked(CheckSetting)[-1] == CheckSetting(
+            key="tokens_per_block", value="480"
+        )
+        assert not stage.engine.asked(EditServer)
 
 
 async def test_a_setting_is_edited_on_the_revision_it_was_seen_at(console: Open) -> None:

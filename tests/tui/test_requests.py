@@ -7,6 +7,7 @@ from charter_tui.screens.request import RequestScreen
 from charter_tui.screens.requests import RequestsTable
 from tests.tui.answers import about_requests
 from tests.tui.conftest import Open, Stage
+from tests.tui.scene import CALLED_BY_HAND
 from tests.tui.traffic_scene import OWN_ONLY, PASSED, record
 
 
@@ -31,6 +32,17 @@ async def test_what_passes_is_listed_the_latest_first_and_goes_on(console: Open)
         told.append(record(7))
         await stage.until(lambda: listed(stage)[0] == "7")
         assert stage.app.screen.query_one(RequestsTable).key == "7"
+
+
+async def test_a_cause_and_the_requests_of_a_session_name_calls_as_the_graph_does(
+    console: Open,
+) -> None:
+    async with console(CALLED_BY_HAND, size=(120, 36)) as stage:
+        answers(stage, *PASSED)
+        await stage.press("7")
+        await stage.until(lambda: "=10  second look" in stage.text())
+        await stage.press("enter")
+        await stage.until(lambda: "computed  second look" in stage.text())
 
 
 async def test_own_runs_stay_beside_what_others_send_and_are_told_apart(console: Open) -> None:

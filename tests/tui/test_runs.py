@@ -6,6 +6,7 @@ from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.runs import RunsScreen
 from tests.tui.answers import about_runs
 from tests.tui.conftest import Open
+from tests.tui.scene import CALLED_BY_HAND
 
 
 async def test_the_run_under_the_cursor_is_compared_with_the_one_before_it(console: Open) -> None:
@@ -21,6 +22,13 @@ async def test_the_run_under_the_cursor_is_compared_with_the_one_before_it(conso
         await stage.until(lambda: "There is no earlier run" in stage.text())
         await stage.press("escape")
         assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_a_runs_requests_are_called_as_on_the_graph(console: Open) -> None:
+    async with console(CALLED_BY_HAND, size=(120, 36)) as stage:
+        stage.engine.answers |= about_runs()
+        await stage.press("6")
+        await stage.until(lambda: "second look" in stage.text())
 
 
 async def test_any_two_runs_are_compared_by_marking_one(console: Open) -> None:

@@ -1,6 +1,7 @@
 """What earlier versions wrote is understood: plans, recordings, databases, both sides' messages."""
 
 import shutil
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def test_a_recording_is_whole_and_shows_its_session_and_requests(folder: Path) -
     recording = RecordingReader(folder / "recording.charter")
     messages = list(recording.messages())
     assert recording.damaged == ""
+    assert {tick.gpu_memory_used for tick in recording.ticks_until(inf, 10)} <= {None}
     requests = [message for message in messages if isinstance(message, RequestRecord)]
     assert [request.node for request in requests].count(CALLS[0]) == 2
     assert sum(request.prompt_tokens or 0 for request in requests) == 1779

@@ -32,6 +32,7 @@ SHOWN: Final = (
     _Shown("KV pool in use", "%", "pool_used", PER_CENT),
     _Shown("Requests that wait", "", "waiting"),
     _Shown("GPU busy", "%", "gpu_utilization", PER_CENT),
+    _Shown("GPU memory in use", "%", "gpu_memory_used", PER_CENT),
 )
 
 

@@ -178,6 +178,10 @@ async def test_an_edit_decided_on_another_revision_is_refused(directory: Path) -
     ("edit", "words"),
     [
         (EditServer(key="tokens_per_block", value="48", base_revision=-1), "not a power of two"),
+        (
+            EditServer(key="max_tokens_in_paged_kv_cache", value="1", base_revision=-1),
+            "no room for one block",
+        ),
         (EditNode(node=SUMMARY, base_revision=-1, priority=101), "101"),
         (EditNode(node="Reader.read:sumary", base_revision=-1, priority=50), "no such node"),
     ],

@@ -30,6 +30,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "CompareAnswers": {"request": {"agent": ""}},
     "ListRecordings": {"folder": "/etc"},
     "CompareRecorded": {"request": {"before": "/etc/passwd"}},
+    "CheckSetting": {"key": "kv_cache_free_gpu_mem_fraction", "value": "0.5"},
     "SweepSetting": {"key": "kv_cache_free_gpu_mem_fraction"},
     "Push": {"base_revision": 0},
     "Rollback": {"base_revision": 0},

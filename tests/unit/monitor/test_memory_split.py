@@ -50,7 +50,7 @@ def test_weights_are_what_pool_and_runtime_buffers_leave_of_the_serving_process(
 
 def test_the_pool_is_in_use_reusable_and_free() -> None:
     block = POOL.bytes_per_block or 0
-    found = parts(gpu(serving(40 * GIB)), Serving(pool=POOL, held_blocks=500))
+    found = parts(gpu(serving(40 * GIB)), Serving(pool=replace(POOL, held_blocks=500)))
     assert found["kv-used"] == 300 * block
     assert found["kv-reusable"] == 200 * block
     assert found["kv-free"] == 500 * block
@@ -68,7 +68,7 @@ def test_the_pool_is_in_use_reusable_and_free() -> None:
 )
 def test_each_part_says_where_its_figure_comes_from(kind: str, label: str) -> None:
     sample = gpu(serving(40 * GIB), GpuProcess(pid=2, memory_bytes=GIB))
-    split = memory_split(sample, Serving(pool=POOL, held_blocks=500))
+    split = memory_split(sample, Serving(pool=replace(POOL, held_blocks=500)))
     (part,) = (part for part in split if part.kind == kind)
     assert part.label == label
     assert part.source
@@ -76,7 +76,7 @@ def test_each_part_says_where_its_figure_comes_from(kind: str, label: str) -> No
 
 @pytest.mark.parametrize("held", [None, 0, 299])
 def test_what_is_not_known_to_hold_something_is_free(held: int | None) -> None:
-    found = parts(gpu(serving(40 * GIB)), Serving(pool=POOL, held_blocks=held))
+    found = parts(gpu(serving(40 * GIB)), Serving(pool=replace(POOL, held_blocks=held)))
     assert "kv-reusable" not in found
     assert found["kv-free"] == 700 * (POOL.bytes_per_block or 0)
 
@@ -133,9 +133,10 @@ def test_the_parts_always_add_up_to_the_device(
         used_blocks=used,
         tokens_per_block=32,
         bytes_per_block=GIB // 50,
+        held_blocks=held,
     )
     sample = gpu(serving(own), GpuProcess(pid=2, memory_bytes=others))
-    known = Serving(pool=pool, runtime_bytes=runtime, held_blocks=held)
+    known = Serving(pool=pool, runtime_bytes=runtime)
     split = memory_split(sample, known)
     assert sum(part.bytes for part in split) == sample.memory_total_bytes
     assert all(part.bytes > 0 for part in split)

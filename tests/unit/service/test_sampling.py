@@ -2,7 +2,7 @@
 
 import pytest
 
-from charter_engine.contracts.gauges import Gpu
+from charter_engine.contracts.gauges import Gpu, Triton
 from charter_engine.contracts.live import KvPool, TritonSample
 from charter_engine.monitor.gpu import GpuMonitor
 from charter_engine.monitor.gpu_watch import GpuWatch
@@ -40,6 +40,9 @@ async def test_what_events_say_of_the_pool_is_reusable_memory_of_the_gpu(
     await sampler.sample_triton()
     await sampler.sample_gpu()
     watch.close()
+    (sample,) = (one.payload.sample for one in hub.latest() if isinstance(one.payload, Triton))
+    assert sample.kv_pool is not None
+    assert sample.kv_pool.held_blocks == held
     (status,) = (one.payload.status for one in hub.latest() if isinstance(one.payload, Gpu))
     parts = {part.kind: part.bytes for part in status.split[0]}
     assert parts["kv-used"] == 300 * BLOCK

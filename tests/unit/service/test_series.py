@@ -51,11 +51,28 @@ async def test_a_tick_is_what_was_told_in_its_second() -> None:
 async def test_a_gpu_whose_driver_is_silent_is_a_gap() -> None:
     clock = Clock(1_000.0)
     series = Series(hub := Hub(clock), SessionStore(hub))
-    seen = GpuStatus(gpus=(GpuSample(index=0, name="H100", utilization=0.4),))
+    gpu = GpuSample(
+        index=0, name="H100", utilization=0.4, memory_used_bytes=60, memory_total_bytes=80
+    )
+    seen = GpuStatus(gpus=(gpu,))
     for status in (seen, replace(seen, reason="the driver hangs", stale=True)):
         hub.publish(Gpu(status))
         await ticks(series, clock, 1)
-    assert [one.gpu_utilization for one in series.last(60, 60)] == [0.4, None]
+    told = [(one.gpu_utilization, one.gpu_memory_used) for one in series.last(60, 60)]
+    assert told == [(0.4, 0.75), (None, None)]
+
+
+def test_memory_of_several_gpus_is_one_share_and_a_mig_instance_counts_once() -> None:
+    full = GpuSample(index=0, name="H100", memory_used_bytes=80, memory_total_bytes=80)
+    divided = GpuSample(
+        index=1, name="H100", mig_enabled=True, memory_used_bytes=10, memory_total_bytes=80
+    )
+    instance = GpuSample(
+        index=1, name="MIG", mig_instance=3, memory_used_bytes=10, memory_total_bytes=20
+    )
+    silent = GpuSample(index=2, name="H100")
+    assert GpuStatus(gpus=(full, divided, instance, silent)).memory_used == 90 / 160
+    assert GpuStatus(gpus=(silent,)).memory_used is None
 
 
 async def test_an_hour_is_kept_by_the_second_and_a_day_by_the_minute() -> None:

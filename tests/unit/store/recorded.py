@@ -39,6 +39,7 @@ def second(number: int, reused: int, draw: random.Random) -> list[Message]:
         computed_tokens=computed,
         ttft_ms=200.0 - reused,
         pool_used=pool.used_blocks / 100,
+        gpu_memory_used=0.75,
     )
     sample = TritonSample(health="ready", url="127.0.0.1:8001", kv_pool=pool)
     return [

@@ -15,6 +15,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> RecordingHistory:
 def test_a_stretch_across_parts_has_each_second_once(history: RecordingHistory) -> None:
     found = history.ticks(BEGIN + 400, BEGIN + 600, 1_000)
     assert [one.at - BEGIN for one in found] == [400.5 + second for second in range(200)]
+    assert {one.gpu_memory_used for one in found} == {0.75}
 
 
 def test_the_whole_fits_a_few_columns_and_loses_no_request(history: RecordingHistory) -> None:

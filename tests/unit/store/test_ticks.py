@@ -31,7 +31,7 @@ def second(at: float, **figures: float) -> Tick:
 def seconds(draw: st.DrawFn) -> list[Tick]:
     """Some of the seconds of two minutes, and what was told in them."""
     moments = sorted(draw(st.sets(st.integers(NOW - 120, NOW), min_size=1, max_size=40)))
-    told = draw(st.sets(st.sampled_from(["ttft_ms", "pool_used", "waiting"])))
+    told = draw(st.sets(st.sampled_from(["ttft_ms", "pool_used", "gpu_memory_used"])))
     return [
         Tick(
             at=float(at),
@@ -88,7 +88,7 @@ async def kept(path: Path, ticks: list[Tick], begin: float, most: int) -> tuple[
 @given(ticks=seconds())
 async def test_the_database_puts_seconds_together_as_memory_does(ticks: list[Tick]) -> None:
     async with aiosqlite.connect(":memory:") as database:
-        await database.execute(tick_table.CREATE)
+        await database.executescript(f"{tick_table.CREATE}{tick_table.ADD_GPU_MEMORY}")
         await tick_table.keep(database, "local", ticks)
         asked = tick_table.question("local", NOW - 121, NOW, 1, NOW)
         (found,) = tick_table.ticks_of(await database.execute_fetchall(*asked))

@@ -95,6 +95,7 @@ def test_a_terminal_that_another_program_had_is_drawn_anew() -> None:
 def test_ascii_signs_are_as_wide_as_what_they_stand_for() -> None:
     assert in_ascii("● done 漢 é –") == "* done __ _ -"
     assert in_ascii("⠀⣀⣿") == " :@"
+    assert len(set(in_ascii("↻↺⇉")) - set("=~?")) == 3
     assert not set(in_ascii("漢?é").replace("?", "", 1)) & set("?=~")
 
 

@@ -108,7 +108,7 @@ def test_a_push_that_failed_tells_why_and_what_to_do_before_the_draft() -> None:
 
 def test_a_draft_is_shown_with_its_cost_and_its_prediction() -> None:
     told = text(push_lines(Snapshot(session=SESSION, draft=DRAFT), None, 100))
-    assert "3 changes to revision 3  costs: engine rebuild" in told
+    assert "3 changes to revision 3: engine rebuild" in told
     assert "− 32 + 16" in told
     assert "~ draft, against live: computes 16 % less" in told
 

@@ -36,7 +36,7 @@ from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import Line, line_width, text_of
 from charter_tui.present.tuning import tuning_rows
 from charter_tui.state import Link, Snapshot
-from charter_tui.trends import Trends
+from charter_tui.trends import Trends, of_all
 from charter_tui.typed import Mistyped
 from tests.tui.scene import (
     CALLS,
@@ -123,6 +123,11 @@ def test_a_column_there_is_not_is_told_with_the_nearest_one() -> None:
         named_columns("state computd")
 
 
+def test_the_trend_of_a_group_is_the_mean_of_its_calls_from_the_latest_back() -> None:
+    assert of_all([(100.0, 20.0, 10.0), (30.0,), ()]) == (100.0, 20.0, 20.0)
+    assert of_all([]) == ()
+
+
 def test_the_trend_of_a_call_is_drawn_in_its_row() -> None:
     shown = dataclasses.replace(LIVE, trends=Trends(((900.0, 90.0),)))
     rows = GraphRows().rows(shown, columns_for(80, ("trend",)))
@@ -164,6 +169,15 @@ def test_after_a_run_idle_blocks_that_can_be_reused_are_told_apart_from_free_one
     shown = Snapshot(triton=TRITON, run=done, nodes=NODES, session=SESSION)
     text = said(triton_lines(shown, 80))
     assert "=308 used  ~568 reusable  ~148 free" in text
+
+
+def test_what_events_tell_of_idle_blocks_stands_in_the_place_of_a_prediction() -> None:
+    done = Run(replace(RUN.progress, state="done"))
+    pool = TRITON.sample.kv_pool
+    assert pool is not None
+    told = Triton(replace(TRITON.sample, kv_pool=replace(pool, held_blocks=908)))
+    shown = Snapshot(triton=told, run=done, nodes=NODES, session=SESSION)
+    assert "=308 used  =600 reusable  =116 free" in said(triton_lines(shown, 80))
 
 
 def test_answers_of_the_last_run_fill_blocks_that_can_be_reused() -> None:

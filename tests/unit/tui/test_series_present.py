@@ -7,6 +7,8 @@ import pytest
 from charter_engine.contracts.gauges import Marker
 from charter_engine.contracts.series import Tick, ValueRange
 from charter_tui.present.series import (
+    FIGURE_WIDTH,
+    LABEL_WIDTH,
     NOTHING_MEASURED,
     STRETCHES,
     MeasuredStretch,
@@ -16,6 +18,7 @@ from charter_tui.present.series import (
 from charter_tui.present.spans import line_width, text_of
 
 BEGIN = 1_800_000_000.0
+MARGIN = LABEL_WIDTH + FIGURE_WIDTH
 MARKS = (
     Marker(BEGIN + 300, "push", "revision 3 is live"),
     Marker(BEGIN + 450, "note", "the load test begins", node="A.plan"),
@@ -56,7 +59,7 @@ def test_each_figure_that_is_known_has_a_curve_its_top_and_its_mean() -> None:
 
 def test_a_column_in_which_nobody_measured_is_empty() -> None:
     made = lines(shown(*(tick(float(at)) for at in range(1, 601) if not 200 < at <= 400)))
-    curve = next(one for one in made if one.startswith("  mean"))[19:]
+    curve = next(one for one in made if one.startswith("  mean"))[MARGIN:]
     third = len(curve) // 3
     assert set(curve[third + 1 : 2 * third - 1]) == {"⠀"}
     assert "⠀" not in curve[: third - 1]
@@ -68,8 +71,8 @@ def test_a_peak_of_one_second_stands_over_the_mean_of_its_column() -> None:
     without = lines(shown(*calm))
     with_peak = lines(shown(*(peak if one.at == peak.at else one for one in calm)))
     top = next(number for number, one in enumerate(without) if one.startswith("KV used"))
-    assert set(without[top][19:]) == {"⠀"}
-    assert set(with_peak[top][19:]) != {"⠀"}
+    assert set(without[top][MARGIN:]) == {"⠀"}
+    assert set(with_peak[top][MARGIN:]) != {"⠀"}
 
 
 def test_marks_stand_on_the_axis_and_below_in_words_the_newest_first() -> None:
@@ -90,4 +93,4 @@ def test_where_nothing_was_measured_that_is_said_beside_what_is_marked() -> None
 
 
 def test_two_ticks_are_shown_in_a_cell() -> None:
-    assert columns(119) == 2 * 100
+    assert columns(MARGIN + 100) == 2 * 100

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.gauges import Gauge, Past, Ticked
 from charter_tui.present.braille import braille, braille_rows
-from charter_tui.present.curves import GPU_BUSY
+from charter_tui.present.curves import GPU_BUSY, GPU_MEMORY
 from charter_tui.present.spans import line_width, text_of
 from charter_tui.present.strips import strip_lines
 from charter_tui.state import KEPT_TICKS, Snapshot, apply_gauges, behind
@@ -49,6 +49,15 @@ def test_how_busy_the_gpus_were_is_a_strip_of_its_own() -> None:
     busy = tuple(replace(tick, gpu_utilization=0.87) for tick in TICKS)
     (strip,) = strip_lines(Snapshot(ticks=busy), 80, (GPU_BUSY,))
     assert text_of(strip).startswith("GPU busy   =87.0 %")
+
+
+def test_figures_stand_below_each_other_however_long_their_labels_are_and_none_is_a_dash() -> None:
+    busy = tuple(replace(tick, gpu_utilization=0.87, gpu_memory_used=None) for tick in TICKS)
+    strips = strip_lines(Snapshot(ticks=busy), 80, (GPU_BUSY, GPU_MEMORY))
+    assert [text_of(strip)[:20] for strip in strips] == [
+        "GPU busy     =87.0 %",
+        "GPU memory         –",
+    ]
 
 
 def test_before_the_first_second_there_is_no_strip() -> None:

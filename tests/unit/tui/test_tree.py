@@ -164,3 +164,10 @@ def test_every_call_stands_once_and_behind_what_it_needs(edges: list[list[int]])
         place = {one.id: at for at, one in enumerate(execution_order(calls))}
         for one in calls:
             assert all(place[edge.call] < place[one.id] for edge in one.depends_on)
+
+
+def test_a_call_is_found_and_listed_by_what_it_is_called() -> None:
+    tree = tree_of((replace(call("31"), name="draft:31"), call("note")))
+    found = GraphOrder(text="Draft").of(tree, {})
+    assert [row.label for row in found] == ["draft:31"]
+    assert [row.label for row in GraphOrder(sort="ttft").of(tree, {})] == ["draft:31", "A.run:note"]
