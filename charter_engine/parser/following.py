@@ -26,7 +26,7 @@ from charter_engine.parser.frameworks import absorb_box, context_parameter, is_e
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
-from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.syntax import is_super, last_name
 from charter_engine.parser.values import (
     NOTHING,
@@ -203,8 +203,9 @@ class Follower:
         return replace(answer, origins=answer.origins - asked | {Origin(chain)})
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
+        place = self.place_of_object(frame, node, kind.definition)
         instance = Value(
-            types=frozenset((Instance(kind.definition),)), origins=arguments_origins(shape)
+            types=frozenset((Instance(kind.definition, place),)), origins=arguments_origins(shape)
         )
         for owner in self.evaluator.names.lineage(kind.definition):
             if "__init__" in owner.methods:
@@ -220,6 +221,13 @@ class Follower:
         if is_event(kind.definition):
             absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
         return replace(instance, box=Box("object", fields=fields) if fields else None)
+
+    def place_of_object(self, frame: Frame, node: ast.Call, definition: ClassDefinition) -> str:
+        """Where an object is made, of a class that objects of their own are made of in several
+        places."""
+        if definition.is_record or definition not in self.program.made_apart:
+            return ""
+        return f"{frame.module.path}:{node.lineno}:{node.col_offset}"
 
     def enter(
         self, frame: Frame, function: Function, names: dict[str, Value], holder: str = ""

@@ -71,7 +71,7 @@ def wrapper_of(
         if (
             passes_on(visit, set(own), limit)
             or (visit.keeps_conversation and is_answer(result))
-            or sends_own_state(definition, visit, limit)
+            or sends_own_state(definition, visit, set(own), limit)
         ):
             given = parameters_of(visit)
             leads_to.setdefault(
@@ -125,10 +125,12 @@ def passes_on(visit: Visit, own: set[int], limit: int) -> bool:
     )
 
 
-def sends_own_state(definition: FunctionDefinition, visit: Visit, limit: int) -> bool:
-    """Whether a method without parameters asks with what its object holds, which may be nothing as
-    yet: each call of it is another step."""
-    if not definition.takes_self or len(definition.parameters) > 1 or limit == OWN_TEXT[0]:
+def sends_own_state(
+    definition: FunctionDefinition, visit: Visit, own: set[int], limit: int
+) -> bool:
+    """Whether a method asks with what its object holds, which may be nothing as yet, and with none
+    of its parameters: each call of it is another step."""
+    if not definition.takes_self or parameters_of(visit) & own or limit == OWN_TEXT[0]:
         return False
     asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
     filled = [piece.source for pieces in asked for piece in pieces if isinstance(piece, Hole)]
