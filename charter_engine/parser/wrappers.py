@@ -45,7 +45,8 @@ def wrapper_of(
     """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is
     none.
 
-    Where it is `asked` as a model is, it may add more to prompt and answer.
+    Where it is `asked` as a model is, it may add more to prompt and answer; one that asks step by
+    step, each with the answer of the step before, is a program all the same.
     """
     if not visits:
         return None
@@ -60,7 +61,10 @@ def wrapper_of(
     plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
     limit = OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
-    fed_back = {visit.site for visit in visits if visit.site in sites_in(visit)}
+    fed = [visit for visit in visits if visit.site in sites_in(visit)]
+    if asked and any(not visit.repeated for visit in fed):
+        return None
+    fed_back = {visit.site for visit in fed}
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back
