@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from charter_engine.parser.values import (
     in_order,
     join,
     moved,
+    place_of,
     text_of,
 )
 
@@ -113,12 +114,13 @@ class Assigner:
             self.assign(frame, target.value, holder)
         for kind in in_order(holder.types):
             if isinstance(kind, Instance | Class):
-                self.store_field(frame, kind.definition, target.attr, value)
+                self.store_field(frame, kind, target.attr, value)
                 owner = holder_name(target.value)
-                if owner and len(holder.types) == 1:
+                if owner and is_of_one_class(holder):
                     name = f"{owner}.{target.attr}"
                     frame.names[name] = value
-                    frame.stored[name] = self.memory.object_of(kind.definition).fields[target.attr]
+                    held = self.memory.object_of(kind.definition, place_of(kind))
+                    frame.stored[name] = held.fields[target.attr]
             elif isinstance(kind, Package):
                 names = self.memory.globals.setdefault(kind.module.path, {})
                 names[target.attr] = join(names.get(target.attr), value, target.attr)
@@ -133,8 +135,8 @@ class Assigner:
                 else join(fields[target.attr], value, target.attr)
             )
 
-    def store_field(self, frame: Frame, owner: Any, name: str, value: Value) -> None:
-        fields = self.memory.object_of(owner).fields
+    def store_field(self, frame: Frame, kind: Instance | Class, name: str, value: Value) -> None:
+        fields = self.memory.object_of(kind.definition, place_of(kind)).fields
         made = (
             frame.function is not None
             and frame.function.name == "__init__"
@@ -159,7 +161,7 @@ class Assigner:
         ):
             self.memory.changes += 1
         if value.types:
-            key = (owner, name)
+            key = (kind.definition, name)
             self.memory.field_types[key] = (
                 self.memory.field_types.get(key, frozenset()) | value.types
             )
@@ -230,6 +232,11 @@ class Assigner:
                 added = text_of(as_pieces(Value(origins=added.origins), node.target))
         self.assign(frame, node.target, added)
         return True
+
+
+def is_of_one_class(holder: Value) -> bool:
+    """Whether a value is an object, or a class, of one class at hand, wherever it was made."""
+    return len({getattr(kind, "definition", kind) for kind in holder.types}) == 1
 
 
 def is_whole(node: ast.expr) -> bool:

@@ -100,7 +100,7 @@ class Effects:
                 continue
             if not self.evaluator.names.inherits_unknown(kind.definition):
                 continue
-            for name, held in self.memory.object_of(kind.definition).fields.items():
+            for name, held in self.memory.object_of(kind.definition, kind.place).fields.items():
                 if held.box is not None and held.box.kind == "list" and TALK & set(words_of(name)):
                     self.memory.add_item(held.box, Element(answers, maybe=True))
 

@@ -130,10 +130,10 @@ class Entries:
     def objects_of(self, function: Function) -> Iterator[Box]:
         """What the object of a method holds, and what the objects in it hold."""
         bound = function.bound.types if function.bound is not None else frozenset()
-        owners = {kind.definition for kind in bound if isinstance(kind, Instance)}
+        owners = {(kind.definition, kind.place) for kind in bound if isinstance(kind, Instance)}
         if function.definition.owner is not None:
-            owners.add(function.definition.owner)
-        seen: set[ClassDefinition] = set()
+            owners.add((function.definition.owner, ""))
+        seen: set[tuple[ClassDefinition, str]] = set()
         for _ in range(MAX_DEPTH):
             objects = [
                 self.memory.objects[owner] for owner in owners if owner in self.memory.objects
@@ -141,7 +141,7 @@ class Entries:
             yield from objects
             seen |= owners
             owners = {
-                kind.definition
+                (kind.definition, kind.place)
                 for box in objects
                 for value in box.fields.values()
                 for kind in value.types

@@ -217,8 +217,9 @@ class Follower:
         return replace(answer, origins=answer.origins - asked | {Origin(chain)})
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
+        place = self.place_of_object(frame, node, kind.definition)
         instance = Value(
-            types=frozenset((Instance(kind.definition),)), origins=arguments_origins(shape)
+            types=frozenset((Instance(kind.definition, place),)), origins=arguments_origins(shape)
         )
         for owner in self.evaluator.names.lineage(kind.definition):
             if "__init__" in owner.methods:
@@ -255,6 +256,13 @@ class Follower:
             if found is not None and own:
                 return replace(found, types=own | {Instance(definition)})
         return None
+
+    def place_of_object(self, frame: Frame, node: ast.Call, definition: ClassDefinition) -> str:
+        """Where an object is made, of a class that objects of their own are made of in several
+        places."""
+        if definition.is_record or definition not in self.program.made_apart:
+            return ""
+        return f"{frame.module.path}:{node.lineno}:{node.col_offset}"
 
     def enter(
         self, frame: Frame, function: Function, names: dict[str, Value], holder: str = ""

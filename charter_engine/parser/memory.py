@@ -10,7 +10,8 @@ from charter_engine.parser.values import MAX_ITEMS, Box, Element, Origins, Type,
 
 @dataclass(slots=True)
 class Memory:
-    """The heap of one analysis. Every object of a class is one object here.
+    """The heap of one analysis. The objects of a class that are made in one place are one object
+    here; that of no place stands for those that functions are given from elsewhere.
 
     `changes` counts what was changed, so that following a function again can be spared while
     nothing was. `handed_down` are outputs that a recursion gives a parameter. `left` is what the
@@ -18,7 +19,7 @@ class Memory:
     `returned` is what the steps of flows returned.
     """
 
-    objects: dict[ClassDefinition, Box] = field(default_factory=dict)
+    objects: dict[tuple[ClassDefinition, str], Box] = field(default_factory=dict)
     field_types: dict[tuple[ClassDefinition, str], frozenset[Type]] = field(default_factory=dict)
     globals: dict[str, dict[str, Value]] = field(default_factory=dict)
     shared: dict[str, Box] = field(default_factory=dict)
@@ -29,11 +30,17 @@ class Memory:
     returned: dict[FunctionDefinition, Value] = field(default_factory=dict)
     changes: int = 0
 
-    def object_of(self, owner: ClassDefinition) -> Box:
-        held = self.objects.get(owner)
+    def object_of(self, owner: ClassDefinition, place: str = "") -> Box:
+        held = self.objects.get((owner, place))
         if held is None:
-            held = self.objects[owner] = Box("object")
+            held = self.objects[owner, place] = Box("object")
         return held
+
+    def held_by(self, owner: ClassDefinition, place: str, name: str) -> Value | None:
+        """What an attribute of an object holds; where nothing stored it there, what objects of the
+        class hold that were made elsewhere."""
+        own = self.object_of(owner, place).fields.get(name)
+        return own if own is not None or not place else self.object_of(owner).fields.get(name)
 
     def shared_box(self, name: str) -> Box:
         """What functions share without naming each other: a graph's state, a session, an event's

@@ -31,6 +31,7 @@ from charter_engine.parser.values import (
     Value,
     in_order,
     join,
+    place_of,
 )
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Names:
             name = f"{holder_name(node.value)}.{node.attr}"
             own = frame.names.get(name)
             if own is not None and any(
-                self.memory.object_of(kind.definition).fields.get(node.attr)
+                self.memory.object_of(kind.definition, place_of(kind)).fields.get(node.attr)
                 is frame.stored.get(name)
                 for kind in value.types
                 if isinstance(kind, Instance | Class)
@@ -189,7 +190,7 @@ class Names:
         stored: Value | None = None
         owners = self.lineage(kind.definition)
         for owner in owners:
-            held = self.memory.object_of(owner).fields.get(name)
+            held = self.memory.held_by(owner, place_of(kind), name)
             if held is not None and owner is not kind.definition:
                 held = self.inherited_part(held, owners)
             if held is not None and not (is_text(stored) and is_text(held)):

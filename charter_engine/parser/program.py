@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
@@ -56,6 +58,7 @@ class Program:
         self.flows = flows_of(modules.values(), self.class_named)
         self.call_names = CallNames(list(modules.values()), catalogue)
         self.reaching = self.call_names.that_may_ask()
+        self.made_apart = classes_made_apart(modules.values(), self.reaching)
         self.loop_numbers: dict[int, int] = {}
         self.sources: dict[int, str] = {}
         self.paths: dict[int, tuple[str, ...]] = {}
@@ -105,6 +108,25 @@ class Program:
 
 def calls_itself(definition: FunctionDefinition) -> bool:
     return any(last_name(call.func) == definition.name for call in definition.calls)
+
+
+MOST_PLACES = 8
+"""A class whose objects are made in more places than this is a helper, not an agent."""
+
+
+def classes_made_apart(
+    modules: Collection[Module], reaching: AbstractSet[FunctionDefinition]
+) -> set[ClassDefinition]:
+    """Classes that may ask a model and whose objects are made in a few places, by the names that
+    are called."""
+    places = Counter(last_name(call.func) for module in modules for call in module.calls)
+    return {
+        definition
+        for module in modules
+        for definition in module.classes.values()
+        if 1 < places[definition.name] <= MOST_PLACES
+        and (definition.bases or not reaching.isdisjoint(definition.methods.values()))
+    }
 
 
 def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:

@@ -227,7 +227,7 @@ class StatementWalker:
     def define_class(self, frame: Frame, node: ast.ClassDef) -> bool:
         definition = frame.module.classes[id(node)]
         frame.names[node.name] = Value(types=frozenset((Class(definition),)))
-        if frame.function is None or definition not in self.memory.objects:
+        if frame.function is None or (definition, "") not in self.memory.objects:
             inner = Frame(frame.module, {}, function=frame.function, owner=definition)
             self.execute(
                 inner,

@@ -86,7 +86,11 @@ class Class(Struct, frozen=True, cache_hash=True):
 
 
 class Instance(Struct, frozen=True, cache_hash=True):
+    """An object of a class at hand; `place` is where it is made, if the class has several such
+    places."""
+
     definition: ClassDefinition
+    place: str = ""
 
 
 class Package(Struct, frozen=True, cache_hash=True):
@@ -120,6 +124,11 @@ class Made(Struct, frozen=True, eq=False):
 Type = External | Kind | Member | Function | Class | Instance | Package | Made
 
 
+def place_of(kind: Instance | Class) -> str:
+    """Where an object is made; empty for a class."""
+    return kind.place if isinstance(kind, Instance) else ""
+
+
 def in_order(types: Collection[Type]) -> Collection[Type]:
     """The types by what and where they are: a set's own order changes from one run of Python to the
     next."""
@@ -133,7 +142,8 @@ def _place(kind: Type) -> tuple[str, str, int]:
             | Class(definition=definition)
             | Instance(definition=definition)
         ):
-            return type(kind).__name__, definition.module.name, definition.node.lineno
+            place = kind.place if isinstance(kind, Instance) else ""
+            return type(kind).__name__ + place, definition.module.name, definition.node.lineno
         case Package(module=module):
             return "Package", module.name, 0
         case Made(module=module, node=node):

@@ -45,7 +45,8 @@ def wrapper_of(
     """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is
     none.
 
-    Where it is `asked` as a model is, it may add more to prompt and answer.
+    Where it is `asked` as a model is, it may add more to prompt and answer; one that asks step by
+    step, each with the answer of the step before, is a program all the same.
     """
     if not visits:
         return None
@@ -60,7 +61,10 @@ def wrapper_of(
     plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
     limit = OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
-    fed_back = {visit.site for visit in visits if visit.site in sites_in(visit)}
+    fed = [visit for visit in visits if visit.site in sites_in(visit)]
+    if asked and any(not visit.repeated for visit in fed):
+        return None
+    fed_back = {visit.site for visit in fed}
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back
@@ -71,7 +75,7 @@ def wrapper_of(
         if (
             passes_on(visit, set(own), limit)
             or (visit.keeps_conversation and is_answer(result))
-            or sends_own_state(definition, visit, limit)
+            or sends_own_state(definition, visit, set(own), limit)
         ):
             given = parameters_of(visit)
             leads_to.setdefault(
@@ -125,10 +129,12 @@ def passes_on(visit: Visit, own: set[int], limit: int) -> bool:
     )
 
 
-def sends_own_state(definition: FunctionDefinition, visit: Visit, limit: int) -> bool:
-    """Whether a method without parameters asks with what its object holds, which may be nothing as
-    yet: each call of it is another step."""
-    if not definition.takes_self or len(definition.parameters) > 1 or limit == OWN_TEXT[0]:
+def sends_own_state(
+    definition: FunctionDefinition, visit: Visit, own: set[int], limit: int
+) -> bool:
+    """Whether a method asks with what its object holds, which may be nothing as yet, and with none
+    of its parameters: each call of it is another step."""
+    if not definition.takes_self or parameters_of(visit) & own or limit == OWN_TEXT[0]:
         return False
     asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
     filled = [piece.source for pieces in asked for piece in pieces if isinstance(piece, Hole)]

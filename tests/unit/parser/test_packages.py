@@ -258,3 +258,47 @@ def test_a_program_may_give_its_own_classes_the_names_that_a_framework_has() -> 
         """,
     )
     assert [call.kind for call in found["main.py"].calls] == ["wrapper"]
+
+
+def test_a_function_that_asks_step_by_step_is_no_wrapper_for_another_file() -> None:
+    found = package(
+        provider="""
+            import json
+            import openai
+
+            async def get_response(client: openai.OpenAI, model: str, messages: list):
+                got = await client.chat.completions.create(model=model, messages=messages)
+                return json.loads(got.choices[0].message.content)
+            """,
+        research="""
+            from pkg.provider import get_response
+
+            async def plan(prompt, client, model):
+                wish = [
+                    dict(role="system", content="Be an expert."),
+                    dict(role="user", content=f"List searches for {prompt}, one a line."),
+                ]
+                return await get_response(client=client, model=model, messages=wish)
+
+            async def learn(query, client, model):
+                wish = [
+                    dict(role="system", content="Be an expert."),
+                    dict(role="user", content=f"Say what is known of {query} at present."),
+                ]
+                return await get_response(client=client, model=model, messages=wish)
+
+            async def deep_research(prompt, client, model):
+                searches = await plan(prompt, client, model)
+                return await learn(searches, client, model)
+            """,
+        app="""
+            import openai
+            from pkg.research import deep_research
+
+            async def main(question):
+                client = openai.AsyncOpenAI()
+                return await deep_research(prompt=question, client=client, model="m")
+            """,
+    )
+    assert len(found["research.py"].calls) == 2
+    assert not found["app.py"].calls

@@ -158,3 +158,36 @@ def work(letter):
         "first",
         "Write the answer.",
     ]
+
+
+def test_objects_of_a_class_that_are_made_in_several_places_keep_their_own_conversations() -> None:
+    file = compiled(
+        f"""{HEAD}
+class Agent:
+    def __init__(self, rules):
+        self.messages = [{{"role": "system", "content": rules}}]
+
+    def ask(self, text):
+        self.messages.append({{"role": "user", "content": text}})
+        said = {ask("self.messages")}.content
+        self.messages.append({{"role": "assistant", "content": said}})
+        return said
+
+def main(topic):
+    writer = Agent("You write.")
+    critic = Agent("You judge.")
+    draft = writer.ask(topic)
+    critic.ask("Say hello.")
+    return writer.ask("Shorten it.")
+"""
+    )
+    steps = {call.id: call.line for call in file.calls if call.kind == "wrapper"}
+    fed = {
+        (steps[edge.call], call.line)
+        for call in file.calls
+        for edge in call.depends_on
+        if edge.call in steps
+    }
+    first, hello, shorter = sorted(steps.values())
+    assert (first, shorter) in fed
+    assert not {(first, hello), (hello, shorter)} & fed

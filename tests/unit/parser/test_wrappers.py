@@ -467,3 +467,36 @@ def test_where_a_wrapper_hides_what_it_is_given_its_call_shows_that() -> None:
     source = RULED.replace('"content": prompt', '"content": encode(prompt)')
     call = max(compiled(source).calls, key=lambda call: call.line)
     assert [part.text or part.name for part in call.segments] == ["Sort: ", "letter"]
+
+
+def test_a_method_that_sends_what_its_object_holds_may_have_parameters_beside_the_prompt() -> None:
+    file = compiled(
+        """
+        import openai
+
+        class Agent:
+            def __init__(self):
+                self.turns = []
+
+            def hear(self, text):
+                self.turns.append({"role": "user", "content": text})
+
+            def ask(self, temperature=None):
+                return openai.chat.completions.create(
+                    model="m", messages=self.turns, temperature=temperature or 1
+                ).choices[0].message.content
+
+        def main(topic):
+            agent = Agent()
+            agent.hear(topic)
+            first = agent.ask()
+            agent.hear("Shorter: " + first)
+            return agent.ask(temperature=0)
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [
+        (12, "sdk"),
+        (19, "wrapper"),
+        (21, "wrapper"),
+    ]
+    assert (19, 21, "data") in edges(file)
