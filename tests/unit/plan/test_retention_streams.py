@@ -24,13 +24,13 @@ POOL = PoolSettings(120, 64)
 
 def sessions(count: int, seed: int, *, patient: bool = True, named: bool = True) -> Workload:
     """Sessions of one growing prompt each; every other one is slow if `patient`, else all wait
-    alike at random."""
+    alike at random, and end so."""
     random = np.random.default_rng(seed)
     requests = []
     for session in range(count):
         now = random.uniform(0, 200)
         length = 10 * 64
-        for turn in range(25):
+        for turn in range(25 if patient else 5 + random.geometric(1 / 20)):
             requests.append(
                 WorkloadRequest(
                     timestamp=now * 1000,
