@@ -94,17 +94,14 @@ def report(
             followed, own = with_follow_ups(fits, models["answered"], pricing)
             bracket = Predictor(fits).predict(settings).bracket
             assert bracket is not None
-            reused = {
+            reused: dict[str, Ints] = {
                 decide_at: reused_tokens(
                     replace(fits, retention=records(fits, model, pricing)), settings
                 )
                 for decide_at, model in models.items()
             }
-            reused_when_followed = reused_tokens(followed, settings)[own]
-            rates = {
-                way: found.sum() / fits.prompt_tokens
-                for way, found in {**reused, "followed": reused_when_followed}.items()
-            }
+            reused["followed"] = reused_tokens(followed, settings)[own]
+            rates = {way: found.sum() / fits.prompt_tokens for way, found in reused.items()}
             gap = bracket.optimum - bracket.default_lru
             shares = {way: (rate - bracket.default_lru) / gap for way, rate in rates.items()}
             closed |= {(way, eviction, blocks): share for way, share in shares.items()}
