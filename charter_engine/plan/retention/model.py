@@ -28,11 +28,12 @@ from charter_engine.plan.retention.refreshes import ASSUMED_COST
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SCALE_S = 60.0
-"""A reuse time is scored by exp(-time / SCALE): 1 for at once, 0 for never.
+SHARE_WITHIN_SCALE = 5 / 6
+"""A reuse time is scored by exp(-time / scale): 1 for at once, 0 for never.
 
-Long ones are alike, as they are to a pool.
+Most that end in a use are within the scale. Longer ones are alike, as they are to a pool.
 """
+LEAST_SCALE_S = 1.0
 SOON_S = 5.0
 """The scale of a second score, which tells requests apart that the first one takes for alike."""
 LEVELS = 60
@@ -167,7 +168,7 @@ def learn(
         reuse_times[requests[:-1]] = np.diff(workload.arrival_ms[requests]) / 1000.0
     served = _served(workload, decide_at)
     pauses = np.maximum(reuse_times - served, 0.0)
-    target = np.exp(-pauses / SCALE_S)
+    target = _scored(pauses)
     named = np.concatenate(sessions)
     scores = _node_scores(workload, target, named)
     rows = [
@@ -196,6 +197,15 @@ def learn(
         kinds=_kinds(workload, sessions, nodes),
         refresh_cost=refresh_cost,
     )
+
+
+def _scored(reuse_times: Floats) -> Floats:
+    """How soon each request was followed by the session's next, from 0 for never to 1 for at
+    once."""
+    ended = reuse_times[np.isfinite(reuse_times)]
+    longest = float(np.quantile(ended, SHARE_WITHIN_SCALE)) if len(ended) else 0.0
+    scores: Floats = np.exp(-reuse_times / max(longest, LEAST_SCALE_S))
+    return scores
 
 
 def _served(workload: Workload, decide_at: DecideAt) -> Floats:
@@ -236,7 +246,7 @@ def _calibrated(
 ) -> ReuseTimeModel:
     """A model whose levels hold the reuse times of requests scored by trees that had not seen their
     sessions."""
-    target = np.exp(-reuse_times / SCALE_S)
+    target = _scored(reuse_times)
     count = int(np.clip(len(target) // LEAST_PER_LEVEL, 1, LEVELS))
     parts = PARTS if count >= LEAST_DIVIDED else 1
     steps = _steps(unseen, count // parts)

@@ -13,6 +13,7 @@ from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.model import ReuseTimeModel, learn, most_telling
 from charter_engine.plan.retention.streams import annotate, choose, compare
 from tests.follow_ups import with_follow_ups
@@ -24,13 +25,13 @@ POOL = PoolSettings(120, 64)
 
 def sessions(count: int, seed: int, *, patient: bool = True, named: bool = True) -> Workload:
     """Sessions of one growing prompt each; every other one is slow if `patient`, else all wait
-    alike at random, and end so."""
+    alike at random."""
     random = np.random.default_rng(seed)
     requests = []
     for session in range(count):
         now = random.uniform(0, 200)
         length = 10 * 64
-        for turn in range(25 if patient else 5 + random.geometric(1 / 20)):
+        for turn in range(25):
             requests.append(
                 WorkloadRequest(
                     timestamp=now * 1000,
@@ -52,6 +53,13 @@ def sessions(count: int, seed: int, *, patient: bool = True, named: bool = True)
             )
             length += 64 * (turn % 5 == 0)
     return as_workload(sorted(requests, key=lambda request: request.timestamp))
+
+
+def ended_at_random(workload: Workload) -> Workload:
+    """The same sessions, each of which any request may end."""
+    random = np.random.default_rng(1)
+    going_on = [requests[: random.geometric(1 / 20)] for requests in by_session(workload)]
+    return workload.select(np.sort(np.concatenate(going_on)))
 
 
 @cache
@@ -174,7 +182,7 @@ def test_the_guardrail_stays_with_defaults_where_reuse_times_tell_nothing() -> N
 
 def test_the_guardrail_goes_by_the_gain_where_reuse_times_tell_nothing() -> None:
     pool = PoolSettings(120, 64, host_blocks=240, eviction="flat")
-    choice = choose(sessions(40, 1, patient=False), pool)
+    choice = choose(ended_at_random(sessions(40, 1, patient=False)), pool)
     assert choice.policy == "next-use"
     assert choice.model is not None and choice.model.explained < 0.02
 
