@@ -67,6 +67,11 @@ def model() -> ReuseTimeModel:
     return learn(sessions(40, 1))
 
 
+def by_one_score(model: ReuseTimeModel) -> ReuseTimeModel:
+    """The model without its second score."""
+    return msgspec.structs.replace(model, division=None)
+
+
 def priorities(workload: Workload) -> dict[str, list[int]]:
     asked: dict[str, list[int]] = {}
     for index, record in workload.retention.items():
@@ -74,6 +79,17 @@ def priorities(workload: Workload) -> dict[str, list[int]]:
             record.ranges[0].priority
         )
     return asked
+
+
+def test_many_requests_of_like_score_are_told_apart_by_a_second_one() -> None:
+    many, few = learn(sessions(60, 1)), model()
+    assert many.division is not None and few.division is None
+    assert len(many.levels) == many.division.parts * (len(many.steps) + 1)
+    workload = sessions(4, 2)
+    sent, _ = many.levels_of(workload)
+    groups = by_one_score(many).levels_of(workload)[0]
+    assert (sent // many.division.parts == groups).all()
+    assert len(np.unique(sent)) > len(np.unique(groups))
 
 
 def test_sessions_that_return_soon_rank_above_those_that_do_not() -> None:
