@@ -22,7 +22,7 @@ from charter_engine.bls.retention import (
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.plan.retention.distribution import EDGES, ReuseTimes
 
-PRICE = 0.9
+PRICE = 0.7
 """The price of memory, in units of the worth of an average block just used."""
 ABOVE_DEFAULT = DEFAULT_PRIORITY + 1
 HORIZON = 1.0
@@ -51,7 +51,7 @@ class Pricing(Struct, frozen=True):
 
 
 PRICING = Pricing()
-WITHOUT_HOST_TIER = (Pricing(0.5), Pricing(0.7), PRICING)
+WITHOUT_HOST_TIER = (Pricing(0.5), PRICING, Pricing(0.9))
 KEEPS_MOST = Pricing(0.1, ABOVE_DEFAULT)
 """All of a prompt but what hardly anybody comes back for stands above blank blocks, and so above
 the places in the host tier that content which is brought back leaves behind."""
