@@ -59,6 +59,31 @@ class Forest:
         return total
 
 
+@dataclass(frozen=True)
+class Division:
+    """How a second score divides each group of requests with like scores into levels.
+
+    `steps[group]` are the ascending bounds of the second score, as many in every group.
+    """
+
+    forest: Forest
+    steps: tuple[tuple[float, ...], ...]
+
+    @property
+    def parts(self) -> int:
+        """Levels of each group."""
+        return len(self.steps[0]) + 1
+
+    def level(self, group: int, features: Sequence[float]) -> int:
+        """The level of a request of this group with these features."""
+        return group * self.parts + bisect_right(self.steps[group], self.forest.score(features))
+
+    def levels(self, groups: Any, scores: Any) -> Any:
+        """The level of each of many requests, of these groups and second scores."""
+        passed = np.array(self.steps)[groups] <= scores[:, None]
+        return groups * self.parts + passed.sum(axis=1)
+
+
 def binned(rows: Any, cuts: Cuts) -> Any:
     """Bin numbers of rows of features, an array with one row a feature."""
     bins = np.empty((rows.shape[1], len(rows)), dtype=np.uint8)

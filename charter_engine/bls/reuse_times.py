@@ -22,7 +22,7 @@ from .checks import (
     wholes,
 )
 from .features import FEATURES
-from .forest import MISSING, Forest
+from .forest import MISSING, Division, Forest
 from .retention import DEFAULT_PRIORITY, MAX_PRIORITY, NEVER_AGAIN, DecideAt, Rule, TokenRange
 
 DECIDE_AT = ("sent", "answered")
@@ -104,7 +104,8 @@ class RefreshWorth:
 class ReuseTimeRules:
     """A reuse-time model at one price of memory.
 
-    A score between `steps[i - 1]` and `steps[i]` is of retention level `i` and asks for `rules[i]`.
+    A score between `steps[i - 1]` and `steps[i]` is of group `i`, which is one retention level, or
+    several where a `division` tells its requests further apart. Level `j` asks for `rules[j]`.
     An answer that changes a request's level is followed up where `refresh` pays.
     The `last_tokens` of a prompt rank above the rest of it (see `last_rule`).
     """
@@ -116,6 +117,7 @@ class ReuseTimeRules:
     nodes: dict[str, NodeRules]
     forest: Forest
     last_tokens: int = 0
+    division: Division | None = None
 
     def node(self, name: str) -> NodeRules:
         """What is known of a node; of an unknown one, the mean of all requests."""
@@ -123,7 +125,8 @@ class ReuseTimeRules:
 
     def level(self, features: Sequence[float]) -> int:
         """Which of `rules` a request with these features asks for."""
-        return bisect_right(self.steps, self.forest.score(features))
+        group = bisect_right(self.steps, self.forest.score(features))
+        return group if self.division is None else self.division.level(group, features)
 
     def ranges(self, node: NodeRules, level: int, length: int) -> tuple[TokenRange, ...]:
         """What a node's prompt of `length` tokens asks for at a level."""
@@ -137,7 +140,6 @@ class ReuseTimeRules:
 
 def reuse_times_section(rules: ReuseTimeRules) -> dict[str, Any]:
     """The section `waits` of `plan.json`, which `parse_reuse_times` reads."""
-    forest = rules.forest
     return {
         "moment": rules.decide_at,
         "features": FEATURES,
@@ -149,14 +151,23 @@ def reuse_times_section(rules: ReuseTimeRules) -> dict[str, Any]:
             {"node": "" if name == UNMATCHED else name, **asdict(node)}
             for name, node in rules.nodes.items()
         ],
-        "forest": {
-            "start": forest.start,
-            "cuts": forest.cuts,
-            "trees": [
-                {"feature": feature, "threshold": threshold, "leaf": leaf}
-                for feature, threshold, leaf in forest.trees()
-            ],
+        "forest": _forest_section(rules.forest),
+        "division": rules.division
+        and {
+            "steps": rules.division.steps,
+            "forest": _forest_section(rules.division.forest),
         },
+    }
+
+
+def _forest_section(forest: Forest) -> dict[str, Any]:
+    return {
+        "start": forest.start,
+        "cuts": forest.cuts,
+        "trees": [
+            {"feature": feature, "threshold": threshold, "leaf": leaf}
+            for feature, threshold, leaf in forest.trees()
+        ],
     }
 
 
@@ -175,11 +186,9 @@ def parse_reuse_times(raw: Any, place: str) -> ReuseTimeRules:
         _rule(item, f"{place}.rules[{index}]")
         for index, item in enumerate(list_of(raw, "rules", place))
     )
-    require(
-        len(rules) == len(steps) + 1,
-        f"{place}.rules",
-        f"{len(steps)} steps divide {len(steps) + 1} rules",
-    )
+    division = _division(raw.get("division"), f"{place}.division", len(steps) + 1)
+    levels = (len(steps) + 1) * (division.parts if division else 1)
+    require(len(rules) == levels, f"{place}.rules", f"{len(steps)} steps divide {levels} rules")
     nodes: dict[str, NodeRules] = {}
     for index, item in enumerate(list_of(raw, "nodes", place)):
         name, node = _node(item, f"{place}.nodes[{index}]")
@@ -194,12 +203,29 @@ def parse_reuse_times(raw: Any, place: str) -> ReuseTimeRules:
         rules=rules,
         nodes=nodes,
         forest=_forest(raw.get("forest"), f"{place}.forest"),
+        division=division,
     )
 
 
 def _rule(raw: Any, place: str) -> Rule:
     raw = object_of(raw, place)
     return Rule(priority(raw, "priority", place), duration(raw, "duration_ms", place))
+
+
+def _division(raw: Any, place: str, groups: int) -> Division | None:
+    if raw is None:
+        return None
+    raw = object_of(raw, place)
+    steps = tuple(
+        ascending(row, f"{place}.steps[{index}]")
+        for index, row in enumerate(list_of(raw, "steps", place))
+    )
+    require(
+        len(steps) == groups and len({len(row) for row in steps}) == 1,
+        f"{place}.steps",
+        f"must be {groups} lists of one length",
+    )
+    return Division(_forest(raw.get("forest"), f"{place}.forest"), steps)
 
 
 def _refresh(raw: Any, place: str, levels: int) -> RefreshWorth:

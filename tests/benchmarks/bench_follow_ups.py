@@ -1,16 +1,16 @@
-"""What following up every answer costs, on the embedded Triton.
+"""What following up answers costs, on the embedded Triton.
 
-Sessions send, wait and send again, their prompts growing by every answer. Rounds of three kinds
-take turns: without follow-ups; with one behind every answer, the reuse times being made so that it
-moves its request to the other rule; and with those alone that are predicted to save more than they
-cost, by reuse times learnt from such sessions and by the time that a follow-up takes here. What
-that is is measured first: the time of a follow-up beside that of the request it follows.
+Sessions send, wait and send again, their prompts growing by every answer. Rounds without follow-ups
+take turns with rounds of those alone that are predicted to save more than they cost, by reuse times
+learnt from such sessions and by the time that a follow-up takes here; with `--every`, also with
+rounds of one behind every answer, the reuse times being made so that it moves its request to the
+other rule. What a follow-up takes is measured first, beside the request it follows.
 
 Quantiles stand with their 95 % intervals, by order statistics, and their ratios with intervals by
 drawing pairs of rounds anew, which take what drifts on the machine with them: what lies within them
-is noise. The default of 2,000 requests each takes a quarter of an hour on a quiet machine.
+is noise. The default of 2,000 requests of each kind takes about five minutes on a quiet machine.
 
-    bench_follow_ups.py [--requests N] [--minutes M] [--wait SECONDS]
+    bench_follow_ups.py [--requests N] [--minutes M] [--wait SECONDS] [--every]
 """
 
 import argparse
@@ -20,6 +20,8 @@ import math
 import statistics
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,14 +46,15 @@ from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.metrics import scrape
 from charter_engine.triton.request import ENGINE_MODEL, GenerateRequest
 
-SESSIONS = 4
-TURNS = 8
+SESSIONS = 6
+TURNS = 15
 PROMPT_TOKENS = 600
 MORE_TOKENS = 40
-OUTPUTS = (8, 16)
+OUTPUTS = (4, 8)
 """Answers take turns, so that the last one never tells what the next will be."""
-KINDS = ("without", "behind every answer", "where they pay")
-LEARNT_FROM = 6
+KINDS = ("without", "where they pay")
+EVERY = "behind every answer"
+LEARNT_FROM = 3
 """Rounds from which reuse times are learnt."""
 REPEATS = 12
 DRAWS = 2_000
@@ -75,9 +78,7 @@ class Rounds:
     """Milliseconds of every request but the sessions' first, as the client sees them, by kind of
     round; the rounds of one number followed each other."""
 
-    by_kind: dict[str, list[list[float]]] = field(
-        default_factory=lambda: {kind: [] for kind in KINDS}
-    )
+    by_kind: defaultdict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
 
     def all_of(self, kind: str) -> list[float]:
         """The latencies of all rounds of a kind."""
@@ -179,12 +180,14 @@ def quantile(found: list[float], share: float) -> tuple[float, float, float]:
     return float(np.quantile(ordered, share)), ordered[low], ordered[high]
 
 
-async def run(directory: Path, requests: int, minutes: float, wait_s: float) -> None:
+async def run(
+    directory: Path, kinds: Sequence[str], requests: int, minutes: float, wait_s: float
+) -> None:
     """Play until there are so many requests of each kind, or the time is over."""
     end = time.monotonic() + 60 * minutes
     repository = write_embedded_repository(directory / "models")
     rounds = Rounds()
-    sent = dict.fromkeys(KINDS, 0)
+    sent = dict.fromkeys(kinds, 0)
     async with (
         EmbeddedTriton(repository) as server,
         TritonClient(server.state.connection) as client,
@@ -196,12 +199,11 @@ async def run(directory: Path, requests: int, minutes: float, wait_s: float) -> 
             [await play(client, seed, wait_s) for seed in range(LEARNT_FROM)]
         )
         learnt = online(learn(as_workload(past), "answered", refresh_cost=times.cost))
-        rules = dict(
-            zip(KINDS, (reuse_times("sent"), reuse_times("answered"), learnt), strict=True)
-        )
+        rules = dict(zip(KINDS, (reuse_times("sent"), learnt), strict=True))
+        rules[EVERY] = reuse_times("answered")
         seed = LEARNT_FROM
         for _ in range(math.ceil(requests / (SESSIONS * (TURNS - 1)))):
-            for kind in KINDS:
+            for kind in kinds:
                 await deployer.push(Plan(agent=""), (), reuse_times=rules[kind])
                 seed += 1
                 rounds.by_kind[kind].append(gone_on_with(await play(client, seed, wait_s)))
@@ -217,11 +219,11 @@ def show(rounds: Rounds, sent: dict[str, int], times: EngineTimes) -> None:
         f"a follow-up takes {times.follow_up:.1f} ms, the request it follows {times.request:.1f} "
         f"ms, {PROMPT_TOKENS} new tokens {times.new_prompt:.1f} ms (measured; medians, each alone)"
     )
-    for kind in KINDS:
+    for kind, follow_ups in sent.items():
         count = len(rounds.all_of(kind))
         print(
-            f"{kind}: {sent[kind]} follow-ups for {count} requests that sessions go on with, "
-            f"{times.follow_up * sent[kind] / count:.1f} ms of engine time each (measured; the "
+            f"{kind}: {follow_ups} follow-ups for {count} requests that sessions go on with, "
+            f"{times.follow_up * follow_ups / count:.1f} ms of engine time each (measured; the "
             "median follow-up times how many were sent)"
         )
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
@@ -237,11 +239,13 @@ def show(rounds: Rounds, sent: dict[str, int], times: EngineTimes) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=2_000, help="with follow-ups and without")
-    parser.add_argument("--minutes", type=float, default=60.0, help="end after so long")
-    parser.add_argument("--wait", type=float, default=0.4, help="between answer and next request")
+    parser.add_argument("--minutes", type=float, default=20.0, help="end after so long")
+    parser.add_argument("--wait", type=float, default=0.2, help="between answer and next request")
+    parser.add_argument("--every", action="store_true", help="follow up every answer, too")
     args = parser.parse_args()
+    kinds = (*KINDS, EVERY) if args.every else KINDS
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(run(Path(directory), args.requests, args.minutes, args.wait))
+        asyncio.run(run(Path(directory), kinds, args.requests, args.minutes, args.wait))
 
 
 if __name__ == "__main__":

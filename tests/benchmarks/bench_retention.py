@@ -10,10 +10,10 @@ serving time too. `followed` is `answered` as `charter_bls` carries it out: requ
 their session's last answer suggests, and where their own answer changes that, a request of one
 token over the same prompt follows; its hits do not count.
 
-With a host tier the pricing of memory is the one that does best on sessions learnt from, pooled
-likewise; the token hit rates are those of sessions that neither the model nor the pricing has seen.
+The pricing of memory is the one that does best on sessions learnt from, pooled likewise; the token
+hit rates are those of sessions that neither the model nor the pricing has seen.
 
-    bench_retention.py [SESSIONS.jsonl.gz] [--seeds N] [--host]
+    bench_retention.py [SESSIONS.jsonl.gz] [--seeds N] [--first N] [--host]
 """
 
 import argparse
@@ -32,7 +32,7 @@ from charter_engine.kvcache.workload.formats.packed_sessions import from_packed
 from charter_engine.kvcache.workload.sessions import AgentSession, pool
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records
-from charter_engine.plan.retention.streams import choose
+from charter_engine.plan.retention.streams import choose, judge, learnt_crosswise
 from tests.follow_ups import with_follow_ups
 
 SESSIONS = Path(__file__).parents[3] / "shared" / "traces" / "agent_sessions.jsonl.gz"
@@ -81,33 +81,33 @@ def reused_tokens(workload: Workload, settings: PoolSettings) -> Ints:
 
 
 def report(
-    workload: Workload, models: dict[DecideAt, ReuseTimeModel], seed: int
+    workload: Workload, past: Workload, models: dict[DecideAt, ReuseTimeModel], seed: int
 ) -> dict[tuple[str, str, int], float]:
     """Print and give the share closed by way of deciding, eviction line and pool."""
     closed: dict[tuple[str, str, int], float] = {}
-    for eviction in ("leaf", "flat"):
-        for blocks in POOLS:
+    for blocks in POOLS:
+        fits, before = fitting(workload, blocks), fitting(past, blocks)
+        estimates = learnt_crosswise(before, "answered")
+        for eviction in EVICTIONS:
             settings = PoolSettings(blocks, BLOCK_TOKENS, eviction=eviction)
-            fits = fitting(workload, blocks)
-            followed, own = with_follow_ups(fits, models["answered"])
+            _, _, pricing = judge(before, settings, estimates)
+            followed, own = with_follow_ups(fits, models["answered"], pricing)
             bracket = Predictor(fits).predict(settings).bracket
             assert bracket is not None
-            reused = {
-                "sent": reused_tokens(
-                    replace(fits, retention=records(fits, models["sent"])), settings
-                ),
-                "answered": reused_tokens(
-                    replace(fits, retention=records(fits, models["answered"])), settings
-                ),
-                "followed": reused_tokens(followed, settings)[own],
+            reused: dict[str, Ints] = {
+                decide_at: reused_tokens(
+                    replace(fits, retention=records(fits, model, pricing)), settings
+                )
+                for decide_at, model in models.items()
             }
+            reused["followed"] = reused_tokens(followed, settings)[own]
             rates = {way: found.sum() / fits.prompt_tokens for way, found in reused.items()}
             gap = bracket.optimum - bracket.default_lru
             shares = {way: (rate - bracket.default_lru) / gap for way, rate in rates.items()}
             closed |= {(way, eviction, blocks): share for way, share in shares.items()}
             print(
                 f"seed {seed}, {eviction}, {blocks:>6} blocks: default {bracket.default_lru:.3f}, "
-                f"optimum {bracket.optimum:.3f}; closed "
+                f"optimum {bracket.optimum:.3f}; price {pricing.price}, closed "
                 + ", ".join(f"{way} {share:.3f}" for way, share in shares.items())
                 + f" (predicted); {(len(followed) - len(fits)) / len(fits):.0%} of requests "
                 "followed up",
@@ -161,16 +161,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("sessions", nargs="?", type=Path, default=SESSIONS)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first of them")
     parser.add_argument("--host", action="store_true", help="with a host tier")
     args = parser.parse_args()
     with gzip.open(args.sessions) as file:
         sessions = [from_packed(line) for line in file]
     closed: dict[tuple[str, str, int], list[float]] = {}
-    for seed in range(args.seeds):
+    for seed in range(args.first, args.first + args.seeds):
         pooled, others = split(sessions, seed)
         workload = pool(pooled, POOLED, WINDOW_S, LONGEST_PAUSE_S, seed)
+        past = pool(others[:POOLED], POOLED, WINDOW_S, LONGEST_PAUSE_S, seed + 1)
         if args.host:
-            past = pool(others[:POOLED], POOLED, WINDOW_S, LONGEST_PAUSE_S, seed + 1)
             answered = learn(apart(others), "answered")
             for case, share in report_host(workload, past, answered, seed).items():
                 closed.setdefault(case, []).append(share)
@@ -186,7 +187,7 @@ def main() -> None:
                 "the reuse times spread by a "
                 f"factor of {np.exp(model.spread):.1f} within a retention level (measured)"
             )
-        for case, share in report(workload, models, seed).items():
+        for case, share in report(workload, past, models, seed).items():
             closed.setdefault(case, []).append(share)
     if args.seeds > 1:
         for (way, eviction, blocks), shares in closed.items():

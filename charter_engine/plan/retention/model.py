@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from charter_engine.bls.features import FEATURES
-from charter_engine.bls.forest import Forest
+from charter_engine.bls.forest import Division, Forest
 from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.reuse_times import RefreshCost, ReuseKind
 from charter_engine.kvcache.workload.columns import Workload
@@ -28,15 +28,22 @@ from charter_engine.plan.retention.refreshes import ASSUMED_COST
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SCALE_S = 20.0
-"""A reuse time is scored by exp(-time / SCALE): 1 for at once, 0 for never.
+SHARE_WITHIN_SCALE = 5 / 6
+"""A reuse time is scored by exp(-time / scale): 1 for at once, 0 for never.
 
-Long ones are alike, as they are to a pool.
+Most that end in a use are within the scale. Longer ones are alike, as they are to a pool.
 """
-LEVELS = 32
+LEAST_SCALE_S = 1.0
+SOON_S = 5.0
+"""The scale of a second score, which tells requests apart that the first one takes for alike."""
+LEVELS = 60
 """At most this many groups of requests with like scores, each with the reuse times that were seen
 after them."""
 LEAST_PER_LEVEL = 40
+PARTS = 3
+"""So many levels have like first scores."""
+LEAST_DIVIDED = 30
+"""With fewer levels than this the first score alone tells them apart."""
 NODE_PRIOR = 20.0
 """A node's own mean score weighs as many requests as were seen of it against this many of all nodes
 together."""
@@ -72,6 +79,8 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
     """Reuse times by retention level, the forest that scores a request, and what was seen of each
     node.
 
+    The score is of one of the groups that `steps` divide, and each of these is one level, or
+    several where a `division` tells its requests further apart.
     A level holds the requests of like scores. Its reuse times run from the moment of deciding: the
     arrival, or at `answered` the answer. All others run from the arrival; `served_s` are deciles of
     what lies between the two.
@@ -87,6 +96,7 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
     forest: Forest
     steps: tuple[float, ...]
     levels: tuple[ReuseTimes, ...] = field(name="rungs")
+    division: Division | None = None
     everything: ReuseTimes
     nodes: dict[str, NodeReuse]
     explained: float
@@ -124,8 +134,11 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
         return sent, final
 
     def _levels(self, rows: Floats) -> Ints:
-        found: Ints = np.searchsorted(np.array(self.steps), self.forest.scores(rows), side="right")
-        return found
+        groups: Ints = np.searchsorted(np.array(self.steps), self.forest.scores(rows), side="right")
+        if self.division is None:
+            return groups
+        levels: Ints = self.division.levels(groups, self.division.forest.scores(rows))
+        return levels
 
     def _node_scores(self, workload: Workload) -> list[float]:
         known = self.forest.start
@@ -155,7 +168,7 @@ def learn(
         reuse_times[requests[:-1]] = np.diff(workload.arrival_ms[requests]) / 1000.0
     served = _served(workload, decide_at)
     pauses = np.maximum(reuse_times - served, 0.0)
-    target = np.exp(-pauses / SCALE_S)
+    target = _scored(pauses)
     named = np.concatenate(sessions)
     scores = _node_scores(workload, target, named)
     rows = [
@@ -173,7 +186,7 @@ def learn(
         name: _explained(target[named][own], unseen[own])
         for name, own in ((name, of_node == workload.nodes.index(name)) for name in nodes)
     }
-    model = _calibrated(features, pauses[named], unseen, from_times(reuse_times[named]))
+    model = _calibrated(features, pauses[named], fold, unseen, from_times(reuse_times[named]))
     return replace(
         model,
         sessions=len(sessions),
@@ -184,6 +197,15 @@ def learn(
         kinds=_kinds(workload, sessions, nodes),
         refresh_cost=refresh_cost,
     )
+
+
+def _scored(reuse_times: Floats) -> Floats:
+    """How soon each request was followed by the session's next, from 0 for never to 1 for at
+    once."""
+    ended = reuse_times[np.isfinite(reuse_times)]
+    longest = float(np.quantile(ended, SHARE_WITHIN_SCALE)) if len(ended) else 0.0
+    scores: Floats = np.exp(-reuse_times / max(longest, LEAST_SCALE_S))
+    return scores
 
 
 def _served(workload: Workload, decide_at: DecideAt) -> Floats:
@@ -220,16 +242,26 @@ def _explained(target: Floats, unseen: Floats) -> float:
 
 
 def _calibrated(
-    features: Floats, reuse_times: Floats, unseen: Floats, everything: ReuseTimes
+    features: Floats, reuse_times: Floats, fold: Ints, unseen: Floats, everything: ReuseTimes
 ) -> ReuseTimeModel:
     """A model whose levels hold the reuse times of requests scored by trees that had not seen their
     sessions."""
-    target = np.exp(-reuse_times / SCALE_S)
+    target = _scored(reuse_times)
     count = int(np.clip(len(target) // LEAST_PER_LEVEL, 1, LEVELS))
-    steps = np.quantile(unseen, np.linspace(0, 1, count + 1)[1:-1])
+    parts = PARTS if count >= LEAST_DIVIDED else 1
+    steps = _steps(unseen, count // parts)
     level = np.searchsorted(steps, unseen, side="right")
-    apart = [from_times(reuse_times[level == index]) for index in range(count)]
-    levels = tuple(merged(apart[max(0, index - 1) : index + 2]) for index in range(count))
+    division = None
+    if parts > 1:
+        soon = np.exp(-reuse_times / SOON_S)
+        soon_unseen = _scored_unseen(features, soon, fold)
+        division = _division(trees.fit(features, soon), level, soon_unseen, parts)
+        level = division.levels(level, soon_unseen)
+    apart = [from_times(reuse_times[level == index]) for index in range(count // parts * parts)]
+    levels = tuple(
+        merged(apart[max(index % parts, index - parts) : index + parts + 1 : parts])
+        for index in range(len(apart))
+    )
     weights = np.array([part.total - part.never for part in apart])
     spreads = np.array([part.spread() for part in apart])
     return ReuseTimeModel(
@@ -238,10 +270,24 @@ def _calibrated(
         forest=trees.fit(features, target),
         steps=tuple(steps.tolist()),
         levels=levels,
+        division=division,
         everything=everything,
         nodes={},
         explained=_explained(target, unseen),
         spread=float(np.average(spreads, weights=weights)) if weights.sum() else 0.0,
+    )
+
+
+def _steps(scores: Floats, parts: int) -> Floats:
+    """The bounds that divide scores into parts of like size."""
+    return np.quantile(scores, np.linspace(0, 1, parts + 1)[1:-1])
+
+
+def _division(forest: Forest, group: Ints, scores: Floats, parts: int) -> Division:
+    """A second score's division of each group into levels of like size."""
+    groups = range(int(group.max()) + 1)
+    return Division(
+        forest, tuple(tuple(_steps(scores[group == one], parts).tolist()) for one in groups)
     )
 
 

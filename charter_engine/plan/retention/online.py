@@ -20,4 +20,5 @@ def online(model: ReuseTimeModel, pricing: Pricing = PRICING) -> ReuseTimeRules:
         nodes={name or UNMATCHED: node_rules(name, model, measure) for name in model.nodes},
         forest=model.forest,
         last_tokens=pricing.last_tokens,
+        division=model.division,
     )

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from charter_engine.bls.features import FEATURES
-from charter_engine.bls.forest import MISSING, Forest
+from charter_engine.bls.forest import MISSING, Division, Forest
 from charter_engine.bls.retention import DEFAULT_PRIORITY, MAX_PRIORITY
 from charter_engine.plan.retention.distribution import BINS, ReuseTimes
 from charter_engine.plan.retention.model import ReuseTimeModel
@@ -98,8 +98,8 @@ def _problem(found: ReuseTimesFile) -> str:
         return "it was learnt from other features than this Charter computes"
     if problem := _problem_of_pricing(found.pricing):
         return problem
-    if len(model.levels) != len(model.steps) + 1 or list(model.steps) != sorted(model.steps):
-        return f"{len(model.steps)} steps do not divide {len(model.levels)} retention levels"
+    if problem := _problem_of_levels(model):
+        return problem
     parts = [
         *(part for node in model.nodes.values() for part in node.parts),
         *(edge.times for edge in model.edges),
@@ -108,6 +108,20 @@ def _problem(found: ReuseTimesFile) -> str:
         if not _is_histogram(times):
             return f"a distribution of reuse times is not {BINS} counts from 0 up"
     return _problem_of_forest(model.forest)
+
+
+def _problem_of_levels(model: ReuseTimeModel) -> str:
+    groups = len(model.steps) + 1
+    division = model.division or Division(model.forest, ((),) * groups)
+    bounds = (model.steps, *division.steps)
+    if (
+        len(division.steps) != groups
+        or len(model.levels) != groups * division.parts
+        or len({len(steps) for steps in division.steps}) != 1
+        or any(list(steps) != sorted(steps) for steps in bounds)
+    ):
+        return f"{len(model.steps)} steps do not divide {len(model.levels)} retention levels"
+    return "" if model.division is None else _problem_of_forest(division.forest)
 
 
 def _problem_of_pricing(pricing: Pricing) -> str:

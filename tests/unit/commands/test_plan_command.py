@@ -179,7 +179,7 @@ def test_where_reuse_times_tell_nothing_a_plan_stays_with_defaults_and_says_so(
 ) -> None:
     path = tmp_path / "random.jsonl"
     with path.open("wb") as file:
-        write_lines(made_sessions(12, 3, patient=False).requests(), file)
+        write_lines(made_sessions(12, 6, patient=False).requests(), file)
     plan = planned(tmp_path, "--workload", str(path), *SCARCE)
     assert (plan.policy, plan.reuse_times) == ("default", None)
     assert "explains" in plan.why["policy"].text or "would bring" in plan.why["policy"].text

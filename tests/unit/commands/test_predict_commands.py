@@ -253,7 +253,7 @@ def test_reuse_times_learnt_elsewhere_decide_as_the_sessions_they_came_from(
 ) -> None:
     other, reuse_times = tmp_path / "other.jsonl", tmp_path / "waits.json"
     with other.open("wb") as file:
-        write_lines(made_sessions(20, 3).requests(), file)
+        write_lines(made_sessions(20, 5).requests(), file)
     assert main(["learn", str(other), "-o", str(reuse_times)]) == DONE
     capsys.readouterr()
     rates = []

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from charter_engine.bls.forest import Division
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
@@ -34,6 +36,16 @@ def model() -> ReuseTimeModel:
     return learn(as_workload(requests))
 
 
+def divided() -> ReuseTimeModel:
+    """The same model, each of its groups being two levels."""
+    steps = ((0.5,),) * (len(model().steps) + 1)
+    return replace(
+        model(),
+        levels=tuple(times for times in model().levels for _ in range(2)),
+        division=Division(model().forest, steps),
+    )
+
+
 def damaged(**changes: Any) -> bytes:
     """The file with parts of its model replaced; a function is given what was there."""
     document = json.loads(encode(model()))
@@ -51,6 +63,21 @@ def test_what_is_written_reads_back_equal() -> None:
         pricing,
         ("a.jsonl",),
     )
+
+
+def test_a_second_score_reads_back_equal() -> None:
+    assert decode(encode(divided()), "waits.json").model == divided()
+
+
+@pytest.mark.parametrize("steps", [[], [[0.5]], [[0.5, 0.1]], [[0.5], []]])
+def test_a_second_score_that_does_not_divide_the_levels_is_refused(
+    steps: list[list[float]],
+) -> None:
+    document = json.loads(encode(divided()))
+    document["model"]["division"]["steps"][: len(steps) or None] = steps
+    document["model"]["rungs"] += document["model"]["rungs"] if steps == [[0.5]] else []
+    with pytest.raises(InvalidReuseTimes, match="retention levels"):
+        decode(json.dumps(document).encode(), "waits.json")
 
 
 @pytest.mark.parametrize(

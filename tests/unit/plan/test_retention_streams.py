@@ -13,6 +13,7 @@ from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.model import ReuseTimeModel, learn, most_telling
 from charter_engine.plan.retention.streams import Choice, annotate, choose, compare
 from tests.follow_ups import with_follow_ups
@@ -54,6 +55,13 @@ def sessions(count: int, seed: int, *, patient: bool = True, named: bool = True)
     return as_workload(sorted(requests, key=lambda request: request.timestamp))
 
 
+def ended_at_random(workload: Workload) -> Workload:
+    """The same sessions, each of which any request may end."""
+    random = np.random.default_rng(1)
+    going_on = [requests[: random.geometric(1 / 20)] for requests in by_session(workload)]
+    return workload.select(np.sort(np.concatenate(going_on)))
+
+
 @cache
 def past() -> Workload:
     return sessions(40, 1)
@@ -70,6 +78,11 @@ def chosen() -> Choice:
     return choose(past(), POOL)
 
 
+def by_one_score(model: ReuseTimeModel) -> ReuseTimeModel:
+    """The model without its second score."""
+    return msgspec.structs.replace(model, division=None)
+
+
 def priorities(workload: Workload) -> dict[str, list[int]]:
     asked: dict[str, list[int]] = {}
     for index, record in workload.retention.items():
@@ -77,6 +90,17 @@ def priorities(workload: Workload) -> dict[str, list[int]]:
             record.ranges[0].priority
         )
     return asked
+
+
+def test_many_requests_of_like_score_are_told_apart_by_a_second_one() -> None:
+    many, few = learn(sessions(60, 1)), model()
+    assert many.division is not None and few.division is None
+    assert len(many.levels) == many.division.parts * (len(many.steps) + 1)
+    workload = sessions(4, 2)
+    sent, _ = many.levels_of(workload)
+    groups = by_one_score(many).levels_of(workload)[0]
+    assert (sent // many.division.parts == groups).all()
+    assert len(np.unique(sent)) > len(np.unique(groups))
 
 
 def test_sessions_that_return_soon_rank_above_those_that_do_not() -> None:
@@ -183,7 +207,7 @@ def test_the_guardrail_stays_with_defaults_where_reuse_times_tell_nothing() -> N
 
 def test_the_guardrail_goes_by_the_gain_where_reuse_times_tell_nothing() -> None:
     pool = PoolSettings(120, 64, host_blocks=240, eviction="flat")
-    choice = choose(sessions(40, 1, patient=False), pool)
+    choice = choose(ended_at_random(sessions(40, 1, patient=False)), pool)
     assert choice.policy == "next-use"
     assert choice.model is not None and choice.model.explained < 0.02
 

@@ -321,6 +321,10 @@ def test_reuse_times_that_differ_anywhere_read_differently() -> None:
         (lambda raw: raw.update(moment="later"), "waits.moment: must be one of sent, answered"),
         (lambda raw: raw["features"].pop(), "waits.features: are not those"),
         (lambda raw: raw["steps"].reverse(), "waits.steps: must be in ascending order"),
+        (
+            lambda raw: raw.update(division={"steps": [[0.5]], "forest": raw["forest"]}),
+            r"waits.division.steps: must be \d+ lists of one length",
+        ),
         (lambda raw: raw["rules"].pop(), r"waits.rules: \d+ steps divide \d+ rules"),
         (
             lambda raw: raw["rules"][2].update(priority=101),
