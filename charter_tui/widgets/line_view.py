@@ -123,6 +123,8 @@ class LineView(ScrollView, can_focus=False):
         self.virtual_size = content
         # Where a layout is due already, Textual keeps a height that it worked out since.
         self._box_model_cache.clear()
+        # Textual looks at the scrollbars only where the view's own size changes.
+        self._scroll_update(content)
         self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
 
     def tone(self, tone: Tone) -> Style:
