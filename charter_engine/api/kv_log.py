@@ -16,6 +16,7 @@ from charter_engine.errors import CharterError, UsageError
 from charter_engine.kvcache.manager.event_log import report_event_log
 from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap
 from charter_engine.kvcache.manager.event_tree import TreeReport
+from charter_engine.kvcache.workload.files import WorkloadFormatError, opened
 
 SILENT_SECONDS = 5.0
 EVENTS, BATCHES = ("event", "events"), ("batch", "batches")
@@ -48,8 +49,10 @@ def read_kv_log(name: str, lines: Iterable[bytes] | None = None) -> EventLogRepo
         if lines is not None:
             report = report_event_log(lines)
         else:
-            with Path(name).open("rb") as file:
+            with opened(Path(name)) as file:
                 report = report_event_log(file)
+    except WorkloadFormatError as error:
+        raise UsageError(str(error), remedy="name a readable file of KV cache events") from error
     except OSError as error:
         raise UsageError(
             f"{name}: {error.strerror}", remedy="name a readable file of KV cache events"

@@ -122,8 +122,17 @@ def _print_tree(tree: "TreeReport", label: str) -> None:
     from charter_engine.commands.outcome import print_table
 
     sharing, churn = tree.sharing, tree.churn
-    rank = "" if tree.attention_dp_rank is None else f", rank {tree.attention_dp_rank}"
-    print(f"window {tree.window_size}{rank}: {tree.blocks} blocks, {tree.tokens} tokens ({label})")
+    names = [
+        f"{name} {number}"
+        for name, number in (
+            ("window", tree.window_size),
+            ("layer group", tree.layer_group_id),
+            ("rank", tree.attention_dp_rank),
+        )
+        if number is not None
+    ]
+    place = ", ".join(names) or "cache"
+    print(f"{place}: {tree.blocks} blocks, {tree.tokens} tokens ({label})")
     rows = [
         (
             LEVELS.get(count.cache_level, str(count.cache_level)),

@@ -21,6 +21,9 @@ from charter_engine.kvcache.workload.columns import MAX_LENGTH, Follows, Workloa
 from charter_engine.paths import private_directory
 
 FORMAT = 4
+READING = 1
+"""Raised where files are read as other workloads than before, so that what is kept of them is read
+anew."""
 _COLUMNS = (
     "arrival_ms",
     "input_length",
@@ -62,6 +65,7 @@ def cache_key(path: Path, *parameters: object) -> str:
     status = path.stat()
     identity = (
         FORMAT,
+        READING,
         str(path.resolve()),
         status.st_size,
         status.st_mtime_ns,

@@ -4,7 +4,9 @@ one of two is killed midway.
 A scheduler and workers of one thread each, as processes of their own, do timed predictions of the
 first requests of the Mooncake conversation trace if that lies beside the repository, else of
 synthetic conversations. These take the processor alone, so that the speed-up is bounded by the
-machine's idle cores: the load from other work is printed beside it. All answers must be the same.
+machine's idle cores: the load from other work is printed beside it, and what the speed-up is in
+processor time, as idle cores would have it: that of one worker against that of the busier of two.
+All answers must be the same.
 """
 
 import json
@@ -56,17 +58,33 @@ def measure(command: str, words: Sequence[str], folder: Path) -> None:
     with scheduler(folder) as address, ExitStack() as workers:
         run = [sys.executable, "-m", "charter_engine.cli", command, *words, "--json"]
         run += ["--dask", address]
-        workers.enter_context(worker(address))
+        first = workers.enter_context(worker(address))
+        alone = Watched(first)
         one_s, expected = taken_by(run)
+        one_cpu_s = alone.busiest_s()
         victim = workers.enter_context(worker(address))
+        both = Watched(first, victim)
         two_s, found = taken_by(run)
+        two_cpu_s = both.busiest_s()
         killed_s, remaining = taken_by(run, victim)
     same = "the same answers" if expected == found == remaining else "OTHER ANSWERS"
     print(
         f"{command}: 1 worker {one_s:.1f} s, 2 workers {two_s:.1f} s, "
-        f"{one_s / two_s:.2f} times as fast; one of two killed midway {killed_s:.1f} s; {same} "
-        "(measured)"
+        f"{one_s / two_s:.2f} times as fast, in processor time {one_cpu_s / two_cpu_s:.2f} "
+        f"({one_cpu_s:.1f} s, {two_cpu_s:.1f} s of the busier); one of two killed midway "
+        f"{killed_s:.1f} s; {same} (measured)"
     )
+
+
+class Watched:
+    """The processor time that some workers take from here on."""
+
+    def __init__(self, *workers: psutil.Process) -> None:
+        self._begun = [(one, one.cpu_times().user) for one in workers]
+
+    def busiest_s(self) -> float:
+        """That of the one which took most of it."""
+        return max(one.cpu_times().user - before for one, before in self._begun)
 
 
 def taken_by(command: Sequence[str], victim: psutil.Process | None = None) -> tuple[float, object]:

@@ -36,6 +36,7 @@ class RequestColumns:
     the salt and the adapter within which content is shared.
 
     An empty list of names means that all are empty, and `served_ms` None that none is known.
+    `refused` says of requests by their places why they are none, where the columns do not tell.
     """
 
     arrival_ms: Floats
@@ -51,12 +52,13 @@ class RequestColumns:
     retention: Mapping[int, Retention] = field(default_factory=dict)
     outputs: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     served_ms: Floats | None = None
+    refused: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.arrival_ms)
 
     def problems(self) -> dict[int, str]:
-        """What is wrong with each request that contradicts itself."""
+        """What is wrong with each request that contradicts itself or is refused."""
         size = np.maximum(self.unit_tokens, 1)
         blocks = -(-self.input_length // size)
         of_both = -(-(self.input_length + self.output_length) // size)
@@ -82,7 +84,7 @@ class RequestColumns:
         problems = {index: self._problem(index) for index in np.flatnonzero(wrong).tolist()}
         for index in np.flatnonzero(self._beyond_scopes()).tolist():
             problems[index] = f"token ids under a salt or an adapter are below {SCOPED_TOKENS}"
-        return problems
+        return problems | dict(self.refused)
 
     def _beyond_scopes(self) -> NDArray[np.bool_]:
         """Which requests have token ids too large to be told apart by scope."""
@@ -207,8 +209,13 @@ def batch_of(
 
 def numbers_of(records: Sequence[Any], name: str) -> Ints:
     """One field of all records, whole numbers. Raises OverflowError for those beyond 64 bits."""
+    return whole_numbers(name, [*_each(records, name)])
+
+
+def whole_numbers(name: str, numbers: Sequence[int]) -> Ints:
+    """Whole numbers of that name. Raises OverflowError for those beyond 64 bits."""
     try:
-        return np.fromiter(_each(records, name), np.int64, len(records))
+        return column(numbers)
     except OverflowError:
         raise OverflowError(f"{name} is a number of more than 64 bits") from None
 

@@ -229,11 +229,13 @@ runs, node, session, and how long it took."""
 class WorkloadBuilder:
     """Collects requests in any order of time, and makes a `Workload` of them.
 
-    `follows` is by the order in which requests were added.
+    `follows` is by the order in which requests were added, and `joined_sessions` by the names of
+    sessions that turn out to belong to another one.
     """
 
     def __init__(self) -> None:
         self.follows: dict[int, Follows] = {}
+        self.joined_sessions: dict[str, str] = {}
         self.notes: list[str] = []
         self._count = 0
         self._scopes = Scopes()
@@ -295,6 +297,8 @@ class WorkloadBuilder:
         arrival, prompt, output, unit, counts, node, session = columns
         offset = np.zeros(len(counts) + 1, dtype=np.int64)
         np.cumsum(counts, out=offset[1:])
+        sessions: dict[str, int] = {}
+        joined = [self.joined_sessions.get(name, name) for name in self._sessions]
         return Workload(
             arrival_ms=arrival,
             input_length=prompt,
@@ -304,9 +308,9 @@ class WorkloadBuilder:
             run_first=np.ascontiguousarray(runs[:, 0]),
             run_count=np.ascontiguousarray(runs[:, 1]),
             node=node,
-            session=session,
+            session=_numbered(joined, sessions, len(joined))[session],
             nodes=tuple(self._nodes),
-            sessions=tuple(self._sessions),
+            sessions=tuple(sessions),
             retention=self._retention,
             outputs=self._outputs,
             served_ms=served,

@@ -1,11 +1,12 @@
 """Workload files as bytes: opened whatever they are packed with, and cut at line ends."""
 
+import codecs
 import gzip
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import zstandard
@@ -23,21 +24,32 @@ class WorkloadFormatError(ValueError):
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a plain, gzip or zstandard file by its first bytes. Damage raises
-    WorkloadFormatError."""
+    """Open a plain, gzip or zstandard file by its first bytes, behind its byte order mark if it has
+    one. Damage and UTF-16 raise WorkloadFormatError."""
     try:
         with path.open("rb") as raw:
             magic = raw.peek(4)[:4]
             if magic.startswith(b"\x1f\x8b"):
                 with gzip.open(raw) as file:
-                    yield cast("BinaryIO", file)
+                    yield _behind_mark(path, file)
             elif magic == b"\x28\xb5\x2f\xfd":
                 with io.BufferedReader(cast("io.RawIOBase", zstandard.open(raw, "rb"))) as lines:
-                    yield lines
+                    yield _behind_mark(path, lines)
             else:
-                yield raw
+                yield _behind_mark(path, raw)
     except (gzip.BadGzipFile, EOFError, zstandard.ZstdError) as error:
         raise WorkloadFormatError(f"{path}: damaged or cut off: {error}") from error
+
+
+def _behind_mark(path: Path, file: "io.BufferedReader[Any] | gzip.GzipFile") -> BinaryIO:
+    head = file.peek(len(codecs.BOM_UTF8))
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise WorkloadFormatError(
+            f"{path}: written in UTF-16; write it in UTF-8, as `iconv -f UTF-16 -t UTF-8` does"
+        )
+    if head.startswith(codecs.BOM_UTF8):
+        file.read(len(codecs.BOM_UTF8))
+    return cast("BinaryIO", file)
 
 
 def documents(path: Path) -> Iterator[tuple[int, bytes]]:

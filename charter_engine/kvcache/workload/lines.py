@@ -6,6 +6,8 @@ number, and skipped or refused; what was skipped is noted in the workload.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from types import GenericAlias
@@ -64,6 +66,17 @@ FORMATS = (
 )
 """The formats of requests, the more particular ones first."""
 
+LARGEST_MS = 1e14
+"""In the year 5138, if counted since 1970."""
+NO_TABLE = "neither a JSON object nor the head of a table with columns " + ", or ".join(
+    ", ".join(f"`{name}`" for name in names) for names in lengths_csv.COLUMNS
+)
+
+SESSION_FILES = tuple(
+    f".{form}{packed}" for form in ("json", "jsonl") for packed in ("", ".gz", ".zst")
+)
+"""How the files of a directory of sessions end."""
+
 _DOCUMENTS_AT_ONCE = 1024
 
 _BAD = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
@@ -84,33 +97,53 @@ def read_workload(
     if not path.is_dir() and _is_table(path):
         _read_table(path, builder, options, skipped)
     elif path.is_dir() or _session_format(_first(path)) is not None:
-        base = 0
-        for session in read_sessions(path, skipped, options):
-            base = session.add_to(builder, 0.0, base)
+        _take_sessions(read_sessions(path, skipped, options), builder)
     else:
         _read_requests(path, _request_format(path), builder, options, skipped)
     if not len(builder):
         raise WorkloadFormatError(f"{path}: no usable request in it{skipped.first}")
     builder.notes += skipped.notes(len(builder))
     workload = builder.build()
-    return replace(workload, notes=(*workload.notes, *_without_content(workload)))
+    return replace(
+        workload, notes=(*workload.notes, *_beyond_all_dates(workload), *_without_content(workload))
+    )
 
 
 def read_sessions(
     path: Path, report: Report | None = None, options: ReadOptions | None = None
 ) -> Iterator[AgentSession]:
-    """The agent sessions of a file, or of all .json files of a directory, in order of name.
+    """The agent sessions of a file, or of all .json and .jsonl files of a directory, packed or not,
+    in order of name.
 
     Raises WorkloadFormatError for what holds no sessions, and see `read_workload`.
     """
-    if path.is_dir():
-        files = sorted(path.glob("*.json")) + sorted(path.glob("*.json.gz"))
-        if not files:
-            raise WorkloadFormatError(f"{path}: no .json files of sessions in this directory")
-        for file in files:
-            yield from read_sessions(file, report, options)
-        return
-    convert = _session_format(_first(path))
+    files = _session_files(path)
+    from_marker = any(map(_counts_from_markers, files))
+    for file in files:
+        yield from _sessions_of(file, report, options or BY_FORMAT, from_marker=from_marker)
+
+
+def _session_files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for ending in SESSION_FILES for file in path.glob(f"*{ending}"))
+    if not files:
+        raise WorkloadFormatError(f"{path}: no .json or .jsonl files of sessions in this directory")
+    return files
+
+
+def _counts_from_markers(path: Path) -> bool:
+    """Whether a file tells that times of sub-agents' calls count from their markers."""
+    if not weka_sessions.recognises(_first(path)):
+        return False
+    return weka_sessions.counts_from_markers(document for _, document in documents(path))
+
+
+def _sessions_of(
+    path: Path, report: Report | None, options: ReadOptions, *, from_marker: bool
+) -> Iterator[AgentSession]:
+    """The sessions of one file."""
+    convert = _session_format(_first(path), from_marker=from_marker)
     if convert is None:
         raise WorkloadFormatError(
             f"{path}: these are requests, not sessions; sessions have `reqs` or `requests`"
@@ -118,7 +151,7 @@ def read_sessions(
     skipped = _Skipped(path, report)
     for number, document in documents(path):
         try:
-            session = convert(document, options or BY_FORMAT)
+            session = convert(document, options)
         except _BAD as error:
             skipped(number, str(error))
         else:
@@ -133,6 +166,13 @@ def write_lines(requests: Iterable[WorkloadRequest], output: BinaryIO) -> int:
         output.write(encoder.encode(request) + b"\n")
         count += 1
     return count
+
+
+def _beyond_all_dates(workload: Workload) -> list[str]:
+    """What a report has to say of times that can hardly be milliseconds."""
+    if np.abs(workload.arrival_ms).max() < LARGEST_MS:
+        return []
+    return ["its times are beyond any date in milliseconds: they seem to count something smaller"]
 
 
 def _without_content(workload: Workload) -> list[str]:
@@ -169,6 +209,17 @@ class _Skipped:
         if not self._count:
             return []
         return [f"{self._count} records could not be read and {read} requests were{self.first}"]
+
+
+def _take_sessions(sessions: Iterable[AgentSession], builder: WorkloadBuilder) -> None:
+    base = repeated = 0
+    names: set[str] = set()
+    for session in sessions:
+        base = session.add_to(builder, 0.0, base)
+        repeated += session.name in names
+        names.add(session.name)
+    if repeated:
+        builder.notes.append(f"{repeated} sessions have the name of an earlier one")
 
 
 def _read_requests(
@@ -237,16 +288,22 @@ def _decoded(reader: Reader, numbered: Sequence[tuple[int, bytes]]) -> Sequence[
 def _read_table(
     path: Path, builder: WorkloadBuilder, options: ReadOptions, skipped: _Skipped
 ) -> None:
-    with opened(path) as file:
-        lines = (line.decode("utf-8-sig", errors="replace") for line in file)
+    with opened(path) as file, TextIOWrapper(file, "utf-8", "replace", "\n") as lines:
         for number, problem in lengths_csv.read_lengths(lines, builder, options).items():
             skipped(number, problem)
 
 
 def _is_table(path: Path) -> bool:
+    return lengths_csv.recognises(_head(path))
+
+
+def _head(path: Path) -> str:
+    """The first line of a file that is not blank, or the beginning of a very long one."""
     with opened(path) as file:
-        header = file.readline(1 << 16).decode("utf-8-sig", errors="replace")
-    return lengths_csv.recognises(header)
+        while line := file.readline(1 << 16):
+            if line.strip():
+                return line.decode("utf-8", errors="replace")
+    return ""
 
 
 def _first(path: Path) -> Mapping[str, Any]:
@@ -255,17 +312,21 @@ def _first(path: Path) -> Mapping[str, Any]:
         try:
             first = msgspec.json.decode(document)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if lengths_csv.may_be_table(_head(path)):
+                raise WorkloadFormatError(f"{path}:{number}: {NO_TABLE}") from error
             raise WorkloadFormatError(f"{path}:{number}: not a JSON object: {error}") from error
         return first if isinstance(first, dict) else {}
     raise WorkloadFormatError(f"{path}: empty")
 
 
 def _session_format(
-    first: Mapping[str, Any],
+    first: Mapping[str, Any], *, from_marker: bool = False
 ) -> Callable[[bytes, ReadOptions], AgentSession] | None:
     if packed_sessions.recognises(first):
         return from_packed
-    return from_weka if weka_sessions.recognises(first) else None
+    if weka_sessions.recognises(first):
+        return partial(from_weka, from_marker=from_marker)
+    return None
 
 
 def _request_format(path: Path) -> Format:

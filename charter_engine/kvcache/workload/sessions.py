@@ -7,6 +7,9 @@ from msgspec import Struct
 
 from charter_engine.kvcache.workload.columns import Run, Workload, WorkloadBuilder
 
+LARGEST_NUMBER = 1 << 40
+"""Of an id that counts blocks; a larger one is a hash."""
+
 
 class Turn(Struct, frozen=True):
     """One call of a session. Times in seconds: `at` from the session's start, `served` how long it
@@ -36,33 +39,35 @@ class AgentSession(Struct, frozen=True):
         self, builder: WorkloadBuilder, start_s: float, base: int, gap_cap_s: float | None = None
     ) -> int:
         """Add the session's calls to a workload, from `start_s` on, with `base` added to its own
-        ids.
+        ids; those that are hashes are told apart as salts are.
 
         Between two calls at most `gap_cap_s` pass on top of the time the later one was served in.
         Returns the next free id.
         """
         now = start_s
         previous: float | None = None
-        top = base
-        shift = 0 if self.shared_ids else base
+        runs = (run for turn in self.turns for run in turn.runs)
+        beyond = max((first + count for first, count in runs), default=0)
+        hashed = beyond > LARGEST_NUMBER
+        shift = 0 if self.shared_ids or hashed else base
+        salt = f"{self.name}, {len(builder)}" if hashed and not self.shared_ids else ""
         for turn in sorted(self.turns, key=lambda turn: turn.at):
             if previous is not None:
                 gap = turn.at - previous
                 now += gap if gap_cap_s is None else min(gap, gap_cap_s + turn.served)
             previous = turn.at
-            runs = [(first + shift, count) for first, count in turn.runs]
-            top = max(top, *(first + count for first, count in runs)) if runs else top
             builder.add(
                 now * 1000,
                 turn.input_length,
                 turn.output_length,
                 self.unit_tokens,
-                runs,
+                [(first + shift, count) for first, count in turn.runs],
                 node=turn.agent or "main",
                 session=self.name,
                 served_ms=turn.served * 1000,
+                salt=salt,
             )
-        return top
+        return base if hashed else max(base, shift + beyond)
 
 
 def pool(

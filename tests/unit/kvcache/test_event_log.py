@@ -1,12 +1,15 @@
 """What a log of KV cache events says about the cache."""
 
 import argparse
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import zstandard
 
 from charter_engine.commands import kv_log
 from charter_engine.errors import CharterError
@@ -200,7 +203,32 @@ def test_the_command_prints_the_report(tmp_path: Path, capsys: pytest.CaptureFix
     assert "6 blocks, 24 tokens (measured, incomplete)" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{}\n"])
+def test_the_command_names_the_groups_of_layers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text(
+        "".join(json.dumps({**stored(0, 1), "layer_group_id": group}) + "\n" for group in (0, 1))
+    )
+    assert kv_log.run(as_typed(path, json=False)) == 0
+    places = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert [place for place in places if "layer group" in place] == [
+        "window 64, layer group 0",
+        "window 64, layer group 1",
+    ]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+def test_packed_logs_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "events.jsonl.packed"
+    path.write_bytes(pack(b"\xef\xbb\xbf" + b"\n".join(log())))
+    assert kv_log.run(as_typed(path, json=True)) == 0
+    assert json.loads(capsys.readouterr().out)["complete"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}\n", b"\x1f\x8b\x08cut off", b"\xff\xfe{"])
 def test_files_without_events_are_wrong_input(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "events.jsonl"
     if content is not None:

@@ -17,7 +17,12 @@ from charter_engine.kvcache.predict.simulation import simulate
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.content import Content
 from charter_engine.kvcache.workload.path_tree import build_paths
-from tests.unit.kvcache.workloads import aligned_workload, random_settings, random_workload
+from tests.unit.kvcache.workloads import (
+    aligned_workload,
+    in_sessions,
+    random_settings,
+    random_workload,
+)
 
 
 def _naive_optimum(workload: Workload, capacity: int) -> int:
@@ -117,11 +122,22 @@ def _common(one: list[int], other: list[int]) -> int:
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
+def _of_any_manager(rng: Random, pool: PoolSettings) -> PoolSettings:
+    """The pool as it is, or that of a manager that goes by sessions."""
+    if rng.random() < 0.6:
+        return pool
+    without_host = replace(pool, host_blocks=0)
+    if rng.random() < 0.5:
+        return replace(without_host, eviction="v2", max_num_turns=rng.randint(0, 3))
+    return replace(without_host, eviction="sglang", protect_sessions=rng.random() < 0.5)
+
+
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_bracket_reaches_above_what_the_settings_allow(rng: Random) -> None:
-    workload = random_workload(rng)
-    pool = replace(random_settings(rng, workload), reuse=rng.random() < 0.9)
+    workload = in_sessions(rng, random_workload(rng))
+    pool = _of_any_manager(rng, random_settings(rng, workload))
+    pool = replace(pool, reuse=rng.random() < 0.9)
     bracket = Predictor(workload, compiled=False).predict(pool).bracket
     assert bracket is not None
     assert bracket.default_lru <= bracket.optimum

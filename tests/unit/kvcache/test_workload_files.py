@@ -53,6 +53,20 @@ def test_plain_and_compressed_lines_are_read(tmp_path: Path, pack: object) -> No
     assert workload.prompt_tokens == 1800
 
 
+@pytest.mark.parametrize("content", [GOOD, b"[" + GOOD + b"]"], ids=["lines", "list"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+def test_a_byte_order_mark_is_no_part_of_a_file(
+    tmp_path: Path, pack: object, content: bytes
+) -> None:
+    marked = pack(b"\xef\xbb\xbf" + content)  # type: ignore[operator]
+    assert len(read_workload(_file(tmp_path, marked))) == 1
+
+
+def test_utf_16_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadFormatError, match="iconv"):
+        read_workload(_file(tmp_path, GOOD.decode().encode("utf-16")))
+
+
 def test_what_is_known_of_outputs_is_written_and_read_again(tmp_path: Path) -> None:
     line = (
         b'{"timestamp":1.0,"input_length":10,"output_length":7,"hash_ids":[4,5,6],'
@@ -142,6 +156,17 @@ def test_packed_sessions_are_read(tmp_path: Path) -> None:
 def test_tester_sessions_are_read_with_their_sub_agents(tmp_path: Path, indent: int | None) -> None:
     (session,) = read_sessions(_file(tmp_path, json.dumps(TESTER, indent=indent).encode()))
     assert [(turn.at, turn.agent) for turn in session.turns] == [(0.0, ""), (11.0, "Explore")]
+
+
+def test_a_sub_agents_marker_may_have_no_time(tmp_path: Path) -> None:
+    document = json.dumps(TESTER).replace('"t": 10.0, ', "").encode()
+    assert read_workload(_file(tmp_path, document)).arrival_ms.tolist() == [0, 1000]
+
+
+def test_ids_behind_a_testers_prompt_are_none_of_it(tmp_path: Path) -> None:
+    call = {"t": 0.0, "in": 130, "out": 9, "hash_ids": [1, 2, 3, 4, 5]}
+    document = json.dumps({**TESTER, "requests": [call]}).encode()
+    assert read_workload(_file(tmp_path, document)).units.tolist() == [1, 2, 3]
 
 
 def test_a_directory_of_tester_sessions_is_read(tmp_path: Path) -> None:

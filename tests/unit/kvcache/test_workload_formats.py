@@ -58,6 +58,20 @@ def test_bailian_chats_have_blocks_of_16_seconds_and_sessions_by_parent(tmp_path
     assert workload.nodes == ("", "text")
 
 
+def test_a_bailian_chat_may_stand_before_the_one_it_continues(tmp_path: Path) -> None:
+    workload = _read(
+        tmp_path,
+        [
+            {**CHAT, "chat_id": 10, "parent_chat_id": 9, "timestamp": 21.0},
+            {**CHAT, "chat_id": 9, "parent_chat_id": 7, "timestamp": 20.0},
+            {**CHAT, "chat_id": 7, "timestamp": 12.5},
+            {**CHAT, "chat_id": 7, "timestamp": 30.0},
+        ],
+    )
+    assert _sessions(workload) == ["7", "7", "7", "7"]
+    assert workload.notes == ("1 chats have the id of an earlier one",)
+
+
 MOONCAKE = {"timestamp": 2, "input_length": 40, "output_length": 5, "hash_ids": [1, 2, 3]}
 
 
@@ -67,9 +81,29 @@ def test_what_a_file_does_not_say_of_itself_is_told(tmp_path: Path) -> None:
     assert workload.unit_tokens.tolist() == [16]
 
 
+def test_times_that_can_hardly_be_milliseconds_are_noted(tmp_path: Path) -> None:
+    microseconds = {**MOONCAKE, "timestamp": 1_700_000_000_000_000}
+    (note,) = _read(tmp_path, [microseconds], block_tokens=16).notes
+    assert "something smaller" in note
+
+
 def test_blocks_that_do_not_fit_are_refused_with_what_to_tell(tmp_path: Path) -> None:
     with pytest.raises(WorkloadFormatError, match=r"3 blocks of 512 .*block_tokens"):
         _read(tmp_path, [MOONCAKE])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("chat_id", 7), ("session_id", "a"), ("wait_for", ["b"])]
+)
+def test_lines_of_another_format_are_told_where_they_would_mean_something_else(
+    tmp_path: Path, name: str, value: Any
+) -> None:
+    path = tmp_path / "w.jsonl"
+    good = {**MOONCAKE, "input_length": 2000}
+    path.write_text("\n".join(map(json.dumps, (good, {**good, name: value}, good))))
+    told: dict[int, str] = {}
+    assert len(read_workload(path, told.__setitem__)) == 2
+    assert told == {2: f"`{name}` belongs to another format than that of the first line"}
 
 
 def test_hashes_of_64_bits_are_ids(tmp_path: Path) -> None:
@@ -132,6 +166,18 @@ def test_agentic_requests_wait_for_others_their_delay_and_their_tools(tmp_path: 
     assert any("1 waits" in note for note in workload.notes)
 
 
+def test_an_agents_first_request_waits_for_nobody_and_does_not_say_so(tmp_path: Path) -> None:
+    workload = _read(
+        tmp_path,
+        [
+            {**AGENTIC, "request_id": "r", "timestamp": 5, "prefix_reset": True},
+            {**AGENTIC, "session_id": "t", "request_id": "c", "wait_for": ["r"], "delay": 3},
+            {**AGENTIC, "request_id": "s", "timestamp": 9, "delay": 2},
+        ],
+    )
+    assert workload.follows == {1: Follows((0,), 3.0), 2: Follows((0,), 2.0)}
+
+
 def test_plays_of_agentic_requests_share_nothing_and_wait_by_their_dependencies(
     tmp_path: Path,
 ) -> None:
@@ -186,6 +232,18 @@ def test_dynamos_trace_gives_the_requests_that_ended(tmp_path: Path) -> None:
     assert _sessions(workload) == ["s", "s"]
 
 
+def test_in_dynamos_trace_an_end_without_a_request_and_another_schema_are_told(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "w.jsonl"
+    line = {"schema": "dynamo.request.trace.v1", "event_type": "request_end"}
+    whole = {**line, "request": {"input_tokens": 5, "output_tokens": 1}}
+    path.write_text("\n".join(map(json.dumps, (whole, line, {**whole, "schema": "v2"}, MOONCAKE))))
+    told: dict[int, str] = {}
+    assert len(read_workload(path, told.__setitem__)) == 1
+    assert sorted(told) == [2, 3, 4]
+
+
 @pytest.mark.parametrize("nested", [(1.0, 6.0), (301.0, 306.0)])
 def test_both_conventions_for_the_times_of_sub_agents_are_told_apart(
     tmp_path: Path, nested: tuple[float, float]
@@ -201,6 +259,26 @@ def test_both_conventions_for_the_times_of_sub_agents_are_told_apart(
     path.write_text(json.dumps({"id": "s", "block_size": 64, "requests": requests}))
     (session,) = read_sessions(path)
     assert [turn.at for turn in session.turns] == [0.0, 301.0, 306.0, 320.0]
+
+
+def test_a_sessions_own_ids_may_be_hashes(tmp_path: Path) -> None:
+    calls = [{"t": at, "in": 32, "out": 1, "hash_ids": [(1 << 64) - 9, 7]} for at in (0, 1)]
+    sessions = [{"id": name, "block_size": 16, "requests": calls} for name in ("a", "b", "b")]
+    workload = _read(tmp_path, sessions)
+    own = [set(workload.units_of(index).tolist()) for index in range(0, 6, 2)]
+    assert len(set.union(*own)) == 6
+    assert workload.notes == ("1 sessions have the name of an earlier one",)
+
+
+def test_one_session_tells_the_convention_of_all_that_lie_beside_it(tmp_path: Path) -> None:
+    def session(name: str, marker: float, nested: float) -> None:
+        call = {"in": 64, "out": 1, "t": nested}
+        marked = {"t": marker, "type": "subagent", "requests": [call]}
+        (tmp_path / name).write_text(json.dumps({"id": name, "requests": [marked]}))
+
+    session("a.json", 10.0, 20.0)
+    session("b.jsonl", 300.0, 5.0)
+    assert [[turn.at for turn in one.turns] for one in read_sessions(tmp_path)] == [[30.0], [305.0]]
 
 
 SHAREGPT = {
@@ -285,6 +363,26 @@ def test_tables_of_lengths_tell_no_hit_rate(tmp_path: Path, table: str) -> None:
     assert float(workload.arrival_ms[1] - workload.arrival_ms[0]) == pytest.approx(4314.579)
     assert not workload.has_content
     assert workload.notes == ("it has lengths and no content: no hit rate can be told",)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "num_prefill_tokens;num_decode_tokens\n374;44\n",
+        "num_prefill_tokens\tnum_decode_tokens\n374\t44\n",
+        "Num_Prefill_Tokens, Num_Decode_Tokens\n374, 44\n",
+        "\n\nnum_prefill_tokens,num_decode_tokens\n\n374.0,44.0\n\n",
+    ],
+    ids=["semicolons", "tabs", "spaces and capitals", "blank lines and points"],
+)
+def test_a_table_is_known_however_it_is_written(tmp_path: Path, table: str) -> None:
+    workload = _read(tmp_path, table)
+    assert (workload.input_length.tolist(), workload.output_length.tolist()) == ([374], [44])
+
+
+def test_a_table_of_other_columns_is_told_which_are_read(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadFormatError, match=r"`ContextTokens`.*`num_prefill_tokens`"):
+        _read(tmp_path, "time,prompt,answer\n1,2,3\n")
 
 
 def test_a_table_without_times_says_that_all_arrive_at_once(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Small random workloads that grow, branch and return as conversations do, and settings that make
 pools scarce."""
 
+from dataclasses import replace
 from random import Random
+
+import numpy as np
 
 from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.workload import WorkloadRequest
@@ -50,6 +53,12 @@ def random_workload(rng: Random) -> Workload:
             )
         )
     return as_workload(requests)
+
+
+def in_sessions(rng: Random, workload: Workload) -> Workload:
+    """The workload with each request in one of two sessions, or in none."""
+    numbers = np.array([rng.randint(0, 2) for _ in range(len(workload))], dtype=np.int64)
+    return replace(workload, session=numbers, sessions=("", "one", "other"))
 
 
 def aligned_workload(rng: Random) -> Workload:

@@ -22,7 +22,7 @@ def allocate(pool: Pool, count: int, spaced: bool) -> None:
     counters[at.ALLOCATED_TOTAL] += count
     while count > 0 and not counters[at.OVERFLOW]:
         queue = lowest(pool, at.GPU)
-        if queue == at.NONE:
+        if queue < 0:
             counters[at.OVERFLOW] = at.CANDIDATES
             return
         run = pool.queues[queue + at.HEAD]

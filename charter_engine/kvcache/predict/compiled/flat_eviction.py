@@ -26,7 +26,7 @@ def evict_flat(pool: Pool, run: int, count: int, spaced: bool) -> int:
     count = min(count, runs[run + at.HIGH] - runs[run + at.LOW])
     may_move = runs[run + at.CLASS] >= settings.lowest_offloaded
     host_queue = lowest(pool, at.HOST) if may_move else at.NONE
-    if host_queue == at.NONE:
+    if host_queue < 0:
         if spaced and may_move:
             # The host block left behind is one to move content to.
             count = 1
@@ -77,7 +77,7 @@ def move_tail(pool: Pool, run: int, count: int, spaced: bool) -> None:
         join_host(pool, rank, count)
     else:
         below = runs[run + at.DEEPER] if kind == at.FULL else at.NONE
-        if below != at.NONE and continues(pool, below, rank, among):
+        if below >= 0 and continues(pool, below, rank, among):
             runs[below + at.LOW] -= count
             if runs[run + at.HIGH] == runs[run + at.LOW]:
                 unlink(pool, run)

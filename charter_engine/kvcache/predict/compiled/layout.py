@@ -1,7 +1,9 @@
 """Where things lie in the flat arrays of the simulation.
 
 A run, an edge, an entry or a queue is named by the place of its first field in its array, and
-`NONE` names nothing: `runs[run + LOW]` is the number of a run's first block.
+`NONE` names nothing: `runs[run + LOW]` is the number of a run's first block. Whether a name is
+`NONE` is asked by its sign: so machine code need not ask again, at each index, whether it counts
+from an array's end.
 """
 
 from typing import Any, Final, NamedTuple
@@ -105,7 +107,9 @@ LOW: Final = 0
 """Number of the run's first block within its path."""
 HIGH: Final = 1
 """Number of the block after its last one; more while turns are counted in rounds: `high_of`."""
-KIND: Final = 2
+AFTER: Final = 2
+"""Host blocks outside the tree that stand right behind it in its queue. Only their number
+matters."""
 NEXT: Final = 3
 """Behind it in its queue; of a spare run the next spare one."""
 DEEPER: Final = 4
@@ -113,9 +117,7 @@ DEEPER: Final = 4
 CLASS: Final = 5
 TURNED: Final = 6
 """The last round of its queue in which it had its turn, where those are counted; else NONE."""
-AFTER: Final = 7
-"""Host blocks outside the tree that stand right behind it in its queue. Only their number
-matters."""
+KIND: Final = 7
 SPACED: Final = 8
 """1 if one such block stands behind each of its blocks."""
 LEVEL: Final = 9

@@ -19,7 +19,7 @@ def evict_leaf(pool: Pool, run: int, spaced: bool) -> None:
     queues, settings = pool.queues, pool.settings
     may_move = pool.runs[run + at.CLASS] >= settings.lowest_offloaded
     host_queue = lowest(pool, at.HOST) if may_move else at.NONE
-    if host_queue == at.NONE:
+    if host_queue < 0:
         turn_over(pool, run)
         orphan_deeper(pool, run)
         drop_last(pool, run)
@@ -28,7 +28,7 @@ def evict_leaf(pool: Pool, run: int, spaced: bool) -> None:
         victim = at.NONE if queues[host_queue + at.FRONT] else queues[host_queue + at.HEAD]
         pool.counters[at.OFFLOADED] += 1
         move_last(pool, run)
-        if victim == at.NONE:
+        if victim < 0:
             queues[host_queue + at.FRONT] -= 1
         else:
             turn_over(pool, victim)
@@ -72,7 +72,7 @@ def head_claimed(pool: Pool, run: int) -> None:
         above = edges[parent + at.LAST_RUN]
     # A block above that is in use is in no run. One on a faster level was not protected by this
     # one.
-    if above != at.NONE and not runs[above + at.QUEUED] and runs[above + at.LEVEL] >= level:
+    if above >= 0 and not runs[above + at.QUEUED] and runs[above + at.LEVEL] >= level:
         enqueue(pool, above)
 
 
@@ -87,14 +87,14 @@ def move_last(pool: Pool, run: int) -> None:
         edges[parent + at.IDLE_ON_HOST] += 1
     below = runs[run + at.DEEPER] if kind == at.FULL else at.NONE
     runs[run + at.HIGH] -= 1
-    if below != at.NONE and runs[below + at.CLASS] == runs[run + at.CLASS]:
+    if below >= 0 and runs[below + at.CLASS] == runs[run + at.CLASS]:
         runs[below + at.LOW] -= 1
         if alone:
             unlink(pool, run)
     else:
         moved = split_off(pool, run, 1)
         last = kind == at.FULL and high == edges[edge + at.HIGH_BLOCK]
-        if below == at.NONE and not (last and edges[edge + at.IDLE_ON_HOST] > 0):
+        if below < 0 and not (last and edges[edge + at.IDLE_ON_HOST] > 0):
             enqueue(pool, moved)
     if alone:
         free_run(pool, run)

@@ -29,14 +29,14 @@ def take_turns(pool: Pool, queue: int, count: int, spaced: bool) -> int:
     may_move = queue // at.QUEUE_FIELDS >= pool.settings.lowest_offloaded
     host_queue = lowest(pool, at.HOST) if may_move else at.NONE
     # Host blocks left behind stand among the overwritten ones' chains if they are of one class.
-    among = spaced and host_queue != at.NONE and class_of(pool, host_queue) == default
-    if host_queue == at.NONE:
+    among = spaced and host_queue >= 0 and class_of(pool, host_queue) == default
+    if host_queue < 0:
         if may_move and spaced:
             # The host block left behind is one to move content to.
             return 0
         done = drop_in_turns(pool, queue, count)
     else:
-        if among and pool.queues[host_queue + at.TAIL] == at.NONE:
+        if among and pool.queues[host_queue + at.TAIL] < 0:
             return 0
         done = move_in_turns(pool, queue, host_queue, count, among)
     if spaced and not among:
@@ -97,7 +97,7 @@ def single_turns(pool: Pool, queue: int, count: int) -> int:
         run = runs[run + at.NEXT]
     if taken:
         queues[queue + at.TURNS_LEFT] -= taken
-        if queues[queue + at.FIRST_TURNED] == at.NONE:
+        if queues[queue + at.FIRST_TURNED] < 0:
             queues[queue + at.FIRST_TURNED] = head
         turn_queue(pool, queue, run)
     return taken
@@ -116,7 +116,7 @@ def drop_in_turns(pool: Pool, queue: int, count: int) -> int:
         runs[run + at.HIGH] = last
         done += 1
         run = runs[run + at.NEXT]
-        if run == at.NONE:
+        if run < 0:
             run = pool.queues[queue + at.HEAD]
     pool.counters[at.EVICTED + queue // at.QUEUE_FIELDS] += done
     turn_queue(pool, queue, run)
@@ -127,8 +127,7 @@ def has_below(pool: Pool, run: int) -> bool:
     """Whether anything in a slower tier continues the last block of a chain."""
     runs = pool.runs
     return bool(
-        runs[run + at.DEEPER] != at.NONE
-        or pool.edges[runs[run + at.EDGE] + at.CHILDREN_FIRST] != at.NONE
+        runs[run + at.DEEPER] >= 0 or pool.edges[runs[run + at.EDGE] + at.CHILDREN_FIRST] >= 0
     )
 
 
@@ -147,16 +146,14 @@ def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bo
     # `rounds` and `host_rounds` are those since both queues last stood at their heads, when
     # `overwritten` was `start`.
     done = overwritten = chains = start = rounds = host_rounds = 0
-    while done < count:
+    while done < count and run >= 0:
         below, first = runs[run + at.DEEPER], runs[run + at.HIGH] - 1
         # More would happen where a chain ends, or does not go on in a host run of its own class.
-        if below == at.NONE or first == runs[run + at.LOW] or runs[below + at.CLASS] != rank:
+        if below < 0 or first == runs[run + at.LOW] or runs[below + at.CLASS] != rank:
             break
         if front:
             front -= 1
-        elif victim == at.NONE or (
-            runs[victim + at.HIGH] - runs[victim + at.LOW] + (victim == below) < 2
-        ):
+        elif victim < 0 or (runs[victim + at.HIGH] - runs[victim + at.LOW] + (victim == below) < 2):
             # More would happen than that a chain on host becomes shorter.
             break
         else:
@@ -164,7 +161,7 @@ def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bo
             front, runs[victim + at.AFTER] = runs[victim + at.AFTER], 0
             overwritten += 1
             last, victim = victim, runs[victim + at.NEXT]
-            if victim == at.NONE:
+            if victim < 0:
                 victim, host_rounds = host_head, host_rounds + 1
         runs[below + at.LOW] -= 1
         runs[run + at.HIGH] = first
@@ -172,7 +169,7 @@ def move_in_turns(pool: Pool, queue: int, host_queue: int, count: int, among: bo
             runs[last + at.AFTER] += 1
         done += 1
         run = runs[run + at.NEXT]
-        if run != at.NONE:
+        if run >= 0:
             continue
         run, rounds, chains = head, rounds + 1, chains or done
         if front:
@@ -207,11 +204,11 @@ def repeat(runs: Array, run: int, host_run: int, rounds: int, host_rounds: int, 
     rank, head = runs[run + at.CLASS], run
     most = min(most, (shortest_chain(runs, run) - 1) // rounds)
     host_head = host_run
-    while host_run != at.NONE:
+    while host_run >= 0:
         above = runs[host_run + at.HIGHER]
         # What goes on below a chain on the GPU grows by what that one gives.
         grows = (
-            above != at.NONE
+            above >= 0
             and runs[above + at.LEVEL] == at.GPU
             and rank == runs[above + at.CLASS] == runs[host_run + at.CLASS]
         )
@@ -229,7 +226,7 @@ def repeat(runs: Array, run: int, host_run: int, rounds: int, host_rounds: int, 
 def shortest_chain(runs: Array, run: int) -> int:
     """The fewest blocks of a run and of every one behind it in its queue."""
     shortest = runs[run + at.HIGH] - runs[run + at.LOW]
-    while run != at.NONE:
+    while run >= 0:
         shortest = min(shortest, runs[run + at.HIGH] - runs[run + at.LOW])
         run = runs[run + at.NEXT]
     return int(shortest)
@@ -238,8 +235,8 @@ def shortest_chain(runs: Array, run: int) -> int:
 def shorten(runs: Array, run: int, count: int) -> None:
     """Take `count` blocks off the tail of a run and of every one behind it in its queue: the run
     below gets them."""
-    while run != at.NONE:
+    while run >= 0:
         runs[run + at.HIGH] -= count
-        if runs[run + at.DEEPER] != at.NONE:
+        if runs[run + at.DEEPER] >= 0:
             runs[runs[run + at.DEEPER] + at.LOW] -= count
         run = runs[run + at.NEXT]

@@ -21,7 +21,7 @@ def match(pool: Pool, request: RequestAtWork, wanted: int) -> tuple[int, int]:
         edge = request.path[place]
         while block < edges[edge + at.HIGH_BLOCK]:
             run = edges[edge + at.FIRST_RUN]
-            if run == at.NONE or runs[run + at.LOW] != block:
+            if run < 0 or runs[run + at.LOW] != block:
                 is_head = block == edges[edge + at.LOW_BLOCK]
                 start = edges[edge + at.HEAD_START] if is_head else at.NONE
                 return match_part(pool, request, start, edge, block, (block + 1) * size)
@@ -61,10 +61,10 @@ def match_part(
     """
     runs, settings = pool.runs, pool.settings
     done = block * settings.tokens_per_block
-    if start == at.NONE or not settings.partial_reuse:
+    if start < 0 or not settings.partial_reuse:
         return done, block
     entry, common = closest(pool, request.number, start, key_edge, done, end)
-    if entry == at.NONE:
+    if entry < 0:
         return done, block
     if has_children(pool, entry):
         run = pool.edges[entry - at.HEAD_ENTRY + at.FIRST_RUN]
@@ -88,20 +88,20 @@ def closest(
     edges = pool.edges
     lower, higher = at.NONE, at.NONE
     entry = edges[start + at.STARTING]
-    while entry != at.NONE:
+    while entry >= 0:
         edge = entry - entry % at.EDGE_FIELDS
         if may_match(pool, entry):
             if lower < edge < key_edge:
                 lower = edge
-            elif key_edge < edge and (higher == at.NONE or edge < higher):
+            elif key_edge < edge and (higher < 0 or edge < higher):
                 higher = edge
         entry = edges[entry + at.START_NEXT]
     # Edges are numbered in the order of content: nobody has more in common with a key than its
     # neighbours.
     depth = 0
-    if lower != at.NONE:
+    if lower >= 0:
         depth = shared_depth(edges, lower, mark)
-    if higher != at.NONE:
+    if higher >= 0:
         depth = max(depth, shared_depth(edges, higher, mark))
     if min(depth, end) <= done:
         return at.NONE, 0
@@ -134,8 +134,8 @@ def has_children(pool: Pool, entry: int) -> bool:
         return False
     edge = entry - at.HEAD_ENTRY
     run = edges[edge + at.FIRST_RUN]
-    alone = high_of(pool, run) - runs[run + at.LOW] == 1 and runs[run + at.DEEPER] == at.NONE
-    return not alone or edges[edge + at.CHILDREN_FIRST] != at.NONE
+    alone = high_of(pool, run) - runs[run + at.LOW] == 1 and runs[run + at.DEEPER] < 0
+    return not alone or edges[edge + at.CHILDREN_FIRST] >= 0
 
 
 def claim(pool: Pool, run: int) -> None:

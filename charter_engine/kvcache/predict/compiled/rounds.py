@@ -38,7 +38,7 @@ def join_round(pool: Pool, queue: int, run: int) -> None:
     runs[run + at.TURNED] = current
     runs[run + at.HIGH] += current
     queues[queue + at.QUEUED_RUNS] += 1
-    if queues[queue + at.FIRST_TURNED] == at.NONE:
+    if queues[queue + at.FIRST_TURNED] < 0:
         queues[queue + at.FIRST_TURNED] = run
     pool.counters[place_of(pool, run, last_round(runs, run))] += 1
 

@@ -15,7 +15,7 @@ def new_run(pool: Pool, edge: int, low: int, high: int, level: int, rank: int, k
     """
     runs, counters = pool.runs, pool.counters
     run: int = counters[at.SPARE_RUN]
-    if run == at.NONE:
+    if run < 0:
         counters[at.OVERFLOW] = at.ROOM
         run = 0
     else:
@@ -55,7 +55,7 @@ def enqueue(pool: Pool, run: int) -> None:
     runs[run + at.SPACED] = 0
     runs[run + at.NEXT] = at.NONE
     runs[run + at.PREVIOUS] = last
-    if last == at.NONE:
+    if last < 0:
         queues[queue + at.HEAD] = run
     else:
         runs[last + at.NEXT] = run
@@ -78,13 +78,13 @@ def dequeue(pool: Pool, run: int) -> None:
     length = runs[run + at.HIGH] - runs[run + at.LOW]
     staying = runs[run + at.AFTER] + runs[run + at.SPACED] * length
     runs[run + at.QUEUED] = 0
-    if before == at.NONE:
+    if before < 0:
         queues[queue + at.HEAD] = behind
         queues[queue + at.FRONT] += staying
     else:
         runs[before + at.NEXT] = behind
         runs[before + at.AFTER] += staying
-    if behind == at.NONE:
+    if behind < 0:
         queues[queue + at.TAIL] = before
     else:
         runs[behind + at.PREVIOUS] = before
@@ -110,7 +110,7 @@ def lowest(pool: Pool, level: int) -> int:
     queues, classes = pool.queues, pool.settings.classes
     queue = level * classes * at.QUEUE_FIELDS
     for _ in range(classes):
-        if queues[queue + at.HEAD] != at.NONE or queues[queue + at.FRONT]:
+        if queues[queue + at.HEAD] >= 0 or queues[queue + at.FRONT]:
             return int(queue)
         queue += at.QUEUE_FIELDS
     return at.NONE
@@ -125,7 +125,7 @@ def join_loose(pool: Pool, rank: int, kind: int, count: int) -> None:
     """GPU blocks outside the tree join the tail of a class."""
     runs = pool.runs
     last = pool.queues[rank * at.QUEUE_FIELDS + at.TAIL]
-    if last != at.NONE and runs[last + at.KIND] == kind and runs[last + at.SERIAL] == 0:
+    if last >= 0 and runs[last + at.KIND] == kind and runs[last + at.SERIAL] == 0:
         runs[last + at.HIGH] += count
     else:
         enqueue(pool, new_run(pool, at.NONE, 0, count, at.GPU, rank, kind))
@@ -136,13 +136,13 @@ def join_front(pool: Pool, rank: int, count: int) -> None:
     runs, queues = pool.runs, pool.queues
     queue = rank * at.QUEUE_FIELDS
     head = queues[queue + at.HEAD]
-    if head != at.NONE and runs[head + at.KIND] == at.BLANK:
+    if head >= 0 and runs[head + at.KIND] == at.BLANK:
         runs[head + at.HIGH] += count
         return
     run = new_run(pool, at.NONE, 0, count, at.GPU, rank, at.BLANK)
     enqueue(pool, run)
     tail = runs[run + at.PREVIOUS]
-    if tail == at.NONE:
+    if tail < 0:
         return
     if pool.settings.rounds:
         go_first(pool, queue, run)
@@ -159,7 +159,7 @@ def join_host(pool: Pool, rank: int, count: int) -> None:
     queues = pool.queues
     queue = (pool.settings.classes + rank) * at.QUEUE_FIELDS
     last = queues[queue + at.TAIL]
-    if last == at.NONE:
+    if last < 0:
         queues[queue + at.FRONT] += count
     else:
         pool.runs[last + at.AFTER] += count

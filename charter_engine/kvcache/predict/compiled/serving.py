@@ -158,7 +158,7 @@ def release(
         edges[edges[edge + at.OWNER] + at.IDLE_ON_GPU] += 1
     elif kind == at.FULL:
         is_last = high == edges[edge + at.HIGH_BLOCK]
-        protected = edges[edge + at.FIRST_RUN] != at.NONE or (
+        protected = edges[edge + at.FIRST_RUN] >= 0 or (
             is_last and edges[edge + at.IDLE_ON_GPU] > 0
         )
         link_highest(pool, edge, run)

@@ -17,17 +17,17 @@ def enter(edges: Array, entry: int, parent: int, start: int) -> None:
     edges[entry + at.IN_TREE] = 1
     edges[entry + at.CHILD_NEXT] = at.NONE
     edges[entry + at.CHILD_PREVIOUS] = last
-    if last == at.NONE:
+    if last < 0:
         edges[parent + at.CHILDREN_FIRST] = entry
     else:
         edges[last + at.CHILD_NEXT] = entry
     edges[parent + at.CHILDREN_LAST] = entry
-    if start == at.NONE:
+    if start < 0:
         return
     last = edges[start + at.STARTING_LAST]
     edges[entry + at.START_NEXT] = at.NONE
     edges[entry + at.START_PREVIOUS] = last
-    if last == at.NONE:
+    if last < 0:
         edges[start + at.STARTING] = entry
     else:
         edges[last + at.START_NEXT] = entry
@@ -43,22 +43,22 @@ def leave(edges: Array, edge: int, kind: int) -> None:
         parent, start = edges[edge + at.OWNER], edges[edge + at.TAIL_START]
     edges[entry + at.IN_TREE] = 0
     before, behind = edges[entry + at.CHILD_PREVIOUS], edges[entry + at.CHILD_NEXT]
-    if before == at.NONE:
+    if before < 0:
         edges[parent + at.CHILDREN_FIRST] = behind
     else:
         edges[before + at.CHILD_NEXT] = behind
-    if behind == at.NONE:
+    if behind < 0:
         edges[parent + at.CHILDREN_LAST] = before
     else:
         edges[behind + at.CHILD_PREVIOUS] = before
-    if start == at.NONE:
+    if start < 0:
         return
     before, behind = edges[entry + at.START_PREVIOUS], edges[entry + at.START_NEXT]
-    if before == at.NONE:
+    if before < 0:
         edges[start + at.STARTING] = behind
     else:
         edges[before + at.START_NEXT] = behind
-    if behind == at.NONE:
+    if behind < 0:
         edges[start + at.STARTING_LAST] = before
     else:
         edges[behind + at.START_PREVIOUS] = before
@@ -70,7 +70,7 @@ def link_highest(pool: Pool, edge: int, run: int) -> None:
     deeper = edges[edge + at.FIRST_RUN]
     runs[run + at.DEEPER] = deeper
     edges[edge + at.FIRST_RUN] = run
-    if deeper == at.NONE:
+    if deeper < 0:
         edges[edge + at.LAST_RUN] = run
     else:
         runs[deeper + at.HIGHER] = run
@@ -83,7 +83,7 @@ def link_below(pool: Pool, run: int, higher: int) -> None:
     runs[run + at.HIGHER] = higher
     runs[run + at.DEEPER] = deeper
     runs[higher + at.DEEPER] = run
-    if deeper == at.NONE:
+    if deeper < 0:
         edges[runs[run + at.EDGE] + at.LAST_RUN] = run
     else:
         runs[deeper + at.HIGHER] = run
@@ -97,11 +97,11 @@ def unlink(pool: Pool, run: int) -> None:
         edges[edge + at.PARTIAL_RUN] = at.NONE
     elif runs[run + at.KIND] == at.FULL:
         higher, deeper = runs[run + at.HIGHER], runs[run + at.DEEPER]
-        if higher == at.NONE:
+        if higher < 0:
             edges[edge + at.FIRST_RUN] = deeper
         else:
             runs[higher + at.DEEPER] = deeper
-        if deeper == at.NONE:
+        if deeper < 0:
             edges[edge + at.LAST_RUN] = higher
         else:
             runs[deeper + at.HIGHER] = higher
@@ -139,7 +139,7 @@ def orphan_below(pool: Pool, top: int) -> None:
     # Depth first without a stack: what goes is always the first child of what remains.
     while True:
         entry = edges[edge + at.CHILDREN_FIRST]
-        if entry == at.NONE:
+        if entry < 0:
             edges[edge + at.IDLE_ON_GPU] = edges[edge + at.IDLE_ON_HOST] = 0
             if edge == top:
                 return
@@ -151,7 +151,7 @@ def orphan_below(pool: Pool, top: int) -> None:
             orphan(pool, edges[child + at.PARTIAL_RUN])
         else:
             edge = entry - at.HEAD_ENTRY
-            while edges[edge + at.FIRST_RUN] != at.NONE:
+            while edges[edge + at.FIRST_RUN] >= 0:
                 orphan(pool, edges[edge + at.FIRST_RUN])
 
 
@@ -160,7 +160,7 @@ def orphan_deeper(pool: Pool, run: int) -> None:
     runs = pool.runs
     if runs[run + at.KIND] != at.FULL:
         return
-    while runs[run + at.DEEPER] != at.NONE:
+    while runs[run + at.DEEPER] >= 0:
         orphan(pool, runs[run + at.DEEPER])
     orphan_below(pool, runs[run + at.EDGE])
 

@@ -23,13 +23,13 @@ def truncate(pool: Pool, last_edge: int, keep: int) -> None:
     block first and up to one that another prompt continues."""
     edges = pool.edges
     partial = edges[last_edge + at.PARTIAL_RUN]
-    if edges[last_edge + at.END] > keep and partial != at.NONE:
+    if edges[last_edge + at.END] > keep and partial >= 0:
         forget(pool, partial)
     edge = last_edge
     while edge != 0 and edges[edge + at.END] > keep:
-        if edges[edge + at.CHILDREN_FIRST] != at.NONE:
+        if edges[edge + at.CHILDREN_FIRST] >= 0:
             return
-        while edges[edge + at.LAST_RUN] != at.NONE:
+        while edges[edge + at.LAST_RUN] >= 0:
             forget(pool, edges[edge + at.LAST_RUN])
         edge = edges[edge + at.PARENT]
 

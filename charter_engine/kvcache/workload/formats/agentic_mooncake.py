@@ -5,19 +5,16 @@ The first version, which Dynamo makes of its request trace (lib/data-gen), has `
 one `play_id` only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from msgspec import Struct
 
+from charter_engine.kvcache.workload.batch import RequestColumns, joined_ids, numbers_of
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
-from charter_engine.kvcache.workload.formats.following import Followers, runs_of
-from charter_engine.kvcache.workload.formats.reading import (
-    MS_PER_UNIT,
-    Format,
-    ReadOptions,
-    RecordReader,
-)
+from charter_engine.kvcache.workload.formats.following import FollowingReader
+from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, Format, ReadOptions
 
 SCHEMA = "dynamo.agentic_mooncake"
 BLOCK_TOKENS = 512
@@ -43,78 +40,108 @@ class AgenticLine(Struct, gc=False):
     block_size: int | None = None
     hash_id_scope: str = "global"
     request_id: str = ""
-    session_id: str = ""
+    session_id: str | int | None = None
     play_id: str = ""
     input_length: int = 0
     output_length: int = 0
-    hash_ids: list[int] = []
+    hash_ids: list[int] | None = None
     timestamp: float | None = None
     not_before_ms: float = 0.0
-    delay: float = 0.0
+    delay: float | None = None
     wait_for: list[str] = []
     branches: list[str] = []
-    tool_wait_ms: float = 0.0
+    tool_wait_ms: float | None = None
     dependencies: list[AgenticDependency] = []
 
 
-class AgenticReader(RecordReader):
+class AgenticReader(FollowingReader):
     """Adds requests in the order in which they stand; those waited for come first."""
 
     row = AgenticLine
 
     def __init__(self, options: ReadOptions) -> None:
+        super().__init__()
         self._block_tokens = options.block_tokens
         self._ms_per_unit = MS_PER_UNIT[options.time_unit or "ms"]
-        self._followers = Followers()
         self._branched: dict[str, list[str]] = {}
+        self._last: dict[str, list[str]] = {}
         self._is_local = False
 
-    def read(self, row: AgenticLine, builder: WorkloadBuilder) -> None:
-        """See `RecordReader`."""
-        if row.schema:
-            self._block_tokens = self._block_tokens or row.block_size
-            self._is_local = row.hash_id_scope == "local"
-            return
+    def take(self, rows: Sequence[AgenticLine], builder: WorkloadBuilder) -> dict[int, str]:
+        """See `Reader`. A header is for all that stands behind it."""
+        for header in (row for row in rows if row.schema == SCHEMA):
+            self._block_tokens = self._block_tokens or header.block_size
+            self._is_local = header.hash_id_scope == "local"
+        places = [index for index, row in enumerate(rows) if row.schema != SCHEMA]
+        problems = super().take([rows[index] for index in places], builder)
+        return {places[index]: problem for index, problem in problems.items()}
+
+    def columns(self, rows: Sequence[AgenticLine]) -> RequestColumns:
+        """See `BatchReader`."""
+        unit_count, units = joined_ids([row.hash_ids or () for row in rows])
+        return RequestColumns(
+            arrival_ms=np.zeros(len(rows)),
+            input_length=numbers_of(rows, "input_length"),
+            output_length=numbers_of(rows, "output_length"),
+            unit_tokens=np.full(len(rows), self._block_tokens or BLOCK_TOKENS),
+            unit_count=unit_count,
+            units=units,
+            scopes=[(row.play_id, "") for row in rows] if self._is_local else (),
+            sessions=[_session(row) for row in rows],
+            refused=_refused(rows),
+        )
+
+    def arrival(self, row: AgenticLine, place: int, builder: WorkloadBuilder) -> float:
+        """See `FollowingReader`."""
         arrival = max(row.timestamp or 0.0, row.not_before_ms) * self._ms_per_unit
-        sent = [one for one in row.dependencies if one.trigger == "dispatch"]
-        for one in sent:
-            arrival = max(arrival, self._followers.sent(one.request_id) + one.delay_ms)
-        waits, delay = self._waits(row)
+        for one in row.dependencies:
+            if one.trigger == "dispatch":
+                arrival = max(arrival, self.followers.sent(one.request_id) + one.delay_ms)
+        self.followers.begin(row.request_id)
         follows = None
-        waiting = self._followers.waiting(waits, delay)
+        waiting = self.followers.waiting(*self._waits(row))
         if waiting is not None:
             arrival, follows = max(arrival, waiting[0]), waiting[1]
-        builder.add(
-            arrival,
-            row.input_length,
-            row.output_length,
-            self._block_tokens or BLOCK_TOKENS,
-            runs_of(row.hash_ids),
-            session=f"{row.play_id}/{row.session_id}" if row.play_id else row.session_id,
-            salt=row.play_id if self._is_local else "",
-        )
-        self._followers.added(row.request_id, arrival, follows, builder)
+        self.followers.added(row.request_id, place, arrival, follows, builder)
+        self._last[_session(row)] = [row.request_id]
         for branch in row.branches:
             self._branched.setdefault(branch, []).append(row.request_id)
-
-    def finish(self, builder: WorkloadBuilder) -> None:
-        """See `Reader`."""
-        builder.notes += self._followers.notes()
+        return arrival
 
     def _waits(self, row: AgenticLine) -> tuple[list[str], float]:
         """The requests whose end a request waits for, and for how long after the last one. Of
-        several waits the longest counts."""
+        several waits the longest counts. In a file without plays, one that has a delay or no time,
+        and names nobody, waits for the one before it in its session."""
         ended = [one for one in row.dependencies if one.trigger == "completion"]
         named = [*row.wait_for, *self._branched.pop(row.request_id, ())]
-        delay = row.delay * self._ms_per_unit + row.tool_wait_ms
-        return (
-            list(dict.fromkeys([*named, *(one.request_id for one in ended)])),
-            max(delay, *(one.delay_ms for one in ended)) if ended else delay,
-        )
+        named += [one.request_id for one in ended]
+        delay = (row.delay or 0.0) * self._ms_per_unit + (row.tool_wait_ms or 0.0)
+        if not named and not row.play_id and (row.timestamp is None or row.delay is not None):
+            named = self._last.get(_session(row), [])
+        return list(dict.fromkeys(named)), max([delay, *(one.delay_ms for one in ended)])
+
+
+def _refused(rows: Sequence[AgenticLine]) -> dict[int, str]:
+    """What is wrong with lines of another format, by their places."""
+    found = {
+        index: "`request_id` is missing" for index, row in enumerate(rows) if not row.request_id
+    }
+    schemas = {
+        index: f"`schema` is {row.schema!r} in a file of {SCHEMA}"
+        for index, row in enumerate(rows)
+        if row.schema
+    }
+    return found | schemas
+
+
+def _session(row: AgenticLine) -> str:
+    session = "" if row.session_id is None else str(row.session_id)
+    return f"{row.play_id}/{session}" if row.play_id else session
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:
-    agentic = {"wait_for", "branches", "tool_wait_ms", "dependencies"} & first.keys()
+    # The first request waits for nobody, and what is empty is not written.
+    agentic = {"session_id", "wait_for", "branches", "tool_wait_ms", "dependencies"} & first.keys()
     return first.get("schema") == SCHEMA or bool("request_id" in first and agentic)
 
 

@@ -13,6 +13,7 @@ from charter_engine.kvcache.workload.batch import (
     numbers_of,
     times_of,
 )
+from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.reading import (
     MS_PER_UNIT,
     BatchReader,
@@ -24,10 +25,10 @@ BLOCK_TOKENS = 16
 
 
 class BailianLine(Struct, gc=False):
-    """A turn of a chat. A first one has the parent -1."""
+    """A turn of a chat. A first one has the parent -1, or none."""
 
     chat_id: int
-    parent_chat_id: int
+    parent_chat_id: int | None
     timestamp: float
     input_length: int
     output_length: int
@@ -44,6 +45,8 @@ class BailianReader(BatchReader):
         self._block_tokens = options.block_tokens or BLOCK_TOKENS
         self._ms_per_unit = MS_PER_UNIT[options.time_unit or "s"]
         self._session_of: dict[int, int] = {}
+        self._awaited: set[int] = set()
+        self._repeated = 0
 
     def columns(self, rows: Sequence[BailianLine]) -> RequestColumns:
         """See `BatchReader`."""
@@ -59,11 +62,34 @@ class BailianReader(BatchReader):
             sessions=[str(self._session(row)) for row in rows],
         )
 
+    def finish(self, builder: WorkloadBuilder) -> None:
+        """See `Reader`."""
+        for parent in self._awaited & self._session_of.keys():
+            builder.joined_sessions[str(parent)] = str(self._first_chat(parent))
+        if self._repeated:
+            builder.notes.append(f"{self._repeated} chats have the id of an earlier one")
+
     def _session(self, row: BailianLine) -> int:
+        """The session of a turn; where its parent comes later, that of the parent's own name."""
         parent = row.parent_chat_id
-        session = row.chat_id if parent < 0 else self._session_of.get(parent, parent)
+        if parent is None or parent < 0:
+            session = row.chat_id
+        elif parent in self._session_of:
+            session = self._session_of[parent]
+        else:
+            session = parent
+            self._awaited.add(parent)
+        self._repeated += row.chat_id in self._session_of
         self._session_of[row.chat_id] = session
         return session
+
+    def _first_chat(self, chat: int) -> int:
+        """The chat that a session is named by, once all are known."""
+        seen = set()
+        while chat not in seen:
+            seen.add(chat)
+            chat = self._session_of.get(chat, chat)
+        return chat
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:

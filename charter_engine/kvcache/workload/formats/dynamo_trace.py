@@ -1,14 +1,21 @@
 """Dynamo's request trace, `dynamo.request.trace.v1`: what its front end writes at the end of each
 request, with 64-bit hashes of the prompt's blocks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct, field
+import numpy as np
+from msgspec import Struct
 
+from charter_engine.kvcache.workload.batch import (
+    RequestColumns,
+    column,
+    joined_ids,
+    served_column,
+    whole_numbers,
+)
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
-from charter_engine.kvcache.workload.formats.following import runs_of
-from charter_engine.kvcache.workload.formats.reading import Format, ReadOptions, RecordReader
+from charter_engine.kvcache.workload.formats.reading import BatchReader, Format, ReadOptions
 
 SCHEMA = "dynamo.request.trace.v1"
 
@@ -19,6 +26,9 @@ class DynamoReplay(Struct, gc=False):
     trace_block_size: int
     input_length: int
     input_sequence_hashes: list[int]
+
+
+NO_REPLAY = DynamoReplay(1, 0, [])
 
 
 class TracedRequest(Struct, gc=False):
@@ -34,13 +44,14 @@ class TracedRequest(Struct, gc=False):
 class TraceEvent(Struct):
     """A line of the trace. Other events than the end of a request tell of tools and payloads."""
 
+    schema: str
     event_type: str = ""
     event_time_unix_ms: float | None = None
-    agent_context: dict[str, Any] = field(default_factory=dict)
+    agent_context: dict[str, Any] | None = None
     request: TracedRequest | None = None
 
 
-class DynamoTraceReader(RecordReader):
+class DynamoTraceReader(BatchReader):
     """Takes the requests that have ended, by the time they were received."""
 
     row = TraceEvent
@@ -48,32 +59,71 @@ class DynamoTraceReader(RecordReader):
     def __init__(self, options: ReadOptions) -> None:
         self._block_tokens = options.block_tokens
 
-    def read(self, row: TraceEvent, builder: WorkloadBuilder) -> None:
-        """See `RecordReader`."""
-        request = row.request
-        if row.event_type != "request_end" or request is None:
-            return
-        length = request.replay.input_length if request.replay else request.input_tokens
-        if length is None:
-            raise ValueError("neither `replay` nor `input_tokens` says how long the prompt was")
-        if request.output_tokens is None:
-            raise ValueError("`output_tokens` is missing")
-        ended, served = row.event_time_unix_ms, request.total_time_ms
-        received = request.request_received_ms
-        if received is None:
-            received = (ended or 0.0) - (served or 0.0)
-        elif served is None and ended is not None:
-            served = ended - received
-        replay = request.replay
-        builder.add(
-            received,
-            length,
-            request.output_tokens,
-            self._block_tokens or (replay.trace_block_size if replay else 1),
-            runs_of(replay.input_sequence_hashes) if replay else [],
-            session=str(row.agent_context.get("session_id") or ""),
-            served_ms=served,
+    def take(self, rows: Sequence[TraceEvent], builder: WorkloadBuilder) -> dict[int, str]:
+        """See `Reader`."""
+        problems = {index: why for index, row in enumerate(rows) if (why := _problem(row))}
+        ended = [
+            index
+            for index, row in enumerate(rows)
+            if row.event_type == "request_end" and index not in problems
+        ]
+        unusable = super().take([rows[index] for index in ended], builder)
+        return problems | {ended[index]: problem for index, problem in unusable.items()}
+
+    def columns(self, rows: Sequence[TraceEvent]) -> RequestColumns:
+        """See `BatchReader`."""
+        requests = [row.request or TracedRequest() for row in rows]
+        replays = [request.replay or NO_REPLAY for request in requests]
+        unit_count, units = joined_ids([replay.input_sequence_hashes for replay in replays])
+        times = [_times(row) for row in rows]
+        return RequestColumns(
+            arrival_ms=np.array([received for received, _ in times], dtype=np.float64),
+            input_length=whole_numbers(
+                "input_length",
+                [
+                    replay.input_length or request.input_tokens or 0
+                    for replay, request in zip(replays, requests, strict=True)
+                ],
+            ),
+            output_length=whole_numbers(
+                "output_tokens", [request.output_tokens or 0 for request in requests]
+            ),
+            unit_tokens=column(
+                [self._block_tokens or replay.trace_block_size for replay in replays]
+            ),
+            unit_count=unit_count,
+            units=units,
+            sessions=[str((row.agent_context or {}).get("session_id") or "") for row in rows],
+            served_ms=served_column([served for _, served in times]),
         )
+
+
+def _problem(row: TraceEvent) -> str | None:
+    """What is missing at the end of a request."""
+    if row.schema != SCHEMA:
+        return f"`schema` is {row.schema!r} in a file of {SCHEMA}"
+    if row.event_type != "request_end":
+        return None
+    if row.request is None:
+        return "`request` is missing at the end of one"
+    if row.request.replay is None and row.request.input_tokens is None:
+        return "neither `replay` nor `input_tokens` says how long the prompt was"
+    if row.request.output_tokens is None:
+        return "`output_tokens` is missing"
+    return None
+
+
+def _times(row: TraceEvent) -> tuple[float, float | None]:
+    """When a request was received, and how long it took, in ms."""
+    request = row.request or TracedRequest()
+    ended, served, received = (
+        row.event_time_unix_ms, request.total_time_ms, request.request_received_ms,
+    )  # fmt: skip
+    if received is None:
+        return (ended or 0.0) - (served or 0.0), served
+    if served is None and ended is not None:
+        return received, ended - received
+    return received, served
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:

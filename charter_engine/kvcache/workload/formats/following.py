@@ -1,7 +1,14 @@
 """Requests that are sent after others of the same file have ended."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
 from charter_engine.kvcache.workload.batch import Run, joined_ids, to_runs
 from charter_engine.kvcache.workload.columns import Follows, WorkloadBuilder
+from charter_engine.kvcache.workload.formats.reading import BatchReader
 
 
 class Followers:
@@ -14,7 +21,7 @@ class Followers:
     def __init__(self) -> None:
         self._place: dict[str, int] = {}
         self._arrival: dict[str, float] = {}
-        self._waits = self._unknown = 0
+        self._waits = self._unknown = self._repeated = 0
 
     def waiting(self, after: list[str], delay_ms: float) -> tuple[float, Follows] | None:
         """When a request arrives that waits for others, and how. None if it waits for nobody that
@@ -26,6 +33,10 @@ class Followers:
         places = tuple(self._place[name] for name in known)
         arrival = max(self._arrival[name] for name in known) + delay_ms
         return arrival, Follows(places, delay_ms)
+
+    def begin(self, name: str) -> None:
+        """A request of that name is about to be added, which should be the first."""
+        self._repeated += name in self._place
 
     def sent(self, name: str) -> float:
         """When another request arrives; the start where it is not known."""
@@ -39,10 +50,14 @@ class Followers:
         return self.waiting([session], delay_ms) if session in self._place else None
 
     def added(
-        self, name: str, arrival_ms: float, follows: Follows | None, builder: WorkloadBuilder
+        self,
+        name: str,
+        place: int,
+        arrival_ms: float,
+        follows: Follows | None,
+        builder: WorkloadBuilder,
     ) -> None:
-        """Remember the request added last, and what it follows."""
-        place = len(builder) - 1
+        """Remember a request by its place among all, and what it follows."""
         self._place[name] = place
         self._arrival[name] = arrival_ms
         if follows is not None:
@@ -59,7 +74,36 @@ class Followers:
             )
         if self._unknown:
             found.append(f"{self._unknown} waits are for requests that do not precede them")
+        if self._repeated:
+            found.append(f"{self._repeated} requests have the name of an earlier one")
         return found
+
+
+class FollowingReader(BatchReader):
+    """A reader of requests that may follow others, in the order in which they stand."""
+
+    def __init__(self) -> None:
+        self.followers = Followers()
+
+    def arrival(self, row: Any, place: int, builder: WorkloadBuilder) -> float:
+        """When the request of a record arrives in ms, which is to stand at that place; tells
+        `followers` of it."""
+        raise NotImplementedError
+
+    def take(self, rows: Sequence[Any], builder: WorkloadBuilder) -> dict[int, str]:
+        """See `Reader`. The times of `columns` are not looked at."""
+        batch = self.columns(rows)
+        problems = batch.problems()
+        kept = batch.without(problems) if problems else batch
+        good = (row for index, row in enumerate(rows) if index not in problems)
+        places = enumerate(good, start=len(builder))
+        arrivals = [self.arrival(row, place, builder) for place, row in places]
+        builder.extend(replace(kept, arrival_ms=np.array(arrivals, dtype=np.float64)))
+        return problems
+
+    def finish(self, builder: WorkloadBuilder) -> None:
+        """See `Reader`."""
+        builder.notes += self.followers.notes()
 
 
 def runs_of(hash_ids: list[int]) -> list[Run]:

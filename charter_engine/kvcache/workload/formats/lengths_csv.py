@@ -1,15 +1,13 @@
 """Tables of times and lengths without content: Azure's and BurstGPT's traces, and Vidur's."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
 from itertools import islice
 
 import numpy as np
 
-from charter_engine.kvcache.workload.batch import Floats, RequestColumns, column
+from charter_engine.kvcache.workload.batch import Floats, Ints, RequestColumns, column
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, ReadOptions
 
@@ -23,22 +21,28 @@ COLUMNS = (
 """Time, prompt tokens and output tokens, by Azure, BurstGPT and Vidur. Some of Vidur's tables have
 no times."""
 
+_DELIMITERS = ",;\t"
 _LINES_AT_ONCE = 8192
-_MINUTE = len("2023-11-16 18:15")
 
 
 def recognises(header: str) -> bool:
     """Whether a file's first line names the columns of such a table."""
     try:
-        return _columns(_row(header)) is not None
+        return _header(header) is not None
     except csv.Error:
         return False
+
+
+def may_be_table(header: str) -> bool:
+    """Whether a file's first line reads as the names of columns, whatever these are."""
+    return header[:1] not in '{["' and any(one in header for one in _DELIMITERS)
 
 
 @dataclass(frozen=True)
 class _Table:
     """Which columns of a table are read. Without a time all requests are sent at once."""
 
+    delimiter: str
     width: int
     prompt: int
     output: int
@@ -47,39 +51,51 @@ class _Table:
     ms_per_unit: float
 
     @classmethod
-    def of(cls, header: Sequence[str], options: ReadOptions) -> "_Table":
+    def of(cls, line: str, options: ReadOptions) -> "_Table":
         """The table that a header begins."""
-        columns = _columns(header)
-        assert columns is not None
-        time, prompt, output = columns
+        found = _header(line)
+        assert found is not None
+        delimiter, places, (time, prompt, output) = found
         return cls(
-            width=len(header),
-            prompt=header.index(prompt),
-            output=header.index(output),
-            time=header.index(time) if time in header else None,
-            session=header.index("Session ID") if "Session ID" in header else None,
+            delimiter=delimiter,
+            width=len(_row(line, delimiter)),
+            prompt=places[prompt.casefold()],
+            output=places[output.casefold()],
+            time=places.get(time.casefold()),
+            session=places.get("session id"),
             ms_per_unit=MS_PER_UNIT[options.time_unit or "s"],
         )
 
-    def batch(self, rows: Sequence[Sequence[str]]) -> RequestColumns:
-        """The requests of some rows. Raises ValueError, OverflowError, and IndexError for a row
-        that is too short."""
-        count = len(rows)
+    def batch(self, lines: Sequence[str]) -> RequestColumns:
+        """The requests of some lines. Raises ValueError, OverflowError, csv.Error, and IndexError
+        for a line that is too short."""
+        cells, count = self._cells(lines), len(lines)
         return RequestColumns(
-            arrival_ms=np.zeros(count) if self.time is None else self._arrivals(rows, self.time),
-            input_length=column([int(row[self.prompt]) for row in rows]),
-            output_length=column([int(row[self.output]) for row in rows]),
+            arrival_ms=np.zeros(count) if self.time is None else self._arrivals(cells(self.time)),
+            input_length=_whole_numbers(cells(self.prompt)),
+            output_length=_whole_numbers(cells(self.output)),
             unit_tokens=np.ones(count, dtype=np.int64),
             unit_count=np.zeros(count, dtype=np.int64),
             units=column(()),
-            sessions=() if self.session is None else [row[self.session] for row in rows],
+            sessions=() if self.session is None else cells(self.session),
         )
 
-    def _arrivals(self, rows: Sequence[Sequence[str]], time: int) -> Floats:
+    def _cells(self, lines: Sequence[str]) -> Callable[[int], list[str]]:
+        """The cells of some lines, by column: all at once where each line has as many as the head
+        of the table."""
+        text, between = "".join(lines), self.width - 1
+        if '"' in text or any(line.count(self.delimiter) != between for line in lines):
+            rows = [_row(line, self.delimiter) for line in lines]
+            return lambda place: [row[place] for row in rows]
+        cells = text.replace("\n", self.delimiter).split(self.delimiter)
+        end = len(lines) * self.width
+        return lambda place: cells[place : end : self.width]
+
+    def _arrivals(self, cells: Sequence[str]) -> Floats:
         try:
-            return np.array([float(row[time]) for row in rows]) * self.ms_per_unit
+            return np.fromiter(map(float, cells), np.float64, len(cells)) * self.ms_per_unit
         except ValueError:
-            return np.array([_clock_ms(row[time]) for row in rows])
+            return _clock_ms(cells)
 
 
 def read_lengths(
@@ -87,9 +103,9 @@ def read_lengths(
 ) -> dict[int, str]:
     """Add the requests of a table. Gives what is wrong with lines, by number from 1."""
     remaining = iter(lines)
-    table = _Table.of(_row(next(remaining)), options)
+    number, header = next((at, line) for at, line in enumerate(remaining, 2) if line.strip())
+    table = _Table.of(header, options)
     problems = {}
-    number = 2
     while some := list(islice(remaining, _LINES_AT_ONCE)):
         for index, problem in _add(some, table, builder).items():
             problems[number + index] = problem
@@ -104,10 +120,10 @@ def _add(lines: Sequence[str], table: _Table, builder: WorkloadBuilder) -> dict[
     """Add the requests of some lines, at once or, where that fails, by halves. Gives what is wrong
     with lines, by their places."""
     try:
-        batch = table.batch([_row(line) for line in lines])
+        batch = table.batch(lines)
     except (IndexError, ValueError, OverflowError, csv.Error) as error:
         if len(lines) == 1:
-            return {0: _problem(lines[0], table, error)}
+            return {0: _problem(lines[0], table, error)} if lines[0].strip() else {}
         half = len(lines) // 2
         problems = _add(lines[:half], table, builder)
         behind = _add(lines[half:], table, builder)
@@ -119,31 +135,51 @@ def _add(lines: Sequence[str], table: _Table, builder: WorkloadBuilder) -> dict[
 
 def _problem(line: str, table: _Table, error: Exception) -> str:
     if isinstance(error, IndexError):
-        return f"{len(_row(line))} columns of {table.width}"
+        return f"{len(_row(line, table.delimiter))} columns of {table.width}"
     return str(error)
 
 
-def _row(line: str) -> list[str]:
+def _whole_numbers(cells: Sequence[str]) -> Ints:
+    """Cells as whole numbers, some of which may be written as 12.0. Raises ValueError,
+    OverflowError."""
+    try:
+        return np.fromiter(map(int, cells), np.int64, len(cells))
+    except ValueError:
+        return column([_whole(cell) for cell in cells])
+
+
+def _whole(cell: str) -> int:
+    number = float(cell or "nan")
+    if not number.is_integer():
+        raise ValueError(f"{cell!r} is no whole number")
+    return int(number)
+
+
+def _row(line: str, delimiter: str) -> list[str]:
     """The cells of a line; none of these tables has a line break in a cell."""
     if '"' in line:
-        return next(csv.reader([line]), [])
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     cells = line.rstrip("\r\n")
-    return cells.split(",") if cells else []
+    return cells.split(delimiter) if cells else []
 
 
-def _columns(header: Sequence[str]) -> Sequence[str] | None:
-    return next((names for names in COLUMNS if set(names[1:]) <= set(header)), None)
+def _header(line: str) -> tuple[str, dict[str, int], tuple[str, str, str]] | None:
+    """What separates the cells of a table, where each column stands by its name in small letters,
+    and which columns are read. None for another line than such a header."""
+    for delimiter in _DELIMITERS:
+        cells = [cell.strip().casefold() for cell in _row(line, delimiter)]
+        for names in COLUMNS:
+            if {name.casefold() for name in names[1:]} <= set(cells):
+                return delimiter, {cell: place for place, cell in enumerate(cells)}, names
+    return None
 
 
-def _clock_ms(text: str) -> float:
-    """A time by the clock, as Azure writes it: to seven digits of a second, in UTC, which some of
+def _clock_ms(cells: Sequence[str]) -> Floats:
+    """Times by the clock, as Azure writes them: to seven digits of a second, in UTC, which some of
     its tables say."""
-    seconds = float(text[_MINUTE:].removesuffix("Z").removesuffix("+00:00").lstrip(":"))
-    if not 0 <= seconds < 60:
-        raise ValueError(f"{text!r} is no time")
-    return _minute_ms(text[:_MINUTE]) + seconds * 1000
-
-
-@lru_cache(maxsize=1024)
-def _minute_ms(text: str) -> float:
-    return datetime.fromisoformat(f"{text}+00:00").timestamp() * 1000
+    texts = [cell.strip().removesuffix("Z").removesuffix("+00:00") for cell in cells]
+    for text in texts:
+        if not text[:1].isdigit():
+            raise ValueError(f"{text!r} is no time")
+    ns = np.array(texts, dtype="datetime64[ns]").astype(np.int64)
+    return ns // 1_000_000 + ns % 1_000_000 / 1e6

@@ -3,6 +3,7 @@ Charter adds to them: one a line, with the lengths and the ids of 512-token pref
 tokens."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -30,7 +31,14 @@ BLOCK_TOKENS = 512
 
 
 class MooncakeLine(WorkloadRequest, frozen=True, kw_only=True, gc=False):
-    """A request that the garbage collector need not look at: nothing in it can refer back to it."""
+    """A request that the garbage collector need not look at: nothing in it can refer back to it.
+
+    Lines of other formats have these fields, and mean other times and blocks by the rest.
+    """
+
+    chat_id: int | str | UnsetType | None = UNSET
+    session_id: int | str | UnsetType | None = UNSET
+    wait_for: list[str] | UnsetType | None = UNSET
 
 
 class LengthsLine(Struct, gc=False, forbid_unknown_fields=True):
@@ -49,6 +57,7 @@ class PublishedLine(LengthsLine, gc=False, forbid_unknown_fields=True):
     block_tokens: int = BLOCK_TOKENS
 
 
+_FOREIGN = ("chat_id", "session_id", "wait_for")
 _DECODERS = tuple(msgspec.json.Decoder(line) for line in (LengthsLine, PublishedLine, MooncakeLine))
 
 
@@ -74,7 +83,8 @@ class MooncakeReader(BatchReader):
     def columns(self, rows: Sequence[Any]) -> RequestColumns:
         """See `BatchReader`."""
         if rows and isinstance(rows[0], MooncakeLine):
-            return batch_of(rows, self._block_tokens, self._ms_per_unit)
+            batch = batch_of(rows, self._block_tokens, self._ms_per_unit)
+            return replace(batch, refused=_of_other_formats(rows))
         unit_count, units, unit_tokens = self._units(rows)
         return RequestColumns(
             arrival_ms=times_of(rows, "timestamp") * self._ms_per_unit,
@@ -94,6 +104,16 @@ class MooncakeReader(BatchReader):
         if self._block_tokens:
             return count, units, np.full(len(rows), self._block_tokens)
         return count, units, numbers_of(rows, "block_tokens")
+
+
+def _of_other_formats(rows: Sequence[MooncakeLine]) -> dict[int, str]:
+    """What is wrong with lines of another format, by their places."""
+    return {
+        index: f"`{name}` belongs to another format than that of the first line"
+        for name in _FOREIGN
+        for index, row in enumerate(rows)
+        if getattr(row, name) is not UNSET
+    }
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:

@@ -2,25 +2,27 @@
 `delay_ms`) after the end of the one before it in its `session_id`, and only the first has a
 time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from msgspec import Struct
 
-from charter_engine.kvcache.workload.columns import WorkloadBuilder
-from charter_engine.kvcache.workload.formats.following import Followers, runs_of
-from charter_engine.kvcache.workload.formats.reading import (
-    MS_PER_UNIT,
-    Format,
-    ReadOptions,
-    RecordReader,
+from charter_engine.kvcache.workload.batch import (
+    RequestColumns,
+    column,
+    joined_ids,
+    numbers_of,
 )
+from charter_engine.kvcache.workload.columns import WorkloadBuilder
+from charter_engine.kvcache.workload.formats.following import FollowingReader
+from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, Format, ReadOptions
 
 BLOCK_TOKENS = 512
 
 
 class SessionLine(Struct, gc=False):
-    """A turn of a session."""
+    """A turn of a session. One that waits for others by name is of another format."""
 
     session_id: str | int
     input_length: int
@@ -30,42 +32,51 @@ class SessionLine(Struct, gc=False):
     delay: float | None = None
     delay_ms: float | None = None
     block_tokens: int | None = None
+    wait_for: list[str] | None = None
 
 
-class MooncakeSessionReader(RecordReader):
+class MooncakeSessionReader(FollowingReader):
     """Has every turn that has a delay, or no time, follow the one before it."""
 
     row = SessionLine
 
     def __init__(self, options: ReadOptions) -> None:
-        self._options = options
+        super().__init__()
+        self._block_tokens = options.block_tokens
         self._ms_per_unit = MS_PER_UNIT[options.time_unit or "ms"]
-        self._followers = Followers()
 
-    def read(self, row: SessionLine, builder: WorkloadBuilder) -> None:
-        """See `RecordReader`."""
+    def columns(self, rows: Sequence[SessionLine]) -> RequestColumns:
+        """See `BatchReader`."""
+        unit_count, units = joined_ids([row.hash_ids for row in rows])
+        return RequestColumns(
+            arrival_ms=np.zeros(len(rows)),
+            input_length=numbers_of(rows, "input_length"),
+            output_length=numbers_of(rows, "output_length"),
+            unit_tokens=column(
+                [self._block_tokens or row.block_tokens or BLOCK_TOKENS for row in rows]
+            ),
+            unit_count=unit_count,
+            units=units,
+            sessions=[str(row.session_id) for row in rows],
+            refused={
+                index: "`wait_for` belongs to another format than that of the first line"
+                for index, row in enumerate(rows)
+                if row.wait_for is not None
+            },
+        )
+
+    def arrival(self, row: SessionLine, place: int, builder: WorkloadBuilder) -> float:
+        """See `FollowingReader`."""
         session = str(row.session_id)
         arrival, follows = (row.timestamp or 0.0) * self._ms_per_unit, None
         delay = row.delay_ms if row.delay is None else row.delay * self._ms_per_unit
         if delay is not None or row.timestamp is None:
-            waiting = self._followers.after_previous(session, delay or 0.0)
+            waiting = self.followers.after_previous(session, delay or 0.0)
             if waiting is not None:
                 after, follows = waiting
                 arrival = after if row.timestamp is None else arrival
-        block_tokens = self._options.block_tokens or row.block_tokens or BLOCK_TOKENS
-        builder.add(
-            arrival,
-            row.input_length,
-            row.output_length,
-            block_tokens,
-            runs_of(row.hash_ids),
-            session=session,
-        )
-        self._followers.added(session, arrival, follows, builder)
-
-    def finish(self, builder: WorkloadBuilder) -> None:
-        """See `Reader`."""
-        builder.notes += self._followers.notes()
+        self.followers.added(session, place, arrival, follows, builder)
+        return arrival
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:

@@ -85,7 +85,7 @@ class Conversation:
         for problem in batch.problems().values():
             raise ValueError(problem)
         builder.extend(batch)
-        self._followers.added(session, arrival_ms, follows, builder)
+        self._followers.added(session, len(builder) - 1, arrival_ms, follows, builder)
 
     def finish(self, builder: WorkloadBuilder) -> None:
         """Say what is assumed."""

@@ -6,13 +6,14 @@ sub-agent's marker, published data sets from the start of the session (AIPerf's 
 traces names both).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from charter_engine.kvcache.workload.batch import to_runs
+from charter_engine.kvcache.workload.formats.following import runs_of
 from charter_engine.kvcache.workload.formats.reading import BY_FORMAT, MS_PER_UNIT, ReadOptions
 from charter_engine.kvcache.workload.sessions import AgentSession, Turn, check_turn
 
@@ -20,21 +21,17 @@ BLOCK_TOKENS = 64
 
 
 class WekaCall(Struct):
-    """A call, or with `type` subagent the marker of a sub-agent and its calls."""
+    """A call, or with `type` subagent the marker of a sub-agent and its calls, which may have no
+    time."""
 
-    t: float
+    t: float | None = None
     type: str = ""
     input_length: int = msgspec.field(default=0, name="in")
     output_length: int = msgspec.field(default=0, name="out")
     hash_ids: list[int] = []
     api_time: float = 0.0
     subagent_type: str = ""
-    requests: list[Any] = []
-
-    @property
-    def nested(self) -> "list[WekaCall]":
-        """The calls of a sub-agent. Raises msgspec.MsgspecError."""
-        return msgspec.convert(self.requests, list[WekaCall])
+    requests: "list[WekaCall]" = []
 
 
 class WekaSession(Struct):
@@ -46,21 +43,44 @@ class WekaSession(Struct):
     hash_id_scope: str = "local"
 
 
+class _Moment(Struct):
+    """When a call was made, and those of a sub-agent: all that tells the convention."""
+
+    t: float | None = None
+    requests: "list[_Moment]" = []
+
+
 _decoder = msgspec.json.Decoder(WekaSession)
+_moments = msgspec.json.Decoder(_Moment)
 
 
-def from_weka(document: bytes, options: ReadOptions = BY_FORMAT) -> AgentSession:
+def counts_from_markers(documents: Iterable[bytes]) -> bool:
+    """Whether times of sub-agents' calls count from their markers, in all sessions that were
+    recorded alike: some such call has a time before that of its marker, which times from the
+    session's start cannot. What cannot be read tells nothing."""
+    for document in documents:
+        with suppress(msgspec.MsgspecError, RecursionError):
+            if any(map(_precedes_marker, _moments.decode(document).requests)):
+                return True
+    return False
+
+
+def from_weka(
+    document: bytes, options: ReadOptions = BY_FORMAT, *, from_marker: bool
+) -> AgentSession:
     """A session, one JSON object. Raises msgspec.MsgspecError, ValueError.
 
-    Sub-agents become calls of the session at their own times.
+    Sub-agents become calls of the session at their own times; see `counts_from_markers`.
     """
     recorded = _decoder.decode(document)
     block_tokens = options.block_tokens or recorded.block_size
     seconds = MS_PER_UNIT[options.time_unit or "s"] / 1000
-    from_marker = any(_precedes_marker(call) for call in recorded.requests)
     turns = []
     for where, call, at, agent in _calls(recorded.requests, 0.0, "", from_marker=from_marker):
-        runs = tuple((first, count) for first, count in to_runs(call.hash_ids).tolist())
+        blocks = -(-call.input_length // max(1, recorded.block_size))
+        # What is recorded of the answer, or of what was sent again, is behind the prompt.
+        told = call.hash_ids if options.block_tokens else call.hash_ids[:blocks]
+        runs = tuple(runs_of(told))
         turn = Turn(
             at * seconds,
             call.api_time * seconds,
@@ -79,21 +99,22 @@ def recognises(first: Mapping[str, Any]) -> bool:
     return "requests" in first
 
 
-def _precedes_marker(call: WekaCall) -> bool:
-    """Whether some call of a sub-agent has a time before that of its marker, which times from the
-    session's start cannot."""
-    return any(nested.t < call.t or _precedes_marker(nested) for nested in call.nested)
+def _precedes_marker(call: _Moment) -> bool:
+    marked = call.t or 0.0
+    return any((nested.t or 0.0) < marked or _precedes_marker(nested) for nested in call.requests)
 
 
 def _calls(
     calls: Sequence[WekaCall], start: float, agent: str, *, from_marker: bool
 ) -> Iterator[tuple[int, WekaCall, float, str]]:
-    """The calls of a session and its sub-agents: number, call, time, and agent."""
+    """The calls of a session and its sub-agents: number, call, time, and agent. Raises ValueError
+    for a call without a time."""
     for number, call in enumerate(calls, start=1):
-        at = start + call.t
         if call.type == "subagent":
             name = call.subagent_type or "subagent"
-            nested_start = at if from_marker else 0.0
-            yield from _calls(call.nested, nested_start, name, from_marker=from_marker)
+            nested_start = start + (call.t or 0.0) if from_marker else 0.0
+            yield from _calls(call.requests, nested_start, name, from_marker=from_marker)
+        elif call.t is None:
+            raise ValueError(f"request {number} has no time `t`")
         else:
-            yield number, call, at, agent
+            yield number, call, start + call.t, agent
