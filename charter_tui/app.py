@@ -119,6 +119,9 @@ class CharterApp(ReplayKeys):
         self._show_mode("tuning")
 
     def _show_mode(self, mode: str) -> None:
+        """Show a mode; a dialog, which a key may have opened just before, is answered first."""
+        if not isinstance(self.screen, ConsoleScreen):
+            return
         while isinstance(self.screen, ConsoleScreen) and not self.screen.is_mode:
             self.pop_screen()
         if self.current_mode != mode:
@@ -143,8 +146,9 @@ class CharterApp(ReplayKeys):
         self._show_over(DeployScreen)
 
     def _show_over(self, kind: type[ConsoleScreen]) -> None:
-        """Show a screen over the mode that is shown; escape leads back to that."""
-        if not isinstance(self.screen, kind):
+        """Show a screen over the mode that is shown, to which escape leads back; a dialog is
+        answered first."""
+        if isinstance(self.screen, ConsoleScreen) and not isinstance(self.screen, kind):
             self.push_screen(kind())
 
     def action_show_cache(self) -> None:

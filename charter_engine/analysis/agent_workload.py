@@ -65,6 +65,7 @@ def generate(
     at_once: int | None = None,
     head_start_ms: float = 0.0,
     in_waves: bool = False,
+    answers: int = 0,
 ) -> tuple[PlacedRequest, ...]:
     """Requests of one run after another, each as soon as what it waits for has ended.
 
@@ -73,9 +74,10 @@ def generate(
     request of a cache group `head_start_ms` ahead of the others. With `in_waves` those that begin
     alike come together, the first of each wave ahead by as long as its prompt takes. Outputs
     are unknown text: each is given ids that occur nowhere else, as long as the call's `max_tokens`.
+    Of one plan and one number of `answers` they are the same each time, of another they are others.
     Raises `MissingInput`.
     """
-    writer = _Writer(plan, encode, pace, at_once, head_start_ms)
+    writer = _Writer(plan, encode, pace, at_once, head_start_ms, answers)
     chains = [
         (chain, f"run-{number}")
         for number, values in enumerate(inputs)
@@ -150,7 +152,13 @@ class _Writer:
     """Carries the clock and the supply of unseen output ids through all runs."""
 
     def __init__(
-        self, plan: Plan, encode: Encode, pace: Pace, at_once: int | None, head_start_ms: float
+        self,
+        plan: Plan,
+        encode: Encode,
+        pace: Pace,
+        at_once: int | None,
+        head_start_ms: float,
+        answers: int,
     ) -> None:
         self.placed: list[PlacedRequest] = []
         self._plan = plan
@@ -162,7 +170,7 @@ class _Writer:
         self._ahead: dict[str | None, _Ahead] = {}
         """The first request of each cache group and each wave."""
         self._items = 0
-        self._next_output_id = _FIRST_OUTPUT_ID
+        self._next_output_id = _FIRST_OUTPUT_ID * (1 + answers)
 
     def chains(
         self, calls: Sequence[Call], values: Mapping[str, Any]

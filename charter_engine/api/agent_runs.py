@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -16,12 +16,14 @@ from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.plan import NodePlan, Plan
 from charter_engine.contracts.prediction import Prediction, PredictReport
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.errors import UsageError
 from charter_engine.executor.head_starts import HEAD_START_SECONDS
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.latency import from_first_principles
-from charter_engine.kvcache.predict.predictor import predict
-from charter_engine.kvcache.predict.timeline import Timing
+from charter_engine.kvcache.predict.predictor import predict, resolve_retention
+from charter_engine.kvcache.predict.timeline import Timeline, Timing, UsedCache, unused_cache
+from charter_engine.kvcache.workload.columns import as_workload
 from charter_engine.plan.agent_inputs import time_among
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.ranges import retention_record
@@ -57,6 +59,13 @@ def predict_run(
     )
 
 
+class _SentRun(NamedTuple):
+    """The requests of a run, and how they are sent."""
+
+    requests: list[WorkloadRequest]
+    timing: Timing
+
+
 def predict_calls(
     calls: Sequence[Call],
     inputs: Sequence[Mapping[str, Any]],
@@ -68,31 +77,66 @@ def predict_calls(
     latency: LatencyModel | None = None,
     in_waves: bool = False,
     chunk_tokens: int | None = None,
+    earlier: Sequence[Plan] = (),
 ) -> Prediction:
     """As `predict_run`, of calls over these inputs, on a pool of these settings. `chunk_tokens` is
-    as for `Timing`."""
+    as for `Timing`.
+
+    `earlier` are the plans of runs over the same inputs whose content the pool holds, the latest
+    last; without any it is empty. Then there is no bracket, which is that of an empty pool.
+    """
     times = latency or from_first_principles()
-    placed = generate(
-        calls,
-        inputs,
-        plan,
-        encode,
-        pace=partial(time_among, times, at_once),
-        at_once=at_once,
-        head_start_ms=HEAD_START_SECONDS * 1000,
-        in_waves=in_waves,
-    )
-    requests = [
-        replace(
-            item.request,
-            retention=retention_record(
-                plan.nodes.get(item.request.node, NodePlan()), item.prompt, item.spans
-            ),
+
+    def sent(under: Plan, answers: int) -> _SentRun:
+        placed = generate(
+            calls,
+            inputs,
+            under,
+            encode,
+            pace=partial(time_among, times, at_once),
+            at_once=at_once,
+            head_start_ms=HEAD_START_SECONDS * 1000,
+            in_waves=in_waves,
+            answers=answers,
         )
-        for item in placed
+        requests = [
+            replace(
+                item.request,
+                retention=retention_record(
+                    under.nodes.get(item.request.node, NodePlan()), item.prompt, item.spans
+                ),
+            )
+            for item in placed
+        ]
+        return _SentRun(
+            requests, Timing(sending=sending_of(placed, at_once), chunk_tokens=chunk_tokens)
+        )
+
+    # The same prompts are answered alike each time, others in another way.
+    before = [
+        sent(one, 0 if one.nodes == plan.nodes else number)
+        for number, one in enumerate(earlier, start=1)
     ]
-    timing = Timing(sending=sending_of(placed, at_once), chunk_tokens=chunk_tokens)
-    return predict(requests, pool, timing=timing, latency=times)
+    requests, timing = sent(plan, 0)
+    cache = _left_by(before, requests, pool, times) if before else None
+    return predict(requests, pool, timing=timing, latency=times, cache=cache, bracket=not before)
+
+
+def _left_by(
+    runs: Sequence[_SentRun],
+    following: Sequence[WorkloadRequest],
+    pool: PoolSettings,
+    latency: LatencyModel,
+) -> UsedCache:
+    """A pool as runs leave it to the requests that follow them."""
+    workloads = [as_workload(run.requests) for run in runs]
+    cache = unused_cache(pool, (*workloads, as_workload(following)))
+    for run, workload in zip(runs, workloads, strict=True):
+        retention = resolve_retention(workload, None)
+        timeline = Timeline(workload, pool, run.timing, latency, retention, cache=cache)
+        timeline.run()
+        cache = timeline.left_behind
+    return cache
 
 
 def predict_runs(

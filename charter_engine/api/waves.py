@@ -31,10 +31,12 @@ AS_GIVEN = ChosenOrder(in_waves=False)
 
 
 class PredictedOrder(NamedTuple):
-    """The order that is chosen, and the run in it."""
+    """The order that is chosen, the run in it on an empty cache, and on what earlier runs left
+    there; None where there were none."""
 
     chosen: ChosenOrder
     prediction: "Prediction"
+    repeated: "Prediction | None" = None
 
 
 def chosen_order(
@@ -79,14 +81,16 @@ def predicted_order(
     at_once: int,
     latency: LatencyModel | None = None,
     chunk_tokens: int | None = None,
+    earlier: Sequence[Plan] = (),
 ) -> PredictedOrder:
-    """The order in which calls over these inputs compute less and take no longer, as far as any of
-    them begin alike. `chunk_tokens` is as for `Timing`. Blocks. Raises `MissingInput`."""
+    """The order in which calls over these inputs compute less and take no longer on an empty cache,
+    as far as any of them begin alike. `chunk_tokens` and `earlier` are as for `predict_calls`.
+    Blocks. Raises `MissingInput`."""
     from charter_engine.api.agent_runs import predict_calls
     from charter_engine.executor.run_costs import verdict
     from charter_engine.executor.work import items_of
 
-    def predicted(*, in_waves: bool) -> "Prediction":
+    def predicted(*, in_waves: bool, earlier: Sequence[Plan] = ()) -> "Prediction":
         return predict_calls(
             calls,
             inputs,
@@ -97,19 +101,24 @@ def predicted_order(
             latency=latency,
             in_waves=in_waves,
             chunk_tokens=chunk_tokens,
+            earlier=earlier,
         )
+
+    def repeated(*, in_waves: bool) -> "Prediction | None":
+        return predicted(in_waves=in_waves, earlier=earlier) if earlier else None
 
     given = predicted(in_waves=False)
     chains = [item.instances for item in items_of(calls, inputs, plan)]
     if not _has_company(chains, plan):
-        return PredictedOrder(AS_GIVEN, given)
+        return PredictedOrder(AS_GIVEN, given, repeated(in_waves=False))
     waves = predicted(in_waves=True)
     costs = [one.cost(len(inputs)) for one in (given, waves)]
     said = verdict(*costs)
     pays = said.worth is True and waves.computed_tokens < given.computed_tokens
     how = "in waves of those that begin alike" if pays else "as they are given"
     words = f"items are sent {how}; in waves it is predicted: {said.words}"
-    return PredictedOrder(ChosenOrder(pays, words), waves if pays else given)
+    chosen = ChosenOrder(pays, words)
+    return PredictedOrder(chosen, waves if pays else given, repeated(in_waves=pays))
 
 
 def _has_company(chains: "Sequence[Sequence[CallInstance]]", plan: Plan) -> bool:

@@ -71,7 +71,9 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
     """What the engine works on. `phase` is one plain line for the operator (`starting Triton`,
     `ready`, …). `drift` is what others changed of the deployment since the last push.
     `source_changed`: the agent's files are no longer what was read. `server` is what the server is,
-    of whichever kind, and where each lever acts."""
+    of whichever kind, and where each lever acts. `predicted` is a run under the live
+    plan that begins with an empty cache, `next_run` one that begins with what earlier runs left
+    there; None where there were none."""
 
     engine_version: str
     mode: Literal["live", "replay"] = "live"
@@ -84,6 +86,7 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
     profile: Profile | None = None
     server: ServerProfile | None = None
     predicted: Prediction | None = None
+    next_run: Prediction | None = None
     notice: str = ""
     read_only: bool = False
     drift: tuple[Change, ...] = ()

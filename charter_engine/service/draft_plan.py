@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from charter_engine.api.drafting import LivePlan, diff_plans
+from charter_engine.api.waves import PredictedOrder
 from charter_engine.contracts.deploy import Diff, Profile
 from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.identity import AgentIdentity
@@ -20,7 +21,7 @@ KEPT_EDITS = 100
 REFUSAL_SECONDS = 10.0
 """As long as it takes to read why an edit was refused."""
 log = logging.getLogger(__name__)
-Predict = Callable[[Plan], Awaitable[Prediction | None]]
+Predict = Callable[[Plan], Awaitable[PredictedOrder | None]]
 Publish = Callable[[Draft], None]
 
 
@@ -29,7 +30,9 @@ class DraftPlan:
     ones are refused.
 
     Predictions are computed behind: the draft is published at once as `busy`, and again with its
-    figures. An edit meanwhile makes the running prediction moot.
+    figures. An edit meanwhile makes the running prediction moot. `live_predicted` begins with an
+    empty cache, as the draft's does; `next_run` with what earlier runs left there, if there were
+    any.
     """
 
     def __init__(self, predict: Predict, publish: Publish) -> None:
@@ -38,6 +41,7 @@ class DraftPlan:
         self.profile = Profile()
         self.draft = Draft()
         self.live_predicted: Prediction | None = None
+        self.next_run: Prediction | None = None
         self._predict = predict
         self._publish = publish
         self._predicting: asyncio.Task[None] | None = None
@@ -48,7 +52,7 @@ class DraftPlan:
         """What is live changed (or another agent was opened): the draft is gone. Drafts are for the
         agent of this identity."""
         self.live, self.identity, self.profile = live, identity, profile
-        self.live_predicted = None
+        self.live_predicted = self.next_run = None
         self._past.clear()
         self._future.clear()
         self._set(Draft())
@@ -148,9 +152,12 @@ class DraftPlan:
         predicted = None
         try:
             if self.live_predicted is None:
-                self.live_predicted = await self._predict(self.live.plan)
+                live = await self._predict(self.live.plan)
+                self.live_predicted = live.prediction if live else None
+                self.next_run = live.repeated if live else None
             if self.draft.plan is not None:
-                predicted = await self._predict(self.draft.plan)
+                drafted = await self._predict(self.draft.plan)
+                predicted = drafted.prediction if drafted else None
         except Exception:
             # A draft without its prediction is still a draft.
             log.exception("predicting failed")

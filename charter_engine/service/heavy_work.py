@@ -57,7 +57,7 @@ def opened(path: Path, inputs: Path | None, use_cache: bool, _: Report) -> "Open
 
 
 def predicted_order(
-    agent: "OpenedAgent", plan: Plan, deployment: AsDeployed, _: Report
+    agent: "OpenedAgent", plan: Plan, deployment: AsDeployed, earlier: Sequence[Plan], _: Report
 ) -> "PredictedOrder | None":
     """As `api.waves.predicted_order`; None where the inputs do not fill the prompts, or the pool
     cannot be had."""
@@ -76,6 +76,7 @@ def predicted_order(
             at_once=deployment.at_once,
             latency=deployment.latency,
             chunk_tokens=server.chunk_tokens,
+            earlier=earlier,
         )
     except ValueError:
         return None

@@ -1,6 +1,5 @@
 """What passed through the deployment: the last of it in memory, and more in the database."""
 
-from collections import deque
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -14,6 +13,7 @@ from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.sessions import SessionTraffic
 from charter_engine.contracts.traffic import PassedRequests, TrafficBatch, TrafficRecord
+from charter_engine.service.packed_records import PackedRecords
 from charter_engine.service.session_store import SessionStore
 
 MOST_RECORDS = 20_000
@@ -25,14 +25,14 @@ class Passed:
 
     def __init__(self, store: SessionStore) -> None:
         self._store = store
-        self._records: deque[TrafficRecord] = deque(maxlen=MOST_RECORDS)
+        self._records = PackedRecords(MOST_RECORDS)
         self._lost = 0
         self._told = ToldCauses()
 
     async def take(self, batch: TrafficBatch) -> None:
         """Requests passed."""
         self._lost += batch.lost
-        self._records += batch.records
+        self._records.add(batch.records)
         await self._store.traffic(batch.records)
 
     def begin_anew(self) -> None:
@@ -44,7 +44,7 @@ class Passed:
     def last(self, count: int, after: int | None = None, *, hashes: bool = True) -> PassedRequests:
         """The last requests, with the hashes of their prompts or without; those behind the number
         `after`, or all of a tap that counts anew."""
-        records = list(self._records)[-count:] if count > 0 else []
+        records = self._records.last(count)
         if after is not None and records and records[-1].sequence >= after:
             records = [record for record in records if record.sequence > after]
         if not hashes:
@@ -78,7 +78,7 @@ class Passed:
     async def since(self, since: float | None = None) -> TrafficBatch:
         """What passed from that epoch second on, out of the database where memory does not reach
         so far; all that is in memory where none is given. Raises `CharterError`."""
-        records = tuple(self._records)
+        records: Sequence[TrafficRecord] = self._records.all()
         if since is not None and (not records or records[0].at > since):
             records = await self._store.passed(since, MOST_RECORDS) or records
         wanted = tuple(item for item in records if since is None or item.at >= since)

@@ -15,7 +15,6 @@ from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.live import KvPool, RequestRecord
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.planning import PlanRequest, PlanResult
-from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.sweeping import SettingSweep
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
@@ -55,26 +54,25 @@ class Predicting:
         return calibration is not None
 
     async def predict(
-        self, agent: OpenedAgent, plan: Plan, pool: KvPool | None
-    ) -> Prediction | None:
-        """In the order in which its items would be sent. None where the inputs do not fill the
-        prompts, or the pool cannot be had."""
-        predicted = await self._predicted_order(agent, plan, pool)
-        return None if predicted is None else predicted.prediction
+        self,
+        agent: OpenedAgent,
+        plan: Plan,
+        pool: KvPool | None,
+        earlier: Sequence[Plan] = (),
+    ) -> PredictedOrder | None:
+        """A run on an empty cache and, behind runs under the plans `earlier`, on what they left in
+        it. None where the inputs do not fill the prompts, or the pool cannot be had."""
+        if not agent.usable or not agent.inputs:
+            return None
+        deployment = self._as_deployed(pool)
+        ordering = partial(heavy_work.predicted_order, agent, plan, deployment, tuple(earlier))
+        return await self._workers.carry_out(ordering)
 
     async def order(self, agent: OpenedAgent, plan: Plan, pool: KvPool | None) -> ChosenOrder:
         """The order in which the items of a run are sent; as they are given where that cannot be
         predicted."""
-        predicted = await self._predicted_order(agent, plan, pool) if pool is not None else None
+        predicted = await self.predict(agent, plan, pool) if pool is not None else None
         return AS_GIVEN if predicted is None else predicted.chosen
-
-    async def _predicted_order(
-        self, agent: OpenedAgent, plan: Plan, pool: KvPool | None
-    ) -> PredictedOrder | None:
-        if not agent.usable or not agent.inputs:
-            return None
-        ordering = partial(heavy_work.predicted_order, agent, plan, self._as_deployed(pool))
-        return await self._workers.carry_out(ordering)
 
     async def sweep(
         self, agent: OpenedAgent, plan: Plan, key: str, pool: KvPool | None

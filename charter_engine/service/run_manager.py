@@ -33,6 +33,8 @@ SHOW_SECONDS = 0.1
 SHOWN_ERRORS = 5
 log = logging.getLogger(__name__)
 
+MOST_CACHED = 2
+"""Plans whose runs are taken to be in the cache: what more of them left there is seldom used."""
 OnEnd = Callable[[RunReport], Awaitable[None]]
 ChooseOrder = Callable[[Plan], Awaitable[ChosenOrder]]
 """Whether the items of a run under a plan are sent in waves."""
@@ -53,6 +55,9 @@ class RunManager:
         self.traffic = NodeTotals(())
         self.progress = RunProgress()
         self._earlier: int | None = None
+        self.cached: tuple[Plan, ...] = ()
+        """The plans of the open agent's whole runs that the cache may still hold, the latest
+        last."""
 
     @property
     def active(self) -> bool:
@@ -65,6 +70,7 @@ class RunManager:
         self.traffic = NodeTotals(self._calls)
         self.progress = RunProgress()
         self._run = None
+        self.cached = ()
         self._show()
 
     def reset(self) -> None:
@@ -76,6 +82,7 @@ class RunManager:
     def cache_emptied(self) -> None:
         """The server's cache holds nothing: what the next run reuses, it put there itself."""
         self._earlier = 0
+        self.cached = ()
 
     def start(
         self,
@@ -125,7 +132,8 @@ class RunManager:
         count = "1 item" if len(items) == 1 else f"{len(items)} items"
         self._hub.event("run", f"run {run} began: {count}, {in_words(variant, revision)}")
         self._show()
-        self._task = asyncio.create_task(self._execute(self._run, choose_order, on_end))
+        executing = self._execute(self._run, choose_order, on_end, whole=limit is None)
+        self._task = asyncio.create_task(executing)
 
     def sent(self, run: str) -> bool:
         """Whether a run of this name was started here."""
@@ -154,13 +162,17 @@ class RunManager:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _execute(self, run: AgentRun, choose_order: ChooseOrder, on_end: OnEnd) -> None:
+    async def _execute(
+        self, run: AgentRun, choose_order: ChooseOrder, on_end: OnEnd, *, whole: bool
+    ) -> None:
         try:
             chosen = await choose_order(run.plan)
             if chosen.words:
                 self._hub.event("run", f"run {run.settings.run}: {chosen.words}")
             run.settings = dataclasses.replace(run.settings, in_waves=chosen.in_waves)
             report = await run.execute()
+            if whole and report.state == "done":
+                self._cache_holds(run.plan)
         except asyncio.CancelledError:
             report = run.report("cancelled")
         except Exception as error:
@@ -174,6 +186,11 @@ class RunManager:
         for reason in report.errors[:SHOWN_ERRORS]:
             self._hub.event("failure", reason, level="error")
         await asyncio.shield(on_end(report))
+
+    def _cache_holds(self, plan: Plan) -> None:
+        """Note what a whole run left behind it."""
+        others = tuple(one for one in self.cached if one.nodes != plan.nodes)
+        self.cached = (*others, plan)[-MOST_CACHED:]
 
     def _request_ended(self, record: RequestRecord) -> None:
         self._hub.request(record)

@@ -122,8 +122,9 @@ class AgentRunner:
     async def _ended(self, report: RunReport) -> None:
         state = self._state
         state.session.set(phase=state.phase)
-        if await state.predicting.calibrate(report.requests):
-            state.draft.profile_changed(state.deployment.profile)
+        await state.predicting.calibrate(report.requests)
+        # What the run left in the cache changes what the next one does, whatever was fitted.
+        state.draft.profile_changed(state.deployment.profile)
         await state.history.ended(report)
 
 

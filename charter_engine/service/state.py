@@ -11,11 +11,11 @@ from charter_engine.api.gateway import unobserved
 from charter_engine.api.live_server import live_server
 from charter_engine.api.runs import prediction_verdict
 from charter_engine.api.tracing import tracing
+from charter_engine.api.waves import PredictedOrder
 from charter_engine.contracts.costs import Verdict
 from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.plan import Plan
-from charter_engine.contracts.prediction import Prediction
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.service.canary import CanaryWatch
 from charter_engine.service.deploy_progress import DeployProgress
@@ -177,10 +177,11 @@ class EngineState:
         told = f"{agent.path.name} changed on disk: what is shown is what was read before"
         self.hub.event("compile", told, level="warning")
 
-    async def _predict(self, plan: Plan) -> Prediction | None:
+    async def _predict(self, plan: Plan) -> PredictedOrder | None:
         if self.agent is None:
             return None
-        return await self.predicting.predict(self.agent, plan, self.pool)
+        earlier = self.runs.cached if plan == self.draft.live.plan else ()
+        return await self.predicting.predict(self.agent, plan, self.pool, earlier)
 
     def _publish_draft(self, draft: Draft) -> None:
         items = len(self.agent.inputs) if self.agent is not None else 0
@@ -189,6 +190,9 @@ class EngineState:
             said = prediction_verdict(draft.live_predicted, draft.predicted, items)
         at_once = self.deployment.items_at_once
         self.hub.publish(replace(draft, verdict=said, items=items, at_once=at_once))
-        known = self.session.value.predicted
-        if draft.live_predicted is not None and draft.live_predicted != known:
-            self.session.set(predicted=draft.live_predicted)
+        known = self.session.value.predicted, self.session.value.next_run
+        if draft.live_predicted is not None and known != (
+            draft.live_predicted,
+            self.draft.next_run,
+        ):
+            self.session.set(predicted=draft.live_predicted, next_run=self.draft.next_run)

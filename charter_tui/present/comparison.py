@@ -15,7 +15,14 @@ from charter_tui.present.costs import (
     shown_figure,
     verdict_lines,
 )
-from charter_tui.present.figures import NOTHING, byte_size, count, percent, percent_text
+from charter_tui.present.figures import (
+    NOTHING,
+    byte_size,
+    count,
+    milliseconds,
+    percent,
+    percent_text,
+)
 from charter_tui.present.spans import Line, Span, line, wrap
 from charter_tui.state import Snapshot
 
@@ -51,6 +58,8 @@ def comparison_lines(snapshot: Snapshot, width: int, brief: bool = False) -> tup
         lines += [line(Span(text, "muted")) for text in wrap(said, width)]
     if not brief and (expected or drafted):
         lines += [line(Span(text, "muted")) for text in wrap(assumption(snapshot), width)]
+    if not brief and (warm := next_run(snapshot)):
+        lines += [line(Span(text, "muted")) for text in wrap(warm, width)]
     return tuple(lines)
 
 
@@ -89,6 +98,17 @@ def assumption(snapshot: Snapshot) -> str:
     items = "1 item" if draft.items == 1 else f"{draft.items} items"
     side = "one at a time" if draft.at_once == 1 else f"{draft.at_once} at once"
     return f"predicted for a run over {items}, {side}, that begins with an empty cache"
+
+
+def next_run(snapshot: Snapshot) -> str:
+    """What the next run under the live plan is predicted to pay with what earlier runs left in the
+    cache; empty where there were none."""
+    expected = snapshot.session.next_run if snapshot.session else None
+    if expected is None:
+        return ""
+    computed = count(expected.computed_tokens, "predicted").text
+    whole = milliseconds(expected.makespan_ms, expected.times_label).text
+    return f"the next run finds in the cache what earlier ones left: {computed} computed, {whole}"
 
 
 def beyond_prediction(snapshot: Snapshot) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from charter_tui.palette import Palette
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from tests.tui.conftest import Open
@@ -49,3 +50,14 @@ async def test_the_palette_does_not_open_over_the_help(console: Open) -> None:
         assert isinstance(stage.app.screen, HelpScreen)
         await stage.press("escape", "escape")
         assert isinstance(stage.app.screen, GraphScreen)
+
+
+@pytest.mark.parametrize("late", ["show_tuning", "show_runs"])
+async def test_a_screens_key_that_comes_late_does_nothing_behind_the_palette(
+    console: Open, late: str
+) -> None:
+    async with console() as stage:
+        stage.app.action_command_palette()
+        await stage.app.run_action(late)
+        await stage.settle()
+        assert isinstance(stage.app.screen, Palette)

@@ -307,6 +307,10 @@ class BlockManager:
             if block.parent is not None
         ]
 
+    def count_anew(self) -> None:
+        """Let the counters begin at nothing; what lies in the cache stays."""
+        self._pool.counters = Counters()
+
     @property
     def counters(self) -> Counters:
         """What has been counted since the manager was made."""

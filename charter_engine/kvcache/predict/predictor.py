@@ -29,7 +29,7 @@ from charter_engine.kvcache.predict.simulation import (
     code_is_possible,
     simulate,
 )
-from charter_engine.kvcache.predict.timeline import Timeline, Timing
+from charter_engine.kvcache.predict.timeline import Timeline, Timing, UsedCache
 from charter_engine.kvcache.workload.columns import Floats, Ints, Workload, as_workload
 from charter_engine.kvcache.workload.path_tree import PathTree, build_paths, depths
 
@@ -56,6 +56,7 @@ def predict(
     retention: Retain | None = None,
     bracket: bool = True,
     kv_bytes_per_token: int | None = None,
+    cache: UsedCache | None = None,
 ) -> Prediction:
     """Predict one setting; see `Predictor`, which saves work when several settings are asked
     for."""
@@ -66,6 +67,7 @@ def predict(
         retention=retention,
         bracket=bracket,
         kv_bytes_per_token=kv_bytes_per_token,
+        cache=cache,
     )
 
 
@@ -105,6 +107,7 @@ class Predictor:
         bracket: bool = True,
         kv_bytes_per_token: int | None = None,
         queue: Timing | None = None,
+        cache: UsedCache | None = None,
     ) -> Prediction:
         """Predict one setting.
 
@@ -112,15 +115,16 @@ class Predictor:
         rates are published for; durations still run by the arrivals. With a latency model they are
         then timed as they would wait and run, scheduled by `queue`, each reusing what it does so.
         With `timing` requests wait, are computed, hold their blocks and end by the latency model
-        (without one: first principles, *assumed*), and reuse what is there then. The last token of
-        a prompt is never reused. Raises ValueError for retention that does not fit the workload,
+        (without one: first principles, *assumed*), and reuse what is there then; with `cache`,
+        which is used up by that, also what it holds of earlier workloads. The last token of a
+        prompt is never reused. Raises ValueError for retention that does not fit the workload,
         and InvalidRetention.
         """
         asked = resolve_retention(self.workload, retention)
         if timing is not None:
             latency = latency or from_first_principles()
             releases = self._releases(release)
-            timeline = Timeline(self.workload, settings, timing, latency, asked, releases)
+            timeline = Timeline(self.workload, settings, timing, latency, asked, releases, cache)
             timeline.run()
             result = _Result.of_timeline(self.workload, timeline)
         else:

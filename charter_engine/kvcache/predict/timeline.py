@@ -9,7 +9,7 @@ admitted and nothing ends are taken together.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -52,6 +52,13 @@ class Timing(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.max_batch_size < 1:
             raise ValueError(f"max_batch_size is {self.max_batch_size}; at least 1 is needed")
+
+
+class UsedCache(NamedTuple):
+    """A cache with what earlier workloads left in it, and how long it has been used for, in ms."""
+
+    manager: BlockManager
+    used_ms: float = 0.0
 
 
 @dataclass
@@ -102,14 +109,17 @@ class Timeline:
         latency: LatencyModel,
         retention: Sequence[Retention | None] | None = None,
         releases: Releases | None = None,
+        cache: UsedCache | None = None,
     ) -> None:
-        """Raises ValueError where `timing` is not one entry a request."""
-        settings = _no_larger_than_needed(settings, workload)
-        self.manager = BlockManager(settings)
+        """`cache`: None, an empty one. Raises ValueError where `timing` is not one entry a
+        request."""
+        self._cache = cache or unused_cache(settings, (workload,))
+        self.manager = self._cache.manager
+        self.manager.count_anew()
         self.served = [ServedRequest() for _ in range(len(workload))]
         self.peak_blocks = 0
         self.now = 0.0
-        self._settings = settings
+        self._settings = self.manager.settings
         self._timing = timing
         self._latency = latency
         self._workload = workload
@@ -132,11 +142,16 @@ class Timeline:
                 self.now = max(self.now, self._arrivals.next_ms)
             for arrived, request in self._arrivals.until(self.now):
                 self._waiting.append(self._arrival(arrived, request))
-            self.manager.set_time(self.now)
+            self.manager.set_time(self._cache.used_ms + self.now)
             self.manager.refresh()
             self._admit()
             self._iterate(self._arrivals.next_ms)
         self._arrivals.require_all_came()
+
+    @property
+    def left_behind(self) -> UsedCache:
+        """The cache as it is by now."""
+        return UsedCache(self.manager, self._cache.used_ms + self.now)
 
     def _arrival(self, at: float, request: int) -> _Running:
         self.served[request].arrived_ms = at
@@ -283,10 +298,15 @@ class Timeline:
         )
 
 
-def _no_larger_than_needed(settings: PoolSettings, workload: Workload) -> PoolSettings:
-    """The same pool without the blocks that would stay blank even if nothing were ever evicted or
-    reused."""
+def unused_cache(settings: PoolSettings, workloads: Sequence[Workload]) -> UsedCache:
+    """An empty cache for workloads that follow one another, without the blocks that would stay
+    blank even if nothing were ever evicted or reused."""
+    most = sum(_most_blocks(workload, settings.tokens_per_block) for workload in workloads)
+    blocks = max(1, min(settings.gpu_blocks, most))
+    return UsedCache(BlockManager(replace(settings, gpu_blocks=blocks)))
+
+
+def _most_blocks(workload: Workload, tokens_per_block: int) -> int:
+    """The blocks that its prompts and outputs would fill, and one more for each as a copy."""
     tokens = workload.input_length + workload.output_length
-    copies = len(workload)
-    most = int((-(-tokens // settings.tokens_per_block)).sum()) + copies
-    return replace(settings, gpu_blocks=max(1, min(settings.gpu_blocks, most)))
+    return int((-(-tokens // tokens_per_block)).sum()) + len(workload)

@@ -141,6 +141,18 @@ async def test_an_edit_shows_its_diff_its_cost_and_its_prediction(directory: Pat
     assert shown.live_predicted is not None
 
 
+async def test_a_repeat_is_predicted_from_what_the_run_before_left(directory: Path) -> None:
+    async with watching(directory) as watch:
+        await watch.until(is_idle)
+        await watch.client.request(StartRun())
+        await watch.until(lambda w: session(w).next_run)
+        shown = session(watch)
+        await watch.until(is_idle)
+    assert shown.next_run is not None and shown.predicted is not None
+    assert shown.next_run.prompt_tokens == shown.predicted.prompt_tokens
+    assert shown.next_run.computed_tokens < shown.predicted.computed_tokens
+
+
 async def test_a_push_goes_live_and_a_rollback_takes_it_back(directory: Path) -> None:
     async with watching(directory) as watch:
         await watch.until(is_idle)

@@ -10,6 +10,7 @@ from charter_engine.api.running import items_to_run
 from charter_engine.api.tokenizers import open_tokenizer
 from charter_engine.api.waves import ChosenOrder, chosen_order, predicted_order
 from charter_engine.contracts.plan import Plan
+from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.running import Order
 from charter_engine.plan.pool import CurrentServer
 from tests.unit.api.agents import write_agent
@@ -79,6 +80,33 @@ def test_a_run_is_predicted_in_the_order_that_is_chosen(
     assert ordered.prediction == predict_run(
         agent, plan, pool, at_once=1, tokenizer=None, in_waves=in_waves
     )
+
+
+def test_a_repeat_reuses_what_the_runs_before_it_left_as_far_as_the_pool_holds_it(
+    tmp_path: Path,
+) -> None:
+    agent = asked_in_turn(tmp_path)
+    plan = Plan(agent=str(agent.path))
+
+    def repeated(pool: CurrentServer, *earlier: Plan) -> Prediction:
+        found = predicted_order(
+            agent.compiled.calls,
+            agent.inputs,
+            plan,
+            pool.pool_under(plan.server),
+            open_tokenizer(None).encode,
+            at_once=1,
+            earlier=earlier,
+        )
+        assert found.repeated is not None
+        assert found.repeated.prompt_tokens == found.prediction.prompt_tokens
+        return found.repeated
+
+    block = AMPLE.pool_under(plan.server).tokens_per_block
+    warm = repeated(AMPLE, plan)
+    assert warm.computed_tokens <= warm.requests * block
+    assert repeated(AMPLE, plan, plan).computed_tokens == warm.computed_tokens
+    assert repeated(SCARCE, plan).computed_tokens > warm.requests * block
 
 
 @pytest.mark.parametrize(("order", "in_waves"), [("given", False), ("waves", True)])

@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.api.drafting import LivePlan, default_plan, live_plan
+from charter_engine.api.waves import PredictedOrder
 from charter_engine.contracts.deploy import Profile, Revision
 from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
-from charter_engine.contracts.prediction import Prediction
 from charter_engine.errors import UsageError
 from charter_engine.service import draft_plan
 from charter_engine.service.draft_plan import DraftPlan
@@ -37,7 +37,7 @@ def pushed(plan: Plan, number: int = 4) -> Revision:
     return Revision(number=number, created_at=0.0, deployment="d", agent=plan.agent, plan=plan)
 
 
-async def no_prediction(_: Plan) -> Prediction | None:
+async def no_prediction(_: Plan) -> PredictedOrder | None:
     return None
 
 

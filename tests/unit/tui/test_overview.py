@@ -154,6 +154,16 @@ def test_what_a_prediction_takes_for_granted_is_said() -> None:
     assert "predicted for a run over 12 items, 2 at once, that begins with an empty cache" in text
 
 
+def test_what_a_repeat_is_predicted_to_pay_stands_apart_from_a_run_on_an_empty_cache() -> None:
+    predicted = SESSION.predicted
+    assert predicted is not None
+    repeated = replace(predicted, token_hit_rate=0.9, prompt_tokens=1_000, makespan_ms=4_500.0)
+    warm = Snapshot(session=replace(SESSION, next_run=repeated), draft=NO_DRAFT)
+    words = "the next run finds in the cache what earlier ones left: ~100 computed"
+    assert words in said(comparison_lines(warm, 90))
+    assert words not in said(comparison_lines(Snapshot(session=SESSION, draft=NO_DRAFT), 90))
+
+
 def test_a_run_on_a_warm_cache_that_exceeds_its_prediction_says_why() -> None:
     live = RUNS.numbered(RUNS.live)
     assert live is not None
