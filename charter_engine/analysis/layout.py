@@ -25,11 +25,12 @@ Group = tuple[int, ...]
 def candidate_layouts(calls: Sequence[Call]) -> dict[str, Layouts]:
     """The layouts to compare, by name. `source` is always among them; equal ones are given once."""
     shared = _shared_contents(calls)
+    upstreams = _Upstreams(calls)
     candidates: dict[str, Layouts] = {
         "source": {call.id: NodePlan() for call in calls},
         "constant text first": {call.id: _constant_first(call) for call in calls},
         "shared input first": {call.id: _shared_first(call, calls, shared) for call in calls},
-        "conversation": {call.id: _conversation(call, calls, shared) for call in calls},
+        "conversation": {call.id: _conversation(call, calls, shared, upstreams) for call in calls},
     }
     unique: dict[str, Layouts] = {}
     for name, layouts in candidates.items():
@@ -197,13 +198,15 @@ def _first_label(content: Content, calls: Sequence[Call]) -> str | None:
     return None
 
 
-def _conversation(call: Call, calls: Sequence[Call], shared: set[Content]) -> NodePlan:
+def _conversation(
+    call: Call, calls: Sequence[Call], shared: set[Content], upstreams: "_Upstreams"
+) -> NodePlan:
     """Continue the upstream call that already holds most of this prompt; else as
     `_shared_first`."""
-    upstream = None if grows(call) else _continued(call, calls)
+    upstream = None if grows(call) else upstreams.continued_by(call)
     if upstream is None:
         return _shared_first(call, calls, shared)
-    said = _already_said(upstream, calls)
+    said = upstreams.said_after(upstream)
     appended = [
         index
         for message in messages(call.segments)
@@ -214,49 +217,47 @@ def _conversation(call: Call, calls: Sequence[Call], shared: set[Content]) -> No
     return NodePlan(layout="append-only", extends=upstream.id, order=tuple(appended))
 
 
-def _continued(call: Call, calls: Sequence[Call]) -> Call | None:
-    """The last call before this one, in the same pass, whose output this prompt takes and whose
-    prompt it repeats."""
-    by_id = {other.id: other for other in calls}
-    own = {content_of(segment) for segment in call.segments}
-    best: Call | None = None
-    for dependency in call.depends_on:
-        upstream = by_id.get(dependency.call)
-        if (
-            upstream is None
-            or dependency.carried != "data"
-            or upstream.loop != call.loop
-            or upstream.id == call.id
-            or not offers_alike(upstream, call)
-        ):
-            continue
-        if own & {content_of(segment) for segment in upstream.segments} and not _comes_later(
-            upstream, call, calls
-        ):
-            best = upstream
-    return best
+class _Upstreams:
+    """Which call each call of an agent continues, looked for once."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self._by_id = {call.id: call for call in calls}
+        self._places = {call.id: place for place, call in enumerate(calls)}
+        self._contents = {
+            call.id: frozenset(content_of(segment) for segment in call.segments) for call in calls
+        }
+        self._continued: dict[str, Call | None] = {}
+
+    def continued_by(self, call: Call) -> Call | None:
+        """The last call before this one, in the same pass, whose output this prompt takes and
+        whose prompt it repeats."""
+        if call.id not in self._continued:
+            sources = [each.call for each in call.depends_on if each.carried == "data"]
+            found = [self._by_id[source] for source in sources if source in self._by_id]
+            fitting = [upstream for upstream in found if self._is_continued(upstream, call)]
+            self._continued[call.id] = fitting[-1] if fitting else None
+        return self._continued[call.id]
+
+    def _is_continued(self, upstream: Call, call: Call) -> bool:
+        """The order of a run follows the source."""
+        return (
+            upstream.loop == call.loop
+            and self._places[upstream.id] < self._places[call.id]
+            and offers_alike(upstream, call)
+            and not self._contents[call.id].isdisjoint(self._contents[upstream.id])
+        )
+
+    def said_after(self, call: Call) -> set[Content]:
+        """All that a conversation holds once `call` has answered."""
+        said: set[Content] = set()
+        current: Call | None = call
+        while current is not None:
+            said |= self._contents[current.id]
+            said.add(("upstream", f"{current.id}/data"))
+            current = self.continued_by(current)
+        return said
 
 
 def offers_alike(one: Call, other: Call) -> bool:
     """Whether two requests offer the model the same, so that their prompts can begin alike."""
     return [content_of(part) for part in one.head] == [content_of(part) for part in other.head]
-
-
-def _comes_later(upstream: Call, call: Call, calls: Sequence[Call]) -> bool:
-    """Whether `upstream` stands behind `call` in the source: the order of a run follows the
-    source."""
-    ids = [other.id for other in calls]
-    return ids.index(upstream.id) >= ids.index(call.id)
-
-
-def _already_said(call: Call, calls: Sequence[Call]) -> set[Content]:
-    """All that a conversation holds once `call` has answered."""
-    said = {("upstream", f"{call.id}/data")}
-    seen: set[str] = set()
-    current: Call | None = call
-    while current is not None and current.id not in seen:
-        seen.add(current.id)
-        said |= {content_of(segment) for segment in current.segments}
-        said.add(("upstream", f"{current.id}/data"))
-        current = _continued(current, calls)
-    return said

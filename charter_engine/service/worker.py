@@ -24,8 +24,11 @@ def main(descriptor: int) -> None:
     asked: SimpleQueue[Work] = SimpleQueue()
     engine.send(READY)
     threading.Thread(target=_hear, args=(engine, asked), daemon=True).start()
-    while True:
-        engine.send(_outcome(asked.get(), engine.send))
+    is_whole = True
+    while is_whole:
+        outcome = _outcome(asked.get(), engine.send)
+        is_whole = not (isinstance(outcome, Raised) and outcome.is_last)
+        engine.send(outcome)
 
 
 def _hear(engine: Connection, asked: "SimpleQueue[Work]") -> None:
@@ -42,10 +45,20 @@ def _outcome(work: Work, report: Report) -> Found | Raised:
     try:
         with _interruptible():
             return Found(work(report))
-    except KeyboardInterrupt:
-        return Raised(CharterError("the work was given up"))
+    except KeyboardInterrupt as interrupt:
+        return Raised(CharterError("the work was given up"), is_last=_cut_an_import(interrupt))
     except Exception as error:
         return Raised(_as_sent(error))
+
+
+def _cut_an_import(interrupt: KeyboardInterrupt) -> bool:
+    """Whether a module was being imported: of a package such as numpy, the parts that were there
+    already would be used by the next import, and refer to one that is gone."""
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(interrupt.__traceback__)]
+    return any(
+        code.co_name == "<module>" or code.co_filename.startswith("<frozen importlib")
+        for code in codes
+    )
 
 
 @contextmanager

@@ -38,9 +38,10 @@ class Found(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """How a piece of work failed."""
+    """How a piece of work failed. `is_last`: and its worker ends, since it is fit for no more."""
 
     error: Exception
+    is_last: bool = False
 
 
 class Worker:
@@ -78,6 +79,8 @@ class Worker:
                 remedy="the engine's log may say more; -9 is what a machine short of memory does",
             ) from None
         if isinstance(told, Raised):
+            if told.is_last:
+                self._process.wait()
             raise told.error
         return cast("T", told.result)
 
@@ -106,8 +109,8 @@ class Worker:
 class WorkerPool:
     """Workers, started as they are needed: at most so many, and none that was idle for long.
 
-    A worker that was interrupted goes on with the next piece of work; one that does not heed it is
-    ended.
+    A worker that was interrupted goes on with the next piece of work, unless that cut an import in
+    two; one that does not heed it is ended.
     """
 
     def __init__(

@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from importlib import import_module
+from pathlib import Path
 
 import psutil
 import pytest
@@ -52,6 +54,12 @@ def killed(_: Report) -> None:
 
 def process(_: Report) -> int:
     return os.getpid()
+
+
+def importing(folder: str, report: Report) -> None:
+    sys.path.insert(0, folder)
+    vars(sys)["import_began"] = partial(report, Progress("importing"))
+    import_module("imported_slowly")
 
 
 @pytest.fixture
@@ -107,6 +115,21 @@ async def test_a_worker_goes_on_after_work_that_failed_or_was_given_up(workers: 
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
     assert await workers.carry_out(process) == first
+
+
+async def test_a_worker_whose_import_was_cut_in_two_works_no_more(
+    workers: WorkerPool, tmp_path: Path
+) -> None:
+    (tmp_path / "imported_slowly.py").write_text(
+        "import sys, time\nsys.import_began()\ntime.sleep(60)\n"
+    )
+    first = await workers.carry_out(process)
+    work = await until_begun(workers, partial(importing, str(tmp_path)))
+    work.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+    assert not psutil.pid_exists(first)
+    assert await workers.carry_out(process) != first
 
 
 async def test_work_is_given_up_before_its_worker_has_come_up(
