@@ -50,8 +50,10 @@ OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     # A server that comes back is seen at once, not after gRPC's default of up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # How long a connection may take to be made, whatever the name says: behind a slow line, or on
+    # a busy machine, a server's first frame comes late.
+    ("grpc.min_reconnect_backoff_ms", 5000),
 ]
 
 

@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from charter_engine.embedded.instances import (
     memory_prefix,
     running,
 )
+from charter_engine.embedded.ports import free_ports
 from charter_engine.embedded.repository import write_embedded_repository
 from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.triton.client import TritonClient
@@ -35,6 +38,7 @@ from tests.integration.triton.conftest import Served, serving
 from tests.integration.triton.pushing import CALLS, ask, deployer, leftovers, plan_with
 
 COMEBACK_SECONDS = 60.0
+LATE_SECONDS = 0.5
 
 ON_TAKEN_PORT_ONCE = """
 import os, pathlib, sys
@@ -104,6 +108,25 @@ async def answers_again(client: TritonClient) -> None:
             return
 
 
+@asynccontextmanager
+async def slow_line_to(port: int) -> AsyncIterator[int]:
+    """The port of a line to another one that takes its time to pass on what comes first."""
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(LATE_SECONDS)
+        behind, before = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pass_on(reader, before), pass_on(behind, writer))
+
+    line = await asyncio.start_server(connected, "127.0.0.1", *free_ports(1))
+    async with line:
+        yield line.sockets[0].getsockname()[1]
+
+
 def shared_memory(name: str) -> list[Path]:
     directory = instances_directory() / f"instance-{name}"
     return list(Path("/dev/shm").glob(f"{memory_prefix(directory)}*"))
@@ -120,6 +143,13 @@ async def test_tritonserver_killed_is_restarted_on_its_ports(served: Served) -> 
     assert after.restarts == before.restarts + 1
     assert after.server != before.server
     assert "restarted" in after.reason
+
+
+async def test_a_server_behind_a_slow_line_is_reached(served: Served) -> None:
+    async with slow_line_to(served.state.grpc) as port:
+        url = f"127.0.0.1:{port}"
+        async with TritonClient(replace(served.state.connection, url=url)) as client:
+            assert await client.is_ready()
 
 
 @pytest.mark.parametrize("model", ["charter_bls", "tensorrt_llm"])
