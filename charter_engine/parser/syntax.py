@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 
 
 def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str, str]]:
@@ -138,8 +139,10 @@ def is_super(node: ast.expr) -> bool:
     )
 
 
+@lru_cache(maxsize=4)
 def names_stored(node: ast.AST) -> frozenset[str]:
-    """The names and attributes that a loop assigns, or that a function is given or assigns."""
+    """The names and attributes that a loop assigns, or that a function is given or assigns: looked
+    for once, since all the calls in one ask for them."""
     found: set[str] = set()
     for item in ast.walk(node):
         if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):

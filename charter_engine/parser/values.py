@@ -124,8 +124,8 @@ class Made(Struct, frozen=True, eq=False):
 Type = External | Kind | Member | Function | Class | Instance | Package | Made
 
 
-def place_of(kind: Instance | Class) -> str:
-    """Where an object is made; empty for a class."""
+def place_of(kind: Type) -> str:
+    """Where an object is made; empty for what is none."""
     return kind.place if isinstance(kind, Instance) else ""
 
 
@@ -142,8 +142,8 @@ def _place(kind: Type) -> tuple[str, str, int]:
             | Class(definition=definition)
             | Instance(definition=definition)
         ):
-            place = kind.place if isinstance(kind, Instance) else ""
-            return type(kind).__name__ + place, definition.module.name, definition.node.lineno
+            name = type(kind).__name__ + place_of(kind)
+            return name, definition.module.name, definition.node.lineno
         case Package(module=module):
             return "Package", module.name, 0
         case Made(module=module, node=node):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
 
 from charter_engine.parser.findings import Site
 from charter_engine.parser.symbols import FunctionDefinition
@@ -20,7 +19,7 @@ class Turning:
         self.function = site.function
         self.functions = list(site.module.functions.values())
         self.region = lines_of(site.turning) if site.turning is not None else None
-        self.names = stored_in(site.turning) if site.turning is not None else frozenset()
+        self.names = names_stored(site.turning) if site.turning is not None else frozenset()
 
     def fixes(self, expression: ast.expr | str, line: int) -> bool:
         """Whether what fills a hole in a line is the same in every turn. What another function
@@ -42,12 +41,6 @@ class Turning:
             and not isinstance(definition.node, ast.Lambda)
         ]
         return max(found, key=lambda definition: definition.node.lineno, default=None)
-
-
-@lru_cache(maxsize=4)
-def stored_in(turning: ast.AST) -> frozenset[str]:
-    """`names_stored`, looked for once for all the calls of a loop or function."""
-    return names_stored(turning)
 
 
 def changes(expression: ast.expr | str, names: frozenset[str]) -> bool:
