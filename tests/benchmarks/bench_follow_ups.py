@@ -22,7 +22,7 @@ import math
 import statistics
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -195,7 +195,7 @@ async def run(
     end = time.monotonic() + 60 * minutes
     repository = write_embedded_repository(directory / "models")
     rounds = Rounds()
-    sent = dict.fromkeys(kinds, 0)
+    outcomes = {kind: Counter[str]() for kind in kinds}
     async with (
         EmbeddedTriton(repository) as server,
         TritonClient(server.state.connection) as client,
@@ -210,29 +210,34 @@ async def run(
         rules = dict(zip(KINDS, (without_gain(learnt), learnt), strict=True))
         rules[EVERY] = of_every_answer()
         seed = LEARNT_FROM
+        before = Counter((await scrape(session, server.state.metrics_url)).refreshes)
         for _ in range(math.ceil(requests / (SESSIONS * (TURNS - 1)))):
             for kind in kinds:
                 await deployer.push(Plan(agent=""), (), reuse_times=rules[kind])
                 seed += 1
                 rounds.by_kind[kind].append(gone_on_with(await play(client, seed, wait_s)))
-                counted = (await scrape(session, server.state.metrics_url)).refreshes
-                sent[kind] += counted.get("sent", 0) - sum(sent.values())
+                counted = Counter((await scrape(session, server.state.metrics_url)).refreshes)
+                for known in (*outcomes.values(), before):
+                    counted.subtract(known)
+                outcomes[kind].update(counted)
             if time.monotonic() > end:
                 break
-    show(rounds, sent, times)
+    show(rounds, outcomes, times)
 
 
-def show(rounds: Rounds, sent: dict[str, int], times: EngineTimes) -> None:
+def show(rounds: Rounds, outcomes: dict[str, Counter[str]], times: EngineTimes) -> None:
     print(
         f"a follow-up takes {times.follow_up:.1f} ms, the request it follows {times.request:.1f} "
         f"ms, {PROMPT_TOKENS} new tokens {times.new_prompt:.1f} ms (measured; medians, each alone)"
     )
-    for kind, follow_ups in sent.items():
-        count = len(rounds.all_of(kind))
+    for kind, counted in outcomes.items():
+        follow_ups, count = counted["sent"], len(rounds.all_of(kind))
+        dropped = {outcome: number for outcome, number in counted.items() if outcome != "sent"}
         print(
             f"{kind}: {follow_ups} follow-ups for {count} requests that sessions go on with, "
             f"{times.follow_up * follow_ups / count:.1f} ms of engine time each (measured; the "
-            "median follow-up times how many were sent)"
+            "median follow-up times how many were sent); dropped: "
+            + ", ".join(f"{number} {outcome}" for outcome, number in dropped.items())
         )
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
             middle, low, high = quantile(rounds.all_of(kind), share)
