@@ -25,7 +25,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
 import numpy as np
 
 from charter_engine.bls.features import FEATURES
@@ -191,7 +190,6 @@ async def run(
     async with (
         EmbeddedTriton(repository) as server,
         TritonClient(server.state.connection) as client,
-        aiohttp.ClientSession() as session,
     ):
         deployer = Deployer(target_for(client, repository=repository))
         times = await engine_times(client)
@@ -207,7 +205,7 @@ async def run(
                 await deployer.push(Plan(agent=""), (), reuse_times=rules[kind])
                 seed += 1
                 rounds.by_kind[kind].append(gone_on_with(await play(client, seed, wait_s)))
-                counted = (await scrape(session, server.state.metrics_url)).refreshes
+                counted = (await scrape(server.state.metrics_url)).refreshes
                 sent[kind] += counted.get("sent", 0) - sum(sent.values())
             if time.monotonic() > end:
                 break
