@@ -290,7 +290,9 @@ class Interpreter:
         """A top level; it is fruitless, and not followed again, where its steps were spent before
         they came to a model."""
         before, reached = self.progress.steps, self.findings.reached
-        self.progress.begin(module.path, self.steps_for_module())
+        steps = self.steps_for_module()
+        self.progress.begin(module.path, steps)
+        self.progress.is_short = steps == FEWEST_OF_A_MODULE
         self.evaluator.follower.followed.clear()
         self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
