@@ -1,8 +1,8 @@
-"""Functions that the programs of a package followed in vain: until their steps were spent, without
-coming to a model.
+"""Functions that were followed in vain: until the steps were spent, without coming to a model.
 
-Many programs (examples, tests) call the same functions of one library. Once the top levels have
-used up the steps that they share, each next program would spend its few on the same way.
+Many programs of a package (examples, tests) call the same functions of one library. Once the top
+levels have used up the steps that they share, each next program would spend its few on the same
+way. So would the functions of a very large package that are looked at a little way.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.values import Function, Value
 
-ENOUGH_PROGRAMS = 3
-"""After so many programs that followed a function in vain, the next one does not."""
+ENOUGH = 3
+"""After so many times that a function was followed in vain, it is not followed again."""
 
 MAX_DEPTH = 3
 """Lists within lists that are looked through for a function."""
@@ -22,9 +22,9 @@ MAX_DEPTH = 3
 
 @dataclass(slots=True)
 class DeadEnd:
-    """How many programs followed a function in vain, and with how many steps left at most."""
+    """How often a function was followed in vain, and with how many steps left at most."""
 
-    programs: int = 0
+    times: int = 0
     steps: int = 0
 
 
@@ -34,19 +34,23 @@ class DeadEnds:
 
     known: dict[FunctionDefinition, DeadEnd] = field(default_factory=dict)
 
-    def note(self, function: FunctionDefinition, steps: int) -> None:
-        """Keep that a program followed a function in vain, with so many steps left."""
+    def note(self, function: FunctionDefinition, steps: int, *, is_looking: bool = False) -> None:
+        """Keep that a function was followed in vain, with so many steps left. While it is only
+        looked which functions ask, what a constructor makes, or another keeps in a global, may
+        still serve."""
+        if is_looking and (function.stores or function.name == "__init__"):
+            return
         found = self.known.setdefault(function, DeadEnd())
-        found.programs += 1
+        found.times += 1
         found.steps = max(found.steps, steps)
 
     def is_one(self, function: FunctionDefinition, given: Iterable[Value], steps: int) -> bool:
-        """Whether a program with so many steps left would follow a function in vain. One that is
-        given a function does what that does, which may be another thing in each program."""
+        """Whether a function would be followed in vain with so many steps left. One that is given
+        a function does what that does, which may be another thing each time."""
         found = self.known.get(function)
         return (
             found is not None
-            and found.programs >= ENOUGH_PROGRAMS
+            and found.times >= ENOUGH
             and found.steps >= steps
             and not any(map(holds_function, given))
         )

@@ -329,7 +329,7 @@ class Follower:
         visits = (self.findings.visits or [])[seen:]
         reached = self.findings.reached - reached
         if self.progress.is_short and self.progress.left < 0 and not reached:
-            self.dead_ends.note(definition, steps)
+            self.dead_ends.note(definition, steps, is_looking=self.progress.is_looking)
         self.followed[key] = Followed(result, visits, names, reached, known, function.bound, left)
         if holder and own:
             hand_over(frame, holder, left)

@@ -112,6 +112,7 @@ class Interpreter:
         self.left_for_modules = STEPS_OF_MODULES
         if round_number == 0:
             self.progress.stops.clear()
+            self.evaluator.follower.dead_ends.known.clear()
             self.memory.forget()
             self.entries.calls.clear()
             for site in self.findings.sites.values():
@@ -337,6 +338,7 @@ class Interpreter:
         place = definition.module.path
         steps = self.steps_for_function()
         self.progress.begin(place, steps, definition.name, definition.node.lineno)
+        self.progress.is_short = self.is_large and self.progress.is_looking
         follower = self.evaluator.follower
         follower.followed.clear()
         function = Function(definition)

@@ -45,7 +45,7 @@ class AnalysisProgress:
     `round` counts the passes that record edges; `start` names the function it started from, at
     `path` and `line`; `steps` counts evaluated expressions. From one start, calls are followed
     until `budget` is reached; `is_cut`: that cut something off, as it did at the starts in `stops`.
-    `is_short`: it is one of a program that comes after the others have used up what they share.
+    `is_short`: the budget is so small that what was followed in vain is not followed again.
     `is_looking`: it is only looked which functions ask a model themselves.
     `asked` is the place that reasons are wanted for; `notes` tell of it, `near` are the calls there
     that were not taken for one of a model.
