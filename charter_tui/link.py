@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from charter_engine.contracts.commands import Command, ListTicks
 from charter_engine.contracts.gauges import Event, Gauge
 from charter_engine.service.client import ConnectionLost, EngineClient, LinkState, RequestFailed
+from charter_tui.present.words import sentence
 from charter_tui.state import KEPT_TICKS, Link, Snapshot, apply_events, apply_gauges, behind
 
 LIVE_SECONDS: Final = 0.1
@@ -131,16 +132,8 @@ class EngineLink:
             return await self._client.request(command)
         except RequestFailed as error:
             failure = error.failure
-            raise EngineRefused(
-                " ".join(
-                    part
-                    for part in (
-                        _sentence(failure.message),
-                        _sentence(failure.remedy),
-                    )
-                    if part
-                )
-            ) from error
+            told = (sentence(failure.message), sentence(failure.remedy))
+            raise EngineRefused(" ".join(part for part in told if part)) from error
         except ConnectionLost as error:
             raise EngineRefused(
                 f"No answer: {error}. Whether it was carried out will show when the engine is back."
@@ -188,11 +181,3 @@ class EngineLink:
         client = EngineClient(self._client.path, self._client.child)
         await client.connect()
         return client
-
-
-def _sentence(text: str) -> str:
-    """The text with a capital and a full stop; what begins with a name or a path keeps its case."""
-    text = text.strip()
-    is_word = text.partition(" ")[0].rstrip(",:").isalpha()
-    start = text[:1].upper() if is_word else text[:1]
-    return f"{start}{text[1:]}" if not text or text[-1] in ".!?" else f"{start}{text[1:]}."

@@ -219,12 +219,17 @@ class CallResolver:
         if self.hands_on_model(shape):
             return self.called_later(frame, node, receiver, shape)
         types = in_order(callee.types)
-        functions = [kind for kind in types if isinstance(kind, Function)]
+        functions = [
+            one
+            for kind in types
+            if isinstance(kind, Function)
+            for one in self.evaluator.names.of_each_object(kind)
+        ]
         functions += [
             found
             for kind in types
             if isinstance(kind, Instance)
-            for found in self.called(kind, callee)
+            for found in self.called(kind, replace(callee, types=frozenset((kind,))))
         ]
         functions = [function for function in functions if not function.definition.is_abstract]
         if functions:

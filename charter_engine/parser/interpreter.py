@@ -92,6 +92,7 @@ class Interpreter:
         self.progress.near.clear()
         sites = self.findings.sites.values()
         self.entries.asking = {site.function for site in sites if site.function is not None}
+        self.entries.asking |= self.those_that_call_wrappers(visited)
         self.entries.wrappers = self.findings.wrappers.keys()
         called = {item for item in self.entries.called if item.name != "__init__"}
         visited.sort(key=called.__contains__)
@@ -106,6 +107,14 @@ class Interpreter:
                     self.run_as_called(definition)
                 else:
                     self.run_alone(definition)
+
+    def those_that_call_wrappers(
+        self, functions: list[FunctionDefinition]
+    ) -> set[FunctionDefinition]:
+        """The functions that call a wrapper, by the names they call."""
+        wrappers = {definition.name for definition in self.findings.wrappers}
+        named = self.program.call_names.named
+        return {one for one in functions if not wrappers.isdisjoint(named[one].called)}
 
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
@@ -341,7 +350,7 @@ class Interpreter:
         self.progress.is_short = self.is_large and self.progress.is_looking
         follower = self.evaluator.follower
         follower.followed.clear()
-        function = Function(definition)
+        function = Function(definition, entry.bound)
         names = follower.first_names(function, {})
         spec = definition.node.args
         for arg in (

@@ -14,6 +14,7 @@ from charter_engine.parser.handlers import handler_graph, spread_handlers
 from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
+from charter_engine.parser.recognise import words_of
 from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name, path_of
@@ -58,7 +59,11 @@ class Program:
         self.flows = flows_of(modules.values(), self.class_named)
         self.call_names = CallNames(list(modules.values()), catalogue)
         self.reaching = self.call_names.that_may_ask()
-        self.made_apart = classes_made_apart(modules.values(), self.reaching)
+        self.made_in = places_of_classes(modules.values(), self.reaching)
+        self.agents = {definition.name for definition in self.made_in}
+        self.factories = {one.name for one in definitions if self.makes_agent(one)}
+        self.records: dict[ClassDefinition, bool] = {}
+        self.making: dict[int, bool] = {}
         self.loop_numbers: dict[int, int] = {}
         self.sources: dict[int, str] = {}
         self.paths: dict[int, tuple[str, ...]] = {}
@@ -82,6 +87,17 @@ class Program:
         source = self.module_named(base)
         return None if source is None or source is module else self.class_named(source, last)
 
+    def is_record(self, definition: ClassDefinition) -> bool:
+        """Whether objects of a class only hold what its constructor is given: neither the class nor
+        a base has methods that do more."""
+        known = self.records.get(definition)
+        if known is None:
+            self.records[definition] = definition.is_record
+            bases = [self.class_named(definition.module, name) for name in definition.bases]
+            known = definition.is_record and all(map(self.is_record, filter(None, bases)))
+            self.records[definition] = known
+        return known
+
     def imported_by(self, module: Module, dotted: str) -> str:
         """The dotted name of what a module imports as `dotted`: a script's neighbours come before
         what is found from the sources' folder on."""
@@ -102,6 +118,21 @@ class Program:
             path = self.paths[id(node)] = path_of(node)
         return path
 
+    def makes_agent(self, definition: FunctionDefinition) -> bool:
+        """Whether a function makes an object that may ask a model, and says so by its name."""
+        made = {last_name(call.func) for call in definition.calls}
+        is_maker = not MAKING.isdisjoint(words_of(definition.name)[:1])
+        return is_maker and not made.isdisjoint(self.agents)
+
+    def makes_agents(self, node: ast.AST) -> bool:
+        """Whether objects that may ask a model are made in a node of the modules at hand, or by a
+        function that is called in it, as their names tell."""
+        makes = self.making.get(id(node))
+        if makes is None:
+            names = {last_name(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
+            makes = self.making[id(node)] = not names.isdisjoint(self.agents | self.factories)
+        return makes
+
     def loop_number(self, node: ast.AST) -> int:
         return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)
 
@@ -110,21 +141,24 @@ def calls_itself(definition: FunctionDefinition) -> bool:
     return any(last_name(call.func) == definition.name for call in definition.calls)
 
 
+MAKING = frozenset("make create build new get init setup spawn".split())
+"""Words that the names of functions that make something begin with."""
+
 MOST_PLACES = 8
 """A class whose objects are made in more places than this is a helper, not an agent."""
 
 
-def classes_made_apart(
+def places_of_classes(
     modules: Collection[Module], reaching: AbstractSet[FunctionDefinition]
-) -> set[ClassDefinition]:
-    """Classes that may ask a model and whose objects are made in a few places, by the names that
-    are called."""
+) -> dict[ClassDefinition, int]:
+    """In how many places objects are made of each class that may ask a model, by the names that are
+    called, where these are few."""
     places = Counter(last_name(call.func) for module in modules for call in module.calls)
     return {
-        definition
+        definition: places[definition.name]
         for module in modules
         for definition in module.classes.values()
-        if 1 < places[definition.name] <= MOST_PLACES
+        if 0 < places[definition.name] <= MOST_PLACES
         and (definition.bases or not reaching.isdisjoint(definition.methods.values()))
     }
 

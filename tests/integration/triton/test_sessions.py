@@ -143,7 +143,9 @@ async def test_streamed_answers_are_followed_up_and_the_follow_up_keeps_the_whol
         pieces = [
             piece async for piece in client.stream(GenerateRequest(token_ids=prompt, max_tokens=8))
         ]
-        assert (await metrics_of(streaming)).refreshes["sent"] == before + 1
+        # The refresh waits for an idle engine, and nobody is told when it is through.
+        while (await metrics_of(streaming)).refreshes["sent"] == before:
+            pass
         longer = (*prompt, *pieces[-1].output_ids, *range(100, 140))
         # A request alone leaves its last token without keys and values.
         assert reused(await client.generate(GenerateRequest(token_ids=longer, max_tokens=1))) == 408

@@ -7,9 +7,10 @@ from itertools import islice
 
 import numpy as np
 
-from charter_engine.kvcache.workload.batch import Floats, Ints, RequestColumns, column
+from charter_engine.kvcache.workload.batch import Floats, RequestColumns, column
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, ReadOptions
+from charter_engine.kvcache.workload.ids import Ints
 
 LENGTHS_NOTE = "it has lengths and no content: no hit rate can be told"
 TIMES_NOTE = "it has no times: all requests are taken to arrive at once"
