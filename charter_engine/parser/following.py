@@ -21,6 +21,7 @@ from charter_engine.parser.attributes import (
     left_by_each,
     note_left,
 )
+from charter_engine.parser.dead_ends import DeadEnds
 from charter_engine.parser.edges import loops_since
 from charter_engine.parser.fanout import spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
@@ -97,6 +98,7 @@ class Follower:
         self.entries = analysis.entries
         self.evaluator = evaluator
         self.followed: dict[Hashable, Followed] = {}
+        self.dead_ends = DeadEnds()
         self.parameters: dict[FunctionDefinition, tuple[Parameter, ...]] = {}
 
     def follow(
@@ -316,6 +318,9 @@ class Follower:
             return None
         if frame.depth >= MAX_FRAMES:
             return None
+        steps = self.progress.left
+        if self.progress.is_short and self.dead_ends.is_one(definition, names.values(), steps):
+            self.progress.spend()
         if self.progress.is_spent:
             self.progress.stop()
             return None
@@ -357,6 +362,8 @@ class Follower:
         left = attributes_of(inner, own, inner.left or {})
         visits = (self.findings.visits or [])[seen:]
         reached = self.findings.reached - reached
+        if self.progress.is_short and self.progress.left < 0 and not reached:
+            self.dead_ends.note(definition, steps, is_looking=self.progress.is_looking)
         self.followed[key] = Followed(result, visits, names, reached, known, function.bound, left)
         if holder and own:
             hand_over(frame, holder, left)
