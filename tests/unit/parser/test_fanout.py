@@ -118,3 +118,37 @@ def test_coroutines_that_a_plain_function_lets_a_loop_run_are_side_by_side() -> 
     """
     plain = HELPERS.replace("async def main", "def main")
     assert {call.fanout for call in compiled(f"{plain}{body}\n").calls} == {None, "gather"}
+
+
+FORK = """
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, StateGraph
+
+llm = ChatOpenAI(model="m")
+
+def praise(state):
+    return {"good": llm.invoke(f"Praise the plan: {state['plan']}").content}
+
+def blame(state):
+    return {"bad": llm.invoke(f"Blame the plan: {state['plan']}").content}
+
+graph = StateGraph(dict)
+graph.add_node("praise", praise)
+graph.add_node("blame", blame)
+"""
+
+
+def test_nodes_that_one_node_leads_to_without_a_condition_run_side_by_side() -> None:
+    file = compiled(FORK + 'graph.add_edge(START, "praise")\ngraph.add_edge(START, "blame")\n')
+    assert [call.fanout for call in file.calls] == ["fork", "fork"]
+
+
+def test_a_node_that_chooses_between_others_runs_none_beside_another() -> None:
+    file = compiled(FORK + 'graph.add_conditional_edges(START, pick, ["praise", "blame"])\n')
+    assert [call.fanout for call in file.calls] == [None, None]
+
+
+def test_two_graphs_of_one_name_do_not_fork_together() -> None:
+    edges = 'graph.add_edge(START, "praise")\ngraph = StateGraph(dict)\n'
+    file = compiled(FORK + edges + 'graph.add_edge(START, "blame")\n')
+    assert [call.fanout for call in file.calls] == [None, None]
