@@ -20,8 +20,10 @@ ONCE = "fork"
 
 
 def find_opportunities(calls: Sequence[Call]) -> tuple[Opportunity, ...]:
-    """All opportunities, in the order of the patterns. A wrapper's call and the client's call behind
-    it are one request."""
+    """All opportunities, in the order of the patterns.
+
+    A wrapper's call and the client's call behind it are one request.
+    """
     requests = runnable(calls)
     return (
         *shared_prefixes(requests),
@@ -102,7 +104,11 @@ def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
             for before, after in itertools.pairwise(members)
         )
         again = sorted(
-            {name for before, after in itertools.pairwise(members) for name in _inputs(before, after)}
+            {
+                name
+                for before, after in itertools.pairwise(members)
+                for name in _inputs(before, after)
+            }
         )
         words = f" and repeats {', '.join(again)}" if again else ""
         yield Opportunity(

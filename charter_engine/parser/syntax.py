@@ -100,7 +100,22 @@ def last_name(node: ast.expr) -> str:
     """The name a function is called by: `c` of `a.b.c`; empty: it has none."""
     if isinstance(node, ast.Attribute):
         return node.attr
+    if isinstance(node, ast.Subscript):
+        return last_name(node.value) if is_generic(node) else ""
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def is_generic(node: ast.expr) -> bool:
+    """Whether an expression is a class with its parameters: `Agent[Context]`."""
+    if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Constant):
+        return False
+    name = last_name(node.value)
+    return name[:1].isupper() and not name.isupper()
+
+
+def without_parameters(node: ast.expr) -> ast.expr:
+    """The class of `Agent[Context]`; any other expression as it is."""
+    return node.value if isinstance(node, ast.Subscript) and is_generic(node) else node
 
 
 def first_name(target: ast.expr) -> str | None:
@@ -158,6 +173,7 @@ def path_of(node: ast.expr) -> tuple[str, ...]:
     """The names of an attribute path, nearest last; a call or subscript in it ends it at the
     left."""
     names: list[str] = []
+    node = without_parameters(node)
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
         node = node.value

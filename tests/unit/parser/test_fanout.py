@@ -152,3 +152,29 @@ def test_two_graphs_of_one_name_do_not_fork_together() -> None:
     edges = 'graph.add_edge(START, "praise")\ngraph = StateGraph(dict)\n'
     file = compiled(FORK + edges + 'graph.add_edge(START, "blame")\n')
     assert [call.fanout for call in file.calls] == [None, None]
+
+
+def test_a_wrapper_that_asks_several_models_at_once_is_called_side_by_side() -> None:
+    file = compiled(
+        """
+        import asyncio
+        from litellm import acompletion
+
+        async def ask(model, messages):
+            return await acompletion(model=model, messages=messages)
+
+        async def ask_all(models, messages):
+            tasks = [ask(model, messages) for model in models]
+            answers = await asyncio.gather(*tasks)
+            return dict(zip(models, answers))
+
+        async def main(models, question):
+            told = f"Answer in one word, whatever it takes: {question}"
+            return await ask_all(models, [{"role": "user", "content": told}])
+        """
+    )
+    assert [(call.line, call.fanout) for call in file.calls] == [
+        (6, None),
+        (9, "gather"),
+        (15, "gather"),
+    ]
