@@ -22,14 +22,15 @@ ONCE = "fork"
 def find_opportunities(calls: Sequence[Call]) -> tuple[Opportunity, ...]:
     """All opportunities, in the order of the patterns.
 
-    A wrapper's call and the client's call behind it are one request.
+    A wrapper's call and the client's call behind it are one request, which shares nothing with
+    itself; a loop or a fan-out within a wrapper is the client's call's.
     """
     requests = runnable(calls)
     return (
         *shared_prefixes(requests),
         *sequential_chains(requests),
-        *branchings(requests),
-        *loop_invariants(requests),
+        *branchings(calls),
+        *loop_invariants(calls),
         *delta_matchings(requests),
     )
 

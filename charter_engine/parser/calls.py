@@ -394,7 +394,9 @@ class CallResolver:
             if functions:
                 result = self.evaluator.follower.follow(frame, node, functions, later)
             elif found is not None:
-                result = self.evaluator.recorder.model_call(frame, node, UNKNOWN, later, found)
+                held = source.value if isinstance(source, ast.Attribute) else None
+                asked = UNKNOWN if held is None else self.evaluator.evaluate(frame, held)
+                result = self.asked(frame, node, asked, later, found)
             frame.fanout = outer
             if not is_mapped:
                 return result

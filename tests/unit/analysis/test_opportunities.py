@@ -97,6 +97,14 @@ def test_a_wrappers_call_and_the_clients_call_behind_it_share_nothing() -> None:
     assert find_opportunities((call("client", SYSTEM), asked)) == ()
 
 
+def test_a_loop_within_a_wrapper_is_the_clients_calls() -> None:
+    turn = call("client", SYSTEM, in_loop=True, loop=Loop(kind="while", line=1))
+    asked = call("wrapper", SYSTEM, kind="wrapper", via=("client",))
+    assert [(item.pattern, item.nodes) for item in find_opportunities((turn, asked))] == [
+        ("loop_invariant", ("client",))
+    ]
+
+
 def test_an_opportunity_stands_in_the_file_of_its_first_call() -> None:
     calls = (call("a", SYSTEM, path="a.py"), call("b", SYSTEM, after=["a"], path="b.py"))
     found = opportunities_by_file(calls)

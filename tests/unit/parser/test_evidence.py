@@ -221,3 +221,17 @@ def test_words_that_only_tell_how_a_client_is_asked_do_not_speak_against_it() ->
         """
     )
     assert lines(file) == [6]
+
+
+def test_a_constant_that_names_a_model_is_evidence_for_a_function_that_is_given_it() -> None:
+    file = compiled(
+        """
+        CRITIC_MODEL = "openai/gpt-5"
+
+        async def criticize(synthesis, query_fn):
+            prompt = f"Attack this answer, do not rewrite it: {synthesis}"
+            text, cost = await query_fn(CRITIC_MODEL, prompt)
+            return text
+        """
+    )
+    assert lines(file) == [6]

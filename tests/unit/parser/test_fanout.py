@@ -57,6 +57,7 @@ def test_what_a_helper_asks_runs_side_by_side_as_the_helper_does(way: str, body:
         "list(map(now, essays))",
         "task = asyncio.create_task(later(essays))\n    await task",
         "await asyncio.to_thread(now, essays)",
+        "await asyncio.wait_for(asyncio.to_thread(now, essays), 9)",
         "await asyncio.wait_for(later(essays), 9)",
     ],
 )

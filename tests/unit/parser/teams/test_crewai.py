@@ -168,3 +168,21 @@ def test_tasks_that_do_not_wait_run_side_by_side() -> None:
     file = compiled(source)
     assert edges(file) == {(28, 21, "data"), (17, 21, "data")}
     assert [call.fanout for call in file.calls] == ["parallel", None, "parallel"]
+
+
+def test_a_crew_that_is_handed_on_to_be_run_is_its_tasks() -> None:
+    file = compiled(
+        """
+        import asyncio
+        from crewai import Agent, Crew, Task
+
+        async def main(topic):
+            writer = Agent(role="Writer", goal="Write.", backstory="Precise.")
+            find = Task(description=f"Find all about {topic}", agent=writer)
+            write = Task(description="Write it down", agent=writer)
+            crew = Crew(agents=[writer], tasks=[find, write])
+            return await asyncio.wait_for(asyncio.to_thread(crew.kickoff), 600)
+        """
+    )
+    assert edges(file) == {(10, 8, "data")}
+    assert [call.fanout for call in file.calls] == [None, None]
