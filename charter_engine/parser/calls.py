@@ -395,7 +395,7 @@ class CallResolver:
                 result = self.evaluator.follower.follow(frame, node, functions, later)
             elif found is not None:
                 held = source.value if isinstance(source, ast.Attribute) else None
-                asked = UNKNOWN if held is None else self.evaluator.evaluate(frame, held)
+                asked = value if held is None else self.evaluator.evaluate(frame, held)
                 result = self.asked(frame, node, asked, later, found)
             frame.fanout = outer
             if not is_mapped:

@@ -217,3 +217,19 @@ def declared_fields(node: ast.ClassDef) -> list[str]:
         for item in node.body
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
     ]
+
+
+def are_alternatives(tree: ast.Module, one: ast.expr, other: ast.expr) -> bool:
+    """Whether two expressions stand in different branches of the same `if`, so that a run comes to
+    one of them at most."""
+    conditions = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
+    return any(
+        (stands_in(node.body, one) and stands_in(node.orelse, other))
+        or (stands_in(node.orelse, one) and stands_in(node.body, other))
+        for node in conditions
+    )
+
+
+def stands_in(body: list[ast.stmt], node: ast.expr) -> bool:
+    """Whether a node is part of a block, by their lines."""
+    return bool(body) and body[0].lineno <= node.lineno <= (body[-1].end_lineno or 0)

@@ -186,3 +186,20 @@ def test_a_crew_that_is_handed_on_to_be_run_is_its_tasks() -> None:
     )
     assert edges(file) == {(10, 8, "data")}
     assert [call.fanout for call in file.calls] == [None, None]
+
+
+def test_tasks_of_which_only_one_is_made_do_not_hear_each_other() -> None:
+    file = compiled(
+        """
+        from crewai import Agent, Crew, Task
+
+        def main(agent: Agent, model):
+            if agent.tools:
+                task = Task(description="Find it with the tools", agent=agent)
+            else:
+                task = Task(description="Tell it from memory", agent=agent)
+            check = Task(description="Check the answer", agent=agent)
+            return Crew(agents=[agent], tasks=[task, check]).kickoff()
+        """
+    )
+    assert edges(file) == {(10, 9, "data"), (8, 9, "data")}

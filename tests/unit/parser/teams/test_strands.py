@@ -1,6 +1,6 @@
 """Strands: agents that are called, swarms and graphs."""
 
-from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.compiled import compiled, edges, only
 from tests.unit.parser.teams.speaking import said
 
 STRANDS = """
@@ -37,3 +37,17 @@ def test_agents_of_a_strands_graph_go_on_along_its_edges() -> None:
     file = compiled(STRANDS.replace("RUN", f"{graph}    return graph.build()(text)"))
     assert {(18, 11, "data")} <= edges(file)
     assert said(file, 11)[0] == ("system", "You write.", False)
+
+
+def test_an_agent_that_is_called_in_a_thread_has_its_own_instructions() -> None:
+    file = compiled(
+        """
+        import asyncio
+        from strands import Agent
+
+        async def research(topic):
+            agent = Agent(system_prompt="You research one topic, thoroughly.")
+            return await asyncio.to_thread(agent, f"Research {topic}")
+        """
+    )
+    assert only(file).segments[0].text == "You research one topic, thoroughly."
