@@ -23,7 +23,7 @@ def refresh_cost(latency: LatencyModel) -> RefreshCost:
     if not latency.prefill_per_token:
         latency = from_first_principles()
     per_token = latency.prefill_per_token
-    return RefreshCost(latency.decode_step / per_token, latency.decode_per_context / per_token)
+    return RefreshCost(latency.step_ms(0) / per_token, latency.decode_per_context / per_token)
 
 
 ASSUMED_COST = refresh_cost(from_first_principles())
