@@ -32,7 +32,7 @@ from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.strings import arguments_origins
-from charter_engine.parser.syntax import is_super
+from charter_engine.parser.syntax import is_super, without_parameters
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -123,6 +123,7 @@ class CallResolver:
 
     def callee_of(self, frame: Frame, node: ast.expr) -> tuple[Value, Value]:
         """The value a method is called on, and the value that is called."""
+        node = without_parameters(node)
         if isinstance(node, ast.Attribute):
             if is_super(node.value):
                 return self.inherited(frame, node.attr)
@@ -398,7 +399,9 @@ class CallResolver:
             if functions:
                 result = self.evaluator.follower.follow(frame, node, functions, later)
             elif found is not None:
-                result = self.evaluator.recorder.model_call(frame, node, UNKNOWN, later, found)
+                held = source.value if isinstance(source, ast.Attribute) else None
+                asked = value if held is None else self.evaluator.evaluate(frame, held)
+                result = self.asked(frame, node, asked, later, found)
             frame.fanout = outer
             if not is_mapped:
                 return result

@@ -45,6 +45,9 @@ MAPPING = frozenset(
 PARALLEL = frozenset("parallel concurrent concurrently".split())
 """Words of functions that run what they are given so, whatever they are."""
 
+LIMITING = frozenset(("wait_for", "shield"))
+"""Functions that hand on what they wait for."""
+
 SEVERAL = frozenset("gather map as_completed wait parallel".split())
 """Ways that are taken for several calls; the others run one, which a loop must repeat."""
 
@@ -103,5 +106,9 @@ def is_gathered(
 
 
 def is_awaited_alone(frame: Frame, node: ast.Call, way: str) -> bool:
-    """Whether what runs beside other things is waited for at once: `await to_thread(f, x)`."""
-    return way not in SEVERAL and isinstance(frame.module.parents.get(id(node)), ast.Await)
+    """Whether what runs beside other things is waited for at once: `await to_thread(f, x)`, perhaps
+    with a limit of time."""
+    parent = frame.module.parents.get(id(node))
+    if isinstance(parent, ast.Call) and last_name(parent.func) in LIMITING:
+        parent = frame.module.parents.get(id(parent))
+    return way not in SEVERAL and isinstance(parent, ast.Await)

@@ -23,7 +23,7 @@ from charter_engine.parser.attributes import (
 )
 from charter_engine.parser.dead_ends import DeadEnds
 from charter_engine.parser.edges import loops_since
-from charter_engine.parser.fanout import spread_of
+from charter_engine.parser.fanout import SEVERAL, spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.frameworks import absorb_box, context_parameter, is_event
@@ -241,11 +241,19 @@ class Follower:
         fanout, spread, frame.fanout, frame.spread = frame.fanout, frame.spread, None, None
         inner = self.enter(frame, function, names, holder)
         frame.chain, frame.fanout, frame.spread = before, fanout, spread
+        site.fanout = site.fanout or self.spread_within(function.definition)
         if inner is None:
             self.evaluator.recorder.record_edges(chain, origins_of(names.values()), {})
         answer = replace(inner or UNKNOWN, pieces=None, constant=None)
         asked = origins_of(names.values())
         return replace(answer, origins=answer.origins - asked | {Origin(chain)})
+
+    def spread_within(self, wrapper: FunctionDefinition) -> str | None:
+        """How a wrapper asks several times side by side for one call of it."""
+        numbers = [self.findings.site_numbers.get(id(call), -1) for call in wrapper.calls]
+        sites = [self.findings.sites.get(number) for number in numbers]
+        ways = [site.fanout for site in sites if site is not None]
+        return next((way for way in ways if way in SEVERAL), None)
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
         place = self.place_of_object(frame, node, kind.definition)
