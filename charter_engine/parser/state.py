@@ -58,6 +58,7 @@ class AnalysisProgress:
     is_looking: bool = False
     steps: int = 0
     budget: int = 0
+    spare: int = 0
     is_cut: bool = False
     stops: set[Stop] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
@@ -72,6 +73,14 @@ class AnalysisProgress:
         self.path, self.start, self.line = path, name, line
         self.is_cut = False
         self.budget = self.steps + budget
+        self.spare = budget
+
+    def spare_steps(self, before: int) -> None:
+        """Take what was followed since `before` for no part of the budget, as long as that lasts
+        again: following one object more must not cut off what else is called."""
+        spared = min(self.steps - before, self.spare)
+        self.spare -= spared
+        self.budget += spared
 
     def stop(self, deep: bool = False) -> None:
         """Tell that what is called from here is not followed to the end."""
