@@ -65,6 +65,7 @@ class Program:
         self.made_in = places_of_classes(modules.values(), self.reaching)
         self.agents = {definition.name for definition in self.made_in}
         self.factories = {one.name for one in definitions if self.makes_agent(one)}
+        self.asking: set[ClassDefinition] | None = None
         self.records: dict[ClassDefinition, bool] = {}
         self.making: dict[int, bool] = {}
         self.loop_numbers: dict[int, int] = {}
@@ -96,10 +97,26 @@ class Program:
         known = self.records.get(definition)
         if known is None:
             self.records[definition] = definition.is_record
-            bases = [self.class_named(definition.module, name) for name in definition.bases]
-            known = definition.is_record and all(map(self.is_record, filter(None, bases)))
+            known = definition.is_record and all(map(self.is_record, self.bases_of(definition)))
             self.records[definition] = known
         return known
+
+    def may_ask(self, definition: ClassDefinition) -> bool:
+        """Whether a method of a class, or of one that has it as a base, may lead to a model."""
+        if self.asking is None:
+            found = {
+                owner
+                for module in self.modules.values()
+                for owner in module.classes.values()
+                if not self.reaching.isdisjoint(owner.methods.values())
+            }
+            self.asking = found | {base for owner in found for base in self.bases_of(owner)}
+        return definition in self.asking
+
+    def bases_of(self, definition: ClassDefinition) -> list[ClassDefinition]:
+        """The classes at hand that a class names as its bases."""
+        named = [self.class_named(definition.module, name) for name in definition.bases]
+        return [base for base in named if base is not None]
 
     def imported_by(self, module: Module, dotted: str) -> str:
         """The dotted name of what a module imports as `dotted`: a script's neighbours come before
