@@ -218,7 +218,7 @@ def _clock_ms(cells: Sequence[str]) -> Floats:
     its tables say."""
     texts = [cell.strip().removesuffix("Z").removesuffix("+00:00") for cell in cells]
     for text in texts:
-        if not text[:1].isdigit():
+        if text[4:5] != "-":
             raise ValueError(f"{text!r} is no time")
     return _ms(np.array(texts, dtype="datetime64[ns]").astype(np.int64))
 
