@@ -93,7 +93,9 @@ async def test_a_killed_consoles_engine_is_found_by_the_next_with_its_draft(
     try:
         await watch.until(lambda w: "draft" in w.latest and client.owns_engine)
         assert client.child is None
-        assert [change.new for change in draft(watch).diff.changes] == ["32"]
+        diff = draft(watch).diff
+        assert diff is not None
+        assert [change.new for change in diff.changes] == ["32"]
         assert any("the next charter-tui finds it" in event.text for event in watch.events)
     finally:
         await client.close()
