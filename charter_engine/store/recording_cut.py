@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from charter_engine.store.recording_reader import Message, RecordingReader
-from charter_engine.store.recording_writer import RecordingError, RecordingWriter, moment_of
+from charter_engine.store.recording_writer import NoRoom, RecordingError, RecordingWriter, moment_of
 
 STEP_SECONDS = 1.0
 
@@ -63,6 +63,9 @@ def new_recording(path: Path) -> Iterator[RecordingWriter]:
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with ExitStack() as cleanup:
         cleanup.callback(lambda: fresh.unlink(missing_ok=True))
-        with closing(RecordingWriter(fresh)) as writer:
-            yield writer
+        try:
+            with closing(RecordingWriter(fresh)) as writer:
+                yield writer
+        except NoRoom as error:
+            raise NoRoom(f"{path} could not be written", error.reason) from None
         fresh.rename(path)

@@ -59,7 +59,12 @@ class RecordingError(ValueError):
 
 
 class NoRoom(RecordingError):
-    """The disk takes no more, or fails; what was to be written can be written again."""
+    """The disk takes no more, or fails, for the `reason` that the system gives; what was to be
+    written can be written again."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(f"{message}: {reason}")
+        self.reason = reason
 
 
 class RecordingWriter:
@@ -155,7 +160,10 @@ class RecordingWriter:
             raise RecordingError(f"another engine records to {self.path}") from None
         size = os.fstat(self._file).st_size
         if size == 0:
-            self._append(header())
+            try:
+                self._append(header())
+            except NoRoom as error:
+                raise NoRoom(f"cannot record to {self.path}", error.reason) from None
             return
         content = os.pread(self._file, size, 0)
         try:
@@ -216,7 +224,7 @@ class RecordingWriter:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, end)
                 os.lseek(self._file, end, os.SEEK_SET)
-            raise NoRoom(f"recording to {self.path} stopped: {error.strerror}") from error
+            raise NoRoom(f"recording to {self.path} stopped", error.strerror or "") from error
         self.bytes_written = end + written
 
 
