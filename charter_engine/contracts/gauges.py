@@ -310,7 +310,8 @@ class Fleet(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
-    """The recording being written, if any."""
+    """The recording being written, if any; with an `error` it waits for room on the disk. Without a
+    `path` there is none, and `error` is why the last one ended."""
 
     path: str = ""
     bytes_written: int = 0
