@@ -22,6 +22,7 @@ from charter_engine.parser.fanout import (
     delayed_way,
     is_awaited_alone,
     is_gathered,
+    is_kept,
     parallel_way,
     way_of,
 )
@@ -80,6 +81,8 @@ class CallResolver:
         way = way_of(path)
         if way is not None and is_awaited_alone(frame, node, way):
             way = None
+        if way == "create_task" and frame.function in self.program.gathering:
+            way = "gather" if is_kept(frame, node) else way
         outer, frame.fanout = frame.fanout, way or frame.fanout
         receiver, callee = self.callee_of(frame, node.func)
         if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
@@ -99,11 +102,7 @@ class CallResolver:
             parents=frame.module.parents,
             held=receiver.box,
         )
-        is_later = (
-            bool(frame.loops)
-            and outer is None
-            and is_gathered(frame, node, callee, self.program.gathering)
-        )
+        is_later = outer is None and is_gathered(frame, node, callee, self.program.gathering)
         frame.fanout = "gather" if is_later else delayed_way(path) or outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer

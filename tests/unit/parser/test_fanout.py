@@ -25,6 +25,22 @@ AT_ONCE = [
     ("gather", "jobs = [later(essay) for essay in essays]\n    await asyncio.gather(*jobs)"),
     ("create_task", "jobs = [asyncio.create_task(later(essay)) for essay in essays]"),
     (
+        "gather",
+        "jobs = [later(essays[0])]\n    jobs.append(later(essays[1]))\n"
+        "    await asyncio.gather(*jobs)",
+    ),
+    (
+        "gather",
+        "one = later(essays[0])\n    other = later(essays[1])\n"
+        "    await asyncio.gather(one, other)",
+    ),
+    (
+        "gather",
+        "one = asyncio.create_task(later(essays[0]))\n"
+        "    other = asyncio.create_task(later(essays[1]))\n"
+        "    await asyncio.gather(one, other)",
+    ),
+    (
         "create_task",
         "async with asyncio.TaskGroup() as group:\n        for essay in essays:\n"
         "            group.create_task(later(essay))",
@@ -57,6 +73,7 @@ def test_what_a_helper_asks_runs_side_by_side_as_the_helper_does(way: str, body:
         "list(map(now, essays))",
         "task = asyncio.create_task(later(essays))\n    await task",
         "await asyncio.to_thread(now, essays)",
+        "one = later(essays)\n    await one\n    await asyncio.gather(*essays)",
         "await asyncio.wait_for(asyncio.to_thread(now, essays), 9)",
         "await asyncio.wait_for(later(essays), 9)",
     ],
