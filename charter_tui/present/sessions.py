@@ -17,7 +17,7 @@ from charter_tui.present.figures import (
     short_count,
 )
 from charter_tui.present.requests import OWN
-from charter_tui.present.spans import EMPTY, Line, Span, fitting, line, plain, wrap
+from charter_tui.present.spans import EMPTY, Line, Span, fitting, line, plain
 from charter_tui.present.tables import Column, Row, fill_with_room
 from charter_tui.state import share
 
@@ -104,8 +104,3 @@ def sessions_summary(shown: Sequence[SessionTraffic], known: int, width: int, *,
         EMPTY if own else line(Span("own runs hidden: i", "muted")),
     )
     return fitting((part for part in parts if part), width)
-
-
-def no_sessions_lines(words: str, width: int) -> tuple[Line, ...]:
-    """Why the table is empty, and what to do."""
-    return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))

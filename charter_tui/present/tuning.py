@@ -22,6 +22,8 @@ ABOUT: Final = Column("about", "", 0, "left")
 NARROW_BELOW: Final = 72
 ROOMY: Final = 100
 """Width in cells from which values have room to be shown whole, and their meaning beside them."""
+WIDE: Final = 120
+"""Width in cells from which long values have room, too."""
 _AS_DEPLOYED = "as deployed"
 _UNCHANGED: Final = line(Span("·", "muted"))
 
@@ -33,8 +35,10 @@ def tuning_columns(width: int) -> tuple[Column, ...]:
         return fill((SETTING, LIVE._replace(width=11), DRAFT._replace(width=11)), width)
     if width < ROOMY:
         return fill((SETTING, LIVE, DRAFT, COST), width)
-    values = (LIVE._replace(width=20), DRAFT._replace(width=20), COST)
-    return fill((SETTING._replace(width=34), *values, ABOUT), width)
+    if width >= WIDE:
+        values = (LIVE._replace(width=20), DRAFT._replace(width=20), COST)
+        return fill((SETTING._replace(width=34), *values, ABOUT), width)
+    return fill((SETTING._replace(width=34), LIVE, DRAFT, COST, ABOUT), width)
 
 
 def tuning_rows(

@@ -28,7 +28,8 @@ class LineView(ScrollView, can_focus=False):
     changes.
 
     A subclass that shows part of the snapshot names it in `PARTS` and sets its lines in `rebuild`.
-    Where a line is drawn above the view, a title that its lines begin with stands in that.
+    Where a line is drawn above the view, a title that its lines begin with stands in that; above a
+    view that is empty there is no line.
     """
 
     DEFAULT_CSS = """
@@ -82,6 +83,8 @@ class LineView(ScrollView, can_focus=False):
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show `lines`; a different number of lines lays the view out again."""
         old, self._lines = self._lines, self._without_title(tuple(lines))
+        is_empty = not (self._lines or self._title)
+        self.set_class(is_empty and bool(self.styles.border_top[0]), "-blank")
         if len(old) != len(self._lines):
             self._resize()
             return
