@@ -207,7 +207,7 @@ class CharterApp(ReplayKeys):
 
     async def action_toggle_recording(self) -> None:
         recording = self.snapshot.recording
-        if recording and recording.path and not recording.error:
+        if recording and recording.path:
             await self.order(StopRecording())
             return
 

@@ -207,9 +207,12 @@ class Console(App[int]):
         self._close_messages_no_wait()
 
     def _told_to_end(self, number: signal.Signals) -> None:
-        """Leave in order at a signal, so that the terminal is as it was before."""
+        """Leave in order at a signal, so that the terminal is as it was before. Who is asked to
+        end takes its engine along; a lost terminal leaves it to the next console."""
         end_if_hung_up()
         self.ended_by = number
+        if number == signal.SIGHUP:
+            self.parting = "leave"
         self.exit(return_code=128 + number)
 
     @work(exclusive=True, group="link", exit_on_error=False)

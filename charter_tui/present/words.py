@@ -56,3 +56,11 @@ def labelled_lines(
         line(Span(f"{label if not index else '':<{label_width}}", label_tone), Span(part, tone))
         for index, part in enumerate(parts)
     )
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop; what begins with a name or a path keeps its case."""
+    text = text.strip()
+    is_word = text.partition(" ")[0].rstrip(",:").isalpha()
+    start = text[:1].upper() if is_word else text[:1]
+    return f"{start}{text[1:]}" if not text or text[-1] in ".!?…" else f"{start}{text[1:]}."
