@@ -176,10 +176,12 @@ def cause_lines(
     named: Naming = name_by_id,
 ) -> tuple[Line, ...]:
     """What was computed again, by cause, the most tokens first, and what mending it would give.
-    `waiting` is said while there is no report."""
+    `waiting` is said while there is no report; without either there is nothing to tell."""
+    if report is None and not waiting:
+        return ()
     if report is None:
         title = Span("Computed again, by cause", "title")
-        return (line(title, Span(f"  {waiting}" if waiting else "", "muted")),)
+        return (line(title, Span(f"  {waiting}", "muted")),)
     heading = line(
         Span("Computed again, by cause", "title"),
         Span(f"  of {counted(report.requests)}{_too_short(report)}", "muted"),

@@ -24,7 +24,7 @@ from charter_tui.state import share
 Local = Callable[[float], time.struct_time]
 
 NAME: Final = Column("name", "SESSION", 0, "left")
-REQUESTS: Final = Column("requests", "REQ", 5)
+REQUESTS: Final = Column("requests", "REQ", 6)
 FAILED: Final = Column("failed", "FAILED", 6)
 COMPUTED: Final = Column("computed", "COMPUTED", 9)
 PROMPT: Final = Column("prompt", "PROMPT", 8)

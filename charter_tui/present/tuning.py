@@ -17,13 +17,11 @@ from charter_tui.state import Snapshot
 SETTING: Final = Column("setting", "SETTING", 0, "left")
 LIVE: Final = Column("live", "LIVE", 14, "left")
 DRAFT: Final = Column("draft", "DRAFT", 13, "left")
-COST: Final = Column("cost", "COST OF PUSH", 15, "left")
+COST: Final = Column("cost", "COST OF PUSH", 14, "left")
 ABOUT: Final = Column("about", "", 0, "left")
 NARROW_BELOW: Final = 72
 ROOMY: Final = 100
 """Width in cells from which values have room to be shown whole, and their meaning beside them."""
-WIDE: Final = 120
-"""Width in cells from which long values have room, too."""
 _AS_DEPLOYED = "as deployed"
 _UNCHANGED: Final = line(Span("·", "muted"))
 
@@ -35,10 +33,8 @@ def tuning_columns(width: int) -> tuple[Column, ...]:
         return fill((SETTING, LIVE._replace(width=11), DRAFT._replace(width=11)), width)
     if width < ROOMY:
         return fill((SETTING, LIVE, DRAFT, COST), width)
-    if width >= WIDE:
-        values = (LIVE._replace(width=20), DRAFT._replace(width=20), COST)
-        return fill((SETTING._replace(width=34), *values, ABOUT), width)
-    return fill((SETTING._replace(width=34), LIVE, DRAFT, COST, ABOUT), width)
+    values = (LIVE._replace(width=20), DRAFT._replace(width=20), COST)
+    return fill((SETTING._replace(width=32), *values, ABOUT), width)
 
 
 def tuning_rows(

@@ -81,6 +81,9 @@ class HoldingsTable(LineTable):
         self.by: HeldBy = "node"
 
     def rebuild(self) -> None:
+        if is_unknown(self.report):
+            self.set_rows((), ())
+            return
         measured = self.report.label == "measured"
         columns = holding_columns(self.inner_width, measured=measured)
         named = self.snapshot.named
@@ -162,7 +165,6 @@ class CacheScreen(ConsoleScreen):
         if self._report.measured is not None:
             pool_map.other = "predicted" if self._measured else "measured"
         self._rebuild()
-        self.query_one("#cache-body").display = not is_unknown(shown)
         self.refresh_bindings()
 
     def _rebuild(self) -> None:
