@@ -6,15 +6,16 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from charter_engine.bls.ranking import Ranking, Worths
 from charter_engine.bls.retention import DEFAULT, Retention, Rule
-from charter_engine.bls.reuse_times import NodeRules, last_rule
+from charter_engine.bls.reuse_times import NodeRules, RefreshWorth, last_rule
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import EDGES, ReuseTimes, soonest
 from charter_engine.plan.retention.features import Floats, Ints, by_session
 from charter_engine.plan.retention.model import ReuseTimeModel
-from charter_engine.plan.retention.refreshes import refresh_worth
+from charter_engine.plan.retention.refreshes import refresh_worth, refreshed
 from charter_engine.plan.retention.scale import PRICING, Pricing, Scale, scale
 
 STEPS_A_DECADE = 8
@@ -93,6 +94,8 @@ class Decisions:
             rule, tokens = own.rule, int(self._workload.input_length[event.request])
             if ranking is not None:
                 rule = ranking.hold(session, own.kind, rule, tokens, event.at_s)
+            if event.is_answer and not one.is_refreshed:
+                continue
             final[event.request] = _retention(rule, one.node, tokens, pricing)
             if not event.is_answer:
                 sent[event.request] = final[event.request]
@@ -116,11 +119,15 @@ class _Own(NamedTuple):
 
 class _Asking(NamedTuple):
     """What a request asks for when it is sent, and what its answer makes of it, unless what was
-    asked stands. None: nothing."""
+    asked `stands`. None: nothing.
+
+    Where it is not `is_refreshed`, a refresh would pay, but there is no moment to send one.
+    """
 
     sent: _Own | None
     answered: _Own | None
     stands: bool
+    is_refreshed: bool
     node: NodeRules
 
 
@@ -132,7 +139,7 @@ class _Part:
         self, workload: Workload, chosen: Ints, model: ReuseTimeModel, *, at_once: bool
     ) -> None:
         own = workload.select(chosen)
-        self.chosen, self.model = chosen, model
+        self._workload, self.chosen, self.model = workload, chosen, model
         self.served = model.served(own)
         self._nodes = [workload.nodes[node] for node in own.node.tolist()]
         self._lengths: list[int] = own.input_length.tolist()
@@ -156,6 +163,7 @@ class _Part:
         worth = refresh_worth(self.model.levels, measure, self.model.refresh_cost)
         nodes = {name: node_rules(name, self.model, measure) for name in set(self._nodes)}
         rules = list(map(measure.rule_for, self.rates, self._never))
+        again = self._refreshed(worth)
         found = {}
         for index, sent, answered, node, length in zip(
             self.chosen.tolist(),
@@ -173,8 +181,16 @@ class _Part:
             )
             is_same = before is not None and after is not None and before.rule == after.rule
             pays = worth.pays(sent[0] if sent[0] >= 0 else None, answered[0], length)
-            found[index] = _Asking(before, after, is_same or not pays, nodes[node])
+            stands = is_same or not pays
+            found[index] = _Asking(before, after, stands, bool(again[index]), nodes[node])
         return found
+
+    def _refreshed(self, worth: RefreshWorth) -> NDArray[np.bool_]:
+        """Which of the workload's requests are followed by a refresh, of those decided here."""
+        sent, answered = (np.full(len(self._workload), -1, dtype=np.int64) for _ in range(2))
+        sent[self.chosen] = [level for level, _ in self._sent]
+        answered[self.chosen] = [level for level, _ in self._answered]
+        return refreshed(self._workload, worth, sent, answered)
 
 
 def worths_of(rates: Sequence[Floats], pricing: Pricing) -> Worths:
