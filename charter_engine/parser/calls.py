@@ -98,6 +98,7 @@ class CallResolver:
             node=node,
             parents=frame.module.parents,
             held=receiver.box,
+            verb=path[-1] if path else "",
         )
         is_later = (
             bool(frame.loops)
@@ -374,9 +375,11 @@ class CallResolver:
             if is_mapped:
                 given = tuple((node_, any_member(item)) for node_, item in given)
             keywords = tuple(item for item in shape.keywords if item[1] is not source)
+            path = self.program.path_of(source)
             later = replace(
                 shape,
-                path=self.program.path_of(source),
+                path=path,
+                verb=path[-1] if path else "",
                 callee=value.types,
                 receiver=frozenset(),
                 positional=given,
