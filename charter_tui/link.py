@@ -55,6 +55,11 @@ class EngineLink:
         return self._client is not None and self._client.owns_engine
 
     @property
+    def has_taken_over(self) -> bool:
+        """Whether that engine was another console's before."""
+        return self.owns_engine and self._client is not None and self._client.child is None
+
+    @property
     def others(self) -> tuple[str, ...]:
         """The other consoles that watch the same engine."""
         return self._client.others if self._client is not None else ()
@@ -108,6 +113,7 @@ class EngineLink:
             attempt=attempt,
             since=time.time(),
             owned=self.owns_engine,
+            taken_over=self.has_taken_over,
             others=self.others,
             anew=message.anew,
         )
@@ -120,7 +126,12 @@ class EngineLink:
         self._snapshot = apply_events(apply_gauges(self._snapshot, gauges.values()), events)
         link = self._snapshot.link
         if (link.owned, link.others) != (self.owns_engine, self.others):
-            link = replace(link, owned=self.owns_engine, others=self.others)
+            link = replace(
+                link,
+                owned=self.owns_engine,
+                taken_over=self.has_taken_over,
+                others=self.others,
+            )
             self._snapshot = replace(self._snapshot, link=link)
         self._publish(self._snapshot)
 

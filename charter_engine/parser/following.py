@@ -23,7 +23,7 @@ from charter_engine.parser.attributes import (
 )
 from charter_engine.parser.dead_ends import DeadEnds
 from charter_engine.parser.edges import loops_since
-from charter_engine.parser.fanout import spread_of
+from charter_engine.parser.fanout import SEVERAL, spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.frameworks import absorb_box, context_parameter, is_event
@@ -117,7 +117,10 @@ class Follower:
         left: list[AttributeResolver] = []
         for function, own in zip(functions, each, strict=False):
             hand_over(frame, holder, own)
+            before = self.progress.steps
             value = self.follow_one(frame, node, function, shape, holder if is_one else "")
+            if is_one and left:
+                self.progress.spare_steps(before)
             result = join(result, value, "result") if result is not None else value
             left.append(attributes_of(frame, holder, frame.names))
         hand_over(frame, holder, left_by_each(left) if is_one else NO_ATTRIBUTES)
@@ -241,11 +244,19 @@ class Follower:
         fanout, spread, frame.fanout, frame.spread = frame.fanout, frame.spread, None, None
         inner = self.enter(frame, function, names, holder)
         frame.chain, frame.fanout, frame.spread = before, fanout, spread
+        site.fanout = site.fanout or self.spread_within(function.definition)
         if inner is None:
             self.evaluator.recorder.record_edges(chain, origins_of(names.values()), {})
         answer = replace(inner or UNKNOWN, pieces=None, constant=None)
         asked = origins_of(names.values())
         return replace(answer, origins=answer.origins - asked | {Origin(chain)})
+
+    def spread_within(self, wrapper: FunctionDefinition) -> str | None:
+        """How a wrapper asks several times side by side for one call of it."""
+        numbers = [self.findings.site_numbers.get(id(call), -1) for call in wrapper.calls]
+        sites = [self.findings.sites.get(number) for number in numbers]
+        ways = [site.fanout for site in sites if site is not None]
+        return next((way for way in ways if way in SEVERAL), None)
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
         place = self.place_of_object(frame, node, kind.definition)
@@ -316,7 +327,8 @@ class Follower:
         if running is not None:
             self.hand_down(running, names)
             return None
-        if frame.depth >= MAX_FRAMES:
+        deeper = self.depth_of(frame, definition)
+        if deeper and frame.depth >= MAX_FRAMES:
             return None
         steps = self.progress.left
         if self.progress.is_short and self.dead_ends.is_one(definition, names.values(), steps):
@@ -353,7 +365,7 @@ class Follower:
             function=definition,
             caller=frame,
             chain=frame.chain,
-            depth=frame.depth + self.depth_of(frame, definition),
+            depth=frame.depth + deeper,
             spread=spread,
             given=chains_in(names) if definition in self.program.recursive else frozenset(),
         )
@@ -370,15 +382,14 @@ class Follower:
         return result
 
     def depth_of(self, frame: Frame, definition: FunctionDefinition) -> int:
-        """How much deeper a function lies than the frame that calls it: a constructor and those of
-        its bases are one, what may lead to a model counts half of what doesn't."""
-        if definition.name != "__init__" or definition.owner is None:
-            return 1 if definition in self.program.reaching else 2
-        if frame.function is not None and frame.function.name == "__init__":
-            own = self.evaluator.names.lineage(frame.function.owner) if frame.function.owner else []
+        """How much deeper a function lies than the frame that calls it: what may lead to a model
+        counts half of what doesn't, and a base's constructor is part of the object's own."""
+        maker = frame.function
+        if definition.name == "__init__" and maker is not None and maker.name == "__init__":
+            own = self.evaluator.names.lineage(maker.owner) if maker.owner is not None else []
             if definition.owner in own:
                 return 0
-        return 1 if definition.owner in self.program.made_in else 2
+        return 1 if definition in self.program.reaching else 2
 
     def hand_down(self, running: Frame, names: dict[str, Value]) -> None:
         """Keep the outputs that a recursion gives its function beside what the function was given:

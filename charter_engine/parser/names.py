@@ -217,7 +217,8 @@ class Names:
     def of_each_object(self, method: Function) -> list[Function]:
         """A method of each of the objects that it may be bound to, without those that have another
         of that name."""
-        if method.bound is None:
+        owner = method.definition.owner
+        if method.bound is None or owner is None or not self.program.may_ask(owner):
             return [method]
         objects = each_object(method.bound)
         own = [one for one in objects if self.has(one, method.definition)]

@@ -60,6 +60,7 @@ class AnalysisProgress:
     steps: int = 0
     budget: int = 0
     is_short: bool = False
+    spare: int = 0
     is_cut: bool = False
     stops: set[Stop] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
@@ -84,6 +85,14 @@ class AnalysisProgress:
         self.is_short = False
         self.is_cut = False
         self.budget = self.steps + budget
+        self.spare = budget
+
+    def spare_steps(self, before: int) -> None:
+        """Take what was followed since `before` for no part of the budget, as long as that lasts
+        again: following one object more must not cut off what else is called."""
+        spared = min(self.steps - before, self.spare)
+        self.spare -= spared
+        self.budget += spared
 
     def stop(self, deep: bool = False) -> None:
         """Tell that what is called from here is not followed to the end."""

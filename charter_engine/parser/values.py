@@ -497,9 +497,9 @@ def held_apart(value: Value, kept: Value) -> Value:
 
 
 def each_object(value: Value) -> tuple[Value, ...]:
-    """A value as each of the objects at hand that it may be."""
+    """A value as each of the objects at hand that it may be, where several are of one class."""
     objects = [kind for kind in in_order(value.types) if isinstance(kind, Instance)]
-    if len(objects) < 2:
+    if len(objects) == len({kind.definition for kind in objects}):
         return (value,)
     others = value.types.difference(objects)
     return tuple(replace(value, types=others | {kind}) for kind in objects)

@@ -41,11 +41,11 @@ _POINT: Final = (
     Column("p95", "P95", 0),
     Column("rate", "REQ/S", 0),
     Column("hit", "HIT RATE", 0),
-    Column("memory", "KV NEEDED", 0),
     Column("block", "BLOCK", 0),
-    Column("host", "HOST BLOCKS", 0),
+    Column("host", "HOST", 0),
     Column("policy", "POLICY", 0, "left"),
     Column("layout", "LAYOUT", 0, "left"),
+    Column("memory", "KV NEEDED", 0),
 )
 
 
@@ -99,11 +99,11 @@ def _point(item: Evaluation, tone: Tone) -> tuple[Span, ...]:
         milliseconds(item.ttft_p95_ms, item.times_label),
         per_second(item.requests_per_s, item.times_label),
         percent(item.token_hit_rate, "predicted"),
-        byte_size(item.memory_bytes, "predicted"),
         Span(str(item.point.tokens_per_block)),
         Span(f"{item.point.host_blocks:,}"),
         Span(item.point.policy),
         Span(item.point.layout),
+        byte_size(item.memory_bytes, "predicted"),
     )
 
 
@@ -125,9 +125,9 @@ def _front(found: Derivation) -> list[tuple[Span, ...]]:
                 *waited,
                 per_second(item.requests_per_s, times),
                 hit,
-                byte_size(item.memory_bytes, "predicted"),
                 *(_setting(settings, key) for key in ("tokens_per_block", "host_blocks")),
                 *(_setting(settings, key) for key in ("policy", "layout")),
+                byte_size(item.memory_bytes, "predicted"),
             )
         )
     return rows

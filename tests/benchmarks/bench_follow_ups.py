@@ -27,7 +27,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import aiohttp
 import numpy as np
 
 from charter_engine.bls.features import FEATURES
@@ -199,7 +198,6 @@ async def run(
     async with (
         EmbeddedTriton(repository) as server,
         TritonClient(server.state.connection) as client,
-        aiohttp.ClientSession() as session,
     ):
         deployer = Deployer(target_for(client, repository=repository))
         times = await engine_times(client)
@@ -210,13 +208,13 @@ async def run(
         rules = dict(zip(KINDS, (without_gain(learnt), learnt), strict=True))
         rules[EVERY] = of_every_answer()
         seed = LEARNT_FROM
-        before = Counter((await scrape(session, server.state.metrics_url)).refreshes)
+        before = Counter((await scrape(server.state.metrics_url)).refreshes)
         for _ in range(math.ceil(requests / (SESSIONS * (TURNS - 1)))):
             for kind in kinds:
                 await deployer.push(Plan(agent=""), (), reuse_times=rules[kind])
                 seed += 1
                 rounds.by_kind[kind].append(gone_on_with(await play(client, seed, wait_s)))
-                counted = Counter((await scrape(session, server.state.metrics_url)).refreshes)
+                counted = Counter((await scrape(server.state.metrics_url)).refreshes)
                 for known in (*outcomes.values(), before):
                     counted.subtract(known)
                 outcomes[kind].update(counted)

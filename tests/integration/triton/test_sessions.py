@@ -6,7 +6,6 @@ Learnt reuse times are pushed, sessions recognised, answers followed up.
 import asyncio
 from collections.abc import Iterator
 
-import aiohttp
 import msgspec
 import pytest
 from msgspec.structs import replace
@@ -40,14 +39,13 @@ def streaming(tmp_path_factory: pytest.TempPathFactory, own_state: None) -> Iter
 
 async def metrics_of(served: Served) -> TritonMetrics:
     """The metrics page once nothing is on its way to it any more."""
-    async with aiohttp.ClientSession() as session:
-        before = await scrape(session, served.state.metrics_url)
-        while True:
-            await asyncio.sleep(0.2)
-            now = await scrape(session, served.state.metrics_url)
-            if now == before:
-                return now
-            before = now
+    before = await scrape(served.state.metrics_url)
+    while True:
+        await asyncio.sleep(0.2)
+        now = await scrape(served.state.metrics_url)
+        if now == before:
+            return now
+        before = now
 
 
 def reused(answer: Generated) -> int:
