@@ -21,8 +21,9 @@ from charter_engine.parser.attributes import (
     left_by_each,
     note_left,
 )
+from charter_engine.parser.dead_ends import DeadEnds
 from charter_engine.parser.edges import loops_since
-from charter_engine.parser.fanout import spread_of
+from charter_engine.parser.fanout import SEVERAL, spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.frameworks import absorb_box, context_parameter, is_event
@@ -97,6 +98,7 @@ class Follower:
         self.entries = analysis.entries
         self.evaluator = evaluator
         self.followed: dict[Hashable, Followed] = {}
+        self.dead_ends = DeadEnds()
         self.parameters: dict[FunctionDefinition, tuple[Parameter, ...]] = {}
 
     def follow(
@@ -242,11 +244,19 @@ class Follower:
         fanout, spread, frame.fanout, frame.spread = frame.fanout, frame.spread, None, None
         inner = self.enter(frame, function, names, holder)
         frame.chain, frame.fanout, frame.spread = before, fanout, spread
+        site.fanout = site.fanout or self.spread_within(function.definition)
         if inner is None:
             self.evaluator.recorder.record_edges(chain, origins_of(names.values()), {})
         answer = replace(inner or UNKNOWN, pieces=None, constant=None)
         asked = origins_of(names.values())
         return replace(answer, origins=answer.origins - asked | {Origin(chain)})
+
+    def spread_within(self, wrapper: FunctionDefinition) -> str | None:
+        """How a wrapper asks several times side by side for one call of it."""
+        numbers = [self.findings.site_numbers.get(id(call), -1) for call in wrapper.calls]
+        sites = [self.findings.sites.get(number) for number in numbers]
+        ways = [site.fanout for site in sites if site is not None]
+        return next((way for way in ways if way in SEVERAL), None)
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
         place = self.place_of_object(frame, node, kind.definition)
@@ -320,6 +330,9 @@ class Follower:
         deeper = self.depth_of(frame, definition)
         if deeper and frame.depth >= MAX_FRAMES:
             return None
+        steps = self.progress.left
+        if self.progress.is_short and self.dead_ends.is_one(definition, names.values(), steps):
+            self.progress.spend()
         if self.progress.is_spent:
             self.progress.stop()
             return None
@@ -361,6 +374,8 @@ class Follower:
         left = attributes_of(inner, own, inner.left or {})
         visits = (self.findings.visits or [])[seen:]
         reached = self.findings.reached - reached
+        if self.progress.is_short and self.progress.left < 0 and not reached:
+            self.dead_ends.note(definition, steps, is_looking=self.progress.is_looking)
         self.followed[key] = Followed(result, visits, names, reached, known, function.bound, left)
         if holder and own:
             hand_over(frame, holder, left)

@@ -121,6 +121,7 @@ class Interpreter:
         self.left_for_modules = STEPS_OF_MODULES
         if round_number == 0:
             self.progress.stops.clear()
+            self.evaluator.follower.dead_ends.known.clear()
             self.memory.forget()
             self.entries.calls.clear()
             for site in self.findings.sites.values():
@@ -299,7 +300,9 @@ class Interpreter:
         """A top level; it is fruitless, and not followed again, where its steps were spent before
         they came to a model."""
         before, reached = self.progress.steps, self.findings.reached
-        self.progress.begin(module.path, self.steps_for_module())
+        steps = self.steps_for_module()
+        self.progress.begin(module.path, steps)
+        self.progress.is_short = steps == FEWEST_OF_A_MODULE
         self.evaluator.follower.followed.clear()
         self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
@@ -344,6 +347,7 @@ class Interpreter:
         place = definition.module.path
         steps = self.steps_for_function()
         self.progress.begin(place, steps, definition.name, definition.node.lineno)
+        self.progress.is_short = self.is_large and self.progress.is_looking
         follower = self.evaluator.follower
         follower.followed.clear()
         function = Function(definition, entry.bound)

@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
 from charter_engine.parser.fanout import gathers
+from charter_engine.parser.forks import forked
 from charter_engine.parser.handlers import handler_graph, spread_handlers
 from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
@@ -28,7 +29,8 @@ class Program:
     declared state graph, or handlers that call for each other, go round in; `leads` are the
     functions that each may lead to in a state graph; `enclosing` are those that others stand in,
     `recursive` those that may call themselves, `gathering` those that wait for several things
-    together, themselves or by another. `spread` are handlers that run side by side.
+    together, themselves or by another. `spread` are handlers that run side by side, `forked` the
+    functions of a state graph that run beside others.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -55,6 +57,7 @@ class Program:
             if graph is not None
             for group in graph.cyclic()
         }
+        self.forked = forked(self.graph, modules.values()) if self.graph is not None else set()
         self.leads = self.graph.leads() if self.graph is not None else {}
         self.flows = flows_of(modules.values(), self.class_named)
         self.call_names = CallNames(list(modules.values()), catalogue)

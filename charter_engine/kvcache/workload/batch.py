@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -11,13 +10,11 @@ from numpy.typing import NDArray
 
 from charter_engine.bls.retention import Retention
 from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.workload.ids import Ints, joined_ids
 
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 MAX_LENGTH = 2**24
 """Tokens of a prompt, an answer or a block: beyond any context."""
-LARGEST_ID = (1 << 62) - 1
-"""What is kept of ids of 64 bits: ids are signed numbers, and runs count up from them."""
 SCOPED_TOKENS = 1 << 20
 """Token ids under a salt or an adapter are below this: there is room above them for those of other
 scopes."""
@@ -128,7 +125,7 @@ class RequestColumns:
         """The others of these requests."""
         kept = np.ones(len(self), dtype=bool)
         kept[list(left_out)] = False
-        places = np.flatnonzero(kept).tolist()
+        places = np.flatnonzero(kept)
         return RequestColumns(
             arrival_ms=self.arrival_ms[kept],
             input_length=self.input_length[kept],
@@ -137,11 +134,11 @@ class RequestColumns:
             unit_count=self.unit_count[kept],
             units=self.units[np.repeat(kept, self.unit_count)],
             output_units=None if self.output_units is None else self.output_units[kept],
-            scopes=[self.scopes[old] for old in places] if self.scopes else (),
-            nodes=[self.nodes[old] for old in places] if self.nodes else (),
-            sessions=[self.sessions[old] for old in places] if self.sessions else (),
-            retention=_renumbered(self.retention, places),
-            outputs=_renumbered(self.outputs, places),
+            scopes=[self.scopes[old] for old in places.tolist()] if self.scopes else (),
+            nodes=[self.nodes[old] for old in places.tolist()] if self.nodes else (),
+            sessions=[self.sessions[old] for old in places.tolist()] if self.sessions else (),
+            retention=renumbered(self.retention, places),
+            outputs=renumbered(self.outputs, places),
             served_ms=None if self.served_ms is None else self.served_ms[kept],
         )
 
@@ -198,12 +195,12 @@ def batch_of(
         unit_count=unit_count,
         units=units,
         output_units=_output_units(requests),
-        scopes=_scopes(requests),
-        nodes=_any_named([*_each(requests, "node")]),
-        sessions=_any_named([*_each(requests, "session")]),
+        scopes=scopes_of(requests),
+        nodes=names_of(requests, "node"),
+        sessions=names_of(requests, "session"),
         retention=_where_set(requests, "retention"),
         outputs=_where_set(requests, "output_ids"),
-        served_ms=served_column([*_each(requests, "served_ms")]),
+        served_ms=served_of(requests),
     )
 
 
@@ -237,11 +234,11 @@ def _where_set(requests: Sequence[WorkloadRequest], name: str) -> dict[int, Any]
     return {index: value for index, value in enumerate(_each(requests, name)) if value}
 
 
-def _scopes(requests: Sequence[WorkloadRequest]) -> list[tuple[str, str]]:
+def scopes_of(records: Sequence[Any]) -> list[tuple[str, str]]:
     """Salt and adapter of each; empty where none has any."""
-    if not any(_each(requests, "salt")) and not any(_each(requests, "adapter")):
+    if not any(_each(records, "salt")) and not any(_each(records, "adapter")):
         return []
-    return [(request.salt, request.adapter) for request in requests]
+    return [(one.salt, one.adapter) for one in records]
 
 
 def _output_units(requests: Sequence[WorkloadRequest]) -> Ints | None:
@@ -254,6 +251,11 @@ def column(numbers: Sequence[int]) -> Ints:
     return np.array(numbers, dtype=np.int64)
 
 
+def served_of(records: Sequence[Any]) -> Floats | None:
+    """How long each took; see `served_column`."""
+    return served_column([*_each(records, "served_ms")])
+
+
 def served_column(served: Sequence[float | None]) -> Floats | None:
     """Times of which some may be unknown as an array with NaN for these; None if all are."""
     if all(ms is None for ms in served):
@@ -261,49 +263,29 @@ def served_column(served: Sequence[float | None]) -> Floats | None:
     return np.array([np.nan if ms is None else ms for ms in served], dtype=np.float64)
 
 
-def joined_ids(units: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:
-    """How many ids each request has, and the ids of all. What is beyond 62 bits is lost. Raises
-    OverflowError for numbers of more than 64."""
-    counts = np.fromiter(map(len, units), np.int64, len(units))
-    count = int(counts.sum())
-    try:
-        ids = np.fromiter(chain.from_iterable(units), np.int64, count)
-    except OverflowError:
-        return counts, _masked(chain.from_iterable(units), count)
-    large = ids > LARGEST_ID
-    return counts, np.where(large, ids & LARGEST_ID, ids) if large.any() else ids
-
-
-def _masked(ids: Iterable[int], count: int) -> Ints:
-    """What is kept of ids of 64 bits."""
-    try:
-        wide = np.fromiter(ids, np.uint64, count)
-    except OverflowError:
-        raise OverflowError("ids of tokens and blocks are numbers of at most 64 bits") from None
-    return (wide & np.uint64(LARGEST_ID)).astype(np.int64)
-
-
-def _any_named(names: list[str]) -> list[str]:
+def names_of(records: Sequence[Any], name: str) -> list[str]:
+    """One field of all records, names; empty where all are."""
+    names = [*_each(records, name)]
     return names if any(names) else []
 
 
-def _renumbered(items: Mapping[int, Item], places: list[int]) -> dict[int, Item]:
-    return {new: items[old] for new, old in enumerate(places) if old in items}
+def renumbered(items: Mapping[int, Item], places: Ints) -> dict[int, Item]:
+    """What some requests have, by their new places, which are those in `places`."""
+    if not items:
+        return {}
+    return {new: items[old] for new, old in enumerate(places.tolist()) if old in items}
 
 
-def runs_by_request(units: Ints, counts: Ints) -> tuple[Ints, Ints]:
-    """The unit ids of some requests as runs, and how many runs each request has."""
-    if not len(units):
-        return np.zeros((0, 2), dtype=np.int64), np.zeros(len(counts), dtype=np.int64)
-    begins = np.ones(len(units), dtype=bool)
-    begins[1:] = units[1:] - units[:-1] != 1
+def runs_by_request(units: Ints, counts: Ints) -> tuple[Ints, Ints, Ints]:
+    """The unit ids of some requests as runs: their first ids, how many each has, and how many runs
+    each request has."""
     ends = np.cumsum(counts)
-    firsts = ends[counts > 0] - counts[counts > 0]
-    begins[firsts] = True
+    begins = np.ones(len(units), dtype=bool)
+    np.not_equal(units[1:], units[:-1] + 1, out=begins[1:])
+    begins[(ends - counts)[counts > 0]] = True
     starts = np.flatnonzero(begins)
-    runs = np.stack((units[starts], np.diff(starts, append=len(units))), axis=1)
-    before = np.concatenate((column([0]), np.cumsum(begins)))
-    return runs, before[ends] - before[ends - counts]
+    runs_before = np.searchsorted(starts, np.concatenate((column([0]), ends)))
+    return units[starts], np.diff(starts, append=len(units)), np.diff(runs_before)
 
 
 def to_runs(units: Sequence[int] | Ints) -> Ints:

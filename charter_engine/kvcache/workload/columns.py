@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from charter_engine.bls.retention import Retention
 from charter_engine.contracts.live import RequestRecord
@@ -22,17 +23,18 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.batch import (
     MAX_LENGTH,
     Floats,
-    Ints,
     RequestColumns,
     Run,
     batch_of,
     column,
     length_problem,
+    renumbered,
     runs_by_request,
     runs_problem,
     served_column,
     to_runs,
 )
+from charter_engine.kvcache.workload.ids import Ints
 from charter_engine.kvcache.workload.scopes import Scopes
 
 __all__ = [
@@ -50,7 +52,11 @@ __all__ = [
 ]
 
 
-class Follows(Struct, frozen=True):
+_LEFT_OUT = -1
+_LARGEST_NARROW = np.iinfo(np.int32).max
+
+
+class Follows(Struct, frozen=True, gc=False):
     """A request is sent `delay_ms` after the last of the others has ended, which are named by their
     places in the workload."""
 
@@ -187,7 +193,6 @@ class Workload:
         lengths = self.run_offset[chosen + 1] - self.run_offset[chosen]
         offset = np.concatenate(([0], np.cumsum(lengths)))
         runs = np.arange(offset[-1]) + np.repeat(self.run_offset[chosen] - offset[:-1], lengths)
-        numbered = list(enumerate(chosen.tolist()))
         return Workload(
             arrival_ms=self.arrival_ms[chosen],
             input_length=self.input_length[chosen],
@@ -200,8 +205,8 @@ class Workload:
             session=self.session[chosen],
             nodes=self.nodes,
             sessions=self.sessions,
-            retention={new: self.retention[old] for new, old in numbered if old in self.retention},
-            outputs={new: self.outputs[old] for new, old in numbered if old in self.outputs},
+            retention=renumbered(self.retention, chosen),
+            outputs=renumbered(self.outputs, chosen),
             served_ms=None if self.served_ms is None else self.served_ms[chosen],
             follows=self._selected_follows(chosen),
             notes=self.notes,
@@ -210,20 +215,26 @@ class Workload:
     def _selected_follows(self, chosen: Ints) -> dict[int, Follows]:
         if not self.follows:
             return {}
-        place = {old: new for new, old in enumerate(chosen.tolist())}
+        renumbered = np.full(len(self), _LEFT_OUT)
+        renumbered[chosen] = np.arange(len(chosen))
+        places: list[int] = renumbered.tolist()
         return {
-            place[old]: Follows(
-                tuple(place[earlier] for earlier in known.after if earlier in place),
+            places[old]: Follows(
+                tuple([places[one] for one in known.after if places[one] != _LEFT_OUT]),
                 known.delay_ms,
             )
             for old, known in self.follows.items()
-            if old in place
+            if places[old] != _LEFT_OUT
         }
 
 
 Row = tuple[float, int, int, int, list[Run], str, str, float | None]
 """A request whose content is known as runs: arrival, prompt and output tokens, tokens of a unit,
 runs, node, session, and how long it took."""
+
+
+_NO_RUNS = (column(()), column(()))
+_NO_REQUESTS = (np.zeros(0), *(column(()) for _ in range(6)))
 
 
 class WorkloadBuilder:
@@ -240,8 +251,8 @@ class WorkloadBuilder:
         self._count = 0
         self._scopes = Scopes()
         self._rows: list[Row] = []
-        self._columns: list[tuple[Floats | Ints, ...]] = []
-        self._runs: list[Ints] = []
+        self._columns: list[tuple[NDArray[Any], ...]] = []
+        self._runs: list[tuple[NDArray[Any], ...]] = []
         self._nodes: dict[str, int] = {"": 0}
         self._sessions: dict[str, int] = {"": 0}
         self._retention: dict[int, Retention] = {}
@@ -284,16 +295,14 @@ class WorkloadBuilder:
         """Add requests that have no `problems`."""
         self._add_rows()
         batch = self._scopes.told_apart(batch)
-        runs, counts = runs_by_request(batch.units, batch.unit_count)
-        self._append(batch, runs, counts)
+        self._append(batch, *runs_by_request(batch.units, batch.unit_count))
 
     def build(self) -> Workload:
         """Everything added so far, by arrival time. The builder is empty then."""
         self._add_rows()
         served = _joined_served(self._served, [len(part[0]) for part in self._columns])
-        columns = _concatenated(self._columns)
-        runs = np.concatenate((np.zeros((0, 2), dtype=np.int64), *self._runs))
-        self._runs = []
+        run_first, run_count = _concatenated(self._runs or [_NO_RUNS])
+        columns = _concatenated(self._columns or [_NO_REQUESTS])
         arrival, prompt, output, unit, counts, node, session = columns
         offset = np.zeros(len(counts) + 1, dtype=np.int64)
         np.cumsum(counts, out=offset[1:])
@@ -305,8 +314,8 @@ class WorkloadBuilder:
             output_length=output,
             unit_tokens=unit,
             run_offset=offset,
-            run_first=np.ascontiguousarray(runs[:, 0]),
-            run_count=np.ascontiguousarray(runs[:, 1]),
+            run_first=run_first,
+            run_count=run_count,
             node=node,
             session=_numbered(joined, sessions, len(joined))[session],
             nodes=tuple(self._nodes),
@@ -336,20 +345,20 @@ class WorkloadBuilder:
             served_ms=served_column(served),
         )
         flat = column(list(chain.from_iterable(chain.from_iterable(runs))))
-        self._append(batch, flat.reshape(-1, 2), counts)
+        self._append(batch, flat[::2], flat[1::2], counts)
 
-    def _append(self, batch: RequestColumns, runs: Ints, run_counts: Ints) -> None:
+    def _append(
+        self, batch: RequestColumns, run_first: Ints, run_count: Ints, run_counts: Ints
+    ) -> None:
         count, first = len(batch), self._count
         self._served.append(batch.served_ms)
         nodes = _numbered(batch.nodes, self._nodes, count)
         sessions = _numbered(batch.sessions, self._sessions, count)
-        self._columns.append(
-            (
-                batch.arrival_ms, batch.input_length, batch.output_length, batch.unit_tokens,
-                run_counts, nodes, sessions,
-            )
+        numbers = (
+            batch.input_length, batch.output_length, batch.unit_tokens, run_counts, nodes, sessions,
         )  # fmt: skip
-        self._runs.append(runs)
+        self._columns.append((batch.arrival_ms, *map(_narrow, numbers)))
+        self._runs.append((_narrow(run_first), _narrow(run_count)))
         self._retention.update((first + index, r) for index, r in batch.retention.items())
         self._outputs.update((first + index, ids) for index, ids in batch.outputs.items())
         self._count += count
@@ -371,15 +380,23 @@ def _joined_served(parts: list[Floats | None], lengths: list[int]) -> Floats | N
     return served
 
 
-def _concatenated(parts: list[tuple[Floats | Ints, ...]]) -> list[Any]:
-    """Each column of some batches as one array, giving the parts back as it goes."""
-    if not parts:
-        return [np.zeros(0, dtype=np.float64), *(column(()) for _ in range(6))]
-    columns = [list(column) for column in zip(*parts, strict=True)]
+def _narrow(numbers: Ints) -> NDArray[np.signedinteger[Any]]:
+    """The same in half the memory, where 32 bits hold them all."""
+    fits = not len(numbers) or numbers.max() <= _LARGEST_NARROW
+    return numbers.astype(np.int32) if fits else numbers
+
+
+def _concatenated(parts: list[tuple[NDArray[Any], ...]]) -> list[Any]:
+    """Each column of some batches as one array, of 64 bits an entry; gives the parts back as it
+    goes."""
+    columns = [list(parts_of_one) for parts_of_one in zip(*parts, strict=True)]
     parts.clear()
     found = []
     while columns:
-        found.append(np.concatenate(columns.pop(0)))
+        some = columns.pop(0)
+        dtype = np.float64 if some[0].dtype.kind == "f" else np.int64
+        found.append(np.concatenate(some, dtype=dtype))
+        del some
     return found
 
 

@@ -7,7 +7,6 @@ number, and skipped or refused; what was skipped is noted in the workload.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from types import GenericAlias
@@ -101,7 +100,7 @@ def read_workload(
     else:
         _read_requests(path, _request_format(path), builder, options, skipped)
     if not len(builder):
-        raise WorkloadFormatError(f"{path}: no usable request in it{skipped.first}")
+        raise WorkloadFormatError(f"{path}: no usable request in it{skipped.why}")
     builder.notes += skipped.notes(len(builder))
     workload = builder.build()
     return replace(
@@ -204,6 +203,11 @@ class _Skipped:
         self._count += 1
         self.first = self.first or f"the first problem is at {number}: {problem}"
 
+    @property
+    def why(self) -> str:
+        """What was wrong with the first, behind what is said of all."""
+        return f"; {self.first}" if self.first else ""
+
     def notes(self, read: int) -> list[str]:
         """What a report on the rest has to say, if anything was skipped."""
         if not self._count:
@@ -290,9 +294,8 @@ def _decoded(reader: Reader, numbered: Sequence[tuple[int, bytes]]) -> Sequence[
 def _read_table(
     path: Path, builder: WorkloadBuilder, options: ReadOptions, skipped: _Skipped
 ) -> None:
-    with opened(path) as file, TextIOWrapper(file, "utf-8", "replace", "\n") as lines:
-        for number, problem in lengths_csv.read_lengths(lines, builder, options).items():
-            skipped(number, problem)
+    for number, problem in lengths_csv.read_lengths(chunks(path), builder, options).items():
+        skipped(number, problem)
 
 
 def _is_table(path: Path) -> bool:

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter_engine.kvcache.workload.batch import (
-    LARGEST_ID,
     NO_SCOPE,
     SCOPED_TOKENS,
-    Ints,
     RequestColumns,
     Run,
     column,
 )
+from charter_engine.kvcache.workload.ids import LARGEST_ID, Ints
 
 _APART: Final = 0x1E3779B97F4A7C15
 """How far the ids of one scope are from those of the next: sources number their blocks from some

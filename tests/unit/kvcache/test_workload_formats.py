@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import Follows, Workload
 from charter_engine.kvcache.workload.lines import (
     ReadOptions,
@@ -437,3 +440,35 @@ def test_what_sessions_do_not_say_of_themselves_is_told(
     assert workload.unit_tokens.tolist() == [16]
     assert workload.served_ms is not None
     assert workload.served_ms.tolist() == [2_000]
+
+
+CELLS = st.sampled_from(
+    ["374", "44", "0", "-3", "", " ", " 7", "12.0", "1e3", "x", "nan", '"8"', "9" * 19, "1_0", "٣"]
+)
+TIMES = st.sampled_from(
+    ["5", "5.25", "1.2.3", "-1", "1e-3", "", "2023-11-16", "2023-11-16 18:15:46.6805900",
+     "2023-11-16 18:15:46", "2023-11-16T18:15:46.5", "2023-11-16 24:15:46", "2023-02-30 00:00:00",
+     "2023-11-16 18:15:46Z", "2023-11-16 18:15:46.5+00:00"]
+)  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.tuples(TIMES, CELLS, CELLS), min_size=1, max_size=5),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_lines_of_a_table_are_read_together_as_each_alone(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]], end: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "table.csv"
+
+    def read(lines: Sequence[str]) -> list[WorkloadRequest]:
+        path.write_text("arrived_at,num_prefill_tokens,num_decode_tokens\n" + "".join(lines))
+        try:
+            return list(read_workload(path, lambda *_: None).requests())
+        except WorkloadFormatError:
+            return []
+
+    lines = [",".join(row) + end for row in rows]
+    alone = [request for line in lines for request in read([f"{line.removesuffix(end)},\n"])]
+    assert sorted(map(repr, read(lines))) == sorted(map(repr, alone))

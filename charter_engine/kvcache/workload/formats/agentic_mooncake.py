@@ -6,15 +6,16 @@ one `play_id` only.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Generic, Literal
 
 import numpy as np
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
-from charter_engine.kvcache.workload.batch import RequestColumns, joined_ids, numbers_of
+from charter_engine.kvcache.workload.batch import RequestColumns, numbers_of
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.following import FollowingReader
 from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, Format, ReadOptions
+from charter_engine.kvcache.workload.ids import Ids, joined_ids
 
 SCHEMA = "dynamo.agentic_mooncake"
 BLOCK_TOKENS = 512
@@ -28,7 +29,7 @@ class AgenticDependency(Struct, gc=False):
     delay_ms: float = 0.0
 
 
-class AgenticLine(Struct, gc=False):
+class AgenticLine(Struct, Generic[Ids], gc=False):
     """A request, or the header of the file, which has a `schema`.
 
     It is sent when all of `wait_for` have ended, `delay` and `tool_wait_ms` later, and all of its
@@ -44,41 +45,40 @@ class AgenticLine(Struct, gc=False):
     play_id: str = ""
     input_length: int = 0
     output_length: int = 0
-    hash_ids: list[int] | None = None
+    hash_ids: Ids | UnsetType = UNSET
     timestamp: float | None = None
     not_before_ms: float = 0.0
     delay: float | None = None
-    wait_for: list[str] = []
-    branches: list[str] = []
+    wait_for: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
     tool_wait_ms: float | None = None
-    dependencies: list[AgenticDependency] = []
+    dependencies: tuple[AgenticDependency, ...] = ()
 
 
 class AgenticReader(FollowingReader):
     """Adds requests in the order in which they stand; those waited for come first."""
 
-    row = AgenticLine
+    row: Any = AgenticLine[list[int] | None]
+    line: Any = AgenticLine[Raw]
 
     def __init__(self, options: ReadOptions) -> None:
         super().__init__()
         self._block_tokens = options.block_tokens
         self._ms_per_unit = MS_PER_UNIT[options.time_unit or "ms"]
         self._branched: dict[str, list[str]] = {}
-        self._last: dict[str, list[str]] = {}
+        self._last: dict[str, str] = {}
         self._is_local = False
 
-    def take(self, rows: Sequence[AgenticLine], builder: WorkloadBuilder) -> dict[int, str]:
-        """See `Reader`. A header is for all that stands behind it."""
+    def places_of_requests(self, rows: Sequence[AgenticLine[Any]]) -> Sequence[int]:
+        """See `BatchReader`. A header is for all that stands behind it."""
         for header in (row for row in rows if row.schema == SCHEMA):
             self._block_tokens = self._block_tokens or header.block_size
             self._is_local = header.hash_id_scope == "local"
-        places = [index for index, row in enumerate(rows) if row.schema != SCHEMA]
-        problems = super().take([rows[index] for index in places], builder)
-        return {places[index]: problem for index, problem in problems.items()}
+        return [index for index, row in enumerate(rows) if row.schema != SCHEMA]
 
-    def columns(self, rows: Sequence[AgenticLine]) -> RequestColumns:
+    def columns(self, rows: Sequence[AgenticLine[Any]]) -> RequestColumns:
         """See `BatchReader`."""
-        unit_count, units = joined_ids([row.hash_ids or () for row in rows])
+        unit_count, units = joined_ids([row.hash_ids for row in rows])
         return RequestColumns(
             arrival_ms=np.zeros(len(rows)),
             input_length=numbers_of(rows, "input_length"),
@@ -91,7 +91,7 @@ class AgenticReader(FollowingReader):
             refused=_refused(rows),
         )
 
-    def arrival(self, row: AgenticLine, place: int, builder: WorkloadBuilder) -> float:
+    def arrival(self, row: AgenticLine[Any], place: int, builder: WorkloadBuilder) -> float:
         """See `FollowingReader`."""
         arrival = max(row.timestamp or 0.0, row.not_before_ms) * self._ms_per_unit
         for one in row.dependencies:
@@ -103,25 +103,29 @@ class AgenticReader(FollowingReader):
         if waiting is not None:
             arrival, follows = max(arrival, waiting[0]), waiting[1]
         self.followers.added(row.request_id, place, arrival, follows, builder)
-        self._last[_session(row)] = [row.request_id]
+        self._last[_session(row)] = row.request_id
         for branch in row.branches:
             self._branched.setdefault(branch, []).append(row.request_id)
         return arrival
 
-    def _waits(self, row: AgenticLine) -> tuple[list[str], float]:
+    def _waits(self, row: AgenticLine[Any]) -> tuple[Sequence[str], float]:
         """The requests whose end a request waits for, and for how long after the last one. Of
         several waits the longest counts. In a file without plays, one that has a delay or no time,
         and names nobody, waits for the one before it in its session."""
-        ended = [one for one in row.dependencies if one.trigger == "completion"]
-        named = [*row.wait_for, *self._branched.pop(row.request_id, ())]
-        named += [one.request_id for one in ended]
         delay = (row.delay or 0.0) * self._ms_per_unit + (row.tool_wait_ms or 0.0)
+        named = row.wait_for
+        if row.request_id in self._branched:
+            named = (*named, *self._branched.pop(row.request_id))
+        for one in row.dependencies:
+            if one.trigger == "completion":
+                named, delay = (*named, one.request_id), max(delay, one.delay_ms)
         if not named and not row.play_id and (row.timestamp is None or row.delay is not None):
-            named = self._last.get(_session(row), [])
-        return list(dict.fromkeys(named)), max([delay, *(one.delay_ms for one in ended)])
+            previous = self._last.get(_session(row))
+            return (previous,) if previous is not None else (), delay
+        return named if len(named) < 2 else [*dict.fromkeys(named)], delay
 
 
-def _refused(rows: Sequence[AgenticLine]) -> dict[int, str]:
+def _refused(rows: Sequence[AgenticLine[Any]]) -> dict[int, str]:
     """What is wrong with lines of another format, by their places."""
     found = {
         index: "`request_id` is missing" for index, row in enumerate(rows) if not row.request_id
@@ -134,7 +138,7 @@ def _refused(rows: Sequence[AgenticLine]) -> dict[int, str]:
     return found | schemas
 
 
-def _session(row: AgenticLine) -> str:
+def _session(row: AgenticLine[Any]) -> str:
     session = "" if row.session_id is None else str(row.session_id)
     return f"{row.play_id}/{session}" if row.play_id else session
 

@@ -2,14 +2,13 @@
 tokens, times in seconds, and turns that name the one they continue."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from charter_engine.kvcache.workload.batch import (
     RequestColumns,
-    joined_ids,
     numbers_of,
     times_of,
 )
@@ -20,11 +19,12 @@ from charter_engine.kvcache.workload.formats.reading import (
     Format,
     ReadOptions,
 )
+from charter_engine.kvcache.workload.ids import Ids, joined_ids
 
 BLOCK_TOKENS = 16
 
 
-class BailianLine(Struct, gc=False):
+class BailianLine(Struct, Generic[Ids], gc=False):
     """A turn of a chat. A first one has the parent -1, or none."""
 
     chat_id: int
@@ -32,14 +32,15 @@ class BailianLine(Struct, gc=False):
     timestamp: float
     input_length: int
     output_length: int
-    hash_ids: list[int] = []
+    hash_ids: Ids | UnsetType = UNSET
     type: str = ""
 
 
 class BailianReader(BatchReader):
     """Tells the sessions from the parents: a session is named by its first chat."""
 
-    row = BailianLine
+    row: Any = BailianLine[list[int]]
+    line: Any = BailianLine[Raw]
 
     def __init__(self, options: ReadOptions) -> None:
         self._block_tokens = options.block_tokens or BLOCK_TOKENS
@@ -48,7 +49,7 @@ class BailianReader(BatchReader):
         self._awaited: set[int] = set()
         self._repeated = 0
 
-    def columns(self, rows: Sequence[BailianLine]) -> RequestColumns:
+    def columns(self, rows: Sequence[BailianLine[Any]]) -> RequestColumns:
         """See `BatchReader`."""
         unit_count, units = joined_ids([row.hash_ids for row in rows])
         return RequestColumns(
@@ -69,7 +70,7 @@ class BailianReader(BatchReader):
         if self._repeated:
             builder.notes.append(f"{self._repeated} chats have the id of an earlier one")
 
-    def _session(self, row: BailianLine) -> int:
+    def _session(self, row: BailianLine[Any]) -> int:
         """The session of a turn; where its parent comes later, that of the parent's own name."""
         parent = row.parent_chat_id
         if parent is None or parent < 0:

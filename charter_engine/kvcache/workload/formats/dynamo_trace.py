@@ -2,75 +2,72 @@
 request, with 64-bit hashes of the prompt's blocks."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from charter_engine.kvcache.workload.batch import (
     RequestColumns,
     column,
-    joined_ids,
     served_column,
     whole_numbers,
 )
-from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.reading import BatchReader, Format, ReadOptions
+from charter_engine.kvcache.workload.ids import Ids, joined_ids
 
 SCHEMA = "dynamo.request.trace.v1"
 
 
-class DynamoReplay(Struct, gc=False):
+class DynamoReplay(Struct, Generic[Ids], gc=False):
     """What a replay needs of the prompt."""
 
     trace_block_size: int
     input_length: int
-    input_sequence_hashes: list[int]
+    input_sequence_hashes: Ids
 
 
-NO_REPLAY = DynamoReplay(1, 0, [])
+NO_REPLAY: DynamoReplay[list[int]] = DynamoReplay(1, 0, [])
 
 
-class TracedRequest(Struct, gc=False):
+class TracedRequest(Struct, Generic[Ids], gc=False):
     """A request that has ended."""
 
     output_tokens: int | None = None
     input_tokens: int | None = None
     request_received_ms: float | None = None
     total_time_ms: float | None = None
-    replay: DynamoReplay | None = None
+    replay: DynamoReplay[Ids] | None = None
 
 
-class TraceEvent(Struct):
+class TraceEvent(Struct, Generic[Ids]):
     """A line of the trace. Other events than the end of a request tell of tools and payloads."""
 
     schema: str
     event_type: str = ""
     event_time_unix_ms: float | None = None
     agent_context: dict[str, Any] | None = None
-    request: TracedRequest | None = None
+    request: TracedRequest[Ids] | None = None
 
 
 class DynamoTraceReader(BatchReader):
     """Takes the requests that have ended, by the time they were received."""
 
-    row = TraceEvent
+    row: Any = TraceEvent[list[int]]
+    line: Any = TraceEvent[Raw]
 
     def __init__(self, options: ReadOptions) -> None:
         self._block_tokens = options.block_tokens
 
-    def take(self, rows: Sequence[TraceEvent], builder: WorkloadBuilder) -> dict[int, str]:
-        """See `Reader`."""
-        problems = {index: why for index, row in enumerate(rows) if (why := _problem(row))}
-        ended = [
+    def places_of_requests(self, rows: Sequence[TraceEvent[Any]]) -> Sequence[int]:
+        """See `BatchReader`. Lines of another schema are among them, to be told."""
+        return [
             index
             for index, row in enumerate(rows)
-            if row.event_type == "request_end" and index not in problems
+            if row.event_type == "request_end" or row.schema != SCHEMA
         ]
-        unusable = super().take([rows[index] for index in ended], builder)
-        return problems | {ended[index]: problem for index, problem in unusable.items()}
 
-    def columns(self, rows: Sequence[TraceEvent]) -> RequestColumns:
+    def columns(self, rows: Sequence[TraceEvent[Any]]) -> RequestColumns:
         """See `BatchReader`."""
         requests = [row.request or TracedRequest() for row in rows]
         replays = [request.replay or NO_REPLAY for request in requests]
@@ -95,10 +92,11 @@ class DynamoTraceReader(BatchReader):
             units=units,
             sessions=[str((row.agent_context or {}).get("session_id") or "") for row in rows],
             served_ms=served_column([served for _, served in times]),
+            refused={index: why for index, row in enumerate(rows) if (why := _problem(row))},
         )
 
 
-def _problem(row: TraceEvent) -> str | None:
+def _problem(row: TraceEvent[Any]) -> str | None:
     """What is missing at the end of a request."""
     if row.schema != SCHEMA:
         return f"`schema` is {row.schema!r} in a file of {SCHEMA}"
@@ -113,7 +111,7 @@ def _problem(row: TraceEvent) -> str | None:
     return None
 
 
-def _times(row: TraceEvent) -> tuple[float, float | None]:
+def _times(row: TraceEvent[Any]) -> tuple[float, float | None]:
     """When a request was received, and how long it took, in ms."""
     request = row.request or TracedRequest()
     ended, served, received = (

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from charter_engine.kvcache.workload.batch import Run, joined_ids, to_runs
+from charter_engine.kvcache.workload.batch import Run, to_runs
 from charter_engine.kvcache.workload.columns import Follows, WorkloadBuilder
 from charter_engine.kvcache.workload.formats.reading import BatchReader
+from charter_engine.kvcache.workload.ids import joined_ids
 
 
 class Followers:
@@ -19,35 +20,40 @@ class Followers:
     """
 
     def __init__(self) -> None:
-        self._place: dict[str, int] = {}
-        self._arrival: dict[str, float] = {}
+        self._known: dict[str, tuple[int, float]] = {}
         self._waits = self._unknown = self._repeated = 0
 
-    def waiting(self, after: list[str], delay_ms: float) -> tuple[float, Follows] | None:
+    def waiting(self, after: Sequence[str], delay_ms: float) -> tuple[float, Follows] | None:
         """When a request arrives that waits for others, and how. None if it waits for nobody that
         is known."""
-        known = [name for name in after if name in self._place]
+        if len(after) == 1 and after[0] in self._known:
+            return self.after_previous(after[0], delay_ms)
+        known = [self._known[name] for name in after if name in self._known]
         self._unknown += len(after) - len(known)
         if not known:
             return None
-        places = tuple(self._place[name] for name in known)
-        arrival = max(self._arrival[name] for name in known) + delay_ms
-        return arrival, Follows(places, delay_ms)
+        places, arrivals = zip(*known, strict=True)
+        return max(arrivals) + delay_ms, Follows(places, delay_ms)
 
     def begin(self, name: str) -> None:
         """A request of that name is about to be added, which should be the first."""
-        self._repeated += name in self._place
+        self._repeated += name in self._known
 
     def sent(self, name: str) -> float:
         """When another request arrives; the start where it is not known."""
-        if name not in self._arrival:
+        if name not in self._known:
             self._unknown += 1
-        return self._arrival.get(name, 0.0)
+            return 0.0
+        return self._known[name][1]
 
     def after_previous(self, session: str, delay_ms: float) -> tuple[float, Follows] | None:
         """When a request arrives that waits for the one before it in its session, and how. None if
         it is the first."""
-        return self.waiting([session], delay_ms) if session in self._place else None
+        previous = self._known.get(session)
+        if previous is None:
+            return None
+        place, arrived_ms = previous
+        return arrived_ms + delay_ms, Follows((place,), delay_ms)
 
     def added(
         self,
@@ -58,8 +64,7 @@ class Followers:
         builder: WorkloadBuilder,
     ) -> None:
         """Remember a request by its place among all, and what it follows."""
-        self._place[name] = place
-        self._arrival[name] = arrival_ms
+        self._known[name] = place, arrival_ms
         if follows is not None:
             builder.follows[place] = follows
             self._waits += 1
@@ -92,13 +97,10 @@ class FollowingReader(BatchReader):
 
     def take(self, rows: Sequence[Any], builder: WorkloadBuilder) -> dict[int, str]:
         """See `Reader`. The times of `columns` are not looked at."""
-        batch = self.columns(rows)
-        problems = batch.problems()
-        kept = batch.without(problems) if problems else batch
-        good = (row for index, row in enumerate(rows) if index not in problems)
-        places = enumerate(good, start=len(builder))
+        batch, requests, problems = self.usable(rows)
+        places = enumerate(requests, start=len(builder))
         arrivals = [self.arrival(row, place, builder) for place, row in places]
-        builder.extend(replace(kept, arrival_ms=np.array(arrivals, dtype=np.float64)))
+        builder.extend(replace(batch, arrival_ms=np.array(arrivals, dtype=np.float64)))
         return problems
 
     def finish(self, builder: WorkloadBuilder) -> None:

@@ -1,15 +1,16 @@
 """Tables of times and lengths without content: Azure's and BurstGPT's traces, and Vidur's."""
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
-from charter_engine.kvcache.workload.batch import Floats, Ints, RequestColumns, column
+from charter_engine.kvcache.workload.batch import Floats, RequestColumns, column
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, ReadOptions
+from charter_engine.kvcache.workload.formats.table_cells import Cells
+from charter_engine.kvcache.workload.ids import Ints
 
 LENGTHS_NOTE = "it has lengths and no content: no hit rate can be told"
 TIMES_NOTE = "it has no times: all requests are taken to arrive at once"
@@ -22,7 +23,6 @@ COLUMNS = (
 no times."""
 
 _DELIMITERS = ",;\t"
-_LINES_AT_ONCE = 8192
 
 
 def recognises(header: str) -> bool:
@@ -66,30 +66,45 @@ class _Table:
             ms_per_unit=MS_PER_UNIT[options.time_unit or "s"],
         )
 
-    def batch(self, lines: Sequence[str]) -> RequestColumns:
-        """The requests of some lines. Raises ValueError, OverflowError, csv.Error, and IndexError
-        for a line that is too short."""
-        cells, count = self._cells(lines), len(lines)
-        return RequestColumns(
-            arrival_ms=np.zeros(count) if self.time is None else self._arrivals(cells(self.time)),
-            input_length=_whole_numbers(cells(self.prompt)),
-            output_length=_whole_numbers(cells(self.output)),
-            unit_tokens=np.ones(count, dtype=np.int64),
-            unit_count=np.zeros(count, dtype=np.int64),
-            units=column(()),
-            sessions=() if self.session is None else cells(self.session),
+    def batch(self, text: bytes) -> RequestColumns:
+        """The requests of some lines that are plainly written. Raises ValueError for others."""
+        cells = Cells(text, self.delimiter, self.width)
+        if self.time is None:
+            times = np.zeros(len(cells))
+        elif cells.begin_with_date(self.time):
+            times = _ms(cells.clock_ns(self.time))
+        else:
+            times = cells.numbers(self.time) * self.ms_per_unit
+        return self._requests(
+            times,
+            cells.whole_numbers(self.prompt),
+            cells.whole_numbers(self.output),
+            () if self.session is None else cells.texts(self.session),
         )
 
-    def _cells(self, lines: Sequence[str]) -> Callable[[int], list[str]]:
-        """The cells of some lines, by column: all at once where each line has as many as the head
-        of the table."""
-        text, between = "".join(lines), self.width - 1
-        if '"' in text or any(line.count(self.delimiter) != between for line in lines):
-            rows = [_row(line, self.delimiter) for line in lines]
-            return lambda place: [row[place] for row in rows]
-        cells = text.replace("\n", self.delimiter).split(self.delimiter)
-        end = len(lines) * self.width
-        return lambda place: cells[place : end : self.width]
+    def batch_of_lines(self, lines: Sequence[str]) -> RequestColumns:
+        """The requests of some lines, however they are written. Raises ValueError, OverflowError,
+        csv.Error, and IndexError for a line that is too short."""
+        rows = [_row(line, self.delimiter) for line in lines]
+        return self._requests(
+            np.zeros(len(rows)) if self.time is None else self._arrivals(_at(rows, self.time)),
+            _whole_numbers(_at(rows, self.prompt)),
+            _whole_numbers(_at(rows, self.output)),
+            () if self.session is None else _at(rows, self.session),
+        )
+
+    def _requests(
+        self, arrival_ms: Floats, prompt: Ints, output: Ints, sessions: Sequence[str]
+    ) -> RequestColumns:
+        return RequestColumns(
+            arrival_ms=arrival_ms,
+            input_length=prompt,
+            output_length=output,
+            unit_tokens=np.ones(len(prompt), dtype=np.int64),
+            unit_count=np.zeros(len(prompt), dtype=np.int64),
+            units=column(()),
+            sessions=sessions,
+        )
 
     def _arrivals(self, cells: Sequence[str]) -> Floats:
         try:
@@ -99,28 +114,52 @@ class _Table:
 
 
 def read_lengths(
-    lines: Iterable[str], builder: WorkloadBuilder, options: ReadOptions
+    chunks: Iterable[tuple[int, bytes]], builder: WorkloadBuilder, options: ReadOptions
 ) -> dict[int, str]:
-    """Add the requests of a table. Gives what is wrong with lines, by number from 1."""
-    remaining = iter(lines)
-    number, header = next((at, line) for at, line in enumerate(remaining, 2) if line.strip())
-    table = _Table.of(header, options)
+    """Add the requests of a table that comes in pieces of whole lines, each with the number of its
+    first one, from 1. Gives what is wrong with lines, by number."""
+    table = None
     problems = {}
-    while some := list(islice(remaining, _LINES_AT_ONCE)):
-        for index, problem in _add(some, table, builder).items():
-            problems[number + index] = problem
-        number += len(some)
+    for number, chunk in chunks:
+        first, text = number, chunk
+        while table is None and text:
+            header, _, text = text.partition(b"\n")
+            first += 1
+            if header.strip():
+                table = _Table.of(_decoded(header), options)
+        if table is not None and text:
+            for index, problem in _take(text, table, builder).items():
+                problems[first + index] = problem
     builder.notes.append(LENGTHS_NOTE)
-    if table.time is None:
+    if table is not None and table.time is None:
         builder.notes.append(TIMES_NOTE)
     return problems
+
+
+def _take(text: bytes, table: _Table, builder: WorkloadBuilder) -> dict[int, str]:
+    """Add the requests of some lines. Gives what is wrong with lines, by their places."""
+    try:
+        batch = table.batch(text)
+    except ValueError:
+        return _add(_decoded(text).removesuffix("\n").split("\n"), table, builder)
+    problems = batch.problems()
+    builder.extend(batch.without(problems) if problems else batch)
+    return problems
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _at(rows: Sequence[Sequence[str]], place: int) -> list[str]:
+    return [row[place] for row in rows]
 
 
 def _add(lines: Sequence[str], table: _Table, builder: WorkloadBuilder) -> dict[int, str]:
     """Add the requests of some lines, at once or, where that fails, by halves. Gives what is wrong
     with lines, by their places."""
     try:
-        batch = table.batch(lines)
+        batch = table.batch_of_lines(lines)
     except (IndexError, ValueError, OverflowError, csv.Error) as error:
         if len(lines) == 1:
             return {0: _problem(lines[0], table, error)} if lines[0].strip() else {}
@@ -179,7 +218,11 @@ def _clock_ms(cells: Sequence[str]) -> Floats:
     its tables say."""
     texts = [cell.strip().removesuffix("Z").removesuffix("+00:00") for cell in cells]
     for text in texts:
-        if not text[:1].isdigit():
+        if text[4:5] != "-":
             raise ValueError(f"{text!r} is no time")
-    ns = np.array(texts, dtype="datetime64[ns]").astype(np.int64)
+    return _ms(np.array(texts, dtype="datetime64[ns]").astype(np.int64))
+
+
+def _ms(ns: Ints) -> Floats:
+    """Without losing what is beyond a double's digits."""
     return ns // 1_000_000 + ns % 1_000_000 / 1e6

@@ -8,16 +8,17 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.batch import (
-    Ints,
     RequestColumns,
     batch_of,
     column,
-    joined_ids,
+    names_of,
     numbers_of,
+    scopes_of,
+    served_of,
     times_of,
 )
 from charter_engine.kvcache.workload.formats.reading import (
@@ -26,6 +27,7 @@ from charter_engine.kvcache.workload.formats.reading import (
     Format,
     ReadOptions,
 )
+from charter_engine.kvcache.workload.ids import Ints, joined_ids
 
 BLOCK_TOKENS = 512
 
@@ -51,20 +53,38 @@ class LengthsLine(Struct, gc=False, forbid_unknown_fields=True):
 
 
 class PublishedLine(LengthsLine, gc=False, forbid_unknown_fields=True):
-    """A request of which no more is told than Mooncake does."""
+    """A request of which no more is told than Mooncake does, with its ids as they are written."""
 
-    hash_ids: list[int] | UnsetType = UNSET
+    hash_ids: Raw | UnsetType = UNSET
     block_tokens: int = BLOCK_TOKENS
 
 
+class RecordedLine(PublishedLine, gc=False, forbid_unknown_fields=True):
+    """A request that says whose it is, and may name its tokens."""
+
+    token_ids: Raw | UnsetType = UNSET
+    node: str = ""
+    session: str = ""
+    salt: str = ""
+    adapter: str = ""
+    served_ms: float | None = None
+
+    @property
+    def names_tokens(self) -> bool:
+        """Whether its content is told by token."""
+        return self.token_ids is not UNSET and bytes(self.token_ids) != b"[]"
+
+
 _FOREIGN = ("chat_id", "session_id", "wait_for")
-_DECODERS = tuple(msgspec.json.Decoder(line) for line in (LengthsLine, PublishedLine, MooncakeLine))
+_DECODERS = tuple(
+    msgspec.json.Decoder(line) for line in (LengthsLine, PublishedLine, RecordedLine, MooncakeLine)
+)
 
 
 class MooncakeReader(BatchReader):
     """Decodes the lines of a file with as few fields as they have so far."""
 
-    row = MooncakeLine
+    row = line = MooncakeLine
 
     def __init__(self, options: ReadOptions) -> None:
         self._block_tokens = options.block_tokens
@@ -86,7 +106,7 @@ class MooncakeReader(BatchReader):
             batch = batch_of(rows, self._block_tokens, self._ms_per_unit)
             return replace(batch, refused=_of_other_formats(rows))
         unit_count, units, unit_tokens = self._units(rows)
-        return RequestColumns(
+        batch = RequestColumns(
             arrival_ms=times_of(rows, "timestamp") * self._ms_per_unit,
             input_length=numbers_of(rows, "input_length"),
             output_length=numbers_of(rows, "output_length"),
@@ -94,16 +114,33 @@ class MooncakeReader(BatchReader):
             unit_count=unit_count,
             units=units,
         )
+        if not (rows and isinstance(rows[0], RecordedLine)):
+            return batch
+        return replace(
+            batch,
+            scopes=scopes_of(rows),
+            nodes=names_of(rows, "node"),
+            sessions=names_of(rows, "session"),
+            served_ms=served_of(rows),
+        )
 
     def _units(self, rows: Sequence[Any]) -> tuple[Ints, Ints, Ints]:
         """Units of each request, all of them, and the tokens of one."""
         if rows and not isinstance(rows[0], PublishedLine):
             none, size = np.zeros(len(rows), dtype=np.int64), self._block_tokens or BLOCK_TOKENS
             return none, column(()), np.full(len(rows), size)
-        count, units = joined_ids([row.hash_ids or () for row in rows])
-        if self._block_tokens:
-            return count, units, np.full(len(rows), self._block_tokens)
-        return count, units, numbers_of(rows, "block_tokens")
+        sizes = (
+            np.full(len(rows), self._block_tokens)
+            if self._block_tokens
+            else numbers_of(rows, "block_tokens")
+        )
+        if not (rows and isinstance(rows[0], RecordedLine)):
+            return *joined_ids([row.hash_ids for row in rows]), sizes
+        by_token = np.array([row.names_tokens for row in rows])
+        counts, units = joined_ids(
+            [row.token_ids if row.names_tokens else row.hash_ids for row in rows]
+        )
+        return counts, units, np.where(by_token, 1, sizes)
 
 
 def _of_other_formats(rows: Sequence[MooncakeLine]) -> dict[int, str]:

@@ -3,31 +3,31 @@
 time."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from charter_engine.kvcache.workload.batch import (
     RequestColumns,
     column,
-    joined_ids,
     numbers_of,
 )
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.following import FollowingReader
 from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, Format, ReadOptions
+from charter_engine.kvcache.workload.ids import Ids, joined_ids
 
 BLOCK_TOKENS = 512
 
 
-class SessionLine(Struct, gc=False):
+class SessionLine(Struct, Generic[Ids], gc=False):
     """A turn of a session. One that waits for others by name is of another format."""
 
     session_id: str | int
     input_length: int
     output_length: int = 0
-    hash_ids: list[int] = []
+    hash_ids: Ids | UnsetType = UNSET
     timestamp: float | None = None
     delay: float | None = None
     delay_ms: float | None = None
@@ -38,14 +38,15 @@ class SessionLine(Struct, gc=False):
 class MooncakeSessionReader(FollowingReader):
     """Has every turn that has a delay, or no time, follow the one before it."""
 
-    row = SessionLine
+    row: Any = SessionLine[list[int]]
+    line: Any = SessionLine[Raw]
 
     def __init__(self, options: ReadOptions) -> None:
         super().__init__()
         self._block_tokens = options.block_tokens
         self._ms_per_unit = MS_PER_UNIT[options.time_unit or "ms"]
 
-    def columns(self, rows: Sequence[SessionLine]) -> RequestColumns:
+    def columns(self, rows: Sequence[SessionLine[Any]]) -> RequestColumns:
         """See `BatchReader`."""
         unit_count, units = joined_ids([row.hash_ids for row in rows])
         return RequestColumns(
@@ -65,7 +66,7 @@ class MooncakeSessionReader(FollowingReader):
             },
         )
 
-    def arrival(self, row: SessionLine, place: int, builder: WorkloadBuilder) -> float:
+    def arrival(self, row: SessionLine[Any], place: int, builder: WorkloadBuilder) -> float:
         """See `FollowingReader`."""
         session = str(row.session_id)
         arrival, follows = (row.timestamp or 0.0) * self._ms_per_unit, None

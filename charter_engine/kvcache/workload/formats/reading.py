@@ -49,25 +49,45 @@ class Reader(Protocol):
 
 
 class BatchReader:
-    """A reader that takes many records at once."""
+    """A reader that takes many records at once.
+
+    `line` is what `decode` makes of a line: a record whose lists of ids may be as they are written.
+    """
 
     row: Any
+    line: Any
 
     def decode(self, lines: bytes) -> Sequence[Any]:
         """See `Reader`."""
-        found: list[Any] = msgspec.json.Decoder(self.row).decode_lines(lines)
+        found: list[Any] = msgspec.json.Decoder(self.line).decode_lines(lines)
         return found
 
+    def places_of_requests(self, rows: Sequence[Any]) -> Sequence[int]:
+        """Which of some records are requests; others are passed over."""
+        return range(len(rows))
+
     def columns(self, rows: Sequence[Any]) -> RequestColumns:
-        """The requests of some records, one each. Raises OverflowError for numbers beyond all
-        sense."""
+        """The requests of some records, one each. Raises ValueError for lists of ids that only
+        `row` tells what is wrong with, and OverflowError for numbers beyond all sense."""
         raise NotImplementedError
+
+    def usable(self, rows: Sequence[Any]) -> tuple[RequestColumns, Sequence[Any], dict[int, str]]:
+        """The requests among some records that can be used, the records of these, and what is
+        wrong with others, by their places."""
+        places = self.places_of_requests(rows)
+        requests = rows if len(places) == len(rows) else [rows[index] for index in places]
+        batch = self.columns(requests)
+        problems = batch.problems()
+        if not problems:
+            return batch, requests, {}
+        kept = [row for index, row in enumerate(requests) if index not in problems]
+        told = {places[index]: problem for index, problem in problems.items()}
+        return batch.without(problems), kept, told
 
     def take(self, rows: Sequence[Any], builder: WorkloadBuilder) -> dict[int, str]:
         """See `Reader`."""
-        batch = self.columns(rows)
-        problems = batch.problems()
-        builder.extend(batch.without(problems) if problems else batch)
+        batch, _, problems = self.usable(rows)
+        builder.extend(batch)
         return problems
 
     def finish(self, builder: WorkloadBuilder) -> None:
