@@ -220,12 +220,9 @@ class CallResolver:
         if self.hands_on_model(shape):
             return self.called_later(frame, node, receiver, shape)
         types = in_order(callee.types)
-        functions = [
-            one
-            for kind in types
-            if isinstance(kind, Function)
-            for one in self.evaluator.names.of_each_object(kind)
-        ]
+        functions = [kind for kind in types if isinstance(kind, Function)]
+        if len(functions) == 1 and self.findings.are_judged:
+            functions = self.evaluator.names.of_each_object(functions[0])
         functions += [
             found
             for kind in types
