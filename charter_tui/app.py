@@ -26,6 +26,7 @@ from charter_tui.console import full_path
 from charter_tui.deploying import undo
 from charter_tui.palette import ActionProvider, Palette
 from charter_tui.present.confirmation import leaving_confirmation
+from charter_tui.present.possible import why_not
 from charter_tui.replaying import ReplayKeys
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.cache import CacheScreen
@@ -76,7 +77,8 @@ class CharterApp(ReplayKeys):
         if self.is_in_front(action):
             return None
         found = find("app", action)
-        return None if found and self.refusal(found.risk) else True
+        refused = found and (self.refusal(found.risk) or why_not(found.id, self.snapshot))
+        return None if refused else True
 
     def is_in_front(self, action: str) -> bool:
         """Whether it is the action that shows the screen in front."""
@@ -94,7 +96,8 @@ class CharterApp(ReplayKeys):
             own = find(self.screen.SCOPE, action)
             if (known := own or find("app", action)) and self.refuse(known.risk):
                 return
-            if own and (reason := self.screen.why_not(action)):
+            reason = self.screen.why_not(action) if own else why_not(f"app.{action}", self.snapshot)
+            if reason:
                 self.notify(reason)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -190,9 +193,7 @@ class CharterApp(ReplayKeys):
 
     async def action_reload_agent(self) -> None:
         session = self.snapshot.session
-        if session is None or session.agent is None:
-            self.notify("No agent is open: o opens one.")
-        else:
+        if session is not None and session.agent is not None:
             await self.order(OpenAgent(path=session.agent))
 
     async def action_run_plan(self) -> None:
@@ -206,7 +207,7 @@ class CharterApp(ReplayKeys):
 
     async def action_toggle_recording(self) -> None:
         recording = self.snapshot.recording
-        if recording and recording.path and not recording.error:
+        if recording and recording.path:
             await self.order(StopRecording())
             return
 

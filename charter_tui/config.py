@@ -1,5 +1,5 @@
-"""The console's configuration file: `theme = "…"`, the graph's `columns = "…"`, thresholds under
-`[alerts]`, and a `[keymap]` of action ids to keys.
+"""The console's configuration file: `theme = "…"`, the graph's `columns = "…"`, how long its engine
+may `outlive` it, thresholds under `[alerts]`, and a `[keymap]` of action ids to keys.
 
 A mistake never keeps the console from starting: it is told as a warning that names file and key,
 and the default stands.
@@ -13,19 +13,25 @@ from typing import Final
 
 from charter_tui.alerts import EXAMPLE, AlertRules, Threshold, parse_threshold
 from charter_tui.present.graph_columns import named_columns
-from charter_tui.typed import Mistyped, nearest
+from charter_tui.typed import Mistyped, nearest, parse_seconds
 
-_KNOWN = ("theme", "columns", "alerts", "keymap")
+_KNOWN = ("theme", "columns", "outlive", "alerts", "keymap")
 _KNOWN_OF_ALERTS = ("when", "bell", "command")
 NO_ALERTS: Final = AlertRules()
+OUTLIVE: Final = "10m"
+OUTLIVE_SECONDS: Final = parse_seconds(OUTLIVE)
+"""How long an engine waits for another console once its own was killed or lost its terminal: time
+to log in again, and not for ever."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """What the file says. `warnings` are sentences for the operator."""
+    """What the file says; `outlive` in seconds, None: nothing. `warnings` are sentences for the
+    operator."""
 
     theme: str | None = None
     columns: tuple[str, ...] = ()
+    outlive: float | None = None
     alerts: AlertRules = NO_ALERTS
     keymap: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -47,9 +53,11 @@ def load_config(path: Path, action_ids: Collection[str]) -> Config:
         warnings.append(f"{path}: theme must be a name in quotes")
         theme = None
     columns, unknown = _columns(path, table.get("columns", ""))
+    outlive, no_time = _outlive(path, table.get("outlive"))
     alerts, wrong = _alerts(path, table.get("alerts", {}))
     keymap, mistakes = _keymap(path, table.get("keymap", {}), action_ids)
-    return Config(theme, columns, alerts, keymap, (*warnings, *unknown, *wrong, *mistakes))
+    told = (*warnings, *unknown, *no_time, *wrong, *mistakes)
+    return Config(theme, columns, outlive, alerts, keymap, told)
 
 
 def _columns(path: Path, text: object) -> tuple[tuple[str, ...], list[str]]:
@@ -59,6 +67,17 @@ def _columns(path: Path, text: object) -> tuple[tuple[str, ...], list[str]]:
         return named_columns(text), []
     except Mistyped as error:
         return (), [f"{path}: columns: {error}"]
+
+
+def _outlive(path: Path, text: object) -> tuple[float | None, list[str]]:
+    if text is None:
+        return None, []
+    if not isinstance(text, str):
+        return None, [f'{path}: outlive must be a time in quotes, such as "{OUTLIVE}"']
+    try:
+        return parse_seconds(text), []
+    except Mistyped as error:
+        return None, [f"{path}: outlive: {error}"]
 
 
 def _alerts(path: Path, table: object) -> tuple[AlertRules, list[str]]:

@@ -16,7 +16,7 @@ from charter_engine.paths import (
 )
 from charter_tui.actions import ACTIONS, clashes, shadowed
 from charter_tui.alerts import EXAMPLE
-from charter_tui.config import Config, load_config
+from charter_tui.config import OUTLIVE, Config, load_config
 from charter_tui.paths import config_file, shipped_themes, user_themes
 from charter_tui.terminal.ascii import ascii_only
 from charter_tui.typed import nearest
@@ -77,6 +77,11 @@ def settings(
         " ".join(config.columns) or "by width",
         file if config.columns else BUILT_IN,
     )
+    outlive = Setting(
+        "outlive",
+        OUTLIVE if config.outlive is None else f"{config.outlive:g}s",
+        BUILT_IN if config.outlive is None else file,
+    )
     alerts = config.alerts
     watched = ", ".join(one.words for one in alerts.thresholds) or "none"
     alerting = (
@@ -84,7 +89,7 @@ def settings(
         Setting("alerts.bell", str(alerts.bell).lower(), BUILT_IN if alerts.bell else file),
         Setting("alerts.command", alerts.command or "none", file if alerts.command else BUILT_IN),
     )
-    return (theme, columns, *alerting, *_of_environment(environment), *keys)
+    return (theme, columns, outlive, *alerting, *_of_environment(environment), *keys)
 
 
 def _of_environment(environment: Mapping[str, str]) -> tuple[Setting, ...]:
@@ -188,6 +193,7 @@ def schema() -> dict[str, Any]:
     properties = {
         "theme": {"type": "string", "default": DEFAULT_THEME},
         "columns": {"type": "string", "examples": ["state computed trend"]},
+        "outlive": {"type": "string", "default": OUTLIVE},
         "alerts": _table_schema(alerts),
         "keymap": _table_schema(keys),
     }
@@ -208,6 +214,7 @@ def defaults_text() -> str:
         "# The console's configuration. These are the defaults.",
         f'theme = "{DEFAULT_THEME}"',
         'columns = ""  # of the graph, such as "state computed trend"; empty: by width',
+        f'outlive = "{OUTLIVE}"  # how long the engine of a killed console waits for another',
         "",
         "[alerts]",
         f'when = []  # such as ["{EXAMPLE}", "hit < 40 %", "pool > 95 % for 1m"]',

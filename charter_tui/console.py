@@ -39,6 +39,7 @@ from charter_tui.lookback import Lookback
 from charter_tui.neighbours import gone_question, news
 from charter_tui.options import Options
 from charter_tui.present.confirmation import Confirmation
+from charter_tui.present.possible import possible
 from charter_tui.present.told import Notice
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
@@ -206,9 +207,12 @@ class Console(App[int]):
         self._close_messages_no_wait()
 
     def _told_to_end(self, number: signal.Signals) -> None:
-        """Leave in order at a signal, so that the terminal is as it was before."""
+        """Leave in order at a signal, so that the terminal is as it was before. Who is asked to
+        end takes its engine along; a lost terminal leaves it to the next console."""
         end_if_hung_up()
         self.ended_by = number
+        if number == signal.SIGHUP:
+            self.parting = "leave"
         self.exit(return_code=128 + number)
 
     @work(exclusive=True, group="link", exit_on_error=False)
@@ -290,7 +294,7 @@ class Console(App[int]):
             return
         if isinstance(self.screen, ConsoleScreen):
             self.screen.snapshot = new
-        if lock_state(old) != lock_state(new):
+        if self._keys_change(old, new):
             self.refresh_bindings()
         if told := news(old, new):
             self.notify(told, timeout=TELL_SECONDS)
@@ -301,6 +305,11 @@ class Console(App[int]):
             self.run_worker(
                 self.order(StartRecording(path=path)), group="record", exit_on_error=False
             )
+
+    def _keys_change(self, old: Snapshot, new: Snapshot) -> bool:
+        """Whether other keys do something than before."""
+        scope = self.screen.SCOPE if isinstance(self.screen, ConsoleScreen) else "app"
+        return lock_state(old) != lock_state(new) or possible(scope, old) != possible(scope, new)
 
     @work(exclusive=True, group="own", exit_on_error=False)
     async def _offer_own(self, question: Confirmation) -> None:

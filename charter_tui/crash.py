@@ -19,7 +19,11 @@ def write_report(error: BaseException, directory: Path) -> Path:
     name = time.strftime("console-%Y%m%d-%H%M%S") + f"-{os.getpid()}.txt"
     path = directory / name
     path.touch(mode=0o600, exist_ok=False)
-    path.write_text(report(error), encoding="utf-8")
+    try:
+        path.write_text(report(error), encoding="utf-8")
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     return path
 
 

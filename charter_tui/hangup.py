@@ -27,7 +27,7 @@ def hung_up() -> bool:
 def end_if_hung_up() -> None:
     """Die of the hang-up, as programs do that are told of it.
 
-    An engine of ours ends when its input closes.
+    An engine of ours waits for another console then.
     """
     if hung_up():
         signal.signal(signal.SIGHUP, signal.SIG_DFL)

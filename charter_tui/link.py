@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from charter_engine.contracts.commands import Command, ListTicks
 from charter_engine.contracts.gauges import Event, Gauge
 from charter_engine.service.client import ConnectionLost, EngineClient, LinkState, RequestFailed
+from charter_tui.present.words import sentence
 from charter_tui.state import KEPT_TICKS, Link, Snapshot, apply_events, apply_gauges, behind
 
 LIVE_SECONDS: Final = 0.1
@@ -52,6 +53,11 @@ class EngineLink:
     def owns_engine(self) -> bool:
         """Whether the engine stops with this console."""
         return self._client is not None and self._client.owns_engine
+
+    @property
+    def has_taken_over(self) -> bool:
+        """Whether that engine was another console's before."""
+        return self.owns_engine and self._client is not None and self._client.child is None
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -107,6 +113,7 @@ class EngineLink:
             attempt=attempt,
             since=time.time(),
             owned=self.owns_engine,
+            taken_over=self.has_taken_over,
             others=self.others,
             anew=message.anew,
         )
@@ -119,7 +126,12 @@ class EngineLink:
         self._snapshot = apply_events(apply_gauges(self._snapshot, gauges.values()), events)
         link = self._snapshot.link
         if (link.owned, link.others) != (self.owns_engine, self.others):
-            link = replace(link, owned=self.owns_engine, others=self.others)
+            link = replace(
+                link,
+                owned=self.owns_engine,
+                taken_over=self.has_taken_over,
+                others=self.others,
+            )
             self._snapshot = replace(self._snapshot, link=link)
         self._publish(self._snapshot)
 
@@ -131,16 +143,8 @@ class EngineLink:
             return await self._client.request(command)
         except RequestFailed as error:
             failure = error.failure
-            raise EngineRefused(
-                " ".join(
-                    part
-                    for part in (
-                        _sentence(failure.message),
-                        _sentence(failure.remedy),
-                    )
-                    if part
-                )
-            ) from error
+            told = (sentence(failure.message), sentence(failure.remedy))
+            raise EngineRefused(" ".join(part for part in told if part)) from error
         except ConnectionLost as error:
             raise EngineRefused(
                 f"No answer: {error}. Whether it was carried out will show when the engine is back."
@@ -188,11 +192,3 @@ class EngineLink:
         client = EngineClient(self._client.path, self._client.child)
         await client.connect()
         return client
-
-
-def _sentence(text: str) -> str:
-    """The text with a capital and a full stop; what begins with a name or a path keeps its case."""
-    text = text.strip()
-    is_word = text.partition(" ")[0].rstrip(",:").isalpha()
-    start = text[:1].upper() if is_word else text[:1]
-    return f"{start}{text[1:]}" if not text or text[-1] in ".!?" else f"{start}{text[1:]}."

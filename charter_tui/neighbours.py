@@ -11,7 +11,7 @@ def news(old: Snapshot, new: Snapshot) -> str:
     """What changed about whose the engine is and which it is; empty for nothing."""
     if new.link.state != "connected":
         return ""
-    if old.link.state == "connected" and new.link.owned and not old.link.owned:
+    if new.link.taken_over and not old.link.taken_over:
         return "The engine is this console's now: it stops when you leave."
     if new.link.owned:
         again = new.link.anew and old.link.state != "connected" and old.session is not None

@@ -11,6 +11,7 @@ from typing import Final
 from textual.theme import BUILTIN_THEMES
 
 from charter_tui.app import CharterApp
+from charter_tui.config import OUTLIVE_SECONDS
 from charter_tui.configuration import configured, problems
 from charter_tui.connecting import connect
 from charter_tui.link import Connect
@@ -42,7 +43,7 @@ def open_console(options: Options) -> int:
 
 async def _open(options: Options) -> tuple[int, signal.Signals | None]:
     """The exit code, and the signal that ended the console if one did."""
-    connecting: Connect = partial(connect, options)
+    connecting: Connect | None = None
     told = ""
     for _ in range(MOST_FAILURES):
         app = make_app(options, connecting, told)
@@ -66,7 +67,8 @@ def make_app(options: Options, connecting: Connect | None = None, told: str = ""
     wrong = problems(config, {*themes, *BUILTIN_THEMES}, warnings)
     warned = (*([told] if told else []), *wrong)
     config = replace(config, warnings=warned)
-    app = CharterApp(options, connecting or partial(connect, options), themes, config)
+    outlive = OUTLIVE_SECONDS if config.outlive is None else config.outlive
+    app = CharterApp(options, connecting or partial(connect, options, outlive), themes, config)
     app.theme_folder = ThemeFolder(user_themes())
     if options.theme is not None and options.theme not in app.available_themes:
         known = ", ".join((*themes, *sorted(set(app.available_themes) - set(themes))))

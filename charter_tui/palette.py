@@ -9,6 +9,7 @@ from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits
 
 from charter_tui.actions import Action, Scope, in_scope
 from charter_tui.present.help import shown_keys
+from charter_tui.present.possible import why_not
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.dismissal import DismissedOnce
 
@@ -48,10 +49,11 @@ class ActionProvider(Provider):
         ]
 
     def _why_not(self, action: Action) -> str:
-        """Why the screen in front can't do it as things stand."""
+        """Why it can't be done as things stand."""
         screen = self.screen
-        own = isinstance(screen, ConsoleScreen) and action.scope == screen.SCOPE
-        return cast("ConsoleScreen", screen).why_not(action.name) if own else ""
+        if isinstance(screen, ConsoleScreen) and action.scope == screen.SCOPE:
+            return screen.why_not(action.name)
+        return why_not(action.id, cast("Console", self.app).snapshot)
 
     def _told(self, action: Action) -> str:
         """The keys of an action as they are mapped, and what it does."""

@@ -54,7 +54,8 @@ class Link:
     """How the console stands with the engine.
 
     `others` are the consoles that watch the same engine. `detail` is why a connection was lost or
-    could not be made; `anew` says that another engine answers than before.
+    could not be made; `anew` says that another engine answers than before, `taken_over` that an
+    owned one was another console's.
     """
 
     state: LinkState = "connecting"
@@ -62,6 +63,7 @@ class Link:
     attempt: int = 0
     since: float = 0.0
     owned: bool = False
+    taken_over: bool = False
     others: tuple[str, ...] = ()
     anew: bool = False
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from charter_engine.analysis.names import call_names
-from charter_engine.analysis.opportunities import find_opportunities
+from charter_engine.analysis.opportunities import opportunities_by_file
 from charter_engine.contracts.graph import Call, CompiledFile
 
 Compiled = tuple[CompiledFile, ...]
@@ -46,11 +46,12 @@ def with_names(files: Iterable[CompiledFile]) -> Compiled:
 def _renamed(cluster: Compiled, new: Mapping[str, str]) -> Compiled:
     if not new:
         return cluster
-    files = []
-    for file in cluster:
-        calls = tuple(_with_ids(call, new) for call in file.calls)
-        files.append(replace(file, calls=calls, opportunities=find_opportunities(calls)))
-    return tuple(files)
+    calls = {file.path: tuple(_with_ids(call, new) for call in file.calls) for file in cluster}
+    opportunities = opportunities_by_file([call for of_one in calls.values() for call in of_one])
+    return tuple(
+        replace(file, calls=calls[file.path], opportunities=opportunities.get(file.path, ()))
+        for file in cluster
+    )
 
 
 def _with_ids(call: Call, new: Mapping[str, str]) -> Call:

@@ -12,8 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from charter_engine.analysis.clusters import Compiled, with_distinct_ids, with_names
-from charter_engine.analysis.opportunities import find_opportunities
-from charter_engine.contracts.graph import Call, CompiledFile, CompileResult, Diagnostic
+from charter_engine.analysis.opportunities import opportunities_by_file
+from charter_engine.contracts.graph import (
+    Call,
+    CompiledFile,
+    CompileResult,
+    Diagnostic,
+    Opportunity,
+)
 from charter_engine.parser.catalogue import Catalogue, default_catalogue
 from charter_engine.parser.clusters import Importing, clusters, imports_of
 from charter_engine.parser.interpreter import interpret
@@ -24,7 +30,7 @@ from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 20
+COMPILER_VERSION = 21
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 
@@ -84,12 +90,14 @@ def compile_cluster(
 ) -> Compiled:
     """The files that import each other, by their dotted names."""
     calls: dict[str, tuple[Call, ...]] = {}
+    opportunities: dict[str, tuple[Opportunity, ...]] = {}
     unseen: dict[str, Diagnostic] = {}
     try:
         analysis = interpret(modules, options.catalogue, files=files)
         sites = analysis.findings.sites
         found = calls_of(sites, options.tokens)
-        calls = by_file(settled([call for of_file in found.values() for call in of_file]))
+        all_calls = settled([call for of_file in found.values() for call in of_file])
+        calls, opportunities = by_file(all_calls), opportunities_by_file(all_calls)
         errors = diagnostics_of(analysis.progress.stops, sites.values())
         unseen = unseen_members(analysis.findings.unseen)
     except RecursionError:
@@ -98,7 +106,7 @@ def compile_cluster(
         CompiledFile(
             path=module.path,
             calls=calls.get(module.path, ()),
-            opportunities=find_opportunities(calls.get(module.path, ())),
+            opportunities=opportunities.get(module.path, ()),
             errors=tuple(told[module.path] for told in (errors, unseen) if module.path in told),
         )
         for module in modules.values()

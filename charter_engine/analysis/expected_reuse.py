@@ -63,14 +63,16 @@ def with_expected_reuse(
     turns, _ = what_is_open(compiled.calls, inputs[0])
     assumed = f", {ASSUMED_PASSES} turns of {turns} (assumed)" if turns else ""
     basis = f"runs over {runs} inputs{assumed}, {tokens_per_block} tokens a block, ample memory"
+    own = {call.id for call in compiled.calls}
     rates = {
         nodes: _rates(requests, nodes, tokens_per_block)
         for nodes in {frozenset(opportunity.nodes) for opportunity in compiled.opportunities}
+        if nodes <= own
     }
     return replace(
         compiled,
         opportunities=tuple(
-            _with_rate(opportunity, rates[frozenset(opportunity.nodes)], basis)
+            _with_rate(opportunity, rates.get(frozenset(opportunity.nodes)), basis)
             for opportunity in compiled.opportunities
         ),
     )
@@ -87,13 +89,11 @@ def without_expected_reuse(compiled: CompiledFile, because: str) -> CompiledFile
     )
 
 
-def _with_rate(opportunity: Opportunity, rates: Rates, basis: str) -> Opportunity:
+def _with_rate(opportunity: Opportunity, rates: Rates | None, basis: str) -> Opportunity:
+    """`rates`: None where its calls stand in several files, of which this is one."""
     if not rates:
-        return replace(
-            opportunity,
-            expected_hit_rate=None,
-            expected_basis="its calls are made by others of the agent",
-        )
+        because = "stand in several files" if rates is None else "are made by others of the agent"
+        return replace(opportunity, expected_hit_rate=None, expected_basis=f"its calls {because}")
     best = max(rates, key=lambda layout: rates[layout])
     words = f"{100 * rates[best]:.0f} % of the prompt tokens as written"
     if best != "source":

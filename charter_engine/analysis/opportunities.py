@@ -1,12 +1,13 @@
 """Where an agent's prompts could reuse KV blocks: five detectors over its calls."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise, takewhile
 
 from charter_engine.analysis.layout import content_of
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call, Opportunity, Segment
+from charter_engine.prompts.assembly import runnable
 from charter_engine.prompts.graph import successors
 from charter_engine.prompts.parts import whole
 
@@ -14,16 +15,35 @@ LEAST_SHARED_TOKENS = 8
 CHARACTERS_PER_TOKEN = 4
 """Assumed where a static segment carries no count of its own."""
 
+ONCE = "fork"
+"""The way of running side by side in which each call is made once."""
+
 
 def find_opportunities(calls: Sequence[Call]) -> tuple[Opportunity, ...]:
-    """All opportunities, in the order of the patterns."""
+    """All opportunities, in the order of the patterns.
+
+    A wrapper's call and the client's call behind it are one request, which shares nothing with
+    itself; a loop or a fan-out within a wrapper is the client's call's.
+    """
+    requests = runnable(calls)
     return (
-        *shared_prefixes(calls),
-        *sequential_chains(calls),
+        *shared_prefixes(requests),
+        *sequential_chains(requests),
         *branchings(calls),
         *loop_invariants(calls),
-        *delta_matchings(calls),
+        *delta_matchings(requests),
     )
+
+
+def opportunities_by_file(calls: Sequence[Call]) -> dict[str, tuple[Opportunity, ...]]:
+    """The opportunities among the calls of files that belong together, by the path of the file
+    that holds the first call of each."""
+    path_of = {call.id: call.path for call in calls}
+    found: dict[str, tuple[Opportunity, ...]] = {}
+    for opportunity in find_opportunities(calls):
+        path = path_of[opportunity.nodes[0]]
+        found[path] = (*found.get(path, ()), opportunity)
+    return found
 
 
 def shared_prefixes(calls: Sequence[Call]) -> Iterator[Opportunity]:
@@ -56,7 +76,7 @@ def _common_start(segments: Sequence[Segment]) -> int:
     if len(segments) < 2 or any(segment.kind != "static" for segment in segments):
         return 0
     columns = zip(*(segment.text for segment in segments), strict=False)
-    common = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+    common = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
     return common // CHARACTERS_PER_TOKEN
 
 
@@ -82,10 +102,14 @@ def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
                 for segment in after.segments
                 if content_of(segment) in _contents(before)
             )
-            for before, after in pairwise(members)
+            for before, after in itertools.pairwise(members)
         )
         again = sorted(
-            {name for before, after in pairwise(members) for name in _inputs(before, after)}
+            {
+                name
+                for before, after in itertools.pairwise(members)
+                for name in _inputs(before, after)
+            }
         )
         words = f" and repeats {', '.join(again)}" if again else ""
         yield Opportunity(
@@ -100,18 +124,36 @@ def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
 
 
 def _chains(following: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
-    """Paths that no other of them contains: followed from every start along the earliest
-    successor."""
+    """Paths from the calls that nothing feeds, along the earliest successor; then those that enter
+    what no path before has reached. Together they visit every call that is fed."""
     position = {node: index for index, node in enumerate(following)}
-    fed = {target for targets in following.values() for target in targets}
-    for start in following:
-        if start in fed:
+    feeding: dict[str, list[str]] = defaultdict(list)
+    for source, targets in following.items():
+        for target in targets:
+            feeding[target].append(source)
+    reached: set[str] = set()
+    starts = [[node] for node in following if node not in feeding]
+    entries = ([*_way_to(node, feeding, position), node] for node in following if node in feeding)
+    for path in itertools.chain(starts, entries):
+        if path[-1] in reached:
             continue
-        path = [start]
         while ahead := [node for node in following[path[-1]] if node not in path]:
-            path.append(min(ahead, key=lambda node: position[node]))
+            fresh = [node for node in ahead if node not in reached]
+            path.append(min(fresh or ahead, key=lambda node: position[node]))
         if len(path) > 1:
+            reached.update(path)
             yield path
+
+
+def _way_to(
+    node: str, feeding: Mapping[str, Sequence[str]], position: Mapping[str, int]
+) -> list[str]:
+    """The calls that lead to one from a call that nothing feeds, by the earliest of each."""
+    way: list[str] = []
+    while before := [source for source in feeding.get(node, ()) if source not in way]:
+        node = min(before, key=lambda source: position[source])
+        way.insert(0, node)
+    return way
 
 
 def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
@@ -136,8 +178,8 @@ def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
                 nodes=(call.id,),
                 shared_tokens=_head_tokens(call),
                 tokens_label=_label([call]),
-                derivation=f"several of these requests run side by side ({call.fanout}) "
-                "and begin alike",
+                derivation=f"requests run side by side here ({call.fanout}); what they begin with "
+                "alike is computed once",
             )
 
 
@@ -172,7 +214,7 @@ def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
         if any(text.strip() for text in constant) and _varying(call):
             templates[constant].append(call)
     for constant, members in templates.items():
-        repeated = any(_repeats(call) or call.fanout for call in members)
+        repeated = any(_repeats(call) or call.fanout not in (None, ONCE) for call in members)
         if not repeated and len(members) < 2:
             continue
         tokens = sum(

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
-
 from charter_engine.api.pools import eviction_of
 from charter_engine.api.token_servers import TokenServer
 from charter_engine.api.tokenizers import open_tokenizer
@@ -53,7 +51,6 @@ async def embedded_servers(
     anew where a variant has other blocks; None: random weights. Raises `TritonError`,
     `EngineError`."""
     async with contextlib.AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
         servers = []
         for number, variant in enumerate(variants):
             progress(f"starting a Triton for {variant.name}")
@@ -71,7 +68,7 @@ async def embedded_servers(
             )
             served = repository.parent / Path(profile.parameters["gpt_model_path"])
             target = TritonTarget(client, profile, agent=agent, run=variant.name)
-            read = _reader(session, triton.state.metrics_url)
+            read = _reader(triton.state.metrics_url)
             server = MeasuredServer(variant, MeasuringTarget(target, open_tokenizer(served)), read)
             per_token = read_spec(served).pretrained_config.kv_bytes_per_token(ITEM_BYTES)
             server.pool = _pool(await read(), variant, per_token, eviction_of(profile))
@@ -145,11 +142,10 @@ async def given_triton(options: TritonOptions) -> AsyncIterator[Given]:
         await deployment.start()
         profile = await deployment.probe()
         named = options.tokenizer or Path(profile.parameters.get("tokenizer_dir") or "/nonexistent")
-        async with aiohttp.ClientSession() as session:
-            read = _reader(session, deployment.options.metrics_url or "")
-            yield Given(
-                deployment.client, profile, await read(), read, named if named.exists() else None
-            )
+        read = _reader(deployment.options.metrics_url or "")
+        yield Given(
+            deployment.client, profile, await read(), read, named if named.exists() else None
+        )
     finally:
         await deployment.close()
 
@@ -238,10 +234,10 @@ def _pool(
     )
 
 
-def _reader(session: aiohttp.ClientSession, url: str) -> ReadPool:
+def _reader(url: str) -> ReadPool:
     async def read() -> KvPool | None:
         with contextlib.suppress(TritonError):
-            return (await scrape(session, url)).kv_pool
+            return (await scrape(url)).kv_pool
         return None
 
     return read

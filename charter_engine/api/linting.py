@@ -3,7 +3,7 @@
 import difflib
 import io
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -35,13 +35,10 @@ def rules() -> tuple[LintRule, ...]:
 def lint(request: LintRequest, report: Report = silent) -> LintReport:
     """The findings in files and folders of source, and in request logs. Raises `UsageError` for
     what can't be used of a request."""
-    from charter_engine.api.log_files import is_log
-    from charter_engine.api.log_linting import lint_log
-
     config = _config(request)
-    logs = [path for path in request.paths if not path.endswith(".py") and is_log(path)]
+    logs = _logs(request.paths)
     sources = tuple(path for path in request.paths if path not in logs)
-    reports = [lint_log(path, request) for path in logs]
+    reports = _of_logs(logs, request) if logs else []
     if sources or not logs:
         asked = replace(request, paths=sources)
         reports.append(
@@ -82,6 +79,23 @@ def fix(request: LintRequest, report: Report = silent) -> LintReport:
 def lint_agent(agent: OpenedAgent) -> tuple[Finding, ...]:
     """The findings in all files of an agent, as they are on disk now."""
     return lint(LintRequest(paths=(str(agent.path),))).findings
+
+
+def _logs(paths: Sequence[str]) -> list[str]:
+    """The request logs among some paths."""
+    files = [path for path in paths if not path.endswith(".py") and Path(path).is_file()]
+    if not files:
+        return []
+    # Reading logs takes libraries that sources do without.
+    from charter_engine.api.log_files import is_log
+
+    return [path for path in files if is_log(path)]
+
+
+def _of_logs(logs: Sequence[str], request: LintRequest) -> list[LintReport]:
+    from charter_engine.api.log_linting import lint_log
+
+    return [lint_log(path, request) for path in logs]
 
 
 def _each_file(

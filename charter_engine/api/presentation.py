@@ -287,6 +287,8 @@ def _alternatives(found: Iterable[Alternative]) -> list[Row]:
         {
             **one.settings,
             "ttft_ms": one.ttft_ms,
+            "ttft_p95_ms": one.ttft_p95_ms,
+            "requests_per_s": one.requests_per_s,
             "token_hit_rate": one.token_hit_rate,
             "memory_bytes": one.memory_bytes,
             "chosen": one.chosen,

@@ -42,16 +42,6 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-async def recent(triton: TritonOptions, seconds: float) -> tuple[TrafficBatch, KvPool | None]:
-    """What passed in the last so many seconds, and the pool it was served from, if it can be told.
-
-    The tap tells of what it still has; what came before that, of what an engine kept. Raises
-    `CharterError` where there is neither.
-    """
-    async with _known(triton, seconds) as known:
-        return known.batch, known.pool
-
-
 async def overview(
     triton: TritonOptions, seconds: float | None = None, agent: str = ""
 ) -> tuple[TrafficBatch, TrafficSummary]:
@@ -153,17 +143,28 @@ async def plan_on_traffic(
     request: PlanRequest, triton: TritonOptions, report: Report = silent
 ) -> PlanResult:
     """Plan on what passed through a deployment in the last `from_traffic_s` seconds, for the pool
-    that it has. Raises `CharterError`."""
+    that it has and by what it can do. Raises `CharterError`."""
     from charter_engine.api.planning import plan
 
     seconds = request.from_traffic_s or UNITS["h"]
-    batch, pool = await recent(triton, seconds)
-    measured = pool if pool and pool.max_blocks > 0 and pool.tokens_per_block > 0 else None
-    named = replace(
-        request,
-        workload=f"traffic of the last {seconds:,.0f} s",
-        tokens_per_block=request.tokens_per_block
-        or (measured.tokens_per_block if measured else None),
-        pool_tokens=request.pool_tokens or (measured.tokens if measured else None),
+    async with _known(triton, seconds) as known:
+        asked = planned_for(request, known.pool, known.profile)
+    named = replace(asked, workload=f"traffic of the last {seconds:,.0f} s")
+    return await asyncio.to_thread(plan, named, None, report, as_workload(known.batch.records))
+
+
+def planned_for(request: PlanRequest, pool: KvPool | None, profile: Profile | None) -> PlanRequest:
+    """The request for a deployment with this pool and profile, as far as they are known and it does
+    not say otherwise itself."""
+    from charter_engine.api.live_planning import on_deployment
+
+    found = on_deployment(request, None, pool, profile)
+    return replace(
+        found,
+        agent=request.agent,
+        profile=request.profile or (None if request.profile_file else found.profile),
+        profile_file=request.profile_file,
+        tokens_per_block=request.tokens_per_block or found.tokens_per_block,
+        pool_tokens=request.pool_tokens or found.pool_tokens,
+        bytes_per_token=request.bytes_per_token or found.bytes_per_token,
     )
-    return await asyncio.to_thread(plan, named, None, report, as_workload(batch.records))

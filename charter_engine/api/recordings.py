@@ -15,7 +15,7 @@ from charter_engine.contracts.recordings import (
     RecordingInfo,
     RecordingStory,
 )
-from charter_engine.errors import UsageError
+from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
     from charter_engine.contracts.gauges import Marker
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PUSHES = ("push", "rollback")
 SHOWN = (*PUSHES, "note")
+NOTHING_LEFT = "make room and try again: the new file was taken away"
 """What is marked on a plot."""
 COLUMNS = 400
 """Of a plot: of more seconds, neighbours are put together."""
@@ -91,13 +92,15 @@ def story(request: ExportRequest) -> RecordingStory:
 
 def cut(request: ExportRequest, output: str) -> ExportResult:
     """Write the stretch as a recording of its own. Raises `UsageError` if the file exists or the
-    stretch is empty, and OSError."""
+    stretch is empty, and `CharterError` where there is no room."""
     from charter_engine.store import recording_cut
-    from charter_engine.store.recording_writer import RecordingError
+    from charter_engine.store.recording_writer import NoRoom, RecordingError
 
     with reading(request.recording) as reader:
         try:
             recording_cut.cut(reader, request.begin, request.end, Path(output))
+        except NoRoom as error:
+            raise CharterError(str(error), remedy=NOTHING_LEFT) from None
         except RecordingError as error:
             raise UsageError(str(error)) from None
         return ExportResult(damaged=reader.damaged)
@@ -105,14 +108,16 @@ def cut(request: ExportRequest, output: str) -> ExportResult:
 
 def merge(recordings: Sequence[str], output: str) -> ExportResult:
     """Write recordings of different times as one, the earliest first. Raises `UsageError` if the
-    file exists, or two were made at the same time."""
+    file exists, or two were made at the same time, and `CharterError` where there is no room."""
     from charter_engine.store import recording_merge
-    from charter_engine.store.recording_writer import RecordingError
+    from charter_engine.store.recording_writer import NoRoom, RecordingError
 
     with ExitStack() as stack:
         readers = [stack.enter_context(reading(path)) for path in recordings]
         try:
             recording_merge.merge(readers, Path(output))
+        except NoRoom as error:
+            raise CharterError(str(error), remedy=NOTHING_LEFT) from None
         except RecordingError as error:
             raise UsageError(str(error)) from None
         damaged = (f"{reader.path}: {reader.damaged}" for reader in readers if reader.damaged)

@@ -21,16 +21,13 @@ INTERVAL_SECONDS = 1.0
 
 async def pool_of(deployer: "Deployer") -> KvPool | None:
     """The pool by the deployment's metrics page; None where there is none."""
-    import aiohttp
-
     from charter_engine.triton.errors import TritonError
     from charter_engine.triton.metrics import scrape
 
-    async with aiohttp.ClientSession() as session:
-        try:
-            return (await scrape(session, deployer.target.metrics_url or "")).kv_pool
-        except TritonError:
-            return None
+    try:
+        return (await scrape(deployer.target.metrics_url or "")).kv_pool
+    except TritonError:
+        return None
 
 
 def kept(batch: TrafficBatch) -> TrafficBatch:

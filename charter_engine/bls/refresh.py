@@ -7,58 +7,112 @@ So one of a single token, over an answered prompt and its answer, changes what t
 """
 
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import numpy as np
+
+from .refresh_timing import LONGEST_S, PAUSE_S, HeldRefresh, Turnover, hold, worthiest
 from .sessions import Sent, Sessions
 
-DEFAULT_AT_ONCE = 8
+DEFAULT_MOST = 64
+
+Send = Callable[[str, Any, dict[str, list[int]]], int | None]
+"""Makes one request of an array of token ids with retention inputs, by a name; gives how many of
+the tokens were reused, None where the engine does not tell. Raises if the request fails."""
 
 
 class RetentionRefreshes:
-    """Refreshes in the background, at most `at_once` of them.
+    """Refreshes in the background, one at a time; at most `most` wait, of which the least worth is
+    dropped first.
 
-    More are dropped, for they only save time later.
-    `send` makes one request of token ids with retention inputs and raises if it fails.
+    `under_way` tells how many requests of clients are.
     `count` hears of each outcome.
     """
 
     def __init__(
         self,
         sessions: Sessions,
-        send: Callable[[str, list[int], dict[str, list[int]]], object],
+        send: Send,
         count: Callable[[str], None],
-        at_once: int = DEFAULT_AT_ONCE,
+        under_way: Callable[[], int],
+        most: int = DEFAULT_MOST,
     ) -> None:
         self._sessions, self._send, self._count = sessions, send, count
-        self._room = threading.Semaphore(at_once)
-        self._threads = ThreadPoolExecutor(max(at_once, 1), thread_name_prefix="refresh")
+        self._under_way, self._most = under_way, most
+        self._held: list[HeldRefresh] = []
+        self._turnover = Turnover()
+        self._stirred = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="refresh", daemon=True)
+        self._thread.start()
 
     def follow(self, name: str, sent: Sent, level: int, output_ids: tuple[int, ...]) -> None:
-        """Ask again for an answered request's blocks, at this retention level.
+        """Ask again for an answered request's blocks, at this retention level, when that is due.
 
         `name` is its id at the engine.
         Returns at once.
         """
-        if self._room.acquire(blocking=False):
-            self._threads.submit(self._follow, name, sent, level, output_ids)
-        else:
-            self._count("busy")
+        worth, computed = self._sessions.reuse_times.refresh, self._turnover.computed
+        refresh = hold(worth, name, sent, level, output_ids, time.monotonic(), computed)
+        with self._stirred:
+            self._held.append(refresh)
+            if len(self._held) > self._most:
+                self._drop(min(self._held, key=lambda one: one.worth), "busy")
+            self._stirred.notify()
+
+    def answered(self, computed_tokens: int) -> None:
+        """A client's request is no longer under way, for which so many tokens were computed."""
+        with self._stirred:
+            self._turnover.computed += computed_tokens
+            if self._held:
+                self._stirred.notify()
 
     def close(self) -> None:
-        """Wait for those that are on their way."""
-        self._threads.shutdown(wait=True)
+        """Give up those that wait, and wait for the one that is on its way."""
+        with self._stirred:
+            self._closing = True
+            self._stirred.notify()
+        self._thread.join()
 
-    def _follow(self, name: str, sent: Sent, level: int, output_ids: tuple[int, ...]) -> None:
+    def _work(self) -> None:
+        while (refresh := self._next()) is not None:
+            self._follow(refresh)
+
+    def _next(self) -> HeldRefresh | None:
+        """The next to send, once there is one; None where this is being closed."""
+        with self._stirred:
+            while not self._closing:
+                self._let_go(time.monotonic())
+                refresh = worthiest(self._held, time.monotonic(), self._under_way())
+                if refresh is not None:
+                    self._held.remove(refresh)
+                    return refresh
+                self._stirred.wait(PAUSE_S if self._held else None)
+        return None
+
+    def _let_go(self, now_s: float) -> None:
+        """Drop what is of no use any more."""
+        for refresh in tuple(self._held):
+            if self._sessions.overtaken(refresh.sent):
+                self._drop(refresh, "overtaken")
+            elif self._turnover.presumably_evicted(refresh):
+                self._drop(refresh, "stale")
+            elif now_s - refresh.answered_s >= LONGEST_S:
+                self._drop(refresh, "busy")
+
+    def _drop(self, refresh: HeldRefresh, outcome: str) -> None:
+        self._held.remove(refresh)
+        self._count(outcome)
+
+    def _follow(self, refresh: HeldRefresh) -> None:
         try:
-            if self._sessions.overtaken(sent):
-                self._count("overtaken")
-                return
-            token_ids = [*sent.token_ids.tolist(), *output_ids]
-            retention = self._sessions.refreshed(sent, level, len(token_ids))
-            self._send(f"{name}-restamp", token_ids, retention)
+            token_ids = np.concatenate((refresh.sent.token_ids, refresh.output_ids))
+            retention = self._sessions.refreshed(refresh.sent, refresh.level, refresh.tokens)
+            reused_tokens = self._send(f"{refresh.name}-restamp", token_ids, retention)
+            if reused_tokens is not None:
+                self._turnover.found(refresh, reused_tokens)
             self._count("sent")
         except Exception:  # nobody waits for it, and the counter tells
             self._count("failed")
-        finally:
-            self._room.release()

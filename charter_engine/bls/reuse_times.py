@@ -96,8 +96,15 @@ class RefreshWorth:
     def pays(self, before: int | None, after: int, length: int) -> bool:
         """Whether a prompt of `length` tokens gains more by a refresh than it costs. `before` is
         None where nothing was asked for it."""
-        gain = self.gains[-1 if before is None else before][after]
-        return gain * length > self.tokens + self.per_token * length
+        return self.saved(before, after, length) > self.cost(length)
+
+    def saved(self, before: int | None, after: int, length: int) -> float:
+        """The prompt tokens that a refresh saves of a prompt of `length`."""
+        return self.gains[-1 if before is None else before][after] * length
+
+    def cost(self, length: int) -> float:
+        """What it costs, as tokens of a prompt to compute."""
+        return self.tokens + self.per_token * length
 
 
 @dataclass(frozen=True)

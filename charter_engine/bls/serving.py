@@ -27,7 +27,7 @@ from .metrics import NodeMetrics
 from .plan import parse_plan, read_plan
 from .prompt import Arrival, Preparer, Prompt, RequestError
 from .recent import DEFAULT_BYTES, QUERY, open_recent
-from .refresh import DEFAULT_AT_ONCE, RetentionRefreshes
+from .refresh import DEFAULT_MOST, RetentionRefreshes
 from .releases import SessionReleases
 from .ring import open_ring
 from .served import record_of
@@ -105,6 +105,14 @@ class Answering:
         """Whether the client is known to have gone away before its answer."""
         return self._cancelled
 
+    @property
+    def computed_tokens(self) -> int:
+        """What the engine is known to have computed for it, prompt and answer."""
+        if self.answer is None or self.answer.reused_tokens is None:
+            return 0
+        prompt_tokens = self.answer.prompt_tokens - self.answer.reused_tokens
+        return prompt_tokens + len(self.answer.output_ids)
+
     def look(self) -> bool:
         """Ask Triton whether the client has gone away, unless that is known; whether it was asked.
         Triton 2.51 crashes if asked after the last send."""
@@ -141,13 +149,18 @@ class CharterBls:
             recent_bytes = int(parameters.get("recent_prompts_bytes") or DEFAULT_BYTES)
         except (ValueError, OSError) as error:
             raise pb_utils.TritonModelException(str(error)) from None
+        self.wanted = [name for name in WANTED if name in self.contract.outputs]
         self.revision = plan.revision
         self.preparer = Preparer(plan, self.tokenizer, _instances(config))
         self.metrics = NodeMetrics(pb_utils, plan)
         self.sessions = Sessions(plan.reuse_times) if plan.reuse_times is not None else None
-        at_once = int(parameters.get("max_restamps") or DEFAULT_AT_ONCE)
+        self.in_flight: set[Answering] = set()
         self.refreshes = self.sessions and RetentionRefreshes(
-            self.sessions, self._refresh, self.metrics.count_refresh, at_once
+            self.sessions,
+            self._refresh,
+            self.metrics.count_refresh,
+            under_way=lambda: len(self.in_flight),
+            most=int(parameters.get("max_restamps") or DEFAULT_MOST),
         )
         releases = plan.release != "never" and KEEP_INPUT in self.contract.inputs
         self.releases = SessionReleases(plan.release, self._truncate) if releases else None
@@ -156,7 +169,6 @@ class CharterBls:
         self.tap, self.no_tap = _tap(args["model_name"], recent_bytes)
         # Apart from the requests, so that readers do not wait where as many are in flight as may.
         self.readers = ThreadPoolExecutor(1, thread_name_prefix="tap")
-        self.in_flight: set[Answering] = set()
         self.ended = EndedStreams()
         self.lock = threading.Lock()
         self.closing = threading.Event()
@@ -223,6 +235,8 @@ class CharterBls:
         finally:
             with self.lock:
                 self.in_flight.discard(answering)
+            if self.refreshes:
+                self.refreshes.answered(answering.computed_tokens)
             self._record(answering)
 
     def _serve(self, answering: Answering, prepared: Prompt) -> None:
@@ -323,7 +337,7 @@ class CharterBls:
             model_name=self.inner,
             request_id=answering.name,
             inputs=inner_tensors(arrays, self.contract),
-            requested_output_names=[name for name in WANTED if name in self.contract.outputs],
+            requested_output_names=self.wanted,
         )
 
     def _outputs(self, response: Any, prompt: Prompt) -> dict[str, Any]:
@@ -361,7 +375,6 @@ class CharterBls:
             level = self.sessions.answered(answering.sent, answer.output_ids, time.monotonic())
             if level is not None:
                 self.refreshes.follow(answering.name, answering.sent, level, answer.output_ids)
-
         if self.releases:
             tokens = np.concatenate((prompt.token_ids, np.asarray(answer.output_ids, np.int32)))
             arrival = answering.arrival
@@ -402,10 +415,14 @@ class CharterBls:
     def _stop(self, name: str) -> None:
         self._exec(name, stop_arrays())
 
-    def _refresh(self, name: str, token_ids: list[int], retention: dict[str, list[int]]) -> None:
+    def _refresh(self, name: str, token_ids: Any, retention: dict[str, list[int]]) -> int | None:
+        """How many of the tokens were reused, where the engine tells."""
+        arrays: dict[str, Any] = {}
         for response in self._exec(name, refresh_arrays(token_ids, retention)):
             if response.has_error():
                 raise InnerFailed(response.error())
+            arrays |= {tensor.name(): tensor.as_numpy() for tensor in response.output_tensors()}
+        return read_answer(arrays, len(token_ids), self.tokens_per_block).reused_tokens
 
     def _truncate(self, token_ids: Any, keep_tokens: int) -> None:
         self._exec(uuid.uuid4().hex, truncation_arrays(token_ids, keep_tokens))
@@ -416,7 +433,7 @@ class CharterBls:
             model_name=self.inner,
             request_id=name,
             inputs=inner_tensors(arrays, self.contract),
-            requested_output_names=["output_ids"],
+            requested_output_names=self.wanted,
         )
         return list(self._responses(request)) if self.decoupled else [request.exec()]
 

@@ -99,13 +99,13 @@ def prompt_arrays(request: Any, prompt: Prompt, *, stream: bool) -> dict[str, An
     }
 
 
-def refresh_arrays(
-    token_ids: Sequence[int], retention: Mapping[str, Sequence[int]]
-) -> dict[str, Any]:
+def refresh_arrays(token_ids: Any, retention: Mapping[str, Sequence[int]]) -> dict[str, Any]:
     """What asks for one token behind tokens that are there already: their blocks get this
     retention."""
     ids = np.asarray(token_ids, np.int32)
     return {
+        "return_perf_metrics": np.array([True]),
+        "return_kv_cache_reuse_stats": np.array([True]),
         "input_ids": ids,
         "input_lengths": np.array([ids.size], np.int32),
         "request_output_len": np.ones(1, np.int32),

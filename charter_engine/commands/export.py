@@ -98,13 +98,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _exported(request: "ExportRequest", args: argparse.Namespace) -> "ExportResult":
     from charter_engine.api import exports, recordings
+    from charter_engine.api.output_files import new_output
 
     if args.cut is not None:
         return recordings.cut(request, str(args.cut))
     export = _page if request.form == "html" else exports.export
     if args.output is None:
         return export(request, sys.stdout.buffer.write)
-    with args.output.open("xb") as output:
+    with new_output(args.output) as output:
         return export(request, output.write)
 
 

@@ -203,11 +203,19 @@ def size(text: str) -> int:
 
 def duration(text: str) -> float:
     """An option's length of time in seconds: `90`, `60s`, `5m`, `1h`."""
+    seconds = span(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time at all; give 60s, 5m or 1h, say")
+    return seconds
+
+
+def span(text: str) -> float:
+    """A `duration` that may be nothing: `0s`."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in SECONDS_OF else (text, "s")
     try:
         seconds = float(number) * SECONDS_OF[unit]
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a length of time such as 60s, 5m or 1h")
     return seconds

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
     from charter_engine.contracts.plan import Plan
     from charter_engine.contracts.planning import Derivation, Evaluation, WaitsWritten
-    from charter_engine.contracts.prediction import PolicyComparison
+    from charter_engine.contracts.prediction import PolicyComparison, ServingTimes
     from charter_engine.contracts.reuse_times import EdgeReuseTime, ReuseTime
 
 COSTS = ("computed", "whole s", "TTFT ms", "hit rate")
 """What is paid comes first."""
+TIMES = ("TTFT p95", "req/s")
 
 
 def print_report(found: "Derivation") -> None:
@@ -36,7 +37,8 @@ def print_report(found: "Derivation") -> None:
     if said.words:
         print(f"\nthe plan, against the deployment as it is: {said.words}")
     print("\nwhat nothing else beats in hit rate, whole time, TTFT and memory")
-    print_table(("block", "host", "policy", "layout", *COSTS, "memory MiB"), _front(found.plan))
+    header = ("block", "host", "policy", "layout", *COSTS, *TIMES, "memory MiB")
+    print_table(header, _front(found.plan))
     print()
     print_policies(found.policies)
     if found.reuse_times is not UNSET and found.reuse_times:
@@ -54,7 +56,7 @@ def print_compared(
 ) -> None:
     """The deployment as it is, the chosen point, and that with each lever put back."""
     header = (
-        "layout", "block", "host", "policy", *COSTS, "bound", "TTFT p95", "req/s", "memory MiB",
+        "layout", "block", "host", "policy", *COSTS, "bound", *TIMES, "memory MiB",
     )  # fmt: skip
     rows = [_row(item, item is chosen) for item in (as_it_is, chosen, *levers.values())]
     print_table(header, list(dict.fromkeys(rows)))
@@ -71,6 +73,7 @@ def _front(plan: "Plan") -> list[tuple[str, ...]]:
             seconds(row.makespan_ms),
             f"{row.ttft_ms:.2f}",
             f"{row.token_hit_rate:.1%}",
+            *_times(row.ttft_p95_ms, row.requests_per_s),
             f"{row.memory_bytes / 2**20:.0f}",
         )
         for row in plan.alternatives
@@ -84,12 +87,13 @@ def print_policies(compared: "PolicyComparison", file: TextIO | None = None) -> 
             policy,
             f"{rate:.1%}",
             "" if compared.closed(policy) is None else f"{compared.closed(policy):.0%}",
+            *_all_times(compared.times.get(policy)),
         )
         for policy, rate in compared.hit_rates.items()
     ]
     print_table(
-        ("policy", "hit rate", "gap closed"),
-        [*rows, ("optimum", f"{compared.optimum:.1%}", "")],
+        ("policy", "hit rate", "gap closed", "TTFT ms", *TIMES),
+        [*rows, ("optimum", f"{compared.optimum:.1%}", "", *_all_times(None))],
         file,
     )
     pool = f"{compared.gpu_blocks:,} blocks of {compared.tokens_per_block} tokens"
@@ -129,9 +133,22 @@ def _row(item: "Evaluation", chosen: bool) -> tuple[str, ...]:
         f"{item.ttft_ms:.2f}",
         f"{item.token_hit_rate:.1%}",
         f"{item.bound:.1%}",
-        "" if item.ttft_p95_ms is None else f"{item.ttft_p95_ms:.2f}",
-        "" if item.requests_per_s is None else f"{item.requests_per_s:.3g}",
+        *_times(item.ttft_p95_ms, item.requests_per_s),
         f"{item.memory_bytes / 2**20:.0f}",
+    )
+
+
+def _all_times(found: "ServingTimes | None") -> tuple[str, ...]:
+    if found is None:
+        return ("", *_times(None, None))
+    mean = "" if found.ttft_ms is None else f"{found.ttft_ms:.2f}"
+    return (mean, *_times(found.ttft_p95_ms, found.requests_per_s))
+
+
+def _times(ttft_p95_ms: float | None, requests_per_s: float | None) -> tuple[str, str]:
+    return (
+        "" if ttft_p95_ms is None else f"{ttft_p95_ms:.2f}",
+        "" if requests_per_s is None else f"{requests_per_s:.3g}",
     )
 
 

@@ -12,6 +12,7 @@ from charter_engine.commands.options import (
     server_address,
     server_of,
     size,
+    span,
 )
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.triton_options import add_triton_options, servers_to_watch
@@ -109,8 +110,17 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--stop-with-stdin",
         action="store_true",
-        help="stop when standard input closes, unless it said keep",
+        help="stop when standard input closes",
     )
+    parser.add_argument(
+        "--outlive",
+        type=span,
+        metavar="DURATION",
+        help="with --stop-with-stdin: where that closes without having said stop, as when a "
+        "console is killed, go on this long for another console to come, and longer while a run or "
+        "other work is in progress",
+    )
+    parser.add_argument("--started-with", default="", help=argparse.SUPPRESS)
     _add_log_options(parser)
     add_watched_server_options(parser)
     add_kv_event_options(parser)
@@ -255,8 +265,10 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             server=server,
             servers=servers,
             kv_events=_kv_events(args, server),
+            started_with=args.started_with,
         ),
         replay=args.replay,
         metrics=args.metrics,
         stop_with_stdin=args.stop_with_stdin,
+        outlive=args.outlive,
     )

@@ -73,7 +73,8 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
     `source_changed`: the agent's files are no longer what was read. `server` is what the server is,
     of whichever kind, and where each lever acts. `predicted` is a run under the live
     plan that begins with an empty cache, `next_run` one that begins with what earlier runs left
-    there; None where there were none."""
+    there; None where there were none. `started_with` is a digest of the options that a console
+    started the engine with (empty: it had none), by which the next one knows it again."""
 
     engine_version: str
     mode: Literal["live", "replay"] = "live"
@@ -91,6 +92,7 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
     read_only: bool = False
     drift: tuple[Change, ...] = ()
     source_changed: bool = False
+    started_with: str = ""
 
 
 class Nodes(Struct, frozen=True, tag=True):
@@ -308,7 +310,8 @@ class Fleet(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
-    """The recording being written, if any."""
+    """The recording being written, if any; with an `error` it waits for room on the disk. Without a
+    `path` there is none, and `error` is why the last one ended."""
 
     path: str = ""
     bytes_written: int = 0

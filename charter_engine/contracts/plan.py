@@ -79,8 +79,8 @@ class NodePlan(Struct, frozen=True, kw_only=True):
 class Alternative(Struct, frozen=True, kw_only=True):
     """One point of the search that led to the plan, with its predicted figures.
 
-    `makespan_ms` is the time of the whole run. It and `computed_tokens` are None in plan files that
-    were written without them.
+    `makespan_ms` is the time of the whole run. It, `computed_tokens`, `ttft_p95_ms` and
+    `requests_per_s` are None in plan files that were written without them.
     """
 
     settings: dict[str, str | int | float | bool]
@@ -90,6 +90,8 @@ class Alternative(Struct, frozen=True, kw_only=True):
     chosen: bool = False
     makespan_ms: float | None = None
     computed_tokens: int | None = None
+    ttft_p95_ms: float | None = None
+    requests_per_s: float | None = None
 
 
 class Plan(Struct, frozen=True, kw_only=True):

@@ -110,12 +110,22 @@ class PolicyChoice(Struct, frozen=True, kw_only=True):
     reason: Reason
 
 
+class ServingTimes(Struct, frozen=True):
+    """What requests are predicted to wait for their first token, on the mean and at the 95th
+    percentile, in milliseconds, and how many are served in a second. None: nothing tells."""
+
+    ttft_ms: float | None = None
+    ttft_p95_ms: float | None = None
+    requests_per_s: float | None = None
+
+
 class PolicyComparison(Struct, frozen=True, kw_only=True):
     """Predicted token hit rates of the retention policies on one workload and pool, and the offline
     optimum on it.
 
-    `ample`: the workload fits the pool, so that no policy has anything to decide. `note` says which
-    are missing, and why.
+    `times` are those of the same predictions, by the latency model that the plan goes by, waiting
+    included. `ample`: the workload fits the pool, so that no policy has anything to decide. `note`
+    says which are missing, and why.
     """
 
     workload: str
@@ -126,6 +136,7 @@ class PolicyComparison(Struct, frozen=True, kw_only=True):
     optimum: float
     ample: bool
     note: str = ""
+    times: dict[Policy, ServingTimes] = {}
 
     def closed(self, policy: Policy) -> float | None:
         """The share of the gap between `default` and the optimum that a policy closes; None where

@@ -1,10 +1,13 @@
 """Questions to NVML, each of which a device or a driver may refuse by itself."""
 
 import contextlib
+import ctypes
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+LIBRARY: Final = "libnvidia-ml.so.1"
+NO_DRIVER: Final = "no NVIDIA driver on this machine"
 
 
 class Nvml:
@@ -17,13 +20,15 @@ class Nvml:
     def open(self) -> str:
         """Begin; the plain words why it cannot be done, empty if it was."""
         if self.module is None:
+            if not has_driver():
+                return NO_DRIVER
             import pynvml
 
             self.module = pynvml
         try:
             self.module.nvmlInit()
         except self.module.NVMLError_LibraryNotFound:
-            return "no NVIDIA driver on this machine"
+            return NO_DRIVER
         except self.module.NVMLError_DriverNotLoaded:
             return "the NVIDIA driver is installed but not loaded (try nvidia-smi)"
         except self.module.NVMLError_LibRmVersionMismatch:
@@ -73,3 +78,12 @@ class Nvml:
             module.NVMLError_DriverNotLoaded,
             module.NVMLError_LibRmVersionMismatch,
         )
+
+
+def has_driver() -> bool:
+    """Whether NVML can be loaded. Asked first, for the module alone takes three megabytes."""
+    try:
+        ctypes.CDLL(LIBRARY)
+    except OSError:
+        return False
+    return True

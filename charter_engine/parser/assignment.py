@@ -137,12 +137,15 @@ class Assigner:
 
     def store_field(self, frame: Frame, kind: Instance | Class, name: str, value: Value) -> None:
         fields = self.memory.object_of(kind.definition, place_of(kind)).fields
+        maker = outermost_init(frame).caller
+        created = maker is not None
+        is_apart = maker is not None and kind.definition in self.evaluator.program.made_in
+        above = maker.certainty if maker is not None and is_apart else 0
         made = (
             frame.function is not None
             and frame.function.name == "__init__"
-            and frame.certainty == 0
+            and frame.certainty == above
         )
-        created = outermost_init(frame).caller is not None
         before = fields.get(name)
         if (
             made

@@ -12,7 +12,7 @@ import ast
 from dataclasses import dataclass
 
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.values import Value, join_names
+from charter_engine.parser.values import Value, either, join_names
 
 GIVEN_TO_BASE = "super()"
 """Under this name a constructor keeps what it gives to that of a base which isn't at hand."""
@@ -54,6 +54,20 @@ def attributes_of(frame: Frame, holder: str, names: dict[str, Value]) -> Attribu
         {attribute: names[name] for attribute, name in own.items()},
         {attribute: frame.stored[name] for attribute, name in own.items()},
     )
+
+
+def left_by_each(left: list[AttributeResolver]) -> AttributeResolver:
+    """What a method left in several objects, each of which it was called on: the attributes that it
+    stored in all of them."""
+    first, *others = left
+    values = dict(first.values)
+    for other in others:
+        values = {
+            name: value if value is other.values[name] else either(value, other.values[name])
+            for name, value in values.items()
+            if name in other.values
+        }
+    return AttributeResolver(values, {name: first.stored[name] for name in values})
 
 
 def hand_over(frame: Frame, holder: str, known: AttributeResolver) -> None:

@@ -22,6 +22,7 @@ from charter_engine.parser.fanout import (
     delayed_way,
     is_awaited_alone,
     is_gathered,
+    is_kept,
     parallel_way,
     way_of,
 )
@@ -32,7 +33,7 @@ from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.strings import arguments_origins
-from charter_engine.parser.syntax import is_super
+from charter_engine.parser.syntax import is_super, without_parameters
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -80,6 +81,8 @@ class CallResolver:
         way = way_of(path)
         if way is not None and is_awaited_alone(frame, node, way):
             way = None
+        if way == "create_task" and frame.function in self.program.gathering:
+            way = "gather" if is_kept(frame, node) else way
         outer, frame.fanout = frame.fanout, way or frame.fanout
         receiver, callee = self.callee_of(frame, node.func)
         if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
@@ -99,11 +102,7 @@ class CallResolver:
             parents=frame.module.parents,
             held=receiver.box,
         )
-        is_later = (
-            bool(frame.loops)
-            and outer is None
-            and is_gathered(frame, node, callee, self.program.gathering)
-        )
+        is_later = outer is None and is_gathered(frame, node, callee, self.program.gathering)
         frame.fanout = "gather" if is_later else delayed_way(path) or outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
@@ -123,6 +122,7 @@ class CallResolver:
 
     def callee_of(self, frame: Frame, node: ast.expr) -> tuple[Value, Value]:
         """The value a method is called on, and the value that is called."""
+        node = without_parameters(node)
         if isinstance(node, ast.Attribute):
             if is_super(node.value):
                 return self.inherited(frame, node.attr)
@@ -219,12 +219,17 @@ class CallResolver:
         if self.hands_on_model(shape):
             return self.called_later(frame, node, receiver, shape)
         types = in_order(callee.types)
-        functions = [kind for kind in types if isinstance(kind, Function)]
+        functions = [
+            one
+            for kind in types
+            if isinstance(kind, Function)
+            for one in self.evaluator.names.of_each_object(kind)
+        ]
         functions += [
             found
             for kind in types
             if isinstance(kind, Instance)
-            for found in self.called(kind, callee)
+            for found in self.called(kind, replace(callee, types=frozenset((kind,))))
         ]
         functions = [function for function in functions if not function.definition.is_abstract]
         if functions:
@@ -393,7 +398,9 @@ class CallResolver:
             if functions:
                 result = self.evaluator.follower.follow(frame, node, functions, later)
             elif found is not None:
-                result = self.evaluator.recorder.model_call(frame, node, UNKNOWN, later, found)
+                held = source.value if isinstance(source, ast.Attribute) else None
+                asked = value if held is None else self.evaluator.evaluate(frame, held)
+                result = self.asked(frame, node, asked, later, found)
             frame.fanout = outer
             if not is_mapped:
                 return result

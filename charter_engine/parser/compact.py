@@ -49,8 +49,8 @@ def kinds_of_nodes(kind: type[ast.AST] = ast.AST) -> list[type[ast.AST]]:
 def compact_kind(kind: type[ast.AST]) -> CompactKind:
     fields = tuple(name for name in kind._fields if name != "type_comment")
     is_placed = PLACE[0] in kind._attributes
-    slots = {"__slots__": (*fields, *PLACE) if is_placed else fields}
-    made = type(kind.__name__, (kind,), slots)
+    slots = (*fields, *PLACE) if is_placed else fields
+    made = type(kind.__name__, (kind,), {"__slots__": slots, "_fields": fields})
     return CompactKind(made, reader(fields), is_placed, fields_below(kind))
 
 

@@ -22,6 +22,7 @@ from charter_engine.parser.values import (
     Limit,
     Package,
     Value,
+    each_object,
     join,
 )
 
@@ -166,6 +167,40 @@ def any_member(value: Value) -> Value:
     if found is not None and found.pieces is not None and len(value.box.items) > 1:
         found = replace(found, pieces=None)
     return (found or UNKNOWN).with_origins(value.origins)
+
+
+MOST_MEMBERS = 8
+"""A literal of more members is not gone through one by one."""
+
+
+def each_member(value: Value) -> tuple[Value, ...]:
+    """The members of a short list one by one; none where it isn't known which they are."""
+    box = value.box
+    if box is None or box.kind == "dict" or box.rest is not None:
+        return ()
+    if len(box.items) > MOST_MEMBERS or any(item.maybe or item.limit for item in box.items):
+        return ()
+    return tuple(item.value for item in box.items)
+
+
+def one_and_others(value: Value) -> tuple[Value, ...]:
+    """A value that may be one of several objects: as the first of them, and as any other."""
+    members = value.box.items if value.box is not None and value.box.kind == "tuple" else []
+    if members:
+        return tuples_of([one_and_others(item.value) for item in members], value)
+    first, *others = each_object(value)
+    return (first, replace(value, types=value.types - first.types)) if others else (value,)
+
+
+def tuples_of(members: list[tuple[Value, ...]], value: Value) -> tuple[Value, ...]:
+    """Tuples of what their members are in each turn."""
+    turns = max(map(len, members))
+    if turns == 1:
+        return (value,)
+    return tuple(
+        replace(value, box=Box("tuple", [Element(parts[turn % len(parts)]) for parts in members]))
+        for turn in range(turns)
+    )
 
 
 def detached(value: Value) -> Value:

@@ -15,7 +15,7 @@ from charter_engine.parser.attributes import NO_ATTRIBUTES, AttributeResolver
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
-from charter_engine.parser.values import Box, Element, Function, Instance, Limit, Value
+from charter_engine.parser.values import Box, Element, Function, Instance, Limit, Value, place_of
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import AnalysisProgress
@@ -54,11 +54,13 @@ class Lists(NamedTuple):
 
 
 class FunctionEntry(NamedTuple):
-    """A call of a function: what its caller knew of its object, in which loops, and the lists."""
+    """A call of a function: what its caller knew of its object, in which loops, the lists, and the
+    object where it is one of several of the function's class."""
 
     known: AttributeResolver = NO_ATTRIBUTES
     loops: frozenset[int] = frozenset()
     lists: Lists = Lists()
+    bound: Value | None = None
 
 
 NO_ENTRY = FunctionEntry()
@@ -98,7 +100,9 @@ class Entries:
         if function.definition not in self.asking:
             return
         loops = frame.turning()
-        entry = FunctionEntry(known, loops, self.lists_of(function, known))
+        entry = FunctionEntry(
+            known, loops, self.lists_of(function, known), one_of_several(function)
+        )
         start, now = (self.progress.path, self.progress.line), self.progress.round
         calls = self.calls.get(function.definition)
         if calls is None or (loops and calls.start != start and not calls.last.loops):
@@ -163,3 +167,11 @@ def add_lists(value: Value, found: dict[int, Held]) -> None:
     while box is not None and box.kind == "list" and id(box) not in found:
         found[id(box)] = held_by(box)
         box = box.joined_to
+
+
+def one_of_several(method: Function) -> Value | None:
+    """The object that a method of its class is called on, where several are told apart."""
+    kinds = method.bound.types if method.bound is not None else ()
+    owner = method.definition.owner
+    is_own = any(isinstance(kind, Instance) and kind.definition is owner for kind in kinds)
+    return method.bound if is_own and any(map(place_of, kinds)) else None

@@ -304,7 +304,8 @@ def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
         last = words_of(written[0])[-1:] if written else ()
         if last == ("llm",) or is_model_type(value.types, catalogue):
             return CERTAIN
-        if isinstance(node, ast.Attribute) and last == ("model",):
+        is_constant = isinstance(node, ast.Name) and node.id.isupper()
+        if (isinstance(node, ast.Attribute) or is_constant) and last == ("model",):
             best = 1
     return best
 

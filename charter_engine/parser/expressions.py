@@ -15,7 +15,7 @@ from charter_engine.parser.assignment import Assigner
 from charter_engine.parser.calls import CallResolver
 from charter_engine.parser.chains import piped
 from charter_engine.parser.compact import by_kind
-from charter_engine.parser.containers import Containers, any_member, copied
+from charter_engine.parser.containers import Containers, any_member, copied, each_member
 from charter_engine.parser.crews import Crews
 from charter_engine.parser.effects import Effects
 from charter_engine.parser.following import Follower
@@ -34,6 +34,7 @@ from charter_engine.parser.team_runs import TeamRuns
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
+    Element,
     Function,
     Piece,
     Value,
@@ -43,6 +44,8 @@ from charter_engine.parser.values import (
     static,
     text_of,
 )
+
+Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
 MAX_DEPTH = 120
 """Expressions nested deeper than this are taken as unknown."""
@@ -261,11 +264,10 @@ class Evaluator:
         self.assigner.assign(frame, node.target, value)
         return value
 
-    def comprehension(
-        self, frame: Frame, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
-    ) -> Value:
+    def comprehension(self, frame: Frame, node: Comprehension) -> Value:
         inner = frame.nested()
         entered = 0
+        members: tuple[Value, ...] = ()
         for generator in node.generators:
             iterable = self.evaluate(inner, generator.iter)
             record = Loop(
@@ -276,20 +278,58 @@ class Evaluator:
             )
             inner.loops.append(LoopState(self.program.loop_number(generator), record))
             entered += 1
+            members = each_member(iterable) if not generator.ifs and entered == 1 else ()
             self.assigner.assign(inner, generator.target, any_member(iterable))
             for condition in generator.ifs:
                 self.evaluate(inner, condition)
-        box = Box("dict" if isinstance(node, ast.DictComp) else "list", depth=frame.certainty)
-        if isinstance(node, ast.DictComp):
-            key, box.rest = self.evaluate(inner, node.key), self.evaluate(inner, node.value)
-            if is_answer(key) and not is_answer(box.rest):
-                box.rest = key
+        if self.program.makes_agents(node):
+            made = self.made_of_each(inner, node, members)
         else:
-            box.rest = self.evaluate(inner, node.elt)
+            made = self.made_of_any(inner, node)
+        del frame.loops[len(frame.loops) - entered :]
+        return made
+
+    def made_of_any(self, inner: Frame, node: Comprehension) -> Value:
+        """What a comprehension makes of its members, none of which is told from the others."""
+        is_dict = isinstance(node, ast.DictComp)
+        box = Box("dict" if is_dict else "list", depth=inner.certainty - len(node.generators))
+        key, box.rest = self.key_and_member(inner, node)
+        if is_answer(key) and not is_answer(box.rest):
+            box.rest = key
         if box.rest.pieces is not None:
             box.rest = replace(box.rest, pieces=None)
-        del frame.loops[len(frame.loops) - entered :]
         return Value(box=box, origins=box.rest.origins)
+
+    def made_of_each(self, inner: Frame, node: Comprehension, members: tuple[Value, ...]) -> Value:
+        """The agents that a comprehension makes, one for each member of a literal; of what isn't
+        known one by one, one agent and another."""
+        made = self.made_of_any(inner, node) if not members else None
+        loop = inner.loops[-1]
+        box = Box("dict" if isinstance(node, ast.DictComp) else "list", depth=inner.certainty - 1)
+        for number, member in enumerate(members):
+            loop.member = number
+            self.assigner.assign(inner, node.generators[0].target, member)
+            key, value = self.key_and_member(inner, node)
+            name = key.static_text() if isinstance(node, ast.DictComp) else None
+            if name is not None:
+                box.fields[name] = value
+            elif isinstance(node, ast.DictComp):
+                box.rest = join(box.rest, value)
+            else:
+                box.items.append(Element(value, place=id(node)))
+        if made is not None:
+            loop.member = 1
+            another = self.made_of_any(inner, node)
+            loop.member = 0
+            return join(made, another)
+        loop.member = 0
+        return Value(box=box)
+
+    def key_and_member(self, inner: Frame, node: Comprehension) -> tuple[Value, Value]:
+        """What a comprehension makes of one member; only a dict's has a key."""
+        if isinstance(node, ast.DictComp):
+            return self.evaluate(inner, node.key), self.evaluate(inner, node.value)
+        return UNKNOWN, self.evaluate(inner, node.elt)
 
     def function_value(self, frame: Frame, node: ast.Lambda) -> Value:
         definition = frame.module.functions.get(id(node))

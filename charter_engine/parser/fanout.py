@@ -45,6 +45,9 @@ MAPPING = frozenset(
 PARALLEL = frozenset("parallel concurrent concurrently".split())
 """Words of functions that run what they are given so, whatever they are."""
 
+LIMITING = frozenset(("wait_for", "shield"))
+"""Functions that hand on what they wait for."""
+
 SEVERAL = frozenset("gather map as_completed wait parallel".split())
 """Ways that are taken for several calls; the others run one, which a loop must repeat."""
 
@@ -89,19 +92,48 @@ def gathers(definition: FunctionDefinition, helpers: Collection[str] = ()) -> bo
 def is_gathered(
     frame: Frame, node: ast.Call, callee: Value, gathering: Collection[FunctionDefinition]
 ) -> bool:
-    """Whether a call in a loop makes one of several coroutines that are awaited together later:
-    `jobs = [ask(x) for x in xs]`, then `gather(*jobs)`. `gathering` are the functions that do
-    so, themselves or by another."""
+    """Whether a call makes one of several coroutines that are awaited together later: in a loop, as
+    in `jobs = [ask(x) for x in xs]`, or one by one, as in `jobs.append(ask(x))`; then
+    `gather(*jobs)`. `gathering` are the functions that do so, themselves or by another."""
     function = frame.function
     if function is None or function not in gathering:
         return False
     if isinstance(frame.module.parents.get(id(node)), ast.Await):
         return False
     entered = [kind.definition.node for kind in callee.types if isinstance(kind, Function)]
+    if not frame.loops and not (entered and is_kept(frame, node)):
+        return False
     is_known = isinstance(function.node, ast.AsyncFunctionDef) or bool(entered)
     return is_known and all(isinstance(one, ast.AsyncFunctionDef) for one in entered)
 
 
+def is_kept(frame: Frame, node: ast.Call) -> bool:
+    """Whether what a call makes becomes part of a list, or has a name that is awaited with
+    others."""
+    parent = frame.module.parents.get(id(node))
+    if isinstance(parent, ast.Call):
+        return last_name(parent.func) == "append"
+    if isinstance(parent, ast.Assign) and frame.function is not None:
+        names = {target.id for target in parent.targets if isinstance(target, ast.Name)}
+        return not names.isdisjoint(gathered_names(frame.function))
+    return isinstance(parent, ast.List | ast.Tuple)
+
+
+def gathered_names(function: FunctionDefinition) -> set[str]:
+    """The names that a function hands to what waits for several things together."""
+    return {
+        argument.id
+        for call in function.calls
+        if last_name(call.func) in GATHERING
+        for argument in call.args
+        if isinstance(argument, ast.Name)
+    }
+
+
 def is_awaited_alone(frame: Frame, node: ast.Call, way: str) -> bool:
-    """Whether what runs beside other things is waited for at once: `await to_thread(f, x)`."""
-    return way not in SEVERAL and isinstance(frame.module.parents.get(id(node)), ast.Await)
+    """Whether what runs beside other things is waited for at once: `await to_thread(f, x)`, perhaps
+    with a limit of time."""
+    parent = frame.module.parents.get(id(node))
+    if isinstance(parent, ast.Call) and last_name(parent.func) in LIMITING:
+        parent = frame.module.parents.get(id(parent))
+    return way not in SEVERAL and isinstance(parent, ast.Await)

@@ -18,10 +18,12 @@ from charter_engine.parser.attributes import (
     attributes_of,
     hand_over,
     holder_name,
+    left_by_each,
     note_left,
 )
+from charter_engine.parser.dead_ends import DeadEnds
 from charter_engine.parser.edges import loops_since
-from charter_engine.parser.fanout import spread_of
+from charter_engine.parser.fanout import SEVERAL, spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.frameworks import absorb_box, context_parameter, is_event
@@ -45,6 +47,7 @@ from charter_engine.parser.values import (
     Origin,
     Type,
     Value,
+    held_apart,
     join,
     moved,
 )
@@ -56,6 +59,10 @@ if TYPE_CHECKING:
 MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their
 arguments on."""
+
+
+MAX_CHOICES = 8
+"""So many functions, or objects whose method it is, a call may lead to."""
 
 
 @dataclass(slots=True)
@@ -91,20 +98,47 @@ class Follower:
         self.entries = analysis.entries
         self.evaluator = evaluator
         self.followed: dict[Hashable, Followed] = {}
+        self.dead_ends = DeadEnds()
         self.parameters: dict[FunctionDefinition, tuple[Parameter, ...]] = {}
 
     def follow(
         self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape
     ) -> Value:
-        result: Value | None = None
         holder = holder_of_call(frame, node)
-        if len(functions) > 1:
-            hand_over(frame, holder, NO_ATTRIBUTES)
-            holder = ""
-        for function in functions[:4]:
-            value = self.follow_one(frame, node, function, shape, holder)
+        if len(functions) == 1:
+            return self.follow_one(frame, node, functions[0], shape, holder)
+        known = attributes_of(frame, holder, frame.names) if holder else NO_ATTRIBUTES
+        is_one = len({function.definition for function in functions}) == 1
+        each = [
+            self.known_of(function, known) if is_one else NO_ATTRIBUTES
+            for function in functions[:MAX_CHOICES]
+        ]
+        result: Value | None = None
+        left: list[AttributeResolver] = []
+        for function, own in zip(functions, each, strict=False):
+            hand_over(frame, holder, own)
+            before = self.progress.steps
+            value = self.follow_one(frame, node, function, shape, holder if is_one else "")
+            if is_one and left:
+                self.progress.spare_steps(before)
             result = join(result, value, "result") if result is not None else value
+            left.append(attributes_of(frame, holder, frame.names))
+        hand_over(frame, holder, left_by_each(left) if is_one else NO_ATTRIBUTES)
         return result or UNKNOWN
+
+    def known_of(self, method: Function, known: AttributeResolver) -> AttributeResolver:
+        """What is known of the attributes of several objects, as that of one of them."""
+        kinds = method.bound.types if method.bound is not None else ()
+        objects = [kind for kind in kinds if isinstance(kind, Instance)]
+        if not known.values or not objects:
+            return NO_ATTRIBUTES
+        fields = self.memory.object_of(objects[0].definition, objects[0].place).fields
+        values = {
+            name: held_apart(value, fields[name])
+            for name, value in known.values.items()
+            if name in fields
+        }
+        return AttributeResolver(values, {name: fields[name] for name in values})
 
     def follow_one(
         self, frame: Frame, node: ast.Call, function: Function, shape: CallShape, holder: str
@@ -210,22 +244,31 @@ class Follower:
         fanout, spread, frame.fanout, frame.spread = frame.fanout, frame.spread, None, None
         inner = self.enter(frame, function, names, holder)
         frame.chain, frame.fanout, frame.spread = before, fanout, spread
+        site.fanout = site.fanout or self.spread_within(function.definition)
         if inner is None:
             self.evaluator.recorder.record_edges(chain, origins_of(names.values()), {})
         answer = replace(inner or UNKNOWN, pieces=None, constant=None)
         asked = origins_of(names.values())
         return replace(answer, origins=answer.origins - asked | {Origin(chain)})
 
+    def spread_within(self, wrapper: FunctionDefinition) -> str | None:
+        """How a wrapper asks several times side by side for one call of it."""
+        numbers = [self.findings.site_numbers.get(id(call), -1) for call in wrapper.calls]
+        sites = [self.findings.sites.get(number) for number in numbers]
+        ways = [site.fanout for site in sites if site is not None]
+        return next((way for way in ways if way in SEVERAL), None)
+
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
         place = self.place_of_object(frame, node, kind.definition)
         instance = Value(
             types=frozenset((Instance(kind.definition, place),)), origins=arguments_origins(shape)
         )
+        is_record = self.program.is_record(kind.definition)
         for owner in self.evaluator.names.lineage(kind.definition):
             if "__init__" in owner.methods:
                 function = Function(owner.methods["__init__"], replace(instance, origins=NOTHING))
                 made = self.enter(frame, function, bind(function, shape))
-                box = made.box if made is not None and kind.definition.is_record else None
+                box = made.box if made is not None and is_record else None
                 agent = self.derived(frame, node, kind.definition, made)
                 return agent or replace(instance, origins=NOTHING, box=box)
         agent = self.derived(frame, node, kind.definition, Value(box=constructed_box(shape)))
@@ -258,11 +301,15 @@ class Follower:
         return None
 
     def place_of_object(self, frame: Frame, node: ast.Call, definition: ClassDefinition) -> str:
-        """Where an object is made, of a class that objects of their own are made of in several
-        places."""
-        if definition.is_record or definition not in self.program.made_apart:
+        """Where and in which turns of loops an object is made; empty for one of a class that is
+        made in one place alone, in the first turn, and of a class that is no agent."""
+        places = self.program.made_in.get(definition, 0)
+        if not places or self.program.is_record(definition):
             return ""
-        return f"{frame.module.path}:{node.lineno}:{node.col_offset}"
+        turns = turns_of(frame)
+        if places == 1 and not turns:
+            return ""
+        return f"{frame.module.path}:{node.lineno}:{node.col_offset}{turns}"
 
     def enter(
         self, frame: Frame, function: Function, names: dict[str, Value], holder: str = ""
@@ -280,8 +327,12 @@ class Follower:
         if running is not None:
             self.hand_down(running, names)
             return None
-        if frame.depth >= MAX_FRAMES:
+        deeper = self.depth_of(frame, definition)
+        if deeper and frame.depth >= MAX_FRAMES:
             return None
+        steps = self.progress.left
+        if self.progress.is_short and self.dead_ends.is_one(definition, names.values(), steps):
+            self.progress.spend()
         if self.progress.is_spent:
             self.progress.stop()
             return None
@@ -314,7 +365,7 @@ class Follower:
             function=definition,
             caller=frame,
             chain=frame.chain,
-            depth=frame.depth + (1 if definition in self.program.reaching else 2),
+            depth=frame.depth + deeper,
             spread=spread,
             given=chains_in(names) if definition in self.program.recursive else frozenset(),
         )
@@ -323,10 +374,22 @@ class Follower:
         left = attributes_of(inner, own, inner.left or {})
         visits = (self.findings.visits or [])[seen:]
         reached = self.findings.reached - reached
+        if self.progress.is_short and self.progress.left < 0 and not reached:
+            self.dead_ends.note(definition, steps, is_looking=self.progress.is_looking)
         self.followed[key] = Followed(result, visits, names, reached, known, function.bound, left)
         if holder and own:
             hand_over(frame, holder, left)
         return result
+
+    def depth_of(self, frame: Frame, definition: FunctionDefinition) -> int:
+        """How much deeper a function lies than the frame that calls it: what may lead to a model
+        counts half of what doesn't, and a base's constructor is part of the object's own."""
+        maker = frame.function
+        if definition.name == "__init__" and maker is not None and maker.name == "__init__":
+            own = self.evaluator.names.lineage(maker.owner) if maker.owner is not None else []
+            if definition.owner in own:
+                return 0
+        return 1 if definition in self.program.reaching else 2
 
     def hand_down(self, running: Frame, names: dict[str, Value]) -> None:
         """Keep the outputs that a recursion gives its function beside what the function was given:
@@ -461,6 +524,13 @@ def holder_of_call(frame: Frame, node: ast.Call) -> str:
     if is_super(node.func.value) and function is not None and function.parameters:
         return function.parameters[0]
     return holder_name(node.func.value)
+
+
+def turns_of(frame: Frame) -> str:
+    """Tells apart what one place makes in different turns of the loops around it; empty in the
+    first."""
+    turns = [(loop.record.line, loop.iteration or loop.member) for loop in frame.all_loops()]
+    return "".join(f"#{line}.{turn}" for line, turn in turns if turn)
 
 
 def kinds_in(types: frozenset[Type]) -> frozenset[Type]:

@@ -14,8 +14,8 @@ from charter_engine.parser.values import Chain, Value
 class LoopState:
     """A loop being interpreted: its number, which time round it is, and what the record will say.
 
-    `retries` marks a loop that only tries again what failed. `node` is its statement,
-    None for a comprehension or what is mapped.
+    `member` tells which member of a literal a comprehension is at. `retries` marks a loop that only
+    tries again what failed. `node` is its statement, None for a comprehension or what is mapped.
     """
 
     number: int
@@ -23,6 +23,7 @@ class LoopState:
     retries: bool = False
     node: ast.For | ast.AsyncFor | ast.While | None = None
     iteration: int = 0
+    member: int = 0
     exits: list[dict[str, Value]] = field(default_factory=list)
 
 

@@ -92,6 +92,7 @@ class Interpreter:
         self.progress.near.clear()
         sites = self.findings.sites.values()
         self.entries.asking = {site.function for site in sites if site.function is not None}
+        self.entries.asking |= self.those_that_call_wrappers(visited)
         self.entries.wrappers = self.findings.wrappers.keys()
         called = {item for item in self.entries.called if item.name != "__init__"}
         visited.sort(key=called.__contains__)
@@ -107,11 +108,20 @@ class Interpreter:
                 else:
                     self.run_alone(definition)
 
+    def those_that_call_wrappers(
+        self, functions: list[FunctionDefinition]
+    ) -> set[FunctionDefinition]:
+        """The functions that call a wrapper, by the names they call."""
+        wrappers = {definition.name for definition in self.findings.wrappers}
+        named = self.program.call_names.named
+        return {one for one in functions if not wrappers.isdisjoint(named[one].called)}
+
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
         self.left_for_modules = STEPS_OF_MODULES
         if round_number == 0:
             self.progress.stops.clear()
+            self.evaluator.follower.dead_ends.known.clear()
             self.memory.forget()
             self.entries.calls.clear()
             for site in self.findings.sites.values():
@@ -290,7 +300,9 @@ class Interpreter:
         """A top level; it is fruitless, and not followed again, where its steps were spent before
         they came to a model."""
         before, reached = self.progress.steps, self.findings.reached
-        self.progress.begin(module.path, self.steps_for_module())
+        steps = self.steps_for_module()
+        self.progress.begin(module.path, steps)
+        self.progress.is_short = steps == FEWEST_OF_A_MODULE
         self.evaluator.follower.followed.clear()
         self.evaluator.names.forget()
         frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
@@ -335,9 +347,10 @@ class Interpreter:
         place = definition.module.path
         steps = self.steps_for_function()
         self.progress.begin(place, steps, definition.name, definition.node.lineno)
+        self.progress.is_short = self.is_large and self.progress.is_looking
         follower = self.evaluator.follower
         follower.followed.clear()
-        function = Function(definition)
+        function = Function(definition, entry.bound)
         names = follower.first_names(function, {})
         spec = definition.node.args
         for arg in (

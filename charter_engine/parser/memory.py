@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
-from charter_engine.parser.values import MAX_ITEMS, Box, Element, Origins, Type, Value, join
+from charter_engine.parser.values import (
+    MAX_ITEMS,
+    Box,
+    Class,
+    Element,
+    Function,
+    Origins,
+    Type,
+    Value,
+    join,
+)
 
 
 @dataclass(slots=True)
@@ -87,11 +97,24 @@ class Memory:
             box.rest = join(box.rest, other.rest)
 
     def forget(self) -> None:
-        """Start afresh; types of fields and closures stand."""
+        """Start afresh; types of fields, closures, and the functions and classes of modules
+        stand."""
         self.objects.clear()
-        self.globals.clear()
+        self.globals = {
+            path: {name: value for name, value in names.items() if is_defined(value)}
+            for path, names in self.globals.items()
+        }
         self.shared.clear()
         self.left.clear()
         self.sent.clear()
         self.returned.clear()
         self.handed_down.clear()
+
+
+def is_defined(value: Value) -> bool:
+    """Whether a value is a function or class at hand, and nothing else."""
+    is_only = value.box is None and not value.origins
+    return is_only and bool(value.types) and all(type(kind) in DEFINED for kind in value.types)
+
+
+DEFINED = (Class, Function)

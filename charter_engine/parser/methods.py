@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import text
-from charter_engine.parser.containers import any_member, item, member_of
+from charter_engine.parser.containers import MOST_MEMBERS, any_member, item, member_of
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.limits import CUTTING, cut_at
 from charter_engine.parser.prompts import ROLES
@@ -107,6 +107,8 @@ class Methods:
                 if len(shape.positional) > 1
                 else found
             )
+        if verb == "items" and receiver.box is not None and receiver.box.kind == "dict":
+            return Value(box=items_of(receiver.box), origins=receiver.origins)
         if verb in ("values", "items", "copy", "keys"):
             return receiver
         if verb in ("clear", "sort", "reverse", "remove", "count", "index"):
@@ -200,11 +202,32 @@ class Methods:
         if name == "zip":
             members = [Element(any_member(value)) for _, value in shape.positional]
             return Value(box=Box("list", rest=Value(box=Box("tuple", members))))
+        if name == "range" and (members := numbers_of(shape)):
+            return Value(box=Box("list", members))
         if name in FORGETTING:
             return Value()
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=arguments_origins(shape))
         return None
+
+
+def items_of(box: Box) -> Box:
+    """A dict's keys and values in pairs."""
+    pairs = [
+        Element(Value(box=Box("tuple", [Element(static(name)), Element(value)])))
+        for name, value in box.fields.items()
+    ]
+    rest = Value(box=Box("tuple", [Element(box.rest), Element(box.rest)])) if box.rest else None
+    return Box("list", pairs, rest=rest)
+
+
+def numbers_of(shape: CallShape) -> list[Element]:
+    """The members of a short `range(n)`."""
+    constant = shape.positional[0][1].constant if len(shape.positional) == 1 else None
+    count = constant[0] if constant is not None else None
+    if not isinstance(count, int) or count > MOST_MEMBERS:
+        return []
+    return [Element(Value(constant=(number,))) for number in range(count)]
 
 
 def message_given(shape: CallShape) -> Value:

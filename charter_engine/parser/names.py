@@ -12,7 +12,7 @@ from charter_engine.parser import evidence
 from charter_engine.parser.attributes import holder_name
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.prompt_files import path_value
-from charter_engine.parser.symbols import ClassDefinition, Module
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.syntax import annotation_names, last_name
 from charter_engine.parser.values import (
     NOTHING,
@@ -29,6 +29,8 @@ from charter_engine.parser.values import (
     Package,
     Type,
     Value,
+    each_object,
+    either,
     in_order,
     join,
     place_of,
@@ -148,11 +150,11 @@ class Names:
         found: Value | None = None
         types: set[Type] = set()
         for kind in in_order(value.types):
-            if isinstance(kind, Instance) and holds(kind, value, name):
+            if isinstance(kind, Instance) and self.holds(kind, value, name):
                 continue
             if isinstance(kind, Instance | Class):
                 member = self.member_of(frame, kind, value, name)
-                found = join(found, member) if found else member
+                found = either(found, member) if found and member else found or member
                 if member is None:
                     kinds = self.base_kinds(kind.definition)
                     types |= {Member(inherited.name, name) for inherited in kinds}
@@ -205,9 +207,30 @@ class Names:
             if method is not None:
                 function = Function(method, value)
                 if method.is_property:
+                    function = Function(method, replace(value, types=frozenset((kind,))))
                     return self.evaluator.follower.property_value(frame, function)
                 return Value(types=frozenset((function,)))
         return None
+
+    def of_each_object(self, method: Function) -> list[Function]:
+        """A method of each of the objects that it may be bound to, without those that have another
+        of that name."""
+        owner = method.definition.owner
+        if method.bound is None or owner is None or not self.program.may_ask(owner):
+            return [method]
+        objects = each_object(method.bound)
+        own = [one for one in objects if self.has(one, method.definition)]
+        return [replace(method, bound=one) for one in own or objects]
+
+    def has(self, value: Value, method: FunctionDefinition) -> bool:
+        """Whether an object at hand has a method, and none that overrides it."""
+        kinds = [kind for kind in value.types if isinstance(kind, Instance)]
+        return any(self.method_of(kind.definition, method.name) is method for kind in kinds)
+
+    def method_of(self, definition: ClassDefinition, name: str) -> FunctionDefinition | None:
+        """The method that objects of a class have by a name, of the class or the nearest base."""
+        owners = (owner for owner in self.lineage(definition) if name in owner.methods)
+        return next((owner.methods[name] for owner in owners), None)
 
     def inherited_part(self, held: Value, owners: list[ClassDefinition]) -> Value:
         """What a base's object holds, without what only methods said that the class overrides."""
@@ -228,8 +251,7 @@ class Names:
             method = method.outer
         if method is None or method.owner not in owners[1:]:
             return False
-        nearest = next(owner for owner in owners if method.name in owner.methods)
-        return nearest.methods[method.name] is not method
+        return self.method_of(owners[0], method.name) is not method
 
     def lineage(self, definition: ClassDefinition) -> list[ClassDefinition]:
         """A class and its bases among the sources at hand, nearest first."""
@@ -288,6 +310,12 @@ class Names:
         }
         found = map(self.program.catalogue.kind_of_annotation, named)
         return frozenset(Kind(name) for name in found if name is not None)
+
+    def holds(self, kind: Instance, value: Value, name: str) -> bool:
+        """Whether an object is a record that holds a field itself, whatever others of its class
+        hold."""
+        box = value.box
+        return box is not None and name in box.fields and self.program.is_record(kind.definition)
 
     def inherits_unknown(self, definition: ClassDefinition) -> bool:
         """Whether a class has a base that isn't among the sources at hand."""
@@ -367,9 +395,3 @@ def is_only(value: Value, said: set[Origin]) -> bool:
     """Whether all that a value is made of is among the outputs in `said`."""
     origins = value.all_origins()
     return bool(origins) and origins <= said
-
-
-def holds(kind: Instance, value: Value, name: str) -> bool:
-    """Whether an object is a record that holds a field itself, whatever others of its class
-    hold."""
-    return value.box is not None and name in value.box.fields and kind.definition.is_record

@@ -10,10 +10,12 @@ from collections.abc import Set as AbstractSet
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
 from charter_engine.parser.fanout import gathers
+from charter_engine.parser.forks import forked
 from charter_engine.parser.handlers import handler_graph, spread_handlers
 from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
+from charter_engine.parser.recognise import words_of
 from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name, path_of
@@ -27,7 +29,8 @@ class Program:
     declared state graph, or handlers that call for each other, go round in; `leads` are the
     functions that each may lead to in a state graph; `enclosing` are those that others stand in,
     `recursive` those that may call themselves, `gathering` those that wait for several things
-    together, themselves or by another. `spread` are handlers that run side by side.
+    together, themselves or by another. `spread` are handlers that run side by side, `forked` the
+    functions of a state graph that run beside others.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -54,11 +57,17 @@ class Program:
             if graph is not None
             for group in graph.cyclic()
         }
+        self.forked = forked(self.graph, modules.values()) if self.graph is not None else set()
         self.leads = self.graph.leads() if self.graph is not None else {}
         self.flows = flows_of(modules.values(), self.class_named)
         self.call_names = CallNames(list(modules.values()), catalogue)
         self.reaching = self.call_names.that_may_ask()
-        self.made_apart = classes_made_apart(modules.values(), self.reaching)
+        self.made_in = places_of_classes(modules.values(), self.reaching)
+        self.agents = {definition.name for definition in self.made_in}
+        self.factories = {one.name for one in definitions if self.makes_agent(one)}
+        self.asking: set[ClassDefinition] | None = None
+        self.records: dict[ClassDefinition, bool] = {}
+        self.making: dict[int, bool] = {}
         self.loop_numbers: dict[int, int] = {}
         self.sources: dict[int, str] = {}
         self.paths: dict[int, tuple[str, ...]] = {}
@@ -82,6 +91,33 @@ class Program:
         source = self.module_named(base)
         return None if source is None or source is module else self.class_named(source, last)
 
+    def is_record(self, definition: ClassDefinition) -> bool:
+        """Whether objects of a class only hold what its constructor is given: neither the class nor
+        a base has methods that do more."""
+        known = self.records.get(definition)
+        if known is None:
+            self.records[definition] = definition.is_record
+            known = definition.is_record and all(map(self.is_record, self.bases_of(definition)))
+            self.records[definition] = known
+        return known
+
+    def may_ask(self, definition: ClassDefinition) -> bool:
+        """Whether a method of a class, or of one that has it as a base, may lead to a model."""
+        if self.asking is None:
+            found = {
+                owner
+                for module in self.modules.values()
+                for owner in module.classes.values()
+                if not self.reaching.isdisjoint(owner.methods.values())
+            }
+            self.asking = found | {base for owner in found for base in self.bases_of(owner)}
+        return definition in self.asking
+
+    def bases_of(self, definition: ClassDefinition) -> list[ClassDefinition]:
+        """The classes at hand that a class names as its bases."""
+        named = [self.class_named(definition.module, name) for name in definition.bases]
+        return [base for base in named if base is not None]
+
     def imported_by(self, module: Module, dotted: str) -> str:
         """The dotted name of what a module imports as `dotted`: a script's neighbours come before
         what is found from the sources' folder on."""
@@ -102,6 +138,21 @@ class Program:
             path = self.paths[id(node)] = path_of(node)
         return path
 
+    def makes_agent(self, definition: FunctionDefinition) -> bool:
+        """Whether a function makes an object that may ask a model, and says so by its name."""
+        made = {last_name(call.func) for call in definition.calls}
+        is_maker = not MAKING.isdisjoint(words_of(definition.name)[:1])
+        return is_maker and not made.isdisjoint(self.agents)
+
+    def makes_agents(self, node: ast.AST) -> bool:
+        """Whether objects that may ask a model are made in a node of the modules at hand, or by a
+        function that is called in it, as their names tell."""
+        makes = self.making.get(id(node))
+        if makes is None:
+            names = {last_name(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
+            makes = self.making[id(node)] = not names.isdisjoint(self.agents | self.factories)
+        return makes
+
     def loop_number(self, node: ast.AST) -> int:
         return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)
 
@@ -110,21 +161,24 @@ def calls_itself(definition: FunctionDefinition) -> bool:
     return any(last_name(call.func) == definition.name for call in definition.calls)
 
 
+MAKING = frozenset("make create build new get init setup spawn".split())
+"""Words that the names of functions that make something begin with."""
+
 MOST_PLACES = 8
 """A class whose objects are made in more places than this is a helper, not an agent."""
 
 
-def classes_made_apart(
+def places_of_classes(
     modules: Collection[Module], reaching: AbstractSet[FunctionDefinition]
-) -> set[ClassDefinition]:
-    """Classes that may ask a model and whose objects are made in a few places, by the names that
-    are called."""
+) -> dict[ClassDefinition, int]:
+    """In how many places objects are made of each class that may ask a model, by the names that are
+    called, where these are few."""
     places = Counter(last_name(call.func) for module in modules for call in module.calls)
     return {
-        definition
+        definition: places[definition.name]
         for module in modules
         for definition in module.classes.values()
-        if 1 < places[definition.name] <= MOST_PLACES
+        if 0 < places[definition.name] <= MOST_PLACES
         and (definition.bases or not reaching.isdisjoint(definition.methods.values()))
     }
 

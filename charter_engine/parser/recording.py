@@ -229,7 +229,8 @@ class SiteRecorder:
             return "gather"
         start = self.progress.start
         is_sent = start in self.memory.sent or start in self.program.spread
-        return frame.fanout or frame.spread or ("send" if is_sent else None)
+        beside = "send" if is_sent else "fork" if start in self.program.forked else None
+        return frame.fanout or frame.spread or beside
 
     def note_repetition(self, frame: Frame, site: Site) -> None:
         function = outermost(frame).function

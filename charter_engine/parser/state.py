@@ -45,6 +45,7 @@ class AnalysisProgress:
     `round` counts the passes that record edges; `start` names the function it started from, at
     `path` and `line`; `steps` counts evaluated expressions. From one start, calls are followed
     until `budget` is reached; `is_cut`: that cut something off, as it did at the starts in `stops`.
+    `is_short`: the budget is so small that what was followed in vain is not followed again.
     `is_looking`: it is only looked which functions ask a model themselves.
     `asked` is the place that reasons are wanted for; `notes` tell of it, `near` are the calls there
     that were not taken for one of a model.
@@ -58,6 +59,8 @@ class AnalysisProgress:
     is_looking: bool = False
     steps: int = 0
     budget: int = 0
+    is_short: bool = False
+    spare: int = 0
     is_cut: bool = False
     stops: set[Stop] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
@@ -67,11 +70,29 @@ class AnalysisProgress:
     def is_spent(self) -> bool:
         return self.steps > self.budget
 
+    @property
+    def left(self) -> int:
+        """The steps that may still be taken from this start."""
+        return self.budget - self.steps
+
+    def spend(self) -> None:
+        """Take no more steps from this start."""
+        self.budget = self.steps - 1
+
     def begin(self, path: str, budget: int, name: str = "", line: int = 1) -> None:
         """Start from a function, or from the top level of a module."""
         self.path, self.start, self.line = path, name, line
+        self.is_short = False
         self.is_cut = False
         self.budget = self.steps + budget
+        self.spare = budget
+
+    def spare_steps(self, before: int) -> None:
+        """Take what was followed since `before` for no part of the budget, as long as that lasts
+        again: following one object more must not cut off what else is called."""
+        spared = min(self.steps - before, self.spare)
+        self.spare -= spared
+        self.budget += spared
 
     def stop(self, deep: bool = False) -> None:
         """Tell that what is called from here is not followed to the end."""

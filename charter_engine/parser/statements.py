@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.attributes import note_left
 from charter_engine.parser.compact import by_kind
-from charter_engine.parser.containers import any_member
+from charter_engine.parser.containers import any_member, each_member, one_and_others
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import updates_in
 from charter_engine.parser.syntax import has_break, leaves_at_once, pattern_names, safe_end
@@ -144,20 +144,30 @@ class StatementWalker:
             target=self.program.source_of(node.target),
             iterable=self.program.source_of(node.iter)[:200],
         )
+        turns = self.turns_over(node, iterable)
         self.repeat(
             frame,
             node,
             record,
-            lambda: self.evaluator.assigner.assign(frame, node.target, any_member(iterable)),
+            lambda turn: self.evaluator.assigner.assign(frame, node.target, turns[turn]),
+            len(turns),
         )
         return self.without_break(frame, node)
+
+    def turns_over(self, node: ast.For | ast.AsyncFor, iterable: Value) -> tuple[Value, ...]:
+        """What a loop's target is in each turn: each member of a literal that agents are made of,
+        one agent and the others, or any member."""
+        members = each_member(iterable)
+        if members and self.program.makes_agents(node):
+            return members
+        return one_and_others(any_member(iterable))
 
     def while_loop(self, frame: Frame, node: ast.While) -> bool:
         record = Loop(
             kind="while", line=node.lineno, iterable=self.program.source_of(node.test)[:200]
         )
         endless = is_endless(node)
-        self.repeat(frame, node, record, lambda: self.evaluator.evaluate(frame, node.test))
+        self.repeat(frame, node, record, lambda _: self.evaluator.evaluate(frame, node.test))
         return self.without_break(frame, node) and not (endless and not has_break(node.body))
 
     def without_break(self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While) -> bool:
@@ -174,25 +184,26 @@ class StatementWalker:
         frame: Frame,
         node: ast.For | ast.AsyncFor | ast.While,
         record: Loop,
-        start: Callable[[], object],
+        start: Callable[[int], object],
+        turns: int = 1,
     ) -> None:
-        """Run a body once, and again if a model was asked in it or a name gained an output: what
-        the first turn left reaches the second."""
+        """Run a body in each of its turns that differ, and once more if a model was asked in it or
+        a name gained an output: what the first turn left reaches the second."""
         loop = LoopState(self.program.loop_number(node), record, retries=leaves_at_once(node.body))
         loop.node = node
         before = dict(frame.names)
         frame.loops.append(loop)
         sites = self.findings.reached
-        for iteration in (0, 1):
+        for iteration in range(max(turns, 2)):
             loop.iteration = iteration
-            start()
+            start(min(iteration, turns - 1))
             alive = self.execute(frame, node.body)
             for names in loop.exits:
                 frame.names = join_names(frame.names, names) if alive else names
                 alive = True
             loop.exits.clear()
             told = self.findings.reached != sites or gained(before, frame.names)
-            if not told or self.progress.is_spent:
+            if self.progress.is_spent or (iteration + 1 >= turns and not told):
                 break
         frame.loops.pop()
         if not (isinstance(node, ast.While) and is_endless(node)):

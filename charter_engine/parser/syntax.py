@@ -100,7 +100,22 @@ def last_name(node: ast.expr) -> str:
     """The name a function is called by: `c` of `a.b.c`; empty: it has none."""
     if isinstance(node, ast.Attribute):
         return node.attr
+    if isinstance(node, ast.Subscript):
+        return last_name(node.value) if is_generic(node) else ""
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def is_generic(node: ast.expr) -> bool:
+    """Whether an expression is a class with its parameters: `Agent[Context]`."""
+    if not isinstance(node, ast.Subscript) or isinstance(node.slice, ast.Constant):
+        return False
+    name = last_name(node.value)
+    return name[:1].isupper() and not name.isupper()
+
+
+def without_parameters(node: ast.expr) -> ast.expr:
+    """The class of `Agent[Context]`; any other expression as it is."""
+    return node.value if isinstance(node, ast.Subscript) and is_generic(node) else node
 
 
 def first_name(target: ast.expr) -> str | None:
@@ -158,6 +173,7 @@ def path_of(node: ast.expr) -> tuple[str, ...]:
     """The names of an attribute path, nearest last; a call or subscript in it ends it at the
     left."""
     names: list[str] = []
+    node = without_parameters(node)
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
         node = node.value
@@ -201,3 +217,19 @@ def declared_fields(node: ast.ClassDef) -> list[str]:
         for item in node.body
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
     ]
+
+
+def are_alternatives(tree: ast.Module, one: ast.expr, other: ast.expr) -> bool:
+    """Whether two expressions stand in different branches of the same `if`, so that a run comes to
+    one of them at most."""
+    conditions = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
+    return any(
+        (stands_in(node.body, one) and stands_in(node.orelse, other))
+        or (stands_in(node.orelse, one) and stands_in(node.body, other))
+        for node in conditions
+    )
+
+
+def stands_in(body: list[ast.stmt], node: ast.expr) -> bool:
+    """Whether a node is part of a block, by their lines."""
+    return bool(body) and body[0].lineno <= node.lineno <= (body[-1].end_lineno or 0)

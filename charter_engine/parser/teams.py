@@ -18,7 +18,7 @@ from charter_engine.contracts.graph import Carried
 from charter_engine.parser.catalogue import Catalogue, KindRule
 from charter_engine.parser.prompts import field_of
 from charter_engine.parser.symbols import dotted_name
-from charter_engine.parser.syntax import last_name, output_name
+from charter_engine.parser.syntax import are_alternatives, last_name, output_name
 from charter_engine.parser.values import UNKNOWN, External, Function, Made, Value, in_order
 
 MembersOf = Callable[[Made, str], list[Made]]
@@ -325,14 +325,24 @@ class TeamBuilder:
         return Part(steps[0].first, steps[-1].last)
 
     def steps_of(self, parts: list[Part]) -> list[Part]:
+        """Parts by when they speak: those that run side by side, and those of which only one is
+        there, together."""
         steps: list[list[Part]] = []
         for part in parts:
-            is_beside = self.is_beside(part)
-            if is_beside and steps and self.is_beside(steps[-1][0]):
+            if steps and all(self.is_in_step(part, other) for other in steps[-1]):
                 steps[-1].append(part)
             else:
                 steps.append([part])
-        return [self.side_by_side(step) if self.is_beside(step[0]) else step[0] for step in steps]
+        return [
+            self.side_by_side(step) if self.is_beside(step[0]) else whole_of(step) for step in steps
+        ]
+
+    def is_in_step(self, part: Part, other: Part) -> bool:
+        made, before = part.first[0], other.first[0]
+        if self.is_beside(part) and self.is_beside(other):
+            return True
+        is_near = made.module is before.module
+        return is_near and are_alternatives(made.module.tree, made.node, before.node)
 
     def is_beside(self, part: Part) -> bool:
         """Whether a part was made to run beside those that follow."""

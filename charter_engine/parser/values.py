@@ -469,6 +469,42 @@ def join_apart(first: Value, second: Value) -> Box | None:
     return Box("object", fields=fields)
 
 
+def either(first: Value, second: Value) -> Value:
+    """What either of two objects holds, each of which keeps it for itself; what is added reaches
+    the first."""
+    if first.box is None or second.box is None or first.box is second.box:
+        return join(first, second)
+    boxes = [
+        replace(box, items=list(box.items), fields=dict(box.fields), joined_to=None)
+        for box in (first.box, second.box)
+    ]
+    boxes[0].joined_to = first.box
+    mine, other = (
+        replace(value, box=box) for value, box in zip((first, second), boxes, strict=True)
+    )
+    return join(mine, other, depth=MAX_JOINED_DEPTH)
+
+
+def held_apart(value: Value, kept: Value) -> Value:
+    """A value that several objects hold, as one of them holds it: what is added to it reaches what
+    that object keeps."""
+    if value.box is None:
+        return value
+    box = replace(
+        value.box, items=list(value.box.items), fields=dict(value.box.fields), joined_to=kept.box
+    )
+    return replace(value, box=box)
+
+
+def each_object(value: Value) -> tuple[Value, ...]:
+    """A value as each of the objects at hand that it may be, where several are of one class."""
+    objects = [kind for kind in in_order(value.types) if isinstance(kind, Instance)]
+    if len(objects) == len({kind.definition for kind in objects}):
+        return (value,)
+    others = value.types.difference(objects)
+    return tuple(replace(value, types=others | {kind}) for kind in objects)
+
+
 def made_apart(first: frozenset[Type], second: frozenset[Type]) -> bool:
     """Whether two values were made in different places."""
     made = {kind for kind in first if type(kind) is Made}

@@ -238,5 +238,6 @@ def time_among(
 ) -> float:
     """How long a request takes in milliseconds that reuses nothing, where `at_once` like it run:
     the prompt of each of the others is computed once meanwhile."""
-    first = at_once * latency.first_token_ms(prompt_tokens, 0, 0)
+    prefill = at_once * latency.prefill_ms(prompt_tokens, 0)
+    first = at_once * latency.starting_ms(0) + latency.iteration_ms(prefill)
     return first + output_tokens * latency.step_ms(at_once * (prompt_tokens + output_tokens))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.plan import Policy, Reason, ReleaseWhen, ServerSettings
 from charter_engine.contracts.planning import Evaluation, Levers, Objective, PlanPoint
-from charter_engine.contracts.prediction import PolicyComparison
+from charter_engine.contracts.prediction import PolicyComparison, ServingTimes
 from charter_engine.plan import why
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.releases import best_release, release_reason
@@ -291,6 +291,10 @@ def _compare(source: RequestSource, point: PlanPoint) -> PolicyComparison:
         optimum=source.optimum(point),
         ample=not source.is_scarce,
         note=f"next-use: {source.missing}" if source.missing else "",
+        times={
+            one.point.policy: ServingTimes(one.ttft_ms, one.ttft_p95_ms, one.requests_per_s)
+            for one in found
+        },
     )
 
 

@@ -175,4 +175,10 @@ def _as_alternative(evaluation: Evaluation, *, chosen: bool) -> Alternative:
         chosen=chosen,
         makespan_ms=round(evaluation.makespan_ms, 1),
         computed_tokens=evaluation.computed_tokens,
+        ttft_p95_ms=_rounded(evaluation.ttft_p95_ms),
+        requests_per_s=_rounded(evaluation.requests_per_s),
     )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

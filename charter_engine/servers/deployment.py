@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import aiohttp
 import msgspec
 
 from charter_engine.contracts.connection import TritonOptions
@@ -113,7 +112,6 @@ class Deployment:
         self._kv_bytes_per_token: int | None = None
         self._client: TritonClient | None = None
         self._deployer: Deployer | None = None
-        self._session: aiohttp.ClientSession | None = None
         self._url = options.url or ""
         self._breaker = CircuitBreaker(time.monotonic)
 
@@ -178,7 +176,6 @@ class Deployment:
     async def start(self) -> None:
         """Start the embedded Triton, or get ready to speak to the given one. Raises
         `TritonError`."""
-        self._session = self._session or aiohttp.ClientSession()
         self.options = await asyncio.to_thread(with_what_is_known, self.options)
         if self.is_embedded and self._embedded is None:
             try:
@@ -237,9 +234,6 @@ class Deployment:
         if self._client is not None:
             await self._client.close()
             self._client = None
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
         if self._embedded is not None:
             await self._embedded.stop()
             self._embedded = None
@@ -318,9 +312,8 @@ class Deployment:
                 self._on_step(f"{told}; this engine only watches")
 
     async def _metrics(self) -> TritonMetrics:
-        assert self._session is not None
         try:
-            return await scrape(self._session, self._metrics_url, self._page)
+            return await scrape(self._metrics_url, self._page)
         except TritonError:
             return TritonMetrics()
 

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from charter_engine.bls.contract import KEEP_INPUT
 from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.deploy import Profile
@@ -152,8 +150,7 @@ class TritonServer:
         if url is None:
             return TritonMetrics()
         try:
-            async with aiohttp.ClientSession() as session:
-                return await scrape(session, url)
+            return await scrape(url)
         except TritonError:
             return TritonMetrics()
 

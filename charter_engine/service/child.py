@@ -1,4 +1,4 @@
-"""An engine that belongs to the process that started it, and ends with it."""
+"""An engine that belongs to the process that started it, and ends when that says so."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from charter_engine.children import environment
 from charter_engine.paths import engine_log_path, open_private
-from charter_engine.service.protocol import KEEP
+from charter_engine.service.protocol import STOP
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
@@ -27,17 +27,22 @@ class EngineFailed(Exception):
 
 
 class ChildEngine:
-    """`charter-engine serve` as a child. Its standard input is a pipe from here: when that closes,
-    it stops.
+    """`charter-engine serve` as a child. Its standard input is a pipe from here: it stops when it
+    is told to there, and when the pipe closes without a word, `outlive` seconds later (None: at
+    once).
 
-    So it ends with its console even if that is killed. It runs in a session of its own, so that
-    Ctrl-C in the console's terminal is the console's to handle.
+    So it outlives a console that is killed, and nothing is left behind for ever. It runs in a
+    session of its own, so that Ctrl-C in the console's terminal is the console's to handle, and
+    the terminal's end is not the engine's.
     """
 
-    def __init__(self, path: Path, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, arguments: Sequence[str] = (), outlive: float | None = None
+    ) -> None:
         self.path = path
         self.log_path = engine_log_path()
         self._arguments = tuple(arguments)
+        self._outlive = outlive
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,8 +72,11 @@ class ChildEngine:
     def _spawn(self, log: BinaryIO) -> subprocess.Popen[bytes]:
         """Not asyncio's process, which is killed when the console's loop ends."""
         command = [sys.executable, "-P", "-m", "charter_engine.cli", "serve"]
+        ending = ["--stop-with-stdin"]
+        if self._outlive is not None:
+            ending.append(f"--outlive={self._outlive:g}s")
         return subprocess.Popen(
-            [*command, "--socket", str(self.path), "--stop-with-stdin", *self._arguments],
+            [*command, "--socket", str(self.path), *ending, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -81,7 +89,7 @@ class ChildEngine:
         process = self._process
         if process is None:
             return
-        self._close_stdin()
+        self._close_stdin(STOP)
         for insist in (process.terminate, process.kill):
             if not await _ended(process, STOP_SECONDS):
                 insist()
@@ -89,7 +97,7 @@ class ChildEngine:
 
     def keep(self) -> None:
         """Leave it running without this console, for another to take over."""
-        self._close_stdin(KEEP)
+        self._close_stdin()
 
     def _close_stdin(self, said: bytes = b"") -> None:
         if self._process is not None and self._process.stdin is not None:

@@ -6,6 +6,7 @@ Imports asyncio and msgspec only, so that a console pays for nothing it does not
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -89,11 +90,18 @@ class EngineClient:
     """
 
     def __init__(
-        self, path: Path, child: ChildEngine | None = None, *, any_agent: bool = True
+        self,
+        path: Path,
+        child: ChildEngine | None = None,
+        *,
+        any_agent: bool = True,
+        outlive: float | None = None,
     ) -> None:
-        """`any_agent`: come back also to an engine that has another agent open than before."""
+        """`any_agent`: come back also to an engine that has another agent open than before.
+        `outlive` is that of an engine that is started later."""
         self.path = path
         self.child = child
+        self._outlive = outlive
         self.name = console_name()
         self._any_agent = any_agent
         self._agent: str | None = None
@@ -209,7 +217,7 @@ class EngineClient:
         Raises `EngineFailed`.
         """
         options = [] if self._agent is None else ["--agent", self._agent]
-        child = ChildEngine(private_socket(), options)
+        child = ChildEngine(private_socket(), options, self._outlive)
         await child.start()
         self.path, self.child = child.path, child
         self._watchers = Watchers()
@@ -305,48 +313,53 @@ async def connect_or_start(
     *,
     socket: Path | None = None,
     arguments: Sequence[str] = (),
+    outlive: float | None = None,
 ) -> EngineClient:
-    """A client of the engine that serves `agent`: a running one, or else a child that ends with
-    this process.
+    """A client of the engine that serves `agent`: a running one, or else a child.
 
     With `socket`, attaches there and starts nothing. Otherwise the engine on the default socket is
     taken if it has no other agent open; a child listens on a socket of its own where the default
-    one is taken. `arguments` are further options of `charter-engine serve` for a child. Raises
-    `ConnectionLost` or `EngineFailed`.
+    one is taken. `arguments` are further options of `charter-engine serve` for a child; with them,
+    only an engine is taken that was started with the same. A child that is not told to end outlives
+    this process by `outlive` seconds (None: not at all). Raises `ConnectionLost` or `EngineFailed`.
     """
     if socket is not None:
-        client = EngineClient(socket)
+        client = EngineClient(socket, outlive=outlive)
         await client.connect()
         return client
     path = default_socket()
     wanted = _resolved(agent)
+    started_with = digest_of(arguments)
     for running in (path, *(private_sockets() if wanted is not None else ())):
-        client = EngineClient(running, any_agent=False)
+        client = EngineClient(running, any_agent=False, outlive=outlive)
         with contextlib.suppress(ConnectionLost, RequestFailed, TimeoutError):
             await client.connect()
             session: Session = await client.request(GetSession(), GREETING_SECONDS)
             path = private_socket() if running == path else path
             unused = wanted is None or (session.agent is None and running == default_socket())
-            if not arguments and session.mode == "live" and (unused or session.agent == wanted):
+            alike = not arguments or session.started_with == started_with
+            if alike and session.mode == "live" and (unused or session.agent == wanted):
                 if wanted is not None and session.agent is None:
                     await client.request(OpenAgent(path=wanted))
                 return client
         await client.detach()
     options = list(arguments) if wanted is None else ["--agent", wanted, *arguments]
+    if started_with:
+        options.append(f"--started-with={started_with}")
     try:
-        return await _with_child(path, options)
+        return await _with_child(path, options, outlive)
     except EngineFailed as failure:
         # Another console's child was faster, or an engine that does not answer holds the default
         # socket.
         if ALREADY_LISTENS not in str(failure):
             raise
-        return await _with_child(private_socket(), options)
+        return await _with_child(private_socket(), options, outlive)
 
 
-async def _with_child(path: Path, options: Sequence[str]) -> EngineClient:
-    child = ChildEngine(path, options)
+async def _with_child(path: Path, options: Sequence[str], outlive: float | None) -> EngineClient:
+    child = ChildEngine(path, options, outlive)
     await child.start()
-    client = EngineClient(path, child)
+    client = EngineClient(path, child, outlive=outlive)
     await client.connect()
     return client
 
@@ -358,6 +371,13 @@ def console_name() -> str:
     except OSError:
         terminal = "no terminal"
     return f"{terminal}, process {os.getpid()}"
+
+
+def digest_of(arguments: Sequence[str]) -> str:
+    """Tells an engine's options from others, with the folder that their paths begin at; empty where
+    there are none."""
+    said = "\0".join((str(Path.cwd()), *arguments))
+    return hashlib.sha256(said.encode()).hexdigest()[:16] if arguments else ""
 
 
 def _resolved(agent: str | None) -> str | None:

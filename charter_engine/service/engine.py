@@ -21,6 +21,7 @@ from charter_engine.service.deploying import (
 )
 from charter_engine.service.editing import Edit, check, edit
 from charter_engine.service.hub import Hub
+from charter_engine.service.memory import give_back_regularly
 from charter_engine.service.options import EngineOptions
 from charter_engine.service.passed import AboutTraffic
 from charter_engine.service.running import AgentRunner
@@ -59,6 +60,11 @@ class Engine:
         self._state = EngineState(hub, options, shutdown)
         self._runner = AgentRunner(self._state)
         self._starting: asyncio.Task[None] | None = None
+        self._giving_back: asyncio.Task[None] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self._state.is_busy
 
     async def start(self) -> None:
         """Begin everything; returns at once. What takes time goes on behind and is told as
@@ -72,15 +78,17 @@ class Engine:
         if state.options.record is not None:
             await state.recorder.start(state.options.record)
         self._starting = asyncio.create_task(start_everything(state, self._runner))
+        self._giving_back = asyncio.create_task(give_back_regularly())
 
     async def stop(self) -> None:
         """Orderly: the run and the work are given up, the recording closed, the embedded Triton
         stopped."""
         state = self._state
         state.session.set(phase="shutting down")
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.gather(self._starting, return_exceptions=True)
+        for task in (self._starting, self._giving_back):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await state.runs.stop()
         await state.work.stop()
         state.draft.stop()

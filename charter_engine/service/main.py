@@ -18,6 +18,7 @@ from charter_engine.contracts.gauges import Event, Gauge, Session
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
+from charter_engine.service.memory import share_one_arena
 from charter_engine.service.options import ServeOptions
 from charter_engine.service.ownership import Ownership
 from charter_engine.service.rights import EVERYTHING, REPLAYING, WATCHING, Grant
@@ -32,8 +33,10 @@ log = logging.getLogger(__name__)
 
 class Backend(Protocol):
     """What stands behind the socket: a live engine, or a replay. `start` raises `OSError` or
-    `ValueError`."""
+    `ValueError`. `is_busy`: its end would cut something short."""
 
+    @property
+    def is_busy(self) -> bool: ...
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     async def handle(self, command: Command) -> object: ...
@@ -42,13 +45,17 @@ class Backend(Protocol):
 async def serve(options: ServeOptions) -> None:
     """Serve until a signal, a console's shutdown, or the end of standard input. Raises
     `UsageError`."""
+    share_one_arena()
     hub = Hub()
     hub.taps.append(partial(log_event, keeps_text=options.engine.keeps_text))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    ownership = Ownership(hub, stop.set)
+    backend: Backend | None = None
+    ownership = Ownership(
+        hub, stop.set, options.outlive, lambda: backend is not None and backend.is_busy
+    )
     if options.stop_with_stdin:
         ownership.watch_stdin()
     ready: asyncio.Future[Backend] = loop.create_future()
@@ -62,11 +69,13 @@ async def serve(options: ServeOptions) -> None:
     if options.replay is None:
         hub.publish(
             Session(
-                engine_version=__version__, read_only=options.engine.read_only, phase="starting"
+                engine_version=__version__,
+                read_only=options.engine.read_only,
+                phase="starting",
+                started_with=options.engine.started_with,
             )
         )
     server = Server(options.socket, hub, handle)
-    backend: Backend | None = None
     metering: Metering | None = None
     try:
         if options.replay is not None:

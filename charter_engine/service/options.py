@@ -35,7 +35,8 @@ class EngineOptions:
     is kept of recordings. `server` is one that is reached by HTTP, in place of a Triton. `servers`
     are all servers where it was given several: it works on the first, which `triton` is, and
     watches and changes the others with it. `kv_events` is where the deployment's KV cache events
-    are read (None: an embedded one's own)."""
+    are read (None: an embedded one's own). `started_with` tells the options of the console that
+    started it from others."""
 
     triton: TritonOptions = field(default_factory=TritonOptions)
     agent: Path | None = None
@@ -52,18 +53,21 @@ class EngineOptions:
     server: ProfileRequest | None = None
     servers: Servers | None = None
     kv_events: KvEventSource | None = None
+    started_with: str = ""
 
 
 @dataclass(frozen=True)
 class ServeOptions:
     """What to serve, and where. `replay` wins over everything of a live engine.
-    `metrics` is HOST:PORT of the Prometheus page; None: there is none."""
+    `metrics` is HOST:PORT of the Prometheus page; None: there is none. `outlive`: where standard
+    input ends without a word, stop only when no console came for so many seconds."""
 
     socket: Path
     engine: EngineOptions = field(default_factory=EngineOptions)
     replay: Path | None = None
     metrics: str | None = None
     stop_with_stdin: bool = False
+    outlive: float | None = None
 
 
 def default_socket() -> Path:

@@ -8,8 +8,8 @@ import msgspec
 from charter_engine.contracts.protocol import MAX_FRAME_BYTES, Request, ServerMessage
 
 LENGTH_BYTES = 4
-KEEP = b"keep"
-"""What a console says on its engine's standard input before it leaves the engine to others."""
+STOP = b"stop"
+"""What a console says on its engine's standard input before it leaves and the engine is to end."""
 T = TypeVar("T")
 
 

@@ -27,6 +27,11 @@ class PushWatcher:
         self._task: asyncio.Task[None] | None = None
         self._told = PushWatched()
 
+    @property
+    def active(self) -> bool:
+        """Whether a push is watched, or being taken back."""
+        return self._task is not None and not self._task.done()
+
     async def start(self, watched: WatchedPush, revision: int, take_back: TakeBack) -> None:
         """Watch that revision for as long as is asked; `take_back` is how it is taken back."""
         await self.stop()

@@ -3,6 +3,7 @@ request."""
 
 import asyncio
 import contextlib
+from collections import deque
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -16,17 +17,25 @@ from charter_engine.store.recording_format import UNRECORDED
 from charter_engine.store.recording_parts import turn_over
 from charter_engine.store.recording_writer import (
     Message,
+    NoRoom,
     RecordingError,
     RecordingWriter,
     moment_of,
 )
 
 INTERVAL_SECONDS = 1.0
+MOST_WAITING = 10_000
+"""Events and requests that wait for room on a full disk; a few megabytes, half an hour at five a
+second."""
 
 
 class Recorder:
     """At most one recording at a time. Its own gauge is published, not recorded. `keeps_text` False
-    leaves out the words of prompts and answers; `limits` bound what is kept of it."""
+    leaves out the words of prompts and answers; `limits` bound what is kept of it.
+
+    Where the disk takes no more, it says so, waits for room, and goes on with what happened
+    meanwhile: of gauges the latest, and the last `MOST_WAITING` events and requests.
+    """
 
     def __init__(
         self, hub: Hub, *, keeps_text: bool = True, limits: RecordingLimits = UNLIMITED
@@ -37,7 +46,8 @@ class Recorder:
         self._writer: RecordingWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self._gauges: dict[Topic, Gauge] = {}
-        self._occurrences: list[Message] = []
+        self._occurrences: deque[Message] = deque(maxlen=MOST_WAITING)
+        self._stopped_because = ""
         self._started_at = 0.0
         self._flushing = asyncio.Lock()
 
@@ -87,10 +97,31 @@ class Recorder:
             if most is not None and self._writer.bytes_written >= most:
                 await asyncio.to_thread(self._turn_over, self._writer)
                 self._state_all()
-            messages = sorted([*self._gauges.values(), *self._occurrences], key=moment_of)
-            self._gauges, self._occurrences = {}, []
-            await asyncio.to_thread(self._writer.write, messages)
-            self._publish("")
+            gauges, occurrences = self._gauges, tuple(self._occurrences)
+            self._gauges = {}
+            self._occurrences.clear()
+            messages = sorted([*gauges.values(), *occurrences], key=moment_of)
+            try:
+                await asyncio.to_thread(self._writer.write, messages)
+            except NoRoom as error:
+                self._gauges = gauges | self._gauges
+                self._occurrences = deque((*occurrences, *self._occurrences), MOST_WAITING)
+                self._stopped(str(error))
+            else:
+                self._goes_on()
+
+    def _stopped(self, reason: str) -> None:
+        if not self._stopped_because:
+            told = f"{reason}; it goes on when there is room"
+            self._hub.event("recording", told, level="error")
+        self._stopped_because = reason
+        self._publish(reason)
+
+    def _goes_on(self) -> None:
+        if self._stopped_because and self._writer is not None:
+            self._hub.event("recording", f"recording to {self._writer.path} goes on")
+        self._stopped_because = ""
+        self._publish("")
 
     def _turn_over(self, writer: RecordingWriter) -> None:
         writer.close()
@@ -113,7 +144,7 @@ class Recorder:
         if self._writer is not None:
             self._writer.close()
         written = self._writer.bytes_written if self._writer else 0
-        self._writer = None
+        self._writer, self._stopped_because = None, ""
         self._hub.publish(Recording(bytes_written=written, error=error))
 
     def _tap(self, message: Message) -> None:

@@ -12,6 +12,7 @@ from charter_engine.contracts.plan import Plan
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.service import heavy_work
 from charter_engine.service.live import take_live
+from charter_engine.service.memory import give_back
 from charter_engine.service.state import EngineState
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,7 @@ class AgentRunner:
         # What the run left in the cache changes what the next one does, whatever was fitted.
         state.draft.profile_changed(state.deployment.profile)
         await state.history.ended(report)
+        await asyncio.to_thread(give_back)
 
 
 def _not_opened(agent: OpenedAgent) -> UsageError:

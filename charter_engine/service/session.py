@@ -10,9 +10,14 @@ from charter_engine.service.hub import Hub
 class SessionGauge:
     """The session, published whenever something of it changes."""
 
-    def __init__(self, hub: Hub, *, read_only: bool) -> None:
+    def __init__(self, hub: Hub, *, read_only: bool, started_with: str = "") -> None:
         self._hub = hub
-        self.value = Session(engine_version=__version__, read_only=read_only, phase="starting")
+        self.value = Session(
+            engine_version=__version__,
+            read_only=read_only,
+            phase="starting",
+            started_with=started_with,
+        )
 
     def set(self, **changes: object) -> None:
         """Change some of its fields."""

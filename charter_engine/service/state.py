@@ -55,7 +55,9 @@ class EngineState:
         self.hub = hub
         self.options = options
         self.shutdown = shutdown
-        self.session = SessionGauge(hub, read_only=options.read_only)
+        self.session = SessionGauge(
+            hub, read_only=options.read_only, started_with=options.started_with
+        )
         self.deploying = DeployProgress(hub)
         self.push_watch = PushWatcher(hub)
         self.agent: OpenedAgent | None = None
@@ -124,6 +126,19 @@ class EngineState:
     def pool(self) -> KvPool | None:
         """The KV pool as it was last sampled."""
         return self.sampler.last.kv_pool if self.sampler.last else None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the engine's end would cut something short: a run, work, a change of the
+        deployment or the look after one, or what programs send through the gateway."""
+        return (
+            self.runs.active
+            or self.work.active
+            or self.writing.locked()
+            or self.push_watch.active
+            or self.trying.active
+            or self.gateway.in_use
+        )
 
     @property
     def phase(self) -> str:

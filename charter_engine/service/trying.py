@@ -38,6 +38,11 @@ class Trying:
         self._trial: LiveTrial | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def active(self) -> bool:
+        """Whether a trial is live, which is stopped here where it goes worse."""
+        return self._trial is not None
+
     def start(self, stop: Stop) -> None:
         """Begin; `stop` is how a trial is stopped."""
         if not self._read_only:

@@ -10,7 +10,7 @@ import asyncio
 import fcntl
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,8 @@ from charter_engine.paths import make_private
 from charter_engine.store import mark_table, tick_table
 
 T = TypeVar("T")
+Values = Sequence[object] | Mapping[str, object]
+"""What stands in the places of a statement, in their order or by name."""
 BUSY_MILLISECONDS = 5_000
 RECENT_RUNS = 200
 FORGOTTEN_AT_ONCE = 1_000
@@ -167,7 +169,7 @@ class Store:
         found = await self._kept("WHERE run.rowid = ?", (number,))
         return found[0] if found else None
 
-    async def _kept(self, which: str, values: Iterable[object]) -> tuple[KeptRun, ...]:
+    async def _kept(self, which: str, values: Values) -> tuple[KeptRun, ...]:
         query = (
             "SELECT run.rowid, session.deployment, run.report FROM run",
             "JOIN session ON session.id = run.session",
@@ -193,10 +195,10 @@ class Store:
     ) -> AsyncGenerator[RequestRecord]:
         """Requests of runs (None: of all) from an epoch second on, the latest first."""
         query = (
-            "SELECT record FROM request WHERE (?1 IS NULL OR run = ?1) AND started_at >= ?2 "
-            "ORDER BY started_at DESC"
+            "SELECT record FROM request WHERE (:run IS NULL OR run = :run) "
+            "AND started_at >= :since ORDER BY started_at DESC"
         )
-        async with aclosing(self._streamed(query, (run, since or 0.0))) as rows:
+        async with aclosing(self._streamed(query, {"run": run, "since": since or 0.0})) as rows:
             async for row in rows:
                 yield _decoded(row[0], RequestRecord)
 
@@ -245,9 +247,10 @@ class Store:
                 "INSERT OR IGNORE INTO traffic VALUES (?, ?, ?, ?, ?)", rows
             )
             await connection.execute(
-                "DELETE FROM traffic WHERE deployment = ?1 AND at < (SELECT at FROM traffic "
-                "WHERE deployment = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)",
-                (deployment, self.limits.traffic - 1),
+                "DELETE FROM traffic WHERE deployment = :deployment AND at < ("
+                "SELECT at FROM traffic WHERE deployment = :deployment "
+                "ORDER BY at DESC LIMIT 1 OFFSET :before)",
+                {"deployment": deployment, "before": self.limits.traffic - 1},
             )
 
     async def traffic(
@@ -326,9 +329,9 @@ class Store:
             except sqlite3.Error as error:
                 raise _failure(self.path, error) from error
 
-    async def _forget(self, statement: str, values: Iterable[object]) -> int:
+    async def _forget(self, statement: str, values: Values) -> int:
         async with self._transaction() as connection:
-            return (await connection.execute(statement, tuple(values))).rowcount
+            return (await connection.execute(statement, values)).rowcount
 
     @property
     def _open(self) -> aiosqlite.Connection:
@@ -350,24 +353,22 @@ class Store:
                 await self._open.rollback()
                 raise
 
-    async def _write(self, statement: str, values: Iterable[object]) -> int:
+    async def _write(self, statement: str, values: Values) -> int:
         async with self._transaction() as connection:
-            return (await connection.execute(statement, tuple(values))).lastrowid or 0
+            return (await connection.execute(statement, values)).lastrowid or 0
 
-    async def _streamed(
-        self, query: str, values: Iterable[object]
-    ) -> AsyncGenerator[tuple[Any, ...]]:
+    async def _streamed(self, query: str, values: Values) -> AsyncGenerator[tuple[Any, ...]]:
         """Rows as they are asked for: whoever has enough leaves the rest unread."""
         try:
-            async with self._open.execute(query, tuple(values)) as cursor:
+            async with self._open.execute(query, values) as cursor:
                 async for row in cursor:
                     yield tuple(row)
         except sqlite3.Error as error:
             raise _failure(self.path, error) from error
 
-    async def _rows(self, query: str, values: Iterable[object]) -> list[tuple[Any, ...]]:
+    async def _rows(self, query: str, values: Values) -> list[tuple[Any, ...]]:
         try:
-            return [tuple(row) async for row in await self._open.execute(query, tuple(values))]
+            return [tuple(row) async for row in await self._open.execute(query, values)]
         except sqlite3.Error as error:
             raise _failure(self.path, error) from error
 

@@ -1,10 +1,12 @@
 """A stretch of a recording as a recording of its own, to keep or to send."""
 
+import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from charter_engine.store.recording_reader import Message, RecordingReader
-from charter_engine.store.recording_writer import RecordingError, RecordingWriter, moment_of
+from charter_engine.store.recording_writer import NoRoom, RecordingError, RecordingWriter, moment_of
 
 STEP_SECONDS = 1.0
 
@@ -44,15 +46,26 @@ def _by_second(messages: Iterable[Message], stop: float) -> Iterator[list[Messag
 
 def cut(reader: RecordingReader, begin: float | None, end: float | None, path: Path) -> None:
     """Write a stretch to a new file. Raises `RecordingError` if the file exists or the stretch is
-    empty."""
+    empty; then there is none."""
+    with new_recording(path) as writer:
+        for messages in stretch(reader, begin, end):
+            writer.write(messages)
+        if not writer.holds_something:
+            raise RecordingError(f"{reader.path} holds nothing between these times")
+
+
+@contextmanager
+def new_recording(path: Path) -> Iterator[RecordingWriter]:
+    """A recording to write that is at `path` once it is whole. Raises `RecordingError` where a file
+    is; on this and on any other error nothing is left."""
     if path.exists():
         raise RecordingError(f"{path} exists; choose another file")
-    seconds = [messages for messages in stretch(reader, begin, end) if messages]
-    if not seconds:
-        raise RecordingError(f"{reader.path} holds nothing between these times")
-    writer = RecordingWriter(path)
-    try:
-        for messages in seconds:
-            writer.write(messages)
-    finally:
-        writer.close()
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with ExitStack() as cleanup:
+        cleanup.callback(lambda: fresh.unlink(missing_ok=True))
+        try:
+            with closing(RecordingWriter(fresh)) as writer:
+                yield writer
+        except NoRoom as error:
+            raise NoRoom(f"{path} could not be written", error.reason) from None
+        fresh.rename(path)

@@ -110,8 +110,14 @@ class RecordingReader:
         holes = [part for part in self._damage if not part.tail]
         if holes:
             lost = sum(part.end - part.start for part in holes)
-            done = "are skipped" if self._lost else "were mended"
-            words.append(f"{len(holes)} damaged stretches ({lost} bytes) {done}")
+            one, many = ("is", "are") if self._lost else ("was", "were")
+            done = "skipped" if self._lost else "mended"
+            told = (
+                f"1 damaged stretch ({lost} bytes) {one}"
+                if len(holes) == 1
+                else f"{len(holes)} damaged stretches ({lost} bytes) {many}"
+            )
+            words.append(f"{told} {done}")
         if len(self._damage) > len(holes):
             words.append("the last entry was cut off")
         if self.unreadable_records:

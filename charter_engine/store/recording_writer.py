@@ -58,12 +58,22 @@ class RecordingError(ValueError):
     """The recording cannot be begun or continued; the message names the file and the reason."""
 
 
+class NoRoom(RecordingError):
+    """The disk takes no more, or fails, for the `reason` that the system gives; what was to be
+    written can be written again."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(f"{message}: {reason}")
+        self.reason = reason
+
+
 class RecordingWriter:
     """Appends to one file, which no other writer may hold. A cut-off tail of an earlier recording
     is trimmed."""
 
     def __init__(self, path: Path, chunk_seconds: float = CHUNK_SECONDS) -> None:
-        """Raises `RecordingError`: in use, no recording, not writable, or no space."""
+        """Raises `RecordingError`: in use, no recording, not writable, or no space; a file that was
+        not there before is not there then either."""
         self.path = path
         self.bytes_written = 0
         self._chunk_seconds = chunk_seconds
@@ -73,6 +83,7 @@ class RecordingWriter:
         self._encoder = msgspec.msgpack.Encoder()
         self._values: dict[Topic, tuple[float, Any]] = {}
         self._before: dict[int, Any] = {}
+        is_new = not path.exists()
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -81,11 +92,13 @@ class RecordingWriter:
             self._begin()
         except BaseException:
             os.close(self._file)
+            if is_new:
+                path.unlink(missing_ok=True)
             raise
 
     def write(self, messages: Sequence[Message]) -> None:
         """Append what happened since the last call, in order. Raises `RecordingError`; the file
-        stays readable."""
+        stays readable, and after a `NoRoom` the same can be written again."""
         if not messages:
             return
         at = moment_of(messages[0])
@@ -128,6 +141,11 @@ class RecordingWriter:
         if kind == CHUNK:
             os.fdatasync(self._file)
 
+    @property
+    def holds_something(self) -> bool:
+        """Whether anything was written, now or before."""
+        return self.bytes_written > HEADER.size
+
     def close(self) -> None:
         if self._file >= 0:
             with contextlib.suppress(RecordingError):
@@ -142,7 +160,10 @@ class RecordingWriter:
             raise RecordingError(f"another engine records to {self.path}") from None
         size = os.fstat(self._file).st_size
         if size == 0:
-            self._append(header())
+            try:
+                self._append(header())
+            except NoRoom as error:
+                raise NoRoom(f"cannot record to {self.path}", error.reason) from None
             return
         content = os.pread(self._file, size, 0)
         try:
@@ -198,11 +219,12 @@ class RecordingWriter:
             while written < len(data):
                 written += os.write(self._file, data[written:])
         except OSError as error:
-            self._chunk_begun = None
+            # What stands there ends its chunk; the next one builds on nothing of it.
+            self._chunk_begun, self._parity = None, Parity(0.0)
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, end)
                 os.lseek(self._file, end, os.SEEK_SET)
-            raise RecordingError(f"recording to {self.path} stopped: {error.strerror}") from error
+            raise NoRoom(f"recording to {self.path} stopped", error.strerror or "") from error
         self.bytes_written = end + written
 
 

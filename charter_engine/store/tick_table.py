@@ -72,17 +72,18 @@ _PUT: Final = f"INSERT OR REPLACE INTO tick (deployment, step, until, {', '.join
 _KEEP: Final = f"{_PUT} VALUES (?, ?, ?{', ?' * len(_COLUMNS)})"
 _ROLL_UP: Final = " ".join(
     (
-        f"{_PUT} SELECT deployment, ?1, (until + ?1 - 1) / ?1 * ?1,",
+        f"{_PUT} SELECT deployment, :step, (until + :step - 1) / :step * :step,",
         _TOGETHER,
-        "FROM tick WHERE deployment = ?2 AND step = ?3 AND until > ?4 GROUP BY 3",
+        "FROM tick WHERE deployment = :deployment AND step = :finer AND until > :begin GROUP BY 3",
     )
 )
 _READ: Final = " ".join(
     (
         "SELECT",
         _TOGETHER,
-        "FROM tick WHERE deployment = ?1 AND step = ?2 AND until > ?3 AND until - ?2 < ?4",
-        "GROUP BY min((until - ?3 + ?5 - 1) / ?5, ?6) ORDER BY 1",
+        "FROM tick WHERE deployment = :deployment AND step = :step",
+        "AND until > :first AND until - :step < :last",
+        "GROUP BY min((until - :first + :width - 1) / :width, :columns) ORDER BY 1",
     )
 )
 """A stretch counts where it began: the one in progress has its end to come."""
@@ -97,7 +98,15 @@ async def keep(connection: aiosqlite.Connection, deployment: str, ticks: Sequenc
     first = ceil(min(one.at for one in ticks))
     for finer, level in pairwise(LEVELS):
         begin = (first - 1) // level.step * level.step
-        await connection.execute(_ROLL_UP, (level.step, deployment, finer.step, begin))
+        await connection.execute(
+            _ROLL_UP,
+            {
+                "step": level.step,
+                "deployment": deployment,
+                "finer": finer.step,
+                "begin": begin,
+            },
+        )
     newest = max(one.at for one in ticks)
     for level in LEVELS:
         await connection.execute(
@@ -108,13 +117,20 @@ async def keep(connection: aiosqlite.Connection, deployment: str, ticks: Sequenc
 
 def question(
     deployment: str, begin: float, end: float, most: int, now: float
-) -> tuple[str, tuple[object, ...]]:
+) -> tuple[str, dict[str, object]]:
     """What to ask for at most so many ticks of the time between two epoch seconds, and with which
     values."""
     first, last, columns = int(begin), ceil(end), max(1, most)
     width = max(1, ceil((last - first) / columns))
     step = _level_for(width, now - begin).step
-    return _READ, (deployment, step, first, last, width, columns)
+    return _READ, {
+        "deployment": deployment,
+        "step": step,
+        "first": first,
+        "last": last,
+        "width": width,
+        "columns": columns,
+    }
 
 
 def ticks_of(rows: Iterable[Sequence[Any]]) -> tuple[Tick, ...]:

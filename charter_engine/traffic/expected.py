@@ -7,8 +7,9 @@ import numpy as np
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor
-from charter_engine.kvcache.workload.batch import Ints, column, served_column
+from charter_engine.kvcache.workload.batch import column, served_column
 from charter_engine.kvcache.workload.columns import RequestColumns, Workload, WorkloadBuilder
+from charter_engine.kvcache.workload.ids import Ints
 from charter_engine.traffic.grains import Grains
 from charter_engine.traffic.seen import SeenPrompt
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from charter_engine.kvcache.workload.batch import Ints
+from charter_engine.kvcache.workload.ids import Ints
 from charter_engine.traffic.seen import SeenPrompt
 
 

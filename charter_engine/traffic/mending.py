@@ -7,8 +7,8 @@ import numpy as np
 from charter_engine.bls.chain import GRAIN_TOKENS
 from charter_engine.contracts.explaining import CauseKind
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.workload.batch import Ints
 from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.kvcache.workload.ids import Ints
 from charter_engine.traffic.expected import grains_workload, predicted_reuse
 from charter_engine.traffic.grains import Grains, grains_of
 from charter_engine.traffic.misses import Miss

@@ -61,11 +61,12 @@ class Journal:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the deployment against other pushers. Raises `TritonRefused` while another holds
-        it. A journal in which nothing that was pushed stands afterwards is none."""
+        it, and `TritonError` where a file cannot be written meanwhile. A journal in which nothing
+        that was pushed stands afterwards is none."""
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.directory / "revisions").mkdir(mode=0o700, exist_ok=True)
-            file = (self.directory / "lock").open("a+")
+            file = (self.directory / "lock").open("ab+", buffering=0)
         except OSError as error:
             raise TritonError(f"{self.directory} cannot be written: {error.strerror}") from None
         with file:
@@ -76,16 +77,23 @@ class Journal:
                     raise BlockingIOError
             except BlockingIOError:
                 file.seek(0)
+                holder = _holder(file.read().decode())
                 raise TritonRefused(
-                    f"another push to this deployment is in progress ({_holder(file.read())})",
+                    f"another push to this deployment is in progress ({holder})",
                     remedy="wait for it to end",
                 ) from None
             file.truncate(0)
             with contextlib.suppress(OSError):  # a full disk may be what is to be repaired
-                file.write(msgspec.json.encode(_myself()).decode())
-                file.flush()
+                file.write(msgspec.json.encode(_myself()))
             try:
                 yield
+            except OSError as error:
+                if error.errno is None:  # of no file: what took too long
+                    raise
+                raise TritonError(
+                    f"{error.filename or self.directory}: {error.strerror or error}",
+                    remedy="make room there, or look at its permissions, and try again",
+                ) from error
             finally:
                 if self._is_blank:
                     shutil.rmtree(self.directory, ignore_errors=True)

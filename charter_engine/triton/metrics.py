@@ -1,17 +1,18 @@
 """Triton's metrics page: the engine's gauges and the per-node counters of `charter_bls`."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import aiohttp
 from msgspec import Struct
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from charter_engine.contracts.live import KvPool
 from charter_engine.triton.errors import Unreachable
+from charter_engine.triton.page import read_page
 from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
 
 REQUESTS = "nv_trt_llm_request_metrics"
@@ -35,8 +36,6 @@ _ANSWERED = re.compile(
 )
 """Triton's own counters of what it answered for `charter_bls`."""
 SCRAPE_SECONDS = 2.0
-MAX_PAGE_BYTES = 4 * 1024 * 1024
-"""Ten times what Triton shows of a hundred models."""
 
 Gauges = dict[str, dict[str, float]]
 
@@ -91,31 +90,19 @@ class MetricsReader:
 
 
 async def scrape(
-    session: aiohttp.ClientSession,
-    url: str,
-    reader: MetricsReader | None = None,
-    seconds: float = SCRAPE_SECONDS,
+    url: str, reader: MetricsReader | None = None, seconds: float = SCRAPE_SECONDS
 ) -> TritonMetrics:
     """Read the page at `url` (`http://host:8002/metrics`), by the `reader` that read it before
     where there is one. Raises `Unreachable`."""
     try:
-        async with session.get(url, timeout=aiohttp.ClientTimeout(total=seconds)) as response:
-            response.raise_for_status()
-            return (reader or MetricsReader()).read(await _page(response.content))
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        async with asyncio.timeout(seconds):
+            page = await read_page(url)
+        return (reader or MetricsReader()).read(page)
+    except (OSError, ValueError) as error:
         raise Unreachable(
-            f"no Triton metrics at {url}: {error or 'no answer in time'}",
+            f"no Triton metrics at {url}: {str(error) or 'no answer in time'}",
             remedy="is this tritonserver's --metrics-port?",
         ) from None
-
-
-async def _page(content: aiohttp.StreamReader) -> str:
-    page = bytearray()
-    async for part in content.iter_any():
-        page += part
-        if len(page) > MAX_PAGE_BYTES:
-            raise ValueError(f"the page is larger than {MAX_PAGE_BYTES >> 20} MiB")
-    return page.decode()
 
 
 def _parsed(text: str) -> TritonMetrics:

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import aiohttp
-
 from charter_engine.bls.answer import REUSED_TOKENS
 from charter_engine.bls.contract import KEEP_INPUT
 from charter_engine.contracts.deploy import Profile
@@ -172,8 +170,7 @@ async def _why_no_control(client: TritonClient) -> str:
 async def _tokens_per_block(bls: Any | None, metrics_url: str | None) -> int | None:
     if metrics_url is not None:
         try:
-            async with aiohttp.ClientSession() as session:
-                pool = (await scrape(session, metrics_url)).kv_pool
+            pool = (await scrape(metrics_url)).kv_pool
         except TritonError:
             pool = None
         if pool is not None:

@@ -9,7 +9,7 @@ from charter_engine.contracts.advice import AdviceKind, DoctorFinding, DoctorRep
 from charter_tui.alerts import latest
 from charter_tui.present.figures import counted, short_count
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
-from charter_tui.present.words import Standing, labelled_lines, sentence_lines
+from charter_tui.present.words import EmptyState, Standing, labelled_lines, sentence_lines
 from charter_tui.state import Snapshot
 
 Local = Callable[[float], time.struct_time]
@@ -25,8 +25,10 @@ KEYS: Final[dict[AdviceKind, str]] = {
 }
 """The key that mends something, or shows more of it; of settings see `_key`."""
 LABEL_WIDTH: Final = 10
-_LOOKING: Final = "Examining the deployment and the machine the engine runs on …"
-_NOT_KEPT: Final = "A recording holds no advice: only a live deployment can be examined."
+_LOOKING: Final = EmptyState("Examining the deployment and the machine the engine runs on …")
+_NOT_KEPT: Final = EmptyState(
+    "A recording holds no advice: only a live deployment can be examined."
+)
 
 
 def advice_standing(snapshot: Snapshot, report: DoctorReport | None, refused: str = "") -> Standing:
@@ -62,8 +64,8 @@ def advice_lines(
     looked at."""
     lines = list(_alert_lines(snapshot, local))
     if report is None:
-        words = _NOT_KEPT if snapshot.replaying else refused or _LOOKING
-        return (*lines, *sentence_lines(words, width, "muted"))
+        told = EmptyState(refused, refused=True) if refused else _LOOKING
+        return (*lines, *(_NOT_KEPT if snapshot.replaying else told).lines(width))
     for severity, (sign, tone) in SEVERITIES.items():
         found = [one for one in report.findings if one.severity == severity]
         if found:

@@ -26,10 +26,10 @@ def answers_standing(snapshot: Snapshot) -> Standing:
     """What the last comparison came to."""
     report = snapshot.results.answers if snapshot.results else None
     if report is None:
-        return Standing(Span("not compared", "muted"))
+        return Standing(Span("○ not compared", "muted"))
     same = all(pair.is_equal for pair in report.pairs)
     return Standing(
-        Span("all the same", "good") if same else Span("some differ", "warning"),
+        Span("● all the same", "good") if same else Span("▲ some differ", "warning"),
         line(Span(plain(report.verdict), "muted")),
     )
 

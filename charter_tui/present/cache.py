@@ -23,11 +23,15 @@ from charter_tui.present.pool_map import fill_of, holdings, split_of
 from charter_tui.present.requests import NO_REQUEST, WHAT_SENDS
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, crop, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
+from charter_tui.present.words import EmptyState
 from charter_tui.state import Snapshot, share
 
 Local = Callable[[float], time.struct_time]
 
 PREDICTED: Final = "predicted by the block manager over what passed"
+_NOT_KEPT: Final = EmptyState(
+    "A recording holds how large and how full the pool was, not its contents: see 1."
+)
 UNTOLD: Final = "; this server reports no single block"
 UNMATCHED: Final = "requests are matched to calls once a plan is live: 2 a, then p"
 FAR_APART: Final = 5.0
@@ -275,19 +279,17 @@ def note_lines(report: ContentsReport, width: int) -> tuple[Line, ...]:
     return tuple(line(Span(text, "muted")) for note in notes for text in wrap(note, max(20, width)))
 
 
-def nothing_passed(report: ContentsReport, local: Local = time.localtime) -> str:
+def nothing_passed(report: ContentsReport, local: Local = time.localtime) -> EmptyState:
     """Why nobody holds anything in the pool, and what would change that."""
     if report.emptied_at is None:
         return NO_REQUEST
     at = time.strftime("%H:%M:%S", local(report.emptied_at))
-    return (
+    return EmptyState(
         f"The pool is empty: the push at {at} loaded the engine again, and what it had cached is "
         f"lost. No request has passed since. {WHAT_SENDS}"
     )
 
 
-def no_pool_lines(snapshot: Snapshot, words: str, width: int) -> tuple[Line, ...]:
+def no_pool_lines(snapshot: Snapshot, empty: EmptyState, width: int) -> tuple[Line, ...]:
     """Why there is no map, and what to do."""
-    if snapshot.replaying:
-        words = "A recording holds how large and how full the pool was, not its contents: see 1."
-    return (EMPTY, *(line(Span(text, "muted")) for text in wrap(words, max(20, width))))
+    return (EMPTY, *(_NOT_KEPT if snapshot.replaying else empty).lines(width))

@@ -11,6 +11,7 @@ from charter_tui.present.figures import (
     apart,
     byte_size,
     count,
+    per_second,
     precise_milliseconds,
     precise_percent,
 )
@@ -133,7 +134,8 @@ def _alternatives(plan: Plan, times: Label, width: int) -> list[Line]:
     if not plan.alternatives:
         return []
     on = f" on {plain(plan.workload)}" if plan.workload else ""
-    basis = f"predicted{on}: tokens computed, whole run, TTFT, hit rate, KV needed"
+    told = "tokens computed, whole run, TTFT and its p95, requests/s, hit rate, KV needed"
+    basis = f"predicted{on}: {told}"
     lines = [
         EMPTY,
         line(Span("Considered", "strong")),
@@ -142,14 +144,14 @@ def _alternatives(plan: Plan, times: Label, width: int) -> list[Line]:
     items = sorted(plan.alternatives, key=lambda other: -other.token_hit_rate)
     wholes = apart([item.makespan_ms for item in items], precise_milliseconds, times)
     ttfts = apart([item.ttft_ms for item in items], precise_milliseconds, times)
+    p95s = apart([item.ttft_p95_ms for item in items], precise_milliseconds, times)
     hits = apart([item.token_hit_rate for item in items], precise_percent, "predicted")
-    for item, whole, ttft, hit in zip(items, wholes, ttfts, hits, strict=True):
+    for item, *waited, hit in zip(items, wholes, ttfts, p95s, hits, strict=True):
         settings = ", ".join(f"{key} {value}" for key, value in item.settings.items())
         memory = byte_size(item.memory_bytes, "predicted")
         computed = count(item.computed_tokens, "predicted")
-        figures = (
-            f"{computed.text:>8} {whole.text:>8} {ttft.text:>8} {hit.text:>8} {memory.text:>10}"
-        )
+        rate = per_second(item.requests_per_s, times)
+        figures = " ".join(f"{figure.text:>8}" for figure in (computed, *waited, rate, hit, memory))
         tone: Tone = "good" if item.chosen else "predicted"
         lines.append(
             line(

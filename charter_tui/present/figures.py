@@ -78,6 +78,11 @@ def milliseconds(value: float | None, label: Label) -> Span:
     return NOTHING if value is None else marked(milliseconds_text(value), label)
 
 
+def per_second(value: float | None, label: Label) -> Span:
+    """How many in a second, in three digits."""
+    return NOTHING if value is None else marked(f"{value:.3g}", label)
+
+
 def milliseconds_text(value: float) -> str:
     """`8.4 ms`, `412 ms`, `1.25 s`, `2 m 05 s`."""
     if value < 9.95:

@@ -203,9 +203,9 @@ def _differences(now: FleetNow, width: int) -> Iterator[Line]:
     for one in now.differences:
         yield line(Span(plain(one.server), "strong"), Span(f"  {plain(one.path)}"))
         yield line(
-            Span("  is ", "muted"),
+            Span("  has ", "muted"),
             Span(plain(one.found), "bad"),
-            Span(", with the others ", "muted"),
+            Span(", the others have ", "muted"),
             Span(plain(one.usual)),
         )
     for remedy in dict.fromkeys(one.remedy for one in now.differences):

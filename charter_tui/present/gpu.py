@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from charter_engine.contracts.gpu import GpuProcess, GpuSample, GpuStatus, MemoryKind, MemoryPart
-from charter_tui.present.figures import byte_size, count, legend, percent
+from charter_tui.present.figures import byte_size, count, percent
 from charter_tui.present.panels import LABEL_WIDTH
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
+from charter_tui.present.words import sentence_lines
 
 FILLS: Final[dict[MemoryKind, tuple[str, Tone, str]]] = {
     "reserved": ("▚", "muted", "kept by the driver"),
@@ -39,13 +40,13 @@ def gpu_screen_lines(
     """All that the screen shows. `curves` are of the devices together, over time."""
     if status is None:
         return (line(Span("waiting for the first sample", "muted")),)
-    lines: list[Line] = [line(Span(part, "warning")) for part in wrap(status.reason, width)]
+    lines = [*sentence_lines(status.reason, width, "warning")]
     if not status.gpus:
-        lines += [EMPTY, *(line(Span(part, "muted")) for part in wrap(ELSEWHERE, width)), EMPTY]
+        lines += [EMPTY, *sentence_lines(ELSEWHERE, width, "muted"), EMPTY]
     for index, gpu in enumerate(status.gpus):
         split = status.split[index] if index < len(status.split) else ()
         lines += [*_device(gpu, split, status.driver, width), EMPTY]
-    return (*lines, *curves, legend(("measured", "derived")))
+    return (*lines, *curves)
 
 
 def _device(
@@ -118,6 +119,7 @@ def _pace(gpu: GpuSample) -> Iterator[Line]:
         count(gpu.temperature_c, "measured"),
         Span(" °C, slows down at ", "muted"),
         count(gpu.slowdown_temperature_c, "measured"),
+        Span(" °C", "muted"),
     )
     if gpu.slowdowns:
         yield _row("", Span(f"held back by: {', '.join(gpu.slowdowns)}", "warning"))

@@ -92,7 +92,7 @@ def banner_lines(snapshot: Snapshot, now: float, width: int) -> tuple[Line, ...]
 def _banners(snapshot: Snapshot, now: float, width: int) -> Iterator[tuple[str, Tone]]:
     link, session = snapshot.link, snapshot.session
     if link.state == "lost":
-        age = f" The figures are {clock_span(now - snapshot.as_of)} old." if snapshot.as_of else ""
+        age = f" The figures are {_age(now - snapshot.as_of)} old." if snapshot.as_of else ""
         tries = f" (attempt {link.attempt})" if link.attempt > 1 else ""
         yield f"✗ {link.detail}{tries}.{age}", "bad"
     if snapshot.replay and snapshot.replay.damaged:
@@ -106,6 +106,10 @@ def _banners(snapshot: Snapshot, now: float, width: int) -> Iterator[tuple[str, 
             )
         if session.notice and not any(item.message in session.notice for item in shown):
             yield brief(session.notice, width), "warning"
+
+
+def _age(seconds: float) -> str:
+    return clock_span(seconds) if seconds >= 60 else f"{max(0, int(seconds))} s"
 
 
 def _once(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:

@@ -19,7 +19,7 @@ from charter_tui.present.drift import foreign_lines
 from charter_tui.present.figures import count, milliseconds, moment
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, row_line, table_lines
-from charter_tui.present.words import Standing, sentence_lines
+from charter_tui.present.words import ASKING, EmptyState, Standing, sentence_lines
 from charter_tui.state import Snapshot
 
 NUMBER: Final = Column("number", "REV", 4)
@@ -33,10 +33,10 @@ NOTE: Final = Column("note", "NOTE", 0, "left")
 NARROW: Final = (NUMBER, AT, STATE, COST, NOTE)
 WIDE: Final = (NUMBER, AT, STATE, BY, COST, COMPUTED, TTFT, NOTE)
 WIDE_FROM: Final = 100
-NOT_PUSHED: Final = (
+NOT_PUSHED: Final = EmptyState(
     "Nothing was pushed yet: the deployment runs as it was found. 2 tunes, p pushes."
 )
-_NOT_KEPT: Final = "A recording holds no revisions: only a live deployment has them."
+_NOT_KEPT: Final = EmptyState("A recording holds no revisions: only a live deployment has them.")
 _SERVED: Final = (
     Column("when", "REQUESTS", 0, "left"),
     Column("requests", "SERVED", 0),
@@ -104,10 +104,10 @@ def history_lines(
 ) -> tuple[Line, ...]:
     """All revisions as lines, newest first. `refused`: why the engine told of none."""
     if revisions is None:
-        words = _NOT_KEPT if snapshot.replaying else refused or "Asking the engine …"
-        return sentence_lines(words, width, "muted")
+        told = EmptyState(refused, refused=True) if refused else ASKING
+        return (_NOT_KEPT if snapshot.replaying else told).lines(width)
     if not revisions:
-        return sentence_lines(NOT_PUSHED, width, "muted")
+        return NOT_PUSHED.lines(width)
     columns = history_columns(width)
     heading = row_line(columns, [line(Span(column.heading, "muted")) for column in columns])
     rows = (row_line(columns, row.cells) for row in history_rows(revisions, columns))

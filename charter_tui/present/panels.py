@@ -64,10 +64,9 @@ def memory_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
             _labelled("GPU" if not index else "", Span(text, "muted"))
             for index, text in enumerate(words)
         ]
-        serving = host.serving_rss_bytes if host else None
-        lines.append(
-            _labelled("Serving", byte_size(serving, "measured"), Span(" resident memory", "muted"))
-        )
+        if host:
+            serving = byte_size(host.serving_rss_bytes, "measured")
+            lines.append(_labelled("Serving", serving, Span(" resident memory", "muted")))
     return (*lines, *_host_lines(host, width)) if host else tuple(lines)
 
 

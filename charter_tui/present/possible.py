@@ -1,8 +1,9 @@
-"""What can be done with the deployment at the moment, and why the rest cannot."""
+"""What can be done at the moment, and why the rest cannot."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from charter_tui.actions import Scope
 from charter_tui.present.levers import why_not_lever
 from charter_tui.present.trial import is_for_traffic
 from charter_tui.present.watch import is_watched
@@ -34,38 +35,96 @@ def _breaker_acts(snapshot: Snapshot) -> bool:
     return snapshot.triton is not None and snapshot.triton.sample.breaker != "closed"
 
 
+def _has_calls(snapshot: Snapshot) -> bool:
+    return bool(snapshot.calls)
+
+
+def _has_agent(snapshot: Snapshot) -> bool:
+    return bool(snapshot.session and snapshot.session.agent)
+
+
+def _runs(snapshot: Snapshot) -> bool:
+    return snapshot.run is not None and snapshot.run.progress.state == "running"
+
+
+def _works(snapshot: Snapshot) -> bool:
+    return snapshot.work is not None and snapshot.work.state == "running"
+
+
+def _found_a_plan(snapshot: Snapshot) -> bool:
+    return snapshot.results is not None and snapshot.results.plan is not None
+
+
+_AGENT: Final = Condition(_has_agent, "No agent is open: o opens one.")
+_CALLS: Final = Condition(_has_calls, "There is no call: o opens an agent.")
+_RUN: Final = Condition(
+    lambda snapshot: bool(snapshot.runs and snapshot.runs.runs), "There is no run yet: r makes one."
+)
 _DRIFTED: Final = Condition(has_drifted, "Nothing differs from what was pushed.")
 _NO_TRIAL: Final = "No trial is live: n begins one with the draft."
 _NO_DRAFT: Final = "There is no draft: 2 goes to the tuning screen, where e edits and a proposes."
 CHANGES: Final[dict[str, Condition]] = {
-    "push": Condition(lambda snapshot: snapshot.has_changes, _NO_DRAFT),
-    "try_layouts": Condition(
+    "deploy.push": Condition(lambda snapshot: snapshot.has_changes, _NO_DRAFT),
+    "deploy.try_layouts": Condition(
         lambda snapshot: snapshot.has_changes or _share(snapshot) is not None, _NO_DRAFT
     ),
-    "promote": Condition(lambda snapshot: _share(snapshot) not in (None, 1.0), _NO_TRIAL),
-    "stop_trial": Condition(lambda snapshot: bool(_share(snapshot)), _NO_TRIAL),
-    "put_back": _DRIFTED,
-    "adopt": _DRIFTED,
-    "uninstall": Condition(
+    "deploy.promote": Condition(lambda snapshot: _share(snapshot) not in (None, 1.0), _NO_TRIAL),
+    "deploy.stop_trial": Condition(lambda snapshot: bool(_share(snapshot)), _NO_TRIAL),
+    "deploy.put_back": _DRIFTED,
+    "deploy.adopt": _DRIFTED,
+    "deploy.uninstall": Condition(
         lambda snapshot: bool(snapshot.revision),
         "Nothing of Charter's is live: there is nothing to take out.",
     ),
 }
-"""What changes the deployment, by the actions of the deploy screen: one thing at a time, and none
-of it during a run."""
-OF_TRIALS: Final = frozenset({"try_layouts", "promote", "stop_trial"})
+"""What changes the deployment, on the screen for that: one thing at a time, and none of it during a
+run."""
+OF_TRIALS: Final = frozenset({"deploy.try_layouts", "deploy.promote", "deploy.stop_trial"})
 CONDITIONS: Final[dict[str, Condition]] = {
     **CHANGES,
-    "keep": Condition(is_watched, "No push is watched at the moment."),
-    "reset_breaker": Condition(
+    "deploy.keep": Condition(is_watched, "No push is watched at the moment."),
+    "deploy.reset_breaker": Condition(
         _breaker_acts, "The circuit breaker is closed: every call goes through."
     ),
+    "app.run_plan": _AGENT,
+    "app.run_baseline": _AGENT,
+    "app.reload_agent": _AGENT,
+    "app.cancel_run": Condition(_runs, "No run is in progress."),
+    "app.undo": Condition(
+        lambda snapshot: bool(snapshot.revision), "There is no push left to undo."
+    ),
+    "graph.edit_retention": _CALLS,
+    "graph.edit_source": _CALLS,
+    "graph.choose": _CALLS,
+    "graph.fold": _CALLS,
+    "graph.sort": _CALLS,
+    "graph.toggle_traffic": _CALLS,
+    "graph.follow": _CALLS,
+    "tuning.propose": _AGENT,
+    "tuning.propose_with": _AGENT,
+    "tuning.push": Condition(
+        lambda snapshot: snapshot.has_changes,
+        "There is nothing to push: the draft is what is live.",
+    ),
+    "tuning.discard": Condition(
+        lambda snapshot: snapshot.has_changes, "There is no draft to throw away."
+    ),
+    "tuning.cancel_work": Condition(
+        lambda snapshot: _works(snapshot) or _runs(snapshot),
+        "No plan is being worked out, and no run is in progress.",
+    ),
+    "work.cancel_work": Condition(_works, "No work is in progress."),
+    "work.draft_plan": Condition(
+        _found_a_plan, "No plan was found yet: enter on Plan asks for one."
+    ),
+    "runs.mark": _RUN,
+    "runs.repeat": _RUN,
 }
-"""Actions that are not here are always possible."""
+"""By the id of an action. Actions that are not here are always possible."""
 
 
 def why_not(action: str, snapshot: Snapshot) -> str:
-    """Why an action of the deploy screen does nothing now; empty where it does something."""
+    """Why the action of that id does nothing now; empty where it does something."""
     condition = CONDITIONS.get(action)
     if condition is None:
         return ""
@@ -77,13 +136,17 @@ def why_not(action: str, snapshot: Snapshot) -> str:
 
 
 def _occupied(snapshot: Snapshot) -> str:
-    if snapshot.run is not None and snapshot.run.progress.state == "running":
+    if _runs(snapshot):
         return "A run is in progress: wait for it, or c cancels it."
     if snapshot.deploying is not None and snapshot.deploying.state == "running":
         return "The deployment is being changed at the moment."
     return ""
 
 
-def possible(snapshot: Snapshot) -> frozenset[str]:
-    """The actions that do something now."""
-    return frozenset(action for action in CONDITIONS if not why_not(action, snapshot))
+def possible(scope: Scope, snapshot: Snapshot) -> frozenset[str]:
+    """The actions of a screen, and of the whole console, that do something now."""
+    return frozenset(
+        action
+        for action in CONDITIONS
+        if action.startswith((f"{scope}.", "app.")) and not why_not(action, snapshot)
+    )

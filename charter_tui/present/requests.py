@@ -18,8 +18,9 @@ from charter_tui.present.figures import (
     percent,
     short_count,
 )
-from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain, wrap
+from charter_tui.present.spans import Line, Span, fit, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
+from charter_tui.present.words import EmptyState
 from charter_tui.state import share
 
 Local = Callable[[float], time.struct_time]
@@ -35,11 +36,13 @@ HIT: Final = Column("hit", "HIT", 7)
 CAUSE: Final = Column("cause", "CAUSE", 17, "left")
 NARROW: Final = (AT, NODE, COMPUTED, WHOLE, HIT, CAUSE._replace(width=12))
 NORMAL: Final = (AT, NODE, SESSION, COMPUTED, PROMPT, TTFT, WHOLE, HIT, CAUSE)
+NODE_WIDTH: Final = 28
+"""Cells in which most names are whole."""
 OWN: Final = Span("▸ ", "accent")
 """In front of what a run of Charter's own sent."""
 WHAT_SENDS: Final = "r runs the agent; other programs' requests appear as they come."
-NO_REQUEST: Final = f"No request has passed yet. {WHAT_SENDS}"
-IN_A_RECORDING: Final = (
+NO_REQUEST: Final = EmptyState(f"No request has passed yet. {WHAT_SENDS}")
+IN_A_RECORDING: Final = EmptyState(
     "A recording's requests are in its file: charter-engine export FILE --requests prints them."
 )
 BAR: Final = 24
@@ -89,8 +92,14 @@ class RequestFilter:
 
 
 def request_columns(width: int) -> tuple[Column, ...]:
-    """Columns for that width."""
-    return fill_with_room(NARROW if width < 110 else NORMAL, width, minimum=12)
+    """Columns for that width; what names do not need is for causes and errors."""
+    columns = fill_with_room(NARROW if width < 110 else NORMAL, width, minimum=12)
+    widths = {column.key: column.width for column in columns}
+    if CAUSE.key not in widths:
+        return columns
+    spare = max(0, widths[NODE.key] - NODE_WIDTH)
+    given = {NODE.key: -spare, CAUSE.key: spare}
+    return tuple(one._replace(width=one.width + given.get(one.key, 0)) for one in columns)
 
 
 def request_row(
@@ -167,10 +176,12 @@ def cause_lines(
     named: Naming = name_by_id,
 ) -> tuple[Line, ...]:
     """What was computed again, by cause, the most tokens first, and what mending it would give.
-    `waiting` is said while there is no report."""
+    `waiting` is said while there is no report; without either there is nothing to tell."""
+    if report is None and not waiting:
+        return ()
     if report is None:
         title = Span("Computed again, by cause", "title")
-        return (line(title, Span(f"  {waiting}" if waiting else "", "muted")),)
+        return (line(title, Span(f"  {waiting}", "muted")),)
     heading = line(
         Span("Computed again, by cause", "title"),
         Span(f"  of {counted(report.requests)}{_too_short(report)}", "muted"),
@@ -211,19 +222,13 @@ def _too_short(report: MissReport) -> str:
     return f" in {report.seconds:,.0f} s, too short to tell what an hour would bring"
 
 
-def no_requests_lines(
-    known: int, replaying: bool, width: int, refused: str = ""
-) -> tuple[Line, ...]:
+def no_requests(known: int, replaying: bool, refused: str = "") -> EmptyState:
     """Why the table is empty, and what to do. `refused`: why the engine told of none."""
     if replaying:
-        words = IN_A_RECORDING
-    elif known:
-        words = "No request matches. / changes the filter, i shows or hides own runs."
-    elif refused:
-        words = refused
-    else:
-        words = NO_REQUEST
-    return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
+        return IN_A_RECORDING
+    if known:
+        return EmptyState("No request matches. / changes the filter, i shows or hides own runs.")
+    return EmptyState(refused, refused=True) if refused else NO_REQUEST
 
 
 def causes_by_request(explanations: Sequence[MissExplanation]) -> Mapping[str, str]:

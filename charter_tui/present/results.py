@@ -6,12 +6,13 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from charter_engine.contracts.benching import BenchReport, LeverShare, VariantReport
+from charter_engine.contracts.figures import Label
 from charter_engine.contracts.gauges import WorkKind, WorkResults
 from charter_engine.contracts.learning import CalibrateResult, LearnResult
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.planning import Derivation, Evaluation, PlanResult
 from charter_engine.contracts.predicting import PredictResult
-from charter_engine.contracts.prediction import PolicyComparison, Prediction
+from charter_engine.contracts.prediction import PolicyComparison, Prediction, ServingTimes
 from charter_engine.contracts.reuse_times import NodeReuseTime, ReuseTime
 from charter_tui.present.answers import answers_lines
 from charter_tui.present.figures import (
@@ -22,6 +23,7 @@ from charter_tui.present.figures import (
     marked,
     milliseconds,
     milliseconds_text,
+    per_second,
     percent,
     percent_text,
     precise_milliseconds,
@@ -36,12 +38,14 @@ _POINT: Final = (
     Column("computed", "COMPUTED", 0),
     Column("whole", "WHOLE RUN", 0),
     Column("ttft", "TTFT", 0),
+    Column("p95", "P95", 0),
+    Column("rate", "REQ/S", 0),
     Column("hit", "HIT RATE", 0),
-    Column("memory", "KV NEEDED", 0),
     Column("block", "BLOCK", 0),
-    Column("host", "HOST BLOCKS", 0),
+    Column("host", "HOST", 0),
     Column("policy", "POLICY", 0, "left"),
     Column("layout", "LAYOUT", 0, "left"),
+    Column("memory", "KV NEEDED", 0),
 )
 
 
@@ -65,7 +69,7 @@ def plan_lines(result: PlanResult, width: int) -> tuple[Line, ...]:
         _heading("Alternatives", "nothing beats these in hit rate, times and KV needed together"),
         *table_lines(_POINT, _front(found), width),
         EMPTY,
-        *_policy_lines(found.policies, width),
+        *_policy_lines(found.policies, found.chosen.times_label, width),
         *_note_lines(result.notes, width),
     )
 
@@ -92,12 +96,14 @@ def _point(item: Evaluation, tone: Tone) -> tuple[Span, ...]:
         count(item.computed_tokens, "predicted")._replace(tone=tone),
         milliseconds(item.makespan_ms, item.times_label),
         milliseconds(item.ttft_ms, item.times_label),
+        milliseconds(item.ttft_p95_ms, item.times_label),
+        per_second(item.requests_per_s, item.times_label),
         percent(item.token_hit_rate, "predicted"),
-        byte_size(item.memory_bytes, "predicted"),
         Span(str(item.point.tokens_per_block)),
         Span(f"{item.point.host_blocks:,}"),
         Span(item.point.policy),
         Span(item.point.layout),
+        byte_size(item.memory_bytes, "predicted"),
     )
 
 
@@ -106,21 +112,22 @@ def _front(found: Derivation) -> list[tuple[Span, ...]]:
     items = sorted(found.plan.alternatives, key=lambda other: -other.token_hit_rate)
     wholes = apart([item.makespan_ms for item in items], precise_milliseconds, times)
     ttfts = apart([item.ttft_ms for item in items], precise_milliseconds, times)
+    p95s = apart([item.ttft_p95_ms for item in items], precise_milliseconds, times)
     hits = apart([item.token_hit_rate for item in items], precise_percent, "predicted")
     rows = []
-    for item, whole, ttft, hit in zip(items, wholes, ttfts, hits, strict=True):
+    for item, *waited, hit in zip(items, wholes, ttfts, p95s, hits, strict=True):
         settings = item.settings
         chosen = "▸ " if item.chosen else "  "
         computed = count(item.computed_tokens, "predicted")
         rows.append(
             (
                 Span(f"{chosen}{computed.text}", "good" if item.chosen else "predicted"),
-                whole,
-                ttft,
+                *waited,
+                per_second(item.requests_per_s, times),
                 hit,
-                byte_size(item.memory_bytes, "predicted"),
                 *(_setting(settings, key) for key in ("tokens_per_block", "host_blocks")),
                 *(_setting(settings, key) for key in ("policy", "layout")),
+                byte_size(item.memory_bytes, "predicted"),
             )
         )
     return rows
@@ -133,17 +140,28 @@ def _setting(settings: Mapping[str, object], key: str) -> Span:
     return Span(f"{value:,}" if type(value) is int and value >= 10_000 else plain(str(value)))
 
 
-def _policy_lines(found: PolicyComparison, width: int) -> tuple[Line, ...]:
+def _policy_lines(found: PolicyComparison, times: Label, width: int) -> tuple[Line, ...]:
     columns = (
         Column("policy", "POLICY", 0, "left"),
         Column("hit", "HIT RATE", 0),
         Column("closed", "OF THE GAP TO THE OPTIMUM", 0),
+        Column("ttft", "TTFT", 0),
+        Column("p95", "P95", 0),
+        Column("rate", "REQ/S", 0),
     )
     rows = [
-        (Span(policy), percent(rate, "predicted"), percent(found.closed(policy), "predicted", 0))
+        (
+            Span(policy),
+            percent(rate, "predicted"),
+            percent(found.closed(policy), "predicted", 0),
+            *_serving(found.times.get(policy, ServingTimes()), times),
+        )
         for policy, rate in found.hit_rates.items()
     ]
-    rows.append((Span("offline optimum", "muted"), percent(found.optimum, "predicted"), NOTHING))
+    optimum = percent(found.optimum, "predicted")
+    rows.append(
+        (Span("offline optimum", "muted"), optimum, NOTHING, *_serving(ServingTimes(), times))
+    )
     pool = f"{found.gpu_blocks:,} blocks of {found.tokens_per_block} tokens"
     ample = "; memory is ample, no policy has anything to decide" if found.ample else ""
     notes = wrap(found.note, max(20, width)) if found.note else []
@@ -151,6 +169,14 @@ def _policy_lines(found: PolicyComparison, width: int) -> tuple[Line, ...]:
         _heading("Retention policies", f"{pool}{ample}"),
         *table_lines(columns, rows, width),
         *(line(Span(text, "muted")) for text in notes),
+    )
+
+
+def _serving(found: ServingTimes, label: Label) -> tuple[Span, Span, Span]:
+    return (
+        milliseconds(found.ttft_ms, label),
+        milliseconds(found.ttft_p95_ms, label),
+        per_second(found.requests_per_s, label),
     )
 
 
@@ -167,6 +193,8 @@ def sweep_lines(result: PredictResult, width: int) -> tuple[Line, ...]:
         Column("computed", "COMPUTED", 0),
         Column("whole", "WHOLE RUN", 0),
         Column("ttft", "TTFT", 0),
+        Column("p95", "P95", 0),
+        Column("rate", "REQ/S", 0),
         Column("hit", "HIT RATE", 0),
         Column("evicted", "EVICTED", 0),
         Column("blocks", "BLOCK HITS", 0),
@@ -215,6 +243,8 @@ def _swept(
         count(one.computed_tokens, "predicted"),
         Span(f"▸ {whole.text}", "good") if is_fastest else whole,
         milliseconds(one.ttft_ms_mean, one.times_label),
+        milliseconds(one.ttft_ms_p95, one.times_label),
+        per_second(one.requests_per_s, one.times_label),
         percent(one.token_hit_rate, "predicted"),
         count(sum(one.evictions_by_priority.values()), "predicted"),
         percent(one.block_hit_rate, "predicted"),

@@ -23,8 +23,9 @@ from charter_tui.present.costs import (
     verdict_lines,
 )
 from charter_tui.present.figures import count, counted, milliseconds, percent
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
+from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, fill_with_room, table_lines
+from charter_tui.present.words import NO_AGENT, EmptyState
 from charter_tui.state import Snapshot, share
 
 NUMBER: Final = Column("number", "RUN", 6)
@@ -50,6 +51,9 @@ WIDE_FROM: Final = 112
 INTERVALS_FROM: Final = 64
 SLOWEST: Final = 10
 """Requests of a run that are listed as its slowest."""
+_NO_RUN: Final = EmptyState(
+    "No run of this agent on this deployment yet. r runs it as it is live, b as written."
+)
 
 
 def run_columns(width: int) -> tuple[Column, ...]:
@@ -60,6 +64,11 @@ def run_columns(width: int) -> tuple[Column, ...]:
         return fill_with_room(columns, width, minimum=12)
     costs = tuple(column for column, _ in _COSTS)
     return fill((NUMBER, AT, WHAT, STATE, ITEMS, *costs, CACHE), width)
+
+
+def no_runs(snapshot: Snapshot) -> EmptyState:
+    """Why there is no run, and what to do."""
+    return NO_AGENT if snapshot.session and not snapshot.session.agent else _NO_RUN
 
 
 def run_rows(snapshot: Snapshot, chosen: int | None, columns: Sequence[Column]) -> tuple[Row, ...]:
@@ -190,9 +199,3 @@ def _request(
         percent(share(one.reused_tokens or 0, one.prompt_tokens or 0), "measured"),
         Span(time.strftime("%H:%M:%S", local(one.started_at)), "muted"),
     )
-
-
-def no_runs_lines(width: int) -> tuple[Line, ...]:
-    """What to do where there is no run yet."""
-    words = "No run of this agent on this deployment yet. r runs it as it is live, b as written."
-    return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))

@@ -22,7 +22,7 @@ from charter_tui.present.curves import (
 from charter_tui.present.figures import marked, moment
 from charter_tui.present.replay import mark_cells, mark_sign
 from charter_tui.present.spans import EMPTY, Line, Span, fit, line, plain
-from charter_tui.present.words import sentence_lines
+from charter_tui.present.words import EmptyState
 
 Local = Callable[[float], time.struct_time]
 
@@ -42,19 +42,19 @@ FIGURE_WIDTH: Final = 10
 FEWEST_CELLS: Final = 8
 LISTED_MARKS: Final = 6
 HIGHEST_ROWS: Final = 6
-NOTHING_MEASURED: Final = "Nothing was measured in this time."
+NOTHING_MEASURED: Final = EmptyState("Nothing was measured in this time.")
 
 
 @dataclass(frozen=True)
 class MeasuredStretch:
-    """What was measured and marked between two epoch seconds; `words` stand in its place where the
-    engine could not tell. `live`: it ends with the present."""
+    """What was measured and marked between two epoch seconds; `empty` stands where that is nothing.
+    `live`: it ends with the present."""
 
     begin: float = 0.0
     end: float = 0.0
     ticks: tuple[Tick, ...] = ()
     marks: tuple[Marker, ...] = ()
-    words: str = ""
+    empty: EmptyState = NOTHING_MEASURED
     live: bool = True
 
 
@@ -72,10 +72,9 @@ def stretch_lines(
     """A heading, the curves with as many rows as there is room for, the time axis with its marks,
     and the last marks in words."""
     heading = _heading(shown, name, local)
-    if shown.words or not shown.ticks:
-        words = shown.words or NOTHING_MEASURED
+    if not shown.ticks:
         marks = _mark_lines(shown, LISTED_MARKS, local)
-        return (heading, EMPTY, *sentence_lines(words, width, "muted"), EMPTY, *marks)
+        return (heading, EMPTY, *shown.empty.lines(width), EMPTY, *marks)
     told = [one for one in _CURVES if any(one.value(tick) is not None for tick in shown.ticks)]
     listed = _mark_lines(shown, min(LISTED_MARKS, max(1, height // 5)), local)
     room = height - len(listed) - 3

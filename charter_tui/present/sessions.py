@@ -17,14 +17,14 @@ from charter_tui.present.figures import (
     short_count,
 )
 from charter_tui.present.requests import OWN
-from charter_tui.present.spans import EMPTY, Line, Span, fitting, line, plain, wrap
+from charter_tui.present.spans import EMPTY, Line, Span, fitting, line, plain
 from charter_tui.present.tables import Column, Row, fill_with_room
 from charter_tui.state import share
 
 Local = Callable[[float], time.struct_time]
 
 NAME: Final = Column("name", "SESSION", 0, "left")
-REQUESTS: Final = Column("requests", "REQ", 5)
+REQUESTS: Final = Column("requests", "REQ", 6)
 FAILED: Final = Column("failed", "FAILED", 6)
 COMPUTED: Final = Column("computed", "COMPUTED", 9)
 PROMPT: Final = Column("prompt", "PROMPT", 8)
@@ -104,8 +104,3 @@ def sessions_summary(shown: Sequence[SessionTraffic], known: int, width: int, *,
         EMPTY if own else line(Span("own runs hidden: i", "muted")),
     )
     return fitting((part for part in parts if part), width)
-
-
-def no_sessions_lines(words: str, width: int) -> tuple[Line, ...]:
-    """Why the table is empty, and what to do."""
-    return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))

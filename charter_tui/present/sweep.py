@@ -11,6 +11,7 @@ from charter_tui.present.figures import (
     byte_size_text,
     count,
     milliseconds,
+    per_second,
     percent,
 )
 from charter_tui.present.spans import Line, Span, line
@@ -21,17 +22,22 @@ COMPUTED: Final = Column("computed", "COMPUTED", 10)
 PLOT: Final = Column("plot", "", 0, "left")
 RUN: Final = Column("run", "RUN", 8)
 TTFT: Final = Column("ttft", "TTFT", 8)
+P95: Final = Column("p95", "P95", 8)
+RATE: Final = Column("rate", "REQ/S", 7)
 HIT: Final = Column("hit", "HIT", 8)
 EVICTED: Final = Column("evicted", "EVICTED", 8)
 PEAK: Final = Column("peak", "PEAK BLOCKS", 11)
 NARROW: Final = (VALUE, COMPUTED, PLOT, RUN, HIT)
-WIDE: Final = (VALUE, COMPUTED, PLOT, RUN, TTFT, HIT, EVICTED, PEAK)
+WIDE: Final = (VALUE, COMPUTED, PLOT, RUN, TTFT, P95, RATE, HIT, EVICTED)
+WIDEST: Final = (*WIDE, PEAK)
 WIDE_FROM: Final = 104
+WIDEST_FROM: Final = 124
 
 
 def sweep_columns(width: int) -> tuple[Column, ...]:
     """The columns that fit in `width` cells; the plot takes what is left."""
-    return fill(NARROW if width < WIDE_FROM else WIDE, width, minimum=8)
+    columns = NARROW if width < WIDE_FROM else WIDE if width < WIDEST_FROM else WIDEST
+    return fill(columns, width, minimum=8)
 
 
 def sweep_rows(sweep: SettingSweep, columns: Sequence[Column]) -> tuple[Row, ...]:
@@ -55,6 +61,8 @@ def sweep_rows(sweep: SettingSweep, columns: Sequence[Column]) -> tuple[Row, ...
             ),
             "run": line(milliseconds(found.makespan_ms, found.times_label)),
             "ttft": line(milliseconds(found.ttft_ms_mean, found.times_label)),
+            "p95": line(milliseconds(found.ttft_ms_p95, found.times_label)),
+            "rate": line(per_second(found.requests_per_s, found.times_label)),
             "hit": line(percent(found.token_hit_rate, "predicted")),
             "evicted": line(count(sum(found.evictions_by_priority.values()), "predicted")),
             "peak": line(count(found.peak_blocks, "predicted")),

@@ -17,7 +17,7 @@ from charter_tui.state import Snapshot
 SETTING: Final = Column("setting", "SETTING", 0, "left")
 LIVE: Final = Column("live", "LIVE", 14, "left")
 DRAFT: Final = Column("draft", "DRAFT", 13, "left")
-COST: Final = Column("cost", "COST OF PUSH", 15, "left")
+COST: Final = Column("cost", "COST OF PUSH", 14, "left")
 ABOUT: Final = Column("about", "", 0, "left")
 NARROW_BELOW: Final = 72
 ROOMY: Final = 100
@@ -34,7 +34,7 @@ def tuning_columns(width: int) -> tuple[Column, ...]:
     if width < ROOMY:
         return fill((SETTING, LIVE, DRAFT, COST), width)
     values = (LIVE._replace(width=20), DRAFT._replace(width=20), COST)
-    return fill((SETTING._replace(width=34), *values, ABOUT), width)
+    return fill((SETTING._replace(width=32), *values, ABOUT), width)
 
 
 def tuning_rows(

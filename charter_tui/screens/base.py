@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from charter_tui.actions import Scope, find
+from charter_tui.present.possible import why_not
 from charter_tui.screens.dismissal import DismissedOnce
 from charter_tui.state import Snapshot
 from charter_tui.widgets.keys import KeyFooter
@@ -66,6 +67,7 @@ class ConsoleScreen(DismissedOnce[None]):
         refused = found is not None and (self.app.refusal(found.risk) or self.why_not(action))
         return None if refused else True
 
-    def why_not(self, _action: str) -> str:
-        """Why an action of this screen does nothing as things stand; empty where it does."""
-        return ""
+    def why_not(self, action: str) -> str:
+        """Why an action of this screen does nothing as things stand; empty where it does
+        something."""
+        return why_not(f"{self.SCOPE}.{action}", self.snapshot)

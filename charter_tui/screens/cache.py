@@ -26,6 +26,7 @@ from charter_tui.present.measured_pool import as_measured, is_unknown
 from charter_tui.present.pool_map import BY, map_legend, map_lines
 from charter_tui.present.requests import RequestFilter
 from charter_tui.present.spans import EMPTY
+from charter_tui.present.words import ASKING, EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.widgets.line_table import LineTable
@@ -50,14 +51,14 @@ class PoolMap(LineView, can_focus=True):
         self.report: ContentsReport | None = None
         self.by: HeldBy = "node"
         self.other = ""
-        self.words = "Asking the engine …"
+        self.empty = ASKING
 
     def rebuild(self) -> None:
         width = max(20, self.inner_width)
         report = self.report
         if report is None or is_unknown(report):
-            words = self.words if report is None else nothing_passed(report)
-            self.set_lines(no_pool_lines(self.snapshot, words, width))
+            empty = self.empty if report is None else nothing_passed(report)
+            self.set_lines(no_pool_lines(self.snapshot, empty, width))
             return
         pool = self.snapshot.triton.sample.kv_pool if self.snapshot.triton else None
         rows = next(rows for lines, rows in MAP_ROWS if self.app.size.height >= lines)
@@ -80,6 +81,9 @@ class HoldingsTable(LineTable):
         self.by: HeldBy = "node"
 
     def rebuild(self) -> None:
+        if is_unknown(self.report):
+            self.set_rows((), ())
+            return
         measured = self.report.label == "measured"
         columns = holding_columns(self.inner_width, measured=measured)
         named = self.snapshot.named
@@ -146,7 +150,7 @@ class CacheScreen(ConsoleScreen):
         try:
             report: ContentsReport = await self.app.ask(ShowCache())
         except EngineRefused as error:
-            pool_map.words = str(error)
+            pool_map.empty = EmptyState(str(error), refused=True)
             pool_map.rebuild()
             return
         self._report = report
@@ -161,6 +165,7 @@ class CacheScreen(ConsoleScreen):
         if self._report.measured is not None:
             pool_map.other = "predicted" if self._measured else "measured"
         self._rebuild()
+        self.refresh_bindings()
 
     def _rebuild(self) -> None:
         self.query_one(PoolMap).rebuild()
@@ -178,6 +183,11 @@ class CacheScreen(ConsoleScreen):
         """Show the requests of a node or session."""
         if self.query_one(HoldingsTable).by != "priority":
             self.app.push_screen(RequestsScreen(RequestFilter(text=event.key, own=True)))
+
+    def why_not(self, action: str) -> str:
+        if action == "next_by" and is_unknown(self._report):
+            return nothing_passed(self._report).text
+        return super().why_not(action)
 
     def action_next_by(self) -> None:
         """Tell the pool apart by what comes next."""

@@ -32,7 +32,6 @@ from charter_tui.present.deployment import (
     subject_rows,
 )
 from charter_tui.present.figures import legend
-from charter_tui.present.possible import possible, why_not
 from charter_tui.present.trial import is_for_traffic
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.state import Snapshot
@@ -105,8 +104,6 @@ class DeployScreen(ConsoleScreen):
         self.set_interval(TRIAL_SECONDS, self._look_at_trial)
 
     def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
-        if possible(old) != possible(new):
-            self.refresh_bindings()
         if old.session is None:
             return
         if old.revision != new.revision or old.watch is not new.watch:
@@ -178,9 +175,6 @@ class DeployScreen(ConsoleScreen):
             await self.app.run_action("app.show_tuning")
         else:
             self.query_one(SubjectView).focus()
-
-    def why_not(self, action: str) -> str:
-        return why_not(action, self.snapshot)
 
     def select(self, subject: SubjectKey) -> None:
         """Put the cursor on a subject."""

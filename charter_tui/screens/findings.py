@@ -14,7 +14,7 @@ from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.findings import detail_lines, finding_columns, finding_rows
 from charter_tui.present.spans import Line
-from charter_tui.present.words import sentence_lines
+from charter_tui.present.words import ASKING, NO_AGENT, EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.state import Snapshot
 from charter_tui.widgets.line_table import LineTable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from charter_engine.contracts.lint import Finding
 
 
-NOTHING_FOUND: Final = "Nothing found: no prompt wastes its cache."
+NOTHING_FOUND: Final = EmptyState("Nothing found: no prompt wastes its cache.")
 
 
 class FindingsTable(LineTable):
@@ -33,8 +33,7 @@ class FindingsTable(LineTable):
 
     PARTS = ("session",)
     findings: "tuple[Finding, ...] | None" = None
-    words = "Asking the engine …"
-    """What stands there while nothing was found."""
+    empty = ASKING
 
     @property
     def opportunities(self) -> "tuple[Opportunity, ...]":
@@ -49,10 +48,7 @@ class FindingsTable(LineTable):
             if self.findings is None
             else finding_rows(self.findings, self.opportunities, len(columns), self.snapshot.named)
         )
-        self.set_rows(columns, rows)
-        if not rows:
-            told = sentence_lines(self.words, self.inner_width, "muted", indent=2)
-            self.set_lines((self.line_at(0), *told))
+        self.set_rows(columns, rows, self.empty)
 
     def detail(self, width: int) -> tuple[Line, ...]:
         """All about the row under the cursor."""
@@ -84,9 +80,10 @@ class FindingsScreen(ConsoleScreen):
         table = self.query_one(FindingsTable)
         try:
             table.findings = await self.app.ask(Lint())
-            table.words = NOTHING_FOUND
+            is_open = self.snapshot.session is not None and bool(self.snapshot.session.agent)
+            table.empty = NOTHING_FOUND if is_open else NO_AGENT
         except EngineRefused as error:
-            table.findings, table.words = (), str(error)
+            table.findings, table.empty = (), EmptyState(str(error), refused=True)
             self.app.notify(str(error), severity="error")
         table.rebuild()
         self._explain()

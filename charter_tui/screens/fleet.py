@@ -17,13 +17,13 @@ from charter_tui.present.fleet import (
     fleet_rows,
     server_report_lines,
 )
-from charter_tui.present.spans import EMPTY, Span, line
+from charter_tui.present.words import EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
 from charter_tui.widgets.static_line import StaticLine
 
-ONE_SERVER = "This engine has one server; charter-engine serve --servers takes several."
+ONE_SERVER = EmptyState("This engine has one server; charter-engine serve --servers takes several.")
 
 
 class ServersTable(LineTable):
@@ -35,9 +35,7 @@ class ServersTable(LineTable):
     def rebuild(self) -> None:
         now = self.snapshot.fleet.now if self.snapshot.fleet else None
         columns = fleet_columns(self.inner_width, now)
-        self.set_rows(columns, fleet_rows(now, columns) if now else ())
-        if now is None:
-            self.set_lines((self.line_at(0), EMPTY, line(Span(f"  {ONE_SERVER}", "muted"))))
+        self.set_rows(columns, fleet_rows(now, columns) if now else (), ONE_SERVER)
 
 
 class FleetSum(LineView):
@@ -88,13 +86,13 @@ class ServerView(LineView, can_focus=True):
 
     DEFAULT_CSS = "ServerView { height: 1fr; overflow-y: auto; padding: 0 1; }"
     report: ServerReport | None = None
-    words: str = "Asking the server …"
+    empty = EmptyState("Asking the server …")
 
     def rebuild(self) -> None:
         self.set_lines(
             server_report_lines(self.report, self.inner_width)
             if self.report
-            else (line(Span(self.words, "muted")),)
+            else self.empty.lines(self.inner_width)
         )
 
 
@@ -124,7 +122,7 @@ class ServerScreen(ConsoleScreen):
         try:
             view.report = await self.app.ask(ShowServer(self._server))
         except EngineRefused as error:
-            view.words = str(error)
+            view.empty = EmptyState(str(error), refused=True)
         view.rebuild()
 
     def action_close(self) -> None:

@@ -7,11 +7,12 @@ from textual.widget import Widget
 
 from charter_tui.bindings import bindings
 from charter_tui.present.curves import GPU_BUSY, GPU_MEMORY
+from charter_tui.present.figures import legend
 from charter_tui.present.gpu import gpu_screen_lines
-from charter_tui.present.spans import EMPTY
 from charter_tui.present.strips import strip_lines
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.widgets.line_view import LineView
+from charter_tui.widgets.static_line import StaticLine
 
 CURVES: Final = (GPU_BUSY, GPU_MEMORY)
 TALL: Final = 32
@@ -28,6 +29,7 @@ class GpuScreen(ConsoleScreen):
 
     def body(self) -> Iterable[Widget]:
         yield GpuView().data_bind(ConsoleScreen.snapshot)
+        yield StaticLine(legend(("measured", "derived")))
 
     def action_close(self) -> None:
         self.dismiss()
@@ -44,5 +46,5 @@ class GpuView(LineView, can_focus=True):
         status = shown.gpu.status if shown.gpu else None
         told = any(curve.value(tick) is not None for tick in shown.ticks for curve in CURVES)
         rows = TALL_ROWS if self.size.height >= TALL else 1
-        curves = (*strip_lines(shown, width, CURVES, rows), EMPTY) if told else ()
+        curves = strip_lines(shown, width, CURVES, rows) if told else ()
         self.set_lines(gpu_screen_lines(status, curves, width))

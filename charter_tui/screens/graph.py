@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from textual import events
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
@@ -45,6 +46,25 @@ LEAST_FOR_SERVER: Final = 22
 """Lines from which there is room for more than the title of the gauges below the table."""
 
 
+LEAST_BELOW: Final = 4
+"""Lines that the log and the legend keep at the least."""
+
+
+class BetweenBars(Vertical):
+    """All between the bars at the top and those at the bottom. However many lines these take, the
+    log and the legend keep theirs, but on a terminal that is hardly high enough for the calls."""
+
+    DEFAULT_CSS = "BetweenBars { height: 1fr; }"
+
+    def on_resize(self, event: events.Resize) -> None:
+        body, terminal = self.query_one("#graph-body"), self.app.size
+        if terminal.width >= SIDE_BY_SIDE:
+            body.styles.clear_rule("max_height")
+        else:
+            below = LEAST_BELOW if terminal.height >= LEAST_FOR_SERVER else 0
+            body.styles.max_height = max(1, event.size.height - below)
+
+
 class GraphScreen(ConsoleScreen):
     """Where the console opens."""
 
@@ -54,21 +74,22 @@ class GraphScreen(ConsoleScreen):
     BINDINGS = bindings("graph")
 
     def body(self) -> Iterable[Widget]:
-        with Container(id="graph-body"):
-            with Vertical(id="graph-main"):
-                yield Headline().data_bind(ConsoleScreen.snapshot)
-                yield FleetSum().data_bind(ConsoleScreen.snapshot)
-                yield GraphTable().data_bind(ConsoleScreen.snapshot)
-                yield Failures().data_bind(ConsoleScreen.snapshot)
-                yield CallPreview().data_bind(ConsoleScreen.snapshot)
-            with Vertical(id="graph-side") as side:
-                side.border_title = "[bold $primary] Server "
-                yield RunPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
-                yield StripsPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
-                yield TritonPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
-                yield MemoryPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
-        yield EventLog().data_bind(ConsoleScreen.snapshot)
-        yield GraphLegend()
+        with BetweenBars():
+            with Container(id="graph-body"):
+                with Vertical(id="graph-main"):
+                    yield Headline().data_bind(ConsoleScreen.snapshot)
+                    yield FleetSum().data_bind(ConsoleScreen.snapshot)
+                    yield GraphTable().data_bind(ConsoleScreen.snapshot)
+                    yield Failures().data_bind(ConsoleScreen.snapshot)
+                    yield CallPreview().data_bind(ConsoleScreen.snapshot)
+                with Vertical(id="graph-side") as side:
+                    side.border_title = "[bold $primary] Server "
+                    yield RunPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+                    yield StripsPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+                    yield TritonPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+                    yield MemoryPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+            yield EventLog().data_bind(ConsoleScreen.snapshot)
+            yield GraphLegend()
 
     def on_mount(self) -> None:
         super().on_mount()

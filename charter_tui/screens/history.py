@@ -11,8 +11,7 @@ from charter_tui.bindings import bindings
 from charter_tui.deploying import make_live
 from charter_tui.link import EngineRefused
 from charter_tui.present.history import NOT_PUSHED, history_columns, history_rows
-from charter_tui.present.spans import EMPTY
-from charter_tui.present.words import sentence_lines
+from charter_tui.present.words import ASKING, EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.revision import RevisionScreen
 from charter_tui.state import Snapshot
@@ -23,16 +22,11 @@ class HistoryTable(LineTable):
     """Revisions, newest first."""
 
     revisions: tuple[Revision, ...] = ()
-    words = "Asking the engine …"
-    """What stands there while there is no revision."""
+    empty = ASKING
 
     def rebuild(self) -> None:
         columns = history_columns(self.inner_width)
-        rows = history_rows(self.revisions, columns)
-        self.set_rows(columns, rows)
-        if not rows:
-            told = sentence_lines(self.words, self.inner_width, "muted", indent=2)
-            self.set_lines((self.line_at(0), EMPTY, *told))
+        self.set_rows(columns, history_rows(self.revisions, columns), self.empty)
 
 
 class HistoryScreen(ConsoleScreen):
@@ -59,14 +53,19 @@ class HistoryScreen(ConsoleScreen):
         table = self.query_one(HistoryTable)
         try:
             table.revisions = await self.app.ask(ListRevisions())
-            table.words = NOT_PUSHED
+            table.empty = NOT_PUSHED
         except EngineRefused as error:
-            table.words = str(error)
+            table.empty = EmptyState(str(error), refused=True)
             self.app.notify(str(error), severity="error")
         table.rebuild()
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         self.app.push_screen(RevisionScreen(int(event.key)))
+
+    def why_not(self, action: str) -> str:
+        if action == "make_live" and self.query_one(HistoryTable).key is None:
+            return NOT_PUSHED.text
+        return super().why_not(action)
 
     def action_make_live(self) -> None:
         key = self.query_one(HistoryTable).key

@@ -23,7 +23,7 @@ from charter_tui.present.recordings import (
     recording_row,
     recordings_summary,
 )
-from charter_tui.present.words import sentence_lines
+from charter_tui.present.words import ASKING, EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.screens.recorded import RecordedScreen, recorded_form
@@ -31,8 +31,11 @@ from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
 from charter_tui.widgets.static_line import StaticLine
 
-ASKING: Final = "Asking the engine …"
-NONE_HERE: Final = "There is no recording here: w writes one, / looks in another folder."
+NONE_HERE: Final = EmptyState(
+    "There is no recording here: w writes one, / looks in another folder."
+)
+OF_A_RECORDING: Final = frozenset({"mark", "compare", "export"})
+"""Actions that need a recording under the cursor."""
 FORMS: Final = ", ".join(SUFFIXES)
 
 
@@ -46,7 +49,7 @@ class RecordingsTable(LineTable):
         self.recordings: tuple[ListedRecording, ...] = ()
         self.chosen = ""
         """The path of what the others are compared with."""
-        self.words = ASKING
+        self.empty = ASKING
 
     def picked(self) -> ListedRecording | None:
         """The recording under the cursor."""
@@ -66,10 +69,7 @@ class RecordingsTable(LineTable):
             )
             for one in self.recordings
         ]
-        self.set_rows(columns, rows)
-        if not rows:
-            words = sentence_lines(f"  {self.words}", self.inner_width, "muted")
-            self.set_lines((self.line_at(0), (), *words))
+        self.set_rows(columns, rows, self.empty)
 
 
 class RecordingsScreen(ConsoleScreen):
@@ -99,9 +99,9 @@ class RecordingsScreen(ConsoleScreen):
         table = self.query_one(RecordingsTable)
         try:
             table.recordings = await self.app.ask(ListRecordings(self._folder))
-            table.words = NONE_HERE
+            table.empty = NONE_HERE
         except EngineRefused as error:
-            table.recordings, table.words = (), str(error)
+            table.recordings, table.empty = (), EmptyState(str(error), refused=True)
         table.rebuild()
         self._explain()
 
@@ -133,6 +133,13 @@ class RecordingsScreen(ConsoleScreen):
         if (recording := self._readable()) is not None:
             replay = ("charter_tui.cli", "--replay", recording.path, "--theme", self.app.theme)
             lend(self.app, [sys.executable, "-P", "-m", *replay])
+
+    def why_not(self, action: str) -> str:
+        table = self.query_one(RecordingsTable)
+        is_written = action == "compare" and bool(table.written)
+        if action in OF_A_RECORDING and table.key is None and not is_written:
+            return NONE_HERE.text
+        return super().why_not(action)
 
     def action_mark(self) -> None:
         """Have the others compared with the recording under the cursor, or no more."""

@@ -13,7 +13,8 @@ from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.miss import miss_lines
 from charter_tui.present.requests import timeline_lines
-from charter_tui.present.spans import EMPTY, Span, line, wrap
+from charter_tui.present.spans import EMPTY
+from charter_tui.present.words import ASKING, EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.widgets.line_view import LineView
 from charter_tui.widgets.static_line import StaticLine
@@ -30,14 +31,14 @@ class MissView(LineView, can_focus=True):
         self._record = record
         self._session = session
         self.found: MissResult | None = None
-        self.words = "Asking the engine …"
+        self.empty = ASKING
 
     def rebuild(self) -> None:
         width = self.inner_width
         explained = (
             miss_lines(self.found, width, self.snapshot.named_in_full)
             if self.found
-            else tuple(line(Span(text, "muted")) for text in wrap(self.words, max(20, width)))
+            else self.empty.lines(width)
         )
         timeline = timeline_lines(self._session, self._record.sequence, named=self.snapshot.named)
         self.set_lines((*explained, *((EMPTY, *timeline) if timeline else ())))
@@ -71,7 +72,7 @@ class RequestScreen(ConsoleScreen):
         try:
             view.found = await self.app.ask(ExplainMiss(query=query))
         except EngineRefused as error:
-            view.words = str(error)
+            view.empty = EmptyState(str(error), refused=True)
         view.rebuild()
 
     def action_close(self) -> None:

@@ -15,10 +15,11 @@ from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.requests import (
+    NO_REQUEST,
     RequestFilter,
     cause_lines,
     causes_by_request,
-    no_requests_lines,
+    no_requests,
     request_columns,
     request_row,
     summary_line,
@@ -39,6 +40,8 @@ SHOWN: Final = 500
 """The latest requests that are listed."""
 EXPLAINED: Final = 50
 """Of them those whose causes are asked for."""
+OF_REQUESTS: Final = frozenset({"choose", "failed", "own_runs", "causes"})
+"""Actions that do something once a request passed."""
 WORKING: Final = "working it out …"
 MOST_BY_ITSELF: Final = 2_000
 """Requests whose causes are worked out without being asked: a millisecond each."""
@@ -72,13 +75,10 @@ class RequestsTable(LineTable):
         columns = request_columns(self.inner_width)
         follows = self.cursor == 0
         rows = [self._row(record, columns) for record in self.shown]
-        self.set_rows(columns, rows)
+        empty = no_requests(len(self.records), self.snapshot.replaying, self.refused)
+        self.set_rows(columns, rows, empty)
         if follows and rows:
             self.cursor = 0
-        if not rows:
-            replaying = self.snapshot.replaying
-            words = no_requests_lines(len(self.records), replaying, self.inner_width, self.refused)
-            self.set_lines((self.line_at(0), *words))
 
     def _row(self, record: TrafficRecord, columns: tuple[Column, ...]) -> Row:
         """A row is made anew only if what it shows changed."""
@@ -173,6 +173,7 @@ class RequestsScreen(ConsoleScreen):
             table.take(passed)
             self.show()
             if first and passed.records:
+                self.refresh_bindings()
                 self.find_causes()
 
     @work(exclusive=True, group="causes", exit_on_error=False)
@@ -199,14 +200,21 @@ class RequestsScreen(ConsoleScreen):
         """Show what is known of what is asked for."""
         table = self.query_one(RequestsTable)
         table.rebuild()
-        summary = summary_line(table.shown, len(table.records), table.lost, table.chosen)
-        self.query_one("#requests-summary", LineView).set_lines((summary,))
+        view = self.query_one("#requests-summary", LineView)
+        view.display = bool(table.records)
+        known, lost = len(table.records), table.lost
+        view.set_lines((summary_line(table.shown, known, lost, table.chosen),))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A replay's own `/` goes to a time."""
         if action == "choose" and self.snapshot.seeking is not None:
             return False
         return super().check_action(action, parameters)
+
+    def why_not(self, action: str) -> str:
+        if action in OF_REQUESTS and not self.query_one(RequestsTable).records:
+            return NO_REQUEST.text
+        return super().why_not(action)
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         records = self.query_one(RequestsTable).records

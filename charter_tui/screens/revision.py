@@ -11,7 +11,7 @@ from charter_tui.deploying import make_live
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.history import revision_lines
-from charter_tui.present.spans import Span, line
+from charter_tui.present.words import ASKING, EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.state import Snapshot
 from charter_tui.widgets.line_view import LineView
@@ -24,7 +24,7 @@ class RevisionView(LineView, can_focus=True):
     PARTS = ("session",)
     DEFAULT_CSS = "RevisionView { height: 1fr; overflow-y: auto; padding: 0 1; }"
     detail: RevisionDetail | None = None
-    trouble: str = "Asking the engine …"
+    empty = ASKING
 
     def rebuild(self) -> None:
         session = self.snapshot.session
@@ -32,7 +32,7 @@ class RevisionView(LineView, can_focus=True):
         self.set_lines(
             revision_lines(self.detail, self.snapshot.revision, self.inner_width, drift)
             if self.detail
-            else [line(Span(self.trouble, "muted"))]
+            else self.empty.lines(self.inner_width)
         )
 
 
@@ -66,7 +66,7 @@ class RevisionScreen(ConsoleScreen):
         try:
             view.detail = await self.app.ask(ShowRevision(self.number))
         except EngineRefused as error:
-            view.detail, view.trouble = None, str(error)
+            view.detail, view.empty = None, EmptyState(str(error), refused=True)
         view.rebuild()
 
     def action_make_live(self) -> None:

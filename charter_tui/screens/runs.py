@@ -13,12 +13,12 @@ from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.runs import (
     comparison_of_runs,
-    no_runs_lines,
+    no_runs,
     request_lines,
     run_columns,
     run_rows,
 )
-from charter_tui.present.spans import Span, line, wrap
+from charter_tui.present.words import EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
@@ -34,9 +34,7 @@ class RunsTable(LineTable):
     def rebuild(self) -> None:
         columns = run_columns(self.inner_width)
         rows = run_rows(self.snapshot, self.chosen, columns)
-        self.set_rows(columns, rows)
-        if not rows:
-            self.set_lines((self.line_at(0), *no_runs_lines(self.inner_width)))
+        self.set_rows(columns, rows, no_runs(self.snapshot))
 
 
 class RunComparisonView(LineView, can_focus=True):
@@ -45,19 +43,17 @@ class RunComparisonView(LineView, can_focus=True):
     def __init__(self) -> None:
         super().__init__(classes="pane")
         self._found: RunComparison | None = None
-        self._words = ""
+        self._empty = EmptyState("")
 
-    def show(self, found: RunComparison | None, words: str = "") -> None:
+    def show(self, found: RunComparison | None, empty: EmptyState) -> None:
         """Show a comparison, or why there is none."""
-        self._found, self._words = found, words
+        self._found, self._empty = found, empty
         self.rebuild()
 
     def rebuild(self) -> None:
         width = self.inner_width
         self.set_lines(
-            comparison_of_runs(self._found, width)
-            if self._found
-            else [line(Span(text, "muted")) for text in wrap(self._words, max(20, width))]
+            comparison_of_runs(self._found, width) if self._found else self._empty.lines(width)
         )
 
 
@@ -114,16 +110,17 @@ class RunsScreen(ConsoleScreen):
             self.query_one(RunComparisonView).show(*await self._compared(number))
         except EngineRefused as error:
             self.query_one(RunRequests).show(None)
-            self.query_one(RunComparisonView).show(None, str(error))
+            self.query_one(RunComparisonView).show(None, EmptyState(str(error), refused=True))
 
-    async def _compared(self, number: int) -> tuple[RunComparison | None, str]:
+    async def _compared(self, number: int) -> tuple[RunComparison | None, EmptyState]:
         other = self.query_one(RunsTable).chosen or self._before(number)
         if other is None:
-            return None, "There is no earlier run to compare it with."
+            return None, EmptyState("There is no earlier run to compare it with.")
         if other == number:
-            return None, f"Run {number} is A: go to another run to see how it differs."
+            words = f"Run {number} is A: go to another run to see how it differs."
+            return None, EmptyState(words)
         found: RunComparison = await self.app.ask(CompareRuns(other, number))
-        return found, ""
+        return found, EmptyState("")
 
     def _before(self, number: int) -> int | None:
         runs = self.snapshot.runs.runs if self.snapshot.runs else ()

@@ -13,14 +13,20 @@ from charter_engine.contracts.series import Tick
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
-from charter_tui.present.series import STRETCHES, MeasuredStretch, columns, stretch_lines
+from charter_tui.present.series import (
+    NOTHING_MEASURED,
+    STRETCHES,
+    MeasuredStretch,
+    columns,
+    stretch_lines,
+)
+from charter_tui.present.words import ASKING, EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.state import Snapshot
 from charter_tui.widgets.line_view import LineView
 from charter_tui.widgets.static_line import StaticLine
 
 LOOK_SECONDS: Final = 5.0
-ASKING: Final = "Asking the engine …"
 
 
 class SeriesView(LineView):
@@ -30,7 +36,7 @@ class SeriesView(LineView):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stretch = MeasuredStretch(words=ASKING)
+        self.stretch = MeasuredStretch(empty=ASKING)
         self.named = STRETCHES[0][1]
 
     def rebuild(self) -> None:
@@ -82,19 +88,17 @@ class SeriesScreen(ConsoleScreen):
         most = columns(max(20, view.inner_width))
         ticks: tuple[Tick, ...] = ()
         marks: tuple[Marker, ...] = ()
-        words = ""
+        empty = NOTHING_MEASURED
         try:
             ticks = await self.app.ask(ListTicks(seconds=seconds, most=most, until=until))
             marks = await self.app.ask(ListMarks(seconds=seconds, until=until))
         except EngineRefused as error:
-            words = str(error)
+            empty = EmptyState(str(error), refused=True)
         if until is None:
             # The present is the engine's: what it measured last, if anything.
             self._present = ticks[-1].at if ticks else self.snapshot.as_of
         end = self._present if until is None else until
-        view.stretch = MeasuredStretch(
-            end - seconds, end, ticks, marks, words=words, live=until is None
-        )
+        view.stretch = MeasuredStretch(end - seconds, end, ticks, marks, empty, live=until is None)
         view.named = STRETCHES[self._chosen][1]
         view.rebuild()
 

@@ -13,11 +13,11 @@ from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.requests import IN_A_RECORDING, NO_REQUEST, RequestFilter
 from charter_tui.present.sessions import (
-    no_sessions_lines,
     session_columns,
     session_row,
     sessions_summary,
 )
+from charter_tui.present.words import ASKING, EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.widgets.line_table import LineTable
@@ -26,7 +26,6 @@ from charter_tui.widgets.static_line import StaticLine
 
 LOOK_SECONDS: Final = 5.0
 """Between two looks: telling sessions apart costs about a millisecond for each request."""
-ASKING: Final = "Asking the engine …"
 
 
 class SessionsTable(LineTable):
@@ -36,7 +35,7 @@ class SessionsTable(LineTable):
         super().__init__()
         self.sessions: tuple[SessionTraffic, ...] = ()
         self.own = False
-        self.words = ASKING
+        self.empty = ASKING
 
     @property
     def shown(self) -> list[SessionTraffic]:
@@ -50,10 +49,7 @@ class SessionsTable(LineTable):
     def rebuild(self) -> None:
         columns = session_columns(self.inner_width)
         rows = [session_row(one, columns, named=self.snapshot.named) for one in self.shown]
-        self.set_rows(columns, rows)
-        if not rows:
-            words = IN_A_RECORDING if self.snapshot.replaying else self.words
-            self.set_lines((self.line_at(0), *no_sessions_lines(words, self.inner_width)))
+        self.set_rows(columns, rows, IN_A_RECORDING if self.snapshot.replaying else self.empty)
 
 
 class SessionsScreen(ConsoleScreen):
@@ -82,9 +78,9 @@ class SessionsScreen(ConsoleScreen):
         table = self.query_one(SessionsTable)
         try:
             table.sessions = await self.app.ask(ListSessions())
-            table.words = NO_REQUEST
+            table.empty = NO_REQUEST
         except EngineRefused as error:
-            table.words = str(error)
+            table.empty = EmptyState(str(error), refused=True)
         self.show()
 
     def show(self) -> None:
@@ -95,7 +91,15 @@ class SessionsScreen(ConsoleScreen):
         table.rebuild()
         view = self.query_one("#sessions-summary", LineView)
         known = len(table.sessions)
+        view.display = bool(known)
         view.set_lines((sessions_summary(table.shown, known, view.inner_width, own=table.own),))
+        self.refresh_bindings()
+
+    def why_not(self, action: str) -> str:
+        sessions = self.query_one(SessionsTable).sessions
+        if action == "own_runs" and not any(one.source == "run" for one in sessions):
+            return "No session is of a run of Charter's own."
+        return super().why_not(action)
 
     def on_line_table_picked(self, _event: LineTable.Picked) -> None:
         """Show the requests of a session."""

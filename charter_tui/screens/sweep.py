@@ -11,8 +11,9 @@ from charter_engine.contracts.sweeping import SettingSweep
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
-from charter_tui.present.spans import EMPTY, Span, line, wrap
+from charter_tui.present.spans import Span, line
 from charter_tui.present.sweep import sweep_columns, sweep_notes, sweep_rows
+from charter_tui.present.words import EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.static_line import StaticLine
@@ -22,16 +23,12 @@ class SweepTable(LineTable):
     """A row a value."""
 
     sweep: SettingSweep | None = None
-    words = "The block manager runs the inputs under each value …"
+    empty = EmptyState("The block manager runs the inputs under each value …")
 
     def rebuild(self) -> None:
         columns = sweep_columns(self.inner_width)
         rows = sweep_rows(self.sweep, columns) if self.sweep is not None else ()
-        self.set_rows(columns, rows)
-        if not rows:
-            words = wrap(self.words, max(20, self.inner_width - 4))
-            told = (line(Span(f"  {text}", "muted")) for text in words)
-            self.set_lines((self.line_at(0), EMPTY, *told))
+        self.set_rows(columns, rows, self.empty)
 
 
 class SweepScreen(ConsoleScreen):
@@ -63,7 +60,7 @@ class SweepScreen(ConsoleScreen):
         try:
             sweep: SettingSweep = await self.app.ask(SweepSetting(key=self._key))
         except EngineRefused as error:
-            table.words = str(error)
+            table.empty = EmptyState(str(error), refused=True)
             table.rebuild()
             return
         table.sweep = sweep

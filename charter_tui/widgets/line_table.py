@@ -1,7 +1,7 @@
 """A table for live data: fixed columns, a cursor, and repainting only of rows that changed."""
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import events
 from textual.geometry import Region, Size
@@ -12,7 +12,12 @@ from textual.strip import Strip
 from charter_tui.bindings import bindings
 from charter_tui.present.spans import EMPTY, Line, Span, crop, line, text_of
 from charter_tui.present.tables import Column, Row, row_line
+from charter_tui.present.words import EmptyState
 from charter_tui.widgets.line_view import LineView
+
+INDENT: Final = 2
+"""Of the words that stand where no row does."""
+NOTHING_TO_SAY: Final = EmptyState("")
 
 
 class LineTable(LineView, can_focus=True, inherit_bindings=False):
@@ -63,8 +68,11 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         row = self._rows[self.cursor] if self.cursor < len(self._rows) else None
         return row.key if row and row.pickable else None
 
-    def set_rows(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
-        """Show `rows`; the cursor stays on the row of the same key."""
+    def set_rows(
+        self, columns: Sequence[Column], rows: Sequence[Row], empty: EmptyState = NOTHING_TO_SAY
+    ) -> None:
+        """Show `rows`; the cursor stays on the row of the same key. `empty` stands where there are
+        none."""
         key = self.key
         if tuple(columns) != self._columns:
             self._columns = tuple(columns)
@@ -80,6 +88,15 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
             self._lines_made = {}
             self._resize()
         self._restore(key)
+        if not rows and empty.text:
+            told = (line(Span(" " * INDENT), *each) for each in empty.lines(self._room_for_words))
+            self.set_lines((self.line_at(0), EMPTY, *told))
+        if (key is None) != (self.key is None):
+            self.screen.refresh_bindings()
+
+    @property
+    def _room_for_words(self) -> int:
+        return self.inner_width - 2 * INDENT
 
     def _changed_since(self, before: Sequence[Row]) -> Iterator[int]:
         """Lines in view that are not as they were; the rest is made when it comes into view."""
@@ -159,7 +176,10 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         return text_of(self.line_at(self.cursor + 1)).strip()
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Home and End belong to the replay while there is one, or to the last hour."""
+        """Home and End belong to the replay while there is one, or to the last hour; and without
+        a row there is nothing to open."""
+        if action == "pick":
+            return self.key is not None
         return not (action in ("first", "last") and self.snapshot.seeking is not None)
 
     def action_cursor_up(self) -> None:

@@ -28,7 +28,8 @@ class LineView(ScrollView, can_focus=False):
     changes.
 
     A subclass that shows part of the snapshot names it in `PARTS` and sets its lines in `rebuild`.
-    Where a line is drawn above the view, a title that its lines begin with stands in that.
+    Where a line is drawn above the view, a title that its lines begin with stands in that; above a
+    view that is empty there is no line.
     """
 
     DEFAULT_CSS = """
@@ -52,6 +53,7 @@ class LineView(ScrollView, can_focus=False):
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, self._forget_tones)
+        self._hide_border()
 
     def watch_snapshot(self, old: Snapshot, new: Snapshot) -> None:
         parts = (*self.PARTS, "figures_of") if "nodes" in self.PARTS else self.PARTS
@@ -82,6 +84,7 @@ class LineView(ScrollView, can_focus=False):
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show `lines`; a different number of lines lays the view out again."""
         old, self._lines = self._lines, self._without_title(tuple(lines))
+        self._hide_border()
         if len(old) != len(self._lines):
             self._resize()
             return
@@ -89,6 +92,11 @@ class LineView(ScrollView, can_focus=False):
         self.repaint(
             index for index, (before, after) in pairs if before is not after and before != after
         )
+
+    def _hide_border(self) -> None:
+        """Draw no line above a view that has neither lines nor a title."""
+        is_empty = not (self._lines or self._title or self.BORDER_TITLE)
+        self.set_class(is_empty and bool(self.styles.border_top[0]), "-blank")
 
     def _without_title(self, lines: tuple[Line, ...]) -> tuple[Line, ...]:
         """The lines below the title, which goes into the line above the view where there is one."""

@@ -2,9 +2,11 @@
 
 Sessions send, wait and send again, their prompts growing by every answer. Rounds without follow-ups
 take turns with rounds of those alone that are predicted to save more than they cost, by reuse times
-learnt from such sessions and by the time that a follow-up takes here; with `--every`, also with
-rounds of one behind every answer, the reuse times being made so that it moves its request to the
-other rule. What a follow-up takes is measured first, beside the request it follows.
+learnt from such sessions and by the time that a follow-up takes here. Both decide by the same reuse
+times; without, no follow-up is taken to save anything. With `--every`, there are also rounds of one
+for every answer, the reuse times being made so that it moves its request to the other rule, and
+whatever it saves seems worth its time. What a follow-up takes is measured first, beside the request
+it follows.
 
 Quantiles stand with their 95 % intervals, by order statistics, and their ratios with intervals by
 drawing pairs of rounds anew, which take what drifts on the machine with them: what lies within them
@@ -20,17 +22,16 @@ import math
 import statistics
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import aiohttp
 import numpy as np
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import Forest
-from charter_engine.bls.retention import DecideAt, Rule
+from charter_engine.bls.retention import Rule
 from charter_engine.bls.reuse_times import RefreshWorth, ReuseTimeRules
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.reuse_times import RefreshCost
@@ -60,17 +61,23 @@ REPEATS = 12
 DRAWS = 2_000
 
 
-def reuse_times(decide_at: DecideAt) -> ReuseTimeRules:
+def of_every_answer() -> ReuseTimeRules:
     """One tree that asks for the output only, by which every answer is followed up."""
     cuts = tuple((sum(OUTPUTS) / 2,) if name == "output" else () for name in FEATURES)
     return ReuseTimeRules(
-        decide_at=decide_at,
+        decide_at="answered",
         refresh=RefreshWorth(((1.0, 1.0),) * 3),
         steps=(0.5,),
         rules=(Rule(60, 60_000), Rule(50, 60_000)),
         nodes={},
         forest=Forest(cuts, 0.0, ((FEATURES.index("output"),),), ((0,),), ((0.0, 1.0),)),
     )
+
+
+def without_gain(rules: ReuseTimeRules) -> ReuseTimeRules:
+    """The same, by which no answer is followed up."""
+    levels = len(rules.rules)
+    return replace(rules, refresh=RefreshWorth(((0.0,) * levels,) * (levels + 1)))
 
 
 @dataclass
@@ -187,11 +194,10 @@ async def run(
     end = time.monotonic() + 60 * minutes
     repository = write_embedded_repository(directory / "models")
     rounds = Rounds()
-    sent = dict.fromkeys(kinds, 0)
+    outcomes = {kind: Counter[str]() for kind in kinds}
     async with (
         EmbeddedTriton(repository) as server,
         TritonClient(server.state.connection) as client,
-        aiohttp.ClientSession() as session,
     ):
         deployer = Deployer(target_for(client, repository=repository))
         times = await engine_times(client)
@@ -199,32 +205,37 @@ async def run(
             [await play(client, seed, wait_s) for seed in range(LEARNT_FROM)]
         )
         learnt = online(learn(as_workload(past), "answered", refresh_cost=times.cost))
-        rules = dict(zip(KINDS, (reuse_times("sent"), learnt), strict=True))
-        rules[EVERY] = reuse_times("answered")
+        rules = dict(zip(KINDS, (without_gain(learnt), learnt), strict=True))
+        rules[EVERY] = of_every_answer()
         seed = LEARNT_FROM
+        before = Counter((await scrape(server.state.metrics_url)).refreshes)
         for _ in range(math.ceil(requests / (SESSIONS * (TURNS - 1)))):
             for kind in kinds:
                 await deployer.push(Plan(agent=""), (), reuse_times=rules[kind])
                 seed += 1
                 rounds.by_kind[kind].append(gone_on_with(await play(client, seed, wait_s)))
-                counted = (await scrape(session, server.state.metrics_url)).refreshes
-                sent[kind] += counted.get("sent", 0) - sum(sent.values())
+                counted = Counter((await scrape(server.state.metrics_url)).refreshes)
+                for known in (*outcomes.values(), before):
+                    counted.subtract(known)
+                outcomes[kind].update(counted)
             if time.monotonic() > end:
                 break
-    show(rounds, sent, times)
+    show(rounds, outcomes, times)
 
 
-def show(rounds: Rounds, sent: dict[str, int], times: EngineTimes) -> None:
+def show(rounds: Rounds, outcomes: dict[str, Counter[str]], times: EngineTimes) -> None:
     print(
         f"a follow-up takes {times.follow_up:.1f} ms, the request it follows {times.request:.1f} "
         f"ms, {PROMPT_TOKENS} new tokens {times.new_prompt:.1f} ms (measured; medians, each alone)"
     )
-    for kind, follow_ups in sent.items():
-        count = len(rounds.all_of(kind))
+    for kind, counted in outcomes.items():
+        follow_ups, count = counted["sent"], len(rounds.all_of(kind))
+        dropped = {outcome: number for outcome, number in counted.items() if outcome != "sent"}
         print(
             f"{kind}: {follow_ups} follow-ups for {count} requests that sessions go on with, "
             f"{times.follow_up * follow_ups / count:.1f} ms of engine time each (measured; the "
-            "median follow-up times how many were sent)"
+            "median follow-up times how many were sent); dropped: "
+            + ", ".join(f"{number} {outcome}" for outcome, number in dropped.items())
         )
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
             middle, low, high = quantile(rounds.all_of(kind), share)

@@ -77,7 +77,7 @@ LISTED = (
         start=START - 172_800,
         end=START - 172_000,
         agent="/src/desk.py",
-        damaged="1 damaged stretches (40 bytes) are skipped",
+        damaged="1 damaged stretch (40 bytes) is skipped",
     ),
     ListedRecording(
         path="/w/notes.charter",

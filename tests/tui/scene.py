@@ -419,6 +419,8 @@ DRAFT_PLAN = replace(
             memory_bytes=889_192_448,
             makespan_ms=12_600.0,
             computed_tokens=18_630,
+            ttft_p95_ms=640.0,
+            requests_per_s=3.17,
         ),
         Alternative(
             settings={"tokens_per_block": 16},
@@ -428,6 +430,8 @@ DRAFT_PLAN = replace(
             chosen=True,
             makespan_ms=10_260.0,
             computed_tokens=15_660,
+            ttft_p95_ms=520.0,
+            requests_per_s=3.9,
         ),
     ),
 )

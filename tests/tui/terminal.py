@@ -104,15 +104,25 @@ def text_of(output: bytes) -> str:
     return plain.decode("utf-8", "replace")
 
 
+def configure(folder: Path, outlive: str = "0s") -> None:
+    """Have engines end with their consoles, or so long after, by the configuration in a folder."""
+    file = folder / "charter" / "console.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f'outlive = "{outlive}"\n')
+
+
 @contextlib.contextmanager
 def terminal(
     directory: Path,
     *arguments: str,
     size: tuple[int, int] = (80, 24),
     program: str = PROGRAM,
+    outlive: str = "0s",
     **environment: str,
 ) -> Iterator[Terminal]:
-    """A console whose state, sockets and configuration are in `directory`."""
+    """A console whose state, sockets and configuration are in `directory`, and so long outlived by
+    its engine."""
+    configure(directory / "config", outlive)
     folders = {
         "CHARTER_STATE": str(directory / "state"),
         "CHARTER_SOCKET": str(directory / "default.sock"),

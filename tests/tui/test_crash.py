@@ -1,10 +1,12 @@
 """A failure of the view: the engine goes on, and the operator learns where the report is."""
 
 import re
+import signal
 import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from charter_tui.crash import report, scrubbed
 from tests.tui.terminal import OPENS, Terminal, terminal, text_of
@@ -26,6 +28,13 @@ def engine_of(console: Terminal) -> psutil.Process:
     return engine
 
 
+def until_gone(engine: psutil.Process) -> None:
+    gone_by = time.monotonic() + 60
+    while engine.is_running() and engine.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < gone_by, "the engine goes on"
+        time.sleep(0.05)
+
+
 def test_a_failed_console_comes_back_to_its_engine_and_names_its_report(tmp_path: Path) -> None:
     with terminal(tmp_path, *UNREACHABLE, program=FAILS_ON_HELP) as console:
         console.until("No agent is open")
@@ -45,7 +54,7 @@ def test_a_failed_console_comes_back_to_its_engine_and_names_its_report(tmp_path
 
 
 def test_a_console_that_keeps_failing_leaves_its_engine_for_the_next_start(tmp_path: Path) -> None:
-    with terminal(tmp_path, *UNREACHABLE, program=FAILS_ON_HELP) as console:
+    with terminal(tmp_path, *UNREACHABLE, program=FAILS_ON_HELP, outlive="1m") as console:
         console.until("No agent is open")
         engine = engine_of(console)
         for opened in (2, 3):
@@ -62,10 +71,34 @@ def test_a_console_that_keeps_failing_leaves_its_engine_for_the_next_start(tmp_p
         following.press("q")
         following.settle()
         assert following.process.wait(60) == 0
-        gone_by = time.monotonic() + 20
-        while engine.is_running() and engine.status() != psutil.STATUS_ZOMBIE:
-            assert time.monotonic() < gone_by
-            time.sleep(0.05)
+        until_gone(engine)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_the_engine_of_a_console_that_was_killed_or_hung_up_on_is_found_by_the_next(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with terminal(tmp_path, *UNREACHABLE, outlive="1m") as console:
+        console.until("No agent is open")
+        engine = engine_of(console)
+        console.process.send_signal(number)
+        assert console.process.wait(60) == -number
+    with terminal(tmp_path, *UNREACHABLE, outlive="1m") as following:
+        following.until("this console's now")
+        assert not psutil.Process(following.process.pid).children()
+        following.press("q")
+        following.settle()
+        assert following.process.wait(60) == 0
+        until_gone(engine)
+
+
+def test_a_console_that_is_asked_to_end_takes_its_engine_along(tmp_path: Path) -> None:
+    with terminal(tmp_path, *UNREACHABLE, outlive="1m") as console:
+        console.until("No agent is open")
+        engine = engine_of(console)
+        console.process.terminate()
+        assert console.process.wait(60) == -signal.SIGTERM
+        until_gone(engine)
 
 
 def test_a_report_names_places_and_scrubs_what_errors_quote() -> None:

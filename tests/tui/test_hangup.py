@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.tui.terminal import configure
+
 PROGRAM = """
 import sys
 from charter_tui.cli import main
@@ -22,6 +24,8 @@ def test_it_ends_though_nobody_passes_the_hang_up_on(tmp_path: Path) -> None:
         "HOME": str(tmp_path),
     }
     environment["CHARTER_STATE"] = str(tmp_path)
+    environment["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    configure(tmp_path / "config")
     console = subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         stdin=terminal,

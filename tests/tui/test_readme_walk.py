@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 
 from tests.tui.shorter import shorter
+from tests.tui.terminal import configure
 
 pytestmark = [
     pytest.mark.skipif(
@@ -86,6 +87,7 @@ def pane(tmp_path: Path) -> Iterator[Pane]:
         "XDG_RUNTIME_DIR": tmp_path,
         "XDG_CONFIG_HOME": tmp_path / "config",
     }
+    configure(tmp_path / "config")
     variables = " ".join(f"{name}={value}" for name, value in kept.items())
     console = Path(sys.executable).parent / "charter-tui"
     opened = Pane(tmp_path, f"env {variables} {console} {agent}")

@@ -22,6 +22,7 @@ from charter_engine.contracts.prediction import (
     PolicyComparison,
     Prediction,
     PredictReport,
+    ServingTimes,
 )
 from charter_engine.contracts.reuse_times import LearnReport, NodeReuseTime, ReuseTime
 from tests.tui.scene import AGENT, CLASSIFICATION, DRAFT_PLAN, ENTITIES, START, VALIDATED
@@ -42,6 +43,8 @@ def _evaluation(
         makespan_ms=whole_s * 1000,
         memory_bytes=889_192_448,
         times_label="predicted",
+        ttft_p95_ms=900 - 700 * rate,
+        requests_per_s=4 + 2 * rate,
     )
 
 
@@ -64,6 +67,8 @@ PLANNED = PlanResult(
                     ttft_ms=300 - 300 * rate,
                     memory_bytes=memory,
                     chosen=block == 16,
+                    ttft_p95_ms=900 - 700 * rate,
+                    requests_per_s=4 + 2 * rate,
                 )
                 for block, policy, rate, memory in (
                     (16, "next-use", 0.72, 889_192_448),
@@ -88,6 +93,12 @@ PLANNED = PlanResult(
             hit_rates={"default": 0.66, "static": 0.67, "steps": 0.70, "next-use": 0.72},
             optimum=0.76,
             ample=False,
+            times={
+                "default": ServingTimes(102.0, 438.0, 5.32),
+                "static": ServingTimes(99.0, 431.0, 5.34),
+                "steps": ServingTimes(90.0, 410.0, 5.4),
+                "next-use": ServingTimes(84.0, 396.0, 5.44),
+            },
         ),
     ),
     text="",

@@ -1,4 +1,4 @@
-"""How long requests take by a linear model, assumed from first principles or calibrated on measured
+"""How long requests take, assumed from first principles or calibrated on measured
 requests."""
 
 from typing import Final
@@ -41,12 +41,13 @@ class ModelShape(Struct, frozen=True, kw_only=True):
 
 
 class Device(Struct, frozen=True, kw_only=True):
-    """A GPU: what of its peak prefill reaches, and the bandwidths of its memory and of the link to
-    the host."""
+    """A GPU: the arithmetic that prefill reaches, the bandwidths of its memory and of the link to
+    the host, and what an iteration takes beside reading, in kernels too small to fill it."""
 
     flops_per_s: float
     memory_bytes_per_s: float
     host_link_bytes_per_s: float
+    iteration_s: float
 
 
 MODELS: Final = {
@@ -64,18 +65,30 @@ MODELS: Final = {
     ),
 }
 DEVICES: Final = {
-    "h100": Device(flops_per_s=600e12, memory_bytes_per_s=3.35e12, host_link_bytes_per_s=54e9),
+    "h100": Device(
+        flops_per_s=540e12,
+        memory_bytes_per_s=2.92e12,
+        host_link_bytes_per_s=53.7e9,
+        iteration_s=1.8e-3,
+    ),
+    "h200": Device(
+        flops_per_s=558e12,
+        memory_bytes_per_s=4.17e12,
+        host_link_bytes_per_s=53.8e9,
+        iteration_s=1.8e-3,
+    ),
 }
+"""What PyTorch's own kernels reached with an 8B model in bf16 (`bench_gpu_times.py`)."""
 
 
 def from_first_principles(model: str = "llama-3.1-8b", device: str = "h100") -> LatencyModel:
-    """What arithmetic and memory allow; nothing of it was measured. Raises KeyError for unknown
-    names."""
+    """What arithmetic and memory take at a device's rates: *assumed*, as no server was asked.
+    Raises KeyError for unknown names."""
     shape, gpu = MODELS[model], DEVICES[device]
     return LatencyModel(
         prefill_per_token=1e3 * shape.flops_per_token / gpu.flops_per_s,
         prefill_per_pair=1e3 * shape.attention_flops / gpu.flops_per_s,
-        decode_step=1e3 * shape.weight_bytes / gpu.memory_bytes_per_s,
+        least_iteration=1e3 * (shape.weight_bytes / gpu.memory_bytes_per_s + gpu.iteration_s),
         decode_per_context=1e3 * shape.kv_bytes_per_token / gpu.memory_bytes_per_s,
         onboard_per_token=1e3 * shape.kv_bytes_per_token / gpu.host_link_bytes_per_s,
         label="assumed",

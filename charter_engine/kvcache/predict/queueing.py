@@ -110,15 +110,18 @@ class _Queue:
         """Compute the admitted prompts and one token of every running request; without prompts,
         decode on to the next arrival or end."""
         latency, decoding = self._latency, len(self._ends)
+        prefill = 0.0
         for request in admitted:
-            self.now += latency.first_token_ms(
-                self._prompt[request], self._reused[request], self._onboarded[request]
-            )
+            reused = self._reused[request]
+            prefill += latency.prefill_ms(self._prompt[request] - reused, reused)
+            self.now += latency.starting_ms(self._onboarded[request])
         if decoding:
             steps = 1 if admitted else self._steps_at_once()
-            self.now += steps * latency.step_ms(self._context + steps * decoding / 2)
+            self.now += steps * latency.step_ms(self._context + steps * decoding / 2, prefill)
             self._steps += steps
             self._context += steps * decoding
+        elif admitted:
+            self.now += latency.iteration_ms(prefill)
         for request in admitted:
             self.ttft_ms[request] = self.now - self._arrived[request]
             begun = min(1, self._output[request])

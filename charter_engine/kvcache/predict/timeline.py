@@ -211,28 +211,30 @@ class Timeline:
         served.onboarded_blocks += onboarded
         # What a request costs beside its tokens.
         tokens = onboarded * self._settings.tokens_per_block
-        self._starting_ms += self._latency.first_token_ms(0, 0, tokens)
+        self._starting_ms += self._latency.starting_ms(tokens)
         candidate.computed = admission.reused_tokens
 
-    def _compute(self, contexts: list[_Running]) -> list[_Running]:
-        """Compute prompts, or the next chunk of each; those that are whole by that."""
-        self.now += self._starting_ms
-        self._starting_ms = 0.0
+    def _compute(self, contexts: list[_Running]) -> tuple[float, list[_Running]]:
+        """Compute prompts, or the next chunk of each: for how long, and those that are whole by
+        that."""
+        took = 0.0
         for one in contexts:
             missing = one.length - one.computed
             count = min(missing, self._timing.chunk_tokens or missing)
-            self.now += self._latency.prefill_ms(count, one.computed)
+            took += self._latency.prefill_ms(count, one.computed)
             one.computed += count
             if not one.in_context:
                 self.manager.store_context(one.request)
-        return [one for one in contexts if not one.in_context]
+        return took, [one for one in contexts if not one.in_context]
 
     def _iterate(self, upcoming: float) -> None:
         """Compute prompts and decode; without prompts, on to the next arrival or end."""
         latency = self._latency
         contexts = [running for running in self._running if running.in_context]
         decoding = [running for running in self._running if not running.in_context]
-        admitted = self._compute(contexts)
+        self.now += self._starting_ms
+        self._starting_ms = 0.0
+        prefill, admitted = self._compute(contexts)
         steps = 1
         context = sum(running.length for running in self._running)
         if not contexts and decoding:
@@ -241,7 +243,9 @@ class Timeline:
             if upcoming < np.inf and len(self._running) < self._timing.max_batch_size and step > 0:
                 steps = max(1, min(steps, int((upcoming - self.now) / step) + 1))
         if decoding:
-            self.now += steps * latency.step_ms(context + steps * len(decoding) / 2)
+            self.now += steps * latency.step_ms(context + steps * len(decoding) / 2, prefill)
+        elif contexts:
+            self.now += latency.iteration_ms(prefill)
         fresh = {id(started) for started in admitted}
         for started in admitted:
             served = self.served[started.request]

@@ -9,7 +9,7 @@ from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import ReuseTimes, soonest
 from charter_engine.plan.retention.features import Floats, Ints
 from charter_engine.plan.retention.model import ReuseTimeModel
-from charter_engine.plan.retention.refreshes import refresh_worth
+from charter_engine.plan.retention.refreshes import refresh_worth, refreshed
 from charter_engine.plan.retention.scale import PRICING, Pricing, Scale, scale
 
 STEPS_A_DECADE = 8
@@ -58,12 +58,8 @@ def records_in_two(
         }
 
     sent, answered = model.levels_of(workload)
-    each = zip(sent.tolist(), answered.tolist(), workload.input_length.tolist(), strict=True)
-    stays = [
-        before == after or not worth.pays(before if before >= 0 else None, after, length)
-        for before, after, length in each
-    ]
-    return asked(sent), asked(np.where(stays, sent, answered))
+    again = refreshed(workload, worth, sent, answered)
+    return asked(sent), asked(np.where(again, answered, sent))
 
 
 class _OwnRules:

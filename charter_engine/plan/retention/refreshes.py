@@ -1,15 +1,19 @@
 """What a retention refresh is worth: prompt tokens that it is predicted to save, beside what it
-costs the engine."""
+costs the engine; and which are sent beside the requests of a workload."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from charter_engine.bls.refresh_timing import LONGEST_S, PATIENCE_S, PAUSE_S, may_go
 from charter_engine.bls.reuse_times import RefreshWorth
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.kvcache.predict.latency import from_first_principles
+from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import EDGES, Floats, ReuseTimes
+from charter_engine.plan.retention.features import Ints, by_session
 from charter_engine.plan.retention.scale import Scale
 
 PRICES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -23,7 +27,7 @@ def refresh_cost(latency: LatencyModel) -> RefreshCost:
     if not latency.prefill_per_token:
         latency = from_first_principles()
     per_token = latency.prefill_per_token
-    return RefreshCost(latency.decode_step / per_token, latency.decode_per_context / per_token)
+    return RefreshCost(latency.step_ms(0) / per_token, latency.decode_per_context / per_token)
 
 
 ASSUMED_COST = refresh_cost(from_first_principles())
@@ -49,6 +53,69 @@ def refresh_worth(levels: Sequence[ReuseTimes], measure: Scale, cost: RefreshCos
         gains[-1] += np.maximum(own, 0.0)
     rows = np.round(gains / len(PRICES), 6).tolist()
     return RefreshWorth(tuple(map(tuple, rows)), cost.tokens, cost.per_token)
+
+
+def refreshed(
+    workload: Workload, worth: RefreshWorth, sent: Ints, answered: Ints
+) -> NDArray[np.bool_]:
+    """Which requests are followed by a refresh, from the level they were sent with to that of their
+    answer; -1 where nothing is asked.
+
+    Each waits as it does in a deployment that serves the workload in the times it tells, for a
+    moment at which it is worth sending. The session's next request, or its longest wait, ends that.
+    """
+    answered_s = (workload.arrival_ms + _served_ms(workload)) / 1000.0
+    end = np.minimum(_next_arrival_s(workload), answered_s + LONGEST_S)
+    least = _LeastUnderWay(workload.arrival_ms / 1000.0, answered_s)
+    each = zip(sent.tolist(), answered.tolist(), workload.input_length.tolist(), strict=True)
+    saved = np.array(
+        [
+            0.0 if before == after else worth.saved(None if before < 0 else before, after, length)
+            for before, after, length in each
+        ]
+    )
+    cost = worth.tokens + worth.per_token * workload.input_length
+    found = np.zeros(len(workload), dtype=np.bool_)
+    for waited_s in (PAUSE_S, PATIENCE_S):
+        under_way = least.between(answered_s + waited_s, end)
+        found |= may_go(saved, cost, waited_s, under_way)
+    return found
+
+
+def _served_ms(workload: Workload) -> Floats:
+    served = workload.served_ms
+    return np.zeros(len(workload)) if served is None else np.nan_to_num(served)
+
+
+def _next_arrival_s(workload: Workload) -> Floats:
+    """When the next request of each one's session arrives."""
+    found = np.full(len(workload), np.inf)
+    for requests in by_session(workload):
+        found[requests[:-1]] = workload.arrival_ms[requests[1:]] / 1000.0
+    return found
+
+
+class _LeastUnderWay:
+    """The fewest requests that are under way at any time of an interval."""
+
+    def __init__(self, arrival_s: Floats, answered_s: Floats) -> None:
+        self._times = np.unique(np.concatenate((arrival_s, answered_s)))
+        arrived, left = (
+            np.searchsorted(np.sort(times), self._times, side="right")
+            for times in (arrival_s, answered_s)
+        )
+        self._counts = np.append(arrived - left, 0).astype(np.float64)
+
+    def between(self, start_s: Floats, end_s: Floats) -> Floats:
+        """For each interval, its end excluded; NaN where it is empty."""
+        first = np.searchsorted(self._times, start_s, side="right") - 1
+        last = np.searchsorted(self._times, end_s, side="left")
+        found = np.full(len(first), np.nan)
+        some = np.flatnonzero(start_s < end_s)
+        if len(some):
+            bounds = np.column_stack((first[some], last[some])).ravel()
+            found[some] = np.minimum.reduceat(self._counts, bounds)[::2]
+        return found
 
 
 def _used_and_held(times: ReuseTimes) -> tuple[Floats, Floats]:

@@ -10,14 +10,22 @@ from pathlib import Path
 import psutil
 import pytest
 
-from charter_engine.contracts.commands import ControlReplay, GetSession, SeekReplay, StartRun
+from charter_engine.contracts.commands import (
+    ControlReplay,
+    EditServer,
+    GetSession,
+    SeekReplay,
+    StartRun,
+)
 from charter_engine.contracts.gauges import Nodes, Replay, Session
 from charter_engine.service.client import EngineClient, RequestFailed, connect_or_start
 from charter_engine.store.recording_writer import RecordingWriter
 from tests.integration.service.engines import (
     Watch,
+    draft,
     environment,
     serving,
+    session,
     tritons_of,
     wait_until,
     watching,
@@ -29,7 +37,8 @@ CONSOLE = """
 import asyncio, sys
 from charter_engine.service.client import connect_or_start
 async def main():
-    client = await connect_or_start(sys.argv[1], arguments=["--no-run"])
+    agent, outlive, *arguments = sys.argv[1:]
+    client = await connect_or_start(agent, arguments=arguments, outlive=eval(outlive))
     async for message in client.messages():
         print(message, flush=True)
 asyncio.run(main())
@@ -42,11 +51,14 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, environment(tmp_path)[name])
 
 
-def test_a_killed_console_takes_its_engine_and_triton_along(tmp_path: Path) -> None:
-    agent = write_agent(tmp_path)
-    console = subprocess.Popen(
-        [sys.executable, "-c", CONSOLE, str(agent)], stdout=subprocess.DEVNULL
-    )
+def started(agent: Path, outlive: float | None, *arguments: str) -> subprocess.Popen[bytes]:
+    """A console in a process of its own."""
+    command = [sys.executable, "-c", CONSOLE, str(agent), repr(outlive), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+
+def test_a_killed_starter_takes_its_engine_and_triton_along(tmp_path: Path) -> None:
+    console = started(write_agent(tmp_path), None, "--no-run")
     try:
         assert wait_until(lambda: bool(tritons_of(tmp_path)))
         children = psutil.Process(console.pid).children(recursive=True)
@@ -54,6 +66,51 @@ def test_a_killed_console_takes_its_engine_and_triton_along(tmp_path: Path) -> N
         console.kill()
         console.wait()
     assert wait_until(lambda: not tritons_of(tmp_path))
+    assert wait_until(lambda: not any(child.is_running() for child in children))
+    assert not (tmp_path / "engine.sock").exists()
+
+
+async def test_a_killed_consoles_engine_is_found_by_the_next_with_its_draft(
+    tmp_path: Path,
+) -> None:
+    agent, arguments = write_agent(tmp_path), ("--no-run", "--triton", "127.0.0.1:1")
+    console = started(agent, 60.0, *arguments)
+    try:
+        assert wait_until((tmp_path / "engine.sock").exists)
+        async with watching(tmp_path) as watch:
+            await watch.until(lambda w: session(w).compiled)
+            await watch.client.request(
+                EditServer(
+                    key="tokens_per_block", value="32", base_revision=session(watch).revision
+                )
+            )
+    finally:
+        console.kill()
+        console.wait()
+    client = await connect_or_start(str(agent), arguments=arguments, outlive=60.0)
+    watch = Watch(client)
+    following = asyncio.create_task(watch.follow())
+    try:
+        await watch.until(lambda w: "draft" in w.latest and client.owns_engine)
+        assert client.child is None
+        diff = draft(watch).diff
+        assert diff is not None
+        assert [change.new for change in diff.changes] == ["32"]
+        assert any("the next charter-tui finds it" in event.text for event in watch.events)
+    finally:
+        await client.close()
+        await asyncio.gather(following, return_exceptions=True)
+    assert wait_until(lambda: not (tmp_path / "engine.sock").exists())
+
+
+def test_a_killed_consoles_engine_ends_by_itself_when_nobody_comes(tmp_path: Path) -> None:
+    console = started(write_agent(tmp_path), 0.1, "--triton", "127.0.0.1:1")
+    try:
+        assert wait_until((tmp_path / "engine.sock").exists)
+        children = psutil.Process(console.pid).children(recursive=True)
+    finally:
+        console.kill()
+        console.wait()
     assert wait_until(lambda: not any(child.is_running() for child in children))
     assert not (tmp_path / "engine.sock").exists()
 

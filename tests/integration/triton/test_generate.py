@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
-import aiohttp
 import openai
 import pytest
 
@@ -32,8 +31,7 @@ TEXT = "The committee met on Tuesday and agreed to publish every figure it had b
 
 
 async def metrics_of(served: Served) -> TritonMetrics:
-    async with aiohttp.ClientSession() as session:
-        return await scrape(session, served.state.metrics_url)
+    return await scrape(served.state.metrics_url)
 
 
 async def test_the_profile_is_found_by_asking(served: Served, client: TritonClient) -> None:

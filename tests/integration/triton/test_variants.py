@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import Iterator
 
-import aiohttp
 import pytest
 
 from charter_engine.contracts.plan import Plan, ServerSettings
@@ -79,8 +78,7 @@ async def test_text_streams_piece_by_piece_and_counters_come_last(streaming: Ser
 
 async def test_a_client_that_goes_away_frees_the_engine(older: Served) -> None:
     async def active(served: Served) -> int | None:
-        async with aiohttp.ClientSession() as session:
-            return (await scrape(session, served.state.metrics_url)).active_requests
+        return (await scrape(served.state.metrics_url)).active_requests
 
     async def until(served: Served, wanted: int, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -71,6 +71,16 @@ def test_a_call_that_only_others_make_has_no_rate_of_its_own() -> None:
     assert found.expected_hit_rate is None and "made by others" in found.expected_basis
 
 
+def test_a_file_has_no_rate_for_what_stands_in_several_files() -> None:
+    chain = chain_of(compiled(DOCUMENT_CALLS))
+    file = CompiledFile(path="a.py", calls=DOCUMENT_CALLS[:1], opportunities=(chain,))
+    (found,) = with_expected_reuse(file, DOCUMENTS, by_character).opportunities
+    assert (found.expected_hit_rate, found.expected_basis) == (
+        None,
+        "its calls stand in several files",
+    )
+
+
 def test_synthetic_inputs_vary_from_pass_to_pass_and_run_to_run() -> None:
     first, second = (
         synthetic_inputs(DELTA_CALLS, 0)["companies"],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from charter_engine.analysis.opportunities import find_opportunities
+from charter_engine.analysis.opportunities import find_opportunities, opportunities_by_file
 from charter_engine.contracts.graph import Call, Dependency, Loop, Opportunity, Segment
 from tests.unit.plan.agents import DELTA_CALLS, DOCUMENT_CALLS, SYSTEM
 
@@ -44,6 +44,19 @@ def test_a_chain_is_reported_whole_with_what_it_repeats() -> None:
     assert chain.constant == ("document",)
 
 
+def test_every_call_that_is_fed_is_part_of_a_chain() -> None:
+    calls = (
+        call("lead", SYSTEM),
+        call("search", SYSTEM, after=["lead"]),
+        call("write", SYSTEM, after=["lead"]),
+        call("check", SYSTEM, after=["write"]),
+    )
+    assert [chain.nodes for chain in of(calls, "sequential_chain")] == [
+        ("lead", "search"),
+        ("lead", "write", "check"),
+    ]
+
+
 def test_an_output_with_two_uses_is_a_branching() -> None:
     calls = (call("a", SYSTEM), call("b", SYSTEM, after=["a"]), call("c", SYSTEM, after=["a"]))
     (branching,) = of(calls, "branching")
@@ -72,6 +85,32 @@ def test_loops_that_carry_their_own_output_are_no_error() -> None:
         depends_on=(Dependency("a", "loop"), Dependency("gone")),
     )
     assert {item.pattern for item in find_opportunities((looped,))} == {"loop_invariant"}
+
+
+def test_a_node_of_a_fork_fills_its_template_once() -> None:
+    filled = call("a", SYSTEM, Segment(kind="variable", name="plan"), fanout="fork")
+    assert of((filled,), "delta_matching") == []
+
+
+def test_a_wrappers_call_and_the_clients_call_behind_it_share_nothing() -> None:
+    asked = call("wrapper", SYSTEM, kind="wrapper", via=("client",))
+    assert find_opportunities((call("client", SYSTEM), asked)) == ()
+
+
+def test_a_loop_within_a_wrapper_is_the_clients_calls() -> None:
+    turn = call("client", SYSTEM, in_loop=True, loop=Loop(kind="while", line=1))
+    asked = call("wrapper", SYSTEM, kind="wrapper", via=("client",))
+    assert [(item.pattern, item.nodes) for item in find_opportunities((turn, asked))] == [
+        ("loop_invariant", ("client",))
+    ]
+
+
+def test_an_opportunity_stands_in_the_file_of_its_first_call() -> None:
+    calls = (call("a", SYSTEM, path="a.py"), call("b", SYSTEM, after=["a"], path="b.py"))
+    found = opportunities_by_file(calls)
+    assert {path: [item.pattern for item in items] for path, items in found.items()} == {
+        "a.py": ["shared_prefix", "sequential_chain"]
+    }
 
 
 def test_a_single_call_offers_nothing() -> None:

@@ -86,7 +86,7 @@ NAMES = {
     "ServerNow": "server",
     "ServerProfile": "address version model tokenizer manager_evidence rules_evidence "
     "request_counters drained notes",
-    "Session": "engine_version phase agent",
+    "Session": "engine_version phase agent started_with",
     "Tick": "ranges",
     "TraceContext": "trace_id span_id parent_id state",
     "TrafficRecord": "agent run request_id session node form unmatched layout_reason trial_unit "

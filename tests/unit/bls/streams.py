@@ -1,6 +1,7 @@
 """Streams of sessions' requests with tokens and times, to decide online what prediction decides
 with hindsight."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -8,6 +9,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from charter_engine.bls.refresh_timing import (
+    LONGEST_S,
+    PATIENCE_S,
+    PAUSE_S,
+    HeldRefresh,
+    hold,
+    worthiest,
+)
 from charter_engine.bls.retention import NO_EXPIRY, OPEN_END, DecideAt, Retention, TokenRange
 from charter_engine.bls.reuse_times import (
     ReuseTimeRules,
@@ -131,29 +140,52 @@ def reuse_times(decide_at: DecideAt, pricing: Pricing = PRICING) -> ReuseTimeRul
 
 def final_records(sessions: Sessions, stream: list[Turn], *, named: bool = True) -> list[Retention]:
     """What stands for each request in the end: what it was sent with, or what was asked anew over
-    the whole."""
-    found: list[Retention] = []
-    pending: list[tuple[float, int, Sent]] = []
+    the whole, at the first moment at which that was worth it."""
+    found = [Retention()] * len(stream)
+    under_way: dict[int, Sent] = {}
+    held: list[HeldRefresh] = []
 
-    def answer_until(now_ms: float) -> None:
-        while pending and min(pending, key=lambda item: item[0])[0] <= now_ms:
-            at_ms, index, sent = min(pending, key=lambda item: item[0])
-            pending.remove((at_ms, index, sent))
-            output = stream[index].output
-            level = sessions.answered(sent, output, sent.at_s + stream[index].served_ms / 1000.0)
-            if level is not None:
-                asked = sessions.refreshed(sent, level, len(sent.token_ids) + len(output))
-                found[index] = _of_prompt(record(asked), len(sent.token_ids))
+    def send(index: int) -> None:
+        turn = stream[index]
+        session = turn.session if named else ""
+        under_way[index] = sessions.sent(session, turn.tokens, turn.node, turn.at_ms / 1000.0)
+        found[index] = record(sessions.asked(under_way[index]))
 
-    for index, turn in enumerate(stream):
-        answer_until(turn.at_ms)
-        sent = sessions.sent(
-            turn.session if named else "", turn.tokens, turn.node, turn.at_ms / 1000.0
-        )
-        found.append(record(sessions.asked(sent)))
-        pending.append((turn.at_ms + turn.served_ms, index, sent))
-    answer_until(float("inf"))
+    def answer(index: int) -> None:
+        sent, turn = under_way.pop(index), stream[index]
+        served_s = turn.served_ms / 1000.0
+        level = sessions.answered(sent, turn.output, sent.at_s + served_s)
+        if level is not None:
+            worth = sessions.reuse_times.refresh
+            answered_s = sent.at_s + served_s
+            held.append(hold(worth, str(index), sent, level, turn.output, answered_s))
+
+    def refresh(now_s: float) -> None:
+        while chosen := worthiest(held, now_s, len(under_way)):
+            held.remove(chosen)
+            late = now_s - chosen.answered_s >= LONGEST_S
+            if not late and not sessions.overtaken(chosen.sent):
+                asked = sessions.refreshed(chosen.sent, chosen.level, chosen.tokens)
+                found[int(chosen.name)] = _of_prompt(record(asked), len(chosen.sent.token_ids))
+
+    for now_s, act, index in sorted(_moments(stream)):
+        if act:
+            (answer if act == ANSWER else send)(index)
+        refresh(now_s)
     return found
+
+
+LOOK, ANSWER, SEND = range(3)
+
+
+def _moments(stream: list[Turn]) -> Iterator[tuple[float, int, int]]:
+    """When requests are sent and answered, and when refreshes may become due."""
+    for index, turn in enumerate(stream):
+        answered_s = (turn.at_ms + turn.served_ms) / 1000.0
+        yield turn.at_ms / 1000.0, SEND, index
+        yield answered_s, ANSWER, index
+        for waited_s in (PAUSE_S, PATIENCE_S):
+            yield answered_s + waited_s + 1e-6, LOOK, index
 
 
 def record(inputs: dict[str, list[int]]) -> Retention:
@@ -190,3 +222,26 @@ def _of_prompt(asked: Retention, prompt_tokens: int) -> Retention:
     return Retention(
         ranges=ranges, decode_priority=last.priority, decode_duration_ms=last.duration_ms
     )
+
+
+def prompt(start: int, tokens: int = 1_000) -> NDArray[np.int32]:
+    """A shared head and then tokens nobody else has."""
+    found: NDArray[np.int32] = np.concatenate(
+        (np.arange(1, SYSTEM + 1), np.arange(start, start + tokens))
+    )
+    return found.astype(np.int32)
+
+
+def answered(sessions: Sessions, sent: Sent, at_s: float) -> int | None:
+    """The level that an answer of 50 tokens is followed up with, if it is."""
+    return sessions.answered(sent, np.arange(50), at_s)
+
+
+def followed_up(most: int = 8) -> tuple[Sessions, Sent, int]:
+    """A session's first request, and the level its answer is followed up with: nothing was asked
+    before."""
+    sessions = Sessions(reuse_times("answered"), most_sessions=most)
+    sent = sessions.sent("a", prompt(10_000), "main", 0.0)
+    level = answered(sessions, sent, 1.0)
+    assert level is not None
+    return sessions, sent, level

@@ -2,39 +2,22 @@
 up."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from charter_engine.bls.refresh import RetentionRefreshes
 from charter_engine.bls.retention import Rule
 from charter_engine.bls.reuse_times import NodeRules
-from charter_engine.bls.sessions import Sent, Sessions
-from tests.unit.bls.streams import SYSTEM, final_records, reuse_times, turns
-
-
-def prompt(start: int, tokens: int = 1_000) -> NDArray[np.int32]:
-    """A shared head and then tokens nobody else has."""
-    found: NDArray[np.int32] = np.concatenate(
-        (np.arange(1, SYSTEM + 1), np.arange(start, start + tokens))
-    )
-    return found.astype(np.int32)
-
-
-def answered(sessions: Sessions, sent: Sent, at_s: float) -> int | None:
-    return sessions.answered(sent, np.arange(50), at_s)
-
-
-def followed_up(most: int = 8) -> tuple[Sessions, Sent, int]:
-    """A session's first request, and the level its answer is followed up with: nothing was asked
-    before."""
-    sessions = Sessions(reuse_times("answered"), most_sessions=most)
-    sent = sessions.sent("a", prompt(10_000), "main", 0.0)
-    level = answered(sessions, sent, 1.0)
-    assert level is not None
-    return sessions, sent, level
+from charter_engine.bls.sessions import Sessions
+from tests.unit.bls.streams import (
+    SYSTEM,
+    answered,
+    final_records,
+    followed_up,
+    prompt,
+    reuse_times,
+    turns,
+)
 
 
 def test_growing_prompts_are_recognised_as_the_sessions_they_belong_to() -> None:
@@ -155,38 +138,6 @@ def test_a_prompt_that_is_not_worth_keeping_has_no_end_that_is() -> None:
     sessions = Sessions(rules)
     sent = replace(sessions.sent("a", prompt(10_000), "main", 0.0), level=0)
     assert sessions.asked(sent)["retention_token_range_priorities"] == [35]
-
-
-def outcomes(
-    send: Callable[..., object], at_once: int, times: int, release: threading.Event | None = None
-) -> list[str]:
-    """What is counted of so many follow-ups at once; `release` is set once all are on their way."""
-    sessions, sent, level = followed_up()
-    heard: list[str] = []
-    refreshes = RetentionRefreshes(sessions, send, heard.append, at_once)
-    for _ in range(times):
-        refreshes.follow("r", sent, level, (1, 2))
-    if release is not None:
-        release.set()
-    refreshes.close()
-    return heard
-
-
-def test_more_follow_ups_than_may_be_in_flight_are_dropped() -> None:
-    release = threading.Event()
-    heard = outcomes(lambda *_: release.wait(10), at_once=2, times=5, release=release)
-    assert heard == ["busy"] * 3 + ["sent"] * 2
-
-
-def test_a_follow_up_that_fails_is_counted_and_harms_nothing() -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError
-
-    assert outcomes(fail, at_once=1, times=1) == ["failed"]
-
-
-def test_no_follow_up_leaves_where_none_are_wanted() -> None:
-    assert outcomes(lambda *_: None, at_once=0, times=2) == ["busy"] * 2
 
 
 def test_sessions_of_many_threads_stay_apart() -> None:

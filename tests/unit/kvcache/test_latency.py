@@ -1,5 +1,9 @@
 """The latency model, assumed and fitted."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from charter_engine.contracts.live import RequestRecord
@@ -10,6 +14,8 @@ from charter_engine.kvcache.predict.latency_fit import NotEnoughMeasured, calibr
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
 from charter_engine.kvcache.workload.columns import as_workload
 
+GPU_TIMES = Path(__file__).parents[2] / "fixtures" / "gpu_times"
+"""What `bench_gpu_times.py` measured."""
 TRUE = LatencyModel(overhead=5.0, prefill_per_token=0.02, prefill_per_pair=1e-6, decode_step=8.0)
 
 
@@ -30,10 +36,41 @@ def test_a_token_of_llama_3_1_8b_takes_128_kib_in_bf16() -> None:
 def test_first_principles_are_assumed_and_near_the_known_limits() -> None:
     model = from_first_principles()
     assert model.label == "assumed"
-    # 8k prompt at 600 TFLOP/s: 220 ms cold, 25 ms with 90 % reused.
-    assert model.prefill_ms(8192, 0) == pytest.approx(220, rel=0.02)
-    assert model.prefill_ms(819, 8192 - 819) == pytest.approx(25, rel=0.05)
-    assert model.onboard_per_token == pytest.approx(2.43e-3, rel=0.01)
+    # 8k prompt at 540 TFLOP/s: 244 ms cold, 27.5 ms with 90 % reused.
+    assert model.prefill_ms(8192, 0) == pytest.approx(244, rel=0.02)
+    assert model.prefill_ms(819, 8192 - 819) == pytest.approx(27.5, rel=0.05)
+    assert model.onboard_per_token == pytest.approx(2.44e-3, rel=0.01)
+
+
+@pytest.mark.parametrize("device", ["h100", "h200"])
+def test_first_principles_are_within_seven_hundredths_of_what_real_gpus_took(device: str) -> None:
+    model = from_first_principles("llama-3.1-8b", device)
+    measured = json.loads((GPU_TIMES / f"{device}.json").read_text())
+    told = [entry for entry in measured if entry["what"] == "decode" or entry["tokens"] >= 1024]
+    assert len(told) == 22
+    for entry in told:
+        assert _assumed_ms(model, entry) == pytest.approx(entry["milliseconds"], rel=0.07), entry
+
+
+def _assumed_ms(model: LatencyModel, entry: dict[str, Any]) -> float:
+    match entry["what"]:
+        case "prefill":
+            return model.iteration_ms(model.prefill_ms(entry["tokens"], entry["context"]))
+        case "decode":
+            return model.step_ms(entry["tokens"] * entry["context"])
+        case _:
+            return model.starting_ms(entry["tokens"])
+
+
+def test_the_last_few_tokens_of_a_prompt_take_as_long_as_reading_the_weights() -> None:
+    model = from_first_principles()
+    assert model.first_token_ms(8192, 8191, 0) == model.least_iteration == model.step_ms(0)
+
+
+def test_prompts_that_are_computed_beside_decoding_read_the_weights_no_second_time() -> None:
+    model = LatencyModel(prefill_per_token=1.0, decode_per_context=0.5, least_iteration=8.0)
+    assert model.step_ms(10, prefill=20.0) == 20.0 + 5.0
+    assert model.step_ms(10, prefill=2.0) == 8.0 + 5.0
 
 
 def test_computing_a_prompt_in_two_parts_takes_as_long_as_at_once() -> None:

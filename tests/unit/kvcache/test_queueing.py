@@ -24,6 +24,7 @@ LATENCY = LatencyModel(
     prefill_per_pair=0.25,
     decode_step=8.0,
     decode_per_context=0.5,
+    least_iteration=6.0,
     onboard_per_token=2.0,
 )
 

@@ -27,8 +27,18 @@ def test_a_busy_h100_is_told_as_it_answered() -> None:
     assert [process.memory_bytes for process in gpu.processes] == [11_653_873_664, 5_211_422_720]
 
 
-def test_reserved_used_and_free_are_all_of_a_real_gpus_memory() -> None:
-    (gpu,) = GpuMonitor(RepeatedNvml("h100_busy.json")).sample().gpus
+def test_a_busy_h200_is_told_as_it_answered() -> None:
+    (gpu,) = GpuMonitor(RepeatedNvml("h200_busy.json")).sample().gpus
+    assert gpu.name == "NVIDIA H200"
+    assert gpu.memory_total_bytes == 150_754_820_096
+    assert gpu.slowdowns == ("power limit",)
+    assert gpu.processes is not None
+    assert [process.memory_bytes for process in gpu.processes] == [22_391_291_904]
+
+
+@pytest.mark.parametrize("answers", ["h100_busy.json", "h200_busy.json"])
+def test_reserved_used_and_free_are_all_of_a_real_gpus_memory(answers: str) -> None:
+    (gpu,) = GpuMonitor(RepeatedNvml(answers)).sample().gpus
     parts = (gpu.memory_reserved_bytes, gpu.memory_used_bytes, gpu.memory_free_bytes)
     assert sum(part or 0 for part in parts) == gpu.memory_total_bytes
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from charter_engine.parser import expressions
-from charter_engine.parser.compact import COMPACT, compacted
+from charter_engine.parser.compact import COMPACT, PLACE, compacted
 from charter_engine.parser.reading import read_source
 
 SOURCE = '''
@@ -50,6 +50,14 @@ def test_no_node_keeps_a_dict() -> None:
     held = [vars(node) for node in ast.walk(compacted(ast.parse(SOURCE))) if type(node)._fields]
     assert held
     assert not any(held)
+
+
+def test_what_is_held_of_a_node_is_given_to_the_fields_of_that_name() -> None:
+    """A kind's fields are those it has slots for: from Python 3.12 on type parameters stand behind
+    the type comment, which is left out."""
+    for kind in COMPACT.values():
+        places = PLACE if kind.is_placed else ()
+        assert (*kind.made._fields, *places) == vars(kind.made)["__slots__"]
 
 
 def test_what_is_read_is_compact() -> None:

@@ -208,3 +208,30 @@ def test_a_function_given_what_a_request_holds_asks_whatever_else_its_name_says(
         """
     )
     assert lines(file) == [5]
+
+
+def test_words_that_only_tell_how_a_client_is_asked_do_not_speak_against_it() -> None:
+    file = compiled(
+        """
+        from shop.prompts import RULES
+
+        def summarize(meta_llm_client, programs):
+            told = [f"Summarize this program: {program}" for program in programs]
+            return meta_llm_client.batch_kwargs_query(num_samples=3, msg=told, system_msg=RULES)
+        """
+    )
+    assert lines(file) == [6]
+
+
+def test_a_constant_that_names_a_model_is_evidence_for_a_function_that_is_given_it() -> None:
+    file = compiled(
+        """
+        CRITIC_MODEL = "openai/gpt-5"
+
+        async def criticize(synthesis, query_fn):
+            prompt = f"Attack this answer, do not rewrite it: {synthesis}"
+            text, cost = await query_fn(CRITIC_MODEL, prompt)
+            return text
+        """
+    )
+    assert lines(file) == [6]

@@ -25,6 +25,22 @@ AT_ONCE = [
     ("gather", "jobs = [later(essay) for essay in essays]\n    await asyncio.gather(*jobs)"),
     ("create_task", "jobs = [asyncio.create_task(later(essay)) for essay in essays]"),
     (
+        "gather",
+        "jobs = [later(essays[0])]\n    jobs.append(later(essays[1]))\n"
+        "    await asyncio.gather(*jobs)",
+    ),
+    (
+        "gather",
+        "one = later(essays[0])\n    other = later(essays[1])\n"
+        "    await asyncio.gather(one, other)",
+    ),
+    (
+        "gather",
+        "one = asyncio.create_task(later(essays[0]))\n"
+        "    other = asyncio.create_task(later(essays[1]))\n"
+        "    await asyncio.gather(one, other)",
+    ),
+    (
         "create_task",
         "async with asyncio.TaskGroup() as group:\n        for essay in essays:\n"
         "            group.create_task(later(essay))",
@@ -57,6 +73,8 @@ def test_what_a_helper_asks_runs_side_by_side_as_the_helper_does(way: str, body:
         "list(map(now, essays))",
         "task = asyncio.create_task(later(essays))\n    await task",
         "await asyncio.to_thread(now, essays)",
+        "one = later(essays)\n    await one\n    await asyncio.gather(*essays)",
+        "await asyncio.wait_for(asyncio.to_thread(now, essays), 9)",
         "await asyncio.wait_for(later(essays), 9)",
     ],
 )
@@ -118,3 +136,63 @@ def test_coroutines_that_a_plain_function_lets_a_loop_run_are_side_by_side() -> 
     """
     plain = HELPERS.replace("async def main", "def main")
     assert {call.fanout for call in compiled(f"{plain}{body}\n").calls} == {None, "gather"}
+
+
+FORK = """
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, StateGraph
+
+llm = ChatOpenAI(model="m")
+
+def praise(state):
+    return {"good": llm.invoke(f"Praise the plan: {state['plan']}").content}
+
+def blame(state):
+    return {"bad": llm.invoke(f"Blame the plan: {state['plan']}").content}
+
+graph = StateGraph(dict)
+graph.add_node("praise", praise)
+graph.add_node("blame", blame)
+"""
+
+
+def test_nodes_that_one_node_leads_to_without_a_condition_run_side_by_side() -> None:
+    file = compiled(FORK + 'graph.add_edge(START, "praise")\ngraph.add_edge(START, "blame")\n')
+    assert [call.fanout for call in file.calls] == ["fork", "fork"]
+
+
+def test_a_node_that_chooses_between_others_runs_none_beside_another() -> None:
+    file = compiled(FORK + 'graph.add_conditional_edges(START, pick, ["praise", "blame"])\n')
+    assert [call.fanout for call in file.calls] == [None, None]
+
+
+def test_two_graphs_of_one_name_do_not_fork_together() -> None:
+    edges = 'graph.add_edge(START, "praise")\ngraph = StateGraph(dict)\n'
+    file = compiled(FORK + edges + 'graph.add_edge(START, "blame")\n')
+    assert [call.fanout for call in file.calls] == [None, None]
+
+
+def test_a_wrapper_that_asks_several_models_at_once_is_called_side_by_side() -> None:
+    file = compiled(
+        """
+        import asyncio
+        from litellm import acompletion
+
+        async def ask(model, messages):
+            return await acompletion(model=model, messages=messages)
+
+        async def ask_all(models, messages):
+            tasks = [ask(model, messages) for model in models]
+            answers = await asyncio.gather(*tasks)
+            return dict(zip(models, answers))
+
+        async def main(models, question):
+            told = f"Answer in one word, whatever it takes: {question}"
+            return await ask_all(models, [{"role": "user", "content": told}])
+        """
+    )
+    assert [(call.line, call.fanout) for call in file.calls] == [
+        (6, None),
+        (9, "gather"),
+        (15, "gather"),
+    ]

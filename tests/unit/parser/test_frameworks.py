@@ -674,3 +674,19 @@ def test_autogens_loop_over_tools_asks_the_model_with_the_messages_that_it_is_gi
         )
     )
     assert [part.name for part in call.segments] == ["text"]
+
+
+def test_a_synthesizer_of_llamaindex_is_given_its_texts_beside_the_question() -> None:
+    file = compiled(
+        """
+        from llama_index.core.response_synthesizers import TreeSummarize
+
+        async def shorten(node, llm):
+            summarizer = TreeSummarize(llm=llm)
+            return await summarizer.aget_response("Shorten this page:", [node.text])
+        """
+    )
+    assert [part.name or part.text for part in only(file).segments] == [
+        "Shorten this page:",
+        "text",
+    ]

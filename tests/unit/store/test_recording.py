@@ -153,7 +153,7 @@ def test_a_damaged_entry_hides_its_chunk_at_most(path: Path) -> None:
     content[middle : middle + 4] = b"\0\0\0\0"
     path.write_bytes(content)
     reader = RecordingReader(path)
-    assert "1 damaged stretches" in reader.damaged
+    assert "1 damaged stretch (" in reader.damaged
     shown = [requests_shown(reader.cursor().seek(1000.5 + number)) for number in range(40)]
     assert sum(shown[number] != number for number in range(40)) <= 10
     assert shown[-1] == 39

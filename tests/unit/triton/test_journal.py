@@ -10,7 +10,7 @@ import pytest
 
 from charter_engine.contracts.deploy import Revision, ServedFigures
 from charter_engine.contracts.plan import Plan
-from charter_engine.triton.errors import TritonRefused
+from charter_engine.triton.errors import TritonError, TritonRefused
 from charter_engine.triton.journal import Journal
 from charter_engine.triton.journal_records import (
     Pending,
@@ -21,6 +21,7 @@ from charter_engine.triton.journal_records import (
     texts_of,
 )
 from charter_engine.triton.sealed import Damaged, read_sealed
+from tests.small_disk import fill, make_room, small_disk
 
 
 def record(number: int, **changes: object) -> Record:
@@ -87,6 +88,28 @@ def test_a_journal_is_closed_to_other_users(journal: Journal) -> None:
     kept = [path for path in journal.directory.rglob("*.json") if path.is_file()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
     assert stat.S_IMODE(journal.directory.stat().st_mode) == 0o700
+
+
+def test_a_full_disk_is_named_with_the_file_and_leaves_the_revision_that_stands(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk", 64) as disk:
+        journal = Journal(disk / "journal")
+        with journal.locked():
+            journal.keep_found(record(0))
+            journal.commit(record(1))
+        fill(disk)
+        with (
+            pytest.raises(TritonError, match=r"/revisions/.*No space left .*make room"),
+            journal.locked(),
+        ):
+            journal.commit(record(2))
+        make_room(disk)
+        current = journal.current()
+        assert current is not None
+        assert current.revision.number == 1
+        with journal.locked():
+            journal.commit(record(2))
 
 
 def test_a_damaged_file_is_named(journal: Journal) -> None:

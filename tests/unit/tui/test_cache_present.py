@@ -21,6 +21,7 @@ from charter_tui.present.cache import (
 from charter_tui.present.measured_pool import as_measured, is_unknown
 from charter_tui.present.pool_map import map_lines, split_of
 from charter_tui.present.spans import Line, line_width, text_of
+from charter_tui.present.words import EmptyState
 from charter_tui.state import Snapshot
 from tests.tui.cache_scene import MEASURED_POOL, POOL
 from tests.tui.scene import CALLS, CLASSIFICATION, ENTITIES, REPLAY, SESSION, START, TRITON
@@ -86,8 +87,8 @@ def test_a_pool_that_a_push_emptied_says_since_when() -> None:
     emptied = replace(POOL, emptied_at=START)
     assert "Emptied by the push at 14:13:20" in said(summary_lines(emptied, LIVE, 120, gmtime))
     words = nothing_passed(ContentsReport(emptied_at=START), gmtime)
-    assert "the push at 14:13:20 loaded the engine again" in words
-    assert "No request has passed yet" in nothing_passed(ContentsReport())
+    assert "the push at 14:13:20 loaded the engine again" in words.text
+    assert "No request has passed yet" in nothing_passed(ContentsReport()).text
 
 
 def test_a_server_that_tells_of_no_reuse_is_not_compared() -> None:
@@ -142,8 +143,8 @@ def test_without_a_metrics_page_nothing_is_known_to_be_in_use() -> None:
 
 
 def test_why_there_is_no_map_is_said_and_of_a_recording_what_it_has_instead() -> None:
-    refused = "Nobody tells how large the pool is."
-    assert refused in said(no_pool_lines(LIVE, refused, 80))
+    refused = EmptyState("Nobody tells how large the pool is.", refused=True)
+    assert refused.text in said(no_pool_lines(LIVE, refused, 80))
     replayed = with_fields(LIVE, replay=REPLAY)
     assert "A recording holds how large" in said(no_pool_lines(replayed, refused, 80))
 

@@ -316,4 +316,4 @@ def test_a_canary_of_several_servers_tells_of_each() -> None:
 def test_an_action_is_offered_where_it_does_something(
     action: str, snapshot: Snapshot, possible: bool
 ) -> None:
-    assert bool(why_not(action, snapshot)) is not possible
+    assert bool(why_not(f"deploy.{action}", snapshot)) is not possible

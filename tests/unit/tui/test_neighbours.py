@@ -12,13 +12,16 @@ NO_AGENT = replace(SESSION, agent=None)
 OWNED, ATTACHED = Link("connected", owned=True), Link("connected")
 LOST = Link("lost", "the engine ended", 1)
 ANEW = Link("connected", anew=True)
+TAKEN_OVER = Link("connected", owned=True, taken_over=True)
 OWNED_ANEW = Link("connected", owned=True, anew=True)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        (Snapshot(ATTACHED), Snapshot(OWNED), "is this console's now"),
+        (Snapshot(ATTACHED), Snapshot(TAKEN_OVER), "is this console's now"),
+        (Snapshot(), Snapshot(TAKEN_OVER), "is this console's now"),
+        (Snapshot(), Snapshot(OWNED), ""),
         (Snapshot(LOST, SESSION), Snapshot(OWNED_ANEW, NO_AGENT), "was started again"),
         (Snapshot(OWNED_ANEW, NO_AGENT), Snapshot(OWNED_ANEW, SESSION), ""),
         (Snapshot(LOST), Snapshot(OWNED_ANEW), ""),

@@ -136,3 +136,12 @@ def test_a_session_is_drawn_in_time_with_the_request_marked() -> None:
     bars = [next(span.text for span in made if "█" in span.text) for made in lines[1:]]
     assert [bar.index("█") for bar in bars] == sorted(bar.index("█") for bar in bars)
     assert timeline_lines((), 0) == ()
+
+
+@pytest.mark.parametrize("width", [0, 20, 38, 60, 80, 120, 200])
+def test_columns_fit_any_width_and_spare_room_is_for_causes(width: int) -> None:
+    columns = request_columns(width)
+    taken = sum(column.width for column in columns) + len(columns) - 1
+    assert taken <= max(width, 21)
+    by_key = {column.key: column.width for column in columns}
+    assert width < 80 or (by_key["node"] <= 28 and by_key["cause"] >= 12)

@@ -16,6 +16,7 @@ from charter_tui.present.series import (
     stretch_lines,
 )
 from charter_tui.present.spans import line_width, text_of
+from charter_tui.present.words import EmptyState
 
 BEGIN = 1_800_000_000.0
 MARGIN = LABEL_WIDTH + FIGURE_WIDTH
@@ -86,9 +87,9 @@ def test_marks_stand_on_the_axis_and_below_in_words_the_newest_first() -> None:
 
 def test_where_nothing_was_measured_that_is_said_beside_what_is_marked() -> None:
     made = "\n".join(lines(shown()))
-    assert NOTHING_MEASURED in made
+    assert NOTHING_MEASURED.text in made
     assert "revision 3 is live" in made
-    refused = MeasuredStretch(words="The database is locked.")
+    refused = MeasuredStretch(empty=EmptyState("The database is locked.", refused=True))
     assert "The database is locked." in "\n".join(lines(refused))
 
 

@@ -34,5 +34,11 @@ def test_the_bars_are_as_long_as_what_is_computed() -> None:
     assert first["plot"].count("█") > second["plot"].count("█")
 
 
+def test_a_wide_table_tells_the_times_beside_the_hit_rate() -> None:
+    first, _ = shown(104)
+    assert {"ttft", "p95", "rate", "hit"} <= set(first)
+    assert "peak" in shown(124)[0]
+
+
 def test_a_narrow_table_keeps_value_plot_and_time() -> None:
     assert set(shown(78)[0]) == {"value", "computed", "plot", "run", "hit"}

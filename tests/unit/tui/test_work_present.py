@@ -123,8 +123,8 @@ def test_answers_that_differ_stand_side_by_side_from_where_they_part() -> None:
 
 
 def test_before_a_push_the_last_comparison_of_answers_is_told() -> None:
-    assert answers_standing(Snapshot()).state.text == "not compared"
+    assert answers_standing(Snapshot()).state.text == "○ not compared"
     standing = answers_standing(Snapshot(results=ALL))
-    assert (standing.state.text, standing.state.tone) == ("some differ", "warning")
+    assert (standing.state.text, standing.state.tone) == ("▲ some differ", "warning")
     same = replace(COMPARED, pairs=())
     assert answers_standing(Snapshot(results=replace(ALL, answers=same))).state.tone == "good"

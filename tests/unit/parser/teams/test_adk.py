@@ -1,0 +1,120 @@
+"""Google ADK: what its server and its runners run."""
+
+from charter_engine.contracts.graph import CompiledFile
+from tests.unit.parser.compiled import compiled, edges, lines, package
+from tests.unit.parser.teams.speaking import said, turning
+
+ADK = """
+from google.adk.agents import LlmAgent, LoopAgent, ParallelAgent, SequentialAgent
+from google.adk.tools.agent_tool import AgentTool
+
+plan = LlmAgent(name="plan", model="m", instruction="Plan.", output_key="plan")
+left = LlmAgent(name="left", model="m", instruction="Do {plan}.", output_key="left")
+right = LlmAgent(name="right", model="m", instruction="Undo.", output_key="right")
+close = LlmAgent(name="close", model="m", instruction="Close {left}.", CLOSING)
+root_agent = ROOT
+"""
+
+
+def adk(root: str, closing: str = "tools=[]") -> CompiledFile:
+    return compiled(ADK.replace("ROOT", root).replace("CLOSING", closing))
+
+
+BRANCHES = 'SequentialAgent(name="all", sub_agents=[plan, BOTH, close])'.replace(
+    "BOTH", 'ParallelAgent(name="both", sub_agents=[left, right])'
+)
+
+
+def test_agents_in_parallel_do_not_hear_each_other_and_are_heard_by_the_next() -> None:
+    file = adk(BRANCHES)
+    assert edges(file) == {
+        (5, 6, "data"),
+        (5, 7, "data"),
+        (5, 8, "data"),
+        (6, 8, "data"),
+        (7, 8, "data"),
+    }
+    assert [call.fanout for call in file.calls] == [None, "parallel", "parallel", None]
+
+
+def test_a_key_of_the_state_is_filled_with_what_was_left_under_it() -> None:
+    assert said(adk(BRANCHES), 6)[:3] == [
+        ("system", "Do ", False),
+        ("system", "plan", False),
+        ("system", ".", False),
+    ]
+    assert adk(BRANCHES).calls[1].segments[1].call == "<module>:plan"
+
+
+def test_an_agent_without_the_conversation_hears_what_its_instruction_names() -> None:
+    file = adk(BRANCHES, 'include_contents="none"')
+    assert {source for source, target, _ in edges(file) if target == 8} == {6}
+
+
+def test_a_loop_goes_round_with_all_that_was_said() -> None:
+    file = adk('LoopAgent(name="again", sub_agents=[left, right])')
+    assert edges(file) == {(6, 6, "loop"), (6, 7, "data"), (7, 6, "loop"), (7, 7, "loop")}
+    assert turning(file) == [6, 7]
+
+
+def test_sub_agents_go_on_where_their_parent_hands_over() -> None:
+    root = 'LlmAgent(name="root", model="m", instruction="Lead.", sub_agents=[left, right])'
+    file = adk(root)
+    assert edges(file) == {(9, 6, "data"), (9, 7, "data")}
+
+
+def test_an_agent_in_a_tool_is_asked_and_answers() -> None:
+    root = 'LlmAgent(name="root", model="m", tools=[AgentTool(agent=left)])'
+    assert {(9, 6, "data"), (6, 9, "loop")} <= edges(adk(root))
+
+
+def test_an_agent_that_no_server_looks_for_is_no_call() -> None:
+    assert lines(compiled(ADK.replace("root_agent = ROOT", "other = plan"))) == []
+
+
+def test_what_a_runner_runs_is_the_call() -> None:
+    file = compiled(
+        """
+        from google.adk.agents import Agent
+        from google.adk.runners import Runner
+        from google.genai import types
+
+        agent = Agent(name="one", model="m", instruction="Be brief.")
+        runner = Runner(agent=agent, app_name="app", session_service=None)
+
+        async def ask(text):
+            content = types.Content(role="user", parts=[types.Part(text=text)])
+            async for event in runner.run_async(user_id="u", session_id="s", new_message=content):
+                print(event)
+        """
+    )
+    assert lines(file) == [11]
+    assert said(file, 11) == [("system", "Be brief.", False), ("user", "text", False)]
+
+
+def test_an_agent_that_a_later_file_of_the_package_makes_is_served() -> None:
+    files = package(
+        agent="""
+        from google.adk.agents import SequentialAgent
+        from .parts.one import one
+        from .parts.two import two
+
+        root_agent = SequentialAgent(name="all", sub_agents=[one, two])
+        """,
+        parts__one="""
+        from google.adk.agents import Agent
+        from .texts import RULES
+
+        one = Agent(name="one", model="m", instruction=RULES)
+        """,
+        parts__texts="""
+        RULES = "Be brief."
+        """,
+        parts__two="""
+        from google.adk.agents import Agent
+
+        two = Agent(name="two", model="m", instruction="Be long.")
+        """,
+    )
+    assert files["parts/one.py"].calls[0].segments[0].text == "Be brief."
+    assert [edge.call for edge in files["parts/two.py"].calls[0].depends_on] == ["<module>:one"]

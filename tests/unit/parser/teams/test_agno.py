@@ -1,0 +1,48 @@
+"""Agno: a team's leader and members, and agents that are served or held."""
+
+from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.teams.speaking import turning
+
+
+def test_a_team_of_agno_is_its_leader_who_asks_the_members() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+        from agno.team import Team
+
+        web = Agent(name="web", role="Searches.")
+        team = Team(members=[web], instructions="Lead.")
+        team.print_response("News?", stream=True)
+        """
+    )
+    assert edges(file) == {(7, 5, "data"), (5, 7, "loop"), (7, 7, "loop")}
+
+
+def test_what_a_server_of_agents_is_made_with_is_called() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+        from agno.os import AgentOS
+        from agno.team import Team
+
+        web = Agent(name="web", role="Searches.")
+        team = Team(members=[web], instructions="Lead.")
+        server = AgentOS(teams=[team])
+        """
+    )
+    assert edges(file) == {(7, 6, "data"), (6, 7, "loop"), (7, 7, "loop")}
+
+
+def test_an_agent_that_a_class_holds_begins_anew_each_time_that_it_is_asked() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+
+        class Desk:
+            searcher = Agent(name="searcher", instructions="Search.")
+
+            def work(self, topic):
+                return self.searcher.run(f"Find {topic}")
+        """
+    )
+    assert (edges(file), turning(file)) == (set(), [])

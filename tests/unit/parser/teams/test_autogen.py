@@ -1,0 +1,117 @@
+"""AutoGen AgentChat: group chats, swarms and drawn flows."""
+
+from charter_engine.contracts.graph import CompiledFile
+from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.teams.speaking import said, turning
+
+GROUP = """\
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.teams import MagenticOneGroupChat as MagenticOne
+from autogen_agentchat.teams import RoundRobinGroupChat, SelectorGroupChat, Swarm
+
+async def work(client):
+    writer = AssistantAgent("writer", model_client=client, system_message="Write.", HANDOFFS)
+    critic = AssistantAgent("critic", model_client=client, system_message="Judge.")
+    team = TEAM
+    await team.run(task="A poem.")
+"""
+
+
+def group(team: str, handoffs: str = "tools=[]") -> CompiledFile:
+    return compiled(GROUP.replace("TEAM", team).replace("HANDOFFS", handoffs))
+
+
+def test_members_that_are_not_at_hand_leave_one_call_and_are_told() -> None:
+    file = group("RoundRobinGroupChat(members_for(client))")
+    assert lines(file) == [9]
+    assert [(told.line, "`members_for(client)`" in told.message) for told in file.errors] == [
+        (9, True)
+    ]
+
+
+def test_a_round_robin_is_the_speakers_in_turn_who_hear_all() -> None:
+    file = group("RoundRobinGroupChat([writer, critic])")
+    assert edges(file) == {(9, 9, "loop"), (7, 9, "loop"), (9, 7, "data"), (7, 7, "loop")}
+    assert turning(file) == [7, 9]
+    assert said(file, 9) == [
+        ("system", "Write.", False),
+        (None, "A poem.", False),
+        ("assistant", "writer", True),
+        ("assistant", "critic", True),
+    ]
+
+
+def test_a_selector_hears_the_speakers_and_no_speaker_hears_it() -> None:
+    file = group("SelectorGroupChat([writer, critic], model_client=client)")
+    assert lines(file) == [6, 7, 9]
+    assert {edge for edge in edges(file) if 9 in edge[:2]} == {(6, 9, "loop"), (7, 9, "loop")}
+    assert {(6, 7, "data"), (7, 6, "loop")} <= edges(file)
+
+
+def test_an_orchestrator_is_heard_by_the_speakers() -> None:
+    file = group("MagenticOne([writer, critic], model_client=client)")
+    assert {(9, 6, "data"), (9, 7, "data"), (6, 9, "loop"), (7, 9, "loop")} <= edges(file)
+
+
+def test_in_a_swarm_the_first_begins_and_hands_on_by_name() -> None:
+    file = group("Swarm([writer, critic])", 'handoffs=["critic"]')
+    assert edges(file) == {(9, 7, "data")}
+    assert turning(file) == []
+
+
+def test_an_output_that_a_team_is_given_reaches_all_who_hear_the_task() -> None:
+    file = compiled(
+        GROUP.replace("TEAM", "RoundRobinGroupChat([writer, critic])")
+        .replace("HANDOFFS", "tools=[]")
+        .replace(
+            'await team.run(task="A poem.")',
+            (
+                'plan = client.responses.create(model="m", input="Plan.")\n'
+                '    await team.run(task=f"Follow {plan.output_text}")'
+            ),
+        )
+    )
+    assert {(9, 10, "data"), (9, 7, "data")} <= edges(file)
+
+
+FLOW = """
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.teams import DiGraphBuilder, GraphFlow
+from autogen_ext.models.openai import OpenAIChatCompletionClient
+
+client = OpenAIChatCompletionClient(model="m")
+writer = AssistantAgent("writer", model_client=client, system_message="Draft.")
+style = AssistantAgent("style", model_client=client, system_message="Style.")
+facts = AssistantAgent("facts", model_client=client, system_message="Facts.")
+final = AssistantAgent("final", model_client=client, system_message="Merge.")
+
+graph = DiGraphBuilder()
+graph.add_node(writer).add_node(style).add_node(facts).add_node(final)
+EDGES
+
+async def main():
+    flow = GraphFlow(participants=graph.get_participants(), graph=graph.build())
+    return await flow.run(task="Write about tides.")
+"""
+
+
+def test_agents_of_a_drawn_flow_go_on_along_its_edges_and_side_by_side_where_it_forks() -> None:
+    drawn = "graph.add_edge(writer, style).add_edge(writer, facts)"
+    drawn += ".add_edge(style, final).add_edge(facts, final)"
+    file = compiled(FLOW.replace("EDGES", drawn))
+    assert edges(file) == {
+        (18, 8, "data"),
+        (18, 9, "data"),
+        (18, 10, "data"),
+        (8, 10, "data"),
+        (9, 10, "data"),
+    }
+    assert [call.fanout for call in file.calls] == ["parallel", "parallel", None, None]
+
+
+def test_a_drawn_flow_that_leads_back_goes_round() -> None:
+    drawn = "graph.add_edge(writer, style).add_edge(style, writer, condition='again')"
+    drawn += ".add_edge(style, final, condition='done')"
+    file = compiled(FLOW.replace(".add_node(facts)", "").replace("EDGES", drawn))
+    assert {(18, 8, "data"), (8, 18, "loop"), (8, 10, "data")} <= edges(file)
+    assert turning(file) == [8, 18]

@@ -1,0 +1,91 @@
+"""LangChain's runnables, and LangGraph's swarms."""
+
+import pytest
+
+from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.teams.speaking import said
+
+RUNNABLES = """
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnableParallel
+from langchain_core.runnables import RunnablePassthrough, RunnableSequence
+from langchain_openai import ChatOpenAI
+
+llm = ChatOpenAI(model="m")
+joke = ChatPromptTemplate.from_template("Joke about {topic}") | llm | StrOutputParser()
+poem = ChatPromptTemplate.from_template("Poem about {topic}") | llm | StrOutputParser()
+judge = ChatPromptTemplate.from_template("Is {joke} funny?")
+
+def choose(given):
+    return joke if "fun" in given["topic"] else poem
+
+work = WORK
+
+def ask(topic):
+    return work.invoke({"topic": topic})
+"""
+
+
+@pytest.mark.parametrize(
+    ("work", "called", "joined"),
+    [
+        ("joke", [19], set()),
+        ("RunnableParallel(joke=joke, poem=poem)", [10, 19], set()),
+        ('RunnableParallel({"joke": joke, "poem": poem})', [10, 19], set()),
+        ('{"joke": joke} | judge | llm', [16, 19], {(19, 16, "data")}),
+        ("RunnablePassthrough.assign(joke=joke) | judge | llm", [16, 19], {(19, 16, "data")}),
+        ("joke | judge | llm", [16, 19], {(19, 16, "data")}),
+        ("joke | RunnableSequence(judge, llm)", [16, 19], {(19, 16, "data")}),
+        ("RunnableSequence(joke, judge, llm)", [16, 19], {(19, 16, "data")}),
+        ('{"topic": joke} | poem', [10, 19], {(19, 10, "data")}),
+        ('{"other": joke} | poem', [10, 19], set()),
+        ('RunnableBranch((lambda x: x["fun"], joke), poem)', [10, 19], set()),
+        ("RunnableLambda(choose)", [10, 19], set()),
+        ("RunnablePassthrough() | choose", [10, 19], set()),
+    ],
+)
+def test_runnables_lead_to_each_chain_that_is_part_of_them(
+    work: str, called: list[int], joined: set[tuple[int, int, str]]
+) -> None:
+    file = compiled(RUNNABLES.replace("WORK", work))
+    assert lines(file) == called
+    assert edges(file) == joined
+
+
+def test_chains_in_parallel_run_side_by_side_and_are_asked_the_same() -> None:
+    file = compiled(RUNNABLES.replace("WORK", "RunnableParallel(joke=joke, poem=poem)"))
+    assert [call.fanout for call in file.calls] == ["parallel", "parallel"]
+    assert said(file, 10) == [(None, "Poem about ", False), (None, "topic", False)]
+    assert said(file, 19) == [(None, "Joke about ", False), (None, "topic", False)]
+
+
+def test_a_batch_is_filled_with_the_fields_of_each() -> None:
+    source = RUNNABLES.replace("WORK", "joke").replace(
+        'invoke({"topic": topic})', 'batch([{"topic": one} for one in topic])'
+    )
+    assert said(compiled(source), 19) == [(None, "Joke about ", False), (None, "one", False)]
+
+
+SWARM = """
+from langchain_openai import ChatOpenAI
+from langgraph.prebuilt import create_react_agent
+from langgraph_swarm import create_handoff_tool, create_swarm
+
+model = ChatOpenAI(model="m")
+alice = create_react_agent(model, [create_handoff_tool(agent_name="Bob")], name="Alice")
+bob = create_react_agent(model, tools=[TOOLS], prompt="You are Bob.", name="Bob")
+app = create_swarm([alice, bob], default_active_agent="Alice").compile()
+
+def main(text):
+    return app.invoke({"messages": [{"role": "user", "content": text}]})
+"""
+
+
+def test_agents_of_a_swarm_go_on_where_a_tool_hands_over() -> None:
+    assert edges(compiled(SWARM.replace("TOOLS", ""))) == {(12, 8, "data")}
+
+
+def test_agents_of_a_swarm_that_hand_over_to_each_other_go_round() -> None:
+    file = compiled(SWARM.replace("TOOLS", 'create_handoff_tool(agent_name="Alice")'))
+    assert edges(file) == {(12, 8, "data"), (8, 12, "loop"), (8, 8, "loop"), (12, 12, "loop")}

@@ -1,0 +1,131 @@
+"""The OpenAI Agents SDK: hand-offs, agents as tools, agents that classes are made from."""
+
+import pytest
+
+from charter_engine.contracts.graph import CompiledFile
+from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.teams.speaking import said, turning
+
+HANDED = """
+from agents import Agent, Runner, handoff
+
+french = Agent(name="French", instructions="You speak French.")
+german = Agent(name="German", instructions="You speak German.")
+poet = Agent(name="Poet", instructions="You write poems.")
+desk = Agent(name="Desk", instructions="Hand on.", handoffs=HANDOFFS, tools=TOOLS)
+MORE
+
+async def serve(text):
+    result = await Runner.run(desk, text)
+    return await Runner.run(poet, result.final_output)
+"""
+
+
+def handed(handoffs: str, tools: str = "[]", more: str = "") -> CompiledFile:
+    source = HANDED.replace("HANDOFFS", handoffs).replace("TOOLS", tools)
+    return compiled(source.replace("MORE", more))
+
+
+@pytest.mark.parametrize("handoffs", ["[french, german]", "[french, handoff(agent=german)]"])
+def test_a_hand_off_goes_on_with_the_conversation_and_its_answer_may_be_the_last(
+    handoffs: str,
+) -> None:
+    file = handed(handoffs)
+    assert edges(file) == {
+        (11, 4, "data"),
+        (11, 5, "data"),
+        (11, 12, "data"),
+        (4, 12, "data"),
+        (5, 12, "data"),
+    }
+    assert turning(file) == []
+    assert said(file, 4) == [
+        ("system", "You speak French.", False),
+        (None, "text", False),
+        ("assistant", "result", False),
+    ]
+
+
+def test_braces_in_instructions_that_nothing_fills_are_text() -> None:
+    source = HANDED.replace("HANDOFFS", "[french]").replace("TOOLS", "[]").replace("MORE", "")
+    file = compiled(source.replace("You speak French.", "Answer as {name}."))
+    assert said(file, 4)[0] == ("system", "Answer as {name}.", False)
+
+
+def test_agents_that_hand_back_take_turns() -> None:
+    file = handed("[french]", more="french.handoffs.append(desk)")
+    assert turning(file) == [4, 11]
+    assert {(4, 11, "loop"), (11, 4, "data"), (11, 11, "loop")} <= edges(file)
+    assert said(file, 11)[2:] == [("assistant", "result", True), ("assistant", "french", True)]
+
+
+def test_an_agent_as_a_tool_is_asked_by_its_caller_and_answers_it() -> None:
+    file = handed("[]", tools='[german.as_tool("german", "Translates.")]')
+    found = edges(file)
+    assert {(11, 5, "data"), (5, 11, "loop")} <= found
+    assert (5, 12, "data") not in found
+
+
+def test_what_a_team_said_in_an_earlier_run_reaches_it_in_a_later_turn() -> None:
+    talk = """
+        from agents import Agent, Runner
+
+        french = Agent(name="French", instructions="You speak French.")
+        german = Agent(name="German", instructions="You speak German.")
+        desk = Agent(name="Desk", instructions="Hand on.", handoffs=[french, german])
+
+        async def serve():
+            said = []
+            while True:
+                said.append({"role": "user", "content": input()})
+                result = await Runner.run(desk, said)
+                said = result.to_input_list()
+        """
+    found = edges(compiled(talk))
+    assert {(4, 5, "loop"), (5, 4, "loop"), (4, 12, "loop"), (12, 4, "data")} <= found
+    assert not {(4, 5, "data"), (5, 4, "data")} & found
+
+
+def test_an_agent_alone_is_one_call_that_nothing_repeats() -> None:
+    file = handed("[]")
+    assert (lines(file), turning(file)) == ([11, 12], [])
+
+
+DERIVED = """
+from agents import Agent, Runner
+
+class Researcher(Agent):
+    def __init__(self, topic):
+        super().__init__(name="Researcher", instructions=f"Research {topic}.")
+
+class Lead(Agent):
+    instructions = "Lead."
+
+async def main(topic, task):
+    lead = Lead(name="Lead", handoffs=[Researcher(topic)])
+    return await Runner.run(lead, task)
+"""
+
+
+def test_an_object_of_a_class_that_is_made_from_an_agent_takes_part_as_one() -> None:
+    file = compiled(DERIVED)
+    assert edges(file) == {(13, 12, "data")}
+    assert said(file, 13)[0] == ("system", "Lead.", False)
+    assert said(file, 12)[:2] == [("system", "Research ", False), ("system", "topic", False)]
+
+
+def test_an_agent_of_a_class_with_its_parameters_is_handed_on_to() -> None:
+    file = compiled(
+        """
+        from typing import Any
+        from agents import Agent, Runner
+
+        def searching() -> Agent[Any]:
+            return Agent[Any](name="Search", instructions="You search the web, thoroughly.")
+
+        async def main(task):
+            lead = Agent[Any](name="Lead", instructions="You hand on.", handoffs=[searching()])
+            return await Runner.run(lead, task)
+        """
+    )
+    assert edges(file) == {(10, 6, "data")}

@@ -1,0 +1,79 @@
+"""Claude Agent SDK, mcp-agent and LlamaIndex: agents that are asked or hand on."""
+
+import pytest
+
+from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.teams.speaking import said
+
+CLAUDE = """
+from claude_agent_sdk import AgentDefinition, ClaudeAgentOptions, query
+
+async def work(task):
+    options = ClaudeAgentOptions(
+        system_prompt="Be brief.",
+        agents={"reviewer": AgentDefinition(description="Reviews.", prompt="You review.")},
+    )
+    async for message in query(prompt=task, options=options):
+        print(message)
+"""
+
+
+def test_a_subagent_is_asked_as_a_tool() -> None:
+    file = compiled(CLAUDE)
+    assert edges(file) == {(9, 7, "data"), (7, 9, "loop"), (9, 9, "loop")}
+    assert said(file, 7)[0] == ("system", "You review.", False)
+
+
+MCP = """
+from mcp_agent.agents.agent import Agent
+from mcp_agent.workflows.evaluator_optimizer.evaluator_optimizer import EvaluatorOptimizerLLM
+from mcp_agent.workflows.llm.augmented_llm_openai import OpenAIAugmentedLLM
+from mcp_agent.workflows.orchestrator.orchestrator import Orchestrator
+from mcp_agent.workflows.parallel.parallel_llm import ParallelLLM
+
+async def work(task):
+    finder = Agent(name="finder", instruction="Find.")
+    writer = Agent(name="writer", instruction="Write.")
+    judge = Agent(name="judge", instruction="Judge.")
+    llm = LLM
+    return await llm.generate_str(message=task)
+"""
+
+
+@pytest.mark.parametrize(
+    ("llm", "found"),
+    [
+        (
+            "Orchestrator(llm_factory=OpenAIAugmentedLLM, available_agents=[finder])",
+            {(13, 9, "data"), (9, 13, "loop"), (13, 13, "loop")},
+        ),
+        (
+            "ParallelLLM(fan_in_agent=judge, fan_out_agents=[finder, writer])",
+            {(13, 11, "data"), (10, 11, "data")},
+        ),
+        (
+            "EvaluatorOptimizerLLM(optimizer=writer, evaluator=judge)",
+            {(13, 13, "loop"), (13, 11, "data"), (11, 13, "loop"), (11, 11, "loop")},
+        ),
+    ],
+)
+def test_workflows_of_mcp_agent_are_their_agents(
+    llm: str, found: set[tuple[int, int, str]]
+) -> None:
+    assert edges(compiled(MCP.replace("llm = LLM", f"llm = {llm}"))) == found
+
+
+def test_agents_of_a_llamaindex_workflow_hand_on_to_those_that_they_name() -> None:
+    file = compiled(
+        """
+        from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
+
+        async def work(llm, asked):
+            write = FunctionAgent(name="write", system_prompt="Write.", can_handoff_to=["look"])
+            look = FunctionAgent(name="look", system_prompt="Look.", can_handoff_to=[])
+            flow = AgentWorkflow(agents=[look, write], root_agent="write")
+            return await flow.run(user_msg=asked)
+        """
+    )
+    assert edges(file) == {(8, 6, "data")}
+    assert said(file, 8)[0] == ("system", "Write.", False)
