@@ -87,7 +87,7 @@ def retention_by_policy(workload: Workload, request: PredictRequest) -> AskedByP
     for policy in request.policies:
         for pricing in known if policy == "next-use" else (PRICING,):
             records = (
-                estimates.asked(workload, policy, pricing)
+                estimates.asked(policy, pricing)
                 if estimates is not None
                 else annotate(workload, policy, pricing=pricing).retention
             )

@@ -208,7 +208,7 @@ def _asked_by_plan(
         reuse_times = reuse_times_of_plan(plan, Path(name))
         if reuse_times is not None:
             asked = learnt_elsewhere(workload, reuse_times.model).asked(
-                workload, "next-use", reuse_times.pricing
+                "next-use", reuse_times.pricing
             )
             replaced = dataclasses.replace(workload, retention=asked)
             return resolve_retention(replaced, None), (), ()

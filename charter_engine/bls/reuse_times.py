@@ -23,6 +23,7 @@ from .checks import (
 )
 from .features import FEATURES
 from .forest import MISSING, Division, Forest
+from .ranking import Worths
 from .retention import DEFAULT_PRIORITY, MAX_PRIORITY, NEVER_AGAIN, DecideAt, Rule, TokenRange
 
 DECIDE_AT = ("sent", "answered")
@@ -115,6 +116,7 @@ class ReuseTimeRules:
     several where a `division` tells its requests further apart. Level `j` asks for `rules[j]`.
     An answer that changes a request's level is followed up where `refresh` pays.
     The `last_tokens` of a prompt rank above the rest of it (see `last_rule`).
+    With `worths`, a row for each level, prompts are ranked beside each other (see `ranking`).
     """
 
     decide_at: DecideAt
@@ -125,6 +127,7 @@ class ReuseTimeRules:
     forest: Forest
     last_tokens: int = 0
     division: Division | None = None
+    worths: Worths | None = None
 
     def node(self, name: str) -> NodeRules:
         """What is known of a node; of an unknown one, the mean of all requests."""
@@ -135,13 +138,12 @@ class ReuseTimeRules:
         group = bisect_right(self.steps, self.forest.score(features))
         return group if self.division is None else self.division.level(group, features)
 
-    def ranges(self, node: NodeRules, level: int, length: int) -> tuple[TokenRange, ...]:
-        """What a node's prompt of `length` tokens asks for at a level."""
-        return node.ranges(self.rules[level], length, self.last_tokens)
+    def ranges(self, node: NodeRules, own: Rule, length: int) -> tuple[TokenRange, ...]:
+        """What a node's prompt of `length` tokens asks for whose session asks for `own`."""
+        return node.ranges(own, length, self.last_tokens)
 
-    def generated(self, level: int) -> Rule:
-        """What is asked for the blocks of an answer at a level."""
-        own = self.rules[level]
+    def generated(self, own: Rule) -> Rule:
+        """What is asked for the blocks of an answer."""
         return last_rule(own) if self.last_tokens else own
 
 
@@ -164,6 +166,7 @@ def reuse_times_section(rules: ReuseTimeRules) -> dict[str, Any]:
             "steps": rules.division.steps,
             "forest": _forest_section(rules.division.forest),
         },
+        "worths": rules.worths and asdict(rules.worths),
     }
 
 
@@ -211,6 +214,7 @@ def parse_reuse_times(raw: Any, place: str) -> ReuseTimeRules:
         nodes=nodes,
         forest=_forest(raw.get("forest"), f"{place}.forest"),
         division=division,
+        worths=_worths(raw.get("worths"), f"{place}.worths", levels),
     )
 
 
@@ -233,6 +237,24 @@ def _division(raw: Any, place: str, groups: int) -> Division | None:
         f"must be {groups} lists of one length",
     )
     return Division(_forest(raw.get("forest"), f"{place}.forest"), steps)
+
+
+def _worths(raw: Any, place: str, levels: int) -> Worths | None:
+    if raw is None:
+        return None
+    raw = object_of(raw, place)
+    ages = ascending(raw.get("ages_s"), f"{place}.ages_s")
+    require(bool(ages) and ages[0] == 0, f"{place}.ages_s", "must begin at 0")
+    rows = tuple(
+        numbers(row, f"{place}.rows[{index}]")
+        for index, row in enumerate(list_of(raw, "rows", place))
+    )
+    require(
+        len(rows) == levels and all(len(row) == len(ages) for row in rows),
+        f"{place}.rows",
+        f"must be {levels} rows of {len(ages)} numbers",
+    )
+    return Worths(ages, rows, numbers(raw.get("ahead_s"), f"{place}.ahead_s"))
 
 
 def _refresh(raw: Any, place: str, levels: int) -> RefreshWorth:

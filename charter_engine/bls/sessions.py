@@ -10,6 +10,7 @@ import numpy as np
 
 from .past import SessionPast, with_answer
 from .prefixes import Prefixes, common_tokens
+from .ranking import Ranking
 from .retention import NEVER_AGAIN, Retention, Rule, TokenRange, retention_inputs
 from .reuse_times import NodeRules, ReuseTimeRules
 
@@ -38,6 +39,7 @@ class Sent:
     """A request as it was sent: the session's request `number`.
 
     `level` is the retention level it asked for, None if it asked for none.
+    `priority` is its rank beside the prompts held, None where that is the level's own.
     With `explicit` its client said itself what it asks for.
     """
 
@@ -49,6 +51,7 @@ class Sent:
     at_s: float
     level: int | None
     explicit: bool = False
+    priority: int | None = None
 
 
 class Sessions:
@@ -67,6 +70,7 @@ class Sessions:
         most_tokens: int = MOST_TOKENS,
     ) -> None:
         self.reuse_times = reuse_times
+        self._ranking = Ranking(reuse_times.worths) if reuse_times.worths else None
         self._most_sessions, self._most_tokens = most_sessions, most_tokens
         self._sessions: OrderedDict[Name, LiveSession] = OrderedDict()
         self._prefixes: Prefixes[Name] = Prefixes()
@@ -97,7 +101,10 @@ class Sessions:
             level = self.reuse_times.level(features)
         elif not np.isnan(output):
             level = self.reuse_times.level(with_answer(features, output, served))
-        return Sent(session, number, node, token_ids, features, now_s, level, explicit)
+        found = Sent(session, number, node, token_ids, features, now_s, level, explicit)
+        if level is None or explicit:
+            return found
+        return replace(found, priority=self._ranked(found, level, now_s))
 
     def answered(self, sent: Sent, output_ids: Any, now_s: float) -> int | None:
         """The answer is there: the retention level to refresh to, None if what was asked stands."""
@@ -114,7 +121,13 @@ class Sessions:
             return None
         level = self.reuse_times.level(with_answer(sent.features, float(len(output_ids)), served_s))
         pays = self.reuse_times.refresh.pays(sent.level, level, len(sent.token_ids))
-        return level if pays and not self._alike(sent, level) else None
+        if pays and not self._alike(sent, level):
+            self._ranked(sent, level, now_s)
+            return level
+        if self._ranking is not None:
+            with self._lock:
+                self._ranking.answered(sent.session.name, level, now_s)
+        return None
 
     def overtaken(self, sent: Sent) -> bool:
         """Whether the session's next request is here already: then its blocks are in use, and it
@@ -126,8 +139,9 @@ class Sessions:
         if sent.level is None:
             return {}
         length = len(sent.token_ids)
-        ranges = self.reuse_times.ranges(sent.node, sent.level, length)
-        return _inputs(ranges, self.reuse_times.generated(sent.level), length)
+        own = self._own(sent.level, sent.priority)
+        ranges = self.reuse_times.ranges(sent.node, own, length)
+        return _inputs(ranges, self.reuse_times.generated(own), length)
 
     def refreshed(self, sent: Sent, level: int, tokens: int) -> dict[str, list[int]]:
         """The `retention_*` inputs of the request that follows an answer, over its prompt and
@@ -136,9 +150,11 @@ class Sessions:
         The blocks that hold the answer ask for what they would have been generated with.
         One that the single new token takes holds nothing anybody can use.
         """
-        generated = self.reuse_times.generated(level)
+        ranking = self._ranking
+        own = self._own(level, ranking.priority(sent.session.name) if ranking else None)
+        generated = self.reuse_times.generated(own)
         prompt_tokens = len(sent.token_ids)
-        ranges = self.reuse_times.ranges(sent.node, level, prompt_tokens)
+        ranges = self.reuse_times.ranges(sent.node, own, prompt_tokens)
         last = ranges[-1]
         if Rule(last.priority, last.duration_ms) != generated and tokens > prompt_tokens:
             ranges = (
@@ -147,6 +163,22 @@ class Sessions:
                 TokenRange(prompt_tokens, None, generated.priority, generated.duration_ms),
             )
         return _inputs(ranges, NEVER_AGAIN, tokens)
+
+    def _ranked(self, sent: Sent, level: int, now_s: float) -> int | None:
+        """The priority at which a request's prompt is held from now on at this level, beside those
+        of other sessions; None where that is the level's own."""
+        if self._ranking is None:
+            return None
+        rule = self.reuse_times.rules[level]
+        with self._lock:
+            return self._ranking.hold(
+                sent.session.name, level, rule, len(sent.token_ids), now_s
+            ).priority
+
+    def _own(self, level: int, priority: int | None) -> Rule:
+        """What the session's own part of a prompt asks for."""
+        rule = self.reuse_times.rules[level]
+        return rule if priority is None else replace(rule, priority=priority)
 
     def _alike(self, sent: Sent, level: int) -> bool:
         """Whether two levels ask for the same."""

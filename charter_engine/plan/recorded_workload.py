@@ -205,7 +205,7 @@ class RecordedWorkload:
     def _retention(self, policy: Policy, pricing: Pricing) -> Retain:
         if (policy, pricing) not in self._asked:
             records = (
-                self._estimates.asked(self.workload, policy, pricing)
+                self._estimates.asked(policy, pricing)
                 if self._estimates is not None
                 else annotate(self.workload, policy).retention
             )

@@ -107,7 +107,8 @@ def report(
             closed |= {(way, eviction, blocks): share for way, share in shares.items()}
             print(
                 f"seed {seed}, {eviction}, {blocks:>6} blocks: default {bracket.default_lru:.3f}, "
-                f"optimum {bracket.optimum:.3f}; price {pricing.price}, closed "
+                f"optimum {bracket.optimum:.3f}; price {pricing.price}, "
+                f"ahead {pricing.ahead_s}, closed "
                 + ", ".join(f"{way} {share:.3f}" for way, share in shares.items())
                 + f" (predicted); {(len(followed) - len(fits)) / len(fits):.0%} of requests "
                 "followed up",

@@ -1,13 +1,19 @@
 """Policy `next-use` for a stream of requests: each asks for what its own session's past makes
-likely."""
+likely, at a rank beside the prompts that are held by then."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from charter_engine.bls.ranking import Ranking, Worths
 from charter_engine.bls.retention import DEFAULT, Retention, Rule
-from charter_engine.bls.reuse_times import NodeRules, last_rule
+from charter_engine.bls.reuse_times import NodeRules, RefreshWorth, last_rule
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.plan.retention.distribution import ReuseTimes, soonest
-from charter_engine.plan.retention.features import Floats, Ints
+from charter_engine.plan.retention.distribution import EDGES, ReuseTimes, soonest
+from charter_engine.plan.retention.features import Floats, Ints, by_session
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.refreshes import refresh_worth, refreshed
 from charter_engine.plan.retention.scale import PRICING, Pricing, Scale, scale
@@ -15,14 +21,20 @@ from charter_engine.plan.retention.scale import PRICING, Pricing, Scale, scale
 STEPS_A_DECADE = 8
 TAIL_TOKENS = 512
 """A tail that sessions leave behind is told apart from the rest if it is longer than this."""
+WORTH_DIGITS = 6
+"""Worths are compared by so many digits behind the point, in a deployment and in a prediction."""
+
+AGES_S = tuple(EDGES[:-1].tolist())
+Asked = dict[int, Retention]
+"""What requests ask for, by index."""
 
 
 def records(
     workload: Workload, model: ReuseTimeModel, pricing: Pricing = PRICING, *, at_once: bool = True
-) -> dict[int, Retention]:
+) -> Asked:
     """What each request asks for in the end, by index. Requests without a session ask for nothing.
 
-    Each is decided on the past of its own session and on the model alone.
+    Each is decided on the past of its own session, on the prompts held by then and on the model.
     Decided at `answered`, its answer counts, too, as if what the retention refresh asks for had
     been asked at once.
     """
@@ -31,53 +43,198 @@ def records(
 
 def records_in_two(
     workload: Workload, model: ReuseTimeModel, pricing: Pricing = PRICING, *, at_once: bool = True
-) -> tuple[dict[int, Retention], dict[int, Retention]]:
+) -> tuple[Asked, Asked]:
     """What each request asks for when it is sent, and what stands for it in the end.
 
     `at_once` is for predictions in which requests end as they arrive: there blocks lie idle while
     in truth their request is served, which counts as waiting. Else it is what a deployment asks
     for, whose blocks are in use until the answer.
     """
-    served = _on_grid(model.served(workload)) if at_once else np.zeros(len(workload))
-    own = _OwnRules(model, pricing, at_once=at_once)
-    worth = refresh_worth(model.levels, own.measure, model.refresh_cost)
-    nodes = [node_rules(name, model, own.measure) for name in workload.nodes]
-
-    def retention(index: int, level: int) -> Retention:
-        rule = own.rule(level, float(served[index]))
-        generated = last_rule(rule) if pricing.last_tokens else rule
-        node, length = nodes[workload.node[index]], int(workload.input_length[index])
-        ranges = node.ranges(rule, length, pricing.last_tokens)
-        return Retention(ranges, generated.priority, generated.duration_ms)
-
-    def asked(levels: Ints) -> dict[int, Retention]:
-        return {
-            index: retention(index, level)
-            for index, level in enumerate(levels.tolist())
-            if level >= 0
-        }
-
-    sent, answered = model.levels_of(workload)
-    again = refreshed(workload, worth, sent, answered)
-    return asked(sent), asked(np.where(again, answered, sent))
+    everything = ((np.arange(len(workload)), model),)
+    return Decisions(workload, everything, at_once=at_once).asked(pricing)
 
 
-class _OwnRules:
-    """What sessions' own parts of prompts ask for, by retention level and seconds served."""
+class Decisions:
+    """What models tell of a workload's requests, whatever memory costs.
 
-    def __init__(self, model: ReuseTimeModel, pricing: Pricing, *, at_once: bool) -> None:
-        served_s = model.served_s if at_once else (0.0,)
-        parts = [times.after(seconds) for seconds in served_s for times in model.levels]
-        self.measure = scale(model.everything, parts, pricing)
-        self._levels = model.levels
-        self._rules: dict[tuple[int, float], Rule] = {}
+    Each of `parts` names requests by index, and the model that decides about them.
+    """
 
-    def rule(self, level: int, served_s: float) -> Rule:
-        """The rule of a level, for blocks that wait for so long before reuse times begin to run."""
-        if (level, served_s) not in self._rules:
-            times = self._levels[level].after(served_s)
-            self._rules[level, served_s] = self.measure.rule(times)
-        return self._rules[level, served_s]
+    def __init__(
+        self,
+        workload: Workload,
+        parts: Sequence[tuple[Ints, ReuseTimeModel]],
+        *,
+        at_once: bool = True,
+    ) -> None:
+        self._workload = workload
+        self._parts = [_Part(workload, chosen, model, at_once=at_once) for chosen, model in parts]
+        self._events = _events(workload, self._parts, at_once=at_once)
+
+    def asked(self, pricing: Pricing) -> tuple[Asked, Asked]:
+        """What each request asks for when it is sent, and what stands for it in the end."""
+        asking: dict[int, _Asking] = {}
+        rates: list[Floats] = []
+        for part in self._parts:
+            asking |= part.asking(pricing, len(rates))
+            rates += part.rates
+        ranking = Ranking(worths_of(rates, pricing)) if pricing.ahead_s else None
+        sent: Asked = {}
+        final: Asked = {}
+        for event in self._events:
+            one = asking[event.request]
+            session = int(self._workload.session[event.request])
+            own = one.answered if event.is_answer else one.sent
+            if own is None:
+                continue
+            if event.is_answer and one.stands:
+                if ranking is not None:
+                    ranking.answered(session, own.kind, event.at_s)
+                continue
+            rule, tokens = own.rule, int(self._workload.input_length[event.request])
+            if ranking is not None:
+                rule = ranking.hold(session, own.kind, rule, tokens, event.at_s)
+            if event.is_answer and not one.is_refreshed:
+                continue
+            final[event.request] = _retention(rule, one.node, tokens, pricing)
+            if not event.is_answer:
+                sent[event.request] = final[event.request]
+        return sent, final
+
+
+class _Event(NamedTuple):
+    """A request is sent, or it is answered."""
+
+    at_s: float
+    request: int
+    is_answer: bool
+
+
+class _Own(NamedTuple):
+    """What a session's own part of a prompt asks for, and of which kind its blocks are."""
+
+    rule: Rule
+    kind: int
+
+
+class _Asking(NamedTuple):
+    """What a request asks for when it is sent, and what its answer makes of it, unless what was
+    asked `stands`. None: nothing.
+
+    Where it is not `is_refreshed`, a refresh would pay, but there is no moment to send one.
+    """
+
+    sent: _Own | None
+    answered: _Own | None
+    stands: bool
+    is_refreshed: bool
+    node: NodeRules
+
+
+class _Part:
+    """The requests that one model decides about. Kinds of blocks are its levels, each with seconds
+    that they wait before reuse times begin to run."""
+
+    def __init__(
+        self, workload: Workload, chosen: Ints, model: ReuseTimeModel, *, at_once: bool
+    ) -> None:
+        own = workload.select(chosen)
+        self._workload, self.chosen, self.model = workload, chosen, model
+        self.served = model.served(own)
+        self._nodes = [workload.nodes[node] for node in own.node.tolist()]
+        self._lengths: list[int] = own.input_length.tolist()
+        waiting = _on_grid(self.served) if at_once else np.zeros(len(own))
+        sent, answered = (
+            list(zip(levels.tolist(), waiting.tolist(), strict=True))
+            for levels in model.levels_of(own)
+        )
+        self._sent: list[tuple[int, float]] = sent
+        self._answered: list[tuple[int, float]] = answered
+        known = sorted({(level, waits_s) for level, waits_s in (*sent, *answered) if level >= 0})
+        self._kinds = {kind: number for number, kind in enumerate(known)}
+        self._scale = _scale(model, at_once=at_once)
+        times = [model.levels[level].after(waits_s) for level, waits_s in known]
+        self._never = [one.never_share for one in times]
+        self.rates = [one.rates(self._scale.horizon_s) for one in times]
+
+    def asking(self, pricing: Pricing, first_kind: int) -> dict[int, _Asking]:
+        """What each of its requests asks for, by index, its kinds counted from the first one on."""
+        measure = msgspec.structs.replace(self._scale, pricing=pricing)
+        worth = refresh_worth(self.model.levels, measure, self.model.refresh_cost)
+        nodes = {name: node_rules(name, self.model, measure) for name in set(self._nodes)}
+        rules = list(map(measure.rule_for, self.rates, self._never))
+        again = self._refreshed(worth)
+        found = {}
+        for index, sent, answered, node, length in zip(
+            self.chosen.tolist(),
+            self._sent,
+            self._answered,
+            self._nodes,
+            self._lengths,
+            strict=True,
+        ):
+            before, after = (
+                _Own(rules[self._kinds[kind]], first_kind + self._kinds[kind])
+                if kind in self._kinds
+                else None
+                for kind in (sent, answered)
+            )
+            is_same = before is not None and after is not None and before.rule == after.rule
+            pays = worth.pays(sent[0] if sent[0] >= 0 else None, answered[0], length)
+            stands = is_same or not pays
+            found[index] = _Asking(before, after, stands, bool(again[index]), nodes[node])
+        return found
+
+    def _refreshed(self, worth: RefreshWorth) -> NDArray[np.bool_]:
+        """Which of the workload's requests are followed by a refresh, of those decided here."""
+        sent, answered = (np.full(len(self._workload), -1, dtype=np.int64) for _ in range(2))
+        sent[self.chosen] = [level for level, _ in self._sent]
+        answered[self.chosen] = [level for level, _ in self._answered]
+        return refreshed(self._workload, worth, sent, answered)
+
+
+def worths_of(rates: Sequence[Floats], pricing: Pricing) -> Worths:
+    """What blocks of each kind are worth by age, as a deployment and a prediction compare them."""
+    rows = tuple(tuple(np.round(one, WORTH_DIGITS).tolist()) for one in rates)
+    return Worths(AGES_S, rows, pricing.ahead_s)
+
+
+def _scale(model: ReuseTimeModel, *, at_once: bool) -> Scale:
+    served_s = model.served_s if at_once else (0.0,)
+    parts = [times.after(seconds) for seconds in served_s for times in model.levels]
+    return scale(model.everything, parts)
+
+
+def _events(workload: Workload, parts: Sequence[_Part], *, at_once: bool) -> list[_Event]:
+    """What is sent, and what is answered before its session's next request, in order of time;
+    `at_once` every answer comes with its request."""
+    arrival_s = workload.arrival_ms / 1000.0
+    following_s = np.full(len(workload), np.inf)
+    for requests in by_session(workload):
+        following_s[requests[:-1]] = arrival_s[requests[1:]]
+    events = [_Event(at_s, index, False) for index, at_s in enumerate(arrival_s.tolist())]
+    for part in parts:
+        if part.model.decide_at == "sent":
+            continue
+        served = np.zeros(len(part.chosen)) if at_once else part.served
+        answered_s = arrival_s[part.chosen] + served
+        events += [
+            _Event(at_s, index, True)
+            for index, at_s in zip(part.chosen.tolist(), answered_s.tolist(), strict=True)
+            if at_s <= following_s[index]
+        ]
+
+    def in_order(event: _Event) -> tuple[float, bool, int, bool]:
+        is_earlier = event.is_answer and event.at_s > arrival_s[event.request]
+        return event.at_s, not is_earlier, event.request, event.is_answer
+
+    return sorted(events, key=in_order)
+
+
+def _retention(own: Rule, node: NodeRules, length: int, pricing: Pricing) -> Retention:
+    generated = last_rule(own) if pricing.last_tokens else own
+    ranges = node.ranges(own, length, pricing.last_tokens)
+    return Retention(ranges, generated.priority, generated.duration_ms)
 
 
 def _on_grid(seconds: Floats) -> Floats:

@@ -3,7 +3,7 @@ request."""
 
 from charter_engine.bls.reuse_times import UNMATCHED, ReuseTimeRules
 from charter_engine.plan.retention.model import ReuseTimeModel
-from charter_engine.plan.retention.next_use import node_rules
+from charter_engine.plan.retention.next_use import node_rules, worths_of
 from charter_engine.plan.retention.refreshes import refresh_worth
 from charter_engine.plan.retention.scale import PRICING, Pricing, scale
 
@@ -12,6 +12,7 @@ def online(model: ReuseTimeModel, pricing: Pricing = PRICING) -> ReuseTimeRules:
     """The model as `charter_bls` takes it: it then asks for what `next_use.records` says of the
     same requests."""
     measure = scale(model.everything, model.levels, pricing)
+    rates = [times.rates(measure.horizon_s) for times in model.levels]
     return ReuseTimeRules(
         decide_at=model.decide_at,
         refresh=refresh_worth(model.levels, measure, model.refresh_cost),
@@ -21,4 +22,5 @@ def online(model: ReuseTimeModel, pricing: Pricing = PRICING) -> ReuseTimeRules:
         forest=model.forest,
         last_tokens=pricing.last_tokens,
         division=model.division,
+        worths=worths_of(rates, pricing) if pricing.ahead_s else None,
     )

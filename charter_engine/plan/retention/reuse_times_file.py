@@ -33,7 +33,7 @@ class InvalidReuseTimes(ValueError):
 class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     """What a reuse-times file holds.
 
-    `price`, `most` and `last_tokens` are the pricing of memory (see `scale.Pricing`).
+    `price`, `most`, `last_tokens` and `ahead_s` are the pricing of memory (see `scale.Pricing`).
     `sources` is what was learnt from.
     `features` names what the forest asks, in its order.
     A Charter that computes others cannot use it.
@@ -45,12 +45,13 @@ class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     price: float = PRICE
     most: int = MAX_PRIORITY
     last_tokens: int = 0
+    ahead_s: tuple[float, ...] = ()
     sources: tuple[str, ...] = ()
     features: tuple[str, ...] = FEATURES
 
     @property
     def pricing(self) -> Pricing:
-        return Pricing(self.price, self.most, self.last_tokens)
+        return Pricing(self.price, self.most, self.last_tokens, self.ahead_s)
 
 
 class _Head(Struct):
@@ -131,6 +132,8 @@ def _problem_of_pricing(pricing: Pricing) -> str:
         return f"a highest priority of {pricing.most} is not above {DEFAULT_PRIORITY}"
     if pricing.last_tokens < 0:
         return f"a prompt has no {pricing.last_tokens} last tokens"
+    if min(pricing.ahead_s, default=0.0) < 0:
+        return f"{min(pricing.ahead_s)} s ahead are in the past"
     return ""
 
 

@@ -20,7 +20,7 @@ from charter_engine.bls.retention import (
     Rule,
 )
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.plan.retention.distribution import EDGES, ReuseTimes
+from charter_engine.plan.retention.distribution import EDGES, Floats, ReuseTimes
 
 PRICE = 0.7
 """The price of memory, in units of the worth of an average block just used."""
@@ -43,15 +43,29 @@ class Pricing(Struct, frozen=True):
     leaf eviction that takes prompts whole, the one used longest ago first: once the end of one is
     gone, the rest of it is what goes next. In one class each block that becomes a leaf queues up
     behind all others, so that every prompt loses its end and none can be used whole.
+
+    With `ahead_s` prompts rank among those that are held by what each is worth so many seconds
+    after deciding (see `bls.ranking`), else by what they are worth at first among all there may be.
     """
 
     price: float = PRICE
     most: int = MAX_PRIORITY
     last_tokens: int = 0
+    ahead_s: tuple[float, ...] = ()
 
 
-PRICING = Pricing()
-WITHOUT_HOST_TIER = (Pricing(0.5), PRICING, Pricing(0.9))
+SOON_S = (1.0, 3.0)
+"""A pool of a few prompts goes by what is needed within seconds, and takes back what it judged
+wrongly with the next requests."""
+LATER_S = (5.0, 20.0)
+"""A pool of many prompts takes its time."""
+PRICING = Pricing(ahead_s=SOON_S)
+WITHOUT_HOST_TIER = (
+    PRICING,
+    Pricing(0.9, ahead_s=SOON_S),
+    Pricing(ahead_s=LATER_S),
+    Pricing(0.8, ahead_s=LATER_S),
+)
 KEEPS_MOST = Pricing(0.1, ABOVE_DEFAULT)
 """All of a prompt but what hardly anybody comes back for stands above blank blocks, and so above
 the places in the host tier that content which is brought back leaves behind."""
@@ -89,27 +103,36 @@ def best_pricing(rates: Mapping[Pricing, float]) -> Pricing:
 
 class Scale(Struct, frozen=True):
     """What memory costs, and the worths of the parts to be told apart, ascending; all in hits per
-    second. `most` is the highest priority."""
+    second. `average` is the worth of an average block just used."""
 
-    price: float
+    average: float
     horizon_s: float
     worths: tuple[float, ...]
-    most: int = MAX_PRIORITY
+    pricing: Pricing = PRICING
+
+    @property
+    def price(self) -> float:
+        """What holding a block costs, in hits per second."""
+        return self.average * self.pricing.price
 
     def rule(self, times: ReuseTimes) -> Rule:
         """What blocks with these reuse times ask for."""
-        if times.never_share >= UNUSED_SHARE:
+        return self.rule_for(times.rates(self.horizon_s), times.never_share)
+
+    def rule_for(self, rates: Floats, never_share: float) -> Rule:
+        """What blocks ask for that are worth `rates` by age, and of which `never_share` is not used
+        again."""
+        if never_share >= UNUSED_SHARE:
             return NEVER_AGAIN
-        rates = times.rates(self.horizon_s)
-        worth = float(rates[0])
         held = np.flatnonzero(rates >= self.price)
         if len(held) == 0:
             return DEFAULT
-        rank = np.searchsorted(np.array(self.worths), worth, side="right") / max(
+        rank = np.searchsorted(np.array(self.worths), rates[0], side="right") / max(
             len(self.worths), 1
         )
-        priority = DEFAULT_PRIORITY + max(1, round(float(rank) * (self.most - DEFAULT_PRIORITY)))
-        return Rule(priority, max(1, round(float(EDGES[held[-1] + 1]) * 1000)))
+        above = round(float(rank) * (self.pricing.most - DEFAULT_PRIORITY))
+        duration_s = float(EDGES[held[-1] + 1])
+        return Rule(DEFAULT_PRIORITY + max(1, above), max(1, round(duration_s * 1000)))
 
 
 def scale(everything: ReuseTimes, parts: Sequence[ReuseTimes], pricing: Pricing = PRICING) -> Scale:
@@ -117,4 +140,4 @@ def scale(everything: ReuseTimes, parts: Sequence[ReuseTimes], pricing: Pricing 
     horizon_s = min(everything.median(), EDGES[-1]) * HORIZON
     average = max(float(everything.rates(horizon_s)[0]), 1e-9)
     worths = sorted(float(times.rates(horizon_s)[0]) for times in parts)
-    return Scale(average * pricing.price, horizon_s, tuple(worths), pricing.most)
+    return Scale(average, horizon_s, tuple(worths), pricing)

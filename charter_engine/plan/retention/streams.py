@@ -3,6 +3,7 @@ around `next-use`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
@@ -19,7 +20,7 @@ from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.fixed import CHAIN_CONTEXT, SYSTEM_PROMPT, steps_priority
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
-from charter_engine.plan.retention.next_use import records
+from charter_engine.plan.retention.next_use import Decisions, records
 from charter_engine.plan.retention.refreshes import ASSUMED_COST
 from charter_engine.plan.retention.scale import PRICING, Pricing, best_pricing, pricings
 
@@ -93,6 +94,7 @@ class Estimates:
     """Which model tells the reuse times of which of a workload's requests: none of a session it was
     learnt from."""
 
+    workload: Workload
     parts: tuple[tuple[Ints, ReuseTimeModel], ...]
 
     @property
@@ -100,20 +102,24 @@ class Estimates:
         """When the models decide."""
         return self.parts[0][1].decide_at
 
-    def asked(
-        self, workload: Workload, policy: Policy, pricing: Pricing = PRICING
-    ) -> dict[int, Retention]:
+    @cached_property
+    def _decisions(self) -> Decisions:
+        return Decisions(self.workload, self.parts)
+
+    def asked(self, policy: Policy, pricing: Pricing = PRICING) -> dict[int, Retention]:
         """What each request of the workload asks for under a policy."""
+        if policy == "next-use":
+            return self._decisions.asked(pricing)[1]
         found: dict[int, Retention] = {}
         for chosen, model in self.parts:
-            part = annotate(workload.select(chosen), policy, model, pricing=pricing)
+            part = annotate(self.workload.select(chosen), policy, model)
             found |= {int(chosen[place]): record for place, record in part.retention.items()}
         return found
 
 
 def learnt_elsewhere(workload: Workload, model: ReuseTimeModel) -> Estimates:
     """One model for all requests, learnt from other sessions."""
-    return Estimates(((np.arange(len(workload)), model),))
+    return Estimates(workload, ((np.arange(len(workload)), model),))
 
 
 def learnt_crosswise(
@@ -138,7 +144,7 @@ def learnt_crosswise(
         for part in parts
     ]
     unnamed = np.setdiff1d(np.arange(len(workload)), named)
-    return Estimates((*zip(parts, models, strict=True), (unnamed, models[0])))
+    return Estimates(workload, (*zip(parts, models, strict=True), (unnamed, models[0])))
 
 
 def guarded(default_rate: float, next_use_rate: float) -> Policy:
@@ -200,7 +206,7 @@ def judge(
     found = {}
     for pricing in pricings(settings):
         asked = resolve_retention(
-            replace(workload, retention=estimates.asked(workload, "next-use", pricing)), None
+            replace(workload, retention=estimates.asked("next-use", pricing)), None
         )
         found[pricing] = predictor.predict(settings, retention=asked, bracket=False)
     best, prediction = best_priced(found)

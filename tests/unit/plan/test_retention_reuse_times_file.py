@@ -56,7 +56,7 @@ def damaged(**changes: Any) -> bytes:
 
 
 def test_what_is_written_reads_back_equal() -> None:
-    pricing = Pricing(0.9, 36, 128)
+    pricing = Pricing(0.9, 36, 128, (1.0, 3.0))
     found = decode(encode(model(), pricing=pricing, sources=("a.jsonl",)), "waits.json")
     assert (found.model, found.pricing, found.sources) == (
         model(),
@@ -93,6 +93,7 @@ def test_a_second_score_that_does_not_divide_the_levels_is_refused(
         (damaged(most=35), "highest priority"),
         (damaged(most=101), "highest priority"),
         (damaged(last_tokens=-1), "last tokens"),
+        (damaged(ahead_s=[1.0, -3.0]), "in the past"),
         (damaged(features=["gap"]), "other features"),
         (damaged(rungs=[]), "retention levels"),
         (damaged(everything={"counts": [1.0], "never": 0}), "distribution"),

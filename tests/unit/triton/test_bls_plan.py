@@ -364,6 +364,14 @@ def test_reuse_times_that_differ_anywhere_read_differently() -> None:
             r"trees\[1\].feature: must be 0 to 34",
         ),
         (lambda raw: raw.pop("forest"), "waits.forest: must be an object"),
+        (
+            lambda raw: raw["worths"]["ages_s"].__setitem__(0, -1.0),
+            "waits.worths.ages_s: must begin at 0",
+        ),
+        (
+            lambda raw: raw["worths"]["rows"].pop(),
+            r"waits.worths.rows: must be \d+ rows of \d+ numbers",
+        ),
     ],
 )
 def test_broken_reuse_times_are_refused_with_their_place(
