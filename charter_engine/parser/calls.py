@@ -101,6 +101,7 @@ class CallResolver:
             node=node,
             parents=frame.module.parents,
             held=receiver.box,
+            verb=path[-1] if path else "",
         )
         is_later = outer is None and is_gathered(frame, node, callee, self.program.gathering)
         frame.fanout = "gather" if is_later else delayed_way(path) or outer
@@ -219,12 +220,9 @@ class CallResolver:
         if self.hands_on_model(shape):
             return self.called_later(frame, node, receiver, shape)
         types = in_order(callee.types)
-        functions = [
-            one
-            for kind in types
-            if isinstance(kind, Function)
-            for one in self.evaluator.names.of_each_object(kind)
-        ]
+        functions = [kind for kind in types if isinstance(kind, Function)]
+        if len(functions) == 1 and self.findings.are_judged:
+            functions = self.evaluator.names.of_each_object(functions[0])
         functions += [
             found
             for kind in types
@@ -374,9 +372,11 @@ class CallResolver:
             if is_mapped:
                 given = tuple((node_, any_member(item)) for node_, item in given)
             keywords = tuple(item for item in shape.keywords if item[1] is not source)
+            path = self.program.path_of(source)
             later = replace(
                 shape,
-                path=self.program.path_of(source),
+                path=path,
+                verb=path[-1] if path else "",
                 callee=value.types,
                 receiver=frozenset(),
                 positional=given,

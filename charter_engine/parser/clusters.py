@@ -13,6 +13,8 @@ from pathlib import PurePath
 
 from msgspec import Struct
 
+from charter_engine.parser.syntax import statements
+
 
 class Import(Struct, frozen=True, array_like=True):
     """One import statement: leading dots, the module named, and the names taken from it."""
@@ -37,16 +39,6 @@ def imports_of(tree: ast.Module) -> tuple[Import, ...]:
         for node in statements(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
     )
-
-
-def statements(tree: ast.Module) -> list[ast.AST]:
-    """All statements of a file, with the clauses of `try` and `match` that hold some; expressions
-    are not entered."""
-    found: list[ast.AST] = [tree]
-    for node in found:
-        for block in ("body", "orelse", "handlers", "finalbody", "cases"):
-            found += getattr(node, block, ())
-    return found
 
 
 def clusters(files: Mapping[str, Importing]) -> list[list[str]]:

@@ -10,7 +10,7 @@ from charter_engine.contracts.graph import LimitUnit
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, dotted_name
-from charter_engine.parser.syntax import last_name
+from charter_engine.parser.syntax import last_name, statements
 from charter_engine.parser.values import Box, Element, Limit, Value
 
 Evaluate = Callable[[Frame, ast.expr], Value]
@@ -115,7 +115,7 @@ def tests_by_called(owner: ClassDefinition) -> dict[str, list[ast.expr]]:
     found: dict[str, list[ast.expr]] = {}
     for method in owner.methods.values():
         if any(dotted_name(call.func).startswith("self.") for call in method.calls):
-            for node in ast.walk(method.node):
+            for node in statements(method.node):
                 if isinstance(node, ast.If) and sizes_tested(node.test):
                     for name in own_methods_called(node.body):
                         found.setdefault(name, []).append(node.test)

@@ -46,6 +46,8 @@ SESSIONS = ("streamlit.session_state", "chainlit.user_session")
 BESIDE_ANSWER = frozenset("usage usage_metadata stop_reason finish_reason".split())
 """Attributes of an answer that hold nothing of what the model said."""
 
+NO_KINDS: frozenset[Kind] = frozenset()
+
 CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
 """Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is
 called."""
@@ -308,6 +310,8 @@ class Names:
             for kind in types
             if isinstance(kind, Instance) and kind.definition.module is not frame.module
         }
+        if not named:
+            return NO_KINDS
         found = map(self.program.catalogue.kind_of_annotation, named)
         return frozenset(Kind(name) for name in found if name is not None)
 

@@ -7,7 +7,6 @@ import re
 from functools import lru_cache
 
 from msgspec import Struct
-from msgspec.structs import force_setattr
 
 from charter_engine.parser.catalogue import Catalogue, Family
 from charter_engine.parser.syntax import use_of
@@ -33,9 +32,6 @@ class CallShape(Struct, frozen=True):
     parents: dict[int, ast.AST]
     held: Box | None = None
     verb: str = ""
-
-    def __post_init__(self) -> None:
-        force_setattr(self, "verb", self.path[-1] if self.path else "")
 
     @property
     def made_with(self) -> frozenset[str]:

@@ -225,6 +225,9 @@ def answers_in(shape: CallShape) -> Origins:
 
 
 def arguments_origins(shape: CallShape) -> Origins:
-    return origins_of(
-        [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
-    )
+    found = NOTHING
+    for _, value in shape.positional:
+        found |= value.all_origins()
+    for _, _, value in shape.keywords:
+        found |= value.all_origins()
+    return found

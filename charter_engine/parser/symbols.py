@@ -29,6 +29,10 @@ YIELDS = (ast.Yield, ast.YieldFrom)
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
+SCOPES = of_kinds(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+TOLD = of_kinds(ast.Call, ast.Attribute, ast.Global, *IMPORTS, *YIELDS)
+"""Nodes that say something of their module, or of the functions that they stand in."""
+
 
 @dataclass(slots=True, eq=False)
 class FunctionDefinition:
@@ -106,49 +110,64 @@ class Module:
         return self.path.endswith("__init__.py")
 
 
+Place = tuple[ast.AST, str, ClassDefinition | None, FunctionDefinition | None]
+"""A node, what the names in it begin with, the class whose methods it holds, and the function it
+stands in."""
+
+
 def index_module(path: str, name: str, tree: ast.Module) -> Module:
     """Find every import, function and class of a file; later definitions of a name don't hide
     earlier ones here."""
     module = Module(path=path, name=name, tree=tree)
-    pending: list[tuple[ast.AST, str, ClassDefinition | None, FunctionDefinition | None]] = [
-        (tree, "", None, None)
-    ]
+    pending: list[Place] = [(tree, "", None, None)]
     while pending:
         node, prefix, owner, outer = pending.pop()
+        kept = owner if isinstance(node, ast.ClassDef) else None
         for child in children(node):
-            if type(child) in PLACED:
+            kind = type(child)
+            if kind in SCOPES:
+                pending.append(scope_of(child, prefix, module, owner, outer))
+                continue
+            if kind in PLACED:
                 module.parents[id(child)] = node
-                if isinstance(child, ast.Call):
-                    add_call(child, module, outer)
-                elif isinstance(child, ast.Attribute) and type(child.ctx) is ast.Store:
-                    note_store(outer)
-            elif isinstance(child, FunctionNode):
-                function = define_function(child, prefix, module, owner, outer)
-                module.functions[id(child)] = function
-                pending.append((child, f"{function.qualname}.", None, function))
-                continue
-            elif isinstance(child, ast.ClassDef):
-                defined = ClassDefinition(
-                    child,
-                    child.name,
-                    prefix + child.name,
-                    module,
-                    bases=tuple(map(dotted_name, child.bases)),
-                )
-                module.classes[id(child)] = defined
-                pending.append((child, f"{defined.qualname}.", defined, outer))
-                continue
-            elif isinstance(child, IMPORTS):
-                add_import(child, module)
-                continue
-            elif isinstance(child, YIELDS) and outer is not None:
-                outer.is_generator = True
-            elif isinstance(child, ast.Global):
-                note_store(outer)
-            pending.append(
-                (child, prefix, owner if isinstance(node, ast.ClassDef) else None, outer)
-            )
+            if kind in TOLD:
+                tell(child, module, outer)
+            pending.append((child, prefix, kept, outer))
     return module
+
+
+def scope_of(
+    node: ast.AST,
+    prefix: str,
+    module: Module,
+    owner: ClassDefinition | None,
+    outer: FunctionDefinition | None,
+) -> Place:
+    """What begins with the definition of a function or class."""
+    if isinstance(node, ast.ClassDef):
+        bases = tuple(map(dotted_name, node.bases))
+        defined = ClassDefinition(node, node.name, prefix + node.name, module, bases=bases)
+        module.classes[id(node)] = defined
+        return node, f"{defined.qualname}.", defined, outer
+    assert isinstance(node, FunctionNode)
+    function = define_function(node, prefix, module, owner, outer)
+    module.functions[id(node)] = function
+    return node, f"{function.qualname}.", None, function
+
+
+def tell(node: ast.AST, module: Module, function: FunctionDefinition | None) -> None:
+    """Keep what a node says of its module, and of the function that it stands in."""
+    if isinstance(node, ast.Call):
+        add_call(node, module, function)
+    elif isinstance(node, ast.Attribute):
+        if type(node.ctx) is ast.Store:
+            note_store(function)
+    elif isinstance(node, IMPORTS):
+        add_import(node, module)
+    elif isinstance(node, ast.Global):
+        note_store(function)
+    elif function is not None:
+        function.is_generator = True
 
 
 def children(node: ast.AST) -> Iterator[ast.AST]:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 
+from charter_engine.parser.compact import by_kind, kinds_of_nodes
+
+WITH_STATEMENTS = frozenset("body orelse handlers finalbody cases".split())
+"""Fields of statements that hold statements, or clauses with some."""
+
 
 def annotation_names(node: ast.expr, imports: dict[str, str]) -> list[tuple[str, str]]:
     """Names in an annotation (through Optional, |, quotes), each with what its import makes of
@@ -142,6 +147,25 @@ def leaves_at_once(body: list[ast.stmt]) -> bool:
             if leaves_at_once(inner):
                 return True
     return False
+
+
+BLOCKS = by_kind(
+    {
+        kind: tuple(name for name in kind._fields if name in WITH_STATEMENTS)
+        for kind in kinds_of_nodes()
+        if not issubclass(kind, ast.expr)
+    }
+)
+
+
+def statements(scope: ast.AST) -> list[ast.AST]:
+    """A file, function or class and all statements in it, with the clauses of `try` and `match`
+    that hold some; expressions are not entered."""
+    found = [scope]
+    for node in found:
+        for block in BLOCKS[type(node)]:
+            found += getattr(node, block)
+    return found
 
 
 def has_break(body: list[ast.stmt]) -> bool:

@@ -14,7 +14,7 @@ from charter_engine.children import safe_path
 WORTH_A_POOL = 12
 """Clusters to compile, from which on starting worker processes pays."""
 
-RARELY = (50_000, 20, 50)
+RARELY = (50_000, 100, 50)
 """How many objects are made, and how many collections of the younger ones done, before garbage is
 looked for."""
 

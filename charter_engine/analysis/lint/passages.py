@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from charter_engine.analysis.lint.subject import walk
 from charter_engine.parser.reading import parse
+from charter_engine.parser.symbols import children
 from charter_engine.parser.syntax import last_name
 
 NO_NAMES = frozenset(("value", "kind", "type_comment"))
@@ -38,7 +39,7 @@ def formatted_strings(tree: ast.Module) -> list[ast.expr]:
         if isinstance(node, ast.JoinedStr):
             found.append(node)
         else:
-            pending += ast.iter_child_nodes(node)
+            pending += children(node)
     return found
 
 

@@ -46,20 +46,37 @@ class EdgePool:
         tail = (length - 1) % size > 0
         exact = tail and self._part[last] and self._high[last] == block
         reused = self._end[last] if exact else self._match_part(path, block)
-        for edge in path:
-            self._stamp[edge] += 1
+        self._take_from_queue(path)
         needed = -(-length // size)
         missing = needed - block - (tail and self._part[last])
         self._drop_parts(path[:-1], missing - self._free)
         self._evict(missing - self._free)
         # A block that holds nothing but the last token is free again at once.
         self._free -= missing - (needed - (length - 1) // size - tail)
-        for edge, rank in zip(path, order, strict=True):
-            self._set_full(edge, self._high[edge] - self._low[edge])
-            heappush(self._queue, (rank, -self._end[edge], edge, self._stamp[edge]))
+        self._keep(path, order)
         if tail:
             self._set_part(last, True)
         return int(reused)
+
+    def serve_whole(self, path: list[int], order: list[int], length: int) -> int:
+        """One request that finds and leaves whole blocks only; gives how many it finds. See
+        `serve`."""
+        block = self._match_whole(path)
+        self._take_from_queue(path)
+        self._evict(-(-length // self._size) - block - self._free)
+        self._free -= (length - 1) // self._size - block
+        self._keep(path, order)
+        return block
+
+    def _take_from_queue(self, path: list[int]) -> None:
+        """Nothing of a path is evicted while its request is served."""
+        for edge in path:
+            self._stamp[edge] += 1
+
+    def _keep(self, path: list[int], order: list[int]) -> None:
+        for edge, rank in zip(path, order, strict=True):
+            self._set_full(edge, self._high[edge] - self._low[edge])
+            heappush(self._queue, (rank, -self._end[edge], edge, self._stamp[edge]))
 
     def drop(self, edge: int) -> None:
         """Forget all that is held of an edge."""

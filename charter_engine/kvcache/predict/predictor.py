@@ -18,7 +18,7 @@ from charter_engine.kvcache.predict.known_outputs import (
     storing_twice,
 )
 from charter_engine.kvcache.predict.latency import LatencyModel, from_first_principles
-from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.optimum import most_reuse
 from charter_engine.kvcache.predict.per_conversation import simulate_per_conversation
 from charter_engine.kvcache.predict.queueing import QueuedTimes, queued_times
 from charter_engine.kvcache.predict.radix import simulate_radix
@@ -221,8 +221,8 @@ class Predictor:
         """Default priorities below, the offline optimum above, on the same blocks, one request at a
         time.
 
-        Belady counts blocks, so that where parts of blocks are reused LRU can do better: then that
-        is the upper end. So it is in a pool that heeds no retention.
+        In a pool that heeds no retention default priorities are the upper end, too. So they are
+        where outputs are known and reused beyond what requests that stand for them are.
 
         `plain` is the result with default priorities where it is known already.
         """
@@ -239,14 +239,14 @@ class Predictor:
         return self._brackets[key]
 
     def _optimum(self, settings: PoolSettings) -> int:
-        """Prompt tokens the offline optimum reuses, outputs stored where they are known."""
+        """Prompt tokens that no policy reuses more of, outputs stored where they are known."""
         if not self.workload.has_content:
             return 0
         if not self.workload.knows_outputs:
-            return int(optimum_reuse(self.paths, self.workload.input_length, settings).sum())
+            return most_reuse(self.paths, self.workload.input_length, settings)
         stored = self._storing
-        reused = optimum_reuse(stored.paths, stored.workload.input_length, settings)
-        return int(reused[::2].sum())
+        stores = np.arange(len(stored.workload)) % 2 == 1
+        return most_reuse(stored.paths, stored.workload.input_length, settings, stores=stores)
 
     @cached_property
     def _storing(self) -> "Predictor":

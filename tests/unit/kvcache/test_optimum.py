@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache import PoolSettings
+from charter_engine.kvcache import PoolSettings, Retention, TokenRange
 from charter_engine.kvcache.predict.curve import hit_curve
-from charter_engine.kvcache.predict.optimum import optimum_reuse
+from charter_engine.kvcache.predict.optimum import most_reuse
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.predict.simulation import simulate
 from charter_engine.kvcache.workload.columns import Workload, as_workload
@@ -20,6 +20,8 @@ from charter_engine.kvcache.workload.path_tree import build_paths
 from tests.unit.kvcache.workloads import (
     aligned_workload,
     in_sessions,
+    random_releases,
+    random_retention,
     random_settings,
     random_workload,
 )
@@ -52,49 +54,45 @@ def _naive_optimum(workload: Workload, capacity: int) -> int:
 def test_the_optimum_is_that_of_a_plain_set_of_blocks(rng: Random, capacity: int) -> None:
     workload = aligned_workload(rng)
     pool = PoolSettings(capacity, 8)
-    found = optimum_reuse(build_paths(workload), workload.input_length, pool).sum()
+    found = most_reuse(build_paths(workload), workload.input_length, pool)
     assert found == _naive_optimum(workload, capacity)
 
 
-@given(st.randoms(use_true_random=True), st.integers(1, 60))
-@settings(max_examples=100, deadline=None)
-def test_no_pool_beats_the_optimum(rng: Random, capacity: int) -> None:
-    workload = aligned_workload(rng)
-    paths = build_paths(workload)
-    for eviction in ("leaf", "flat"):
-        pool = PoolSettings(capacity, 8, eviction=eviction)
-        reused = simulate(
-            paths, workload.arrival_ms, workload.input_length, pool, compiled=False
-        ).reused_tokens
-        assert reused.clip(0).sum() <= optimum_reuse(paths, workload.input_length, pool).sum()
-
-
 @given(st.randoms(use_true_random=True))
-@settings(max_examples=300, deadline=None)
-def test_whole_blocks_are_found_only_where_a_pool_that_forgets_nothing_has_them(
-    rng: Random,
-) -> None:
-    workload = random_workload(rng)
-    pool = replace(random_settings(rng, workload), partial_reuse=False, eviction="flat")
-    paths = build_paths(workload)
-    found = optimum_reuse(paths, workload.input_length, pool)
-    unlimited = replace(pool, gpu_blocks=10_000, host_blocks=0)
-    most = simulate(paths, workload.arrival_ms, workload.input_length, unlimited, compiled=False)
-    assert (found <= most.reused_tokens).all()
-
-
-@given(st.randoms(use_true_random=True))
-@settings(max_examples=300, deadline=None)
-def test_parts_of_blocks_are_found_only_where_an_earlier_prompt_shares_them(rng: Random) -> None:
+@settings(max_examples=150, deadline=None)
+def test_no_policy_beats_the_optimum(rng: Random) -> None:
     workload = random_workload(rng)
     paths = build_paths(workload)
     pool = random_settings(rng, workload)
-    found = optimum_reuse(paths, workload.input_length, pool)
-    seen: set[int] = set()
-    for index, reused in enumerate(found.tolist()):
-        own = paths.path(index)
-        assert reused <= max((int(paths.end[edge]) for edge in own if edge in seen), default=0)
-        seen.update(own)
+    most = most_reuse(paths, workload.input_length, pool)
+    for retention in (None, random_retention(rng, workload), random_retention(rng, workload)):
+        reused = simulate(
+            paths, workload.arrival_ms, workload.input_length, pool, retention,
+            random_releases(rng, paths), compiled=False,
+        ).reused_tokens  # fmt: skip
+        assert reused.clip(0).sum() <= most
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=150, deadline=None)
+def test_a_pool_that_need_not_forget_reaches_the_optimum_of_whole_blocks(rng: Random) -> None:
+    workload = random_workload(rng)
+    pool = replace(random_settings(rng, workload), partial_reuse=False, eviction="flat")
+    unlimited = replace(pool, gpu_blocks=10_000, host_blocks=0)
+    paths = build_paths(workload)
+    reached = simulate(
+        paths, workload.arrival_ms, workload.input_length, unlimited, compiled=False
+    ).reused_tokens
+    assert reached.sum() == most_reuse(paths, workload.input_length, unlimited)
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=150, deadline=None)
+def test_the_optimum_is_never_above_what_earlier_prompts_share(rng: Random) -> None:
+    workload = random_workload(rng)
+    pool = random_settings(rng, workload)
+    found = most_reuse(build_paths(workload), workload.input_length, pool)
+    assert found <= _allowed(workload, pool)
 
 
 def _allowed(workload: Workload, pool: PoolSettings) -> int:
@@ -163,31 +161,28 @@ def _short_shared_head() -> Workload:
         (PoolSettings(2000, 128), 100),
         (PoolSettings(2000, 128, partial_reuse=False), 0),
         (PoolSettings(2000, 64, partial_reuse=False), 64),
-        (PoolSettings(2000, 128, copy_on_partial_reuse=False), 0),
         (PoolSettings(2000, 32, reuse=False), 0),
         (PoolSettings(4, 32), 0),
     ],
 )
 def test_the_optimum_is_what_the_settings_allow(pool: PoolSettings, reused: int) -> None:
     workload = _short_shared_head()
-    found = optimum_reuse(build_paths(workload), workload.input_length, pool)
-    assert found.tolist() == [0] + [reused] * 39
+    found = most_reuse(build_paths(workload), workload.input_length, pool)
+    assert found == 39 * reused
 
 
-def test_a_block_that_is_taken_over_is_not_there_for_its_owner() -> None:
-    """The second prompt takes the only block of the first, which finds but the part they share when
-    it comes again; with more behind that block it is copied, where copies are made."""
-    for tail, reused in (((), [0, 2, 2]), ((6, 7), [0, 2, 6])):
-        prompts = ((1, 2, 3, 4, *tail, 5), (1, 2, 8, 8, 8), (1, 2, 3, 4, *tail, 5))
-        workload = as_workload(
-            WorkloadRequest(
-                timestamp=0, input_length=len(tokens), output_length=0, token_ids=tokens
-            )
-            for tokens in prompts
-        )
-        pool = PoolSettings(100, 4)
-        found = optimum_reuse(build_paths(workload), workload.input_length, pool)
-        assert found.tolist() == reused
+def test_where_no_block_is_copied_a_low_priority_behind_it_lets_its_part_be_found() -> None:
+    workload, pool = _short_shared_head(), PoolSettings(2000, 128, copy_on_partial_reuse=False)
+    paths = build_paths(workload)
+    asked = [Retention((TokenRange(128, None, 0),))] * len(workload)
+    reached = [
+        simulate(
+            paths, workload.arrival_ms, workload.input_length, pool, retention, compiled=False
+        ).reused_tokens.sum()
+        for retention in (None, asked)
+    ]
+    assert reached == [0, 3800]
+    assert most_reuse(paths, workload.input_length, pool) == 3900
 
 
 def test_host_blocks_nothing_may_move_to_are_no_help() -> None:
@@ -199,7 +194,7 @@ def test_host_blocks_nothing_may_move_to_are_no_help() -> None:
     paths = build_paths(workload)
     for floor, reused in ((30, 16), (101, 0)):
         pool = PoolSettings(3, 4, host_blocks=2, offload_min_priority=floor)
-        assert optimum_reuse(paths, workload.input_length, pool).sum() == reused
+        assert most_reuse(paths, workload.input_length, pool) == reused
 
 
 def _naive_distances(workload: Workload) -> list[int]:

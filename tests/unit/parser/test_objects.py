@@ -1,0 +1,145 @@
+"""Objects of a class that one place makes: each keeps its own conversation."""
+
+import pytest
+
+from tests.unit.parser.compiled import compiled, edges
+
+AGENT = """
+from openai import OpenAI
+
+client = OpenAI()
+
+class Agent:
+    def __init__(self, name):
+        self.name = name
+        self.memory = []
+
+    def hear(self, text):
+        self.memory.append({"role": "user", "content": text})
+
+    def keep(self, text):
+        self.memory.append({"role": "assistant", "content": text})
+
+    def ask(self):
+        return client.chat.completions.create(model="m", messages=self.memory).choices[0].message
+"""
+
+
+def fed(program: str) -> set[tuple[int, int]]:
+    """Edges between the calls of a program that uses agents, each call by its place among them."""
+    found = edges(compiled(AGENT + program))
+    first = AGENT.count("\n") + 1
+    asking = [
+        number
+        for number, line in enumerate((AGENT + program).splitlines(), 1)
+        if number >= first and ".ask()" in line
+    ]
+    place = {line: number for number, line in enumerate(asking)}
+    return {(place[source], place[target]) for source, target, _ in found if target in place}
+
+
+TWO = {
+    "unpacked": "    left, right = [Agent(name) for name in ('left', 'right')]\n",
+    "by index": (
+        "    agents = [Agent(name) for name in ['left', 'right']]\n"
+        "    left = agents[0]\n"
+        "    right = agents[1]\n"
+    ),
+    "of a range": "    left, right = [Agent(number) for number in range(2)]\n",
+    "by name": (
+        "    agents = {name: Agent(name) for name in ('left', 'right')}\n"
+        "    left, right = agents['left'], agents['right']\n"
+    ),
+    "in a loop": (
+        "    agents = {}\n"
+        "    for name in ['left', 'right']:\n"
+        "        agents[name] = Agent(name)\n"
+        "    left, right = agents['left'], agents['right']\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("made", TWO.values(), ids=TWO)
+def test_agents_that_a_literal_makes_hear_only_what_they_are_given(made: str) -> None:
+    program = (
+        "\ndef main(topic):\n"
+        + made
+        + "    left.hear(topic)\n"
+        + "    left.keep(left.ask())\n"
+        + "    right.hear('Say hello.')\n"
+        + "    right.keep(right.ask())\n"
+        + "    left.hear('Shorten it.')\n"
+        + "    left.ask()\n"
+    )
+    assert fed(program) == {(0, 2)}
+
+
+def test_each_of_many_agents_hears_itself_in_a_later_round_and_nobody_else() -> None:
+    program = """
+def main(names, others):
+    writers = [Agent(name) for name in names]
+    critics = [Agent(name) for name in others]
+    for _ in range(3):
+        for agent in writers:
+            agent.keep(agent.ask())
+        for agent in critics:
+            agent.keep(agent.ask())
+"""
+    assert fed(program) == {(0, 0), (1, 1)}
+
+
+def test_each_of_many_agents_that_is_asked_once_hears_none() -> None:
+    program = """
+def main(names):
+    agents = [Agent(name) for name in names]
+    for agent in agents:
+        agent.keep(agent.ask())
+"""
+    assert fed(program) == set()
+
+
+def test_an_agent_that_a_loop_makes_anew_has_heard_nothing() -> None:
+    program = """
+def main(tasks):
+    for task in tasks:
+        agent = Agent(task)
+        agent.hear(task)
+        agent.keep(agent.ask())
+"""
+    assert fed(program) == set()
+
+
+def test_what_is_said_to_all_reaches_each_of_them() -> None:
+    program = """
+def main():
+    agents = [Agent(name) for name in ("one", "two", "three")]
+    first, second, third = agents
+
+    def tell(text):
+        for agent in agents:
+            agent.hear(text)
+
+    tell(first.ask())
+    tell(second.ask())
+    tell(third.ask())
+"""
+    assert fed(program) == {(0, 1), (0, 2), (1, 2)}
+
+
+def test_agents_keep_their_conversation_in_what_a_base_of_their_class_makes() -> None:
+    program = """
+class Player(Agent):
+    def __init__(self, name):
+        super().__init__(name)
+
+def main():
+    players = [Player(name) for name in ("for", "against")]
+    first = players[0]
+    second = players[1]
+    said = first.ask()
+    first.keep(said)
+    second.hear("Begin.")
+    second.keep(second.ask())
+    first.ask()
+"""
+    assert fed(program) == {(0, 2)}
