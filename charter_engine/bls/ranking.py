@@ -30,7 +30,7 @@ class Worths:
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldPrompt:
     """A prompt of so many tokens, held from `since_s` until `until_s`."""
 
     kind: int
@@ -47,7 +47,7 @@ class Ranking:
         self._ages = np.asarray(worths.ages_s, dtype=np.float64)
         self._rows = np.asarray(worths.rows, dtype=np.float64)
         self._ahead = np.asarray(worths.ahead_s, dtype=np.float64)
-        self._held: dict[object, Held] = {}
+        self._held: dict[object, HeldPrompt] = {}
 
     def hold(self, session: object, kind: int, rule: Rule, tokens: int, now_s: float) -> Rule:
         """The rule for the session's new prompt of `tokens` tokens: the one given, at the rank that
@@ -65,7 +65,7 @@ class Ranking:
             return rule
         priority = self._rank(kind, rule.priority, tokens, now_s)
         until_s = now_s + rule.duration_ms / 1000.0
-        self._held[session] = Held(kind, priority, tokens, now_s, until_s)
+        self._held[session] = HeldPrompt(kind, priority, tokens, now_s, until_s)
         return replace(rule, priority=priority)
 
     def answered(self, session: object, kind: int, now_s: float) -> None:
