@@ -264,8 +264,11 @@ def test_reuse_times_learnt_elsewhere_decide_as_the_sessions_they_came_from(
         rates.append(
             [one["token_hit_rate"] for one in json.loads(capsys.readouterr().out)["predictions"]]
         )
-    assert rates[0] == rates[1]
-    assert rates[0][1] > rates[0][0]
+    kept, searched = rates
+    # A file keeps one pricing of memory; with the sessions at hand the best is taken at each setting.
+    assert searched[0] == kept[0]
+    assert kept[1] <= searched[1] < kept[1] + 0.005
+    assert kept[1] > kept[0]
 
 
 def test_with_ample_memory_the_choice_is_default(
