@@ -265,7 +265,7 @@ def test_reuse_times_learnt_elsewhere_decide_as_the_sessions_they_came_from(
             [one["token_hit_rate"] for one in json.loads(capsys.readouterr().out)["predictions"]]
         )
     kept, searched = rates
-    # A file keeps one pricing of memory; with the sessions at hand the best is taken at each setting.
+    # A file keeps one pricing of memory; with the sessions at hand each setting takes its best.
     assert searched[0] == kept[0]
     assert kept[1] <= searched[1] < kept[1] + 0.005
     assert kept[1] > kept[0]
