@@ -35,6 +35,14 @@ def until_gone(engine: psutil.Process) -> None:
         time.sleep(0.05)
 
 
+def until_quit(console: Terminal, engine: psutil.Process) -> None:
+    """Leave a console by its key: it ends well, and the engine that is its own with it."""
+    console.press("q")
+    console.settle()
+    assert console.process.wait(60) == 0
+    until_gone(engine)
+
+
 def test_a_failed_console_comes_back_to_its_engine_and_names_its_report(tmp_path: Path) -> None:
     with terminal(tmp_path, *UNREACHABLE, program=FAILS_ON_HELP) as console:
         console.until("No agent is open")
@@ -68,10 +76,7 @@ def test_a_console_that_keeps_failing_leaves_its_engine_for_the_next_start(tmp_p
     with terminal(tmp_path) as following:
         following.until("No agent is open")
         assert not psutil.Process(following.process.pid).children()
-        following.press("q")
-        following.settle()
-        assert following.process.wait(60) == 0
-        until_gone(engine)
+        until_quit(following, engine)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
@@ -86,10 +91,7 @@ def test_the_engine_of_a_console_that_was_killed_or_hung_up_on_is_found_by_the_n
     with terminal(tmp_path, *UNREACHABLE, outlive="1m") as following:
         following.until("this console's now")
         assert not psutil.Process(following.process.pid).children()
-        following.press("q")
-        following.settle()
-        assert following.process.wait(60) == 0
-        until_gone(engine)
+        until_quit(following, engine)
 
 
 def test_a_console_that_is_asked_to_end_takes_its_engine_along(tmp_path: Path) -> None:
