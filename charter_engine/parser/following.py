@@ -169,9 +169,11 @@ class Follower:
         return moved(self.as_declared(function.definition, inner), "return")
 
     def as_declared(self, definition: FunctionDefinition, result: Value) -> Value:
-        """What a function returned, or what it says it returns where nothing is known of that."""
+        """What a function returned, or what it says it returns where nothing is known of that, or
+        only what code that isn't at hand made it with."""
         returns = getattr(definition.node, "returns", None)
-        is_known = result.types or result.box or result.pieces or result.constant
+        holds = result.box is not None and result.box.kind != "object"
+        is_known = result.types or holds or result.pieces or result.constant
         if is_known or not isinstance(returns, ast.Name | ast.Attribute):
             return result
         frame = Frame(definition.module, {})
@@ -489,7 +491,7 @@ class Follower:
         if self.evaluator.walker.execute(frame, node.body):
             note_left(frame)
         if frame.function in self.program.enclosing:
-            self.memory.closures[frame.function] = frame.names
+            self.memory.keep_closure(frame.function, frame.names)
         if frame.function.name == "__init__" and frame.function.owner is not None:
             return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN

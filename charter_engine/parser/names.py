@@ -4,6 +4,9 @@ objects' fields."""
 from __future__ import annotations
 
 import ast
+from collections import Counter
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -222,7 +225,7 @@ class Names:
             return [method]
         objects = each_object(method.bound)
         own = [one for one in objects if self.has(one, method.definition)]
-        return [replace(method, bound=one) for one in own or objects]
+        return [replace(method, bound=one) for one in in_turn(own or objects)]
 
     def has(self, value: Value, method: FunctionDefinition) -> bool:
         """Whether an object at hand has a method, and none that overrides it."""
@@ -388,6 +391,18 @@ def part_of(kind: Function | Kind | Made | Member, name: str) -> set[Type]:
     if isinstance(kind, Member):
         return {Member(kind.kind, f"{kind.path}.{name}")}
     return {kind} if isinstance(kind, Function) and name in CALLED_THROUGH else set()
+
+
+def in_turn(objects: Sequence[Value]) -> list[Value]:
+    """Objects so that one of each class comes before a second of any: a call leads to the first of
+    many only."""
+    seen: Counter[frozenset[ClassDefinition]] = Counter()
+    turns: list[int] = []
+    for one in objects:
+        classes = frozenset(kind.definition for kind in one.types if isinstance(kind, Instance))
+        turns.append(seen[classes])
+        seen[classes] += 1
+    return [one for _, one in sorted(zip(turns, objects, strict=True), key=itemgetter(0))]
 
 
 def is_text(value: Value | None) -> bool:

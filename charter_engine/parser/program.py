@@ -139,7 +139,10 @@ class Program:
         return path
 
     def makes_agent(self, definition: FunctionDefinition) -> bool:
-        """Whether a function makes an object that may ask a model, and says so by its name."""
+        """Whether a function makes an object that may ask a model, and says so by its name. Of a
+        mere `get`, dicts have one, too."""
+        if definition.name == "get":
+            return False
         made = {last_name(call.func) for call in definition.calls}
         is_maker = not MAKING.isdisjoint(words_of(definition.name)[:1])
         return is_maker and not made.isdisjoint(self.agents)

@@ -468,3 +468,26 @@ def test_a_function_returns_what_it_says_where_nothing_else_tells(
         f"def work(x):\n    return made(x).{asked}\n"
     )
     assert lines(file) == [7]
+
+
+def test_an_object_of_a_class_out_of_sight_is_what_its_maker_declares() -> None:
+    file = compiled(
+        """
+from oci.generative_ai_inference import GenerativeAiInferenceClient
+from oci.generative_ai_inference.models import ChatDetails
+
+class Chat:
+    def connected(self) -> GenerativeAiInferenceClient:
+        if not hasattr(self, "inference"):
+            self.inference = GenerativeAiInferenceClient(config={}, timeout=10)
+        return self.inference
+
+    def ask(self, text):
+        chat_details = ChatDetails()
+        chat_details.chat_request = text
+        client = self.connected()
+        response = client.chat(chat_details)
+        return response
+"""
+    )
+    assert lines(file) == [15]
