@@ -24,7 +24,9 @@ from charter_engine.parser.frameworks import SharedStates
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
 from charter_engine.parser.prompt_files import PromptFiles
+from charter_engine.parser.queues import Queues
 from charter_engine.parser.recording import SiteRecorder
+from charter_engine.parser.reflection import Reflection
 from charter_engine.parser.runnables import Runnables
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
@@ -44,6 +46,7 @@ from charter_engine.parser.values import (
     static,
     text_of,
 )
+from charter_engine.parser.written_files import WrittenFiles
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
@@ -73,6 +76,9 @@ class Evaluator:
         self.follower = Follower(analysis, self)
         self.effects = Effects(analysis, self)
         self.files = PromptFiles(analysis)
+        self.written = WrittenFiles(analysis)
+        self.queues = Queues(analysis, self)
+        self.reflection = Reflection(self)
         self.crews = Crews(analysis, self)
         self.teams = TeamFinder(analysis, self)
         self.team_runs = TeamRuns(analysis, self)

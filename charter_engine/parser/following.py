@@ -578,7 +578,8 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
         names[spec.vararg.arg] = Value(
             box=Box("tuple", [Element(value) for value in given[len(parameters) :]])
         )
-    rest: dict[str, Value] = {}
+    rest = {name: value for name, value in function.named if name not in definition.parameters}
+    names |= {name: value for name, value in function.named if name in definition.parameters}
     for name, _, value in shape.keywords:
         if name == "**":
             rest |= value.box.fields if value.box is not None else {}
