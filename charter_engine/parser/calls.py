@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
+from charter_engine.parser.catalogue import Family
 from charter_engine.parser.chains import (
     CHAIN,
     PLACEHOLDER,
@@ -31,6 +32,7 @@ from charter_engine.parser.methods import draw
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
+from charter_engine.parser.recording import talk_of
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import is_super, without_parameters
 from charter_engine.parser.values import (
@@ -151,9 +153,7 @@ class CallResolver:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
             answer = self.asked(frame, node, asked, shape, found)
-            if self.evaluator.recorder.remembers(shape) and isinstance(node.func, ast.Attribute):
-                kept = receiver.with_origins(moved(answer, "history").origins)
-                self.evaluator.assigner.assign(frame, node.func.value, kept)
+            self.keep_talk(frame, shape, found.family, answer)
             return answer
         made = (
             bounded(frame, shape)
@@ -215,6 +215,18 @@ class CallResolver:
         opening, given = runs.opening(receiver, team, shape)
         answer = recorder.model_call(frame, node, opening, given, found)
         return runs.record(frame, node, shape, found, team, answer)
+
+    def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
+        """Let what keeps the conversation of a call hold its answer: what is called, or what it is
+        given for that."""
+        function = shape.node.func
+        talk = talk_of(shape, family)
+        if self.evaluator.recorder.remembers(shape) and isinstance(function, ast.Attribute):
+            talk = function.value
+        if talk is not None:
+            said = moved(answer, "history").origins
+            kept = self.evaluator.evaluate(frame, talk).with_origins(said)
+            self.evaluator.assigner.assign(frame, talk, kept)
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""
