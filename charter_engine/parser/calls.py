@@ -26,7 +26,12 @@ from charter_engine.parser.fanout import (
     way_of,
 )
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.handed_on import LATER, HandedOn, partly_called
+from charter_engine.parser.handed_on import (
+    LATER,
+    HandedOn,
+    calls_what_it_is_given,
+    partly_called,
+)
 from charter_engine.parser.limits import bounded
 from charter_engine.parser.methods import draw
 from charter_engine.parser.nearest import near_call
@@ -175,7 +180,8 @@ class CallResolver:
             return plain
         if verb in ("partial", "wraps", "wrap", "delayed") and shape.positional:
             return shape.positional[0][1].with_origins(arguments_origins(shape))
-        if verb in LATER or parallel_way(shape.path) or self.handed_on.asks_model(shape):
+        is_later = verb in LATER or parallel_way(shape.path) or calls_what_it_is_given(shape)
+        if is_later or self.handed_on.asks_model(shape):
             value = self.handed_on.called_later(frame, node, receiver, shape)
             if value is not None:
                 return value

@@ -88,7 +88,7 @@ class Parameter(NamedTuple):
 
 
 class Follower:
-    """Interprets the functions that are called."""
+    """Interprets the functions that are called; `lambdas` are those that were."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
@@ -100,6 +100,7 @@ class Follower:
         self.followed: dict[Hashable, Followed] = {}
         self.dead_ends = DeadEnds()
         self.parameters: dict[FunctionDefinition, tuple[Parameter, ...]] = {}
+        self.lambdas: set[FunctionDefinition] = set()
 
     def follow(
         self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape
@@ -485,6 +486,7 @@ class Follower:
         assert frame.function is not None
         node = frame.function.node
         if isinstance(node, ast.Lambda):
+            self.lambdas.add(frame.function)
             return self.evaluator.evaluate(frame, node.body)
         if self.evaluator.walker.execute(frame, node.body):
             note_left(frame)

@@ -28,6 +28,23 @@ LATER = MAPPING | frozenset(
 """Functions that call a function they are given."""
 
 
+RUNNING = frozenset(
+    "run call execute attempt attempts retry retries retrying backoff safely timeout timed".split()
+)
+"""Words of functions that call what they are given, and hand on what that returns."""
+
+
+def calls_what_it_is_given(shape: CallShape) -> bool:
+    """Whether a function that isn't at hand calls the function that it is given first: one without
+    a name, or any where its own name says so."""
+    if not shape.positional or shape.verb[:1].isupper():
+        return False
+    first, value = shape.positional[0]
+    is_function = any(isinstance(kind, Function) for kind in value.types)
+    is_said = not RUNNING.isdisjoint(recognise.words_of(shape.verb))
+    return is_function and (isinstance(first, ast.Lambda) or is_said)
+
+
 class Asking(Protocol):
     """Gives the answer of a model, or of an agent, that a call asks."""
 

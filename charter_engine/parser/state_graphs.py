@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
+from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name, lambda_name
 from charter_engine.parser.syntax import last_name, output_name
 
 DECLARING = frozenset(
@@ -26,8 +26,9 @@ END = frozenset(("END", "__end__"))
 @dataclass(slots=True)
 class StateGraph:
     """`functions` maps a node to the function behind it; `after` maps a node to those it may lead
-    to; `inner` maps a node to the graph that it is."""
+    to; `inner` maps a node to the graph that it is. `at_hand` are the names of functions."""
 
+    at_hand: frozenset[str] = frozenset()
     functions: dict[str, str] = field(default_factory=dict)
     after: dict[str, set[str]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
@@ -148,7 +149,8 @@ def is_router(node: str) -> bool:
 
 def graph_of(modules: Iterable[Module]) -> StateGraph | None:
     """The state graphs that the modules declare, as one; None without any."""
-    graph = StateGraph()
+    names = (one.name for module in modules for one in module.functions.values())
+    graph = StateGraph(frozenset(names))
     routers: dict[str, list[str]] = {}
     declaring = [
         call
@@ -223,8 +225,15 @@ def declare_node(graph: StateGraph, call: ast.Call, builder: str, made: dict[str
         graph.inner[node] = builder_of(given)
     else:
         name = name_of(given) or name_of(call.args[0])
+        if isinstance(given, ast.Lambda) and not calls_one_of(graph.at_hand, given):
+            name = lambda_name(given)
         maker = last_name(given.func) if isinstance(given, ast.Call) else name
         graph.functions[node] = made.get(maker, name)
+
+
+def calls_one_of(names: Collection[str], node: ast.Lambda) -> bool:
+    """Whether all that a lambda does is to call a function of one of the names."""
+    return isinstance(node.body, ast.Call) and name_of(node) in names
 
 
 def declare_sequence(graph: StateGraph, listed: ast.List, builder: str) -> None:

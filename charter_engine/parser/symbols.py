@@ -202,7 +202,8 @@ def define_function(
     owner: ClassDefinition | None,
     outer: FunctionDefinition | None,
 ) -> FunctionDefinition:
-    name = "lambda" if isinstance(node, ast.Lambda) else node.name
+    is_lambda = isinstance(node, ast.Lambda)
+    name = lambda_name(node) if isinstance(node, ast.Lambda) else node.name
     decorators = (
         ()
         if isinstance(node, ast.Lambda)
@@ -212,7 +213,7 @@ def define_function(
     function = FunctionDefinition(
         node=node,
         name=name,
-        qualname=prefix + name,
+        qualname=prefix + ("lambda" if is_lambda else name),
         module=module,
         owner=owner,
         outer=outer,
@@ -227,6 +228,11 @@ def define_function(
     if owner is not None and not isinstance(node, ast.Lambda):
         owner.methods[name] = function
     return function
+
+
+def lambda_name(node: ast.Lambda) -> str:
+    """What tells a lambda from the others of its file."""
+    return f"lambda:{node.lineno}:{node.col_offset}"
 
 
 def only_declares(statement: ast.stmt) -> bool:

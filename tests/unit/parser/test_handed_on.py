@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import flows
+from tests.unit.parser.compiled import ASK, compiled, flows
 
 
 @pytest.mark.parametrize(
@@ -217,3 +217,56 @@ def test_a_name_of_the_inner_functions_own_stays_there() -> None:
         """)
         == set()
     )
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        'retry(lambda: ask(f"Plan {text} well"))',
+        'with_backoff(lambda topic: ask(f"Plan {topic} well"), text)',
+        "run_safely(plan)",
+        "call_with_timeout(plan, 30)",
+    ],
+)
+def test_what_calls_a_function_it_is_given_hands_on_what_that_returns(asked: str) -> None:
+    found = flows(f"""
+        from helpers import retry, with_backoff, run_safely, call_with_timeout
+
+        def main(text):
+            def plan(limit=0):
+                return ask(f"Plan {{text}} well")
+
+            planned = {asked}
+            print(ask(f"Do {{planned}} now"))
+        """)
+    assert {edge.rpartition(" > ")[2] for edge in found} == {"main"}
+    assert len(found) == 1
+
+
+def test_a_function_that_is_only_kept_says_nothing_to_who_goes_on() -> None:
+    assert (
+        flows("""
+        from helpers import register
+
+        def plan():
+            return ask("Plan the day")
+
+        def main():
+            kept = register(plan)
+            print(ask(f"Do {kept} now"))
+        """)
+        == set()
+    )
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        'Button("ask", on_click=lambda event: print(ask(f"Answer {event} kindly")))',
+        'TABLE = {"ask": lambda event: print(ask(f"Answer {event} kindly"))}',
+    ],
+)
+def test_a_lambda_that_something_else_calls_makes_its_call(kept: str) -> None:
+    source = "from widgets import Button\n" + kept
+    file = compiled(ASK + source)
+    assert [call.line for call in file.calls if call.function == "lambda"] == [10]
