@@ -197,12 +197,13 @@ class CallResolver:
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
     ) -> Value | None:
         """What a call gives that makes or uses a queue or a path, reads a file, names an attribute
-        by a text, or binds arguments of a function; None for any other."""
+        by a text, runs a graph, or binds arguments of a function; None for any other."""
         evaluator = self.evaluator
         found = (
             evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)
             or evaluator.reflection.called(frame, node, shape)
+            or evaluator.graph_runs.called(shape)
             or partly_called(shape)
         )
         if found is not None:

@@ -21,6 +21,7 @@ from charter_engine.parser.effects import Effects
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
+from charter_engine.parser.graph_runs import GraphRuns
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
 from charter_engine.parser.prompt_files import PromptFiles
@@ -66,6 +67,7 @@ class Evaluator:
         self.entries = analysis.entries
         self.depth = 0
         self.states = SharedStates(analysis.program, analysis.memory)
+        self.graph_runs = GraphRuns(analysis, self.states)
         self.recorder = SiteRecorder(analysis)
         self.names = Names(analysis, self)
         self.containers = Containers(analysis, self)

@@ -26,7 +26,7 @@ from charter_engine.parser.edges import loops_since
 from charter_engine.parser.fanout import SEVERAL, spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
-from charter_engine.parser.frameworks import absorb_box, context_parameter, is_event
+from charter_engine.parser.frameworks import WHOLE, absorb_box, context_parameter, is_event
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
@@ -461,7 +461,10 @@ class Follower:
         states = self.evaluator.states
         state = states.parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
-            found[state] = replace(found[state], box=states.state_for(definition))
+            box = states.state_for(definition)
+            found[state] = replace(found[state], box=box).with_origins(
+                box.fields.get(WHOLE, UNKNOWN).origins
+            )
         if definition.decorators or definition.owner in self.program.flows.bases:
             self.share_flow(definition, names, found)
         for parameter, event in states.events_of(definition).items():

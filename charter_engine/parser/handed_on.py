@@ -45,7 +45,7 @@ def calls_what_it_is_given(shape: CallShape) -> bool:
     return is_function and (isinstance(first, ast.Lambda) or is_said)
 
 
-class Asking(Protocol):
+class AsksModel(Protocol):
     """Gives the answer of a model, or of an agent, that a call asks."""
 
     def __call__(
@@ -56,7 +56,7 @@ class Asking(Protocol):
 class HandedOn:
     """Follows functions, and asks models, that a call is given to call."""
 
-    def __init__(self, analysis: Analysis, evaluator: Evaluator, ask: Asking) -> None:
+    def __init__(self, analysis: Analysis, evaluator: Evaluator, ask: AsksModel) -> None:
         self.program = analysis.program
         self.evaluator = evaluator
         self.ask = ask

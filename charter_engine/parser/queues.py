@@ -5,16 +5,13 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from charter_engine.parser.containers import detached
-from charter_engine.parser.edges import in_round
+from charter_engine.parser.edges import value_in_round
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
-    Element,
     External,
     Value,
     join,
@@ -33,9 +30,6 @@ MAKING = frozenset(f"{module}.{name}" for module in MODULES for name in CLASSES)
 PUTTING = frozenset(("put", "put_nowait"))
 TAKING = frozenset(("get", "get_nowait"))
 ASKING = frozenset("empty full qsize join task_done".split())
-
-MAX_DEPTH = 4
-"""Lists and dicts within one another that an item of a queue may be."""
 
 
 class Queues:
@@ -79,7 +73,7 @@ class Queues:
                 self.put(box, moved(value, "attribute"))
             return Value()
         if shape.verb in TAKING:
-            return taken(box.rest or UNKNOWN, self.progress.round)
+            return value_in_round(box.rest or UNKNOWN, self.progress.round)
         return Value() if shape.verb in ASKING else None
 
     def put(self, box: Box, value: Value) -> None:
@@ -95,20 +89,5 @@ class Queues:
         held = self.evaluator.evaluate(frame, function.value)
         if QUEUE not in held.types or held.box is None:
             return None
-        item = taken(held.box.rest or UNKNOWN, self.progress.round)
+        item = value_in_round(held.box.rest or UNKNOWN, self.progress.round)
         return Value(box=Box("list", rest=item), origins=item.origins)
-
-
-def taken(value: Value, number: int, depth: int = 0) -> Value:
-    """What was put into a queue in any round, as it is taken out in the round of that number."""
-    origins = in_round(value.origins, number)
-    box = value.box
-    if box is None or depth > MAX_DEPTH:
-        same = origins == value.origins
-        return value if same else replace(value, origins=origins, pieces=None)
-    items = [
-        Element(taken(item.value, number, depth + 1), item.maybe, item.place) for item in box.items
-    ]
-    fields = {name: taken(held, number, depth + 1) for name, held in box.fields.items()}
-    rest = taken(box.rest, number, depth + 1) if box.rest is not None else None
-    return replace(value, origins=origins, box=Box(box.kind, items, fields, rest))
