@@ -21,10 +21,13 @@ from charter_engine.parser.effects import Effects
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
+from charter_engine.parser.graph_runs import GraphRuns
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
 from charter_engine.parser.prompt_files import PromptFiles
+from charter_engine.parser.queues import Queues
 from charter_engine.parser.recording import SiteRecorder
+from charter_engine.parser.reflection import Reflection
 from charter_engine.parser.runnables import Runnables
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
@@ -44,6 +47,7 @@ from charter_engine.parser.values import (
     static,
     text_of,
 )
+from charter_engine.parser.written_files import WrittenFiles
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
@@ -63,6 +67,7 @@ class Evaluator:
         self.entries = analysis.entries
         self.depth = 0
         self.states = SharedStates(analysis.program, analysis.memory)
+        self.graph_runs = GraphRuns(analysis, self.states)
         self.recorder = SiteRecorder(analysis)
         self.names = Names(analysis, self)
         self.containers = Containers(analysis, self)
@@ -73,6 +78,9 @@ class Evaluator:
         self.follower = Follower(analysis, self)
         self.effects = Effects(analysis, self)
         self.files = PromptFiles(analysis)
+        self.written = WrittenFiles(analysis)
+        self.queues = Queues(analysis, self)
+        self.reflection = Reflection(self)
         self.crews = Crews(analysis, self)
         self.teams = TeamFinder(analysis, self)
         self.team_runs = TeamRuns(analysis, self)

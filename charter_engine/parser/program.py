@@ -30,7 +30,7 @@ class Program:
     functions that each may lead to in a state graph; `enclosing` are those that others stand in,
     `recursive` those that may call themselves, `gathering` those that wait for several things
     together, themselves or by another. `spread` are handlers that run side by side, `forked` the
-    functions of a state graph that run beside others.
+    functions of a state graph that run beside others. `asking_lambdas` may ask a model.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -62,6 +62,9 @@ class Program:
         self.flows = flows_of(modules.values(), self.class_named)
         self.call_names = CallNames(list(modules.values()), catalogue)
         self.reaching = self.call_names.that_may_ask()
+        self.asking_lambdas = self.call_names.lambdas_that_may_ask(
+            modules.values(), self.reaching, catalogue
+        )
         self.made_in = places_of_classes(modules.values(), self.reaching)
         self.agents = {definition.name for definition in self.made_in}
         self.factories = {one.name for one in definitions if self.makes_agent(one)}

@@ -46,6 +46,24 @@ class CallNames:
         users = {user for name in self.asking for user in self.users.get(name, ())}
         return self.given_model | users
 
+    def lambdas_that_may_ask(
+        self,
+        modules: Iterable[Module],
+        reaching: Iterable[FunctionDefinition],
+        catalogue: Catalogue,
+    ) -> list[FunctionDefinition]:
+        """The lambdas that call something asking, or a function that does."""
+        asking = self.asking | {one.name for one in reaching}
+        return [
+            definition
+            for module in modules
+            for definition in module.functions.values()
+            if isinstance(definition.node, ast.Lambda)
+            for names in (names_in_calls(definition),)
+            if not asking.isdisjoint(names.called | names.given)
+            or any(may_ask(name, catalogue) for name in names.called)
+        ]
+
     def leading_to(
         self,
         functions: Iterable[FunctionDefinition],
@@ -75,6 +93,9 @@ class Named(NamedTuple):
 
     called: set[str]
     given: set[str]
+
+
+NO_NAMES = Named(set(), set())
 
 
 def names_in_calls(definition: FunctionDefinition) -> Named:
