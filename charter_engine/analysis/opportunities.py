@@ -50,6 +50,7 @@ def shared_prefixes(calls: Sequence[Call]) -> Iterator[Opportunity]:
     """Groups of prompts that begin alike, from a prefix tree over their segments.
 
     A group is reported where it ends: at the point where its prompts part, or some of them do.
+    Definitions that differ have nothing in common, though JSON begins alike.
     """
     yield from _groups([call for call in calls if call.segments], depth=0, tokens=0)
 
@@ -60,7 +61,9 @@ def _groups(calls: Sequence[Call], depth: int, tokens: int) -> Iterator[Opportun
         segments = whole(call)
         if depth < len(segments) and segments[depth].kind != "unknown":
             children[content_of(segments[depth])].append(call)
-    partial = _common_start([whole(group[0])[depth] for group in children.values()])
+    first = [group[0] for group in children.values()]
+    offered = any(depth < len(call.head) for call in first)
+    partial = 0 if offered else _common_start([whole(call)[depth] for call in first])
     shared = tokens + partial
     parts = len(children) != 1 or len(next(iter(children.values()))) < len(calls)
     if parts and len(calls) > 1 and shared >= LEAST_SHARED_TOKENS:

@@ -39,6 +39,7 @@ from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import talk_of
 from charter_engine.parser.strings import arguments_origins
+from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import is_super, without_parameters
 from charter_engine.parser.values import (
     NOTHING,
@@ -180,13 +181,15 @@ class CallResolver:
             return plain
         if verb in ("partial", "wraps", "wrap", "delayed") and shape.positional:
             return shape.positional[0][1].with_origins(arguments_origins(shape))
-        is_later = verb in LATER or parallel_way(shape.path) or calls_what_it_is_given(shape)
+        is_event = verb == "submit" and recognise.other_kind(shape, self.program.catalogue)
+        is_handed_on = parallel_way(shape.path) or calls_what_it_is_given(shape)
+        is_later = (verb in LATER and not is_event) or is_handed_on
         if is_later or self.handed_on.asks_model(shape):
             value = self.handed_on.called_later(frame, node, receiver, shape)
             if value is not None:
                 return value
         found = evidence.by_evidence(shape, self.program.catalogue)
-        if found is not None:
+        if found is not None and not calls_decorated(frame.function, node):
             return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
         if self.progress.is_asked(frame.module.path, node):
             self.note_near(frame, shape)
@@ -321,6 +324,8 @@ class CallResolver:
         for kind in in_order(callee.types):
             if isinstance(kind, External):
                 name = self.program.catalogue.kind_of_constructor(kind.dotted)
+                if name is not None and requests(kind.dotted):
+                    return Value(types=frozenset((Kind(name),)))
                 if name is not None:
                     rule = self.program.catalogue.kinds[name]
                     box = self.evaluator.crews.configured(frame, rule, self.made_box(name, shape))
@@ -487,6 +492,27 @@ LOOKUPS = frozenset(
     "browse scrape download exec subprocess sql step".split()
 )
 """Words of functions whose result is found with what they are given, not made of it."""
+
+
+REQUESTING = frozenset("requests httpx urllib3".split())
+"""Libraries whose functions look up what a server has: `requests.get(url, params=…)`."""
+
+
+def requests(dotted: str) -> bool:
+    """Whether a dotted name is a function that asks a server for something, no client of one."""
+    return dotted.partition(".")[0] in REQUESTING and dotted.rpartition(".")[2].islower()
+
+
+def calls_decorated(function: FunctionDefinition | None, node: ast.Call) -> bool:
+    """Whether a decorator's inner function calls what it stands for, with all it is given:
+    `def watch(ask): def inner(*args, **kwargs): return ask(*args, **kwargs)`."""
+    outer = function.outer if function is not None else None
+    if outer is None or not isinstance(node.func, ast.Name):
+        return False
+    hands_on = len(node.args) == 1 and isinstance(node.args[0], ast.Starred)
+    return (
+        hands_on and [item.arg for item in node.keywords] == [None]
+    ) and node.func.id in outer.parameters
 
 
 def from_python(function: ast.expr, receiver: Value) -> bool:

@@ -17,6 +17,9 @@ Rule = TypeVar("Rule", "KindRule", "Family")
 PACKAGE = re.compile(r"\^(\w+)\\\.")
 """What a pattern of dotted names begins with where only one package is meant."""
 
+COMMON = frozenset(("Client", "AsyncClient"))
+"""Names of classes that say nothing without their module."""
+
 
 class CatalogueError(ValueError):
     """A table of the catalogue or of a user's `[recognizers]` that can't be used; the message names
@@ -137,6 +140,7 @@ class Catalogue:
             for kind in kinds
             if kind.role == "model"
             for name in kind.constructors
+            if name.rpartition(".")[2] not in COMMON
         }
         self._functions = {name: family for family in families for name in family.functions}
         self.packages = frozenset(

@@ -101,7 +101,8 @@ def is_gathered(
     if isinstance(frame.module.parents.get(id(node)), ast.Await):
         return False
     entered = [kind.definition.node for kind in callee.types if isinstance(kind, Function)]
-    if not frame.loops and not (entered and is_kept(frame, node)):
+    kept = is_kept(frame, node) if entered else is_listed(frame, node, function)
+    if not frame.loops and not kept:
         return False
     is_known = isinstance(function.node, ast.AsyncFunctionDef) or bool(entered)
     return is_known and all(isinstance(one, ast.AsyncFunctionDef) for one in entered)
@@ -119,15 +120,30 @@ def is_kept(frame: Frame, node: ast.Call) -> bool:
     return isinstance(parent, ast.List | ast.Tuple)
 
 
+def is_listed(frame: Frame, node: ast.Call, function: FunctionDefinition) -> bool:
+    """Whether what a call makes is written out with others in a list whose members are awaited
+    together: `jobs = [Runner.run(a, x), Runner.run(b, x)]`, then `gather(*jobs)`."""
+    listing = frame.module.parents.get(id(node))
+    if not isinstance(listing, ast.List | ast.Tuple):
+        return False
+    names = gathered_names(function)
+    return any(
+        isinstance(statement, ast.Assign)
+        and statement.value is listing
+        and any(isinstance(name, ast.Name) and name.id in names for name in statement.targets)
+        for statement in ast.walk(function.node)
+    )
+
+
 def gathered_names(function: FunctionDefinition) -> set[str]:
     """The names that a function hands to what waits for several things together."""
-    return {
-        argument.id
+    given = [
+        argument.value if isinstance(argument, ast.Starred) else argument
         for call in function.calls
         if last_name(call.func) in GATHERING
         for argument in call.args
-        if isinstance(argument, ast.Name)
-    }
+    ]
+    return {argument.id for argument in given if isinstance(argument, ast.Name)}
 
 
 def is_awaited_alone(frame: Frame, node: ast.Call, way: str) -> bool:

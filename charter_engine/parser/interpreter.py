@@ -255,7 +255,10 @@ class Interpreter:
         visits: list[Visit] = []
         self.findings.visits = visits
         result = self.run_alone(definition)
-        if self.evaluator.states.parameter(definition) is not None:
+        state = self.evaluator.states.parameter(definition)
+        if state is not None:
+            if definition.name not in self.evaluator.states.nodes:
+                self.add_asking_beside(definition, state, (result, visits), found)
             return True
         self.outcomes[definition] = (result, visits)
         self.add_wrapper(definition, found)
@@ -272,6 +275,18 @@ class Interpreter:
         result, visits = self.outcomes[definition]
         wrapper = wrappers.wrapper_of(self.analysis, definition, result, visits, asked)
         if wrapper is not None:
+            found[definition] = wrapper
+
+    def add_asking_beside(
+        self,
+        definition: FunctionDefinition,
+        state: str,
+        outcome: tuple[Value, list[Visit]],
+        found: dict[FunctionDefinition, Wrapper],
+    ) -> None:
+        """A helper of a graph's node that is handed the state beside the prompt it sends."""
+        wrapper = wrappers.wrapper_of(self.analysis, definition, *outcome)
+        if wrapper is not None and wrapper.parameters - {state}:
             found[definition] = wrapper
 
     def add_those_asked_elsewhere(self, found: dict[FunctionDefinition, Wrapper]) -> None:

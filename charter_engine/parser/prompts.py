@@ -12,6 +12,7 @@ from charter_engine.parser.fanout import BATCHES
 from charter_engine.parser.findings import Message
 from charter_engine.parser.recognise import CallShape, names_in, words_of
 from charter_engine.parser.values import (
+    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -361,7 +362,8 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
     for name in CONTENT:
         if name in fields and not (name in PARTS and fills_template_with(fields)):
             written_parts = messages_of(fields[name], role, depth + 1, under_way)
-            return written_parts + filled_later(value, role)
+            called = [] if any(map(is_made, written_parts)) else tools_called(fields, role)
+            return written_parts + called + filled_later(value, role)
     if not fields and value.box is not None and value.box.rest is None:
         return [(role, value)]
     messages: list[Message] = []
@@ -375,6 +377,18 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
     if value.origins:
         messages.append((role, Value(origins=value.origins)))
     return messages + filled_later(value, role)
+
+
+def is_made(message: Message) -> bool:
+    """Whether a model made some part of a message."""
+    return any(origin.chain[0][0] >= 0 for origin in message[1].all_origins())
+
+
+def tools_called(fields: dict[str, Value], role: str) -> list[Message]:
+    """The tools that an answer asked for, written into a message anew; they may be all it holds."""
+    value = fields.get("tool_calls")
+    called = (role, Value(origins=value.all_origins() if value is not None else NOTHING))
+    return [called] if is_made(called) else []
 
 
 def fills_template_with(fields: dict[str, Value]) -> bool:

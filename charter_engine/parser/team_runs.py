@@ -175,7 +175,9 @@ class TeamRuns:
             if self.findings.reached > reached:
                 line = speaker.node.lineno
                 loop = Loop(kind="cycle", line=line)
-                site.repeated_by += [loop] if loop not in site.repeated_by else []
+                asked = [one for one in self.findings.sites.values() if definition in one.under]
+                for turning in (site, *asked):
+                    turning.repeated_by += [loop] if loop not in turning.repeated_by else []
                 name = label_of(speaker, site)
                 self.hear(site, HeardAnswer(site.number, "loop", "assistant", name, again=True))
             for origin in result.all_origins() if result is not None else ():

@@ -82,9 +82,29 @@ def wrapper_of(
                 visit.site, frozenset(name for number, name in own.items() if number in given)
             )
     given_sites = {visit.site for visit in visits if parameters_of(visit) & set(own)}
-    if not leads_to or (not asked and returns_several(result, given_sites)):
+    is_program = returns_several(result, given_sites) or any(
+        is_own_step(analysis, definition, visit, limit)
+        for visit in visits
+        if visit.site not in leads_to and parameters_of(visit) & set(own)
+    )
+    if not leads_to or (not asked and is_program):
         return None
     return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
+
+
+def is_own_step(
+    analysis: Analysis, definition: FunctionDefinition, visit: Visit, limit: int
+) -> bool:
+    """Whether a function itself asks something about what it is given in any case, before it asks
+    for its caller: it routes, or rewrites a question. What it asks about an answer mends that."""
+    site = analysis.findings.sites[visit.site]
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    return (
+        site.function is definition
+        and site.condition is None
+        and all(number < 0 for number in sites_in(visit))
+        and not passes_on(visit, own, limit)
+    )
 
 
 def parameters_of(visit: Visit) -> set[int]:

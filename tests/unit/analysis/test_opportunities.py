@@ -38,6 +38,17 @@ def test_unknown_text_is_never_taken_for_shared() -> None:
     assert of((call("a", unknown, SYSTEM), call("b", unknown, SYSTEM)), "shared_prefix") == []
 
 
+def test_definitions_that_differ_have_no_prefix_in_common() -> None:
+    head = '{"type": "function", "function": {"name": "NAME", "parameters": {"type": "object"}}}'
+    search, read = (
+        Segment(kind="static", text=head.replace("NAME", name)) for name in ("search", "read")
+    )
+    differing = (call("a", SYSTEM, head=(search,)), call("b", SYSTEM, head=(read,)))
+    assert of(differing, "shared_prefix") == []
+    alike = (call("a", SYSTEM, head=(search,)), call("b", SYSTEM, head=(search,)))
+    assert [group.nodes for group in of(alike, "shared_prefix")] == [("a", "b")]
+
+
 def test_a_chain_is_reported_whole_with_what_it_repeats() -> None:
     (chain,) = of(DOCUMENT_CALLS, "sequential_chain")
     assert chain.nodes == tuple(item.id for item in DOCUMENT_CALLS)

@@ -39,3 +39,27 @@ def test_the_recogniser_set_is_part_of_the_cache_key() -> None:
 def test_a_bad_table_is_refused_by_name(tables: dict[str, Any], words: str) -> None:
     with pytest.raises(CatalogueError, match=words):
         extended_catalogue(tables)
+
+
+@pytest.mark.parametrize(
+    ("source", "families"),
+    [
+        (
+            "from llama_index.core.query_engine import SubQuestionQueryEngine\n"
+            "SubQuestionQueryEngine.from_defaults(query_engine_tools=[]).query('Tell it all')",
+            ["llamaindex"],
+        ),
+        (
+            "from llama_index.core.retrievers import RecursiveRetriever\n"
+            "RecursiveRetriever('vector').retrieve('Tell me all of it')",
+            [],
+        ),
+        (
+            "from google.cloud import bigquery\nclient = bigquery.Client()\n"
+            "response = client.query(prompt='SELECT all that there is FROM it')",
+            [],
+        ),
+    ],
+)
+def test_engines_ask_a_model_and_what_looks_up_does_not(source: str, families: list[str]) -> None:
+    assert [call.family for call in compile_source("a.py", source).calls] == families

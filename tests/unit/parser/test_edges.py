@@ -535,3 +535,24 @@ def test_what_is_put_into_a_body_that_was_read_reaches_the_prompt() -> None:
         """
     )
     assert edges(file) == {(6, 10, "data")}
+
+
+SEARCHED = """
+import json
+import requests
+from openai import OpenAI
+
+def run(task):
+    query = OpenAI().responses.create(model="m", input=task).output_text
+    return OpenAI().responses.create(model="m", input=f"Summarize: {FOUND}").output_text
+"""
+
+
+def test_what_a_server_has_is_looked_up() -> None:
+    found = "requests.get('http://shop', params={'q': query}).json()"
+    assert edges(compiled(SEARCHED.replace("FOUND", found))) == set()
+
+
+def test_what_is_read_from_an_answer_is_made_of_it() -> None:
+    found = "json.loads(query)"
+    assert edges(compiled(SEARCHED.replace("FOUND", found))) == {(7, 8, "data")}

@@ -235,3 +235,47 @@ def test_a_constant_that_names_a_model_is_evidence_for_a_function_that_is_given_
         """
     )
     assert lines(file) == [6]
+
+
+def test_what_a_decorator_calls_is_what_it_decorates() -> None:
+    file = compiled(
+        """
+        def watched(llm_call):
+            def inner(*args, **kwargs):
+                response = llm_call(*args, **kwargs)
+                return response
+            return inner
+        """
+    )
+    assert lines(file) == []
+
+
+def test_a_function_that_hands_on_all_it_is_given_asks_a_model_by_its_name() -> None:
+    file = compiled(
+        """
+        from shop import llm_call
+
+        def ask(*args, **kwargs):
+            response = llm_call(*args, **kwargs)
+            return response
+        """
+    )
+    assert lines(file) == [5]
+
+
+def test_a_client_is_no_models_by_a_name_that_others_have_too() -> None:
+    file = compiled(
+        """
+        from typing import Optional
+        from shop.tables import Client
+
+        class Store:
+            def __init__(self, client: Optional["Client"] = None):
+                self.client = client
+
+            def size(self, table):
+                job = self.client.query(f"SELECT the number of rows FROM {table} of this shop")
+                return job.rows
+        """
+    )
+    assert lines(file) == []

@@ -196,3 +196,49 @@ def test_a_wrapper_that_asks_several_models_at_once_is_called_side_by_side() -> 
         (9, "gather"),
         (15, "gather"),
     ]
+
+
+LISTED = """
+import asyncio
+from agents import Agent, Runner
+
+async def run(topic):
+    market = Agent(name="market", instructions="Research the market.")
+    rivals = Agent(name="rivals", instructions="Research the rivals.")
+    BODY
+"""
+
+
+def test_what_a_client_is_asked_in_a_list_that_is_awaited_together_runs_side_by_side() -> None:
+    body = """
+    jobs = [Runner.run(market, topic), Runner.run(rivals, topic)]
+    return await asyncio.gather(*jobs)
+    """
+    assert [call.fanout for call in compiled(LISTED.replace("BODY", body.strip())).calls] == [
+        "gather",
+        "gather",
+    ]
+
+
+def test_a_list_of_what_was_awaited_one_by_one_does_not() -> None:
+    body = """
+    said = [await Runner.run(market, topic), await Runner.run(rivals, topic)]
+    return await asyncio.gather(*map(print, said))
+    """
+    assert {call.fanout for call in compiled(LISTED.replace("BODY", body.strip())).calls} == {None}
+
+
+def test_an_event_of_a_page_is_no_pool() -> None:
+    file = compiled(
+        """
+        import gradio as gr
+        from openai import OpenAI
+
+        def answer(question):
+            return OpenAI().responses.create(model="m", input=f"Answer: {question}").output_text
+
+        box = gr.Textbox()
+        box.submit(answer, [box], box)
+        """
+    )
+    assert [call.fanout for call in file.calls] == [None]

@@ -151,3 +151,25 @@ def test_a_request_goes_on_from_the_answer_that_it_names() -> None:
         (True, "said"),
         (True, "question"),
     ]
+
+
+TOOLS_CALLED = """
+from openai import OpenAI
+
+def run(question, given):
+    turns = [{"role": "user", "content": question}]
+    while True:
+        said = OpenAI().chat.completions.create(model="m", messages=turns).choices[0].message
+        if not said.tool_calls:
+            return said.content
+        asked = [{"id": one.id, "name": one.function.name} for one in CALLED]
+        turns.append({"role": "assistant", "content": None, "tool_calls": asked})
+"""
+
+
+def test_an_answer_that_only_asks_for_tools_is_part_of_the_history() -> None:
+    assert edges(compiled(TOOLS_CALLED.replace("CALLED", "said.tool_calls"))) == {(7, 7, "loop")}
+
+
+def test_calls_of_tools_that_no_model_asked_for_are_none() -> None:
+    assert edges(compiled(TOOLS_CALLED.replace("CALLED", "given"))) == set()

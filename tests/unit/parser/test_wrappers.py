@@ -500,3 +500,81 @@ def test_a_method_that_sends_what_its_object_holds_may_have_parameters_beside_th
         (21, "wrapper"),
     ]
     assert (19, 21, "data") in edges(file)
+
+
+def test_a_conversation_that_is_cast_to_a_type_is_passed_on() -> None:
+    file = compiled(
+        """
+        from typing import Any, cast
+        from openai import OpenAI
+
+        def ask(turns):
+            said = OpenAI().chat.completions.create(model="m", messages=cast(Any, turns))
+            return said.choices[0].message.content
+
+        def run(question):
+            return ask([{"role": "user", "content": "Answer: " + question}])
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(6, "sdk"), (10, "wrapper")]
+
+
+STATEFUL = """
+from openai import OpenAI
+
+def ask(prompt, state):
+    said = OpenAI().responses.create(model="m", input=PROMPT)
+    state.asked += 1
+    return said.output_text
+
+def node(state):
+    return {"text": ask("Tell me about " + state["topic"], state)}
+"""
+
+
+def test_a_helper_that_is_handed_a_graphs_state_beside_the_prompt_is_a_wrapper() -> None:
+    file = compiled(STATEFUL.replace("PROMPT", "prompt"))
+    assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (10, "wrapper")]
+
+
+def test_one_that_makes_the_prompt_of_the_state_is_none() -> None:
+    file = compiled(STATEFUL.replace("PROMPT", "f\"Answer: {state['topic']}\""))
+    assert lines(file) == [5]
+
+
+ROUTED = """
+from openai import OpenAI
+
+def ask(text):
+    return OpenAI().responses.create(model="m", input=text).output_text
+
+def route(question):
+    FIRST
+    return ask(question)
+
+def main(question):
+    return route("Answer in one sentence: " + question)
+"""
+
+
+def test_a_function_that_first_asks_something_of_its_own_about_what_it_is_given_is_none() -> None:
+    first = 'OpenAI().responses.create(model="m", input=f"Name who should answer: {question}")'
+    assert lines(compiled(ROUTED.replace("FIRST", first))) == [5, 8, 9]
+    assert lines(compiled(ROUTED.replace("FIRST", "print(question)"))) == [5, 9, 12]
+
+
+def test_one_that_asks_again_about_the_answer_is_a_wrapper() -> None:
+    source = """
+        from openai import OpenAI
+
+        def ask(text):
+            said = OpenAI().responses.create(model="m", input=text).output_text
+            if said.startswith("{"):
+                return said
+            OpenAI().responses.create(model="m", input=f"Is this JSON, or what is it? {said}")
+            return said
+
+        def main(question):
+            return ask("Answer in one sentence: " + question)
+        """
+    assert lines(compiled(source)) == [5, 8, 12]

@@ -84,3 +84,38 @@ def test_a_method_that_a_class_has_of_its_own_is_followed_instead_of_its_bases()
         """
     )
     assert {call.family for call in file.calls} == {"openai.responses"}
+
+
+def test_a_run_that_a_page_streams_is_a_call_of_the_manager() -> None:
+    source = MANAGED.replace("manager.run(question)", "stream_to_gradio(manager, task=question)")
+    file = compiled(
+        source.replace("import ", "import stream_to_gradio, ", 1).replace("MEMBER", "searcher")
+    )
+    assert edges(file) == {(9, 5, "data"), (5, 9, "loop"), (9, 9, "loop")}
+
+
+REPORTED = """
+from smolagents import CodeAgent, InferenceClientModel, tool
+
+reporter = CodeAgent(tools=[], model=InferenceClientModel())
+
+def report(topic):
+    return reporter.run(f"Write a short report on this topic: {topic}")
+
+@tool
+def reported(topic: str) -> str:
+    return report(topic)
+
+producer = CodeAgent(tools=[GIVEN], model=InferenceClientModel())
+
+def work(question):
+    return producer.run(question)
+"""
+
+
+def test_an_agent_that_a_tool_runs_is_repeated_with_its_caller() -> None:
+    assert turning(compiled(REPORTED.replace("GIVEN", "reported"))) == [7, 16]
+
+
+def test_an_agent_that_no_caller_has_as_a_tool_is_not() -> None:
+    assert turning(compiled(REPORTED.replace("GIVEN", ""))) == []
