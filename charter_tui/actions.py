@@ -741,6 +741,24 @@ ACTIONS: Final[tuple[Action, ...]] = (
         footer=True,
         key_display="/",
     ),
+    Action(
+        "replay",
+        "mark",
+        "M",
+        "Mark",
+        "Mark where a stretch begins; once more, where it ends",
+        "replay",
+        footer="room",
+    ),
+    Action(
+        "replay",
+        "export",
+        "X",
+        "Export stretch",
+        "Write the marked stretch as a recording of its own, to hand on",
+        "replay",
+        footer="room",
+    ),
 )
 
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from charter_engine.contracts.moments import Mistyped, parse_seconds
 from charter_tui.arguments import console_parser
 from charter_tui.options import Options
-from charter_tui.typed import Mistyped, parse_seconds
 
 USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from charter_engine.contracts.moments import Mistyped, parse_seconds
 from charter_tui.alerts import EXAMPLE, AlertRules, Threshold, parse_threshold
 from charter_tui.present.graph_columns import named_columns
-from charter_tui.typed import Mistyped, nearest, parse_seconds
+from charter_tui.typed import nearest
 
 _KNOWN = ("theme", "columns", "outlive", "alerts", "keymap")
 _KNOWN_OF_ALERTS = ("when", "bell", "command")

@@ -6,6 +6,7 @@ It holds the link to the engine, the snapshot, and what may be done with it.
 import asyncio
 import signal
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from charter_engine.contracts.commands import Command, StartRecording
+from charter_engine.contracts.gauges import Event, Gauge
 from charter_engine.paths import state_directory
 from charter_engine.service.client import ConnectionLost, EngineFailed
 from charter_tui.actions import Risk
@@ -43,7 +45,7 @@ from charter_tui.present.possible import possible
 from charter_tui.present.told import Notice
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
-from charter_tui.state import FiguresOf, Snapshot
+from charter_tui.state import NOTHING_MARKED, FiguresOf, Snapshot
 from charter_tui.stylesheet import ThemedStylesheet
 from charter_tui.terminal.driver import Terminal
 from charter_tui.theme import VARIABLE_DEFAULTS, ThemeFolder
@@ -94,6 +96,7 @@ class Console(App[int]):
         self.ended_by: signal.Signals | None = None
         self._record = None if options.records_from_start else options.record
         self._figures_of: FiguresOf = "either"
+        self._marked = NOTHING_MARKED
         self._lookback = Lookback()
         self._live = Snapshot()
         self._link = EngineLink(connect, self._publish)
@@ -232,7 +235,12 @@ class Console(App[int]):
 
     def on_snapshot_fetched(self, message: SnapshotFetched) -> None:
         """Show it; on a frozen screen only how the console stands with the engine."""
-        live = replace(message.snapshot, figures_of=self._figures_of, alerts=self._alerts(message))
+        live = replace(
+            message.snapshot,
+            figures_of=self._figures_of,
+            marked=self._marked,
+            alerts=self._alerts(message),
+        )
         if live.session is not None and live.replay is None:
             self._lookback.take(live)
         self._live = live
@@ -271,7 +279,19 @@ class Console(App[int]):
         """Hold the screen still as it is, or as it was at that epoch second."""
         known = self.snapshot.frozen
         shown = self._lookback.frozen(at, known.end if known is not None else None)
-        self.snapshot = replace(shown, link=self._live.link, figures_of=self._figures_of)
+        self.snapshot = replace(
+            shown, link=self._live.link, figures_of=self._figures_of, marked=self._marked
+        )
+
+    def mark(self, at: float) -> None:
+        """Mark an end of the stretch that is to be exported."""
+        self._marked = self._marked.with_mark(at)
+        self._live = replace(self._live, marked=self._marked)
+        self.snapshot = replace(self.snapshot, marked=self._marked)
+
+    def watched(self, begin: float, end: float) -> Iterator[Gauge | Event]:
+        """What this console was told from one epoch second to another, oldest first."""
+        return self._lookback.told(begin, end)
 
     def go_on(self) -> None:
         """Show again what is live."""

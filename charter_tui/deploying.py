@@ -18,6 +18,7 @@ from charter_engine.contracts.commands import (
 )
 from charter_engine.contracts.deploy import PushReport, Revision, undone
 from charter_engine.contracts.fleet import FleetNow
+from charter_engine.contracts.moments import parse_seconds
 from charter_tui.link import EngineRefused
 from charter_tui.present.confirmation import (
     Confirmation,
@@ -40,7 +41,7 @@ from charter_tui.screens.deploy_forms import (
     trial_form,
 )
 from charter_tui.screens.form import FormScreen
-from charter_tui.typed import parse_seconds, parse_share
+from charter_tui.typed import parse_share
 
 if TYPE_CHECKING:
     from textual.screen import Screen

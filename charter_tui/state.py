@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from charter_engine.contracts.gauges import (
     TOPIC_OF,
+    UNRECORDED,
     Canary,
     Database,
     Deploying,
@@ -68,13 +69,30 @@ class Link:
     anew: bool = False
 
 
+class MarkedStretch(NamedTuple):
+    """The time an operator marked to be exported, in epoch seconds; None: not marked yet."""
+
+    begin: float | None = None
+    end: float | None = None
+
+    def with_mark(self, at: float) -> "MarkedStretch":
+        """With another moment marked: first one end of it, then the other, then it begins anew."""
+        if self.begin is None or self.end is not None:
+            return MarkedStretch(at)
+        return MarkedStretch(min(self.begin, at), max(self.begin, at))
+
+
+NOTHING_MARKED: Final = MarkedStretch()
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """Everything on screen.
 
     Parts that did not change keep their identity from one snapshot to the next. `figures_of` says
     whose figures of the calls are asked for: of the last run, of traffic, or of what there is.
-    `frozen` is there while the screen is held still: where in the last hour it stands.
+    `frozen` is there while the screen is held still: where in the last hour it stands. `marked` is
+    what an operator marked of a recording, or of that hour.
     """
 
     link: Link = Link()
@@ -106,6 +124,7 @@ class Snapshot:
     figures_of: FiguresOf = "either"
     alerts: tuple[Alert, ...] = ()
     frozen: Replay | None = None
+    marked: MarkedStretch = NOTHING_MARKED
 
     @property
     def seeking(self) -> Replay | None:
@@ -200,6 +219,8 @@ def _counted(stats: NodeStats) -> bool:
 
 
 _PARTS = frozenset(part.name for part in fields(Snapshot))
+_DEPLOYMENT = tuple(sorted(_PARTS & (set(TOPIC_OF.values()) - UNRECORDED)))
+"""The parts that tell of what is watched, and so belong into a recording."""
 
 
 def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
@@ -235,6 +256,17 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
     if not changes and ticks is snapshot.ticks:
         return snapshot
     return replace(snapshot, pool_used=pool_used, ticks=ticks, as_of=as_of, **changes)  # type: ignore[arg-type]
+
+
+def changed_gauges(before: Snapshot, after: Snapshot, at: float) -> list[Gauge]:
+    """What is told of the deployment in `after` and was not in `before`, as of that epoch
+    second."""
+    payloads = [getattr(after, topic) for topic in _DEPLOYMENT if _differs(before, after, topic)]
+    return [Gauge(at=at, payload=payload) for payload in payloads if payload is not None]
+
+
+def _differs(before: Snapshot, after: Snapshot, part: str) -> bool:
+    return getattr(before, part) is not getattr(after, part)
 
 
 def _sharing(nodes: Nodes, before: Nodes | None) -> Nodes:

@@ -6,11 +6,12 @@ from typing import Final
 from charter_engine.contracts.commands import Push
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.fleet import FleetNow
+from charter_engine.contracts.moments import Mistyped, parse_seconds
 from charter_tui.present.figures import counted, percent_text
 from charter_tui.present.possible import has_drifted
 from charter_tui.screens.form import Field
 from charter_tui.state import Snapshot
-from charter_tui.typed import Mistyped, parse_choice, parse_seconds, parse_share
+from charter_tui.typed import parse_choice, parse_share
 
 WATCH_FOR: Final = "5m"
 MARGIN: Final = "5 %"

@@ -15,9 +15,9 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Static
 
+from charter_engine.contracts.moments import Mistyped
 from charter_tui.link import EngineRefused
 from charter_tui.screens.dismissal import DismissedOnce
-from charter_tui.typed import Mistyped
 
 LONGEST_ERROR: Final = 300
 """Characters: an error quotes what was typed, and that may have been pasted."""

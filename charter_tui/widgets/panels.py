@@ -51,7 +51,7 @@ class Banner(LineView):
 class ReplayBar(LineView):
     """Position, markers and speed of a replay, or of a frozen screen; not there while live."""
 
-    PARTS = ("replay", "frozen")
+    PARTS = ("replay", "frozen", "marked")
     DEFAULT_CSS = "ReplayBar { height: 2; background: $panel; display: none; }"
 
     def rebuild(self) -> None:
@@ -59,7 +59,8 @@ class ReplayBar(LineView):
         self.display = shown is not None
         if shown is not None:
             frozen = self.snapshot.frozen is not None
-            self.set_lines(replay_lines(shown, self.app.size.width, frozen=frozen))
+            marked = self.snapshot.marked
+            self.set_lines(replay_lines(shown, self.app.size.width, frozen=frozen, marked=marked))
 
 
 class MemoryPanel(LineView):

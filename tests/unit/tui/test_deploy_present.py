@@ -10,6 +10,7 @@ from charter_engine.contracts.canary import CanaryReport, ServerCanary
 from charter_engine.contracts.commands import Push
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.gauges import Canary, Draft, Fleet, Session
+from charter_engine.contracts.moments import Mistyped
 from charter_engine.contracts.trial import TrialReport
 from charter_tui.present.advice import advice_lines, advice_standing
 from charter_tui.present.canary import canary_lines, canary_standing
@@ -30,7 +31,7 @@ from charter_tui.present.trial import trial_lines, trial_standing, verdict
 from charter_tui.present.watch import watch_lines, watch_standing
 from charter_tui.screens.deploy_forms import push_form, pushed, trial_form
 from charter_tui.state import Link, Snapshot
-from charter_tui.typed import Mistyped, parse_share
+from charter_tui.typed import parse_share
 from tests.tui.deploy_scene import (
     ADVICE,
     ALARM,

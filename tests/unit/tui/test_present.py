@@ -18,6 +18,7 @@ from charter_engine.contracts.gauges import (
 )
 from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
+from charter_engine.contracts.moments import Mistyped
 from charter_engine.contracts.plan import NodePlan, SegmentRange
 from charter_tui.alerts import Alert, parse_threshold
 from charter_tui.present.comparison import comparison_lines
@@ -35,9 +36,8 @@ from charter_tui.present.prompt import map_lines, place, planned_order, segment_
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import Line, line_width, text_of
 from charter_tui.present.tuning import tuning_rows
-from charter_tui.state import Link, Snapshot
+from charter_tui.state import NOTHING_MARKED, Link, MarkedStretch, Snapshot
 from charter_tui.trends import Trends, of_all
-from charter_tui.typed import Mistyped
 from tests.tui.scene import (
     CALLS,
     CHEAP_DRAFT,
@@ -392,6 +392,21 @@ def test_the_time_line_spans_the_width_and_shows_every_marker(width: int) -> Non
     assert line_width(bar) == width - 1
     assert sum(text_of(bar).count(sign) for sign in "◆✗▲◇") == 3
     assert text_of(bar).count("●") == 1
+
+
+@pytest.mark.parametrize(
+    ("marked", "cells", "words"),
+    [
+        (MarkedStretch(START + 300, START + 450), 19, "marked 14:18:20–14:20:50"),
+        (MarkedStretch(START + 330), 1, "marked 14:18:50–  "),
+        (MarkedStretch(START - 90, START - 60), 0, "marked"),
+        (NOTHING_MARKED, 0, ""),
+    ],
+)
+def test_the_time_line_shows_what_is_marked(marked: MarkedStretch, cells: int, words: str) -> None:
+    controls, bar = replay_lines(REPLAY, 80, time.gmtime, marked=marked)
+    assert text_of(bar).count("═") == cells
+    assert words in text_of(controls)
 
 
 def test_a_recording_of_one_moment_has_a_time_line() -> None:
