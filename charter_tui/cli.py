@@ -19,8 +19,6 @@ from charter_tui.options import Options
 
 USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130
-REMOTE_FPS: Final = "15"
-"""Frames a second over SSH, where every frame is bytes on the wire."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,6 +91,8 @@ def _open_console(options: Options) -> int:
         for exported in ("COLUMNS", "LINES"):
             os.environ.pop(exported, None)
     if "SSH_CONNECTION" in os.environ:
+        from charter_tui.configuration import REMOTE_FPS
+
         os.environ.setdefault("TEXTUAL_FPS", REMOTE_FPS)
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     gc.disable()

@@ -35,7 +35,7 @@ from charter_tui.configuration import DEFAULT_THEME
 from charter_tui.crash import write_report
 from charter_tui.hangup import CHECK_SECONDS, end_if_hung_up
 from charter_tui.hook import start_hook
-from charter_tui.link import Connect, EngineLink, EngineRefused, Parting
+from charter_tui.link import TELL_SECONDS, Connect, EngineLink, EngineRefused, Parting
 from charter_tui.locks import lock_state, refusal
 from charter_tui.lookback import Lookback
 from charter_tui.neighbours import gone_question, news
@@ -50,8 +50,6 @@ from charter_tui.stylesheet import ThemedStylesheet
 from charter_tui.terminal.driver import Terminal
 from charter_tui.theme import VARIABLE_DEFAULTS, ThemeFolder
 
-TELL_SECONDS: Final = 15.0
-"""How long a message stays that must be read to the end."""
 MOST_TOLD: Final = 200
 """Messages that are kept to be read again."""
 THEME_SECONDS: Final = 1.0

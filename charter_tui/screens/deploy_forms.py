@@ -1,6 +1,7 @@
 """The forms of what changes the deployment, and what is asked of the engine with what was typed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from charter_engine.contracts.commands import Push
@@ -29,6 +30,11 @@ class FormText:
     fields: tuple[Field, ...]
     verb: str
     note: str
+
+    def filled(self, typed: Mapping[str, str]) -> "FormText":
+        """With what was typed before in its fields."""
+        fields = (replace(one, value=typed.get(one.name, one.value)) for one in self.fields)
+        return replace(self, fields=tuple(fields))
 
 
 def push_form(snapshot: Snapshot) -> FormText:

@@ -15,7 +15,10 @@ from charter_engine.contracts.trial import TrialReport
 from charter_tui.present.advice import advice_lines, advice_standing
 from charter_tui.present.canary import canary_lines, canary_standing
 from charter_tui.present.confirmation import (
+    asked_in_production,
     leaving_confirmation,
+    production_of,
+    promotion_confirmation,
     put_back_confirmation,
     uninstall_confirmation,
 )
@@ -50,7 +53,7 @@ from tests.tui.deploy_scene import (
     watched,
 )
 from tests.tui.fleet_scene import ALIKE, ONE, TWO
-from tests.tui.scene import CHEAP_DRAFT, DRAFT, RUN, SESSION
+from tests.tui.scene import CHEAP_DRAFT, DRAFT, RUN, SESSION, TRITON
 
 LIVE = Snapshot(session=SESSION)
 FULL = Snapshot(
@@ -268,7 +271,7 @@ def test_a_question_names_what_it_puts_back_and_what_uninstalling_loses() -> Non
     told = " ".join(put_back_confirmation(DRIFT * 3).consequences)
     assert "0.4 → 0.9" in told and "And 1 more." in told
     asked = uninstall_confirmation(DRIFT)
-    assert asked.word == "uninstall"
+    assert asked.word == "charter_bls"
     assert "What others changed since the last push is lost as well." in asked.consequences
 
 
@@ -318,3 +321,23 @@ def test_an_action_is_offered_where_it_does_something(
     action: str, snapshot: Snapshot, possible: bool
 ) -> None:
     assert bool(why_not(f"deploy.{action}", snapshot)) is not possible
+
+
+@pytest.mark.parametrize(
+    ("pattern", "place"),
+    [
+        ("127.0.0.1:8000", "127.0.0.1:8000"),
+        ("127.0.0.1", "127.0.0.1:8000"),
+        ("127.*", "127.0.0.1:8000"),
+        ("prod-*", ""),
+    ],
+)
+def test_a_server_is_production_by_its_address_or_host(pattern: str, place: str) -> None:
+    assert production_of(Snapshot(triton=TRITON), (pattern,)) == place
+
+
+def test_in_production_a_question_keeps_its_words_and_takes_a_name() -> None:
+    asked = asked_in_production(promotion_confirmation(None), "Promote", "prod:8001", Snapshot())
+    assert asked.title == "Lay out all sessions?"
+    assert asked.consequences[0].startswith("prod:8001 is production")
+    assert asked.word == "tensorrt_llm"
