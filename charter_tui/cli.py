@@ -90,9 +90,9 @@ def _open_console(options: Options) -> int:
         # The terminal itself knows its size, and knows when it is resized.
         for exported in ("COLUMNS", "LINES"):
             os.environ.pop(exported, None)
-    if "SSH_CONNECTION" in os.environ:
-        from charter_tui.configuration import REMOTE_FPS
+    from charter_tui.configuration import REMOTE_FPS, is_remote
 
+    if is_remote():
         os.environ.setdefault("TEXTUAL_FPS", REMOTE_FPS)
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     gc.disable()

@@ -113,10 +113,15 @@ def _of_environment(environment: Mapping[str, str]) -> tuple[Setting, ...]:
     )
 
 
+def is_remote(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether what is drawn goes over SSH."""
+    return "SSH_CONNECTION" in environment
+
+
 def _frames(environment: Mapping[str, str]) -> Setting:
     if given := environment.get("TEXTUAL_FPS"):
         return Setting("frames a second", given, "TEXTUAL_FPS")
-    if "SSH_CONNECTION" in environment:
+    if is_remote(environment):
         return Setting("frames a second", REMOTE_FPS, "SSH_CONNECTION")
     return Setting("frames a second", "60", BUILT_IN)
 

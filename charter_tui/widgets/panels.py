@@ -75,7 +75,7 @@ class MemoryPanel(LineView):
 class TritonPanel(LineView):
     """Triton's health and KV pool."""
 
-    PARTS = ("triton", "run", "runs", "nodes", "session", "draft")
+    PARTS = ("triton", "run", "runs", "nodes", "session", "draft", "host")
 
     def rebuild(self) -> None:
         self.set_lines(triton_lines(self.snapshot, self.inner_width))
