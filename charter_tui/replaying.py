@@ -2,13 +2,14 @@
 
 import time
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
 from charter_engine.contracts.commands import ControlReplay, SeekReplay
 from charter_engine.contracts.gauges import Replay
 from charter_engine.contracts.moments import Mistyped, parse_moment
 from charter_tui import exporting
 from charter_tui.console import Console, full_path
+from charter_tui.holding import Holding
 from charter_tui.link import TELL_SECONDS
 from charter_tui.lookback import target
 from charter_tui.present.figures import moment
@@ -22,6 +23,10 @@ MOMENTS: Final = "3m ago, 14:05:10, 1:30, +30s"
 
 class ReplayKeys(Console):
     """What the keys of the scope `replay` do."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._holding = Holding()
 
     def offers(self, action: str) -> bool:
         """Whether an action of that scope can be done now: all in a replay, those that go to
@@ -52,7 +57,9 @@ class ReplayKeys(Console):
             self.go_on()
 
     async def action_seek_by(self, seconds: float) -> None:
-        await self._seek(SeekReplay(by=float(seconds)))
+        shown = self._seeking()
+        step = self._holding.step(float(seconds), time.monotonic(), shown.end - shown.start)
+        await self._seek(SeekReplay(by=step))
 
     async def action_next_marker(self) -> None:
         await self._seek(SeekReplay(marker=1))

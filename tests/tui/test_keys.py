@@ -425,6 +425,8 @@ async def test_each_key_of_a_replay_is_one_command(console: Open) -> None:
         "right": SeekReplay(by=10.0),
         "shift+left": SeekReplay(by=-60.0),
         "shift+right": SeekReplay(by=60.0),
+        "ctrl+left": SeekReplay(by=-600.0),
+        "ctrl+right": SeekReplay(by=600.0),
         "comma": SeekReplay(by=-1.0),
         "full_stop": SeekReplay(by=1.0),
         "right_curly_bracket": SeekReplay(marker=1),
