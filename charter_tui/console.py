@@ -28,7 +28,7 @@ from charter_engine.contracts.commands import Command, StartRecording
 from charter_engine.contracts.gauges import Event, Gauge
 from charter_engine.paths import state_directory
 from charter_engine.service.client import ConnectionLost, EngineFailed
-from charter_tui.actions import Risk
+from charter_tui.action import Risk
 from charter_tui.alerts import Alert, AlertRules, standing
 from charter_tui.config import Config
 from charter_tui.configuration import DEFAULT_THEME, is_remote

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from charter_tui.actions import Risk
+from charter_tui.action import Risk
 from charter_tui.state import Snapshot
 
 _PAST: Final = "This is a recording: nothing can be changed in it."

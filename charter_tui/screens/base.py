@@ -10,7 +10,8 @@ from textual.app import ComposeResult
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from charter_tui.actions import Scope, find
+from charter_tui.action import Scope
+from charter_tui.actions import find
 from charter_tui.present.possible import why_not
 from charter_tui.screens.dismissal import DismissedOnce
 from charter_tui.state import Snapshot

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from textual.dom import DOMNode
 
-from charter_tui.actions import ACTIONS, Action, Scope, in_scope
+from charter_tui.action import Action, Scope
+from charter_tui.actions import ACTIONS, in_scope
 from charter_tui.app import CharterApp
 from charter_tui.locks import refusal
 from charter_tui.present.help import help_lines, shown_keys
