@@ -114,6 +114,8 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, given: argparse.Name
         parser.error("--serve shows consoles in browsers; --headless shows none")
     if not 0 < given.port < 65_536:
         parser.error(f"--port {given.port}: give a number from 1 to 65535")
+    if given.read_only and given.write:
+        parser.error("--read-only changes nothing; --write is for what would be read-only without")
     if given.headless and not given.record:
         parser.error("--headless needs --record FILE")
     if given.keep is not None and given.max_size is None:

@@ -1,6 +1,6 @@
 """The console's configuration file: `theme = "…"`, the graph's `columns = "…"`, how long its engine
-may `outlive` it, which servers are `production`, thresholds under `[alerts]`, and a `[keymap]` of
-action ids to keys.
+may `outlive` it, which servers are `production`, and which `read_only`, thresholds under
+`[alerts]`, and a `[keymap]` of action ids to keys.
 
 A mistake never keeps the console from starting: it is told as a warning that names file, line and
 key, and the default stands.
@@ -18,7 +18,7 @@ from charter_tui.alerts import EXAMPLE, AlertRules, Threshold, parse_threshold
 from charter_tui.present.graph_columns import named_columns
 from charter_tui.typed import nearest
 
-_KNOWN = ("theme", "columns", "outlive", "production", "alerts", "keymap")
+_KNOWN = ("theme", "columns", "outlive", "production", "read_only", "alerts", "keymap")
 _KNOWN_OF_ALERTS = ("when", "bell", "command")
 _HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
 _KEY = re.compile(r"\s*([\"']?)([^\"'=]+?)\1\s*=")
@@ -31,13 +31,14 @@ to log in again, and not for ever."""
 
 @dataclass(frozen=True)
 class Config:
-    """What the file says; `outlive` in seconds, None: nothing. `production` are addresses or hosts,
-    with `*` for any part. `warnings` are sentences for the operator."""
+    """What the file says; `outlive` in seconds, None: nothing. `production` and `read_only` are
+    addresses or hosts, with `*` for any part. `warnings` are sentences for the operator."""
 
     theme: str | None = None
     columns: tuple[str, ...] = ()
     outlive: float | None = None
     production: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
     alerts: AlertRules = NO_ALERTS
     keymap: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -83,11 +84,12 @@ def load_config(path: Path, action_ids: Collection[str]) -> Config:
         theme = None
     columns, unknown = _columns(file.at("columns"), table.get("columns", ""))
     outlive, no_time = _outlive(file.at("outlive"), table.get("outlive"))
-    production, no_list = _production(file.at("production"), table.get("production", []))
+    production, no_list = _servers(file, "production", table)
+    read_only, none_either = _servers(file, "read_only", table)
     alerts, wrong = _alerts(file, table.get("alerts", {}))
     keymap, mistakes = _keymap(file, table.get("keymap", {}), action_ids)
-    told = (*warnings, *unknown, *no_time, *no_list, *wrong, *mistakes)
-    return Config(theme, columns, outlive, production, alerts, keymap, told)
+    told = (*warnings, *unknown, *no_time, *no_list, *none_either, *wrong, *mistakes)
+    return Config(theme, columns, outlive, production, read_only, alerts, keymap, told)
 
 
 def _columns(place: str, text: object) -> tuple[tuple[str, ...], list[str]]:
@@ -110,10 +112,13 @@ def _outlive(place: str, text: object) -> tuple[float | None, list[str]]:
         return None, [f"{place}: outlive: {error}"]
 
 
-def _production(place: str, listed: object) -> tuple[tuple[str, ...], list[str]]:
+def _servers(
+    file: _File, key: str, table: Mapping[str, object]
+) -> tuple[tuple[str, ...], list[str]]:
+    listed = table.get(key, [])
     if isinstance(listed, list) and all(isinstance(one, str) for one in listed):
         return tuple(listed), []
-    return (), [f'{place}: production must be a list of servers, such as ["*.example.com:8001"]']
+    return (), [f'{file.at(key)}: {key} must be a list of servers, such as ["*.example.com:8001"]']
 
 
 def _alerts(file: _File, table: object) -> tuple[AlertRules, list[str]]:

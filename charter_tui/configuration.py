@@ -25,6 +25,11 @@ DEFAULT_THEME: Final = "charter-dark"
 BUILT_IN: Final = "default"
 REMOTE_FPS: Final = "15"
 """Frames a second over SSH, where every frame is bytes on the wire."""
+SERVERS_SCHEMA: Final = {
+    "type": "array",
+    "items": {"type": "string"},
+    "examples": [["*.example.com:8001"]],
+}
 MODIFIERS: Final = frozenset(("ctrl", "alt", "shift", "meta", "super", "hyper"))
 NAMED_KEYS: Final = frozenset(
     "up down left right home end pageup pagedown insert delete backspace tab enter escape space "
@@ -84,10 +89,9 @@ def settings(
         OUTLIVE if config.outlive is None else f"{config.outlive:g}s",
         BUILT_IN if config.outlive is None else file,
     )
-    production = Setting(
-        "production",
-        ", ".join(config.production) or "none",
-        file if config.production else BUILT_IN,
+    servers = tuple(
+        Setting(name, ", ".join(listed) or "none", file if listed else BUILT_IN)
+        for name, listed in (("production", config.production), ("read_only", config.read_only))
     )
     alerts = config.alerts
     watched = ", ".join(one.words for one in alerts.thresholds) or "none"
@@ -96,7 +100,7 @@ def settings(
         Setting("alerts.bell", str(alerts.bell).lower(), BUILT_IN if alerts.bell else file),
         Setting("alerts.command", alerts.command or "none", file if alerts.command else BUILT_IN),
     )
-    told = (theme, columns, outlive, production)
+    told = (theme, columns, outlive, *servers)
     return (*told, *alerting, *_of_environment(environment), *keys)
 
 
@@ -207,11 +211,8 @@ def schema() -> dict[str, Any]:
         "theme": {"type": "string", "default": DEFAULT_THEME},
         "columns": {"type": "string", "examples": ["state computed trend"]},
         "outlive": {"type": "string", "default": OUTLIVE},
-        "production": {
-            "type": "array",
-            "items": {"type": "string"},
-            "examples": [["*.example.com:8001"]],
-        },
+        "production": SERVERS_SCHEMA,
+        "read_only": SERVERS_SCHEMA,
         "alerts": _table_schema(alerts),
         "keymap": _table_schema(keys),
     }
@@ -234,6 +235,7 @@ def defaults_text() -> str:
         'columns = ""  # of the graph, such as "state computed trend"; empty: by width',
         f'outlive = "{OUTLIVE}"  # how long the engine of a killed console waits for another',
         'production = []  # servers on which a change takes a typed name, such as ["*.prod"]',
+        "read_only = []  # servers that are only looked at, unless --write is given",
         "",
         "[alerts]",
         f'when = []  # such as ["{EXAMPLE}", "hit < 40 %", "pool > 95 % for 1m"]',

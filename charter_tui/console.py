@@ -45,6 +45,7 @@ from charter_tui.present.possible import possible
 from charter_tui.present.told import Notice
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.confirm import Confirm
+from charter_tui.servers import served
 from charter_tui.state import NOTHING_MARKED, FiguresOf, Snapshot
 from charter_tui.stylesheet import ThemedStylesheet
 from charter_tui.terminal.driver import Terminal
@@ -88,7 +89,6 @@ class Console(App[int]):
         super().__init__()
         self.options = options
         self.config = config or Config()
-        self.locked_by_flag = "read-only" if options.read_only else ""
         self.own_themes = tuple(themes)
         self.theme_folder: ThemeFolder | None = None
         self.crash: str = ""
@@ -371,7 +371,15 @@ class Console(App[int]):
 
     def refusal(self, risk: Risk) -> str:
         """Why an action of that risk can't be done now; empty where it can."""
-        return refusal(risk, self.snapshot, self.options.read_only)
+        return refusal(risk, self.snapshot, self.locked)
+
+    @property
+    def locked(self) -> str:
+        """Why this console changes nothing; empty where it may."""
+        if self.options.read_only:
+            return "This console is read-only."
+        place = "" if self.options.write else served(self.snapshot, self.config.read_only)
+        return f"{place} is read-only by the configuration; --write changes it." if place else ""
 
     def refuse(self, risk: Risk) -> bool:
         """Whether an action of that risk is refused; if so, the operator is told why."""

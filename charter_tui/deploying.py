@@ -27,7 +27,6 @@ from charter_tui.present.confirmation import (
     asked_in_production,
     live_again_confirmation,
     predicted_gain,
-    production_of,
     promotion_confirmation,
     push_confirmation,
     put_back_confirmation,
@@ -45,6 +44,7 @@ from charter_tui.screens.deploy_forms import (
     trial_form,
 )
 from charter_tui.screens.form import FormScreen
+from charter_tui.servers import served
 from charter_tui.state import Snapshot
 from charter_tui.typed import parse_share
 
@@ -266,7 +266,7 @@ async def _filled_in(app: "Console", text: FormText, refused: str) -> Values | N
 async def _agreed(app: "Console", question: Confirmation | None, verb: str) -> bool:
     """Whether the operator means it. What loses nothing is not asked but in production, where
     everything is, by the model's name."""
-    if place := production_of(app.snapshot, app.config.production):
+    if place := served(app.snapshot, app.config.production):
         question = asked_in_production(question, verb, place, app.snapshot)
     if question is None:
         return True

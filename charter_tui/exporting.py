@@ -73,7 +73,8 @@ async def _run(
             running.send_signal(signal.SIGINT)
             await running.wait()
     lines = said.decode(errors="replace").removeprefix("charter-engine: ").splitlines()
-    return running.returncode, " ".join(sentence(item.strip()) for item in lines)
+    words = " ".join(sentence(item.strip()) for item in lines)
+    return running.returncode, words or f"It ended with exit code {running.returncode}."
 
 
 async def _feed(stream: asyncio.StreamWriter, told: Iterable[Gauge | Event]) -> None:

@@ -132,7 +132,8 @@ class ReplayKeys(Console):
     async def _written(self, begin: float, end: float, output: str) -> str:
         """Write that stretch, out of the recording that holds it, else of what this console was
         told; gives what could not be read, in words. Raises `EngineRefused`."""
-        if source := holding(self.snapshot, begin):
+        in_parts = self.options.max_size is not None
+        if source := holding(self.snapshot, begin, in_parts=in_parts):
             return await exporting.cut(source, begin, end, output)
         session = self.snapshot.session
         keeps_text = session is None or session.keeps_text
@@ -140,13 +141,15 @@ class ReplayKeys(Console):
         return ""
 
 
-def holding(snapshot: Snapshot, begin: float) -> str:
+def holding(snapshot: Snapshot, begin: float, *, in_parts: bool = False) -> str:
     """The path of the recording that holds all from that epoch second on; empty where none does, or
-    none on this machine."""
+    none on this machine. Of one that is written `in_parts` the last alone has that path."""
     if snapshot.replay is not None:
         return snapshot.replay.path
     written = snapshot.recording
-    if written is None or not written.path or written.error or not snapshot.link.owned:
+    if written is None or not written.path or written.error or in_parts:
+        return ""
+    if not snapshot.link.owned:
         return ""
     return written.path if written.started_at <= begin else ""
 

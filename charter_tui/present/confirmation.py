@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from charter_engine.contracts.deploy import (
     COST_ORDER,
@@ -166,19 +165,6 @@ def _on_each(fleet: FleetNow | None) -> tuple[str, ...]:
         "those before it stay done.",
         *fields,
     )
-
-
-def production_of(snapshot: Snapshot, patterns: Sequence[str]) -> str:
-    """The server that one of these patterns is of, by its address or by its host; empty where none
-    is."""
-    served = (snapshot.triton.sample.url,) if snapshot.triton else ()
-    fleet = tuple(one.server for one in snapshot.fleet.now.servers) if snapshot.fleet else ()
-    for address in (*served, *fleet):
-        place: str = address.rpartition("://")[2].rstrip("/")
-        host = place.rpartition(":")[0] or place
-        if any(fnmatchcase(name, one) for one in patterns for name in (address, place, host)):
-            return place
-    return ""
 
 
 def asked_in_production(

@@ -35,7 +35,7 @@ class ConsoleScreen(DismissedOnce[None]):
     snapshot: reactive[Snapshot] = reactive(Snapshot(), repaint=False, init=False)
 
     def compose(self) -> ComposeResult:
-        yield TitleBar(self.NAME, self.app.locked_by_flag).data_bind(ConsoleScreen.snapshot)
+        yield TitleBar(self.NAME).data_bind(ConsoleScreen.snapshot)
         yield Banner().data_bind(ConsoleScreen.snapshot)
         yield from self.body()
         yield ReplayBar().data_bind(ConsoleScreen.snapshot)

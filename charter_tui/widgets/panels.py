@@ -1,6 +1,7 @@
 """The views that show one part of the snapshot each."""
 
 import time
+from typing import TYPE_CHECKING, cast
 
 from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.diff import diff_lines
@@ -15,22 +16,28 @@ from charter_tui.present.strips import STRIPS, strip_lines
 from charter_tui.present.work import planning_lines
 from charter_tui.widgets.line_view import LineView
 
+if TYPE_CHECKING:
+    from charter_tui.console import Console
+
 
 class TitleBar(LineView):
-    """The top line. `locked` says why nothing can be changed."""
+    """The top line."""
 
-    PARTS = ("session", "link", "draft", "canary", "fleet", "recording", "replay", "alerts")
+    PARTS = (
+        *("session", "link", "draft", "canary", "fleet", "recording", "replay", "alerts"),
+        "triton",
+    )
     DEFAULT_CSS = "TitleBar { height: 1; dock: top; background: $panel; }"
 
-    def __init__(self, screen_name: str, locked: str) -> None:
+    def __init__(self, screen_name: str) -> None:
         super().__init__()
         self._screen_name = screen_name
-        self._locked = locked
 
     def rebuild(self) -> None:
-        locked = self._locked or (
-            "read-only" if self.snapshot.session and self.snapshot.session.read_only else ""
-        )
+        session = self.snapshot.session
+        only_watches = session is not None and session.read_only
+        console = cast("Console", self.app)
+        locked = "read-only" if console.locked or only_watches else ""
         width = self.inner_width
         left, right = title_lines(self.snapshot, self._screen_name, locked, width)
         room = max(0, width - line_width(right))

@@ -157,4 +157,6 @@ def test_the_recording_in_progress_is_cut_where_it_holds_the_stretch_and_lies_he
     link: Link, begin: float, path: str
 ) -> None:
     written = Recording(path="/w/now.charter", started_at=BEGIN)
-    assert holding(Snapshot(link=link, recording=written), begin) == path
+    shown = Snapshot(link=link, recording=written)
+    assert holding(shown, begin) == path
+    assert not holding(shown, begin, in_parts=True)

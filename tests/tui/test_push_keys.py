@@ -1,5 +1,7 @@
 """What the keys push and take back, and what is asked before."""
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 from textual.widgets import Button
@@ -145,7 +147,7 @@ async def test_read_only_refuses_what_changes_with_the_reason_and_shows_a_lock(
     async with console(DRAFT, read_only=True) as stage:
         assert "read-only" in stage.text()
         await stage.press("2", "p")
-        await stage.until(lambda: "started with --read-only" in stage.told())
+        await stage.until(lambda: "This console is read-only" in stage.told())
         await stage.press("enter", "a", "x", "u", "r")
         assert not stage.engine.commands
         assert isinstance(stage.app.screen, TuningScreen)
@@ -160,3 +162,18 @@ async def test_every_answer_of_a_question_finds_room_on_a_narrow_terminal(consol
         answers = stage.app.screen.query(Button)
         assert len(answers) == 3
         assert all(dialog.contains_region(answer.region) for answer in answers)
+
+
+@pytest.mark.parametrize(("write", "pushes"), [(False, 0), (True, 1)])
+async def test_a_server_that_the_configuration_has_for_read_only_takes_write_to_be_changed(
+    console: Open, tmp_path: Path, write: bool, pushes: int
+) -> None:
+    configuration = tmp_path / "config" / "charter" / "console.toml"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text('read_only = ["127.0.0.1"]')
+    async with console(CHEAP_DRAFT, write=write) as stage:
+        assert stage.shows("⚿ read-only") is not write
+        await stage.press("2", "p")
+        refused = "127.0.0.1:8000 is read-only by the configuration"
+        await stage.until(lambda: refused in stage.told() or stage.engine.asked(Push))
+        assert len(stage.engine.asked(Push)) == pushes

@@ -48,6 +48,7 @@ def test_theme_columns_and_keymap_are_read(tmp_path: Path) -> None:
         ("columns = 3", "columns must be names"),
         ('columns = "tren"', "did you mean 'trend'"),
         ('production = "prod"', "production must be a list"),
+        ("read_only = [3]", "read_only must be a list"),
         ('alerts = ["ttft > 2s"]', "alerts must be a table"),
         ('[alerts]\nwhen = "ttft > 2s"', "when must be a list"),
         ('[alerts]\nwhen = ["tfft > 2s"]', "did you mean 'ttft'"),

@@ -17,7 +17,6 @@ from charter_tui.present.canary import canary_lines, canary_standing
 from charter_tui.present.confirmation import (
     asked_in_production,
     leaving_confirmation,
-    production_of,
     promotion_confirmation,
     put_back_confirmation,
     uninstall_confirmation,
@@ -53,7 +52,7 @@ from tests.tui.deploy_scene import (
     watched,
 )
 from tests.tui.fleet_scene import ALIKE, ONE, TWO
-from tests.tui.scene import CHEAP_DRAFT, DRAFT, RUN, SESSION, TRITON
+from tests.tui.scene import CHEAP_DRAFT, DRAFT, RUN, SESSION
 
 LIVE = Snapshot(session=SESSION)
 FULL = Snapshot(
@@ -321,19 +320,6 @@ def test_an_action_is_offered_where_it_does_something(
     action: str, snapshot: Snapshot, possible: bool
 ) -> None:
     assert bool(why_not(f"deploy.{action}", snapshot)) is not possible
-
-
-@pytest.mark.parametrize(
-    ("pattern", "place"),
-    [
-        ("127.0.0.1:8000", "127.0.0.1:8000"),
-        ("127.0.0.1", "127.0.0.1:8000"),
-        ("127.*", "127.0.0.1:8000"),
-        ("prod-*", ""),
-    ],
-)
-def test_a_server_is_production_by_its_address_or_host(pattern: str, place: str) -> None:
-    assert production_of(Snapshot(triton=TRITON), (pattern,)) == place
 
 
 def test_in_production_a_question_keeps_its_words_and_takes_a_name() -> None:
