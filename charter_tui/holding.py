@@ -9,7 +9,7 @@ LARGEST_SHARE: Final = 0.01
 """Of what is shown, that a step grows to."""
 
 
-class Holding:
+class HeldKey:
     """Tells a key that is held from one that is pressed again, by its steps and their times."""
 
     def __init__(self) -> None:

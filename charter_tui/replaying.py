@@ -9,7 +9,7 @@ from charter_engine.contracts.gauges import Replay
 from charter_engine.contracts.moments import Mistyped, parse_moment
 from charter_tui import exporting
 from charter_tui.console import Console, full_path
-from charter_tui.holding import Holding
+from charter_tui.holding import HeldKey
 from charter_tui.link import TELL_SECONDS
 from charter_tui.lookback import target
 from charter_tui.present.figures import moment
@@ -26,7 +26,7 @@ class ReplayKeys(Console):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._holding = Holding()
+        self._held_key = HeldKey()
 
     def offers(self, action: str) -> bool:
         """Whether an action of that scope can be done now: all in a replay, those that go to
@@ -58,7 +58,7 @@ class ReplayKeys(Console):
 
     async def action_seek_by(self, seconds: float) -> None:
         shown = self._seeking()
-        step = self._holding.step(float(seconds), time.monotonic(), shown.end - shown.start)
+        step = self._held_key.step(float(seconds), time.monotonic(), shown.end - shown.start)
         await self._seek(SeekReplay(by=step))
 
     async def action_next_marker(self) -> None:

@@ -72,7 +72,7 @@ class Link:
     anew: bool = False
 
 
-class Known(NamedTuple, Generic[Told]):
+class LastKnown(NamedTuple, Generic[Told]):
     """What was told last of something, and when, in epoch seconds."""
 
     value: Told
@@ -136,10 +136,10 @@ class Snapshot:
     alerts: tuple[Alert, ...] = ()
     frozen: Replay | None = None
     marked: MarkedStretch = NOTHING_MARKED
-    last_answer: Known[TritonSample] | None = None
-    last_gpus: Known[GpuStatus] | None = None
+    last_answer: LastKnown[TritonSample] | None = None
+    last_gpus: LastKnown[GpuStatus] | None = None
 
-    def age(self, known: Known[Any]) -> float:
+    def age(self, known: LastKnown[Any]) -> float:
         """How many seconds before what is shown something was told."""
         return max(0.0, self.as_of - known.at)
 
@@ -279,9 +279,9 @@ def _known(payload: Payload, at: float) -> dict[str, object]:
     """What of a payload is worth showing when the next one tells nothing."""
     match payload:
         case Triton(sample) if sample.health == "ready":
-            return {"last_answer": Known(sample, at)}
+            return {"last_answer": LastKnown(sample, at)}
         case Gpu(status) if status.gpus:
-            return {"last_gpus": Known(status, at)}
+            return {"last_gpus": LastKnown(status, at)}
     return {}
 
 

@@ -1,13 +1,13 @@
 """Steps of a key that is held down, and of one that is pressed again and again."""
 
-from charter_tui.holding import Holding
+from charter_tui.holding import HeldKey
 
 DAY = 86_400.0
 
 
 def steps(count: int, every: float, seconds: float = 1.0, span: float = DAY) -> list[float]:
     """How far so many steps go, one every so many seconds."""
-    holding = Holding()
+    holding = HeldKey()
     return [holding.step(seconds, number * every, span) for number in range(count)]
 
 
@@ -29,7 +29,7 @@ def test_a_key_that_is_pressed_often_is_not_held() -> None:
 
 
 def test_another_key_begins_anew() -> None:
-    holding = Holding()
+    holding = HeldKey()
     for number in range(9):
         holding.step(1.0, number * 0.033, DAY)
     assert holding.step(-1.0, 0.3, DAY) == -1.0
