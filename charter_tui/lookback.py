@@ -5,15 +5,23 @@ did not change from one moment to the next is shared between them.
 """
 
 import bisect
+import itertools
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from operator import attrgetter
 from typing import Final
 
 from charter_engine.contracts.commands import SeekReplay
-from charter_engine.contracts.gauges import MARKED, Event, Marker, Replay
+from charter_engine.contracts.gauges import MARKED, Event, Gauge, Marker, Replay, Ticked
 from charter_engine.contracts.series import Tick
-from charter_tui.state import KEPT_EVENTS, KEPT_POOL_SAMPLES, KEPT_TICKS, Snapshot
+from charter_tui.state import (
+    KEPT_EVENTS,
+    KEPT_POOL_SAMPLES,
+    KEPT_TICKS,
+    Snapshot,
+    changed_gauges,
+)
 
 KEPT_SECONDS: Final = 3600
 MOST_NODE_RECORDS: Final = 40_000
@@ -72,6 +80,22 @@ class Lookback:
                 path="", start=first, end=last, position=position, paused=True, markers=markers
             ),
         )
+
+    def told(self, begin: float, end: float) -> Iterator[Gauge | Event]:
+        """What was told from one epoch second to another, oldest first: the whole state at the
+        beginning, then what changed of it, and what happened."""
+        moments = [moment.as_of for moment, _ in self._moments]
+        first = max(0, bisect.bisect_right(moments, begin) - 1)
+        last = bisect.bisect_right(moments, end)
+        before = Snapshot()
+        told: list[Gauge | Event] = []
+        for moment in itertools.islice((moment for moment, _ in self._moments), first, last):
+            told += changed_gauges(before, moment, max(begin, moment.as_of))
+            before = moment
+        told += [Gauge(at=one.at, payload=Ticked(one)) for one in self._ticks]
+        told += self._events
+        told.sort(key=attrgetter("at"))
+        return (one for one in told if begin <= one.at <= end)
 
     def _pool_used(self, index: int) -> tuple[float, ...]:
         begin = max(0, index + 1 - KEPT_POOL_SAMPLES)

@@ -1,7 +1,7 @@
 """What must be confirmed before it is done, and how: by the risk, not by habit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from charter_engine.contracts.deploy import (
     COST_ORDER,
@@ -22,7 +22,8 @@ from charter_tui.state import Snapshot
 DEFAULT_MODEL = "tensorrt_llm"
 MOST_NAMED = 5
 """Changes that a question names one by one."""
-UNINSTALL_WORD = "uninstall"
+UNINSTALLED = "charter_bls"
+"""The model that goes with Charter."""
 _WAY_BACK = "u takes it back, at the same cost."
 
 
@@ -143,13 +144,13 @@ def uninstall_confirmation(drift: Sequence[Change], fleet: FleetNow | None = Non
         title="Leave the deployment as it was found?",
         consequences=(
             *_on_each(fleet),
-            "It goes back to what it was before the first push: charter_bls is gone, and programs "
-            "that call it fail. Where settings were changed, the engine is loaded again.",
+            f"It goes back to what it was before the first push: {UNINSTALLED} is gone, and "
+            "programs that call it fail. Where settings were changed, the engine is loaded again.",
             *over,
             "Its history is put away, and u can't undo this.",
         ),
         verb="Uninstall",
-        word=UNINSTALL_WORD,
+        word=UNINSTALLED,
     )
 
 
@@ -164,6 +165,18 @@ def _on_each(fleet: FleetNow | None) -> tuple[str, ...]:
         "those before it stay done.",
         *fields,
     )
+
+
+def asked_in_production(
+    question: Confirmation | None, verb: str, place: str, snapshot: Snapshot
+) -> Confirmation:
+    """A question, or one where there would be none, that takes a typed name."""
+    why = f"{place} is production, by this console's configuration."
+    profile = snapshot.session.profile if snapshot.session else None
+    if question is None:
+        return Confirmation(f"{verb} in production?", (why,), verb, _model(profile))
+    word = question.word or _model(profile)
+    return replace(question, consequences=(why, *question.consequences), word=word)
 
 
 def way_back_cost(revisions: Sequence[Revision], live: int, target: int) -> CostClass | None:
@@ -202,5 +215,10 @@ def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
 def _word(cost: CostClass, profile: Profile | None) -> str:
     if COST_ORDER.index(cost) < COST_ORDER.index("engine rebuild"):
         return ""
+    return _model(profile)
+
+
+def _model(profile: Profile | None) -> str:
+    """The model by which a deployment is named where its name is to be typed."""
     models = profile.models if profile else ()
     return DEFAULT_MODEL if DEFAULT_MODEL in models or not models else models[0]
