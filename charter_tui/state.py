@@ -31,6 +31,7 @@ from charter_engine.contracts.gauges import (
     Work,
     WorkResults,
 )
+from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.plan import Plan
@@ -42,6 +43,7 @@ from charter_tui.trends import NO_TRENDS, Trend, Trends, grown
 
 KEPT_EVENTS: Final = 500
 KEPT_POOL_SAMPLES: Final = 120
+KEPT_GPU_SAMPLES: Final = 400
 KEPT_TICKS: Final = 600
 
 FiguresOf = Literal["either", "run", "traffic"]
@@ -74,7 +76,8 @@ class Snapshot:
 
     Parts that did not change keep their identity from one snapshot to the next. `figures_of` says
     whose figures of the calls are asked for: of the last run, of traffic, or of what there is.
-    `frozen` is there while the screen is held still: where in the last hour it stands.
+    `gpus` are the latest samples, the newest last. `frozen` is there while the screen is held
+    still: where in the last hour it stands.
     """
 
     link: Link = Link()
@@ -99,6 +102,7 @@ class Snapshot:
     database: Database | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
+    gpus: tuple[GpuStatus, ...] = ()
     ticks: tuple[Tick, ...] = ()
     trends: Trends = NO_TRENDS
     as_of: float = 0.0
@@ -209,7 +213,7 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         if isinstance(gauge.payload, Past) and gauge.epoch != snapshot.epoch:
             snapshot = _set_back(snapshot, gauge.payload, gauge.epoch)
     changes: dict[str, object] = {}
-    pool_used, ticks = snapshot.pool_used, snapshot.ticks
+    pool_used, gpus, ticks = snapshot.pool_used, snapshot.gpus, snapshot.ticks
     as_of = snapshot.as_of
     for gauge in taken:
         if gauge.epoch < snapshot.epoch:
@@ -232,9 +236,12 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
             and (used := pool.used_share) is not None
         ):
             pool_used = (*pool_used, used)[-KEPT_POOL_SAMPLES:]
+        if isinstance(gauge.payload, Gpu) and gauge.payload.status.gpus:
+            gpus = (*gpus, gauge.payload.status)[-KEPT_GPU_SAMPLES:]
     if not changes and ticks is snapshot.ticks:
         return snapshot
-    return replace(snapshot, pool_used=pool_used, ticks=ticks, as_of=as_of, **changes)  # type: ignore[arg-type]
+    series = {"pool_used": pool_used, "gpus": gpus, "ticks": ticks, "as_of": as_of}
+    return replace(snapshot, **series, **changes)  # type: ignore[arg-type]
 
 
 def _sharing(nodes: Nodes, before: Nodes | None) -> Nodes:
