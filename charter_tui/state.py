@@ -46,6 +46,7 @@ from charter_tui.trends import NO_TRENDS, Trend, Trends, grown
 Told = TypeVar("Told")
 KEPT_EVENTS: Final = 500
 KEPT_POOL_SAMPLES: Final = 120
+KEPT_GPU_SAMPLES: Final = 400
 KEPT_TICKS: Final = 600
 
 FiguresOf = Literal["either", "run", "traffic"]
@@ -101,9 +102,10 @@ class Snapshot:
 
     Parts that did not change keep their identity from one snapshot to the next. `figures_of` says
     whose figures of the calls are asked for: of the last run, of traffic, or of what there is.
-    `frozen` is there while the screen is held still: where in the last hour it stands. `marked` is
-    what an operator marked of a recording, or of that hour. `last_answer` and `last_gpus` are the
-    latest sample of a server that answered, and of GPUs that could be read.
+    `gpus` are the latest samples, the newest last. `frozen` is there while the screen is held
+    still: where in the last hour it stands. `marked` is what an operator marked of a recording, or
+    of that hour. `last_answer` and `last_gpus` are the latest sample of a server that answered, and
+    of GPUs that could be read.
     """
 
     link: Link = Link()
@@ -128,6 +130,7 @@ class Snapshot:
     database: Database | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
+    gpus: tuple[GpuStatus, ...] = ()
     ticks: tuple[Tick, ...] = ()
     trends: Trends = NO_TRENDS
     as_of: float = 0.0
@@ -247,7 +250,7 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         if isinstance(gauge.payload, Past) and gauge.epoch != snapshot.epoch:
             snapshot = _set_back(snapshot, gauge.payload, gauge.epoch)
     changes: dict[str, object] = {}
-    pool_used, ticks = snapshot.pool_used, snapshot.ticks
+    pool_used, gpus, ticks = snapshot.pool_used, snapshot.gpus, snapshot.ticks
     as_of = snapshot.as_of
     for gauge in taken:
         if gauge.epoch < snapshot.epoch:
@@ -270,9 +273,12 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
             and (used := pool.used_share) is not None
         ):
             pool_used = (*pool_used, used)[-KEPT_POOL_SAMPLES:]
+        if isinstance(gauge.payload, Gpu) and gauge.payload.status.gpus:
+            gpus = (*gpus, gauge.payload.status)[-KEPT_GPU_SAMPLES:]
     if not changes and ticks is snapshot.ticks:
         return snapshot
-    return replace(snapshot, pool_used=pool_used, ticks=ticks, as_of=as_of, **changes)  # type: ignore[arg-type]
+    series = {"pool_used": pool_used, "gpus": gpus, "ticks": ticks, "as_of": as_of}
+    return replace(snapshot, **series, **changes)  # type: ignore[arg-type]
 
 
 def _known(payload: Payload, at: float) -> dict[str, object]:

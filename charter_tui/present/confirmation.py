@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from charter_engine.contracts.deploy import (
     COST_ORDER,
@@ -14,6 +15,7 @@ from charter_engine.contracts.deploy import (
 from charter_engine.contracts.fleet import FleetNow
 from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.plan import Plan
+from charter_tui.present.costs import COMPUTED, HIT_RATE, TTFT, TTFT_P95, WHOLE, shown_figure
 from charter_tui.present.figures import percent_text
 from charter_tui.present.watch import is_watched
 from charter_tui.present.work import NAMES
@@ -24,6 +26,14 @@ MOST_NAMED = 5
 """Changes that a question names one by one."""
 UNINSTALLED = "charter_bls"
 """The model that goes with Charter."""
+_PAID: Final = {
+    "prompt tokens computed": COMPUTED,
+    "whole run": WHOLE,
+    "TTFT": TTFT,
+    "its p95": TTFT_P95,
+    "hit rate": HIT_RATE,
+}
+"""What a push is decided on, and in which words."""
 _WAY_BACK = "u takes it back, at the same cost."
 
 
@@ -64,12 +74,13 @@ def predicted_gain(draft: Draft) -> str:
     """What a push is decided on; empty where nothing was predicted."""
     if draft.predicted is None or draft.live_predicted is None:
         return ""
-    before, after = draft.live_predicted.token_hit_rate, draft.predicted.token_hit_rate
     said = f"Predicted: {draft.verdict.words}. " if draft.verdict.words else ""
-    return (
-        f"{said}Predicted token hit rate: ~{percent_text(before)} live, "
-        f"~{percent_text(after)} after the push."
+    costs = (draft.live_predicted.cost(draft.items), draft.predicted.cost(draft.items))
+    figures = (
+        f"{words} {' → '.join(shown_figure(row, cost).text for cost in costs)}"
+        for words, row in _PAID.items()
     )
+    return f"{said}A run as it is live → after the push: {', '.join(figures)}."
 
 
 def rollback_confirmation(

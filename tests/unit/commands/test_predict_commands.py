@@ -111,7 +111,8 @@ def test_the_table_names_what_differs(trace: str, capsys: pytest.CaptureFixture[
     out = capsys.readouterr().out
     assert "eviction" in out
     assert "optimum" in out
-    assert "TTFT ms (assumed)" in out
+    assert "whole s (assumed)" in out
+    assert out.count("computed") == 3, "beside the rate, default LRU and the optimum"
 
 
 @pytest.mark.parametrize(
