@@ -254,8 +254,8 @@ class _Trials:
             return best
         wanted = [replace(best.point, policy=policy) for policy in _GUARDED]
         found = dict(zip(_GUARDED, self._source.evaluate(wanted), strict=True))
-        rates = (found[policy].token_hit_rate for policy in _GUARDED)
-        guarded_best = found[guarded(*rates)]
+        default_rate, next_use_rate = (found[policy].token_hit_rate for policy in _GUARDED)
+        guarded_best = found[guarded(default_rate, next_use_rate, best.point.host_blocks)]
         self.tried[guarded_best.point] = guarded_best
         return guarded_best
 
