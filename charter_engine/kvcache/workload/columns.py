@@ -33,6 +33,7 @@ from charter_engine.kvcache.workload.batch import (
     runs_problem,
     served_column,
     to_runs,
+    within,
 )
 from charter_engine.kvcache.workload.ids import Ints
 from charter_engine.kvcache.workload.scopes import Scopes
@@ -136,12 +137,7 @@ class Workload:
     @cached_property
     def units(self) -> Ints:
         """The unit ids of all requests, one after another."""
-        total = int(self.run_count.sum())
-        starts = np.cumsum(self.run_count) - self.run_count
-        ids: Ints = np.arange(total, dtype=np.int64) + np.repeat(
-            self.run_first - starts, self.run_count
-        )
-        return ids
+        return within(self.run_first, self.run_count)
 
     @cached_property
     def unit_offset(self) -> Ints:
@@ -192,7 +188,7 @@ class Workload:
         chosen = np.asarray(order, dtype=np.int64)
         lengths = self.run_offset[chosen + 1] - self.run_offset[chosen]
         offset = np.concatenate(([0], np.cumsum(lengths)))
-        runs = np.arange(offset[-1]) + np.repeat(self.run_offset[chosen] - offset[:-1], lengths)
+        runs = within(self.run_offset[chosen], lengths)
         return Workload(
             arrival_ms=self.arrival_ms[chosen],
             input_length=self.input_length[chosen],
@@ -273,17 +269,14 @@ class WorkloadBuilder:
         node: str = "",
         session: str = "",
         served_ms: float | None = None,
-        salt: str = "",
     ) -> None:
-        """Add one request whose content is known as runs, of blocks where it has a salt. Raises
-        ValueError for lengths no request can have, and for content that does not fit them."""
+        """Add one request whose content is known as runs. Raises ValueError for lengths no request
+        can have, and for content that does not fit them."""
         held = list(runs)
         problem = length_problem(input_length, output_length, unit_tokens)
         problem = problem or runs_problem(held, input_length, unit_tokens)
         if problem is not None:
             raise ValueError(problem)
-        if salt:
-            held = self._scopes.runs_told_apart(held, (salt, ""))
         self._rows.append(
             (
                 timestamp, input_length, output_length, unit_tokens, held, node, session,
@@ -296,6 +289,16 @@ class WorkloadBuilder:
         self._add_rows()
         batch = self._scopes.told_apart(batch)
         self._append(batch, *runs_by_request(batch.units, batch.unit_count))
+
+    def extend_by_runs(
+        self, batch: RequestColumns, run_first: Ints, run_count: Ints, runs: Ints, *, salt: str = ""
+    ) -> None:
+        """Add requests that have no problems and no `units`: their content is known as runs of
+        blocks, `runs` of each, which are shared within the salt only."""
+        self._add_rows()
+        if salt:
+            run_first = self._scopes.blocks_told_apart(run_first, (salt, ""))
+        self._append(batch, run_first, run_count, runs)
 
     def build(self) -> Workload:
         """Everything added so far, by arrival time. The builder is empty then."""

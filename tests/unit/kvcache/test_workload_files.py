@@ -148,14 +148,15 @@ def test_written_lines_read_as_the_same_workload(tmp_path: Path) -> None:
 
 def test_packed_sessions_are_read(tmp_path: Path) -> None:
     (session,) = read_sessions(_file(tmp_path, json.dumps(PACKED).encode()))
-    assert [turn.runs for turn in session.turns] == [((1, 2),), ((1, 2), (9, 1))]
-    assert [turn.agent for turn in session.turns] == ["", "Explore"]
+    assert session.runs.tolist() == [1, 2]
+    assert (session.run_first.tolist(), session.run_count.tolist()) == ([1, 1, 9], [2, 2, 1])
+    assert [*session.agents] == ["", "Explore"]
 
 
 @pytest.mark.parametrize("indent", [None, 1])
 def test_tester_sessions_are_read_with_their_sub_agents(tmp_path: Path, indent: int | None) -> None:
     (session,) = read_sessions(_file(tmp_path, json.dumps(TESTER, indent=indent).encode()))
-    assert [(turn.at, turn.agent) for turn in session.turns] == [(0.0, ""), (11.0, "Explore")]
+    assert [*zip(session.at, session.agents, strict=True)] == [(0.0, ""), (11.0, "Explore")]
 
 
 def test_a_sub_agents_marker_may_have_no_time(tmp_path: Path) -> None:

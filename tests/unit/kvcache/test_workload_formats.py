@@ -261,7 +261,7 @@ def test_both_conventions_for_the_times_of_sub_agents_are_told_apart(
     path = tmp_path / "sessions"
     path.write_text(json.dumps({"id": "s", "block_size": 64, "requests": requests}))
     (session,) = read_sessions(path)
-    assert [turn.at for turn in session.turns] == [0.0, 301.0, 306.0, 320.0]
+    assert session.at.tolist() == [0.0, 301.0, 306.0, 320.0]
 
 
 def test_a_sessions_own_ids_may_be_hashes(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_one_session_tells_the_convention_of_all_that_lie_beside_it(tmp_path: Pa
 
     session("a.json", 10.0, 20.0)
     session("b.jsonl", 300.0, 5.0)
-    assert [[turn.at for turn in one.turns] for one in read_sessions(tmp_path)] == [[30.0], [305.0]]
+    assert [one.at.tolist() for one in read_sessions(tmp_path)] == [[30.0], [305.0]]
 
 
 SHAREGPT = {

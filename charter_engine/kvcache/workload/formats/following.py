@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from charter_engine.kvcache.workload.batch import Run, to_runs
 from charter_engine.kvcache.workload.columns import Follows, WorkloadBuilder
 from charter_engine.kvcache.workload.formats.reading import BatchReader
-from charter_engine.kvcache.workload.ids import joined_ids
 
 
 class Followers:
@@ -106,8 +104,3 @@ class FollowingReader(BatchReader):
     def finish(self, builder: WorkloadBuilder) -> None:
         """See `Reader`."""
         builder.notes += self.followers.notes()
-
-
-def runs_of(hash_ids: list[int]) -> list[Run]:
-    """Ids of up to 64 bits as runs. Raises OverflowError for longer ones."""
-    return [(first, count) for first, count in to_runs(joined_ids([hash_ids])[1]).tolist()]
