@@ -14,7 +14,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from charter_engine.bls.retention import Retention
@@ -37,11 +36,11 @@ from charter_engine.kvcache.workload.batch import (
 )
 from charter_engine.kvcache.workload.ids import Ints
 from charter_engine.kvcache.workload.scopes import Scopes
+from charter_engine.kvcache.workload.waits import Follows, Waits, WaitsBuilder
 
 __all__ = [
     "MAX_LENGTH",
     "Floats",
-    "Follows",
     "Ints",
     "RequestColumns",
     "Run",
@@ -53,16 +52,7 @@ __all__ = [
 ]
 
 
-_LEFT_OUT = -1
 _LARGEST_NARROW = np.iinfo(np.int32).max
-
-
-class Follows(Struct, frozen=True, gc=False):
-    """A request is sent `delay_ms` after the last of the others has ended, which are named by their
-    places in the workload."""
-
-    after: tuple[int, ...]
-    delay_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -204,24 +194,9 @@ class Workload:
             retention=renumbered(self.retention, chosen),
             outputs=renumbered(self.outputs, chosen),
             served_ms=None if self.served_ms is None else self.served_ms[chosen],
-            follows=self._selected_follows(chosen),
+            follows=Waits.of(self.follows).selected(chosen, len(self)),
             notes=self.notes,
         )
-
-    def _selected_follows(self, chosen: Ints) -> dict[int, Follows]:
-        if not self.follows:
-            return {}
-        renumbered = np.full(len(self), _LEFT_OUT)
-        renumbered[chosen] = np.arange(len(chosen))
-        places: list[int] = renumbered.tolist()
-        return {
-            places[old]: Follows(
-                tuple([places[one] for one in known.after if places[one] != _LEFT_OUT]),
-                known.delay_ms,
-            )
-            for old, known in self.follows.items()
-            if places[old] != _LEFT_OUT
-        }
 
 
 Row = tuple[float, int, int, int, list[Run], str, str, float | None]
@@ -236,12 +211,12 @@ _NO_REQUESTS = (np.zeros(0), *(column(()) for _ in range(6)))
 class WorkloadBuilder:
     """Collects requests in any order of time, and makes a `Workload` of them.
 
-    `follows` is by the order in which requests were added, and `joined_sessions` by the names of
+    `waits` is by the order in which requests were added, and `joined_sessions` by the names of
     sessions that turn out to belong to another one.
     """
 
     def __init__(self) -> None:
-        self.follows: dict[int, Follows] = {}
+        self.waits = WaitsBuilder()
         self.joined_sessions: dict[str, str] = {}
         self.notes: list[str] = []
         self._count = 0
@@ -326,7 +301,7 @@ class WorkloadBuilder:
             retention=self._retention,
             outputs=self._outputs,
             served_ms=served,
-            follows=self.follows,
+            follows=self.waits.build(),
             notes=tuple(self.notes),
         ).in_time_order()
 

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.workload.columns import Follows, Workload
+from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.lines import (
     ReadOptions,
     WorkloadFormatError,
     read_sessions,
     read_workload,
 )
+from charter_engine.kvcache.workload.waits import Follows
 
 
 def _read(tmp_path: Path, records: Sequence[Any] | str, **options: Any) -> Workload:
