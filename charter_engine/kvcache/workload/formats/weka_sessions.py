@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from charter_engine.kvcache.workload.batch import (
+    length_problem,
     numbers_of,
     runs_by_request,
     times_of,
@@ -80,6 +81,9 @@ def from_weka(
     Sub-agents become calls of the session at their own times; see `counts_from_markers`.
     """
     recorded = _decoder.decode(document)
+    problem = length_problem(1, 0, recorded.block_size)
+    if problem is not None:
+        raise ValueError(problem)
     seconds = MS_PER_UNIT[options.time_unit or "s"] / 1000
     found = [*_calls(recorded.requests, 0.0, "", from_marker=from_marker)]
     places, calls, at, agents = [*zip(*found, strict=True)] or [()] * 4
@@ -87,7 +91,7 @@ def from_weka(
     counts, units = _ids_of(calls)
     if not options.block_tokens:
         # What is recorded of the answer, or of what was sent again, is behind the prompt.
-        told = np.minimum(counts, -(-prompt // max(1, recorded.block_size)))
+        told = np.minimum(counts, -(-prompt // recorded.block_size))
         units, counts = units[within(np.cumsum(counts) - counts, told)], told
     run_first, run_count, runs = runs_by_request(units, counts)
     return AgentSession(
