@@ -163,6 +163,14 @@ def test_times_beyond_all_bounds_are_told_without_a_warning(
     assert "Warning" not in error
 
 
+def test_pools_that_cannot_be_told_to_forget_are_named(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--set", "eviction=leaf,vllm,sglang", "--instant", "--release", "superseded"]
+    assert main(["predict", trace, *options]) == DONE
+    assert "nothing is released with eviction sglang, vllm" in capsys.readouterr().err
+
+
 def test_bad_lines_are_told_and_strictly_refused(
     trace: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
