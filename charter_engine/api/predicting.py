@@ -23,6 +23,7 @@ from charter_engine.api.reuse_times_files import reuse_times_of_plan
 from charter_engine.api.sweep import SweepPoint, predicted
 from charter_engine.api.times import kv_bytes_per_token, latency_of
 from charter_engine.api.workloads import load
+from charter_engine.bls.retention import ReleaseWhen
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Plan
@@ -108,8 +109,19 @@ def predict(
             others=compared_with,
             unmatched_nodes=unmatched,
         ),
-        notes=(*notes, *left_out, *strangers, *policies.notes),
+        notes=(*notes, *left_out, *strangers, *policies.notes, *_unreleased(release, points)),
     )
+
+
+def _unreleased(release: ReleaseWhen, points: Sequence[SweepPoint]) -> tuple[Note, ...]:
+    """What is to be said where pools cannot be told to forget."""
+    pools = [point.settings for point in points if not point.settings.heeds_release]
+    if release == "never" or not pools:
+        return ()
+    names = {
+        f"{one.eviction} with max_num_turns" if one.max_num_turns else one.eviction for one in pools
+    }
+    return (Note(f"nothing is released with eviction {', '.join(sorted(names))}"),)
 
 
 def _under_policies(
