@@ -51,6 +51,8 @@ from charter_engine.parser.written_files import WrittenFiles
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
+NUMBERS = (bool, int, float)
+
 MAX_DEPTH = 120
 """Expressions nested deeper than this are taken as unknown."""
 
@@ -137,6 +139,15 @@ class Evaluator:
         finally:
             self.depth -= 1
 
+    def run(self, frame: Frame, node: ast.expr) -> None:
+        """Evaluate an expression for what it does: nobody takes its value. What only names
+        something does nothing; its steps are counted."""
+        steps = self.program.steps_of_naming(node)
+        if steps:
+            self.progress.steps += steps
+        else:
+            self.evaluate(frame, node)
+
     def placed(self, frame: Frame, node: ast.expr) -> Value:
         """The value of an expression where it is put into something; if its content is unknown, it
         keeps its source: of a helper's parameter, what the caller gave."""
@@ -155,11 +166,10 @@ class Evaluator:
         return value
 
     def literal(self, frame: Frame, node: ast.Constant) -> Value:
-        if isinstance(node.value, str):
-            return static(node.value, node.lineno)
-        if node.value is None or isinstance(node.value, bool | int | float):
-            return Value(constant=(node.value,))
-        return UNKNOWN
+        value = node.value
+        if isinstance(value, str):
+            return static(value, node.lineno)
+        return Value(constant=(value,)) if value is None or isinstance(value, NUMBERS) else UNKNOWN
 
     def binary(self, frame: Frame, node: ast.BinOp) -> Value:
         """Operators; a long chain of `+` is walked down its left side without recursion."""
@@ -226,7 +236,7 @@ class Evaluator:
         return Value(origins=left.all_origins() | right.all_origins())
 
     def choice(self, frame: Frame, node: ast.IfExp) -> Value:
-        self.evaluate(frame, node.test)
+        self.run(frame, node.test)
         first = self.evaluate(frame, node.body)
         return replace(
             join(first, self.evaluate(frame, node.orelse), "choice"), source=first.source
@@ -241,17 +251,17 @@ class Evaluator:
         return result or UNKNOWN
 
     def compared(self, frame: Frame, node: ast.Compare) -> Value:
-        for item in (node.left, *node.comparators):
-            self.evaluate(frame, item)
+        self.run(frame, node.left)
+        for item in node.comparators:
+            self.run(frame, item)
         return UNKNOWN
 
     def unary(self, frame: Frame, node: ast.UnaryOp) -> Value:
+        if not isinstance(node.op, ast.USub):
+            self.run(frame, node.operand)
+            return UNKNOWN
         value = self.evaluate(frame, node.operand)
-        if (
-            isinstance(node.op, ast.USub)
-            and value.constant is not None
-            and isinstance(value.constant[0], int | float)
-        ):
+        if value.constant is not None and isinstance(value.constant[0], int | float):
             return Value(constant=(-value.constant[0],))
         return UNKNOWN
 
@@ -289,7 +299,7 @@ class Evaluator:
             members = each_member(iterable) if not generator.ifs and entered == 1 else ()
             self.assigner.assign(inner, generator.target, any_member(iterable))
             for condition in generator.ifs:
-                self.evaluate(inner, condition)
+                self.run(inner, condition)
         if self.program.makes_agents(node):
             made = self.made_of_each(inner, node, members)
         else:

@@ -226,7 +226,7 @@ class Interpreter:
                 definition in reaching
                 or definition.name == "__init__"
                 or self.evaluator.states.parameter(definition) is not None
-                or not asking.isdisjoint(names.called | names.given)
+                or not asking.isdisjoint((*names.called, *names.given))
             )
 
         return matters

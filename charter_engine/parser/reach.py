@@ -32,10 +32,10 @@ class CallNames:
             for definition in self.named
             if is_given_model(definition, catalogue) or sends_request(definition, catalogue)
         }
-        self.users: dict[str, set[FunctionDefinition]] = {}
+        self.users: dict[str, list[FunctionDefinition]] = {}
         for definition, names in self.named.items():
-            for name in names.called | names.given:
-                self.users.setdefault(name, set()).add(definition)
+            for name in {*names.called, *names.given}:
+                self.users.setdefault(name, []).append(definition)
 
     def that_may_ask(self) -> set[FunctionDefinition]:
         """Functions that call something asking, or a function that does."""
@@ -91,8 +91,8 @@ class CallNames:
 class Named(NamedTuple):
     """The last names of what a function calls, and of what it calls that on or hands on."""
 
-    called: set[str]
-    given: set[str]
+    called: tuple[str, ...]
+    given: tuple[str, ...]
 
 
 NO_NAMES = Named(set(), set())
@@ -115,7 +115,7 @@ def names_in_calls(definition: FunctionDefinition) -> Named:
         for item in handed:
             if isinstance(item, ast.Name | ast.Attribute):
                 given.update(names_in(item))
-    return Named(called, given)
+    return Named(tuple(called), tuple(given))
 
 
 def is_pythons_own(target: ast.Attribute, imports: Mapping[str, str]) -> bool:

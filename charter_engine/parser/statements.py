@@ -79,11 +79,11 @@ class StatementWalker:
         return True
 
     def expression(self, frame: Frame, node: ast.Expr) -> bool:
-        self.evaluator.evaluate(frame, node.value)
+        self.evaluator.run(frame, node.value)
         return True
 
     def branch(self, frame: Frame, node: ast.If) -> bool:
-        self.evaluator.evaluate(frame, node.test)
+        self.evaluator.run(frame, node.test)
         return self.alternatives(
             frame, [(node.test, node.body), (node.test if node.orelse else None, node.orelse)]
         )
@@ -203,7 +203,7 @@ class StatementWalker:
             kind="while", line=node.lineno, iterable=self.program.source_of(node.test)[:200]
         )
         endless = is_endless(node)
-        self.repeat(frame, node, record, lambda _: self.evaluator.evaluate(frame, node.test))
+        self.repeat(frame, node, record, lambda _: self.evaluator.run(frame, node.test))
         return self.without_break(frame, node) and not (endless and not has_break(node.body))
 
     def without_break(self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While) -> bool:
@@ -302,7 +302,7 @@ class StatementWalker:
         return True
 
     def asserted(self, frame: Frame, node: ast.Assert) -> bool:
-        self.evaluator.evaluate(frame, node.test)
+        self.evaluator.run(frame, node.test)
         return True
 
 

@@ -1,5 +1,7 @@
 """What is a call and what only looks like one."""
 
+from textwrap import indent
+
 import pytest
 
 from tests.unit.parser.compiled import compiled, lines, only, package
@@ -491,3 +493,29 @@ class Chat:
 """
     )
     assert lines(file) == [15]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "if bot.answer:\n    print()",
+        "if not bot.answer:\n    print()",
+        "found = 'yes' == bot.answer",
+        "assert bot.answer",
+        "bot.answer",
+        "while bot.answer:\n    print()",
+        "named = 1 if bot.answer else 2",
+        "kept = [x for x in y if bot.answer]",
+    ],
+)
+def test_a_property_that_asks_is_followed_where_nobody_takes_its_value(read: str) -> None:
+    asking = only(
+        compiled(
+            "import openai\n\n\nclass Bot:\n"
+            "    def __init__(self):\n        self.client = openai.OpenAI()\n\n"
+            "    @property\n    def answer(self):\n"
+            "        return self.client.responses.create(model='m', input='Say hello')\n\n\n"
+            "bot = Bot()\nfor turn in range(30):\n" + indent(read, "    ")
+        )
+    )
+    assert asking.repeated_by
