@@ -60,7 +60,7 @@ class CallNames:
             for definition in module.functions.values()
             if isinstance(definition.node, ast.Lambda)
             for names in (names_in_calls(definition),)
-            if not asking.isdisjoint(names.called | names.given)
+            if not asking.isdisjoint((*names.called, *names.given))
             or any(may_ask(name, catalogue) for name in names.called)
         ]
 
@@ -95,7 +95,7 @@ class Named(NamedTuple):
     given: tuple[str, ...]
 
 
-NO_NAMES = Named(set(), set())
+NO_NAMES = Named((), ())
 
 
 def names_in_calls(definition: FunctionDefinition) -> Named:
