@@ -9,7 +9,7 @@ from charter_engine.contracts.gauges import Replay
 from charter_engine.contracts.moments import Mistyped, parse_moment
 from charter_tui import exporting
 from charter_tui.console import Console, full_path
-from charter_tui.holding import HeldKey
+from charter_tui.held_key import HeldKey
 from charter_tui.link import TELL_SECONDS
 from charter_tui.lookback import target
 from charter_tui.present.figures import moment
