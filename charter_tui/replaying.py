@@ -1,8 +1,9 @@
 """The keys of a replay, and of a live screen that is held still to look back."""
 
 import time
+from functools import cached_property
 from math import ceil
-from typing import Any, Final
+from typing import Final
 
 from charter_engine.contracts.commands import ControlReplay, SeekReplay
 from charter_engine.contracts.gauges import Replay
@@ -24,9 +25,9 @@ MOMENTS: Final = "3m ago, 14:05:10, 1:30, +30s"
 class ReplayKeys(Console):
     """What the keys of the scope `replay` do."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._held_key = HeldKey()
+    @cached_property
+    def _held_key(self) -> HeldKey:
+        return HeldKey()
 
     def offers(self, action: str) -> bool:
         """Whether an action of that scope can be done now: all in a replay, those that go to
