@@ -105,6 +105,7 @@ class Options:
             ("--drain", self.drain),
             ("--tls", self.tls),
             ("--read-only", self.read_only),
+            ("--write", self.write),
             ("--run", self.run),
             ("--no-text", self.no_text),
             ("--kv-events-listen", self.kv_events_listen),
