@@ -133,7 +133,7 @@ class ReplayKeys(Console):
     async def _written(self, begin: float, end: float, output: str) -> str:
         """Write that stretch, out of the recording that holds it, else of what this console was
         told; gives what could not be read, in words. Raises `EngineRefused`."""
-        in_parts = self.options.max_size is not None
+        in_parts = bool(self.options.max_size or self.options.max_age)
         if source := holding(self.snapshot, begin, in_parts=in_parts):
             return await exporting.cut(source, begin, end, output)
         session = self.snapshot.session

@@ -77,11 +77,18 @@ def register(subparsers: "Subparsers") -> None:
         "beside it: demo.1.charter, demo.2.charter …",
     )
     parser.add_argument(
+        "--max-age",
+        type=duration,
+        metavar="DURATION",
+        help="keep no earlier recording for longer than 7d, say, and begin a new one five times in "
+        "that time (--keep times)",
+    )
+    parser.add_argument(
         "--keep",
         type=positive,
         default=5,
         metavar="N",
-        help="with --max-size: so many earlier ones (default: %(default)s)",
+        help="with --max-size or --max-age: so many earlier ones (default: %(default)s)",
     )
     parser.add_argument(
         "--replay", type=Path, metavar="FILE", help="play a recording instead of a live engine"
@@ -290,7 +297,7 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             canary_seconds=args.canary,
             keeps_text=not args.no_text,
             otlp=args.otlp and server_address("--otlp", args.otlp),
-            recording=RecordingLimits(args.max_size, args.keep),
+            recording=RecordingLimits(args.max_size, args.keep, args.max_age),
             server=server,
             servers=servers,
             kv_events=_kv_events(args, server),
