@@ -1,6 +1,6 @@
-"""Where sockets, logs and the database live.
+"""Where sockets, logs, the database and the user's configuration live.
 
-They are in the user's runtime and state directories, for the user alone.
+Sockets, logs and the database are in the user's runtime and state directories, for the user alone.
 """
 
 import errno
@@ -71,6 +71,16 @@ def private_sockets() -> tuple[Path, ...]:
 def database_path() -> Path:
     """Where sessions and revisions are kept."""
     return state_directory() / "charter.db"
+
+
+def user_config() -> Path:
+    """The user's configuration directory (`XDG_CONFIG_HOME` moves it)."""
+    return Path(platformdirs.user_config_dir(APPLICATION, appauthor=False))
+
+
+def config_file() -> Path:
+    """The console's configuration, of which commands heed what servers are `read_only`."""
+    return user_config() / "console.toml"
 
 
 def compile_cache_path() -> Path:

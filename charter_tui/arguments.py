@@ -163,7 +163,12 @@ def _add_recording_options(parser: argparse.ArgumentParser) -> None:
         help="begin a new recording where one is larger than 100M, say, and keep earlier ones",
     )
     parser.add_argument(
-        "--keep", metavar="N", help="with --max-size: so many earlier ones (default 5)"
+        "--max-age", metavar="TIME", help="keep no earlier recording for longer than 7d, say"
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="N",
+        help="with --max-size or --max-age: so many earlier ones (default 5)",
     )
     parser.add_argument("--headless", action="store_true", help="with --record: without a terminal")
     parser.add_argument(

@@ -118,8 +118,8 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, given: argparse.Name
         parser.error("--read-only changes nothing; --write is for what would be read-only without")
     if given.headless and not given.record:
         parser.error("--headless needs --record FILE")
-    if given.keep is not None and given.max_size is None:
-        parser.error("--keep goes with --max-size")
+    if given.keep is not None and given.max_size is None and given.max_age is None:
+        parser.error("--keep goes with --max-size or --max-age")
     if given.duration is not None and not given.headless:
         parser.error("--duration goes with --headless")
 
@@ -134,7 +134,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
     deployment = given.triton or given.servers or given.server
     if given.replay and (given.record or given.agent or deployment):
         parser.error("--replay shows a recording; it takes no agent, --record or server")
-    for name in ("canary", "no_text", "kv_events", "gateway", "max_size", "keep"):
+    for name in ("canary", "no_text", "kv_events", "gateway", "max_size", "max_age", "keep"):
         if getattr(given, name) and (given.attach or given.replay):
             parser.error(f"--{name.replace('_', '-')} is for an engine of one's own")
     if given.replay and not Path(given.replay).is_file():

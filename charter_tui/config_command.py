@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from charter_engine import __version__
+from charter_engine.paths import config_file
 from charter_tui.configuration import (
     BUILT_IN,
     configured,
@@ -18,7 +19,7 @@ from charter_tui.configuration import (
     schema,
     settings,
 )
-from charter_tui.paths import config_file, shipped_themes, user_themes
+from charter_tui.paths import shipped_themes, user_themes
 
 if TYPE_CHECKING:
     from charter_tui.configuration import Setting

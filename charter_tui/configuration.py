@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from charter_engine.paths import (
     compile_cache_path,
+    config_file,
     database_path,
     default_socket,
     engine_log_path,
@@ -17,7 +18,7 @@ from charter_engine.paths import (
 from charter_tui.actions import ACTIONS, clashes, shadowed
 from charter_tui.alerts import EXAMPLE
 from charter_tui.config import OUTLIVE, Config, load_config
-from charter_tui.paths import config_file, shipped_themes, user_themes
+from charter_tui.paths import shipped_themes, user_themes
 from charter_tui.terminal.ascii import ascii_only
 from charter_tui.typed import nearest
 

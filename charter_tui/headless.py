@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,8 @@ from typing import Final
 from charter_engine.contracts.commands import Command, StartRecording, StartRun, StopRecording
 from charter_engine.contracts.gauges import Event, Gauge, Nodes, Run, Triton
 from charter_engine.contracts.live import NodeStats, TritonSample
+from charter_engine.contracts.server_names import EVERY_SERVER, read_only_of
+from charter_engine.paths import config_file
 from charter_engine.service.client import (
     ConnectionLost,
     EngineClient,
@@ -26,6 +28,7 @@ from charter_tui.connecting import connect
 from charter_tui.options import Options
 from charter_tui.present.diagnostics import diagnostic_text
 from charter_tui.present.figures import byte_size_text, clock_span, percent_text
+from charter_tui.servers import heeding, served
 from charter_tui.state import Link, Snapshot, apply_events, apply_gauges, share
 
 DONE: Final = 0
@@ -62,14 +65,27 @@ def record(options: Options) -> int:
 
     The end comes with the duration, with the end of the run, or by a signal.
     """
+    read_only = () if options.write else _read_only()
+    options = heeding(options, read_only)
     try:
-        return asyncio.run(_record(options, Path(options.record_path)))
+        return asyncio.run(_record(options, Path(options.record_path), read_only))
     except RecordingFailed as error:
         _say(str(error))
         return error.code
 
 
-async def _record(options: Options, path: Path) -> int:
+def _read_only() -> tuple[str, ...]:
+    path = config_file()
+    try:
+        return read_only_of(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError) as error:
+        _say(f"{path}: {error}; servers are only looked at")
+        return EVERY_SERVER
+
+
+async def _record(options: Options, path: Path, read_only: Sequence[str]) -> int:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -79,7 +95,7 @@ async def _record(options: Options, path: Path) -> int:
         client = await connect(options)
     except (ConnectionLost, EngineFailed, OSError) as error:
         raise RecordingFailed(str(error)) from error
-    recorder = HeadlessRecorder(client, path, options)
+    recorder = HeadlessRecorder(client, path, options, read_only)
     try:
         interrupted = await recorder.run(stopped)
     finally:
@@ -92,15 +108,22 @@ class HeadlessRecorder:
     """One recording: starts it, follows the engine, and knows when it is over.
 
     Its duration counts from when the deployment is up, or known not to be: what is recorded before
-    is its start.
+    is its start. On servers that are `read_only` it runs no agent.
     """
 
-    def __init__(self, client: EngineClient, path: Path, options: Options) -> None:
+    def __init__(
+        self,
+        client: EngineClient,
+        path: Path,
+        options: Options,
+        read_only: Sequence[str] = (),
+    ) -> None:
         self.snapshot = Snapshot()
         self.before = Snapshot()
         self._client = client
         self._path = path
         self._duration = options.duration
+        self._read_only = read_only
         self._gives_orders = not options.records_from_start
         self._runs_agent = options.runs_by_itself
         self._seen_running = False
@@ -184,6 +207,14 @@ class HeadlessRecorder:
         waits = run.progress.state == "none" and self._client.child is None
         begun = self._seen_running or self._ready_samples < READY_BEFORE_ASKING
         if run.progress.state in _ENDED or (waits and not begun):
+            if self._read_only and self.snapshot.triton is None:
+                return
+            if place := served(self.snapshot, self._read_only):
+                raise RecordingFailed(
+                    f"{place} is read_only by the configuration: the agent is not run there; "
+                    "record without naming it, or give --write",
+                    WRONG_INPUT,
+                )
             self._asked_to_run = True
             await self._ask(StartRun())
 

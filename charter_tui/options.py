@@ -9,7 +9,7 @@ class Options:
     """What the command line asks for.
 
     `record`, `duration` (seconds) and `headless` go together; `replay` excludes them and an agent.
-    `max_size` and `keep` bound recordings, as `charter-engine serve` takes them.
+    `max_size`, `max_age` and `keep` bound recordings, as `charter-engine serve` takes them.
     `servers` names several Tritons, as `charter-engine serve` takes them; `server` is the URL of a
     vLLM, SGLang or trtllm-serve. A gateway listens at `gateway`. `canary` is the seconds between
     two rounds of the corruption canary (None: it is off); with `no_text` the engine writes no text
@@ -41,6 +41,7 @@ class Options:
     record: str | None = None
     replay: str | None = None
     max_size: str | None = None
+    max_age: str | None = None
     keep: str | None = None
     duration: float | None = None
     headless: bool = False
@@ -93,6 +94,7 @@ class Options:
             ("--inputs", self.inputs),
             ("--replay", self.replay),
             ("--max-size", self.max_size),
+            ("--max-age", self.max_age),
             ("--keep", self.keep),
             ("--kv-events", self.kv_events),
             ("--kv-events-replay", self.kv_events_replay),
@@ -105,6 +107,7 @@ class Options:
             ("--drain", self.drain),
             ("--tls", self.tls),
             ("--read-only", self.read_only),
+            ("--write", self.write),
             ("--run", self.run),
             ("--no-text", self.no_text),
             ("--kv-events-listen", self.kv_events_listen),

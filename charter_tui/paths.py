@@ -1,8 +1,8 @@
-"""Where the console finds its themes and its user's configuration."""
+"""Where the console finds its themes."""
 
 from pathlib import Path
 
-import platformdirs
+from charter_engine.paths import user_config
 
 PACKAGE = Path(__file__).parent
 
@@ -13,16 +13,6 @@ def shipped_themes() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / "themes"
 
 
-def user_config() -> Path:
-    """The user's configuration directory (`XDG_CONFIG_HOME` moves it)."""
-    return Path(platformdirs.user_config_dir("charter", appauthor=False))
-
-
 def user_themes() -> Path:
     """The user's own themes; one named as a shipped theme replaces it."""
     return user_config() / "themes"
-
-
-def config_file() -> Path:
-    """The console's configuration: theme and keymap."""
-    return user_config() / "console.toml"

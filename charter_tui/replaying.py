@@ -1,15 +1,16 @@
 """The keys of a replay, and of a live screen that is held still to look back."""
 
 import time
+from functools import cached_property
 from math import ceil
-from typing import Any, Final
+from typing import Final
 
 from charter_engine.contracts.commands import ControlReplay, SeekReplay
 from charter_engine.contracts.gauges import Replay
 from charter_engine.contracts.moments import Mistyped, parse_moment
 from charter_tui import exporting
 from charter_tui.console import Console, full_path
-from charter_tui.holding import HeldKey
+from charter_tui.held_key import HeldKey
 from charter_tui.link import TELL_SECONDS
 from charter_tui.lookback import target
 from charter_tui.present.figures import moment
@@ -24,9 +25,9 @@ MOMENTS: Final = "3m ago, 14:05:10, 1:30, +30s"
 class ReplayKeys(Console):
     """What the keys of the scope `replay` do."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._held_key = HeldKey()
+    @cached_property
+    def _held_key(self) -> HeldKey:
+        return HeldKey()
 
     def offers(self, action: str) -> bool:
         """Whether an action of that scope can be done now: all in a replay, those that go to
@@ -132,7 +133,7 @@ class ReplayKeys(Console):
     async def _written(self, begin: float, end: float, output: str) -> str:
         """Write that stretch, out of the recording that holds it, else of what this console was
         told; gives what could not be read, in words. Raises `EngineRefused`."""
-        in_parts = self.options.max_size is not None
+        in_parts = bool(self.options.max_size or self.options.max_age)
         if source := holding(self.snapshot, begin, in_parts=in_parts):
             return await exporting.cut(source, begin, end, output)
         session = self.snapshot.session

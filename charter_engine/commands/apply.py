@@ -9,6 +9,7 @@ from charter_engine.commands.drift import show_drift
 from charter_engine.commands.outcome import DONE, FAILED, TRITON, complain, print_json
 from charter_engine.commands.push_report import show_diff, show_report
 from charter_engine.commands.rollout_report import code_of, exit_code, show_rollout
+from charter_engine.commands.triton_options import add_write_option, require_writable
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--json", action="store_true", help="print an ApplyReport; of several a FleetApplied"
     )
+    add_write_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -49,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plan_only:
         return _plan_only(path, args.json)
     file = applying.deployment_of(path)
+    require_writable(args, (server.url for server in applying.servers_of(file)))
     if applying.names_several(file):
         applied = until_done(applying.apply_to_all(file, narrate))
         assert applied.rollout is not None

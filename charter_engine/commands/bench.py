@@ -21,7 +21,12 @@ from charter_engine.commands.outcome import (
     print_json,
     print_table,
 )
-from charter_engine.commands.triton_options import add_triton_options, triton_options
+from charter_engine.commands.triton_options import (
+    add_triton_options,
+    add_write_option,
+    require_writable,
+    triton_options,
+)
 from charter_engine.errors import CharterError, UsageError
 
 if TYPE_CHECKING:
@@ -102,6 +107,7 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
     add_server_options(parser)
+    add_write_option(parser)
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
@@ -109,6 +115,7 @@ def register(subparsers: "Subparsers") -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 1 if a request failed. With the figures so far: 3 if a server was lost,
     130 if interrupted."""
+    require_writable(args, (args.triton, args.server))
     if args.answers:
         return _compare_answers(args)
     if args.check:

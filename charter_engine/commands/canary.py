@@ -8,7 +8,7 @@ from charter_engine.commands.deployment import add_deployment_arguments, until_d
 from charter_engine.commands.options import duration, positive
 from charter_engine.commands.outcome import DONE, FAILED, complain, print_json, print_table
 from charter_engine.commands.rollout_report import code_of
-from charter_engine.commands.triton_options import servers_apart
+from charter_engine.commands.triton_options import add_write_option, servers_to_change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,7 @@ def register(subparsers: "Subparsers") -> None:
         action="store_true",
         help="print a CanaryReport; of several servers a ServerCanary each",
     )
+    add_write_option(parser)
     add_deployment_arguments(parser, several=True)
     parser.set_defaults(run=run)
 
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     request = CanaryRequest(
         every_seconds=args.every, rounds=None if args.every is not None else args.once
     )
-    servers = servers_apart(args)
+    servers = servers_to_change(args)
     if len(servers) > 1:
         return _run_several(request, servers, as_json=args.json)
     report = until_done(_asked(request, servers[0], quiet=args.json))

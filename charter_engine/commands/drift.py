@@ -8,7 +8,11 @@ from charter_engine.commands.deployment import add_deployment_arguments, narrate
 from charter_engine.commands.outcome import DONE, FAILED, complain, print_json, print_table
 from charter_engine.commands.push_report import show_report
 from charter_engine.commands.rollout_report import add_skip_down_option, code_of, show_rollout
-from charter_engine.commands.triton_options import servers_apart
+from charter_engine.commands.triton_options import (
+    add_write_option,
+    servers_apart,
+    servers_to_change,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +44,7 @@ def register(subparsers: "Subparsers") -> None:
         "servers a ServerDrift each (a RolloutReport)",
     )
     add_skip_down_option(parser)
+    add_write_option(parser)
     add_deployment_arguments(parser, several=True)
     parser.set_defaults(run=run)
 
@@ -48,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Show what differs, or settle it."""
     from charter_engine.api import drifting
 
-    servers = servers_apart(args)
+    servers = servers_to_change(args) if args.adopt or args.put_back else servers_apart(args)
     if len(servers) > 1:
         return _run_several(servers, args)
     (triton,) = servers

@@ -15,7 +15,7 @@ from charter_engine.commands.outcome import (
     print_table,
     terminal_columns,
 )
-from charter_engine.commands.triton_options import servers_apart
+from charter_engine.commands.triton_options import add_write_option, require_writable, servers_apart
 from charter_engine.errors import EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def register(subparsers: "Subparsers") -> None:
         metavar="DIR",
         help="read a journal that was put away, as uninstall names it",
     )
+    add_write_option(parser)
     add_deployment_arguments(parser, several=True)
     parser.set_defaults(run=run)
 
@@ -72,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         case ["repair"]:
             if kept is not None:
                 raise UsageError("a journal that was put away is read, and never changed")
+            require_writable(args, (triton.url,))
             _repair(triton, args.json)
         case _:
             raise UsageError(f"history {' '.join(args.words)}: unknown", remedy=f"it takes {WORDS}")

@@ -22,7 +22,7 @@ LEVERS = {
 """What a plan can pull, and what stands instead when `--no-LEVER` leaves it alone."""
 
 BYTES_OF = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
-SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3600.0}
+SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 def add_lever_options(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,12 @@ from charter_engine.commands.outcome import (
     print_json,
     print_table,
 )
-from charter_engine.commands.triton_options import servers_apart
+from charter_engine.commands.triton_options import (
+    add_write_option,
+    require_writable,
+    servers_apart,
+    servers_to_change,
+)
 from charter_engine.contracts.server import KIND_IN_WORDS, Proof
 from charter_engine.errors import EXIT_CODE, UsageError
 
@@ -78,6 +83,7 @@ def register(subparsers: "Subparsers") -> None:
         help="read statistics that trtllm-serve forgets once they are read: any other reader of "
         "them loses these",
     )
+    add_write_option(parser)
     add_deployment_arguments(parser, several=True)
     parser.set_defaults(run=run)
 
@@ -86,9 +92,11 @@ def run(args: argparse.Namespace) -> int:
     """Ask, and tell what was found."""
     from charter_engine.api import server_profiles
 
-    servers = servers_apart(args)
+    servers = servers_to_change(args) if args.prove else servers_apart(args)
     if args.address is not None and (args.triton or args.servers):
         raise UsageError("an address and --triton: a server is named in one way")
+    if args.prove:
+        require_writable(args, (args.address,))
     request = _request(args)
     if len(servers) > 1:
         return _run_several(request, servers, args)

@@ -8,7 +8,11 @@ from charter_engine.commands.deployment import add_deployment_arguments, narrate
 from charter_engine.commands.outcome import DONE, FAILED
 from charter_engine.commands.push_report import show_diff, show_report
 from charter_engine.commands.rollout_report import add_skip_down_option, show_diffs, show_rollout
-from charter_engine.commands.triton_options import servers_apart
+from charter_engine.commands.triton_options import (
+    add_write_option,
+    servers_apart,
+    servers_to_change,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +66,7 @@ def register(subparsers: "Subparsers") -> None:
         "(FleetDiff)",
     )
     add_skip_down_option(parser)
+    add_write_option(parser)
     add_deployment_arguments(parser, several=True)
     parser.set_defaults(run=run)
 
@@ -80,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         watch=_watch(args),
         traffic=args.traffic,
     )
-    servers = servers_apart(args)
+    servers = servers_apart(args) if args.dry_run else servers_to_change(args)
     if len(servers) > 1:
         return _run_several(request, servers, args)
     if args.dry_run:

@@ -16,7 +16,12 @@ from charter_engine.commands.options import (
     server_of,
 )
 from charter_engine.commands.outcome import DONE, FAILED, INTERRUPTED, TRITON
-from charter_engine.commands.triton_options import add_triton_options, triton_options
+from charter_engine.commands.triton_options import (
+    add_triton_options,
+    add_write_option,
+    require_writable,
+    triton_options,
+)
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,6 +90,7 @@ def register(subparsers: "Subparsers") -> None:
     )
     add_lever_options(parser)
     add_server_options(parser)
+    add_write_option(parser)
     add_triton_options(parser)
     parser.set_defaults(run=run)
 
@@ -94,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
     from charter_engine.commands.outcome import complain, print_json
 
     triton = triton_options(args)
+    require_writable(args, (args.triton, args.server, args.openai))
     report = until_done(_work(args))
     number = _kept(report, replace(triton, url=args.server or triton.url))
     if args.json:

@@ -14,13 +14,19 @@ from charter_engine.commands.options import (
     size,
     span,
 )
-from charter_engine.commands.outcome import DONE
-from charter_engine.commands.triton_options import add_triton_options, servers_to_watch
+from charter_engine.commands.outcome import DONE, complain
+from charter_engine.commands.triton_options import (
+    add_triton_options,
+    add_write_option,
+    servers_to_watch,
+)
 from charter_engine.contracts.connection import is_address
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from charter_engine.api.fleet_servers import FoundServers, GivenServers
     from charter_engine.commands import Subparsers
+    from charter_engine.contracts.connection import TritonOptions
     from charter_engine.contracts.contents import KvEventSource
     from charter_engine.contracts.gateway import GatewayRequest
     from charter_engine.contracts.server import ProfileRequest
@@ -61,6 +67,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--read-only", action="store_true", help="refuse everything that would change something"
     )
+    add_write_option(parser)
     parser.add_argument("--record", type=Path, metavar="FILE", help="record from the start")
     parser.add_argument(
         "--max-size",
@@ -70,11 +77,18 @@ def register(subparsers: "Subparsers") -> None:
         "beside it: demo.1.charter, demo.2.charter …",
     )
     parser.add_argument(
+        "--max-age",
+        type=duration,
+        metavar="DURATION",
+        help="keep no earlier recording for longer than 7d, say, and begin a new one five times in "
+        "that time (--keep times)",
+    )
+    parser.add_argument(
         "--keep",
         type=positive,
         default=5,
         metavar="N",
-        help="with --max-size: so many earlier ones (default: %(default)s)",
+        help="with --max-size or --max-age: so many earlier ones (default: %(default)s)",
     )
     parser.add_argument(
         "--replay", type=Path, metavar="FILE", help="play a recording instead of a live engine"
@@ -192,6 +206,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(
             "a replay has its agent in it and is recorded already",
         )
+    if args.read_only and args.write:
+        raise UsageError("--read-only changes nothing; --write is for what would be read-only")
     if args.replay is not None and args.gateway is not None:
         raise UsageError("a replay answers nobody: there is nothing behind a gateway")
     if args.metrics is not None and not is_address(args.metrics):
@@ -234,6 +250,26 @@ def _kv_events(args: argparse.Namespace, server: "ProfileRequest | None") -> "Kv
     return asked_as(source, server)
 
 
+def _only_looks(
+    args: argparse.Namespace,
+    triton: "TritonOptions",
+    servers: "FoundServers | GivenServers | None",
+) -> bool:
+    """Whether the configuration has one of the servers for `read_only`, or can't be read."""
+    from charter_engine.api import read_only
+
+    several = servers.servers() if servers is not None else (triton,)
+    named = tuple(filter(None, (args.server, *(server.url for server in several))))
+    if args.write or not named:
+        return False
+    try:
+        read_only.require_writable(named)
+    except UsageError as error:
+        complain(f"{error.message}: this engine only watches", error.remedy)
+        return True
+    return False
+
+
 def _options(args: argparse.Namespace) -> "ServeOptions":
     import os
 
@@ -255,13 +291,13 @@ def _options(args: argparse.Namespace) -> "ServeOptions":
             inputs=args.inputs,
             record=args.record,
             database=default_database(),
-            read_only=args.read_only,
+            read_only=args.read_only or _only_looks(args, triton, servers),
             run_at_start=args.run_first or not (triton.url or server or args.no_run),
             gateway=_gateway(args),
             canary_seconds=args.canary,
             keeps_text=not args.no_text,
             otlp=args.otlp and server_address("--otlp", args.otlp),
-            recording=RecordingLimits(args.max_size, args.keep),
+            recording=RecordingLimits(args.max_size, args.keep, args.max_age),
             server=server,
             servers=servers,
             kv_events=_kv_events(args, server),

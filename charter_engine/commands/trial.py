@@ -8,7 +8,11 @@ from charter_engine.commands.deployment import add_deployment_arguments, narrate
 from charter_engine.commands.outcome import DONE, FAILED, print_json, print_table
 from charter_engine.commands.push_report import show_report
 from charter_engine.commands.rollout_report import add_skip_down_option, show_rollout
-from charter_engine.commands.triton_options import servers_apart
+from charter_engine.commands.triton_options import (
+    add_write_option,
+    servers_apart,
+    servers_to_change,
+)
 from charter_engine.contracts.trial import TrialMargins
 from charter_engine.errors import UsageError
 
@@ -61,6 +65,8 @@ def register(subparsers: "Subparsers") -> None:
     for action in (starting, share, stopping, status, watching):
         action.add_argument("--json", action="store_true", help="print the report as JSON")
         add_deployment_arguments(action, several=True)
+    for action in (starting, share, stopping, watching):
+        add_write_option(action)
     for action in (starting, share, stopping):
         add_skip_down_option(action)
 
@@ -94,7 +100,7 @@ def _start(args: argparse.Namespace) -> int:
     request = StartTrial(
         plan=args.plan, share=args.share, agent=args.agent, note=args.note, force=args.force
     )
-    servers = servers_apart(args)
+    servers = servers_to_change(args)
     if len(servers) > 1:
         rolled = rolling.start_trial(request, servers, narrate, skip_down=args.skip_down)
         return show_rollout(until_done(rolled), args.json)
@@ -105,7 +111,7 @@ def _start(args: argparse.Namespace) -> int:
 def _set_share(args: argparse.Namespace) -> int:
     from charter_engine.api import rolling, trials
 
-    servers = servers_apart(args)
+    servers = servers_to_change(args)
     if len(servers) > 1:
         rolled = rolling.set_share(
             args.share, servers, narrate, note=args.note, skip_down=args.skip_down
@@ -137,7 +143,7 @@ async def _watched(args: argparse.Namespace) -> int:
     """Until the trial is stopped: by itself, which is a failure of what was tried."""
     from charter_engine.api import drifting, trials
 
-    servers = servers_apart(args)
+    servers = servers_to_change(args)
     async with drifting.told_meanwhile(servers, narrate):
         async for report in trials.watch(_request(args), *servers, interval_s=args.interval):
             show(report, args.json)

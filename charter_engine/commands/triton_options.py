@@ -8,6 +8,8 @@ from charter_engine.contracts.connection import DEFAULT_NAME
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from charter_engine.api.fleet_servers import FoundServers, GivenServers
     from charter_engine.contracts.connection import TritonOptions
 
@@ -94,6 +96,31 @@ def servers_apart(args: argparse.Namespace) -> "tuple[TritonOptions, ...]":
                 "--servers",
             )
     return servers
+
+
+def add_write_option(parser: argparse.ArgumentParser) -> None:
+    """For commands that change a server, or send it requests of Charter's own."""
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="also where the configuration (console.toml) has the server for read_only",
+    )
+
+
+def servers_to_change(args: argparse.Namespace) -> "tuple[TritonOptions, ...]":
+    """As `servers_apart`, of servers that may be changed. Raises `CharterError`."""
+    servers = servers_apart(args)
+    require_writable(args, (server.url for server in servers))
+    return servers
+
+
+def require_writable(args: argparse.Namespace, addresses: "Iterable[str | None]") -> None:
+    """Raises `UsageError` where one of the addresses is of a server that is only looked at, unless
+    --write is given."""
+    from charter_engine.api import read_only
+
+    if not args.write:
+        read_only.require_writable(filter(None, addresses))
 
 
 def servers_to_watch(

@@ -7,7 +7,7 @@ from charter_engine.commands.deployment import add_deployment_arguments, narrate
 from charter_engine.commands.outcome import DONE
 from charter_engine.commands.push_report import show_report
 from charter_engine.commands.rollout_report import add_skip_down_option, show_rollout
-from charter_engine.commands.triton_options import servers_apart
+from charter_engine.commands.triton_options import add_write_option, servers_to_change
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -27,6 +27,7 @@ def register(subparsers: "Subparsers") -> None:
         "--json", action="store_true", help="print a PushReport; of several servers a RolloutReport"
     )
     add_skip_down_option(parser)
+    add_write_option(parser)
     add_deployment_arguments(parser, several=True)
     parser.set_defaults(run=run)
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Take Charter out of a deployment and print what that changed."""
     from charter_engine.api import deploying, rolling
 
-    servers = servers_apart(args)
+    servers = servers_to_change(args)
     if len(servers) > 1:
         rolled = rolling.uninstall(servers, narrate, force=args.force, skip_down=args.skip_down)
         return show_rollout(until_done(rolled), args.json)

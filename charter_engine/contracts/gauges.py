@@ -313,12 +313,14 @@ class Fleet(Struct, frozen=True, kw_only=True, tag=True):
 
 class Recording(Struct, frozen=True, kw_only=True, tag=True):
     """The recording being written, if any; with an `error` it waits for room on the disk. Without a
-    `path` there is none, and `error` is why the last one ended."""
+    `path` there is none, and `error` is why the last one ended. Parts that ended stay for
+    `kept_seconds` (0: however old they are)."""
 
     path: str = ""
     bytes_written: int = 0
     started_at: float = 0.0
     error: str = ""
+    kept_seconds: float = 0.0
 
 
 class Database(Struct, frozen=True, kw_only=True, tag=True):

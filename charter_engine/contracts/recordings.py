@@ -9,11 +9,17 @@ from charter_engine.contracts.series import Tick
 
 
 class RecordingLimits(Struct, frozen=True):
-    """A recording is ended at `max_bytes` (None: never) and another begun, and so many ended ones
-    are kept beside it."""
+    """A recording is ended at `max_bytes` or after `part_seconds` (None: never) and another begun.
+    So many ended ones are kept beside it, and none for longer than `max_seconds`."""
 
     max_bytes: int | None = None
     keep: int = 5
+    max_seconds: float | None = None
+
+    @property
+    def part_seconds(self) -> float | None:
+        """How long one part may become, so that they go by their age bit by bit."""
+        return None if self.max_seconds is None else self.max_seconds / self.keep
 
 
 class RecordingGap(Struct, frozen=True):

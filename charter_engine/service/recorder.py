@@ -13,7 +13,7 @@ from charter_engine.contracts.gauges import TOPIC_OF, UNRECORDED, Gauge, Recordi
 from charter_engine.contracts.recordings import RecordingLimits
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import UNLIMITED
-from charter_engine.store.recording_parts import turn_over
+from charter_engine.store.recording_parts import remove_older, turn_over
 from charter_engine.store.recording_writer import (
     Message,
     NoRoom,
@@ -23,6 +23,9 @@ from charter_engine.store.recording_writer import (
 )
 
 INTERVAL_SECONDS = 1.0
+"""What a process that is killed loses at most; gauges are sampled as often."""
+LONGEST_LOOK_SECONDS = 3_600.0
+"""Between two looks for parts that are too old: they are kept for days."""
 MOST_WAITING = 10_000
 """Events and requests that wait for room on a full disk; a few megabytes, half an hour at five a
 second."""
@@ -49,6 +52,7 @@ class Recorder:
         self._stopped_because = ""
         self._started_at = 0.0
         self._flushing = asyncio.Lock()
+        self._next_look = 0.0
 
     @property
     def path(self) -> Path | None:
@@ -92,10 +96,10 @@ class Recorder:
         async with self._flushing:
             if self._writer is None:
                 return
-            most = self._limits.max_bytes
-            if most is not None and self._writer.bytes_written >= most:
+            if self._is_full(self._writer):
                 await asyncio.to_thread(self._turn_over, self._writer)
                 self._state_all()
+            await self._remove_older(self._writer)
             gauges, occurrences = self._gauges, tuple(self._occurrences)
             self._gauges = {}
             self._occurrences.clear()
@@ -108,6 +112,24 @@ class Recorder:
                 self._stopped(str(error))
             else:
                 self._goes_on()
+
+    def _is_full(self, writer: RecordingWriter) -> bool:
+        most, longest = self._limits.max_bytes, self._limits.part_seconds
+        is_large = most is not None and writer.bytes_written >= most
+        began = self._hub.now() if writer.began is None else writer.began
+        return is_large or (longest is not None and self._hub.now() - began >= longest)
+
+    async def _remove_older(self, writer: RecordingWriter) -> None:
+        """Delete the parts that are too old, if it is time to; what can't be deleted is told."""
+        most, part, now = self._limits.max_seconds, self._limits.part_seconds, self._hub.now()
+        if most is None or part is None or now < self._next_look:
+            return
+        self._next_look = now + min(part, LONGEST_LOOK_SECONDS)
+        try:
+            await asyncio.to_thread(remove_older, writer.path, self._limits.keep, now - most)
+        except OSError as error:
+            told = f"earlier parts of {writer.path} stay: {error.strerror}"
+            self._hub.event("recording", told, level="warning")
 
     def _stopped(self, reason: str) -> None:
         if not self._stopped_because:
@@ -163,5 +185,6 @@ class Recorder:
                     bytes_written=self._writer.bytes_written,
                     started_at=self._started_at,
                     error=error,
+                    kept_seconds=self._limits.max_seconds or 0.0,
                 )
             )

@@ -24,6 +24,9 @@ class Grant:
 
 EVERYTHING = Grant(frozenset(get_args(Right)))
 WATCHING = Grant(
-    frozenset({"view"}), "this engine only watches", remedy="start it without --read-only"
+    frozenset({"view"}),
+    "this engine only watches",
+    remedy="start it without --read-only, or with --write where console.toml has its server for "
+    "read_only",
 )
 REPLAYING = Grant(frozenset({"view", "stop"}), "this is a recording: nothing can be changed in it")

@@ -1,5 +1,9 @@
-"""A recording in parts of bounded size: each can be opened alone, and the oldest go."""
+"""A recording in parts of bounded size and age: each can be opened alone, and the oldest go."""
 
+import contextlib
+import fcntl
+import os
+import signal
 from pathlib import Path
 
 
@@ -11,6 +15,31 @@ def turn_over(path: Path, keep: int) -> None:
     for number in reversed(range(keep)):
         if part(path, number).exists():
             part(path, number).rename(part(path, number + 1))
+
+
+def remove_older(path: Path, keep: int, before: float) -> None:
+    """Delete the earlier parts that ended before the epoch second, but for those that anybody has
+    open. Raises `OSError`."""
+    for number in range(1, keep + 1):
+        earlier = part(path, number)
+        with contextlib.suppress(FileNotFoundError):
+            if earlier.stat().st_mtime < before and not is_open(earlier):
+                earlier.unlink()
+
+
+def is_open(path: Path) -> bool:
+    """Whether a file is being read or written, or nobody can tell: fcntl(2) gives a lease for
+    writing only where nobody else has it open. Raises `OSError`."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Whoever opens it meanwhile makes the kernel signal us, by SIGIO, which ends a process.
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def part(path: Path, number: int) -> Path:

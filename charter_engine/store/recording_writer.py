@@ -34,6 +34,7 @@ from charter_engine.store.recording_format import (
     MAX_UNPACKED_BYTES,
     PATCH,
     REQUEST,
+    Entry,
     NotARecording,
     check_header,
     entry,
@@ -76,6 +77,8 @@ class RecordingWriter:
         not there before is not there then either."""
         self.path = path
         self.bytes_written = 0
+        self.began: float | None = None
+        """The first moment that it holds."""
         self._chunk_seconds = chunk_seconds
         self._chunk_begun: float | None = None
         self._count, self._parity = 0, Parity(0.0)
@@ -102,6 +105,7 @@ class RecordingWriter:
         if not messages:
             return
         at = moment_of(messages[0])
+        self.began = at if self.began is None else self.began
         kind, records, closing = COUNTED, [], b""
         if self._chunk_begun is None or not 0 <= at - self._chunk_begun < self._chunk_seconds:
             closing = self._parity.end()
@@ -170,8 +174,10 @@ class RecordingWriter:
             check_header(content, str(self.path))
         except NotARecording as error:
             raise RecordingError(f"{error}; choose another file") from error
+        parts = list(scan(content))
+        self.began = next((part.at for part in parts if isinstance(part, Entry)), None)
         end = max(
-            (part.end for part in scan(content) if not getattr(part, "tail", False)),
+            (part.end for part in parts if not getattr(part, "tail", False)),
             default=HEADER.size,
         )
         os.ftruncate(self._file, end)

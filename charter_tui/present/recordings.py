@@ -72,13 +72,17 @@ def _state(recording: ListedRecording, written: bool) -> Span:
     return Span("! damaged", "warning") if recording.damaged else Span("whole", "muted")
 
 
-def recordings_summary(recordings: Sequence[ListedRecording], folder: str, width: int) -> Line:
-    """How many there are, what they take, and where they lie."""
+def recordings_summary(
+    recordings: Sequence[ListedRecording], folder: str, kept: float, width: int
+) -> Line:
+    """How many there are, what they take, where they lie, and for how many seconds ended parts of
+    what is written are kept (0: however old they are)."""
     size = byte_size(sum(one.bytes for one in recordings), "measured")
     parts = (
         line(Span(counted(len(recordings), "recording"), "strong")),
         line(size) if recordings else EMPTY,
         line(Span(f"in {plain(folder)}", "muted")),
+        line(Span(f"ended parts stay for {clock_span(kept)}", "muted")) if kept else EMPTY,
     )
     return fitting((part for part in parts if part), width)
 

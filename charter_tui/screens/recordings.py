@@ -61,6 +61,12 @@ class RecordingsTable(LineTable):
         recording = self.snapshot.recording
         return recording.path or "" if recording and not recording.error else ""
 
+    @property
+    def kept(self) -> float:
+        """How many seconds ended parts of what is written stay; 0: however old they are."""
+        recording = self.snapshot.recording
+        return recording.kept_seconds if recording else 0.0
+
     def rebuild(self) -> None:
         columns = recording_columns(self.inner_width)
         rows = [
@@ -115,7 +121,7 @@ class RecordingsScreen(ConsoleScreen):
         table = self.query_one(RecordingsTable)
         summary = self.query_one("#recordings-summary", LineView)
         summary.set_lines(
-            (recordings_summary(table.recordings, self._folder, summary.inner_width),)
+            (recordings_summary(table.recordings, self._folder, table.kept, summary.inner_width),)
         )
         detail = self.query_one("#recording-detail", LineView)
         detail.set_lines(recording_detail(table.picked(), max(20, detail.inner_width)))

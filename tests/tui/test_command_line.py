@@ -106,7 +106,7 @@ class Terminal:
         (["--headless"], "--headless needs --record FILE"),
         (["--record", "x", "--headless", "--duration", "soon"], "such as 30s"),
         (["--duration", "5s"], "--duration goes with --headless"),
-        (["--keep", "3"], "--keep goes with --max-size"),
+        (["--keep", "3"], "--keep goes with --max-size or --max-age"),
         (["--max-size", "1M", "--attach", "s"], "--max-size is for an engine of one's own"),
         (["/nope.py"], "/nope.py: there is no such file or folder"),
         (["--replay", "x", "agent.py"], "takes no agent"),

@@ -1,6 +1,9 @@
 """A stretch of a replay, or of the frozen last hour, marked and written as a recording."""
 
+import asyncio
+import itertools
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,8 +12,9 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.api import recordings
-from charter_engine.contracts.gauges import Nodes, Recording, Replay, Session
+from charter_engine.contracts.gauges import Gauge, Nodes, Recording, Replay, Session, Work
 from charter_engine.store.recording_reader import RecordingReader
+from charter_tui import exporting
 from charter_tui.replaying import holding
 from charter_tui.screens.form import FormScreen
 from charter_tui.state import Link, Snapshot
@@ -160,3 +164,19 @@ def test_the_recording_in_progress_is_cut_where_it_holds_the_stretch_and_lies_he
     shown = Snapshot(link=link, recording=written)
     assert holding(shown, begin) == path
     assert not holding(shown, begin, in_parts=True)
+
+
+async def test_an_export_that_is_left_ends_and_leaves_nothing(tmp_path: Path) -> None:
+    def endless() -> Iterator[Gauge]:
+        for second in itertools.count():
+            yield Gauge(at=float(second), payload=Work(subject=str(second)))
+
+    task = asyncio.create_task(
+        exporting.record(endless(), str(tmp_path / "incident.charter"), keeps_text=True)
+    )
+    while not list(tmp_path.iterdir()):
+        assert not task.done()
+        await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """A recording of what the hub tells."""
 
 import asyncio
+import os
 import random
 import time
 from pathlib import Path
@@ -8,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from charter_engine.contracts.gauges import Nodes, Run
+from charter_engine.contracts.gauges import Nodes, Recording, Run
 from charter_engine.contracts.live import NodeStats, RequestRecord, RunProgress
 from charter_engine.contracts.recordings import RecordingLimits
 from charter_engine.service import recorder as module
 from charter_engine.service.hub import Hub
 from charter_engine.service.recorder import Recorder
-from charter_engine.store.recording_parts import turn_over
+from charter_engine.store.recording_parts import part, remove_older, turn_over
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.store.recording_writer import RecordingWriter
 
@@ -106,3 +107,78 @@ def test_a_part_that_is_there_already_moves_on(tmp_path: Path) -> None:
         ("demo.2.charter", "demo.1.charter"),
         ("demo.3.charter", "demo.3.charter"),
     ]
+
+
+def aged(path: Path, seconds: float) -> None:
+    path.touch()
+    os.utime(path, (time.time() - seconds,) * 2)
+
+
+def test_parts_that_are_too_old_go_and_the_one_that_is_written_stays(tmp_path: Path) -> None:
+    for name, seconds in (("demo", 90), ("demo.1", 10), ("demo.2", 90), ("other", 90)):
+        aged(tmp_path / f"{name}.charter", seconds)
+    remove_older(tmp_path / "demo.charter", 5, time.time() - 60)
+    left = sorted(item.stem for item in tmp_path.iterdir())
+    assert left == ["demo", "demo.1", "other"]
+
+
+@pytest.mark.parametrize("mode", ["rb", "r+b"])
+def test_a_part_that_somebody_reads_or_writes_stays_until_it_is_closed(
+    tmp_path: Path, mode: str
+) -> None:
+    aged(part(tmp_path / "demo.charter", 1), 90)
+    with part(tmp_path / "demo.charter", 1).open(mode):
+        remove_older(tmp_path / "demo.charter", 5, time.time() - 60)
+        assert part(tmp_path / "demo.charter", 1).exists()
+    remove_older(tmp_path / "demo.charter", 5, time.time() - 60)
+    assert not part(tmp_path / "demo.charter", 1).exists()
+
+
+async def test_a_part_that_is_replayed_stays(tmp_path: Path) -> None:
+    path = tmp_path / "demo.charter"
+    hub = Hub()
+    recorder = Recorder(hub)
+    await recorder.start(path)
+    await recorder.stop()
+    earlier = path.rename(part(path, 1))
+    os.utime(earlier, (0.0, 0.0))
+    reader = RecordingReader(earlier)
+    remove_older(path, 5, time.time())
+    assert earlier.exists()
+    del reader
+    remove_older(path, 5, time.time())
+    assert not earlier.exists()
+
+
+async def test_a_recording_that_is_old_enough_is_ended_and_counts_from_before_a_restart(
+    tmp_path: Path,
+) -> None:
+    path, now = tmp_path / "demo.charter", [1_000.0]
+    limits = RecordingLimits(keep=2, max_seconds=100.0)
+
+    async def record_until(moment: float) -> None:
+        hub = Hub(clock=lambda: now[0])
+        recorder = Recorder(hub, limits=limits)
+        await recorder.start(path)
+        now[0] = moment
+        hub.event("engine", "a second passed")
+        await recorder._flush()
+        assert hub.latest()
+        await recorder.stop()
+
+    await record_until(1_030.0)
+    assert not part(path, 1).exists()
+    await record_until(1_060.0)
+    assert part(path, 1).exists()
+
+
+async def test_ended_parts_go_while_the_recording_goes_on(tmp_path: Path) -> None:
+    path, hub = tmp_path / "demo.charter", Hub()
+    recorder = Recorder(hub, limits=RecordingLimits(keep=2, max_seconds=60.0))
+    aged(part(path, 2), 90)
+    await recorder.start(path)
+    await recorder._flush()
+    (told,) = (one.payload for one in hub.latest() if isinstance(one.payload, Recording))
+    await recorder.stop()
+    assert told.kept_seconds == 60.0
+    assert [item.name for item in tmp_path.iterdir()] == [path.name]

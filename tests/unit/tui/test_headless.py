@@ -12,7 +12,7 @@ from charter_engine.contracts.gauges import Gauge, Nodes, Payload, Run, Session,
 from charter_engine.contracts.graph import Diagnostic
 from charter_engine.contracts.live import Health, RunProgress, TritonSample
 from charter_engine.service.client import EngineClient, LinkState
-from charter_tui.headless import HeadlessRecorder, RecordingFailed, summary
+from charter_tui.headless import HeadlessRecorder, RecordingFailed, record, summary
 from charter_tui.options import Options
 
 CONNECTED = LinkState("connected", "")
@@ -146,3 +146,50 @@ async def test_a_folder_of_several_programs_ends_it_with_their_names() -> None:
     with pytest.raises(RecordingFailed, match=r"2 entry points: a\.py, b\.py") as raised:
         await recorded(engine, agent="desk")
     assert raised.value.code == 2
+
+
+async def test_an_attached_engine_runs_nothing_on_a_server_that_is_read_only() -> None:
+    engine = Engine((CONNECTED, DONE, Triton(TritonSample(health="ready", url="prod-1:8001"))))
+    recorder = HeadlessRecorder(
+        cast(EngineClient, engine), Path("/x"), Options(record="/x", agent="a.py"), ("prod-*",)
+    )
+    with pytest.raises(RecordingFailed, match="prod-1:8001 is read_only") as failed:
+        await recorder.run(asyncio.Event())
+    assert failed.value.code == 2
+    assert engine.runs == 0
+
+
+def test_a_headless_recording_of_such_a_server_is_one_that_only_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded: list[Options] = []
+
+    async def note(options: Options, *_: object) -> int:
+        recorded.append(options)
+        return 0
+
+    monkeypatch.setattr("charter_tui.headless._record", note)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "charter").mkdir()
+    (tmp_path / "charter" / "console.toml").write_text('read_only = ["prod-*"]')
+    for write in (False, True):
+        assert record(Options(record="/x", triton="prod-1:8001", headless=True, write=write)) == 0
+    assert [options.records_from_start for options in recorded] == [True, False]
+
+
+def test_a_headless_recording_only_looks_where_the_configuration_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded: list[Options] = []
+
+    async def note(options: Options, *_: object) -> int:
+        recorded.append(options)
+        return 0
+
+    monkeypatch.setattr("charter_tui.headless._record", note)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "charter").mkdir()
+    (tmp_path / "charter" / "console.toml").write_text("read_only = [")
+    assert record(Options(record="/x", triton="test-1:8001", headless=True)) == 0
+    assert recorded[0].read_only
+    assert "servers are only looked at" in capsys.readouterr().err

@@ -1,14 +1,14 @@
 """Steps of a key that is held down, and of one that is pressed again and again."""
 
-from charter_tui.holding import HeldKey
+from charter_tui.held_key import HeldKey
 
 DAY = 86_400.0
 
 
 def steps(count: int, every: float, seconds: float = 1.0, span: float = DAY) -> list[float]:
     """How far so many steps go, one every so many seconds."""
-    holding = HeldKey()
-    return [holding.step(seconds, number * every, span) for number in range(count)]
+    key = HeldKey()
+    return [key.step(seconds, number * every, span) for number in range(count)]
 
 
 def test_steps_of_a_held_key_double_every_few_repeats() -> None:
@@ -29,7 +29,7 @@ def test_a_key_that_is_pressed_often_is_not_held() -> None:
 
 
 def test_another_key_begins_anew() -> None:
-    holding = HeldKey()
+    key = HeldKey()
     for number in range(9):
-        holding.step(1.0, number * 0.033, DAY)
-    assert holding.step(-1.0, 0.3, DAY) == -1.0
+        key.step(1.0, number * 0.033, DAY)
+    assert key.step(-1.0, 0.3, DAY) == -1.0
