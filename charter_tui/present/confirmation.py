@@ -26,11 +26,11 @@ MOST_NAMED = 5
 """Changes that a question names one by one."""
 UNINSTALL_WORD = "uninstall"
 _PAID: Final = {
-    "prompt tokens computed": COMPUTED,
-    "whole run": WHOLE,
+    "computed": COMPUTED,
+    "whole": WHOLE,
     "TTFT": TTFT,
-    "its p95": TTFT_P95,
-    "hit rate": HIT_RATE,
+    "p95": TTFT_P95,
+    "hit": HIT_RATE,
 }
 """What a push is decided on, and in which words."""
 _WAY_BACK = "u takes it back, at the same cost."
@@ -79,7 +79,7 @@ def predicted_gain(draft: Draft) -> str:
         f"{words} {' → '.join(shown_figure(row, cost).text for cost in costs)}"
         for words, row in _PAID.items()
     )
-    return f"{said}A run as it is live → after the push: {', '.join(figures)}."
+    return f"{said}Of a run: {', '.join(figures)}."
 
 
 def rollback_confirmation(
