@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct, UnsetType, msgpack
 
-from charter_engine.contracts.gauges import Gpu, Host, Nodes, Run, Triton
+from charter_engine.contracts.gauges import Gpu, Host, Nodes, Recording, Run, Triton, Work
 from charter_engine.contracts.live import NodeStats
 from charter_tui.state import Snapshot
 from charter_tui.trends import NO_TRENDS, Trends, grown
 
-QUICKLY: Final = 1
+QUICKLY: Final = 3
 """The level of compression: more takes several times as long, for a tenth of the size."""
-EVERY_SECOND: Final = ("gpu", "host", "triton", "run")
+EVERY_SECOND: Final = ("gpu", "host", "triton", "run", "recording", "work")
 Changed = tuple[tuple[int, NodeStats], ...]
 
 
@@ -30,6 +30,8 @@ class MomentChange(Struct, omit_defaults=True):
     host: Host | UnsetType | None = UNSET
     triton: Triton | UnsetType | None = UNSET
     run: Run | UnsetType | None = UNSET
+    recording: Recording | UnsetType | None = UNSET
+    work: Work | UnsetType | None = UNSET
     nodes: Nodes | UnsetType | None = UNSET
     of_runs: Changed = ()
     of_traffic: Changed = ()
