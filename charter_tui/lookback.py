@@ -24,13 +24,13 @@ from charter_tui.state import (
 )
 
 KEPT_SECONDS: Final = 3600
-PACKED_TOGETHER: Final = 20
+PACKED_TOGETHER: Final = 40
 """Moments: the more, the less each of them takes, and the longer it takes to find one."""
 MOST_NODE_RECORDS: Final = 2_000
 """Records of calls that wait to be packed, about 300 bytes each."""
 PACKS_BEFORE: Final = 3
 """Packs that are opened for what went before a moment."""
-MOST_BYTES: Final = 2_000_000
+MOST_BYTES: Final = 1_500_000
 """Of what is packed."""
 MOST_LOG_LINES: Final = 2_000
 WORTH_GOING_TO: Final = MARKED | {"failure"}
