@@ -92,7 +92,7 @@ def rollback_confirmation(
         return None
     return Confirmation(
         title=f"Go back to revision {target}: {cost}",
-        consequences=("The KV cache is lost; the server's own requests in flight end first.",),
+        consequences=("The KV cache is lost. Requests in flight finish first.",),
         verb="Roll back",
         word=_word(cost, profile),
     )
@@ -106,7 +106,9 @@ def live_again_confirmation(
     lost = dear.consequences if dear else ("The KV cache stays; nothing is lost.",)
     left = [str(item.number) for item in revisions if target < item.number <= live]
     named = "revision" if len(left) == 1 else "revisions"
-    gone = (f"What {named} {', '.join(left)} changed is undone.",) if left else ()
+    *others, last = left or [""]
+    numbers = f"{', '.join(others)} and {last}" if others else last
+    gone = (f"What {named} {numbers} changed is undone.",) if left else ()
     return Confirmation(
         title=f"Make revision {target} live again?",
         consequences=(*lost, *gone, f"Revision {live}, which is live, stays in the history."),
