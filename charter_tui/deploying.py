@@ -161,7 +161,7 @@ async def _roll_back(app: "Console", target: int | None) -> None:
         app.notify("There is no push left to undo.")
         return
     if goal == live:
-        app.notify(f"Revision {live} is live already.")
+        app.notify(f"Revision {live} is already live.")
         return
     profile = app.snapshot.session.profile if app.snapshot.session else None
     ask = rollback_confirmation if target is None else live_again_confirmation

@@ -1,34 +1,41 @@
 """What was on screen in the last hour, to look back at while the live screen is held still.
 
-A moment is a snapshot without its series and its log, which are kept once and cut off at it. What
-did not change from one moment to the next is shared between them.
+A moment is a snapshot without its series and its log, which are kept once and cut off at it. All
+but the latest moments are packed.
 """
 
 import bisect
-import itertools
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain, pairwise, zip_longest
 from operator import attrgetter
 from typing import Final
 
 from charter_engine.contracts.commands import SeekReplay
 from charter_engine.contracts.gauges import MARKED, Event, Gauge, Marker, Replay, Ticked
-from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.series import Tick
+from charter_tui.packed_moments import PackedMoments
 from charter_tui.state import (
     KEPT_EVENTS,
-    KEPT_GPU_SAMPLES,
     KEPT_POOL_SAMPLES,
     KEPT_TICKS,
     Snapshot,
     changed_gauges,
+    gpu_history,
+    last_known,
 )
 
 KEPT_SECONDS: Final = 3600
-MOST_NODE_RECORDS: Final = 40_000
-"""Records of calls that are kept beyond those of the present, about 300 bytes each."""
-MOST_LOG_LINES: Final = 5_000
+PACKED_TOGETHER: Final = 40
+"""Moments: the more, the less each of them takes, and the longer it takes to find one."""
+MOST_NODE_RECORDS: Final = 2_000
+"""Records of calls that wait to be packed, about 300 bytes each."""
+PACKS_BEFORE: Final = 3
+"""Packs that are opened for what went before a moment."""
+MOST_BYTES: Final = 1_500_000
+"""Of what is packed."""
+MOST_LOG_LINES: Final = 2_000
 WORTH_GOING_TO: Final = MARKED | {"failure"}
 """Kinds of events worth going to."""
 
@@ -37,37 +44,37 @@ class Lookback:
     """One moment a second, the latest hour of them; fewer where many calls change all the time."""
 
     def __init__(self) -> None:
-        self._moments: deque[tuple[Snapshot, int]] = deque(maxlen=KEPT_SECONDS)
-        self._node_records = 0
+        self._packed: deque[PackedMoments] = deque()
+        self._recent: list[Snapshot] = []
+        self._fresh_records = 0
+        self._pool_used: deque[tuple[float, float]] = deque(maxlen=KEPT_SECONDS)
         self._ticks: deque[Tick] = deque(maxlen=KEPT_SECONDS + KEPT_TICKS)
         self._events: deque[Event] = deque(maxlen=MOST_LOG_LINES)
 
     def take(self, snapshot: Snapshot) -> None:
         """Keep what is on screen, in place of what was within the same second."""
         self._keep_series(snapshot)
-        if self._moments and snapshot.as_of < self._moments[-1][0].as_of:
+        if self._recent and snapshot.as_of < self._recent[-1].as_of:
             self._forget()
-        if self._moments and int(snapshot.as_of) == int(self._moments[-1][0].as_of):
-            self._node_records -= self._moments.pop()[1]
-        before = self._moments[-1][0] if self._moments else Snapshot()
-        moment = replace(snapshot, ticks=(), events=(), pool_used=(), gpus=())
-        fresh = _fresh_records(before, moment)
-        if len(self._moments) == KEPT_SECONDS:
-            self._node_records -= self._moments[0][1]
-        self._moments.append((moment, fresh))
-        self._node_records += fresh
-        while self._node_records > MOST_NODE_RECORDS and len(self._moments) > 1:
-            self._node_records -= self._moments.popleft()[1]
+        if self._recent and int(snapshot.as_of) == int(self._recent[-1].as_of):
+            self._recent.pop()
+        elif len(self._recent) > PACKED_TOGETHER or self._fresh_records > MOST_NODE_RECORDS:
+            self._pack()
+        moment = replace(
+            snapshot, ticks=(), events=(), pool_used=(), gpus=(), last_answer=None, last_gpus=None
+        )
+        self._fresh_records += _fresh_records(self._recent[-1] if self._recent else None, moment)
+        self._recent.append(moment)
+        self._keep_pool(snapshot)
 
     def frozen(self, at: float | None = None, end: float | None = None) -> Snapshot:
         """The screen as it was at that epoch second, or as it is; `frozen` tells of the hour around
         it, which ends at `end`, or at the newest moment. There must be a moment to show."""
-        first = self._moments[0][0].as_of
-        last = self._moments[-1][0].as_of if end is None else max(first, end)
+        oldest = self._packed[0].times[0] if self._packed else self._recent[0].as_of
+        last = self._recent[-1].as_of if end is None else max(oldest, end)
+        first = max(oldest, self._recent[-1].as_of - KEPT_SECONDS + 1)
         position = last if at is None else min(max(at, first), last)
-        moments = [moment.as_of for moment, _ in self._moments]
-        index = max(0, bisect.bisect_right(moments, position) - 1)
-        moment = self._moments[index][0]
+        *before, moment = self._until(position)
         markers = tuple(
             Marker(event.at, event.kind, event.text, event.level, event.node)
             for event in self._events
@@ -77,8 +84,11 @@ class Lookback:
             moment,
             events=tuple(one for one in self._events if one.at <= position)[-KEPT_EVENTS:],
             ticks=tuple(one for one in self._ticks if one.at <= position)[-KEPT_TICKS:],
-            pool_used=self._pool_used(index),
-            gpus=self._gpus(index),
+            pool_used=tuple(share for at, share in self._pool_used if at <= position)[
+                -KEPT_POOL_SAMPLES:
+            ],
+            gpus=gpu_history((*before, moment)),
+            **last_known((*before, moment)),
             frozen=Replay(
                 path="", start=first, end=last, position=position, paused=True, markers=markers
             ),
@@ -87,12 +97,9 @@ class Lookback:
     def told(self, begin: float, end: float) -> Iterator[Gauge | Event]:
         """What was told from one epoch second to another, oldest first: the whole state at the
         beginning, then what changed of it, and what happened."""
-        moments = [moment.as_of for moment, _ in self._moments]
-        first = max(0, bisect.bisect_right(moments, begin) - 1)
-        last = bisect.bisect_right(moments, end)
         before = Snapshot()
         told: list[Gauge | Event] = []
-        for moment in itertools.islice((moment for moment, _ in self._moments), first, last):
+        for moment in self._between(begin, end):
             told += changed_gauges(before, moment, max(begin, moment.as_of))
             before = moment
         told += [Gauge(at=one.at, payload=Ticked(one)) for one in self._ticks]
@@ -100,17 +107,48 @@ class Lookback:
         told.sort(key=attrgetter("at"))
         return (one for one in told if begin <= one.at <= end)
 
-    def _pool_used(self, index: int) -> tuple[float, ...]:
-        begin = max(0, index + 1 - KEPT_POOL_SAMPLES)
-        shown = [self._moments[at][0].triton for at in range(begin, index + 1)]
-        pools = [triton.sample.kv_pool for triton in shown if triton is not None]
-        shares = [pool.used_share for pool in pools if pool is not None]
-        return tuple(share for share in shares if share is not None)
+    def _between(self, begin: float, end: float) -> Iterator[Snapshot]:
+        """The moments up to that second, from the one that stood on screen at the first."""
+        starts = [pack.times[0] for pack in self._packed]
+        first = max(0, bisect.bisect_right(starts, begin) - 1)
+        packed = (one for pack in list(self._packed)[first:] for one in pack.moments())
+        for moment, following in pairwise(chain(packed, self._recent, (None,))):
+            if moment is None or moment.as_of > end:
+                return
+            if following is None or following.as_of > begin:
+                yield moment
 
-    def _gpus(self, index: int) -> tuple[GpuStatus, ...]:
-        begin = max(0, index + 1 - KEPT_GPU_SAMPLES)
-        shown = (self._moments[at][0].gpu for at in range(begin, index + 1))
-        return tuple(one.status for one in shown if one is not None and one.status.gpus)
+    def _until(self, position: float) -> list[Snapshot]:
+        """The last moments up to that second, at least one."""
+        if self._recent[0].as_of <= position or not self._packed:
+            begin = list(self._packed)[-PACKS_BEFORE:]
+            recent = [one for one in self._recent if one.as_of <= position]
+            return [*(one for pack in begin for one in pack.moments()), *recent]
+        index = max(0, bisect.bisect_right([one.times[0] for one in self._packed], position) - 1)
+        pack = self._packed[index]
+        shown = pack.moments(max(1, bisect.bisect_right(pack.times, position)))
+        begin = list(self._packed)[max(0, index - PACKS_BEFORE) : index]
+        return [*(one for pack in begin for one in pack.moments()), *shown]
+
+    def _pack(self) -> None:
+        """Pack all but the latest moment, and forget what is too old or too much."""
+        *older, latest = self._recent
+        like = self._packed[-1].latest if self._packed else None
+        self._packed.append(PackedMoments(older, like))
+        self._recent, self._fresh_records = [latest], 0
+        while len(self._packed) > 1 and (
+            self._packed[1].times[0] <= latest.as_of - KEPT_SECONDS
+            or sum(pack.size for pack in self._packed) > MOST_BYTES
+        ):
+            self._packed.popleft()
+
+    def _keep_pool(self, snapshot: Snapshot) -> None:
+        pool = snapshot.triton.sample.kv_pool if snapshot.triton is not None else None
+        if pool is None or pool.used_share is None:
+            return
+        if self._pool_used and int(self._pool_used[-1][0]) == int(snapshot.as_of):
+            self._pool_used.pop()
+        self._pool_used.append((snapshot.as_of, pool.used_share))
 
     def _keep_series(self, snapshot: Snapshot) -> None:
         """Keep the ticks and the log lines that are new; earlier ticks than were known go before
@@ -131,8 +169,9 @@ class Lookback:
 
     def _forget(self) -> None:
         """Begin anew: another engine answers, whose clock is behind."""
-        self._moments.clear()
-        self._node_records = 0
+        self._packed.clear()
+        self._pool_used.clear()
+        self._recent, self._fresh_records = [], 0
 
 
 def target(shown: Replay, seek: SeekReplay) -> float:
@@ -148,9 +187,12 @@ def target(shown: Replay, seek: SeekReplay) -> float:
     return next((at for at in reversed(times) if at < shown.position), shown.start)
 
 
-def _fresh_records(before: Snapshot, after: Snapshot) -> int:
+def _fresh_records(before: Snapshot | None, after: Snapshot) -> int:
     """How many records of calls a moment does not share with the one before."""
-    if after.nodes is None or before.nodes is after.nodes:
+    nodes = after.nodes
+    known = before.nodes if before is not None else None
+    if nodes is None or known is nodes:
         return 0
-    known = {id(one) for one in before.nodes.nodes} if before.nodes else set()
-    return sum(id(one) not in known for one in after.nodes.nodes) + len(after.nodes.traffic)
+    of_runs, of_traffic = (known.nodes, known.traffic) if known is not None else ((), ())
+    pairs = chain(zip_longest(of_runs, nodes.nodes), zip_longest(of_traffic, nodes.traffic))
+    return sum(old is not new for old, new in pairs)

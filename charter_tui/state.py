@@ -33,7 +33,7 @@ from charter_engine.contracts.gauges import (
     Work,
     WorkResults,
 )
-from charter_engine.contracts.gpu import GpuStatus
+from charter_engine.contracts.gpu import GpuSample, GpuStatus
 from charter_engine.contracts.graph import Call
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import Plan
@@ -274,7 +274,7 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         ):
             pool_used = (*pool_used, used)[-KEPT_POOL_SAMPLES:]
         if isinstance(gauge.payload, Gpu) and gauge.payload.status.gpus:
-            gpus = (*gpus, gauge.payload.status)[-KEPT_GPU_SAMPLES:]
+            gpus = (*gpus, _paced(gauge.payload.status))[-KEPT_GPU_SAMPLES:]
     if not changes and ticks is snapshot.ticks:
         return snapshot
     series = {"pool_used": pool_used, "gpus": gpus, "ticks": ticks, "as_of": as_of}
@@ -289,6 +289,15 @@ def _known(payload: Payload, at: float) -> dict[str, object]:
         case Gpu(status) if status.gpus:
             return {"last_gpus": LastKnown(status, at)}
     return {}
+
+
+def last_known(moments: Iterable[Snapshot]) -> dict[str, Any]:
+    """`last_answer` and `last_gpus` as they are after moments that followed each other."""
+    known: dict[str, Any] = {"last_answer": None, "last_gpus": None}
+    for moment in moments:
+        for payload in (moment.triton, moment.gpu):
+            known |= _known(payload, moment.as_of) if payload is not None else {}
+    return known
 
 
 def changed_gauges(before: Snapshot, after: Snapshot, at: float) -> list[Gauge]:
@@ -326,6 +335,30 @@ def _set_back(snapshot: Snapshot, past: Past, epoch: int) -> Snapshot:
         past=past,
         epoch=epoch,
     )
+
+
+def gpu_history(moments: Iterable[Snapshot]) -> tuple[GpuStatus, ...]:
+    """The samples of moments as `Snapshot.gpus` has them."""
+    told = (moment.gpu.status for moment in moments if moment.gpu is not None)
+    return tuple(_paced(status) for status in told if status.gpus)[-KEPT_GPU_SAMPLES:]
+
+
+def _paced(status: GpuStatus) -> GpuStatus:
+    """A sample with what is drawn over time alone."""
+    gpus = tuple(
+        GpuSample(
+            index=gpu.index,
+            name="",
+            mig_instance=gpu.mig_instance,
+            memory_used_bytes=gpu.memory_used_bytes,
+            utilization=gpu.utilization,
+            memory_utilization=gpu.memory_utilization,
+            power_w=gpu.power_w,
+            temperature_c=gpu.temperature_c,
+        )
+        for gpu in status.gpus
+    )
+    return GpuStatus(gpus=gpus, stale=status.stale)
 
 
 def behind(snapshot: Snapshot, earlier: Sequence[Tick]) -> Snapshot:

@@ -102,7 +102,9 @@ def register(subparsers: "Subparsers") -> None:
         help="requests wait, run and hold blocks over simulated time (default for small workloads)",
     )
     parser.add_argument(
-        "--curve", action="store_true", help="LRU hit rates for every pool size, too"
+        "--curve",
+        action="store_true",
+        help="LRU hit rates for every pool size, too, and at some of them what is paid",
     )
     parser.add_argument(
         "--no-bracket", action="store_true", help="leave default LRU and the optimum out"

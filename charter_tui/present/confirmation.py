@@ -27,11 +27,11 @@ MOST_NAMED = 5
 UNINSTALLED = "charter_bls"
 """The model that goes with Charter."""
 _PAID: Final = {
-    "prompt tokens computed": COMPUTED,
-    "whole run": WHOLE,
+    "computed": COMPUTED,
+    "whole": WHOLE,
     "TTFT": TTFT,
-    "its p95": TTFT_P95,
-    "hit rate": HIT_RATE,
+    "p95": TTFT_P95,
+    "hit": HIT_RATE,
 }
 """What a push is decided on, and in which words."""
 _WAY_BACK = "u takes it back, at the same cost."
@@ -80,7 +80,7 @@ def predicted_gain(draft: Draft) -> str:
         f"{words} {' → '.join(shown_figure(row, cost).text for cost in costs)}"
         for words, row in _PAID.items()
     )
-    return f"{said}A run as it is live → after the push: {', '.join(figures)}."
+    return f"{said}Of a run: {', '.join(figures)}."
 
 
 def rollback_confirmation(
@@ -93,7 +93,7 @@ def rollback_confirmation(
         return None
     return Confirmation(
         title=f"Go back to revision {target}: {cost}",
-        consequences=("The KV cache is lost; the server's own requests in flight end first.",),
+        consequences=("The KV cache is lost. Requests in flight finish first.",),
         verb="Roll back",
         word=_word(cost, profile),
     )
@@ -107,7 +107,9 @@ def live_again_confirmation(
     lost = dear.consequences if dear else ("The KV cache stays; nothing is lost.",)
     left = [str(item.number) for item in revisions if target < item.number <= live]
     named = "revision" if len(left) == 1 else "revisions"
-    gone = (f"What {named} {', '.join(left)} changed is undone.",) if left else ()
+    *others, last = left or [""]
+    numbers = f"{', '.join(others)} and {last}" if others else last
+    gone = (f"What {named} {numbers} changed is undone.",) if left else ()
     return Confirmation(
         title=f"Make revision {target} live again?",
         consequences=(*lost, *gone, f"Revision {live}, which is live, stays in the history."),

@@ -73,13 +73,19 @@ def change_of(row: CostRow, before: RunCost | None, after: RunCost | None) -> Sp
 def points(change: float) -> Span:
     """A difference of two rates, in points of a hundred; more is better."""
     tone: Tone = "muted" if abs(change) < 0.0005 else "good" if change > 0 else "bad"
-    return Span(f"{change * 100:+.1f} pt", tone)
+    return Span(f"{signed(change * 100, 1)} pt", tone)
 
 
 def relative(change: float) -> Span:
     """A relative difference in per cent; less is better."""
     tone: Tone = "muted" if abs(change) < 0.005 else "good" if change < 0 else "bad"
-    return Span(f"{change * 100:+.0f} %", tone)
+    return Span(f"{signed(change * 100)} %", tone)
+
+
+def signed(value: float, digits: int = 0) -> str:
+    """A difference with its sign; what rounds to nought has none."""
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
 
 
 def cost_line(label: str, figures: Sequence[Span], change: Span | None = None) -> Line:

@@ -44,7 +44,7 @@ WIDE: Final = (*NORMAL[:4], REQUESTS, *NORMAL[4:])
 LEAST_NAME: Final = 14
 NORMAL_FROM: Final = 110
 WIDE_FROM: Final = 150
-OPEN: Final = "⏎ shows what a server is and can do."
+OPEN: Final = "enter shows what a server is and can do."
 
 
 def fleet_line(snapshot: Snapshot, width: int) -> Line:

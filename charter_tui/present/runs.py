@@ -21,6 +21,7 @@ from charter_tui.present.costs import (
     points,
     relative,
     shown_figure,
+    signed,
     verdict_lines,
 )
 from charter_tui.present.figures import count, counted, milliseconds, percent
@@ -149,7 +150,7 @@ def _difference(item: RunDifference, found: RunComparison, *, told: bool) -> Lin
     if item.interval is None or not told:
         return shown
     unit = "pt" if is_rate else "%"
-    within = f"  {item.interval.low * 100:+.0f} to {item.interval.high * 100:+.0f} {unit}"
+    within = f"  {signed(item.interval.low * 100)} to {signed(item.interval.high * 100)} {unit}"
     return (*shown, Span(within, "muted"))
 
 

@@ -78,7 +78,7 @@ def sweep_notes() -> Line:
         Span(" the draft's  ", "muted"),
         Span("★", "good"),
         Span(" the shortest run  ", "muted"),
-        Span("⏎", "accent"),
+        Span("enter", "accent"),
         Span(" takes a value over into the draft", "muted"),
     )
 

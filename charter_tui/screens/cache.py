@@ -200,7 +200,9 @@ class CacheScreen(ConsoleScreen):
     def action_show_measured(self) -> None:
         """Change between what was measured and what is predicted."""
         if self._report.measured is None:
-            self.app.notify("The server reports no single block: --kv-events names where it does.")
+            self.app.notify(
+                "This server does not report single blocks: --kv-events names where it does."
+            )
             return
         self._measured = not self._measured
         self._show()

@@ -98,11 +98,12 @@ class TuningScreen(ConsoleScreen):
 
         value = setting_value(self.snapshot.draft_plan, key)
         live = live_setting(self.snapshot, key).text
+        told = f"Takes {SETTING_OF[key].hint}. Live: {live}."
         return FormScreen(
             key,
-            (Field("value", "value", value, SETTING_OF[key].hint, ask=check),),
+            (Field("value", "value", value, ask=check),),
             submit,
-            note=f"Live: {live}. Changes the draft; nothing is live before a push.",
+            note=f"{told} Changes the draft; nothing is live before a push.",
             verb="Change draft",
         )
 

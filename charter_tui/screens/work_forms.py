@@ -61,9 +61,9 @@ _LEVERS_OFF: Final = Field(
     "without", "levers off", hint="such as layout, host_tier", check=parse_levers, choices=LEVERS
 )
 PLAN_FIELDS: Final = (
-    Field("workload", "workload", hint="recording, trace, sessions; empty: inputs"),
-    Field("reuse_times", "reuse times", hint="a file that was learnt; empty: none"),
-    Field("preset", "preset", hint="a name, or none; empty: by the shape"),
+    Field("workload", "workload", hint="recording, trace; empty: inputs"),
+    Field("reuse_times", "reuse times", hint="a learnt file; empty: none"),
+    Field("preset", "preset", hint="a name or none; empty: by shape"),
     Field(
         "objective",
         "objective",
@@ -79,7 +79,7 @@ PLAN_FIELDS: Final = (
         choices=POLICIES,
     ),
     _LEVERS_OFF,
-    Field("output", "write plan to", hint="a file that is kept; empty: none"),
+    Field("output", "write plan to", hint="a file to keep; empty: none"),
 )
 
 
@@ -145,7 +145,7 @@ def _sweep_form(app: "Console") -> FormScreen:
             hint="all, or such as steps, next-use",
             check=parse_policies,
         ),
-        Field("reuse_times", "reuse times", hint="for next-use; empty: learnt from one half"),
+        Field("reuse_times", "reuse times", hint="for next-use; empty: one half"),
         Field("latency", "calibrated times", hint="what calibrate --json printed"),
     )
     return FormScreen(
@@ -159,13 +159,13 @@ def _sweep_form(app: "Console") -> FormScreen:
 
 def _learn_form(app: "Console") -> FormScreen:
     fields = (
-        Field("sources", "from", hint="recordings, sessions, …: with commas", check=some_paths),
-        Field("output", "write to", hint="reuse_times.json; empty: only tell"),
+        Field("sources", "from", hint="recordings, …, with commas", check=some_paths),
+        Field("output", "write to", hint="reuse_times.json; empty: none"),
         Field(
             "decide_at",
             "decide",
             "sent",
-            "sent, or answered: when a request is",
+            "sent or answered",
             check=lambda text: parse_choice(text, DECIDE_AT),
             choices=DECIDE_AT,
         ),
@@ -195,9 +195,7 @@ def _bench_form(app: "Console") -> FormScreen:
     fields = (
         Field("plan", "plan", hint="plan.yaml; empty: Charter's own"),
         _LEVERS_OFF,
-        Field(
-            "count", "iterations", hint="or passes of a loop; empty: as usual", check=optional_count
-        ),
+        Field("count", "iterations", hint="or passes; empty: as usual", check=optional_count),
         Field(
             "max_tokens", "tokens a call", hint="at most; empty: as written", check=optional_count
         ),
@@ -213,7 +211,7 @@ def _bench_form(app: "Console") -> FormScreen:
             "place",
             "measured on",
             OWN_SERVERS,
-            " or ".join(PLACES),
+            "its own, or the deployment",
             check=lambda text: parse_choice(text, PLACES),
             choices=PLACES,
         ),

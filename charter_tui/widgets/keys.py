@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from charter_tui.actions import ACTIONS
 from charter_tui.present.spans import Line, Span, line_width
+from charter_tui.terminal.ascii import ascii_only
 from charter_tui.widgets.line_view import LineView
 
 ALWAYS: Final = ("app.help", "app.leave")
@@ -81,6 +82,9 @@ class KeyFooter(LineView):
 
     def _spans(self, binding: Binding) -> Line:
         key = self.app.get_key_display(binding)
+        if not key.isascii() and ascii_only():
+            # In ASCII its sign would be that of another key.
+            key = binding.key
         return (Span(key, "title"), Span(f" {binding.description}  ", "text"))
 
     def _fitting(self) -> list[Binding]:

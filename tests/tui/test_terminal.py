@@ -119,6 +119,7 @@ def test_a_locale_without_unicode_gets_nothing_but_ascii(tmp_path: Path, engine:
         console.settle()
         assert console.shown.isascii()
         assert "=8.3 %" in text_of(console.shown)
+        assert "enter Open" in text_of(console.shown)
         console.press("?")
         console.until("Everywhere")
         console.settle()

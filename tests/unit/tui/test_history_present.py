@@ -71,6 +71,6 @@ def test_making_a_revision_live_says_what_is_lost_and_what_is_undone() -> None:
     question = live_again_confirmation(REVISIONS, 3, 1, PROFILE)
     text = " ".join(question.consequences)
     assert "The KV cache is lost" in text
-    assert "What revisions 2, 3 changed is undone." in text
+    assert "What revisions 2 and 3 changed is undone." in text
     cheap = live_again_confirmation(REVISIONS[:2], 2, 1, PROFILE)
     assert "nothing is lost" in " ".join(cheap.consequences)

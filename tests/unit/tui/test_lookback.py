@@ -1,16 +1,17 @@
 """What was on screen in the last hour: any moment of it, with its series and its log."""
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
 
 from charter_engine.contracts.commands import SeekReplay
-from charter_engine.contracts.gauges import Event, Nodes, Replay
+from charter_engine.contracts.gauges import Event, Gauge, Nodes, Replay
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.series import Tick
 from charter_tui import lookback
-from charter_tui.lookback import KEPT_SECONDS, MOST_NODE_RECORDS, Lookback, target
-from charter_tui.state import Snapshot
+from charter_tui.lookback import KEPT_SECONDS, Lookback, target
+from charter_tui.state import Snapshot, apply_gauges
 from tests.tui.scene import SESSION, TRITON
 
 START = 1_000.0
@@ -27,8 +28,8 @@ def moment(second: int, nodes: int = 0) -> Snapshot:
         ticks=tuple(Tick(at=START + n) for n in range(max(0, second - 2), second + 1)),
         events=tuple(
             Event(sequence=n, at=START + n, kind="push" if n % 10 == 0 else "request", text=str(n))
-            for n in range(1, second + 1)
-        )[-50:],
+            for n in range(max(1, second - 49), second + 1)
+        ),
         as_of=at,
     )
 
@@ -70,9 +71,48 @@ def test_no_more_than_an_hour_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert watched(70).frozen(0.0).as_of == START + 10
 
 
-def test_less_is_kept_where_many_calls_change_all_the_time() -> None:
-    oldest = watched(100, nodes=MOST_NODE_RECORDS // 10).frozen(0.0).as_of
-    assert oldest >= START + 88
+def test_less_is_kept_where_many_calls_change_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lookback, "MOST_BYTES", 50_000)
+    kept = watched(100, nodes=500)
+    oldest = kept.frozen(0.0).as_of
+    assert START < oldest < START + 95
+    assert sum(pack.size for pack in kept._packed) <= 50_000
+
+
+def test_an_hour_of_moments_takes_a_few_megabytes() -> None:
+    """A console is to stay below 60 MB, of which all but these take 55."""
+    tracemalloc.start()
+    try:
+        kept = watched(900, nodes=10)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept.frozen(0.0).as_of == START
+    assert 4 * taken < 6_000_000
+
+
+@pytest.mark.parametrize("second", [0, 19, 20, 21, 40, 57, 99])
+def test_a_packed_moment_is_as_it_was(second: int) -> None:
+    shown = watched(100, nodes=30).frozen(START + second)
+    was = moment(second, nodes=30)
+    assert (shown.nodes, shown.triton, shown.as_of) == (was.nodes, was.triton, was.as_of)
+    assert shown.session is was.session
+
+
+def test_a_packed_moment_has_the_trends_of_its_time() -> None:
+    kept, live = Lookback(), Snapshot()
+    trends = []
+    for second in range(60):
+        told = NodeStats(
+            node="a", requests=second, prompt_tokens=90 * second, told_tokens=90 * second
+        )
+        gauge = Gauge(payload=Nodes((told,)), at=START + second)
+        live = apply_gauges(live, [gauge])
+        kept.take(live)
+        trends.append(live.trends)
+    assert [kept.frozen(START + second).trends for second in range(60)] == trends
 
 
 def test_snapshots_of_the_same_second_replace_each_other() -> None:

@@ -65,6 +65,15 @@ def test_two_runs_stand_side_by_side_with_intervals_and_the_verdict() -> None:
     assert "! fewer than 5 items: no intervals" in text
 
 
+def test_a_change_that_rounds_to_nought_has_no_sign() -> None:
+    nought = RunDifference(
+        figure="ttft_ms", before=251.0, after=250.9, change=-0.0004, interval=Interval(-0.003, 0.0)
+    )
+    text = said(comparison_of_runs(replace(COMPARISON, differences=(nought,)), 80))
+    assert " 0 %" in text and "0 to 0 %" in text
+    assert "-0" not in text
+
+
 def test_failed_requests_come_before_the_slowest() -> None:
     slow = RequestRecord(
         run="r",
