@@ -2,7 +2,8 @@
 mem_cache/radix_cache.py).
 
 A node holds a run of pages whose prompts have not parted yet. It is split where a prompt ends or
-leaves it. What is evicted is the leaf used longest ago, as a whole. A page is a block here.
+leaves it behind at least one page, and then both parts count as used. What is evicted is the leaf
+used longest ago, as a whole. A page is a block here.
 
 Where sessions are protected, leaves that an open session has used go after all others (sglang,
 mem_cache/unified_cache/session_ref_tracker.py). A session is open from its first request to its
@@ -57,8 +58,10 @@ class _RadixCache:
         """Resident edges below each."""
         self._cut = [True] + [False] * (edges - 1)
         """Whether a node ends with the edge."""
+        self._below = [0] * edges
+        """The edge that its node goes on with; of one that is not `cut`."""
         self._used = [-1] * edges
-        """The last request that used the edge."""
+        """When an edge that a node ends with was used last: see `_used_by` and `_left_by`."""
         self._holders = [0] * edges
         """Open sessions that have used the edge."""
         self._leaves: list[tuple[bool, int, int]] = []
@@ -66,13 +69,14 @@ class _RadixCache:
     def serve(self, path: list[int], blocks: int, request: int) -> int:
         """One request; gives the pages it reuses."""
         known = next((i for i, edge in enumerate(path) if not self._resident[edge]), len(path))
-        self._cut[path[known - 1] if known else 0] = True
+        self._split(path[known - 1] if known else 0, request)
         reused = sum(self._pages[edge] for edge in path[:known])
         for edge in path:
-            self._used[edge] = request
+            self._used[edge] = _used_by(request)
         self._evict(blocks - reused - self._free, request)
         for edge in path[known:]:
             self._resident[edge] = True
+            self._below[self._parent[edge]] = edge
             self._children[self._parent[edge]] += 1
             self._free -= self._pages[edge]
         if path:
@@ -92,6 +96,22 @@ class _RadixCache:
             self._holders[edge] -= 1
             self._push(edge)
 
+    def _split(self, edge: int, request: int) -> None:
+        """A request leaves a node, or ends in it, behind an edge. What goes on there is used by it,
+        too, if any page of the node is."""
+        if self._cut[edge]:
+            return
+        rest = self._below[edge]
+        while not self._cut[rest]:
+            rest = self._below[rest]
+        pages, above = self._pages[edge], self._parent[edge]
+        while not self._cut[above]:
+            pages, above = pages + self._pages[above], self._parent[above]
+        self._cut[edge] = True
+        if pages:
+            self._used[rest] = _left_by(request)
+            self._push(rest)
+
     def _push(self, edge: int) -> None:
         if self._resident[edge] and not self._children[edge]:
             heappush(self._leaves, (self._holders[edge] > 0, self._used[edge], edge))
@@ -102,7 +122,7 @@ class _RadixCache:
             protected, used, leaf = heappop(self._leaves)
             is_leaf = self._resident[leaf] and not self._children[leaf]
             is_current = protected == (self._holders[leaf] > 0) and self._used[leaf] == used
-            if is_leaf and is_current and used < request:
+            if is_leaf and is_current and used < _used_by(request):
                 pages -= self._drop(leaf)
 
     def _drop(self, leaf: int) -> int:
@@ -121,6 +141,17 @@ class _RadixCache:
         if edge:
             self._push(edge)
         return pages
+
+
+def _used_by(request: int) -> int:
+    """When what is on a request's path is used: in order of requests."""
+    return 2 * request + 1
+
+
+def _left_by(request: int) -> int:
+    """When what a request leaves of a node is used: as it is looked up, before all of its path is
+    entered."""
+    return 2 * request
 
 
 class _OpenSessions:

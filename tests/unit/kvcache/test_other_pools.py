@@ -216,6 +216,102 @@ def test_a_scarce_radix_cache_finds_no_more_than_an_ample_one(rng: Random, block
     assert all(few <= many for few, many in zip(scarce, ample, strict=True))
 
 
+class NaiveNode:
+    """A run of pages in SGLang's tree."""
+
+    def __init__(self, pages: list[tuple[int, ...]], used: int, parent: "NaiveNode | None") -> None:
+        self.pages = pages
+        self.used = used
+        self.parent = parent
+        self.children: dict[tuple[int, ...], NaiveNode] = {}
+
+
+class NaiveRadix:
+    """SGLang's radix cache as its source has it (mem_cache/radix_cache.py): `match_prefix`, then
+    `evict` with the matched nodes locked, then `insert`."""
+
+    def __init__(self, pool: PoolSettings) -> None:
+        self._size, self._free = pool.tokens_per_block, pool.gpu_blocks
+        self._root = NaiveNode([], 0, None)
+        self._clock = 0
+
+    def serve(self, tokens: list[int]) -> int:
+        """One request from start to end; gives the tokens it reuses, -1 if it does not fit."""
+        size = self._size
+        pages = [tuple(tokens[end - size : end]) for end in range(size, len(tokens), size)]
+        matched, node = self._match(pages)
+        needed = -(-len(tokens) // size)
+        locked = self._path(node)
+        while self._free < needed - matched:
+            leaves = [leaf for leaf in self._leaves(self._root) if leaf not in locked]
+            leaf = min(leaves, key=lambda leaf: leaf.used)
+            assert leaf.parent is not None
+            del leaf.parent.children[leaf.pages[0]]
+            self._free += len(leaf.pages)
+        self._clock += 1
+        for one in locked:
+            one.used = self._clock
+        if pages[matched:]:
+            node.children[pages[matched]] = NaiveNode(pages[matched:], self._clock, node)
+            self._free -= len(pages) - matched
+        return matched * size
+
+    def _match(self, pages: list[tuple[int, ...]]) -> tuple[int, NaiveNode]:
+        self._clock += 1
+        node, matched = self._root, 0
+        while pages[matched:] and pages[matched] in node.children:
+            child = node.children[pages[matched]]
+            child.used = self._clock
+            common = 0
+            for own, asked in zip(child.pages, pages[matched:], strict=False):
+                if own != asked:
+                    break
+                common += 1
+            matched += common
+            if common < len(child.pages):
+                return matched, self._split(child, common)
+            node = child
+        return matched, node
+
+    def _split(self, child: NaiveNode, common: int) -> NaiveNode:
+        assert child.parent is not None
+        upper = NaiveNode(child.pages[:common], self._clock, child.parent)
+        child.parent.children[child.pages[0]] = upper
+        child.pages, child.parent = child.pages[common:], upper
+        upper.children[child.pages[0]] = child
+        return upper
+
+    def _path(self, node: NaiveNode | None) -> list[NaiveNode]:
+        path = []
+        while node is not None and node is not self._root:
+            path.append(node)
+            node = node.parent
+        return path
+
+    def _leaves(self, node: NaiveNode) -> list[NaiveNode]:
+        if not node.children:
+            return [] if node is self._root else [node]
+        return [leaf for child in node.children.values() for leaf in self._leaves(child)]
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=200, deadline=None)
+def test_a_radix_cache_does_what_sglangs_source_says(rng: Random) -> None:
+    workload = random_workload(rng)
+    size = rng.choice((1, 2, 3, 4, 8, 16))
+    longest = -(-int(workload.input_length.max()) // size)
+    pool = PoolSettings(int(longest * rng.choice((1, 1.3, 2, 4))) + 1, size, eviction="sglang")
+    content, naive = Content(workload), NaiveRadix(pool)
+    expected = [naive.serve(content.prompt(index)) for index in range(len(workload))]
+    assert _reused(workload, pool) == expected
+
+
+def test_what_a_request_leaves_of_a_node_counts_as_used() -> None:
+    first, other = (1, 2, 3, 4, 0), (5, 6, 7, 8, 0)
+    workload = _workload(first, other, (1, 2, 9, 9, 0), (20, 21, 0), first)
+    assert _radix(workload, 5, 2)[-1] == 4
+
+
 def test_a_radix_cache_is_predicted_with_one_request_at_a_time_only() -> None:
     with pytest.raises(ValueError, match="one at a time"):
         BlockManager(PoolSettings(8, 4, eviction="sglang"))

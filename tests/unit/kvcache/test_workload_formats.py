@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -513,3 +514,66 @@ def test_a_session_whose_output_is_negative_is_told_and_the_others_read(tmp_path
     told: dict[int, str] = {}
     assert len(read_workload(path, told.__setitem__)) == 1
     assert "session b, request 2: output_length is -1" in told[2]
+
+
+RECORDS: dict[str, dict[str, Any]] = {
+    "mooncake": {
+        "timestamp": 1, "input_length": 40, "output_length": 2, "hash_ids": [1, 2],
+        "block_tokens": 32, "node": "n", "session": "s", "salt": "", "served_ms": 2.5,
+    },
+    "sessions": {"session_id": "s", "input_length": 40, "hash_ids": [1], "delay": 2.0},
+    "agentic": {
+        "request_id": "r", "session_id": "s", "input_length": 40, "output_length": 2,
+        "hash_ids": [1], "wait_for": ["q"], "branches": ["t"], "tool_wait_ms": 1.5,
+    },
+    "bailian": {
+        "chat_id": 1, "parent_chat_id": -1, "timestamp": 0.5, "input_length": 16,
+        "output_length": 1, "hash_ids": [1], "type": "text",
+    },
+    "packed": {"id": "a", "reqs": [[1.0, 0.0, 2.0, 128, 5, [[1, 2]], "Explore"]]},
+    "weka": {
+        "id": "a", "block_size": 64,
+        "requests": [{"t": 1.0, "api_time": 2.0, "in": 128, "out": 1, "hash_ids": [1, 2]}],
+    },
+    "chats": {"messages": [{"role": "user", "content": "what is it"}], "max_tokens": 3},
+    "ShareGPT": {"id": "c", "conversations": [{"from": "human", "value": "what"}]},
+}  # fmt: skip
+ODD = st.sampled_from(
+    [None, True, -1, 0, 1.5, 1e308, 2**31, 2**62, 2**63, 2**64 - 1, 2**64, -(2**63), "", "x", [],
+     {}, [None], ["x"], [1.5], [-1], [2**63], [2**64], [[1]], {"x": 1}]
+)  # fmt: skip
+
+
+def _places(record: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where a record holds anything, in it and in what it holds."""
+    inner = record.items() if isinstance(record, dict) else enumerate(record)
+    found = []
+    for key, value in inner:
+        found.append((*above, key))
+        if isinstance(value, dict | list):
+            found += _places(value, (*above, key))
+    return found
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(RECORDS)), ODD, st.data())
+def test_a_record_with_anything_odd_in_it_is_read_or_told(
+    tmp_path_factory: pytest.TempPathFactory, name: str, odd: Any, data: st.DataObject
+) -> None:
+    good, record = RECORDS[name], json.loads(json.dumps(RECORDS[name]))
+    *above, last = data.draw(st.sampled_from(_places(record)))
+    holder = record
+    for key in above:
+        holder = holder[key]
+    holder[last] = odd
+    path = tmp_path_factory.getbasetemp() / "odd.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in (good, record, good)))
+    told: list[int] = []
+    with np.errstate(over="ignore"):
+        read = read_workload(
+            path, lambda number, _: told.append(number), ReadOptions(tokenize=_words)
+        )
+    assert told in ([], [2])
+    assert len(read) >= 2
+    if told:
+        assert any("could not be read" in note for note in read.notes)
