@@ -36,10 +36,12 @@ class AskedByPolicy:
     """What each request asks for under each policy, and the estimates behind `next-use` (None where
     it is not among the policies).
 
-    `next-use` stands there once for every pricing of memory in `pricings`.
+    `next-use` stands there once for every pricing of memory in `pricings`. Prompts have
+    `prompt_tokens` on the mean.
     """
 
     asked: dict[tuple[Policy, Pricing], Retain]
+    prompt_tokens: float = 0.0
     estimates: Estimates | None = None
     pricings: tuple[Pricing, ...] = (PRICING,)
     notes: tuple[Note, ...] = ()
@@ -47,11 +49,12 @@ class AskedByPolicy:
     def at(self, settings: PoolSettings) -> tuple[tuple[Policy, Pricing, Retain], ...]:
         """What to predict on a pool: every policy, `next-use` under each pricing worth comparing
         there."""
-        worth = pricings(settings) if len(self.pricings) > 1 else self.pricings
+        several = len(self.pricings) > 1
+        worth = pricings(settings, self.prompt_tokens) if several else self.pricings
         return tuple(
-            (policy, pricing, retain)
-            for (policy, pricing), retain in self.asked.items()
-            if policy != "next-use" or pricing in worth
+            (policy, pricing, self.asked[policy, pricing])
+            for policy in dict.fromkeys(policy for policy, _ in self.asked)
+            for pricing in (worth if policy == "next-use" else (PRICING,))
         )
 
 
@@ -93,7 +96,7 @@ def retention_by_policy(workload: Workload, request: PredictRequest) -> AskedByP
             )
             replaced = dataclasses.replace(workload, retention=records)
             asked[policy, pricing] = resolve_retention(replaced, None) or {}
-    return AskedByPolicy(asked, estimates, known, notes)
+    return AskedByPolicy(asked, workload.mean_prompt_tokens, estimates, known, notes)
 
 
 def _estimates(

@@ -204,7 +204,9 @@ class RecordedWorkload:
         pool = self.deployment.pool_at(point)
         if point.policy != "next-use":
             return (PRICING,)
-        return (self._pricing[pool],) if pool in self._pricing else pricings(pool)
+        if pool in self._pricing:
+            return (self._pricing[pool],)
+        return pricings(pool, self.workload.mean_prompt_tokens)
 
     def _retention(self, policy: Policy, pricing: Pricing) -> Retain:
         if (policy, pricing) not in self._asked:

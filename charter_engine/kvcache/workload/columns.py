@@ -109,6 +109,11 @@ class Workload:
         """Tokens of all prompts together."""
         return int(self.input_length.sum())
 
+    @property
+    def mean_prompt_tokens(self) -> float:
+        """Tokens of a prompt on the mean; 0 without requests."""
+        return self.prompt_tokens / max(len(self), 1)
+
     @cached_property
     def told_outputs(self) -> Ints:
         """Of each request, how many generated tokens units tell."""

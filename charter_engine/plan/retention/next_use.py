@@ -105,8 +105,9 @@ class Decisions:
         for event in self._events:
             refresh = asking[event.request].refresh
             if event.moment == ANSWERED and refresh is not None:
-                idle_s = 0.0 if self._at_once else refresh.after_s
-                at_s = event.at_s + idle_s
+                at_s, idle_s = (
+                    (event.at_s, 0.0) if self._at_once else (refresh.at_s, refresh.after_s)
+                )
                 found.append(_Event(at_s, event.request, REFRESHED, idle_s, refresh.worth))
         return sorted(found, key=self._in_order)
 

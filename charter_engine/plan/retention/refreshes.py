@@ -57,9 +57,10 @@ def refresh_worth(levels: Sequence[ReuseTimes], measure: Scale, cost: RefreshCos
 
 
 class Refresh(NamedTuple):
-    """A refresh that is sent so long behind its answer, and the tokens it saves for the time that
-    computing one takes."""
+    """A refresh that is sent at `at_s`, so long behind its answer, and the tokens it saves for the
+    time that computing one takes."""
 
+    at_s: float
     after_s: float
     worth: float
 
@@ -73,7 +74,7 @@ def refreshes_sent(
     Each waits as it does in a deployment that serves the workload in the times it tells, for a
     moment at which it is worth sending. The session's next request, or its longest wait, ends that.
     """
-    answered_s = (workload.arrival_ms + _served_ms(workload)) / 1000.0
+    answered_s = workload.arrival_ms / 1000.0 + _served_s(workload)
     end_s = np.minimum(_next_arrival_s(workload), answered_s + LONGEST_S)
     under_way = _UnderWay(workload.arrival_ms / 1000.0, answered_s)
     each = zip(sent.tolist(), answered.tolist(), workload.input_length.tolist(), strict=True)
@@ -86,17 +87,18 @@ def refreshes_sent(
     cost = worth.tokens + worth.per_token * workload.input_length
     found = {}
     for index in np.flatnonzero(saved > cost).tolist():
-        waited_s, counts = under_way.during(answered_s[index], end_s[index])
+        moments, waited_s, counts = under_way.during(answered_s[index], end_s[index])
         goes = np.flatnonzero(may_go(saved[index], cost[index], waited_s, counts))
         if len(goes):
             tokens_saved = float(saved[index] / cost[index]) if cost[index] else inf
-            found[index] = Refresh(float(waited_s[goes[0]]), tokens_saved)
+            first = goes[0]
+            found[index] = Refresh(float(moments[first]), float(waited_s[first]), tokens_saved)
     return found
 
 
-def _served_ms(workload: Workload) -> Floats:
+def _served_s(workload: Workload) -> Floats:
     served = workload.served_ms
-    return np.zeros(len(workload)) if served is None else np.nan_to_num(served)
+    return np.zeros(len(workload)) if served is None else np.nan_to_num(served / 1000.0)
 
 
 def _next_arrival_s(workload: Workload) -> Floats:
@@ -118,16 +120,16 @@ class _UnderWay:
         )
         self._counts = arrived - left
 
-    def during(self, answered_s: float, end_s: float) -> tuple[Floats, Ints]:
-        """How long behind an answer a refresh may become due, up to an end, that excluded, and how
-        many requests are under way from then on."""
+    def during(self, answered_s: float, end_s: float) -> tuple[Floats, Floats, Ints]:
+        """The moments at which a refresh may become due, up to an end, that excluded, how long they
+        lie behind the answer, and how many requests are under way from then on."""
         times = self._times[slice(*np.searchsorted(self._times, (answered_s, end_s), side="left"))]
         waited_s = np.concatenate((times - answered_s, (PAUSE_S, PATIENCE_S)))
         moments = np.concatenate((times, (answered_s + PAUSE_S, answered_s + PATIENCE_S)))
         order = np.argsort(moments)
         order = order[moments[order] < end_s]
         places = np.searchsorted(self._times, moments[order], side="right") - 1
-        return waited_s[order], self._counts[places]
+        return moments[order], waited_s[order], self._counts[places]
 
 
 def _used_and_held(times: ReuseTimes) -> tuple[Floats, Floats]:

@@ -60,9 +60,10 @@ wrongly with the next requests."""
 LATER_S = (2.0, 8.0)
 """A pool of many prompts takes its time."""
 PRICING = Pricing(ahead_s=SOON_S)
-WITHOUT_HOST_TIER = (Pricing(0.85, ahead_s=SOON_S), Pricing(0.8, ahead_s=LATER_S))
-"""Two that suit few prompts and many. Between more of them the past chooses by chance: what is best
-there is hardly ever best later."""
+FEW_PROMPTS = (Pricing(0.85, ahead_s=SOON_S), Pricing(0.8, ahead_s=LATER_S))
+MANY_PROMPTS = FEW_PROMPTS[::-1]
+MANY = 8
+"""A pool of so many prompts holds many."""
 KEEPS_MOST = Pricing(0.1, ABOVE_DEFAULT)
 """All of a prompt but what hardly anybody comes back for stands above blank blocks, and so above
 the places in the host tier that content which is brought back leaves behind."""
@@ -75,27 +76,26 @@ LEAF_WITH_HOST_TIER = (
     PRICING,
 )
 LEAST_ADVANTAGE = 0.02
-"""In token hit rate: on other draws of the same sessions the dearer pricings lose far more than
-they gain on this one, and the one that keeps most hardly ever loses."""
-ALL_PRICINGS = tuple(dict.fromkeys((*WITHOUT_HOST_TIER, *WITH_HOST_TIER, *LEAF_WITH_HOST_TIER)))
+"""In token hit rate: what one draw of sessions gains by another pricing than the first, others of
+the same sessions mostly lose."""
+ALL_PRICINGS = tuple(dict.fromkeys((*FEW_PROMPTS, *WITH_HOST_TIER, *LEAF_WITH_HOST_TIER)))
 
 
-def pricings(settings: PoolSettings) -> tuple[Pricing, ...]:
-    """Those worth comparing by prediction on a pool: none is best on all."""
+def pricings(settings: PoolSettings, prompt_tokens: float) -> tuple[Pricing, ...]:
+    """Those worth comparing by prediction on a pool for prompts of so many tokens on the mean, the
+    one that mostly suits it first."""
     if not settings.host_blocks:
-        return WITHOUT_HOST_TIER
+        pool_tokens = settings.gpu_blocks * settings.tokens_per_block
+        return MANY_PROMPTS if pool_tokens >= MANY * prompt_tokens else FEW_PROMPTS
     return LEAF_WITH_HOST_TIER if settings.eviction == "leaf" else WITH_HOST_TIER
 
 
 def best_pricing(rates: Mapping[Pricing, float]) -> Pricing:
-    """The pricing with the highest token hit rate. With a host tier one that keeps less than the
-    first must be ahead of it by `LEAST_ADVANTAGE`."""
-    chosen = next(iter(rates))
-    for pricing, rate in rates.items():
-        margin = LEAST_ADVANTAGE if chosen in (WITH_HOST_TIER[0], LEAF_WITH_HOST_TIER[0]) else 0.0
-        if rate > rates[chosen] + margin:
-            chosen = pricing
-    return chosen
+    """The first pricing, unless another's token hit rate is ahead of it by `LEAST_ADVANTAGE`: then
+    the best."""
+    first = next(iter(rates))
+    best = max(rates, key=rates.__getitem__)
+    return best if rates[best] > rates[first] + LEAST_ADVANTAGE else first
 
 
 class Scale(Struct, frozen=True):

@@ -212,7 +212,7 @@ def judge(
     predictor = Predictor(replace(workload, retention={}))
     base = predictor.predict(settings, bracket=False).token_hit_rate
     found = {}
-    for pricing in pricings(settings):
+    for pricing in pricings(settings, workload.mean_prompt_tokens):
         asked = resolve_retention(
             replace(workload, retention=estimates.asked("next-use", pricing)), None
         )

@@ -9,8 +9,8 @@ from charter_engine.bls.retention import DecideAt, Retention
 from charter_engine.bls.sessions import Sessions
 from charter_engine.plan.retention.next_use import records
 from charter_engine.plan.retention.scale import (
+    FEW_PROMPTS,
     LEAF_WITH_HOST_TIER,
-    WITHOUT_HOST_TIER,
     Pricing,
 )
 from tests.unit.bls.streams import NODES, final_records, model, reuse_times, turns, workload
@@ -20,9 +20,7 @@ DECIDE_AT: tuple[DecideAt, ...] = ("sent", "answered")
 
 @pytest.mark.parametrize("decide_at", DECIDE_AT)
 @settings(max_examples=8, deadline=None)
-@given(
-    seed=st.integers(2, 10_000), pricing=st.sampled_from((*WITHOUT_HOST_TIER, *LEAF_WITH_HOST_TIER))
-)
+@given(seed=st.integers(2, 10_000), pricing=st.sampled_from((*FEW_PROMPTS, *LEAF_WITH_HOST_TIER)))
 def test_every_request_asks_for_what_prediction_says(
     decide_at: DecideAt, seed: int, pricing: Pricing
 ) -> None:

@@ -21,6 +21,7 @@ from charter_engine.kvcache import BlockManager
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.plan.retention.distribution import from_times, merged, soonest
 from charter_engine.plan.retention.scale import (
+    FEW_PROMPTS,
     LEAF_WITH_HOST_TIER,
     WITH_HOST_TIER,
     Pricing,
@@ -96,24 +97,33 @@ def test_under_a_cap_everything_worth_its_memory_is_one_class_above_the_default(
     assert asked == {DEFAULT_PRIORITY + 1}
 
 
+PROMPT_TOKENS = 1_000.0
+
+
+def test_a_pool_of_many_prompts_is_first_priced_by_what_is_needed_later() -> None:
+    few, many = (pricings(PoolSettings(blocks, 64), PROMPT_TOKENS)[0] for blocks in (100, 200))
+    assert max(few.ahead_s) < max(many.ahead_s)
+    assert few.price > many.price
+
+
 def test_only_a_pool_with_a_host_tier_is_priced_with_one_class() -> None:
     gpu_alone, both = PoolSettings(100, 64), PoolSettings(100, 64, host_blocks=100)
-    assert all(pricing.most == MAX_PRIORITY for pricing in pricings(gpu_alone))
-    assert any(pricing.most == DEFAULT_PRIORITY + 1 for pricing in pricings(both))
+    assert all(pricing.most == MAX_PRIORITY for pricing in pricings(gpu_alone, PROMPT_TOKENS))
+    assert any(pricing.most == DEFAULT_PRIORITY + 1 for pricing in pricings(both, PROMPT_TOKENS))
 
 
 def test_only_under_leaf_eviction_the_end_of_a_prompt_ranks_above_the_rest() -> None:
     leaf = PoolSettings(100, 64, host_blocks=100, eviction="leaf")
     flat = PoolSettings(100, 64, host_blocks=100, eviction="flat")
-    assert any(pricing.last_tokens for pricing in pricings(leaf))
-    assert not any(pricing.last_tokens for pricing in pricings(flat))
+    assert any(pricing.last_tokens for pricing in pricings(leaf, PROMPT_TOKENS))
+    assert not any(pricing.last_tokens for pricing in pricings(flat, PROMPT_TOKENS))
 
 
-@pytest.mark.parametrize("tried", [WITH_HOST_TIER, LEAF_WITH_HOST_TIER])
-def test_a_pricing_that_keeps_less_must_be_clearly_better(tried: tuple[Pricing, ...]) -> None:
-    keeps_most, dearer, _ = tried
-    assert best_pricing({keeps_most: 0.60, dearer: 0.61}) == keeps_most
-    assert best_pricing({keeps_most: 0.60, dearer: 0.63}) == dearer
+@pytest.mark.parametrize("tried", [FEW_PROMPTS, WITH_HOST_TIER, LEAF_WITH_HOST_TIER])
+def test_a_pricing_that_is_not_the_first_must_be_clearly_better(tried: tuple[Pricing, ...]) -> None:
+    first, other = tried[:2]
+    assert best_pricing({first: 0.60, other: 0.61}) == first
+    assert best_pricing({first: 0.60, other: 0.63}) == other
 
 
 @pytest.mark.parametrize(("ends_rank_higher", "reused"), [(False, 8), (True, 10)])
