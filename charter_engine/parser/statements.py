@@ -188,7 +188,8 @@ class StatementWalker:
         turns: int = 1,
     ) -> None:
         """Run a body in each of its turns that differ, and once more if a model was asked in it or
-        a name gained an output: what the first turn left reaches the second."""
+        a name gained an output: what the first turn left reaches the second, also where the steps
+        are spent and no function is entered."""
         loop = LoopState(self.program.loop_number(node), record, retries=leaves_at_once(node.body))
         loop.node = node
         before = dict(frame.names)
@@ -203,7 +204,7 @@ class StatementWalker:
                 alive = True
             loop.exits.clear()
             told = self.findings.reached != sites or gained(before, frame.names)
-            if self.progress.is_spent or (iteration + 1 >= turns and not told):
+            if not told and (self.progress.is_spent or iteration + 1 >= turns):
                 break
         frame.loops.pop()
         if not (isinstance(node, ast.While) and is_endless(node)):

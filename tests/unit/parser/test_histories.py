@@ -151,3 +151,23 @@ def test_a_request_goes_on_from_the_answer_that_it_names() -> None:
         (True, "said"),
         (True, "question"),
     ]
+
+
+def test_a_loop_goes_round_again_where_the_steps_are_spent() -> None:
+    spent = "\n".join(f"    notes = str(task) + str({number})" for number in range(1_000))
+    file = compiled(
+        f"""
+from openai import OpenAI
+
+client = OpenAI()
+
+def chat(task):
+{spent}
+    messages = [{{"role": "user", "content": notes}}]
+    while len(messages) < 9:
+        said = client.chat.completions.create(model="m", messages=messages).choices[0].message
+        messages.append(said)
+"""
+    )
+    asked = only(file).line
+    assert edges(file) == {(asked, asked, "loop")}
