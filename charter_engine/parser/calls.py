@@ -256,6 +256,8 @@ class CallResolver:
         functions = [kind for kind in types if isinstance(kind, Function)]
         if len(functions) == 1 and self.findings.are_judged:
             functions = self.evaluator.names.of_each_object(functions[0])
+        elif self.findings.are_judged:
+            functions = [self.evaluator.names.of_its_objects(one) for one in functions]
         functions += [
             found
             for kind in types

@@ -241,6 +241,18 @@ class Names:
         own = [one for one in objects if self.has(one, method.definition)]
         return [replace(method, bound=one) for one in in_turn(own or objects)]
 
+    def of_its_objects(self, method: Function) -> Function:
+        """A method of those of the objects it may be bound to that have no other of its name."""
+        if method.bound is None or len(method.bound.types) == 1:
+            return method
+        own = frozenset(
+            kind
+            for kind in method.bound.types
+            if isinstance(kind, Instance)
+            and self.method_of(kind.definition, method.definition.name) is method.definition
+        )
+        return replace(method, bound=replace(method.bound, types=own)) if own else method
+
     def has(self, value: Value, method: FunctionDefinition) -> bool:
         """Whether an object at hand has a method, and none that overrides it."""
         kinds = [kind for kind in value.types if isinstance(kind, Instance)]

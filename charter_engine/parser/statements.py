@@ -224,18 +224,22 @@ class StatementWalker:
         turns: int = 1,
     ) -> None:
         """Run a body in each of its turns that differ, and once more if a model was asked in it or
-        a name gained an output: what the first turn left reaches the second."""
+        a name gained an output: what the first turn left reaches the second, in the function that
+        was started from also where the steps are spent and no other is entered."""
         loop = LoopState(self.program.loop_number(node), record, retries=leaves_at_once(node.body))
         loop.node = node
         before = dict(frame.names)
         frame.loops.append(loop)
         sites = self.findings.reached
+        is_whole = self.findings.are_judged and frame.caller is None
         for iteration in range(max(turns, 2)):
             loop.iteration = iteration
             start(min(iteration, turns - 1))
             self.turn(frame, node, loop)
             told = self.findings.reached != sites or gained(before, frame.names)
-            if self.progress.is_spent or (iteration + 1 >= turns and not told):
+            if not told and iteration + 1 >= turns:
+                break
+            if self.progress.is_spent and not (told and is_whole):
                 break
         frame.loops.pop()
         if not (isinstance(node, ast.While) and is_endless(node)):

@@ -173,3 +173,23 @@ def test_an_answer_that_only_asks_for_tools_is_part_of_the_history() -> None:
 
 def test_calls_of_tools_that_no_model_asked_for_are_none() -> None:
     assert edges(compiled(TOOLS_CALLED.replace("CALLED", "given"))) == set()
+
+
+def test_a_loop_goes_round_again_where_the_steps_are_spent() -> None:
+    spent = "\n".join(f"    notes = str(task) + str({number})" for number in range(1_000))
+    file = compiled(
+        f"""
+from openai import OpenAI
+
+client = OpenAI()
+
+def chat(task):
+{spent}
+    messages = [{{"role": "user", "content": notes}}]
+    while len(messages) < 9:
+        said = client.chat.completions.create(model="m", messages=messages).choices[0].message
+        messages.append(said)
+"""
+    )
+    asked = only(file).line
+    assert edges(file) == {(asked, asked, "loop")}

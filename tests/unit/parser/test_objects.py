@@ -206,3 +206,42 @@ def main(found):
 
 def test_what_is_got_from_a_dict_is_no_agent_though_a_factory_has_that_name() -> None:
     assert steps_with_factory("get") == steps_with_factory("find")
+
+
+def test_a_method_is_followed_for_objects_that_have_no_other_of_its_name() -> None:
+    file = compiled(
+        """
+from openai import OpenAI
+
+client = OpenAI()
+
+class Person:
+    def __init__(self):
+        self.messages = []
+
+    def begin(self):
+        self.messages = [{"role": "user", "content": "Say hello."}]
+        return self.speak()
+
+    def speak(self):
+        said = client.chat.completions.create(model="m", messages=self.messages)
+        self.messages.append(said.choices[0].message)
+        return said
+
+class Thinker(Person):
+    def begin(self):
+        self.messages = [{"role": "user", "content": "Think, then say hello."}]
+        return self.speak()
+
+    def speak(self):
+        said = client.chat.completions.create(model="t", messages=self.messages)
+        self.messages.append(said.choices[0].message)
+        return said
+
+def main(kind, tasks):
+    person = Person() if kind == "plain" else Thinker()
+    for task in tasks:
+        person.begin()
+"""
+    )
+    assert edges(file) == set()

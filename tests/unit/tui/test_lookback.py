@@ -49,6 +49,16 @@ def test_a_moment_is_shown_with_what_was_then_and_nothing_later() -> None:
     assert len(shown.pool_used) == 41
 
 
+def test_a_moment_without_an_answer_has_the_last_one_before_it() -> None:
+    kept = watched(30)
+    silent = replace(TRITON, sample=replace(TRITON.sample, health="unreachable"))
+    for second in range(30, 40):
+        kept.take(replace(moment(second), triton=silent))
+    known = kept.frozen(START + 35).last_answer
+    assert known is not None
+    assert (known.value, known.at) == (TRITON.sample, START + 29)
+
+
 def test_the_first_moment_shown_is_the_present_and_the_span_ends_there() -> None:
     kept = watched(30)
     frozen = kept.frozen().frozen
