@@ -266,6 +266,8 @@ class CallResolver:
     def known_by_name(self, frame: Frame, shape: CallShape) -> Recognition | None:
         """What the catalogue says of a method that a class at hand only declares, by the name of
         the class."""
+        if not shape.receiver:
+            return None
         kinds = self.evaluator.names.named_kinds(frame, shape.receiver)
         if not kinds:
             return None
@@ -348,16 +350,17 @@ class CallResolver:
             return False
         if shape.positional:
             first, value = shape.positional[0]
-            catalogue = self.program.catalogue
-            is_asking = any(
-                isinstance(kind, Member) and catalogue.family_of_verb(kind.kind, kind.path)
-                for kind in value.types
-            )
-            return isinstance(first, ast.Attribute) and (
-                is_asking or catalogue.family_of_path(self.program.path_of(first)) is not None
-            )
-        handed = handed_on(shape)
+            return isinstance(first, ast.Attribute) and self.is_asking(first, value)
+        handed = handed_on(shape) if shape.keywords else []
         return bool(handed) and isinstance(handed[0][0], ast.Attribute)
+
+    def is_asking(self, written: ast.Attribute, value: Value) -> bool:
+        """Whether a method that is named, and not called, asks a model."""
+        catalogue = self.program.catalogue
+        return catalogue.family_of_path(self.program.path_of(written)) is not None or any(
+            isinstance(kind, Member) and catalogue.family_of_verb(kind.kind, kind.path)
+            for kind in value.types
+        )
 
     def called_later(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
@@ -420,7 +423,7 @@ class CallResolver:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
         something up."""
         verb = shape.verb
-        if self.program.catalogue.asks_person(callee.types):
+        if callee.types and self.program.catalogue.asks_person(callee.types):
             return Value()
         words = recognise.words_of(verb)
         is_lookup = not LOOKUPS.isdisjoint(words) or bool(
@@ -554,7 +557,6 @@ LOOKUPS = frozenset(
 
 def from_python(function: ast.expr, receiver: Value) -> bool:
     """Whether a function may be one of Python's own: called by its name, or from a module."""
-    by_name = not isinstance(function, ast.Attribute)
-    return all(isinstance(kind, External) for kind in receiver.types) and (
-        by_name or bool(receiver.types)
-    )
+    if not receiver.types:
+        return not isinstance(function, ast.Attribute)
+    return all(isinstance(kind, External) for kind in receiver.types)
