@@ -301,6 +301,8 @@ class CallResolver:
     def known_by_name(self, frame: Frame, shape: CallShape) -> Recognition | None:
         """What the catalogue says of a method that a class at hand only declares, by the name of
         the class."""
+        if not shape.receiver:
+            return None
         kinds = self.evaluator.names.named_kinds(frame, shape.receiver)
         if not kinds:
             return None
@@ -382,7 +384,7 @@ class CallResolver:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
         something up."""
         verb = shape.verb
-        if self.program.catalogue.asks_person(callee.types):
+        if callee.types and self.program.catalogue.asks_person(callee.types):
             return Value()
         words = recognise.words_of(verb)
         is_lookup = not LOOKUPS.isdisjoint(words) or bool(
@@ -519,7 +521,6 @@ def calls_decorated(function: FunctionDefinition | None, node: ast.Call) -> bool
 
 def from_python(function: ast.expr, receiver: Value) -> bool:
     """Whether a function may be one of Python's own: called by its name, or from a module."""
-    by_name = not isinstance(function, ast.Attribute)
-    return all(isinstance(kind, External) for kind in receiver.types) and (
-        by_name or bool(receiver.types)
-    )
+    if not receiver.types:
+        return not isinstance(function, ast.Attribute)
+    return all(isinstance(kind, External) for kind in receiver.types)

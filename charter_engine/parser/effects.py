@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
+NAMED = (ast.Attribute, ast.Name)
+
 KEEPING = frozenset(
     "add append say said tell remember push observe insert update extend put fold merge accumulate "
     "absorb apply save store record".split()
@@ -61,9 +63,10 @@ class Effects:
             self.keep_given(frame, node.func, shape)
         if shape.verb == NESTING:
             self.evaluator.teams.nest(receiver, shape)
-        answers = moved(Value(origins=answers_in(shape)), "history")
-        if not answers.origins or not isinstance(node.func, ast.Attribute | ast.Name):
+        answered = answers_in(shape)
+        if not answered or not isinstance(node.func, NAMED):
             return
+        answers = moved(Value(origins=answered), "history")
         if isinstance(node.func, ast.Name):
             self.leave_in_first(shape, answers)
         elif any(isinstance(kind, Instance) for kind in receiver.types):

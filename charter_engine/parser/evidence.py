@@ -17,11 +17,13 @@ from charter_engine.parser.recognise import (
     other_kind,
     words_of,
 )
-from charter_engine.parser.syntax import used_by
+from charter_engine.parser.syntax import last_name, used_by
 from charter_engine.parser.values import Hole, Kind, Static, Type, Value
 
 ENOUGH = 5
 """Evidence that makes a call: say, a model's receiver (2), a prompt (2) and an asking verb (1)."""
+
+NAMED = (ast.Name, ast.Attribute)
 
 CERTAIN = 2
 """What an argument counts that is a model without doubt."""
@@ -299,13 +301,17 @@ def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
     """CERTAIN: an argument is a model, by its type or as `llm`; 1: it is called `model`, which may
     be but its name."""
     best = 0
-    for node, value in (*shape.positional, *((node, value) for _, node, value in shape.keywords)):
-        written = names_in(node) if isinstance(node, ast.Name | ast.Attribute) else []
-        last = words_of(written[0])[-1:] if written else ()
-        if last == ("llm",) or is_model_type(value.types, catalogue):
+    given = [*shape.positional, *[(node, value) for _, node, value in shape.keywords]]
+    for node, value in given:
+        if is_model_type(value.types, catalogue):
             return CERTAIN
-        is_constant = isinstance(node, ast.Name) and node.id.isupper()
-        if (isinstance(node, ast.Attribute) or is_constant) and last == ("model",):
+        if not isinstance(node, NAMED):
+            continue
+        name = last_name(node)
+        last = words_of(name)[-1:]
+        if last == ("llm",):
+            return CERTAIN
+        if last == ("model",) and (isinstance(node, ast.Attribute) or name.isupper()):
             best = 1
     return best
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection
+from functools import lru_cache
 
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import words_of
@@ -64,6 +65,7 @@ def way_of(path: tuple[str, ...]) -> str | None:
     return FANOUT.get(path[-1]) if path and path != ("map",) else None
 
 
+@lru_cache(maxsize=4096)
 def parallel_way(path: tuple[str, ...]) -> str | None:
     """How a function that isn't at hand runs one that it is given, by its name:
     `run_in_parallel(ask, questions)`."""

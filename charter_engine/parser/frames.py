@@ -36,7 +36,8 @@ class Frame:
     its own. `left` are those that stood where the function returned; `always` are the keys of every
     dict that it returned. `fanout` is how what is evaluated here runs beside other things, `spread`
     how the whole function does. `driven` are the loops that its callers are in, `given` the outputs
-    that a function which calls itself was called with.
+    that a function which calls itself was called with. What stands above stays the same until the
+    function returns, and is counted once.
     """
 
     module: Module
@@ -58,6 +59,13 @@ class Frame:
     depth: int = 0
     driven: frozenset[int] = frozenset()
     given: frozenset[Chain] = frozenset()
+    certainty_above: int = field(init=False, default=0)
+    branches_above: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        if self.caller is not None:
+            self.certainty_above = self.caller.certainty
+            self.branches_above = self.caller.branches
 
     def nested(self) -> Frame:
         """A scope inside this function (a comprehension): names of its own, everything else
@@ -67,14 +75,12 @@ class Frame:
     @property
     def certainty(self) -> int:
         """How many branches and loops stand between this point and the start of the analysis."""
-        above = self.caller.certainty if self.caller is not None else 0
-        return above + len(self.loops) + len(self.conditions)
+        return self.certainty_above + len(self.loops) + len(self.conditions)
 
     @property
     def branches(self) -> int:
         """How many branches stand between this point and the start of the analysis."""
-        above = self.caller.branches if self.caller is not None else 0
-        return above + len(self.conditions)
+        return self.branches_above + len(self.conditions)
 
     def all_loops(self) -> list[LoopState]:
         above = self.caller.all_loops() if self.caller is not None else []

@@ -68,16 +68,17 @@ class HandedOn:
             return False
         if shape.positional:
             first, value = shape.positional[0]
-            catalogue = self.program.catalogue
-            is_asking = any(
-                isinstance(kind, Member) and catalogue.family_of_verb(kind.kind, kind.path)
-                for kind in value.types
-            )
-            return isinstance(first, ast.Attribute) and (
-                is_asking or catalogue.family_of_path(self.program.path_of(first)) is not None
-            )
-        handed = handed_on(shape)
+            return isinstance(first, ast.Attribute) and self.is_asking(first, value)
+        handed = handed_on(shape) if shape.keywords else []
         return bool(handed) and isinstance(handed[0][0], ast.Attribute)
+
+    def is_asking(self, written: ast.Attribute, value: Value) -> bool:
+        """Whether a method that is named, and not called, asks a model."""
+        catalogue = self.program.catalogue
+        return catalogue.family_of_path(self.program.path_of(written)) is not None or any(
+            isinstance(kind, Member) and catalogue.family_of_verb(kind.kind, kind.path)
+            for kind in value.types
+        )
 
     def called_later(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape

@@ -120,12 +120,15 @@ def other_kind(shape: CallShape, catalogue: Catalogue) -> str | None:
         return None
     others: list[str] = []
     for kind in in_order(shape.receiver):
-        if not isinstance(kind, Kind | Member):
+        if isinstance(kind, Kind):
+            name, held = kind.name, ""
+        elif isinstance(kind, Member):
+            name, held = kind.kind, kind.path.rpartition(".")[2]
+        else:
             continue
-        name = kind.name if isinstance(kind, Kind) else kind.kind
         if catalogue.is_model(name):
             return None
-        if not (isinstance(kind, Member) and names_model(kind.path.rpartition(".")[2], catalogue)):
+        if not (held and names_model(held, catalogue)):
             others.append(name)
     return others[0] if others else None
 

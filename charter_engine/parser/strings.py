@@ -225,9 +225,5 @@ def answers_in(shape: CallShape) -> Origins:
 
 
 def arguments_origins(shape: CallShape) -> Origins:
-    found = NOTHING
-    for _, value in shape.positional:
-        found |= value.all_origins()
-    for _, _, value in shape.keywords:
-        found |= value.all_origins()
-    return found
+    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    return NOTHING.union(*[found for value in given if (found := value.all_origins())])
