@@ -17,6 +17,7 @@ from charter_engine.parser.chains import (
     placeholder,
 )
 from charter_engine.parser.containers import any_member
+from charter_engine.parser.copies import changed_copy
 from charter_engine.parser.fanout import (
     delayed_way,
     is_awaited_alone,
@@ -197,7 +198,8 @@ class CallResolver:
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
     ) -> Value | None:
         """What a call gives that makes or uses a queue or a path, reads a file, names an attribute
-        by a text, runs a graph, or binds arguments of a function; None for any other."""
+        by a text, runs a graph, binds arguments of a function, or copies something with other
+        fields; None for any other."""
         evaluator = self.evaluator
         found = (
             evaluator.queues.called(frame, node, receiver, shape)
@@ -205,6 +207,7 @@ class CallResolver:
             or evaluator.reflection.called(frame, node, shape)
             or evaluator.graph_runs.called(shape)
             or partly_called(shape)
+            or changed_copy(receiver, shape)
         )
         if found is not None:
             return found
