@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from charter_engine.parser.attributes import holder_name
 from charter_engine.parser.containers import any_member, member_of
-from charter_engine.parser.copies import is_plain_dict
 from charter_engine.parser.frames import Frame, outermost_init
 from charter_engine.parser.limits import begun_anew, cut_at, kept_by, windowed
 from charter_engine.parser.values import (
@@ -208,12 +207,6 @@ class Assigner:
     def augmented(self, frame: Frame, node: ast.AugAssign) -> bool:
         current = self.evaluator.evaluate(frame, node.target)
         value = self.evaluator.evaluate(frame, node.value)
-        held, update = current.box, value.box
-        is_merged = isinstance(node.op, ast.BitOr) and is_plain_dict(current)
-        if is_merged and held is not None and update is not None:
-            self.memory.merge_into(held, update, frame.certainty > held.depth)
-            self.memory.changes += 1
-            return True
         if not isinstance(node.op, ast.Add):
             self.assign(
                 frame, node.target, Value(origins=current.all_origins() | value.all_origins())

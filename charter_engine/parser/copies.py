@@ -7,12 +7,15 @@ from msgspec.structs import replace
 
 from charter_engine.parser.containers import copied
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.values import Box, External, Value, join
+from charter_engine.parser.values import UNKNOWN, Box, External, Value, join
 
 COPYING = frozenset(
     "dataclasses.replace attrs.evolve attr.evolve msgspec.structs.replace copy.replace".split()
 )
-METHODS = frozenset("model_copy copy _replace evolve".split())
+COPIED_WITH = frozenset(("model_copy", "copy"))
+"""Methods that take the other fields as `update`."""
+
+METHODS = COPIED_WITH | {"_replace"}
 
 
 def changed_copy(receiver: Value, shape: CallShape) -> Value | None:
@@ -22,9 +25,9 @@ def changed_copy(receiver: Value, shape: CallShape) -> Value | None:
     if base is None or base.box is None or base.box.kind not in ("dict", "object"):
         return None
     given = {name: value for name, _, value in shape.keywords if name != "**"}
-    update = given.get("update") if shape.verb in ("model_copy", "copy") else None
-    if update is not None:
-        return with_fields(base, update.box) if update.box is not None else None
+    if shape.verb in COPIED_WITH:
+        update = given.get("update", UNKNOWN).box
+        return with_fields(base, update) if update is not None else None
     return with_fields(base, Box("dict", fields=given)) if given else None
 
 

@@ -83,7 +83,6 @@ def test_a_copy_has_the_other_fields_as_they_were(program: dict[str, str]) -> No
     [
         'state.update(text=ask("Write a text"))',
         'state.update(**{"text": ask("Write a text")})',
-        'state |= {"text": ask("Write a text")}',
     ],
 )
 def test_a_dict_that_is_updated_has_the_other_fields_as_they_were(update: str) -> None:
