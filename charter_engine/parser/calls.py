@@ -17,6 +17,7 @@ from charter_engine.parser.chains import (
     placeholder,
 )
 from charter_engine.parser.containers import any_member
+from charter_engine.parser.copies import changed_copy
 from charter_engine.parser.fanout import (
     delayed_way,
     is_awaited_alone,
@@ -154,6 +155,8 @@ class CallResolver:
         entered = self.entered(frame, node, receiver, callee, shape) if callee.types else None
         if entered is not None:
             return join(entered, self.asked_beside(frame, node, receiver, shape))
+        if self.is_part_of_run(frame, shape):
+            return Value()
         found = self.recognised(frame, node, receiver, shape)
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
@@ -200,7 +203,8 @@ class CallResolver:
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
     ) -> Value | None:
         """What a call gives that makes or uses a queue or a path, reads a file, names an attribute
-        by a text, runs a graph, or binds arguments of a function; None for any other."""
+        by a text, runs a graph, binds arguments of a function, or copies something with other
+        fields; None for any other."""
         evaluator = self.evaluator
         found = (
             evaluator.queues.called(frame, node, receiver, shape)
@@ -208,6 +212,7 @@ class CallResolver:
             or evaluator.reflection.called(frame, node, shape)
             or evaluator.graph_runs.called(shape)
             or partly_called(shape)
+            or changed_copy(receiver, shape)
         )
         if found is not None:
             return found
@@ -297,6 +302,19 @@ class CallResolver:
             or self.known_by_name(frame, shape)
         )
         return None if found is None or self.evaluator.teams.asks_nobody(receiver) else found
+
+    def is_part_of_run(self, frame: Frame, shape: CallShape) -> bool:
+        """Whether an agent's class, of which objects are made at hand, runs one of its members."""
+        method = frame.function
+        owner = method.owner if method is not None else None
+        if method is None or owner is None or owner not in self.program.made_in:
+            return False
+        catalogue = self.program.catalogue
+        return any(
+            method.name in catalogue.kinds[kind.name].leads_in
+            and catalogue.family_of_verb(kind.name, shape.verb) is not None
+            for kind in self.evaluator.names.base_kinds(owner)
+        )
 
     def known_by_name(self, frame: Frame, shape: CallShape) -> Recognition | None:
         """What the catalogue says of a method that a class at hand only declares, by the name of

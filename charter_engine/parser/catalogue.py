@@ -59,6 +59,7 @@ class KindRule:
     served_as: str = ""
     serves: bool = False
     configured: str = ""
+    leads_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

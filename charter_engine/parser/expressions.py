@@ -16,6 +16,7 @@ from charter_engine.parser.calls import CallResolver
 from charter_engine.parser.chains import piped
 from charter_engine.parser.compact import by_kind
 from charter_engine.parser.containers import Containers, any_member, copied, each_member
+from charter_engine.parser.copies import is_plain_dict, with_fields
 from charter_engine.parser.crews import Crews
 from charter_engine.parser.effects import Effects
 from charter_engine.parser.following import Follower
@@ -202,10 +203,16 @@ class Evaluator:
             if isinstance(count, int) and count * len(left.static_text() or "") < 10_000:
                 return static((left.static_text() or "") * count, node.lineno)
         if isinstance(node.op, ast.BitOr):
-            left, right = map(self.names.with_base_kinds, (left, right))
-            pipe = piped(left, right, node.left, self.program.catalogue)
-            return self.runnables.piped(frame, node, left, right, pipe)
+            return self.piped_or_merged(frame, node, left, right)
         return Value(origins=left.all_origins() | right.all_origins())
+
+    def piped_or_merged(self, frame: Frame, node: ast.BinOp, left: Value, right: Value) -> Value:
+        """`prompt | model`, or the fields of two dicts."""
+        if is_plain_dict(left) and is_plain_dict(right) and right.box is not None:
+            return with_fields(left, right.box).with_origins(right.origins)
+        left, right = map(self.names.with_base_kinds, (left, right))
+        pipe = piped(left, right, node.left, self.program.catalogue)
+        return self.runnables.piped(frame, node, left, right, pipe)
 
     def side(self, value: Value, source: ast.expr) -> tuple[Piece, ...]:
         if value.pieces is not None and value.static_text() is None:

@@ -138,6 +138,11 @@ class Methods:
         if not given:
             return None
         box = receiver.box
+        if shape.verb == "update" and box is not None and box.kind == "dict" and shape.keywords:
+            given = [
+                Value(box=Box("dict", fields=named_in(shape))),
+                *given[: len(shape.positional)],
+            ]
         if box is not None and box.kind == "object" and "message" in words_of(shape.verb):
             given = [message_given(shape)]
         if box is None:
@@ -211,6 +216,13 @@ class Methods:
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=arguments_origins(shape))
         return None
+
+
+def named_in(shape: CallShape) -> dict[str, Value]:
+    """What a call gives by name, with what it gives by a dict."""
+    spread = [value.box.fields for name, _, value in shape.keywords if name == "**" and value.box]
+    named = {name: value for name, _, value in shape.keywords if name != "**"}
+    return named | {name: value for fields in spread for name, value in fields.items()}
 
 
 def items_of(box: Box) -> Box:

@@ -1,4 +1,7 @@
-"""Queues: what one task puts in, another takes out, in whatever order the two are started."""
+"""Queues, context variables and text buffers: what one function puts in, another takes out.
+
+Each is known by the place where it is made. A queue's reader may be started before its writer.
+"""
 
 from __future__ import annotations
 
@@ -9,71 +12,81 @@ from charter_engine.parser.containers import detached
 from charter_engine.parser.edges import value_in_round
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.values import (
-    UNKNOWN,
-    Box,
-    External,
-    Value,
-    join,
-    moved,
-    place_of,
-)
+from charter_engine.parser.values import UNKNOWN, Box, External, Value, join, moved, place_of
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-QUEUE = External("queue.Queue()")
 MODULES = ("asyncio", "queue", "multiprocessing", "gevent.queue", "janus")
 CLASSES = ("Queue", "LifoQueue", "PriorityQueue", "SimpleQueue", "JoinableQueue")
-MAKING = frozenset(f"{module}.{name}" for module in MODULES for name in CLASSES)
-PUTTING = frozenset(("put", "put_nowait"))
-TAKING = frozenset(("get", "get_nowait"))
-ASKING = frozenset("empty full qsize join task_done".split())
+QUEUES = frozenset(f"{module}.{name}" for module in MODULES for name in CLASSES)
+IN_ORDER = frozenset(("contextvars.ContextVar", "io.StringIO"))
+"""What is read only after it was written."""
+
+PUTTING = frozenset("put put_nowait set write writelines".split())
+TAKING = frozenset("get get_nowait getvalue read".split())
+ASKING = frozenset("empty full qsize join task_done close flush seek".split())
 
 
 class Queues:
-    """Keeps what stands in queues, each known by the place where it is made."""
+    """Keeps what stands in queues and their like."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.memory = analysis.memory
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.known: set[External] = set()
 
     def called(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
     ) -> Value | None:
         """What a call that makes a queue, or uses one, gives; None for any other."""
-        if QUEUE in receiver.types and receiver.box is not None:
-            return self.used(receiver.box, shape)
-        if shape.verb in CLASSES and any(
-            isinstance(kind, External) and kind.dotted in MAKING for kind in shape.callee
-        ):
-            return self.made(frame, node)
-        if shape.verb == "iter" and len(node.args) > 1:
+        queues = self.queues_in(receiver)
+        if queues:
+            return self.used(queues, shape)
+        if shape.verb == "iter" and len(shape.positional) > 1:
             return self.iterated(frame, node.args[0])
-        return None
+        made = self.class_made(shape)
+        return self.made(frame, node, is_queue=made in QUEUES) if made else None
 
-    def made(self, frame: Frame, node: ast.Call) -> Value:
-        """A queue: in the rounds of an analysis one, since a reader may be started before the
-        writer."""
+    def queues_in(self, value: Value) -> list[External]:
+        known = [kind for kind in value.types if isinstance(kind, External)]
+        return sorted((kind for kind in known if kind in self.known), key=lambda kind: kind.dotted)
+
+    def class_made(self, shape: CallShape) -> str:
+        """The class that a call makes an object of: `Queue()`, `field(default_factory=Queue)`;
+        empty for any other class."""
+        types = shape.callee
+        if shape.verb in ("field", "Field"):
+            given = [value for name, _, value in shape.keywords if name == "default_factory"]
+            types = given[0].types if given else types
+        dotted = (kind.dotted for kind in types if isinstance(kind, External))
+        return next((name for name in dotted if name in QUEUES or name in IN_ORDER), "")
+
+    def made(self, frame: Frame, node: ast.Call, is_queue: bool) -> Value:
+        """A queue, which in all rounds of an analysis is one, or something like it, which begins
+        empty."""
         function = frame.function
         own = function.parameters[:1] if function is not None and function.takes_self else ()
         kinds = frame.names.get(own[0], UNKNOWN).types if own else ()
         owner = "".join(sorted(map(place_of, kinds)))
-        name = f"queue {frame.module.path}:{node.lineno}:{node.col_offset} {owner}"
-        box = self.memory.shared.setdefault(name, Box("list"))
-        return Value(types=frozenset((QUEUE,)), box=box)
+        queue = External(f"queue {frame.module.path}:{node.lineno}:{node.col_offset} {owner}")
+        self.known.add(queue)
+        if not is_queue:
+            self.memory.shared_box(queue.dotted).rest = None
+        return Value(types=frozenset((queue,)))
 
-    def used(self, box: Box, shape: CallShape) -> Value | None:
+    def used(self, queues: list[External], shape: CallShape) -> Value | None:
         if shape.verb in PUTTING:
             given = [value for _, value in shape.positional[:1]]
             given += [value for name, _, value in shape.keywords if name == "item"]
-            for value in given:
-                self.put(box, moved(value, "attribute"))
+            for queue in queues:
+                for value in given:
+                    self.put(self.memory.shared_box(queue.dotted), moved(value, "attribute"))
             return Value()
         if shape.verb in TAKING:
-            return value_in_round(box.rest or UNKNOWN, self.progress.round)
+            return self.taken(queues)
         return Value() if shape.verb in ASKING else None
 
     def put(self, box: Box, value: Value) -> None:
@@ -82,12 +95,21 @@ class Queues:
         if before is None or before.all_origins() != box.rest.all_origins():
             self.memory.changes += 1
 
+    def taken(self, queues: list[External]) -> Value:
+        """What was put into any of the queues, in any round."""
+        found: Value | None = None
+        for queue in queues:
+            item = self.memory.shared_box(queue.dotted).rest
+            if item is not None:
+                found = item if found is None else join(detached(found), item, "item")
+        return value_in_round(found or UNKNOWN, self.progress.round)
+
     def iterated(self, frame: Frame, function: ast.expr) -> Value | None:
         """`iter(queue.get, None)`."""
         if not isinstance(function, ast.Attribute) or function.attr not in TAKING:
             return None
-        held = self.evaluator.evaluate(frame, function.value)
-        if QUEUE not in held.types or held.box is None:
+        queues = self.queues_in(self.evaluator.evaluate(frame, function.value))
+        if not queues:
             return None
-        item = value_in_round(held.box.rest or UNKNOWN, self.progress.round)
+        item = self.taken(queues)
         return Value(box=Box("list", rest=item), origins=item.origins)

@@ -19,7 +19,7 @@ from charter_engine.parser.syntax import (
     pattern_names,
     safe_end,
 )
-from charter_engine.parser.values import UNKNOWN, Class, Function, Value, join, join_names
+from charter_engine.parser.values import UNKNOWN, Class, Function, Value, in_order, join, join_names
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -277,8 +277,24 @@ class StatementWalker:
 
     def define_function(self, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         definition = frame.module.functions[id(node)]
-        frame.names[node.name] = Value(types=frozenset((Function(definition),)))
+        value = Value(types=frozenset((Function(definition),)))
+        frame.names[node.name] = value
+        if frame.function is None:
+            self.decorate(frame, node, value)
         return True
+
+    def decorate(
+        self, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef, value: Value
+    ) -> None:
+        """Let decorators at hand keep the function: under its name in a table, or in a list."""
+        for decorator in node.decorator_list:
+            named = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if not functions_in(self.evaluator.evaluate(frame, named)):
+                continue
+            for function in functions_in(self.evaluator.evaluate(frame, decorator)):
+                definition = function.definition
+                own = definition.parameters[definition.takes_self :][:1]
+                self.evaluator.follower.enter(frame, function, dict.fromkeys(own, value))
 
     def define_class(self, frame: Frame, node: ast.ClassDef) -> bool:
         definition = frame.module.classes[id(node)]
@@ -329,6 +345,10 @@ def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:
         if name in after
         for origin in after[name].origins - value.origins
     )
+
+
+def functions_in(value: Value) -> list[Function]:
+    return [kind for kind in in_order(value.types) if isinstance(kind, Function)]
 
 
 def may_be_named(member: Value) -> bool:

@@ -304,6 +304,8 @@ class TeamRuns:
                 if source not in place or origin.chain not in now:
                     continue
                 carried: Carried = "data" if place[source] < own else "loop"
+                if carried == "loop" and speaker not in team.turning:
+                    continue
                 site.fillings.setdefault(hole.key, {})[origin.chain] = source, carried
                 self.lead(site, source, carried, "state")
 

@@ -1,4 +1,5 @@
-"""Files that a program writes and reads itself: answers go from call to call through them."""
+"""Files, and keys of stores, that a program writes and reads itself: answers go from call to call
+through them."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from charter_engine.parser.edges import in_round
 from charter_engine.parser.frames import Frame, outermost
 from charter_engine.parser.prompt_files import FILE, PATH, name_of
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.strings import answers_in
-from charter_engine.parser.values import NOTHING, Origins, Value, moved
+from charter_engine.parser.values import NOTHING, UNKNOWN, Kind, Origins, Type, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
@@ -21,6 +24,11 @@ WRITING = frozenset("write writelines write_text write_bytes".split())
 READING = frozenset("read_text read_bytes".split())
 DUMPING = frozenset(("dump", "safe_dump", "print"))
 """Functions that write what they are given into a file that they are given."""
+
+STORE = Kind("store")
+KEEPING = frozenset("set setex setnx hset rpush lpush".split())
+FETCHING = frozenset("get getex getdel hget hgetall lrange lindex lpop rpop".split())
+"""Methods of a key-value store, whose first argument is the key."""
 
 MODES = frozenset("wax+")
 """Letters of a mode in which a file is written."""
@@ -64,26 +72,30 @@ class WrittenFiles:
         if not self.findings.are_judged:
             return None
         if shape.verb in WRITING and receiver.types & {PATH, FILE}:
-            self.write(frame, node, receiver, shape)
-            return None
-        if shape.verb in DUMPING:
+            self.write(node, name_of(receiver), shape)
+        elif shape.verb in DUMPING:
             for value in given_files(shape):
-                self.write(frame, node, value, shape)
-            return None
-        if shape.verb in READING and PATH in receiver.types:
-            origins = self.read(frame, node, receiver)
-            return Value(origins=origins) if origins else None
+                self.write(node, name_of(value), shape)
+        elif shape.verb in KEEPING and STORE in receiver.types:
+            self.write(node, key_in(shape), shape)
+        elif shape.verb in READING and PATH in receiver.types:
+            return self.found(frame, node, name_of(receiver))
+        elif shape.verb in FETCHING and STORE in receiver.types:
+            return self.found(frame, node, key_in(shape))
         return None
+
+    def found(self, frame: Frame, node: ast.Call, path: str) -> Value | None:
+        origins = self.read(frame, node, path)
+        return Value(origins=origins) if origins else None
 
     def opened(self, frame: Frame, node: ast.Call, file: Value) -> Value:
         """An open file, with the answers that it holds."""
         if FILE not in file.types or not self.findings.are_judged or is_written(node):
             return file
-        return file.with_origins(self.read(frame, node, file))
+        return file.with_origins(self.read(frame, node, name_of(file)))
 
-    def write(self, frame: Frame, node: ast.Call, file: Value, shape: CallShape) -> None:
+    def write(self, node: ast.Call, path: str, shape: CallShape) -> None:
         answers = moved(Value(origins=answers_in(shape)), "attribute").origins
-        path = name_of(file)
         if not path or not answers:
             return
         start = self.progress.path, self.progress.line
@@ -95,9 +107,8 @@ class WrittenFiles:
             self.memory.changes += 1
             kept[added] = None
 
-    def read(self, frame: Frame, node: ast.Call, file: Value) -> Origins:
+    def read(self, frame: Frame, node: ast.Call, path: str) -> Origins:
         """The answers in a file at the place that a call reads it."""
-        path = name_of(file)
         if not path:
             return NOTHING
         start = self.progress.path, self.progress.line
@@ -119,6 +130,17 @@ class WrittenFiles:
         function = outermost(frame).function
         is_called_again = function is not None and function not in self.entries.called
         return one.answers if is_called_again and one.start == start else NOTHING
+
+
+def key_in(shape: CallShape) -> str:
+    """The key of a store that a call names, with `?` for what isn't known of it; empty where too
+    little is."""
+    key = shape.positional[0][1] if shape.positional else UNKNOWN
+    name = name_of(replace(key, types=NO_TYPES))
+    return f"key {name.replace('/', ':')}" if name else ""
+
+
+NO_TYPES: frozenset[Type] = frozenset()
 
 
 def given_files(shape: CallShape) -> Iterator[Value]:

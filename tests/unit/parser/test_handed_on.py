@@ -270,3 +270,54 @@ def test_a_lambda_that_something_else_calls_makes_its_call(kept: str) -> None:
     source = "from widgets import Button\n" + kept
     file = compiled(ASK + source)
     assert [call.line for call in file.calls if call.function == "lambda"] == [10]
+
+
+@pytest.mark.parametrize(
+    ("register", "decorator"),
+    [
+        ("def keep(function):\n    TABLE[function.__name__] = function", "@keep"),
+        (
+            "def keep(name):\n    return lambda function: TABLE.update({name: function})",
+            "@keep('x')",
+        ),
+        (
+            "class Registry:\n    def keep(self, function):\n        TABLE['x'] = function\n"
+            "registry = Registry()",
+            "@registry.keep",
+        ),
+    ],
+)
+def test_a_decorator_keeps_the_function_in_a_table(register: str, decorator: str) -> None:
+    assert flows(f"""
+TABLE = {{}}
+{register}
+
+{decorator}
+def plan(topic):
+    return {{"said": ask(f"Plan {{topic}} in short")}}
+
+def main(name):
+    found = TABLE[name](input())
+    print(ask(f"Sum up {{found['said']}} please"))
+""") == {"plan > main"}
+
+
+def test_a_decorator_that_keeps_nothing_leaves_the_function_as_it_is() -> None:
+    assert (
+        flows("""
+        TABLE = {}
+
+        def logged(function):
+            print(function)
+            return function
+
+        @logged
+        def plan(topic):
+            return {"said": ask(f"Plan {topic} in short")}
+
+        def main(name):
+            found = TABLE[name](input())
+            print(ask(f"Sum up {found['said']} please"))
+        """)
+        == set()
+    )

@@ -154,3 +154,78 @@ def test_tasks_that_say_nothing_of_an_answer_carry_none() -> None:
         work(tasks)
         """)
     assert found == set()
+
+
+def test_a_queue_may_be_a_field_of_a_dataclass() -> None:
+    assert flows("""
+        import asyncio
+        from dataclasses import dataclass, field
+
+        @dataclass
+        class Shared:
+            jobs: asyncio.Queue = field(default_factory=asyncio.Queue)
+
+        async def plan(shared):
+            await shared.jobs.put(ask("Plan the day"))
+
+        async def work(shared):
+            print(ask(f"Do {await shared.jobs.get()} now"))
+
+        async def main():
+            shared = Shared()
+            await asyncio.gather(work(shared), plan(shared))
+
+        asyncio.run(main())
+        """) == {"plan > work"}
+
+
+def test_agents_write_into_each_others_inboxes() -> None:
+    assert flows("""
+        import asyncio
+
+        class Agent:
+            def __init__(self, others):
+                self.others = others
+                self.inbox = asyncio.Queue()
+
+            async def answer(self, name):
+                said = ask(f"Answer {await self.inbox.get()} now")
+                await self.others[name].inbox.put(said)
+
+        async def main():
+            agents = {}
+            agents["one"] = Agent(agents)
+            agents["two"] = Agent(agents)
+            await asyncio.gather(agents["one"].answer("two"), agents["two"].answer("one"))
+
+        asyncio.run(main())
+        """) == {"answer > answer, later"}
+
+
+KEPT = """
+import contextvars, io
+from contextvars import ContextVar
+
+kept = {made}
+
+def plan():
+    kept.{put}(ask("Plan the day"))
+
+def work():
+    print(ask(f"Do {{kept.{take}()}} now"))
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "put", "take"),
+    [
+        ("ContextVar('plan', default='')", "set", "get"),
+        ("io.StringIO()", "write", "getvalue"),
+    ],
+)
+def test_a_context_variable_and_a_text_buffer_hold_what_was_written(
+    made: str, put: str, take: str
+) -> None:
+    source = KEPT.format(made=made, put=put, take=take)
+    assert flows(source + "plan()\nwork()") == {"plan > work"}

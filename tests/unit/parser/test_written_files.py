@@ -156,3 +156,37 @@ def test_what_a_program_reads_before_it_is_written_is_of_an_earlier_run() -> Non
         """)
         == set()
     )
+
+
+STORE = """
+import redis
+
+store = redis.Redis()
+session = input()
+
+def plan():
+    store.{write}
+
+def work():
+    print(ask(f"Do {{store.{read}}} now"))
+
+plan()
+work()
+"""
+
+
+@pytest.mark.parametrize(
+    ("write", "read", "kept"),
+    [
+        ('set("plan", SAID)', 'get("plan")', True),
+        ('setex("plan", 60, SAID)', 'get("plan")', True),
+        ("set(f'{session}:plan', SAID)", "get(f'{session}:plan')", True),
+        ('rpush("steps", SAID)', 'lrange("steps", 0, -1)', True),
+        ('set("plan", SAID)', 'get("notes")', False),
+        ("set(session, SAID)", "get(session)", False),
+        ('set("plan", "nothing")', 'get("plan")', False),
+    ],
+)
+def test_a_store_holds_under_a_key_what_was_set_there(write: str, read: str, kept: bool) -> None:
+    said = write.replace("SAID", 'ask("Plan the day")')
+    assert flows(STORE.format(write=said, read=read)) == ({"plan > work"} if kept else set())

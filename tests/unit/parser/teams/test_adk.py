@@ -118,3 +118,62 @@ def test_an_agent_that_a_later_file_of_the_package_makes_is_served() -> None:
     )
     assert files["parts/one.py"].calls[0].segments[0].text == "Be brief."
     assert [edge.call for edge in files["parts/two.py"].calls[0].depends_on] == ["<module>:one"]
+
+
+CUSTOM = """
+from google.adk.agents import BaseAgent, LlmAgent, LoopAgent
+from google.adk.runners import InMemoryRunner
+
+plan = LlmAgent(name="plan", model="m", instruction="Plan.", output_key="plan")
+act = LlmAgent(name="act", model="m", instruction="Do {plan}.", include_contents="none")
+
+class Flow(BaseAgent):
+    first: LlmAgent
+    second: LlmAgent
+
+    INIT
+
+    async def _run_async_impl(self, context):
+        async for event in self.first.run_async(context):
+            yield event
+        if context.session.state.get("plan"):
+            async for event in self.second.run_async(context):
+                yield event
+
+"""
+INIT = """def __init__(self, name, first, second):
+        super().__init__(name=name, first=first, second=second, sub_agents=[first, second])"""
+
+
+def test_a_class_that_runs_its_agents_itself_leads_to_them() -> None:
+    source = CUSTOM.replace("INIT", INIT)
+    file = compiled(source + 'root_agent = Flow("flow", first=plan, second=act)')
+    assert lines(file) == [5, 6]
+    assert edges(file) == {(5, 6, "data")}
+
+
+def test_a_runner_of_such_a_class_asks_the_first_of_its_agents() -> None:
+    file = compiled(
+        CUSTOM.replace("INIT", "")
+        + """
+flow = Flow(name="flow", first=plan, second=act, sub_agents=[plan, act])
+runner = InMemoryRunner(agent=flow)
+
+async def main(said):
+    async for event in runner.run_async(user_id="u", session_id="s", new_message=said):
+        print(event)
+"""
+    )
+    assert lines(file) == [6, 26]
+    assert edges(file) == {(26, 6, "data")}
+
+
+def test_a_class_of_which_nothing_is_made_here_asks_where_it_runs_its_agents() -> None:
+    assert lines(compiled(CUSTOM.replace("INIT", ""))) == [15, 18]
+
+
+def test_a_key_that_is_written_later_fills_nothing_before() -> None:
+    root = 'SequentialAgent(name="all", sub_agents=[left, plan])'
+    assert (5, 6, "loop") not in edges(adk(root))
+    again = 'LoopAgent(name="again", sub_agents=[left, plan])'
+    assert (5, 6, "loop") in edges(adk(again))
