@@ -39,6 +39,7 @@ from charter_engine.parser.team_prompts import (
 )
 from charter_engine.parser.teams import NOBODY, Heard, Team, made_in, text_in
 from charter_engine.parser.values import (
+    NOTHING,
     UNKNOWN,
     Box,
     Chain,
@@ -180,8 +181,8 @@ class TeamRuns:
                     turning.repeated_by += [loop] if loop not in turning.repeated_by else []
                 name = label_of(speaker, site)
                 self.hear(site, HeardAnswer(site.number, "loop", "assistant", name, again=True))
-            for origin in result.all_origins() if result is not None else ():
-                source = origin.chain[0][0]
+            origins = result.all_origins() if result is not None else NOTHING
+            for source in sorted({origin.chain[0][0] for origin in origins}):
                 if source >= 0 and source != site.number:
                     name = definition.name
                     self.hear(site, HeardAnswer(source, "loop", "tool", name, again=True))

@@ -3,6 +3,7 @@
 import tracemalloc
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from charter_engine.contracts.commands import SeekReplay
@@ -51,7 +52,9 @@ def test_a_moment_is_shown_with_what_was_then_and_nothing_later() -> None:
 
 def test_a_moment_without_an_answer_has_the_last_one_before_it() -> None:
     kept = watched(30)
-    silent = replace(TRITON, sample=replace(TRITON.sample, health="unreachable"))
+    silent = msgspec.structs.replace(
+        TRITON, sample=msgspec.structs.replace(TRITON.sample, health="unreachable")
+    )
     for second in range(30, 40):
         kept.take(replace(moment(second), triton=silent))
     known = kept.frozen(START + 35).last_answer
