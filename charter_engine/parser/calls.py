@@ -436,7 +436,7 @@ class CallResolver:
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
             return self.evaluator.runnables.in_sequence(frame, shape)
-        if verb[:1].isupper() or shape.path[-1:] == ("dict",) or made_message(shape):
+        if verb[:1].isupper() or shape.path == ("dict",) or made_message(shape):
             return self.made_object(shape)
         given = arguments_origins(shape) if not is_lookup else NOTHING
         if given and CONVERSIONS.isdisjoint(words):

@@ -97,10 +97,13 @@ class SiteRecorder:
         return answer
 
     def keep_head(self, frame: Frame, site: Site, head: tuple[Offer, ...]) -> None:
-        """Keep what a request offers: for the call, and for those of wrappers that lead to it."""
+        """Keep what a request offers, for the call and for that of a wrapper that leads to it.
+
+        What calls between the two offer is their callers'.
+        """
         if frame.caller is None or not site.head:
             site.head = head or site.head
-        for number, _ in frame.chain:
+        for number, _ in frame.chain[:1]:
             above = self.findings.sites[number]
             above.head = above.head or head
 

@@ -578,3 +578,19 @@ def test_one_that_asks_again_about_the_answer_is_a_wrapper() -> None:
             return ask("Answer in one sentence: " + question)
         """
     assert lines(compiled(source)) == [5, 8, 12]
+
+
+def test_an_answer_that_goes_back_as_a_dict_is_one() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        def ask(turns, shape):
+            said = OpenAI().chat.completions.parse(messages=turns, response_format=shape)
+            return said.choices[0].message.parsed.dict()
+
+        def run(question, shape):
+            return ask([{"role": "user", "content": "Answer: " + question}], shape)
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (9, "wrapper")]
