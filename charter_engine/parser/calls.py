@@ -188,8 +188,8 @@ class CallResolver:
             value = self.called_later(frame, node, receiver, shape)
             if value is not None:
                 return value
-        found = evidence.by_evidence(shape, self.program.catalogue)
-        if found is not None and not calls_decorated(frame.function, node):
+        found = self.by_evidence(frame, node, shape)
+        if found is not None:
             return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
         if self.progress.is_asked(frame.module.path, node):
             self.note_near(frame, shape)
@@ -207,6 +207,15 @@ class CallResolver:
         opening, given = runs.opening(receiver, team, shape)
         answer = recorder.model_call(frame, node, opening, given, found)
         return runs.record(frame, node, shape, found, team, answer)
+
+    def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
+        """What speaks for a call of an imported or injected wrapper. A state graph's run is none:
+        its nodes are."""
+        if GRAPH in shape.receiver and shape.verb in GRAPH_RUNS:
+            self.evaluator.recorder.note_graph_run(frame)
+        if calls_decorated(frame.function, node):
+            return None
+        return evidence.by_evidence(shape, self.program.catalogue)
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""
@@ -507,6 +516,10 @@ def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
 
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""
+
+GRAPH = Kind("graph")
+GRAPH_RUNS = frozenset("invoke ainvoke stream astream batch abatch astream_events".split())
+"""Methods that run a state graph, whose nodes are the calls."""
 
 STORE = "store"
 """The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
