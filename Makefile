@@ -21,7 +21,7 @@ AGENT ?= examples/agents/document_processor.py
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-clients engines test-engines bench-vllm coverage lint format audit reference docs schemas bench soak kills fuzz pictures dist sbom lock lock-engines clean
+.PHONY: help setup run check test test-clients engines test-engines bench-vllm coverage lint budgets format audit reference docs schemas bench soak kills fuzz pictures dist sbom lock lock-engines clean
 
 help:
 	@echo "make run       set everything up and open the console on an example agent"
@@ -33,6 +33,7 @@ help:
 	@echo "make bench-vllm  print the predictor's and the plans' figures on that vLLM"
 	@echo "make check     lint and the fast tests, in less than a minute"
 	@echo "make lint      ruff, mypy --strict and the import rules"
+	@echo "make budgets   print what a start takes: modules, memory, processor time"
 	@echo "make format    let ruff mend and format the sources"
 	@echo "make coverage  run the tests and print how much of the code they ran (takes longer)"
 	@echo "make audit     bandit, and known vulnerabilities of the locked packages"
@@ -147,6 +148,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Ratios to a yardstick of the same run: no slow machine fails it, an import where none is wanted does.
+budgets: setup
+	@$(BIN)/python -m scripts.budgets
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from charter_engine.contracts.figures import Label
+from charter_engine.contracts.moments import Mistyped, parse_seconds
 from charter_engine.contracts.series import Tick
 from charter_tui.present.figures import count, milliseconds, percent
 from charter_tui.present.spans import Span
-from charter_tui.typed import Mistyped, nearest, parse_seconds, parse_share
+from charter_tui.typed import nearest, parse_share
 
 HOLDS_SECONDS: Final = 10.0
 """For how long a figure is beyond its threshold before that is an alert, unless it is said."""

@@ -73,7 +73,8 @@ class CharterApp(ReplayKeys):
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         if find("replay", action):
-            return self.offers(action)
+            greyed = why_not(f"replay.{action}", self.snapshot)
+            return None if greyed else self.offers(action)
         if self.is_in_front(action):
             return None
         found = find("app", action)
@@ -94,9 +95,10 @@ class CharterApp(ReplayKeys):
         if pressed is not None and not pressed.enabled and isinstance(self.screen, ConsoleScreen):
             action = pressed.binding.action.partition("(")[0].rpartition(".")[2]
             own = find(self.screen.SCOPE, action)
-            if (known := own or find("app", action)) and self.refuse(known.risk):
+            known = own or find("app", action) or find("replay", action)
+            if known is None or self.refuse(known.risk):
                 return
-            reason = self.screen.why_not(action) if own else why_not(f"app.{action}", self.snapshot)
+            reason = self.screen.why_not(action) if own else why_not(known.id, self.snapshot)
             if reason:
                 self.notify(reason)
 

@@ -114,6 +114,11 @@ def _add_engine_options(parser: argparse.ArgumentParser) -> None:
         "--read-only", action="store_true", help="look, but change nothing and run nothing"
     )
     parser.add_argument(
+        "--write",
+        action="store_true",
+        help="change servers, too, that the configuration says are read_only",
+    )
+    parser.add_argument(
         "--run", action="store_true", help="run the agent at once on a given server, too"
     )
     parser.add_argument(

@@ -2,7 +2,8 @@
 
 from textual.binding import Binding, BindingType
 
-from charter_tui.actions import Scope, in_scope
+from charter_tui.action import Scope
+from charter_tui.actions import in_scope
 
 
 def bindings(*scopes: Scope) -> list[BindingType]:

@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from charter_engine.contracts.moments import Mistyped, parse_seconds
 from charter_tui.arguments import console_parser
 from charter_tui.options import Options
-from charter_tui.typed import Mistyped, parse_seconds
 
 USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130
-REMOTE_FPS: Final = "15"
-"""Frames a second over SSH, where every frame is bytes on the wire."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +90,9 @@ def _open_console(options: Options) -> int:
         # The terminal itself knows its size, and knows when it is resized.
         for exported in ("COLUMNS", "LINES"):
             os.environ.pop(exported, None)
-    if "SSH_CONNECTION" in os.environ:
+    from charter_tui.configuration import REMOTE_FPS, is_remote
+
+    if is_remote():
         os.environ.setdefault("TEXTUAL_FPS", REMOTE_FPS)
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     gc.disable()
@@ -114,6 +114,8 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, given: argparse.Name
         parser.error("--serve shows consoles in browsers; --headless shows none")
     if not 0 < given.port < 65_536:
         parser.error(f"--port {given.port}: give a number from 1 to 65535")
+    if given.read_only and given.write:
+        parser.error("--read-only changes nothing; --write is for what would be read-only without")
     if given.headless and not given.record:
         parser.error("--headless needs --record FILE")
     if given.keep is not None and given.max_size is None:

@@ -23,6 +23,13 @@ from charter_tui.typed import nearest
 
 DEFAULT_THEME: Final = "charter-dark"
 BUILT_IN: Final = "default"
+REMOTE_FPS: Final = "15"
+"""Frames a second over SSH, where every frame is bytes on the wire."""
+SERVERS_SCHEMA: Final = {
+    "type": "array",
+    "items": {"type": "string"},
+    "examples": [["*.example.com:8001"]],
+}
 MODIFIERS: Final = frozenset(("ctrl", "alt", "shift", "meta", "super", "hyper"))
 NAMED_KEYS: Final = frozenset(
     "up down left right home end pageup pagedown insert delete backspace tab enter escape space "
@@ -82,6 +89,10 @@ def settings(
         OUTLIVE if config.outlive is None else f"{config.outlive:g}s",
         BUILT_IN if config.outlive is None else file,
     )
+    servers = tuple(
+        Setting(name, ", ".join(listed) or "none", file if listed else BUILT_IN)
+        for name, listed in (("production", config.production), ("read_only", config.read_only))
+    )
     alerts = config.alerts
     watched = ", ".join(one.words for one in alerts.thresholds) or "none"
     alerting = (
@@ -89,7 +100,8 @@ def settings(
         Setting("alerts.bell", str(alerts.bell).lower(), BUILT_IN if alerts.bell else file),
         Setting("alerts.command", alerts.command or "none", file if alerts.command else BUILT_IN),
     )
-    return (theme, columns, outlive, *alerting, *_of_environment(environment), *keys)
+    told = (theme, columns, outlive, *servers)
+    return (*told, *alerting, *_of_environment(environment), *keys)
 
 
 def _of_environment(environment: Mapping[str, str]) -> tuple[Setting, ...]:
@@ -105,11 +117,16 @@ def _of_environment(environment: Mapping[str, str]) -> tuple[Setting, ...]:
     )
 
 
+def is_remote(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether what is drawn goes over SSH."""
+    return "SSH_CONNECTION" in environment
+
+
 def _frames(environment: Mapping[str, str]) -> Setting:
     if given := environment.get("TEXTUAL_FPS"):
         return Setting("frames a second", given, "TEXTUAL_FPS")
-    if "SSH_CONNECTION" in environment:
-        return Setting("frames a second", "15", "SSH_CONNECTION")
+    if is_remote(environment):
+        return Setting("frames a second", REMOTE_FPS, "SSH_CONNECTION")
     return Setting("frames a second", "60", BUILT_IN)
 
 
@@ -194,6 +211,8 @@ def schema() -> dict[str, Any]:
         "theme": {"type": "string", "default": DEFAULT_THEME},
         "columns": {"type": "string", "examples": ["state computed trend"]},
         "outlive": {"type": "string", "default": OUTLIVE},
+        "production": SERVERS_SCHEMA,
+        "read_only": SERVERS_SCHEMA,
         "alerts": _table_schema(alerts),
         "keymap": _table_schema(keys),
     }
@@ -215,6 +234,8 @@ def defaults_text() -> str:
         f'theme = "{DEFAULT_THEME}"',
         'columns = ""  # of the graph, such as "state computed trend"; empty: by width',
         f'outlive = "{OUTLIVE}"  # how long the engine of a killed console waits for another',
+        'production = []  # servers on which a change takes a typed name, such as ["*.prod"]',
+        "read_only = []  # servers that are only looked at, unless --write is given",
         "",
         "[alerts]",
         f'when = []  # such as ["{EXAMPLE}", "hit < 40 %", "pool > 95 % for 1m"]',

@@ -20,6 +20,8 @@ LIVE_SECONDS: Final = 0.1
 """At most ten snapshots a second; what arrives in between is folded into one."""
 
 LOG_LINES: Final = 4
+TELL_SECONDS: Final = 15.0
+"""How long a message stays that must be read to the end."""
 
 Parting = Literal["stop", "leave", "keep"]
 Connect = Callable[[], Awaitable[EngineClient]]

@@ -2,15 +2,16 @@
 
 from typing import Final
 
-from charter_tui.actions import Risk
+from charter_tui.action import Risk
 from charter_tui.state import Snapshot
 
 _PAST: Final = "This is a recording: nothing can be changed in it."
 _FROZEN: Final = "The screen is frozen: space goes on."
 
 
-def refusal(risk: Risk, snapshot: Snapshot, read_only: bool) -> str:
-    """Why an action of that risk is refused; empty where it is not.
+def refusal(risk: Risk, snapshot: Snapshot, locked: str) -> str:
+    """Why an action of that risk is refused; empty where it is not. `locked` says why the console
+    changes nothing.
 
     The engine refuses by its own rules as well.
     """
@@ -18,8 +19,8 @@ def refusal(risk: Risk, snapshot: Snapshot, read_only: bool) -> str:
         return ""
     if snapshot.frozen is not None or snapshot.replaying:
         return _PAST if snapshot.frozen is None else _FROZEN
-    if risk in ("run", "write") and read_only:
-        return "This console is read-only (started with --read-only)."
+    if risk in ("run", "write") and locked:
+        return locked
     if snapshot.session and snapshot.session.read_only:
         return "This engine is read-only."
     if snapshot.link.state != "connected":
@@ -35,4 +36,5 @@ def lock_state(snapshot: Snapshot) -> tuple[object, ...]:
         snapshot.replaying,
         snapshot.link.state == "connected",
         bool(snapshot.session and snapshot.session.read_only),
+        snapshot.triton.sample.url if snapshot.triton else "",
     )

@@ -5,15 +5,25 @@ did not change from one moment to the next is shared between them.
 """
 
 import bisect
+import itertools
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from operator import attrgetter
 from typing import Final
 
 from charter_engine.contracts.commands import SeekReplay
-from charter_engine.contracts.gauges import MARKED, Event, Marker, Replay
+from charter_engine.contracts.gauges import MARKED, Event, Gauge, Marker, Replay, Ticked
+from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.series import Tick
-from charter_tui.state import KEPT_EVENTS, KEPT_POOL_SAMPLES, KEPT_TICKS, Snapshot
+from charter_tui.state import (
+    KEPT_EVENTS,
+    KEPT_GPU_SAMPLES,
+    KEPT_POOL_SAMPLES,
+    KEPT_TICKS,
+    Snapshot,
+    changed_gauges,
+)
 
 KEPT_SECONDS: Final = 3600
 MOST_NODE_RECORDS: Final = 40_000
@@ -40,7 +50,7 @@ class Lookback:
         if self._moments and int(snapshot.as_of) == int(self._moments[-1][0].as_of):
             self._node_records -= self._moments.pop()[1]
         before = self._moments[-1][0] if self._moments else Snapshot()
-        moment = replace(snapshot, ticks=(), events=(), pool_used=())
+        moment = replace(snapshot, ticks=(), events=(), pool_used=(), gpus=())
         fresh = _fresh_records(before, moment)
         if len(self._moments) == KEPT_SECONDS:
             self._node_records -= self._moments[0][1]
@@ -68,10 +78,27 @@ class Lookback:
             events=tuple(one for one in self._events if one.at <= position)[-KEPT_EVENTS:],
             ticks=tuple(one for one in self._ticks if one.at <= position)[-KEPT_TICKS:],
             pool_used=self._pool_used(index),
+            gpus=self._gpus(index),
             frozen=Replay(
                 path="", start=first, end=last, position=position, paused=True, markers=markers
             ),
         )
+
+    def told(self, begin: float, end: float) -> Iterator[Gauge | Event]:
+        """What was told from one epoch second to another, oldest first: the whole state at the
+        beginning, then what changed of it, and what happened."""
+        moments = [moment.as_of for moment, _ in self._moments]
+        first = max(0, bisect.bisect_right(moments, begin) - 1)
+        last = bisect.bisect_right(moments, end)
+        before = Snapshot()
+        told: list[Gauge | Event] = []
+        for moment in itertools.islice((moment for moment, _ in self._moments), first, last):
+            told += changed_gauges(before, moment, max(begin, moment.as_of))
+            before = moment
+        told += [Gauge(at=one.at, payload=Ticked(one)) for one in self._ticks]
+        told += self._events
+        told.sort(key=attrgetter("at"))
+        return (one for one in told if begin <= one.at <= end)
 
     def _pool_used(self, index: int) -> tuple[float, ...]:
         begin = max(0, index + 1 - KEPT_POOL_SAMPLES)
@@ -79,6 +106,11 @@ class Lookback:
         pools = [triton.sample.kv_pool for triton in shown if triton is not None]
         shares = [pool.used_share for pool in pools if pool is not None]
         return tuple(share for share in shares if share is not None)
+
+    def _gpus(self, index: int) -> tuple[GpuStatus, ...]:
+        begin = max(0, index + 1 - KEPT_GPU_SAMPLES)
+        shown = (self._moments[at][0].gpu for at in range(begin, index + 1))
+        return tuple(one.status for one in shown if one is not None and one.status.gpus)
 
     def _keep_series(self, snapshot: Snapshot) -> None:
         """Keep the ticks and the log lines that are new; earlier ticks than were known go before

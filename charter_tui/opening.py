@@ -17,6 +17,7 @@ from charter_tui.connecting import connect
 from charter_tui.link import Connect
 from charter_tui.options import Options
 from charter_tui.paths import config_file, shipped_themes, user_themes
+from charter_tui.servers import given
 from charter_tui.theme import ThemeFolder, load_themes
 from charter_tui.typed import nearest
 
@@ -65,6 +66,8 @@ def make_app(options: Options, connecting: Connect | None = None, told: str = ""
     themes, warnings = load_themes((shipped_themes(), user_themes()))
     config = configured(config_file())
     wrong = problems(config, {*themes, *BUILTIN_THEMES}, warnings)
+    if not options.write and given(options, config.read_only):
+        options = replace(options, read_only=True)
     warned = (*([told] if told else []), *wrong)
     config = replace(config, warnings=warned)
     outlive = OUTLIVE_SECONDS if config.outlive is None else config.outlive

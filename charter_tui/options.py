@@ -14,7 +14,8 @@ class Options:
     vLLM, SGLang or trtllm-serve. A gateway listens at `gateway`. `canary` is the seconds between
     two rounds of the corruption canary (None: it is off); with `no_text` the engine writes no text
     of prompts and answers. `kv_events` is where the deployment's KV cache events are read, as
-    `charter-engine serve` takes it. `serve` shows consoles to browsers at `port`.
+    `charter-engine serve` takes it. `serve` shows consoles to browsers at `port`. `write` changes
+    servers that the configuration has for `read_only`.
     """
 
     agent: str | None = None
@@ -46,6 +47,7 @@ class Options:
     serve: bool = False
     port: int = 0
     read_only: bool = False
+    write: bool = False
     run: bool = False
     canary: float | None = None
     no_text: bool = False

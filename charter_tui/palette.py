@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
-from charter_tui.actions import Action, Scope, in_scope
+from charter_tui.action import Action, Scope
+from charter_tui.actions import in_scope
 from charter_tui.present.help import shown_keys
 from charter_tui.present.possible import why_not
 from charter_tui.screens.base import ConsoleScreen

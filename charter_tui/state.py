@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Final, Literal
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
 from charter_engine.contracts.gauges import (
     TOPIC_OF,
+    UNRECORDED,
     Canary,
     Database,
     Deploying,
@@ -19,6 +20,7 @@ from charter_engine.contracts.gauges import (
     Host,
     Nodes,
     Past,
+    Payload,
     PushWatched,
     Recording,
     Replay,
@@ -31,8 +33,9 @@ from charter_engine.contracts.gauges import (
     Work,
     WorkResults,
 )
+from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.graph import Call
-from charter_engine.contracts.live import NodeStats
+from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import NodePrediction, Prediction
 from charter_engine.contracts.series import Tick
@@ -40,8 +43,10 @@ from charter_tui.alerts import Alert
 from charter_tui.naming import name_by_id, names_of
 from charter_tui.trends import NO_TRENDS, Trend, Trends, grown
 
+Told = TypeVar("Told")
 KEPT_EVENTS: Final = 500
 KEPT_POOL_SAMPLES: Final = 120
+KEPT_GPU_SAMPLES: Final = 400
 KEPT_TICKS: Final = 600
 
 FiguresOf = Literal["either", "run", "traffic"]
@@ -68,13 +73,39 @@ class Link:
     anew: bool = False
 
 
+class LastKnown(NamedTuple, Generic[Told]):
+    """What was told last of something, and when, in epoch seconds."""
+
+    value: Told
+    at: float
+
+
+class MarkedStretch(NamedTuple):
+    """The time an operator marked to be exported, in epoch seconds; None: not marked yet."""
+
+    begin: float | None = None
+    end: float | None = None
+
+    def with_mark(self, at: float) -> "MarkedStretch":
+        """With another moment marked: first one end of it, then the other, then it begins anew."""
+        if self.begin is None or self.end is not None:
+            return MarkedStretch(at)
+        return MarkedStretch(min(self.begin, at), max(self.begin, at))
+
+
+NOTHING_MARKED: Final = MarkedStretch()
+
+
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """Everything on screen.
 
     Parts that did not change keep their identity from one snapshot to the next. `figures_of` says
     whose figures of the calls are asked for: of the last run, of traffic, or of what there is.
-    `frozen` is there while the screen is held still: where in the last hour it stands.
+    `gpus` are the latest samples, the newest last. `frozen` is there while the screen is held
+    still: where in the last hour it stands. `marked` is what an operator marked of a recording, or
+    of that hour. `last_answer` and `last_gpus` are the latest sample of a server that answered, and
+    of GPUs that could be read.
     """
 
     link: Link = Link()
@@ -99,6 +130,7 @@ class Snapshot:
     database: Database | None = None
     events: tuple[Event, ...] = ()
     pool_used: tuple[float, ...] = ()
+    gpus: tuple[GpuStatus, ...] = ()
     ticks: tuple[Tick, ...] = ()
     trends: Trends = NO_TRENDS
     as_of: float = 0.0
@@ -106,6 +138,13 @@ class Snapshot:
     figures_of: FiguresOf = "either"
     alerts: tuple[Alert, ...] = ()
     frozen: Replay | None = None
+    marked: MarkedStretch = NOTHING_MARKED
+    last_answer: LastKnown[TritonSample] | None = None
+    last_gpus: LastKnown[GpuStatus] | None = None
+
+    def age(self, known: LastKnown[Any]) -> float:
+        """How many seconds before what is shown something was told."""
+        return max(0.0, self.as_of - known.at)
 
     @property
     def seeking(self) -> Replay | None:
@@ -200,6 +239,8 @@ def _counted(stats: NodeStats) -> bool:
 
 
 _PARTS = frozenset(part.name for part in fields(Snapshot))
+_DEPLOYMENT = tuple(sorted(_PARTS & (set(TOPIC_OF.values()) - UNRECORDED)))
+"""The parts that tell of what is watched, and so belong into a recording."""
 
 
 def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
@@ -209,7 +250,7 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         if isinstance(gauge.payload, Past) and gauge.epoch != snapshot.epoch:
             snapshot = _set_back(snapshot, gauge.payload, gauge.epoch)
     changes: dict[str, object] = {}
-    pool_used, ticks = snapshot.pool_used, snapshot.ticks
+    pool_used, gpus, ticks = snapshot.pool_used, snapshot.gpus, snapshot.ticks
     as_of = snapshot.as_of
     for gauge in taken:
         if gauge.epoch < snapshot.epoch:
@@ -224,7 +265,7 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         topic = TOPIC_OF[type(payload)]
         if topic not in _PARTS:
             continue
-        changes[topic] = payload
+        changes |= {topic: payload, **_known(payload, gauge.at)}
         as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
         if (
             isinstance(gauge.payload, Triton)
@@ -232,9 +273,33 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
             and (used := pool.used_share) is not None
         ):
             pool_used = (*pool_used, used)[-KEPT_POOL_SAMPLES:]
+        if isinstance(gauge.payload, Gpu) and gauge.payload.status.gpus:
+            gpus = (*gpus, gauge.payload.status)[-KEPT_GPU_SAMPLES:]
     if not changes and ticks is snapshot.ticks:
         return snapshot
-    return replace(snapshot, pool_used=pool_used, ticks=ticks, as_of=as_of, **changes)  # type: ignore[arg-type]
+    series = {"pool_used": pool_used, "gpus": gpus, "ticks": ticks, "as_of": as_of}
+    return replace(snapshot, **series, **changes)  # type: ignore[arg-type]
+
+
+def _known(payload: Payload, at: float) -> dict[str, object]:
+    """What of a payload is worth showing when the next one tells nothing."""
+    match payload:
+        case Triton(sample) if sample.health == "ready":
+            return {"last_answer": LastKnown(sample, at)}
+        case Gpu(status) if status.gpus:
+            return {"last_gpus": LastKnown(status, at)}
+    return {}
+
+
+def changed_gauges(before: Snapshot, after: Snapshot, at: float) -> list[Gauge]:
+    """What is told of the deployment in `after` and was not in `before`, as of that epoch
+    second."""
+    payloads = [getattr(after, topic) for topic in _DEPLOYMENT if _differs(before, after, topic)]
+    return [Gauge(at=at, payload=payload) for payload in payloads if payload is not None]
+
+
+def _differs(before: Snapshot, after: Snapshot, part: str) -> bool:
+    return getattr(before, part) is not getattr(after, part)
 
 
 def _sharing(nodes: Nodes, before: Nodes | None) -> Nodes:

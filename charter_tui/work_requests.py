@@ -7,11 +7,12 @@ from charter_engine.contracts.answers import AnswersRequest
 from charter_engine.contracts.benching import BenchRequest
 from charter_engine.contracts.commands import Bench, Calibrate, CompareAnswers, Learn, Predict
 from charter_engine.contracts.learning import CalibrateRequest, DecideAt, LearnRequest
+from charter_engine.contracts.moments import Mistyped
 from charter_engine.contracts.plan import Lever, Policy
 from charter_engine.contracts.planning import Levers, Objective, PlanRequest
 from charter_engine.contracts.predicting import SWEPT_SETTINGS, PredictRequest
 from charter_tui.console import full_path
-from charter_tui.typed import Mistyped, listed, parse_choice, parse_count
+from charter_tui.typed import listed, parse_choice, parse_count
 
 Values = Mapping[str, str]
 POLICIES: Final[tuple[str, ...]] = get_args(Policy)

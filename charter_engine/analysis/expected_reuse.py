@@ -2,7 +2,7 @@
 agent's inputs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -22,7 +22,21 @@ from charter_engine.prompts.tokens import Encode
 
 MOST_RUNS = 12
 """Later runs meet the same prefixes; the rate settles long before."""
-Rates = Mapping[str, float]
+
+
+class Reuse(NamedTuple):
+    """How many of so many prompt tokens are reused."""
+
+    reused_tokens: int
+    prompt_tokens: int
+
+    @property
+    def rate(self) -> float:
+        """The share that is reused, 0 to 1."""
+        return self.reused_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
+
+
+ReuseByLayout = Mapping[str, Reuse]
 
 
 def with_expected_reuse(
@@ -64,15 +78,15 @@ def with_expected_reuse(
     assumed = f", {ASSUMED_PASSES} turns of {turns} (assumed)" if turns else ""
     basis = f"runs over {runs} inputs{assumed}, {tokens_per_block} tokens a block, ample memory"
     own = {call.id for call in compiled.calls}
-    rates = {
-        nodes: _rates(requests, nodes, tokens_per_block)
+    reuse = {
+        nodes: _reuse_by_layout(requests, nodes, tokens_per_block)
         for nodes in {frozenset(opportunity.nodes) for opportunity in compiled.opportunities}
         if nodes <= own
     }
     return replace(
         compiled,
         opportunities=tuple(
-            _with_rate(opportunity, rates.get(frozenset(opportunity.nodes)), basis)
+            _with_reuse(opportunity, reuse.get(frozenset(opportunity.nodes)), basis)
             for opportunity in compiled.opportunities
         ),
     )
@@ -89,32 +103,39 @@ def without_expected_reuse(compiled: CompiledFile, because: str) -> CompiledFile
     )
 
 
-def _with_rate(opportunity: Opportunity, rates: Rates | None, basis: str) -> Opportunity:
-    """`rates`: None where its calls stand in several files, of which this is one."""
-    if not rates:
-        because = "stand in several files" if rates is None else "are made by others of the agent"
+def _with_reuse(opportunity: Opportunity, found: ReuseByLayout | None, basis: str) -> Opportunity:
+    """`found`: None where its calls stand in several files, of which this is one."""
+    if not found:
+        because = "stand in several files" if found is None else "are made by others of the agent"
         return replace(opportunity, expected_hit_rate=None, expected_basis=f"its calls {because}")
-    best = max(rates, key=lambda layout: rates[layout])
-    words = f"{100 * rates[best]:.0f} % of the prompt tokens as written"
+    best = max(found, key=lambda layout: found[layout].rate)
+    reused, prompt = found[best]
+    words = f"{100 * found[best].rate:.0f} % of the prompt tokens as written"
     if best != "source":
         words = (
-            f"{100 * rates[best]:.0f} % of the prompt tokens with layout {best!r}, "
-            f"{100 * rates['source']:.0f} % as written"
+            f"{100 * found[best].rate:.0f} % of the prompt tokens with layout {best!r}, "
+            f"{100 * found['source'].rate:.0f} % as written"
         )
-    return replace(opportunity, expected_hit_rate=rates[best], expected_basis=f"{words}; {basis}")
+    return replace(
+        opportunity,
+        expected_hit_rate=found[best].rate,
+        expected_computed_tokens=prompt - reused,
+        expected_prompt_tokens=prompt,
+        expected_basis=f"{words}; {basis}",
+    )
 
 
-def _rates(
+def _reuse_by_layout(
     requests: Mapping[str, Sequence[WorkloadRequest]], nodes: frozenset[str], tokens_per_block: int
-) -> Rates:
-    """The token hit rate of these nodes' requests by layout; nothing where a run makes none."""
+) -> ReuseByLayout:
+    """What these nodes' requests reuse together by layout; nothing where a run makes none."""
     of_nodes = {
         layout: [item for item in made if item.node in nodes] for layout, made in requests.items()
     }
-    return {layout: _hit_rate(made, tokens_per_block) for layout, made in of_nodes.items() if made}
+    return {layout: _reuse(made, tokens_per_block) for layout, made in of_nodes.items() if made}
 
 
-def _hit_rate(requests: Sequence[WorkloadRequest], tokens_per_block: int) -> float:
+def _reuse(requests: Sequence[WorkloadRequest], tokens_per_block: int) -> Reuse:
     blocks = sum(
         (item.input_length + item.output_length) // tokens_per_block + 2 for item in requests
     )
@@ -127,5 +148,4 @@ def _hit_rate(requests: Sequence[WorkloadRequest], tokens_per_block: int) -> flo
         manager.store_context(number)
         manager.append(number, request.output_ids)
         manager.finish(number)
-    total = sum(item.input_length for item in requests)
-    return reused / total if total else 0.0
+    return Reuse(reused, sum(item.input_length for item in requests))

@@ -88,6 +88,7 @@ OPPORTUNITIES = (
     ResultColumn("calls", "calls", text),
     ResultColumn("shared tokens", "shared_tokens", count),
     ResultColumn("", "shared_tokens_label", text),
+    ResultColumn("expected computed", "expected_computed_tokens", count),
     ResultColumn("expected hit rate", "expected_hit_rate", share),
     ResultColumn("", "expected_hit_rate_label", text),
 )
@@ -217,6 +218,7 @@ RUNS = (
     ResultColumn("of prompt tokens", "prompt_tokens", count),
     ResultColumn("whole time s", "whole_ms", whole_time),
     ResultColumn("TTFT ms", "ttft_ms", milliseconds),
+    ResultColumn("p95", "ttft_ms_p95", milliseconds),
     ResultColumn("hit rate", "token_hit_rate", share),
 )
 REQUESTS = (

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from charter_engine.traffic.contents import PoolContents
     from charter_engine.traffic.measured import GrainOwners
 
-MOST_POOLS = 4
-"""Of what had passed before anybody asked so many pools full are followed: what came before has
-left the cache."""
+MOST_POOLS, MOST_PROMPTS = 4, 16
+"""Of what had passed before anybody asked so many pools full of computed tokens are followed, in so
+many pools full of prompts at most: what came before has left the cache."""
 
 
 class DeploymentContents:
@@ -162,11 +162,14 @@ def _ends(asked: NodePlan, call: Call) -> dict[int, int | None]:
 
 def _lately(records: Sequence[TrafficRecord], settings: PoolSettings) -> list[TrafficRecord]:
     """The last of them that can matter to a pool of that size."""
-    room = MOST_POOLS * (settings.gpu_blocks + settings.host_blocks) * settings.tokens_per_block
+    pool = (settings.gpu_blocks + settings.host_blocks) * settings.tokens_per_block
+    computed, prompts = MOST_POOLS * pool, MOST_PROMPTS * pool
     kept: list[TrafficRecord] = []
     for record in reversed(records):
-        room -= (record.prompt_tokens or 0) + (record.output_tokens or 0)
-        if room < 0 and kept:
+        whole = (record.prompt_tokens or 0) + (record.output_tokens or 0)
+        computed -= whole - (record.reused_tokens or 0)
+        prompts -= whole
+        if min(computed, prompts) < 0 and kept:
             break
         kept.append(record)
     return kept[::-1]

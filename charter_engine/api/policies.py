@@ -163,8 +163,8 @@ def compared(
             closed = (one.token_hit_rate - base) / gap if gap > 0 else None
             told.append(replace(one, policy=policy, closed=closed))
         if estimates is not None and "next-use" in group:
-            chosen, reason = verdict(estimates, base, group["next-use"].token_hit_rate)
-            choices.append(
-                PolicyChoice(settings=group["default"].settings, policy=chosen, reason=reason)
-            )
+            settings = group["default"].settings
+            rate = group["next-use"].token_hit_rate
+            chosen, reason = verdict(estimates, base, rate, int(settings["host_blocks"]))
+            choices.append(PolicyChoice(settings=settings, policy=chosen, reason=reason))
     return tuple(told), tuple(choices)

@@ -23,6 +23,7 @@ from charter_engine.api.reuse_times_files import reuse_times_of_plan
 from charter_engine.api.sweep import SweepPoint, predicted
 from charter_engine.api.times import kv_bytes_per_token, latency_of
 from charter_engine.api.workloads import load
+from charter_engine.bls.retention import ReleaseWhen
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Plan
@@ -53,6 +54,9 @@ DEFAULT_GPU_TOKENS = 427_000
 SLOW_TIMED_TOKENS = 10_000_000
 """Of prompts and answers. From about here on a timed prediction takes many seconds, and soon
 minutes, which nobody gets without asking."""
+PAID_EVERY = 4
+"""Points of a curve from one of which it is told what is paid to the next: each is a prediction of
+its own."""
 
 
 def predict(
@@ -105,8 +109,19 @@ def predict(
             others=compared_with,
             unmatched_nodes=unmatched,
         ),
-        notes=(*notes, *left_out, *strangers, *policies.notes),
+        notes=(*notes, *left_out, *strangers, *policies.notes, *_unreleased(release, points)),
     )
+
+
+def _unreleased(release: ReleaseWhen, points: Sequence[SweepPoint]) -> tuple[Note, ...]:
+    """What is to be said where pools cannot be told to forget."""
+    pools = [point.settings for point in points if not point.settings.heeds_release]
+    if release == "never" or not pools:
+        return ()
+    names = {
+        f"{one.eviction} with max_num_turns" if one.max_num_turns else one.eviction for one in pools
+    }
+    return (Note(f"nothing is released with eviction {', '.join(sorted(names))}"),)
 
 
 def _under_policies(
@@ -231,15 +246,33 @@ def _unmatched_note(name: str, nodes: Collection[str], workload: Workload) -> tu
 
 
 def _curves(predictor: Predictor, points: Sequence[SweepPoint]) -> tuple[Curve, ...]:
+    by_size = {point.settings.tokens_per_block: point for point in reversed(points)}
+    sizes = dict.fromkeys(point.settings.tokens_per_block for point in points)
+    return tuple(_curve(predictor, by_size[size]) for size in sizes)
+
+
+def _curve(predictor: Predictor, like: SweepPoint) -> Curve:
+    """The curve of a point's block size, with what is paid at every so many of its points, unless
+    that would take long."""
     from charter_engine.kvcache.predict.curve import hit_curve
 
-    curves = []
-    for size in dict.fromkeys(point.settings.tokens_per_block for point in points):
-        capacities, rates = hit_curve(
-            predictor.paths, predictor.workload.input_length, size
-        ).sampled()
-        pairs = zip(capacities.tolist(), rates.tolist(), strict=True)
-        curves.append(
-            Curve(tokens_per_block=size, points=tuple(CurvePoint(*pair) for pair in pairs))
-        )
-    return tuple(curves)
+    size = like.settings.tokens_per_block
+    lengths = predictor.workload.input_length
+    capacities, rates = hit_curve(predictor.paths, lengths, size).sampled()
+    found = [CurvePoint(*pair) for pair in zip(capacities.tolist(), rates.tolist(), strict=True)]
+    if predictor.workload.prompt_tokens <= SLOW_TIMED_TOKENS:
+        for place in range(len(found) - 1, -1, -PAID_EVERY):
+            found[place] = _with_paid(predictor, like, found[place])
+    return Curve(tokens_per_block=size, points=tuple(found))
+
+
+def _with_paid(predictor: Predictor, like: SweepPoint, point: CurvePoint) -> CurvePoint:
+    settings = replace(like.settings, gpu_blocks=max(1, point.gpu_blocks), host_blocks=0)
+    paid = predictor.predict(settings, latency=like.latency, queue=like.queue, bracket=False)
+    return replace(
+        point,
+        computed_tokens=paid.computed_tokens,
+        makespan_ms=paid.makespan_ms,
+        ttft_ms_mean=paid.ttft_ms_mean,
+        ttft_ms_p95=paid.ttft_ms_p95,
+    )

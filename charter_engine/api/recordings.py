@@ -1,9 +1,11 @@
 """Recordings: what they hold, whether they are whole, cut, put together, and compared."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from charter_engine.contracts.exporting import ExportRequest, ExportResult
 from charter_engine.contracts.recordings import (
@@ -20,12 +22,12 @@ from charter_engine.errors import CharterError, UsageError
 if TYPE_CHECKING:
     from charter_engine.contracts.gauges import Marker
     from charter_engine.contracts.live import RequestRecord
-    from charter_engine.store.recording_reader import RecordingReader
+    from charter_engine.store.recording_reader import Message, RecordingReader
 
 PUSHES = ("push", "rollback")
 SHOWN = (*PUSHES, "note")
-NOTHING_LEFT = "make room and try again: the new file was taken away"
 """What is marked on a plot."""
+NOTHING_LEFT = "make room and try again: the new file was taken away"
 COLUMNS = 400
 """Of a plot: of more seconds, neighbours are put together."""
 SUFFIX = ".charter"
@@ -94,32 +96,37 @@ def cut(request: ExportRequest, output: str) -> ExportResult:
     """Write the stretch as a recording of its own. Raises `UsageError` if the file exists or the
     stretch is empty, and `CharterError` where there is no room."""
     from charter_engine.store import recording_cut
-    from charter_engine.store.recording_writer import NoRoom, RecordingError
 
-    with reading(request.recording) as reader:
-        try:
-            recording_cut.cut(reader, request.begin, request.end, Path(output))
-        except NoRoom as error:
-            raise CharterError(str(error), remedy=NOTHING_LEFT) from None
-        except RecordingError as error:
-            raise UsageError(str(error)) from None
+    with reading(request.recording) as reader, _written():
+        recording_cut.cut(reader, request.begin, request.end, Path(output))
         return ExportResult(damaged=reader.damaged)
+
+
+def made_of(lines: Iterable[bytes], output: str, *, keeps_text: bool = True) -> None:
+    """Write a recording of the JSON Lines that `exports.export` hands out, or of some of them, in
+    their order; `keeps_text` False leaves out the words of prompts and answers. Raises `UsageError`
+    for a line that is none, if the file exists or there is nothing, and `CharterError` where there
+    is no room."""
+    from charter_engine.store.recording_cut import by_second, new_recording
+    from charter_engine.store.recording_writer import RecordingError
+
+    messages = _told_in(lines)
+    kept = messages if keeps_text else map(_without_words, messages)
+    with _written(), new_recording(Path(output)) as writer:
+        for batch in by_second(kept):
+            writer.write(batch)
+        if not writer.holds_something:
+            raise RecordingError("there is nothing to make a recording of")
 
 
 def merge(recordings: Sequence[str], output: str) -> ExportResult:
     """Write recordings of different times as one, the earliest first. Raises `UsageError` if the
     file exists, or two were made at the same time, and `CharterError` where there is no room."""
     from charter_engine.store import recording_merge
-    from charter_engine.store.recording_writer import NoRoom, RecordingError
 
-    with ExitStack() as stack:
+    with ExitStack() as stack, _written():
         readers = [stack.enter_context(reading(path)) for path in recordings]
-        try:
-            recording_merge.merge(readers, Path(output))
-        except NoRoom as error:
-            raise CharterError(str(error), remedy=NOTHING_LEFT) from None
-        except RecordingError as error:
-            raise UsageError(str(error)) from None
+        recording_merge.merge(readers, Path(output))
         damaged = (f"{reader.path}: {reader.damaged}" for reader in readers if reader.damaged)
         return ExportResult(damaged="; ".join(damaged))
 
@@ -156,6 +163,60 @@ def reading(path: str) -> "Iterator[RecordingReader]":
         yield reader
     finally:
         reader.close()
+
+
+def span(recording: str) -> tuple[float, float]:
+    """When a recording begins and ends, in epoch seconds. Raises `UsageError`."""
+    with reading(recording) as reader:
+        return reader.start, reader.end
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """What a recording can't be written for, as an error that an operator can act on."""
+    from charter_engine.store.recording_writer import NoRoom, RecordingError
+
+    try:
+        yield
+    except NoRoom as error:
+        raise CharterError(str(error), remedy=NOTHING_LEFT) from None
+    except RecordingError as error:
+        raise UsageError(str(error)) from None
+
+
+class _Line(Struct):
+    record: Literal["gauge", "event", "request"]
+
+
+def _told_in(lines: Iterable[bytes]) -> "Iterator[Message]":
+    import msgspec
+
+    from charter_engine.contracts.gauges import TOPIC_OF, UNRECORDED, Event, Gauge
+    from charter_engine.contracts.live import RequestRecord
+
+    kind = msgspec.json.Decoder(_Line)
+    decoders: dict[str, msgspec.json.Decoder[Message]] = {
+        "gauge": msgspec.json.Decoder(Gauge),
+        "event": msgspec.json.Decoder(Event),
+        "request": msgspec.json.Decoder(RequestRecord),
+    }
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            message = decoders[kind.decode(line).record].decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"line {number}: {error}", remedy="give JSON Lines that `export` wrote"
+            ) from None
+        if not (isinstance(message, Gauge) and TOPIC_OF[type(message.payload)] in UNRECORDED):
+            yield message
+
+
+def _without_words(message: "Message") -> "Message":
+    from charter_engine.api.texts import without_text
+
+    return without_text(message)
 
 
 _Side = tuple[RecordedStretch, "list[RequestRecord]"]

@@ -54,6 +54,7 @@ def _(record: Opportunities) -> list[Row]:
             "shared_tokens_label": item.tokens_label,
             "expected_hit_rate": item.expected_hit_rate,
             "expected_hit_rate_label": item.expected_label,
+            "expected_computed_tokens": item.expected_computed_tokens,
             "basis": item.expected_basis,
             "derivation": item.derivation,
         }
@@ -430,6 +431,7 @@ def _run(run: RunSummary) -> Row:
         "whole_ms": cost.whole_ms,
         "item_ms": cost.item_ms,
         "ttft_ms": cost.ttft_ms,
+        "ttft_ms_p95": cost.ttft_ms_p95,
         "token_hit_rate": cost.token_hit_rate,
         "earlier": run.earlier,
         "label": cost.label,
@@ -457,20 +459,22 @@ def _request(request: RequestRecord, variant: str) -> Row:
 
 
 def _variant(one: VariantReport) -> Row:
-    rate = one.token_hit_rate
+    computed, predicted = one.computed_tokens, one.predicted_computed_tokens
     return {
         "variant": one.name,
         "requests": one.requests,
         "failures": one.failures,
-        "computed_tokens": None if rate is None else round(one.prompt_tokens * (1 - rate)),
+        "computed_tokens": None if computed is None else round(computed),
         "elapsed_ms": one.elapsed_ms,
         **_percentiles("latency_ms", one.latency_ms),
         **_percentiles("ttft_ms", one.ttft_ms),
         "prompt_tokens": one.prompt_tokens,
         "output_tokens": one.output_tokens,
-        "token_hit_rate": rate,
+        "token_hit_rate": one.token_hit_rate,
         "block_hit_rate": one.block_hit_rate,
         "bound": one.bound,
+        "predicted_computed_tokens": None if predicted is None else round(predicted),
+        "predicted_token_hit_rate": one.predicted_token_hit_rate,
         "predicted_block_hit_rate": one.predicted_block_hit_rate,
         "tokens_per_block": one.tokens_per_block,
         "peak_blocks": one.peak_blocks,

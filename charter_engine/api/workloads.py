@@ -5,6 +5,8 @@ from math import isfinite
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from charter_engine.api.records import holds_records, request_records
 from charter_engine.api.tokenizers import assumed_tokens, tokenizer_identity, tokens_by
 from charter_engine.api.traffic_files import holds_traffic, traffic_workload
@@ -75,6 +77,7 @@ def pool(request: PoolRequest, stream: BinaryIO | None = None) -> WorkloadWritte
 def load(name: str, *, strict: bool, read_as: ReadAs = BY_FORMAT) -> Loaded:
     """The workload of a file, of traffic, or of the requests measured in a recording. Raises
     `UsageError`, naming the file and what to do."""
+    _require_lasting(name)
     try:
         is_measured, is_traffic = holds_records(Path(name)), holds_traffic(Path(name))
     except OSError as error:
@@ -94,7 +97,9 @@ def load(name: str, *, strict: bool, read_as: ReadAs = BY_FORMAT) -> Loaded:
             strict,
             lambda path, report: read_workload(path, report, _options(read_as)),
         )
-    if not isfinite(workload.arrival_ms.sum()):
+    with np.errstate(over="ignore"):
+        is_finite = isfinite(workload.arrival_ms.sum())
+    if not is_finite:
         raise UsageError(f"{name}: some requests arrive at no finite time", remedy=REMEDY)
     return workload, notes
 
@@ -108,6 +113,7 @@ def through_cache(
     """What `read` makes of a file, or the copy kept of it. What was read with gaps is not kept.
     Raises `UsageError`."""
     path = Path(name)
+    _require_lasting(name)
     try:
         if path.suffix == ".npz":
             return workload_cache.load(path), ()
@@ -117,7 +123,9 @@ def through_cache(
         if kept is not None:
             return kept, ()
         bad = BadLines(name)
-        workload = read(path, None if strict else bad)
+        # Times beyond all bounds are told once they are read.
+        with np.errstate(over="ignore"):
+            workload = read(path, None if strict else bad)
         if not bad.count:
             workload_cache.keep(directory, key, workload)
     except WorkloadFormatError as error:
@@ -175,6 +183,16 @@ def _parameters(read_as: ReadAs) -> tuple[object, ...]:
     if not read_as.tokenizer:
         return (read_as.block_tokens, read_as.time_unit)
     return (read_as.block_tokens, read_as.time_unit, tokenizer_identity(read_as.tokenizer))
+
+
+def _require_lasting(name: str) -> None:
+    """Raises `UsageError` for what is gone once it was read: what it is shows at its beginning."""
+    path = Path(name)
+    if path.is_fifo() or path.is_char_device() or path.is_socket():
+        raise UsageError(
+            f"{name}: a pipe or a device, which can be read only once",
+            remedy="write it to a file, and name that",
+        )
 
 
 def _require_nothing_given(name: str, read_as: ReadAs) -> None:

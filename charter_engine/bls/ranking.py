@@ -49,10 +49,18 @@ class Ranking:
         self._ahead = np.asarray(worths.ahead_s, dtype=np.float64)
         self._held: dict[object, HeldPrompt] = {}
 
-    def hold(self, session: object, kind: int, rule: Rule, tokens: int, now_s: float) -> Rule:
-        """The rule for the session's new prompt of `tokens` tokens: the one given, at the rank that
-        contradicts least what the prompts held are worth beside it; of several such ranks, at the
-        one nearest to the rule's own priority.
+    def hold(
+        self,
+        session: object,
+        kind: int,
+        rule: Rule,
+        tokens: int,
+        now_s: float,
+        idle_s: float = 0.0,
+    ) -> Rule:
+        """The rule for the session's new prompt of `tokens` tokens, which has lain idle for
+        `idle_s`: the one given, at the rank that contradicts least what the prompts held are worth
+        beside it; of several such ranks, at the one nearest to the rule's own priority.
 
         A rule that holds nothing for a time stays as it is, and its prompt is not ranked.
         """
@@ -63,9 +71,9 @@ class Ranking:
         }
         if rule.priority <= DEFAULT_PRIORITY or rule.duration_ms is None:
             return rule
-        priority = self._rank(kind, rule.priority, tokens, now_s)
+        priority = self._rank(kind, rule.priority, tokens, now_s, idle_s)
         until_s = now_s + rule.duration_ms / 1000.0
-        self._held[session] = HeldPrompt(kind, priority, tokens, now_s, until_s)
+        self._held[session] = HeldPrompt(kind, priority, tokens, now_s - idle_s, until_s)
         return replace(rule, priority=priority)
 
     def answered(self, session: object, kind: int, now_s: float) -> None:
@@ -75,12 +83,7 @@ class Ranking:
             until_s = held.until_s + now_s - held.since_s
             self._held[session] = replace(held, kind=kind, since_s=now_s, until_s=until_s)
 
-    def priority(self, session: object) -> int | None:
-        """The priority of the session's prompt; None where it is not ranked."""
-        held = self._held.get(session)
-        return None if held is None else held.priority
-
-    def _rank(self, kind: int, priority: int, tokens: int, now_s: float) -> int:
+    def _rank(self, kind: int, priority: int, tokens: int, now_s: float, idle_s: float) -> int:
         held = list(self._held.values())
         since, until, most = (
             np.array([getattr(one, column) for one in held], dtype=np.float64)[:, None]
@@ -89,7 +92,7 @@ class Ranking:
         kinds = np.array([one.kind for one in held], dtype=np.int64)[:, None]
         ranks = np.array([one.priority for one in held], dtype=np.int64)
         then = now_s + self._ahead
-        lead = self._worth(kind, self._ahead) - self._worth(kinds, then - since)
+        lead = self._worth(kind, idle_s + self._ahead) - self._worth(kinds, then - since)
         lead = np.where(then < until, lead * np.minimum(most, tokens), 0.0).sum(axis=1)
         # At each priority, what stands wrongly: what is worth less above or beside the prompt, and
         # what is worth more below or beside it.

@@ -109,7 +109,10 @@ class RetentionRefreshes:
     def _follow(self, refresh: HeldRefresh) -> None:
         try:
             token_ids = np.concatenate((refresh.sent.token_ids, refresh.output_ids))
-            retention = self._sessions.refreshed(refresh.sent, refresh.level, refresh.tokens)
+            now_s = time.monotonic()
+            retention = self._sessions.refreshed(
+                refresh.sent, refresh.level, refresh.tokens, now_s, now_s - refresh.answered_s
+            )
             reused_tokens = self._send(f"{refresh.name}-restamp", token_ids, retention)
             if reused_tokens is not None:
                 self._turnover.found(refresh, reused_tokens)

@@ -120,14 +120,11 @@ class Sessions:
         if self.reuse_times.decide_at == "sent" or sent.explicit:
             return None
         level = self.reuse_times.level(with_answer(sent.features, float(len(output_ids)), served_s))
-        pays = self.reuse_times.refresh.pays(sent.level, level, len(sent.token_ids))
-        if pays and not self._alike(sent, level):
-            self._ranked(sent, level, now_s)
-            return level
         if self._ranking is not None:
             with self._lock:
                 self._ranking.answered(sent.session.name, level, now_s)
-        return None
+        pays = self.reuse_times.refresh.pays(sent.level, level, len(sent.token_ids))
+        return level if pays and not self._alike(sent, level) else None
 
     def overtaken(self, sent: Sent) -> bool:
         """Whether the session's next request is here already: then its blocks are in use, and it
@@ -143,15 +140,17 @@ class Sessions:
         ranges = self.reuse_times.ranges(sent.node, own, length)
         return _inputs(ranges, self.reuse_times.generated(own), length)
 
-    def refreshed(self, sent: Sent, level: int, tokens: int) -> dict[str, list[int]]:
-        """The `retention_*` inputs of the request that follows an answer, over its prompt and
-        answer of `tokens`.
+    def refreshed(
+        self, sent: Sent, level: int, tokens: int, now_s: float, idle_s: float = 0.0
+    ) -> dict[str, list[int]]:
+        """The `retention_*` inputs of the request that follows an answer `idle_s` later, over its
+        prompt and answer of `tokens`, which is ranked as it is sent: until then what was asked
+        stands, and many a refresh is never sent.
 
         The blocks that hold the answer ask for what they would have been generated with.
         One that the single new token takes holds nothing anybody can use.
         """
-        ranking = self._ranking
-        own = self._own(level, ranking.priority(sent.session.name) if ranking else None)
+        own = self._own(level, self._ranked(sent, level, now_s, idle_s))
         generated = self.reuse_times.generated(own)
         prompt_tokens = len(sent.token_ids)
         ranges = self.reuse_times.ranges(sent.node, own, prompt_tokens)
@@ -164,7 +163,7 @@ class Sessions:
             )
         return _inputs(ranges, NEVER_AGAIN, tokens)
 
-    def _ranked(self, sent: Sent, level: int, now_s: float) -> int | None:
+    def _ranked(self, sent: Sent, level: int, now_s: float, idle_s: float = 0.0) -> int | None:
         """The priority at which a request's prompt is held from now on at this level, beside those
         of other sessions; None where that is the level's own."""
         if self._ranking is None:
@@ -172,7 +171,7 @@ class Sessions:
         rule = self.reuse_times.rules[level]
         with self._lock:
             return self._ranking.hold(
-                sent.session.name, level, rule, len(sent.token_ids), now_s
+                sent.session.name, level, rule, len(sent.token_ids), now_s, idle_s
             ).priority
 
     def _own(self, level: int, priority: int | None) -> Rule:

@@ -3,7 +3,13 @@
 from collections.abc import Iterable
 
 from charter_engine.commands.cost_report import number, seconds
-from charter_engine.contracts.benching import Batch, BenchReport, Percentiles, VariantReport
+from charter_engine.contracts.benching import (
+    Batch,
+    BenchReport,
+    LeverShare,
+    Percentiles,
+    VariantReport,
+)
 from charter_engine.contracts.costs import Verdict
 
 Rows = list[tuple[str, ...]]
@@ -21,6 +27,8 @@ HEADER = (
     "generated",
     "hit rate",
     "bound",
+    "predicted",
+    "computed",
     "blocks hit",
     "predicted",
     "req/s",
@@ -32,18 +40,20 @@ UNTOLD = "-"
 
 def variant_rows(report: BenchReport) -> Rows:
     """One row a variant, under `HEADER`: what is paid first. Times in ms but the whole, in seconds;
-    hit rates of tokens, then of blocks."""
+    hit rates of tokens, with what is predicted of them, then of blocks."""
     return [
         (
             one.name,
             str(one.requests),
-            number(_computed(one)),
+            number(one.computed_tokens),
             seconds(one.elapsed_ms or None),
             *_times(one.ttft_ms),
             *_times(one.latency_ms),
             number(one.output_tokens),
             rate(one.token_hit_rate),
             rate(one.bound),
+            rate(one.predicted_token_hit_rate),
+            number(one.predicted_computed_tokens),
             rate(one.block_hit_rate),
             rate(one.predicted_block_hit_rate),
             f"{one.requests_per_s:.2f}",
@@ -67,15 +77,17 @@ def headline(report: BenchReport) -> Verdict:
 
 
 def node_rows(report: BenchReport) -> Rows:
-    """One row a node and variant: requests, hit rate, bound, TTFT."""
+    """One row a node and variant: requests, tokens computed, TTFT, latency, hit rate, bound."""
     return [
         (
             node.node,
             one.name,
             str(node.requests),
+            number(node.computed_tokens),
+            *_times(node.ttft_ms)[:2],
+            _times(node.latency_ms)[0],
             rate(node.token_hit_rate),
             rate(node.bound),
-            *_times(node.ttft_ms)[:2],
         )
         for one in report.variants
         for node in one.nodes
@@ -91,7 +103,7 @@ def sentences(report: BenchReport) -> Iterable[str]:
     yield f"inputs: {report.inputs}"
     yield (
         "measured, except: bound (what layout and inputs allow, counted on the prompts sent) "
-        "and predicted (block hit rate by the block manager, replayed on the prompts sent)"
+        "and predicted (hit rates by the block manager, replayed on the prompts sent)"
     )
     yield (
         "peak blocks: most in use by requests, sampled ten times a second; idle cached blocks "
@@ -112,11 +124,6 @@ def sentences(report: BenchReport) -> Iterable[str]:
 def rate(value: float | None) -> str:
     """A share in per cent."""
     return UNTOLD if value is None else f"{value:.1%}"
-
-
-def _computed(one: VariantReport) -> float | None:
-    rate = one.token_hit_rate
-    return None if rate is None else one.prompt_tokens * (1 - rate)
 
 
 def _times(values: Percentiles | None) -> tuple[str, str, str]:
@@ -146,19 +153,30 @@ def _levers(report: BenchReport) -> Iterable[str]:
         if lever.token_hit_rate_gained is None and lever.ttft_ms_saved is None:
             yield f"lever {lever.lever}: {lever.note}"
             continue
-        points = 100 * (lever.token_hit_rate_gained or 0.0)
-        saved = lever.ttft_ms_saved or 0.0
         yield (
-            f"lever {lever.lever}: {points:+.1f} points of hit rate, {saved:+.1f} ms of TTFT saved "
-            f"({lever.note})"
+            f"lever {lever.lever}: saves {signed(lever.computed_tokens_saved)} prompt tokens "
+            f"computed, {signed(lever.whole_ms_saved)} ms of the whole, "
+            f"{signed(lever.ttft_ms_saved, 1)} ms of TTFT, {signed(lever.ttft_p95_ms_saved, 1)} "
+            f"of its p95; {signed(_points(lever), 1)} points of hit rate ({lever.note})"
         )
+
+
+def signed(value: float | None, digits: int = 0) -> str:
+    """A difference with its sign."""
+    return UNTOLD if value is None else f"{value:+,.{digits}f}"
+
+
+def _points(lever: LeverShare) -> float | None:
+    return None if lever.token_hit_rate_gained is None else 100 * lever.token_hit_rate_gained
 
 
 def _batch(batch: Batch) -> Iterable[str]:
     for cell in batch.cells:
         how = f"{cell.concurrency} at once" if cell.concurrency > 1 else "one after another"
         yield (
-            f"batch, {cell.variant}, {how}: {cell.requests_per_s:.2f} req/s, hit rate "
+            f"batch, {cell.variant}, {how}: {number(cell.computed_tokens)} prompt tokens computed, "
+            f"{seconds(cell.elapsed_ms)} s, TTFT {number(cell.prefill_ms)} ms, p95 "
+            f"{number(cell.ttft_p95_ms)}, {cell.requests_per_s:.2f} req/s, hit rate "
             f"{rate(cell.token_hit_rate)}"
         )
     yield (

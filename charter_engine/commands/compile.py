@@ -166,7 +166,8 @@ def print_opportunity(item: "Opportunity") -> None:
     expected = f"no hit rate: {item.expected_basis}"
     if item.expected_hit_rate is not None:
         rate = f"{item.expected_hit_rate:.1%} ({item.expected_label})"
-        expected = f"expected hit rate {rate}: {item.expected_basis}"
+        computed = f"{item.expected_computed_tokens:,} of {item.expected_prompt_tokens:,}"
+        expected = f"expected {computed} computed, hit rate {rate}: {item.expected_basis}"
     for words in (
         f"{item.shared_tokens} tokens ({item.tokens_label}): {item.derivation}",
         expected,

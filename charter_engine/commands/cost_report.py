@@ -15,6 +15,7 @@ NAMES: "dict[RunFigure, str]" = {
     "whole_ms": "whole run s",
     "item_ms": "time of an item s",
     "ttft_ms": "TTFT ms",
+    "ttft_ms_p95": "TTFT ms, p95",
     "output_tokens": "generated tokens",
     "token_hit_rate": "token hit rate",
 }
@@ -35,7 +36,7 @@ def lever_words(levers: "Iterable[Lever]") -> str:
 
 def cost_header() -> tuple[str, ...]:
     """The columns of `cost_cells`."""
-    return ("computed", "whole s", "per item s", "TTFT ms", "generated", "token hits")
+    return ("computed", "whole s", "per item s", "TTFT ms", "p95", "generated", "token hits")
 
 
 def cost_cells(cost: "RunCost") -> tuple[str, ...]:
@@ -45,6 +46,7 @@ def cost_cells(cost: "RunCost") -> tuple[str, ...]:
         seconds(cost.whole_ms),
         seconds(cost.whole_ms_per_item),
         UNTOLD if cost.ttft_ms is None else f"{cost.ttft_ms:,.1f}",
+        UNTOLD if cost.ttft_ms_p95 is None else f"{cost.ttft_ms_p95:,.1f}",
         number(cost.output_tokens),
         UNTOLD if cost.token_hit_rate is None else f"{cost.token_hit_rate:.1%}",
     )
@@ -74,7 +76,7 @@ def shown(one: "RunDifference", value: float | None) -> str:
     match one.figure:
         case "whole_ms" | "item_ms":
             return seconds(value)
-        case "ttft_ms":
+        case "ttft_ms" | "ttft_ms_p95":
             return f"{value:,.1f}"
         case "token_hit_rate":
             return f"{value:.1%}"

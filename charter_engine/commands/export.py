@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -23,14 +23,15 @@ def register(subparsers: "Subparsers") -> None:
         description="JSON Lines: one line for each gauge that changed, each event and each "
         "request, oldest first. CSV and Parquet: one table, a column a field. OpenMetrics: what a "
         "Prometheus would have, for promtool tsdb create-blocks-from openmetrics. HTML: one page "
-        "with plots. Or with --cut, a stretch as a recording of its own. Times are epoch seconds "
-        "or ISO 8601, UTC unless they say otherwise.",
+        "with plots. Or with --cut, a stretch as a recording of its own. Times are epoch seconds, "
+        "ISO 8601 or a time of day (UTC unless they say otherwise), 3m ago (counted back from the "
+        "recording's end), 1:30 (from its beginning), and for --end also +30s (from --begin).",
     )
     parser.add_argument("recording", type=Path)
     parser.add_argument(
-        "--begin", type=moment, metavar="TIME", help="from then on, beginning with the whole state"
+        "--begin", metavar="TIME", help="from then on, beginning with the whole state"
     )
-    parser.add_argument("--end", type=moment, metavar="TIME", help="until then")
+    parser.add_argument("--end", metavar="TIME", help="until then")
     parser.add_argument(
         "--format",
         dest="form",
@@ -54,30 +55,16 @@ def register(subparsers: "Subparsers") -> None:
     parser.set_defaults(run=run)
 
 
-def moment(text: str) -> float:
-    """Epoch seconds of a time as typed."""
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no time, such as 2026-11-21T03:15:00 or 1795231006.5"
-        ) from None
-    return (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
-
-
 def run(args: argparse.Namespace) -> int:
     from charter_engine.contracts.exporting import SUFFIXES, ExportRequest
 
+    begin, end = _stretch(args)
     suffix = args.output.suffix if args.output is not None else ""
     form: ExportForm = args.form or SUFFIXES.get(suffix, "jsonl")
     request = ExportRequest(
         recording=str(args.recording),
-        begin=args.begin,
-        end=args.end,
+        begin=begin,
+        end=end,
         requests_only=args.requests,
         form=form,
         table=args.table,
@@ -94,6 +81,22 @@ def run(args: argparse.Namespace) -> int:
         complain(f"{args.recording}: {result.damaged}")
         return FAILED
     return DONE
+
+
+def _stretch(args: argparse.Namespace) -> tuple[float | None, float | None]:
+    """The times that were typed, in epoch seconds; None where none was."""
+    from charter_engine.api import recordings
+    from charter_engine.contracts.moments import Mistyped, parse_moment
+
+    if args.begin is None and args.end is None:
+        return None, None
+    first, last = recordings.span(str(args.recording))
+    try:
+        begin = parse_moment(args.begin or "start", first, last, first, UTC)
+        end = parse_moment(args.end or "end", first, last, begin, UTC)
+    except Mistyped as error:
+        raise UsageError(str(error)) from None
+    return begin if args.begin else None, end if args.end else None
 
 
 def _exported(request: "ExportRequest", args: argparse.Namespace) -> "ExportResult":

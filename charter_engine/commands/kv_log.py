@@ -150,6 +150,7 @@ def _print_tree(tree: "TreeReport", label: str) -> None:
     )
     print(
         f"churn: {churn.stored} stored ({churn.stored_again} of them again), "
-        f"{churn.removed} removed, {churn.offloaded} offloaded, {churn.onboarded} restored, "
+        f"{churn.removed} removed, {churn.taken_over} taken over in place (derived), "
+        f"{churn.offloaded} offloaded, {churn.onboarded} restored, "
         f"{churn.reprioritised} given another priority, {churn.unknown} mentions of unknown blocks"
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from msgspec import UNSET
 
-from charter_engine.commands.cost_report import number, seconds
+from charter_engine.commands.cost_report import UNTOLD, number, seconds
 from charter_engine.commands.outcome import print_table
 
 if TYPE_CHECKING:
@@ -85,15 +85,18 @@ def print_policies(compared: "PolicyComparison", file: TextIO | None = None) -> 
     rows = [
         (
             policy,
+            number(compared.computed_tokens(rate)),
+            *_all_times(compared.times.get(policy)),
             f"{rate:.1%}",
             "" if compared.closed(policy) is None else f"{compared.closed(policy):.0%}",
-            *_all_times(compared.times.get(policy)),
         )
         for policy, rate in compared.hit_rates.items()
     ]
+    computed = number(compared.computed_tokens(compared.optimum))
+    optimum = ("optimum", computed, *_all_times(None), f"{compared.optimum:.1%}", "")
     print_table(
-        ("policy", "hit rate", "gap closed", "TTFT ms", *TIMES),
-        [*rows, ("optimum", f"{compared.optimum:.1%}", "", *_all_times(None))],
+        ("policy", "computed", "whole s", "TTFT ms", *TIMES, "hit rate", "gap closed"),
+        [*rows, optimum],
         file,
     )
     pool = f"{compared.gpu_blocks:,} blocks of {compared.tokens_per_block} tokens"
@@ -140,9 +143,9 @@ def _row(item: "Evaluation", chosen: bool) -> tuple[str, ...]:
 
 def _all_times(found: "ServingTimes | None") -> tuple[str, ...]:
     if found is None:
-        return ("", *_times(None, None))
-    mean = "" if found.ttft_ms is None else f"{found.ttft_ms:.2f}"
-    return (mean, *_times(found.ttft_p95_ms, found.requests_per_s))
+        return (UNTOLD, UNTOLD, UNTOLD, UNTOLD)
+    mean = UNTOLD if found.ttft_ms is None else f"{found.ttft_ms:.2f}"
+    return (seconds(found.makespan_ms), mean, *_times(found.ttft_p95_ms, found.requests_per_s))
 
 
 def _times(ttft_p95_ms: float | None, requests_per_s: float | None) -> tuple[str, str]:

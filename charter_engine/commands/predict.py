@@ -4,6 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, get_args
 
+from charter_engine.commands.cost_report import UNTOLD, number, seconds
 from charter_engine.commands.options import (
     add_dask_option,
     add_decide_at_option,
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
     from charter_engine.contracts.pool import OtherPool
     from charter_engine.contracts.predicting import PredictRequest, SettingValues
-    from charter_engine.contracts.prediction import Prediction, PredictReport
+    from charter_engine.contracts.prediction import CurvePoint, Prediction, PredictReport
 
 POLICIES = get_args(Policy)
+CURVE_HEADER = ("gpu_blocks", "computed", "whole s", "TTFT ms", "p95", "blocks")
 
 
 def register(subparsers: "Subparsers") -> None:
@@ -253,13 +255,17 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
     header = (
         *keys,
         *policy,
+        "computed",
+        f"whole s ({first.times_label})",
+        "TTFT ms",
+        "p95",
+        "req/s",
         "tokens",
         "blocks",
         "LRU",
+        "computed",
         "optimum",
-        f"TTFT ms ({first.times_label})",
-        "p95",
-        "req/s",
+        "computed",
         "evicted",
     )
     told = report.has_content
@@ -282,10 +288,18 @@ def _print(report: "PredictReport", keys: list[str]) -> None:
             )
     for curve in report.curves:
         print(f"\nLRU, {curve.tokens_per_block} tokens per block (predicted)")
-        print_table(
-            ("gpu_blocks", "blocks"),
-            [(f"{p.gpu_blocks:,}", f"{p.block_hit_rate:.2%}") for p in curve.points],
-        )
+        print_table(CURVE_HEADER, [_point(point) for point in curve.points])
+
+
+def _point(point: "CurvePoint") -> tuple[str, ...]:
+    return (
+        f"{point.gpu_blocks:,}",
+        number(point.computed_tokens),
+        seconds(point.makespan_ms),
+        UNTOLD if point.ttft_ms_mean is None else f"{point.ttft_ms_mean:.1f}",
+        UNTOLD if point.ttft_ms_p95 is None else f"{point.ttft_ms_p95:.1f}",
+        f"{point.block_hit_rate:.2%}",
+    )
 
 
 def _closed(one: "Prediction") -> str:
@@ -296,16 +310,28 @@ def _closed(one: "Prediction") -> str:
 
 
 def _row(one: "Prediction", keys: list[str], policy: str, *, told: bool) -> tuple[str, ...]:
-    bracket = one.bracket
-    rates = [one.token_hit_rate, one.block_hit_rate]
-    rates += [bracket.default_lru, bracket.optimum] if bracket else []
     return (
         *(str(one.settings[key]) for key in keys),
         *((policy, _closed(one)) if policy else ()),
-        *(f"{rate:.2%}" if told else "-" for rate in rates),
-        *(() if bracket else ("", "")),
-        "" if one.ttft_ms_mean is None else f"{one.ttft_ms_mean:.1f}",
-        "" if one.ttft_ms_p95 is None else f"{one.ttft_ms_p95:.1f}",
-        "" if one.requests_per_s is None else f"{one.requests_per_s:.3g}",
+        f"{one.computed_tokens:,}" if told else UNTOLD,
+        seconds(one.makespan_ms),
+        UNTOLD if one.ttft_ms_mean is None else f"{one.ttft_ms_mean:.1f}",
+        UNTOLD if one.ttft_ms_p95 is None else f"{one.ttft_ms_p95:.1f}",
+        UNTOLD if one.requests_per_s is None else f"{one.requests_per_s:.3g}",
+        *(f"{rate:.2%}" if told else UNTOLD for rate in (one.token_hit_rate, one.block_hit_rate)),
+        *_ends(one, told=told),
         f"{sum(one.evictions_by_priority.values()):,}",
+    )
+
+
+def _ends(one: "Prediction", *, told: bool) -> tuple[str, ...]:
+    """The ends of the bracket, each with the prompt tokens it computes. Times are of no policy that
+    could be switched on."""
+    ends = one.bracket
+    if ends is None or not told:
+        return (UNTOLD,) * 4
+    return tuple(
+        text
+        for rate in (ends.default_lru, ends.optimum)
+        for text in (f"{rate:.2%}", f"{one.computed_at(rate):,}")
     )

@@ -1,7 +1,9 @@
-"""`charter-engine recordings list|info|verify|compare|merge`: what recordings there are, what they
-hold, and how they differ."""
+"""`charter-engine recordings list|info|verify|compare|merge|make`: what recordings there are, what
+they hold, how they differ, and new ones of them."""
 
 import argparse
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 def register(subparsers: "Subparsers") -> None:
     parser = subparsers.add_parser(
-        "recordings", help="list recordings, look at them, verify, compare or merge them"
+        "recordings", help="list recordings, look at them, verify, compare, merge or make them"
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listed = actions.add_parser("list", help="the recordings in a folder, the newest first")
@@ -43,6 +45,17 @@ def register(subparsers: "Subparsers") -> None:
     merge.add_argument("recordings", metavar="FILE", nargs="+")
     merge.add_argument("--output", required=True, metavar="FILE", help="a file that is not there")
     merge.set_defaults(run=_merge)
+    make = actions.add_parser(
+        "make",
+        help="make a recording of the JSON Lines that export wrote",
+        description="Of all of them, or of those that a filter left, in their order.",
+    )
+    make.add_argument("lines", metavar="LINES", help="a file, or - for standard input")
+    make.add_argument("--output", required=True, metavar="FILE", help="a file that is not there")
+    make.add_argument(
+        "--no-text", action="store_true", help="leave out the words of prompts and answers"
+    )
+    make.set_defaults(run=_make)
     for action in (listed, info, verify, compare, merge):
         action.add_argument("--json", action="store_true", help="print JSON")
 
@@ -123,4 +136,19 @@ def _merge(args: argparse.Namespace) -> int:
     if result.damaged:
         complain(result.damaged, "what could be read is in the new one")
         return FAILED
+    return DONE
+
+
+def _make(args: argparse.Namespace) -> int:
+    from charter_engine.api import recordings
+    from charter_engine.errors import UsageError
+
+    with ExitStack() as stack:
+        lines = sys.stdin.buffer
+        if args.lines != "-":
+            try:
+                lines = stack.enter_context(Path(args.lines).open("rb"))
+            except OSError as error:
+                raise UsageError(f"{args.lines}: {error.strerror}") from None
+        recordings.made_of(lines, args.output, keeps_text=not args.no_text)
     return DONE

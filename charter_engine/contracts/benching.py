@@ -58,6 +58,11 @@ class Drift(Struct, frozen=True, kw_only=True):
     tokens_behind: int = 0
 
 
+def computed_of(prompt_tokens: float | None, hit_rate: float | None) -> float | None:
+    """Of so many prompt tokens those that were computed; None where either is not told."""
+    return None if prompt_tokens is None or hit_rate is None else prompt_tokens * (1 - hit_rate)
+
+
 class NodeFigures(Struct, frozen=True, kw_only=True):
     """One call's part in a variant. `example` is how the first prompt that was sent began, of the
     variants `source` and `plan`."""
@@ -68,6 +73,13 @@ class NodeFigures(Struct, frozen=True, kw_only=True):
     bound: float | None
     ttft_ms: Percentiles | None
     example: str = ""
+    prompt_tokens: int | None = None
+    latency_ms: Percentiles | None = None
+
+    @property
+    def computed_tokens(self) -> float | None:
+        """Prompt tokens that were not reused."""
+        return computed_of(self.prompt_tokens, self.token_hit_rate)
 
 
 class VariantReport(Struct, frozen=True, kw_only=True):
@@ -104,6 +116,16 @@ class VariantReport(Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
 
     @property
+    def computed_tokens(self) -> float | None:
+        """Prompt tokens that were not reused."""
+        return computed_of(self.prompt_tokens, self.token_hit_rate)
+
+    @property
+    def predicted_computed_tokens(self) -> float | None:
+        """Prompt tokens that the block manager would not have reused."""
+        return computed_of(self.prompt_tokens, self.predicted_token_hit_rate)
+
+    @property
     def share_of_bound(self) -> float | None:
         """The token hit rate as a share of its bound."""
         if self.token_hit_rate is None or not self.bound:
@@ -118,6 +140,9 @@ class LeverShare(Struct, frozen=True, kw_only=True):
     token_hit_rate_gained: float | None
     ttft_ms_saved: float | None
     note: str = ""
+    computed_tokens_saved: float | None = None
+    ttft_p95_ms_saved: float | None = None
+    whole_ms_saved: float | None = None
 
 
 class BatchCell(Struct, frozen=True, kw_only=True):
@@ -130,6 +155,13 @@ class BatchCell(Struct, frozen=True, kw_only=True):
     requests_per_s: float
     prefill_ms: float | None
     token_hit_rate: float | None
+    prompt_tokens: int | None = None
+    ttft_p95_ms: float | None = None
+
+    @property
+    def computed_tokens(self) -> float | None:
+        """Prompt tokens that were not reused."""
+        return computed_of(self.prompt_tokens, self.token_hit_rate)
 
 
 class Batch(Struct, frozen=True, kw_only=True):

@@ -73,7 +73,8 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
     `source_changed`: the agent's files are no longer what was read. `server` is what the server is,
     of whichever kind, and where each lever acts. `predicted` is a run under the live
     plan that begins with an empty cache, `next_run` one that begins with what earlier runs left
-    there; None where there were none. `started_with` is a digest of the options that a console
+    there; None where there were none. `keeps_text` False: words of prompts and answers are written
+    nowhere. `started_with` is a digest of the options that a console
     started the engine with (empty: it had none), by which the next one knows it again."""
 
     engine_version: str
@@ -90,6 +91,7 @@ class Session(Struct, frozen=True, kw_only=True, tag=True):
     next_run: Prediction | None = None
     notice: str = ""
     read_only: bool = False
+    keeps_text: bool = True
     drift: tuple[Change, ...] = ()
     source_changed: bool = False
     started_with: str = ""
@@ -374,6 +376,10 @@ TOPIC_OF: dict[type, Topic] = {
     Fleet: "fleet",
     Database: "database",
 }
+
+
+UNRECORDED: frozenset[Topic] = frozenset(("recording", "replay", "past", "watchers", "database"))
+"""Gauges of the recording itself, of what else is kept, and of who looks on."""
 
 
 class Gauge(Struct, frozen=True, kw_only=True, tag=True):

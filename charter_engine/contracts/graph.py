@@ -118,8 +118,9 @@ class Opportunity(Struct, frozen=True, kw_only=True):
     from the first.
 
     `expected_hit_rate` is the share of the nodes' prompt tokens that the block manager would reuse,
-    best layout, on the agent's inputs; `expected_basis` tells layout and workload, or why there is
-    no rate. `derivation` tells where the shared tokens are.
+    best layout, on the agent's inputs; `expected_computed_tokens` are those of
+    `expected_prompt_tokens` that would be computed then. `expected_basis` tells layout and
+    workload, or why there is no rate. `derivation` tells where the shared tokens are.
     """
 
     pattern: Pattern
@@ -127,6 +128,8 @@ class Opportunity(Struct, frozen=True, kw_only=True):
     shared_tokens: int
     tokens_label: Label = "assumed"
     expected_hit_rate: float | None = None
+    expected_computed_tokens: int | None = None
+    expected_prompt_tokens: int | None = None
     expected_label: Label = "predicted"
     expected_basis: str = ""
     derivation: str = ""

@@ -27,6 +27,11 @@ class NodePrediction(Struct, frozen=True, kw_only=True):
     reused_tokens: int
     ttft_ms: float | None = None
 
+    @property
+    def computed_tokens(self) -> int:
+        """Prompt tokens that were not reused: what is paid."""
+        return self.prompt_tokens - self.reused_tokens
+
 
 class Prediction(Struct, frozen=True, kw_only=True):
     """One setting on one workload. Rates are shares of prompt tokens and of prompt blocks, 0 to 1.
@@ -70,7 +75,11 @@ class Prediction(Struct, frozen=True, kw_only=True):
     @property
     def computed_tokens(self) -> int:
         """Prompt tokens that were not reused: what is paid."""
-        return round(self.prompt_tokens * (1 - self.token_hit_rate))
+        return self.computed_at(self.token_hit_rate)
+
+    def computed_at(self, hit_rate: float) -> int:
+        """Prompt tokens that are computed at another hit rate, such as the optimum."""
+        return round(self.prompt_tokens * (1 - hit_rate))
 
     def cost(self, items: int) -> RunCost:
         """What a run over so many items is predicted to cost."""
@@ -88,10 +97,18 @@ class Prediction(Struct, frozen=True, kw_only=True):
 
 
 class CurvePoint(Struct, frozen=True):
-    """Block hit rate of a default-priority LRU pool of so many blocks."""
+    """Block hit rate of a default-priority LRU pool of so many blocks.
+
+    What is paid in it, times in milliseconds, is told of some points, by the block manager; None of
+    the others. Times have the label of the predictions beside the curve.
+    """
 
     gpu_blocks: int
     block_hit_rate: float
+    computed_tokens: int | None = None
+    makespan_ms: float | None = None
+    ttft_ms_mean: float | None = None
+    ttft_ms_p95: float | None = None
 
 
 class Curve(Struct, frozen=True, kw_only=True):
@@ -112,20 +129,22 @@ class PolicyChoice(Struct, frozen=True, kw_only=True):
 
 class ServingTimes(Struct, frozen=True):
     """What requests are predicted to wait for their first token, on the mean and at the 95th
-    percentile, in milliseconds, and how many are served in a second. None: nothing tells."""
+    percentile, in milliseconds, how many are served in a second, and how long it takes from the
+    first arrival to the last end. None: nothing tells."""
 
     ttft_ms: float | None = None
     ttft_p95_ms: float | None = None
     requests_per_s: float | None = None
+    makespan_ms: float | None = None
 
 
 class PolicyComparison(Struct, frozen=True, kw_only=True):
     """Predicted token hit rates of the retention policies on one workload and pool, and the offline
     optimum on it.
 
-    `times` are those of the same predictions, by the latency model that the plan goes by, waiting
-    included. `ample`: the workload fits the pool, so that no policy has anything to decide. `note`
-    says which are missing, and why.
+    `prompt_tokens` is what the rates are of. `times` are those of the same predictions, by the
+    latency model that the plan goes by, waiting included. `ample`: the workload fits the pool, so
+    that no policy has anything to decide. `note` says which are missing, and why.
     """
 
     workload: str
@@ -137,6 +156,11 @@ class PolicyComparison(Struct, frozen=True, kw_only=True):
     ample: bool
     note: str = ""
     times: dict[Policy, ServingTimes] = {}
+    prompt_tokens: int | None = None
+
+    def computed_tokens(self, hit_rate: float) -> int | None:
+        """Prompt tokens that are computed at a hit rate; None where nobody told of how many."""
+        return None if self.prompt_tokens is None else round(self.prompt_tokens * (1 - hit_rate))
 
     def closed(self, policy: Policy) -> float | None:
         """The share of the gap between `default` and the optimum that a policy closes; None where

@@ -10,7 +10,13 @@ from charter_engine.contracts.plan import Lever, Plan
 from charter_engine.contracts.request_figures import FigureDifference
 
 RunFigure = Literal[
-    "computed_tokens", "whole_ms", "item_ms", "ttft_ms", "output_tokens", "token_hit_rate"
+    "computed_tokens",
+    "whole_ms",
+    "item_ms",
+    "ttft_ms",
+    "ttft_ms_p95",
+    "output_tokens",
+    "token_hit_rate",
 ]
 """What two runs are compared by, what is paid first."""
 

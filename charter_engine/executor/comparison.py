@@ -64,6 +64,7 @@ _FIGURES: Final[tuple[RunFigure, ...]] = (
     "whole_ms",
     "item_ms",
     "ttft_ms",
+    "ttft_ms_p95",
     "output_tokens",
     "token_hit_rate",
 )

@@ -15,10 +15,10 @@ from charter_engine.contracts.live import KvPool
 
 NVML = "NVML"
 NVML_PROCESSES = "NVML, by process"
-POOL = "Triton's KV block gauges × bytes of a block"
-EVENTS = "KV cache events, less the blocks in use"
-RUNTIME = "Triton's nv_trt_llm_runtime_memory_metrics, less the pool"
-REST = "what is left of the serving process"
+POOL = "KV block gauges × bytes of a block"
+EVENTS = "KV cache events, less those in use"
+RUNTIME = "runtime memory, less the KV pool"
+REST = "the rest of the serving process"
 
 
 class Serving(Struct, frozen=True, kw_only=True):

@@ -80,6 +80,8 @@ class Assigner:
             if target.id in frame.globals_written:
                 names = self.memory.globals.setdefault(frame.module.path, {})
                 names[target.id] = join(names.get(target.id), moved(value, "attribute"), target.id)
+            if target.id in frame.outer_written:
+                self.evaluator.names.store_outer(frame, target.id, moved(value, "attribute"))
         elif isinstance(target, ast.Tuple | ast.List):
             self.unpack(frame, target, value)
         elif isinstance(target, ast.Attribute):

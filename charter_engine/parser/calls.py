@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from charter_engine.contracts.graph import Loop
 from charter_engine.parser import evidence, prompts, recognise
+from charter_engine.parser.catalogue import Family
 from charter_engine.parser.chains import (
     CHAIN,
     PLACEHOLDER,
@@ -18,7 +18,6 @@ from charter_engine.parser.chains import (
 )
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.fanout import (
-    MAPPING,
     delayed_way,
     is_awaited_alone,
     is_gathered,
@@ -26,12 +25,19 @@ from charter_engine.parser.fanout import (
     parallel_way,
     way_of,
 )
-from charter_engine.parser.frames import Frame, LoopState
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.handed_on import (
+    LATER,
+    HandedOn,
+    calls_what_it_is_given,
+    partly_called,
+)
 from charter_engine.parser.limits import bounded
 from charter_engine.parser.methods import draw
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
+from charter_engine.parser.recording import talk_of
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import is_super, without_parameters
@@ -60,12 +66,6 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-LATER = MAPPING | frozenset(
-    "submit apply_async run_in_executor to_thread run_sync create_task ensure_future start_soon "
-    "run run_coroutine_threadsafe Thread gather".split()
-)
-"""Functions that call a function they are given."""
-
 
 class CallResolver:
     """Evaluates calls: what each one enters, asks, makes or hands on."""
@@ -76,6 +76,7 @@ class CallResolver:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.handed_on = HandedOn(analysis, evaluator, self.asked)
 
     def call(self, frame: Frame, node: ast.Call) -> Value:
         path = self.program.path_of(node.func)
@@ -158,13 +159,11 @@ class CallResolver:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
             answer = self.asked(frame, node, asked, shape, found)
-            if self.evaluator.recorder.remembers(shape) and isinstance(node.func, ast.Attribute):
-                kept = receiver.with_origins(moved(answer, "history").origins)
-                self.evaluator.assigner.assign(frame, node.func.value, kept)
+            self.keep_talk(frame, shape, found.family, answer)
             return answer
         made = (
             bounded(frame, shape)
-            or self.evaluator.files.called(frame.module, receiver, shape)
+            or self.known(frame, node, receiver, shape)
             or self.made_by(frame, callee, receiver, shape)
         )
         if made is not None:
@@ -183,9 +182,10 @@ class CallResolver:
         if verb in ("partial", "wraps", "wrap", "delayed") and shape.positional:
             return shape.positional[0][1].with_origins(arguments_origins(shape))
         is_event = verb == "submit" and recognise.other_kind(shape, self.program.catalogue)
-        is_later = verb in LATER and not is_event
-        if is_later or parallel_way(shape.path) or self.hands_on_model(shape):
-            value = self.called_later(frame, node, receiver, shape)
+        is_handed_on = parallel_way(shape.path) or calls_what_it_is_given(shape)
+        is_later = (verb in LATER and not is_event) or is_handed_on
+        if is_later or self.handed_on.asks_model(shape):
+            value = self.handed_on.called_later(frame, node, receiver, shape)
             if value is not None:
                 return value
         found = self.by_evidence(frame, node, shape)
@@ -195,6 +195,26 @@ class CallResolver:
             self.note_near(frame, shape)
         self.evaluator.effects.leave(frame, node, receiver, shape)
         return self.passed_on(frame, receiver, callee, shape)
+
+    def known(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Value | None:
+        """What a call gives that makes or uses a queue or a path, reads a file, names an attribute
+        by a text, runs a graph, or binds arguments of a function; None for any other."""
+        evaluator = self.evaluator
+        if GRAPH in shape.receiver and shape.verb in GRAPH_RUNS:
+            evaluator.recorder.note_graph_run(frame)
+        found = (
+            evaluator.queues.called(frame, node, receiver, shape)
+            or evaluator.written.called(frame, node, receiver, shape)
+            or evaluator.reflection.called(frame, node, shape)
+            or evaluator.graph_runs.called(shape)
+            or partly_called(shape)
+        )
+        if found is not None:
+            return found
+        path = evaluator.files.called(frame.module, receiver, shape)
+        return None if path is None else evaluator.written.opened(frame, node, path)
 
     def asked(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
@@ -209,13 +229,22 @@ class CallResolver:
         return runs.record(frame, node, shape, found, team, answer)
 
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
-        """What speaks for a call of an imported or injected wrapper. A state graph's run is none:
-        its nodes are."""
-        if GRAPH in shape.receiver and shape.verb in GRAPH_RUNS:
-            self.evaluator.recorder.note_graph_run(frame)
+        """What speaks for a call of an imported or injected wrapper."""
         if calls_decorated(frame.function, node):
             return None
         return evidence.by_evidence(shape, self.program.catalogue)
+
+    def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
+        """Let what keeps the conversation of a call hold its answer: what is called, or what it is
+        given for that."""
+        function = shape.node.func
+        talk = talk_of(shape, family)
+        if self.evaluator.recorder.remembers(shape) and isinstance(function, ast.Attribute):
+            talk = function.value
+        if talk is not None:
+            said = moved(answer, "history").origins
+            kept = self.evaluator.evaluate(frame, talk).with_origins(said)
+            self.evaluator.assigner.assign(frame, talk, kept)
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""
@@ -229,8 +258,8 @@ class CallResolver:
     ) -> Value | None:
         """What functions at hand return, or a class at hand makes; None where a call enters
         neither. A function that is given a model's method stands for a call of that."""
-        if self.hands_on_model(shape):
-            return self.called_later(frame, node, receiver, shape)
+        if self.handed_on.asks_model(shape):
+            return self.handed_on.called_later(frame, node, receiver, shape)
         types = in_order(callee.types)
         functions = [kind for kind in types if isinstance(kind, Function)]
         if len(functions) == 1 and self.findings.are_judged:
@@ -355,81 +384,6 @@ class CallResolver:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
         return constructed_box(shape)
 
-    def hands_on_model(self, shape: CallShape) -> bool:
-        """Whether an argument is a model's method, named and not called (`retry(client.…create,
-        …)`). What a class is made with may be called later or never."""
-        if shape.verb[:1].isupper():
-            return False
-        if shape.positional:
-            first, value = shape.positional[0]
-            catalogue = self.program.catalogue
-            is_asking = any(
-                isinstance(kind, Member) and catalogue.family_of_verb(kind.kind, kind.path)
-                for kind in value.types
-            )
-            return isinstance(first, ast.Attribute) and (
-                is_asking or catalogue.family_of_path(self.program.path_of(first)) is not None
-            )
-        handed = handed_on(shape)
-        return bool(handed) and isinstance(handed[0][0], ast.Attribute)
-
-    def called_later(
-        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
-    ) -> Value | None:
-        """`executor.submit(f, x)`, `gather(f(x), …)`, `map(f, xs)`, `rows.map(f)`: the function
-        they are given is called."""
-        for source, value in handed_on(shape):
-            given = after(source, shape)
-            is_mapped = shape.verb in MAPPING or parallel_way(shape.path) is not None
-            if is_mapped and not given and isinstance(node.func, ast.Attribute):
-                given = ((node.func.value, receiver),)
-            if is_mapped:
-                given = tuple((node_, any_member(item)) for node_, item in given)
-            keywords = tuple(item for item in shape.keywords if item[1] is not source)
-            path = self.program.path_of(source)
-            later = replace(
-                shape,
-                path=path,
-                verb=path[-1] if path else "",
-                callee=value.types,
-                receiver=frozenset(),
-                positional=given,
-                keywords=keywords,
-            )
-            found = recognise.recognise(later, self.program.catalogue)
-            if found is None and isinstance(source, ast.Attribute):
-                found = evidence.by_evidence(later, self.program.catalogue) or evidence.runs_agent(
-                    later, self.program.catalogue
-                )
-            functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
-            if not functions and found is None:
-                continue
-            way = way_of(shape.path) or parallel_way(shape.path)
-            way = None if way is not None and is_awaited_alone(frame, node, way) else way
-            outer, frame.fanout = frame.fanout, way or frame.fanout
-            if is_mapped:
-                frame.loops.append(self.mapped_over(node, shape))
-            if functions:
-                result = self.evaluator.follower.follow(frame, node, functions, later)
-            elif found is not None:
-                held = source.value if isinstance(source, ast.Attribute) else None
-                asked = value if held is None else self.evaluator.evaluate(frame, held)
-                result = self.asked(frame, node, asked, later, found)
-            frame.fanout = outer
-            if not is_mapped:
-                return result
-            frame.loops.pop()
-            return Value(box=Box("list", rest=result), origins=result.origins)
-        return None
-
-    def mapped_over(self, node: ast.Call, shape: CallShape) -> LoopState:
-        """The loop that `map(f, xs)` is."""
-        over = shape.positional[-1][0] if shape.positional else node
-        record = Loop(
-            kind="comprehension", line=node.lineno, iterable=self.program.source_of(over)[:200]
-        )
-        return LoopState(self.program.loop_number(node), record)
-
     def passed_on(self, frame: Frame, receiver: Value, callee: Value, shape: CallShape) -> Value:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
         something up."""
@@ -524,24 +478,6 @@ GRAPH_RUNS = frozenset("invoke ainvoke stream astream batch abatch astream_event
 STORE = "store"
 """The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
 theirs."""
-
-HANDED_ON = frozenset("func function fn target callable method".split())
-"""Names of parameters that take a function to call."""
-
-
-def handed_on(shape: CallShape) -> list[tuple[ast.expr, Value]]:
-    """The arguments that may be functions to call: the first (after an executor, the second) or one
-    so named."""
-    places = shape.positional[: 2 if shape.verb == "run_in_executor" else 1]
-    named = [(source, value) for name, source, value in shape.keywords if name in HANDED_ON]
-    return [*places, *named]
-
-
-def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:
-    """The arguments that a function handed on is given by place: those that follow it."""
-    numbers = [number for number, (given, _) in enumerate(shape.positional) if given is source]
-    return shape.positional[numbers[0] + 1 :] if numbers else shape.positional
-
 
 CONVERSIONS = frozenset(
     "asdict dump to message messages convert truncate clean strip encode tokenizer processor "

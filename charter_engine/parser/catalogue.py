@@ -82,6 +82,7 @@ class Family:
     own_prompt: bool = False
     hands_back: tuple[str, ...] = ()
     runs: str = ""
+    talks_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

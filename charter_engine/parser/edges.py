@@ -5,9 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
 from charter_engine.contracts.graph import Carried, Flow
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.values import FLOW_RANK, Chain, Loops, Origin
+from charter_engine.parser.values import (
+    FLOW_RANK,
+    Box,
+    Chain,
+    Element,
+    Loops,
+    Origin,
+    Origins,
+    Value,
+)
 
 
 def loops_since(frame: Frame, chain: Chain, round_number: int) -> Loops:
@@ -73,3 +84,42 @@ def best_flow(first: Flow | None, second: Flow) -> Flow:
 
 def parameters_in(origins: Iterable[Origin]) -> set[int]:
     return {origin.chain[0][0] for origin in origins if origin.chain[0][0] < 0}
+
+
+def in_round(origins: Origins, number: int) -> Origins:
+    """Outputs of any round of the analysis, as if they had been made in the round of that
+    number: what lies between them and their reader is no turn."""
+    return frozenset(
+        origin if is_of_round(origin, number) else replace(origin, chain=moved_to(origin, number))
+        for origin in origins
+    )
+
+
+MAX_DEPTH = 4
+"""Lists and dicts within one another that are looked through."""
+
+
+def value_in_round(value: Value, number: int, depth: int = 0) -> Value:
+    """A value whose outputs, and those of what is in it, are of the round of that number."""
+    origins = in_round(value.origins, number)
+    box = value.box
+    if box is None or depth > MAX_DEPTH:
+        same = origins == value.origins
+        return value if same else replace(value, origins=origins, pieces=None)
+    items = [
+        Element(value_in_round(item.value, number, depth + 1), item.maybe, item.place)
+        for item in box.items
+    ]
+    fields = {name: value_in_round(held, number, depth + 1) for name, held in box.fields.items()}
+    rest = value_in_round(box.rest, number, depth + 1) if box.rest is not None else None
+    return replace(value, origins=origins, box=Box(box.kind, items, fields, rest))
+
+
+def is_of_round(origin: Origin, number: int) -> bool:
+    first, loops = origin.chain[0]
+    return first < 0 or loops[:1] == ((0, number),)
+
+
+def moved_to(origin: Origin, number: int) -> Chain:
+    (site, loops), *inner = origin.chain
+    return (site, ((0, number), *loops[1:])), *inner

@@ -21,10 +21,13 @@ from charter_engine.parser.effects import Effects
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
+from charter_engine.parser.graph_runs import GraphRuns
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
 from charter_engine.parser.prompt_files import PromptFiles
+from charter_engine.parser.queues import Queues
 from charter_engine.parser.recording import SiteRecorder
+from charter_engine.parser.reflection import Reflection
 from charter_engine.parser.runnables import Runnables
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
@@ -44,8 +47,11 @@ from charter_engine.parser.values import (
     static,
     text_of,
 )
+from charter_engine.parser.written_files import WrittenFiles
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+
+NUMBERS = (bool, int, float)
 
 MAX_DEPTH = 120
 """Expressions nested deeper than this are taken as unknown."""
@@ -63,6 +69,7 @@ class Evaluator:
         self.entries = analysis.entries
         self.depth = 0
         self.states = SharedStates(analysis.program, analysis.memory)
+        self.graph_runs = GraphRuns(analysis, self.states)
         self.recorder = SiteRecorder(analysis)
         self.names = Names(analysis, self)
         self.containers = Containers(analysis, self)
@@ -73,6 +80,9 @@ class Evaluator:
         self.follower = Follower(analysis, self)
         self.effects = Effects(analysis, self)
         self.files = PromptFiles(analysis)
+        self.written = WrittenFiles(analysis)
+        self.queues = Queues(analysis, self)
+        self.reflection = Reflection(self)
         self.crews = Crews(analysis, self)
         self.teams = TeamFinder(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
@@ -129,6 +139,15 @@ class Evaluator:
         finally:
             self.depth -= 1
 
+    def run(self, frame: Frame, node: ast.expr) -> None:
+        """Evaluate an expression for what it does: nobody takes its value. What only names
+        something does nothing; its steps are counted."""
+        steps = self.program.steps_of_naming(node)
+        if steps:
+            self.progress.steps += steps
+        else:
+            self.evaluate(frame, node)
+
     def placed(self, frame: Frame, node: ast.expr) -> Value:
         """The value of an expression where it is put into something; if its content is unknown, it
         keeps its source: of a helper's parameter, what the caller gave."""
@@ -147,11 +166,10 @@ class Evaluator:
         return value
 
     def literal(self, frame: Frame, node: ast.Constant) -> Value:
-        if isinstance(node.value, str):
-            return static(node.value, node.lineno)
-        if node.value is None or isinstance(node.value, bool | int | float):
-            return Value(constant=(node.value,))
-        return UNKNOWN
+        value = node.value
+        if isinstance(value, str):
+            return static(value, node.lineno)
+        return Value(constant=(value,)) if value is None or isinstance(value, NUMBERS) else UNKNOWN
 
     def binary(self, frame: Frame, node: ast.BinOp) -> Value:
         """Operators; a long chain of `+` is walked down its left side without recursion."""
@@ -218,7 +236,7 @@ class Evaluator:
         return Value(origins=left.all_origins() | right.all_origins())
 
     def choice(self, frame: Frame, node: ast.IfExp) -> Value:
-        self.evaluate(frame, node.test)
+        self.run(frame, node.test)
         first = self.evaluate(frame, node.body)
         return replace(
             join(first, self.evaluate(frame, node.orelse), "choice"), source=first.source
@@ -233,17 +251,17 @@ class Evaluator:
         return result or UNKNOWN
 
     def compared(self, frame: Frame, node: ast.Compare) -> Value:
-        for item in (node.left, *node.comparators):
-            self.evaluate(frame, item)
+        self.run(frame, node.left)
+        for item in node.comparators:
+            self.run(frame, item)
         return UNKNOWN
 
     def unary(self, frame: Frame, node: ast.UnaryOp) -> Value:
+        if not isinstance(node.op, ast.USub):
+            self.run(frame, node.operand)
+            return UNKNOWN
         value = self.evaluate(frame, node.operand)
-        if (
-            isinstance(node.op, ast.USub)
-            and value.constant is not None
-            and isinstance(value.constant[0], int | float)
-        ):
+        if value.constant is not None and isinstance(value.constant[0], int | float):
             return Value(constant=(-value.constant[0],))
         return UNKNOWN
 
@@ -281,7 +299,7 @@ class Evaluator:
             members = each_member(iterable) if not generator.ifs and entered == 1 else ()
             self.assigner.assign(inner, generator.target, any_member(iterable))
             for condition in generator.ifs:
-                self.evaluate(inner, condition)
+                self.run(inner, condition)
         if self.program.makes_agents(node):
             made = self.made_of_each(inner, node, members)
         else:

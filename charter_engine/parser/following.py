@@ -26,7 +26,7 @@ from charter_engine.parser.edges import loops_since
 from charter_engine.parser.fanout import SEVERAL, spread_of
 from charter_engine.parser.findings import Message, Visit, Wrapper
 from charter_engine.parser.frames import Frame, under_way
-from charter_engine.parser.frameworks import absorb_box, context_parameter, is_event
+from charter_engine.parser.frameworks import WHOLE, absorb_box, context_parameter, is_event
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
@@ -88,7 +88,7 @@ class Parameter(NamedTuple):
 
 
 class Follower:
-    """Interprets the functions that are called."""
+    """Interprets the functions that are called; `lambdas` are those that were."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
@@ -100,6 +100,7 @@ class Follower:
         self.followed: dict[Hashable, Followed] = {}
         self.dead_ends = DeadEnds()
         self.parameters: dict[FunctionDefinition, tuple[Parameter, ...]] = {}
+        self.lambdas: set[FunctionDefinition] = set()
 
     def follow(
         self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape
@@ -169,9 +170,11 @@ class Follower:
         return moved(self.as_declared(function.definition, inner), "return")
 
     def as_declared(self, definition: FunctionDefinition, result: Value) -> Value:
-        """What a function returned, or what it says it returns where nothing is known of that."""
+        """What a function returned, or what it says it returns where nothing is known of that, or
+        only what code that isn't at hand made it with."""
         returns = getattr(definition.node, "returns", None)
-        is_known = result.types or result.box or result.pieces or result.constant
+        holds = result.box is not None and result.box.kind != "object"
+        is_known = result.types or holds or result.pieces or result.constant
         if is_known or not isinstance(returns, ast.Name | ast.Attribute):
             return result
         frame = Frame(definition.module, {})
@@ -460,7 +463,10 @@ class Follower:
         states = self.evaluator.states
         state = states.parameter(definition)
         if state is not None and names.get(state, UNKNOWN).box is None:
-            found[state] = replace(found[state], box=states.state_for(definition))
+            box = states.state_for(definition)
+            found[state] = replace(found[state], box=box).with_origins(
+                box.fields.get(WHOLE, UNKNOWN).origins
+            )
         if definition.decorators or definition.owner in self.program.flows.bases:
             self.share_flow(definition, names, found)
         for parameter, event in states.events_of(definition).items():
@@ -485,11 +491,12 @@ class Follower:
         assert frame.function is not None
         node = frame.function.node
         if isinstance(node, ast.Lambda):
+            self.lambdas.add(frame.function)
             return self.evaluator.evaluate(frame, node.body)
         if self.evaluator.walker.execute(frame, node.body):
             note_left(frame)
         if frame.function in self.program.enclosing:
-            self.memory.closures[frame.function] = frame.names
+            self.memory.keep_closure(frame.function, frame.names)
         if frame.function.name == "__init__" and frame.function.owner is not None:
             return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN
@@ -578,7 +585,8 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
         names[spec.vararg.arg] = Value(
             box=Box("tuple", [Element(value) for value in given[len(parameters) :]])
         )
-    rest: dict[str, Value] = {}
+    rest = {name: value for name, value in function.named if name not in definition.parameters}
+    names |= {name: value for name, value in function.named if name in definition.parameters}
     for name, _, value in shape.keywords:
         if name == "**":
             rest |= value.box.fields if value.box is not None else {}

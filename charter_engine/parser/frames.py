@@ -54,6 +54,7 @@ class Frame:
     fanout: str | None = None
     spread: str | None = None
     globals_written: set[str] = field(default_factory=set)
+    outer_written: set[str] = field(default_factory=set)
     depth: int = 0
     driven: frozenset[int] = frozenset()
     given: frozenset[Chain] = frozenset()

@@ -155,6 +155,8 @@ class SharedStates:
         held = frame.names.get(self.parameter(definition) or "")
         for key, value in held.box.fields.items() if held is not None and held.box else ():
             after.fields[key] = join(after.fields.get(key), in_state(value), key)
+        if self.graph is not None and definition.name in self.graph.handing and not result.box:
+            after.fields[WHOLE] = in_state(result)
         gone = self.overwritten | emptied_keys(definition, self.parameter(definition) or "")
         for box in updates_in(result.box) if result.box is not None else ():
             for key, value in box.fields.items():
@@ -176,6 +178,9 @@ class SharedStates:
                 self.memory.changes += 1
                 box.fields[key] = join(box.fields.get(key), in_state(value), key)
 
+
+WHOLE = ""
+"""Under this name the state after a node holds all that it returned, where it hands that on."""
 
 UNPLACED = "unplaced"
 """What functions leave in a state that may be nodes of a graph, though none is known to be."""

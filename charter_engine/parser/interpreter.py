@@ -22,6 +22,7 @@ from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
+from charter_engine.parser.reach import NO_NAMES
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
@@ -107,6 +108,13 @@ class Interpreter:
                     self.run_as_called(definition)
                 else:
                     self.run_alone(definition)
+            self.run_lambdas()
+
+    def run_lambdas(self) -> None:
+        """Follow the lambdas that nothing at hand calls: what they are given to may."""
+        for definition in self.program.asking_lambdas:
+            if definition not in self.evaluator.follower.lambdas:
+                self.run_alone(definition)
 
     def those_that_call_wrappers(
         self, functions: list[FunctionDefinition]
@@ -114,11 +122,14 @@ class Interpreter:
         """The functions that call a wrapper, by the names they call."""
         wrappers = {definition.name for definition in self.findings.wrappers}
         named = self.program.call_names.named
-        return {one for one in functions if not wrappers.isdisjoint(named[one].called)}
+        return {
+            one for one in functions if not wrappers.isdisjoint(named.get(one, NO_NAMES).called)
+        }
 
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
         self.left_for_modules = STEPS_OF_MODULES
+        self.evaluator.follower.lambdas.clear()
         if round_number == 0:
             self.progress.stops.clear()
             self.evaluator.follower.dead_ends.known.clear()
@@ -160,6 +171,7 @@ class Interpreter:
             if definition in undecided and self.judged(definition, found)
         }
         self.add_those_asked_elsewhere(found)
+        self.run_lambdas()
         self.findings.visits = None
         self.findings.wrappers = found
         self.findings.are_judged = True
@@ -209,12 +221,12 @@ class Interpreter:
         named = self.program.call_names.named
 
         def matters(definition: FunctionDefinition) -> bool:
-            names = named[definition]
+            names = named.get(definition, NO_NAMES)
             return (
                 definition in reaching
                 or definition.name == "__init__"
                 or self.evaluator.states.parameter(definition) is not None
-                or not asking.isdisjoint(names.called | names.given)
+                or not asking.isdisjoint((*names.called, *names.given))
             )
 
         return matters
@@ -289,15 +301,15 @@ class Interpreter:
                 found[definition] = Wrapper(tuple(sorted(answered)), frozenset())
 
     def definitions(self) -> list[FunctionDefinition]:
-        """The functions by their file and place, constructors first, the nodes of graphs
-        and flows in their order."""
+        """The functions by their file and place, constructors first, the nodes of graphs, lambdas
+        among them, and flows in their order."""
         found = [
             definition
             for module in self.program.modules.values()
             for definition in module.functions.values()
         ]
-        plain = [definition for definition in found if not isinstance(definition.node, ast.Lambda)]
         rank = self.program.graph.rank() if self.program.graph is not None else {}
+        plain = [one for one in found if not isinstance(one.node, ast.Lambda) or one.name in rank]
         last = len(rank)
         flow = self.program.flows.order
         return sorted(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.values import (
     MAX_ITEMS,
@@ -96,6 +98,15 @@ class Memory:
         if other.rest is not None:
             box.rest = join(box.rest, other.rest)
 
+    def keep_closure(self, function: FunctionDefinition, names: dict[str, Value]) -> None:
+        """Keep the names of a function for those that stand in it; each may be what it was in any
+        call."""
+        before = self.closures.get(function, {})
+        self.closures[function] = {
+            name: with_types(value, before[name].types) if name in before else value
+            for name, value in names.items()
+        }
+
     def forget(self) -> None:
         """Start afresh; types of fields, closures, and the functions and classes of modules
         stand."""
@@ -109,6 +120,11 @@ class Memory:
         self.sent.clear()
         self.returned.clear()
         self.handed_down.clear()
+
+
+def with_types(value: Value, types: frozenset[Type]) -> Value:
+    """A value that may be of other types as well."""
+    return value if types <= value.types else replace(value, types=value.types | types)
 
 
 def is_defined(value: Value) -> bool:

@@ -4,6 +4,9 @@ objects' fields."""
 from __future__ import annotations
 
 import ast
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -81,14 +84,28 @@ class Names:
         return UNKNOWN if found is None else found
 
     def outer_name(self, frame: Frame, name: str) -> Value | None:
+        scope = next((one for one, _ in self.scopes_around(frame) if name in one), None)
+        return self.global_name(frame.module, name) if scope is None else scope[name]
+
+    def store_outer(self, frame: Frame, name: str, value: Value) -> None:
+        """Store a name that a function declares `nonlocal`: one of a function that has returned
+        holds what any call left."""
+        for scope, is_running in self.scopes_around(frame):
+            if name in scope:
+                held = scope[name]
+                scope[name] = value if is_running else join(held, value, name)
+                self.memory.changes += held.origins != scope[name].origins
+                return
+
+    def scopes_around(self, frame: Frame) -> Iterator[tuple[dict[str, Value], bool]]:
+        """The names of the functions that a function stands in, the nearest first, and whether
+        each is under way."""
         outer = frame.function.outer if frame.function is not None else None
         while outer is not None:
             running = under_way(frame, outer)
-            scope = running.names if running is not None else self.memory.closures.get(outer, {})
-            if name in scope:
-                return scope[name]
+            names = self.memory.closures.get(outer, {}) if running is None else running.names
+            yield names, running is not None
             outer = outer.outer
-        return self.global_name(frame.module, name)
 
     def global_name(
         self, module: Module, name: str, seen: frozenset[str] = frozenset()
@@ -222,7 +239,7 @@ class Names:
             return [method]
         objects = each_object(method.bound)
         own = [one for one in objects if self.has(one, method.definition)]
-        return [replace(method, bound=one) for one in own or objects]
+        return [replace(method, bound=one) for one in in_turn(own or objects)]
 
     def has(self, value: Value, method: FunctionDefinition) -> bool:
         """Whether an object at hand has a method, and none that overrides it."""
@@ -388,6 +405,18 @@ def part_of(kind: Function | Kind | Made | Member, name: str) -> set[Type]:
     if isinstance(kind, Member):
         return {Member(kind.kind, f"{kind.path}.{name}")}
     return {kind} if isinstance(kind, Function) and name in CALLED_THROUGH else set()
+
+
+def in_turn(objects: Sequence[Value]) -> list[Value]:
+    """Objects so that one of each class comes before a second of any: a call leads to the first of
+    many only."""
+    seen: Counter[frozenset[ClassDefinition]] = Counter()
+    turns: list[int] = []
+    for one in objects:
+        classes = frozenset(kind.definition for kind in one.types if isinstance(kind, Instance))
+        turns.append(seen[classes])
+        seen[classes] += 1
+    return [one for _, one in sorted(zip(turns, objects, strict=True), key=itemgetter(0))]
 
 
 def is_text(value: Value | None) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
+from charter_engine.parser.compact import of_kinds
 from charter_engine.parser.fanout import gathers
 from charter_engine.parser.forks import forked
 from charter_engine.parser.handlers import handler_graph, spread_handlers
@@ -28,9 +29,10 @@ class Program:
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
     declared state graph, or handlers that call for each other, go round in; `leads` are the
     functions that each may lead to in a state graph; `enclosing` are those that others stand in,
+    `properties` the names of those that are followed where an attribute is read,
     `recursive` those that may call themselves, `gathering` those that wait for several things
     together, themselves or by another. `spread` are handlers that run side by side, `forked` the
-    functions of a state graph that run beside others.
+    functions of a state graph that run beside others. `asking_lambdas` may ask a model.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -45,6 +47,7 @@ class Program:
         }
         definitions = [one for module in modules.values() for one in module.functions.values()]
         self.enclosing = {one.outer for one in definitions}
+        self.properties = {one.name for one in definitions if one.is_property}
         self.recursive = {one for one in definitions if calls_itself(one)}
         helpers = frozenset(one.name for one in definitions if gathers(one))
         self.gathering = {one for one in definitions if gathers(one, helpers)}
@@ -62,6 +65,9 @@ class Program:
         self.flows = flows_of(modules.values(), self.class_named)
         self.call_names = CallNames(list(modules.values()), catalogue)
         self.reaching = self.call_names.that_may_ask()
+        self.asking_lambdas = self.call_names.lambdas_that_may_ask(
+            modules.values(), self.reaching, catalogue
+        )
         self.made_in = places_of_classes(modules.values(), self.reaching)
         self.agents = {definition.name for definition in self.made_in}
         self.factories = {one.name for one in definitions if self.makes_agent(one)}
@@ -130,6 +136,17 @@ class Program:
             text = self.sources[id(node)] = ast.unparse(node)
         return text
 
+    def steps_of_naming(self, node: ast.expr) -> int:
+        """In how many steps an expression is evaluated that only names something: a constant, a
+        variable, or an attribute that is no property at hand; 0: it is another one."""
+        steps = 1
+        while isinstance(node, ast.Attribute):
+            if node.attr in self.properties:
+                return 0
+            node = node.value
+            steps += 1
+        return steps if type(node) in NAMING else 0
+
     def path_of(self, node: ast.expr) -> tuple[str, ...]:
         """The names of the attribute path by which a node of the modules at hand calls, put
         together once."""
@@ -139,7 +156,10 @@ class Program:
         return path
 
     def makes_agent(self, definition: FunctionDefinition) -> bool:
-        """Whether a function makes an object that may ask a model, and says so by its name."""
+        """Whether a function makes an object that may ask a model, and says so by its name. Of a
+        mere `get`, dicts have one, too."""
+        if definition.name == "get":
+            return False
         made = {last_name(call.func) for call in definition.calls}
         is_maker = not MAKING.isdisjoint(words_of(definition.name)[:1])
         return is_maker and not made.isdisjoint(self.agents)
@@ -155,6 +175,9 @@ class Program:
 
     def loop_number(self, node: ast.AST) -> int:
         return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)
+
+
+NAMING = of_kinds(ast.Name, ast.Constant)
 
 
 def calls_itself(definition: FunctionDefinition) -> bool:

@@ -232,6 +232,25 @@ def path_value(path: str) -> Value:
     return Value(types=frozenset((PATH,)), box=Box("object", fields=fields))
 
 
+def name_of(value: Value) -> str:
+    """A path as far as it is known: all of it, or the file's own name with `?` for what isn't
+    known of that; empty where too little is known to tell files apart by it."""
+    known = path_of(value)
+    if known is not None:
+        return known
+    if value.box is not None and value.types & {PATH, FILE}:
+        return value.box.fields.get("name", UNKNOWN).static_text() or ""
+    pieces = value.pieces or ()
+    written = "".join(piece.text if isinstance(piece, Static) else "?" for piece in pieces)
+    name = PurePath(written).name
+    letters = sum(map(str.isalpha, name.rpartition(".")[0] or name))
+    return name if letters >= FEWEST_LETTERS else ""
+
+
+FEWEST_LETTERS = 3
+"""A file's name of fewer letters that are known may be that of any file."""
+
+
 def path_of(value: Value) -> str | None:
     """A path that is known, as text."""
     if value.box is not None and value.types & {PATH, FILE}:
@@ -242,15 +261,22 @@ def path_of(value: Value) -> str | None:
 
 
 def joined(parts: list[Value]) -> Value:
-    """Paths put together; unknown where one of them is."""
+    """Paths put together; where one of them is unknown, the last one's name may be known."""
     paths = [path_of(part) for part in parts]
     if None in paths:
-        return Value()
+        name = PurePath(name_of(parts[-1])).name
+        return named_only(PATH, name) if name else Value()
     return path_value(str(PurePath(*(path for path in paths if path is not None))))
+
+
+def named_only(kind: External, name: str) -> Value:
+    """A path, or an open file, in a folder that isn't known."""
+    return Value(types=frozenset((kind,)), box=Box("object", fields={"name": static(name)}))
 
 
 def opened(path: Value) -> Value | None:
     found = path_of(path)
     if found is None:
-        return None
+        name = name_of(path)
+        return named_only(FILE, name) if name else None
     return Value(types=frozenset((FILE,)), box=Box("object", fields={"path": static(found)}))

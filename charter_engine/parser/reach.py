@@ -32,10 +32,10 @@ class CallNames:
             for definition in self.named
             if is_given_model(definition, catalogue) or sends_request(definition, catalogue)
         }
-        self.users: dict[str, set[FunctionDefinition]] = {}
+        self.users: dict[str, list[FunctionDefinition]] = {}
         for definition, names in self.named.items():
-            for name in names.called | names.given:
-                self.users.setdefault(name, set()).add(definition)
+            for name in {*names.called, *names.given}:
+                self.users.setdefault(name, []).append(definition)
 
     def that_may_ask(self) -> set[FunctionDefinition]:
         """Functions that call something asking, or a function that does."""
@@ -45,6 +45,24 @@ class CallNames:
         """Functions that are given a model, or call or hand on something asking."""
         users = {user for name in self.asking for user in self.users.get(name, ())}
         return self.given_model | users
+
+    def lambdas_that_may_ask(
+        self,
+        modules: Iterable[Module],
+        reaching: Iterable[FunctionDefinition],
+        catalogue: Catalogue,
+    ) -> list[FunctionDefinition]:
+        """The lambdas that call something asking, or a function that does."""
+        asking = self.asking | {one.name for one in reaching}
+        return [
+            definition
+            for module in modules
+            for definition in module.functions.values()
+            if isinstance(definition.node, ast.Lambda)
+            for names in (names_in_calls(definition),)
+            if not asking.isdisjoint((*names.called, *names.given))
+            or any(may_ask(name, catalogue) for name in names.called)
+        ]
 
     def leading_to(
         self,
@@ -73,8 +91,11 @@ class CallNames:
 class Named(NamedTuple):
     """The last names of what a function calls, and of what it calls that on or hands on."""
 
-    called: set[str]
-    given: set[str]
+    called: tuple[str, ...]
+    given: tuple[str, ...]
+
+
+NO_NAMES = Named((), ())
 
 
 def names_in_calls(definition: FunctionDefinition) -> Named:
@@ -94,7 +115,7 @@ def names_in_calls(definition: FunctionDefinition) -> Named:
         for item in handed:
             if isinstance(item, ast.Name | ast.Attribute):
                 given.update(names_in(item))
-    return Named(called, given)
+    return Named(tuple(called), tuple(given))
 
 
 def is_pythons_own(target: ast.Attribute, imports: Mapping[str, str]) -> bool:

@@ -66,7 +66,7 @@ class SiteRecorder:
             self.findings.posts[id(node)] = found
         under_way = frame.turning()
         given = prompts.prompt_of(shape, found.family, under_way)
-        talk = receiver if self.remembers(shape) else continued(shape)
+        talk = receiver if self.remembers(shape) else continued(shape, found.family)
         given = with_talk(talk, site, given)
         holder = holder_of(receiver, shape)
         self.keep_head(frame, site, offers(shape, found.family, holder))
@@ -378,12 +378,23 @@ def holes_of(value: Value) -> list[Hole]:
     return found
 
 
-def continued(shape: CallShape) -> Value:
-    """The answer whose conversation a call goes on from: one that the server keeps, or that the
+def continued(shape: CallShape, family: Family) -> Value:
+    """The answers whose conversation a call goes on from: one that the server keeps, or that the
     framework hands back."""
-    named = (value for name, _, value in shape.keywords if name in CONTINUED)
+    names = (*CONTINUED, *family.talks_in)
+    named = (value for name, _, value in shape.keywords if name in names)
     value = next(named, UNKNOWN)
     return moved(Value(origins=value.all_origins()), "history")
+
+
+def talk_of(shape: CallShape, family: Family) -> ast.expr | None:
+    """What holds the conversation that a call goes on with: `talk` of `conversation=talk.id`."""
+    for name, node, _ in shape.keywords:
+        if name in family.talks_in:
+            is_key = isinstance(node, ast.Attribute) and node.attr == "id"
+            held = node.value if is_key and isinstance(node, ast.Attribute) else node
+            return held if isinstance(held, ast.Name | ast.Attribute) else None
+    return None
 
 
 CONTINUED = ("previous_response_id", "message_history")

@@ -8,11 +8,12 @@ conditional edges, are nodes of their own between a node and those it may lead t
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
+from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name, lambda_name
 from charter_engine.parser.syntax import last_name, output_name
 
 DECLARING = frozenset(
@@ -26,12 +27,20 @@ END = frozenset(("END", "__end__"))
 @dataclass(slots=True)
 class StateGraph:
     """`functions` maps a node to the function behind it; `after` maps a node to those it may lead
-    to; `inner` maps a node to the graph that it is."""
+    to; `inner` maps a node to the graph that it is, `compiled` the names of compiled graphs to
+    their builders'. Over the ways in `apart`, a function's into the graph that it runs, no state
+    goes of itself. The functions in `handing` hand on what they return as a whole. `at_hand` are
+    the names of functions.
+    """
 
+    at_hand: frozenset[str] = frozenset()
     functions: dict[str, str] = field(default_factory=dict)
     after: dict[str, set[str]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     inner: dict[str, str] = field(default_factory=dict)
+    compiled: dict[str, str] = field(default_factory=dict)
+    apart: set[tuple[str, str]] = field(default_factory=set)
+    handing: set[str] = field(default_factory=set)
 
     def lead(self, source: str, target: str) -> None:
         self.after.setdefault(source, set()).add(target)
@@ -88,15 +97,27 @@ class StateGraph:
         return {*self.functions, *self.after, *targets}
 
     def before(self, function: str, at_hand: Collection[str]) -> set[str]:
-        """The functions at hand whose state reaches a function, through nodes that are none."""
+        """The functions at hand whose state reaches a function, through nodes that are none, and
+        the starts of graphs that do."""
+        return self.before_nodes(self.nodes_of(function), at_hand)
+
+    def ending(self, builder: str, at_hand: Collection[str]) -> set[str]:
+        """The functions at hand, and the starts, whose state a graph ends with."""
+        return self.before_nodes([f"{builder}/END", *last_nodes(self, builder)], at_hand) | {
+            self.functions[node] for node in last_nodes(self, builder)
+        }
+
+    def before_nodes(self, nodes: Iterable[str], at_hand: Collection[str]) -> set[str]:
         found: set[str] = set()
         seen: set[str] = set()
-        pending = self.nodes_of(function)
+        pending = list(nodes)
         while pending:
             node = pending.pop()
             for source, targets in self.after.items():
-                if node in targets and source not in seen:
+                if node in targets and source not in seen and (source, node) not in self.apart:
                     seen.add(source)
+                    if named(source) == "START":
+                        found.add(source)
                     if self.functions.get(source) in at_hand and not is_router(source):
                         found.add(self.functions[source])
                     else:
@@ -148,7 +169,8 @@ def is_router(node: str) -> bool:
 
 def graph_of(modules: Iterable[Module]) -> StateGraph | None:
     """The state graphs that the modules declare, as one; None without any."""
-    graph = StateGraph()
+    names = (one.name for module in modules for one in module.functions.values())
+    graph = StateGraph(frozenset(names))
     routers: dict[str, list[str]] = {}
     declaring = [
         call
@@ -165,7 +187,13 @@ def graph_of(modules: Iterable[Module]) -> StateGraph | None:
         for definition in module.functions.values():
             if not isinstance(definition.node, ast.Lambda):
                 follow_commands(graph, definition, routers)
-    enter_inner(graph, compiled_graphs(modules))
+    graph.compiled = compiled_graphs(modules)
+    enter_inner(graph, graph.compiled)
+    enter_run(graph, modules)
+    whole = builders_made(modules, HANDING)
+    graph.handing = {
+        name for node, name in graph.functions.items() if node.partition("/")[0] in whole
+    }
     add_named_nodes(graph, modules)
     return graph
 
@@ -223,8 +251,15 @@ def declare_node(graph: StateGraph, call: ast.Call, builder: str, made: dict[str
         graph.inner[node] = builder_of(given)
     else:
         name = name_of(given) or name_of(call.args[0])
+        if isinstance(given, ast.Lambda) and not calls_one_of(graph.at_hand, given):
+            name = lambda_name(given)
         maker = last_name(given.func) if isinstance(given, ast.Call) else name
         graph.functions[node] = made.get(maker, name)
+
+
+def calls_one_of(names: Collection[str], node: ast.Lambda) -> bool:
+    """Whether all that a lambda does is to call a function of one of the names."""
+    return isinstance(node.body, ast.Call) and name_of(node) in names
 
 
 def declare_sequence(graph: StateGraph, listed: ast.List, builder: str) -> None:
@@ -339,16 +374,88 @@ def returns(function: ast.AST, name: str) -> bool:
     )
 
 
+HANDING = frozenset(("Graph", "MessageGraph"))
+"""Classes of graphs whose nodes are given what those before them return."""
+
+MAKING = HANDING | {"StateGraph"}
+
+
+def builders_made(modules: Iterable[Module], classes: Collection[str]) -> Counter[str]:
+    """The names given to graphs of these classes, and how often each is given to one."""
+    return Counter(
+        dotted_name(target).rpartition(".")[2]
+        for target, value in assigned_calls(modules)
+        if last_name(value.func) in classes
+    )
+
+
+def assigned_calls(modules: Iterable[Module]) -> Iterator[tuple[ast.expr, ast.Call]]:
+    """What is assigned the result of a call, and that call."""
+    for module in modules:
+        for statement in ast.walk(module.tree):
+            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+                yield statement.targets[0], statement.value
+
+
 def compiled_graphs(modules: Iterable[Module]) -> dict[str, str]:
-    """The names given to compiled graphs, each with its builder's: `team = inner.compile()`."""
-    return {
-        dotted_name(statement.targets[0]).rpartition(".")[2]: builder_of(statement.value)
+    """The names of compiled graphs, and of functions that return one, each with its builder's:
+    `team = inner.compile()`."""
+    modules = list(modules)
+    found = {
+        definition.name: builder_of(value)
         for module in modules
-        for statement in ast.walk(module.tree)
-        if isinstance(statement, ast.Assign)
-        and isinstance(statement.value, ast.Call)
-        and called(statement.value) == "compile"
+        for definition in module.functions.values()
+        if (value := returned_call(definition.node)) is not None and called(value) == "compile"
     }
+    for target, value in assigned_calls(modules):
+        name = dotted_name(target).rpartition(".")[2]
+        if called(value) == "compile":
+            found[name] = builder_of(value)
+        elif last_name(value.func) in found:
+            found.setdefault(name, found[last_name(value.func)])
+    return found
+
+
+def returned_call(function: ast.AST) -> ast.Call | None:
+    """The call whose result a function ends with returning."""
+    body = function.body if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) else []
+    last = body[-1] if body else None
+    value = last.value if isinstance(last, ast.Return) else None
+    return value if isinstance(value, ast.Call) else None
+
+
+def enter_run(graph: StateGraph, modules: Iterable[Module]) -> None:
+    """Lead through the graphs that a node's function runs, each with a state of its own: in where
+    the function stands, out to where it leads."""
+    for module in modules:
+        for definition in module.functions.values():
+            for call in definition.calls:
+                builder = builder_run(graph, call)
+                if builder:
+                    lead_through(graph, graph.nodes_of(definition.name), builder)
+
+
+def builder_run(graph: StateGraph, call: ast.Call) -> str:
+    """The builder's name of the graph that a call runs; empty for any other call."""
+    if called(call) not in RUNNING or not isinstance(call.func, ast.Attribute):
+        return ""
+    held = call.func.value
+    return graph.compiled.get(last_name(held.func if isinstance(held, ast.Call) else held), "")
+
+
+RUNNING = frozenset("invoke ainvoke stream astream".split())
+
+
+def lead_through(graph: StateGraph, nodes: Iterable[str], builder: str) -> None:
+    for node in nodes:
+        if node.partition("/")[0] == builder:
+            continue
+        ways = [(f"{builder}/END", target) for target in graph.after.get(node, ())]
+        for source, target in [(node, f"{builder}/START"), *ways]:
+            graph.lead(source, target)
+            graph.apart.add((source, target))
+        for last in last_nodes(graph, builder):
+            graph.lead(last, f"{builder}/END")
 
 
 def enter_inner(graph: StateGraph, compiled: dict[str, str]) -> None:

@@ -12,7 +12,13 @@ from charter_engine.parser.compact import by_kind
 from charter_engine.parser.containers import any_member, each_member, one_and_others
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import updates_in
-from charter_engine.parser.syntax import has_break, leaves_at_once, pattern_names, safe_end
+from charter_engine.parser.syntax import (
+    calls_members,
+    has_break,
+    leaves_at_once,
+    pattern_names,
+    safe_end,
+)
 from charter_engine.parser.values import UNKNOWN, Class, Function, Value, join, join_names
 
 if TYPE_CHECKING:
@@ -30,6 +36,7 @@ class StatementWalker:
         self.progress = analysis.progress
         self.evaluator = evaluator
         self.executors = self.executors_by_node()
+        self.telling_apart: dict[int, bool] = {}
 
     def executors_by_node(self) -> dict[type, Callable[[Frame, Any], bool]]:
         assigner = self.evaluator.assigner
@@ -72,11 +79,11 @@ class StatementWalker:
         return True
 
     def expression(self, frame: Frame, node: ast.Expr) -> bool:
-        self.evaluator.evaluate(frame, node.value)
+        self.evaluator.run(frame, node.value)
         return True
 
     def branch(self, frame: Frame, node: ast.If) -> bool:
-        self.evaluator.evaluate(frame, node.test)
+        self.evaluator.run(frame, node.test)
         return self.alternatives(
             frame, [(node.test, node.body), (node.test if node.orelse else None, node.orelse)]
         )
@@ -144,6 +151,10 @@ class StatementWalker:
             target=self.program.source_of(node.target),
             iterable=self.program.source_of(node.iter)[:200],
         )
+        members = each_member(iterable)
+        if self.are_told_apart(node, members):
+            self.unroll(frame, node, record, members)
+            return self.without_break(frame, node)
         turns = self.turns_over(node, iterable)
         self.repeat(
             frame,
@@ -153,6 +164,31 @@ class StatementWalker:
             len(turns),
         )
         return self.without_break(frame, node)
+
+    def are_told_apart(self, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:
+        """Whether a loop calls its members, or names attributes by them."""
+        if not members or not all(map(may_be_named, members)):
+            return False
+        known = self.telling_apart.get(id(node))
+        if known is None:
+            known = self.telling_apart[id(node)] = calls_members(node)
+        return known
+
+    def unroll(
+        self,
+        frame: Frame,
+        node: ast.For | ast.AsyncFor,
+        record: Loop,
+        members: tuple[Value, ...],
+    ) -> None:
+        """Run a body once for each member, as if the turns were written one after another."""
+        loop = LoopState(self.program.loop_number(node), record, node=node)
+        frame.loops.append(loop)
+        for member in members:
+            self.evaluator.assigner.assign(frame, node.target, member)
+            if self.progress.is_spent or not self.turn(frame, node, loop):
+                break
+        frame.loops.pop()
 
     def turns_over(self, node: ast.For | ast.AsyncFor, iterable: Value) -> tuple[Value, ...]:
         """What a loop's target is in each turn: each member of a literal that agents are made of,
@@ -167,7 +203,7 @@ class StatementWalker:
             kind="while", line=node.lineno, iterable=self.program.source_of(node.test)[:200]
         )
         endless = is_endless(node)
-        self.repeat(frame, node, record, lambda _: self.evaluator.evaluate(frame, node.test))
+        self.repeat(frame, node, record, lambda _: self.evaluator.run(frame, node.test))
         return self.without_break(frame, node) and not (endless and not has_break(node.body))
 
     def without_break(self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While) -> bool:
@@ -197,17 +233,22 @@ class StatementWalker:
         for iteration in range(max(turns, 2)):
             loop.iteration = iteration
             start(min(iteration, turns - 1))
-            alive = self.execute(frame, node.body)
-            for names in loop.exits:
-                frame.names = join_names(frame.names, names) if alive else names
-                alive = True
-            loop.exits.clear()
+            self.turn(frame, node, loop)
             told = self.findings.reached != sites or gained(before, frame.names)
             if self.progress.is_spent or (iteration + 1 >= turns and not told):
                 break
         frame.loops.pop()
         if not (isinstance(node, ast.While) and is_endless(node)):
             frame.names = join_names(before, frame.names)
+
+    def turn(self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While, loop: LoopState) -> bool:
+        """Run a body once. Whether another turn, or what follows the loop, can be reached."""
+        alive = self.execute(frame, node.body)
+        for names in loop.exits:
+            frame.names = join_names(frame.names, names) if alive else names
+            alive = True
+        loop.exits.clear()
+        return alive
 
     def leave_turn(self, frame: Frame, node: ast.Break | ast.Continue) -> bool:
         if frame.loops:
@@ -256,10 +297,12 @@ class StatementWalker:
     def declare_global(self, frame: Frame, node: ast.Global | ast.Nonlocal) -> bool:
         if isinstance(node, ast.Global):
             frame.globals_written |= set(node.names)
+        else:
+            frame.outer_written |= set(node.names)
         return True
 
     def asserted(self, frame: Frame, node: ast.Assert) -> bool:
-        self.evaluator.evaluate(frame, node.test)
+        self.evaluator.run(frame, node.test)
         return True
 
 
@@ -282,3 +325,10 @@ def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:
         if name in after
         for origin in after[name].origins - value.origins
     )
+
+
+def may_be_named(member: Value) -> bool:
+    """Whether a member of a list is a function at hand or a text, or a tuple that holds one."""
+    if member.box is not None and member.box.kind == "tuple":
+        return any(may_be_named(item.value) for item in member.box.items)
+    return bool(member.static_text()) or any(isinstance(kind, Function) for kind in member.types)

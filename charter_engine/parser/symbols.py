@@ -30,7 +30,7 @@ YIELDS = (ast.Yield, ast.YieldFrom)
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 SCOPES = of_kinds(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-TOLD = of_kinds(ast.Call, ast.Attribute, ast.Global, *IMPORTS, *YIELDS)
+TOLD = of_kinds(ast.Call, ast.Attribute, ast.Global, ast.Nonlocal, *IMPORTS, *YIELDS)
 """Nodes that say something of their module, or of the functions that they stand in."""
 
 
@@ -40,8 +40,8 @@ class FunctionDefinition:
     stands in.
 
     `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one
-    of these, leaves something in an object or a global; `is_abstract` whether its body only
-    declares.
+    of these, leaves something in an object, a global or a function around it; `is_abstract` whether
+    its body only declares.
     """
 
     node: FunctionNode
@@ -164,7 +164,7 @@ def tell(node: ast.AST, module: Module, function: FunctionDefinition | None) -> 
             note_store(function)
     elif isinstance(node, IMPORTS):
         add_import(node, module)
-    elif isinstance(node, ast.Global):
+    elif isinstance(node, ast.Global | ast.Nonlocal):
         note_store(function)
     elif function is not None:
         function.is_generator = True
@@ -202,7 +202,8 @@ def define_function(
     owner: ClassDefinition | None,
     outer: FunctionDefinition | None,
 ) -> FunctionDefinition:
-    name = "lambda" if isinstance(node, ast.Lambda) else node.name
+    is_lambda = isinstance(node, ast.Lambda)
+    name = lambda_name(node) if isinstance(node, ast.Lambda) else node.name
     decorators = (
         ()
         if isinstance(node, ast.Lambda)
@@ -212,7 +213,7 @@ def define_function(
     function = FunctionDefinition(
         node=node,
         name=name,
-        qualname=prefix + name,
+        qualname=prefix + ("lambda" if is_lambda else name),
         module=module,
         owner=owner,
         outer=outer,
@@ -227,6 +228,11 @@ def define_function(
     if owner is not None and not isinstance(node, ast.Lambda):
         owner.methods[name] = function
     return function
+
+
+def lambda_name(node: ast.Lambda) -> str:
+    """What tells a lambda from the others of its file."""
+    return f"lambda:{node.lineno}:{node.col_offset}"
 
 
 def only_declares(statement: ast.stmt) -> bool:

@@ -172,6 +172,22 @@ def has_break(body: list[ast.stmt]) -> bool:
     return any(isinstance(node, ast.Break) for statement in body for node in ast.walk(statement))
 
 
+def calls_members(node: ast.For | ast.AsyncFor) -> bool:
+    """Whether a loop calls what it goes over, or names attributes by it: `step(state)`,
+    `getattr(self, name)`."""
+    names = {item.id for item in ast.walk(node.target) if isinstance(item, ast.Name)}
+    calls = (item for part in node.body for item in ast.walk(part) if isinstance(item, ast.Call))
+    return any(
+        isinstance(called, ast.Name) and called.id in names
+        for call in calls
+        for called in (call.func, *(call.args[1:2] if is_reflection(call.func) else ()))
+    )
+
+
+def is_reflection(function: ast.expr) -> bool:
+    return isinstance(function, ast.Name) and function.id in ("getattr", "setattr")
+
+
 def is_super(node: ast.expr) -> bool:
     return (
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"

@@ -68,11 +68,13 @@ class Member(Struct, frozen=True, cache_hash=True):
 
 
 class Function(Struct, frozen=True, eq=False):
-    """A function of the sources at hand, with the object it is bound to."""
+    """A function of the sources at hand, with the object it is bound to, and what it is `given` by
+    place and `named` before it is called."""
 
     definition: FunctionDefinition
     bound: Value | None = None
     given: tuple[Value, ...] = ()
+    named: tuple[tuple[str, Value], ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Function) and other.definition is self.definition

@@ -164,6 +164,10 @@ class AgentInputs:
             self._tell(len(self._evaluated), self._expected)
         return [self._evaluated[point] for point in wanted]
 
+    def prompt_tokens(self, point: PlanPoint) -> int:
+        """What rates at a point are of."""
+        return self._predictor(point.layout).workload.prompt_tokens
+
     def optimum(self, point: PlanPoint) -> float:
         """The token hit rate of the offline optimum on a point's pool."""
         bracket = self._predictor(point.layout).predict(self.deployment.pool_at(point)).bracket

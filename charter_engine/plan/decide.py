@@ -66,6 +66,9 @@ class RequestSource(Protocol):
     def evaluate(self, wanted: Sequence[PlanPoint]) -> list[Evaluation]:
         """Predict points, in their order. What was predicted before is not predicted again."""
 
+    def prompt_tokens(self, point: PlanPoint, /) -> int:
+        """What rates at a point are of."""
+
     def optimum(self, point: PlanPoint) -> float:
         """The token hit rate of the offline optimum on a point's pool."""
 
@@ -251,8 +254,8 @@ class _Trials:
             return best
         wanted = [replace(best.point, policy=policy) for policy in _GUARDED]
         found = dict(zip(_GUARDED, self._source.evaluate(wanted), strict=True))
-        rates = (found[policy].token_hit_rate for policy in _GUARDED)
-        guarded_best = found[guarded(*rates)]
+        default_rate, next_use_rate = (found[policy].token_hit_rate for policy in _GUARDED)
+        guarded_best = found[guarded(default_rate, next_use_rate, best.point.host_blocks)]
         self.tried[guarded_best.point] = guarded_best
         return guarded_best
 
@@ -292,9 +295,12 @@ def _compare(source: RequestSource, point: PlanPoint) -> PolicyComparison:
         ample=not source.is_scarce,
         note=f"next-use: {source.missing}" if source.missing else "",
         times={
-            one.point.policy: ServingTimes(one.ttft_ms, one.ttft_p95_ms, one.requests_per_s)
+            one.point.policy: ServingTimes(
+                one.ttft_ms, one.ttft_p95_ms, one.requests_per_s, one.makespan_ms
+            )
             for one in found
         },
+        prompt_tokens=source.prompt_tokens(point),
     )
 
 

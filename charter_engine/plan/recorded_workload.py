@@ -150,6 +150,10 @@ class RecordedWorkload:
             self._pricing[pool] = judge(self.workload, pool, self._estimates)[2]
         return self._pricing.get(pool, PRICING)
 
+    def prompt_tokens(self, _: PlanPoint) -> int:
+        """What rates at a point are of."""
+        return self.workload.prompt_tokens
+
     def optimum(self, point: PlanPoint) -> float:
         """The token hit rate of the offline optimum on a point's pool."""
         bracket = self._predictor.predict(self.deployment.pool_at(point)).bracket

@@ -9,11 +9,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from charter_engine.api.texts import without_text
-from charter_engine.contracts.gauges import TOPIC_OF, Gauge, Recording, Topic
+from charter_engine.contracts.gauges import TOPIC_OF, UNRECORDED, Gauge, Recording, Topic
 from charter_engine.contracts.recordings import RecordingLimits
 from charter_engine.service.hub import Hub
 from charter_engine.service.options import UNLIMITED
-from charter_engine.store.recording_format import UNRECORDED
 from charter_engine.store.recording_parts import turn_over
 from charter_engine.store.recording_writer import (
     Message,

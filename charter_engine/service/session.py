@@ -10,11 +10,14 @@ from charter_engine.service.hub import Hub
 class SessionGauge:
     """The session, published whenever something of it changes."""
 
-    def __init__(self, hub: Hub, *, read_only: bool, started_with: str = "") -> None:
+    def __init__(
+        self, hub: Hub, *, read_only: bool, keeps_text: bool = True, started_with: str = ""
+    ) -> None:
         self._hub = hub
         self.value = Session(
             engine_version=__version__,
             read_only=read_only,
+            keeps_text=keeps_text,
             phase="starting",
             started_with=started_with,
         )

@@ -56,7 +56,10 @@ class EngineState:
         self.options = options
         self.shutdown = shutdown
         self.session = SessionGauge(
-            hub, read_only=options.read_only, started_with=options.started_with
+            hub,
+            read_only=options.read_only,
+            keeps_text=options.keeps_text,
+            started_with=options.started_with,
         )
         self.deploying = DeployProgress(hub)
         self.push_watch = PushWatcher(hub)

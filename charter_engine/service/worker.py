@@ -1,5 +1,6 @@
 """The program of a worker: one piece of work after the other, for the engine that started it."""
 
+import gc
 import os
 import signal
 import sys
@@ -29,6 +30,8 @@ def main(descriptor: int) -> None:
         outcome = _outcome(asked.get(), engine.send)
         is_whole = not (isinstance(outcome, Raised) and outcome.is_last)
         engine.send(outcome)
+        del outcome
+        gc.collect()  # What a compilation leaves would else lie here until the next ones are done.
 
 
 def _hear(engine: Connection, asked: "SimpleQueue[Work]") -> None:

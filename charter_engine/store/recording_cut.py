@@ -3,7 +3,10 @@
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from math import inf
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from charter_engine.store.recording_reader import Message, RecordingReader
 from charter_engine.store.recording_writer import NoRoom, RecordingError, RecordingWriter, moment_of
@@ -16,22 +19,24 @@ def stretch(
 ) -> Iterator[list[Message]]:
     """What was published from `begin` to `end` (epoch seconds; None: all of it), second by second.
 
-    Begins with the whole state at `begin`.
+    Begins with the whole state at `begin`, as of then: by its own times a stretch would begin when
+    the first of it came about.
     """
     stop = reader.end if end is None else min(end, reader.end)
     if begin is None or begin <= reader.start:
-        yield from _by_second(reader.messages(), stop)
+        yield from by_second(reader.messages(), stop)
         return
     if begin > stop:
         return
     cursor = reader.cursor(begin)
-    yield list(cursor.seek(begin))
+    yield [replace(gauge, at=max(begin, gauge.at)) for gauge in cursor.seek(begin)]
     while cursor.position < stop:
         begun = max(cursor.position, cursor.next_moment)
         yield cursor.advance(min(begun + STEP_SECONDS, stop))
 
 
-def _by_second(messages: Iterable[Message], stop: float) -> Iterator[list[Message]]:
+def by_second(messages: Iterable[Message], stop: float = inf) -> Iterator[list[Message]]:
+    """Messages, oldest first, up to the epoch second `stop`, as they are written at once."""
     batch: list[Message] = []
     for message in messages:
         if moment_of(message) > stop:

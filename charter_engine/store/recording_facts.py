@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, get_args
 
-from charter_engine.contracts.gauges import Event, Gauge, Session, Ticked, Topic, Triton
+from charter_engine.contracts.gauges import UNRECORDED, Event, Gauge, Session, Ticked, Topic, Triton
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.recordings import (
     ListedRecording,
@@ -14,7 +14,7 @@ from charter_engine.contracts.recordings import (
     RecordingInfo,
 )
 from charter_engine.contracts.series import Tick
-from charter_engine.store.recording_format import EVENT, REQUEST, UNRECORDED
+from charter_engine.store.recording_format import EVENT, REQUEST
 from charter_engine.store.recording_reader import RecordingReader
 
 GAP_SECONDS = 5.0

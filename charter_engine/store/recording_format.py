@@ -28,8 +28,6 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from mmap import mmap
 
-from charter_engine.contracts.gauges import Topic
-
 MAGIC = b"CHARTER\n"
 VERSION = 1
 HEADER = struct.Struct(">8sH6x")
@@ -44,8 +42,6 @@ up."""
 CHUNK, DELTA, COUNTED, PARITY, MARK = b"K", b"D", b"E", b"P", b"M"
 COUNT = struct.Struct(">H")
 FULL, PATCH, EVENT, REQUEST = range(4)
-UNRECORDED: frozenset[Topic] = frozenset(("recording", "replay", "past", "watchers", "database"))
-"""Gauges of the recording itself, of what else is kept, and of who looks on."""
 
 
 class NotARecording(ValueError):

@@ -14,7 +14,7 @@ from charter_engine.children import safe_path
 WORTH_A_POOL = 12
 """Clusters to compile, from which on starting worker processes pays."""
 
-RARELY = (50_000, 100, 50)
+RARELY = (200_000, 100, 50)
 """How many objects are made, and how many collections of the younger ones done, before garbage is
 looked for."""
 
@@ -87,12 +87,18 @@ def _collect_less() -> None:
 @contextmanager
 def rarely_collecting() -> Iterator[None]:
     """Look for garbage less often for a while: the trees of a package live until it is done, and
-    going through them again and again finds none."""
+    going through them again and again finds none.
+
+    What is left then counts as old. To go through it at once would take long, and a program that
+    ends soon need not; any other does so with its next full collection.
+    """
     before = gc.get_threshold()
     gc.set_threshold(*RARELY)
     try:
         yield
     finally:
+        gc.freeze()
+        gc.unfreeze()
         gc.set_threshold(*before)
 
 

@@ -3,13 +3,10 @@ predicting."""
 
 import contextlib
 import hashlib
-import io
-import zipfile
-import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -17,10 +14,12 @@ from numpy.typing import NDArray
 
 from charter_engine.bls.retention import Retention
 from charter_engine.files import replacing
-from charter_engine.kvcache.workload.columns import MAX_LENGTH, Follows, Workload
+from charter_engine.kvcache.workload.columns import MAX_LENGTH, Workload
+from charter_engine.kvcache.workload.waits import Waits
 from charter_engine.paths import private_directory
+from charter_engine.store.mapped_columns import Columns, write_columns
 
-FORMAT = 4
+FORMAT = 5
 READING = 1
 """Raised where files are read as other workloads than before, so that what is kept of them is read
 anew."""
@@ -35,7 +34,8 @@ _COLUMNS = (
     "node",
     "session",
 )
-_TIMES = ("arrival_ms", "served_ms")
+_WAITS = ("places", "counts", "after", "delay_ms")
+_TIMES = ("arrival_ms", "served_ms", "wait_delay_ms")
 _PER_REQUEST = ("input_length", "output_length", "unit_tokens", "node", "session")
 _BOUNDS = (
     ("input_length", 1, MAX_LENGTH),
@@ -52,7 +52,6 @@ class _Names(msgspec.Struct):
     sessions: tuple[str, ...]
     retention: dict[int, Retention]
     outputs: dict[int, tuple[int, ...]]
-    follows: dict[int, Follows]
     notes: tuple[str, ...]
 
 
@@ -75,11 +74,11 @@ def cache_key(path: Path, *parameters: object) -> str:
 
 
 def find(directory: Path, key: str) -> Workload | None:
-    """The workload kept under a key, or None. A damaged copy is none."""
-    with contextlib.suppress(
-        OSError, ValueError, KeyError, EOFError, BadZipFile, msgspec.MsgspecError
-    ):
-        return load(directory / f"{key}.npz")
+    """The workload kept under a key, or None. A copy whose columns do not fit together is none:
+    whether its bytes are those that were written is not looked at."""
+    path = directory / f"{key}.npz"
+    with contextlib.suppress(OSError, ValueError, KeyError, msgspec.MsgspecError):
+        return _workload(Columns(path, mapped=True), path)
     return None
 
 
@@ -98,60 +97,48 @@ def save(workload: Workload, path: Path) -> None:
         sessions=workload.sessions,
         retention=dict(workload.retention),
         outputs=dict(workload.outputs),
-        follows=dict(workload.follows),
         notes=workload.notes,
     )
-    columns = {name: getattr(workload, name) for name in _COLUMNS}
+    waits = Waits.of(workload.follows)
+    columns: dict[str, NDArray[Any]]
+    columns = {"names": np.frombuffer(msgspec.msgpack.encode(names), dtype=np.uint8)}
+    columns |= {name: getattr(workload, name) for name in _COLUMNS}
+    columns |= {f"wait_{name}": getattr(waits, name) for name in _WAITS}
     if workload.served_ms is not None:
         columns["served_ms"] = workload.served_ms
     with replacing(path, private=True) as file:
-        np.savez(
-            file, names=np.frombuffer(msgspec.msgpack.encode(names), dtype=np.uint8), **columns
-        )
+        write_columns(columns, file)
 
 
 def load(path: Path) -> Workload:
     """Read the binary form. Raises OSError, and ValueError or KeyError for what is none or is
     damaged. Takes no more memory than the file has bytes, whatever it claims to hold."""
-    try:
-        with zipfile.ZipFile(path) as stored:
-            names = msgspec.msgpack.decode(_array(stored, "names", np.uint8).tobytes(), type=_Names)
-            if names.format != FORMAT:
-                raise ValueError(f"{path}: format {names.format}, not {FORMAT}")
-            served = "served_ms" if "served_ms.npy" in stored.namelist() else None
-            columns = {
-                name: _array(stored, name, np.float64 if name in _TIMES else np.int64)
-                for name in (*_COLUMNS, *([served] if served else []))
-            }
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"damaged, or no binary form of a workload ({error})") from error
+    return _workload(Columns(path), path)
+
+
+def _workload(stored: Columns, path: Path) -> Workload:
+    names = msgspec.msgpack.decode(stored.column("names", np.uint8).tobytes(), type=_Names)
+    if names.format != FORMAT:
+        raise ValueError(f"{path}: format {names.format}, not {FORMAT}")
+    kept = [*_COLUMNS, *(f"wait_{name}" for name in _WAITS)]
+    if "served_ms" in stored:
+        kept.append("served_ms")
+    columns = {
+        name: stored.column(name, np.float64 if name in _TIMES else np.int64) for name in kept
+    }
+    waits = Waits(*(columns.pop(f"wait_{name}") for name in _WAITS))
     workload = Workload(
         **columns,
         nodes=names.nodes,
         sessions=names.sessions,
         retention=names.retention,
         outputs=names.outputs,
-        follows=names.follows,
+        follows=waits,
         notes=names.notes,
     )
-    for problem in _problems(workload):
+    for problem in chain(_problems(workload), _problems_of_waits(waits, len(workload))):
         raise ValueError(f"{path}: {problem}")
     return workload
-
-
-def _array(stored: zipfile.ZipFile, name: str, kind: type[np.generic]) -> NDArray[Any]:
-    """One column, as `numpy.savez` writes it: not packed, and as long as its header says."""
-    info = stored.getinfo(f"{name}.npy")
-    if info.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{name} is packed")
-    content = io.BytesIO(stored.read(info))
-    npy: Any = np.lib.format
-    npy.read_magic(content)
-    shape, _, dtype = npy.read_array_header_1_0(content)
-    body = bytearray(content.read())
-    if dtype != kind or len(shape) != 1 or len(body) != shape[0] * dtype.itemsize:
-        raise ValueError(f"{name} is no column of {kind.__name__}")
-    return np.frombuffer(body, dtype)
 
 
 def _problems(workload: Workload) -> Iterator[str]:
@@ -167,15 +154,31 @@ def _problems(workload: Workload) -> Iterator[str]:
     if offset[0] != 0 or offset[-1] != runs or np.any(np.diff(offset) < 0):
         yield "its runs do not follow one another"
     for name, lowest, highest in _BOUNDS:
-        column = getattr(workload, name)
-        if np.any(column < lowest) or np.any(column > highest):
+        if not _within(getattr(workload, name), lowest, highest):
             yield f"{name} is not between {lowest} and {highest}"
-    units = np.diff(np.concatenate(([0], np.cumsum(workload.run_count)))[offset])
+    counted = np.cumsum(workload.run_count)
+    units = np.diff(np.where(offset > 0, counted[offset - 1], 0)) if runs else np.zeros(count)
     if np.any(units > -(-(workload.input_length + workload.output_length) // workload.unit_tokens)):
         yield "a request has more content than its prompt and its output"
     for name in ("node", "session"):
-        column, named = getattr(workload, name), getattr(workload, f"{name}s")
-        if np.any(column < 0) or np.any(column >= len(named)):
+        named = getattr(workload, f"{name}s")
+        if not _within(getattr(workload, name), 0, len(named) - 1):
             yield f"{name} names none of {len(named)}"
     if any(not 0 <= index < count for index in (*workload.retention, *workload.outputs)):
         yield "it says something of a request that is not there"
+
+
+def _problems_of_waits(waits: Waits, requests: int) -> Iterator[str]:
+    """Why what requests follow does not fit so many of them."""
+    if not len(waits.places) == len(waits.counts) == len(waits.delay_ms):
+        yield "what waits is not told of each that does"
+    elif not _within(waits.counts, 0, len(waits.after)) or waits.counts.sum() != len(waits.after):
+        yield "what is waited for is not that of those that wait"
+    if not (_within(waits.places, 0, requests - 1) and _within(waits.after, 0, requests - 1)):
+        yield "a request waits that is not there, or for one that is not"
+    if np.any(np.diff(waits.places) < 1):
+        yield "those that wait do not stand in order"
+
+
+def _within(column: NDArray[np.int64], lowest: int, highest: int) -> bool:
+    return not len(column) or bool(lowest <= column.min() and column.max() <= highest)

@@ -14,7 +14,8 @@ from charter_engine.bls.chain import GRAIN_TOKENS, Chain, ChainState
 from charter_engine.contracts.contents import Holding, KvEventSource, MapRun, MeasuredContents
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.kvcache.manager.event_map import EventMap, PoolKey
-from charter_engine.kvcache.manager.event_tree import BlockHash, TreeNode
+from charter_engine.kvcache.manager.event_tree import TreeNode
+from charter_engine.kvcache.manager.take_overs import BlockHash
 from charter_engine.traffic.hashes import answer_hashes_of, hashes_of
 from charter_engine.traffic.map_runs import runs_of
 

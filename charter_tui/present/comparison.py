@@ -52,7 +52,7 @@ def comparison_lines(snapshot: Snapshot, width: int, brief: bool = False) -> tup
         change = change_of(row, expected, drafted)
         lines.append(cost_line(row.name, figures[-shown:], change))
     if not brief:
-        lines += _memory_rows(snapshot, shown)
+        lines += _memory_rows(snapshot, shown, width)
     lines += verdicts(snapshot, width)
     if said := beyond_prediction(snapshot):
         lines += [line(Span(text, "muted")) for text in wrap(said, width)]
@@ -127,7 +127,7 @@ def beyond_prediction(snapshot: Snapshot) -> str:
     )
 
 
-def _memory_rows(snapshot: Snapshot, shown_figures: int) -> Iterator[Line]:
+def _memory_rows(snapshot: Snapshot, shown_figures: int, width: int) -> Iterator[Line]:
     def predicted(label: str, live: Span, draft: Span) -> Line:
         figures = (NOTHING, NOTHING, live, draft)
         return cost_line(label, figures[-shown_figures:])
@@ -149,10 +149,16 @@ def _memory_rows(snapshot: Snapshot, shown_figures: int) -> Iterator[Line]:
         bounds = (percent(p.bound if p else None, "predicted") for p in both)
         yield predicted("layout's bound", *bounds)
     if shown.bracket:
-        lowest = percent_text(shown.bracket.default_lru)
-        highest = percent_text(shown.bracket.optimum)
-        words = f"at this pool: default LRU ~{lowest}, offline optimum ~{highest}"
-        yield line(Span(words, "predicted"))
+        ends = {
+            "default LRU": shown.bracket.default_lru,
+            "offline optimum": shown.bracket.optimum,
+        }
+        told = (
+            f"{name} ~{shown.computed_at(rate):,} computed (~{percent_text(rate)})"
+            for name, rate in ends.items()
+        )
+        words = f"at this pool: {', '.join(told)}; times of neither are predicted"
+        yield from (line(Span(text, "predicted")) for text in wrap(words, width))
 
 
 def _evicted(prediction: Prediction | None) -> Span:

@@ -1,7 +1,8 @@
 """What must be confirmed before it is done, and how: by the risk, not by habit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from charter_engine.contracts.deploy import (
     COST_ORDER,
@@ -14,6 +15,7 @@ from charter_engine.contracts.deploy import (
 from charter_engine.contracts.fleet import FleetNow
 from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.plan import Plan
+from charter_tui.present.costs import COMPUTED, HIT_RATE, TTFT, TTFT_P95, WHOLE, shown_figure
 from charter_tui.present.figures import percent_text
 from charter_tui.present.watch import is_watched
 from charter_tui.present.work import NAMES
@@ -22,7 +24,16 @@ from charter_tui.state import Snapshot
 DEFAULT_MODEL = "tensorrt_llm"
 MOST_NAMED = 5
 """Changes that a question names one by one."""
-UNINSTALL_WORD = "uninstall"
+UNINSTALLED = "charter_bls"
+"""The model that goes with Charter."""
+_PAID: Final = {
+    "prompt tokens computed": COMPUTED,
+    "whole run": WHOLE,
+    "TTFT": TTFT,
+    "its p95": TTFT_P95,
+    "hit rate": HIT_RATE,
+}
+"""What a push is decided on, and in which words."""
 _WAY_BACK = "u takes it back, at the same cost."
 
 
@@ -63,12 +74,13 @@ def predicted_gain(draft: Draft) -> str:
     """What a push is decided on; empty where nothing was predicted."""
     if draft.predicted is None or draft.live_predicted is None:
         return ""
-    before, after = draft.live_predicted.token_hit_rate, draft.predicted.token_hit_rate
     said = f"Predicted: {draft.verdict.words}. " if draft.verdict.words else ""
-    return (
-        f"{said}Predicted token hit rate: ~{percent_text(before)} live, "
-        f"~{percent_text(after)} after the push."
+    costs = (draft.live_predicted.cost(draft.items), draft.predicted.cost(draft.items))
+    figures = (
+        f"{words} {' → '.join(shown_figure(row, cost).text for cost in costs)}"
+        for words, row in _PAID.items()
     )
+    return f"{said}A run as it is live → after the push: {', '.join(figures)}."
 
 
 def rollback_confirmation(
@@ -143,13 +155,13 @@ def uninstall_confirmation(drift: Sequence[Change], fleet: FleetNow | None = Non
         title="Leave the deployment as it was found?",
         consequences=(
             *_on_each(fleet),
-            "It goes back to what it was before the first push: charter_bls is gone, and programs "
-            "that call it fail. Where settings were changed, the engine is loaded again.",
+            f"It goes back to what it was before the first push: {UNINSTALLED} is gone, and "
+            "programs that call it fail. Where settings were changed, the engine is loaded again.",
             *over,
             "Its history is put away, and u can't undo this.",
         ),
         verb="Uninstall",
-        word=UNINSTALL_WORD,
+        word=UNINSTALLED,
     )
 
 
@@ -164,6 +176,18 @@ def _on_each(fleet: FleetNow | None) -> tuple[str, ...]:
         "those before it stay done.",
         *fields,
     )
+
+
+def asked_in_production(
+    question: Confirmation | None, verb: str, place: str, snapshot: Snapshot
+) -> Confirmation:
+    """A question, or one where there would be none, that takes a typed name."""
+    why = f"{place} is production, by this console's configuration."
+    profile = snapshot.session.profile if snapshot.session else None
+    if question is None:
+        return Confirmation(f"{verb} in production?", (why,), verb, _model(profile))
+    word = question.word or _model(profile)
+    return replace(question, consequences=(why, *question.consequences), word=word)
 
 
 def way_back_cost(revisions: Sequence[Revision], live: int, target: int) -> CostClass | None:
@@ -202,5 +226,10 @@ def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
 def _word(cost: CostClass, profile: Profile | None) -> str:
     if COST_ORDER.index(cost) < COST_ORDER.index("engine rebuild"):
         return ""
+    return _model(profile)
+
+
+def _model(profile: Profile | None) -> str:
+    """The model by which a deployment is named where its name is to be typed."""
     models = profile.models if profile else ()
     return DEFAULT_MODEL if DEFAULT_MODEL in models or not models else models[0]

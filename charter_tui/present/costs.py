@@ -40,12 +40,13 @@ TTFT_P95: Final = CostRow("TTFT p95", "ttft_ms_p95", whole_time, is_time=True)
 GENERATED: Final = CostRow("generated", "output_tokens", count)
 HIT_RATE: Final = CostRow("token hit rate", "token_hit_rate", percent)
 COST_ROWS: Final = (COMPUTED, WHOLE, PER_ITEM, TTFT, TTFT_P95, GENERATED, HIT_RATE)
-BRIEF_ROWS: Final = (COMPUTED, WHOLE, TTFT, HIT_RATE)
+BRIEF_ROWS: Final = (COMPUTED, WHOLE, TTFT, TTFT_P95, HIT_RATE)
 FIGURE_ROWS: Final[dict[RunFigure, CostRow]] = {
     "computed_tokens": COMPUTED,
     "whole_ms": WHOLE,
     "item_ms": ITEM,
     "ttft_ms": TTFT,
+    "ttft_ms_p95": TTFT_P95,
     "output_tokens": GENERATED,
     "token_hit_rate": HIT_RATE,
 }

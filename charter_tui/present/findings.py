@@ -7,6 +7,7 @@ from charter_engine.contracts.graph import Opportunity
 from charter_engine.contracts.lint import Finding, Severity
 from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.figures import counted, marked, percent
+from charter_tui.present.headline import paid_of
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill
 
@@ -147,7 +148,8 @@ def _opportunity_detail(item: Opportunity, width: int) -> tuple[Line, ...]:
     ]
     if item.expected_hit_rate is not None:
         rate = percent(item.expected_hit_rate, item.expected_label)
-        lines.append(line("expected hit rate ", rate, Span("   2 a proposes a plan", "muted")))
+        keys = Span("   2 a proposes a plan", "muted")
+        lines.append(line("expected ", *paid_of(item), "hit rate ", rate, keys))
     if item.expected_basis:
         lines += [line(Span(text, "muted")) for text in wrap(item.expected_basis, width)]
     lines += [line(Span(text)) for text in wrap(item.derivation, width)] if item.derivation else []

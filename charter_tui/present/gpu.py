@@ -1,13 +1,17 @@
 """GPUs in full: what their memory holds, their pace, their traffic and processes."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from charter_engine.contracts.gpu import GpuProcess, GpuSample, GpuStatus, MemoryKind, MemoryPart
-from charter_tui.present.figures import byte_size, count, percent
+from charter_tui.present.figures import NOTHING, byte_size, count, marked, percent
+from charter_tui.present.gpu_plots import GpuHistory, plot_lines
 from charter_tui.present.panels import LABEL_WIDTH
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, fit, line, plain
+from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.words import sentence_lines
+from charter_tui.state import share
 
 FILLS: Final[dict[MemoryKind, tuple[str, Tone, str]]] = {
     "reserved": ("▚", "muted", "kept by the driver"),
@@ -28,6 +32,12 @@ ELSEWHERE: Final = (
     "start charter-engine serve there, forward its socket with ssh -L, and attach to it."
 )
 """What shows GPUs where none are seen."""
+SOURCES_FROM: Final = 77
+"""Cells from which on it stands beside a part of memory where its size comes from."""
+WIDE_FROM: Final = 110
+"""Cells from which on plots stand beside what a device tells."""
+MOST_LEFT: Final = 80
+GUTTER: Final = 3
 RATES: Final = (
     ("PCIe", "pcie_sent_bytes", "pcie_received_bytes"),
     ("NVLink", "nvlink_sent_bytes", "nvlink_received_bytes"),
@@ -35,28 +45,88 @@ RATES: Final = (
 
 
 def gpu_screen_lines(
-    status: GpuStatus | None, curves: Sequence[Line], width: int
+    status: GpuStatus | None,
+    history: GpuHistory,
+    width: int,
+    height: int,
+    curves: Sequence[Line] = (),
 ) -> tuple[Line, ...]:
-    """All that the screen shows. `curves` are of the devices together, over time."""
+    """All that the screen shows, in `height` lines where that is enough: of several devices a table
+    first. Where there is room each device has its plots beside it, else `curves` of all devices
+    together stand below."""
     if status is None:
         return (line(Span("waiting for the first sample", "muted")),)
     lines = [*sentence_lines(status.reason, width, "warning")]
     if not status.gpus:
         lines += [EMPTY, *sentence_lines(ELSEWHERE, width, "muted"), EMPTY]
+    if len(status.gpus) > 1:
+        lines += [*overview_lines(status, width), EMPTY]
+        history = history._replace(ticks=())
+    room = (height - len(lines)) // max(1, len(status.gpus)) - 2
     for index, gpu in enumerate(status.gpus):
         split = status.split[index] if index < len(status.split) else ()
-        lines += [*_device(gpu, split, status.driver, width), EMPTY]
-    return (*lines, *curves)
+        lines.append(_title(gpu, status.driver))
+        if width < WIDE_FROM:
+            lines += [*_device(gpu, split, width), EMPTY]
+        else:
+            left = min(MOST_LEFT, (width - GUTTER) // 2)
+            told = tuple(_device(gpu, split, left))
+            plots = plot_lines(gpu, history, width - left - GUTTER, max(room, len(told)))
+            lines += [*beside(told, plots, left), EMPTY]
+    return tuple(lines) if status.gpus and width >= WIDE_FROM else (*lines, *curves)
 
 
-def _device(
-    gpu: GpuSample, split: tuple[MemoryPart, ...], driver: str, width: int
-) -> Iterator[Line]:
-    title = f"GPU {gpu.index}"
+def _title(gpu: GpuSample, driver: str) -> Line:
+    name = f"GPU {gpu.index}"
     if gpu.mig_instance is not None:
-        title += f" · MIG instance {gpu.mig_instance}"
+        name += f" · MIG instance {gpu.mig_instance}"
     about = f"  {plain(gpu.name)}" + (f"  driver {plain(driver)}" if driver else "")
-    yield line(Span(title, "title"), Span(about, "muted"))
+    return line(Span(name, "title"), Span(about, "muted"))
+
+
+def overview_lines(status: GpuStatus, width: int) -> tuple[Line, ...]:
+    """A line a device: what is told of all of them, to be compared."""
+    columns = (
+        Column("gpu", "GPU", 0, "left"),
+        Column("busy", "BUSY", 0),
+        Column("used", "MEMORY USED", 0),
+        Column("share", "OF IT", 0),
+        Column("power", "POWER", 0),
+        Column("temperature", "TEMPERATURE", 0),
+        Column("clock", "CLOCK", 0),
+        Column("held", "HELD BACK BY", 0, "left"),
+        Column("name", "NAME", 0, "left"),
+    )
+    return table_lines(columns, [_overview(gpu) for gpu in status.gpus], width)
+
+
+def _overview(gpu: GpuSample) -> tuple[Span, ...]:
+    instance = "" if gpu.mig_instance is None else f" · MIG {gpu.mig_instance}"
+    used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
+    return (
+        Span(f"{gpu.index}{instance}", "strong"),
+        percent(gpu.utilization, "measured", 0),
+        byte_size(used, "measured"),
+        percent(None if used is None else share(used, total or 0), "measured"),
+        _with_unit(gpu.power_w, "W"),
+        _with_unit(gpu.temperature_c, "°C"),
+        _with_unit(gpu.sm_clock_mhz, "MHz"),
+        Span(", ".join(gpu.slowdowns), "warning"),
+        Span(plain(gpu.name), "muted"),
+    )
+
+
+def _with_unit(value: float | None, unit: str) -> Span:
+    return NOTHING if value is None else marked(f"{value:,.0f} {unit}", "measured")
+
+
+def beside(left: Sequence[Line], right: Sequence[Line], width: int) -> Iterator[Line]:
+    """Two columns, the left one so wide."""
+    for one, other in zip_longest(left, right, fillvalue=EMPTY):
+        yield (*fit(one, width), Span(" " * GUTTER), *other) if other else one
+
+
+def _device(gpu: GpuSample, split: tuple[MemoryPart, ...], width: int) -> Iterator[Line]:
     yield _row(
         "Memory",
         byte_size(gpu.memory_used_bytes, "measured"),
@@ -68,7 +138,7 @@ def _device(
         yield _row("", *memory_bar(split, max(10, width - LABEL_WIDTH - 1)))
         yield from _parts(split, width)
     if gpu.mig_instance is None:
-        yield from _pace(gpu)
+        yield from _pace(gpu, width)
     yield from _processes(gpu.processes, width)
 
 
@@ -88,17 +158,17 @@ def _parts(split: tuple[MemoryPart, ...], width: int) -> Iterator[Line]:
     """A line a part: what it is, its size, and where that figure comes from."""
     for part in split:
         fill, tone, words = FILLS[part.kind]
-        source = part.source if width >= 72 else ""
+        source = part.source if width >= SOURCES_FROM else ""
         yield _row(
             "",
             Span(f"{fill} ", tone),
             Span(f"{words:<20}"),
-            Span(f"{byte_size(part.bytes, part.label).text:>11}", part.label),
+            Span(f"{byte_size(part.bytes, part.label).text:>10}", part.label),
             Span(f"  {source}", "muted"),
         )
 
 
-def _pace(gpu: GpuSample) -> Iterator[Line]:
+def _pace(gpu: GpuSample, width: int) -> Iterator[Line]:
     yield _row(
         "Busy",
         percent(gpu.utilization, "measured", 0),
@@ -130,7 +200,8 @@ def _pace(gpu: GpuSample) -> Iterator[Line]:
         count(gpu.ecc_corrected, "measured"),
         Span(" corrected  ", "muted"),
         count(gpu.ecc_uncorrected, "measured")._replace(tone="bad" if bad else "measured"),
-        Span(" uncorrected errors since the driver was loaded", "muted"),
+        Span(" uncorrected errors", "muted"),
+        Span(" since the driver was loaded" if width >= SOURCES_FROM else "", "muted"),
     )
 
 
@@ -152,15 +223,29 @@ def _processes(processes: tuple[GpuProcess, ...] | None, width: int) -> Iterator
         return
     if not processes:
         yield _row("Processes", Span("none that NVML shows from here", "muted"))
-    for index, process in enumerate(processes):
-        name = plain(process.name) or "not visible from here"
-        yield _row(
-            "" if index else "Processes",
-            Span(f"{process.pid:>8} ", "muted"),
-            Span(f"{byte_size(process.memory_bytes, 'measured').text:>11}  ", "measured"),
-            Span(name, "accent" if process.serving else "text" if process.name else "muted"),
-            Span(f"  {plain(process.user)}" if width >= 60 else "", "muted"),
-        )
+        return
+    columns = (
+        Column("pid", "PID", 0),
+        Column("memory", "MEMORY", 0),
+        Column("name", "PROCESS", 0, "left"),
+        Column("serving", "", 0, "left"),
+        Column("user", "USER", 0, "left"),
+    )
+    label = "Processes"
+    for made in table_lines(columns, [_process(one) for one in processes], width - LABEL_WIDTH):
+        yield _row(label, *made)
+        label = ""
+
+
+def _process(process: GpuProcess) -> tuple[Span, ...]:
+    name = plain(process.name) or "not visible from here"
+    return (
+        Span(f"{process.pid:>8}"),
+        byte_size(process.memory_bytes, "measured"),
+        Span(name, "accent" if process.serving else "text" if process.name else "muted"),
+        Span("serving" if process.serving else "", "muted"),
+        Span(plain(process.user), "muted"),
+    )
 
 
 def _row(label: str, *parts: Span | str) -> Line:

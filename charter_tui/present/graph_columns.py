@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+from charter_engine.contracts.moments import Mistyped
 from charter_tui.present.tables import Column, fill
-from charter_tui.typed import Mistyped, nearest
+from charter_tui.typed import nearest
 
 NAME: Final = Column("name", "NODE", 0, "left")
 STATE: Final = Column("state", "STATE", 9, "left")

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from charter_engine.contracts.costs import Verdict
+from charter_engine.contracts.graph import Opportunity
 from charter_engine.contracts.live import NodeStats
+from charter_engine.contracts.prediction import Prediction
 from charter_tui.present.costs import verdict_tone
 from charter_tui.present.figures import (
     MARKS,
@@ -32,16 +34,28 @@ def headline(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """
     if not snapshot.calls:
         return ()
-    measured = _measured(snapshot)
-    foreseen = [part for part in (_next(snapshot), _of_live_plan(snapshot)) if part]
+    measured = _measured(snapshot, brief=False)
+    foreseen = _foreseen(snapshot, brief=False)
     together = fitting((*measured, *foreseen), UNBOUNDED)
     if line_width(together) <= width:
         return (together,)
-    below = fitting(foreseen, width)
-    return (fitting(measured, width), *((below,) if below else ()))
+    below = fitting(foreseen, UNBOUNDED)
+    if line_width(below) > width:
+        below = fitting(_foreseen(snapshot, brief=True), width)
+    above = fitting(measured, UNBOUNDED)
+    if line_width(above) > width:
+        above = fitting(_measured(snapshot, brief=True), width)
+    return (above, *((below,) if below else ()))
 
 
-def _measured(snapshot: Snapshot) -> list[Line]:
+def _foreseen(snapshot: Snapshot, *, brief: bool) -> list[Line]:
+    """What could be pushed, and what is live; `brief` without times."""
+    both = (_next(snapshot, brief=brief), _of_live_plan(snapshot, brief=brief))
+    return [part for part in both if part]
+
+
+def _measured(snapshot: Snapshot, *, brief: bool) -> list[Line]:
+    """What was measured; `brief` without the p95."""
     nodes = snapshot.shown_nodes
     prompt = sum(node.told_tokens for node in nodes)
     reused = sum(node.reused_tokens for node in nodes)
@@ -57,7 +71,7 @@ def _measured(snapshot: Snapshot) -> list[Line]:
             Span(f" of {short_count(prompt)}{source}", "muted"),
         ),
         _whole_run(snapshot),
-        _ttft(nodes),
+        _ttft(snapshot, brief=brief),
         line(Span("hit ", "muted"), Span(f"{MARKS['measured']}{percent_text(rate)}", heat(rate))),
     )
     return [part for part in figures if part]
@@ -70,38 +84,85 @@ def _whole_run(snapshot: Snapshot) -> Line:
     return line(Span("run ", "muted"), milliseconds(progress.elapsed_ms, "measured"))
 
 
-def _ttft(nodes: Sequence[NodeStats]) -> Line:
+def _ttft(snapshot: Snapshot, *, brief: bool) -> Line:
+    nodes = snapshot.shown_nodes
     timed = [(n.ttft_ms_mean, n.requests) for n in nodes if n.ttft_ms_mean is not None]
     requests = sum(count for _, count in timed)
     if not requests:
         return ()
     mean = sum(ttft * count for ttft, count in timed) / requests
-    return line(Span("TTFT ", "muted"), milliseconds(mean, "measured"))
+    told = line(Span("TTFT ", "muted"), milliseconds(mean, "measured"))
+    p95 = milliseconds(_ttft_p95(snapshot, nodes), "measured")
+    return told if brief else (*told, Span(" p95 ", "muted"), p95)
 
 
-def _of_live_plan(snapshot: Snapshot) -> Line:
+def _ttft_p95(snapshot: Snapshot, nodes: Sequence[NodeStats]) -> float | None:
+    """Of all requests: known of a run that has ended, and of an only call."""
+    ended = snapshot.runs.runs[:1] if snapshot.runs and not snapshot.shows_traffic else ()
+    for run in ended:
+        if snapshot.run is not None and run.run == snapshot.run.progress.run:
+            return run.cost.ttft_ms_p95
+    timed = [node for node in nodes if node.ttft_ms_mean is not None]
+    return timed[0].ttft_ms_p95 if len(timed) == 1 else None
+
+
+def _of_live_plan(snapshot: Snapshot, *, brief: bool) -> Line:
     live = snapshot.live_prediction
     if live is None:
         return ()
+    times = () if brief else _times(live)
     return line(
         Span("live plan ", "muted"),
         count(live.computed_tokens, "predicted"),
-        Span(" computed, hit ", "muted"),
+        Span(" computed", "muted"),
+        *times,
+        Span(", hit ", "muted"),
         percent(live.token_hit_rate, "predicted"),
     )
 
 
-def _next(snapshot: Snapshot) -> Line:
+def _times(predicted: Prediction) -> Line:
+    label = predicted.times_label
+    return line(
+        Span(", run ", "muted"),
+        milliseconds(predicted.makespan_ms, label),
+        Span(", TTFT ", "muted"),
+        milliseconds(predicted.ttft_ms_mean, label),
+        Span(" p95 ", "muted"),
+        milliseconds(predicted.ttft_ms_p95, label),
+    )
+
+
+def _next(snapshot: Snapshot, *, brief: bool) -> Line:
     """The draft where there is one, else the best that an opportunity promises."""
     predicted = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
     if predicted is not None:
         return (*_drafted(snapshot), *_keys("2 p", "push"))
     best = best_expected(snapshot)
     live = snapshot.live_prediction
-    if best is None or (live is not None and best < live.token_hit_rate + WORTH_TELLING):
+    rate = best.expected_hit_rate if best else None
+    if best is None or rate is None:
+        return ()
+    if live is not None and rate < live.token_hit_rate + WORTH_TELLING:
         return ()
     return line(
-        Span("possible hit ", "muted"), percent(best, "predicted"), *_keys("2 a", "propose")
+        Span("possible ", "muted"),
+        *paid_of(best, brief=brief),
+        Span("hit ", "muted"),
+        percent(rate, "predicted"),
+        *_keys("2 a", "propose"),
+    )
+
+
+def paid_of(item: Opportunity, *, brief: bool = False) -> Line:
+    """The prompt tokens that an opportunity's calls would compute; nothing where nobody told."""
+    if item.expected_computed_tokens is None:
+        return ()
+    whole = count(item.expected_prompt_tokens, item.expected_label)
+    return line(
+        count(item.expected_computed_tokens, item.expected_label),
+        *(() if brief else (Span(" of ", "muted"), whole)),
+        Span(" computed, ", "muted"),
     )
 
 
@@ -120,18 +181,18 @@ def _keys(keys: str, does: str) -> Line:
     return line(Span(f"  {keys}", "accent"), Span(f" {does}", "muted"))
 
 
-def best_expected(snapshot: Snapshot) -> float | None:
-    """The highest hit rate, 0 to 1, that one opportunity promises over all of the agent's calls.
+def best_expected(snapshot: Snapshot) -> Opportunity | None:
+    """What promises the highest hit rate over all of the agent's calls.
 
     None where there is no opportunity.
     """
     compiled = snapshot.session.compiled if snapshot.session else None
     calls = {call.id for call in snapshot.calls}
-    rates = [
-        item.expected_hit_rate
+    told = (
+        item
         for item in (compiled.opportunities if compiled else ())
         if item.expected_hit_rate is not None
         and item.expected_label == "predicted"
         and calls <= set(item.nodes)
-    ]
-    return max(rates, default=None)
+    )
+    return max(told, key=lambda item: item.expected_hit_rate or 0.0, default=None)

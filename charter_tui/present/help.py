@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from charter_tui.actions import Action, Scope, in_scope
+from charter_tui.action import Action, Scope
+from charter_tui.actions import in_scope
 from charter_tui.present.figures import MARKS, legend
 from charter_tui.present.spans import EMPTY, Line, Span, line, wrap
 

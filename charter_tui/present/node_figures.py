@@ -38,6 +38,11 @@ def figure_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:
             "", Span("measured", "measured"), Span("live plan", "predicted"), Span("draft", "draft")
         ),
         _row(
+            "computed tokens",
+            count(seen.told_tokens - seen.reused_tokens if seen else None, "measured"),
+            *_counts(live, draft, "computed_tokens"),
+        ),
+        _row(
             "token hit rate",
             percent(share(seen.reused_tokens, seen.told_tokens) if seen else None, "measured"),
             percent(share(live.reused_tokens, live.prompt_tokens) if live else None, "predicted"),

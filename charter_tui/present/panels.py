@@ -23,6 +23,7 @@ from charter_tui.present.figures import (
     percent_text,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
+from charter_tui.present.words import sentence_lines
 from charter_tui.state import Snapshot, share
 
 LABEL_WIDTH: Final = 9
@@ -55,8 +56,14 @@ def memory_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     Without a GPU, the plain words that there is none, and the serving process's memory.
     """
     host = snapshot.host.sample if snapshot.host else None
+    known = snapshot.last_gpus
     if snapshot.gpu and snapshot.gpu.status.gpus:
         lines = [made for gpu in snapshot.gpu.status.gpus for made in _gpu_lines(gpu, width)]
+    elif snapshot.gpu and snapshot.gpu.status.reason and known:
+        lines = [
+            *_last_known(snapshot.gpu.status.reason, snapshot.age(known), width),
+            *(made for gpu in known.value.gpus for made in _gpu_lines(gpu, width)),
+        ]
     else:
         reason = snapshot.gpu.status.reason if snapshot.gpu else "waiting for the first sample"
         words = wrap(reason or "no GPU to show", max(10, width - LABEL_WIDTH))
@@ -68,6 +75,12 @@ def memory_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
             serving = byte_size(host.serving_rss_bytes, "measured")
             lines.append(_labelled("Serving", serving, Span(" resident memory", "muted")))
     return (*lines, *_host_lines(host, width)) if host else tuple(lines)
+
+
+def _last_known(reason: str, age: float, width: int) -> tuple[Line, ...]:
+    """Why nothing is told at the moment, where that is to be said, and how old what follows is."""
+    why = f"{reason.rstrip('.')}. " if reason else ""
+    return sentence_lines(f"{why}As of {clock_span(age)} ago:", width, "warning")
 
 
 def _gpu_lines(gpu: GpuSample, width: int) -> tuple[Line, ...]:
@@ -119,6 +132,11 @@ def triton_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
         ]
     lines += _rates(sample.rates)
     queues = _queues(sample)
+    known = snapshot.last_answer
+    if sample.kv_pool is None and sample.health != "ready" and known and known.value.kv_pool:
+        pool, asked = known.value.kv_pool, _queues(known.value)
+        lines += _last_known("", snapshot.age(known), width)
+        return (*lines, *_pool_lines(pool, None, snapshot.pool_used, asked, width))
     if sample.kv_pool:
         reusable = _reusable(snapshot, sample.kv_pool)
         return (*lines, *_pool_lines(sample.kv_pool, reusable, snapshot.pool_used, queues, width))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from charter_tui.actions import Scope
+from charter_tui.action import Scope
 from charter_tui.present.levers import why_not_lever
 from charter_tui.present.trial import is_for_traffic
 from charter_tui.present.watch import is_watched
@@ -61,6 +61,10 @@ _RUN: Final = Condition(
     lambda snapshot: bool(snapshot.runs and snapshot.runs.runs), "There is no run yet: r makes one."
 )
 _DRIFTED: Final = Condition(has_drifted, "Nothing differs from what was pushed.")
+_SEEKING: Final = Condition(
+    lambda snapshot: snapshot.seeking is not None,
+    "This is of what is past: space holds the screen still, then M marks and X exports.",
+)
 _NO_TRIAL: Final = "No trial is live: n begins one with the draft."
 _NO_DRAFT: Final = "There is no draft: 2 goes to the tuning screen, where e edits and a proposes."
 CHANGES: Final[dict[str, Condition]] = {
@@ -119,6 +123,8 @@ CONDITIONS: Final[dict[str, Condition]] = {
     ),
     "runs.mark": _RUN,
     "runs.repeat": _RUN,
+    "replay.mark": _SEEKING,
+    "replay.export": _SEEKING,
 }
 """By the id of an action. Actions that are not here are always possible."""
 

@@ -8,7 +8,7 @@ from charter_engine.contracts.prediction import Prediction
 from charter_tui.naming import Naming
 from charter_tui.present.figures import marked, percent
 from charter_tui.present.graph_table import node_plan
-from charter_tui.present.headline import WORTH_TELLING
+from charter_tui.present.headline import WORTH_TELLING, paid_of
 from charter_tui.present.prompt import (
     KIND_FILLS,
     KIND_TONES,
@@ -119,7 +119,9 @@ def _opportunity(item: Opportunity, node: str, named: Naming, width: int) -> Ite
     ]
     if item.expected_hit_rate is not None:
         parts += [
-            Span("  expected hit rate ", "muted"),
+            Span("  expected ", "muted"),
+            *paid_of(item),
+            Span("hit rate ", "muted"),
             percent(item.expected_hit_rate, item.expected_label),
         ]
     yield crop(line(*parts), width)

@@ -7,6 +7,7 @@ from typing import Final
 from charter_engine.contracts.gauges import EventKind, Marker, Replay
 from charter_tui.present.figures import clock_span
 from charter_tui.present.spans import Line, Span, Tone, line, line_width, plain
+from charter_tui.state import NOTHING_MARKED, MarkedStretch
 
 _MARK_TONES: Final[dict[EventKind, Tone]] = {
     "push": "draft",
@@ -15,6 +16,8 @@ _MARK_TONES: Final[dict[EventKind, Tone]] = {
     "triton": "warning",
     "canary": "warning",
 }
+_MARKED: Final = "═"
+"""What stands on the time line where a stretch is marked, in a sign of its own beside its tone."""
 _MARK_SIGNS: Final[dict[Tone, str]] = {"draft": "◆", "bad": "✗", "warning": "▲", "accent": "◇"}
 """What stands on the time line for each tone."""
 
@@ -25,12 +28,14 @@ def replay_lines(
     local: Callable[[float], time.struct_time] = time.localtime,
     *,
     frozen: bool = False,
+    marked: MarkedStretch = NOTHING_MARKED,
 ) -> tuple[Line, Line]:
-    """The clock and controls, and the time line with its markers: of a replay, or of the last hour
-    of a `frozen` screen."""
+    """The clock and controls, and the time line with its markers and what is `marked`: of a replay,
+    or of the last hour of a `frozen` screen."""
     total, here = max(0.0, replay.end - replay.start), replay.position - replay.start
+    stretch = _marked_text(marked, local)
     if frozen:
-        return _frozen_line(replay, local), _time_line(replay, total, here, width)
+        return _frozen_line(replay, stretch, local), _time_line(replay, marked, here, width)
     state = Span("❚❚ paused ", "warning") if replay.paused else Span("▶ playing ", "good")
     moment = time.strftime("%Y-%m-%d %H:%M:%S %Z", local(replay.position)).strip()
     left = line(
@@ -39,12 +44,19 @@ def replay_lines(
         Span(f"{replay.speed:g}× ", "accent"),
         Span(f" {moment} ", "strong"),
         Span(f" {clock_span(here)} of {clock_span(total)}  ", "muted"),
+        Span(stretch, "draft"),
         Span(_last_marker(replay), "text"),
     )
-    return left, _time_line(replay, total, here, width)
+    return left, _time_line(replay, marked, here, width)
 
 
-def _frozen_line(replay: Replay, local: Callable[[float], time.struct_time]) -> Line:
+def _marked_text(marked: MarkedStretch, local: Callable[[float], time.struct_time]) -> str:
+    """What is marked, in words; empty where nothing is."""
+    begin, end = ("" if at is None else time.strftime("%H:%M:%S", local(at)) for at in marked)
+    return f"marked {begin}–{end}  " if begin else ""
+
+
+def _frozen_line(replay: Replay, stretch: str, local: Callable[[float], time.struct_time]) -> Line:
     behind = replay.end - replay.position
     before = f" {clock_span(behind)} before it froze " if behind >= 1 else ""
     return line(
@@ -54,6 +66,7 @@ def _frozen_line(replay: Replay, local: Callable[[float], time.struct_time]) -> 
         Span(before, "muted"),
         Span(" space", "accent"),
         Span(" goes on   ", "muted"),
+        Span(stretch, "draft"),
         Span(_last_marker(replay), "text"),
     )
 
@@ -63,9 +76,10 @@ def _last_marker(replay: Replay) -> str:
     return f"{passed[-1].kind}: {plain(passed[-1].text)}" if passed else ""
 
 
-def _time_line(replay: Replay, total: float, here: float, width: int) -> Line:
+def _time_line(replay: Replay, marked: MarkedStretch, here: float, width: int) -> Line:
     cells = max(1, width - 2)
-    at = _cell(here, total, cells)
+    at = _cell(here, replay.end - replay.start, cells)
+    stretch = _marked_cells(replay, marked, cells)
     marks = mark_cells(replay.markers, replay.start, replay.end, cells)
     spans: list[Span] = [Span(" ")]
     for cell in range(cells):
@@ -73,10 +87,22 @@ def _time_line(replay: Replay, total: float, here: float, width: int) -> Line:
             spans.append(Span("●", "strong"))
         elif cell in marks:
             spans.append(marks[cell])
+        elif cell in stretch:
+            spans.append(Span(_MARKED, "draft"))
         else:
             spans.append(Span("━" if cell < at else "─", "accent" if cell < at else "muted"))
     assert line_width(tuple(spans)) == cells + 1
     return _joined(spans)
+
+
+def _marked_cells(replay: Replay, marked: MarkedStretch, cells: int) -> range:
+    """The cells of what is marked; one of a beginning alone, none of what lies elsewhere."""
+    begin, end = marked.begin, marked.begin if marked.end is None else marked.end
+    if begin is None or end is None or end < replay.start or begin > replay.end:
+        return range(0)
+    total = replay.end - replay.start
+    first, last = (_cell(at - replay.start, total, cells) for at in (begin, end))
+    return range(first, last + 1)
 
 
 def mark_cells(marks: Iterable[Marker], begin: float, end: float, cells: int) -> dict[int, Span]:

@@ -12,7 +12,7 @@ from charter_engine.contracts.learning import CalibrateResult, LearnResult
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.planning import Derivation, Evaluation, PlanResult
 from charter_engine.contracts.predicting import PredictResult
-from charter_engine.contracts.prediction import PolicyComparison, Prediction, ServingTimes
+from charter_engine.contracts.prediction import Bracket, PolicyComparison, Prediction, ServingTimes
 from charter_engine.contracts.reuse_times import NodeReuseTime, ReuseTime
 from charter_tui.present.answers import answers_lines
 from charter_tui.present.figures import (
@@ -143,24 +143,32 @@ def _setting(settings: Mapping[str, object], key: str) -> Span:
 def _policy_lines(found: PolicyComparison, times: Label, width: int) -> tuple[Line, ...]:
     columns = (
         Column("policy", "POLICY", 0, "left"),
-        Column("hit", "HIT RATE", 0),
-        Column("closed", "OF THE GAP TO THE OPTIMUM", 0),
+        Column("computed", "COMPUTED", 0),
+        Column("whole", "WHOLE RUN", 0),
         Column("ttft", "TTFT", 0),
         Column("p95", "P95", 0),
         Column("rate", "REQ/S", 0),
+        Column("hit", "HIT RATE", 0),
+        Column("closed", "OF THE GAP TO THE OPTIMUM", 0),
     )
     rows = [
         (
             Span(policy),
+            count(found.computed_tokens(rate), "predicted"),
+            *_serving(found.times.get(policy, ServingTimes()), times),
             percent(rate, "predicted"),
             percent(found.closed(policy), "predicted", 0),
-            *_serving(found.times.get(policy, ServingTimes()), times),
         )
         for policy, rate in found.hit_rates.items()
     ]
-    optimum = percent(found.optimum, "predicted")
     rows.append(
-        (Span("offline optimum", "muted"), optimum, NOTHING, *_serving(ServingTimes(), times))
+        (
+            Span("offline optimum", "muted"),
+            count(found.computed_tokens(found.optimum), "predicted"),
+            *_serving(ServingTimes(), times),
+            percent(found.optimum, "predicted"),
+            NOTHING,
+        )
     )
     pool = f"{found.gpu_blocks:,} blocks of {found.tokens_per_block} tokens"
     ample = "; memory is ample, no policy has anything to decide" if found.ample else ""
@@ -172,8 +180,9 @@ def _policy_lines(found: PolicyComparison, times: Label, width: int) -> tuple[Li
     )
 
 
-def _serving(found: ServingTimes, label: Label) -> tuple[Span, Span, Span]:
+def _serving(found: ServingTimes, label: Label) -> tuple[Span, Span, Span, Span]:
     return (
+        milliseconds(found.makespan_ms, label),
         milliseconds(found.ttft_ms, label),
         milliseconds(found.ttft_p95_ms, label),
         per_second(found.requests_per_s, label),
@@ -199,6 +208,7 @@ def sweep_lines(result: PredictResult, width: int) -> tuple[Line, ...]:
         Column("evicted", "EVICTED", 0),
         Column("blocks", "BLOCK HITS", 0),
         Column("bracket", "LRU TO OPTIMUM", 0),
+        Column("paid", "COMPUTED", 0),
     )
     rows = [_swept(one, keys, fastest, policy=policy) for one in report.predictions]
     choices = [
@@ -249,7 +259,13 @@ def _swept(
         count(sum(one.evictions_by_priority.values()), "predicted"),
         percent(one.block_hit_rate, "predicted"),
         between,
+        NOTHING if bracket is None else marked(_computed_between(one, bracket), "predicted"),
     )
+
+
+def _computed_between(one: Prediction, ends: Bracket) -> str:
+    lower, upper = (f"{one.computed_at(rate):,}" for rate in (ends.default_lru, ends.optimum))
+    return f"{lower} to {upper}"
 
 
 def learn_lines(result: LearnResult, width: int) -> tuple[Line, ...]:
@@ -339,11 +355,13 @@ def bench_lines(report: BenchReport, width: int) -> tuple[Line, ...]:
         Column("computed", "COMPUTED", 0),
         Column("whole", "WHOLE TIME", 0),
         Column("ttft", "TTFT P50", 0),
+        Column("p95", "P95", 0),
         Column("generated", "GENERATED", 0),
         Column("hit", "HIT RATE", 0),
         Column("requests", "REQUESTS", 0),
         Column("rate", "REQ/S", 0),
         Column("predicted", "PREDICTED", 0),
+        Column("computed-predicted", "COMPUTED", 0),
         Column("failures", "FAILED", 0),
         Column("what", "", 0, "left"),
     )
@@ -366,17 +384,18 @@ def bench_lines(report: BenchReport, width: int) -> tuple[Line, ...]:
 def _variant(one: VariantReport, fastest: float) -> tuple[Span, ...]:
     whole = milliseconds(one.elapsed_ms or None, "measured")
     is_fastest = bool(one.elapsed_ms) and one.elapsed_ms == fastest
-    rate = one.token_hit_rate
     return (
         Span(plain(one.name), "strong"),
-        count(None if rate is None else one.prompt_tokens * (1 - rate), "measured"),
+        count(one.computed_tokens, "measured"),
         Span(f"▸ {whole.text}", "good") if is_fastest else whole,
         milliseconds(one.ttft_ms.p50 if one.ttft_ms else None, "measured"),
+        milliseconds(one.ttft_ms.p95 if one.ttft_ms else None, "measured"),
         count(one.output_tokens, "measured"),
         percent(one.token_hit_rate, "measured"),
         count(one.requests, "measured"),
         marked(f"{one.requests_per_s:.2f}", "measured"),
         percent(one.predicted_token_hit_rate, "predicted"),
+        count(one.predicted_computed_tokens, "predicted"),
         count(one.failures, "measured") if one.failures else NOTHING,
         Span(plain(one.what), "muted"),
     )
@@ -386,10 +405,13 @@ def _lever_lines(levers: Iterable[LeverShare], width: int) -> tuple[Line, ...]:
     rows = [
         (
             Span(one.lever.replace("_", " ")),
+            _signed(one.computed_tokens_saved),
+            _saved(one.whole_ms_saved),
+            _saved(one.ttft_ms_saved),
+            _saved(one.ttft_p95_ms_saved),
             NOTHING
             if one.token_hit_rate_gained is None
             else marked(f"{one.token_hit_rate_gained * 100:+.1f} pt", "measured"),
-            _saved(one.ttft_ms_saved),
             Span(one.note, "muted"),
         )
         for one in levers
@@ -398,8 +420,11 @@ def _lever_lines(levers: Iterable[LeverShare], width: int) -> tuple[Line, ...]:
         return ()
     columns = (
         Column("lever", "LEVER", 0, "left"),
+        Column("computed", "TOKENS SAVED", 0),
+        Column("whole", "TIME", 0),
+        Column("ttft", "TTFT", 0),
+        Column("p95", "P95", 0),
         Column("hit", "HIT RATE", 0),
-        Column("ttft", "TTFT SAVED", 0),
         Column("note", "", 0, "left"),
     )
     return (
@@ -407,6 +432,10 @@ def _lever_lines(levers: Iterable[LeverShare], width: int) -> tuple[Line, ...]:
         _heading("Levers", "what is lost with one switched off"),
         *table_lines(columns, rows, width),
     )
+
+
+def _signed(value: float | None) -> Span:
+    return NOTHING if value is None else marked(f"{value:,.0f}".replace("-", "−"), "measured")
 
 
 def _saved(value: float | None) -> Span:

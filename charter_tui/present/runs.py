@@ -15,6 +15,7 @@ from charter_tui.present.costs import (
     HIT_RATE,
     PER_ITEM,
     TTFT,
+    TTFT_P95,
     WHOLE,
     cost_line,
     points,
@@ -41,13 +42,15 @@ _COSTS: Final = (
     (Column("whole", "WHOLE RUN", 9), WHOLE),
     (Column("item", "PER ITEM", 8), PER_ITEM),
     (Column("ttft", "TTFT", 8), TTFT),
+    (Column("p95", "P95", 8), TTFT_P95),
     (Column("generated", "GENERATED", 9), GENERATED),
     (Column("hit", "HIT", 7), HIT_RATE),
 )
-_NARROW: Final = ("computed", "whole", "ttft", "hit")
+_NARROW: Final = ("computed", "whole", "ttft", "p95", "hit")
 _STATE_TONES: Final[dict[str, Tone]] = {"done": "good", "failed": "bad", "cancelled": "warning"}
 _SIGNS: Final = {"done": "●", "failed": "✗", "cancelled": "○"}
 WIDE_FROM: Final = 112
+WIDEST_FROM: Final = 121
 INTERVALS_FROM: Final = 64
 SLOWEST: Final = 10
 """Requests of a run that are listed as its slowest."""
@@ -62,7 +65,7 @@ def run_columns(width: int) -> tuple[Column, ...]:
         computed, whole, *rest = (column for column, _ in _COSTS if column.key in _NARROW)
         columns = (NUMBER, WHAT, SIGN, computed, whole, CACHE, *rest)
         return fill_with_room(columns, width, minimum=12)
-    costs = tuple(column for column, _ in _COSTS)
+    costs = tuple(column for column, row in _COSTS if row is not PER_ITEM or width >= WIDEST_FROM)
     return fill((NUMBER, AT, WHAT, STATE, ITEMS, *costs, CACHE), width)
 
 

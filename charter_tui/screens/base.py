@@ -10,7 +10,8 @@ from textual.app import ComposeResult
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from charter_tui.actions import Scope, find
+from charter_tui.action import Scope
+from charter_tui.actions import find
 from charter_tui.present.possible import why_not
 from charter_tui.screens.dismissal import DismissedOnce
 from charter_tui.state import Snapshot
@@ -34,7 +35,7 @@ class ConsoleScreen(DismissedOnce[None]):
     snapshot: reactive[Snapshot] = reactive(Snapshot(), repaint=False, init=False)
 
     def compose(self) -> ComposeResult:
-        yield TitleBar(self.NAME, self.app.locked_by_flag).data_bind(ConsoleScreen.snapshot)
+        yield TitleBar(self.NAME).data_bind(ConsoleScreen.snapshot)
         yield Banner().data_bind(ConsoleScreen.snapshot)
         yield from self.body()
         yield ReplayBar().data_bind(ConsoleScreen.snapshot)

@@ -1,16 +1,18 @@
 """The forms of what changes the deployment, and what is asked of the engine with what was typed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from charter_engine.contracts.commands import Push
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.fleet import FleetNow
+from charter_engine.contracts.moments import Mistyped, parse_seconds
 from charter_tui.present.figures import counted, percent_text
 from charter_tui.present.possible import has_drifted
 from charter_tui.screens.form import Field
 from charter_tui.state import Snapshot
-from charter_tui.typed import Mistyped, parse_choice, parse_seconds, parse_share
+from charter_tui.typed import parse_choice, parse_share
 
 WATCH_FOR: Final = "5m"
 MARGIN: Final = "5 %"
@@ -28,6 +30,11 @@ class FormText:
     fields: tuple[Field, ...]
     verb: str
     note: str
+
+    def filled(self, typed: Mapping[str, str]) -> "FormText":
+        """With what was typed before in its fields."""
+        fields = (replace(one, value=typed.get(one.name, one.value)) for one in self.fields)
+        return replace(self, fields=tuple(fields))
 
 
 def push_form(snapshot: Snapshot) -> FormText:

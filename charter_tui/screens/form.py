@@ -15,9 +15,9 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Label, Static
 
+from charter_engine.contracts.moments import Mistyped
 from charter_tui.link import EngineRefused
 from charter_tui.screens.dismissal import DismissedOnce
-from charter_tui.typed import Mistyped
 
 LONGEST_ERROR: Final = 300
 """Characters: an error quotes what was typed, and that may have been pasted."""
@@ -57,13 +57,16 @@ class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
         *,
         note: str = "",
         verb: str = "Apply",
+        error: str = "",
     ) -> None:
+        """`error` says why the same was refused before."""
         super().__init__()
         self._title = title
         self._fields = fields
         self._submit = submit
         self._note = note
         self._verb = verb
+        self._error = error
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -91,6 +94,7 @@ class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
                 yield Button("Cancel", id="cancel", compact=True)
 
     def on_mount(self) -> None:
+        self._show_error(self._error)
         if self._fields:
             self.query(Input).first().focus()
 
@@ -99,6 +103,8 @@ class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
         """What is wrong with a field is said while it is typed; one that is empty may be filled
         yet."""
         field = self._field_of(event.input)
+        if self._error and event.value == field.value:
+            return  # as it was refused before
         if field.ask is not None and event.value.strip():
             self._ask_whether(field.ask, event.input)
         else:

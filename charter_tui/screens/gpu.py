@@ -9,6 +9,7 @@ from charter_tui.bindings import bindings
 from charter_tui.present.curves import GPU_BUSY, GPU_MEMORY
 from charter_tui.present.figures import legend
 from charter_tui.present.gpu import gpu_screen_lines
+from charter_tui.present.gpu_plots import GpuHistory
 from charter_tui.present.strips import strip_lines
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.widgets.line_view import LineView
@@ -47,4 +48,6 @@ class GpuView(LineView, can_focus=True):
         told = any(curve.value(tick) is not None for tick in shown.ticks for curve in CURVES)
         rows = TALL_ROWS if self.size.height >= TALL else 1
         curves = strip_lines(shown, width, CURVES, rows) if told else ()
-        self.set_lines(gpu_screen_lines(status, curves, width))
+        history = GpuHistory(shown.gpus, shown.ticks)
+        height = self.size.height
+        self.set_lines(gpu_screen_lines(status, history, width, height, curves))

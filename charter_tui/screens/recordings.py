@@ -1,6 +1,5 @@
 """The recordings screen: those in a folder, to be replayed, compared and exported."""
 
-import asyncio
 import sys
 from collections.abc import Iterable
 from pathlib import Path, PurePath
@@ -12,6 +11,7 @@ from textual.widget import Widget
 from charter_engine.contracts.commands import ListRecordings
 from charter_engine.contracts.exporting import SUFFIXES
 from charter_engine.contracts.recordings import ListedRecording, RecordingComparison
+from charter_tui import exporting
 from charter_tui.bindings import bindings
 from charter_tui.console import full_path
 from charter_tui.lending import lend
@@ -168,7 +168,7 @@ class RecordingsScreen(ConsoleScreen):
 
         async def submit(values: dict[str, str]) -> None:
             output = full_path(values["output"])
-            await export(recording.path, output)
+            await exporting.export(recording.path, output)
             self.app.notify(f"The recording is in {output}")
 
         name = Path(recording.path).with_suffix(".html").name
@@ -199,21 +199,3 @@ class RecordingsScreen(ConsoleScreen):
 
     def action_close(self) -> None:
         self.dismiss()
-
-
-async def export(recording: str, output: str) -> None:
-    """Have `charter-engine export` write a recording in the form that the output's name says.
-
-    Raises `EngineRefused` with its words.
-    """
-    exporting = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "charter_engine.cli"),
-        *("export", recording, "--output", output),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, told = await exporting.communicate()
-    if exporting.returncode:
-        words = " ".join(told.decode(errors="replace").split())
-        raise EngineRefused(words.removeprefix("charter-engine: ") or "Nothing was exported.")

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from charter_engine.contracts.commands import ExplainMiss, ListMisses, ListPassed
 from charter_engine.contracts.explaining import MissQuery, MissReport
+from charter_engine.contracts.moments import parse_seconds
 from charter_engine.contracts.traffic import PassedRequests, TrafficRecord
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
@@ -28,7 +29,6 @@ from charter_tui.present.tables import Column, Row
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.form import Field, FormScreen
 from charter_tui.screens.request import RequestScreen
-from charter_tui.typed import parse_seconds
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
 from charter_tui.widgets.static_line import StaticLine

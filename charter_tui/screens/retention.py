@@ -6,13 +6,14 @@ It takes priority and duration of the KV blocks of prompt and output.
 from typing import TYPE_CHECKING, Final, get_args
 
 from charter_engine.contracts.commands import EditNode
+from charter_engine.contracts.moments import Mistyped
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, LayoutKind, NodePlan, SegmentRange
 from charter_tui.present.figures import duration_text
 from charter_tui.present.graph_table import node_plan
 from charter_tui.present.levers import why_not_lever
 from charter_tui.present.node_figures import range_name
 from charter_tui.screens.form import Field, FormScreen
-from charter_tui.typed import Mistyped, parse_priority, parse_retention_ms
+from charter_tui.typed import parse_priority, parse_retention_ms
 
 if TYPE_CHECKING:
     from charter_tui.console import Console

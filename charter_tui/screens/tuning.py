@@ -20,9 +20,9 @@ from charter_engine.contracts.commands import (
 )
 from charter_engine.contracts.settings import SETTING_OF
 from charter_tui.bindings import bindings
-from charter_tui.console import TELL_SECONDS, full_path
+from charter_tui.console import full_path
 from charter_tui.deploying import push
-from charter_tui.link import EngineRefused
+from charter_tui.link import TELL_SECONDS, EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.levers import greyed_words
 from charter_tui.present.tuning import live_setting, setting_value, tuning_columns, tuning_rows

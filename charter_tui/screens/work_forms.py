@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from charter_engine.contracts.commands import Command, FindPlan, ProposePlan
 from charter_engine.contracts.gauges import WorkKind
+from charter_engine.contracts.moments import Mistyped
 from charter_tui.present.confirmation import Confirmation
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import Field, FormScreen, Submit, some_path
-from charter_tui.typed import Mistyped, parse_choice
+from charter_tui.typed import parse_choice
 from charter_tui.work_requests import (
     DECIDE_AT,
     EXTENTS,

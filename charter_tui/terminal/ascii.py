@@ -45,6 +45,7 @@ _SIGNS: Final = {
     **dict.fromkeys("▚▞▦", "&"),
     **dict(zip("▁▂▃▄▅▆▇", "__..--=", strict=True)),
     **dict.fromkeys("─━╌╴╶▔▀▄", "-"),
+    "═": "=",
     **dict.fromkeys("│┃", "|"),
     **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯┏┓┗┛", "+"),
     "⋯": ".",

@@ -1,6 +1,7 @@
 """The views that show one part of the snapshot each."""
 
 import time
+from typing import TYPE_CHECKING, cast
 
 from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.diff import diff_lines
@@ -15,22 +16,28 @@ from charter_tui.present.strips import STRIPS, strip_lines
 from charter_tui.present.work import planning_lines
 from charter_tui.widgets.line_view import LineView
 
+if TYPE_CHECKING:
+    from charter_tui.console import Console
+
 
 class TitleBar(LineView):
-    """The top line. `locked` says why nothing can be changed."""
+    """The top line."""
 
-    PARTS = ("session", "link", "draft", "canary", "fleet", "recording", "replay", "alerts")
+    PARTS = (
+        *("session", "link", "draft", "canary", "fleet", "recording", "replay", "alerts"),
+        "triton",
+    )
     DEFAULT_CSS = "TitleBar { height: 1; dock: top; background: $panel; }"
 
-    def __init__(self, screen_name: str, locked: str) -> None:
+    def __init__(self, screen_name: str) -> None:
         super().__init__()
         self._screen_name = screen_name
-        self._locked = locked
 
     def rebuild(self) -> None:
-        locked = self._locked or (
-            "read-only" if self.snapshot.session and self.snapshot.session.read_only else ""
-        )
+        session = self.snapshot.session
+        only_watches = session is not None and session.read_only
+        console = cast("Console", self.app)
+        locked = "read-only" if console.locked or only_watches else ""
         width = self.inner_width
         left, right = title_lines(self.snapshot, self._screen_name, locked, width)
         room = max(0, width - line_width(right))
@@ -51,7 +58,7 @@ class Banner(LineView):
 class ReplayBar(LineView):
     """Position, markers and speed of a replay, or of a frozen screen; not there while live."""
 
-    PARTS = ("replay", "frozen")
+    PARTS = ("replay", "frozen", "marked")
     DEFAULT_CSS = "ReplayBar { height: 2; background: $panel; display: none; }"
 
     def rebuild(self) -> None:
@@ -59,7 +66,8 @@ class ReplayBar(LineView):
         self.display = shown is not None
         if shown is not None:
             frozen = self.snapshot.frozen is not None
-            self.set_lines(replay_lines(shown, self.app.size.width, frozen=frozen))
+            marked = self.snapshot.marked
+            self.set_lines(replay_lines(shown, self.app.size.width, frozen=frozen, marked=marked))
 
 
 class MemoryPanel(LineView):
@@ -74,7 +82,7 @@ class MemoryPanel(LineView):
 class TritonPanel(LineView):
     """Triton's health and KV pool."""
 
-    PARTS = ("triton", "run", "runs", "nodes", "session", "draft")
+    PARTS = ("triton", "run", "runs", "nodes", "session", "draft", "host")
 
     def rebuild(self) -> None:
         self.set_lines(triton_lines(self.snapshot, self.inner_width))

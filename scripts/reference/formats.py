@@ -13,7 +13,7 @@ from charter_engine.contracts.commands import (
     RIGHT_OF,
     Command,
 )
-from charter_engine.contracts.gauges import TOPIC_OF, Event, Gauge, Marker
+from charter_engine.contracts.gauges import TOPIC_OF, UNRECORDED, Event, Gauge, Marker
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.protocol import Failure, Goodbye, Request, Response
@@ -78,7 +78,7 @@ def recording_page() -> str:
     topics = (
         (code(topic), f"[{record.__name__}](protocol.md#{anchor(record.__name__)})")
         for record, topic in TOPIC_OF.items()
-        if topic not in recording_format.UNRECORDED
+        if topic not in UNRECORDED
     )
     return "".join(
         (

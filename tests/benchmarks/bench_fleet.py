@@ -13,8 +13,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
-from msgspec import structs
 
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.workload.columns import Workload, WorkloadBuilder
@@ -38,7 +38,7 @@ WAYS = {"in turn": in_turn, "least busy": least_busy, "affinity": by_affinity}
 
 def compare(workload: Workload, servers: int, settings: PoolSettings) -> None:
     """Print each way of routing against one pool of all the memory."""
-    whole = structs.replace(settings, gpu_blocks=settings.gpu_blocks * servers)
+    whole = msgspec.structs.replace(settings, gpu_blocks=settings.gpu_blocks * servers)
     speed = ServingSpeed()
     faster = replace(speed, prefill=speed.prefill * servers)
     single = simulate_fleet(workload, 1, whole, in_turn, faster)
@@ -66,7 +66,7 @@ def of_many(sessions: list[AgentSession], count: int) -> Workload:
     base = 0
     for number in range(count):
         session = sessions[number % len(sessions)]
-        named = structs.replace(session, name=f"{session.name} {number}")
+        named = replace(session, name=f"{session.name} {number}")
         start = float(random.uniform(0, WINDOW_S))
         base = named.add_to(builder, start, base, LONGEST_PAUSE_S)
     return builder.build().in_time_order()

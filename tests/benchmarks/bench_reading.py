@@ -18,7 +18,7 @@ from random import Random
 from charter_engine.api.tokenizers import assumed_tokens
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.lines import ReadOptions, read_workload
-from charter_engine.store.workload_cache import load, save
+from charter_engine.store.workload_cache import find, keep
 from tests.benchmarks.workload_files import FILES
 
 TRACE = Path(__file__).parents[3] / "shared/traces/mooncake_conversation_trace.jsonl"
@@ -60,10 +60,9 @@ def measure(path: Path) -> None:
 def kept_seconds(workload: Workload) -> float:
     """CPU seconds to read the binary form."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "kept.npz"
-        save(workload, path)
+        keep(Path(folder), "kept", workload)
         start = time.process_time()
-        load(path)
+        assert find(Path(folder), "kept") is not None
         return time.process_time() - start
 
 

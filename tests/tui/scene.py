@@ -314,6 +314,13 @@ SERVING_GPU = Gpu(
         ),
     )
 )
+TWO_GPUS = Gpu(
+    replace(
+        SERVING_GPU.status,
+        gpus=(SERVING_SAMPLE, replace(SERVING_SAMPLE, index=1, utilization=0.4, slowdowns=())),
+        split=SERVING_GPU.status.split * 2,
+    )
+)
 HOST = Host(
     HostSample(
         cpu_utilization=0.42,

@@ -1,9 +1,11 @@
 """The deploy screen: what stands in each line, and what each key asks of the engine."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from textual.widgets import Input
 
 from charter_engine.contracts.commands import (
     Adopt,
@@ -25,6 +27,7 @@ from charter_engine.contracts.gauges import Canary, Run
 from charter_engine.contracts.live import RunProgress
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.deploy import DeployScreen, SubjectTable, SubjectView
+from charter_tui.screens.form import FormScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.tuning import TuningScreen
 from tests.tui.conftest import Open, Stage
@@ -42,6 +45,8 @@ from tests.tui.deploy_scene import (
 )
 from tests.tui.scene import CHEAP_DRAFT, DRAFT, REPLAY
 
+BLS = (*"charter", "underscore", *"bls")
+"""The keys of the model's name."""
 IDLE = Run(RunProgress(run="r1", state="done", items_done=12, items_total=12))
 """During a run the deployment is not changed."""
 
@@ -136,7 +141,10 @@ async def test_each_key_orders_what_it_says_once_its_question_is_answered(consol
             ("my", SetShare(share=1.0, base_revision=3)),
             ("Py", PutBack(base_revision=3)),
             (("a", "tab", "enter"), Adopt(base_revision=3)),
-            (("U", *"uninstall", "enter"), Uninstall(base_revision=3, force=True)),
+            (
+                ("U", *BLS, "enter"),
+                Uninstall(base_revision=3, force=True),
+            ),
         ):
             stage.engine.commands.clear()
             await stage.press(*keys)
@@ -155,6 +163,53 @@ async def test_a_push_says_why_and_for_how_long_it_is_watched(console: Open) -> 
         await came(stage, Push(base_revision=3, note="night", watch=watch))
         await stage.until(lambda: "Pushed: revision 4 is live" in stage.told())
         assert stage.app.screen.query_one(SubjectTable).key == "push"
+
+
+async def test_a_refused_push_comes_back_as_it_was_typed_with_the_reason(console: Open) -> None:
+    async with console(CHEAP_DRAFT) as stage:
+        await opened(stage)
+        stage.engine.refuse(Push, "somebody else changed this deployment since revision 3")
+        await stage.press("p")
+        await stage.type("night")
+        await stage.press("enter")
+        await stage.until(lambda: stage.shows("Somebody else changed this deployment"))
+        assert isinstance(stage.app.screen, FormScreen)
+        assert stage.app.screen.query_one("#field-note", Input).value == "night"
+
+
+async def test_what_is_pushed_again_is_decided_on_what_is_live_by_then(console: Open) -> None:
+    async with console(CHEAP_DRAFT) as stage:
+        await opened(stage)
+        stage.engine.refuse(Push, "revision 4 is live by now")
+        await stage.press("p", "enter")
+        await stage.until(lambda: stage.shows("Revision 4 is live by now"))
+        await stage.press("escape")
+        assert CHEAP_DRAFT.diff is not None
+        newer = replace(CHEAP_DRAFT, diff=replace(CHEAP_DRAFT.diff, base_revision=4))
+        stage.engine.hub.publish(newer)
+        await stage.until(lambda: stage.app.snapshot.draft == newer)
+        await stage.press("p", "enter")
+        await stage.until(lambda: len(stage.engine.asked(Push)) == 2)
+        bases = [one.base_revision for one in stage.engine.asked(Push) if isinstance(one, Push)]
+        assert bases == [3, 4]
+
+
+async def test_in_production_what_loses_nothing_takes_the_models_name(
+    console: Open, tmp_path: Path
+) -> None:
+    configuration = tmp_path / "config" / "charter" / "console.toml"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text('production = ["127.0.0.*"]')
+    async with console(CHEAP_DRAFT) as stage:
+        await stage.press("2", "p")
+        await stage.until(lambda: isinstance(stage.app.screen, Confirm))
+        assert stage.shows("127.0.0.1:8000 is production")
+        await stage.press("y", "enter")
+        assert not stage.engine.asked(Push)
+        await stage.press("ctrl+u")
+        await stage.type("tensorrt_llm")
+        await stage.press("enter")
+        await stage.until(lambda: stage.engine.asked(Push))
 
 
 async def test_a_dear_push_is_asked_about_once_more(console: Open) -> None:

@@ -34,7 +34,7 @@ from tests.tui.deploy_scene import (
     about_the_deployment,
     watched,
 )
-from tests.tui.scene import DRAFT, EVENTS, GAUGES, GPU, REPLAY, SERVING_GPU, TICKS
+from tests.tui.scene import DRAFT, EVENTS, GAUGES, GPU, REPLAY, SERVING_GPU, TICKS, TWO_GPUS
 from tests.tui.scripted import ScriptedEngine
 from tests.tui.traffic_scene import PASSED
 from tests.tui.work_scene import ALL, FAILED, IN_PROGRESS, done
@@ -159,6 +159,17 @@ def test_gpu(snap_compare: Any, tmp_path: Path, size: tuple[int, int], theme: st
         assert "weights" in stage.text()
 
     assert snap_compare(shown.app, terminal_size=size, run_before=run_before)
+
+
+def test_several_gpus_on_a_large_screen(snap_compare: Any, tmp_path: Path) -> None:
+    shown = Shown(tmp_path / "s", THEMES[0], TWO_GPUS)
+
+    async def run_before(pilot: Pilot[Any]) -> None:
+        stage = await shown.ready(pilot)
+        await stage.press("8")
+        assert "GPU 1" in stage.text()
+
+    assert snap_compare(shown.app, terminal_size=(200, 60), run_before=run_before)
 
 
 LISTS: dict[str, tuple[tuple[str, str], ...]] = {

@@ -86,6 +86,7 @@ PLANNED = PlanResult(
             "retention": _evaluation("prefix-first", 16, "default", 0.66, 8.8),
         },
         policies=PolicyComparison(
+            prompt_tokens=80_000,
             workload=WORKLOAD,
             tokens_per_block=16,
             gpu_blocks=2048,
@@ -94,10 +95,10 @@ PLANNED = PlanResult(
             optimum=0.76,
             ample=False,
             times={
-                "default": ServingTimes(102.0, 438.0, 5.32),
-                "static": ServingTimes(99.0, 431.0, 5.34),
-                "steps": ServingTimes(90.0, 410.0, 5.4),
-                "next-use": ServingTimes(84.0, 396.0, 5.44),
+                "default": ServingTimes(102.0, 438.0, 5.32, 37_600.0),
+                "static": ServingTimes(99.0, 431.0, 5.34, 37_450.0),
+                "steps": ServingTimes(90.0, 410.0, 5.4, 37_000.0),
+                "next-use": ServingTimes(84.0, 396.0, 5.44, 36_750.0),
             },
         ),
     ),
@@ -224,8 +225,22 @@ MEASURED = BenchReport(
         _variant("plan", "reuse, under the plan", 24.6, 171.0, 0.71),
     ),
     levers=(
-        LeverShare(lever="layout", token_hit_rate_gained=0.38, ttft_ms_saved=102.0),
-        LeverShare(lever="block_size", token_hit_rate_gained=0.03, ttft_ms_saved=9.0),
+        LeverShare(
+            lever="layout",
+            token_hit_rate_gained=0.38,
+            ttft_ms_saved=102.0,
+            computed_tokens_saved=10_260.0,
+            ttft_p95_ms_saved=180.0,
+            whole_ms_saved=2_400.0,
+        ),
+        LeverShare(
+            lever="block_size",
+            token_hit_rate_gained=0.03,
+            ttft_ms_saved=9.0,
+            computed_tokens_saved=-810.0,
+            ttft_p95_ms_saved=14.0,
+            whole_ms_saved=-120.0,
+        ),
         LeverShare(
             lever="host_tier",
             token_hit_rate_gained=0.0,

@@ -6,6 +6,7 @@ from charter_engine.commands.bench_report import (
     headline,
     node_rows,
     sentences,
+    signed,
     variant_rows,
 )
 from charter_engine.commands.outcome import UNKNOWN
@@ -29,8 +30,18 @@ from charter_engine.contracts.benching import (
     VariantReport,
 )
 
-NODE_HEADER = ("node", "variant", "requests", "hit rate", "bound", "TTFT p50 ms", "p95")
-LEVER_HEADER = ("", "hit rate", "TTFT ms", "")
+NODE_HEADER = (
+    "node",
+    "variant",
+    "requests",
+    "computed",
+    "TTFT p50 ms",
+    "p95",
+    "latency p50 ms",
+    "hit rate",
+    "bound",
+)
+LEVER_HEADER = ("", "computed", "whole ms", "TTFT ms", "p95", "hit rate", "")
 FIGURES = (
     "requests",
     "prompt tokens computed",
@@ -44,8 +55,10 @@ FIGURES = (
     "tokens generated",
     "token hit rate",
     "its bound",
+    "predicted token hit rate",
+    "prompt tokens predicted to be computed",
     "block hit rate",
-    "as predicted",
+    "predicted block hit rate",
     "requests a second",
     "prompt tokens a second",
     "peak of blocks in use",
@@ -91,10 +104,18 @@ def _levers(levers: Sequence[LeverShare]) -> str:
     rows = [
         (
             one.lever.replace("_", " "),
+            *(
+                UNKNOWN if saved is None else signed(0.0 - saved, digits)
+                for saved, digits in (
+                    (one.computed_tokens_saved, 0),
+                    (one.whole_ms_saved, 0),
+                    (one.ttft_ms_saved, 1),
+                    (one.ttft_p95_ms_saved, 1),
+                )
+            ),
             UNKNOWN
             if one.token_hit_rate_gained is None
             else f"{100 * one.token_hit_rate_gained:+.1f} pt",
-            UNKNOWN if one.ttft_ms_saved is None else f"{0.0 - one.ttft_ms_saved:+,.1f}",
             one.note,
         )
         for one in levers
@@ -132,8 +153,11 @@ def _examples(report: BenchReport) -> Iterator[str]:
 
 def _paid(variants: Sequence[VariantReport]) -> Iterator[str]:
     names = [one.name for one in variants]
-    computed = [_computed(one) for one in variants]
-    yield bars("Prompt tokens computed", "tokens, measured", names, [BarSeries("", computed)])
+    computed = [
+        BarSeries("measured", [one.computed_tokens for one in variants]),
+        BarSeries("predicted", [one.predicted_computed_tokens for one in variants]),
+    ]
+    yield bars("Prompt tokens computed", "tokens", names, computed)
     whole = [one.elapsed_ms / 1000 or None for one in variants]
     yield bars("Whole time", "s, measured", names, [BarSeries("", whole)])
     for title, of in (
@@ -165,10 +189,6 @@ def _percentiles(
         BarSeries(name, [None if one is None else getattr(one, name) for one in found])
         for name in ("p50", "p95", "p99")
     ]
-
-
-def _computed(one: VariantReport) -> float | None:
-    return None if one.token_hit_rate is None else one.prompt_tokens * (1 - one.token_hit_rate)
 
 
 def _peak_tokens(one: VariantReport) -> float | None:

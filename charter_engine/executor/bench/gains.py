@@ -36,7 +36,13 @@ def _share(
     stand_in = stands_for(plan, lever, variants)
     if stand_in is None:
         return LeverShare(
-            lever=lever, token_hit_rate_gained=0.0, ttft_ms_saved=0.0, note=IDLE[lever]
+            lever=lever,
+            token_hit_rate_gained=0.0,
+            ttft_ms_saved=0.0,
+            note=IDLE[lever],
+            computed_tokens_saved=0.0,
+            ttft_p95_ms_saved=0.0,
+            whole_ms_saved=0.0,
         )
     reduced = reports.get(stand_in.name)
     if whole is None or reduced is None:
@@ -51,6 +57,12 @@ def _share(
             whole.ttft_ms.mean if whole.ttft_ms else None,
         ),
         note=f"against variant {stand_in.name}",
+        computed_tokens_saved=_difference(reduced.computed_tokens, whole.computed_tokens),
+        ttft_p95_ms_saved=_difference(
+            reduced.ttft_ms.p95 if reduced.ttft_ms else None,
+            whole.ttft_ms.p95 if whole.ttft_ms else None,
+        ),
+        whole_ms_saved=_difference(reduced.elapsed_ms or None, whole.elapsed_ms or None),
     )
 
 

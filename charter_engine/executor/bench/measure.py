@@ -11,13 +11,14 @@ from charter_engine.contracts.benching import BatchCell
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import KvPool, RunReport
 from charter_engine.executor.bench.recorder import Exchange, MeasuringTarget
-from charter_engine.executor.bench.summary import Observed, token_hit_rate
+from charter_engine.executor.bench.summary import Observed, token_hit_rate, total_of
 from charter_engine.executor.bench.variants import Variant
 from charter_engine.executor.inputs import Inputs
 from charter_engine.executor.run import AgentRun, RunSettings
 from charter_engine.executor.totals import NodeTotals
 from charter_engine.executor.work import Item, items_of
 from charter_engine.kvcache import PoolSettings
+from charter_engine.traffic.percentiles import percentiles
 from charter_engine.triton.request import GenerateRequest, PromptPart
 
 POLL_SECONDS = 0.1
@@ -133,6 +134,8 @@ def _cell(
         requests_per_s=len(exchanges) / elapsed * 1000 if elapsed else 0.0,
         prefill_ms=sum(told) / len(told) if told else None,
         token_hit_rate=token_hit_rate(exchanges),
+        prompt_tokens=total_of(exchanges, "prompt_tokens"),
+        ttft_p95_ms=waited.p95 if (waited := percentiles(told)) else None,
     )
 
 

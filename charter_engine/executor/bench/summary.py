@@ -36,7 +36,7 @@ class Observed(Struct, frozen=True, kw_only=True):
 def summarise(observed: Observed) -> VariantReport:
     """The figures of a variant."""
     variant, exchanges = observed.variant, observed.exchanges
-    prompt_tokens = _total(exchanges, "prompt_tokens") or 0
+    prompt_tokens = total_of(exchanges, "prompt_tokens") or 0
     bound = _bound(exchanges) if variant.reuse else None
     replayed = _replayed(observed)
     seconds = observed.elapsed_ms / 1000
@@ -50,7 +50,7 @@ def summarise(observed: Observed) -> VariantReport:
         requests=len(exchanges),
         failures=observed.failures,
         prompt_tokens=prompt_tokens,
-        output_tokens=_total(exchanges, "output_tokens") or 0,
+        output_tokens=total_of(exchanges, "output_tokens") or 0,
         elapsed_ms=observed.elapsed_ms,
         ttft_ms=percentiles([one.generation.ttft_ms for one in exchanges]),
         latency_ms=percentiles([one.latency_ms for one in exchanges]),
@@ -130,12 +130,15 @@ def _nodes(
             bound=_share(*reversed(bound.by_node[node])) if bound else None,
             ttft_ms=percentiles([one.generation.ttft_ms for one in own]),
             example=own[0].prompt[:EXAMPLE_CHARACTERS] if examples else "",
+            prompt_tokens=total_of(own, "prompt_tokens"),
+            latency_ms=percentiles([one.latency_ms for one in own]),
         )
         for node, own in by_node.items()
     )
 
 
-def _total(exchanges: Sequence[Exchange], name: str) -> int | None:
+def total_of(exchanges: Sequence[Exchange], name: str) -> int | None:
+    """A figure of all answers that tell it together; None where none does."""
     told = [value for one in exchanges if (value := getattr(one.generation, name)) is not None]
     return sum(told) if told else None
 

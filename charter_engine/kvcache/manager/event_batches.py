@@ -17,7 +17,7 @@ from msgspec.msgpack import Decoder
 
 from charter_engine.bls.retention import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager.event_map import EventMap, PoolKey
-from charter_engine.kvcache.manager.event_tree import BlockHash
+from charter_engine.kvcache.manager.take_overs import BlockHash
 
 SentHash = int | bytes
 """A block's hash as it is sent."""

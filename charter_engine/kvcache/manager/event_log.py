@@ -10,7 +10,7 @@ from charter_engine.bls.retention import DEFAULT_PRIORITY
 from charter_engine.kvcache.manager import events as own
 from charter_engine.kvcache.manager.event_documents import event_documents
 from charter_engine.kvcache.manager.event_map import EventLogReport, EventMap, PoolKey
-from charter_engine.kvcache.manager.event_tree import BlockHash
+from charter_engine.kvcache.manager.take_overs import BlockHash
 
 
 class UniqueToken(Struct):
@@ -100,7 +100,7 @@ def _apply(found: EventMap, event: LogEvent) -> None:
             rows = (
                 (one.block_hash, len(one.tokens), one.cache_level, one.priority) for one in blocks
             )
-            found.stored(place, parent_hash, rows, partial(_token_ids, blocks))
+            found.stored(place, parent_hash, rows, partial(_token_ids, blocks), takes_over=True)
         case RemovedData(hashes):
             found.removed(place, hashes)
         case UpdatedData(block_hash, level, priority):

@@ -1,8 +1,7 @@
 """The trees that events describe, one per server rank, attention window and group of layers, with
 what was lost on the way.
 
-Memory follows the size of the cache, not the number of events. A block taken over in place leaves
-no event: it stays in the rebuilt tree until it is stored again.
+Memory follows the size of the cache, not the number of events.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +10,8 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from charter_engine.contracts.figures import Label
-from charter_engine.kvcache.manager.event_tree import BlockHash, EventTree, TreeNode, TreeReport
+from charter_engine.kvcache.manager.event_tree import EventTree, TreeNode, TreeReport
+from charter_engine.kvcache.manager.take_overs import BlockHash
 
 TokenIds = Callable[[], Sequence[int]]
 SHOWN = 20
@@ -136,18 +136,27 @@ class EventMap:
         parent: BlockHash | None,
         blocks: Iterable[tuple[BlockHash, int, int, int]],
         token_ids: TokenIds,
+        *,
+        takes_over: bool = False,
     ) -> None:
         """A chain of blocks entered the tree: hash, tokens, level and priority of each; `token_ids`
-        gives the tokens of all of them."""
+        gives the tokens of all of them. `takes_over`: requests of that server take blocks over in
+        place, which it does not tell."""
         self._by_type["stored"] += 1
         tree, above = self._tree(place), parent
+        content = token_ids() if takes_over or self._content is not None else ()
         if self._content is not None:
             blocks = list(blocks)
             chain = [(block, tokens) for block, tokens, *_ in blocks]
-            self._content.stored(place, parent, chain, token_ids())
+            self._content.stored(place, parent, chain, content)
+        reached = 0
         for block, tokens, level, priority in blocks:
-            tree.store(block, above, tokens, level, priority)
-            above = block
+            held = content[reached : reached + tokens] if takes_over else None
+            tree.store(block, above, tokens, level, priority, held)
+            above, reached = block, reached + tokens
+        if self._content is not None:
+            for gone in tree.forgotten():
+                self._content.removed(place, gone)
 
     def removed(
         self, place: PoolKey, blocks: Iterable[BlockHash], level: int | None = None

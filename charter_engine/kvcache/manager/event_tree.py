@@ -1,14 +1,16 @@
 """The tree a stream of KV cache events describes, and what it says about sharing and churn."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-BlockHash = int | str
+from charter_engine.kvcache.manager.take_overs import BlockHash, TakeOvers
 
 REMEMBERED = 1_000_000
 """How many removed blocks are remembered to tell which content comes back."""
+DOUBTED = 10_000
+"""How many blocks that no event removed are remembered, should they be there nevertheless."""
 
 
 class LevelCount(Struct, frozen=True):
@@ -42,13 +44,15 @@ class Churn(Struct):
 
     `stored_again` of the stored ones had been removed before (of the last million removed): they
     were computed twice. `overwritten` were stored while the tree still had them: they had been
-    taken over in place, which no event says. `unknown` counts mentions of blocks the tree does not
-    have: their storing was lost, or lies before the log.
+    taken over in place, which no event says. `taken_over` are those that other content is derived
+    to have taken over so, or that there is no room for in the pool. `unknown` counts mentions of
+    blocks the tree does not have: their storing was lost, or lies before the log.
     """
 
     stored: int = 0
     stored_again: int = 0
     overwritten: int = 0
+    taken_over: int = 0
     removed: int = 0
     offloaded: int = 0
     onboarded: int = 0
@@ -99,10 +103,16 @@ class TreeNode(Struct):
 
 
 class EventTree:
-    """Follows the events of one pool."""
+    """Follows the events of one pool.
+
+    `nodes` are without the blocks that were taken over in place, where the content of blocks is
+    told: they are remembered for as long as an event may still mention them.
+    """
 
     def __init__(self) -> None:
         self.nodes: dict[BlockHash, TreeNode] = {}
+        self._take_overs = TakeOvers()
+        self._doubted: dict[BlockHash, TreeNode] = {}
         self._pool_blocks: tuple[int, ...] = ()
         self._churn = Churn()
         self._unknown_parents = 0
@@ -111,12 +121,21 @@ class EventTree:
     def create(self, blocks_per_level: Iterable[int]) -> None:
         """The pool exists, and is empty."""
         self.nodes.clear()
+        self._doubted.clear()
+        self._take_overs = TakeOvers()
         self._pool_blocks = tuple(blocks_per_level)
 
     def store(
-        self, block: BlockHash, parent: BlockHash | None, tokens: int, level: int, priority: int
+        self,
+        block: BlockHash,
+        parent: BlockHash | None,
+        tokens: int,
+        level: int,
+        priority: int,
+        content: Sequence[int] | None = None,
     ) -> None:
-        """A block entered the tree below its parent, or was copied to another level."""
+        """A block entered the tree below its parent, or was copied to another level. `content` are
+        its tokens, of a server whose requests take blocks over in place."""
         churn = self._churn
         known = self.nodes.get(block)
         if known is not None and known.level != level:
@@ -126,6 +145,9 @@ class EventTree:
             return
         churn.stored += 1
         churn.overwritten += known is not None
+        if parent is not None:
+            self._mentioned(parent)
+        self._doubted.pop(block, None)
         lost = parent is not None and parent not in self.nodes
         churn.unknown += lost
         self._unknown_parents += lost
@@ -133,6 +155,32 @@ class EventTree:
             churn.stored_again += 1
             del self._removed[block]
         self.nodes[block] = TreeNode(parent, tokens, level, priority)
+        if content is not None:
+            self._doubt(self._take_overs.stored(block, parent, content))
+            while 0 < sum(self._pool_blocks) < len(self.nodes):
+                self._doubt(next(filter(self._take_overs.is_leaf, self.nodes), block))
+
+    def _doubt(self, block: BlockHash | None) -> None:
+        """A block is not there, though no event removed it."""
+        if block is None:
+            return
+        self._take_overs.removed(block)
+        if (node := self.nodes.pop(block, None)) is not None:
+            self._churn.taken_over += 1
+            self._doubted[block] = node
+
+    def _mentioned(self, block: BlockHash) -> None:
+        """A block that was doubted is there."""
+        if (node := self._doubted.pop(block, None)) is not None:
+            self.nodes[block] = node
+
+    def forgotten(self) -> list[BlockHash]:
+        """The blocks that were taken over so long ago that no event will mention them; once."""
+        most = max(0, len(self._doubted) - DOUBTED)
+        gone = [block for block, _ in zip(self._doubted, range(most), strict=False)]
+        for block in gone:
+            del self._doubted[block]
+        return gone
 
     def remove(self, block: BlockHash, level: int | None = None) -> bool:
         """A block was forgotten, at one level or everywhere; whether no copy of it is left."""
@@ -140,6 +188,8 @@ class EventTree:
         if node is not None and level is not None and not node.gone_from(level):
             return False
         self._churn.removed += 1
+        self._mentioned(block)
+        self._take_overs.removed(block)
         if self.nodes.pop(block, None) is None:
             self._churn.unknown += 1
         self._removed[block] = None
@@ -153,6 +203,7 @@ class EventTree:
         churn.offloaded += level is not None and level > 0
         churn.onboarded += level == 0
         churn.reprioritised += priority is not None
+        self._mentioned(block)
         node = self.nodes.get(block)
         if node is None:
             churn.unknown += 1

@@ -42,6 +42,12 @@ class PoolSettings(Struct, frozen=True):
         return self.eviction in ("leaf", "flat")
 
     @property
+    def heeds_release(self) -> bool:
+        """Whether the server can be told to forget: vLLM and SGLang cannot, and where pages go with
+        their turns nothing more is released here."""
+        return self.eviction in ("leaf", "flat", "v2") and not self.max_num_turns
+
+    @property
     def matches_parts(self) -> bool:
         """Whether a part of a block can be reused."""
         return self.partial_reuse and self.eviction != "vllm"

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from charter_engine.kvcache.workload.columns import Follows, Workload
+from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.kvcache.workload.waits import Follows
 
 
 class Arrivals:

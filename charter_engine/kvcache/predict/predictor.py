@@ -81,7 +81,9 @@ class Predictor:
 
     requests: Workload | Iterable[WorkloadRequest]
     compiled: bool | None = None
-    _brackets: dict[PoolSettings, Bracket] = field(default_factory=dict, init=False, repr=False)
+    _brackets: dict[tuple[PoolSettings, bool], Bracket] = field(
+        default_factory=dict, init=False, repr=False
+    )
     _released: dict[ReleaseWhen, Releases | None] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -123,7 +125,7 @@ class Predictor:
         asked = resolve_retention(self.workload, retention)
         if timing is not None:
             latency = latency or from_first_principles()
-            releases = self._releases(release)
+            releases = self._releases(release, settings)
             timeline = Timeline(self.workload, settings, timing, latency, asked, releases, cache)
             timeline.run()
             result = _Result.of_timeline(self.workload, timeline)
@@ -142,7 +144,7 @@ class Predictor:
             result = _Result.of_outcome(self.workload, settings, outcome, times)
         is_plain = timing is None and asked is None and release == "never"
         plain = result if is_plain else None
-        ends = self._bracket(settings, plain) if bracket else None
+        ends = self._bracket(settings, plain, release) if bracket else None
         return _prediction(self.workload, settings, result, latency, ends, kv_bytes_per_token)
 
     def simulate(
@@ -166,7 +168,9 @@ class Predictor:
             if many or settings.eviction == "sglang" or settings.goes_by_sessions:
                 doubled = replace(settings, max_num_turns=2 * settings.max_num_turns)
                 return first_of_pairs(self._storing.simulate(doubled, None, release))
-            return simulate_with_outputs(workload, settings, retention, self._releases(release))
+            return simulate_with_outputs(
+                workload, settings, retention, self._releases(release, settings)
+            )
         if settings.eviction == "sglang":
             return simulate_radix(
                 self.paths, workload.input_length, settings, workload.conversation
@@ -181,14 +185,16 @@ class Predictor:
             workload.input_length,
             settings,
             retention,
-            self._releases(release),
+            self._releases(release, settings),
             compiled=self.prefers_compiled(settings) if self.compiled is None else self.compiled,
         )
 
-    def _releases(self, when: ReleaseWhen) -> Releases | None:
+    def _releases(self, when: ReleaseWhen, settings: PoolSettings) -> Releases | None:
+        if not settings.heeds_release:
+            return None
         if when not in self._released:
             self._released[when] = (
-                of_pairs(self._storing._releases(when))
+                of_pairs(self._storing._releases(when, settings))
                 if self.workload.knows_outputs
                 else releases_of(self.workload, self.paths, when)
             )
@@ -217,16 +223,20 @@ class Predictor:
     def _edges_on_paths(self) -> int:
         return int(depths(self.paths)[self.paths.node].sum())
 
-    def _bracket(self, settings: PoolSettings, plain: "_Result | None") -> Bracket:
+    def _bracket(
+        self, settings: PoolSettings, plain: "_Result | None", release: ReleaseWhen
+    ) -> Bracket:
         """Default priorities below, the offline optimum above, on the same blocks, one request at a
         time.
 
-        In a pool that heeds no retention default priorities are the upper end, too. So they are
-        where outputs are known and reused beyond what requests that stand for them are.
+        In a pool that heeds no retention, and releases nothing, default priorities are the upper
+        end, too. So they are where outputs are known and reused beyond what requests that stand for
+        them are.
 
         `plain` is the result with default priorities where it is known already.
         """
-        key = settings
+        gains = settings.heeds_retention or (release != "never" and settings.heeds_release)
+        key = settings, gains
         if key not in self._brackets:
             total = max(1, self.workload.prompt_tokens)
             lower = int(
@@ -234,7 +244,7 @@ class Predictor:
                     plain.reused_tokens if plain else self.simulate(settings).reused_tokens.clip(0)
                 ).sum()
             )
-            upper = max(lower, self._optimum(settings)) if settings.heeds_retention else lower
+            upper = max(lower, self._optimum(settings)) if gains else lower
             self._brackets[key] = Bracket(lower / total, upper / total)
         return self._brackets[key]
 

@@ -288,6 +288,17 @@ def runs_by_request(units: Ints, counts: Ints) -> tuple[Ints, Ints, Ints]:
     return units[starts], np.diff(starts, append=len(units)), np.diff(runs_before)
 
 
+def within(starts: Ints, counts: Ints) -> Ints:
+    """The places of some stretches one after another, each from its start and so long."""
+    filled = counts > 0
+    first, count = starts[filled], counts[filled]
+    steps = np.ones(int(count.sum()), dtype=np.int64)
+    steps[:1] = first[:1]
+    steps[np.cumsum(count)[:-1]] = first[1:] - (first[:-1] + count[:-1] - 1)
+    places: Ints = np.cumsum(steps, out=steps)
+    return places
+
+
 def to_runs(units: Sequence[int] | Ints) -> Ints:
     """Ids as runs that count up by one: a row of first id and count for each."""
     ids = np.asarray(units, dtype=np.int64)

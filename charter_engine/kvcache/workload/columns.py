@@ -14,7 +14,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from charter_engine.bls.retention import Retention
@@ -33,14 +32,15 @@ from charter_engine.kvcache.workload.batch import (
     runs_problem,
     served_column,
     to_runs,
+    within,
 )
 from charter_engine.kvcache.workload.ids import Ints
 from charter_engine.kvcache.workload.scopes import Scopes
+from charter_engine.kvcache.workload.waits import Follows, Waits, WaitsBuilder
 
 __all__ = [
     "MAX_LENGTH",
     "Floats",
-    "Follows",
     "Ints",
     "RequestColumns",
     "Run",
@@ -52,16 +52,7 @@ __all__ = [
 ]
 
 
-_LEFT_OUT = -1
 _LARGEST_NARROW = np.iinfo(np.int32).max
-
-
-class Follows(Struct, frozen=True, gc=False):
-    """A request is sent `delay_ms` after the last of the others has ended, which are named by their
-    places in the workload."""
-
-    after: tuple[int, ...]
-    delay_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -136,12 +127,7 @@ class Workload:
     @cached_property
     def units(self) -> Ints:
         """The unit ids of all requests, one after another."""
-        total = int(self.run_count.sum())
-        starts = np.cumsum(self.run_count) - self.run_count
-        ids: Ints = np.arange(total, dtype=np.int64) + np.repeat(
-            self.run_first - starts, self.run_count
-        )
-        return ids
+        return within(self.run_first, self.run_count)
 
     @cached_property
     def unit_offset(self) -> Ints:
@@ -192,7 +178,7 @@ class Workload:
         chosen = np.asarray(order, dtype=np.int64)
         lengths = self.run_offset[chosen + 1] - self.run_offset[chosen]
         offset = np.concatenate(([0], np.cumsum(lengths)))
-        runs = np.arange(offset[-1]) + np.repeat(self.run_offset[chosen] - offset[:-1], lengths)
+        runs = within(self.run_offset[chosen], lengths)
         return Workload(
             arrival_ms=self.arrival_ms[chosen],
             input_length=self.input_length[chosen],
@@ -208,24 +194,9 @@ class Workload:
             retention=renumbered(self.retention, chosen),
             outputs=renumbered(self.outputs, chosen),
             served_ms=None if self.served_ms is None else self.served_ms[chosen],
-            follows=self._selected_follows(chosen),
+            follows=Waits.of(self.follows).selected(chosen, len(self)),
             notes=self.notes,
         )
-
-    def _selected_follows(self, chosen: Ints) -> dict[int, Follows]:
-        if not self.follows:
-            return {}
-        renumbered = np.full(len(self), _LEFT_OUT)
-        renumbered[chosen] = np.arange(len(chosen))
-        places: list[int] = renumbered.tolist()
-        return {
-            places[old]: Follows(
-                tuple([places[one] for one in known.after if places[one] != _LEFT_OUT]),
-                known.delay_ms,
-            )
-            for old, known in self.follows.items()
-            if places[old] != _LEFT_OUT
-        }
 
 
 Row = tuple[float, int, int, int, list[Run], str, str, float | None]
@@ -240,12 +211,12 @@ _NO_REQUESTS = (np.zeros(0), *(column(()) for _ in range(6)))
 class WorkloadBuilder:
     """Collects requests in any order of time, and makes a `Workload` of them.
 
-    `follows` is by the order in which requests were added, and `joined_sessions` by the names of
+    `waits` is by the order in which requests were added, and `joined_sessions` by the names of
     sessions that turn out to belong to another one.
     """
 
     def __init__(self) -> None:
-        self.follows: dict[int, Follows] = {}
+        self.waits = WaitsBuilder()
         self.joined_sessions: dict[str, str] = {}
         self.notes: list[str] = []
         self._count = 0
@@ -273,17 +244,14 @@ class WorkloadBuilder:
         node: str = "",
         session: str = "",
         served_ms: float | None = None,
-        salt: str = "",
     ) -> None:
-        """Add one request whose content is known as runs, of blocks where it has a salt. Raises
-        ValueError for lengths no request can have, and for content that does not fit them."""
+        """Add one request whose content is known as runs. Raises ValueError for lengths no request
+        can have, and for content that does not fit them."""
         held = list(runs)
         problem = length_problem(input_length, output_length, unit_tokens)
         problem = problem or runs_problem(held, input_length, unit_tokens)
         if problem is not None:
             raise ValueError(problem)
-        if salt:
-            held = self._scopes.runs_told_apart(held, (salt, ""))
         self._rows.append(
             (
                 timestamp, input_length, output_length, unit_tokens, held, node, session,
@@ -296,6 +264,16 @@ class WorkloadBuilder:
         self._add_rows()
         batch = self._scopes.told_apart(batch)
         self._append(batch, *runs_by_request(batch.units, batch.unit_count))
+
+    def extend_by_runs(
+        self, batch: RequestColumns, run_first: Ints, run_count: Ints, runs: Ints, *, salt: str = ""
+    ) -> None:
+        """Add requests that have no problems and no `units`: their content is known as runs of
+        blocks, `runs` of each, which are shared within the salt only."""
+        self._add_rows()
+        if salt:
+            run_first = self._scopes.blocks_told_apart(run_first, (salt, ""))
+        self._append(batch, run_first, run_count, runs)
 
     def build(self) -> Workload:
         """Everything added so far, by arrival time. The builder is empty then."""
@@ -323,7 +301,7 @@ class WorkloadBuilder:
             retention=self._retention,
             outputs=self._outputs,
             served_ms=served,
-            follows=self.follows,
+            follows=self.waits.build(),
             notes=tuple(self.notes),
         ).in_time_order()
 

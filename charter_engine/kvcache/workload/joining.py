@@ -5,7 +5,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from charter_engine.kvcache.workload.columns import Floats, Follows, Ints, Workload
+from charter_engine.kvcache.workload.columns import Floats, Ints, Workload
+from charter_engine.kvcache.workload.waits import Waits
 
 Item = TypeVar("Item")
 
@@ -55,7 +56,12 @@ def joined(workloads: Sequence[Workload]) -> Workload:
         retention=_shifted([one.retention for one in workloads], first_request),
         outputs=_shifted([one.outputs for one in workloads], first_request),
         served_ms=_served(workloads),
-        follows=_follows(workloads, first_request),
+        follows=Waits.joined(
+            [
+                Waits.of(one.follows).shifted(first)
+                for one, first in zip(workloads, first_request, strict=False)
+            ]
+        ),
         notes=tuple(dict.fromkeys(note for one in workloads for note in one.notes)),
     )
 
@@ -96,14 +102,6 @@ def _shifted(parts: Sequence[Mapping[int, Item]], first: Sequence[int]) -> dict[
         index + shift: item
         for part, shift in zip(parts, first, strict=False)
         for index, item in part.items()
-    }
-
-
-def _follows(workloads: Sequence[Workload], first: Sequence[int]) -> dict[int, Follows]:
-    return {
-        index + shift: Follows(tuple(place + shift for place in known.after), known.delay_ms)
-        for one, shift in zip(workloads, first, strict=False)
-        for index, known in one.follows.items()
     }
 
 

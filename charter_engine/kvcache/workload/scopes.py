@@ -1,6 +1,5 @@
 """Content that is shared within a salt and an adapter only: it gets ids of its own."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -11,7 +10,6 @@ from charter_engine.kvcache.workload.batch import (
     NO_SCOPE,
     SCOPED_TOKENS,
     RequestColumns,
-    Run,
     column,
 )
 from charter_engine.kvcache.workload.ids import LARGEST_ID, Ints
@@ -48,13 +46,17 @@ class Scopes:
             scopes=(),
         )
 
-    def runs_told_apart(self, runs: Iterable[Run], scope: tuple[str, str]) -> list[Run]:
-        """Runs of blocks under a salt and an adapter, with ids that are equal only within them."""
-        moved = self._numbers.setdefault(scope, len(self._numbers)) * _APART
-        return [((first + moved) & LARGEST_ID, count) for first, count in runs]
+    def blocks_told_apart(self, blocks: Ints, scope: tuple[str, str]) -> Ints:
+        """Ids of blocks under a salt and an adapter, as ids that are equal only within them."""
+        return _apart(blocks, np.int64(self._numbers.setdefault(scope, len(self._numbers))))
+
+
+def _apart(blocks: Ints, scope: Ints | np.int64) -> Ints:
+    with np.errstate(over="ignore"):
+        apart: Ints = (blocks + scope * np.int64(_APART)) & LARGEST_ID
+    return apart
 
 
 def _moved(units: Ints, scope: Ints, by_token: NDArray[np.bool_]) -> Ints:
-    blocks = (units + scope * np.int64(_APART)) & LARGEST_ID
-    moved: Ints = np.where(by_token, units + scope * SCOPED_TOKENS, blocks)
+    moved: Ints = np.where(by_token, units + scope * SCOPED_TOKENS, _apart(units, scope))
     return np.where(scope == 0, units, moved)

@@ -1,39 +1,78 @@
 """Recorded agent sessions, pooled into one workload."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from msgspec import Struct
 
-from charter_engine.kvcache.workload.columns import Run, Workload, WorkloadBuilder
+from charter_engine.kvcache.workload.batch import (
+    MAX_LENGTH,
+    RequestColumns,
+    length_problem,
+    runs_problem,
+    within,
+)
+from charter_engine.kvcache.workload.columns import Floats, Ints, Workload, WorkloadBuilder
 
 LARGEST_NUMBER = 1 << 40
 """Of an id that counts blocks; a larger one is a hash."""
 
 
-class Turn(Struct, frozen=True):
-    """One call of a session. Times in seconds: `at` from the session's start, `served` how long it
-    took then.
+@dataclass(frozen=True, kw_only=True)
+class AgentSession:
+    """A session, its calls in columns: one entry a call, but for `run_first` and `run_count`, which
+    hold the runs of all one after another, `runs` of each.
 
-    `agent` is the type of the sub-agent that made it, or empty.
+    Times in seconds: `at` from the session's start, `served` how long a call took then. `agents`
+    are the types of the sub-agents that made the calls, or empty. Unit ids are the session's own,
+    unless `shared_ids` says that they are the same content in all sessions.
     """
-
-    at: float
-    served: float
-    input_length: int
-    output_length: int
-    runs: tuple[Run, ...]
-    agent: str = ""
-
-
-class AgentSession(Struct, frozen=True):
-    """A session whose unit ids are its own, unless `shared_ids` says that they are the same content
-    in all sessions."""
 
     name: str
     unit_tokens: int
-    turns: tuple[Turn, ...]
+    at: Floats
+    served: Floats
+    input_length: Ints
+    output_length: Ints
+    agents: Sequence[str]
+    runs: Ints
+    run_first: Ints
+    run_count: Ints
     shared_ids: bool = False
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def checked(self, places: Sequence[int]) -> "AgentSession":
+        """The same session. Raises ValueError for a call that no server can have seen, naming it by
+        its place in the record."""
+        prompt, output = self.input_length, self.output_length
+        ends = np.cumsum(self.runs)
+        before = np.concatenate(([0], np.cumsum(self.run_count)))
+        units = before[ends] - before[ends - self.runs]
+        wrong = (prompt < 1) | (output < 0) | (prompt > MAX_LENGTH) | (output > MAX_LENGTH)
+        wrong |= units > -(-prompt // max(self.unit_tokens, 1))
+        if not 1 <= self.unit_tokens <= MAX_LENGTH:
+            wrong[:] = True
+        bad_runs = np.flatnonzero((self.run_first < 0) | (self.run_count < 1))
+        wrong[np.searchsorted(ends, bad_runs, side="right")] = True
+        for index in np.flatnonzero(wrong)[:1].tolist():
+            raise ValueError(
+                f"session {self.name}, request {places[index]}: {self._problem(index)}"
+            )
+        return self
+
+    def _problem(self, index: int) -> str:
+        """What is wrong with a call."""
+        end = int(self.runs[: index + 1].sum())
+        of_call = slice(end - int(self.runs[index]), end)
+        runs = zip(self.run_first[of_call].tolist(), self.run_count[of_call].tolist(), strict=True)
+        prompt, output = int(self.input_length[index]), int(self.output_length[index])
+        return (
+            length_problem(prompt, output, self.unit_tokens)
+            or runs_problem([*runs], prompt, self.unit_tokens)
+            or "a run of blocks has at least one"
+        )
 
     def add_to(
         self, builder: WorkloadBuilder, start_s: float, base: int, gap_cap_s: float | None = None
@@ -44,29 +83,35 @@ class AgentSession(Struct, frozen=True):
         Between two calls at most `gap_cap_s` pass on top of the time the later one was served in.
         Returns the next free id.
         """
-        now = start_s
-        previous: float | None = None
-        runs = (run for turn in self.turns for run in turn.runs)
-        beyond = max((first + count for first, count in runs), default=0)
+        beyond = int((self.run_first + self.run_count).max(initial=0))
         hashed = beyond > LARGEST_NUMBER
         shift = 0 if self.shared_ids or hashed else base
         salt = f"{self.name}, {len(builder)}" if hashed and not self.shared_ids else ""
-        for turn in sorted(self.turns, key=lambda turn: turn.at):
-            if previous is not None:
-                gap = turn.at - previous
-                now += gap if gap_cap_s is None else min(gap, gap_cap_s + turn.served)
-            previous = turn.at
-            builder.add(
-                now * 1000,
-                turn.input_length,
-                turn.output_length,
-                self.unit_tokens,
-                [(first + shift, count) for first, count in turn.runs],
-                node=turn.agent or "main",
-                session=self.name,
-                served_ms=turn.served * 1000,
-                salt=salt,
-            )
+        order = np.argsort(self.at, kind="stable")
+        served = self.served[order]
+        pauses = np.diff(self.at[order])
+        if gap_cap_s is not None:
+            pauses = np.minimum(pauses, gap_cap_s + served[1:])
+        now = np.cumsum(np.concatenate(([start_s], pauses)))[: len(self)]
+        runs = self.runs[order]
+        places = within(np.cumsum(self.runs)[order] - runs, runs)
+        builder.extend_by_runs(
+            RequestColumns(
+                arrival_ms=now * 1000,
+                input_length=self.input_length[order],
+                output_length=self.output_length[order],
+                unit_tokens=np.full(len(self), self.unit_tokens),
+                unit_count=np.zeros(len(self), dtype=np.int64),
+                units=np.zeros(0, dtype=np.int64),
+                nodes=[self.agents[call] or "main" for call in order.tolist()],
+                sessions=[self.name] * len(self),
+                served_ms=served * 1000,
+            ),
+            self.run_first[places] + shift,
+            self.run_count[places],
+            runs,
+            salt=salt,
+        )
         return base if hashed else max(base, shift + beyond)
 
 
@@ -91,14 +136,3 @@ def pool(
     for index, start in zip(chosen.tolist(), starts.tolist(), strict=True):
         base = sessions[index].add_to(builder, start, base, gap_cap_s)
     return builder.build()
-
-
-def check_turn(turn: Turn, unit_tokens: int, where: str) -> None:
-    """Raise ValueError, naming the place, for a turn that no server can have seen."""
-    prompt = turn.input_length
-    if unit_tokens < 1 or prompt < 1:
-        raise ValueError(f"{where}: a prompt and a block have at least one token")
-    if any(first < 0 or count < 1 for first, count in turn.runs):
-        raise ValueError(f"{where}: block ids go from 0 up")
-    if sum(count for _, count in turn.runs) > -(-prompt // unit_tokens):
-        raise ValueError(f"{where}: more blocks than {prompt} prompt tokens fill")

@@ -1,12 +1,11 @@
 """Policy `next-use` for a stream of requests: each asks for what its own session's past makes
 likely, at a rank beside the prompts that are held by then."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from charter_engine.bls.ranking import Ranking, Worths
 from charter_engine.bls.retention import DEFAULT, Retention, Rule
@@ -15,7 +14,7 @@ from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import EDGES, ReuseTimes, soonest
 from charter_engine.plan.retention.features import Floats, Ints, by_session
 from charter_engine.plan.retention.model import ReuseTimeModel
-from charter_engine.plan.retention.refreshes import refresh_worth, refreshed
+from charter_engine.plan.retention.refreshes import Refresh, refresh_worth, refreshes_sent
 from charter_engine.plan.retention.scale import PRICING, Pricing, Scale, scale
 
 STEPS_A_DECADE = 8
@@ -67,7 +66,8 @@ class Decisions:
         *,
         at_once: bool = True,
     ) -> None:
-        self._workload = workload
+        self._workload, self._at_once = workload, at_once
+        self._arrival_s = workload.arrival_ms / 1000.0
         self._parts = [_Part(workload, chosen, model, at_once=at_once) for chosen, model in parts]
         self._events = _events(workload, self._parts, at_once=at_once)
 
@@ -81,33 +81,56 @@ class Decisions:
         ranking = Ranking(worths_of(rates, pricing)) if pricing.ahead_s else None
         sent: Asked = {}
         final: Asked = {}
-        for event in self._events:
+        for event in self._with_refreshes(asking):
             one = asking[event.request]
             session = int(self._workload.session[event.request])
-            own = one.answered if event.is_answer else one.sent
+            own = one.sent if event.moment == SENT else one.answered
             if own is None:
                 continue
-            if event.is_answer and one.stands:
+            if event.moment == ANSWERED:
                 if ranking is not None:
                     ranking.answered(session, own.kind, event.at_s)
                 continue
             rule, tokens = own.rule, int(self._workload.input_length[event.request])
             if ranking is not None:
-                rule = ranking.hold(session, own.kind, rule, tokens, event.at_s)
-            if event.is_answer and not one.is_refreshed:
-                continue
+                rule = ranking.hold(session, own.kind, rule, tokens, event.at_s, event.idle_s)
             final[event.request] = _retention(rule, one.node, tokens, pricing)
-            if not event.is_answer:
+            if event.moment == SENT:
                 sent[event.request] = final[event.request]
         return sent, final
 
+    def _with_refreshes(self, asking: Mapping[int, "_Asking"]) -> list["_Event"]:
+        """What happens to the requests, their refreshes included."""
+        found = list(self._events)
+        for event in self._events:
+            refresh = asking[event.request].refresh
+            if event.moment == ANSWERED and refresh is not None:
+                idle_s = 0.0 if self._at_once else refresh.after_s
+                at_s = event.at_s + idle_s
+                found.append(_Event(at_s, event.request, REFRESHED, idle_s, refresh.worth))
+        return sorted(found, key=self._in_order)
+
+    def _in_order(self, event: "_Event") -> tuple[float, int, float, int, int]:
+        """By time. Of what happens in one moment, earlier requests are answered first, then
+        refreshed, the worthiest first."""
+        if event.at_s > self._arrival_s[event.request]:
+            return event.at_s, event.moment, -event.worth, event.request, event.moment
+        return event.at_s, REFRESHED + 1, 0.0, event.request, event.moment
+
+
+SENT, ANSWERED, REFRESHED = range(3)
+"""What happens to a request."""
+
 
 class _Event(NamedTuple):
-    """A request is sent, or it is answered."""
+    """A request is sent, answered or refreshed: its prompt having lain idle for `idle_s`, which is
+    of this worth."""
 
     at_s: float
     request: int
-    is_answer: bool
+    moment: int
+    idle_s: float = 0.0
+    worth: float = 0.0
 
 
 class _Own(NamedTuple):
@@ -118,16 +141,14 @@ class _Own(NamedTuple):
 
 
 class _Asking(NamedTuple):
-    """What a request asks for when it is sent, and what its answer makes of it, unless what was
-    asked `stands`. None: nothing.
+    """What a request asks for when it is sent, and what its answer makes of it. None: nothing.
 
-    Where it is not `is_refreshed`, a refresh would pay, but there is no moment to send one.
+    A `refresh` brings the latter about; without one, what was asked stands.
     """
 
     sent: _Own | None
     answered: _Own | None
-    stands: bool
-    is_refreshed: bool
+    refresh: Refresh | None
     node: NodeRules
 
 
@@ -163,15 +184,10 @@ class _Part:
         worth = refresh_worth(self.model.levels, measure, self.model.refresh_cost)
         nodes = {name: node_rules(name, self.model, measure) for name in set(self._nodes)}
         rules = list(map(measure.rule_for, self.rates, self._never))
-        again = self._refreshed(worth)
+        refreshes = self._refreshes(worth)
         found = {}
-        for index, sent, answered, node, length in zip(
-            self.chosen.tolist(),
-            self._sent,
-            self._answered,
-            self._nodes,
-            self._lengths,
-            strict=True,
+        for index, sent, answered, node in zip(
+            self.chosen.tolist(), self._sent, self._answered, self._nodes, strict=True
         ):
             before, after = (
                 _Own(rules[self._kinds[kind]], first_kind + self._kinds[kind])
@@ -180,17 +196,16 @@ class _Part:
                 for kind in (sent, answered)
             )
             is_same = before is not None and after is not None and before.rule == after.rule
-            pays = worth.pays(sent[0] if sent[0] >= 0 else None, answered[0], length)
-            stands = is_same or not pays
-            found[index] = _Asking(before, after, stands, bool(again[index]), nodes[node])
+            refresh = None if is_same else refreshes.get(index)
+            found[index] = _Asking(before, after, refresh, nodes[node])
         return found
 
-    def _refreshed(self, worth: RefreshWorth) -> NDArray[np.bool_]:
-        """Which of the workload's requests are followed by a refresh, of those decided here."""
+    def _refreshes(self, worth: RefreshWorth) -> dict[int, Refresh]:
+        """The refreshes of the requests decided here, by index."""
         sent, answered = (np.full(len(self._workload), -1, dtype=np.int64) for _ in range(2))
         sent[self.chosen] = [level for level, _ in self._sent]
         answered[self.chosen] = [level for level, _ in self._answered]
-        return refreshed(self._workload, worth, sent, answered)
+        return refreshes_sent(self._workload, worth, sent, answered)
 
 
 def worths_of(rates: Sequence[Floats], pricing: Pricing) -> Worths:
@@ -206,29 +221,24 @@ def _scale(model: ReuseTimeModel, *, at_once: bool) -> Scale:
 
 
 def _events(workload: Workload, parts: Sequence[_Part], *, at_once: bool) -> list[_Event]:
-    """What is sent, and what is answered before its session's next request, in order of time;
-    `at_once` every answer comes with its request."""
+    """What is sent, and what is answered before its session's next request; `at_once` every answer
+    comes with its request."""
     arrival_s = workload.arrival_ms / 1000.0
     following_s = np.full(len(workload), np.inf)
     for requests in by_session(workload):
         following_s[requests[:-1]] = arrival_s[requests[1:]]
-    events = [_Event(at_s, index, False) for index, at_s in enumerate(arrival_s.tolist())]
+    events = [_Event(at_s, index, SENT) for index, at_s in enumerate(arrival_s.tolist())]
     for part in parts:
         if part.model.decide_at == "sent":
             continue
         served = np.zeros(len(part.chosen)) if at_once else part.served
         answered_s = arrival_s[part.chosen] + served
         events += [
-            _Event(at_s, index, True)
+            _Event(at_s, index, ANSWERED)
             for index, at_s in zip(part.chosen.tolist(), answered_s.tolist(), strict=True)
             if at_s <= following_s[index]
         ]
-
-    def in_order(event: _Event) -> tuple[float, bool, int, bool]:
-        is_earlier = event.is_answer and event.at_s > arrival_s[event.request]
-        return event.at_s, not is_earlier, event.request, event.is_answer
-
-    return sorted(events, key=in_order)
+    return events
 
 
 def _retention(own: Rule, node: NodeRules, length: int, pricing: Pricing) -> Retention:

@@ -2,9 +2,10 @@
 costs the engine; and which are sent beside the requests of a workload."""
 
 from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charter_engine.bls.refresh_timing import LONGEST_S, PATIENCE_S, PAUSE_S, may_go
 from charter_engine.bls.reuse_times import RefreshWorth
@@ -55,18 +56,26 @@ def refresh_worth(levels: Sequence[ReuseTimes], measure: Scale, cost: RefreshCos
     return RefreshWorth(tuple(map(tuple, rows)), cost.tokens, cost.per_token)
 
 
-def refreshed(
+class Refresh(NamedTuple):
+    """A refresh that is sent so long behind its answer, and the tokens it saves for the time that
+    computing one takes."""
+
+    after_s: float
+    worth: float
+
+
+def refreshes_sent(
     workload: Workload, worth: RefreshWorth, sent: Ints, answered: Ints
-) -> NDArray[np.bool_]:
-    """Which requests are followed by a refresh, from the level they were sent with to that of their
-    answer; -1 where nothing is asked.
+) -> dict[int, Refresh]:
+    """The refreshes behind a workload's requests, by index, from the level each was sent with to
+    that of its answer (-1: nothing is asked).
 
     Each waits as it does in a deployment that serves the workload in the times it tells, for a
     moment at which it is worth sending. The session's next request, or its longest wait, ends that.
     """
     answered_s = (workload.arrival_ms + _served_ms(workload)) / 1000.0
-    end = np.minimum(_next_arrival_s(workload), answered_s + LONGEST_S)
-    least = _LeastUnderWay(workload.arrival_ms / 1000.0, answered_s)
+    end_s = np.minimum(_next_arrival_s(workload), answered_s + LONGEST_S)
+    under_way = _UnderWay(workload.arrival_ms / 1000.0, answered_s)
     each = zip(sent.tolist(), answered.tolist(), workload.input_length.tolist(), strict=True)
     saved = np.array(
         [
@@ -75,10 +84,13 @@ def refreshed(
         ]
     )
     cost = worth.tokens + worth.per_token * workload.input_length
-    found = np.zeros(len(workload), dtype=np.bool_)
-    for waited_s in (PAUSE_S, PATIENCE_S):
-        under_way = least.between(answered_s + waited_s, end)
-        found |= may_go(saved, cost, waited_s, under_way)
+    found = {}
+    for index in np.flatnonzero(saved > cost).tolist():
+        waited_s, counts = under_way.during(answered_s[index], end_s[index])
+        goes = np.flatnonzero(may_go(saved[index], cost[index], waited_s, counts))
+        if len(goes):
+            tokens_saved = float(saved[index] / cost[index]) if cost[index] else inf
+            found[index] = Refresh(float(waited_s[goes[0]]), tokens_saved)
     return found
 
 
@@ -95,8 +107,8 @@ def _next_arrival_s(workload: Workload) -> Floats:
     return found
 
 
-class _LeastUnderWay:
-    """The fewest requests that are under way at any time of an interval."""
+class _UnderWay:
+    """How many requests are under way, in order of time."""
 
     def __init__(self, arrival_s: Floats, answered_s: Floats) -> None:
         self._times = np.unique(np.concatenate((arrival_s, answered_s)))
@@ -104,18 +116,18 @@ class _LeastUnderWay:
             np.searchsorted(np.sort(times), self._times, side="right")
             for times in (arrival_s, answered_s)
         )
-        self._counts = np.append(arrived - left, 0).astype(np.float64)
+        self._counts = arrived - left
 
-    def between(self, start_s: Floats, end_s: Floats) -> Floats:
-        """For each interval, its end excluded; NaN where it is empty."""
-        first = np.searchsorted(self._times, start_s, side="right") - 1
-        last = np.searchsorted(self._times, end_s, side="left")
-        found = np.full(len(first), np.nan)
-        some = np.flatnonzero(start_s < end_s)
-        if len(some):
-            bounds = np.column_stack((first[some], last[some])).ravel()
-            found[some] = np.minimum.reduceat(self._counts, bounds)[::2]
-        return found
+    def during(self, answered_s: float, end_s: float) -> tuple[Floats, Ints]:
+        """How long behind an answer a refresh may become due, up to an end, that excluded, and how
+        many requests are under way from then on."""
+        times = self._times[slice(*np.searchsorted(self._times, (answered_s, end_s), side="left"))]
+        waited_s = np.concatenate((times - answered_s, (PAUSE_S, PATIENCE_S)))
+        moments = np.concatenate((times, (answered_s + PAUSE_S, answered_s + PATIENCE_S)))
+        order = np.argsort(moments)
+        order = order[moments[order] < end_s]
+        places = np.searchsorted(self._times, moments[order], side="right") - 1
+        return waited_s[order], self._counts[places]
 
 
 def _used_and_held(times: ReuseTimes) -> tuple[Floats, Floats]:

@@ -57,15 +57,12 @@ class Pricing(Struct, frozen=True):
 SOON_S = (1.0, 3.0)
 """A pool of a few prompts goes by what is needed within seconds, and takes back what it judged
 wrongly with the next requests."""
-LATER_S = (5.0, 20.0)
+LATER_S = (2.0, 8.0)
 """A pool of many prompts takes its time."""
 PRICING = Pricing(ahead_s=SOON_S)
-WITHOUT_HOST_TIER = (
-    PRICING,
-    Pricing(0.9, ahead_s=SOON_S),
-    Pricing(ahead_s=LATER_S),
-    Pricing(0.8, ahead_s=LATER_S),
-)
+WITHOUT_HOST_TIER = (Pricing(0.85, ahead_s=SOON_S), Pricing(0.8, ahead_s=LATER_S))
+"""Two that suit few prompts and many. Between more of them the past chooses by chance: what is best
+there is hardly ever best later."""
 KEEPS_MOST = Pricing(0.1, ABOVE_DEFAULT)
 """All of a prompt but what hardly anybody comes back for stands above blank blocks, and so above
 the places in the host tier that content which is brought back leaves behind."""

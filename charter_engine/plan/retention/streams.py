@@ -29,9 +29,14 @@ Ints = NDArray[np.int64]
 LEAST_EXPLAINED = 0.02
 """Below this the estimate knows no more than the mean of all reuse times."""
 LEAST_GAIN = 0.001
-"""A predicted gain in hit rate below this is no reason to leave the defaults."""
+"""A predicted gain in hit rate below this is no reason to leave the defaults without a host tier.
+
+With one, what is kept above blank places hardly ever loses, and a past that fits both tiers tells
+nothing of a time in which more comes.
+"""
 FOLDS = 4
 """Of a workload's sessions a part in so many is decided by what all others taught."""
+FOR_MORE = ", and keeps content above blank blocks where more comes than fits both tiers"
 FOLLOWED_UP = "; this takes charter_bls, which follows up answers with requests of one token"
 
 
@@ -147,25 +152,28 @@ def learnt_crosswise(
     return Estimates(workload, (*zip(parts, models, strict=True), (unnamed, models[0])))
 
 
-def guarded(default_rate: float, next_use_rate: float) -> Policy:
-    """The guardrail: `next-use` where its predicted token hit rate is ahead of the defaults'."""
-    return "next-use" if next_use_rate - default_rate >= LEAST_GAIN else "default"
+def guarded(default_rate: float, next_use_rate: float, host_blocks: int = 0) -> Policy:
+    """The guardrail: `next-use` where its predicted token hit rate is ahead of the defaults'; with
+    a host tier, where it is not behind."""
+    least = 0.0 if host_blocks else LEAST_GAIN
+    return "next-use" if next_use_rate - default_rate >= least else "default"
 
 
 def verdict(
-    estimates: Estimates, default_rate: float, next_use_rate: float
+    estimates: Estimates, default_rate: float, next_use_rate: float, host_blocks: int = 0
 ) -> tuple[Policy, Reason]:
     """Whether `next-use` is worth leaving the defaults for, by its predicted token hit rate beside
-    theirs."""
+    theirs, on a pool with so many blocks on host."""
     learnt = (
         "with sessions it had not seen" if len(estimates.parts) > 1 else "by the reuse times given"
     )
     points = 100 * (next_use_rate - default_rate)
     gain = f"{points:+.1f} points on {100 * default_rate:.1f} % token hit rate {learnt}"
-    if guarded(default_rate, next_use_rate) == "default":
+    if guarded(default_rate, next_use_rate, host_blocks) == "default":
         return "default", Reason(f"next-use would bring {gain}", "predicted")
+    insured = FOR_MORE if next_use_rate - default_rate < LEAST_GAIN else ""
     followed_up = FOLLOWED_UP if estimates.decide_at == "answered" else ""
-    return "next-use", Reason(f"next-use brings {gain}{followed_up}", "predicted")
+    return "next-use", Reason(f"next-use brings {gain}{insured}{followed_up}", "predicted")
 
 
 def choose(
@@ -210,7 +218,8 @@ def judge(
         )
         found[pricing] = predictor.predict(settings, retention=asked, bracket=False)
     best, prediction = best_priced(found)
-    return *verdict(estimates, base, prediction.token_hit_rate), best
+    rate = prediction.token_hit_rate
+    return *verdict(estimates, base, rate, settings.host_blocks), best
 
 
 def best_priced(found: Mapping[Pricing, Prediction]) -> tuple[Pricing, Prediction]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from msgspec.structs import replace
 
 from charter_engine.analysis.assumed_inputs import synthetic_inputs
@@ -32,6 +33,12 @@ def test_the_rate_is_predicted_and_says_on_what() -> None:
         "all 3 inputs, 32 tokens a block" in chain.expected_basis
         and "as written" in chain.expected_basis
     )
+
+
+def test_what_is_computed_stands_beside_the_rate() -> None:
+    chain = chain_of(with_expected_reuse(compiled(DOCUMENT_CALLS), DOCUMENTS, by_character))
+    computed, prompt = chain.expected_computed_tokens, chain.expected_prompt_tokens
+    assert computed and prompt and chain.expected_hit_rate == pytest.approx(1 - computed / prompt)
 
 
 def test_the_block_size_asked_for_is_the_one_predicted_with() -> None:

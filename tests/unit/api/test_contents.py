@@ -1,6 +1,7 @@
 """The contents of a deployment's pool, kept up to date with what passes."""
 
 import pytest
+from msgspec import structs
 
 from charter_engine.api.contents import DeploymentContents, retention_by_node, settings_of
 from charter_engine.contracts.deploy import Profile
@@ -36,6 +37,16 @@ def test_what_passed_since_is_added_and_nothing_is_counted_twice() -> None:
     contents = DeploymentContents()
     assert contents.report(RECORDS[:2], POOL, PROFILE, None, (), 200.0).requests == 2
     assert contents.report(RECORDS, POOL, PROFILE, None, (), 200.0).requests == 3
+
+
+def test_all_requests_whose_content_may_still_lie_in_the_pool_are_followed() -> None:
+    """Reused prompts take no room, however many they are."""
+    small = structs.replace(POOL, max_blocks=20, free_blocks=20)
+    again = [
+        record([*range(64), *range(1000 * n, 1000 * n + 16)], at=float(n), reused_tokens=64)
+        for n in range(1, 31)
+    ]
+    assert DeploymentContents().report(again, small, PROFILE, None, (), 99.0).requests == 30
 
 
 def test_another_plan_begins_anew_with_its_priorities() -> None:

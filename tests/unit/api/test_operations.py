@@ -51,6 +51,15 @@ def test_a_curve_holds_hit_rates_over_pool_sizes() -> None:
     assert curve.points[-1].block_hit_rate >= curve.points[0].block_hit_rate
 
 
+def test_a_curve_tells_what_is_paid_at_some_of_its_points_and_none_of_the_others() -> None:
+    (curve,) = charter.predict(WORKLOAD, curve=True, bracket=False).record.report.curves
+    paid = [point for point in curve.points if point.computed_tokens is not None]
+    assert len(curve.points) > len(paid) > 1 and paid[-1] is curve.points[-1]
+    first, last = paid[0].computed_tokens, paid[-1].computed_tokens
+    assert first is not None and last is not None and last < first
+    assert paid[-1].ttft_ms_mean and paid[-1].ttft_ms_p95 and paid[-1].makespan_ms
+
+
 def test_a_setting_that_is_none_is_refused() -> None:
     with pytest.raises(charter.UsageError, match="gpu_blocks"):
         charter.predict(WORKLOAD, sweep={"gpu_blocks": [0]})

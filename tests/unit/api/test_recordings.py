@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from charter_engine.api.exports import export
-from charter_engine.api.recordings import cut
+from charter_engine.api.recordings import cut, made_of
 from charter_engine.contracts.exporting import ExportRequest
+from charter_engine.contracts.gauges import Gauge, Session
 from charter_engine.errors import UsageError
 from charter_engine.store.recording_format import COUNTED, Entry, scan
 from charter_engine.store.recording_writer import RecordingWriter
@@ -77,3 +79,48 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
 def test_a_missing_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere: No such file"):
         export(ExportRequest(recording=str(tmp_path / "nowhere")), lambda _: None)
+
+
+def lines_of(recording: Path) -> list[bytes]:
+    lines: list[bytes] = []
+    export(ExportRequest(recording=str(recording)), lines.append)
+    return lines
+
+
+def test_the_lines_of_an_export_make_the_recording_again(recording: Path, tmp_path: Path) -> None:
+    output = tmp_path / "again.charter"
+    made_of(lines_of(recording), str(output))
+    assert lines_of(output) == lines_of(recording)
+
+
+def test_a_recording_is_made_without_the_words_of_prompts(recording: Path, tmp_path: Path) -> None:
+    session = Session(engine_version="1", notice="SECRET")
+    line = msgspec.json.encode(
+        {"record": "gauge", **msgspec.to_builtins(Gauge(at=1.0, payload=session))}
+    )
+    output = tmp_path / "quiet.charter"
+    made_of([line], str(output), keeps_text=False)
+    assert b"SECRET" not in b"".join(lines_of(output))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"not json", "line 2: JSON is malformed"),
+        (b'{"record": "frame"}', "line 2: Invalid enum value 'frame'"),
+        (b'{"record": "event", "at": "noon"}', "line 2: Expected `float`"),
+    ],
+)
+def test_a_line_that_is_none_is_told_with_its_place_and_leaves_no_file(
+    recording: Path, tmp_path: Path, line: bytes, told: str
+) -> None:
+    output = tmp_path / "never.charter"
+    with pytest.raises(UsageError, match=told):
+        made_of([lines_of(recording)[0], line], str(output))
+    assert list(tmp_path.iterdir()) == [recording]
+
+
+def test_no_lines_make_no_recording(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to make a recording of"):
+        made_of([], str(tmp_path / "never.charter"))
+    assert not list(tmp_path.iterdir())

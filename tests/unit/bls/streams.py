@@ -165,7 +165,8 @@ def final_records(sessions: Sessions, stream: list[Turn], *, named: bool = True)
             held.remove(chosen)
             late = now_s - chosen.answered_s >= LONGEST_S
             if not late and not sessions.overtaken(chosen.sent):
-                asked = sessions.refreshed(chosen.sent, chosen.level, chosen.tokens)
+                idle_s = now_s - chosen.answered_s
+                asked = sessions.refreshed(chosen.sent, chosen.level, chosen.tokens, now_s, idle_s)
                 found[int(chosen.name)] = _of_prompt(record(asked), len(chosen.sent.token_ids))
 
     for now_s, act, index in sorted(_moments(stream)):

@@ -67,6 +67,11 @@ def test_a_rule_that_holds_nothing_stays_as_it_is_and_ranks_nowhere() -> None:
     ranking = held(FALLING)
     for rule in (DEFAULT, NEVER_AGAIN):
         assert ranking.hold("old", STEADY, rule, 1_000, 1.0) == rule
-        assert ranking.priority("old") is None
     assert rank(ranking, STEADY, 1.0) == 60
-    assert ranking.priority("new") == 60
+
+
+def test_a_prompt_that_lay_idle_before_ranks_by_its_age() -> None:
+    for idle_s, expected in ((0.0, 61), (10.0, 59)):
+        ranking = held(STEADY)
+        rule = ranking.hold("new", FALLING, HALF_A_MINUTE, 1_000, 15.0, idle_s)
+        assert rule.priority == expected

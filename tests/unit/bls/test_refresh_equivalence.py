@@ -135,7 +135,7 @@ def answered_and_followed(manager: BlockManager, request: Request) -> Retention:
     before = sent(request.prompt, request.node)
     serve(manager, request.prompt, request.output, retention(plain.asked(before)))
     whole = [*request.prompt, *request.output]
-    asked = retention(sessions.refreshed(before, 0, len(whole)))
+    asked = retention(sessions.refreshed(before, 0, len(whole), 0.0))
     assert serve(manager, whole, [99], asked) == 1
     return asked
 
@@ -209,6 +209,6 @@ def test_a_follow_up_takes_one_fresh_block_at_most_and_only_at_the_edge_of_one(
         manager,
         whole,
         [99],
-        retention(deciding(request, request.own).refreshed(before, 0, len(whole))),
+        retention(deciding(request, request.own).refreshed(before, 0, len(whole), 0.0)),
     )
     assert manager.counters.allocated_total - allocated == (len(whole) % BLOCK in {0, 1})

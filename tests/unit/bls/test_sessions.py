@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from charter_engine.bls.features import FEATURES
+from charter_engine.bls.forest import Forest
+from charter_engine.bls.ranking import Worths
 from charter_engine.bls.retention import Rule
-from charter_engine.bls.reuse_times import NodeRules
+from charter_engine.bls.reuse_times import NodeRules, RefreshWorth, ReuseTimeRules
 from charter_engine.bls.sessions import Sessions
 from tests.unit.bls.streams import (
     SYSTEM,
@@ -79,7 +82,7 @@ def test_only_so_many_tokens_are_remembered_and_of_the_forgotten_nothing_is_left
 def test_nothing_is_asked_of_a_first_request_before_it_is_answered() -> None:
     sessions, sent, level = followed_up()
     assert sessions.asked(sent) == {}
-    assert sessions.refreshed(sent, level, 1_750)["retention_token_range_priorities"]
+    assert sessions.refreshed(sent, level, 1_750, 1.0)["retention_token_range_priorities"]
 
 
 def test_an_answer_that_changes_little_is_not_followed_up() -> None:
@@ -114,7 +117,7 @@ def test_a_follow_up_covers_prompt_and_answer_and_leaves_the_tail_that_is_never_
     )
     sessions = Sessions(tail)
     sent = sessions.sent("a", prompt(10_000), "main", 0.0)
-    asked = sessions.refreshed(sent, 0, 1_750)
+    asked = sessions.refreshed(sent, 0, 1_750, 1.0)
     assert asked["retention_token_range_starts"] == [0, 100, 1_100, 1_700]
     assert asked["retention_token_range_ends"] == [100, 1_100, 1_700, -1]
     assert asked["retention_token_range_priorities"] == [100, 50, 0, 50]
@@ -125,7 +128,7 @@ def test_the_end_of_prompt_and_answer_ranks_above_the_rest() -> None:
     rules = replace(reuse_times("answered"), rules=(Rule(36, 9_000),) * 32, last_tokens=128)
     sessions = Sessions(replace(rules, nodes={}))
     sent = replace(sessions.sent("a", prompt(10_000), "main", 0.0), level=0)
-    asked, refreshed = sessions.asked(sent), sessions.refreshed(sent, 0, 1_750)
+    asked, refreshed = sessions.asked(sent), sessions.refreshed(sent, 0, 1_750, 1.0)
     assert asked["retention_token_range_starts"] == [0, 1_572]
     assert asked["retention_token_range_priorities"] == [36, 37]
     assert asked["retention_decode_priority"] == [37]
@@ -159,3 +162,24 @@ def test_sessions_of_many_threads_stay_apart() -> None:
     assert all(
         sessions.sent(str(number), prompt(1), "main", 99.0).number == 21 for number in range(8)
     )
+
+
+def test_a_prompt_ranks_anew_only_when_its_refresh_is_sent() -> None:
+    """What lay idle is worth less than what comes next, which ranks above it where it is held."""
+
+    def next_rank(*, is_sent: bool) -> int | None:
+        worths = Worths(ages_s=(0.0, 10.0), rows=((0.5, 0.1),), ahead_s=(1.0,))
+        forest = Forest(((),) * len(FEATURES), 0.0)
+        worth = RefreshWorth(((0.0,), (1.0,)))
+        rules = ReuseTimeRules(
+            "answered", worth, (), (Rule(60, 60_000),), {}, forest, worths=worths
+        )
+        sessions = Sessions(rules)
+        first = sessions.sent("a", prompt(10_000), "", 0.0)
+        assert answered(sessions, first, 1.0) == 0
+        if is_sent:
+            sessions.refreshed(first, 0, 1_750, 1.0)
+        answered(sessions, sessions.sent("b", prompt(50_000), "", 1.0), 2.0)
+        return sessions.sent("b", prompt(50_000, 1_100), "", 30.0).priority
+
+    assert (next_rank(is_sent=False), next_rank(is_sent=True)) == (60, 61)

@@ -75,6 +75,23 @@ def test_what_is_paid_comes_first_and_the_verdict_is_in_words() -> None:
     assert "against source, as written: computes 72 % less, runs 45 % longer: not worth it" in text
 
 
+def test_what_is_predicted_to_be_computed_stands_beside_the_predicted_rates() -> None:
+    plan = replace(PLAN, prompt_tokens=1_000, predicted_token_hit_rate=0.7)
+    untold, told = variant_rows(replace(REPORT, variants=(BASELINE, plan)))
+    at = HEADER.index("predicted")
+    assert told[at : at + 2] == ("70.0%", "300")
+    assert untold[at : at + 2] == ("-", "-")
+
+
+def test_a_lever_is_told_by_what_it_saves_before_its_rate() -> None:
+    lever = LeverShare(
+        lever="layout", token_hit_rate_gained=0.38, ttft_ms_saved=102.0, whole_ms_saved=-900.0
+    )
+    text = "\n".join(sentences(replace(REPORT, levers=(lever,))))
+    assert "saves - prompt tokens computed, -900 ms of the whole, +102.0 ms of TTFT" in text
+    assert text.index("of TTFT") < text.index("+38.0 points of hit rate")
+
+
 def test_figures_cut_short_say_so() -> None:
     assert "interrupted" in list(sentences(replace(REPORT, complete=False)))[-1]
 
@@ -118,9 +135,17 @@ def test_the_page_shows_what_a_request_costs_with_intervals_and_its_prompt_befor
 
 
 def test_the_page_says_what_is_lost_with_each_lever_put_back() -> None:
-    lever = LeverShare(lever="block_size", token_hit_rate_gained=0.125, ttft_ms_saved=20.0, note="")
+    lever = LeverShare(
+        lever="block_size",
+        token_hit_rate_gained=0.125,
+        ttft_ms_saved=20.0,
+        computed_tokens_saved=1_200.0,
+        ttft_p95_ms_saved=35.0,
+    )
     page = page_of(replace(REPORT, levers=(lever,)))
-    assert ">block size</td><td>+12.5 pt</td><td>-20.0</td>" in page
+    figures = ("-1,200", "–", "-20.0", "-35.0", "+12.5 pt")
+    cells = "".join(f"<td>{figure}</td>" for figure in figures)
+    assert f">block size</td>{cells}" in page
 
 
 def test_no_legend_stands_over_the_bars() -> None:

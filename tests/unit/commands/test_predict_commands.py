@@ -111,7 +111,8 @@ def test_the_table_names_what_differs(trace: str, capsys: pytest.CaptureFixture[
     out = capsys.readouterr().out
     assert "eviction" in out
     assert "optimum" in out
-    assert "TTFT ms (assumed)" in out
+    assert "whole s (assumed)" in out
+    assert out.count("computed") == 3, "beside the rate, default LRU and the optimum"
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,34 @@ def test_what_cannot_be_meant_is_refused(
 def test_a_missing_workload_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "nowhere.jsonl"]) == USAGE
     assert "nowhere.jsonl" in capsys.readouterr().err
+
+
+def test_a_pipe_is_refused_before_anything_of_it_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert main(["workload", "info", str(pipe)]) == USAGE
+    assert "can be read only once\n  write it to a file" in capsys.readouterr().err
+
+
+def test_times_beyond_all_bounds_are_told_without_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_text(json.dumps({"timestamp": 1e308, "input_length": 9, "output_length": 1}))
+    assert main(["workload", "info", str(path), "--time-unit", "s"]) == USAGE
+    error = capsys.readouterr().err
+    assert "at no finite time" in error
+    assert "Warning" not in error
+
+
+def test_pools_that_cannot_be_told_to_forget_are_named(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--set", "eviction=leaf,vllm,sglang", "--instant", "--release", "superseded"]
+    assert main(["predict", trace, *options]) == DONE
+    assert "nothing is released with eviction sglang, vllm" in capsys.readouterr().err
 
 
 def test_bad_lines_are_told_and_strictly_refused(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from charter_engine.api import recordings
 from charter_engine.cli import main
-from tests.unit.store.recorded import record
+from tests.unit.store.recorded import BEGIN, record
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +111,38 @@ def test_a_comparison_as_json_has_both_histories(
     assert main(["recordings", "compare", *pair, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [len(told[side]["history"][0]) for side in ("before", "after")] == [30, 30]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [("10s", "+10s"), ("2023-11-14T22:13:30", "22:13:40"), ("1700000010", "9.5s ago")],
+)
+def test_a_stretch_is_cut_by_times_as_operators_type_them(
+    folder: Path, tmp_path: Path, begin: str, end: str
+) -> None:
+    part = tmp_path / "part.charter"
+    times = [f"--begin={begin}", f"--end={end}"]
+    assert main(["export", str(folder / "one.charter"), *times, "--cut", str(part)]) == 0
+    found = recordings.info(str(part))
+    assert (found.start, round(found.end - BEGIN)) == (BEGIN + 10, 20)
+
+
+def test_a_time_that_is_none_is_wrong_usage(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(folder / "one.charter"), "--begin", "soon"]) == 2
+    assert "'soon' is not a time; try 3m ago" in capsys.readouterr().err
+
+
+def test_what_a_filter_left_of_an_export_becomes_a_recording(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines, made = tmp_path / "lines.jsonl", tmp_path / "made.charter"
+    main(["export", str(folder / "one.charter"), "--output", str(lines)])
+    kept = [line for line in lines.read_bytes().splitlines(True) if b"A.plan" not in line]
+    lines.write_bytes(b"".join(kept))
+    command = ["recordings", "make", str(lines), "--output", str(made)]
+    assert main(command) == 0
+    assert recordings.info(str(made)).requests == 30
+    assert main(command) == 2
+    assert "exists" in capsys.readouterr().err

@@ -37,6 +37,19 @@ def test_a_levers_share_is_what_the_plan_loses_without_it() -> None:
     assert "no retention" in shares["retention"].note
 
 
+def test_a_lever_is_told_by_tokens_and_times_as_well() -> None:
+    reports = {
+        "plan": replace(report("plan", 0.8, 20.0), prompt_tokens=1_000, elapsed_ms=900.0),
+        "no layout": replace(
+            report("no layout", 0.2, 80.0), prompt_tokens=1_000, elapsed_ms=1_000.0
+        ),
+    }
+    (layout, *_) = lever_shares(PLAN, variants_of(PLAN), reports)
+    assert layout.computed_tokens_saved == pytest.approx(600)
+    assert layout.whole_ms_saved == pytest.approx(100)
+    assert layout.ttft_p95_ms_saved is not None and layout.ttft_p95_ms_saved > 0
+
+
 def test_a_lever_that_was_not_measured_has_no_share() -> None:
     shares = lever_shares(PLAN, variants_of(PLAN), {"plan": report("plan", 0.8, 20.0)})
     assert shares[0].token_hit_rate_gained is None

@@ -93,6 +93,51 @@ def test_sharing_compares_the_tree_with_its_sequences() -> None:
     ) == (2, 8, 1, 12)
 
 
+def played(*prompts: list[int], blocks: int = 8) -> tuple[EventLogReport, int]:
+    """What the log of a pool with four tokens a block says after these prompts, one after another,
+    and how many blocks the pool has of them."""
+    manager = BlockManager(PoolSettings(blocks, 4), events=True)
+    for number, prompt in enumerate(prompts):
+        manager.add(number, prompt)
+        manager.finish(number)
+    return report_event_log(encoded(one, 64) for one in manager.drain_events()), len(
+        manager.cached()
+    )
+
+
+@pytest.mark.parametrize(
+    "further",
+    [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 4, 5, 7, 7, 7, 7]],
+    ids=["its own block, continued", "one that begins like it"],
+)
+def test_a_block_that_was_taken_over_in_place_is_left_out(further: list[int]) -> None:
+    """No event says so: the second request's block took the place of the first one's."""
+    found, there = played([1, 2, 3, 4, 5, 6, 9], further)
+    assert (found.trees[0].blocks, found.trees[0].churn.taken_over) == (there, 1) == (2, 1)
+
+
+def test_a_block_that_others_continue_is_copied_and_stays() -> None:
+    found, there = played([*range(9)], [0, 1, 2, 7, 7])
+    assert (found.trees[0].blocks, found.trees[0].churn.taken_over) == (there, 0) == (3, 0)
+
+
+def test_there_are_never_more_blocks_than_the_pool_has_room_for() -> None:
+    created = {
+        "event_id": 0,
+        "data": {"type": "created", "num_blocks_per_cache_level": [2, 0]},
+        "window_size": 64,
+    }
+    unlike = [stored(n, n, tokens=[{"token_id": n}] * 4) for n in (1, 2, 3)]
+    found = report(created, *unlike)
+    assert found.trees[0].blocks == 2
+
+
+def test_a_block_that_is_mentioned_again_had_not_been_taken_over() -> None:
+    found = report(stored(0, 1), stored(1, 2), stored(2, 3, 1))
+    assert found.complete
+    assert found.trees[0].blocks == 3, "the first one was in use, and copied"
+
+
 def test_missing_ids_are_reported_as_loss() -> None:
     found = report(stored(0, 1), stored(1, 2, 1), stored(5, 4, 3))
     assert (found.complete, found.lost_events) == (False, 3)

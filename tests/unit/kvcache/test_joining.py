@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.workload.columns import Follows, Workload, as_workload
+from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.kvcache.workload.joining import joined
+from charter_engine.kvcache.workload.waits import Follows
 
 requests = st.builds(
     WorkloadRequest,

@@ -1,6 +1,8 @@
 """The ends of the bracket: the offline optimum, and LRU for every pool size."""
 
+from itertools import product
 from random import Random
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from charter_engine.bls.retention import ReleaseWhen
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings, Retention, TokenRange
 from charter_engine.kvcache.predict.curve import hit_curve
@@ -71,6 +74,33 @@ def test_no_policy_beats_the_optimum(rng: Random) -> None:
             random_releases(rng, paths), compiled=False,
         ).reused_tokens  # fmt: skip
         assert reused.clip(0).sum() <= most
+
+
+POOLS: tuple[dict[str, Any], ...] = (
+    {"eviction": "leaf"},
+    {"eviction": "flat"},
+    {"eviction": "v2"},
+    {"eviction": "v2", "max_num_turns": 2},
+    {"eviction": "vllm"},
+    {"eviction": "sglang"},
+    {"eviction": "sglang", "protect_sessions": True},
+)
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=40, deadline=None)
+def test_no_manager_is_above_its_bracket_or_the_optimum_whatever_is_released(rng: Random) -> None:
+    workload = in_sessions(rng, random_workload(rng))
+    predictor = Predictor(workload, compiled=False)
+    small = replace(random_settings(rng, workload), eviction="flat", host_blocks=0)
+    asked = random_retention(rng, workload)
+    for changes, release in product(POOLS, get_args(ReleaseWhen)):
+        pool = replace(small, **changes)
+        found = predictor.predict(pool, retention=asked, release=release)
+        assert found.bracket is not None
+        assert found.token_hit_rate <= found.bracket.optimum + 1e-12
+        most = most_reuse(predictor.paths, workload.input_length, pool)
+        assert predictor.simulate(pool, asked, release).reused_tokens.clip(0).sum() <= most
 
 
 @given(st.randoms(use_true_random=True))

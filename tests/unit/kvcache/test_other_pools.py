@@ -84,6 +84,18 @@ def test_retention_has_nothing_to_gain_where_nobody_heeds_it() -> None:
         assert bracket.optimum == bracket.default_lru
 
 
+@pytest.mark.parametrize("eviction", ["vllm", "sglang"])
+def test_what_cannot_be_told_to_forget_releases_nothing(eviction: Eviction) -> None:
+    workload = _in_sessions(("s", range(9)), ("s", (*range(4), *range(70, 75))), ("", range(9)))
+    predictor = Predictor(workload, compiled=False)
+    deaf = PoolSettings(20, 4, partial_reuse=False, eviction=eviction)
+    found = [
+        predictor.simulate(pool, release="superseded").reused_tokens.tolist()
+        for pool in (deaf, replace(deaf, eviction="v2"))
+    ]
+    assert found == [[0, 4, 8], [0, 4, 4]]
+
+
 def test_vllm_keeps_one_block_back() -> None:
     manager = BlockManager(replace(VLLM, gpu_blocks=3))
     with pytest.raises(OutOfBlocks):

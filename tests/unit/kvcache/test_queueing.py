@@ -15,7 +15,8 @@ from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.predict.queueing import QueuedTimes, queued_times
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
-from charter_engine.kvcache.workload.columns import Follows, Workload, as_workload
+from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.workload.waits import Follows
 from tests.unit.kvcache.workloads import random_settings, random_workload
 
 LATENCY = LatencyModel(

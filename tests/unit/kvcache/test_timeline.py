@@ -12,7 +12,8 @@ from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import PoolSettings
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.predict.timeline import Timeline, Timing
-from charter_engine.kvcache.workload.columns import MAX_LENGTH, Follows, as_workload
+from charter_engine.kvcache.workload.columns import MAX_LENGTH, as_workload
+from charter_engine.kvcache.workload.waits import Follows
 from tests.unit.kvcache.workloads import random_retention, random_settings, random_workload
 
 LATENCY = LatencyModel(overhead=1.0, prefill_per_token=1.0, decode_step=10.0)

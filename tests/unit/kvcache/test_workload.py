@@ -1,12 +1,14 @@
 """Workloads in columns."""
 
 import msgspec
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from charter_engine.bls.retention import Retention, TokenRange
 from charter_engine.contracts.live import RequestRecord
 from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.workload.batch import within
 from charter_engine.kvcache.workload.columns import as_workload, from_records, to_runs
 from charter_engine.kvcache.workload.content import Content
 
@@ -162,3 +164,9 @@ def test_recorded_traffic_of_others_names_no_session() -> None:
 def test_a_recorded_request_of_an_older_charter_is_one_of_its_own_runs() -> None:
     line = b'{"run": "r", "node": "n", "item": 0, "started_at": 1.0}'
     assert msgspec.json.decode(line, type=RequestRecord).source == "run"
+
+
+def test_stretches_are_laid_one_after_another_and_empty_ones_left_out() -> None:
+    starts, counts = np.array([5, 9, 0, 7]), np.array([2, 0, 3, 1])
+    assert within(starts, counts).tolist() == [5, 6, 0, 1, 2, 7]
+    assert within(starts[:0], counts[:0]).tolist() == []

@@ -2,12 +2,13 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import zstandard
 
-from charter_engine.kvcache.workload.columns import Follows
 from charter_engine.kvcache.workload.lines import (
     WorkloadFormatError,
     read_sessions,
@@ -15,7 +16,8 @@ from charter_engine.kvcache.workload.lines import (
     write_lines,
 )
 from charter_engine.kvcache.workload.sessions import pool
-from charter_engine.store.workload_cache import cache_key, find, keep
+from charter_engine.kvcache.workload.waits import Follows
+from charter_engine.store.workload_cache import cache_key, find, keep, load
 
 GOOD = b'{"timestamp": 1, "input_length": 600, "output_length": 5, "hash_ids": [0, 7]}\n'
 BAD = b'{"timestamp": 2, "input_length": "x", "output_length": 5, "hash_ids": [0]}\n'
@@ -148,14 +150,15 @@ def test_written_lines_read_as_the_same_workload(tmp_path: Path) -> None:
 
 def test_packed_sessions_are_read(tmp_path: Path) -> None:
     (session,) = read_sessions(_file(tmp_path, json.dumps(PACKED).encode()))
-    assert [turn.runs for turn in session.turns] == [((1, 2),), ((1, 2), (9, 1))]
-    assert [turn.agent for turn in session.turns] == ["", "Explore"]
+    assert session.runs.tolist() == [1, 2]
+    assert (session.run_first.tolist(), session.run_count.tolist()) == ([1, 1, 9], [2, 2, 1])
+    assert [*session.agents] == ["", "Explore"]
 
 
 @pytest.mark.parametrize("indent", [None, 1])
 def test_tester_sessions_are_read_with_their_sub_agents(tmp_path: Path, indent: int | None) -> None:
     (session,) = read_sessions(_file(tmp_path, json.dumps(TESTER, indent=indent).encode()))
-    assert [(turn.at, turn.agent) for turn in session.turns] == [(0.0, ""), (11.0, "Explore")]
+    assert [*zip(session.at, session.agents, strict=True)] == [(0.0, ""), (11.0, "Explore")]
 
 
 def test_a_sub_agents_marker_may_have_no_time(tmp_path: Path) -> None:
@@ -228,3 +231,30 @@ def test_a_damaged_kept_form_is_none(tmp_path: Path) -> None:
     for content in (b"", whole[: len(whole) // 2], b"x" * 99):
         (tmp_path / "k.npz").write_bytes(content)
         assert find(tmp_path, "k") is None
+
+
+def test_what_is_written_to_a_kept_workload_stays_in_memory(tmp_path: Path) -> None:
+    workload = read_workload(_file(tmp_path, GOOD * 2))
+    keep(tmp_path, "kept", workload)
+    found = find(tmp_path, "kept")
+    assert found is not None
+    found.arrival_ms[:] = 7
+    again = find(tmp_path, "kept")
+    assert again is not None
+    assert again.arrival_ms.tolist() == workload.arrival_ms.tolist()
+
+
+def test_a_kept_wait_for_a_request_that_is_not_there_is_none(tmp_path: Path) -> None:
+    workload = read_workload(_file(tmp_path, GOOD * 2))
+    keep(tmp_path, "kept", replace(workload, follows={1: Follows((5,))}))
+    assert find(tmp_path, "kept") is None
+    keep(tmp_path, "kept", replace(workload, follows={1: Follows((0,))}))
+    assert find(tmp_path, "kept") is not None
+
+
+def test_the_binary_form_that_numpy_writes_is_read(tmp_path: Path) -> None:
+    workload = read_workload(_file(tmp_path, GOOD * 2))
+    keep(tmp_path, "kept", workload)
+    with np.load(tmp_path / "kept.npz") as columns:
+        np.savez(tmp_path / "again.npz", **columns)
+    assert load(tmp_path / "again.npz").units.tolist() == workload.units.tolist()

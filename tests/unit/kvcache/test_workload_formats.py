@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.workload.columns import Follows, Workload
+from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.lines import (
     ReadOptions,
     WorkloadFormatError,
     read_sessions,
     read_workload,
 )
+from charter_engine.kvcache.workload.waits import Follows
 
 
 def _read(tmp_path: Path, records: Sequence[Any] | str, **options: Any) -> Workload:
@@ -261,7 +262,7 @@ def test_both_conventions_for_the_times_of_sub_agents_are_told_apart(
     path = tmp_path / "sessions"
     path.write_text(json.dumps({"id": "s", "block_size": 64, "requests": requests}))
     (session,) = read_sessions(path)
-    assert [turn.at for turn in session.turns] == [0.0, 301.0, 306.0, 320.0]
+    assert session.at.tolist() == [0.0, 301.0, 306.0, 320.0]
 
 
 def test_a_sessions_own_ids_may_be_hashes(tmp_path: Path) -> None:
@@ -281,7 +282,7 @@ def test_one_session_tells_the_convention_of_all_that_lie_beside_it(tmp_path: Pa
 
     session("a.json", 10.0, 20.0)
     session("b.jsonl", 300.0, 5.0)
-    assert [[turn.at for turn in one.turns] for one in read_sessions(tmp_path)] == [[30.0], [305.0]]
+    assert [one.at.tolist() for one in read_sessions(tmp_path)] == [[30.0], [305.0]]
 
 
 SHAREGPT = {
@@ -472,3 +473,43 @@ def test_lines_of_a_table_are_read_together_as_each_alone(
     lines = [",".join(row) + end for row in rows]
     alone = [request for line in lines for request in read([f"{line.removesuffix(end)},\n"])]
     assert sorted(map(repr, read(lines))) == sorted(map(repr, alone))
+
+
+@pytest.mark.parametrize("size", [0, -1, (1 << 64) - 1])
+def test_a_session_with_blocks_of_no_size_is_told(tmp_path: Path, size: int) -> None:
+    calls = [{"t": 0, "in": 32, "out": 1, "hash_ids": [1]}]
+    path = tmp_path / "sessions"
+    good, bad = ({"id": name, "block_size": 16, "requests": calls} for name in "ab")
+    path.write_text("\n".join(map(json.dumps, (good, {**bad, "block_size": size}))))
+    told: dict[int, str] = {}
+    assert len(read_workload(path, told.__setitem__)) == 1
+    assert "block_tokens" in told[2] or "tokens" in told[2]
+
+
+@pytest.mark.parametrize("length", [{"a": 1}, 1.5, "many"])
+def test_an_answers_length_that_is_no_whole_number_is_told(tmp_path: Path, length: Any) -> None:
+    body = {"messages": [{"role": "user", "content": "what is it"}]}
+    path = tmp_path / "log"
+    path.write_text("\n".join(json.dumps({**body, "max_tokens": one}) for one in (3, length)))
+    told: dict[int, str] = {}
+    read = read_workload(path, told.__setitem__, ReadOptions(tokenize=_words))
+    assert read.output_length.tolist() == [3]
+    assert "no whole number" in told[2]
+
+
+def test_what_only_begins_like_aiperfs_inputs_is_no_workload(tmp_path: Path) -> None:
+    with pytest.raises(WorkloadFormatError, match="neither a request"):
+        _read(tmp_path, [{"data": [None]}], tokenize=_words)
+
+
+def test_a_session_whose_output_is_negative_is_told_and_the_others_read(tmp_path: Path) -> None:
+    call = {"t": 0, "in": 32, "out": 1, "hash_ids": [1]}
+    sessions = [
+        {"id": "a", "block_size": 16, "requests": [call]},
+        {"id": "b", "block_size": 16, "requests": [call, {**call, "out": -1}]},
+    ]
+    path = tmp_path / "sessions"
+    path.write_text("\n".join(map(json.dumps, sessions)))
+    told: dict[int, str] = {}
+    assert len(read_workload(path, told.__setitem__)) == 1
+    assert "session b, request 2: output_length is -1" in told[2]

@@ -34,3 +34,27 @@ def package(**files: str) -> dict[str, CompiledFile]:
     sources = {f"pkg/{name.replace('__', '/')}.py": dedent(text) for name, text in files.items()}
     found = compile_sources(dict(sources), options=CompileOptions())
     return {file.path.removeprefix("pkg/"): file for file in found.files}
+
+
+ASK = """
+from openai import OpenAI
+
+client = OpenAI()
+
+def ask(prompt):
+    messages = [{"role": "user", "content": prompt}]
+    return client.chat.completions.create(model="m", messages=messages).choices[0].message.content
+"""
+"""A wrapper for programs to ask by."""
+
+
+def flows(source: str) -> set[str]:
+    """The edges of a program that asks by `ask`, by the functions that the calls stand in, without
+    their classes: `plan > write`, or `plan > plan, later` to a later turn."""
+    file = compiled(ASK + dedent(source))
+    place = {call.id: call.function.rpartition(".")[2] for call in file.calls}
+    return {
+        f"{place[edge.call]} > {place[call.id]}" + (", later" if edge.carried == "loop" else "")
+        for call in file.calls
+        for edge in call.depends_on
+    }

@@ -1,5 +1,7 @@
 """What is a call and what only looks like one."""
 
+from textwrap import indent
+
 import pytest
 
 from tests.unit.parser.compiled import compiled, lines, only, package
@@ -468,3 +470,52 @@ def test_a_function_returns_what_it_says_where_nothing_else_tells(
         f"def work(x):\n    return made(x).{asked}\n"
     )
     assert lines(file) == [7]
+
+
+def test_an_object_of_a_class_out_of_sight_is_what_its_maker_declares() -> None:
+    file = compiled(
+        """
+from oci.generative_ai_inference import GenerativeAiInferenceClient
+from oci.generative_ai_inference.models import ChatDetails
+
+class Chat:
+    def connected(self) -> GenerativeAiInferenceClient:
+        if not hasattr(self, "inference"):
+            self.inference = GenerativeAiInferenceClient(config={}, timeout=10)
+        return self.inference
+
+    def ask(self, text):
+        chat_details = ChatDetails()
+        chat_details.chat_request = text
+        client = self.connected()
+        response = client.chat(chat_details)
+        return response
+"""
+    )
+    assert lines(file) == [15]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "if bot.answer:\n    print()",
+        "if not bot.answer:\n    print()",
+        "found = 'yes' == bot.answer",
+        "assert bot.answer",
+        "bot.answer",
+        "while bot.answer:\n    print()",
+        "named = 1 if bot.answer else 2",
+        "kept = [x for x in y if bot.answer]",
+    ],
+)
+def test_a_property_that_asks_is_followed_where_nobody_takes_its_value(read: str) -> None:
+    asking = only(
+        compiled(
+            "import openai\n\n\nclass Bot:\n"
+            "    def __init__(self):\n        self.client = openai.OpenAI()\n\n"
+            "    @property\n    def answer(self):\n"
+            "        return self.client.responses.create(model='m', input='Say hello')\n\n\n"
+            "bot = Bot()\nfor turn in range(30):\n" + indent(read, "    ")
+        )
+    )
+    assert asking.repeated_by

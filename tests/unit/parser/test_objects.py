@@ -1,8 +1,13 @@
 """Objects of a class that one place makes: each keeps its own conversation."""
 
+import ast
+
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges
+from charter_engine.parser.catalogue import default_catalogue
+from charter_engine.parser.interpreter import interpret
+from charter_engine.parser.symbols import index_module
+from tests.unit.parser.compiled import compiled, edges, lines
 
 AGENT = """
 from openai import OpenAI
@@ -143,3 +148,61 @@ def main():
     first.ask()
 """
     assert fed(program) == {(0, 2)}
+
+
+def test_one_of_each_class_is_followed_before_a_second_of_any() -> None:
+    plain = [f"        Plain({number})," for number in range(8)]
+    members = "\n".join([*plain, "        Writing(),"])
+    file = compiled(
+        f"""
+from openai import OpenAI
+
+class Shortener:
+    def shorten(self, text):
+        return self.cut(text)
+
+    def cut(self, text):
+        raise NotImplementedError
+
+class Plain(Shortener):
+    def __init__(self, size):
+        self.size = size
+
+    def cut(self, text):
+        return text[: self.size]
+
+class Writing(Shortener):
+    def __init__(self):
+        self.client = OpenAI()
+
+    def cut(self, text):
+        return self.client.responses.create(model="m", input=text).output_text
+
+def main(text, number):
+    shorteners = [
+{members}
+    ]
+    return shorteners[number].shorten(text), Writing()
+"""
+    )
+    assert 6 in lines(file)
+
+
+def steps_with_factory(name: str) -> int:
+    """How many steps a program takes that looks keys up in a dict, beside a factory of agents."""
+    program = f"""
+class Shelf:
+    def {name}(self, name):
+        return Agent(name)
+
+def main(found):
+    for key in ("text", "output", "content"):
+        print(found.get(key))
+    print(Shelf().{name}("a").ask())
+"""
+    module = index_module("agent.py", "agent", ast.parse(AGENT + program))
+    return interpret({"agent": module}, default_catalogue()).progress.steps
+
+
+def test_what_is_got_from_a_dict_is_no_agent_though_a_factory_has_that_name() -> None:
+    assert steps_with_factory("get") == steps_with_factory("find")

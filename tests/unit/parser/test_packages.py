@@ -302,3 +302,44 @@ def test_a_function_that_asks_step_by_step_is_no_wrapper_for_another_file() -> N
     )
     assert len(found["research.py"].calls) == 2
     assert not found["app.py"].calls
+
+
+def test_a_function_within_another_calls_what_that_was_given_in_any_call() -> None:
+    found = package(
+        base="""
+        from typing import Protocol
+
+        class ChatModel(Protocol):
+            async def ainvoke(self, messages): ...
+        """,
+        tracking="""
+        from base import ChatModel
+
+        def track(llm: ChatModel):
+            original_ainvoke = llm.ainvoke
+
+            async def tracked(messages):
+                result = await original_ainvoke(messages)
+                return result
+
+            llm.ainvoke = tracked
+            return llm
+        """,
+        models="""
+        from openai import AsyncOpenAI
+
+        from base import ChatModel
+        from tracking import track
+
+        class Hosted(ChatModel):
+            def __init__(self):
+                self.client = AsyncOpenAI()
+
+            async def ainvoke(self, messages):
+                return await self.client.chat.completions.create(model="m", messages=messages)
+
+        def main():
+            return track(Hosted())
+        """,
+    )
+    assert [call.line for call in found["tracking.py"].calls] == [8]

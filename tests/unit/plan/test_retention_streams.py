@@ -205,6 +205,13 @@ def test_the_guardrail_stays_with_defaults_where_reuse_times_tell_nothing() -> N
     assert choice.model is None
 
 
+def test_with_a_host_tier_the_guardrail_takes_next_use_where_the_past_fits_both_tiers() -> None:
+    pool = PoolSettings(100, 64, host_blocks=100_000, eviction="flat")
+    choice = choose(sessions(12, 1), pool)
+    assert choice.policy == "next-use"
+    assert "where more comes than fits" in choice.reason.text
+
+
 def test_the_guardrail_goes_by_the_gain_where_reuse_times_tell_nothing() -> None:
     pool = PoolSettings(120, 64, host_blocks=240, eviction="flat")
     choice = choose(ended_at_random(sessions(40, 1, patient=False)), pool)

@@ -19,7 +19,7 @@ from charter_engine.contracts.gauges import Event, Gauge, Host, Nodes, Run, Sess
 from charter_engine.contracts.live import HostSample, NodeStats, RequestRecord, RunProgress
 from charter_engine.store.delta import apply, diff
 from charter_engine.store.recording_cut import cut
-from charter_engine.store.recording_format import NotARecording
+from charter_engine.store.recording_format import HEADER, MAGIC, VERSION, NotARecording
 from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.store.recording_writer import Message, RecordingError, RecordingWriter
 
@@ -318,3 +318,69 @@ def test_an_empty_stretch_is_said_and_writes_nothing(
     with pytest.raises(RecordingError, match="nothing between these times"):
         cut(RecordingReader(path), begin, end, part)
     assert not part.exists()
+
+
+def test_cut_off_at_any_length_it_is_read_as_far_as_it_goes_or_refused(path: Path) -> None:
+    write(path, range(6), chunk_seconds=3.0)
+    whole = path.read_bytes()
+    published = [f"request {number}" for number in range(6)]
+    counts = []
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        told: list[str] = []
+        with (
+            contextlib.suppress(NotARecording),
+            contextlib.closing(RecordingReader(path)) as reader,
+        ):
+            told = [message.text for message in reader.messages() if isinstance(message, Event)]
+        assert told == published[: len(told)]
+        counts.append(len(told))
+    assert counts == sorted(counts)
+    assert set(counts) == set(range(7))
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
+@given(flips=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), min_size=1, max_size=8))
+def test_nothing_is_read_out_of_flipped_bytes_that_was_not_written(
+    path: Path, flips: list[tuple[float, int]]
+) -> None:
+    write(path, range(6), chunk_seconds=3.0) if not path.exists() else None
+    content = bytearray(path.read_bytes())
+    for place, mask in flips:
+        content[int(place * (len(content) - 1))] ^= mask
+    damaged = path.with_name("damaged.charter")
+    damaged.write_bytes(content)
+    written = {repr(message) for number in range(6) for message in second(number)}
+    with contextlib.suppress(NotARecording), contextlib.closing(RecordingReader(damaged)) as reader:
+        assert {repr(message) for message in reader.messages()} <= written
+
+
+def test_an_empty_file_becomes_a_recording_and_is_none_before(path: Path) -> None:
+    path.touch()
+    with pytest.raises(NotARecording, match="too short to be a recording"):
+        RecordingReader(path)
+    write(path, range(2))
+    assert requests_shown(RecordingReader(path).cursor().seek(1001.9)) == 1
+
+
+def test_a_folder_is_neither_read_nor_written(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        RecordingReader(path)
+    with pytest.raises(RecordingError, match="Is a directory"):
+        RecordingWriter(path)
+    assert not list(path.iterdir())
+
+
+def test_a_newer_format_is_named_and_left_as_it_is(path: Path) -> None:
+    write(path, range(2))
+    newer = HEADER.pack(MAGIC, VERSION + 1) + path.read_bytes()[HEADER.size :]
+    path.write_bytes(newer)
+    told = f"is of format {VERSION + 1}; this release reads format {VERSION}"
+    with pytest.raises(NotARecording, match=told):
+        RecordingReader(path)
+    with pytest.raises(RecordingError, match=told):
+        RecordingWriter(path)
+    assert path.read_bytes() == newer

@@ -1,8 +1,12 @@
 """Work that is shared among processes."""
 
+import gc
 import os
 
-from charter_engine.store.workers import WORTH_A_POOL, Workers
+from charter_engine.store.workers import WORTH_A_POOL, Workers, rarely_collecting
+
+OLDEST = 2
+CIRCLES = 20_000
 
 
 def process_of(item: int) -> int:
@@ -23,3 +27,21 @@ def test_a_little_work_is_all_done_here() -> None:
     with Workers(2) as workers:
         done = dict(workers.each(process_of, range(WORTH_A_POOL - 1), weight=int))
     assert set(done.values()) == {os.getpid()}
+
+
+def test_what_a_compilation_leaves_is_not_gone_through_as_it_ends() -> None:
+    found: list[int] = []
+
+    def note(phase: str, told: dict[str, int]) -> None:
+        if phase == "stop" and told["generation"] < OLDEST:
+            found.append(told["collected"])
+
+    gc.collect()
+    with rarely_collecting():
+        for _ in range(CIRCLES):
+            itself: list[object] = []
+            itself.append(itself)
+        gc.callbacks.append(note)
+    gc.collect(OLDEST - 1)
+    gc.callbacks.remove(note)
+    assert sum(found) < CIRCLES

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from textual.dom import DOMNode
 
-from charter_tui.actions import ACTIONS, Action, Scope, in_scope
+from charter_tui.action import Action, Scope
+from charter_tui.actions import ACTIONS, in_scope
 from charter_tui.app import CharterApp
 from charter_tui.locks import refusal
 from charter_tui.present.help import help_lines, shown_keys
@@ -61,6 +62,7 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "request": RequestScreen,
 }
 TAKEN_BY_MULTIPLEXERS = {f"ctrl+{letter}" for letter in "abdkj"}
+LOCKED = "This console is read-only."
 LIVE = Snapshot(link=Link("connected"), session=SESSION)
 
 
@@ -97,23 +99,23 @@ def test_the_help_names_every_action_of_its_screen_with_the_keys_as_mapped() -> 
 
 
 def test_read_only_refuses_runs_and_writes_only() -> None:
-    assert refusal("write", LIVE, read_only=True)
-    assert refusal("run", LIVE, read_only=True)
-    assert not refusal("live", LIVE, read_only=True)
-    assert not refusal("view", LIVE, read_only=True)
+    assert refusal("write", LIVE, LOCKED)
+    assert refusal("run", LIVE, LOCKED)
+    assert not refusal("live", LIVE, LOCKED)
+    assert not refusal("view", LIVE, LOCKED)
 
 
 def test_a_replay_and_a_lost_engine_refuse_everything_but_looking() -> None:
     for snapshot in (Snapshot(link=Link("connected"), replay=REPLAY), Snapshot(link=Link("lost"))):
-        assert refusal("write", snapshot, read_only=False)
-        assert refusal("live", snapshot, read_only=False)
-        assert not refusal("view", snapshot, read_only=False)
+        assert refusal("write", snapshot, "")
+        assert refusal("live", snapshot, "")
+        assert not refusal("view", snapshot, "")
 
 
 def test_a_frozen_screen_refuses_what_changes_something() -> None:
     frozen = Snapshot(link=Link("connected"), session=SESSION, frozen=REPLAY)
-    assert refusal("write", frozen, read_only=False) == "The screen is frozen: space goes on."
-    assert not refusal("view", frozen, read_only=False)
+    assert refusal("write", frozen, "") == "The screen is frozen: space goes on."
+    assert not refusal("view", frozen, "")
 
 
 @pytest.mark.parametrize("scope", sorted({action.scope for action in ACTIONS}))

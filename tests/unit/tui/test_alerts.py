@@ -5,13 +5,13 @@ from time import gmtime
 
 import pytest
 
+from charter_engine.contracts.moments import Mistyped
 from charter_engine.contracts.series import Tick
 from charter_tui.alerts import Alert, parse_threshold, standing
 from charter_tui.present.advice import advice_lines, advice_standing
 from charter_tui.present.header import title_lines
 from charter_tui.present.spans import text_of
 from charter_tui.state import Snapshot
-from charter_tui.typed import Mistyped
 from tests.tui.scene import START
 
 SLOW = parse_threshold("ttft > 2s for 5s")

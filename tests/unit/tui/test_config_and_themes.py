@@ -47,6 +47,8 @@ def test_theme_columns_and_keymap_are_read(tmp_path: Path) -> None:
         ('them = "x"', "did you mean 'theme'"),
         ("columns = 3", "columns must be names"),
         ('columns = "tren"', "did you mean 'trend'"),
+        ('production = "prod"', "production must be a list"),
+        ("read_only = [3]", "read_only must be a list"),
         ('alerts = ["ttft > 2s"]', "alerts must be a table"),
         ('[alerts]\nwhen = "ttft > 2s"', "when must be a list"),
         ('[alerts]\nwhen = ["tfft > 2s"]', "did you mean 'ttft'"),
@@ -65,6 +67,21 @@ def test_a_mistake_is_a_warning_that_names_the_place(
     assert len(config.warnings) == 1
     assert warning in config.warnings[0]
     assert "c.toml" in config.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('theme = "x"\n\nthem = "y"', 3),
+        ('theme = "x"\n[keymap]\n"tuning.pus" = "f9"', 3),
+        ("[keymap]\n'tuning.push' = 5", 2),
+        ('[keymap]\n"tuning.push" = "f9"\n\n[alerts]\n  bell = 3', 5),
+        ("\n[colours]\nred = 1", 2),
+    ],
+)
+def test_a_mistake_names_its_line(tmp_path: Path, text: str, line: int) -> None:
+    (warning,) = load_config(written(tmp_path / "c.toml", text), IDS).warnings
+    assert f"c.toml:{line}: " in warning
 
 
 def test_thresholds_are_read_with_how_they_are_told(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_validate_fails_where_something_is_wrong_and_names_the_place(
     path = configured(home, 'theme = "charter-lihgt"\n[keymap]\n"app.run_pla" = "f5"\n')
     assert main(["config", "validate"]) == 1
     said = capsys.readouterr().err
-    assert f"{path}: keymap: no action 'app.run_pla'; did you mean 'app.run_plan'?" in said
+    assert f"{path}:3: keymap: no action 'app.run_pla'; did you mean 'app.run_plan'?" in said
     assert "did you mean 'charter-light'?" in said
 
 

@@ -10,11 +10,14 @@ from charter_engine.contracts.canary import CanaryReport, ServerCanary
 from charter_engine.contracts.commands import Push
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.gauges import Canary, Draft, Fleet, Session
+from charter_engine.contracts.moments import Mistyped
 from charter_engine.contracts.trial import TrialReport
 from charter_tui.present.advice import advice_lines, advice_standing
 from charter_tui.present.canary import canary_lines, canary_standing
 from charter_tui.present.confirmation import (
+    asked_in_production,
     leaving_confirmation,
+    promotion_confirmation,
     put_back_confirmation,
     uninstall_confirmation,
 )
@@ -30,7 +33,7 @@ from charter_tui.present.trial import trial_lines, trial_standing, verdict
 from charter_tui.present.watch import watch_lines, watch_standing
 from charter_tui.screens.deploy_forms import push_form, pushed, trial_form
 from charter_tui.state import Link, Snapshot
-from charter_tui.typed import Mistyped, parse_share
+from charter_tui.typed import parse_share
 from tests.tui.deploy_scene import (
     ADVICE,
     ALARM,
@@ -267,7 +270,7 @@ def test_a_question_names_what_it_puts_back_and_what_uninstalling_loses() -> Non
     told = " ".join(put_back_confirmation(DRIFT * 3).consequences)
     assert "0.4 → 0.9" in told and "And 1 more." in told
     asked = uninstall_confirmation(DRIFT)
-    assert asked.word == "uninstall"
+    assert asked.word == "charter_bls"
     assert "What others changed since the last push is lost as well." in asked.consequences
 
 
@@ -317,3 +320,10 @@ def test_an_action_is_offered_where_it_does_something(
     action: str, snapshot: Snapshot, possible: bool
 ) -> None:
     assert bool(why_not(f"deploy.{action}", snapshot)) is not possible
+
+
+def test_in_production_a_question_keeps_its_words_and_takes_a_name() -> None:
+    asked = asked_in_production(promotion_confirmation(None), "Promote", "prod:8001", Snapshot())
+    assert asked.title == "Lay out all sessions?"
+    assert asked.consequences[0].startswith("prod:8001 is production")
+    assert asked.word == "tensorrt_llm"

@@ -3,8 +3,13 @@
 import pytest
 
 from charter_engine.contracts.gpu import GpuProcess, GpuSample, GpuStatus, MemoryPart
+from charter_engine.contracts.series import Tick
+from charter_engine.monitor.gpu import GpuMonitor
 from charter_tui.present.gpu import gpu_screen_lines, memory_bar
-from charter_tui.present.spans import text_of
+from charter_tui.present.gpu_plots import GpuHistory
+from charter_tui.present.spans import line_width, text_of
+from tests.nvml import RepeatedNvml
+from tests.tui.scene import SERVING_GPU
 
 GIB = 1 << 30
 SPLIT = (
@@ -15,8 +20,18 @@ SPLIT = (
 GPU = GpuSample(index=0, name="NVIDIA H100", memory_total_bytes=80 * GIB, memory_used_bytes=GIB)
 
 
-def shown(status: GpuStatus | None, width: int = 100) -> str:
-    return "\n".join(text_of(line) for line in gpu_screen_lines(status, (), width))
+H200 = GpuMonitor(RepeatedNvml("h200_busy.json")).sample()
+
+
+def shown(
+    status: GpuStatus | None, width: int = 100, height: int = 40, history: GpuHistory | None = None
+) -> str:
+    lines = gpu_screen_lines(status, history or GpuHistory(), width, height)
+    return "\n".join(text_of(line) for line in lines)
+
+
+def several(*samples: GpuSample) -> GpuStatus:
+    return GpuStatus(gpus=samples)
 
 
 @pytest.mark.parametrize("width", [20, 41, 80, 200])
@@ -27,7 +42,7 @@ def test_the_bar_is_as_wide_as_its_room_and_shows_every_part(width: int) -> None
 
 
 def test_each_part_has_its_size_mark_and_source() -> None:
-    assert "weights               ÷16.0 GiB  the rest" in shown(
+    assert "weights              ÷16.0 GiB  the rest" in shown(
         GpuStatus(gpus=(GPU,), split=(SPLIT,))
     )
 
@@ -44,7 +59,7 @@ def test_why_clocks_are_held_back_is_said() -> None:
 
 def test_a_process_that_cannot_be_seen_is_listed_with_its_memory() -> None:
     hidden = GpuSample(index=0, name="H100", processes=(GpuProcess(pid=41, memory_bytes=2 * GIB),))
-    assert "41    =2.0 GiB  not visible from here" in shown(GpuStatus(gpus=(hidden,)))
+    assert "41  =2.0 GiB  not visible from here" in shown(GpuStatus(gpus=(hidden,)))
 
 
 def test_a_hanging_driver_shows_its_reason_above_the_last_figures() -> None:
@@ -57,3 +72,58 @@ def test_no_gpu_is_the_reason_and_how_to_see_those_of_another_machine() -> None:
     told = shown(GpuStatus(reason="no NVIDIA driver on this machine"))
     assert "no NVIDIA driver" in told
     assert "charter-engine serve" in " ".join(told.split())
+
+
+@pytest.mark.parametrize(("width", "height"), [(128, 36), (198, 55)])
+def test_a_real_cards_plots_fill_what_a_wide_screen_has_beside_its_figures(
+    width: int, height: int
+) -> None:
+    lines = gpu_screen_lines(H200, GpuHistory([H200] * 60), width, height)
+    assert height - 4 <= len(lines) <= height
+    assert all(line_width(one) <= width for one in lines)
+    told = shown(H200, width, height)
+    for words in ("Memory used =20.9 GiB", "Power          =688 W", "up to 700 W", "up to 89 °C"):
+        assert words in told
+
+
+def test_a_narrow_screen_has_no_plots() -> None:
+    assert "The last minutes" not in shown(H200, 100)
+
+
+def test_a_plot_ends_with_the_latest_sample_of_that_device() -> None:
+    earlier = [several(GPU, GpuSample(index=1, name="H100", power_w=power)) for power in (0, 700)]
+    now = several(GPU, GpuSample(index=1, name="H100", power_w=700, power_limit_w=700))
+    told = shown(now, 128, 40, GpuHistory(earlier)).splitlines()
+    (power,) = [one for one in told if "=700 W" in one and "Power " in one[60:]]
+    assert power.endswith("\u28b8"), "nought, then all of it: half a cell"
+
+
+def test_what_the_engine_remembers_of_an_only_device_is_drawn_before_what_was_watched() -> None:
+    ticks = [Tick(at=float(second), gpu_utilization=1.0) for second in range(40)]
+    busy = next(
+        one
+        for one in shown(H200, 128, 10, GpuHistory((), ticks)).splitlines()
+        if "Busy" in one[60:]
+    )
+    assert busy.endswith("\u28ff" * 20)
+
+
+def test_of_several_devices_a_table_comes_first() -> None:
+    eight = several(
+        *(GpuSample(index=number, name="H100", power_w=600.0 + number) for number in range(8))
+    )
+    lines = shown(eight, 128).splitlines()
+    assert lines[0].split()[:2] == ["GPU", "BUSY"]
+    assert ["=607 W" in one for one in lines[1:9]] == [False] * 7 + [True]
+    assert lines[10].startswith("GPU 0")
+
+
+def test_a_process_that_serves_says_so_in_words() -> None:
+    process = GpuProcess(pid=7, name="tritonserver", user="triton", serving=True)
+    told = shown(several(GpuSample(index=0, name="H100", processes=(process,))))
+    assert ["7", "–", "tritonserver", "serving", "triton"] in map(str.split, told.splitlines())
+
+
+def test_nothing_of_a_part_of_memory_is_cut_off_where_80_columns_are() -> None:
+    serving = SERVING_GPU.status
+    assert all(line_width(one) <= 77 for one in gpu_screen_lines(serving, GpuHistory(), 77, 20))

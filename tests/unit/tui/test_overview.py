@@ -37,6 +37,8 @@ CHAIN = Opportunity(
     nodes=tuple(call.id for call in CALLS),
     shared_tokens=185,
     expected_hit_rate=0.771,
+    expected_computed_tokens=6_200,
+    expected_prompt_tokens=27_074,
     expected_basis="conversation layout over 12 inputs",
 )
 
@@ -52,11 +54,27 @@ def test_the_headline_leads_with_what_is_computed_and_ends_with_rates() -> None:
     text = said(headline(evolve(shown(), run=RUN), 140))
     assert text.startswith("Computed =17,862 of 19,334 prompt tokens  run =14.2 s  TTFT =227 ms")
     assert "hit =7.6 %" in text
-    assert "live plan ~18,630 computed, hit ~31.0 %" in text
+    assert "live plan ~18,630 computed, run ~12.6 s, TTFT ~210 ms p95 ~378 ms, hit ~31.0 %" in text
+
+
+def test_a_narrow_headline_keeps_what_is_computed_beside_every_rate() -> None:
+    text = said(headline(evolve(shown(CHAIN), run=RUN), 80))
+    assert "TTFT =227 ms  hit =7.6 %" in text
+    assert "possible ~6,200 computed, hit ~77.1 %  2 a propose" in text
+
+
+def test_the_p95_is_that_of_the_run_that_ended_and_unknown_while_it_goes_on() -> None:
+    going_on = evolve(shown(), run=RUN, runs=RUNS)
+    assert "TTFT =227 ms p95 –" in said(headline(going_on, 140))
+    (failed, latest, written) = RUNS.runs
+    assert RUN.progress.run != latest.run
+    ended = replace(RUNS, runs=(replace(latest, run=RUN.progress.run), failed, written))
+    assert "TTFT =227 ms p95 =402 ms" in said(headline(evolve(going_on, runs=ended), 140))
 
 
 def test_the_headline_names_what_could_be_reached_and_the_keys_to_it() -> None:
-    assert "possible hit ~77.1 %  2 a propose" in said(headline(shown(CHAIN), 80))
+    text = said(headline(shown(CHAIN), 200))
+    assert "possible ~6,200 of ~27,074 computed, hit ~77.1 %  2 a propose" in text
 
 
 def test_the_headline_shows_the_draft_rather_than_what_could_be() -> None:
@@ -88,7 +106,7 @@ def test_the_preview_shows_segments_and_what_they_could_share() -> None:
     text = "\n".join(text_of(item) for item in preview_lines(shown(CHAIN), VALIDATED, 120))
     assert "document_processor.py:36" in text
     assert "?684 tokens" in text
-    assert "expected hit rate ~77.1 %" in text
+    assert "expected ~6,200 of ~27,074 computed, hit rate ~77.1 %" in text
     assert "conversation layout over 12 inputs" in text
 
 
@@ -185,7 +203,13 @@ def test_a_question_before_a_push_tells_gain_loss_and_the_way_back() -> None:
     assert question is not None
     text = " ".join(question.consequences)
     assert "Predicted: computes 16 % less, runs 19 % shorter: worth it." in text
-    assert "~31.0 % live, ~42.0 % after the push" in text
+    for figures in (
+        "prompt tokens computed ~18,630 → ~15,660",
+        "whole run ~12.6 s → ~10.3 s",
+        "TTFT ~210 ms → ~171 ms, its p95 ~378 ms → ~308 ms",
+        "hit rate ~31.0 % → ~42.0 %",
+    ):
+        assert figures in text
     assert "u takes it back" in text
 
 

@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from charter_engine.contracts.gauges import (
     Database,
     Draft,
+    Gauge,
+    Gpu,
     Nodes,
     Recording,
     Replay,
@@ -16,8 +18,10 @@ from charter_engine.contracts.gauges import (
     Runs,
     Triton,
 )
+from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.contracts.graph import Segment
 from charter_engine.contracts.live import NodeStats, TritonSample
+from charter_engine.contracts.moments import Mistyped
 from charter_engine.contracts.plan import NodePlan, SegmentRange
 from charter_tui.alerts import Alert, parse_threshold
 from charter_tui.present.comparison import comparison_lines
@@ -35,9 +39,8 @@ from charter_tui.present.prompt import map_lines, place, planned_order, segment_
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import Line, line_width, text_of
 from charter_tui.present.tuning import tuning_rows
-from charter_tui.state import Link, Snapshot
+from charter_tui.state import NOTHING_MARKED, Link, MarkedStretch, Snapshot, apply_gauges
 from charter_tui.trends import Trends, of_all
-from charter_tui.typed import Mistyped
 from tests.tui.scene import (
     CALLS,
     CHEAP_DRAFT,
@@ -386,12 +389,57 @@ def test_leaving_asks_only_where_something_ends() -> None:
     assert leaving_confirmation(Snapshot(link=Link("connected"), session=SESSION, run=RUN)) is None
 
 
+def told(*gauges: Gauge) -> Snapshot:
+    """The screen after these were told one by one."""
+    shown = Snapshot()
+    for gauge in gauges:
+        shown = apply_gauges(shown, [gauge])
+    return shown
+
+
+def test_a_server_that_is_gone_leaves_its_last_figures_with_their_age() -> None:
+    gone = Triton(TritonSample(health="unreachable", reason="connection refused"))
+    shown = told(
+        Gauge(at=START, payload=TRITON),
+        Gauge(at=START + 1, payload=gone),
+        Gauge(at=START + 75, payload=HOST),
+    )
+    text = said(triton_lines(shown, 80))
+    assert "✗ unreachable" in text
+    assert "As of 1:15 ago:" in text
+    assert "=308 used" in text
+    assert "As of" not in said(triton_lines(told(Gauge(at=START, payload=gone)), 80))
+
+
+def test_gpus_that_cannot_be_read_leave_their_last_figures_with_their_age() -> None:
+    lost = Gpu(GpuStatus(reason="The driver does not answer."))
+    shown = told(Gauge(at=START, payload=GPU), Gauge(at=START + 9, payload=lost))
+    text = said(memory_lines(shown, 80))
+    assert "The driver does not answer. As of 0:09 ago:" in text
+    assert "NVIDIA H100" in text
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_the_time_line_spans_the_width_and_shows_every_marker(width: int) -> None:
     _, bar = replay_lines(REPLAY, width, time.gmtime)
     assert line_width(bar) == width - 1
     assert sum(text_of(bar).count(sign) for sign in "◆✗▲◇") == 3
     assert text_of(bar).count("●") == 1
+
+
+@pytest.mark.parametrize(
+    ("marked", "cells", "words"),
+    [
+        (MarkedStretch(START + 300, START + 450), 19, "marked 14:18:20–14:20:50"),
+        (MarkedStretch(START + 330), 1, "marked 14:18:50–  "),
+        (MarkedStretch(START - 90, START - 60), 0, "marked"),
+        (NOTHING_MARKED, 0, ""),
+    ],
+)
+def test_the_time_line_shows_what_is_marked(marked: MarkedStretch, cells: int, words: str) -> None:
+    controls, bar = replay_lines(REPLAY, 80, time.gmtime, marked=marked)
+    assert text_of(bar).count("═") == cells
+    assert words in text_of(controls)
 
 
 def test_a_recording_of_one_moment_has_a_time_line() -> None:

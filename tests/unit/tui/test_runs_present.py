@@ -43,6 +43,7 @@ def test_every_run_has_a_row_of_its_own_with_what_it_was_made_under() -> None:
     assert cells["number"] == "A 5"
     assert (cells["what"], cells["cache"]) == ("revision 3", "empty")
     assert (cells["computed"], cells["whole"], cells["hit"]) == ("=18,630", "=14.2 s", "=31.0 %")
+    assert (cells["ttft"], cells["p95"]) == ("=214 ms", "=402 ms")
     assert text_of(rows[2].cells[2]) == "as written"
 
 
@@ -51,6 +52,7 @@ def test_columns_keep_to_the_width_and_what_is_paid_stays() -> None:
         columns = run_columns(width)
         assert sum(column.width + 1 for column in columns) <= width + 1
         assert {"computed", "whole", "cache"} <= {column.key for column in columns}
+        assert width < 76 or {"ttft", "p95", "hit"} <= {column.key for column in columns}
 
 
 def test_two_runs_stand_side_by_side_with_intervals_and_the_verdict() -> None:

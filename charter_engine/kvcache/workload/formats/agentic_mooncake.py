@@ -12,10 +12,10 @@ import numpy as np
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from charter_engine.kvcache.workload.batch import RequestColumns, numbers_of
-from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.following import FollowingReader
 from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, Format, ReadOptions
 from charter_engine.kvcache.workload.ids import Ids, joined_ids
+from charter_engine.kvcache.workload.waits import WaitsBuilder
 
 SCHEMA = "dynamo.agentic_mooncake"
 BLOCK_TOKENS = 512
@@ -91,22 +91,42 @@ class AgenticReader(FollowingReader):
             refused=_refused(rows),
         )
 
-    def arrival(self, row: AgenticLine[Any], place: int, builder: WorkloadBuilder) -> float:
+    def arrivals(
+        self, rows: Sequence[AgenticLine[Any]], first: int, waits: WaitsBuilder
+    ) -> list[float]:
         """See `FollowingReader`."""
-        arrival = max(row.timestamp or 0.0, row.not_before_ms) * self._ms_per_unit
+        followers, known = self.followers, self.followers.known
+        arrivals = []
+        for place, row in enumerate(rows, start=first):
+            arrival = self._earliest(row)
+            followers.repeated += row.request_id in known
+            named, delay = self._waits(row)
+            if len(named) == 1 and named[0] in known:
+                previous, arrived = known[named[0]]
+                waits.add(place, (previous,), delay)
+                arrival = max(arrival, arrived + delay)
+            elif named:
+                places, arrived = followers.waited_for(named)
+                if places:
+                    waits.add(place, places, delay)
+                    arrival = max(arrival, arrived + delay)
+            known[row.request_id] = place, arrival
+            self._last[_session(row)] = row.request_id
+            for branch in row.branches:
+                self._branched.setdefault(branch, []).append(row.request_id)
+            arrivals.append(arrival)
+        return arrivals
+
+    def _earliest(self, row: AgenticLine[Any]) -> float:
+        """The earliest time at which a request is sent, in ms, whenever others end."""
+        earliest = row.not_before_ms
+        if row.timestamp is not None and row.timestamp > earliest:
+            earliest = row.timestamp
+        earliest *= self._ms_per_unit
         for one in row.dependencies:
             if one.trigger == "dispatch":
-                arrival = max(arrival, self.followers.sent(one.request_id) + one.delay_ms)
-        self.followers.begin(row.request_id)
-        follows = None
-        waiting = self.followers.waiting(*self._waits(row))
-        if waiting is not None:
-            arrival, follows = max(arrival, waiting[0]), waiting[1]
-        self.followers.added(row.request_id, place, arrival, follows, builder)
-        self._last[_session(row)] = row.request_id
-        for branch in row.branches:
-            self._branched.setdefault(branch, []).append(row.request_id)
-        return arrival
+                earliest = max(earliest, self.followers.sent(one.request_id) + one.delay_ms)
+        return earliest
 
     def _waits(self, row: AgenticLine[Any]) -> tuple[Sequence[str], float]:
         """The requests whose end a request waits for, and for how long after the last one. Of

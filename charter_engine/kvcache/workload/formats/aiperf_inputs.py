@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.reading import Format, ReadOptions, RecordReader
-from charter_engine.kvcache.workload.formats.request_logs import messages_of
+from charter_engine.kvcache.workload.formats.request_logs import answer_length, messages_of
 from charter_engine.kvcache.workload.formats.texts import Conversation
 
 
@@ -36,11 +36,10 @@ class AiperfInputsReader(RecordReader):
         """See `RecordReader`."""
         for session in row.data:
             for number, body in enumerate(session.payloads, start=1):
-                length = body.get("max_completion_tokens", body.get("max_tokens"))
                 try:
                     self._conversation.add(
                         messages_of(body),
-                        length,
+                        answer_length(body.get("max_completion_tokens", body.get("max_tokens"))),
                         builder,
                         session=session.session_id,
                         arrival_ms=None,
@@ -56,7 +55,8 @@ class AiperfInputsReader(RecordReader):
 
 def _recognises(first: Mapping[str, Any]) -> bool:
     data = first.get("data")
-    return isinstance(data, list) and bool(data) and "payloads" in data[0]
+    first_session = data[0] if isinstance(data, list) and data else None
+    return isinstance(first_session, Mapping) and "payloads" in first_session
 
 
 AIPERF_INPUTS = Format("AIPerf's inputs.json", _recognises, AiperfInputsReader)

@@ -13,10 +13,10 @@ from charter_engine.kvcache.workload.batch import (
     column,
     numbers_of,
 )
-from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.following import FollowingReader
 from charter_engine.kvcache.workload.formats.reading import MS_PER_UNIT, Format, ReadOptions
 from charter_engine.kvcache.workload.ids import Ids, joined_ids
+from charter_engine.kvcache.workload.waits import WaitsBuilder
 
 BLOCK_TOKENS = 512
 
@@ -66,18 +66,27 @@ class MooncakeSessionReader(FollowingReader):
             },
         )
 
-    def arrival(self, row: SessionLine[Any], place: int, builder: WorkloadBuilder) -> float:
+    def arrivals(
+        self, rows: Sequence[SessionLine[Any]], first: int, waits: WaitsBuilder
+    ) -> list[float]:
         """See `FollowingReader`."""
-        session = str(row.session_id)
-        arrival, follows = (row.timestamp or 0.0) * self._ms_per_unit, None
-        delay = row.delay_ms if row.delay is None else row.delay * self._ms_per_unit
-        if delay is not None or row.timestamp is None:
-            waiting = self.followers.after_previous(session, delay or 0.0)
-            if waiting is not None:
-                after, follows = waiting
-                arrival = after if row.timestamp is None else arrival
-        self.followers.added(session, place, arrival, follows, builder)
-        return arrival
+        known, ms_per_unit = self.followers.known, self._ms_per_unit
+        arrivals: list[float] = []
+        waiting: list[tuple[int, int, float]] = []
+        for place, row in enumerate(rows, start=first):
+            session, time, delay = str(row.session_id), row.timestamp, row.delay_ms
+            if row.delay is not None:
+                delay = row.delay * ms_per_unit
+            arrival = 0.0 if time is None else time * ms_per_unit
+            if (delay is not None or time is None) and session in known:
+                previous, arrived = known[session]
+                waiting.append((place, previous, delay or 0.0))
+                arrival = arrived + (delay or 0.0) if time is None else arrival
+            known[session] = place, arrival
+            arrivals.append(arrival)
+        if waiting:
+            waits.add_each(*zip(*waiting, strict=True))
+        return arrivals
 
 
 def _recognises(first: Mapping[str, Any]) -> bool:

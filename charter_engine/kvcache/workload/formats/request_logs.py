@@ -77,7 +77,7 @@ def logged_requests(row: Row, ms_per_unit: float | None = None) -> Iterator[Logg
     if not said:
         raise ValueError("no message in it")
     about = _about(row, body, response if isinstance(response, dict) else {}, ms_per_unit)
-    length = _first(_LENGTHS, row, body)
+    length = answer_length(_first(_LENGTHS, row, body))
     if answer:
         yield LoggedRequest(messages=said, answer=answer, **about)
         return
@@ -113,6 +113,14 @@ def messages_of(body: Row) -> tuple[LoggedMessage, ...]:
 def _text_of(body: Row) -> list[Any] | str | None:
     """What a body asks a model to read, as it stands there."""
     return next((body[name] for name in _SAID if isinstance(body.get(name), list | str)), None)
+
+
+def answer_length(told: object) -> int | None:
+    """How many tokens an answer has or may have, where that is told. Raises ValueError for what is
+    no number."""
+    if told is None or isinstance(told, int):
+        return told
+    raise ValueError(f"the answer's length is {told!r}, which is no whole number")
 
 
 def answer_of(response: object) -> str:

@@ -8,8 +8,14 @@ differ by a few tokens a message from what a server sees, and what prompts share
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from charter_engine.contracts.workload import WorkloadRequest
-from charter_engine.kvcache.workload.batch import NO_SCOPE, batch_of
+import numpy as np
+
+from charter_engine.kvcache.workload.batch import (
+    NO_SCOPE,
+    RequestColumns,
+    column,
+    whole_numbers,
+)
 from charter_engine.kvcache.workload.columns import WorkloadBuilder
 from charter_engine.kvcache.workload.formats.following import Followers
 from charter_engine.kvcache.workload.formats.reading import (
@@ -23,6 +29,7 @@ from charter_engine.kvcache.workload.formats.request_logs import (
     holds_texts,
     logged_requests,
 )
+from charter_engine.kvcache.workload.ids import Ints
 
 Tokenize = Callable[[str], Sequence[int]]
 
@@ -43,7 +50,7 @@ class Conversation:
         self._tokenize = options.tokenize
         self._tokenizer = options.tokenizer
         self._followers = Followers()
-        self._known: dict[str, list[int]] = {}
+        self._known: dict[str, Ints] = {}
         self.assumed_outputs = 0
 
     def add(
@@ -59,33 +66,31 @@ class Conversation:
     ) -> None:
         """Add a request; `answer` is its text or how many tokens that has, `scope` its salt and its
         adapter."""
-        tokens = [token for message in prompt for token in self._tokens(message)]
-        output = self._ids(answer) if isinstance(answer, str) else ()
-        length = len(output) if isinstance(answer, str) else answer
+        tokens = np.concatenate([column(()), *map(self._tokens, prompt)])
+        length = len(self._tokenize(answer)) if isinstance(answer, str) else answer
         if length is None:
             length = DEFAULT_OUTPUT_TOKENS
             self.assumed_outputs += 1
-        follows = None
+        after: Sequence[int] = ()
         if arrival_ms is None:
-            waiting = self._followers.after_previous(session, delay_ms)
-            arrival_ms, follows = waiting or (0.0, None)
-        batch = batch_of(
-            [
-                WorkloadRequest(
-                    timestamp=arrival_ms,
-                    input_length=len(tokens),
-                    output_length=length,
-                    token_ids=tuple(tokens),
-                    session=session,
-                    salt=scope[0],
-                    adapter=scope[1],
-                )
-            ]
+            after, arrival_ms = self._after_previous(session, delay_ms)
+        batch = RequestColumns(
+            arrival_ms=np.array([arrival_ms], dtype=np.float64),
+            input_length=column([len(tokens)]),
+            output_length=whole_numbers("the answer's length", [length]),
+            unit_tokens=column([1]),
+            unit_count=column([len(tokens)]),
+            units=tokens,
+            scopes=() if scope == NO_SCOPE else [scope],
+            sessions=[session],
         )
         for problem in batch.problems().values():
             raise ValueError(problem)
+        place = len(builder)
         builder.extend(batch)
-        self._followers.added(session, len(builder) - 1, arrival_ms, follows, builder)
+        if after:
+            builder.waits.add(place, after, delay_ms)
+        self._followers.known[session] = place, arrival_ms
 
     def finish(self, builder: WorkloadBuilder) -> None:
         """Say what is assumed."""
@@ -94,18 +99,23 @@ class Conversation:
             builder.notes.append(
                 f"{self.assumed_outputs} answers are assumed to have {DEFAULT_OUTPUT_TOKENS} tokens"
             )
-        builder.notes += self._followers.notes()
+        builder.notes += self._followers.notes(len(builder.waits))
 
-    def _tokens(self, message: LoggedMessage) -> list[int]:
+    def _after_previous(self, session: str, delay_ms: float) -> tuple[Sequence[int], float]:
+        """The place of the request before in a session, if there is one, and when the next
+        arrives."""
+        if session not in self._followers.known:
+            return (), 0.0
+        place, arrived_ms = self._followers.known[session]
+        return (place,), arrived_ms + delay_ms
+
+    def _tokens(self, message: LoggedMessage) -> Ints:
         # Messages recur in every later prompt of their conversation.
         text = message.written
         known = self._known.get(text)
         if known is None:
-            known = self._known[text] = list(self._tokenize(text))
+            known = self._known[text] = column(self._tokenize(text))
         return known
-
-    def _ids(self, text: str) -> tuple[int, ...]:
-        return tuple(self._tokenize(text))
 
 
 class TextReader(RecordReader):

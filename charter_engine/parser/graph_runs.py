@@ -1,0 +1,55 @@
+"""Runs of state graphs: what a program starts a graph with, and what it finds at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from charter_engine.parser.edges import value_in_round
+from charter_engine.parser.frameworks import SharedStates, in_state
+from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.state_graphs import MAKING, builder_run, builders_made
+from charter_engine.parser.values import UNKNOWN, Box, Value, join
+
+if TYPE_CHECKING:
+    from charter_engine.parser.state import Analysis
+
+
+class GraphRuns:
+    """Takes what a graph is given into its state, and what its last nodes leave out of it. Graphs
+    whose builders have one name are not told apart, and none of them is followed."""
+
+    def __init__(self, analysis: Analysis, states: SharedStates) -> None:
+        self.graph = analysis.program.graph
+        self.memory = analysis.memory
+        self.progress = analysis.progress
+        self.states = states
+        modules = analysis.program.modules.values()
+        made = builders_made(modules, MAKING) if self.graph is not None else {}
+        self.builders = {name for name, times in made.items() if times == 1}
+
+    def called(self, shape: CallShape) -> Value | None:
+        """What `graph.invoke(state)` gives; None for any other call."""
+        builder = builder_run(self.graph, shape.node) if self.graph is not None else ""
+        if builder not in self.builders:
+            return None
+        named = [value for name, _, value in shape.keywords if name == "input"]
+        given = [*(value for _, value in shape.positional[:1]), *named]
+        self.start(builder, given[0] if given else UNKNOWN)
+        return self.left(builder) if shape.verb.endswith("invoke") else None
+
+    def start(self, builder: str, given: Value) -> None:
+        held = self.memory.left.setdefault(f"{builder}/START", Box("dict"))
+        for key, value in given.box.fields.items() if given.box is not None else ():
+            before = held.fields.get(key)
+            if before is None or not value.all_origins() <= before.all_origins():
+                self.memory.changes += 1
+                held.fields[key] = join(before, in_state(value), key)
+
+    def left(self, builder: str) -> Value:
+        assert self.graph is not None
+        fields: dict[str, Value] = {}
+        for name in sorted(self.graph.ending(builder, self.states.nodes)):
+            box = self.memory.left.get(name)
+            for key, value in box.fields.items() if box is not None else ():
+                fields[key] = join(fields.get(key), value_in_round(value, self.progress.round), key)
+        return Value(box=Box("dict", fields=fields))

@@ -1,0 +1,196 @@
+"""Functions that are handed on: to what calls them later, side by side or for each member, and with
+arguments that are bound before."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
+
+from charter_engine.contracts.graph import Loop
+from charter_engine.parser import evidence, recognise
+from charter_engine.parser.containers import any_member
+from charter_engine.parser.fanout import MAPPING, is_awaited_alone, parallel_way, way_of
+from charter_engine.parser.frames import Frame, LoopState
+from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.strings import arguments_origins
+from charter_engine.parser.values import Box, Function, Member, Value, in_order
+
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+LATER = MAPPING | frozenset(
+    "submit apply_async run_in_executor to_thread run_sync create_task ensure_future start_soon "
+    "run run_coroutine_threadsafe Thread Process gather".split()
+)
+"""Functions that call a function they are given."""
+
+
+RUNNING = frozenset(
+    "run call execute attempt attempts retry retries retrying backoff safely timeout timed".split()
+)
+"""Words of functions that call what they are given, and hand on what that returns."""
+
+
+def calls_what_it_is_given(shape: CallShape) -> bool:
+    """Whether a function that isn't at hand calls the function that it is given first: one without
+    a name, or any where its own name says so."""
+    if not shape.positional or shape.verb[:1].isupper():
+        return False
+    first, value = shape.positional[0]
+    is_function = any(isinstance(kind, Function) for kind in value.types)
+    is_said = not RUNNING.isdisjoint(recognise.words_of(shape.verb))
+    return is_function and (isinstance(first, ast.Lambda) or is_said)
+
+
+class AsksModel(Protocol):
+    """Gives the answer of a model, or of an agent, that a call asks."""
+
+    def __call__(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition, /
+    ) -> Value: ...
+
+
+class HandedOn:
+    """Follows functions, and asks models, that a call is given to call."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator, ask: AsksModel) -> None:
+        self.program = analysis.program
+        self.evaluator = evaluator
+        self.ask = ask
+
+    def asks_model(self, shape: CallShape) -> bool:
+        """Whether an argument is a model's method, named and not called (`retry(client.…create,
+        …)`). What a class is made with may be called later or never."""
+        if shape.verb[:1].isupper():
+            return False
+        if shape.positional:
+            first, value = shape.positional[0]
+            catalogue = self.program.catalogue
+            is_asking = any(
+                isinstance(kind, Member) and catalogue.family_of_verb(kind.kind, kind.path)
+                for kind in value.types
+            )
+            return isinstance(first, ast.Attribute) and (
+                is_asking or catalogue.family_of_path(self.program.path_of(first)) is not None
+            )
+        handed = handed_on(shape)
+        return bool(handed) and isinstance(handed[0][0], ast.Attribute)
+
+    def called_later(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Value | None:
+        """`executor.submit(f, x)`, `gather(f(x), …)`, `map(f, xs)`, `rows.map(f)`: the function
+        they are given is called."""
+        for source, value in handed_on(shape):
+            given = after(source, shape)
+            is_mapped = shape.verb in MAPPING or parallel_way(shape.path) is not None
+            if is_mapped and not given and isinstance(node.func, ast.Attribute):
+                given = ((node.func.value, receiver),)
+            if is_mapped:
+                given = tuple((node_, any_member(item)) for node_, item in given)
+            keywords = tuple(item for item in shape.keywords if item[1] is not source)
+            given, keywords = (*given, *listed(shape)), (*keywords, *named(shape))
+            path = self.program.path_of(source)
+            later = replace(
+                shape,
+                path=path,
+                verb=path[-1] if path else "",
+                callee=value.types,
+                receiver=frozenset(),
+                positional=given,
+                keywords=keywords,
+            )
+            found = recognise.recognise(later, self.program.catalogue)
+            if found is None and isinstance(source, ast.Attribute):
+                found = evidence.by_evidence(later, self.program.catalogue) or evidence.runs_agent(
+                    later, self.program.catalogue
+                )
+            functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
+            if not functions and found is None:
+                continue
+            way = way_of(shape.path) or parallel_way(shape.path)
+            way = None if way is not None and is_awaited_alone(frame, node, way) else way
+            outer, frame.fanout = frame.fanout, way or frame.fanout
+            if is_mapped:
+                frame.loops.append(self.mapped_over(node, shape))
+            if functions:
+                result = self.evaluator.follower.follow(frame, node, functions, later)
+            elif found is not None:
+                held = source.value if isinstance(source, ast.Attribute) else None
+                asked = value if held is None else self.evaluator.evaluate(frame, held)
+                result = self.ask(frame, node, asked, later, found)
+            frame.fanout = outer
+            if not is_mapped:
+                return result
+            frame.loops.pop()
+            return Value(box=Box("list", rest=result), origins=result.origins)
+        return None
+
+    def mapped_over(self, node: ast.Call, shape: CallShape) -> LoopState:
+        """The loop that `map(f, xs)` is."""
+        over = shape.positional[-1][0] if shape.positional else node
+        record = Loop(
+            kind="comprehension", line=node.lineno, iterable=self.program.source_of(over)[:200]
+        )
+        return LoopState(self.program.loop_number(node), record)
+
+
+HANDED_ON = frozenset("func function fn target callable method".split())
+"""Names of parameters that take a function to call."""
+
+
+def handed_on(shape: CallShape) -> list[tuple[ast.expr, Value]]:
+    """The arguments that may be functions to call: the first (after an executor, the second) or one
+    so named."""
+    places = shape.positional[: 2 if shape.verb == "run_in_executor" else 1]
+    named = [(source, value) for name, source, value in shape.keywords if name in HANDED_ON]
+    return [*places, *named]
+
+
+def listed(shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:
+    """What `Thread(target=f, args=(x, y))` gives by place."""
+    return tuple(
+        (node, element.value)
+        for name, node, value in shape.keywords
+        if name == "args" and shape.verb in STARTED and value.box is not None
+        for element in value.box.items
+    )
+
+
+def named(shape: CallShape) -> tuple[tuple[str, ast.expr, Value], ...]:
+    """What `Thread(target=f, kwargs={"x": y})` gives by name."""
+    return tuple(
+        (name, node, held)
+        for given, node, value in shape.keywords
+        if given == "kwargs" and shape.verb in STARTED and value.box is not None
+        for name, held in value.box.fields.items()
+    )
+
+
+STARTED = frozenset("Thread Process Timer".split())
+"""Classes whose objects call a function that they are made with."""
+
+
+def partly_called(shape: CallShape) -> Value | None:
+    """`partial(f, x, name=y)`: the functions at hand, with what they are given before they are
+    called; None without any."""
+    if shape.path not in (("partial",), ("functools", "partial")) or not shape.positional:
+        return None
+    (_, value), *rest = shape.positional
+    given = tuple(item for _, item in rest)
+    named = tuple((name, item) for name, _, item in shape.keywords if name != "**")
+    functions = frozenset(
+        replace(kind, given=(*kind.given, *given), named=(*kind.named, *named))
+        for kind in value.types
+        if isinstance(kind, Function)
+    )
+    return Value(types=functions, origins=arguments_origins(shape)) if functions else None
+
+
+def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:
+    """The arguments that a function handed on is given by place: those that follow it."""
+    numbers = [number for number, (given, _) in enumerate(shape.positional) if given is source]
+    return shape.positional[numbers[0] + 1 :] if numbers else shape.positional

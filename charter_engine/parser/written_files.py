@@ -1,0 +1,150 @@
+"""Files that a program writes and reads itself: answers go from call to call through them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import TYPE_CHECKING, NamedTuple
+
+from charter_engine.parser.edges import in_round
+from charter_engine.parser.frames import Frame, outermost
+from charter_engine.parser.prompt_files import FILE, PATH, name_of
+from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.strings import answers_in
+from charter_engine.parser.values import NOTHING, Origins, Value, moved
+
+if TYPE_CHECKING:
+    from charter_engine.parser.state import Analysis
+
+WRITING = frozenset("write writelines write_text write_bytes".split())
+READING = frozenset("read_text read_bytes".split())
+DUMPING = frozenset(("dump", "safe_dump", "print"))
+"""Functions that write what they are given into a file that they are given."""
+
+MODES = frozenset("wax+")
+"""Letters of a mode in which a file is written."""
+
+Start = tuple[str, int]
+
+
+class Written(NamedTuple):
+    """Answers that a place of the source put into a file at `path`, and where and in which round
+    the analysis had started then."""
+
+    path: str
+    answers: Origins
+    place: int
+    start: Start
+    round: int
+
+
+class WrittenFiles:
+    """Keeps the answers in files by the files' names.
+
+    What a function reads before it writes it is of an earlier run of the program: only a function
+    that nobody at hand calls may be called again.
+    """
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.memory = analysis.memory
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.entries = analysis.entries
+        self.written: dict[str, dict[Written, None]] = {}
+        self.writers: dict[Start, set[int]] = {}
+        self.readers: dict[Start, set[int]] = {}
+        self.ordered: set[tuple[int, int]] = set()
+
+    def called(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Value | None:
+        """What a call that reads a file gives, where the program wrote it; None for any other.
+        What one writes is kept."""
+        if not self.findings.are_judged:
+            return None
+        if shape.verb in WRITING and receiver.types & {PATH, FILE}:
+            self.write(frame, node, receiver, shape)
+            return None
+        if shape.verb in DUMPING:
+            for value in given_files(shape):
+                self.write(frame, node, value, shape)
+            return None
+        if shape.verb in READING and PATH in receiver.types:
+            origins = self.read(frame, node, receiver)
+            return Value(origins=origins) if origins else None
+        return None
+
+    def opened(self, frame: Frame, node: ast.Call, file: Value) -> Value:
+        """An open file, with the answers that it holds."""
+        if FILE not in file.types or not self.findings.are_judged or is_written(node):
+            return file
+        return file.with_origins(self.read(frame, node, file))
+
+    def write(self, frame: Frame, node: ast.Call, file: Value, shape: CallShape) -> None:
+        answers = moved(Value(origins=answers_in(shape)), "attribute").origins
+        path = name_of(file)
+        if not path or not answers:
+            return
+        start = self.progress.path, self.progress.line
+        self.writers.setdefault(start, set()).add(id(node))
+        self.ordered |= {(id(node), reader) for reader in self.readers.get(start, ())}
+        kept = self.written.setdefault(PurePath(path).name, {})
+        added = Written(path, answers, id(node), start, self.progress.round)
+        if added not in kept:
+            self.memory.changes += 1
+            kept[added] = None
+
+    def read(self, frame: Frame, node: ast.Call, file: Value) -> Origins:
+        """The answers in a file at the place that a call reads it."""
+        path = name_of(file)
+        if not path:
+            return NOTHING
+        start = self.progress.path, self.progress.line
+        self.readers.setdefault(start, set()).add(id(node))
+        self.ordered |= {(writer, id(node)) for writer in self.writers.get(start, ())}
+        return frozenset(
+            origin
+            for one in self.written.get(PurePath(path).name, ())
+            if is_one_file(one.path, path)
+            for origin in self.reaching(frame, one, id(node), start)
+        )
+
+    def reaching(self, frame: Frame, one: Written, reader: int, start: Start) -> Origins:
+        """Of the answers that were written, those that the reader may find."""
+        if (one.start, one.round) == (start, self.progress.round):
+            return one.answers
+        if (one.place, reader) not in self.ordered:
+            return in_round(one.answers, self.progress.round)
+        function = outermost(frame).function
+        is_called_again = function is not None and function not in self.entries.called
+        return one.answers if is_called_again and one.start == start else NOTHING
+
+
+def given_files(shape: CallShape) -> Iterator[Value]:
+    """The open files among the arguments of a call."""
+    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    return (value for value in given if FILE in value.types)
+
+
+def is_written(node: ast.Call) -> bool:
+    """Whether a call opens a file to write it."""
+    by_path = isinstance(node.func, ast.Attribute) and len(node.args) < 2 and not is_module(node)
+    modes = node.args[:1] if by_path else node.args[1:2]
+    modes += [item.value for item in node.keywords if item.arg == "mode"]
+    return any(
+        isinstance(mode, ast.Constant) and isinstance(mode.value, str) and MODES & set(mode.value)
+        for mode in modes
+    )
+
+
+def is_module(node: ast.Call) -> bool:
+    """Whether a call opens a file by a module's function: `io.open(path)`."""
+    function = node.func
+    named = function.value if isinstance(function, ast.Attribute) else None
+    return isinstance(named, ast.Name) and named.id in ("io", "codecs", "aiofiles", "anyio")
+
+
+def is_one_file(written: str, read: str) -> bool:
+    """Whether two paths may lead to one file: a path of a name alone stands in any folder."""
+    return written == read or "/" not in written or "/" not in read

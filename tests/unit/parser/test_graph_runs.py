@@ -1,0 +1,179 @@
+"""State graphs that functions run, and nodes that are lambdas or hand on all that they return."""
+
+import pytest
+
+from tests.unit.parser.compiled import compiled, edges
+
+HEAD = """
+from typing import TypedDict
+from langchain_openai import ChatOpenAI
+from langgraph.graph import START, Graph, MessageGraph, StateGraph
+
+llm = ChatOpenAI(model="m")
+"""
+
+RUN = """
+class State(TypedDict):
+    topic: str
+    report: str
+    other: str
+
+def work(state):
+    return {"report": llm.invoke(f"Report on {state['topic']}").content}
+
+builder = StateGraph(State)
+builder.add_node("work", work)
+builder.add_edge(START, "work")
+app = builder.compile()
+
+def main(text):
+    topic = llm.invoke(f"Topic of {text}").content
+    result = app.invoke({GIVEN: topic})
+    print(llm.invoke(f"Translate {result[TAKEN]}").content)
+
+main("x")
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "taken", "found"),
+    [
+        ("topic", "report", {(21, 13, "data"), (13, 23, "data")}),
+        ("other", "report", {(13, 23, "data")}),
+        ("other", "topic", set()),
+        ("topic", "topic", {(21, 13, "data"), (21, 23, "data")}),
+    ],
+)
+def test_a_graph_is_given_a_state_and_its_end_is_taken_out(
+    given: str, taken: str, found: set[tuple[int, int, str]]
+) -> None:
+    source = RUN.replace("GIVEN", f'"{given}"').replace("TAKEN", f"'{taken}'")
+    assert edges(compiled(HEAD + source)) == found
+
+
+def test_an_object_runs_the_graph_that_it_has_built_of_its_methods() -> None:
+    file = compiled(
+        HEAD
+        + """
+class Team:
+    def __init__(self):
+        builder = StateGraph(dict)
+        builder.add_node("work", self.work)
+        builder.add_edge(START, "work")
+        self.app = builder.compile()
+
+    async def work(self, state):
+        said = await llm.ainvoke(f"Report on {state['topic']}")
+        return {"report": said.content}
+
+    async def run(self, topic):
+        result = await self.app.ainvoke({"topic": topic})
+        return result["report"]
+
+async def main(text):
+    report = await Team().run(text)
+    print(await llm.ainvoke(f"Translate {report} please"))
+"""
+    )
+    assert edges(file) == {(16, 25, "data")}
+
+
+SUBGRAPH = """
+class Inner(TypedDict):
+    query: str
+    notes: str
+
+def look(state: Inner):
+    return {"notes": llm.invoke(f"Look for {state['query']}").content}
+
+def digest(state: Inner):
+    return {"hits": llm.invoke(f"Digest {state['notes']}").content}
+
+def build():
+    inner = StateGraph(Inner)
+    inner.add_node("look", look)
+    inner.add_node("digest", digest)
+    inner.add_edge(START, "look")
+    inner.add_edge("look", "digest")
+    return inner.compile()
+
+def plan(state):
+    return {"topic": state["topic"], "notes": llm.invoke(f"Plan {state['topic']}").content}
+
+def research(state):
+    found = build().invoke({"query": state[GIVEN]})
+    return {"report": found["hits"]}
+
+def close(state):
+    print(llm.invoke(f"Close {state['report']}").content)
+
+outer = StateGraph(dict)
+outer.add_node("plan", plan)
+outer.add_node("research", research)
+outer.add_node("close", close)
+outer.add_edge(START, "plan")
+outer.add_edge("plan", "research")
+outer.add_edge("research", "close")
+outer.compile().invoke({"topic": "x"})
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("notes", {(27, 13, "data"), (13, 16, "data"), (16, 34, "data")}),
+        ("topic", {(13, 16, "data"), (16, 34, "data")}),
+    ],
+)
+def test_a_graph_that_a_node_runs_has_a_state_of_its_own(
+    given: str, found: set[tuple[int, int, str]]
+) -> None:
+    assert edges(compiled(HEAD + SUBGRAPH.replace("GIVEN", f'"{given}"'))) == found
+
+
+def test_a_lambda_may_be_a_node() -> None:
+    file = compiled(
+        HEAD
+        + """
+builder = StateGraph(dict)
+builder.add_node("plan", lambda state: {"plan": llm.invoke(f"Plan {state['topic']}").content})
+builder.add_node("write", lambda state: {"text": llm.invoke(f"Write {state['plan']}").content})
+builder.add_node("close", lambda state: {"end": llm.invoke(f"Close {state['topic']}").content})
+builder.add_edge(START, "plan")
+builder.add_edge("plan", "write")
+builder.add_edge("write", "close")
+builder.compile().invoke({"topic": "x"})
+"""
+    )
+    assert edges(file) == {(9, 10, "data")}
+
+
+HANDING = """
+def outline(given):
+    return llm.invoke(f"Outline {given}").content
+
+def upper(text):
+    return text.upper()
+
+def write(given):
+    print(llm.invoke(f"Write by {given}").content)
+
+builder = GRAPH()
+builder.add_node("outline", outline)
+builder.add_node("upper", upper)
+builder.add_node("write", write)
+builder.add_edge("outline", "upper")
+builder.add_edge("upper", "write")
+builder.set_entry_point("outline")
+builder.compile().invoke("x")
+"""
+
+
+@pytest.mark.parametrize(
+    ("graph", "found"),
+    [("Graph", {(9, 15, "data")}), ("MessageGraph", {(9, 15, "data")}), ("StateGraph", set())],
+)
+def test_a_node_hands_on_all_that_it_returns_where_the_graph_has_no_keys(
+    graph: str, found: set[tuple[int, int, str]]
+) -> None:
+    assert edges(compiled(HEAD + HANDING.replace("GRAPH", graph))) == found

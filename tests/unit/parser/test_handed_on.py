@@ -1,0 +1,272 @@
+"""Functions with bound arguments, in lists and tables, and by the names they have as texts."""
+
+import pytest
+
+from tests.unit.parser.compiled import ASK, compiled, flows
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        "partial(review, draft, style=style)",
+        "partial(partial(review, style=style), draft)",
+        "functools.partial(review, style=style, draft=draft)",
+    ],
+)
+def test_a_function_with_bound_arguments_has_them_when_it_is_called(bound: str) -> None:
+    assert flows(f"""
+        import functools
+        from functools import partial
+
+        def review(draft, style):
+            print(ask(f"Review {{draft}} in {{style}}"))
+
+        def write():
+            return ask("Draft an article")
+
+        def choose():
+            return ask("Name a style")
+
+        def main():
+            draft, style = write(), choose()
+            job = {bound}
+            job()
+
+        main()
+        """) == {"write > review", "choose > review"}
+
+
+def test_an_argument_of_the_call_comes_before_one_that_is_bound_by_name() -> None:
+    assert (
+        flows("""
+        from functools import partial
+
+        def review(draft):
+            print(ask(f"Review {draft} well"))
+
+        def write():
+            return ask("Draft an article")
+
+        job = partial(review, draft=write())
+        job(draft="a text")
+        """)
+        == set()
+    )
+
+
+STEPS = """
+def expand(text):
+    return ask(f"Expand {{text}}, and keep its tone.")
+
+def shorten(text):
+    return ask(f"Shorten {{text}}, and keep its tone.")
+
+STEPS = {steps}
+
+def main(text):
+    for {target} in STEPS:
+        text = step(text)
+    print(text)
+
+main(open("in.txt").read())
+"""
+
+
+@pytest.mark.parametrize(
+    ("steps", "target"),
+    [
+        ("[expand, shorten]", "step"),
+        ("(('first', expand), ('second', shorten))", "name, step"),
+        ("[expand, lambda text: shorten(text)]", "step"),
+    ],
+)
+def test_functions_of_a_list_run_one_after_the_other(steps: str, target: str) -> None:
+    assert flows(STEPS.format(steps=steps, target=target)) == {"expand > shorten"}
+
+
+def test_attributes_are_stored_and_read_by_names_that_are_texts() -> None:
+    assert flows("""
+        class Report:
+            pass
+
+        def intro(report):
+            setattr(report, "intro", ask("Write an introduction"))
+
+        def body(report):
+            report.body = ask(f"Go on from {getattr(report, 'intro')} please")
+
+        def title(report):
+            print(ask(f"A title for {getattr(report, 'body', '')} please"))
+
+        report = Report()
+        intro(report)
+        body(report)
+        title(report)
+        """) == {"intro > body", "body > title"}
+
+
+def test_a_loop_over_names_stores_an_attribute_of_each() -> None:
+    assert flows("""
+        class Report:
+            def fill(self):
+                for part in ("intro", "body"):
+                    setattr(self, part, ask(f"Write the {part} of it"))
+
+            def close(self):
+                print(ask(f"Join {self.intro} and close"))
+
+        report = Report()
+        report.fill()
+        report.close()
+        """) == {"fill > close"}
+
+
+def test_another_attribute_holds_nothing_of_it() -> None:
+    assert (
+        flows("""
+        class Report:
+            pass
+
+        def intro(report):
+            setattr(report, "intro", ask("Write an introduction"))
+
+        def title(report):
+            print(ask(f"A title for {getattr(report, 'body', '')} please"))
+
+        report = Report()
+        intro(report)
+        title(report)
+        """)
+        == set()
+    )
+
+
+def test_methods_are_called_by_what_their_names_begin_with() -> None:
+    assert flows("""
+        class Bot:
+            def on_question(self, text):
+                return {"answer": ask(f"Answer {text} in one sentence")}
+
+            def on_order(self, text):
+                return {"answer": ask(f"Confirm {text} in one sentence")}
+
+            def greet(self, text):
+                return {"answer": ask(f"Greet back: {text} in one sentence")}
+
+            def run(self, kind, text):
+                found = getattr(self, f"on_{kind}")(text)
+                print(ask(f"Translate {found['answer']} please"))
+
+        def main():
+            Bot().run(input(), input())
+        """) == {"on_question > run", "on_order > run"}
+
+
+def test_a_name_of_the_function_around_keeps_what_an_inner_one_stores() -> None:
+    assert flows("""
+        def main(text):
+            summary = ""
+
+            def update(part):
+                nonlocal summary
+                summary = ask(f"So far: {summary}. Add {part}.")
+
+            for part in text.split():
+                update(part)
+            print(ask(f"A title for {summary} please"))
+
+        main(input())
+        """) == {"update > update, later", "update > main"}
+
+
+def test_an_inner_function_finds_what_its_call_before_stored() -> None:
+    assert flows("""
+        def make():
+            last = ""
+
+            def step(part):
+                nonlocal last
+                last = ask(f"Before: {last}. Go on with {part}.")
+                print(last)
+
+            return step
+
+        def main():
+            step = make()
+            while True:
+                step(input())
+
+        main()
+        """) == {"step > step, later"}
+
+
+def test_a_name_of_the_inner_functions_own_stays_there() -> None:
+    assert (
+        flows("""
+        def main():
+            summary = ""
+
+            def update():
+                summary = ask("Summarise the day")
+                print(summary)
+
+            update()
+            print(ask(f"A title for {summary} please"))
+
+        main()
+        """)
+        == set()
+    )
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        'retry(lambda: ask(f"Plan {text} well"))',
+        'with_backoff(lambda topic: ask(f"Plan {topic} well"), text)',
+        "run_safely(plan)",
+        "call_with_timeout(plan, 30)",
+    ],
+)
+def test_what_calls_a_function_it_is_given_hands_on_what_that_returns(asked: str) -> None:
+    found = flows(f"""
+        from helpers import retry, with_backoff, run_safely, call_with_timeout
+
+        def main(text):
+            def plan(limit=0):
+                return ask(f"Plan {{text}} well")
+
+            planned = {asked}
+            print(ask(f"Do {{planned}} now"))
+        """)
+    assert {edge.rpartition(" > ")[2] for edge in found} == {"main"}
+    assert len(found) == 1
+
+
+def test_a_function_that_is_only_kept_says_nothing_to_who_goes_on() -> None:
+    assert (
+        flows("""
+        from helpers import register
+
+        def plan():
+            return ask("Plan the day")
+
+        def main():
+            kept = register(plan)
+            print(ask(f"Do {kept} now"))
+        """)
+        == set()
+    )
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        'Button("ask", on_click=lambda event: print(ask(f"Answer {event} kindly")))',
+        'TABLE = {"ask": lambda event: print(ask(f"Answer {event} kindly"))}',
+    ],
+)
+def test_a_lambda_that_something_else_calls_makes_its_call(kept: str) -> None:
+    source = "from widgets import Button\n" + kept
+    file = compiled(ASK + source)
+    assert [call.line for call in file.calls if call.function == "lambda"] == [10]

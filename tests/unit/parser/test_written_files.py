@@ -1,0 +1,158 @@
+"""Answers that a program writes into files and reads there again."""
+
+import pytest
+
+from tests.unit.parser.compiled import flows
+
+PROGRAM = """
+import json, os, pickle, yaml
+from pathlib import Path
+
+OUT = Path("out")
+
+def plan():
+    steps = ask("Plan the work")
+{write}
+
+def work(folder="out", name="plan"):
+{read}
+    print(ask(f"Do {{text}} now"))
+
+plan()
+work()
+"""
+
+
+def indented(text: str) -> str:
+    return "\n".join("    " + line for line in text.splitlines())
+
+
+def found(write: str, read: str) -> set[str]:
+    return flows(PROGRAM.format(write=indented(write), read=indented(read)))
+
+
+WRITING = [
+    'Path("out/plan.md").write_text(steps)',
+    '(OUT / "plan.md").write_text(json.dumps({"steps": steps}), encoding="utf-8")',
+    'with open("out/plan.md", "w") as file:\n    file.write(f"# Plan {steps}")',
+    'with open(os.path.join("out", "plan.md"), mode="a") as file:\n    json.dump(steps, file)',
+    'with OUT.joinpath("plan.md").open("w") as file:\n    print(steps, file=file)',
+    'file = open("out/plan.md", "wb")\npickle.dump(steps, file)',
+]
+
+READING = [
+    'text = Path("out/plan.md").read_text()',
+    'text = json.loads((OUT / "plan.md").read_text())["steps"]',
+    'with open("out/plan.md") as file:\n    text = file.read()',
+    'with open(os.path.join(folder, "plan.md")) as file:\n    text = json.load(file)',
+    'with (Path(folder) / f"{name}.md").open() as file:\n    text = "".join(file.readlines())',
+    'with open("out/plan.md") as file:\n    text = [line.strip() for line in file]',
+    'with open("out/plan.md", "rb") as file:\n    text = yaml.safe_load(file)',
+]
+
+
+@pytest.mark.parametrize("write", WRITING)
+def test_what_is_written_into_a_file_is_read_there(write: str) -> None:
+    assert found(write, READING[0]) == {"plan > work"}
+
+
+@pytest.mark.parametrize("read", READING)
+def test_a_file_is_read_in_many_ways(read: str) -> None:
+    assert found(WRITING[0], read) == {"plan > work"}
+
+
+def test_a_file_in_a_folder_that_is_not_known_is_known_by_its_name() -> None:
+    write = 'open(os.path.join(os.environ["HOME"], "plan.md"), "w").write(steps)'
+    assert found(write, READING[0]) == {"plan > work"}
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        'text = Path("out/notes.md").read_text()',
+        'text = Path("other/plan.md").read_text()',
+        'text = (OUT / f"{os.environ["X"]}.md").read_text()',
+        'text = open("out/plan.md", "w").name',
+    ],
+)
+def test_another_file_holds_nothing_of_it(read: str) -> None:
+    assert found(WRITING[0], read) == set()
+
+
+def test_what_a_file_holds_beside_an_answer_is_none() -> None:
+    assert found('Path("out/plan.md").write_text("Nothing yet.")', READING[0]) == set()
+
+
+def test_methods_that_save_and_load_by_a_name_keep_the_files_apart() -> None:
+    assert flows("""
+        from pathlib import Path
+
+        class Store:
+            def __init__(self, folder):
+                self.folder = Path(folder)
+
+            def save(self, name, text):
+                (self.folder / f"{name}.md").write_text(text)
+
+            def load(self, name):
+                return (self.folder / f"{name}.md").read_text()
+
+        def plan(store):
+            store.save("plan", ask("Plan the work"))
+
+        def review(store):
+            store.save("review", ask("Review the code"))
+
+        def build(store):
+            print(ask(f"Build {store.load('plan')} well"))
+
+        store = Store("out")
+        plan(store)
+        review(store)
+        build(store)
+        """) == {"plan > build"}
+
+
+LOG = """
+def load():
+    with open("log.txt") as file:
+        return file.read()
+
+def turn(question):
+    said = ask(f"Earlier: {load()} Question: {question}")
+    with open("log.txt", "a") as file:
+        file.write(said)
+
+"""
+
+
+def test_a_loop_reads_what_its_turns_before_have_written() -> None:
+    looped = "for question in ['a', 'b']:\n    turn(question)\n"
+    assert flows(LOG + looped) == {"turn > turn, later"}
+
+
+def test_a_function_that_nobody_at_hand_calls_reads_what_it_wrote_when_it_was_called_before() -> (
+    None
+):
+    assert flows(LOG) == {"turn > turn, later"}
+
+
+def test_what_a_program_reads_before_it_is_written_is_of_an_earlier_run() -> None:
+    assert (
+        flows("""
+        from pathlib import Path
+
+        def first():
+            print(ask(f"Go on from {Path('state.txt').read_text()} please"))
+
+        def last():
+            Path("state.txt").write_text(ask("What is left to do?"))
+
+        def main():
+            first()
+            last()
+
+        main()
+        """)
+        == set()
+    )
