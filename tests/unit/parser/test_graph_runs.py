@@ -38,10 +38,10 @@ main("x")
 @pytest.mark.parametrize(
     ("given", "taken", "found"),
     [
-        ("topic", "report", {(21, 13, "data"), (13, 23, "data")}),
-        ("other", "report", {(13, 23, "data")}),
+        ("topic", "report", {(22, 14, "data"), (14, 24, "data")}),
+        ("other", "report", {(14, 24, "data")}),
         ("other", "topic", set()),
-        ("topic", "topic", {(21, 13, "data"), (21, 23, "data")}),
+        ("topic", "topic", {(22, 14, "data"), (22, 24, "data")}),
     ],
 )
 def test_a_graph_is_given_a_state_and_its_end_is_taken_out(
