@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from charter_engine.analysis.compile import CompileOptions, compile_sources
 from tests.unit.parser.compiled import compiled, edges, lines, package
 
@@ -594,3 +596,21 @@ def test_an_answer_that_goes_back_as_a_dict_is_one() -> None:
         """
     )
     assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (9, "wrapper")]
+
+
+SENDING = """
+from openai import OpenAI
+
+client = OpenAI()
+
+def NAME(prompt):
+    answer = client.responses.create(model="m", input=prompt).output_text
+    print(answer)
+
+NAME("What is it?")
+"""
+
+
+@pytest.mark.parametrize(("name", "found"), [("ask_and_print", [7, 10]), ("send_message", [7])])
+def test_what_sends_and_returns_nothing_is_no_wrapper(name: str, found: list[int]) -> None:
+    assert lines(compiled(SENDING.replace("NAME", name))) == found
