@@ -182,10 +182,13 @@ def explain(request: ExplainRequest) -> Explanation:
         if line > last:
             raise UsageError(f"line {line}: {path} ends at line {last}")
         files = FolderFiles(Path(folder_of(request.package or path)))
-        reasons = explained(path, sources, line, options=options, files=files)
+        # As they are compiled: a path that the source puts together begins with its file's own.
+        whole = {str(Path(known).absolute()): source for known, source in sources.items()}
+        place = str(Path(path).absolute())
+        reasons = explained(place, whole, line, options=options, files=files)
     except Unreadable as refusal:
         found = refusal.diagnostic
-        place = f"{found.path}:{found.line}:{found.column}"
+        place = f"{path}:{found.line}:{found.column}"
         raise CharterError(f"{place}: {found.message}", remedy=found.remedy) from None
     return Explanation(path=path, line=line, reasons=reasons)
 

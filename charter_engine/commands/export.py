@@ -90,8 +90,10 @@ def _stretch(args: argparse.Namespace) -> tuple[float | None, float | None]:
 
     if args.begin is None and args.end is None:
         return None, None
-    first, last = recordings.span(str(args.recording))
     try:
+        for typed in filter(None, (args.begin, args.end)):
+            parse_moment(typed, 0.0, 0.0, 0.0, UTC)
+        first, last = recordings.span(str(args.recording))
         begin = parse_moment(args.begin or "start", first, last, first, UTC)
         end = parse_moment(args.end or "end", first, last, begin, UTC)
     except Mistyped as error:

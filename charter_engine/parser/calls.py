@@ -191,8 +191,8 @@ class CallResolver:
             value = self.handed_on.called_later(frame, node, receiver, shape)
             if value is not None:
                 return value
-        found = evidence.by_evidence(shape, self.program.catalogue)
-        if found is not None and not calls_decorated(frame.function, node):
+        found = self.by_evidence(frame, node, shape)
+        if found is not None:
             return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
         if self.progress.is_asked(frame.module.path, node):
             self.note_near(frame, shape)
@@ -206,6 +206,8 @@ class CallResolver:
         by a text, runs a graph, binds arguments of a function, or copies something with other
         fields; None for any other."""
         evaluator = self.evaluator
+        if GRAPH in shape.receiver and shape.verb in GRAPH_RUNS:
+            evaluator.recorder.note_graph_run(frame)
         found = (
             evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)
@@ -230,6 +232,12 @@ class CallResolver:
         opening, given = runs.opening(receiver, team, shape)
         answer = recorder.model_call(frame, node, opening, given, found)
         return runs.record(frame, node, shape, found, team, answer)
+
+    def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
+        """What speaks for a call of an imported or injected wrapper."""
+        if calls_decorated(frame.function, node):
+            return None
+        return evidence.by_evidence(shape, self.program.catalogue)
 
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
         """Let what keeps the conversation of a call hold its answer: what is called, or what it is
@@ -413,7 +421,7 @@ class CallResolver:
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
             return self.evaluator.runnables.in_sequence(frame, shape)
-        if verb[:1].isupper() or shape.path[-1:] == ("dict",) or made_message(shape):
+        if verb[:1].isupper() or shape.path == ("dict",) or made_message(shape):
             return self.made_object(shape)
         given = arguments_origins(shape) if not is_lookup else NOTHING
         if given and CONVERSIONS.isdisjoint(words):
@@ -484,6 +492,10 @@ def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
 
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""
+
+GRAPH = Kind("graph")
+GRAPH_RUNS = frozenset("invoke ainvoke stream astream batch abatch astream_events".split())
+"""Methods that run a state graph, whose nodes are the calls."""
 
 STORE = "store"
 """The kind of what libraries make that never ask a model; what `json.loads` reads is no object of

@@ -79,6 +79,8 @@ class Family:
     not_receiver: tuple[str, ...] = ()
     not_keywords: tuple[str, ...] = ()
     url: str = ""
+    other_models: str = ""
+    other_inputs: tuple[str, ...] = ()
     open_ended: bool = False
     own_prompt: bool = False
     hands_back: tuple[str, ...] = ()

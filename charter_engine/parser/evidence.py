@@ -4,6 +4,7 @@ weighed."""
 from __future__ import annotations
 
 import ast
+import re
 from functools import lru_cache
 
 from charter_engine.parser.catalogue import Catalogue, Evidence, Family
@@ -85,7 +86,7 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     if objection is not None:
         return 0, [objection] if objection else []
     words = catalogue.evidence
-    verb = words_of(shape.verb)
+    verb = asking_words(shape.verb)
     strong, weak = set(verb) & words.function_strong, set(verb) & words.function_weak
     if set(verb) & words.function_task and not strong:
         return weigh_receiver(
@@ -105,6 +106,19 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     elif others and not strong and not is_given_request(shape, words):
         score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
     return weigh_receiver(shape, catalogue, score, reasons, least=1)
+
+
+NICKNAME = re.compile(
+    r"(o[134]|(grok|mixtral|gemma)|(sonnet|haiku|opus)_?\d)[\d_]*"
+    r"((mini|nano|pro|preview|fast|high|medium|low)[\d_]*)*"
+)
+"""Names of functions that are a model's: `o3mini_high`, `sonnet_4`."""
+
+
+def asking_words(name: str) -> tuple[str, ...]:
+    """The words of a function's name; those of a model's nickname are one that speaks of asking
+    it."""
+    return ("llm",) if NICKNAME.fullmatch(name) else words_of(name)
 
 
 def is_request(shape: CallShape, catalogue: Catalogue) -> bool:
@@ -137,7 +151,7 @@ def is_given_request(shape: CallShape, words: Evidence) -> bool:
 def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PLR0911 - the first objection ends it
     """Why a call can't be one whatever else speaks for it; empty: it has no name, or a class's."""
     words = catalogue.evidence
-    verb = words_of(shape.verb)
+    verb = asking_words(shape.verb)
     receiver = shape.path[-2] if len(shape.path) > 1 else ""
     look_alike = other_kind(shape, catalogue)
     if look_alike:

@@ -138,7 +138,8 @@ class Findings:
     was. `asked_elsewhere` are functions whose calls in other modules speak of asking a model, with
     the sites that answered there; `opaque` such calls that lead to none that is known; `unsettled`
     are functions with such calls that were not followed to their end. `are_judged`: all wrappers
-    are known. `unseen` are runs of teams that are not at hand.
+    are known. `unseen` are runs of teams that are not at hand, `graph_loops` the loops in which
+    state graphs are run.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -155,6 +156,7 @@ class Findings:
     unsettled: set[FunctionDefinition] = field(default_factory=set)
     are_judged: bool = False
     unseen: set[UnseenMembers] = field(default_factory=set)
+    graph_loops: list[Loop] = field(default_factory=list)
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         numbers = self.parameters.setdefault(function, {})

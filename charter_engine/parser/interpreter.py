@@ -87,7 +87,7 @@ class Interpreter:
 
     def run(self) -> None:
         visited = self.find_wrappers()
-        if not self.findings.sites and not self.evaluator.teams.served():
+        if not self.findings.sites and not self.evaluator.teams.may_serve():
             return
         self.progress.notes.clear()
         self.progress.near.clear()

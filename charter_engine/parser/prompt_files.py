@@ -22,6 +22,7 @@ from charter_engine.parser.values import (
     Element,
     External,
     Kind,
+    Package,
     Static,
     Value,
     static,
@@ -114,6 +115,8 @@ class PromptFiles:
             return path
         if verb == "open":
             return opened(path)
+        if verb == "get_source" and len(given) > 1:
+            return source_of(self.text(module, joined([path, given[1]])))
         return self.text(module, path) if verb in ("read_text", "read") else None
 
     def text(self, module: Module, value: Value) -> Value | None:
@@ -128,12 +131,22 @@ class PromptFiles:
 
     def resource(self, module: Module, given: list[Value]) -> Value | None:
         """`importlib.resources`: a package's folder, or what a file in it says."""
-        name = given[0].static_text() if given else None
-        package = self.program.module_named(name) if name else None
-        if package is None:
+        folder = self.folder_of_package(module, given[0]) if given else None
+        if folder is None:
             return None
-        folder = path_value(str(PurePath(package.path).parent))
         return folder if len(given) == 1 else self.text(module, joined([folder, given[1]]))
+
+    def folder_of_package(self, module: Module, given: Value) -> Value | None:
+        """The folder of a package by its name, or by its module; of one that is no module at hand,
+        below the folder of that name that the asking module is in."""
+        held = next((kind.module for kind in given.types if isinstance(kind, Package)), None)
+        name = given.static_text() or ""
+        found = held or self.program.module_named(name)
+        if found is not None:
+            return path_value(str(PurePath(found.path).parent))
+        first, *below = name.split(".")
+        above = next((one for one in PurePath(module.path).parents if one.name == first), None)
+        return path_value(str(above.joinpath(*below))) if above is not None and first else None
 
     def parsed(self, module: Module, given: Value, parse: Callable[[str], object]) -> Value | None:
         """The data of a file that was opened, or whose text was read."""
@@ -267,6 +280,14 @@ def joined(parts: list[Value]) -> Value:
         name = PurePath(name_of(parts[-1])).name
         return named_only(PATH, name) if name else Value()
     return path_value(str(PurePath(*(path for path in paths if path is not None))))
+
+
+def source_of(text: Value | None) -> Value | None:
+    """What the loader of templates gives by `get_source`: a template's text, and what tells where
+    it is from."""
+    if text is None:
+        return None
+    return Value(box=Box("tuple", [Element(text), Element(Value()), Element(Value())]))
 
 
 def named_only(kind: External, name: str) -> Value:

@@ -19,9 +19,12 @@ from charter_engine.parser.values import (
     Element,
     Hole,
     Kind,
+    Origin,
+    Piece,
     Value,
     in_order,
     static,
+    text_of,
 )
 
 ROLES = {
@@ -153,11 +156,34 @@ def filled_message(role: str, value: Value, fields: Fields, syntax: str) -> list
     """A message of a template with its fields filled; one that is nothing but a list of messages
     becomes these."""
     filled = text.FILLINGS[syntax](value, fields.get) or text.unknown(value)
+    if syntax == "jinja":
+        filled = with_hidden(filled, fields)
     only = filled.pieces[0] if filled.pieces and len(filled.pieces) == 1 else None
     given = only.value if isinstance(only, Hole) else UNKNOWN
     if given.box is None or given.box.kind != "list" or not given.box.items:
         return [(role, filled)]
     return messages_of(given, role)
+
+
+def with_hidden(filled: Value, fields: Fields) -> Value:
+    """A text made from a Jinja template: where only the running program decides what stands, the
+    models' answers may that it is given and that stand nowhere else."""
+    pieces = filled.pieces or ()
+    written = frozenset[Origin]().union(*(piece.value.all_origins() for piece in holes_in(pieces)))
+    given = frozenset[Origin]().union(*(value.all_origins() for value, _ in fields.values()))
+    hidden = frozenset(one for one in given - written if one.chain[0][0] >= 0)
+    if not hidden:
+        return filled
+    return text_of(
+        replace(piece, value=piece.value.with_origins(hidden))
+        if isinstance(piece, Hole) and piece.source == ""
+        else piece
+        for piece in pieces
+    )
+
+
+def holes_in(pieces: tuple[Piece, ...]) -> list[Hole]:
+    return [piece for piece in pieces if isinstance(piece, Hole)]
 
 
 def partly_filled(template: Value, shape: CallShape) -> Value:
@@ -234,10 +260,13 @@ def templates(holder: Value) -> bool:
 
 
 def fields_of(shape: CallShape) -> Fields:
-    """What a call gives a template to fill in: the members of its dict, or its keywords."""
+    """What a call gives a template to fill in: the members of its dict, or its keywords, those of
+    `**fields` among them."""
     found: Fields = {name: (value, node) for name, node, value in shape.keywords}
-    box = filling_of(shape)
-    if box is not None:
+    handed_on = [value.box for name, _, value in shape.keywords if name == "**"]
+    for box in (*handed_on, filling_of(shape)):
+        if box is None:
+            continue
         found |= {name: (value, value.source or name) for name, value in box.fields.items()}
     return found
 

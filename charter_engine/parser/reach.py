@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.evidence import is_model_class, says_otherwise
-from charter_engine.parser.recognise import names_in, names_model, words_of
+from charter_engine.parser.evidence import asking_words, is_model_class, says_otherwise
+from charter_engine.parser.recognise import names_in, names_model
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
 from charter_engine.parser.syntax import annotation_names, last_name, output_name
 
@@ -226,7 +226,7 @@ def may_ask(name: str, catalogue: Catalogue) -> bool:
     """Whether a function of that name may be one that asks a model."""
     if name in catalogue.verbs:
         return True
-    words = words_of(name)
+    words = asking_words(name)
     evidence = catalogue.evidence
     speaks = not (evidence.function_strong | evidence.function_weak).isdisjoint(words)
     if not speaks or name[:1].isupper():

@@ -83,6 +83,8 @@ def by_function(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
             family = catalogue.family_of_function(kind.dotted)
             if family is None or (family.url and not posts_to(shape, family)):
                 continue
+            if family.other_models and not asks_for_text(shape, family):
+                continue
             return Recognition(family, f"{kind.dotted} is a function of the family {family.name}")
         if isinstance(kind, Member):
             family = catalogue.family_of_verb(kind.kind, kind.path)
@@ -153,6 +155,28 @@ def by_kind(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
                     family, f"the receiver is a {kind.name} and .{shape.verb} asks it"
                 )
     return None
+
+
+def asks_for_text(shape: CallShape, family: Family) -> bool:
+    """Whether what a server of all kinds of models is asked for is text: of none that is known, by
+    its name or by what it is given, to make or hear something else. Where that leaves it open, a
+    prompt says so."""
+    model = written_in(shape.positional[0][1]) if shape.positional else ""
+    if re.search(family.other_models, model):
+        return False
+    given = next((value for name, _, value in shape.keywords if name in family.prompt), None)
+    fields = fields_within(given) if given is not None else {}
+    if not fields:
+        return bool(model)
+    return not fields.keys().isdisjoint(PROMPTS) and fields.keys().isdisjoint(family.other_inputs)
+
+
+PROMPTS = frozenset(("prompt", "messages"))
+
+
+def written_in(value: Value) -> str:
+    """What stands in the source of a text."""
+    return "".join(piece.text for piece in value.pieces or () if isinstance(piece, Static))
 
 
 def posts_to(shape: CallShape, family: Family) -> bool:

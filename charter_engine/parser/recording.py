@@ -97,10 +97,13 @@ class SiteRecorder:
         return answer
 
     def keep_head(self, frame: Frame, site: Site, head: tuple[Offer, ...]) -> None:
-        """Keep what a request offers: for the call, and for those of wrappers that lead to it."""
+        """Keep what a request offers, for the call and for that of a wrapper that leads to it.
+
+        What calls between the two offer is their callers'.
+        """
         if frame.caller is None or not site.head:
             site.head = head or site.head
-        for number, _ in frame.chain:
+        for number, _ in frame.chain[:1]:
             above = self.findings.sites[number]
             above.head = above.head or head
 
@@ -242,6 +245,9 @@ class SiteRecorder:
             if name is not None and not any(loop.kind == "cycle" for loop in site.repeated_by):
                 line = self.program.line_of(name)
                 site.repeated_by.append(Loop(kind="cycle", line=line))
+        if self.program.graph is not None and self.program.graph.nodes_of(self.progress.start):
+            run = [replace(loop, kind="caller") for loop in self.findings.graph_loops]
+            site.repeated_by += [loop for loop in run if loop not in site.repeated_by]
         caller = frame.caller
         while caller is not None:
             if caller.loops:
@@ -253,6 +259,12 @@ class SiteRecorder:
                     site.repeated_by.append(found)
                 return
             caller = caller.caller
+
+    def note_graph_run(self, frame: Frame) -> None:
+        """Keep in which loop a state graph is run, which repeats its nodes."""
+        turning = [loop.record for loop in frame.all_loops() if not loop.retries]
+        if turning and turning[-1] not in self.findings.graph_loops:
+            self.findings.graph_loops.append(turning[-1])
 
     def note_turns(self, method: FunctionDefinition, site: Site) -> None:
         """Keep how a node of a flow is repeated: by the flow, or for each member of a list."""

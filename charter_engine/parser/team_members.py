@@ -200,6 +200,13 @@ class TeamFinder:
                 ]
         return list(dict.fromkeys(found))
 
+    def may_serve(self) -> bool:
+        """Whether something is served, or may be once all files are known: what stands under the
+        name may come from one that is read later."""
+        names = {rule.served_as for rule in self.program.catalogue.served}
+        kept = self.memory.globals.values()
+        return bool(self.servers) or any(not names.isdisjoint(known) for known in kept)
+
     def tools_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent may call and that may ask a model."""
         given = [made.box.fields.get(name, UNKNOWN) for name in OFFERING]

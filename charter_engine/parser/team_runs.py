@@ -23,7 +23,7 @@ from charter_engine.parser.offered import OFFERED, offers
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import Edges, frozen, holes_of, record_fillings
 from charter_engine.parser.runnables import FED, made_of
-from charter_engine.parser.syntax import output_name
+from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.team_prompts import (
     CHAIN_MADE,
     EMPTY,
@@ -321,17 +321,46 @@ def fed_by(speaker: Made, team: Team, chains: dict[Made, Chain]) -> dict[str, Va
     if giver is None:
         return {}
     fed = speaker.box.fields.get(FED, UNKNOWN)
-    giver = made_of(fed) if giver == speaker else giver
+    giver = ending(made_of(fed) if giver == speaker else giver)
     box = fed.box if giver is None else giver.box
     if box is None or (giver is not None and giver.kind != "langchain.parallel"):
         return None
     found: dict[str, Value] = {}
     for name, value in box.fields.items():
-        last = [one for made in made_in(value) for one in team.parts.get(made, NOBODY).last]
+        asked = [*made_in(value)] or taken_on(value, box, team)
+        last = [one for made in asked for one in team.parts.get(made, NOBODY).last]
         origins = frozenset(Origin(chains[one]) for one in last if one in chains)
         if origins:
             found[name] = Value(origins=origins)
     return found
+
+
+def taken_on(value: Value, box: Box, team: Team) -> list[Made]:
+    """Whose answer a dict takes on by `itemgetter("plan")`, of what the chains beside it are
+    given."""
+    source = value.source
+    if not isinstance(source, ast.Call) or last_name(source.func) != "itemgetter":
+        return []
+    beside = [
+        one for held in box.members() for made in made_in(held) for one in first_of(made, team)
+    ]
+    giver = ending(next((team.given_by[one] for one in beside if one in team.given_by), None))
+    if giver is None or giver.kind != "langchain.parallel":
+        return [giver] if giver is not None else []
+    key = source.args[0] if source.args else None
+    name = key.value if isinstance(key, ast.Constant) else None
+    return [*made_in(giver.box.fields.get(name, UNKNOWN))] if isinstance(name, str) else []
+
+
+def ending(made: Made | None) -> Made | None:
+    """What gives the answer of a sequence of runnables: the part that comes last."""
+    while made is not None and made.kind == "langchain.sequence":
+        made = made_of(made.box.fields["1"])
+    return made
+
+
+def first_of(made: Made, team: Team) -> tuple[Made, ...]:
+    return team.parts.get(made, NOBODY).first
 
 
 def is_told(site: Site, chain: Chain, is_named: bool) -> bool:

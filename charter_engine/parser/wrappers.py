@@ -137,8 +137,15 @@ def asks_first(name: str, catalogue: Catalogue) -> bool:
     first = set(words_of(name)[:1])
     return bool(
         first
-        & (words.function_strong | words.function_weak) - words.running - words.function_filler
+        & (words.function_strong | words.function_weak)
+        - words.running
+        - words.function_filler
+        - HANDING_OVER
     )
+
+
+HANDING_OVER = frozenset(("send", "message"))
+"""Words of functions that hand something over: one that returns nothing is no wrapper by them."""
 
 
 def passes_on(visit: Visit, own: set[int], limit: int) -> bool:

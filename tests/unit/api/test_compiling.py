@@ -155,3 +155,19 @@ def test_the_cache_is_pruned_and_cleared(agent: str) -> None:
 def test_a_negative_age_is_refused() -> None:
     with pytest.raises(UsageError, match="negative"):
         prune_cache(-1)
+
+
+def test_a_prompt_in_a_file_is_explained_from_a_folder_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "rules.md").write_text("Name the berth.")
+    (folder / "agent.py").write_text(
+        "from pathlib import Path\n"
+        'RULES = (Path(__file__).parent / "rules.md").read_text()\n'
+        "def ask(client):\n    return client.generate(RULES, max_tokens=5)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    found = explain(ExplainRequest(path="shop/agent.py", line=4, package="shop"))
+    assert "rules.md, line 1" in found.reasons[1]

@@ -519,3 +519,34 @@ def test_a_property_that_asks_is_followed_where_nobody_takes_its_value(read: str
         )
     )
     assert asking.repeated_by
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        '"meta/meta-llama-3-70b-instruct", input={"prompt": text}',
+        '"meta/meta-llama-3-70b-instruct", input=text',
+        '"yorickvp/llava-13b", input={"image": text, "prompt": text}',
+        'model, input={"prompt": text, "max_tokens": 9}',
+    ],
+)
+def test_replicate_is_asked_for_text(given: str) -> None:
+    source = f"import replicate\n\ndef ask(model, text):\n    return replicate.run({given})\n"
+    assert lines(compiled(source)) == [4]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        '"black-forest-labs/flux-dev-lora", input={"prompt": text}',
+        '"stability-ai/sdxl:39ed", input={"prompt": text}',
+        '"openai/whisper", input={"audio": text}',
+        '"meta/musicgen", input={"prompt": text}',
+        '"shop/posters", input={"prompt": text, "width": 9}',
+        'model, input={"text": text}',
+        "model, input=text",
+    ],
+)
+def test_what_replicate_draws_plays_or_hears_is_no_call(given: str) -> None:
+    source = f"import replicate\n\ndef ask(model, text):\n    return replicate.run({given})\n"
+    assert lines(compiled(source)) == []

@@ -279,3 +279,20 @@ def test_a_client_is_no_models_by_a_name_that_others_have_too() -> None:
         """
     )
     assert lines(file) == []
+
+
+@pytest.mark.parametrize("name", ["o3mini_high", "o3minihigh", "o1", "sonnet_4", "gpt4", "claude"])
+def test_a_function_that_is_named_as_a_model_is_asks_it(name: str) -> None:
+    source = f"from shop import {name}\n\ndef ask(prompt):\n    return {name}(prompt)\n"
+    assert lines(compiled(source)) == [4]
+
+
+@pytest.mark.parametrize("name", ["o5mini", "o3d", "haiku", "opus", "mini_high"])
+def test_a_function_whose_name_is_like_a_models_asks_none(name: str) -> None:
+    source = f"from shop import {name}\n\ndef ask(prompt):\n    return {name}(prompt)\n"
+    assert lines(compiled(source)) == []
+
+
+def test_a_function_that_is_named_as_a_model_is_given_a_prompt() -> None:
+    source = "from shop import o3\n\ndef layer(atoms):\n    return o3(atoms)\n"
+    assert lines(compiled(source)) == []

@@ -117,3 +117,34 @@ def test_a_wrapper_offers_what_it_is_given() -> None:
         [],
         ['{"name": "read"}'],
     ]
+
+
+def test_what_a_wrappers_caller_offers_is_its_own_and_not_that_of_a_call_within() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+        from pydantic import BaseModel
+
+        class Summary(BaseModel):
+            text: str
+
+        class Alert(BaseModel):
+            topic: str
+
+        def send(prompt, shape):
+            return OpenAI().responses.parse(input=prompt, text_format=shape).output_parsed
+
+        def ask(prompt, shape):
+            return send(prompt, shape)
+
+        def summarize(text):
+            return ask("Summarize: " + text, Summary)
+
+        def alert(text):
+            return ask("Find the topic: " + text, Alert)
+        """
+    )
+    offered = {call.line: call.head[0].text for call in file.calls}
+    assert [line for line, text in offered.items() if '"Summary"' in text] == [18]
+    assert [line for line, text in offered.items() if '"Alert"' in text] == [21]
+    assert [line for line, text in offered.items() if not text] == [12, 15]

@@ -161,3 +161,60 @@ def test_a_field_that_holds_a_path_or_something_else_names_no_file() -> None:
         ask(notes.read())
         """
     assert texts(body) == ["<notes.read()>"]
+
+
+SOURCE_OF_TEMPLATE = """
+templates = Environment(loader=FileSystemLoader("prompts"))
+
+def make(chosen, **fields):
+    source = templates.loader.get_source(templates, f"{chosen}.j2")[0]
+    return templates.from_string(source).render(**fields)
+
+def work(name):
+    return ask(make("NAME", name=name))
+"""
+
+
+def test_the_source_that_a_loader_gives_is_a_template() -> None:
+    assert texts(SOURCE_OF_TEMPLATE.replace("NAME", "head")) == ["Hello ", "<name>", ".\n"]
+
+
+def test_a_loader_without_that_template_gives_nothing() -> None:
+    assert not any(segment.text for segment in segments(SOURCE_OF_TEMPLATE.replace("NAME", "no")))
+
+
+def test_what_a_template_may_show_of_an_answer_feeds_the_call() -> None:
+    body = """
+    templates = Environment(loader=FileSystemLoader("prompts"))
+
+    def work(question):
+        first = ask("Is it night?")
+        return ask(templates.get_template("chosen.j2").render(night=first))
+    """
+    sources: dict[str, str | bytes] = {"agent/main.py": HEAD + dedent(body)}
+    found = compile_sources(sources, options=CompileOptions(), files=Texts()).files[0]
+    assert [edge.call for edge in found.calls[-1].depends_on] == ["work:first"]
+
+
+def texts_of_package(package: str) -> list[str]:
+    """What a file of a package, read by `importlib.resources`, says to a model."""
+    body = f"""
+    from importlib import resources
+
+    def work():
+        return ask(resources.files({package}).joinpath("rules.md").read_text())
+    """
+    sources: dict[str, str | bytes] = {
+        "agent/main.py": HEAD + dedent(body),
+        "other/main.py": "",
+    }
+    found = compile_sources(sources, options=CompileOptions(), files=Texts())
+    return [segment.text for segment in found.files[0].calls[-1].segments if segment.text]
+
+
+def test_a_file_of_a_package_without_a_module_is_read() -> None:
+    assert texts_of_package('"agent.prompts"') == ["Name the berth.", "\n\nGuess no depth.\n"]
+
+
+def test_a_file_of_a_package_that_is_not_at_hand_is_not_read() -> None:
+    assert texts_of_package('"shop.prompts"') == []

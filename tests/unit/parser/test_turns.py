@@ -248,3 +248,35 @@ def test_a_method_that_is_called_when_a_history_is_long_bounds_it(
         "assistant",
         "user",
     ]
+
+
+GRAPH_RUN = """
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, StateGraph
+
+def answer(state):
+    return {"answer": ChatOpenAI().invoke(f"Answer this question: {state['question']}")}
+
+builder = StateGraph(dict)
+builder.add_node("answer", answer)
+builder.set_entry_point("answer")
+builder.add_edge("answer", END)
+graph = builder.compile()
+
+def main():
+    BODY
+"""
+
+
+def test_a_graph_that_is_run_in_a_loop_repeats_its_nodes() -> None:
+    body = 'while True:\n        print(graph.invoke({"question": input()}))'
+    (call,) = compiled(GRAPH_RUN.replace("BODY", body)).calls
+    assert [(loop.kind, loop.line) for loop in call.repeated_by] == [("caller", 15)]
+
+
+def test_a_graph_that_is_run_once_or_tried_again_repeats_nothing() -> None:
+    once = 'print(graph.invoke({"question": input()}))'
+    again = 'for attempt in range(3):\n        return graph.invoke({"question": "Why?"})'
+    for body in (once, again):
+        (call,) = compiled(GRAPH_RUN.replace("BODY", body)).calls
+        assert call.repeated_by == ()

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from charter_engine.analysis.compile import CompileOptions, compile_sources
 from tests.unit.parser.compiled import compiled, edges, lines, package
 
@@ -578,3 +580,37 @@ def test_one_that_asks_again_about_the_answer_is_a_wrapper() -> None:
             return ask("Answer in one sentence: " + question)
         """
     assert lines(compiled(source)) == [5, 8, 12]
+
+
+def test_an_answer_that_goes_back_as_a_dict_is_one() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        def ask(turns, shape):
+            said = OpenAI().chat.completions.parse(messages=turns, response_format=shape)
+            return said.choices[0].message.parsed.dict()
+
+        def run(question, shape):
+            return ask([{"role": "user", "content": "Answer: " + question}], shape)
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (9, "wrapper")]
+
+
+SENDING = """
+from openai import OpenAI
+
+client = OpenAI()
+
+def NAME(prompt):
+    answer = client.responses.create(model="m", input=prompt).output_text
+    print(answer)
+
+NAME("What is it?")
+"""
+
+
+@pytest.mark.parametrize(("name", "found"), [("ask_and_print", [7, 10]), ("send_message", [7])])
+def test_what_sends_and_returns_nothing_is_no_wrapper(name: str, found: list[int]) -> None:
+    assert lines(compiled(SENDING.replace("NAME", name))) == found

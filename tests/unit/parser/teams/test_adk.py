@@ -177,3 +177,37 @@ def test_a_key_that_is_written_later_fills_nothing_before() -> None:
     assert (5, 6, "loop") not in edges(adk(root))
     again = 'LoopAgent(name="again", sub_agents=[left, plan])'
     assert (5, 6, "loop") in edges(adk(again))
+
+
+def test_an_agent_is_served_under_a_name_of_a_file_that_is_read_before_its_own() -> None:
+    files = package(
+        agent="""
+        from .monitor import monitor
+
+        root_agent = monitor
+        """,
+        monitor="""
+        from google.adk.agents import LlmAgent, LoopAgent
+
+        checker = LlmAgent(name="checker", model="m", instruction="Check the price.")
+        monitor = LoopAgent(name="monitor", sub_agents=[checker])
+        """,
+    )
+    assert lines(files["monitor.py"]) == [4]
+    assert edges(files["monitor.py"]) == {(4, 4, "loop")}
+
+
+def test_an_agent_of_another_file_under_another_name_is_no_call() -> None:
+    files = package(
+        agent="""
+        from .monitor import monitor
+
+        other_agent = monitor
+        """,
+        monitor="""
+        from google.adk.agents import LlmAgent
+
+        monitor = LlmAgent(name="monitor", model="m", instruction="Check the price.")
+        """,
+    )
+    assert lines(files["monitor.py"]) == []
