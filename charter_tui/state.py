@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
+from charter_engine.contracts.fleet import ServerNow
 from charter_engine.contracts.gauges import (
     TOPIC_OF,
     UNRECORDED,
@@ -103,7 +104,8 @@ class Snapshot:
     whose figures of the calls are asked for: of the last run, of traffic, or of what there is.
     `frozen` is there while the screen is held still: where in the last hour it stands. `marked` is
     what an operator marked of a recording, or of that hour. `last_answer` and `last_gpus` are the
-    latest sample of a server that answered, and of GPUs that could be read.
+    latest sample of a server that answered, and of GPUs that could be read; `last_servers` what
+    each of several servers told last.
     """
 
     link: Link = Link()
@@ -138,6 +140,7 @@ class Snapshot:
     marked: MarkedStretch = NOTHING_MARKED
     last_answer: LastKnown[TritonSample] | None = None
     last_gpus: LastKnown[GpuStatus] | None = None
+    last_servers: Mapping[str, LastKnown[ServerNow]] = field(default_factory=dict)
 
     def age(self, known: LastKnown[Any]) -> float:
         """How many seconds before what is shown something was told."""
@@ -248,7 +251,7 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
             snapshot = _set_back(snapshot, gauge.payload, gauge.epoch)
     changes: dict[str, object] = {}
     pool_used, ticks = snapshot.pool_used, snapshot.ticks
-    as_of = snapshot.as_of
+    as_of, servers = snapshot.as_of, snapshot.last_servers
     for gauge in taken:
         if gauge.epoch < snapshot.epoch:
             continue
@@ -263,6 +266,8 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         if topic not in _PARTS:
             continue
         changes |= {topic: payload, **_known(payload, gauge.at)}
+        if isinstance(payload, Fleet):
+            servers = _known_servers(payload, gauge.at, servers)
         as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
         if (
             isinstance(gauge.payload, Triton)
@@ -272,7 +277,14 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
             pool_used = (*pool_used, used)[-KEPT_POOL_SAMPLES:]
     if not changes and ticks is snapshot.ticks:
         return snapshot
-    return replace(snapshot, pool_used=pool_used, ticks=ticks, as_of=as_of, **changes)  # type: ignore[arg-type]
+    return replace(
+        snapshot,
+        pool_used=pool_used,
+        ticks=ticks,
+        as_of=as_of,
+        last_servers=servers,
+        **changes,  # type: ignore[arg-type]
+    )
 
 
 def _known(payload: Payload, at: float) -> dict[str, object]:
@@ -280,9 +292,20 @@ def _known(payload: Payload, at: float) -> dict[str, object]:
     match payload:
         case Triton(sample) if sample.health == "ready":
             return {"last_answer": LastKnown(sample, at)}
-        case Gpu(status) if status.gpus:
+        case Gpu(status) if status.answering:
             return {"last_gpus": LastKnown(status, at)}
     return {}
+
+
+def _known_servers(
+    fleet: Fleet, at: float, before: Mapping[str, LastKnown[ServerNow]]
+) -> Mapping[str, LastKnown[ServerNow]]:
+    """What each of the servers told last, those that do not answer before."""
+    return {
+        one.server: known
+        for one in fleet.now.servers
+        if (known := LastKnown(one, at) if one.sample.health == "ready" else before.get(one.server))
+    }
 
 
 def changed_gauges(before: Snapshot, after: Snapshot, at: float) -> list[Gauge]:
