@@ -39,6 +39,9 @@ MOST_LOG_LINES: Final = 2_000
 WORTH_GOING_TO: Final = MARKED | {"failure"}
 """Kinds of events worth going to."""
 
+NO_SERVERS: Final = Snapshot().last_servers
+"""One for all moments, as what they share is packed once."""
+
 
 class Lookback:
     """One moment a second, the latest hour of them; fewer where many calls change all the time."""
@@ -61,7 +64,14 @@ class Lookback:
         elif len(self._recent) > PACKED_TOGETHER or self._fresh_records > MOST_NODE_RECORDS:
             self._pack()
         moment = replace(
-            snapshot, ticks=(), events=(), pool_used=(), gpus=(), last_answer=None, last_gpus=None
+            snapshot,
+            ticks=(),
+            events=(),
+            pool_used=(),
+            gpus=(),
+            last_answer=None,
+            last_gpus=None,
+            last_servers=NO_SERVERS,
         )
         self._fresh_records += _fresh_records(self._recent[-1] if self._recent else None, moment)
         self._recent.append(moment)

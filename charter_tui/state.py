@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
+from charter_engine.contracts.fleet import ServerNow
 from charter_engine.contracts.gauges import (
     TOPIC_OF,
     UNRECORDED,
@@ -105,7 +106,7 @@ class Snapshot:
     `gpus` are the latest samples, the newest last. `frozen` is there while the screen is held
     still: where in the last hour it stands. `marked` is what an operator marked of a recording, or
     of that hour. `last_answer` and `last_gpus` are the latest sample of a server that answered, and
-    of GPUs that could be read.
+    of GPUs that could be read; `last_servers` what each of several servers told last.
     """
 
     link: Link = Link()
@@ -141,6 +142,7 @@ class Snapshot:
     marked: MarkedStretch = NOTHING_MARKED
     last_answer: LastKnown[TritonSample] | None = None
     last_gpus: LastKnown[GpuStatus] | None = None
+    last_servers: Mapping[str, LastKnown[ServerNow]] = field(default_factory=dict)
 
     def age(self, known: LastKnown[Any]) -> float:
         """How many seconds before what is shown something was told."""
@@ -251,7 +253,7 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
             snapshot = _set_back(snapshot, gauge.payload, gauge.epoch)
     changes: dict[str, object] = {}
     pool_used, gpus, ticks = snapshot.pool_used, snapshot.gpus, snapshot.ticks
-    as_of = snapshot.as_of
+    as_of, servers = snapshot.as_of, snapshot.last_servers
     for gauge in taken:
         if gauge.epoch < snapshot.epoch:
             continue
@@ -266,6 +268,8 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         if topic not in _PARTS:
             continue
         changes |= {topic: payload, **_known(payload, gauge.at)}
+        if isinstance(payload, Fleet):
+            servers = _known_servers(payload, gauge.at, servers)
         as_of = max(as_of, gauge.at) if snapshot.replay is None else gauge.at
         if (
             isinstance(gauge.payload, Triton)
@@ -273,12 +277,12 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
             and (used := pool.used_share) is not None
         ):
             pool_used = (*pool_used, used)[-KEPT_POOL_SAMPLES:]
-        if isinstance(gauge.payload, Gpu) and gauge.payload.status.gpus:
+        if isinstance(gauge.payload, Gpu) and gauge.payload.status.answering:
             gpus = (*gpus, _paced(gauge.payload.status))[-KEPT_GPU_SAMPLES:]
     if not changes and ticks is snapshot.ticks:
         return snapshot
     series = {"pool_used": pool_used, "gpus": gpus, "ticks": ticks, "as_of": as_of}
-    return replace(snapshot, **series, **changes)  # type: ignore[arg-type]
+    return replace(snapshot, **series, last_servers=servers, **changes)  # type: ignore[arg-type]
 
 
 def _known(payload: Payload, at: float) -> dict[str, object]:
@@ -286,18 +290,33 @@ def _known(payload: Payload, at: float) -> dict[str, object]:
     match payload:
         case Triton(sample) if sample.health == "ready":
             return {"last_answer": LastKnown(sample, at)}
-        case Gpu(status) if status.gpus:
+        case Gpu(status) if status.answering:
             return {"last_gpus": LastKnown(status, at)}
     return {}
 
 
 def last_known(moments: Iterable[Snapshot]) -> dict[str, Any]:
-    """`last_answer` and `last_gpus` as they are after moments that followed each other."""
+    """`last_answer`, `last_gpus` and `last_servers` as they are after moments that followed each
+    other."""
     known: dict[str, Any] = {"last_answer": None, "last_gpus": None}
+    servers: Mapping[str, LastKnown[ServerNow]] = {}
     for moment in moments:
         for payload in (moment.triton, moment.gpu):
             known |= _known(payload, moment.as_of) if payload is not None else {}
-    return known
+        if moment.fleet is not None:
+            servers = _known_servers(moment.fleet, moment.as_of, servers)
+    return known | {"last_servers": servers}
+
+
+def _known_servers(
+    fleet: Fleet, at: float, before: Mapping[str, LastKnown[ServerNow]]
+) -> Mapping[str, LastKnown[ServerNow]]:
+    """What each of the servers told last, those that do not answer before."""
+    return {
+        one.server: known
+        for one in fleet.now.servers
+        if (known := LastKnown(one, at) if one.sample.health == "ready" else before.get(one.server))
+    }
 
 
 def changed_gauges(before: Snapshot, after: Snapshot, at: float) -> list[Gauge]:
@@ -340,7 +359,7 @@ def _set_back(snapshot: Snapshot, past: Past, epoch: int) -> Snapshot:
 def gpu_history(moments: Iterable[Snapshot]) -> tuple[GpuStatus, ...]:
     """The samples of moments as `Snapshot.gpus` has them."""
     told = (moment.gpu.status for moment in moments if moment.gpu is not None)
-    return tuple(_paced(status) for status in told if status.gpus)[-KEPT_GPU_SAMPLES:]
+    return tuple(_paced(status) for status in told if status.answering)[-KEPT_GPU_SAMPLES:]
 
 
 def _paced(status: GpuStatus) -> GpuStatus:

@@ -10,6 +10,7 @@ from charter_engine.contracts.server import ServerReport
 from charter_tui.present.breaker import BREAKER
 from charter_tui.present.figures import (
     NOTHING,
+    clock_span,
     count,
     heat,
     marked,
@@ -21,7 +22,7 @@ from charter_tui.present.panels import HEALTH
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, table_lines
 from charter_tui.present.words import sentence_lines
-from charter_tui.state import Snapshot, share
+from charter_tui.state import LastKnown, Snapshot, share
 
 SERVER: Final = Column("server", "SERVER", 0, "left")
 STATE: Final = Column("state", "STATE", 13, "left")
@@ -40,6 +41,10 @@ NORMAL: Final = (
     *(SERVER, STATE, REVISION, HIT, COMPUTED, TTFT, QUEUE, POOL),
     *(BREAKER_STATE, DRIFT, DIFFERS),
 )
+FIGURES: Final = frozenset(
+    column.key for column in (REVISION, HIT, COMPUTED, TTFT, QUEUE, POOL, REQUESTS)
+)
+"""Columns that show what was told last where a server does not answer."""
 WIDE: Final = (*NORMAL[:4], REQUESTS, *NORMAL[4:])
 LEAST_NAME: Final = 14
 NORMAL_FROM: Final = 110
@@ -72,14 +77,26 @@ def fleet_columns(width: int, now: FleetNow | None) -> tuple[Column, ...]:
     return (filled._replace(width=min(filled.width, max(LEAST_NAME, longest + 2))), *others)
 
 
-def fleet_rows(now: FleetNow, columns: Sequence[Column]) -> list[Row]:
-    """A row a server, in the order in which they are named."""
-    return [_row(server, now.differing(server.server), columns) for server in now.servers]
+def fleet_rows(snapshot: Snapshot, columns: Sequence[Column]) -> list[Row]:
+    """A row a server, in the order in which they are named; one that does not answer has its last
+    figures, muted."""
+    if snapshot.fleet is None:
+        return []
+    now, known = snapshot.fleet.now, snapshot.last_servers
+    return [
+        _row(server, now.differing(server.server), columns, known.get(server.server))
+        for server in now.servers
+    ]
 
 
-def difference_lines(now: FleetNow, width: int) -> tuple[Line, ...]:
+def difference_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """Where servers differ with both values and what to do, and what else is to be known."""
-    return (*_reasons(now, width), *_differences(now, width))
+    if snapshot.fleet is None:
+        return ()
+    return (
+        *_reasons(snapshot, snapshot.fleet.now, width),
+        *_differences(snapshot.fleet.now, width),
+    )
 
 
 def server_report_lines(report: ServerReport, width: int) -> tuple[Line, ...]:
@@ -153,16 +170,23 @@ def _pool(servers: Sequence[ServerNow]) -> float | None:
     return share(sum(pool.used_blocks for pool in pools), sum(pool.max_blocks for pool in pools))
 
 
-def _row(server: ServerNow, differing: int, columns: Sequence[Column]) -> Row:
-    sample, total = server.sample, server.total
+def _row(
+    server: ServerNow,
+    differing: int,
+    columns: Sequence[Column],
+    known: LastKnown[ServerNow] | None,
+) -> Row:
+    sample = server.sample
+    is_old = sample.health != "ready" and known is not None
+    told = known.value if is_old and known is not None else server
+    total = told.total
     rate = total.hit_rate if total is not None else None
     words, tone = HEALTH[sample.health]
     sign, breaker_tone, _ = BREAKER[sample.breaker]
-    waiting = sample.waiting_requests
     cells: dict[str, Line] = {
         "server": line(Span(plain(server.server))),
         "state": line(Span(words, tone)),
-        "revision": line(NOTHING if server.revision is None else Span(str(server.revision))),
+        "revision": line(NOTHING if told.revision is None else Span(str(told.revision))),
         "hit": line(
             NOTHING if rate is None else percent(rate, "measured")._replace(tone=heat(rate))
         ),
@@ -173,26 +197,38 @@ def _row(server: ServerNow, differing: int, columns: Sequence[Column]) -> Row:
             else marked(short_count(round(total.computed_per_second)), "measured")
         ),
         "ttft": line(milliseconds(total.ttft_ms if total else None, "measured")),
-        "queue": line(count(waiting, "measured")),
-        "pool": line(percent(_pool((server,)), "measured")),
+        "queue": line(count(told.sample.waiting_requests, "measured")),
+        "pool": line(percent(_pool((told,)), "measured")),
         "breaker": line(Span(f"{sign} {sample.breaker}", breaker_tone)),
         "drift": _places(server.drift),
         "differs": _places(differing),
     }
+    if is_old:
+        cells |= {key: _muted(cells[key]) for key in FIGURES}
     return Row(server.server, tuple(cells[column.key] for column in columns))
+
+
+def _muted(cell: Line) -> Line:
+    return tuple(span._replace(tone="muted") for span in cell)
 
 
 def _places(number: int) -> Line:
     return line(Span(f"✗ {number}", "bad") if number else Span("–", "muted"))
 
 
-def _reasons(now: FleetNow, width: int) -> Iterator[Line]:
+def _reasons(snapshot: Snapshot, now: FleetNow, width: int) -> Iterator[Line]:
     if now.trouble:
         yield from sentence_lines(plain(f"✗ {now.trouble}"), width, "warning")
     for server in now.servers:
-        reason = server.sample.reason
-        if reason:
-            named = reason if server.server in reason else f"{server.server}: {reason}"
+        reason, known = server.sample.reason, snapshot.last_servers.get(server.server)
+        named = reason if server.server in reason else f"{server.server}: {reason}"
+        if server.sample.health != "ready" and known is not None:
+            age = clock_span(snapshot.age(known))
+            why = named if reason else f"{server.server} does not answer"
+            yield from sentence_lines(
+                plain(f"{why.rstrip('.')}. Its figures are as of {age} ago."), width, "warning"
+            )
+        elif reason:
             yield from sentence_lines(plain(named), width, "warning")
 
 

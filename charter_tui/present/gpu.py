@@ -4,14 +4,16 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
+from msgspec.structs import replace
+
 from charter_engine.contracts.gpu import GpuProcess, GpuSample, GpuStatus, MemoryKind, MemoryPart
 from charter_tui.present.figures import NOTHING, byte_size, count, marked, percent
 from charter_tui.present.gpu_plots import GpuHistory, plot_lines
-from charter_tui.present.panels import LABEL_WIDTH
+from charter_tui.present.panels import LABEL_WIDTH, last_known_words
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, fit, line, plain
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.words import sentence_lines
-from charter_tui.state import share
+from charter_tui.state import Snapshot, share
 
 FILLS: Final[dict[MemoryKind, tuple[str, Tone, str]]] = {
     "reserved": ("▚", "muted", "kept by the driver"),
@@ -42,6 +44,17 @@ RATES: Final = (
     ("PCIe", "pcie_sent_bytes", "pcie_received_bytes"),
     ("NVLink", "nvlink_sent_bytes", "nvlink_received_bytes"),
 )
+
+
+def shown_gpus(snapshot: Snapshot) -> GpuStatus | None:
+    """The GPUs as they are; where none answers, as they were read last, with why and how long
+    ago."""
+    if snapshot.gpu is None:
+        return None
+    status, known = snapshot.gpu.status, snapshot.last_gpus
+    if status.answering or known is None or not status.reason:
+        return status
+    return replace(known.value, reason=last_known_words(status.reason, snapshot.age(known)))
 
 
 def gpu_screen_lines(

@@ -57,7 +57,7 @@ def memory_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """
     host = snapshot.host.sample if snapshot.host else None
     known = snapshot.last_gpus
-    if snapshot.gpu and snapshot.gpu.status.gpus:
+    if snapshot.gpu and snapshot.gpu.status.answering:
         lines = [made for gpu in snapshot.gpu.status.gpus for made in _gpu_lines(gpu, width)]
     elif snapshot.gpu and snapshot.gpu.status.reason and known:
         lines = [
@@ -77,10 +77,14 @@ def memory_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     return (*lines, *_host_lines(host, width)) if host else tuple(lines)
 
 
-def _last_known(reason: str, age: float, width: int) -> tuple[Line, ...]:
+def last_known_words(reason: str, age: float) -> str:
     """Why nothing is told at the moment, where that is to be said, and how old what follows is."""
     why = f"{reason.rstrip('.')}. " if reason else ""
-    return sentence_lines(f"{why}As of {clock_span(age)} ago:", width, "warning")
+    return f"{why}As of {clock_span(age)} ago:"
+
+
+def _last_known(reason: str, age: float, width: int) -> tuple[Line, ...]:
+    return sentence_lines(last_known_words(reason, age), width, "warning")
 
 
 def _gpu_lines(gpu: GpuSample, width: int) -> tuple[Line, ...]:

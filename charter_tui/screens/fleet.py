@@ -35,7 +35,7 @@ class ServersTable(LineTable):
     def rebuild(self) -> None:
         now = self.snapshot.fleet.now if self.snapshot.fleet else None
         columns = fleet_columns(self.inner_width, now)
-        self.set_rows(columns, fleet_rows(now, columns) if now else (), ONE_SERVER)
+        self.set_rows(columns, fleet_rows(self.snapshot, columns), ONE_SERVER)
 
 
 class FleetSum(LineView):
@@ -51,14 +51,13 @@ class FleetSum(LineView):
 
 
 class Differences(LineView, can_focus=True):
-    """Where servers differ, and what to do."""
+    """Where servers differ, what to do, and how old the figures are of those that do not answer."""
 
-    PARTS = ("fleet",)
+    PARTS = ("fleet", "ticks")
     DEFAULT_CSS = "Differences { height: 1fr; overflow-y: auto; padding: 1 1; }"
 
     def rebuild(self) -> None:
-        now = self.snapshot.fleet.now if self.snapshot.fleet else None
-        self.set_lines(difference_lines(now, self.inner_width) if now else ())
+        self.set_lines(difference_lines(self.snapshot, self.inner_width))
 
 
 class FleetScreen(ConsoleScreen):

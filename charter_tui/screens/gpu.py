@@ -8,7 +8,7 @@ from textual.widget import Widget
 from charter_tui.bindings import bindings
 from charter_tui.present.curves import GPU_BUSY, GPU_MEMORY
 from charter_tui.present.figures import legend
-from charter_tui.present.gpu import gpu_screen_lines
+from charter_tui.present.gpu import gpu_screen_lines, shown_gpus
 from charter_tui.present.gpu_plots import GpuHistory
 from charter_tui.present.strips import strip_lines
 from charter_tui.screens.base import ConsoleScreen
@@ -44,10 +44,9 @@ class GpuView(LineView, can_focus=True):
 
     def rebuild(self) -> None:
         shown, width = self.snapshot, max(20, self.inner_width)
-        status = shown.gpu.status if shown.gpu else None
         told = any(curve.value(tick) is not None for tick in shown.ticks for curve in CURVES)
         rows = TALL_ROWS if self.size.height >= TALL else 1
         curves = strip_lines(shown, width, CURVES, rows) if told else ()
         history = GpuHistory(shown.gpus, shown.ticks)
         height = self.size.height
-        self.set_lines(gpu_screen_lines(status, history, width, height, curves))
+        self.set_lines(gpu_screen_lines(shown_gpus(shown), history, width, height, curves))

@@ -6,9 +6,11 @@ import time
 import pytest
 from msgspec.structs import replace
 
+from charter_engine.contracts.fleet import ServerNow
 from charter_engine.contracts.gauges import (
     Database,
     Draft,
+    Fleet,
     Gauge,
     Gpu,
     Nodes,
@@ -31,6 +33,9 @@ from charter_tui.present.confirmation import (
     rollback_confirmation,
 )
 from charter_tui.present.diff import diff_lines
+from charter_tui.present.fleet import difference_lines, fleet_columns, fleet_line, fleet_rows
+from charter_tui.present.gpu import gpu_screen_lines, shown_gpus
+from charter_tui.present.gpu_plots import GpuHistory
 from charter_tui.present.graph_columns import columns_for, named_columns
 from charter_tui.present.graph_table import GraphRows, empty_lines, retention_summary
 from charter_tui.present.header import banner_lines, title_lines
@@ -41,6 +46,7 @@ from charter_tui.present.spans import Line, line_width, text_of
 from charter_tui.present.tuning import tuning_rows
 from charter_tui.state import NOTHING_MARKED, Link, MarkedStretch, Snapshot, apply_gauges
 from charter_tui.trends import Trends, of_all
+from tests.tui.fleet_scene import ALIKE, DOWN
 from tests.tui.scene import (
     CALLS,
     CHEAP_DRAFT,
@@ -417,6 +423,63 @@ def test_gpus_that_cannot_be_read_leave_their_last_figures_with_their_age() -> N
     text = said(memory_lines(shown, 80))
     assert "The driver does not answer. As of 0:09 ago:" in text
     assert "NVIDIA H100" in text
+
+
+def test_gpus_that_cannot_be_read_stay_on_their_screen_with_their_age() -> None:
+    lost = Gpu(GpuStatus(reason="NVML stopped answering."))
+    shown = told(
+        Gauge(at=START, payload=GPU),
+        Gauge(at=START + 9, payload=lost),
+        Gauge(at=START + 75, payload=HOST),
+    )
+    text = said(gpu_screen_lines(shown_gpus(shown), GpuHistory(), 80, 24))
+    assert "NVML stopped answering. As of 1:15 ago:" in text
+    assert "NVIDIA H100" in text
+    never = said(
+        gpu_screen_lines(shown_gpus(told(Gauge(at=START, payload=lost))), GpuHistory(), 80, 24)
+    )
+    assert "As of" not in never
+
+
+def test_a_driver_that_hangs_does_not_make_old_figures_new() -> None:
+    hanging = Gpu(replace(GPU.status, reason="The driver hangs.", stale=True))
+    shown = told(Gauge(at=START, payload=GPU), Gauge(at=START + 9, payload=hanging))
+    for lines in (
+        memory_lines(shown, 80),
+        gpu_screen_lines(shown_gpus(shown), GpuHistory(), 80, 24),
+    ):
+        assert "The driver hangs. As of 0:09 ago:" in said(lines)
+
+
+def fleet_of(*servers: ServerNow) -> Fleet:
+    return Fleet(now=replace(ALIKE.now, servers=servers))
+
+
+def test_a_server_of_several_that_is_gone_leaves_its_last_figures_with_their_age() -> None:
+    one, two = ALIKE.now.servers
+    gone = replace(DOWN, server=two.server, sample=replace(DOWN.sample, reason="no answer"))
+    shown = told(
+        Gauge(at=START, payload=fleet_of(one, two)),
+        Gauge(at=START + 5, payload=fleet_of(one, gone)),
+        Gauge(at=START + 75, payload=fleet_of(one, gone)),
+    )
+    columns = fleet_columns(200, fleet_of(one, gone).now)
+    _, down = fleet_rows(shown, columns)
+    cells = dict(zip((column.key for column in columns), down.cells, strict=True))
+    assert text_of(cells["state"]) == "✗ unreachable"
+    assert "29.5" in text_of(cells["pool"])
+    assert {span.tone for span in cells["pool"]} == {"muted"}
+    told_below = said(difference_lines(shown, 100))
+    assert f"{two.server}: no answer. Its figures are as of 1:15 ago." in told_below
+    assert text_of(fleet_line(shown, 100)).startswith("servers 1 of 2 up")
+
+
+def test_a_server_that_is_none_of_the_fleet_any_more_is_forgotten() -> None:
+    one, two = ALIKE.now.servers
+    shown = told(
+        Gauge(at=START, payload=fleet_of(one, two)), Gauge(at=START + 5, payload=fleet_of(one))
+    )
+    assert list(shown.last_servers) == [one.server]
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
