@@ -578,3 +578,30 @@ def test_one_that_asks_again_about_the_answer_is_a_wrapper() -> None:
             return ask("Answer in one sentence: " + question)
         """
     assert lines(compiled(source)) == [5, 8, 12]
+
+
+def test_what_is_asked_as_a_model_is_a_wrapper_though_its_prompt_is_lost_on_the_way() -> None:
+    found = package(
+        chat="""
+        import anthropic
+        import vendor
+
+        class ChatModel:
+            def get_client(self):
+                return anthropic.AsyncAnthropic()
+
+            async def ainvoke(self, messages):
+                contents = vendor.serialize(vendor.Queue().take())
+                answer = await self.get_client().messages.create(model="m", messages=contents)
+                return answer.content[0].text
+        """,
+        app="""
+        from chat import ChatModel
+
+        async def main():
+            llm = ChatModel()
+            response = await llm.ainvoke([{"role": "user", "content": "Name a sea."}])
+            return response
+        """,
+    )
+    assert [call.line for call in found["app.py"].calls] == [6]
