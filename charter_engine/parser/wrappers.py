@@ -76,6 +76,7 @@ def wrapper_of(
             passes_on(visit, set(own), limit)
             or (visit.keeps_conversation and is_answer(result))
             or sends_own_state(definition, visit, set(own), limit)
+            or (asked and sends_unknown(visit))
         ):
             given = parameters_of(visit)
             leads_to.setdefault(
@@ -175,6 +176,24 @@ def sends_own_state(
         for source in filled
     )
     return is_own and sum(own_text(pieces, set()) for pieces in asked) <= limit
+
+
+def sends_unknown(visit: Visit) -> bool:
+    """Whether nothing of a prompt is written at hand: what was given was lost on the way, as in a
+    serializer that sorts messages by their class."""
+    asked = [value for role, value in visit.prompt if role != "system"]
+    is_traced = any(value.all_origins() for value in asked)
+    return bool(asked) and not is_traced and not any(written(pieces_of(one)) for one in asked)
+
+
+def written(pieces: tuple[Piece, ...]) -> str:
+    """What is written out of a text at hand, without markup."""
+    return "".join(
+        MARKUP.sub("", piece.text)
+        if isinstance(piece, Static)
+        else written(piece.value.pieces or ())
+        for piece in pieces
+    )
 
 
 def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:

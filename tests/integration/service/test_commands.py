@@ -67,7 +67,7 @@ def test_every_command_has_help(tmp_path: Path, name: str) -> None:
         (("run", "{agent}", "--baseline", "--plan", "p.yaml"), "exclude each other"),
         (("run", "{agent}", "--no-block-size"), "give --plan"),
         (("export", "nowhere.charter"), "nowhere.charter: No such file"),
-        (("export", "nowhere.charter", "--begin", "noon"), "'noon' is no time"),
+        (("export", "nowhere.charter", "--begin", "noon"), "'noon' is not a time"),
         (("serve", "--replay", "nowhere.charter"), "nowhere.charter"),
         (("compile", "{agent}", "--explain", "4000"), "ends at line"),
         (("lint", "{agent}", "--config", "nowhere.toml"), "nowhere.toml: No such file"),

@@ -614,3 +614,30 @@ NAME("What is it?")
 @pytest.mark.parametrize(("name", "found"), [("ask_and_print", [7, 10]), ("send_message", [7])])
 def test_what_sends_and_returns_nothing_is_no_wrapper(name: str, found: list[int]) -> None:
     assert lines(compiled(SENDING.replace("NAME", name))) == found
+
+
+def test_what_is_asked_as_a_model_is_a_wrapper_though_its_prompt_is_lost_on_the_way() -> None:
+    found = package(
+        chat="""
+        import anthropic
+        import vendor
+
+        class ChatModel:
+            def get_client(self):
+                return anthropic.AsyncAnthropic()
+
+            async def ainvoke(self, messages):
+                contents = vendor.serialize(vendor.Queue().take())
+                answer = await self.get_client().messages.create(model="m", messages=contents)
+                return answer.content[0].text
+        """,
+        app="""
+        from chat import ChatModel
+
+        async def main():
+            llm = ChatModel()
+            response = await llm.ainvoke([{"role": "user", "content": "Name a sea."}])
+            return response
+        """,
+    )
+    assert [call.line for call in found["app.py"].calls] == [6]
