@@ -57,25 +57,27 @@ TAKEN_ON = """
 from operator import itemgetter
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableParallel
 from langchain_openai import ChatOpenAI
 
 llm = ChatOpenAI(model="m")
 plan = ChatPromptTemplate.from_template("Plan {topic}") | llm | StrOutputParser()
 draft = ChatPromptTemplate.from_template("Write to this plan: {plan}") | llm | StrOutputParser()
 final = ChatPromptTemplate.from_template("Mend {draft}, {other}") | llm | StrOutputParser()
-work = {"plan": plan, "topic": itemgetter("topic")} | {"draft": draft, "other": TAKEN} | final
+first = RunnableParallel(plan=plan, topic=itemgetter("topic"))
+work = first | {"draft": draft, "other": TAKEN} | final
 work.invoke({"topic": "trees"})
 """
 
 
 def test_a_dict_takes_on_what_an_earlier_one_held() -> None:
     file = compiled(TAKEN_ON.replace("TAKEN", 'itemgetter("plan")'))
-    assert edges(file) == {(12, 9, "data"), (9, 10, "data"), (12, 10, "data")}
+    assert edges(file) == {(14, 10, "data"), (10, 11, "data"), (14, 11, "data")}
 
 
 def test_what_no_chain_answered_is_taken_on_from_the_input() -> None:
     file = compiled(TAKEN_ON.replace("TAKEN", 'itemgetter("topic")'))
-    assert edges(file) == {(12, 9, "data"), (9, 10, "data")}
+    assert edges(file) == {(14, 10, "data"), (10, 11, "data")}
 
 
 def test_chains_in_parallel_run_side_by_side_and_are_asked_the_same() -> None:
