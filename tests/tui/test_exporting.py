@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -111,7 +112,8 @@ async def test_a_file_that_exists_stays_as_it_is_and_the_form_says_so(
 
 async def test_a_full_disk_is_told_and_leaves_nothing(console: Open, tmp_path: Path) -> None:
     recording = record(tmp_path / "run.charter")
-    with small_disk(tmp_path / "disk", 256) as disk:
+    short = Path(tempfile.mkdtemp())
+    with small_disk(short / "disk", 256) as disk:
         fill(disk)
         async with console(at(recording, 30), size=(120, 36)) as stage:
             await export_to(stage, disk / "part.charter")
