@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from textual.widgets import Static
 
 from charter_engine.api import recordings
 from charter_engine.contracts.gauges import Gauge, Nodes, Recording, Replay, Session, Work
@@ -18,6 +19,7 @@ from charter_tui import exporting
 from charter_tui.replaying import holding
 from charter_tui.screens.form import FormScreen
 from charter_tui.state import Link, Snapshot
+from tests.small_disk import fill, make_room, small_disk
 from tests.tui.conftest import Open, Stage
 from tests.tui.scene import AGENT, DRAFT, NODES, SESSION
 from tests.unit.store.recorded import BEGIN, record
@@ -105,6 +107,20 @@ async def test_a_file_that_exists_stays_as_it_is_and_the_form_says_so(
         await stage.until(partial(stage.shows, "exists; choose another file"))
         assert isinstance(stage.app.screen, FormScreen)
     assert output.read_text() == "the only copy"
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing(console: Open, tmp_path: Path) -> None:
+    recording = record(tmp_path / "run.charter")
+    with small_disk(tmp_path / "disk", 256) as disk:
+        fill(disk)
+        async with console(at(recording, 30), size=(120, 36)) as stage:
+            await export_to(stage, disk / "part.charter")
+            error = stage.app.screen.query_one("#form-error", Static)
+            await stage.until(lambda: "No space left" in str(error.content))
+            assert [item.name for item in disk.iterdir()] == ["filled"]
+            make_room(disk)
+            await stage.press("enter")
+            await stage.until(lambda: "The stretch is in" in stage.told())
 
 
 async def test_what_of_a_damaged_recording_can_be_read_is_written_and_the_rest_told(
