@@ -8,7 +8,7 @@ Where both runs went over the same items, each draw takes the same items of both
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -52,22 +52,11 @@ def compare(
         verdict=verdict(before.cost, after.cost),
         differences=tuple(
             _difference(figure, before.cost, after.cost, intervals.get(figure))
-            for figure in _FIGURES
+            for figure in get_args(RunFigure)
         ),
         nodes=tuple(one for one in by_node(requests_before, requests_after) if one.node),
         notes=tuple(_notes(before, after, enough=bool(intervals))),
     )
-
-
-_FIGURES: Final[tuple[RunFigure, ...]] = (
-    "computed_tokens",
-    "whole_ms",
-    "item_ms",
-    "ttft_ms",
-    "ttft_ms_p95",
-    "output_tokens",
-    "token_hit_rate",
-)
 
 
 def _difference(

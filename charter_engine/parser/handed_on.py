@@ -15,7 +15,7 @@ from charter_engine.parser.fanout import MAPPING, is_awaited_alone, parallel_way
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
-from charter_engine.parser.values import Box, Function, Member, Value, in_order
+from charter_engine.parser.values import Box, Function, Member, Value, functions_in
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -109,7 +109,7 @@ class HandedOn:
                 found = evidence.by_evidence(later, self.program.catalogue) or evidence.runs_agent(
                     later, self.program.catalogue
                 )
-            functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
+            functions = functions_in(value)
             if not functions and found is None:
                 continue
             way = way_of(shape.path) or parallel_way(shape.path)

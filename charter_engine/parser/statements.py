@@ -19,7 +19,15 @@ from charter_engine.parser.syntax import (
     pattern_names,
     safe_end,
 )
-from charter_engine.parser.values import UNKNOWN, Class, Function, Value, in_order, join, join_names
+from charter_engine.parser.values import (
+    UNKNOWN,
+    Class,
+    Function,
+    Value,
+    functions_in,
+    join,
+    join_names,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -345,10 +353,6 @@ def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:
         if name in after
         for origin in after[name].origins - value.origins
     )
-
-
-def functions_in(value: Value) -> list[Function]:
-    return [kind for kind in in_order(value.types) if isinstance(kind, Function)]
 
 
 def may_be_named(member: Value) -> bool:

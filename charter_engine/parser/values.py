@@ -564,3 +564,8 @@ def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, V
         elif "." not in name:
             joined[name] = value
     return joined
+
+
+def functions_in(value: Value) -> list[Function]:
+    """The functions at hand that a value may be."""
+    return [kind for kind in in_order(value.types) if isinstance(kind, Function)]
