@@ -159,37 +159,34 @@ async def test_an_attached_engine_runs_nothing_on_a_server_that_is_read_only() -
     assert engine.runs == 0
 
 
-def test_a_headless_recording_of_such_a_server_is_one_that_only_looks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recorded: list[Options] = []
+@pytest.fixture
+def asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Options]:
+    """With what options it is recorded; the configuration is looked for below the test's folder."""
+    told: list[Options] = []
 
     async def note(options: Options, *_: object) -> int:
-        recorded.append(options)
+        told.append(options)
         return 0
 
     monkeypatch.setattr("charter_tui.headless._record", note)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "charter").mkdir()
+    return told
+
+
+def test_a_headless_recording_of_such_a_server_is_one_that_only_looks(
+    tmp_path: Path, asked_for: list[Options]
+) -> None:
     (tmp_path / "charter" / "console.toml").write_text('read_only = ["prod-*"]')
     for write in (False, True):
         assert record(Options(record="/x", triton="prod-1:8001", headless=True, write=write)) == 0
-    assert [options.records_from_start for options in recorded] == [True, False]
+    assert [options.records_from_start for options in asked_for] == [True, False]
 
 
 def test_a_headless_recording_only_looks_where_the_configuration_cannot_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, asked_for: list[Options], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recorded: list[Options] = []
-
-    async def note(options: Options, *_: object) -> int:
-        recorded.append(options)
-        return 0
-
-    monkeypatch.setattr("charter_tui.headless._record", note)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    (tmp_path / "charter").mkdir()
     (tmp_path / "charter" / "console.toml").write_text("read_only = [")
     assert record(Options(record="/x", triton="test-1:8001", headless=True)) == 0
-    assert recorded[0].read_only
+    assert asked_for[0].read_only
     assert "servers are only looked at" in capsys.readouterr().err
