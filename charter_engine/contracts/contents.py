@@ -90,10 +90,11 @@ class MeasuredContents(Struct, frozen=True, kw_only=True):
 
     `agreed_blocks` are there as predicted; `absent_blocks` are predicted and are not there,
     `unpredicted_blocks` are there and are not predicted. Blocks are compared by what they hold, to
-    a grain of 16 tokens. `ranks` engines tell, each of a pool of its own, and are predicted as if
-    one served all. `unattributed_blocks` hold what no known request sent. `lost_events` were
-    sent and did not come; with `complete` False some of the pool is not known for that or another
-    reason. `trouble` is why no events come (empty: they do).
+    a grain of 16 tokens. A block that a request took over in place, or copied since it was in use,
+    which no event says, is there where that is predicted. `ranks` engines tell, each of a pool of
+    its own, and are predicted as if one served all. `unattributed_blocks` hold what no known
+    request sent. `lost_events` were sent and did not come; with `complete` False some of the pool
+    is not known for that or another reason. `trouble` is why no events come (empty: they do).
     """
 
     label: Label = "measured"

@@ -133,14 +133,16 @@ class MeasuredPool:
         self, now: float, owners: GrainOwners, predicted: Mapping[int, int]
     ) -> MeasuredContents:
         """The pool at that epoch second. `predicted` has how many blocks on the GPU end with a
-        grain, by the block manager."""
-        held = [
-            _Held(node, grain, owners.of(grain))
-            for place, block, node in self.events.nodes()
-            for grain in (self._content.grain_of(place, block),)
-        ]
-        on_gpu = Counter(one.grain for one in held if not one.on_host and one.grain is not None)
-        agreed = sum((on_gpu & Counter(predicted)).values())
+        grain, by the block manager; it knows which requests ran at once, and so decides of blocks
+        that were taken over in place or copied, which events do not say."""
+        held = [self._held(*one, owners) for one in self.events.nodes()]
+        missing = Counter(predicted) - _grains_on_gpu(held)
+        for one in self.events.doubted():
+            doubted = self._held(*one, owners)
+            if not doubted.on_host and doubted.grain is not None and missing[doubted.grain] > 0:
+                missing[doubted.grain] -= 1
+                held.append(doubted)
+        agreed = sum((_grains_on_gpu(held) & Counter(predicted)).values())
         blocks = sum(not one.on_host for one in held)
         return MeasuredContents(
             at=now,
@@ -167,6 +169,12 @@ class MeasuredPool:
             ),
         )
 
+    def _held(
+        self, place: PoolKey, block: BlockHash, node: TreeNode, owners: GrainOwners
+    ) -> "_Held":
+        grain = self._content.grain_of(place, block)
+        return _Held(node, grain, owners.of(grain))
+
 
 class _Held(NamedTuple):
     """A block, the grain that it ends with, and who brought it."""
@@ -178,6 +186,10 @@ class _Held(NamedTuple):
     @property
     def on_host(self) -> bool:
         return self.node.level > 0
+
+
+def _grains_on_gpu(held: Iterable[_Held]) -> Counter[int]:
+    return Counter(one.grain for one in held if not one.on_host and one.grain is not None)
 
 
 def _holdings(held: Sequence[_Held], names: Iterable[str]) -> tuple[Holding, ...]:

@@ -181,6 +181,12 @@ class EventMap:
             for block, node in tree.nodes.items():
                 yield place, block, node
 
+    def doubted(self) -> Iterator[tuple[PoolKey, BlockHash, TreeNode]]:
+        """Blocks that are not among `nodes`, and yet may be there: `EventTree.doubted`."""
+        for place, tree in self._trees.items():
+            for block, node in tree.doubted.items():
+                yield place, block, node
+
     @property
     def lost_events(self) -> int:
         """How many events did not come."""

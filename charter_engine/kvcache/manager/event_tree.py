@@ -1,7 +1,7 @@
 """The tree a stream of KV cache events describes, and what it says about sharing and churn."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -173,6 +173,12 @@ class EventTree:
         """A block that was doubted is there."""
         if (node := self._doubted.pop(block, None)) is not None:
             self.nodes[block] = node
+
+    @property
+    def doubted(self) -> Mapping[BlockHash, TreeNode]:
+        """The blocks that were taken over in place, or copied because they were in use: which of
+        both, events do not say."""
+        return self._doubted
 
     def forgotten(self) -> list[BlockHash]:
         """The blocks that were taken over so long ago that no event will mention them; once."""

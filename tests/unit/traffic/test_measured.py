@@ -108,6 +108,29 @@ def test_removed_blocks_and_those_on_the_host_are_not_there() -> None:
     assert (report.blocks, report.host_blocks, report.agreed_blocks) == (1, 1, 1)
 
 
+LIKE_FIRST = [*of(1000)[: -BLOCK // 2], *range(3000, 3000 + BLOCK // 2)]
+"""As the first prompt, but for the last half block."""
+
+
+@pytest.mark.parametrize(
+    ("kept", "there"), [(predicted_of(FIRST), (4, 4, 0, 0)), ({}, (3, 3, 0, 0))]
+)
+def test_whether_a_block_was_taken_over_or_copied_is_decided_by_what_is_predicted(
+    kept: dict[int, int], there: tuple[int, ...]
+) -> None:
+    pool = pool_of()
+    pool.events.follow(None, 0)
+    for parent, blocks, tokens in (
+        (None, (1, 2, 3), of(1000)),
+        (2, (4,), LIKE_FIRST[2 * BLOCK :]),
+    ):
+        rows = [(block, BLOCK, 0, 35) for block in blocks]
+        pool.events.stored(PLACE, parent, rows, partial(list, tokens), takes_over=True)
+    report = told(pool, kept | predicted_of(record([*LIKE_FIRST, 0], at=3.0, node="b")))
+    found = report.blocks, report.agreed_blocks, report.absent_blocks, report.unpredicted_blocks
+    assert found == there
+
+
 def test_blocks_on_the_gpu_are_those_that_hold_something_there() -> None:
     pool = pool_of(([1, 2, 3], of(1000), None))
     assert pool.blocks_on_gpu() == 3
