@@ -72,5 +72,7 @@ def test_of_sixteen_colours_meanings_that_must_not_be_confused_have_their_own(da
 
     assert number("assumed") not in {number("bad"), number("warning"), number("measured")}
     assert number("kv-hot") not in {number("bad"), number("warning")}
+    heat: tuple[Tone, ...] = ("kv-cold", "kv-cool", "kv-warm", "kv-hot")
+    assert number("predicted") not in {number(tone) for tone in heat}
     labels: tuple[Tone, ...] = ("measured", "predicted", "assumed")
     assert len({number(tone) for tone in labels}) == 3
