@@ -50,7 +50,10 @@ class KeyFooter(LineView):
 
     def rebuild(self) -> None:
         self._shown = tuple((binding, self._spans(binding)) for binding in self._fitting())
-        self.set_lines((tuple(span for _, spans in self._shown for span in spans),))
+        keys = [span for _, spans in self._shown for span in spans]
+        if keys:
+            keys[-1] = Span(keys[-1].text.removesuffix(BETWEEN), keys[-1].tone)
+        self.set_lines((tuple(keys),))
 
     def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)
