@@ -1,20 +1,29 @@
-"""Writes recordings in other forms, and stretches of them, by the engine's own commands.
+"""Writes recordings in other forms, and stretches of them.
 
-They are processes of their own: a long recording takes a while, and the screen stays live.
+What lies on this machine is written by the engine's own commands, in processes of their own: a long
+recording takes a while, and the screen stays live. What is replayed may lie on another machine: the
+engine that replays it hands the stretch over.
 """
 
 import asyncio
 import contextlib
+import os
+import secrets
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from charter_engine.contracts.commands import Command, CutReplay
 from charter_engine.contracts.gauges import Event, Gauge
+from charter_engine.contracts.recordings import RecordingPiece
 from charter_tui.link import EngineRefused
 from charter_tui.present.words import sentence
+
+Ask = Callable[[Command], Awaitable[Any]]
 
 DAMAGED = 1
 """The exit code of an export of what could be read of a damaged recording, among others."""
@@ -37,6 +46,40 @@ async def cut(recording: str, begin: float, end: float, output: str) -> str:
     if code:
         raise EngineRefused(words)
     return ""
+
+
+async def fetch(ask: Ask, begin: float, end: float, output: str) -> str:
+    """Write what is replayed between two epoch seconds, as its engine hands it over; gives what of
+    it could not be read, in words. Raises `EngineRefused`, and then there is no file."""
+    path = Path(output)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        if _is_there(output):
+            raise FileExistsError
+        damaged = await _receive(ask, begin, end, fresh)
+        fresh.rename(path)
+    except FileExistsError:
+        raise EngineRefused(f"{path} exists; choose another file.") from None
+    except OSError as error:
+        raise EngineRefused(f"{path} could not be written: {error.strerror}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+    return sentence(f"of the recording, {damaged}") if damaged else ""
+
+
+async def _receive(ask: Ask, begin: float, end: float, path: Path) -> str:
+    """Write the stretch piece by piece; gives what of it could not be read. Raises `OSError`."""
+    mode = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    written = 0
+    with os.fdopen(os.open(path, mode, 0o600), "wb") as file:
+        while True:
+            piece: RecordingPiece = await ask(CutReplay(begin=begin, end=end, offset=written))
+            written += file.write(piece.data)
+            if written >= piece.size:
+                return piece.damaged
+            if not piece.data:
+                raise EngineRefused("The engine handed over less than there is; try again.")
 
 
 def _is_there(path: str) -> bool:

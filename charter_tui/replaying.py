@@ -131,8 +131,10 @@ class ReplayKeys(Console):
         return max(shown.start, min(shown.end, found))
 
     async def _written(self, begin: float, end: float, output: str) -> str:
-        """Write that stretch, out of the recording that holds it, else of what this console was
-        told; gives what could not be read, in words. Raises `EngineRefused`."""
+        """Write that stretch, of the replay or out of the recording that holds it, else of what
+        this console was told; gives what could not be read, in words. Raises `EngineRefused`."""
+        if self.snapshot.replay is not None:
+            return await exporting.fetch(self.ask, begin, end, output)
         in_parts = bool(self.options.max_size or self.options.max_age)
         if source := holding(self.snapshot, begin, in_parts=in_parts):
             return await exporting.cut(source, begin, end, output)
@@ -143,10 +145,8 @@ class ReplayKeys(Console):
 
 
 def holding(snapshot: Snapshot, begin: float, *, in_parts: bool = False) -> str:
-    """The path of the recording that holds all from that epoch second on; empty where none does, or
-    none on this machine. Of one that is written `in_parts` the last alone has that path."""
-    if snapshot.replay is not None:
-        return snapshot.replay.path
+    """The path of the recording in progress, if it holds all from that epoch second on and lies on
+    this machine, else empty. Of one that is written `in_parts` the last alone has that path."""
     written = snapshot.recording
     if written is None or not written.path or written.error or in_parts:
         return ""

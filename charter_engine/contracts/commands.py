@@ -23,6 +23,7 @@ from charter_engine.contracts.recordings import (
     CompareRecordings,
     ListedRecording,
     RecordingComparison,
+    RecordingPiece,
 )
 from charter_engine.contracts.runs import RunComparison, RunDetail, RunSummary
 from charter_engine.contracts.series import Tick
@@ -439,6 +440,15 @@ class ControlReplay(Struct, frozen=True, kw_only=True, tag=True):
     speed: float | None = None
 
 
+class CutReplay(Struct, frozen=True, kw_only=True, tag=True):
+    """What is replayed from one epoch second to another, as the file of a recording of its own: as
+    many bytes from `offset` on as go at once."""
+
+    begin: float
+    end: float
+    offset: int = 0
+
+
 class Shutdown(Struct, frozen=True, tag=True):
     pass
 
@@ -501,6 +511,7 @@ Command = (
     | StopRecording
     | SeekReplay
     | ControlReplay
+    | CutReplay
     | Shutdown
 )
 Right = Literal["view", "edit", "record", "run", "write", "stop"]
@@ -530,6 +541,7 @@ RIGHT_OF: dict[type, Right] = {
     Diagnose: "view",
     SeekReplay: "view",
     ControlReplay: "view",
+    CutReplay: "view",
     EditNode: "edit",
     EditServer: "edit",
     ProposePlan: "edit",
@@ -591,6 +603,7 @@ RESULT_OF: dict[type, object] = {
     ShowServer: ServerReport,
     ListRecordings: tuple[ListedRecording, ...],
     CompareRecorded: RecordingComparison,
+    CutReplay: RecordingPiece,
     PreviewLayouts: LayoutPreview,
     ShowTrial: TrialReport,
     SetShare: PushReport,

@@ -22,6 +22,15 @@ class RecordingLimits(Struct, frozen=True):
         return None if self.max_seconds is None else self.max_seconds / self.keep
 
 
+class RecordingPiece(Struct, frozen=True):
+    """Some bytes of a recording's file, which has `size` of them. `damaged` says what of the
+    stretch could not be read."""
+
+    data: bytes
+    size: int
+    damaged: str = ""
+
+
 class RecordingGap(Struct, frozen=True):
     """A time between two epoch seconds in which nothing was recorded."""
 

@@ -226,7 +226,7 @@ class Engine:
                 state.deployment.ask_again()
             case commands.Shutdown():
                 state.shutdown()
-            case commands.SeekReplay() | commands.ControlReplay():
+            case commands.SeekReplay() | commands.ControlReplay() | commands.CutReplay():
                 raise UsageError("this engine is live: there is no replay to control")
             case _:
                 raise UsageError(f"{type(command).__name__} is not a command of a live engine")

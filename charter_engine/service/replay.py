@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.commands import (
     Command,
     ControlReplay,
+    CutReplay,
     GetSession,
     Lint,
     ListMarks,
@@ -31,6 +32,7 @@ from charter_engine.contracts.gauges import (
 from charter_engine.contracts.series import Tick
 from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
+from charter_engine.service.stretches import Stretches
 from charter_engine.store.recording_history import RecordingHistory
 from charter_engine.store.recording_reader import Cursor, RecordingReader
 
@@ -52,7 +54,8 @@ class Replaying:
         self._shutdown = shutdown
         self._reader = RecordingReader(path)
         self._cursor: Cursor = self._reader.cursor()
-        self._history = _History(path)
+        self._history = _History(self._reader.another())
+        self._stretches = Stretches(self._reader)
         self._session = Session(engine_version="", mode="replay")
         self._task: asyncio.Task[None] | None = None
         self.state = Replay(
@@ -73,6 +76,7 @@ class Replaying:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._history.close()
+        await self._stretches.close()
         self._reader.close()
 
     async def handle(self, command: Command) -> object:
@@ -93,6 +97,8 @@ class Replaying:
                 self._control(paused, speed)
             case SeekReplay():
                 self._jump(self._target(command))
+            case CutReplay():
+                return await self._stretches.piece(command)
             case _:
                 raise UsageError(f"{type(command).__name__} is not a command of a replay")
         return None
@@ -188,20 +194,15 @@ class Replaying:
 class _History:
     """What a recording measured, read on a thread: a day takes seconds, and the replay goes on."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._opened: RecordingHistory | None = None
+    def __init__(self, reader: RecordingReader) -> None:
+        self._history = RecordingHistory(reader)
         self._reading = asyncio.Lock()
 
     async def ticks(self, begin: float, end: float, most: int) -> tuple[Tick, ...]:
         async with self._reading:
-            return await asyncio.to_thread(self._ticks, begin, end, most)
-
-    def _ticks(self, begin: float, end: float, most: int) -> tuple[Tick, ...]:
-        self._opened = self._opened or RecordingHistory(self._path)
-        return self._opened.ticks(begin, end, most)
+            return await asyncio.to_thread(self._history.ticks, begin, end, most)
 
     async def close(self) -> None:
+        """Wait for what is being read."""
         async with self._reading:
-            if self._opened is not None:
-                self._opened.close()
+            pass

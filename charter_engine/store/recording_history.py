@@ -1,7 +1,6 @@
 """What a recording measured over any stretch of it, in as many ticks as a screen has columns."""
 
 from math import ceil
-from pathlib import Path
 from typing import Final
 
 from charter_engine.contracts.series import Tick
@@ -16,9 +15,8 @@ class RecordingHistory:
     """Reads each part of a recording once for what is looked at from afar, and again for what is
     looked at by the second. Not for two threads at once."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `NotARecording`, or `OSError` where the file cannot be opened."""
-        self._reader = RecordingReader(path)
+    def __init__(self, reader: RecordingReader) -> None:
+        self._reader = reader
         self._coarse: dict[int, tuple[Tick, ...]] = {}
 
     def ticks(self, begin: float, end: float, most: int) -> tuple[Tick, ...]:
@@ -28,9 +26,6 @@ class RecordingHistory:
         for number in self._reader.chunks_between(begin, end):
             found += self._reader.ticks_of(number) if fine else self._from_afar(number)
         return thinned([one for one in found if begin < one.at <= end], most)
-
-    def close(self) -> None:
-        self._reader.close()
 
     def _from_afar(self, number: int) -> tuple[Tick, ...]:
         if number not in self._coarse:

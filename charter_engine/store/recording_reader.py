@@ -1,6 +1,7 @@
 """Reads a recording: the state at any moment, and what happened from there. Never writes to the
 file."""
 
+import copy
 import mmap
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ class _Log:
 
 class RecordingReader:
     """An open recording. `damaged` says in words what could not be read (empty: all of it
-    could)."""
+    could). Not for two threads at once."""
 
     def __init__(self, path: Path) -> None:
         """Raises `NotARecording`, or `OSError` where the file cannot be opened."""
@@ -95,6 +96,7 @@ class RecordingReader:
         self.unreadable_records = 0
         self._work = PatchWork()
         self._index()
+        self._unreadable_marks = self.unreadable_records
         if not self._chunks:
             raise NotARecording(f"{path} holds no complete second")
         moments = [entry.at for chunk in self._chunks for entry in chunk.entries]
@@ -126,6 +128,14 @@ class RecordingReader:
 
     def close(self) -> None:
         self._map.close()
+
+    def another(self) -> "RecordingReader":
+        """A reader of the same open file, for another thread: by its path another one may be found
+        by now, or none. It is closed with this one."""
+        reader = copy.copy(self)
+        reader.unreadable_records = self._unreadable_marks
+        reader._logs, reader._work = {}, PatchWork()
+        return reader
 
     def cursor(self, moment: float | None = None) -> "Cursor":
         """A cursor at `moment` (clamped; None: the start)."""

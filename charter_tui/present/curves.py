@@ -53,5 +53,5 @@ GPU_BUSY: Final = MeasuredCurve(
     "GPU busy", lambda one: one.gpu_utilization, "gpu_utilization", percent_text, "good", 1.0
 )
 GPU_MEMORY: Final = MeasuredCurve(
-    "GPU memory", lambda one: one.gpu_memory_used, "gpu_memory_used", percent_text, "predicted", 1.0
+    "GPU memory", lambda one: one.gpu_memory_used, "gpu_memory_used", percent_text, "kv-cool", 1.0
 )

@@ -54,7 +54,7 @@ PLOTS: Final = (
         lambda gpu: gpu.memory_used_bytes,
         lambda gpu: gpu.memory_total_bytes,
         byte_size_text,
-        "predicted",
+        "accent",
         lambda tick: tick.gpu_memory_used,
     ),
     GpuPlot(

@@ -41,7 +41,9 @@ LABEL_WIDTH: Final = 11
 FIGURE_WIDTH: Final = 10
 FEWEST_CELLS: Final = 8
 LISTED_MARKS: Final = 6
-HIGHEST_ROWS: Final = 6
+HIGHEST_ROWS: Final = 12
+LEAST_APART: Final = 4
+"""Lines for each curve from which one of them stays empty between it and the next."""
 NOTHING_MEASURED: Final = EmptyState("Nothing was measured in this time.")
 
 
@@ -75,13 +77,25 @@ def stretch_lines(
     if not shown.ticks:
         marks = _mark_lines(shown, LISTED_MARKS, local)
         return (heading, EMPTY, *shown.empty.lines(width), EMPTY, *marks)
-    told = [one for one in _CURVES if any(one.value(tick) is not None for tick in shown.ticks)]
     listed = _mark_lines(shown, min(LISTED_MARKS, max(1, height // 5)), local)
-    room = height - len(listed) - 3
-    rows = max(1, min(HIGHEST_ROWS, room // len(told)))
     cells = columns(width) // 2
-    curves = (made for one in told for made in _curve_lines(one, shown, cells, rows))
+    curves = _curves(shown, cells, height - len(listed) - 3)
     return (heading, *curves, *_axis_lines(shown, cells, local), *listed)
+
+
+def _curves(shown: MeasuredStretch, cells: int, room: int) -> list[Line]:
+    """The curves that are known, sharing so many lines; one that never leaves nought takes one."""
+    told = [one for one in _CURVES if any(one.value(tick) is not None for tick in shown.ticks)]
+    flat = [one for one in told if not any(one.value(tick) for tick in shown.ticks)]
+    each = (room - len(flat)) // max(1, len(told) - len(flat))
+    apart = each >= LEAST_APART
+    rows = max(1, min(HIGHEST_ROWS, each - apart))
+    made: list[Line] = []
+    for one in told:
+        made += _curve_lines(one, shown, cells, 1 if one in flat else rows)
+        if apart and one not in flat:
+            made.append(EMPTY)
+    return made
 
 
 def _heading(shown: MeasuredStretch, name: str, local: Local) -> Line:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 
-from charter_tui.present.spans import Align, Line, Span, fit
+from charter_tui.present.spans import Align, Line, Span, fit, line_width
 
 GAP: Final = 2
 """Cells between the columns of a table that is as wide as its figures."""
@@ -79,6 +79,21 @@ def fill_with_room(columns: tuple[Column, ...], width: int, minimum: int) -> tup
             break
         kept.remove(last)
     return filled
+
+
+def snug(columns: Sequence[Column], key: str, rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns with that one no wider than its cells need: what it leaves is the last column's,
+    if that is text, or stays empty behind them."""
+    at = next((index for index, one in enumerate(columns) if one.key == key), None)
+    if at is None or not rows:
+        return tuple(columns)
+    longest = max(line_width(row.cells[at]) for row in rows)
+    spare = max(0, columns[at].width - max(longest, cell_len(columns[at].heading)) - GAP)
+    fitted = list(columns)
+    fitted[at] = fitted[at]._replace(width=fitted[at].width - spare)
+    if fitted[-1].align == "left":
+        fitted[-1] = fitted[-1]._replace(width=fitted[-1].width + spare)
+    return tuple(fitted)
 
 
 def _width(columns: Sequence[Column]) -> int:

@@ -39,7 +39,7 @@ class ConsoleScreen(DismissedOnce[None]):
         yield Banner().data_bind(ConsoleScreen.snapshot)
         yield from self.body()
         yield ReplayBar().data_bind(ConsoleScreen.snapshot)
-        yield KeyFooter()
+        yield KeyFooter().data_bind(ConsoleScreen.snapshot)
 
     def body(self) -> Iterable[Widget]:
         """The screen's own widgets."""

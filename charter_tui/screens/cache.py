@@ -74,6 +74,8 @@ class PoolMap(LineView, can_focus=True):
 class HoldingsTable(LineTable):
     """Who holds how much of the pool."""
 
+    NAMES = "name"
+
     def __init__(self) -> None:
         super().__init__()
         self.report = ContentsReport()

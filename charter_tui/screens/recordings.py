@@ -43,6 +43,7 @@ class RecordingsTable(LineTable):
     """A folder's recordings, those that were written last first."""
 
     PARTS = ("recording",)
+    NAMES = "name"
 
     def __init__(self) -> None:
         super().__init__()

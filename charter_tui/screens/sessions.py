@@ -31,6 +31,8 @@ LOOK_SECONDS: Final = 5.0
 class SessionsTable(LineTable):
     """Sessions, those that were active last first."""
 
+    NAMES = "name"
+
     def __init__(self) -> None:
         super().__init__()
         self.sessions: tuple[SessionTraffic, ...] = ()

@@ -41,6 +41,7 @@ class TuningTable(LineTable):
     """Settings and retention, live and draft."""
 
     PARTS = ("session", "draft")
+    NAMES = "setting"
 
     def __init__(self) -> None:
         super().__init__()

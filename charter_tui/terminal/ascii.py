@@ -6,6 +6,8 @@ from typing import Final
 
 from rich.cells import cell_len
 
+from charter_tui.present.spans import Line, Span, text_of
+
 UNKNOWN: Final = "_"
 """For what has no sign of its own; a question mark would say that a figure is assumed."""
 _SIGNS: Final = {
@@ -28,7 +30,6 @@ _SIGNS: Final = {
     "←": "<",
     "↑": "^",
     "↓": "v",
-    "∞": "-",
     "…": ".",
     "·": ".",
     **dict.fromkeys("–—−‐‑", "-"),
@@ -52,6 +53,8 @@ _SIGNS: Final = {
     **{chr(0x2800 + dots): " .:-=+*#@"[dots.bit_count()] for dots in range(256)},
 }
 _TABLE: Final = str.maketrans(_SIGNS)
+ENDLESS: Final = "∞"
+SPELT: Final = "inf"
 
 
 def in_ascii(text: str) -> str:
@@ -62,6 +65,23 @@ def in_ascii(text: str) -> str:
     return "".join(
         character if character.isascii() else UNKNOWN * cell_len(character) for character in known
     )
+
+
+def spelt(spans: Line) -> Line:
+    """The line with a word for ∞, whose every stand-in of one cell means something else; blanks
+    beside it make room, all but one."""
+    text = text_of(spans)
+    if ENDLESS not in text:
+        return spans
+    signs = [Span(sign, span.tone) for span in spans for sign in span.text]
+    for at in (at for at in reversed(range(len(text))) if text[at] == ENDLESS):
+        begin, end = at, at + 1
+        if text[end : end + 3] in ("   ", "  "):
+            end += 2
+        elif text[max(0, begin - 3) : begin] == "   ":
+            begin -= 2
+        signs[begin:end] = [Span(SPELT, signs[at].tone)]
+    return tuple(signs)
 
 
 def ascii_only(environment: Mapping[str, str] = os.environ) -> bool:

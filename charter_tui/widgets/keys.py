@@ -17,6 +17,9 @@ from charter_tui.widgets.line_view import LineView
 ALWAYS: Final = ("app.help", "app.leave")
 """What nobody should have to look for."""
 WITH_ROOM: Final = frozenset(action.id for action in ACTIONS if action.footer == "room")
+ELSEWHERE: Final = frozenset(action.id for action in ACTIONS if action.scope == "app")
+"""What leads to other screens, or acts on what is live."""
+BETWEEN: Final = "  "
 POINTED_AT: Final = Style(underline=True)
 
 
@@ -47,7 +50,10 @@ class KeyFooter(LineView):
 
     def rebuild(self) -> None:
         self._shown = tuple((binding, self._spans(binding)) for binding in self._fitting())
-        self.set_lines((tuple(span for _, spans in self._shown for span in spans),))
+        keys = [span for _, spans in self._shown for span in spans]
+        if keys:
+            keys[-1] = Span(keys[-1].text.removesuffix(BETWEEN), keys[-1].tone)
+        self.set_lines((tuple(keys),))
 
     def render_line(self, y: int) -> Strip:
         strip = super().render_line(y)
@@ -85,28 +91,32 @@ class KeyFooter(LineView):
         if not key.isascii() and ascii_only():
             # In ASCII its sign would be that of another key.
             key = binding.key
-        return (Span(key, "title"), Span(f" {binding.description}  ", "text"))
+        return (Span(key, "title"), Span(f" {binding.description}{BETWEEN}", "text"))
 
     def _fitting(self) -> list[Binding]:
         offered: dict[str, Binding] = {}
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             if binding.show and enabled:
-                offered.setdefault(binding.action, binding)
-        room = self.app.size.width
+                offered.setdefault(binding.id or binding.action, binding)
+        room = self.app.size.width + len(BETWEEN)
+        looks_back = self.snapshot.seeking is not None
         kept: set[str] = set()
-        for action, binding in sorted(offered.items(), key=lambda item: _rank(item[1])):
+        for name, binding in sorted(offered.items(), key=lambda one: _rank(one[0], looks_back)):
             room -= line_width(self._spans(binding))
             if room < 0:
                 break
-            kept.add(action)
+            kept.add(name)
         return sorted(
-            (binding for action, binding in offered.items() if action in kept),
+            (binding for name, binding in offered.items() if name in kept),
             key=lambda binding: binding.id in ALWAYS,
         )
 
 
-def _rank(binding: Binding) -> int:
-    """What room is given to first."""
-    if binding.id in ALWAYS:
+def _rank(name: str, looks_back: bool) -> int:
+    """What room is given to first: who looks at the past marks and exports some of it before going
+    elsewhere."""
+    if name in ALWAYS:
         return 0
-    return 2 if binding.id in WITH_ROOM else 1
+    if looks_back and name in ELSEWHERE:
+        return 3
+    return 2 if name in WITH_ROOM else 1

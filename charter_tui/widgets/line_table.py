@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -11,12 +13,13 @@ from textual.strip import Strip
 
 from charter_tui.bindings import bindings
 from charter_tui.present.spans import EMPTY, Line, Span, crop, line, text_of
-from charter_tui.present.tables import Column, Row, row_line
+from charter_tui.present.tables import Column, Row, row_line, snug
 from charter_tui.present.words import EmptyState
 from charter_tui.widgets.line_view import LineView
 
 INDENT: Final = 2
 """Of the words that stand where no row does."""
+INVERTED: Final = Style(color="default", bgcolor="default", reverse=True, bold=True)
 NOTHING_TO_SAY: Final = EmptyState("")
 
 
@@ -33,6 +36,8 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
     LineTable > .line-table--heading { text-style: bold; }
     """
     BINDINGS = bindings("table")
+    NAMES: ClassVar[str] = ""
+    """The key of a column that is no wider than what stands in it, of a table of few rows."""
 
     cursor: reactive[int] = reactive(0, repaint=False)
 
@@ -74,6 +79,8 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         """Show `rows`; the cursor stays on the row of the same key. `empty` stands where there are
         none."""
         key = self.key
+        if self.NAMES:
+            columns = snug(columns, self.NAMES, [row for row in rows if row.pickable])
         if tuple(columns) != self._columns:
             self._columns = tuple(columns)
             self._lines_made = {}
@@ -166,10 +173,15 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
             heading = self.get_component_rich_style("line-table--heading")
             return self.selectable(self.strip(crop(self.line_at(0), width), width, heading), 0)
         index = y + self.scroll_offset.y
-        base = self.base
-        if index == self.cursor + 1 and self.key is not None:
-            base = self.get_component_rich_style("line-table--cursor")
-        return self.selectable(self.strip(crop(self.line_at(index), width), width, base), index)
+        shown = crop(self.line_at(index), width)
+        if index != self.cursor + 1 or self.key is None:
+            return self.selectable(self.strip(shown, width, self.base), index)
+        cursor = self.get_component_rich_style("line-table--cursor")
+        strip = self.strip(shown, width, cursor)
+        if self.app.console.color_system == "standard":
+            # Of sixteen colours none is a ground on which all others can be read.
+            strip = Strip([Segment(strip.text, INVERTED)], strip.cell_length)
+        return self.selectable(strip, index)
 
     def text_to_copy(self) -> str:
         """The row under the cursor."""

@@ -18,6 +18,7 @@ from textual.style import Style as ContentStyle
 
 from charter_tui.present.spans import EMPTY, Line, Tone, crop, text_of
 from charter_tui.state import Snapshot
+from charter_tui.terminal.ascii import ascii_only, spelt
 from charter_tui.widgets.tones import sixteen_styles, tone_styles
 
 
@@ -147,6 +148,7 @@ class LineView(ScrollView, can_focus=False):
 
     def strip(self, spans: Line, width: int, base: Style) -> Strip:
         """A line as a strip of exactly `width` cells on `base`."""
+        spans = spelt(spans) if ascii_only() else spans
         segments = [Segment(span.text, base + self.tone(span.tone)) for span in spans if span.text]
         return Strip(segments).adjust_cell_length(width, base)
 

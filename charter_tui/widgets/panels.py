@@ -1,7 +1,7 @@
 """The views that show one part of the snapshot each."""
 
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.diff import diff_lines
@@ -88,6 +88,10 @@ class TritonPanel(LineView):
         self.set_lines(triton_lines(self.snapshot, self.inner_width))
 
 
+STRIP_ROWS: Final = ((56, 3), (46, 2))
+"""From how many lines of a wide terminal on a strip has how many."""
+
+
 class StripsPanel(LineView, can_focus=True):
     """What was measured second by second, higher where it has the screen alone."""
 
@@ -98,9 +102,17 @@ class StripsPanel(LineView, can_focus=True):
         # A panel that takes no room has no width to draw in: it is drawn as soon as it has. Its
         # style keeps the height of its lines, since none is given anew to what is drawn then.
         self.set_class(not self.snapshot.ticks, "empty")
-        alone = self.has_class("-maximized")
-        rows = max(1, self.size.height // len(STRIPS)) if alone else 1
-        self.set_lines(strip_lines(self.snapshot, self.inner_width, rows=rows))
+        self.set_lines(strip_lines(self.snapshot, self.inner_width, rows=self._rows))
+
+    @property
+    def _rows(self) -> int:
+        """How many lines a strip has: what it can where it is alone, more on a large screen."""
+        if self.has_class("-maximized"):
+            return max(1, self.size.height // len(STRIPS))
+        if not self.screen.has_class("-wide"):
+            return 1
+        height = self.app.size.height
+        return next((rows for lines, rows in STRIP_ROWS if height >= lines), 1)
 
 
 class RunPanel(LineView):

@@ -46,7 +46,7 @@ SIXTEEN: Final[dict[Tone, tuple[int, int]]] = {
     "assumed": (13, 5),
     "draft": (6, 6),
     "kv-cold": (7, 8),
-    "kv-cool": (12, 4),
+    "kv-cool": (15, 0),
     "kv-warm": (14, 6),
     "kv-hot": (10, 2),
     "retention-low": (7, 8),

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from rich.color import ColorSystem
+from rich.color import Color, ColorSystem
 
 from charter_tui.clipboard import MOST_BYTES, told
 from charter_tui.present.spans import Tone
 from charter_tui.widgets.graph_table import GraphTable
+from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.tones import sixteen_styles
 from tests.tui.conftest import Open
 
@@ -61,6 +62,22 @@ async def test_a_screenshot_that_cannot_be_written_says_why(console: Open, tmp_p
         await stage.until(lambda: "No such file or directory" in stage.told())
 
 
+async def test_of_sixteen_colours_none_is_written_on_the_row_under_the_cursor(
+    console: Open,
+) -> None:
+    async with console() as stage:
+        stage.app.console._color_system = ColorSystem.STANDARD
+        table = stage.app.screen.query_one(LineTable)
+        at = 1 + table.cursor - table.scroll_offset.y
+        looks = {
+            (style.color, style.reverse)
+            for text, style, _ in table.render_line(at)
+            if style is not None and text.strip()
+        }
+        assert looks == {(Color.default(), True)}
+        assert len({style.color for _, style, _ in table.render_line(at + 1) if style}) > 1
+
+
 @pytest.mark.parametrize("dark", [True, False])
 def test_of_sixteen_colours_meanings_that_must_not_be_confused_have_their_own(dark: bool) -> None:
     styles = sixteen_styles(dark)
@@ -72,5 +89,7 @@ def test_of_sixteen_colours_meanings_that_must_not_be_confused_have_their_own(da
 
     assert number("assumed") not in {number("bad"), number("warning"), number("measured")}
     assert number("kv-hot") not in {number("bad"), number("warning")}
+    heat: tuple[Tone, ...] = ("kv-cold", "kv-cool", "kv-warm", "kv-hot")
+    assert number("predicted") not in {number(tone) for tone in heat}
     labels: tuple[Tone, ...] = ("measured", "predicted", "assumed")
     assert len({number(tone) for tone in labels}) == 3

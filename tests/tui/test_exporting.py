@@ -13,7 +13,10 @@ from msgspec.structs import replace
 from textual.widgets import Static
 
 from charter_engine.api import recordings
+from charter_engine.contracts.commands import Command, CutReplay
 from charter_engine.contracts.gauges import Gauge, Nodes, Recording, Replay, Session, Work
+from charter_engine.contracts.recordings import RecordingPiece
+from charter_engine.service.stretches import Stretches
 from charter_engine.store.recording_reader import RecordingReader
 from charter_tui import exporting
 from charter_tui.replaying import holding
@@ -32,6 +35,17 @@ def at(path: Path, second: float) -> Replay:
     )
 
 
+def replays(stage: Stage, recording: Path) -> None:
+    """Have the engine hand over stretches of that recording."""
+    stretches = Stretches(RecordingReader(recording))
+
+    async def answer(asked: Command) -> RecordingPiece:
+        assert isinstance(asked, CutReplay)
+        return await stretches.piece(asked)
+
+    stage.engine.answers[CutReplay] = answer
+
+
 async def export_to(stage: Stage, output: Path) -> None:
     await stage.press("X", "tab", "tab", "ctrl+u")
     await stage.type(str(output))
@@ -43,6 +57,7 @@ async def test_a_stretch_marked_in_a_replay_is_a_recording_of_its_own(
 ) -> None:
     recording, output = record(tmp_path / "run.charter", push_at=20), tmp_path / "incident.charter"
     async with console(at(recording, 30), size=(120, 36)) as stage:
+        replays(stage, recording)
         await stage.press("M")
         stage.engine.hub.publish(at(recording, 15))
         await stage.until(partial(stage.shows, "0:15 of 0:59"))
@@ -55,6 +70,28 @@ async def test_a_stretch_marked_in_a_replay_is_a_recording_of_its_own(
     assert (round(found.start - BEGIN), round(found.end - BEGIN)) == (15, 30)
     assert [marker.kind for marker in found.markers] == ["push"]
     assert not recordings.verify(str(output)).damaged
+
+
+async def test_a_stretch_of_a_replay_on_another_machine_is_written_on_this_one(
+    console: Open, tmp_path: Path
+) -> None:
+    recording, output = record(tmp_path / "run.charter"), tmp_path / "incident.charter"
+    shown = replace(at(recording, 30), path="/on/another/machine/run.charter")
+    async with console(shown) as stage:
+        replays(stage, recording)
+        await export_to(stage, output)
+        await stage.until(lambda: f"The stretch is in {output}" in stage.told())
+    assert recordings.info(str(output)).requests
+
+
+async def test_an_engine_that_refuses_a_stretch_says_why_and_nothing_is_left(
+    console: Open, tmp_path: Path
+) -> None:
+    async with console(at(tmp_path / "run.charter", 30), size=(120, 36)) as stage:
+        stage.engine.refuse(CutReplay, "run.charter holds nothing between these times")
+        await export_to(stage, tmp_path / "incident.charter")
+        await stage.until(partial(stage.shows, "holds nothing between these times"))
+    assert not list(tmp_path.glob("*incident*"))
 
 
 async def test_a_stretch_of_the_last_hour_holds_what_the_console_was_told(
@@ -103,6 +140,7 @@ async def test_a_file_that_exists_stays_as_it_is_and_the_form_says_so(
     recording, output = record(tmp_path / "run.charter"), tmp_path / "thesis.charter"
     output.write_text("the only copy")
     async with console(at(recording, 30)) as stage:
+        replays(stage, recording)
         await export_to(stage, output)
         await stage.until(partial(stage.shows, "exists; choose another file"))
         assert isinstance(stage.app.screen, FormScreen)
@@ -114,6 +152,7 @@ async def test_a_full_disk_is_told_and_leaves_nothing(console: Open, tmp_path: P
     with small_disk(tmp_path / "disk", 256) as disk:
         fill(disk)
         async with console(at(recording, 30), size=(120, 36)) as stage:
+            replays(stage, recording)
             await export_to(stage, disk / "part.charter")
             error = stage.app.screen.query_one("#form-error", Static)
             await stage.until(lambda: "No space left" in str(error.content))
@@ -129,6 +168,7 @@ async def test_what_of_a_damaged_recording_can_be_read_is_written_and_the_rest_t
     recording, output = record(tmp_path / "run.charter"), tmp_path / "incident.charter"
     recording.write_bytes(recording.read_bytes()[:-3])
     async with console(at(recording, 30)) as stage:
+        replays(stage, recording)
         await export_to(stage, output)
         await stage.until(lambda: "the last entry was cut off" in stage.told())
     assert recordings.info(str(output)).requests

@@ -55,3 +55,25 @@ async def test_the_bar_of_a_replay_is_in_view_however_much_the_graph_tells(
 ) -> None:
     async with console(DRAFT, DIFFERING, REPLAY, size=size) as stage:
         await stage.until(lambda: "playing" in stage.text() and "? assumed" in stage.text())
+
+
+@pytest.mark.parametrize("keys", ["", "2", "3", "6", "7", "8", "9", "T"])
+async def test_who_replays_sees_on_every_screen_how_a_stretch_is_cut_out(
+    console: Open, keys: str
+) -> None:
+    async with console(DRAFT, REPLAY, size=(100, 30)) as stage:
+        await stage.press(*keys)
+        await stage.until(lambda: "M Mark" in offered(stage) and "X Export" in offered(stage))
+
+
+async def test_a_live_screen_gives_that_room_to_other_screens(console: Open) -> None:
+    async with console(DRAFT, size=(100, 30)) as stage:
+        await stage.until(lambda: "3 History" in offered(stage))
+        assert "M Mark" not in offered(stage)
+
+
+async def test_keys_of_one_name_on_two_levels_are_both_offered(console: Open) -> None:
+    async with console(REPLAY, RUNS, size=(120, 30)) as stage:
+        await stage.press("6")
+        await stage.until(lambda: "m Compare" in offered(stage))
+        assert "M Mark" in offered(stage)

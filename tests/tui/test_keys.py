@@ -221,6 +221,12 @@ async def test_strips_are_higher_where_they_have_the_screen_alone(console: Open)
         await stage.until(lambda: len(strips.lines) > 20)
 
 
+async def test_strips_are_higher_on_a_large_screen(console: Open) -> None:
+    async with console(size=(200, 60)) as stage:
+        strips = stage.app.screen.query_one(StripsPanel)
+        await stage.until(lambda: len(strips.lines) == 12)
+
+
 async def test_a_screen_of_one_pane_says_so_where_it_is_to_be_maximised(console: Open) -> None:
     async with console() as stage:
         await stage.press("T", "z")

@@ -41,6 +41,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "Uninstall": {"base_revision": 0},
     "StartRecording": {"path": "planted-by-a-reader.charter"},
     "SeekReplay": {"by": 1.0},
+    "CutReplay": {"begin": 0.0, "end": 1e12},
     "ShowServer": {"server": "127.0.0.1:1"},
     "ShowRevision": {"number": 1},
     "ShowRun": {"number": 1},

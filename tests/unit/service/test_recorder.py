@@ -109,6 +109,30 @@ def test_a_part_that_is_there_already_moves_on(tmp_path: Path) -> None:
     ]
 
 
+def test_the_last_part_is_set_aside_while_it_is_read_and_goes_with_the_next_turn(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "demo.charter"
+    part(path, 1).write_text("replayed")
+    path.write_text("newer")
+    with part(path, 1).open("rb"):
+        turn_over(path, 1)
+        assert part(path, 1).read_text() == "newer"
+        (aside,) = tmp_path.glob("demo.held-*.charter")
+        assert aside.read_text() == "replayed"
+        path.write_text("newest")
+        turn_over(path, 1)
+        assert aside.exists()
+    turn_over(path, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_was_set_aside_goes_by_its_age_too(tmp_path: Path) -> None:
+    aged(tmp_path / "demo.held-1.charter", 90)
+    remove_older(tmp_path / "demo.charter", 1, time.time() - 60)
+    assert list(tmp_path.iterdir()) == []
+
+
 def aged(path: Path, seconds: float) -> None:
     path.touch()
     os.utime(path, (time.time() - seconds,) * 2)

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.contracts.commands import ListMarks, ListTicks, SeekReplay
+from charter_engine.contracts.commands import CutReplay, ListMarks, ListTicks, SeekReplay
 from charter_engine.contracts.gauges import Marker
+from charter_engine.contracts.recordings import RecordingPiece
+from charter_engine.errors import UsageError
+from charter_engine.service import stretches
 from charter_engine.service.hub import Hub
 from charter_engine.service.replay import Replaying
+from charter_engine.store.recording_reader import RecordingReader
 from tests.unit.store.recorded import BEGIN, record
 
 
@@ -38,3 +42,45 @@ async def test_what_is_marked_before_that_moment(replaying: Replaying) -> None:
     assert await replaying.handle(ListMarks(seconds=60)) == (push,)
     assert await replaying.handle(ListMarks(seconds=40)) == ()
     assert await replaying.handle(ListMarks(seconds=60, until=BEGIN + 40)) == ()
+
+
+async def pieces(replaying: Replaying, begin: float, end: float) -> list[RecordingPiece]:
+    found: list[RecordingPiece] = []
+    while not found or sum(len(one.data) for one in found) < found[0].size:
+        offset = sum(len(one.data) for one in found)
+        piece = await replaying.handle(CutReplay(begin=begin, end=end, offset=offset))
+        assert isinstance(piece, RecordingPiece)
+        assert piece.data
+        found.append(piece)
+    return found
+
+
+async def test_a_stretch_comes_in_pieces_that_are_a_recording_together(
+    replaying: Replaying, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stretches, "PIECE_BYTES", 1_000)
+    found = await pieces(replaying, BEGIN + 40, BEGIN + 60)
+    assert len(found) > 1
+    path = tmp_path / "stretch.charter"
+    path.write_bytes(b"".join(one.data for one in found))
+    reader = RecordingReader(path)
+    assert (round(reader.start - BEGIN), round(reader.end - BEGIN)) == (40, 60)
+    assert [marker.kind for marker in reader.markers] == ["push"]
+
+
+async def test_a_stretch_in_which_nothing_was_recorded_is_refused(replaying: Replaying) -> None:
+    with pytest.raises(UsageError, match="holds nothing between these times"):
+        await replaying.handle(CutReplay(begin=BEGIN + 900, end=BEGIN + 990))
+
+
+async def test_a_part_that_was_renamed_and_whose_name_another_has_is_the_one_that_is_replayed(
+    replaying: Replaying, tmp_path: Path
+) -> None:
+    path = Path(replaying.state.path)
+    path.rename(tmp_path / "r.1.charter")
+    record(path, range(5))
+    (first, *_) = await pieces(replaying, BEGIN + 100, BEGIN + 110)
+    assert first.size
+    found = await replaying.handle(ListTicks(seconds=60, most=600, until=BEGIN + 110))
+    assert isinstance(found, tuple)
+    assert found[-1].at == BEGIN + 109.5

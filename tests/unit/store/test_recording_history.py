@@ -3,13 +3,15 @@
 import pytest
 
 from charter_engine.store.recording_history import RecordingHistory
+from charter_engine.store.recording_reader import RecordingReader
 from tests.unit.store.recorded import BEGIN, record
 
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> RecordingHistory:
     """Of twenty minutes: three parts of a recording."""
-    return RecordingHistory(record(tmp_path_factory.mktemp("r") / "r.charter", range(1_200)))
+    path = record(tmp_path_factory.mktemp("r") / "r.charter", range(1_200))
+    return RecordingHistory(RecordingReader(path))
 
 
 def test_a_stretch_across_parts_has_each_second_once(history: RecordingHistory) -> None:

@@ -3,6 +3,7 @@
 import random
 import re
 
+import pytest
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
@@ -10,7 +11,8 @@ from textual._compositor import LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from charter_tui.terminal.ascii import ascii_only, in_ascii
+from charter_tui.present.spans import line, text_of
+from charter_tui.terminal.ascii import ascii_only, in_ascii, spelt
 from charter_tui.terminal.canvas import Canvas
 
 SIZE = Size(12, 3)
@@ -97,6 +99,22 @@ def test_ascii_signs_are_as_wide_as_what_they_stand_for() -> None:
     assert in_ascii("⠀⣀⣿") == " :@"
     assert len(set(in_ascii("↻↺⇉")) - set("=~?")) == 3
     assert not set(in_ascii("漢?é").replace("?", "", 1)) & set("?=~")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("35 ∞     next", "35 inf   next"),
+        ("35 ∞  ", "35 inf"),
+        ("     ∞ next", "   inf next"),
+        ("35 ∞ next", "35 inf next"),
+        ("35 30s", "35 30s"),
+    ],
+)
+def test_endless_is_a_word_in_ascii_and_moves_nothing_that_leaves_room(
+    text: str, shown: str
+) -> None:
+    assert text_of(spelt(line(text))) == shown
 
 
 def test_only_a_locale_that_says_so_is_without_unicode() -> None:

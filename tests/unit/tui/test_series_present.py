@@ -95,3 +95,18 @@ def test_where_nothing_was_measured_that_is_said_beside_what_is_marked() -> None
 
 def test_two_ticks_are_shown_in_a_cell() -> None:
     assert columns(MARGIN + 100) == 2 * 100
+
+
+def test_a_figure_that_never_leaves_nought_takes_one_line() -> None:
+    made = lines(shown(*(tick(float(at), waiting=0.0) for at in range(1, 601))), height=50)
+    at = next(number for number, one in enumerate(made) if one.startswith("Waiting"))
+    assert "=0.0" in made[at]
+    assert "─" in made[at + 1]
+
+
+def test_where_there_is_room_an_empty_line_stands_between_two_curves() -> None:
+    ticks = [tick(float(at)) for at in range(1, 601)]
+    high, low = lines(shown(*ticks), height=60), lines(shown(*ticks), height=16)
+    at = next(number for number, one in enumerate(high) if one.startswith("Hit rate"))
+    assert high[at - 1] == ""
+    assert "" not in low
