@@ -28,6 +28,7 @@ from charter_tui.state import (
 )
 
 KEPT_SECONDS: Final = 3600
+"""As long as the engine keeps ticks by the second."""
 PACKED_TOGETHER: Final = 40
 """Moments: the more, the less each of them takes, and the longer it takes to find one."""
 MOST_NODE_RECORDS: Final = 1_000
@@ -37,6 +38,7 @@ PACKS_BEFORE: Final = 3
 MOST_BYTES: Final = 1_500_000
 """Of what is packed."""
 MOST_LOG_LINES: Final = 2_000
+"""Assumed: an hour of more than one line each two seconds."""
 WORTH_GOING_TO: Final = MARKED | {"failure"}
 """Kinds of events worth going to."""
 

@@ -46,9 +46,13 @@ from charter_tui.trends import NO_TRENDS, Trend, Trends, grown
 
 Told = TypeVar("Told")
 KEPT_EVENTS: Final = 500
+"""Assumed: what somebody scrolls back; the lookback and the engine's database hold more."""
 KEPT_POOL_SAMPLES: Final = 120
+"""Two minutes of a sample each second, more than a strip has columns."""
 KEPT_GPU_SAMPLES: Final = 400
+"""Braille has two to a column: a plot of 200 columns."""
 KEPT_TICKS: Final = 600
+"""Ten minutes by the second, two to a column of the widest strip of braille."""
 
 FiguresOf = Literal["either", "run", "traffic"]
 Stats = tuple[NodeStats, ...]

@@ -45,10 +45,15 @@ __all__ = [
 
 ALL_TOPICS: tuple[Topic, ...] = get_args(Topic)
 READ_BYTES = 256 * 1024
+"""What asyncio itself reads from a socket at a time."""
 FIRST_RETRY_SECONDS = 0.1
+"""At once, to the eye."""
 LAST_RETRY_SECONDS = 2.0
+"""How long an operator waits at most once the engine is back."""
 GREETING_SECONDS = 5.0
+"""Assumed: an engine that does not answer the first words by then hangs."""
 FAREWELL_SECONDS = 2.0
+"""Assumed: who leaves waits no longer."""
 ALREADY_LISTENS = "already listens"
 REPLY_SECONDS = 3600.0
 """A push that rebuilds an engine takes many minutes; everything else answers at once."""
