@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 NEW_NAME_BYTES = 8
+"""64 bits: no two writers of a file make the same name."""
 
 
 @contextmanager

@@ -127,10 +127,14 @@ class CharterApp(ReplayKeys):
         """Show a mode; a dialog, which a key may have opened just before, is answered first."""
         if not isinstance(self.screen, ConsoleScreen):
             return
-        while isinstance(self.screen, ConsoleScreen) and not self.screen.is_mode:
-            self.pop_screen()
+        self._leave_what_is_over()
         if self.current_mode != mode:
             self.switch_mode(mode)
+
+    def _leave_what_is_over(self) -> None:
+        """Leave the screens over the mode that is shown."""
+        while isinstance(self.screen, ConsoleScreen) and not self.screen.is_mode:
+            self.pop_screen()
 
     def action_show_history(self) -> None:
         self._show_over(HistoryScreen)
@@ -154,6 +158,7 @@ class CharterApp(ReplayKeys):
         """Show a screen over the mode that is shown, to which escape leads back; a dialog is
         answered first."""
         if isinstance(self.screen, ConsoleScreen) and not isinstance(self.screen, kind):
+            self._leave_what_is_over()
             self.push_screen(kind())
 
     def action_show_cache(self) -> None:

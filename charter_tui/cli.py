@@ -6,10 +6,11 @@ Textual is imported only to open the console: `--help`, `--version` and `--headl
 """
 
 import argparse
+import contextlib
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -96,7 +97,8 @@ def _open_console(options: Options) -> int:
         os.environ.setdefault("TEXTUAL_FPS", REMOTE_FPS)
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     gc.disable()
-    from charter_tui.opening import UnknownTheme, open_console
+    with without_openssl():
+        from charter_tui.opening import UnknownTheme, open_console
 
     # What was imported stays: looked through again and again, it would stop the screen for long.
     gc.freeze()
@@ -106,6 +108,20 @@ def _open_console(options: Options) -> int:
     except UnknownTheme as error:
         print(f"charter-tui: {error}", file=sys.stderr)
         return USAGE_ERROR
+
+
+@contextlib.contextmanager
+def without_openssl() -> Iterator[None]:
+    """Has what is imported meanwhile do without OpenSSL, which asyncio loads where it can: 4 MiB,
+    and a console talks to a Unix socket alone."""
+    if "ssl" in sys.modules:
+        yield
+        return
+    sys.modules["ssl"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["ssl"]
 
 
 def _refuse_contradictions(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:

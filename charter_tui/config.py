@@ -1,6 +1,6 @@
 """The console's configuration file: `theme = "…"`, the graph's `columns = "…"`, how long its engine
-may `outlive` it, which servers are `production`, and which `read_only`, thresholds under
-`[alerts]`, and a `[keymap]` of action ids to keys.
+may `outlive` it, how often it draws `unfocused`, which servers are `production`, and which
+`read_only`, thresholds under `[alerts]`, and a `[keymap]` of action ids to keys.
 
 A mistake never keeps the console from starting: it is told as a warning that names file, line and
 key, and the default stands.
@@ -18,7 +18,10 @@ from charter_tui.alerts import EXAMPLE, AlertRules, Threshold, parse_threshold
 from charter_tui.present.graph_columns import named_columns
 from charter_tui.typed import nearest
 
-_KNOWN = ("theme", "columns", "outlive", "production", "read_only", "alerts", "keymap")
+_KNOWN = (
+    *("theme", "columns", "outlive", "unfocused"),
+    *("production", "read_only", "alerts", "keymap"),
+)
 _KNOWN_OF_ALERTS = ("when", "bell", "command")
 _HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
 _KEY = re.compile(r"\s*([\"']?)([^\"'=]+?)\1\s*=")
@@ -28,15 +31,21 @@ OUTLIVE_SECONDS: Final = parse_seconds(OUTLIVE)
 """How long an engine waits for another console once its own was killed or lost its terminal: time
 to log in again, and not for ever."""
 
+HOLD: Final = "hold"
+"""How often a console over SSH draws while its terminal has not the focus: not at all."""
+
 
 @dataclass(frozen=True)
 class Config:
-    """What the file says; `outlive` in seconds, None: nothing. `production` and `read_only` are
-    addresses or hosts, with `*` for any part. `warnings` are sentences for the operator."""
+    """What the file says; `outlive` in seconds, None: nothing. `unfocused` is how many seconds lie
+    between two pictures over SSH while the terminal has not the focus, None: none comes.
+    `production` and `read_only` are addresses or hosts, with `*` for any part. `warnings` are
+    sentences for the operator."""
 
     theme: str | None = None
     columns: tuple[str, ...] = ()
     outlive: float | None = None
+    unfocused: float | None = None
     production: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()
     alerts: AlertRules = NO_ALERTS
@@ -84,12 +93,13 @@ def load_config(path: Path, action_ids: Collection[str]) -> Config:
         theme = None
     columns, unknown = _columns(file.at("columns"), table.get("columns", ""))
     outlive, no_time = _outlive(file.at("outlive"), table.get("outlive"))
+    unfocused, no_pace = _unfocused(file.at("unfocused"), table.get("unfocused", HOLD))
     production, no_list = _servers(file, "production", table)
     read_only, none_either = _servers(file, "read_only", table)
     alerts, wrong = _alerts(file, table.get("alerts", {}))
     keymap, mistakes = _keymap(file, table.get("keymap", {}), action_ids)
-    told = (*warnings, *unknown, *no_time, *no_list, *none_either, *wrong, *mistakes)
-    return Config(theme, columns, outlive, production, read_only, alerts, keymap, told)
+    told = (*warnings, *unknown, *no_time, *no_pace, *no_list, *none_either, *wrong, *mistakes)
+    return Config(theme, columns, outlive, unfocused, production, read_only, alerts, keymap, told)
 
 
 def _columns(place: str, text: object) -> tuple[tuple[str, ...], list[str]]:
@@ -110,6 +120,18 @@ def _outlive(place: str, text: object) -> tuple[float | None, list[str]]:
         return parse_seconds(text), []
     except Mistyped as error:
         return None, [f"{place}: outlive: {error}"]
+
+
+def _unfocused(place: str, text: object) -> tuple[float | None, list[str]]:
+    if text == HOLD:
+        return None, []
+    try:
+        seconds = parse_seconds(text) if isinstance(text, str) else 0.0
+    except Mistyped as error:
+        return None, [f"{place}: unfocused: {error}"]
+    if seconds > 0:
+        return seconds, []
+    return None, [f'{place}: unfocused must be "{HOLD}" or a time in quotes, such as "5s"']
 
 
 def _servers(

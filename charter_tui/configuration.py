@@ -17,7 +17,7 @@ from charter_engine.paths import (
 )
 from charter_tui.actions import ACTIONS, clashes, shadowed
 from charter_tui.alerts import EXAMPLE
-from charter_tui.config import OUTLIVE, Config, load_config
+from charter_tui.config import HOLD, OUTLIVE, Config, load_config
 from charter_tui.paths import shipped_themes, user_themes
 from charter_tui.terminal.ascii import ascii_only
 from charter_tui.typed import nearest
@@ -90,6 +90,11 @@ def settings(
         OUTLIVE if config.outlive is None else f"{config.outlive:g}s",
         BUILT_IN if config.outlive is None else file,
     )
+    unfocused = Setting(
+        "unfocused",
+        HOLD if config.unfocused is None else f"{config.unfocused:g}s",
+        BUILT_IN if config.unfocused is None else file,
+    )
     servers = tuple(
         Setting(name, ", ".join(listed) or "none", file if listed else BUILT_IN)
         for name, listed in (("production", config.production), ("read_only", config.read_only))
@@ -101,7 +106,7 @@ def settings(
         Setting("alerts.bell", str(alerts.bell).lower(), BUILT_IN if alerts.bell else file),
         Setting("alerts.command", alerts.command or "none", file if alerts.command else BUILT_IN),
     )
-    told = (theme, columns, outlive, *servers)
+    told = (theme, columns, outlive, unfocused, *servers)
     return (*told, *alerting, *_of_environment(environment), *keys)
 
 
@@ -212,6 +217,7 @@ def schema() -> dict[str, Any]:
         "theme": {"type": "string", "default": DEFAULT_THEME},
         "columns": {"type": "string", "examples": ["state computed trend"]},
         "outlive": {"type": "string", "default": OUTLIVE},
+        "unfocused": {"type": "string", "default": HOLD},
         "production": SERVERS_SCHEMA,
         "read_only": SERVERS_SCHEMA,
         "alerts": _table_schema(alerts),
@@ -235,6 +241,7 @@ def defaults_text() -> str:
         f'theme = "{DEFAULT_THEME}"',
         'columns = ""  # of the graph, such as "state computed trend"; empty: by width',
         f'outlive = "{OUTLIVE}"  # how long the engine of a killed console waits for another',
+        f'unfocused = "{HOLD}"  # over SSH, or how often figures come without the focus: "5s"',
         'production = []  # servers on which a change takes a typed name, such as ["*.prod"]',
         "read_only = []  # servers that are only looked at, unless --write is given",
         "",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import COLOR_SYSTEMS, RenderableType
-from textual import constants, work
+from textual import constants, events, work
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
@@ -53,9 +53,6 @@ from charter_tui.theme import VARIABLE_DEFAULTS, ThemeFolder
 
 MOST_TOLD: Final = 200
 """Messages that are kept to be read again."""
-UNWATCHED_SECONDS: Final = 5.0
-"""Between two pictures over SSH while the terminal has not the focus; it may still be in sight. Of
-200 live calls that is 0.2 kB/s and 0.4 % of a core, against 0.9 kB/s and 1.2 %."""
 THEME_SECONDS: Final = 1.0
 """Between two looks at the user's theme files."""
 
@@ -124,8 +121,8 @@ class Console(App[int]):
             self.set_interval(CHECK_SECONDS, end_if_hung_up)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self._told_to_end, number)
-        if self.is_remote:
-            self.set_interval(UNWATCHED_SECONDS, self._show_waiting)
+        if self.is_remote and self.config.unfocused is not None:
+            self.set_interval(self.config.unfocused, self._show_waiting)
         self._follow()
 
     def notify(
@@ -248,16 +245,29 @@ class Console(App[int]):
         if live.session is not None and live.replay is None:
             self._lookback.take(live)
         self._live = live
-        if self.snapshot.frozen is None and not self._waits(live):
-            self.snapshot = live
+        if self._waits(live):
+            return
+        if self.snapshot.frozen is None:
+            self.snapshot = self._shown(live)
         elif self.snapshot.link is not live.link:
             self.snapshot = replace(self.snapshot, link=live.link)
 
+    @property
+    def is_unwatched(self) -> bool:
+        """Whether nobody works at this terminal, and every picture goes over SSH."""
+        return self.is_remote and not self.app_focus
+
     def _waits(self, live: Snapshot) -> bool:
-        """Whether it is shown later, since nobody works at this terminal and every picture goes
-        over SSH; how the engine is reached and alerts never wait."""
-        is_news = live.link is not self.snapshot.link or live.alerts != self.snapshot.alerts
-        return self.is_remote and not self.app_focus and not is_news
+        """Whether it is shown later; that the engine is gone or back and alerts never wait."""
+        shown = self.snapshot
+        is_news = live.link.state != shown.link.state or live.alerts != shown.alerts
+        return self.is_unwatched and shown.session is not None and not is_news
+
+    async def on_event(self, event: events.Event) -> None:
+        """Who types has the focus, though not every terminal tells that it came back."""
+        if isinstance(event, events.Key | events.MouseDown) and not self.app_focus:
+            self.app_focus = True
+        await super().on_event(event)
 
     def watch_app_focus(self) -> None:
         """The terminal got the focus, or lost it."""
@@ -265,7 +275,12 @@ class Console(App[int]):
 
     def _show_waiting(self) -> None:
         if self.snapshot.frozen is None:
-            self.snapshot = self._live
+            self.snapshot = self._shown(self._live)
+
+    def _shown(self, live: Snapshot) -> Snapshot:
+        """The snapshot as it is drawn: one that stands still says so."""
+        held = self.is_unwatched and self.config.unfocused is None
+        return replace(live, held=True) if held else live
 
     def _alerts(self, message: SnapshotFetched) -> tuple[Alert, ...]:
         """The alerts that stand now; what begins is told. A recording raises none."""

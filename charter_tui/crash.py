@@ -11,6 +11,8 @@ from typing import Final
 from charter_engine import __version__
 
 LONGEST_MESSAGE: Final = 200
+"""Assumed: as much of an error's message as fits two lines of a terminal, without what it
+quotes."""
 _QUOTED: Final = re.compile(r"""("[^"]*"|'[^']*')""")
 
 

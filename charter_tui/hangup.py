@@ -13,6 +13,8 @@ import termios
 from typing import Final
 
 CHECK_SECONDS: Final = 1.0
+"""A lost terminal costs a processor while it is not noticed, and one look a second nothing that is
+measured."""
 
 
 def hung_up() -> bool:

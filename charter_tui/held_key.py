@@ -5,6 +5,7 @@ from typing import Final
 HELD_WITHIN_SECONDS: Final = 0.09
 """A terminal repeats a held key about every 33 ms, and nobody presses one so often."""
 STEPS_OF_A_SIZE: Final = 4
+"""As in dolphie's replay, where a held key doubles its step so often (facts of other consoles)."""
 LARGEST_SHARE: Final = 0.01
 """Of what is shown, that a step grows to."""
 

@@ -20,6 +20,7 @@ LIVE_SECONDS: Final = 0.1
 """At most ten snapshots a second; what arrives in between is folded into one."""
 
 LOG_LINES: Final = 4
+"""What a terminal of 24 lines has room for below the message."""
 TELL_SECONDS: Final = 15.0
 """How long a message stays that must be read to the end."""
 

@@ -5,6 +5,7 @@ but the latest moments are packed.
 """
 
 import bisect
+from array import array
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,15 +28,17 @@ from charter_tui.state import (
 )
 
 KEPT_SECONDS: Final = 3600
+"""As long as the engine keeps ticks by the second."""
 PACKED_TOGETHER: Final = 40
 """Moments: the more, the less each of them takes, and the longer it takes to find one."""
-MOST_NODE_RECORDS: Final = 2_000
-"""Records of calls that wait to be packed, about 300 bytes each."""
+MOST_NODE_RECORDS: Final = 1_000
+"""Records of calls that wait to be packed, about 600 bytes each."""
 PACKS_BEFORE: Final = 3
 """Packs that are opened for what went before a moment."""
 MOST_BYTES: Final = 1_500_000
 """Of what is packed."""
 MOST_LOG_LINES: Final = 2_000
+"""Assumed: an hour of more than one line each two seconds."""
 WORTH_GOING_TO: Final = MARKED | {"failure"}
 """Kinds of events worth going to."""
 
@@ -50,7 +53,7 @@ class Lookback:
         self._packed: deque[PackedMoments] = deque()
         self._recent: list[Snapshot] = []
         self._fresh_records = 0
-        self._pool_used: deque[tuple[float, float]] = deque(maxlen=KEPT_SECONDS)
+        self._pool_times, self._pool_used = array("d"), array("d")
         self._ticks: deque[Tick] = deque(maxlen=KEPT_SECONDS + KEPT_TICKS)
         self._events: deque[Event] = deque(maxlen=MOST_LOG_LINES)
 
@@ -94,7 +97,7 @@ class Lookback:
             moment,
             events=tuple(one for one in self._events if one.at <= position)[-KEPT_EVENTS:],
             ticks=tuple(one for one in self._ticks if one.at <= position)[-KEPT_TICKS:],
-            pool_used=tuple(share for at, share in self._pool_used if at <= position)[
+            pool_used=tuple(self._pool_used[: bisect.bisect_right(self._pool_times, position)])[
                 -KEPT_POOL_SAMPLES:
             ],
             gpus=gpu_history((*before, moment)),
@@ -156,9 +159,12 @@ class Lookback:
         pool = snapshot.triton.sample.kv_pool if snapshot.triton is not None else None
         if pool is None or pool.used_share is None:
             return
-        if self._pool_used and int(self._pool_used[-1][0]) == int(snapshot.as_of):
-            self._pool_used.pop()
-        self._pool_used.append((snapshot.as_of, pool.used_share))
+        times, shares = self._pool_times, self._pool_used
+        if times and int(times[-1]) == int(snapshot.as_of):
+            del times[-1:], shares[-1:]
+        times.append(snapshot.as_of)
+        shares.append(pool.used_share)
+        del times[:-KEPT_SECONDS], shares[:-KEPT_SECONDS]
 
     def _keep_series(self, snapshot: Snapshot) -> None:
         """Keep the ticks and the log lines that are new; earlier ticks than were known go before
@@ -180,7 +186,7 @@ class Lookback:
     def _forget(self) -> None:
         """Begin anew: another engine answers, whose clock is behind."""
         self._packed.clear()
-        self._pool_used.clear()
+        del self._pool_times[:], self._pool_used[:]
         self._recent, self._fresh_records = [], 0
 
 

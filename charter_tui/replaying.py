@@ -18,6 +18,7 @@ from charter_tui.screens.form import Field, FormScreen, some_path
 from charter_tui.state import Snapshot
 
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""A quarter, to see single requests, up to 16: an hour in four minutes."""
 MOMENTS: Final = "3m ago, 14:05:10, 1:30, +30s"
 """How a moment may be typed, as a hint."""
 

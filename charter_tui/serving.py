@@ -19,6 +19,7 @@ from textual_serve.server import Server
 LOOPBACK: Final = "127.0.0.1"
 COOKIE: Final = "charter_token"
 TOKEN_BYTES: Final = 24
+"""192 bits: beyond guessing (RFC 6750 asks for that of a bearer token, and names no length)."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -46,9 +46,13 @@ from charter_tui.trends import NO_TRENDS, Trend, Trends, grown
 
 Told = TypeVar("Told")
 KEPT_EVENTS: Final = 500
+"""Assumed: what somebody scrolls back; the lookback and the engine's database hold more."""
 KEPT_POOL_SAMPLES: Final = 120
+"""Two minutes of a sample each second, more than a strip has columns."""
 KEPT_GPU_SAMPLES: Final = 400
+"""Braille has two to a column: a plot of 200 columns."""
 KEPT_TICKS: Final = 600
+"""Ten minutes by the second, two to a column of the widest strip of braille."""
 
 FiguresOf = Literal["either", "run", "traffic"]
 Stats = tuple[NodeStats, ...]
@@ -105,8 +109,9 @@ class Snapshot:
     whose figures of the calls are asked for: of the last run, of traffic, or of what there is.
     `gpus` are the latest samples, the newest last. `frozen` is there while the screen is held
     still: where in the last hour it stands. `marked` is what an operator marked of a recording, or
-    of that hour. `last_answer` and `last_gpus` are the latest sample of a server that answered, and
-    of GPUs that could be read; `last_servers` what each of several servers told last.
+    of that hour. `held`: it stands still as nobody works at the terminal. `last_answer` and
+    `last_gpus` are the latest sample of a server that answered, and of GPUs that could be read;
+    `last_servers` what each of several servers told last.
     """
 
     link: Link = Link()
@@ -139,6 +144,7 @@ class Snapshot:
     figures_of: FiguresOf = "either"
     alerts: tuple[Alert, ...] = ()
     frozen: Replay | None = None
+    held: bool = False
     marked: MarkedStretch = NOTHING_MARKED
     last_answer: LastKnown[TritonSample] | None = None
     last_gpus: LastKnown[GpuStatus] | None = None

@@ -13,6 +13,7 @@ from charter_engine.errors import CharterError, UsageError
 
 JSON = "json"
 SECONDS = 120.0
+"""Assumed: a check that takes longer than two minutes hangs."""
 _LONGEST_WORDS = 300
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from charter_engine.triton.deploy import Deployer
 
 LARGEST_BYTES = 1 << 20
+"""Assumed: a file that people write has a few KiB; this keeps another one out of memory."""
 R = TypeVar("R", bound=Struct)
 
 

@@ -18,6 +18,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CONNECT_S: Final = 10.0
+"""Dask's own default for a connection is 30 s; assumed: who typed an address waits less."""
 _ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?[^/\s]+:\d+")
 INSTALL = "pip install 'charter-kv[dask]'"
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from charter_engine.triton.deploy import Deployer
 
 LOOK_SECONDS = 5.0
+"""As often as the engine itself looks for drift."""
 
 
 async def drift(triton: TritonOptions) -> DeploymentDrift:

@@ -19,6 +19,7 @@ from charter_engine.kvcache.manager.event_tree import TreeReport
 from charter_engine.kvcache.workload.files import WorkloadFormatError, opened
 
 SILENT_SECONDS = 5.0
+"""Assumed: by then somebody who watches wonders whether anything comes."""
 EVENTS, BATCHES = ("event", "events"), ("batch", "batches")
 FROM_BUFFER = "raise event_buffer_max_size, or read the events more often"
 FROM_PUBLISHER = (

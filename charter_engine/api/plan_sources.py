@@ -43,7 +43,9 @@ from charter_engine.plan.retention.refreshes import refresh_cost
 from charter_engine.plan.settings import InvalidSetting, parse_setting, set_value
 
 LARGEST_PROFILE_BYTES = 16 << 20
+"""Assumed: a printed profile has a few KiB; this keeps another file out of memory."""
 NAMED_AT_MOST = 8
+"""Assumed: as many names as are read; the message says that there are more."""
 
 
 def compiled_agent(request: PlanRequest) -> CompiledFile:

@@ -33,6 +33,7 @@ COLUMNS = 400
 SUFFIX = ".charter"
 """By which a folder's recordings are known."""
 MOST_LISTED = 200
+"""Assumed: more than a folder that is looked after holds; each costs a look at its head."""
 
 
 def listed(folder: str) -> tuple[ListedRecording, ...]:

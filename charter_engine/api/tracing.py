@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 """What names a collector where no option does."""
 MOST_IN_FLIGHT = 4_096
+"""As many requests as the ring of the tap gives in one drain."""
 
 
 class Tracing:

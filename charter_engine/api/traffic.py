@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from charter_engine.triton.tap import TapReader
 
 INTERVAL_SECONDS = 1.0
+"""As often as the engine itself drains the tap."""
 
 
 async def pool_of(deployer: "Deployer") -> KvPool | None:

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from charter_engine.triton.tap import TapReader
 
 INTERVAL_SECONDS = 10.0
+"""Assumed: a verdict rests on hundreds of requests, and seldom changes sooner."""
 MOST_RECORDS = 65_536
+"""As many as the ring of the tap holds."""
 MOST_ANSWERS = 500
 """Of each arm, the latest so many are checked: their texts are kept by the deployment for a while
 only."""

@@ -2,17 +2,18 @@
 
 import re
 
+from charter_engine.contracts.moments import Mistyped, parse_seconds
 from charter_engine.errors import UsageError
 
-SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
 _PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)%")
 
 
 def seconds_of(text: str, place: str) -> float:
-    """`90s`, `5m` or `1h` in seconds, more than nothing. Raises `UsageError`."""
-    found = _DURATION.fullmatch(text.strip())
-    seconds = float(found[1]) * SECONDS_OF[found[2]] if found else 0.0
+    """`90s`, `5m` or `1h30m` in seconds, more than nothing. Raises `UsageError`."""
+    try:
+        seconds = parse_seconds(text)
+    except Mistyped:
+        seconds = 0.0
     if seconds <= 0:
         raise UsageError(f"{place} {text}: not a time", remedy="write 90s, 5m or 1h")
     return seconds

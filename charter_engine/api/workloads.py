@@ -33,6 +33,7 @@ from charter_engine.kvcache.workload.lines import (
 from charter_engine.store import workload_cache
 
 SHOWN_BAD_LINES = 20
+"""Assumed: more of them have the same cause; all are counted."""
 REMEDY = (
     "a workload is JSON Lines of requests (`timestamp` ms, `input_length`, `output_length`, and "
     "`hash_ids` or `token_ids`), agent sessions, records of `charter-engine traffic`, or an .npz "

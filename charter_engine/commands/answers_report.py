@@ -19,7 +19,9 @@ HEADER = (
 )
 """The last three as written, and under the plan."""
 SHOWN_PAIRS = 3
+"""Assumed: enough to see of what kind the differences are; `--json` has all."""
 LINES_OF_A_PAIR = 12
+"""Assumed: enough to see where two answers part."""
 BEFORE_DIFFERENCE = 60
 """Characters shown before the place where two answers part."""
 PAGE_COLUMNS = 100

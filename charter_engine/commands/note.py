@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
 
 ANSWER_SECONDS: Final = 30.0
+"""A note is one record; assumed: an engine that takes longer hangs."""
 DAY_SECONDS: Final = 86_400.0
 
 

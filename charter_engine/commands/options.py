@@ -1,8 +1,10 @@
 """Options that several commands have, and what they give."""
 
 import argparse
+import math
 from typing import TYPE_CHECKING, get_args
 
+from charter_engine.contracts.moments import Mistyped, parse_seconds
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ LEVERS = {
 """What a plan can pull, and what stands instead when `--no-LEVER` leaves it alone."""
 
 BYTES_OF = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
-SECONDS_OF = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 def add_lever_options(parser: argparse.ArgumentParser) -> None:
@@ -202,7 +203,7 @@ def size(text: str) -> int:
 
 
 def duration(text: str) -> float:
-    """An option's length of time in seconds: `90`, `60s`, `5m`, `1h`."""
+    """An option's length of time in seconds: `90`, `60s`, `5m`, `1h30m`."""
     seconds = span(text)
     if not seconds:
         raise argparse.ArgumentTypeError(f"{text!r} is no time at all; give 60s, 5m or 1h, say")
@@ -211,11 +212,10 @@ def duration(text: str) -> float:
 
 def span(text: str) -> float:
     """A `duration` that may be nothing: `0s`."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in SECONDS_OF else (text, "s")
     try:
-        seconds = float(number) * SECONDS_OF[unit]
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a length of time such as 60s, 5m or 1h")
+        seconds = parse_seconds(text)
+    except Mistyped as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if seconds == math.inf:
+        raise argparse.ArgumentTypeError("a duration of so many digits has no end")
     return seconds

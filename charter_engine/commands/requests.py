@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from charter_engine.contracts.live import RequestRecord
 
 SHOWN = 50
+"""Assumed: what a terminal scrolls through; `--limit` has more."""
 HEADER = ("node", "sent", "by", "prompt", "computed", "generated", "TTFT ms", "whole ms", "failed")
 
 

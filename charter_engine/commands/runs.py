@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Runs that are listed unless more are asked for."""
 SLOWEST = 10
+"""Assumed: enough to see whether they are of one call."""
 
 
 def register(subparsers: "Subparsers") -> None:

@@ -26,8 +26,10 @@ from charter_engine.triton.errors import TritonError
 from charter_engine.triton.journals import Journals
 
 STOP_SECONDS = 8.0
+"""Assumed: Triton lets running requests end by then; the supervisor kills it after that."""
 DOWN_SECONDS = STOP_SECONDS + 4
 POLL_SECONDS = 0.02
+"""Nobody sees a fiftieth of a second."""
 INSTANCE_PREFIX = "instance-"
 REPOSITORY_PREFIX = "repository-"
 ALIASES_PREFIX = "charter-triton-"

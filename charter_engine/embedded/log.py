@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 TAIL_BYTES = 256 * 1024
+"""Assumed: a failure stands within the last of it, however much Triton wrote before."""
 MOST_LINES = 12
+"""Assumed: what stands above a terminal's prompt and is still read."""
 _ENTRY = re.compile(r"^([EWIF])\d{4} [\d:.]+ \d+ [\w.]+:\d+\] (.*)$")
 _TRACEBACK = r"\n\nAt:"
 """Where the Python backend appends a traceback to a model's own words.

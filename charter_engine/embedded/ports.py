@@ -5,8 +5,11 @@ import socket
 from pathlib import Path
 
 FIRST_PORT = 10240
+"""Above those that services have by custom."""
 LAST_PORT = 65535
+"""TCP has 16 bits for a port."""
 LEAST_CANDIDATES = 1024
+"""Where the kernel leaves fewer below its ephemeral ports, these are taken instead."""
 EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 DEFAULT_FIRST_EPHEMERAL_PORT = 32768
 """Linux's own default (Documentation/networking/ip-sysctl.rst)."""

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 SECONDS = 30.0
+"""Assumed: a probe's few tokens take far less on any processor."""
 HEALTH_SECONDS = 1.0
+"""Assumed: Triton answers about its health in milliseconds, or is not up yet."""
 VALUES: dict[str, object] = {
     "input_ids": 1,
     "input_lengths": 1,

@@ -43,6 +43,7 @@ from charter_engine.triton.request import BLS_MODEL, ENGINE_MODEL
 from charter_engine.triton.verify import PROBE_RUN
 
 START_SECONDS = 60.0
+"""Assumed: Triton with its models is up in seconds; a busy machine takes several times that."""
 PROBED = (ENGINE_MODEL, BLS_MODEL)
 """The models that must answer a request before a server counts as ready."""
 INSTANCE_ALIAS, REPOSITORY_ALIAS = "instance", "models"

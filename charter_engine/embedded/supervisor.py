@@ -41,11 +41,16 @@ holds `charter_engine`, and the spec."""
 PR_SET_CHILD_SUBREAPER = 36
 PORT_NAMES = ("http", "grpc", "metrics")
 PORT_ATTEMPTS = 8
+"""Another program has to take a free port within milliseconds for each that fails."""
 MAX_CRASHES = 5
+"""Assumed: what crashed so often in `CRASH_WINDOW_SECONDS` crashes again."""
 CRASH_WINDOW_SECONDS = 60.0
 READY_POLL_SECONDS = 0.05
+"""Nobody sees a twentieth of a second."""
 RETRY_SECONDS = 1.0
+"""Triton's next start takes seconds anyway, and none is worth less than one."""
 STOP_POLL_SECONDS = 0.02
+"""Nobody sees a fiftieth of a second."""
 STUB_CHECK_SECONDS = 0.5
 """Between two looks at the stubs while one of them has just ended."""
 QUIET_CHECK_SECONDS = 5.0

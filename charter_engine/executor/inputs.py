@@ -11,6 +11,7 @@ from charter_engine.prompts.identity import agent_name
 
 Inputs = Mapping[str, Any]
 MAX_FILE_BYTES = 64 * 1024 * 1024
+"""Assumed: inputs have a few MiB, and are held in memory."""
 
 
 class InputError(ValueError):

@@ -43,6 +43,7 @@ NO_KEY = "none-needed"
 OWN_SECONDS = 2.0
 """Ctrl-C reaches the program, too: this long it may take to end by itself."""
 END_SECONDS = 5.0
+"""Assumed: a program that was told to end has written what it wants to by then."""
 OpensGateway = Callable[[Observer], AbstractAsyncContextManager[Gateway]]
 """Opens a gateway that tells an observer of its requests."""
 

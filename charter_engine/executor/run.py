@@ -34,9 +34,11 @@ from charter_engine.triton.request import Generated, GenerateRequest
 
 DEFAULT_MAX_TOKENS = 256
 FIRST_BACKOFF_SECONDS = 0.25
+"""With `BACKOFF_FACTOR` it makes the span of the attempts."""
 BACKOFF_FACTOR = 4.0
 """Four attempts span 5 s: longer than the embedded Triton takes to come back."""
 JITTER = (1.0, 1.2)
+"""A fifth more at most, so that what failed together does not come back together."""
 
 Clock = Callable[[], float]
 OnChange = Callable[[], None]

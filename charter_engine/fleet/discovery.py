@@ -12,6 +12,7 @@ from charter_engine.paths import read_bounded
 
 DNS = "dns:"
 LARGEST_BYTES = 1 << 20
+"""Assumed: an inventory has a few KiB; this keeps another file out of memory."""
 Resolve = Callable[[str, int], list[str]]
 """All addresses of a name, for that port."""
 

@@ -11,7 +11,9 @@ from charter_engine.gateway.errors import GatewayError
 
 BEARER = "Bearer "
 RETRY_SECONDS = 1
+"""The least that `Retry-After` can say (RFC 9110, 10.2.3)."""
 LAST_PORT = 65535
+"""TCP has 16 bits for a port."""
 
 
 class GatewayAdmission:

@@ -16,6 +16,7 @@ from charter_engine.gateway.passing import Passing
 JSON = "application/json"
 EVENTS = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 LAST_EVENT_SECONDS = 5.0
+"""Assumed: a client that reads takes one event at once."""
 log = logging.getLogger(__name__)
 
 

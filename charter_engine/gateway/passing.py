@@ -13,9 +13,12 @@ from charter_engine.traffic.session_headers import SessionFields, ends_session, 
 
 REQUEST_ID_HEADER = "X-Request-Id"
 LONGEST_ID = 128
+"""Assumed: a UUID has 36 characters; the rest is room for prefixes."""
 LONGEST_NAME = 256
+"""Assumed: longer than any model's name; it is kept with each request."""
 END_OF_EVENT = b"\n\n"
 LONGEST_ANSWER = 1024 * 1024
+"""Assumed: longer than any model's answer; what is kept of it is read for its counters."""
 LONG_BODY_BYTES = 16 * 1024
 """From here on a prompt is worked on beside the event loop."""
 

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from charter_engine.routing.router import RoutedServer, Router
 
 EVERY_SECONDS = 1.0
+"""Assumed: as often as balancers ask."""
 PATIENT_SECONDS = 5.0
+"""Assumed: a server that takes longer to say that it is up is not."""
 log = logging.getLogger(__name__)
 IsReady = Callable[[], Awaitable[bool]]
 

@@ -6,6 +6,7 @@ from charter_engine.gateway.asking import ChatMessage
 from charter_engine.gateway.errors import GatewayError
 
 MOST_CHARACTERS = 64 * 1024 * 1024
+"""Assumed: the last few hundred long prompts, at one byte a character of plain text."""
 
 
 class RecentConversations:

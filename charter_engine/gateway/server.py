@@ -19,6 +19,7 @@ from charter_engine.gateway.openai_errors import error_body
 from charter_engine.gateway.passing import Passing, Peeked
 
 CLOSING_SECONDS = 5.0
+"""Assumed: short requests end by then, and long ones are not waited for."""
 CLIENT_CLOSED_REQUEST = 499
 """nginx's word for a client that has gone away; nobody reads it."""
 NO_JSON = ("multipart/", "audio/")

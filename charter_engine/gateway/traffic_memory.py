@@ -40,6 +40,7 @@ OTHER_TOKENIZER = (
 )
 FINISHES: dict[str, Finish] = {"length": "length", "cancelled": "cancelled", "error": "error"}
 MOST_BODIES = 300
+"""Assumed: a layout is plain from fewer."""
 MOST_BODY_BYTES = 16 << 20
 """Of the last chats and completions, as clients sent them, by which a layout is previewed."""
 TokenIds = NDArray[np.int32]

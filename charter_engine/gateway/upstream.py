@@ -12,7 +12,9 @@ from charter_engine.gateway.errors import GatewayError, broken_off
 from charter_engine.servers.http import certificates_in
 
 CONNECT_SECONDS = 10.0
+"""Assumed: TCP's third try comes after 7 s, and a server that is there has answered."""
 PROBE_SECONDS = 10.0
+"""Assumed: a server that is up answers a probe in well under a second."""
 VERSION = "/v1"
 NOT_PASSED_ON = {
     "accept-encoding",

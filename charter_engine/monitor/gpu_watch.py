@@ -11,6 +11,7 @@ from charter_engine.contracts.gpu import GpuStatus
 from charter_engine.monitor.gpu import GpuMonitor
 
 DEADLINE_SECONDS = 2.0
+"""Two samples' time: a driver that takes longer hangs, and the others go on."""
 log = logging.getLogger(__name__)
 
 

@@ -4,7 +4,9 @@ import asyncio
 import time
 
 INTERVAL_SECONDS = 0.25
+"""Four looks to a sample of the engine."""
 KEPT = 4
+"""The looks of one second, as long as a sample lasts."""
 
 
 class LoopLag:

@@ -12,7 +12,9 @@ from msgspec import Struct
 from charter_engine.errors import CharterError, UsageError
 
 ANSWER_SECONDS = 30.0
+"""Assumed: Prometheus itself gives a query up after 2 minutes, and an operator sooner."""
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""Assumed: a day by the second of some series has a few MiB."""
 
 Series = Mapping[str, Mapping[float, float]]
 """By instance and epoch second."""

@@ -43,6 +43,7 @@ EMBEDDED_ITEMS_AT_ONCE = 2
 """The embedded engine computes on this machine's processor: more at once would only wait for each
 other."""
 HEALTH_SECONDS = 2.0
+"""Two samples' time: the next one asks again."""
 INDEX_SECONDS = 5.0
 """Between two looks at the list of models: while all are ready, one that was loaded or unloaded
 meanwhile is seen a little later."""

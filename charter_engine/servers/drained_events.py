@@ -12,6 +12,7 @@ from charter_engine.servers.http import Reply, ServerHttp
 
 PATH = "/kv_cache_events"
 BETWEEN_SECONDS = 1.0
+"""As often as figures are shown."""
 SWITCH = "kv_cache_config: {event_buffer_max_size: 10000, enable_block_reuse: true}"
 """What has trtllm-serve keep events at all."""
 Read = Callable[[], Awaitable[Reply]]

@@ -9,7 +9,9 @@ from pathlib import Path
 from charter_engine.errors import CharterError
 
 BETWEEN_SECONDS = 0.5
+"""Twice as often as figures are shown, since the map follows from it."""
 AT_A_TIME = 4 * 1024 * 1024
+"""So that a file of hours that is opened late does not come into memory whole."""
 
 
 async def grown_lines(path: Path) -> AsyncGenerator[list[bytes]]:

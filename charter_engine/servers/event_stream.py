@@ -21,6 +21,7 @@ ADDRESS = re.compile(r"(tcp|ipc)://\S+")
 QUEUED = 1_000_000
 """Messages that wait to be read; ZeroMQ drops what comes beyond."""
 REPLAY_SECONDS = 5.0
+"""Assumed: a publisher that replays does so at once."""
 LAST = (-1).to_bytes(8, "big", signed=True)
 """The number that a publisher sends behind the last batch of a replay."""
 OVERLAPPING = 1_000

@@ -16,9 +16,11 @@ from charter_engine.servers.metric_page import MetricPage
 
 T = TypeVar("T")
 ASK_SECONDS = 10.0
+"""Assumed: what a server tells of itself it tells at once, also under load."""
 COMPLETE_SECONDS = 900.0
 """Longer than any answer takes."""
 MAX_BYTES = 16 << 20
+"""Assumed: a metrics page of many models has a few MiB."""
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What JSON from outside may raise."""
 WANTS_KEY = {401, 403}

@@ -13,6 +13,7 @@ from charter_engine.errors import UsageError
 from charter_engine.service.hub import Hub
 
 SHORTEST_SECONDS = 1.0
+"""A round takes a server's time; a second is what the console counts in."""
 log = logging.getLogger(__name__)
 
 

@@ -16,10 +16,16 @@ from charter_engine.paths import engine_log_path, open_private
 from charter_engine.service.protocol import STOP
 
 START_SECONDS = 20.0
+"""An engine listens after about a second of processor time; a busy machine takes several times
+that."""
 STOP_SECONDS = 15.0
+"""Longer than an embedded Triton is given to end (`DOWN_SECONDS`)."""
 POLL_SECONDS = 0.01
+"""Nobody sees a hundredth of a second."""
 LOG_TAIL_BYTES = 2_000
+"""Assumed: the last lines say why an engine did not stay."""
 LOG_LIMIT_BYTES = 4 * 1024 * 1024
+"""Assumed: an editor still opens it at once; a larger log begins anew."""
 
 
 class EngineFailed(Exception):

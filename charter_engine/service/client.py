@@ -6,10 +6,10 @@ Imports asyncio and msgspec only, so that a console pays for nothing it does not
 
 import asyncio
 import contextlib
-import hashlib
 import itertools
 import os
 from collections.abc import AsyncIterator, Sequence
+from contextvars import Context
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -45,10 +45,15 @@ __all__ = [
 
 ALL_TOPICS: tuple[Topic, ...] = get_args(Topic)
 READ_BYTES = 256 * 1024
+"""What asyncio itself reads from a socket at a time."""
 FIRST_RETRY_SECONDS = 0.1
+"""At once, to the eye."""
 LAST_RETRY_SECONDS = 2.0
+"""How long an operator waits at most once the engine is back."""
 GREETING_SECONDS = 5.0
+"""Assumed: an engine that does not answer the first words by then hangs."""
 FAREWELL_SECONDS = 2.0
+"""Assumed: who leaves waits no longer."""
 ALREADY_LISTENS = "already listens"
 REPLY_SECONDS = 3600.0
 """A push that rebuilds an engine takes many minutes; everything else answers at once."""
@@ -152,13 +157,16 @@ class EngineClient:
         if self._writer is None:
             raise ConnectionLost("not connected to an engine at the moment")
         number = next(self._ids)
-        answer: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[msgspec.Raw] = loop.create_future()
         self._pending[number] = answer
+        # asyncio keeps a timer that was cancelled, and what its context holds, until it is due.
+        expiring = loop.call_later(within, _expire, answer, context=Context())
         try:
             self._writer.write(frame(Request(number, command)))
-            async with asyncio.timeout(within):
-                raw = await answer
+            raw = await answer
         finally:
+            expiring.cancel()
             self._pending.pop(number, None)
         wanted = RESULT_OF.get(type(command))
         try:
@@ -364,6 +372,12 @@ async def _with_child(path: Path, options: Sequence[str], outlive: float | None)
     return client
 
 
+def _expire(answer: asyncio.Future[msgspec.Raw]) -> None:
+    """Wait no longer for an answer."""
+    if not answer.done():
+        answer.set_exception(TimeoutError())
+
+
 def console_name() -> str:
     """What other consoles call this one: its terminal and its process."""
     try:
@@ -376,8 +390,13 @@ def console_name() -> str:
 def digest_of(arguments: Sequence[str]) -> str:
     """Tells an engine's options from others, with the folder that their paths begin at; empty where
     there are none."""
+    if not arguments:
+        return ""
+    # It loads OpenSSL, 3 MiB that a console without options does without.
+    import hashlib
+
     said = "\0".join((str(Path.cwd()), *arguments))
-    return hashlib.sha256(said.encode()).hexdigest()[:16] if arguments else ""
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _resolved(agent: str | None) -> str | None:

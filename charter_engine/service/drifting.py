@@ -11,6 +11,7 @@ from charter_engine.service.hub import Hub
 from charter_engine.service.session import SessionGauge
 
 INTERVAL_SECONDS = 5.0
+"""Assumed: a look reads every file of the repository, and nobody acts on drift sooner."""
 
 
 class DriftWatch:

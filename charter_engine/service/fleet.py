@@ -22,6 +22,7 @@ from charter_engine.service.options import Servers
 from charter_engine.service.sampling import regularly
 
 CLOSE_LOOK_SECONDS = 10.0
+"""Assumed: a close look compares files of all servers, which change by hand."""
 FIND_SECONDS = 5.0
 """Between two looks at which servers there are."""
 

@@ -12,6 +12,7 @@ from charter_engine.errors import CharterError
 from charter_engine.service.hub import Hub
 
 IN_USE_SECONDS: Final = 60.0
+"""Assumed: an agent thinks no longer than a minute between two calls."""
 
 
 class EngineGateway:

@@ -32,6 +32,7 @@ RING_EVENTS = 20_000
 PENDING_EVENTS = 10_000
 """Events a subscriber may be behind before it is told to come back."""
 PENDING_REPLIES = 1_000
+"""More than a subscriber can have asked for at once (`MAX_REQUESTS_IN_FLIGHT`)."""
 
 Tap = Callable[[Gauge | Event | RequestRecord], None]
 Clock = Callable[[], float]

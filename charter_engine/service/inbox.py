@@ -6,6 +6,7 @@ from collections import deque
 from charter_engine.contracts.gauges import TOPIC_OF, Event, Gauge, Topic
 
 FULL_EVENTS = 5_000
+"""Five seconds of 1,000 events each, the most that a console is measured under."""
 
 
 class Inbox:

@@ -16,6 +16,7 @@ from charter_engine.service.sampling import regularly
 from charter_engine.service.session_store import SessionStore
 
 MOST_HELD: Final = 1_000
+"""Assumed: without a database, the pushes and notes of weeks."""
 LONGEST_NOTE: Final = 500
 """Characters: a note is a line."""
 

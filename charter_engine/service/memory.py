@@ -12,6 +12,7 @@ from functools import cache
 from typing import Final
 
 INTERVAL_SECONDS: Final = 60.0
+"""Giving memory back walks the heap; assumed: nobody misses it for a minute."""
 M_ARENA_MAX: Final = -8
 """Of malloc.h."""
 

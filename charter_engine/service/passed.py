@@ -17,6 +17,7 @@ from charter_engine.service.packed_records import PackedRecords
 from charter_engine.service.session_store import SessionStore
 
 MOST_RECORDS = 20_000
+"""4 to 5 MB (`docs/scale.md`)."""
 AboutTraffic = ListPassed | ListMisses | ExplainMiss | ListSessions
 
 

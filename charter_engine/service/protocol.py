@@ -8,6 +8,7 @@ import msgspec
 from charter_engine.contracts.protocol import MAX_FRAME_BYTES, Request, ServerMessage
 
 LENGTH_BYTES = 4
+"""Of the frames' own format."""
 STOP = b"stop"
 """What a console says on its engine's standard input before it leaves and the engine is to end."""
 T = TypeVar("T")

@@ -37,12 +37,16 @@ from charter_engine.store.recording_history import RecordingHistory
 from charter_engine.store.recording_reader import Cursor, RecordingReader
 
 TICK_SECONDS = 0.1
+"""As often as a console takes snapshots at most."""
 KEPT_EVENTS = 500
+"""As many as a console keeps."""
 KEPT_POOL_SAMPLES = 120
+"""As many as a console keeps."""
 KEPT_TICKS = 600
 """As many as a console keeps of what happens while it watches (`charter_tui.state`)."""
 SLOWEST, FASTEST = 0.1, 1000.0
 JUST_BEFORE_SECONDS = 0.001
+"""The clock of a recording is written in milliseconds."""
 
 
 class Replaying:

@@ -31,6 +31,7 @@ from charter_engine.service.hub import Hub, Level
 SHOW_SECONDS = 0.1
 """Between two publications while requests come and go."""
 SHOWN_ERRORS = 5
+"""Assumed: more of them have the same cause; all are kept with the run."""
 log = logging.getLogger(__name__)
 
 MOST_CACHED = 2

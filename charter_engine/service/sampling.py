@@ -15,6 +15,7 @@ from charter_engine.monitor.memory_split import Serving, memory_split
 from charter_engine.service.hub import Hub
 
 INTERVAL_SECONDS = 1.0
+"""A second is what the console counts in."""
 log = logging.getLogger(__name__)
 
 OnHealth = Callable[[TritonSample], Awaitable[None]]

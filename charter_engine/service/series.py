@@ -20,7 +20,9 @@ from charter_engine.service.session_store import SessionStore
 from charter_engine.store.ticks import thinned, together
 
 SECONDS_KEPT = 3_600
+"""An hour, as long as a console looks back."""
 MINUTES_KEPT = 1_440
+"""A day."""
 MINUTE = 60
 KEPT_TOGETHER = 10
 """Seconds that are written to the database at once: what an engine that is killed has not kept."""

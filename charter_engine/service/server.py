@@ -25,8 +25,11 @@ from charter_engine.service.protocol import (
 )
 
 READ_BYTES = 256 * 1024
+"""What asyncio itself reads from a socket at a time."""
 MAX_REQUEST_BYTES = 1024 * 1024
+"""Assumed: the largest request is a draft of some hundred calls, a few hundred KiB."""
 MAX_REQUESTS_IN_FLIGHT = 64
+"""Assumed: more than a console has keys; the next ones wait in the socket."""
 MAX_CONNECTIONS = 200
 """Well below the 1,024 descriptors that a process may usually have."""
 WAITING_CONNECTIONS = 1024

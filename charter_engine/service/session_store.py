@@ -19,7 +19,9 @@ from charter_engine.service.hub import Hub
 from charter_engine.store.database import KeptRun, Store, StoreError
 
 PRUNING_SECONDS = 3_600.0
+"""In an hour the database grows by a few MB at most, and it may have 500."""
 RESTING_SECONDS = 30.0
+"""Assumed: a full disk is not free again sooner."""
 
 
 class SessionStore:

@@ -24,6 +24,7 @@ MOST_AT_ONCE: Final = 2
 IDLE_SECONDS: Final = 60.0
 """How long a worker waits for more: the next edit of a draft finds one that has all it needs."""
 INTERRUPTS: Final = 20
+"""Two seconds of them; then the worker itself is ended."""
 INTERRUPT_SECONDS: Final = 0.1
 """Between two interrupts of work that is given up, which may not have begun by the first."""
 READY: Final = "ready"

@@ -26,9 +26,13 @@ from charter_engine.paths import make_private, private_directory
 
 CACHE_VERSION = 5
 MEMORY_ENTRIES = 100
+"""Assumed: the versions of an agent that one sitting makes."""
 MAX_AGE_SECONDS = 30 * 86_400
+"""Assumed: an agent that was not compiled for a month is one that was put away."""
 PRUNE_EVERY_SECONDS = 86_400
+"""Often enough for what is kept a month."""
 BUSY_SECONDS = 5.0
+"""Another process writes for milliseconds; assumed: longer than that it hangs."""
 IN_MEMORY = ":memory:"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;

@@ -32,10 +32,13 @@ T = TypeVar("T")
 Values = Sequence[object] | Mapping[str, object]
 """What stands in the places of a statement, in their order or by name."""
 BUSY_MILLISECONDS = 5_000
+"""Another engine writes for milliseconds; assumed: longer than that it hangs."""
 RECENT_RUNS = 200
+"""Assumed: as many as somebody compares."""
 FORGOTTEN_AT_ONCE = 1_000
 """Rows deleted before it is looked again whether that was enough."""
 HEADER_BYTES = 100
+"""Of SQLite's file format (sqlite.org/fileformat.html, 1.3)."""
 USUAL_LIMITS = StoreLimits()
 MIGRATIONS = (
     """

@@ -22,6 +22,7 @@ from charter_engine.store.database import (
 )
 
 MOST_PROBLEMS: Final = 20
+"""Assumed: one is enough to move a database aside; SQLite's own default is 100."""
 
 _RECORDS: Final = (
     ("run", "SELECT report FROM run", RunReport),

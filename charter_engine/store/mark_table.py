@@ -8,6 +8,7 @@ import aiosqlite
 from charter_engine.contracts.gauges import Marker
 
 KEPT_SECONDS: Final = 365 * 86_400
+"""A year, as long as ticks by the hour are kept."""
 
 CREATE: Final = """
 CREATE TABLE mark (

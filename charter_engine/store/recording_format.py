@@ -34,6 +34,7 @@ HEADER = struct.Struct(">8sH6x")
 MARKER = b"\xc7\xe4CR"
 ENTRY = struct.Struct(">4scIdI")
 MAX_ENTRY_BYTES = 64 * 1024 * 1024
+"""As long as a frame of the protocol may be, which an entry was."""
 MAX_UNPACKED_BYTES = 6 * 1024 * 1024
 """Of one entry: decoded, that is at most about 450 MB, and it is far more than a second holds."""
 SEARCH_BYTES = 64 * 1024 * 1024

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from charter_engine.contracts.live import BreakerState
 
 FAILURES_TO_OPEN = 5
+"""Assumed: so many in a row are no accident."""
 FIRST_DELAY_SECONDS = 0.5
+"""Assumed: a server that was only busy is back by then."""
 LONGEST_DELAY_SECONDS = 5.0
 """A server that comes back is noticed within that time and the next call."""
 

@@ -40,7 +40,9 @@ from charter_engine.triton.request import (
 )
 
 CONTROL_SECONDS = 5.0
+"""Assumed: Triton answers about itself in milliseconds, also under load."""
 LOAD_SECONDS = 300.0
+"""Assumed: an engine of a hundred GB comes from a disk of 1 GB/s in half of it."""
 GENERATE_SECONDS = 900.0
 """The deadline of a request without one of its own: longer than any answer takes."""
 RESTRICTED_WORDS = "is restricted, expecting header"

@@ -11,6 +11,7 @@ from typing import Any
 from charter_engine.paths import read_bounded
 
 MAX_BYTES = 4 << 20
+"""Assumed: an engine's `config.json` has some KiB."""
 WIDTHS = {
     "float32": 4,
     "float16": 2,

@@ -9,6 +9,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from charter_engine.triton.client import Connection
 
 SECONDS = 5.0
+"""Assumed: a refusal comes at once."""
 QUESTIONS = {
     "model-repository": ("RepositoryIndex", service_pb2.RepositoryIndexRequest()),
     "shared-memory": ("SystemSharedMemoryStatus", service_pb2.SystemSharedMemoryStatusRequest()),

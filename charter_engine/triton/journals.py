@@ -21,6 +21,7 @@ from charter_engine.triton.sealed import Damaged
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 LOOK_SECONDS = 2.0
+"""Two samples' time: the next look asks again."""
 UNINSTALLED, ENDED = "uninstalled", "ended"
 """Where the journals lie of deployments that Charter was taken out of, and of embedded ones that
 are gone."""

@@ -34,6 +34,7 @@ from charter_engine.triton.sealed import Damaged
 from charter_engine.triton.target import DeployTarget
 
 STAMP_BYTES = 8
+"""64 bits: no two pushes have one stamp."""
 
 
 @dataclass(frozen=True)

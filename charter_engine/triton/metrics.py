@@ -36,6 +36,7 @@ _ANSWERED = re.compile(
 )
 """Triton's own counters of what it answered for `charter_bls`."""
 SCRAPE_SECONDS = 2.0
+"""Two samples' time: the next one asks again."""
 
 Gauges = dict[str, dict[str, float]]
 

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 """Ten times what Triton shows of a hundred models."""
 READ_BYTES: Final = 64 * 1024
+"""asyncio's own limit of a stream's buffer."""
 PORT_OF: Final = {"http": 80, "https": 443}
 
 

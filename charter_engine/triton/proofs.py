@@ -10,6 +10,7 @@ from charter_engine.triton.sealed import read_sealed, write_sealed
 
 FILE = "proofs.json"
 KEPT = 50
+"""Assumed: as many proofs as somebody looks back at; each is some hundred bytes."""
 NEVER_PROVED = (
     "that retention acts on this deployment was never proved: charter-engine profile --prove "
     "retention fills its pool and tells"

@@ -10,6 +10,7 @@ from charter_engine.triton.errors import TritonError
 from charter_engine.triton.tap import TapReader
 
 MOST_RECORDS = 4096
+"""As many as the tap gives in one drain."""
 SECONDS = 2.0
 """How long a push waits for them: they are worth less than the push."""
 

@@ -23,6 +23,7 @@ KEY_HEADERS = "triton-grpc-protocol-"
 NO_PROMPT_WORDS = "send one of text_input"
 """What a `charter_bls` says that does not know the input, though its configuration names it."""
 SECONDS = 10.0
+"""Assumed: a drain copies some hundred KiB, and a server under load answers later."""
 _record = msgspec.json.Decoder(TrafficRecord)
 
 

@@ -36,6 +36,7 @@ from charter_engine.triton.request import BLS_MODEL
 
 Superseded = Literal["superseded", "rolled back"]
 TOKEN_BYTES = 8
+"""64 bits: no two pushes have one token."""
 RETURN_SECONDS = 20.0
 """How long a server that vanished in mid-push may take to come back before the way back is left to
 the next start."""

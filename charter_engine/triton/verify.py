@@ -30,7 +30,9 @@ PROBE_TOKENS = tuple(range(200, 232))
 PROBE_RUN = "charter-probe"
 """By which a reader of the tap tells it from what programs send."""
 PROBE_SECONDS = 120.0
+"""Assumed: a probe of a few tokens waits at most behind the longest requests that run."""
 POLL_SECONDS = 0.1
+"""At once, to the eye."""
 
 
 async def release(client: TritonClient, wanted: Release) -> tuple[str, ...]:

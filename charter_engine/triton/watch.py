@@ -25,6 +25,7 @@ from charter_engine.triton.served_figures import recent_records
 from charter_engine.triton.tap import TapReader
 
 POLL_SECONDS = 1.0
+"""As often as the tap is drained."""
 
 
 @dataclass(frozen=True)

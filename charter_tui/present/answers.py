@@ -11,8 +11,11 @@ from charter_tui.present.words import Standing, sentence_lines
 from charter_tui.state import Snapshot
 
 SHOWN_PAIRS: Final = 4
+"""So many of `LINES_OF_A_PAIR` fill a screen of 40 lines."""
 LINES_OF_A_PAIR: Final = 8
+"""Assumed: enough to see where two answers part."""
 SHOWN_ERRORS: Final = 3
+"""Assumed: more of them say the same."""
 BEFORE_DIFFERENCE: Final = 40
 """Characters shown before the place where two answers part."""
 NARROWEST_COLUMN: Final = 20

@@ -37,7 +37,9 @@ UNMATCHED: Final = "requests are matched to calls once a plan is live: 2 a, then
 FAR_APART: Final = 5.0
 """Points of hit rate between predicted and measured that are worth a warning."""
 MOST_PREFIXES: Final = 8
+"""Assumed: the largest hold nearly all that is shared, and the map needs the room."""
 MOST_DISPLACEMENTS: Final = 6
+"""Assumed: as many as stand beside the map on 24 lines."""
 
 SIGN: Final = Column("sign", "", 2, "left")
 NAME: Final = Column("name", "HELD BY", 0, "left")

@@ -3,6 +3,7 @@
 They say what is open, and everything the operator must not overlook.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
@@ -35,6 +36,9 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str, width: int) -> tup
         left.append(Span("  * draft", "draft"))
     left += _about_the_deployment(snapshot)
     right: list[Span | str] = []
+    if snapshot.held:
+        as_of = time.strftime("%H:%M:%S", time.localtime(snapshot.as_of))
+        right += [Span(f"‖ no focus, as of {as_of}", "muted"), "  "]
     if locked:
         right += [Span(f"⚿ {locked}", "warning"), "  "]
     if snapshot.recording and snapshot.recording.path and not snapshot.recording.error:

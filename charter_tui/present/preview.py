@@ -25,6 +25,7 @@ from charter_tui.state import Snapshot, node_prediction, share
 
 SEGMENT_NAME = 24
 OPPORTUNITIES = 3
+"""Assumed: the best three; all of them stand on the screen of findings."""
 
 
 def preview_lines(snapshot: Snapshot, node: str, width: int) -> tuple[Line, ...]:

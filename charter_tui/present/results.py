@@ -34,6 +34,7 @@ from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.work import empty_result_lines
 
 SHOWN_ERRORS: Final = 3
+"""Assumed: more of them say the same."""
 _POINT: Final = (
     Column("computed", "COMPUTED", 0),
     Column("whole", "WHOLE RUN", 0),

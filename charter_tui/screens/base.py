@@ -53,10 +53,11 @@ class ConsoleScreen(DismissedOnce[None]):
 
     def keep_looking(self, seconds: float, look: Callable[[], object]) -> None:
         """Look now, and every so many seconds while this screen is in front and shows what is
-        live."""
+        live as it goes on."""
 
         def look_again() -> None:
-            if self.is_current and self.snapshot.seeking is None:
+            shown = self.snapshot
+            if self.is_current and shown.seeking is None and not shown.held:
                 look()
 
         look()

@@ -34,6 +34,7 @@ from charter_tui.present.deployment import (
 from charter_tui.present.figures import legend
 from charter_tui.present.trial import is_for_traffic
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.history import HistoryScreen
 from charter_tui.state import Snapshot
 from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.line_table import LineTable
@@ -170,7 +171,7 @@ class DeployScreen(ConsoleScreen):
 
     async def on_line_table_picked(self, event: LineTable.Picked) -> None:
         if event.key == "revisions":
-            await self.app.run_action("app.show_history")
+            await self.app.push_screen(HistoryScreen())
         elif event.key == "push":
             await self.app.run_action("app.show_tuning")
         else:

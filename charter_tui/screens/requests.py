@@ -36,6 +36,7 @@ from charter_tui.widgets.static_line import StaticLine
 TAIL_SECONDS: Final = 1.0
 """Between two looks at what passed; the engine itself looks as often."""
 CAUSES_SECONDS: Final = 15.0
+"""Working causes out hashes the latest prompts anew; assumed: nobody needs them sooner."""
 SHOWN: Final = 500
 """The latest requests that are listed."""
 EXPLAINED: Final = 50

@@ -27,6 +27,7 @@ from charter_tui.widgets.line_view import LineView
 from charter_tui.widgets.static_line import StaticLine
 
 LOOK_SECONDS: Final = 5.0
+"""Assumed: nobody sees a line of an hour or more move within them."""
 
 
 class SeriesView(LineView):

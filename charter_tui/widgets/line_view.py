@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -20,6 +20,9 @@ from charter_tui.present.spans import EMPTY, Line, Tone, crop, text_of
 from charter_tui.state import Snapshot
 from charter_tui.terminal.ascii import ascii_only, spelt
 from charter_tui.widgets.tones import sixteen_styles, tone_styles
+
+KEPT_STYLES: Final = 4_096
+"""Of about 600 bytes each; a full screen of 200 by 60 has about 1,000 of them."""
 
 
 class LineView(ScrollView, can_focus=False):
@@ -211,6 +214,6 @@ def _with_offsets(strip: Strip, y: int) -> Strip:
     return Strip(segments, strip.cell_length)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=KEPT_STYLES)
 def _at(style: Style, x: int, y: int) -> Style:
     return style + Style.from_meta({"offset": (x, y)})

@@ -25,7 +25,7 @@ class TitleBar(LineView):
 
     PARTS = (
         *("session", "link", "draft", "canary", "fleet", "recording", "replay", "alerts"),
-        "triton",
+        *("triton", "held"),
     )
     DEFAULT_CSS = "TitleBar { height: 1; dock: top; background: $panel; }"
 

@@ -87,15 +87,48 @@ def stats(graph: tuple[Call, ...], tick: int) -> Nodes:
     )
 
 
-def measured(tick: int) -> Tick:
+def measured(tick: int, at: float) -> Tick:
     """A second as the strips draw it."""
     return Tick(
-        at=time.time(),
+        at=at,
         requests=NODES,
         prompt_tokens=1000 * NODES,
         computed_tokens=(563 + 37 * (tick % 11)) * NODES,
         ttft_ms=20.0 + 3 * (tick % 13),
         pool_used=0.5 + tick % 17 / 40,
+    )
+
+
+def publish(hub: Hub, graph: tuple[Call, ...], tick: int) -> None:
+    """What an engine tells in a second of a run."""
+    hub.publish(stats(graph, tick))
+    hub.publish(
+        Host(
+            HostSample(
+                cpu_utilization=0.3,
+                memory_total_bytes=1 << 34,
+                memory_used_bytes=tick << 20,
+                engine_rss_bytes=1 << 26,
+            )
+        )
+    )
+    pool = KvPool(max_blocks=4096, free_blocks=4096 - tick, used_blocks=tick, tokens_per_block=32)
+    hub.publish(
+        Triton(
+            TritonSample(health="ready", kv_pool=pool, active_requests=tick % 9, waiting_requests=0)
+        )
+    )
+    hub.publish(Ticked(measured(tick, hub.now())))
+    hub.publish(
+        Run(
+            RunProgress(
+                run="r",
+                state="running",
+                items_done=tick,
+                items_total=1000,
+                elapsed_ms=tick * 1e3,
+            )
+        )
     )
 
 
@@ -128,39 +161,7 @@ async def serve(path: Path, mode: str, nodes: int) -> None:
         await asyncio.sleep(1.0)
         if mode == "live":
             tick += 1
-            hub.publish(stats(graph, tick))
-            hub.publish(
-                Host(
-                    HostSample(
-                        cpu_utilization=0.3,
-                        memory_total_bytes=1 << 34,
-                        memory_used_bytes=tick << 20,
-                        engine_rss_bytes=1 << 26,
-                    )
-                )
-            )
-            pool = KvPool(
-                max_blocks=4096, free_blocks=4096 - tick, used_blocks=tick, tokens_per_block=32
-            )
-            hub.publish(
-                Triton(
-                    TritonSample(
-                        health="ready", kv_pool=pool, active_requests=tick % 9, waiting_requests=0
-                    )
-                )
-            )
-            hub.publish(Ticked(measured(tick)))
-            hub.publish(
-                Run(
-                    RunProgress(
-                        run="r",
-                        state="running",
-                        items_done=tick,
-                        items_total=1000,
-                        elapsed_ms=tick * 1e3,
-                    )
-                )
-            )
+            publish(hub, graph, tick)
 
 
 @contextlib.contextmanager
@@ -191,7 +192,9 @@ class Terminal:
                 "COLORTERM": "truecolor",
                 "XDG_CONFIG_HOME": str(path.parent),
             }
-            environment.pop("SSH_CONNECTION", None)
+            # An installed console has its bytecode, and compiles nothing.
+            for unwanted in ("SSH_CONNECTION", "PYTHONDONTWRITEBYTECODE"):
+                environment.pop(unwanted, None)
             os.execve(
                 sys.executable,
                 [sys.executable, "-m", "charter_tui.cli", "--attach", str(path)],

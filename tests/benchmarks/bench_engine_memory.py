@@ -36,9 +36,9 @@ SHOWN_EVERY, RUN_EVERY = 5, 10
 PATIENCE_SECONDS = 1800.0
 
 
-def held(process: psutil.Process) -> tuple[float, float]:
+def held(pid: int) -> tuple[float, float]:
     """Resident and anonymous megabytes."""
-    lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     sizes = {name: int(rest.split()[0]) for name, rest in (line.split(":", 1) for line in lines)}
     return sizes["Rss"] / 1e3, sizes["Anonymous"] / 1e3
 
@@ -52,9 +52,9 @@ def workers_of(engine: psutil.Process) -> list[psutil.Process]:
 
 
 def show(words: str, engine: psutil.Process) -> float:
-    resident, own = held(engine)
+    resident, own = held(engine.pid)
     workers = workers_of(engine)
-    beside = ", ".join(f"{held(one)[0]:.0f}" for one in workers) or "none"
+    beside = ", ".join(f"{held(one.pid)[0]:.0f}" for one in workers) or "none"
     used = sum(engine.cpu_times()[:2])
     print(
         f"{words:<28} {resident:6.1f} MB resident, {own:6.1f} its own; workers: {beside}; "

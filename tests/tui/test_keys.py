@@ -72,6 +72,16 @@ async def test_help_is_made_from_the_table_of_actions(console: Open) -> None:
         assert isinstance(stage.app.screen, GraphScreen)
 
 
+async def test_going_round_the_screens_by_their_keys_leaves_one_over_the_graph(
+    console: Open,
+) -> None:
+    async with console() as stage:
+        await stage.press(*"34567890")
+        assert len(stage.app.screen_stack) == 2
+        await stage.press("escape")
+        assert isinstance(stage.app.screen, GraphScreen)
+
+
 async def test_the_palette_offers_the_screens_own_actions(console: Open) -> None:
     async with console(DRAFT) as stage:
         await stage.press("2", "ctrl+p")

@@ -1,13 +1,14 @@
 """What a console draws over SSH while nobody works at its terminal."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from textual.events import AppBlur, AppFocus
 
 from charter_engine.contracts.gauges import Nodes
-from charter_tui import console as console_module
+from charter_tui.screens import cache, sessions
 from tests.tui.conftest import Open, Stage
 from tests.tui.scene import NODES
 
@@ -46,14 +47,57 @@ async def test_without_the_focus_figures_wait_and_come_with_it(console: Open) ->
 
 
 @pytest.mark.usefixtures("over_ssh")
-async def test_without_the_focus_figures_come_every_few_seconds(
-    console: Open, monkeypatch: pytest.MonkeyPatch
+async def test_without_the_focus_nothing_is_drawn_and_the_top_line_says_as_of_when(
+    console: Open,
 ) -> None:
-    monkeypatch.setattr(console_module, "UNWATCHED_SECONDS", 0.2)
+    async with console(size=(120, 36)) as stage:
+        await unfocused(stage)
+        await stage.until(partial(stage.shows, "no focus, as of "))
+        shown = stage.text()
+        for requests in (191, 192, 193):
+            await computed(stage, requests)
+        await stage.pilot.pause(0.5)
+        assert stage.text() == shown
+
+
+@pytest.mark.usefixtures("over_ssh")
+@pytest.mark.parametrize("screen", ["0", "S"])
+async def test_without_the_focus_a_screen_does_not_ask_again(
+    console: Open, monkeypatch: pytest.MonkeyPatch, screen: str
+) -> None:
+    for module in (cache, sessions):
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
+    async with console(size=(120, 36)) as stage:
+        await stage.press(screen)
+        await unfocused(stage)
+        await stage.until(partial(stage.shows, "no focus"))
+        asked = len(stage.engine.commands)
+        await stage.pilot.pause(0.5)
+        assert len(stage.engine.commands) == asked
+
+
+@pytest.mark.usefixtures("over_ssh")
+async def test_without_the_focus_figures_come_as_often_as_the_configuration_says(
+    console: Open, tmp_path: Path
+) -> None:
+    configured = tmp_path / "config/charter/console.toml"
+    configured.parent.mkdir(parents=True)
+    configured.write_text('unfocused = "200ms"\n')
     async with console(size=(120, 36)) as stage:
         await unfocused(stage)
         await computed(stage, 191)
         await stage.until(partial(stage.shows, "=191"))
+        assert not stage.shows("no focus")
+
+
+@pytest.mark.usefixtures("over_ssh")
+async def test_a_key_tells_that_the_focus_came_back(console: Open) -> None:
+    async with console(size=(120, 36)) as stage:
+        await unfocused(stage)
+        await computed(stage, 191)
+        await stage.press("down")
+        await stage.until(partial(stage.shows, "=191"))
+        assert not stage.shows("no focus")
 
 
 @pytest.mark.usefixtures("over_ssh")

@@ -103,6 +103,14 @@ def test_headless_recording_does_without_textual(tmp_path: Path) -> None:
     assert "textual" not in loaded
 
 
+def test_the_console_does_without_openssl() -> None:
+    loaded = loaded_after(
+        "from charter_tui.cli import without_openssl\n"
+        "with without_openssl():\n    import charter_tui.opening"
+    )
+    assert not loaded & {"ssl", "_ssl", "_hashlib"}
+
+
 def test_what_the_screens_say_does_without_textual() -> None:
     import charter_tui.present as present
 

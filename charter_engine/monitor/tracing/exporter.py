@@ -24,6 +24,7 @@ from charter_engine.monitor.tracing.spans import TracedSpan
 SERVICE: Final = "charter"
 NANOSECONDS: Final = 1_000_000_000
 CLOSING_SECONDS: Final = 2.0
+"""Who leaves does not wait for a collector that hangs."""
 
 
 class OtlpExporter:

@@ -39,6 +39,15 @@ def test_theme_columns_and_keymap_are_read(tmp_path: Path) -> None:
     assert not config.warnings
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("hold", None), ("5s", 5.0), ("1m30s", 90.0)])
+def test_how_often_it_draws_without_the_focus_is_read(
+    tmp_path: Path, text: str, seconds: float | None
+) -> None:
+    config = load_config(written(tmp_path / "c.toml", f'unfocused = "{text}"'), IDS)
+    assert config.unfocused == seconds
+    assert not config.warnings
+
+
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
@@ -47,6 +56,9 @@ def test_theme_columns_and_keymap_are_read(tmp_path: Path) -> None:
         ('them = "x"', "did you mean 'theme'"),
         ("columns = 3", "columns must be names"),
         ('columns = "tren"', "did you mean 'trend'"),
+        ('unfocused = "0s"', 'must be "hold" or a time'),
+        ("unfocused = 5", 'must be "hold" or a time'),
+        ('unfocused = "soon"', "such as 30s"),
         ('production = "prod"', "production must be a list"),
         ("read_only = [3]", "read_only must be a list"),
         ('alerts = ["ttft > 2s"]', "alerts must be a table"),
