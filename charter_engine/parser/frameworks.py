@@ -20,7 +20,7 @@ from charter_engine.parser.symbols import (
     Module,
     dotted_name,
 )
-from charter_engine.parser.values import Box, Element, Value, join, moved
+from charter_engine.parser.values import NOTHING, Box, Element, Value, join, moved
 
 
 class SharedStates:
@@ -132,9 +132,35 @@ class SharedStates:
             left = self.memory.left.get(name)
             for key, value in left.fields.items() if left is not None else ():
                 fields[key] = join(fields[key], value, key) if key in fields else value
+        for key, held in fields.items():
+            last = self.written_last(definition.node_name, key)
+            if last is not None:
+                is_gone = key in self.overwritten
+                fields[key] = last if is_gone else held.with_origins(last.all_origins())
         if not self.is_whole:
             fields = self.memory.shared_box(UNPLACED).fields | fields
         return Box("dict", fields=fields)
+
+    def written_last(self, name: str, key: str) -> Value | None:
+        """What a key holds before a node by what was written last on the ways to it, through nodes
+        that leave it as it is."""
+        assert self.graph is not None
+        found: Value | None = None
+        seen: set[str] = set()
+        pending = list(self.graph.before(name, self.nodes))
+        while pending:
+            writer = pending.pop()
+            if writer in seen:
+                continue
+            seen.add(writer)
+            written = self.memory.written.get(writer, {}).get(key)
+            begun = self.memory.left.get(writer) if writer not in self.nodes else None
+            given = begun.fields.get(key) if begun is not None else None
+            for value in (given, written.value if written is not None else None):
+                found = join(found, value, key) if value is not None else found
+            if written is None or written.maybe:
+                pending += sorted(self.graph.before(writer, self.nodes))
+        return found
 
     def absorb(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
         """A node's returned dict, or the `update` of its `Command`, becomes part of the state."""
@@ -157,6 +183,8 @@ class SharedStates:
             after.fields[key] = join(after.fields.get(key), in_state(value), key)
         if self.graph is not None and definition.node_name in self.graph.handing and not result.box:
             after.fields[WHOLE] = in_state(result)
+        known = {key: value.all_origins() for key, value in after.fields.items()}
+        writes = self.memory.written[definition.node_name] = {}
         gone = self.overwritten | emptied_keys(definition, self.parameter(definition) or "")
         for box in updates_in(result.box) if result.box is not None else ():
             for key, value in box.fields.items():
@@ -166,6 +194,8 @@ class SharedStates:
                 is_gone = key in gone and key in (frame.always or ())
                 written = in_state(value)
                 after.fields[key] = written if is_gone else join(kept, written, key)
+                if written.all_origins() != known.get(key, NOTHING):
+                    writes[key] = Element(written, maybe=not is_gone)
         self.memory.changes += 1
         self.memory.left[definition.node_name] = after
 

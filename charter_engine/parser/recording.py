@@ -233,7 +233,7 @@ class SiteRecorder:
         start = self.progress.start
         is_sent = start in self.memory.beside or start in self.program.spread
         beside = "send" if is_sent else "fork" if start in self.program.forked else None
-        return frame.fanout or frame.spread or beside
+        return frame.fanout or frame.spread or (None if frame.chain else beside)
 
     def note_repetition(self, frame: Frame, site: Site) -> None:
         function = outermost(frame).function

@@ -148,3 +148,30 @@ graph.add_edge(START, "bear")
 """
     )
     assert [call.fanout for call in file.calls] == ["fork"]
+
+
+def test_what_a_supervisor_leaves_as_it_is_reaches_the_next_in_the_same_pass() -> None:
+    file = compiled(
+        HEAD
+        + """
+def supervise(state: Work) -> Command[Literal["search", "write"]]:
+    step = llm.invoke(f"What is next for {state['task']}?").content
+    return Command(update={"plan": step}, goto="search" if "s" in step else "write")
+
+def search(state: Work):
+    found = llm.invoke(f"Find facts for {state['task']} and mind {state['text']}").content
+    return {"facts": found, "notes": [found]}
+
+def write(state: Work):
+    return {"text": llm.invoke(f"Write by {state['facts']} and {state['notes']}").content}
+
+graph = StateGraph(Work)
+graph.add_node("supervise", supervise)
+graph.add_node("search", search)
+graph.add_node("write", write)
+graph.add_edge(START, "supervise")
+graph.add_edge("search", "supervise")
+graph.add_edge("write", "supervise")
+"""
+    )
+    assert edges(file) == {(22, 26, "data"), (26, 22, "loop")}
