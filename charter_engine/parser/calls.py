@@ -212,7 +212,7 @@ class CallResolver:
             evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)
             or evaluator.reflection.called(frame, node, shape)
-            or evaluator.graph_runs.called(shape)
+            or evaluator.graph_runs.called(frame.module, shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
         )

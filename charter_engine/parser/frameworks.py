@@ -20,7 +20,7 @@ from charter_engine.parser.symbols import (
     Module,
     dotted_name,
 )
-from charter_engine.parser.values import Box, Element, Value, join, moved
+from charter_engine.parser.values import NOTHING, Box, Element, Value, join, moved
 
 
 class SharedStates:
@@ -36,7 +36,7 @@ class SharedStates:
         self.memory = memory
         self.overwritten = overwritten_keys(program.modules.values())
         named = {
-            definition.name
+            definition.node_name
             for module in program.modules.values()
             for definition in module.functions.values()
         }
@@ -113,7 +113,7 @@ class SharedStates:
         says so by name or annotation."""
         if definition.owner in self.flows.bases:
             return self.flows.store_parameter(definition)
-        if definition.name in self.nodes:
+        if definition.node_name in self.nodes:
             own = definition.parameters[1:] if definition.takes_self else definition.parameters
             return own[0] if own else None
         return state_parameter(definition)
@@ -122,31 +122,57 @@ class SharedStates:
         """What a function's state holds where it starts."""
         if definition.owner in self.flows.bases:
             return self.memory.shared_box(f"store {self.flows.stores[definition.owner]}")
-        if definition.name not in self.nodes or self.graph is None:
+        if definition.node_name not in self.nodes or self.graph is None:
             return self.memory.shared_box("state")
-        sent = self.memory.sent.get(definition.name)
+        sent = self.memory.sent.get(definition.node_name)
         if sent is not None:
             return Box("dict", fields=dict(sent.fields))
         fields: dict[str, Value] = {}
-        for name in self.graph.before(definition.name, self.nodes):
+        for name in self.graph.before(definition.node_name, self.nodes):
             left = self.memory.left.get(name)
             for key, value in left.fields.items() if left is not None else ():
                 fields[key] = join(fields[key], value, key) if key in fields else value
+        for key, held in fields.items():
+            last = self.written_last(definition.node_name, key)
+            if last is not None:
+                is_gone = key in self.overwritten
+                fields[key] = last if is_gone else held.with_origins(last.all_origins())
         if not self.is_whole:
             fields = self.memory.shared_box(UNPLACED).fields | fields
         return Box("dict", fields=fields)
+
+    def written_last(self, name: str, key: str) -> Value | None:
+        """What a key holds before a node by what was written last on the ways to it, through nodes
+        that leave it as it is."""
+        assert self.graph is not None
+        found: Value | None = None
+        seen: set[str] = set()
+        pending = list(self.graph.before(name, self.nodes))
+        while pending:
+            writer = pending.pop()
+            if writer in seen:
+                continue
+            seen.add(writer)
+            written = self.memory.written.get(writer, {}).get(key)
+            begun = self.memory.left.get(writer) if writer not in self.nodes else None
+            given = begun.fields.get(key) if begun is not None else None
+            for value in (given, written.value if written is not None else None):
+                found = join(found, value, key) if value is not None else found
+            if written is None or written.maybe:
+                pending += sorted(self.graph.before(writer, self.nodes))
+        return found
 
     def absorb(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
         """A node's returned dict, or the `update` of its `Command`, becomes part of the state."""
         if self.parameter(definition) is None or definition.owner in self.flows.bases:
             return
-        if definition.name in self.nodes:
+        if definition.node_name in self.nodes:
             self.leave(definition, frame, result)
         if result.box is None:
             return
-        if definition.name in self.nodes or not self.is_whole:
+        if definition.node_name in self.nodes or not self.is_whole:
             absorb_box(self.memory, result.box, "state")
-        if definition.name not in self.nodes and not self.is_whole:
+        if definition.node_name not in self.nodes and not self.is_whole:
             absorb_box(self.memory, result.box, UNPLACED)
 
     def leave(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
@@ -155,8 +181,10 @@ class SharedStates:
         held = frame.names.get(self.parameter(definition) or "")
         for key, value in held.box.fields.items() if held is not None and held.box else ():
             after.fields[key] = join(after.fields.get(key), in_state(value), key)
-        if self.graph is not None and definition.name in self.graph.handing and not result.box:
+        if self.graph is not None and definition.node_name in self.graph.handing and not result.box:
             after.fields[WHOLE] = in_state(result)
+        known = {key: value.all_origins() for key, value in after.fields.items()}
+        writes = self.memory.written[definition.node_name] = {}
         gone = self.overwritten | emptied_keys(definition, self.parameter(definition) or "")
         for box in updates_in(result.box) if result.box is not None else ():
             for key, value in box.fields.items():
@@ -166,12 +194,16 @@ class SharedStates:
                 is_gone = key in gone and key in (frame.always or ())
                 written = in_state(value)
                 after.fields[key] = written if is_gone else join(kept, written, key)
+                if written.all_origins() != known.get(key, NOTHING):
+                    writes[key] = Element(written, maybe=not is_gone)
         self.memory.changes += 1
-        self.memory.left[definition.name] = after
+        self.memory.left[definition.node_name] = after
 
     def send(self, target: str, payload: Box) -> None:
         """`Send("node", {…})`: what the functions start with that the node leads into."""
         started = self.graph.started_by(target) if self.graph is not None else set()
+        inside = self.graph.inside(target) if self.graph is not None else set()
+        self.memory.beside |= inside | started | {target}
         for function in started or {target}:
             box = self.memory.sent.setdefault(function, Box("dict"))
             for key, value in payload.fields.items():

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.edges import value_in_round
 from charter_engine.parser.frameworks import SharedStates, in_state
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.state_graphs import MAKING, builder_run, builders_made
+from charter_engine.parser.state_graphs import builder_run
+from charter_engine.parser.symbols import Module
 from charter_engine.parser.values import UNKNOWN, Box, Value, join
 
 if TYPE_CHECKING:
@@ -15,22 +16,18 @@ if TYPE_CHECKING:
 
 
 class GraphRuns:
-    """Takes what a graph is given into its state, and what its last nodes leave out of it. Graphs
-    whose builders have one name are not told apart, and none of them is followed."""
+    """Takes what a graph is given into its state, and what its last nodes leave out of it."""
 
     def __init__(self, analysis: Analysis, states: SharedStates) -> None:
         self.graph = analysis.program.graph
         self.memory = analysis.memory
         self.progress = analysis.progress
         self.states = states
-        modules = analysis.program.modules.values()
-        made = builders_made(modules, MAKING) if self.graph is not None else {}
-        self.builders = {name for name, times in made.items() if times == 1}
 
-    def called(self, shape: CallShape) -> Value | None:
+    def called(self, module: Module, shape: CallShape) -> Value | None:
         """What `graph.invoke(state)` gives; None for any other call."""
-        builder = builder_run(self.graph, shape.node) if self.graph is not None else ""
-        if builder not in self.builders:
+        builder = builder_run(self.graph, module, shape.node) if self.graph is not None else ""
+        if self.graph is None or builder not in self.graph.builders.keys:
             return None
         named = [value for name, _, value in shape.keywords if name == "input"]
         given = [*(value for _, value in shape.positional[:1]), *named]

@@ -257,7 +257,7 @@ class Interpreter:
         result = self.run_alone(definition)
         state = self.evaluator.states.parameter(definition)
         if state is not None:
-            if definition.name not in self.evaluator.states.nodes:
+            if definition.node_name not in self.evaluator.states.nodes:
                 self.add_asking_beside(definition, state, (result, visits), found)
             return True
         self.outcomes[definition] = (result, visits)
@@ -302,26 +302,31 @@ class Interpreter:
 
     def definitions(self) -> list[FunctionDefinition]:
         """The functions by their file and place, constructors first, the nodes of graphs, lambdas
-        among them, and flows in their order."""
+        among them, and flows in their order, whichever files they stand in."""
         found = [
             definition
             for module in self.program.modules.values()
             for definition in module.functions.values()
         ]
         rank = self.program.graph.rank() if self.program.graph is not None else {}
-        plain = [one for one in found if not isinstance(one.node, ast.Lambda) or one.name in rank]
+        plain = [
+            one for one in found if not isinstance(one.node, ast.Lambda) or one.node_name in rank
+        ]
         last = len(rank)
         flow = self.program.flows.order
-        return sorted(
+        placed = sorted(
             plain,
             key=lambda item: (
                 item.module.path,
                 item.name != "__init__",
                 flow.get(item.owner, len(flow)) if item.owner is not None else len(flow),
-                rank.get(item.name, last),
+                rank.get(item.node_name, last),
                 item.node.lineno,
             ),
         )
+        nodes = [one for one in placed if one.node_name in rank]
+        in_turn = iter(sorted(nodes, key=lambda one: rank[one.node_name]))
+        return [next(in_turn) if one.node_name in rank else one for one in placed]
 
     def run_module(self, module: Module) -> None:
         """A top level; it is fruitless, and not followed again, where its steps were spent before
@@ -373,7 +378,7 @@ class Interpreter:
         told in a prompt."""
         place = definition.module.path
         steps = self.steps_for_function()
-        self.progress.begin(place, steps, definition.name, definition.node.lineno)
+        self.progress.begin(place, steps, definition.node_name, definition.node.lineno)
         self.progress.is_short = self.is_large and self.progress.is_looking
         follower = self.evaluator.follower
         follower.followed.clear()

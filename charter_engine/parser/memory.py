@@ -27,7 +27,8 @@ class Memory:
 
     `changes` counts what was changed, so that following a function again can be spared while
     nothing was. `handed_down` are outputs that a recursion gives a parameter. `left` is what the
-    state of a graph holds after a node, `sent` what a node is started with, by its function.
+    state of a graph holds after a node, `written` what the node put into it, by the keys, `sent`
+    what a node is started with, by its function; `beside` are the functions that `Send` leads into.
     `returned` is what the steps of flows returned.
     """
 
@@ -38,7 +39,9 @@ class Memory:
     closures: dict[FunctionDefinition, dict[str, Value]] = field(default_factory=dict)
     handed_down: dict[tuple[FunctionDefinition, str], Origins] = field(default_factory=dict)
     left: dict[str, Box] = field(default_factory=dict)
+    written: dict[str, dict[str, Element]] = field(default_factory=dict)
     sent: dict[str, Box] = field(default_factory=dict)
+    beside: set[str] = field(default_factory=set)
     returned: dict[FunctionDefinition, Value] = field(default_factory=dict)
     changes: int = 0
 
@@ -117,7 +120,9 @@ class Memory:
         }
         self.shared.clear()
         self.left.clear()
+        self.written.clear()
         self.sent.clear()
+        self.beside.clear()
         self.returned.clear()
         self.handed_down.clear()
 

@@ -51,7 +51,7 @@ class Program:
         self.recursive = {one for one in definitions if calls_itself(one)}
         helpers = frozenset(one.name for one in definitions if gathers(one))
         self.gathering = {one for one in definitions if gathers(one, helpers)}
-        self.graph = graph_of(modules.values())
+        self.graph = graph_of(modules.values(), self.class_named, self.module_meant)
         self.handlers = handler_graph(modules.values())
         self.spread = spread_handlers(modules.values()) if self.handlers is not None else set()
         self.cycles = {
@@ -87,6 +87,10 @@ class Program:
         """A module by its dotted name, counted from the sources' folder or from any folder above a
         module."""
         return self.modules.get(dotted) or self.by_place.get(dotted)
+
+    def module_meant(self, module: Module, dotted: str) -> Module | None:
+        """The module at hand that another one means by a dotted name."""
+        return self.module_named(self.imported_by(module, dotted))
 
     def class_named(self, module: Module, name: str) -> ClassDefinition | None:
         """The class at hand that a module means by a name: its own, or one that it imports."""

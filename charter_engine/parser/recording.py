@@ -231,9 +231,9 @@ class SiteRecorder:
         if function is not None and self.program.flows.is_parallel(function):
             return "gather"
         start = self.progress.start
-        is_sent = start in self.memory.sent or start in self.program.spread
+        is_sent = start in self.memory.beside or start in self.program.spread
         beside = "send" if is_sent else "fork" if start in self.program.forked else None
-        return frame.fanout or frame.spread or beside
+        return frame.fanout or frame.spread or (None if frame.chain else beside)
 
     def note_repetition(self, frame: Frame, site: Site) -> None:
         function = outermost(frame).function

@@ -1,19 +1,20 @@
 """State graphs as they are declared by `add_node`, `add_edge` and the like: the order of nodes,
 what leads to each, and their cycles.
 
-A node's key is its name after the graph's: `builder/plan`. Routers, the functions behind
-conditional edges, are nodes of their own between a node and those it may lead to.
+A node's key is its name after that of the graph's builder: `builder/plan`. Routers, the functions
+behind conditional edges, are nodes of their own between a node and those it may lead to.
 """
 
 from __future__ import annotations
 
 import ast
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name, lambda_name
+from charter_engine.parser.graph_builders import Builders, called
+from charter_engine.parser.node_functions import ClassNamed, ModuleMeant, NodeFunctions
+from charter_engine.parser.symbols import FunctionDefinition, Module, lambda_name
 from charter_engine.parser.syntax import last_name, output_name
 
 DECLARING = frozenset(
@@ -27,8 +28,8 @@ END = frozenset(("END", "__end__"))
 @dataclass(slots=True)
 class StateGraph:
     """`functions` maps a node to the function behind it; `after` maps a node to those it may lead
-    to; `inner` maps a node to the graph that it is, `compiled` the names of compiled graphs to
-    their builders'. Over the ways in `apart`, a function's into the graph that it runs, no state
+    to; `inner` maps a node to the graph that it is, `standing` one to the graph that it may be.
+    Over the ways in `apart`, a function's into the graph that it runs, no state
     goes of itself. The functions in `handing` hand on what they return as a whole. `at_hand` are
     the names of functions.
     """
@@ -38,8 +39,9 @@ class StateGraph:
     after: dict[str, set[str]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     inner: dict[str, str] = field(default_factory=dict)
-    compiled: dict[str, str] = field(default_factory=dict)
+    standing: dict[str, str] = field(default_factory=dict)
     apart: set[tuple[str, str]] = field(default_factory=set)
+    builders: Builders = field(default_factory=lambda: Builders((), lambda *_: None))
     handing: set[str] = field(default_factory=set)
 
     def lead(self, source: str, target: str) -> None:
@@ -66,6 +68,22 @@ class StateGraph:
                 seen.add(node)
                 pending += self.after.get(node, ())
         return found
+
+    def inside(self, name: str) -> set[str]:
+        """The functions of the graphs that a node of that name is, and of those within them."""
+        pending = [builder for node, builder in self.inner.items() if named(node) == name]
+        builders: set[str] = set()
+        while pending:
+            builder = pending.pop()
+            if builder not in builders:
+                builders.add(builder)
+                within = (node for node in self.inner if node.partition("/")[0] == builder)
+                pending += [self.inner[node] for node in within]
+        return {
+            function
+            for node, function in self.functions.items()
+            if node.partition("/")[0] in builders
+        }
 
     def nodes_of(self, function: str) -> list[str]:
         return [node for node, name in self.functions.items() if name == function]
@@ -167,55 +185,67 @@ def is_router(node: str) -> bool:
     return "?" in node
 
 
-def graph_of(modules: Iterable[Module]) -> StateGraph | None:
+@dataclass(frozen=True, slots=True)
+class Declaring:
+    """What is known where graphs are put together: their `builders`, the `functions` behind nodes,
+    those that others have `made`, and the routers that tell themselves where they lead."""
+
+    builders: Builders
+    functions: NodeFunctions
+    made: dict[str, str]
+    routers: dict[str, list[str]] = field(default_factory=dict)
+
+    def name_behind(self, module: Module, node: ast.expr, place: ast.Call) -> str:
+        """The name of the function that an expression in a call names."""
+        found = self.functions.behind(module, node, place)
+        return name_of(node) if found is None else found.node_name
+
+
+def graph_of(
+    modules: Iterable[Module], class_named: ClassNamed, module_meant: ModuleMeant
+) -> StateGraph | None:
     """The state graphs that the modules declare, as one; None without any."""
-    names = (one.name for module in modules for one in module.functions.values())
-    graph = StateGraph(frozenset(names))
-    routers: dict[str, list[str]] = {}
+    modules = list(modules)
     declaring = [
-        call
+        (module, call)
         for module in modules
         for call in module.calls
         if isinstance(call.func, ast.Attribute) and call.func.attr in DECLARING
     ]
-    made = functions_made(modules) if declaring else {}
-    for call in declaring:
-        declare(graph, call, routers, made)
+    if not declaring:
+        return None
+    definitions = [one for module in modules for one in module.functions.values()]
+    graph = StateGraph(frozenset(one.name for one in definitions))
+    graph.builders = Builders(modules, module_meant)
+    functions = NodeFunctions(definitions, class_named, module_meant)
+    known = Declaring(graph.builders, functions, functions_made(modules))
+    for module, call in declaring:
+        declare(graph, module, call, known)
     if not graph.functions:
         return None
-    for module in modules:
-        for definition in module.functions.values():
-            if not isinstance(definition.node, ast.Lambda):
-                follow_commands(graph, definition, routers)
-    graph.compiled = compiled_graphs(modules)
-    enter_inner(graph, graph.compiled)
-    enter_run(graph, modules)
-    whole = builders_made(modules, HANDING)
+    for definition in definitions:
+        if not isinstance(definition.node, ast.Lambda):
+            follow_commands(graph, definition, known.routers)
+    enter_inner(graph)
+    enter_run(graph, definitions)
     graph.handing = {
-        name for node, name in graph.functions.items() if node.partition("/")[0] in whole
+        name
+        for node, name in graph.functions.items()
+        if node.partition("/")[0] in graph.builders.handing
     }
-    add_named_nodes(graph, modules)
+    add_named_nodes(graph, definitions)
     return graph
 
 
-def builder_of(node: ast.expr) -> str:
-    """The name of the graph that a call declares a part of."""
-    while isinstance(node, ast.Call):
-        node = node.func.value if isinstance(node.func, ast.Attribute) else node.func
-    return dotted_name(node).rpartition(".")[2]
-
-
-def declare(
-    graph: StateGraph, call: ast.Call, routers: dict[str, list[str]], made: dict[str, str]
-) -> None:
+def declare(graph: StateGraph, module: Module, call: ast.Call, known: Declaring) -> None:
     assert isinstance(call.func, ast.Attribute)
-    builder = builder_of(call.func.value)
+    builder = known.builders.key(module, call.func.value)
     names = [key_of(builder, name_of(argument)) for argument in call.args]
     kind = call.func.attr
     if kind == "add_node" and call.args:
-        declare_node(graph, call, builder, made)
-    elif kind == "add_sequence" and call.args and isinstance(call.args[0], ast.List):
-        declare_sequence(graph, call.args[0], builder)
+        declare_node(graph, module, call, builder, known)
+    elif kind == "add_sequence" and call.args:
+        declare_sequence(graph, module, call, builder, known)
     elif kind == "add_edge" and len(names) > 1:
         sources = (
             [key_of(builder, name_of(item)) for item in call.args[0].elts]
@@ -229,9 +259,9 @@ def declare(
     elif kind == "set_finish_point" and names:
         graph.lead(names[0], f"{builder}/END")
     elif kind == "set_conditional_entry_point":
-        declare_choices(graph, call, f"{builder}/START", builder, routers)
+        declare_choices(graph, module, call, f"{builder}/START", known)
     elif kind == "add_conditional_edges" and names:
-        declare_choices(graph, call, names[0], builder, routers)
+        declare_choices(graph, module, call, names[0], known)
 
 
 def key_of(builder: str, name: str) -> str:
@@ -240,21 +270,24 @@ def key_of(builder: str, name: str) -> str:
     return f"{builder}/{name}"
 
 
-def declare_node(graph: StateGraph, call: ast.Call, builder: str, made: dict[str, str]) -> None:
+def declare_node(
+    graph: StateGraph, module: Module, call: ast.Call, builder: str, known: Declaring
+) -> None:
     given = next(
         (item.value for item in call.keywords if item.arg in ("action", "node")),
         call.args[1] if len(call.args) > 1 else call.args[0],
     )
     node = key_of(builder, name_of(call.args[0]))
     graph.lines.setdefault(node, call.lineno)
-    if isinstance(given, ast.Call) and builder_of(given) and called(given) == "compile":
-        graph.inner[node] = builder_of(given)
-    else:
-        name = name_of(given) or name_of(call.args[0])
-        if isinstance(given, ast.Lambda) and not calls_one_of(graph.at_hand, given):
-            name = lambda_name(given)
-        maker = last_name(given.func) if isinstance(given, ast.Call) else name
-        graph.functions[node] = made.get(maker, name)
+    if isinstance(given, ast.Call) and called(given) == "compile":
+        graph.inner[node] = known.builders.key(module, given)
+        return
+    maker = last_name(given.func) if isinstance(given, ast.Call) else name_of(given)
+    graph.standing[node] = known.builders.compiled_as(module, maker)
+    name = known.name_behind(module, given, call) or name_of(call.args[0])
+    if isinstance(given, ast.Lambda) and not calls_one_of(graph.at_hand, given):
+        name = lambda_name(given)
+    graph.functions[node] = known.made.get(maker, name)
 
 
 def calls_one_of(names: Collection[str], node: ast.Lambda) -> bool:
@@ -262,13 +295,15 @@ def calls_one_of(names: Collection[str], node: ast.Lambda) -> bool:
     return isinstance(node.body, ast.Call) and name_of(node) in names
 
 
-def declare_sequence(graph: StateGraph, listed: ast.List, builder: str) -> None:
+def declare_sequence(
+    graph: StateGraph, module: Module, call: ast.Call, builder: str, known: Declaring
+) -> None:
     """`add_sequence([first, second])`, members perhaps with a name: `("first", first)`."""
     keys = []
-    for item in listed.elts:
+    for item in call.args[0].elts if isinstance(call.args[0], ast.List) else ():
         parts = item.elts if isinstance(item, ast.Tuple) and item.elts else [item]
         node = key_of(builder, name_of(parts[0]))
-        graph.functions[node] = name_of(parts[-1])
+        graph.functions[node] = known.name_behind(module, parts[-1], call)
         graph.lines.setdefault(node, item.lineno)
         keys.append(node)
     for source, target in pairwise(keys):
@@ -276,15 +311,17 @@ def declare_sequence(graph: StateGraph, listed: ast.List, builder: str) -> None:
 
 
 def declare_choices(
-    graph: StateGraph, call: ast.Call, source: str, builder: str, routers: dict[str, list[str]]
+    graph: StateGraph, module: Module, call: ast.Call, source: str, known: Declaring
 ) -> None:
-    """The nodes that a router may lead to, where they are listed; `routers` keeps the others."""
+    """The nodes that a router may lead to, where they are listed; its routers keep the others."""
+    builder = source.partition("/")[0]
     given = {item.arg: item.value for item in call.keywords}
     by_place = call.args if source.endswith("/START") and len(call.args) < 2 else call.args[1:]
     router = by_place[0] if by_place else given.get("path", given.get("condition"))
     choices = given.get("path_map", given.get("conditional_edge_mapping"))
     choices = by_place[1] if len(by_place) > 1 else choices
-    name = name_of(router) if router is not None and not isinstance(router, ast.Lambda) else ""
+    is_named = router is not None and not isinstance(router, ast.Lambda)
+    name = known.name_behind(module, router, call) if router is not None and is_named else ""
     place = source
     if name:
         place = f"{source}?{name}"
@@ -299,7 +336,7 @@ def declare_choices(
         written = [item.value for item in ast.walk(router.body) if isinstance(item, ast.Constant)]
         targets = [text for text in written if isinstance(text, str)]
     else:
-        routers.setdefault(name, []).append(place)
+        known.routers.setdefault(name, []).append(place)
         targets = ["tools"] if name == "tools_condition" else []
     for target in targets:
         graph.lead(place, key_of(builder, target))
@@ -309,13 +346,14 @@ def follow_commands(
     graph: StateGraph, definition: FunctionDefinition, routers: dict[str, list[str]]
 ) -> None:
     """Where a node or router names others itself: `Command(goto=…)`, `Send(…)`, `return "node"`."""
-    places = routers.get(definition.name) or graph.nodes_of(definition.name)
+    name = definition.node_name
+    places = routers.get(name) or graph.nodes_of(name)
     for place in places:
         builder = place.partition("/")[0]
-        for name in names_in(definition.node):
-            target = key_of(builder, name)
-            is_known = target in graph.functions or target in graph.inner or name in END
-            if is_known and (definition.name in routers or goes_there(definition.node, name)):
+        for text in names_in(definition.node):
+            target = key_of(builder, text)
+            is_known = target in graph.functions or target in graph.inner or text in END
+            if is_known and (name in routers or goes_there(definition.node, text)):
                 graph.lead(place, target)
 
 
@@ -374,73 +412,24 @@ def returns(function: ast.AST, name: str) -> bool:
     )
 
 
-HANDING = frozenset(("Graph", "MessageGraph"))
-"""Classes of graphs whose nodes are given what those before them return."""
-
-MAKING = HANDING | {"StateGraph"}
-
-
-def builders_made(modules: Iterable[Module], classes: Collection[str]) -> Counter[str]:
-    """The names given to graphs of these classes, and how often each is given to one."""
-    return Counter(
-        dotted_name(target).rpartition(".")[2]
-        for target, value in assigned_calls(modules)
-        if last_name(value.func) in classes
-    )
-
-
-def assigned_calls(modules: Iterable[Module]) -> Iterator[tuple[ast.expr, ast.Call]]:
-    """What is assigned the result of a call, and that call."""
-    for module in modules:
-        for statement in ast.walk(module.tree):
-            if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
-                yield statement.targets[0], statement.value
-
-
-def compiled_graphs(modules: Iterable[Module]) -> dict[str, str]:
-    """The names of compiled graphs, and of functions that return one, each with its builder's:
-    `team = inner.compile()`."""
-    modules = list(modules)
-    found = {
-        definition.name: builder_of(value)
-        for module in modules
-        for definition in module.functions.values()
-        if (value := returned_call(definition.node)) is not None and called(value) == "compile"
-    }
-    for target, value in assigned_calls(modules):
-        name = dotted_name(target).rpartition(".")[2]
-        if called(value) == "compile":
-            found[name] = builder_of(value)
-        elif last_name(value.func) in found:
-            found.setdefault(name, found[last_name(value.func)])
-    return found
-
-
-def returned_call(function: ast.AST) -> ast.Call | None:
-    """The call whose result a function ends with returning."""
-    body = function.body if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) else []
-    last = body[-1] if body else None
-    value = last.value if isinstance(last, ast.Return) else None
-    return value if isinstance(value, ast.Call) else None
-
-
-def enter_run(graph: StateGraph, modules: Iterable[Module]) -> None:
+def enter_run(graph: StateGraph, definitions: Iterable[FunctionDefinition]) -> None:
     """Lead through the graphs that a node's function runs, each with a state of its own: in where
     the function stands, out to where it leads."""
-    for module in modules:
-        for definition in module.functions.values():
-            for call in definition.calls:
-                builder = builder_run(graph, call)
-                if builder:
-                    lead_through(graph, graph.nodes_of(definition.name), builder)
+    for definition in definitions:
+        nodes = graph.nodes_of(definition.node_name)
+        for call in definition.calls if nodes else ():
+            builder = builder_run(graph, definition.module, call)
+            if builder:
+                lead_through(graph, nodes, builder)
 
 
-def builder_run(graph: StateGraph, call: ast.Call) -> str:
-    """The builder's name of the graph that a call runs; empty for any other call."""
+def builder_run(graph: StateGraph, module: Module, call: ast.Call) -> str:
+    """The graph that a call runs, by its key; empty for any other call."""
     if called(call) not in RUNNING or not isinstance(call.func, ast.Attribute):
         return ""
     held = call.func.value
-    return graph.compiled.get(last_name(held.func if isinstance(held, ast.Call) else held), "")
+    name = last_name(held.func if isinstance(held, ast.Call) else held)
+    return graph.builders.compiled_as(module, name)
 
 
 RUNNING = frozenset("invoke ainvoke stream astream".split())
@@ -458,12 +447,11 @@ def lead_through(graph: StateGraph, nodes: Iterable[str], builder: str) -> None:
             graph.lead(last, f"{builder}/END")
 
 
-def enter_inner(graph: StateGraph, compiled: dict[str, str]) -> None:
+def enter_inner(graph: StateGraph) -> None:
     """Lead through the graphs that stand as nodes in others: in at their start, out at their
     end."""
     builders = {node.partition("/")[0] for node in graph.functions}
-    for node, function in list(graph.functions.items()):
-        builder = compiled.get(function, "")
+    for node, builder in graph.standing.items():
         if builder in builders and builder != node.partition("/")[0]:
             del graph.functions[node]
             graph.inner[node] = builder
@@ -477,10 +465,10 @@ def enter_inner(graph: StateGraph, compiled: dict[str, str]) -> None:
             graph.lead(last, f"{builder}/END")
 
 
-def add_named_nodes(graph: StateGraph, modules: Iterable[Module]) -> None:
+def add_named_nodes(graph: StateGraph, definitions: Iterable[FunctionDefinition]) -> None:
     """Nodes that are joined by name, though it isn't seen how they are declared: the functions of
     their names stand behind them."""
-    names = {definition.name for module in modules for definition in module.functions.values()}
+    names = {definition.node_name for definition in definitions}
     for node in graph.nodes() - graph.functions.keys() - graph.inner.keys():
         if named(node) in names:
             graph.functions[node] = named(node)
@@ -493,10 +481,6 @@ def last_nodes(graph: StateGraph, builder: str) -> list[str]:
         for node in graph.functions
         if node.partition("/")[0] == builder and not graph.after.get(node)
     ]
-
-
-def called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
 
 
 def name_of(node: ast.expr) -> str:

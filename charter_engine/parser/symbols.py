@@ -41,7 +41,7 @@ class FunctionDefinition:
 
     `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one
     of these, leaves something in an object, a global or a function around it; `is_abstract` whether
-    its body only declares.
+    its body only declares. `node_name` is the name by which state graphs know it.
     """
 
     node: FunctionNode
@@ -58,6 +58,10 @@ class FunctionDefinition:
     is_abstract: bool = False
     decorators: tuple[str, ...] = ()
     calls: list[ast.Call] = field(default_factory=list)
+    node_name: str = ""
+
+    def __post_init__(self) -> None:
+        self.node_name = self.node_name or self.name
 
     @property
     def takes_self(self) -> bool:

@@ -77,3 +77,52 @@ def test_agents_of_a_llamaindex_workflow_hand_on_to_those_that_they_name() -> No
     )
     assert edges(file) == {(8, 6, "data")}
     assert said(file, 8)[0] == ("system", "Write.", False)
+
+
+def test_an_agent_of_beeai_asks_whom_its_hand_off_tools_lead_to() -> None:
+    file = compiled(
+        """
+        from beeai_framework.agents.requirement import RequirementAgent
+        from beeai_framework.backend import ChatModel
+        from beeai_framework.tools.handoff import HandoffTool
+
+        llm = ChatModel.from_name("ollama:m")
+        doctor = RequirementAgent(llm=llm, instructions="You are a doctor.")
+        host = RequirementAgent(llm=llm, tools=[HandoffTool(doctor)], instructions="Route.")
+
+        async def work():
+            return await host.run("My head aches.")
+        """
+    )
+    assert {(11, 7, "data"), (7, 11, "loop")} <= edges(file)
+    assert said(file, 7)[0] == ("system", "You are a doctor.", False)
+
+
+def test_a_thread_of_semantic_kernel_carries_on_what_an_agent_said() -> None:
+    file = compiled(
+        """
+        from semantic_kernel.agents import ChatCompletionAgent, ChatHistoryAgentThread
+
+        async def work():
+            agent = ChatCompletionAgent(name="host", instructions="Tell of the menu.")
+            thread = ChatHistoryAgentThread()
+            await agent.get_response(messages="What is there?", thread=thread)
+            return await agent.get_response(messages="What does it cost?", thread=thread)
+        """
+    )
+    assert edges(file) == {(7, 8, "data")}
+
+
+def test_a_chat_service_of_semantic_kernel_is_asked_by_its_method() -> None:
+    file = compiled(
+        """
+        from semantic_kernel.contents import ChatHistory
+
+        async def work(kernel, question):
+            service, settings = kernel.select_ai_service()
+            history = ChatHistory(system_message="You help gardeners.")
+            history.add_user_message(question)
+            return await service.get_chat_message_content(chat_history=history, settings=settings)
+        """
+    )
+    assert [call.line for call in file.calls] == [8]

@@ -1,0 +1,135 @@
+"""Which function at hand stands behind a node of a state graph: `planner.run` of a module,
+`self.write` of a class, an object that can be called."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
+from charter_engine.parser.syntax import last_name
+
+ClassNamed = Callable[[Module, str], ClassDefinition | None]
+"""The class at hand that a module means by a name."""
+
+ModuleMeant = Callable[[Module, str], Module | None]
+"""The module at hand that another one means by a dotted name."""
+
+
+class NodeFunctions:
+    """Finds functions by how they are named where a graph is put together."""
+
+    def __init__(
+        self,
+        definitions: Iterable[FunctionDefinition],
+        class_named: ClassNamed,
+        module_meant: ModuleMeant,
+    ) -> None:
+        self.class_named = class_named
+        self.module_meant = module_meant
+        self.times = Counter(definition.name for definition in definitions)
+        self.made: dict[str, dict[str, str]] = {}
+
+    def behind(self, module: Module, node: ast.expr, place: ast.Call) -> FunctionDefinition | None:
+        """The function that an expression in a call names, if that is told. Of several functions of
+        one name it is known to graphs by its module and class as well."""
+        found = self.found(module, node, place)
+        if found is not None and self.times[found.name] > 1:
+            found.node_name = f"{found.module.name}.{found.qualname}"
+        return found
+
+    def found(self, module: Module, node: ast.expr, place: ast.Call) -> FunctionDefinition | None:
+        if isinstance(node, ast.Call) and last_name(node.func) == "partial" and node.args:
+            return self.found(module, node.args[0], place)
+        if isinstance(node, ast.Lambda) and isinstance(node.body, ast.Call):
+            return self.found(module, node.body.func, place)
+        if isinstance(node, ast.Name):
+            return self.named(module, node.id) or self.called_by(
+                self.object_of(module, node, place)
+            )
+        if isinstance(node, ast.Attribute):
+            owner = self.object_of(module, node.value, place)
+            if owner is not None:
+                return self.method(owner, node.attr) or self.called_by(
+                    self.object_of(module, node, place)
+                )
+            source = self.meant(module, node.value)
+            return self.named(source, node.attr) if source is not None else None
+        return self.called_by(self.object_of(module, node, place))
+
+    def named(self, module: Module, name: str) -> FunctionDefinition | None:
+        """The function outside of classes that a module means by a name."""
+        own = [
+            one
+            for one in module.functions.values()
+            if one.name == name and one.owner is None and one.outer is None
+        ]
+        if own or name not in module.imports:
+            return own[-1] if own else None
+        base, _, last = module.imports[name].rpartition(".")
+        source = self.module_meant(module, base)
+        return self.named(source, last) if source is not None and source is not module else None
+
+    def meant(self, module: Module, node: ast.expr) -> Module | None:
+        """The module that an expression names."""
+        if isinstance(node, ast.Name) and node.id in module.imports:
+            return self.module_meant(module, module.imports[node.id])
+        return None
+
+    def object_of(self, module: Module, node: ast.expr, place: ast.Call) -> ClassDefinition | None:
+        """The class of the object that an expression names."""
+        if isinstance(node, ast.Name) and node.id in ("self", "cls"):
+            return owner_at(module, place)
+        if isinstance(node, ast.Call):
+            return self.class_named(module, last_name(node.func))
+        name = last_name(node)
+        made = self.made_by(module).get(name, "")
+        if made:
+            return self.class_named(module, made)
+        if isinstance(node, ast.Name) and name in module.imports:
+            base, _, last = module.imports[name].rpartition(".")
+            source = self.module_meant(module, base)
+            made = self.made_by(source).get(last, "") if source is not None else ""
+            return self.class_named(source, made) if source is not None and made else None
+        return None
+
+    def made_by(self, module: Module) -> dict[str, str]:
+        """The names that a module gives what it makes, each with the class's."""
+        if module.path not in self.made:
+            self.made[module.path] = dict(made_in(module))
+        return self.made[module.path]
+
+    def method(self, owner: ClassDefinition, name: str) -> FunctionDefinition | None:
+        """A method of a class, or of those that it is made from."""
+        pending, seen = [owner], {owner}
+        while pending:
+            definition = pending.pop(0)
+            if name in definition.methods:
+                return definition.methods[name]
+            bases = (self.class_named(definition.module, base) for base in definition.bases)
+            fresh = [base for base in bases if base is not None and base not in seen]
+            seen.update(fresh)
+            pending += fresh
+        return None
+
+    def called_by(self, owner: ClassDefinition | None) -> FunctionDefinition | None:
+        return self.method(owner, "__call__") if owner is not None else None
+
+
+def made_in(module: Module) -> Iterator[tuple[str, str]]:
+    """The names that a module gives what it makes, with the names of what makes it."""
+    for statement in ast.walk(module.tree):
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+            made = last_name(statement.value.func)
+            if made[:1].isupper():
+                for target in statement.targets:
+                    yield last_name(target), made
+
+
+def owner_at(module: Module, place: ast.Call) -> ClassDefinition | None:
+    """The class in whose method a call stands."""
+    for definition in module.functions.values():
+        if definition.owner is not None and place in definition.calls:
+            return definition.owner
+    return None

@@ -1,0 +1,177 @@
+"""Nodes of state graphs that lie in several files and classes, and graphs that are put together
+under one name."""
+
+from tests.unit.parser.compiled import compiled, edges, package
+
+HEAD = """
+import operator
+from typing import Annotated, Literal, TypedDict
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, Send
+
+llm = ChatOpenAI(model="m")
+
+class Work(TypedDict):
+    task: str
+    plan: str
+    facts: str
+    text: str
+    notes: Annotated[list, operator.add]
+"""
+
+
+def asking(name: str, question: str, key: str) -> str:
+    """A file with a node of that name."""
+    return (
+        f"{HEAD}\ndef {name}(state: Work):\n"
+        f'    return {{"{key}": llm.invoke(f"{question}").content}}\n'
+    )
+
+
+def test_functions_of_one_name_in_several_files_are_told_apart() -> None:
+    files = package(
+        critic=asking("run", "Criticise {state['text']}", "facts"),
+        planner=asking("run", "Plan {state['task']}", "plan"),
+        writer=asking("run", "Write by {state['plan']} and {state['facts']}", "text"),
+        flow=HEAD
+        + "from . import critic, planner, writer\n"
+        + "graph = StateGraph(Work)\n"
+        + 'graph.add_node("plan", planner.run)\n'
+        + 'graph.add_node("write", writer.run)\n'
+        + 'graph.add_node("review", critic.run)\n'
+        + 'graph.add_edge(START, "plan")\n'
+        + 'graph.add_edge("plan", "write")\n'
+        + 'graph.add_edge("write", "review")\n'
+        + 'graph.add_conditional_edges("review", good, {"no": "write", "yes": END})\n',
+    )
+    calls = [call for file in files.values() for call in file.calls]
+    path = {call.id: call.path.rpartition("/")[2].removesuffix(".py") for call in calls}
+    found = {
+        (path[edge.call], path[call.id], edge.carried) for call in calls for edge in call.depends_on
+    }
+    assert found == {
+        ("planner", "writer", "data"),
+        ("writer", "critic", "data"),
+        ("critic", "writer", "loop"),
+    }
+
+
+def test_methods_of_one_name_of_several_classes_are_told_apart() -> None:
+    file = compiled(
+        HEAD
+        + """
+class Writer:
+    def process(self, state: Work):
+        return {"text": llm.invoke(f"Write by {state['plan']}").content}
+
+class Critic:
+    def process(self, state: Work):
+        return {"facts": llm.invoke(f"Criticise {state['text']}").content}
+
+writer = Writer()
+critic = Critic()
+graph = StateGraph(Work)
+graph.add_node("write", writer.process)
+graph.add_node("review", critic.process)
+graph.add_edge(START, "review")
+graph.add_edge("review", "write")
+"""
+    )
+    assert edges(file) == set()
+
+
+INNER = """
+def plan(state: Work):
+    return {"plan": llm.invoke(f"Plan {state['task']}").content}
+
+def search(state: Work):
+    return {"facts": llm.invoke(f"Find facts for {state['plan']}").content}
+
+def note(state: Work):
+    return {"notes": [llm.invoke(f"Note {state['facts']}").content]}
+
+def write(state: Work):
+    return {"text": llm.invoke(f"Write by {state['notes']}").content}
+
+def build_research():
+    graph = StateGraph(Work)
+    graph.add_node("search", search)
+    graph.add_node("note", note)
+    graph.add_edge(START, "search")
+    graph.add_edge("search", "note")
+    return graph.compile()
+
+def build():
+    graph = StateGraph(Work)
+    graph.add_node("plan", plan)
+    graph.add_node("research", build_research())
+    graph.add_node("write", write)
+    graph.add_edge(START, "plan")
+    LEAD
+    graph.add_edge("research", "write")
+    return graph.compile()
+"""
+
+
+def test_a_graph_of_another_function_is_a_node_though_both_are_called_the_same() -> None:
+    file = compiled(HEAD + INNER.replace("LEAD", 'graph.add_edge("plan", "research")'))
+    assert edges(file) == {(18, 21, "data"), (21, 24, "data"), (24, 27, "data")}
+
+
+def test_what_is_sent_into_a_graph_runs_side_by_side_all_through_it() -> None:
+    spread = (
+        "def spread(state: Work):\n"
+        '    return Command(goto=[Send("research", {"plan": one}) for one in state["plan"]])\n'
+    )
+    lead = 'graph.add_conditional_edges("plan", spread, ["research"])'
+    file = compiled(HEAD + INNER.replace("LEAD", lead) + spread)
+    assert [call.fanout for call in file.calls] == [None, "send", "send", None]
+
+
+def test_one_function_behind_several_nodes_of_a_fork_runs_beside_itself() -> None:
+    file = compiled(
+        HEAD
+        + """
+def make(role):
+    def node(state: Work):
+        return {"notes": [llm.invoke(f"As {role} answer {state['task']}").content]}
+    return node
+
+bull = make("bull")
+bear = make("bear")
+graph = StateGraph(Work)
+graph.add_node("bull", bull)
+graph.add_node("bear", bear)
+graph.add_edge(START, "bull")
+graph.add_edge(START, "bear")
+"""
+    )
+    assert [call.fanout for call in file.calls] == ["fork"]
+
+
+def test_what_a_supervisor_leaves_as_it_is_reaches_the_next_in_the_same_pass() -> None:
+    file = compiled(
+        HEAD
+        + """
+def supervise(state: Work) -> Command[Literal["search", "write"]]:
+    step = llm.invoke(f"What is next for {state['task']}?").content
+    return Command(update={"plan": step}, goto="search" if "s" in step else "write")
+
+def search(state: Work):
+    found = llm.invoke(f"Find facts for {state['task']} and mind {state['text']}").content
+    return {"facts": found, "notes": [found]}
+
+def write(state: Work):
+    return {"text": llm.invoke(f"Write by {state['facts']} and {state['notes']}").content}
+
+graph = StateGraph(Work)
+graph.add_node("supervise", supervise)
+graph.add_node("search", search)
+graph.add_node("write", write)
+graph.add_edge(START, "supervise")
+graph.add_edge("search", "supervise")
+graph.add_edge("write", "supervise")
+"""
+    )
+    assert edges(file) == {(22, 26, "data"), (26, 22, "loop")}
