@@ -9,6 +9,7 @@ from itertools import count
 from typing import NamedTuple
 
 from charter_engine.contracts.graph import Carried, Flow, Loop
+from charter_engine.parser.alternatives import OutputLog
 from charter_engine.parser.recognise import Recognition
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import Chain, Origin, Origins, Piece, Value
@@ -139,7 +140,7 @@ class Findings:
     the sites that answered there; `opaque` such calls that lead to none that is known; `unsettled`
     are functions with such calls that were not followed to their end. `are_judged`: all wrappers
     are known. `unseen` are runs of teams that are not at hand, `graph_loops` the loops in which
-    state graphs are run.
+    state graphs are run, `outputs` what was made since the last start.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -157,6 +158,7 @@ class Findings:
     are_judged: bool = False
     unseen: set[UnseenMembers] = field(default_factory=set)
     graph_loops: list[Loop] = field(default_factory=list)
+    outputs: OutputLog = field(default_factory=OutputLog)
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         numbers = self.parameters.setdefault(function, {})

@@ -68,7 +68,8 @@ MAX_CHOICES = 8
 @dataclass(slots=True)
 class Followed:
     """What following a function with these arguments gave; `left` is what its object holds
-    afterwards. `names`, `known` and `bound` keep what the key identifies alive."""
+    afterwards, `made` the outputs on the way. `names`, `known` and `bound` keep what the key
+    identifies alive."""
 
     result: Value | None
     visits: list[Visit]
@@ -77,6 +78,7 @@ class Followed:
     known: AttributeResolver
     bound: Value | None
     left: AttributeResolver
+    made: tuple[Chain, ...]
 
 
 class Parameter(NamedTuple):
@@ -242,14 +244,15 @@ class Follower:
             frame, site, prompt, prompts.options_of(shape, evidence.EVIDENCE)
         )
         for _, part in prompt:
-            record_fillings(site, part, self.evaluator.recorder.edges_to(chain, part))
+            record_fillings(site, part, self.evaluator.recorder.edges_to(frame, chain, part))
         before, frame.chain = frame.chain, chain
         fanout, spread, frame.fanout, frame.spread = frame.fanout, frame.spread, None, None
         inner = self.enter(frame, function, names, holder)
         frame.chain, frame.fanout, frame.spread = before, fanout, spread
         site.fanout = site.fanout or self.spread_within(function.definition)
         if inner is None:
-            self.evaluator.recorder.record_edges(chain, origins_of(names.values()), {})
+            self.evaluator.recorder.record_edges(frame, chain, origins_of(names.values()), {})
+        self.findings.outputs.add(chain)
         answer = replace(inner or UNKNOWN, pieces=None, constant=None)
         asked = origins_of(names.values())
         return replace(answer, origins=answer.origins - asked | {Origin(chain)})
@@ -353,15 +356,18 @@ class Follower:
             self.findings.visits is None,
             tuple((name, signature(value)) for name, value in known.values.items()),
             spread,
+            self.findings.outputs.unmade(frame.elsewhere),
         )
         before = self.followed.get(key)
         if before is not None:
             if self.findings.visits is not None:
                 self.findings.visits += before.visits
             self.findings.reached += before.reached
+            self.findings.outputs.add(*before.made)
             hand_over(frame, holder, before.left)
             return before.result
         seen, reached = len(self.findings.visits or ()), self.findings.reached
+        made = len(self.findings.outputs.made)
         inner = Frame(
             definition.module,
             self.first_names(function, names),
@@ -371,6 +377,7 @@ class Follower:
             depth=frame.depth + deeper,
             spread=spread,
             given=chains_in(names) if definition in self.program.recursive else frozenset(),
+            elsewhere=frame.elsewhere,
         )
         hand_over(inner, own, known)
         result = self.run_body(inner)
@@ -379,7 +386,10 @@ class Follower:
         reached = self.findings.reached - reached
         if self.progress.is_short and self.progress.left < 0 and not reached:
             self.dead_ends.note(definition, steps, is_looking=self.progress.is_looking)
-        self.followed[key] = Followed(result, visits, names, reached, known, function.bound, left)
+        made_here = tuple(self.findings.outputs.made[made:])
+        self.followed[key] = Followed(
+            result, visits, names, reached, known, function.bound, left, made_here
+        )
         if holder and own:
             hand_over(frame, holder, left)
         return result

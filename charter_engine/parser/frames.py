@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field, replace
 
 from charter_engine.contracts.graph import Loop
+from charter_engine.parser.alternatives import NOWHERE, Elsewhere
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.values import Chain, Value
 
@@ -36,7 +37,8 @@ class Frame:
     its own. `left` are those that stood where the function returned; `always` are the keys of every
     dict that it returned. `fanout` is how what is evaluated here runs beside other things, `spread`
     how the whole function does. `driven` are the loops that its callers are in, `given` the outputs
-    that a function which calls itself was called with. What stands above stays the same until the
+    that a function which calls itself was called with, `elsewhere` those of ways that exclude this
+    one. What stands above stays the same until the
     function returns, and is counted once.
     """
 
@@ -59,6 +61,7 @@ class Frame:
     depth: int = 0
     driven: frozenset[int] = frozenset()
     given: frozenset[Chain] = frozenset()
+    elsewhere: Elsewhere = field(default_factory=lambda: NOWHERE)
     certainty_above: int = field(init=False, default=0)
     branches_above: int = field(init=False, default=0)
 

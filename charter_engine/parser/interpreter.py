@@ -334,6 +334,7 @@ class Interpreter:
         before, reached = self.progress.steps, self.findings.reached
         steps = self.steps_for_module()
         self.progress.begin(module.path, steps)
+        self.findings.outputs.begin()
         self.progress.is_short = steps == FEWEST_OF_A_MODULE
         self.evaluator.follower.followed.clear()
         self.evaluator.names.forget()
@@ -379,6 +380,7 @@ class Interpreter:
         place = definition.module.path
         steps = self.steps_for_function()
         self.progress.begin(place, steps, definition.node_name, definition.node.lineno)
+        self.findings.outputs.begin()
         self.progress.is_short = self.is_large and self.progress.is_looking
         follower = self.evaluator.follower
         follower.followed.clear()

@@ -77,7 +77,7 @@ class SiteRecorder:
         if self.findings.visits is None:
             edges: Edges = {}
             for _, part in (*kept, *given):
-                self.record_edges(chain, part.all_origins(), edges)
+                self.record_edges(frame, chain, part.all_origins(), edges)
             for _, part in messages:
                 record_fillings(site, part, edges)
             settled = settled_places(shape, under_way)
@@ -91,6 +91,7 @@ class SiteRecorder:
             own = found.family.own_prompt or fills_template(shape)
             self.findings.visits.append(Visit(site.number, messages, repeated, keeps, own, opens))
         self.describe(frame, site, messages, prompts.options_of(shape, found.family))
+        self.findings.outputs.add(chain)
         answer = Value(origins=frozenset((Origin(chain),)))
         if found.family.hands_back:
             answer = with_input(answer, given, found.family)
@@ -117,7 +118,9 @@ class SiteRecorder:
     def chain_to(self, frame: Frame, site: Site) -> Chain:
         return (*frame.chain, (site.number, loops_since(frame, frame.chain, self.progress.round)))
 
-    def record_edges(self, chain: Chain, origins: frozenset[Origin], known: Edges) -> None:
+    def record_edges(
+        self, frame: Frame, chain: Chain, origins: frozenset[Origin], known: Edges
+    ) -> None:
         """Add an edge for every output among `origins`; `known` keeps what each amounted to.
 
         One that comes by other ways than a graph's state alone is not judged by the graph.
@@ -126,7 +129,7 @@ class SiteRecorder:
             if origin.chain[0][0] < 0:
                 continue
             if origin.chain not in known:
-                known[origin.chain] = self.edge_from(origin, chain)
+                known[origin.chain] = self.edge_from(frame, origin, chain)
             edge = known[origin.chain]
             if edge is not None:
                 source, target, carried = edge
@@ -135,12 +138,14 @@ class SiteRecorder:
                 edges = self.findings.sites[target].edges
                 edges[source, carried] = best_flow(edges.get((source, carried)), origin.how)
 
-    def edges_to(self, chain: Chain, value: Value) -> Edges:
+    def edges_to(self, frame: Frame, chain: Chain, value: Value) -> Edges:
         """What each output in a value would amount to as an edge."""
         made = (origin for origin in value.all_origins() if origin.chain[0][0] >= 0)
-        return {origin.chain: self.edge_from(origin, chain) for origin in made}
+        return {origin.chain: self.edge_from(frame, origin, chain) for origin in made}
 
-    def edge_from(self, origin: Origin, chain: Chain) -> Edge | None:
+    def edge_from(self, frame: Frame, origin: Origin, chain: Chain) -> Edge | None:
+        if frame.elsewhere and self.findings.outputs.is_elsewhere(origin.chain, frame.elsewhere):
+            return None
         edge = edge_between(origin.chain, chain, self.apart)
         if edge is None or edge[2] == "data":
             return edge

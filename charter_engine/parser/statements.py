@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
+from charter_engine.parser.alternatives import Ways
 from charter_engine.parser.attributes import note_left
 from charter_engine.parser.compact import by_kind
 from charter_engine.parser.containers import any_member, each_member, one_and_others
@@ -101,16 +102,20 @@ class StatementWalker:
     ) -> bool:
         """Run each branch from the same names, then go on with what any of them may have left."""
         before, after = frame.names, None
+        ways = Ways(self.findings.outputs, frame.elsewhere)
         for condition, body in branches:
             frame.names = dict(before)
+            frame.elsewhere = ways.on_the_next()
             if condition is not None:
                 frame.conditions.append(condition)
             alive = self.execute(frame, body)
+            ways.end(alive)
             if condition is not None:
                 frame.conditions.pop()
             if alive:
                 after = frame.names if after is None else join_names(after, frame.names)
         frame.names = after if after is not None else before
+        frame.elsewhere = ways.on_what_follows()
         return after is not None
 
     def matched(self, frame: Frame, node: ast.Match) -> bool:
@@ -130,18 +135,28 @@ class StatementWalker:
         middle = join_names(before, frame.names)
         done = frame.names
         after = None
+        ways = Ways(self.findings.outputs, frame.elsewhere)
         for handler in node.handlers:
             frame.names = dict(middle)
+            frame.elsewhere = ways.on_the_next()
             if handler.name:
                 frame.names[handler.name] = UNKNOWN
             frame.conditions.append("except")
-            if self.execute(frame, handler.body):
+            goes_on = self.execute(frame, handler.body)
+            ways.end(goes_on)
+            if goes_on:
                 after = frame.names if after is None else join_names(after, frame.names)
             frame.conditions.pop()
         frame.names = done
-        if alive and self.execute(frame, node.body[risky:]) and self.execute(frame, node.orelse):
+        frame.elsewhere = ways.on_the_next()
+        goes_on = (
+            alive and self.execute(frame, node.body[risky:]) and self.execute(frame, node.orelse)
+        )
+        ways.end(goes_on)
+        if goes_on:
             after = frame.names if after is None else join_names(frame.names, after)
         frame.names = after if after is not None else middle
+        frame.elsewhere = ways.on_what_follows()
         return self.execute(frame, node.finalbody) and after is not None
 
     def with_block(self, frame: Frame, node: ast.With | ast.AsyncWith) -> bool:
@@ -255,7 +270,9 @@ class StatementWalker:
 
     def turn(self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While, loop: LoopState) -> bool:
         """Run a body once. Whether another turn, or what follows the loop, can be reached."""
+        elsewhere = frame.elsewhere
         alive = self.execute(frame, node.body)
+        frame.elsewhere = elsewhere
         for names in loop.exits:
             frame.names = join_names(frame.names, names) if alive else names
             alive = True

@@ -115,6 +115,7 @@ class TeamRuns:
                 chains[speaker] = ((site.number, turn),)
         task = self.task_of(shape, found.family)
         tasks = dict.fromkeys(team.speakers, task) | messages_in(shape)
+        self.findings.outputs.add(*chains.values())
         self.keep(frame, team, chains, inputs_of(shape), tasks, run)
         last = [speaker for speaker in team.opened.last if speaker in chains]
         origins = frozenset(Origin(chains[speaker]) for speaker in last)
@@ -157,7 +158,7 @@ class TeamRuns:
                 hears = tasks.get(speaker, ()) if is_told else ()
                 self.describe(outer, speaker, given, hears)
                 self.repeat_with(outer, run, team)
-                self.trace(outer, chains[speaker], team, chains)
+                self.trace(frame, outer, chains[speaker], team, chains)
             for site in sites:
                 self.fill(site, speaker, team, chains)
                 self.connect(site, team, speaker, heard, chains)
@@ -255,13 +256,15 @@ class TeamRuns:
         above += [loop for loop in run.repeated_by if loop.kind == "caller"]
         site.repeated_by += [loop for loop in above if loop not in site.repeated_by]
 
-    def trace(self, site: Site, chain: Chain, team: Team, chains: dict[Made, Chain]) -> None:
+    def trace(
+        self, frame: Frame, site: Site, chain: Chain, team: Team, chains: dict[Made, Chain]
+    ) -> None:
         """Keep which outputs from outside the team reach what an agent is told."""
         now = set(chains.values())
         edges: Edges = {}
         for _, part in site.opening:
             outside = (origin for origin in part.all_origins() if origin.chain not in now)
-            self.evaluator.recorder.record_edges(chain, frozenset(outside), edges)
+            self.evaluator.recorder.record_edges(frame, chain, frozenset(outside), edges)
             record_fillings(site, part, edges)
 
     def connect(

@@ -1,5 +1,6 @@
 """Compile a snippet and look at what came out."""
 
+import re
 from textwrap import dedent
 
 from charter_engine.analysis.compile import CompileOptions, compile_source, compile_sources
@@ -58,3 +59,22 @@ def flows(source: str) -> set[str]:
         for call in file.calls
         for edge in call.depends_on
     }
+
+
+def joined(source: str) -> set[str]:
+    """The edges of a program that asks by `ask`, by the first words of what the calls say."""
+    file = compiled(ASK + dedent(source))
+    written = (ASK + dedent(source)).splitlines()
+    said = {
+        call.id: found[1] if (found := SAID.search(written[call.line - 1])) else "client"
+        for call in file.calls
+    }
+    return {
+        f"{said[edge.call]} > {said[call.id]}" + (", later" if edge.carried == "loop" else "")
+        for call in file.calls
+        for edge in call.depends_on
+        if "client" not in (said[edge.call], said[call.id])
+    }
+
+
+SAID = re.compile(r"ask\(f?['\"](\w+)")
