@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name, lambda_name
-from charter_engine.parser.syntax import last_name, output_name
+from charter_engine.parser.syntax import last_name, output_name, statements
 
 DECLARING = frozenset(
     "add_node add_edge add_conditional_edges set_entry_point set_conditional_entry_point "
@@ -392,7 +392,7 @@ def builders_made(modules: Iterable[Module], classes: Collection[str]) -> Counte
 def assigned_calls(modules: Iterable[Module]) -> Iterator[tuple[ast.expr, ast.Call]]:
     """What is assigned the result of a call, and that call."""
     for module in modules:
-        for statement in ast.walk(module.tree):
+        for statement in statements(module.tree):
             if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
                 yield statement.targets[0], statement.value
 
