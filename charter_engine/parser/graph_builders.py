@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 from charter_engine.parser.symbols import Module, dotted_name
-from charter_engine.parser.syntax import last_name
+from charter_engine.parser.syntax import last_name, statements
 
 HANDING = frozenset(("Graph", "MessageGraph"))
 """Classes of graphs whose nodes are given what those before them return."""
@@ -112,7 +112,7 @@ class Builders:
 
 def assigned_calls(module: Module) -> Iterator[tuple[ast.expr, ast.Call]]:
     """What is assigned the result of a call, and that call."""
-    for statement in ast.walk(module.tree):
+    for statement in statements(module.tree):
         if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
             yield statement.targets[0], statement.value
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.value, ast.Call):

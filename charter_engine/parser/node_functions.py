@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
-from charter_engine.parser.syntax import last_name
+from charter_engine.parser.syntax import last_name, statements
 
 ClassNamed = Callable[[Module, str], ClassDefinition | None]
 """The class at hand that a module means by a name."""
@@ -119,7 +119,7 @@ class NodeFunctions:
 
 def made_in(module: Module) -> Iterator[tuple[str, str]]:
     """The names that a module gives what it makes, with the names of what makes it."""
-    for statement in ast.walk(module.tree):
+    for statement in statements(module.tree):
         if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
             made = last_name(statement.value.func)
             if made[:1].isupper():

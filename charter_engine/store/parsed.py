@@ -2,7 +2,7 @@
 
 from charter_engine.parser.reading import ReadSource, read_source
 
-MOST_KEPT_BYTES = 8 * 1024 * 1024
+MOST_KEPT_BYTES = 32 * 1024 * 1024
 """Of sources; with their trees they take some twelve times as much memory."""
 
 

@@ -14,9 +14,9 @@ from charter_engine.children import safe_path
 WORTH_A_POOL = 12
 """Clusters to compile, from which on starting worker processes pays."""
 
-RARELY = (200_000, 100, 50)
+RARELY = (5_000_000, 100, 50)
 """How many objects are made, and how many collections of the younger ones done, before garbage is
-looked for."""
+looked for: what a compilation drops is seldom part of a circle, and goes without that."""
 
 LARGEST_BATCH = 4
 """Items handed to a worker at once: each batch carries the catalogue, while what is done is kept
