@@ -8,7 +8,8 @@ Eviction = Literal["leaf", "flat", "v2", "vllm", "sglang"]
 """Whose pool it is, and how it evicts.
 
 `leaf`: TensorRT-LLM 1.0, where an idle child protects its idle parent. `flat`: TensorRT-LLM from
-late 2025 on. `v2`: TensorRT-LLM's second manager, plain LRU over pages, which no retention reaches.
+late 2025 on. `v2`: TensorRT-LLM's second manager, plain LRU over pages, which no retention reaches;
+those of which nothing was stored are free at once.
 `vllm`: vLLM's pool, plain LRU over whole blocks, one of which is kept back; those never filled go
 first, and content is shared as soon as its request is scheduled. `sglang`: SGLang's radix cache,
 which evicts whole leaves by their last use.

@@ -168,11 +168,14 @@ class BlockManager:
         stored = max(0, kept - 1)
         if self._shares_when_scheduled:
             stored -= stored % request.tokens_per_block
-            self._blank_unfilled(request.blocks[stored // request.tokens_per_block :])
+            self._blank_unstored(request.blocks[stored // request.tokens_per_block :])
         if self.settings.reuse:
             self._pool.enter(request, stored)
+        if self.settings.eviction == "v2":
+            # It frees what it already has of another request, too.
+            self._blank_unstored(request.blocks)
         for block in reversed(request.blocks):
-            self._pool.release(block, front=self._shares_when_scheduled and not block.key)
+            self._pool.release(block, front=self.settings.frees_unstored and not block.key)
         del self._requests[request_id]
 
     def truncate(
@@ -209,8 +212,8 @@ class BlockManager:
         return forgotten
 
     @staticmethod
-    def _blank_unfilled(blocks: list[Block]) -> None:
-        """Forget what blocks were looked up by that are not full, and so are in no tree."""
+    def _blank_unstored(blocks: list[Block]) -> None:
+        """Forget what blocks were looked up by that are in no tree."""
         for block in blocks:
             if block.parent is None:
                 block.key = b""

@@ -53,6 +53,12 @@ class PoolSettings(Struct, frozen=True):
         return self.partial_reuse and self.eviction != "vllm"
 
     @property
+    def frees_unstored(self) -> bool:
+        """Whether a block of which nothing was stored is free, before all cached ones, as soon as
+        its request ends; in TensorRT-LLM's first manager it queues up behind them."""
+        return self.eviction in ("v2", "vllm")
+
+    @property
     def usable_gpu_blocks(self) -> int:
         """GPU blocks that requests can have: vLLM keeps one back."""
         return self.gpu_blocks - (self.eviction == "vllm")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as profile
+from hypothesis import strategies as st
 from msgspec import structs
 
 from charter_engine.kvcache import (
@@ -66,26 +67,33 @@ def everything(manager: BlockManager) -> Any:
     )
 
 
+POOLS = st.one_of(settings(), settings(eviction="v2"), settings(eviction="vllm", host_blocks=0))
+"""Those of all managers that serve requests at once."""
+
+
 @MANY
-@given(settings(), HISTORIES)
+@given(POOLS, HISTORIES)
 def test_no_block_is_lost_or_doubled(pool: PoolSettings, history: list[Any]) -> None:
     manager = BlockManager(pool)
     player = Player(manager)
     for _ in player.play(history):
         blocks = manager._pool.blocks
-        assert sorted(b.slot for b in blocks if b.level == GPU) == list(range(pool.gpu_blocks))
+        gpu_blocks = pool.usable_gpu_blocks
+        assert sorted(b.slot for b in blocks if b.level == GPU) == list(range(gpu_blocks))
         assert sorted(b.slot for b in blocks if b.level == HOST) == list(range(pool.host_blocks))
         held = Counter(
             block_id for request in player.tokens for block_id in manager.block_ids(request)
         )
         assert all(block.references == held[block.id] for block in blocks)
         assert all(block.level == GPU for block in blocks if block.references)
-        assert manager.free_gpu_blocks == pool.gpu_blocks - len(held)
+        assert manager.free_gpu_blocks == gpu_blocks - len(held)
         assert manager.free_host_blocks == pool.host_blocks
+        cached = tree_blocks(manager)
+        assert len(set(map(id, cached))) == len(cached) == len(manager.cached())
 
 
 @MANY
-@given(settings(), HISTORIES)
+@given(POOLS, HISTORIES)
 def test_blocks_in_use_are_never_evicted_or_moved(pool: PoolSettings, history: list[Any]) -> None:
     manager = BlockManager(pool)
     player = Player(manager)
@@ -107,7 +115,7 @@ def test_blocks_in_use_are_never_evicted_or_moved(pool: PoolSettings, history: l
 
 
 @MANY
-@given(settings(), HISTORIES)
+@given(POOLS, HISTORIES)
 def test_reused_slots_hold_exactly_what_the_request_asks_for(
     pool: PoolSettings, history: list[Any]
 ) -> None:
@@ -203,7 +211,7 @@ def test_what_a_finish_stored_is_found(pool: PoolSettings, history: list[Any]) -
 
 
 @MANY
-@given(settings(), HISTORIES)
+@given(POOLS, HISTORIES)
 def test_lookup_changes_nothing(pool: PoolSettings, history: list[Any]) -> None:
     manager = BlockManager(pool)
     for step in Player(manager).play(history):

@@ -15,6 +15,15 @@ from charter_engine.kvcache.workload.columns import Workload, as_workload
 from tests.unit.kvcache.workloads import random_workload
 
 POOL = PoolSettings(100, 4)
+POOLS = (
+    POOL,
+    PoolSettings(100, 4, eviction="flat", host_blocks=50),
+    PoolSettings(100, 4, eviction="v2"),
+    PoolSettings(100, 4, eviction="v2", max_num_turns=1),
+    PoolSettings(100, 4, eviction="vllm"),
+    PoolSettings(100, 4, eviction="sglang"),
+    PoolSettings(100, 4, eviction="sglang", protect_sessions=True),
+)
 SCOPES: tuple[dict[str, Any], ...] = (
     {},
     {"salt": "tenant a"},
@@ -36,14 +45,17 @@ def _by_block(**fields: Any) -> WorkloadRequest:
     )
 
 
-def _reused(workload: Workload) -> list[int]:
-    return [int(reused) for reused in Predictor(workload).simulate(POOL).reused_tokens]
+def _reused(workload: Workload, pool: PoolSettings = POOL) -> list[int]:
+    return [int(reused) for reused in Predictor(workload).simulate(pool).reused_tokens]
 
 
+@pytest.mark.parametrize("pool", POOLS)
 @pytest.mark.parametrize("request_of", [_by_token, _by_block])
-def test_equal_content_is_shared_within_its_scope_alone(request_of: Any) -> None:
+def test_equal_content_is_shared_within_its_scope_alone(
+    request_of: Any, pool: PoolSettings
+) -> None:
     once = [request_of(**scope) for scope in SCOPES]
-    assert _reused(as_workload([*once, *once])) == [0] * len(SCOPES) + [8] * len(SCOPES)
+    assert _reused(as_workload([*once, *once]), pool) == [0] * len(SCOPES) + [8] * len(SCOPES)
 
 
 @given(st.randoms(use_true_random=True))

@@ -21,7 +21,8 @@ class Settings(NamedTuple):
 
     A *class* is a priority by its rank among the `classes` priorities that occur: 0 is evicted
     first. Content of class `lowest_offloaded` and above moves to host instead of being forgotten.
-    With `unfilled_first` blocks that are not full are in no tree, and are taken before all others.
+    With `unfilled_first` blocks that are not full are in no tree, and are taken before all others;
+    with `blank_first` those without content are.
     `rounds` is for how many rounds of turns the ends of runs are known beforehand, or 0 where turns
     are not counted in rounds.
     """
@@ -36,6 +37,7 @@ class Settings(NamedTuple):
     default_class: int
     lowest_offloaded: int
     unfilled_first: bool
+    blank_first: bool
     rounds: int
 
 

@@ -143,7 +143,8 @@ def release(
     """Blocks of one kind become idle on the GPU, the last one first, after all that is below
     them."""
     edges, settings = pool.edges, pool.settings
-    if settings.unfilled_first and kind in (at.BLANK, at.PARTIAL):
+    is_first = settings.blank_first and kind == at.BLANK
+    if is_first or (settings.unfilled_first and kind == at.PARTIAL):
         join_front(pool, rank, high - low)
         return
     expires = duration != at.NONE and rank != settings.default_class
