@@ -17,14 +17,14 @@ from charter_tui.state import Snapshot, share
 
 FILLS: Final[dict[MemoryKind, tuple[str, Tone, str]]] = {
     "reserved": ("▚", "muted", "kept by the driver"),
-    "weights": ("▓", "predicted", "weights"),
-    "runtime": ("▦", "predicted", "runtime buffers"),
-    "serving": ("▓", "predicted", "the serving process"),
+    "weights": ("▓", "segment-upstream", "weights"),
+    "runtime": ("▦", "segment-upstream", "runtime buffers"),
+    "serving": ("▓", "segment-upstream", "the serving process"),
     "kv-used": ("█", "accent", "KV pool in use"),
     "kv-reusable": ("▒", "kv-hot", "KV pool reusable"),
     "kv-free": ("░", "accent", "KV pool free"),
-    "others": ("▩", "assumed", "other processes"),
-    "unexplained": ("▞", "assumed", "not shown by NVML"),
+    "others": ("▩", "segment-variable", "other processes"),
+    "unexplained": ("▞", "segment-variable", "not shown by NVML"),
     "free": ("·", "muted", "free"),
 }
 """How a part of memory is drawn, and what it is called."""

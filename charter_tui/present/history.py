@@ -99,15 +99,23 @@ def live_standing(snapshot: Snapshot, revisions: Sequence[Revision] | None) -> S
     return Standing(state, line(why, Span(f"since {moment(live.created_at)}{by}", "muted")))
 
 
+def no_revisions(
+    snapshot: Snapshot, revisions: Sequence[Revision] | None = None, refused: str = ""
+) -> EmptyState:
+    """What stands where there are no revisions. `refused`: why the engine told of none."""
+    if snapshot.replaying:
+        return _NOT_KEPT
+    if revisions is None:
+        return EmptyState(refused, refused=True) if refused else ASKING
+    return NOT_PUSHED
+
+
 def history_lines(
     snapshot: Snapshot, revisions: Sequence[Revision] | None, width: int, refused: str = ""
 ) -> tuple[Line, ...]:
     """All revisions as lines, newest first. `refused`: why the engine told of none."""
-    if revisions is None:
-        told = EmptyState(refused, refused=True) if refused else ASKING
-        return (_NOT_KEPT if snapshot.replaying else told).lines(width)
     if not revisions:
-        return NOT_PUSHED.lines(width)
+        return no_revisions(snapshot, revisions, refused).lines(width)
     columns = history_columns(width)
     heading = row_line(columns, [line(Span(column.heading, "muted")) for column in columns])
     rows = (row_line(columns, row.cells) for row in history_rows(revisions, columns))

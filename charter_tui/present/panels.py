@@ -43,6 +43,7 @@ _RUN: Final[dict[str, tuple[str, Tone]]] = {
     "cancelled": ("○ cancelled", "warning"),
 }
 _EVENT_TONES: Final[dict[str, Tone]] = {"info": "text", "warning": "warning", "error": "bad"}
+_EVENT_SIGNS: Final = {"info": "", "warning": "! ", "error": "✗ "}
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -328,6 +329,6 @@ def event_line(
     return line(
         Span(time.strftime("%H:%M:%S ", local(event.at)), "muted"),
         Span(f"{event.kind:<9} ", "bad" if event.level == "error" else "accent"),
-        Span(plain(event.text), _EVENT_TONES[event.level]),
+        Span(f"{_EVENT_SIGNS[event.level]}{plain(event.text)}", _EVENT_TONES[event.level]),
         Span(f"  {plain(named(event.node))}" if event.node else "", "muted"),
     )

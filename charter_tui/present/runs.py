@@ -60,6 +60,12 @@ _NO_RUN: Final = EmptyState(
 )
 
 
+NOT_IN_A_RECORDING: Final = EmptyState(
+    "A recording holds what each run cost: runs are compared where they were made. "
+    "charter-engine export FILE --requests prints their requests."
+)
+
+
 def run_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width."""
     if width < WIDE_FROM:

@@ -41,6 +41,9 @@ LABEL_WIDTH: Final = 11
 FIGURE_WIDTH: Final = 10
 FEWEST_CELLS: Final = 8
 LISTED_MARKS: Final = 6
+DATE: Final = slice(10)
+TIME_OF_DAY: Final = slice(11, None)
+"""The parts of a moment in words."""
 HIGHEST_ROWS: Final = 12
 LEAST_APART: Final = 4
 """Lines for each curve from which one of them stays empty between it and the next."""
@@ -157,6 +160,9 @@ def _axis_lines(shown: MeasuredStretch, cells: int, local: Local) -> tuple[Line,
     signs = mark_cells(shown.marks, shown.begin, shown.end, cells)
     axis = line(margin, *(signs.get(cell, Span("─", "muted")) for cell in range(cells)))
     begin, end = moment(shown.begin, local), moment(shown.end, local)
+    if len(begin) + 1 + len(end) > cells:
+        told = DATE if shown.end - shown.begin > DAY else TIME_OF_DAY
+        begin, end = begin[told], end[told]
     gap = " " * max(1, cells - len(begin) - len(end))
     return axis, line(margin, Span(f"{begin}{gap}{end}", "muted"))
 

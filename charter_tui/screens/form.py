@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from charter_engine.contracts.moments import Mistyped
 from charter_tui.link import EngineRefused
+from charter_tui.present.words import sentence
 from charter_tui.screens.dismissal import DismissedOnce
 
 LONGEST_ERROR: Final = 300
@@ -156,6 +157,7 @@ class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
 
     def _show_error(self, text: str) -> None:
         error = self.query_one("#form-error", Static)
+        text = sentence(text)
         half = LONGEST_ERROR // 2
         error.update(text if len(text) <= LONGEST_ERROR else f"{text[:half]} … {text[-half:]}")
         error.display = bool(text)

@@ -10,8 +10,8 @@ from charter_engine.contracts.deploy import Revision
 from charter_tui.bindings import bindings
 from charter_tui.deploying import make_live
 from charter_tui.link import EngineRefused
-from charter_tui.present.history import NOT_PUSHED, history_columns, history_rows
-from charter_tui.present.words import ASKING, EmptyState
+from charter_tui.present.history import history_columns, history_rows, no_revisions
+from charter_tui.present.words import EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.revision import RevisionScreen
 from charter_tui.state import Snapshot
@@ -21,12 +21,17 @@ from charter_tui.widgets.line_table import LineTable
 class HistoryTable(LineTable):
     """Revisions, newest first."""
 
-    revisions: tuple[Revision, ...] = ()
-    empty = ASKING
+    revisions: tuple[Revision, ...] | None = None
+    refused = ""
+
+    @property
+    def empty(self) -> EmptyState:
+        """What stands where there are none."""
+        return no_revisions(self.snapshot, self.revisions, self.refused)
 
     def rebuild(self) -> None:
         columns = history_columns(self.inner_width)
-        self.set_rows(columns, history_rows(self.revisions, columns), self.empty)
+        self.set_rows(columns, history_rows(self.revisions or (), columns), self.empty)
 
 
 class HistoryScreen(ConsoleScreen):
@@ -37,7 +42,7 @@ class HistoryScreen(ConsoleScreen):
     BINDINGS = bindings("history")
 
     def body(self) -> Iterable[Widget]:
-        yield HistoryTable()
+        yield HistoryTable().data_bind(ConsoleScreen.snapshot)
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -53,9 +58,8 @@ class HistoryScreen(ConsoleScreen):
         table = self.query_one(HistoryTable)
         try:
             table.revisions = await self.app.ask(ListRevisions())
-            table.empty = NOT_PUSHED
         except EngineRefused as error:
-            table.empty = EmptyState(str(error), refused=True)
+            table.refused = str(error)
             self.app.notify(str(error), severity="error")
         table.rebuild()
 
@@ -64,7 +68,7 @@ class HistoryScreen(ConsoleScreen):
 
     def why_not(self, action: str) -> str:
         if action == "make_live" and self.query_one(HistoryTable).key is None:
-            return NOT_PUSHED.text
+            return self.query_one(HistoryTable).empty.text
         return super().why_not(action)
 
     def action_make_live(self) -> None:

@@ -12,6 +12,7 @@ from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.runs import (
+    NOT_IN_A_RECORDING,
     comparison_of_runs,
     no_runs,
     request_lines,
@@ -105,6 +106,9 @@ class RunsScreen(ConsoleScreen):
     @work(exclusive=True, group="look", exit_on_error=False)
     async def look(self, number: int) -> None:
         """Ask for the run of that number, and for what makes it differ."""
+        if self.snapshot.replaying:
+            self.query_one(RunComparisonView).show(None, NOT_IN_A_RECORDING)
+            return
         try:
             self.query_one(RunRequests).show(await self.app.ask(ShowRun(number)))
             self.query_one(RunComparisonView).show(*await self._compared(number))

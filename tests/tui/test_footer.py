@@ -49,6 +49,13 @@ async def test_a_history_without_a_push_has_nothing_to_make_live(console: Open) 
         )
 
 
+async def test_a_recording_does_not_say_that_nothing_was_pushed(console: Open) -> None:
+    async with console(REPLAY) as stage:
+        stage.engine.answers[ListRevisions] = lambda _: ()
+        await stage.press("3")
+        await stage.until(lambda: "A recording holds no revisions" in stage.text())
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
 async def test_the_bar_of_a_replay_is_in_view_however_much_the_graph_tells(
     console: Open, size: tuple[int, int]

@@ -1,12 +1,12 @@
 """The runs screen: its keys, with the engine's side checked where a command goes out."""
 
-from charter_engine.contracts.commands import StartRun
+from charter_engine.contracts.commands import ShowRun, StartRun
 from charter_engine.contracts.gauges import Runs
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.runs import RunsScreen
 from tests.tui.answers import about_runs
 from tests.tui.conftest import Open
-from tests.tui.scene import CALLED_BY_HAND
+from tests.tui.scene import CALLED_BY_HAND, REPLAY
 
 
 async def test_the_run_under_the_cursor_is_compared_with_the_one_before_it(console: Open) -> None:
@@ -22,6 +22,13 @@ async def test_the_run_under_the_cursor_is_compared_with_the_one_before_it(conso
         await stage.until(lambda: "There is no earlier run" in stage.text())
         await stage.press("escape")
         assert isinstance(stage.app.screen, GraphScreen)
+
+
+async def test_of_a_recordings_runs_it_is_told_where_they_are_compared(console: Open) -> None:
+    async with console(REPLAY, size=(120, 36)) as stage:
+        await stage.press("6")
+        await stage.until(lambda: "runs are compared where they were made" in stage.text())
+        assert not stage.engine.asked(ShowRun)
 
 
 async def test_a_runs_requests_are_called_as_on_the_graph(console: Open) -> None:

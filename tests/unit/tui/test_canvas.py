@@ -11,6 +11,8 @@ from textual._compositor import LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
+from charter_tui.present.gpu import FILLS
+from charter_tui.present.prompt import KIND_FILLS
 from charter_tui.present.spans import line, text_of
 from charter_tui.terminal.ascii import ascii_only, in_ascii, spelt
 from charter_tui.terminal.canvas import Canvas
@@ -99,6 +101,13 @@ def test_ascii_signs_are_as_wide_as_what_they_stand_for() -> None:
     assert in_ascii("⠀⣀⣿") == " :@"
     assert len(set(in_ascii("↻↺⇉")) - set("=~?")) == 3
     assert not set(in_ascii("漢?é").replace("?", "", 1)) & set("?=~")
+
+
+def test_parts_that_lie_side_by_side_have_signs_of_their_own_in_ascii() -> None:
+    memory = [sign for kind, (sign, _, _) in FILLS.items() if kind != "serving"]
+    assert len({in_ascii(sign) for sign in memory}) == len(memory)
+    prompt = [in_ascii(sign) for sign in KIND_FILLS.values()]
+    assert len(set(prompt)) == len(prompt)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from typing import Literal
 
 import pytest
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from charter_engine.contracts.fleet import ServerNow
 from charter_engine.contracts.gauges import (
     Database,
     Draft,
+    Event,
     Fleet,
     Gauge,
     Gpu,
@@ -39,7 +41,7 @@ from charter_tui.present.gpu_plots import GpuHistory
 from charter_tui.present.graph_columns import columns_for, named_columns
 from charter_tui.present.graph_table import GraphRows, empty_lines, retention_summary
 from charter_tui.present.header import banner_lines, title_lines
-from charter_tui.present.panels import memory_lines, run_lines, triton_lines
+from charter_tui.present.panels import event_line, memory_lines, run_lines, triton_lines
 from charter_tui.present.prompt import map_lines, place, planned_order, segment_lines
 from charter_tui.present.replay import replay_lines
 from charter_tui.present.spans import Line, line_width, text_of
@@ -532,3 +534,13 @@ def test_a_recording_without_an_agents_calls_says_so() -> None:
     session = replace(SESSION, mode="replay", compiled=None, diagnostics=())
     told = said(empty_lines(Snapshot(link=Link("connected"), session=session), 80))
     assert "does not hold the agent's calls" in told
+
+
+@pytest.mark.parametrize(
+    ("level", "told"), [("info", "it ran"), ("warning", "! it ran"), ("error", "✗ it ran")]
+)
+def test_how_grave_an_event_is_can_be_seen_without_colour(
+    level: Literal["info", "warning", "error"], told: str
+) -> None:
+    event = Event(sequence=1, at=START, kind="run", text="it ran", level=level)
+    assert text_of(event_line(event)).endswith(f"run       {told}")

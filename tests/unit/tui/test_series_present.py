@@ -110,3 +110,11 @@ def test_where_there_is_room_an_empty_line_stands_between_two_curves() -> None:
     at = next(number for number, one in enumerate(high) if one.startswith("Hit rate"))
     assert high[at - 1] == ""
     assert "" not in low
+
+
+def test_a_narrow_axis_tells_times_or_days_alone_and_both_whole() -> None:
+    ticks = tuple(tick(float(at)) for at in range(1, 601))
+    short = lines(shown(*ticks), width=58)
+    assert ["08:00:00", "08:10:00"] in [one.split() for one in short]
+    long = MeasuredStretch(BEGIN, BEGIN + 7 * 86_400, ticks)
+    assert ["2027-01-15", "2027-01-22"] in [one.split() for one in lines(long, width=50)]
