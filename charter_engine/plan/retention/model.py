@@ -121,16 +121,27 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
         """
         sent = np.full(len(workload), -1, dtype=np.int64)
         final = sent.copy()
+        sessions = by_session(workload)
+        if not sessions:
+            return sent, final
         node_scores = self._node_scores(workload)
-        for requests in by_session(workload):
-            rows = session_features(
-                workload, requests, common_prefixes(workload, requests), node_scores, self.decide_at
-            )
-            sent[requests] = final[requests] = self._levels(rows)
-            if self.decide_at == "answered":
-                known = ~np.isnan(rows[:, FEATURES.index("output before")])
-                guessed = self._levels(as_sent(rows))
-                sent[requests] = np.where(known, guessed, -1)
+        rows = np.concatenate(
+            [
+                session_features(
+                    workload,
+                    requests,
+                    common_prefixes(workload, requests),
+                    node_scores,
+                    self.decide_at,
+                )
+                for requests in sessions
+            ]
+        )
+        named = np.concatenate(sessions)
+        sent[named] = final[named] = self._levels(rows)
+        if self.decide_at == "answered":
+            known = ~np.isnan(rows[:, FEATURES.index("output before")])
+            sent[named] = np.where(known, self._levels(as_sent(rows)), -1)
         return sent, final
 
     def _levels(self, rows: Floats) -> Ints:
