@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNREAD
     except OSError as error:
         complain(f"{error.filename or 'output'}: {error.strerror or error}")
-        _give_up_output()
+        if error.filename is None:
+            _give_up_output()
         return FAILED
     return code
 

@@ -19,7 +19,11 @@ MAX_SOCKET_PATH_BYTES = 107
 
 
 class UnsafeDirectory(OSError):
-    """A directory that must be the user's alone is not."""
+    """A directory that must be the user's alone is not, or can't be made."""
+
+    def __init__(self, directory: Path, why: str, variable: str, number: int = errno.EPERM) -> None:
+        """`variable` of the environment puts it elsewhere."""
+        super().__init__(number, f"{why}, or set {variable} to a directory of yours", directory)
 
 
 def runtime_directory() -> Path:
@@ -35,10 +39,9 @@ def runtime_directory() -> Path:
     directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if directory.parent.stat().st_uid not in (0, os.getuid()):
         raise UnsafeDirectory(
-            f"{directory.parent} belongs to another user; "
-            "set XDG_RUNTIME_DIR to a directory of yours"
+            directory.parent, "belongs to another user; remove it", "XDG_RUNTIME_DIR"
         )
-    return private_directory(directory)
+    return private_directory(directory, "XDG_RUNTIME_DIR")
 
 
 def state_directory() -> Path:
@@ -95,17 +98,21 @@ def engine_log_path() -> Path:
     return state_directory() / "engine.log"
 
 
-def private_directory(directory: Path) -> Path:
-    """`directory`, created if missing, checked to belong to this user, and closed to others."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def private_directory(directory: Path, variable: str = "XDG_STATE_HOME") -> Path:
+    """`directory`, created if missing, checked to belong to this user, and closed to others.
+
+    Raises `UnsafeDirectory`, which names the `variable` that puts it elsewhere.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        why = f"can't be made ({error.strerror}); see to it"
+        raise UnsafeDirectory(directory, why, variable, error.errno or errno.EIO) from error
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode):
-        raise UnsafeDirectory(f"{directory} is not a directory; remove it")
+        raise UnsafeDirectory(directory, "is not a directory; remove it", variable)
     if status.st_uid != os.getuid():
-        raise UnsafeDirectory(
-            f"{directory} belongs to another user; "
-            "remove it or set XDG_RUNTIME_DIR to a directory of yours"
-        )
+        raise UnsafeDirectory(directory, "belongs to another user; remove it", variable)
     if status.st_mode & 0o077:
         directory.chmod(0o700)
     return directory

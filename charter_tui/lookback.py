@@ -59,9 +59,9 @@ class Lookback:
 
     def take(self, snapshot: Snapshot) -> None:
         """Keep what is on screen, in place of what was within the same second."""
-        self._keep_series(snapshot)
         if self._recent and snapshot.as_of < self._recent[-1].as_of:
             self._forget()
+        self._keep_series(snapshot)
         if self._recent and int(snapshot.as_of) == int(self._recent[-1].as_of):
             self._recent.pop()
         elif len(self._recent) > PACKED_TOGETHER or self._fresh_records > MOST_NODE_RECORDS:
@@ -184,8 +184,9 @@ class Lookback:
         ]
 
     def _forget(self) -> None:
-        """Begin anew: another engine answers, whose clock is behind."""
+        """Begin anew: the clock was set back, or another engine answers, whose clock is behind."""
         self._packed.clear()
+        self._ticks.clear()
         del self._pool_times[:], self._pool_used[:]
         self._recent, self._fresh_records = [], 0
 

@@ -264,7 +264,11 @@ def apply_gauges(snapshot: Snapshot, gauges: Iterable[Gauge]) -> Snapshot:
         if gauge.epoch < snapshot.epoch:
             continue
         if isinstance(gauge.payload, Ticked):
-            ticks = (*ticks, gauge.payload.tick)[-KEPT_TICKS:]
+            tick = gauge.payload.tick
+            if ticks and tick.at < ticks[-1].at:
+                # The engine's clock was set back: what lies ahead of it is not of this time.
+                ticks, as_of = tuple(one for one in ticks if one.at < tick.at), gauge.at
+            ticks = (*ticks, tick)[-KEPT_TICKS:]
             continue
         payload = gauge.payload
         if isinstance(payload, Nodes):

@@ -184,9 +184,10 @@ def _by_option(option: str) -> str:
 
 def installation() -> DoctorReport:
     """What keeps Charter from running well on this machine: the embedded Triton and the Python it
-    needs, NVML, the terminal. Blocks."""
+    needs, where state is kept, NVML, the terminal. Blocks."""
     found = {
         "the embedded Triton": _embedded(),
+        "the directory for state": _state(),
         "NVML": _gpu(),
         "the terminal": _terminal(),
     }
@@ -211,7 +212,7 @@ def is_up(triton: TritonOptions) -> bool:
         return True
     try:
         located(triton)
-    except CharterError:
+    except (CharterError, OSError):
         return False
     return True
 
@@ -248,6 +249,24 @@ def _embedded() -> list[DoctorFinding]:
                 message=error.message,
                 evidence=f"this is Python {version} on {platform.platform()}",
                 remedy=error.remedy,
+            )
+        ]
+    return []
+
+
+def _state() -> list[DoctorFinding]:
+    from charter_engine.paths import state_directory
+
+    try:
+        state_directory()
+    except OSError as error:
+        return [
+            DoctorFinding(
+                kind="installation",
+                severity="wrong",
+                message=f"{error.filename} can't be used: no database, no log, no embedded Triton",
+                evidence=str(error.strerror),
+                remedy="set XDG_STATE_HOME to a directory of yours",
             )
         ]
     return []

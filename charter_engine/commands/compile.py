@@ -13,6 +13,7 @@ from charter_engine.commands.outcome import (
     FAILED,
     complain,
     complain_of,
+    harmless,
     print_json,
     print_table,
 )
@@ -136,7 +137,7 @@ def _explain(args: argparse.Namespace) -> int:
 def print_summary(result: "CompileResult") -> None:
     """Calls and opportunities of each file that has some, for people."""
     for file in (file for file in result.files if file.calls):
-        print(f"{file.path}: {len(file.calls)} calls")
+        print(f"{harmless(file.path)}: {len(file.calls)} calls")
         rows = [
             (
                 f"  {call.id}",
@@ -153,7 +154,7 @@ def print_summary(result: "CompileResult") -> None:
             print_opportunity(opportunity)
     empty = [file.path for file in result.files if not file.calls]
     if len(empty) == 1:
-        print(f"{empty[0]}: no LLM calls found")
+        print(f"{harmless(empty[0])}: no LLM calls found")
     elif len(empty) == len(result.files) and empty:
         print(f"no LLM calls found in {len(empty)} files")
     elif empty:

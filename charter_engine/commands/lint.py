@@ -5,7 +5,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.options import positive
-from charter_engine.commands.outcome import DONE, FAILED, complain, complain_of, print_json
+from charter_engine.commands.outcome import (
+    DONE,
+    FAILED,
+    complain,
+    complain_of,
+    harmless,
+    print_json,
+)
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,7 +119,7 @@ def _print(report: "LintReport", args: argparse.Namespace) -> None:
             sys.stdout.write(fix.diff)
             continue
         for finding in fix.applied:
-            print(f"{finding.path}:{finding.line}: fixed {finding.rule}", file=sys.stderr)
+            print(f"{harmless(finding.path)}:{finding.line}: fixed {finding.rule}", file=sys.stderr)
     if args.json:
         print_json(as_json(report.findings))
     elif args.sarif:

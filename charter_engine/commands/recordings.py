@@ -7,7 +7,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charter_engine.commands.outcome import DONE, FAILED, complain, print_json, print_table
+from charter_engine.commands.outcome import (
+    DONE,
+    FAILED,
+    complain,
+    harmless,
+    print_json,
+    print_table,
+)
 
 if TYPE_CHECKING:
     from charter_engine.commands import Subparsers
@@ -82,7 +89,7 @@ def _info(args: argparse.Namespace) -> int:
     if args.json:
         print_json(found)
     else:
-        print("\n".join(info_lines(found)))
+        print(harmless("\n".join(info_lines(found))))
     return DONE
 
 
@@ -93,7 +100,8 @@ def _verify(args: argparse.Namespace) -> int:
     if args.json:
         print_json(found)
     elif not found.damaged:
-        print(f"{found.path}: whole, {found.records:,} records in {found.entries:,} writes")
+        path = harmless(found.path)
+        print(f"{path}: whole, {found.records:,} records in {found.entries:,} writes")
     if found.damaged:
         complain(f"{found.path}: {found.damaged}", "what is before and behind it can be read")
     return FAILED if found.damaged else DONE
@@ -117,8 +125,8 @@ def _compare(args: argparse.Namespace) -> int:
     if args.json:
         print_json(found)
         return DONE
-    print(side_line("A", found.before))
-    print(side_line("B", found.after))
+    print(harmless(side_line("A", found.before)))
+    print(harmless(side_line("B", found.after)))
     print_table(DIFFERENCE_HEADER, difference_rows(found.differences))
     if found.verdict.words:
         print(f"B against A: {found.verdict.words}")

@@ -26,7 +26,8 @@ def default_inputs_path(agent: Path) -> Path | None:
     """`NAME.inputs.jsonl` beside the agent (a file or a folder) of that name, if it is there."""
     whole = Path(os.path.normpath(agent.absolute()))
     path = whole.with_name(f"{agent_name(str(whole))}.inputs.jsonl")
-    return path if path.is_file() else None
+    # Unlike pathlib's, this is False as well for a name that is too long to be there.
+    return path if os.path.isfile(path) else None  # noqa: PTH113
 
 
 def read_inputs(path: Path) -> tuple[Inputs, ...]:

@@ -69,6 +69,7 @@ class Series:
         made = tick_of(
             self._hub.now(), requests, self._pool, self._waiting, self._gpu, counted=counted
         )
+        self._drop_what_lies_ahead(made.at)
         self._seconds.append(made)
         last_minute = self._minutes[-1].at if self._minutes else self._seconds[0].at
         if made.at - last_minute >= MINUTE:
@@ -79,6 +80,12 @@ class Series:
         if len(self._unkept) >= KEPT_TOGETHER and (self._keeping is None or self._keeping.done()):
             # On its own: a database that makes us wait must not hold up the next second.
             self._keeping = asyncio.create_task(self._keep())
+
+    def _drop_what_lies_ahead(self, now: float) -> None:
+        """Forget what a clock told that was set back since."""
+        for kept in (self._seconds, self._minutes):
+            while kept and kept[-1].at > now:
+                kept.pop()
 
     def last(self, seconds: float, most: int) -> tuple[Tick, ...]:
         """The ticks of the last so many seconds that are in memory, oldest first, at most so many
@@ -107,8 +114,8 @@ class Series:
         """Write what is not in the database yet; what cannot be is tried again with the next."""
         ticks = list(self._unkept)
         if ticks and await self._store.save_ticks(ticks):
-            while self._unkept and self._unkept[0].at <= ticks[-1].at:
-                self._unkept.popleft()
+            while self._unkept and self._unkept.popleft() is not ticks[-1]:
+                pass
 
     def _tap(self, message: Gauge | Event | RequestRecord) -> None:
         if isinstance(message, RequestRecord):

@@ -120,7 +120,7 @@ class CompileCache:
     def _kept(self, path: Path) -> sqlite3.Connection | None:
         """The database in a file; None, with a notice, where it can't be used."""
         try:
-            private_directory(path.parent)
+            private_directory(path.parent, "XDG_CACHE_HOME")
             make_private(path)
             return _opened(path)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:

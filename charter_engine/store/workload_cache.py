@@ -85,7 +85,7 @@ def find(directory: Path, key: str) -> Workload | None:
 def keep(directory: Path, key: str, workload: Workload) -> None:
     """Keep a workload under a key. A directory that cannot be written costs nothing but time."""
     with contextlib.suppress(OSError):
-        private_directory(directory)
+        private_directory(directory, "XDG_CACHE_HOME")
         save(workload, directory / f"{key}.npz")
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from charter_tui.crash import report, scrubbed
+from charter_tui.crash import report, scrubbed, write_report
+from tests.small_disk import fill, small_disk
 from tests.tui.terminal import OPENS, Terminal, terminal, text_of
 
 FAILS_ON_HELP = """
@@ -111,3 +112,11 @@ def test_a_report_names_places_and_scrubs_what_errors_quote() -> None:
     assert re.search(r"test_crash\.py:\d+ test_a_report", text)
     assert "KeyError: '…'" in text
     assert scrubbed("no node \"a\" in 'b'\nsecond line") == "no node '…' in '…'"
+
+
+def test_a_report_that_finds_no_room_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 64) as disk:
+        fill(disk)
+        with pytest.raises(OSError, match="No space left on device"):
+            write_report(KeyError("any"), disk)
+        assert [item.name for item in disk.iterdir()] == ["filled"]

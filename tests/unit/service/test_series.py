@@ -85,6 +85,18 @@ async def test_an_hour_is_kept_by_the_second_and_a_day_by_the_minute() -> None:
     assert {one.seconds for one in minutes[1:]} == {float(MINUTE)}
 
 
+async def test_a_clock_that_is_set_back_takes_along_what_lies_ahead_of_it() -> None:
+    clock = Clock(10_000.0)
+    hub = Hub(clock)
+    series = Series(hub, SessionStore(hub))
+    await ticks(series, clock, 200)
+    clock.now -= 3_600
+    await ticks(series, clock, 130)
+    assert [one.at for one in series.last(600, 600)] == [6_600.0 + n for n in range(1, 131)]
+    minutes = series.last(86_400, 1_000)
+    assert [one.at for one in minutes] == [6_661.0, 6_721.0]
+
+
 def test_neighbours_are_put_together_by_sums_and_means() -> None:
     made = together(
         [
@@ -124,6 +136,16 @@ async def test_what_an_earlier_engine_measured_is_shown_with_what_is_measured_si
         await series.stop()
     found = await Series(Hub(clock), store).before(None, 3_600, 100)
     assert sum(one.seconds for one in found) == 32
+
+
+async def test_no_tick_is_kept_twice_after_a_clock_was_set_back(store: SessionStore) -> None:
+    clock = Clock(10_000.0)
+    series = Series(Hub(clock), store)
+    await ticks(series, clock, 5)
+    clock.now -= 3_600
+    await ticks(series, clock, 3)
+    await series.stop()
+    assert not series._unkept
 
 
 async def test_an_hour_that_is_over_is_looked_back_on(store: SessionStore) -> None:

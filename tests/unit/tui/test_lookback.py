@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from charter_engine.contracts.commands import SeekReplay
-from charter_engine.contracts.gauges import Event, Gauge, Nodes, Replay
+from charter_engine.contracts.gauges import Event, Gauge, Nodes, Replay, Ticked
 from charter_engine.contracts.live import NodeStats
 from charter_engine.contracts.series import Tick
 from charter_tui import lookback
@@ -134,6 +134,20 @@ def test_snapshots_of_the_same_second_replace_each_other() -> None:
     nodes = kept.frozen().nodes
     assert nodes is not None
     assert nodes.nodes[0].node == "late"
+
+
+def test_after_a_clock_was_set_back_there_is_what_was_since() -> None:
+    kept, shown = Lookback(), replace(moment(0), ticks=())
+    for at in (*range(9_000, 9_060), *range(5_000, 5_060)):
+        tick = Gauge(at=float(at), payload=Ticked(Tick(at=float(at))))
+        shown = apply_gauges(shown, (tick, Gauge(at=float(at), payload=TRITON)))
+        kept.take(shown)
+    assert shown.as_of == 5_059
+    assert [one.at for one in shown.ticks] == [float(at) for at in range(5_000, 5_060)]
+    assert kept.frozen(5_030.0).ticks[-1].at == 5_030
+    held = kept.frozen().frozen
+    assert held is not None
+    assert (held.start, held.end) == (5_000, 5_059)
 
 
 def test_pushes_and_failures_are_marked_and_requests_are_not() -> None:
