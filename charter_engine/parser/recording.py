@@ -89,7 +89,8 @@ class SiteRecorder:
             opens = frame.caller is not None and bool(sent & outermost(frame).stored.keys())
             repeated = any(not loop.retries for loop in frame.all_loops())
             own = found.family.own_prompt or fills_template(shape)
-            self.findings.visits.append(Visit(site.number, messages, repeated, keeps, own, opens))
+            visit = Visit(site.number, messages, repeated, keeps, own, opens, frame.branches > 0)
+            self.findings.visits.append(visit)
         self.describe(frame, site, messages, prompts.options_of(shape, found.family))
         answer = Value(origins=frozenset((Origin(chain),)))
         if found.family.hands_back:
