@@ -41,7 +41,7 @@ from charter_engine.parser.recognise import CallShape, Recognition, constructed_
 from charter_engine.parser.recording import talk_of
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import is_super, without_parameters
+from charter_engine.parser.syntax import is_super, last_name, without_parameters
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -197,7 +197,8 @@ class CallResolver:
         if self.progress.is_asked(frame.module.path, node):
             self.note_near(frame, shape)
         self.evaluator.effects.leave(frame, node, receiver, shape)
-        return self.passed_on(frame, receiver, callee, shape)
+        done = self.declared(frame, node, callee, shape)
+        return done or self.passed_on(frame, receiver, callee, shape)
 
     def known(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
@@ -284,6 +285,14 @@ class CallResolver:
         return (
             self.evaluator.follower.construct(frame, node, classes[0], shape) if classes else None
         )
+
+    def declared(
+        self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape
+    ) -> Value | None:
+        """What a method returns that a base only declares: what those of its subclasses do."""
+        declared = [kind for kind in in_order(callee.types) if isinstance(kind, Function)]
+        methods = [one for kind in declared for one in self.evaluator.names.implementing(kind)]
+        return self.evaluator.follower.follow(frame, node, methods, shape) if methods else None
 
     def asked_beside(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
@@ -416,7 +425,7 @@ class CallResolver:
         is_lookup = not LOOKUPS.isdisjoint(words) or bool(
             recognise.other_kind(shape, self.program.catalogue)
         )
-        is_lookup = is_lookup and PATTERN not in shape.receiver
+        is_lookup = is_lookup and PATTERN not in shape.receiver and not self.sends(shape)
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
@@ -424,7 +433,7 @@ class CallResolver:
         if verb[:1].isupper() or shape.path == ("dict",) or made_message(shape):
             return self.made_object(shape)
         given = arguments_origins(shape) if not is_lookup else NOTHING
-        if given and CONVERSIONS.isdisjoint(words):
+        if given and CONVERSIONS.isdisjoint(words) and "return_tensors" not in shape.keyword_names:
             given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
         held = receiver.all_origins()
         if len(shape.path) == 1:
@@ -432,6 +441,16 @@ class CallResolver:
         if held and verb not in TEXT_METHODS:
             held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
         return Value(origins=held | given)
+
+    def sends(self, shape: CallShape) -> bool:
+        """Whether `urlopen(request)` sends what was made to ask a model."""
+        if shape.verb != "urlopen" or not shape.positional:
+            return False
+        made = [origin.chain[-1][0] for origin in shape.positional[0][1].origins]
+        nodes = [self.findings.sites[number].node for number in made if number >= 0]
+        return any(
+            isinstance(node, ast.Call) and last_name(node.func) == "Request" for node in nodes
+        )
 
     def send(self, box: Box) -> None:
         """`Send("node", {…})` starts a node with a state of its own."""

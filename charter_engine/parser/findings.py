@@ -95,7 +95,8 @@ class Visit:
 
     `repeated`: in a loop that isn't a retry. `keeps_conversation`: the function sends an attribute
     of its object. `own_prompt`: the instructions stand in what is called. `opens`: another function
-    sends the conversation that this one has begun in its object.
+    sends the conversation that this one has begun in its object. `conditional`: a branch decides
+    whether it is reached.
     """
 
     site: int
@@ -104,6 +105,7 @@ class Visit:
     keeps_conversation: bool = False
     own_prompt: bool = False
     opens: bool = False
+    conditional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

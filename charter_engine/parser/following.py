@@ -160,7 +160,8 @@ class Follower:
         if asked is not None and not self.findings.are_judged:
             answered = self.findings.asked_elsewhere.setdefault(function.definition, set())
             answered |= sites_behind(inner)
-            if self.findings.reached == reached and self.is_opaque(frame, node):
+            unasked = self.findings.reached == reached and not self.makes_asker(inner)
+            if unasked and self.is_opaque(frame, node):
                 return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         if inner is None:
             running = under_way(frame, function.definition)
@@ -201,6 +202,15 @@ class Follower:
             return False
         self.findings.opaque.add(id(node))
         return True
+
+    def makes_asker(self, result: Value | None) -> bool:
+        """Whether a function gave an object that can be asked: it is a factory."""
+        return result is not None and any(
+            isinstance(kind, Instance)
+            and not self.program.is_record(kind.definition)
+            and self.program.may_ask(kind.definition)
+            for kind in result.types
+        )
 
     def note_followed(self, frame: Frame, node: ast.Call, function: Function) -> None:
         """Say, if the line is asked for, why a call of a function at hand is none of a model."""

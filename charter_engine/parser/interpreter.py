@@ -271,11 +271,14 @@ class Interpreter:
         found: dict[FunctionDefinition, Wrapper],
         asked: bool = False,
     ) -> None:
-        """`asked`: other modules call the function as one calls a model."""
+        """`asked`: other modules call the function as one calls a model. A later look, which may
+        see more, decides."""
         result, visits = self.outcomes[definition]
         wrapper = wrappers.wrapper_of(self.analysis, definition, result, visits, asked)
         if wrapper is not None:
             found[definition] = wrapper
+        elif visits and not asked:
+            found.pop(definition, None)
 
     def add_asking_beside(
         self,

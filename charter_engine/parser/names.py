@@ -241,6 +241,19 @@ class Names:
         own = [one for one in objects if self.has(one, method.definition)]
         return [replace(method, bound=one) for one in in_turn(own or objects)]
 
+    def implementing(self, declared: Function) -> list[Function]:
+        """The methods by which the classes made from a base do what the base only declares."""
+        owner, name = declared.definition.owner, declared.definition.name
+        if owner is None or declared.bound is None or not self.program.may_ask(owner):
+            return []
+        found: dict[FunctionDefinition, Function] = {}
+        for one in self.program.made_from(owner):
+            method = self.method_of(one, name)
+            if method is not None and not method.is_abstract:
+                bound = replace(declared.bound, types=frozenset((Instance(one),)))
+                found.setdefault(method, replace(declared, definition=method, bound=bound))
+        return list(found.values())
+
     def of_its_objects(self, method: Function) -> Function:
         """A method of those of the objects it may be bound to that have no other of its name."""
         if method.bound is None or len(method.bound.types) == 1:

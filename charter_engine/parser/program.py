@@ -72,6 +72,7 @@ class Program:
         self.agents = {definition.name for definition in self.made_in}
         self.factories = {one.name for one in definitions if self.makes_agent(one)}
         self.asking: set[ClassDefinition] | None = None
+        self.derived: dict[ClassDefinition, list[ClassDefinition]] | None = None
         self.records: dict[ClassDefinition, bool] = {}
         self.making: dict[int, bool] = {}
         self.loop_numbers: dict[int, int] = {}
@@ -122,6 +123,23 @@ class Program:
             }
             self.asking = found | {base for owner in found for base in self.bases_of(owner)}
         return definition in self.asking
+
+    def made_from(self, definition: ClassDefinition) -> list[ClassDefinition]:
+        """The classes at hand that have a class as a base, or as one of their bases' bases."""
+        if self.derived is None:
+            self.derived = {}
+            for module in self.modules.values():
+                for owner in module.classes.values():
+                    for base in self.bases_of(owner):
+                        self.derived.setdefault(base, []).append(owner)
+        found: list[ClassDefinition] = []
+        pending = [*self.derived.get(definition, [])]
+        while pending:
+            owner = pending.pop(0)
+            if owner is not definition and owner not in found:
+                found.append(owner)
+                pending += self.derived.get(owner, [])
+        return found
 
     def bases_of(self, definition: ClassDefinition) -> list[ClassDefinition]:
         """The classes at hand that a class names as its bases."""

@@ -25,6 +25,12 @@ class CallNames:
             for definition in module.functions.values()
             if not isinstance(definition.node, ast.Lambda)
         }
+        own_names = {definition.name for definition in self.named}
+        for definition, names in self.named.items():
+            begun = named_by_text(definition)
+            if begun:
+                meant = {name for name in own_names if name.startswith(begun)}
+                self.named[definition] = Named((*names.called, *meant), names.given)
         self.instances = names_of_instances(modules)
         self.asking = asking_names(self.named, modules, catalogue)
         self.given_model = {
@@ -118,10 +124,25 @@ def names_in_calls(definition: FunctionDefinition) -> Named:
     return Named(tuple(called), tuple(given))
 
 
+def named_by_text(definition: FunctionDefinition) -> tuple[str, ...]:
+    """How the names of methods begin that a function looks up: `getattr(self, f"ask_{kind}")`."""
+    found: list[str] = []
+    for node in definition.calls:
+        if not isinstance(node.func, ast.Name) or node.func.id != "getattr" or len(node.args) < 2:
+            continue
+        name = node.args[1]
+        first = name.values[0] if isinstance(name, ast.JoinedStr) and name.values else name
+        if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value:
+            found.append(first.value)
+    return tuple(found)
+
+
 def is_pythons_own(target: ast.Attribute, imports: Mapping[str, str]) -> bool:
-    """Whether a function belongs to a module that comes with Python: `asyncio.run`."""
+    """Whether a function belongs to a module that comes with Python and sends no requests:
+    `asyncio.run`."""
     first = dotted_name(target).partition(".")[0]
-    return imports.get(first, "").partition(".")[0] in sys.stdlib_module_names
+    module = imports.get(first, "").partition(".")[0]
+    return module in sys.stdlib_module_names and module != "urllib"
 
 
 def asking_names(

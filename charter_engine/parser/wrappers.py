@@ -16,6 +16,7 @@ from charter_engine.parser.findings import Visit, Wrapper
 from charter_engine.parser.recognise import words_of
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import FunctionDefinition, dotted_name
+from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Hole, Piece, Static, Value, pieces_of
 
 OWN_TEXT = (4, 150, 600)
@@ -62,12 +63,14 @@ def wrapper_of(
     limit = OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed = [visit for visit in visits if visit.site in sites_in(visit)]
-    if asked and any(not visit.repeated for visit in fed):
+    steps = steps_among([visit for visit in visits if visit.site in answered], set(own), limit)
+    most = speaks_of_asking(definition.name, analysis.program.catalogue)
+    if any(not visit.repeated for visit in fed) if asked else steps > most:
         return None
     fed_back = {visit.site for visit in fed}
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
-        goes_round = visit.repeated and visit.site in fed_back
+        goes_round = visit.repeated and (visit.site in fed_back or is_fed(visit))
         if (visit.site not in answered and not silent) or goes_round:
             continue
         if visit.own_prompt or visit.opens:
@@ -83,29 +86,64 @@ def wrapper_of(
                 visit.site, frozenset(name for number, name in own.items() if number in given)
             )
     given_sites = {visit.site for visit in visits if parameters_of(visit) & set(own)}
+    first = next((n for n, one in enumerate(visits) if passes_on(one, set(own), limit)), 0)
     is_program = returns_several(result, given_sites) or any(
-        is_own_step(analysis, definition, visit, limit)
-        for visit in visits
-        if visit.site not in leads_to and parameters_of(visit) & set(own)
+        is_own_step(analysis, definition, visit, limit, comes_first=number < first)
+        for number, visit in enumerate(visits)
+        if parameters_of(visit) & set(own) and (number < first or visit.site not in leads_to)
     )
     if not leads_to or (not asked and is_program):
         return None
     return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
 
 
+def steps_among(visits: list[Visit], own: set[int], limit: int) -> int:
+    """How many prompts of its own a function makes, in any case, of what was answered before. What
+    several providers would be sent is one."""
+    asked: set[str] = set()
+    for visit in visits:
+        said = [value for role, value in visit.prompt if role not in ("system", "assistant")]
+        if visit.repeated or visit.conditional or not said:
+            continue
+        last = pieces_of(said[-1])
+        made_of = {site for origin in said[-1].all_origins() for site, _ in origin.chain}
+        is_given = bool(made_of & own) and own_text(last, own) <= limit
+        if max(made_of, default=-1) >= 0 and not is_given:
+            asked.add(written(last))
+    return len(asked)
+
+
+def speaks_of_asking(name: str, catalogue: Catalogue) -> bool:
+    """Whether a function's name has a word of asking that isn't one of running: such a function may
+    look at the answer once more."""
+    words = catalogue.evidence
+    asking = (words.function_strong | words.function_weak) - words.running
+    return not asking.isdisjoint(words_of(name))
+
+
 def is_own_step(
-    analysis: Analysis, definition: FunctionDefinition, visit: Visit, limit: int
+    analysis: Analysis,
+    definition: FunctionDefinition,
+    visit: Visit,
+    limit: int,
+    *,
+    comes_first: bool,
 ) -> bool:
-    """Whether a function itself asks something about what it is given in any case, before it asks
-    for its caller: it routes, or rewrites a question. What it asks about an answer mends that."""
+    """Whether a function asks something of its own about what it is given in any case, itself or
+    first of all: it routes, or rewrites a question. What it asks about an answer mends that."""
     site = analysis.findings.sites[visit.site]
     own = set(analysis.findings.parameters.get(definition, {}).values())
+    is_sure = site.function is definition and site.condition is None
     return (
-        site.function is definition
-        and site.condition is None
-        and all(number < 0 for number in sites_in(visit))
+        (is_sure or (comes_first and not visit.conditional))
+        and not is_fed(visit)
         and not passes_on(visit, own, limit)
     )
+
+
+def is_fed(visit: Visit) -> bool:
+    """Whether a prompt holds what a model answered before."""
+    return max(sites_in(visit), default=-1) >= 0
 
 
 def parameters_of(visit: Visit) -> set[int]:
@@ -205,11 +243,26 @@ def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
             total += len(MARKUP.sub("", piece.text))
         elif piece.value.pieces is not None:
             total += own_text(piece.value.pieces, own)
-        elif len(parameters_in(piece.value.all_origins()) & own) != 1 and not is_conversation(
-            piece
+        elif fills_text(piece) or not (
+            len(parameters_in(piece.value.all_origins()) & own) == 1 or is_conversation(piece)
         ):
             total += FOREIGN
     return total
+
+
+def fills_text(piece: Hole) -> bool:
+    """Whether a filling is what a text that isn't at hand becomes: `prompts.get_prompt("plan",
+    goal=goal)`, `template.format(goal=goal)`."""
+    if not isinstance(piece.source, ast.Call):
+        return False
+    words = words_of(last_name(piece.source.func))
+    return bool(words) and (words[0] in FILLING or (words[0] in GETTING and words[-1] in TEXTS))
+
+
+FILLING = frozenset("format render substitute".split())
+GETTING = frozenset("get load make build create fill".split())
+TEXTS = frozenset("prompt prompts template templates".split())
+"""Words of functions that fill a text: the first alone, or with the last."""
 
 
 def is_conversation(piece: Hole) -> bool:

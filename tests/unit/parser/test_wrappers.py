@@ -641,3 +641,190 @@ def test_what_is_asked_as_a_model_is_a_wrapper_though_its_prompt_is_lost_on_the_
         """,
     )
     assert [call.line for call in found["app.py"].calls] == [6]
+
+
+def test_a_program_that_asks_step_by_step_is_no_wrapper() -> None:
+    source = """
+        from openai import OpenAI
+
+        def ask(text):
+            return OpenAI().responses.create(model="m", input=text).output_text
+
+        def run(task):
+            plan = ask("Outline the work: " + task)
+            STEP
+            return plan
+
+        run("Dig a well.")
+        """
+    step = 'plan = ask(f"Criticise this plan in detail, and say what it lacks and why: {plan}")'
+    assert lines(compiled(source.replace("STEP", step))) == [5, 8, 9]
+    assert lines(compiled(source.replace("STEP", "print(plan)"))) == [5, 8, 12]
+
+
+def test_a_base_asks_through_the_methods_that_its_subclasses_have() -> None:
+    file = compiled(
+        """
+        from abc import ABC, abstractmethod
+        from openai import OpenAI
+
+        class Model(ABC):
+            def ask(self, text):
+                return self._call([{"role": "user", "content": text}])
+
+            @abstractmethod
+            def _call(self, messages): ...
+
+        class Hosted(Model):
+            def _call(self, messages):
+                return OpenAI().chat.completions.create(model="m", messages=messages).choices[0]
+
+        def main(model: Model):
+            return model.ask("Name a sea.")
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [
+        (7, "wrapper"),
+        (14, "sdk"),
+        (17, "wrapper"),
+    ]
+
+
+def test_a_factory_of_models_named_after_them_is_no_call() -> None:
+    found = package(
+        models="""
+        from openai import OpenAI
+
+        class Manager:
+            def query(self, prompt):
+                return OpenAI().responses.create(model="m", input=prompt).output_text
+
+        def initiate_llm_query(system_prompt):
+            return Manager()
+        """,
+        app="""
+        from models import initiate_llm_query
+
+        def main(prompt):
+            manager = initiate_llm_query("You are an analyst of rivers and seas.")
+            return manager.query(f"Analyse the river: {prompt}")
+        """,
+    )
+    assert {path: lines(file) for path, file in found.items()} == {"models.py": [6], "app.py": [6]}
+
+
+def test_one_whose_helper_first_asks_about_what_it_is_given_is_none() -> None:
+    source = """
+        from openai import OpenAI
+
+        def ask(rules, text):
+            turns = [{"role": "system", "content": rules}, {"role": "user", "content": text}]
+            return OpenAI().chat.completions.create(model="m", messages=turns).choices[0]
+
+        def kind_of(question):
+            return ask("Name it.", f"Which department should take this question: {question}")
+
+        def handle(question):
+            FIRST
+            return ask("You are an expert.", question)
+
+        handle("Where is my parcel?")
+        """
+    first = "print(kind_of(question))"
+    assert lines(compiled(source.replace("FIRST", first))) == [6, 9, 13]
+    assert lines(compiled(source.replace("FIRST", "print(question)"))) == [6, 9, 13, 15]
+
+
+def test_a_text_from_elsewhere_that_a_function_fills_is_a_prompt_of_its_own() -> None:
+    file = compiled(
+        """
+        import shop
+        from openai import OpenAI
+
+        def request(prompt):
+            return OpenAI().responses.create(model="m", input=prompt).output_text
+
+        def plan(goal):
+            return request(shop.PROMPTS.get_prompt("plan", goal=goal))
+
+        plan("A shed.")
+        """
+    )
+    assert lines(file) == [6, 9]
+
+
+def test_a_function_whose_loop_goes_on_from_its_own_answers_is_none() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        def ask(text):
+            return OpenAI().responses.create(model="m", input=text).output_text
+
+        def research(question):
+            notes = ""
+            while True:
+                notes = ask(f"{question}\\n{notes}")
+                if "enough" in notes:
+                    last = ask(f"{question}\\n{notes}")
+                    break
+            return last
+
+        research("Why is the sea salty?")
+        """
+    )
+    assert lines(file) == [5, 10, 12]
+
+
+def test_what_sends_a_request_made_before_returns_the_answer() -> None:
+    file = compiled(
+        """
+        import json
+        import urllib.request
+
+        def model(prompt):
+            body = json.dumps({"model": "m", "prompt": prompt, "stream": False}).encode()
+            request = urllib.request.Request("http://host:11434/api/generate", data=body)
+            with urllib.request.urlopen(request) as reply:
+                return json.loads(reply.read().decode())["response"]
+
+        model("Name a sea.")
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(7, "sdk"), (11, "wrapper")]
+
+
+def test_a_method_found_by_the_beginning_of_its_name_may_ask_for_one_that_looks_it_up() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        class Multi:
+            def put(self, text):
+                return getattr(self, f"_by_{self.vendor}")(text)
+
+            def _by_openai(self, text):
+                return OpenAI().responses.create(model="m", input=text).output_text
+
+        Multi().put("Name a sea.")
+        """
+    )
+    assert lines(file) == [6, 9, 11]
+
+
+def test_what_a_tokenizer_makes_of_a_prompt_is_that_prompt() -> None:
+    file = compiled(
+        """
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        words = AutoTokenizer.from_pretrained("m")
+        net = AutoModelForCausalLM.from_pretrained("m")
+
+        def say(prompt):
+            made = net.generate(**words(prompt, return_tensors="pt").to("cuda"))
+            return words.decode(made[0])
+
+        say("Name a sea.")
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(8, "sdk"), (11, "wrapper")]
