@@ -34,7 +34,7 @@ class DeploymentContents:
     def __init__(self) -> None:
         self._known: object = None
         self._contents: PoolContents | None = None
-        self._last: tuple[float, int] = (0.0, -1)
+        self._taken: set[tuple[float, int]] = set()
         self._notes: tuple[Note, ...] = ()
         self._emptied_at: float | None = None
         self._owners: GrainOwners | None = None
@@ -83,7 +83,7 @@ class DeploymentContents:
         self._owners = self._owners or GrainOwners()
         asked, self._notes = retention_by_node(nodes, calls)
         self._contents = PoolContents(settings, lambda record: asked.get(record.node))
-        self._last = (0.0, -1)
+        self._taken = set()
 
     def _bring_up_to_date(self, contents: "PoolContents", records: Sequence[TrafficRecord]) -> None:
         from charter_engine.traffic.sessions import sessions_of
@@ -92,7 +92,9 @@ class DeploymentContents:
             (record for record in records if not record.error), key=lambda one: one.at
         )
         since = self._emptied_at or 0.0
-        fresh = [one for one in answered if one.at > since and (one.at, one.sequence) > self._last]
+        # Of requests that ran at once the one that came first may be answered last.
+        known, self._taken = self._taken, {(one.at, one.sequence) for one in answered}
+        fresh = [one for one in answered if one.at > since and (one.at, one.sequence) not in known]
         if not contents.requests:
             fresh = _lately(fresh, contents.settings)
         if not fresh:
@@ -102,7 +104,6 @@ class DeploymentContents:
             contents.take(record, names[id(record)])
             if self._owners is not None:
                 self._owners.take(record, names[id(record)])
-        self._last = (fresh[-1].at, fresh[-1].sequence)
 
 
 def settings_of(pool: KvPool | None, profile: Profile) -> PoolSettings:

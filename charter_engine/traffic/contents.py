@@ -1,12 +1,15 @@
 """What lies in a pool after some traffic: followed request by request by the block manager.
 
-A prompt is known by the hashes of its grains of 16 tokens; they stand in for its tokens. The
-requests are served one after another, so that none is in use when the pool is looked at.
+A prompt is known by the hashes of its grains of 16 tokens; they stand in for its tokens. Requests
+are in use from their arrival to their answer, as far as they are taken in that order; one that is
+taken later is served behind those that overtook it. None is in use when the pool is looked at.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -80,35 +83,56 @@ class PoolContents:
         self._end: float | None = None
         self._predicted = self._measured = self._compared = 0
         self._salts: dict[str, int] = {"": 0}
+        self._running: list[tuple[float, int]] = []
+        self._number_of_last = 0
 
     def take(self, record: TrafficRecord, session: str) -> None:
-        """Serve a request of a session, behind all that were taken before."""
+        """Serve a request of a session, beside those taken before that are not answered yet when it
+        arrives."""
         prompt, whole = tokens_of(record)
         if not len(prompt):
             self.unknown += 1
             return
+        self._end_until(record.at)
         self._manager.set_time(record.at * 1000)
         self._manager.refresh()
         retention = self._retention_of(record)
         salt, adapter = self._number(record.salt), self._number(record.adapter)
-        try:
-            admission = self._manager.add(
-                0, prompt, lora_task_id=adapter, cache_salt_id=salt, retention=retention
-            )
-        except OutOfBlocks:
-            self.rejected += 1
-            return
+        self._number_of_last += 1
+        number = self._number_of_last
+        admission = None
+        while admission is None:
+            try:
+                admission = self._manager.add(
+                    number, prompt, lora_task_id=adapter, cache_salt_id=salt, retention=retention
+                )
+            except OutOfBlocks:
+                if not self._running:
+                    self.rejected += 1
+                    return
+                self._end_first()
         self._compare(record, admission.reused_tokens)
-        self._manager.store_context(0)
+        self._manager.store_context(number)
         try:
-            self._manager.append(0, whole[len(prompt) :])
+            self._manager.append(number, whole[len(prompt) :])
         except OutOfBlocks:
             whole = prompt
-        self._manager.finish(0)
+        heappush(self._running, (record.at + (record.total_ms or 0.0) / 1000, number))
         self._note(record, session, whole, Namespace(adapter, salt, extra_ids=False))
 
+    def _end_until(self, time: float) -> None:
+        """Release what was answered by that epoch second, in the order of the answers."""
+        while self._running and self._running[0][0] <= time:
+            self._end_first()
+
+    def _end_first(self) -> None:
+        answered_at, number = heappop(self._running)
+        self._manager.set_time(answered_at * 1000)
+        self._manager.finish(number)
+
     def report(self, now: float) -> ContentsReport:
-        """The pool at that epoch second."""
+        """The pool at that epoch second, all requests being answered."""
+        self._end_until(inf)
         self._manager.set_time(now * 1000)
         self._manager.refresh()
         blocks = self._manager.cached()
@@ -142,7 +166,8 @@ class PoolContents:
         )
 
     def grains_on_gpu(self) -> dict[int, int]:
-        """How many blocks on the GPU end with a grain, by its hash."""
+        """How many blocks on the GPU end with a grain, by its hash, all requests being answered."""
+        self._end_until(inf)
         owners = (
             self._owners.get(block.hash)
             for block in self._manager.cached()

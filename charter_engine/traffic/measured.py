@@ -142,6 +142,8 @@ class MeasuredPool:
             if not doubted.on_host and doubted.grain is not None and missing[doubted.grain] > 0:
                 missing[doubted.grain] -= 1
                 held.append(doubted)
+        for place in {one.place for one in held}:
+            held = _within(held, place, self.events.gpu_blocks(place), predicted)
         agreed = sum((_grains_on_gpu(held) & Counter(predicted)).values())
         blocks = sum(not one.on_host for one in held)
         return MeasuredContents(
@@ -173,12 +175,14 @@ class MeasuredPool:
         self, place: PoolKey, block: BlockHash, node: TreeNode, owners: GrainOwners
     ) -> "_Held":
         grain = self._content.grain_of(place, block)
-        return _Held(node, grain, owners.of(grain))
+        return _Held(place, block, node, grain, owners.of(grain))
 
 
 class _Held(NamedTuple):
-    """A block, the grain that it ends with, and who brought it."""
+    """A block of a pool, the grain that it ends with, and who brought it."""
 
+    place: PoolKey
+    block: BlockHash
     node: TreeNode
     grain: int | None
     owner: Bringer
@@ -190,6 +194,27 @@ class _Held(NamedTuple):
 
 def _grains_on_gpu(held: Iterable[_Held]) -> Counter[int]:
     return Counter(one.grain for one in held if not one.on_host and one.grain is not None)
+
+
+def _within(
+    held: list[_Held], place: PoolKey, gpu_blocks: int, predicted: Mapping[int, int]
+) -> list[_Held]:
+    """No more blocks of a pool than it has on the GPU (0: that is not known). Those beyond were
+    taken over: the oldest ones that nothing continues and that are not predicted."""
+    surplus = sum(one.place == place and not one.on_host for one in held) - gpu_blocks
+    if not gpu_blocks or surplus <= 0:
+        return held
+    unpredicted = _grains_on_gpu(held) - Counter(predicted)
+    continued = {one.node.parent for one in held if one.place == place}
+    kept = []
+    for one in held:
+        may_go = one.place == place and not one.on_host and one.block not in continued
+        if surplus and may_go and one.grain is not None and unpredicted[one.grain] > 0:
+            unpredicted[one.grain] -= 1
+            surplus -= 1
+        else:
+            kept.append(one)
+    return kept
 
 
 def _holdings(held: Sequence[_Held], names: Iterable[str]) -> tuple[Holding, ...]:

@@ -187,6 +187,10 @@ class EventMap:
             for block, node in tree.doubted.items():
                 yield place, block, node
 
+    def gpu_blocks(self, place: PoolKey) -> int:
+        """How many blocks a pool has on the GPU; 0 where no event told."""
+        return self._tree(place).gpu_blocks
+
     @property
     def lost_events(self) -> int:
         """How many events did not come."""

@@ -118,6 +118,11 @@ class EventTree:
         self._unknown_parents = 0
         self._removed: dict[BlockHash, None] = {}
 
+    @property
+    def gpu_blocks(self) -> int:
+        """How many blocks the pool has on the GPU; 0 where no event told."""
+        return self._pool_blocks[0] if self._pool_blocks else 0
+
     def create(self, blocks_per_level: Iterable[int]) -> None:
         """The pool exists, and is empty."""
         self.nodes.clear()

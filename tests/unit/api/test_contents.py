@@ -39,6 +39,12 @@ def test_what_passed_since_is_added_and_nothing_is_counted_twice() -> None:
     assert contents.report(RECORDS, POOL, PROFILE, None, (), 200.0).requests == 3
 
 
+def test_a_request_that_came_before_others_and_was_answered_behind_them_is_added() -> None:
+    contents = DeploymentContents()
+    contents.report(RECORDS[1:], POOL, PROFILE, None, (), 200.0)
+    assert contents.report(RECORDS, POOL, PROFILE, None, (), 200.0).requests == 3
+
+
 def test_all_requests_whose_content_may_still_lie_in_the_pool_are_followed() -> None:
     """Reused prompts take no room, however many they are."""
     small = structs.replace(POOL, max_blocks=20, free_blocks=20)

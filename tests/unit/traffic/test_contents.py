@@ -17,6 +17,11 @@ def prompt(number: int, own: int = 32) -> list[int]:
     return [*SYSTEM, *range(1000 * number, 1000 * number + own)]
 
 
+def range_of(number: int) -> list[int]:
+    """Two blocks of its own; no cache stores a prompt's last token."""
+    return [*range(1000 * number, 1000 * number + 2 * SIZE), 0]
+
+
 def after(
     *records: TrafficRecord, blocks: int = 100, retention: Retention | None = None
 ) -> PoolContents:
@@ -55,6 +60,20 @@ def test_the_prefix_that_saved_most_stands_first_with_who_used_it() -> None:
     first = report.prefixes[0]
     assert (first.begin, first.tokens, first.requests, first.nodes) == (0, 64, 3, ("a", "b"))
     assert first.saved_tokens == 128
+
+
+def test_what_is_not_answered_yet_is_in_use_and_behind_what_was_answered_before() -> None:
+    long = record(range_of(1), at=100.0, node="long", total_ms=9_000.0)
+    short = record(range_of(2), at=101.0, node="short", total_ms=1_000.0)
+    other = record(range_of(3), at=103.0, node="other", total_ms=1_000.0)
+    report = after(long, short, other, blocks=6).report(200.0)
+    assert [(one.evicted, one.blocks) for one in report.displacements] == [("short", 2)]
+
+
+def test_a_request_that_finds_no_room_waits_for_those_before_it() -> None:
+    running = [record(range_of(n), at=100.0 + n, total_ms=60_000.0) for n in (1, 2, 3)]
+    contents = after(*running, blocks=4)
+    assert (contents.rejected, contents.requests) == (0, 3)
 
 
 def test_a_full_pool_tells_who_evicted_whom() -> None:

@@ -131,6 +131,25 @@ def test_whether_a_block_was_taken_over_or_copied_is_decided_by_what_is_predicte
     assert found == there
 
 
+def test_no_more_blocks_are_there_than_the_pool_has() -> None:
+    """A block that was held to be taken over is there, and so another one was taken."""
+    pool = pool_of()
+    pool.events.created(PLACE, (4,))
+    for number, (parent, blocks, tokens) in enumerate(
+        (
+            (None, (9,), [*range(5000, 5000 + BLOCK)]),
+            (None, (1, 2, 3), of(1000)),
+            (2, (4,), LIKE_FIRST[2 * BLOCK :]),
+        )
+    ):
+        pool.events.follow(None, number)
+        rows = [(block, BLOCK, 0, 35) for block in blocks]
+        pool.events.stored(PLACE, parent, rows, partial(list, tokens), takes_over=True)
+    both = predicted_of(FIRST) | predicted_of(record([*LIKE_FIRST, 0], at=3.0, node="b"))
+    report = told(pool, both)
+    assert (report.blocks, report.agreed_blocks, report.unpredicted_blocks) == (4, 4, 0)
+
+
 def test_blocks_on_the_gpu_are_those_that_hold_something_there() -> None:
     pool = pool_of(([1, 2, 3], of(1000), None))
     assert pool.blocks_on_gpu() == 3
