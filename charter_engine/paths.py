@@ -23,7 +23,11 @@ class UnsafeDirectory(OSError):
 
     def __init__(self, directory: Path, why: str, variable: str, number: int = errno.EPERM) -> None:
         """`variable` of the environment puts it elsewhere."""
-        super().__init__(number, f"{why}, or set {variable} to a directory of yours", directory)
+        what_to_do = f"or set {variable} to a directory of yours"
+        super().__init__(number, f"{why}, {what_to_do}", str(directory))
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"
 
 
 def runtime_directory() -> Path:

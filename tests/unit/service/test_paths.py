@@ -31,6 +31,12 @@ def test_a_link_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
         private_directory(tmp_path / "charter")
 
 
+def test_a_directory_that_cannot_be_made_is_named_with_what_to_set() -> None:
+    told = r"^/dev/null/charter: can't be made \(Not a directory\); .* set XDG_RUNTIME_DIR to"
+    with pytest.raises(UnsafeDirectory, match=told):
+        private_directory(Path("/dev/null/charter"), "XDG_RUNTIME_DIR")
+
+
 def test_the_runtime_directory_is_private_and_holds_the_socket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
