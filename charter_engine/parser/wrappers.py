@@ -256,13 +256,14 @@ def fills_text(piece: Hole) -> bool:
     if not isinstance(piece.source, ast.Call):
         return False
     words = words_of(last_name(piece.source.func))
-    return bool(words) and (words[0] in FILLING or (words[0] in GETTING and words[-1] in TEXTS))
+    is_named_so = bool(words) and words[0] in GETTING and words[-1] in TEXTS
+    return is_named_so or words in FILLING
 
 
-FILLING = frozenset("format render substitute".split())
-GETTING = frozenset("get load make build create fill".split())
+FILLING = (("format",), ("format", "map"), ("render",), ("substitute",), ("safe", "substitute"))
+GETTING = frozenset("get load make build create fill format render".split())
 TEXTS = frozenset("prompt prompts template templates".split())
-"""Words of functions that fill a text: the first alone, or with the last."""
+"""Words of functions that fill a text: all of them, or the first with the last."""
 
 
 def is_conversation(piece: Hole) -> bool:
