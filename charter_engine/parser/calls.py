@@ -208,6 +208,8 @@ class CallResolver:
         evaluator = self.evaluator
         if GRAPH in shape.receiver and shape.verb in GRAPH_RUNS:
             evaluator.recorder.note_graph_run(frame)
+        if GRAPH in shape.receiver and shape.verb == "add_node":
+            evaluator.node_agents.add(frame, shape)
         found = (
             evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)

@@ -122,18 +122,24 @@ class SharedStates:
         """What a function's state holds where it starts."""
         if definition.owner in self.flows.bases:
             return self.memory.shared_box(f"store {self.flows.stores[definition.owner]}")
-        if definition.node_name not in self.nodes or self.graph is None:
+        if definition.node_name not in self.nodes:
             return self.memory.shared_box("state")
-        sent = self.memory.sent.get(definition.node_name)
+        return self.state_at(definition.node_name)
+
+    def state_at(self, node: str) -> Box:
+        """What the state of a graph holds where the function of that name starts."""
+        if self.graph is None:
+            return Box("dict")
+        sent = self.memory.sent.get(node)
         if sent is not None:
             return Box("dict", fields=dict(sent.fields))
         fields: dict[str, Value] = {}
-        for name in self.graph.before(definition.node_name, self.nodes):
+        for name in self.graph.before(node, self.nodes):
             left = self.memory.left.get(name)
             for key, value in left.fields.items() if left is not None else ():
                 fields[key] = join(fields[key], value, key) if key in fields else value
         for key, held in fields.items():
-            last = self.written_last(definition.node_name, key)
+            last = self.written_last(node, key)
             if last is not None:
                 is_gone = key in self.overwritten
                 fields[key] = last if is_gone else held.with_origins(last.all_origins())
@@ -198,6 +204,15 @@ class SharedStates:
                     writes[key] = Element(written, maybe=not is_gone)
         self.memory.changes += 1
         self.memory.left[definition.node_name] = after
+
+    def answered(self, node: str, key: str, answer: Value) -> None:
+        """Keep what the state holds after a node that adds an answer to what is under a key."""
+        after = self.state_at(node)
+        written = in_state(answer)
+        after.fields[key] = join(after.fields.get(key), written, key)
+        self.memory.written[node] = {key: Element(written, maybe=True)}
+        self.memory.changes += 1
+        self.memory.left[node] = after
 
     def send(self, target: str, payload: Box) -> None:
         """`Send("node", {…})`: what the functions start with that the node leads into."""

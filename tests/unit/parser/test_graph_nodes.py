@@ -175,3 +175,43 @@ graph.add_edge("write", "supervise")
 """
     )
     assert edges(file) == {(22, 26, "data"), (26, 22, "loop")}
+
+
+AGENTS = """
+from langchain_openai import ChatOpenAI
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import create_react_agent
+
+llm = ChatOpenAI(model="m")
+
+def make(role):
+    return create_react_agent(llm, tools=[], prompt=f"You are the {role}.")
+
+research = make("researcher")
+writer = create_react_agent(llm, tools=[], prompt="You write.")
+
+def review(state: MessagesState):
+    return {"messages": [llm.invoke([("system", "Review."), *state["messages"]])]}
+
+graph = StateGraph(MessagesState)
+graph.add_node("research", research)
+graph.add_node("write", writer)
+graph.add_node("review", review)
+graph.add_edge(START, "research")
+graph.add_edge("research", "write")
+graph.add_edge("write", "review")
+app = graph.compile()
+"""
+
+
+def test_agents_that_are_nodes_hear_the_conversation_and_leave_their_answers_in_it() -> None:
+    file = compiled(AGENTS)
+    assert edges(file) == {(9, 12, "data"), (9, 15, "data"), (12, 15, "data")}
+
+
+def test_agents_alone_are_calls_of_their_graph() -> None:
+    functions = AGENTS.index("def review"), AGENTS.index("graph = ")
+    alone = AGENTS[: functions[0]] + AGENTS[functions[1] :].replace(
+        'graph.add_node("review", review)\n', ""
+    ).replace('graph.add_edge("write", "review")\n', "")
+    assert edges(compiled(alone)) == {(9, 12, "data")}
