@@ -320,8 +320,9 @@ def declare_choices(
     router = by_place[0] if by_place else given.get("path", given.get("condition"))
     choices = given.get("path_map", given.get("conditional_edge_mapping"))
     choices = by_place[1] if len(by_place) > 1 else choices
-    is_named = router is not None and not isinstance(router, ast.Lambda)
-    name = known.name_behind(module, router, call) if router is not None and is_named else ""
+    name = known.name_behind(module, router, call) if router is not None else ""
+    if isinstance(router, ast.Lambda):
+        name = lambda_name(router) if sends(router) else ""
     place = source
     if name:
         place = f"{source}?{name}"
@@ -340,6 +341,12 @@ def declare_choices(
         targets = ["tools"] if name == "tools_condition" else []
     for target in targets:
         graph.lead(place, key_of(builder, target))
+
+
+def sends(router: ast.Lambda) -> bool:
+    """Whether a lambda starts tasks with a state of their own."""
+    calls = (node for node in ast.walk(router) if isinstance(node, ast.Call))
+    return any(last_name(call.func) == "Send" for call in calls)
 
 
 def follow_commands(
