@@ -151,3 +151,34 @@ def test_a_supervisor_that_no_call_runs_is_run_by_a_server() -> None:
 def test_a_supervisor_that_a_call_runs_is_run_there_alone() -> None:
     file = compiled(SUPERVISED + "app.invoke({'messages': [('user', 'What is new?')]})\n")
     assert [call.line for call in file.calls] == [7, 8, 9, 11]
+
+
+def test_tools_of_livekit_hand_on_to_the_agents_that_they_return() -> None:
+    file = compiled(
+        """
+        from livekit.agents import Agent, AgentSession, function_tool
+
+        class Bills(Agent):
+            def __init__(self):
+                super().__init__(instructions="You answer questions about bills.")
+
+        class Host(Agent):
+            def __init__(self):
+                super().__init__(instructions="You find out what is wanted.")
+
+            @function_tool()
+            async def pay(self, context):
+                return Bills(), "I hand you on."
+
+            @function_tool()
+            async def weather(self, place: str):
+                return "sunny"
+
+        async def work(room):
+            session = AgentSession(llm="m")
+            await session.start(agent=Host(), room=room)
+        """
+    )
+    assert edges(file) == {(22, 14, "data")}
+    assert said(file, 22) == [("system", "You find out what is wanted.", False)]
+    assert said(file, 14)[0] == ("system", "You answer questions about bills.", False)
