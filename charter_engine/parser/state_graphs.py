@@ -69,6 +69,11 @@ class StateGraph:
                 pending += self.after.get(node, ())
         return found
 
+    def nodes_in(self, builder: str) -> set[str]:
+        """The nodes that are declared in a graph, without its routers."""
+        nodes = {*self.functions, *self.inner}
+        return {node for node in nodes if node.partition("/")[0] == builder and "?" not in node}
+
     def inside(self, name: str) -> set[str]:
         """The functions of the graphs that a node of that name is, and of those within them."""
         pending = [builder for node, builder in self.inner.items() if named(node) == name]
@@ -357,11 +362,32 @@ def follow_commands(
     places = routers.get(name) or graph.nodes_of(name)
     for place in places:
         builder = place.partition("/")[0]
+        found = set()
         for text in names_in(definition.node):
             target = key_of(builder, text)
             is_known = target in graph.functions or target in graph.inner or text in END
             if is_known and (name in routers or goes_there(definition.node, text)):
-                graph.lead(place, target)
+                found.add(target)
+        if found <= {f"{builder}/END"} and goes_anywhere(definition.node, name in routers):
+            own = {place, place.partition("?")[0]}
+            found |= {node for node in graph.nodes_in(builder) if node not in own}
+        for target in found:
+            graph.lead(place, target)
+
+
+def goes_anywhere(function: ast.AST, is_router: bool) -> bool:
+    """Whether it is only known when a node or router runs where it leads: `goto=answer["next"]`,
+    `return state["next"]`."""
+    if is_router:
+        ways = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+    else:
+        ways = [
+            node.value
+            for node in ast.walk(function)
+            if isinstance(node, ast.keyword) and node.arg == "goto"
+        ]
+    parts = (part for way in ways if way is not None for part in ast.walk(way))
+    return any(isinstance(part, ast.Name | ast.Subscript | ast.Attribute) for part in parts)
 
 
 def names_in(function: ast.AST) -> set[str]:

@@ -215,3 +215,32 @@ def test_agents_alone_are_calls_of_their_graph() -> None:
         'graph.add_node("review", review)\n', ""
     ).replace('graph.add_edge("write", "review")\n', "")
     assert edges(compiled(alone)) == {(9, 12, "data")}
+
+
+def test_a_node_whose_next_only_the_running_program_knows_may_lead_to_any() -> None:
+    file = compiled(
+        HEAD
+        + """
+MEMBERS = ["search", "write"]
+
+def supervise(state: Work) -> Command[Literal[*MEMBERS, "__end__"]]:
+    answer = llm.with_structured_output(Router).invoke(f"Who is next? {state['notes'][-1]}")
+    return Command(goto=answer["next"])
+
+def search(state: Work) -> Command[Literal["supervise"]]:
+    found = llm.invoke(f"Find facts for {state['task']}").content
+    return Command(update={"notes": [found]}, goto="supervise")
+
+def write(state: Work) -> Command[Literal["supervise"]]:
+    text = llm.invoke(f"Write by {state['notes']}").content
+    return Command(update={"notes": [text]}, goto="supervise")
+
+graph = StateGraph(Work)
+graph.add_node("supervise", supervise)
+graph.add_node("search", search)
+graph.add_node("write", write)
+graph.add_edge(START, "supervise")
+"""
+    )
+    assert {(24, 20, "loop"), (28, 20, "loop"), (24, 28, "data")} <= edges(file)
+    assert [bool(call.repeated_by) for call in file.calls] == [True, True, True]
