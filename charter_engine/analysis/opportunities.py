@@ -68,10 +68,37 @@ def _groups(calls: Sequence[Call], depth: int, tokens: int) -> Iterator[Opportun
     parts = len(children) != 1 or len(next(iter(children.values()))) < len(calls)
     if parts and len(calls) > 1 and shared >= LEAST_SHARED_TOKENS:
         yield _shared_prefix(calls, shared)
+    if not offered:
+        alike = [group for group in children.values() if whole(group[0])[depth].kind == "static"]
+        alike.sort(key=lambda group: whole(group[0])[depth].text)
+        yield from _partly_alike(calls, alike, depth, tokens, partial)
     for group in children.values():
         if len(group) > 1:
             segment = whole(group[0])[depth]
             yield from _groups(group, depth + 1, tokens + (_static_tokens(segment)))
+
+
+def _partly_alike(
+    calls: Sequence[Call], groups: Sequence[Sequence[Call]], depth: int, tokens: int, known: int
+) -> Iterator[Opportunity]:
+    """Some of the prompts that part here begin alike for longer than all do, for more than the
+    `known` tokens of constant text. `groups` are sorted by that text."""
+    texts = [whole(group[0])[depth] for group in groups]
+    runs: list[list[Sequence[Call]]] = [list(groups[:1])]
+    for before, after, group in zip(texts, texts[1:], groups[1:], strict=False):
+        if _common_start((before, after)) > known:
+            runs[-1].append(group)
+        else:
+            runs.append([group])
+    for run in runs:
+        if len(run) < 2:
+            continue
+        common = _common_start([whole(group[0])[depth] for group in run])
+        own = {call.id for group in run for call in group}
+        members = [call for call in calls if call.id in own]
+        if tokens + common >= LEAST_SHARED_TOKENS and len(members) < len(calls):
+            yield _shared_prefix(members, tokens + common)
+        yield from _partly_alike(calls, run, depth, tokens, common)
 
 
 def _common_start(segments: Sequence[Segment]) -> int:

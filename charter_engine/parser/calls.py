@@ -209,6 +209,10 @@ class CallResolver:
         evaluator = self.evaluator
         if GRAPH in shape.receiver and shape.verb in GRAPH_RUNS:
             evaluator.recorder.note_graph_run(frame)
+        if shape.verb == "send_event" and frame.function is not None and shape.positional:
+            evaluator.states.send_event(frame.function, shape.positional[0][1])
+        if GRAPH in shape.receiver and shape.verb == "add_node":
+            evaluator.node_agents.add(frame, shape)
         found = (
             evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)
@@ -490,8 +494,12 @@ def made_message(shape: CallShape) -> str | None:
 
 
 def with_offer(model: Value, shape: CallShape) -> Value:
-    """`llm.bind_tools(tools)`: the model, with what it will offer in every request."""
+    """`llm.bind_tools(tools)`: the model, with what it will offer in every request. In its JSON
+    mode a schema is only what answers are read by."""
     name = KEPT_AS.get(shape.verb)
+    methods = (value.static_text() for given, _, value in shape.keywords if given == "method")
+    if "json_mode" in methods:
+        return model
     given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
     if name is None or not given:
         return model

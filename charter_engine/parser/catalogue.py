@@ -60,6 +60,7 @@ class KindRule:
     serves: bool = False
     configured: str = ""
     leads_in: tuple[str, ...] = ()
+    returned_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from charter_engine.parser.frameworks import SharedStates
 from charter_engine.parser.graph_runs import GraphRuns
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
+from charter_engine.parser.node_agents import NodeAgents
 from charter_engine.parser.prompt_files import PromptFiles
 from charter_engine.parser.queues import Queues
 from charter_engine.parser.recording import SiteRecorder
@@ -87,6 +88,7 @@ class Evaluator:
         self.crews = Crews(analysis, self)
         self.teams = TeamFinder(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
+        self.node_agents = NodeAgents(analysis, self)
         self.runnables = Runnables(analysis, self)
         self.calls = CallResolver(analysis, self)
         self.evaluators = self.evaluators_by_node()

@@ -111,7 +111,7 @@ def is_gathered(
 
 
 def is_kept(frame: Frame, node: ast.Call) -> bool:
-    """Whether what a call makes becomes part of a list, or has a name that is awaited with
+    """Whether what a call makes becomes part of a list or dict, or has a name that is awaited with
     others."""
     parent = frame.module.parents.get(id(node))
     if isinstance(parent, ast.Call):
@@ -119,7 +119,7 @@ def is_kept(frame: Frame, node: ast.Call) -> bool:
     if isinstance(parent, ast.Assign) and frame.function is not None:
         names = {target.id for target in parent.targets if isinstance(target, ast.Name)}
         return not names.isdisjoint(gathered_names(frame.function))
-    return isinstance(parent, ast.List | ast.Tuple)
+    return isinstance(parent, ast.List | ast.Tuple | ast.Dict)
 
 
 def is_listed(frame: Frame, node: ast.Call, function: FunctionDefinition) -> bool:

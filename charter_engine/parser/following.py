@@ -32,6 +32,7 @@ from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.syntax import declared_fields, is_super
+from charter_engine.parser.teams import made_in
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -60,6 +61,9 @@ MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their
 arguments on."""
 
+
+NEXT = "handoffs"
+"""Under this name an agent keeps those that its tools hand the conversation on to."""
 
 MAX_CHOICES = 8
 """So many functions, or objects whose method it is, a call may lead to."""
@@ -310,11 +314,30 @@ class Follower:
             for owner in reversed(names.lineage(definition)):
                 fields |= self.memory.object_of(owner).fields
             fields |= made.box.fields if made is not None and made.box is not None else {}
+            fields |= self.handed_on_to(frame, definition, kind)
             found = self.evaluator.teams.made(frame, node, kind.name, Box("object", fields=fields))
             own = frozenset(one for one in found.types if isinstance(one, Made)) if found else None
             if found is not None and own:
                 return replace(found, types=own | {Instance(definition)})
         return None
+
+    def handed_on_to(
+        self, frame: Frame, definition: ClassDefinition, kind: Kind
+    ) -> dict[str, Value]:
+        """Whom the tools of an agent's class return, where a framework goes on with them."""
+        decorator = self.program.catalogue.kinds[kind.name].returned_by
+        bound = Value(types=frozenset((Instance(definition),)))
+        returned = [
+            self.enter(frame, Function(method, bound), {})
+            for owner in (self.evaluator.names.lineage(definition) if decorator else ())
+            for method in owner.methods.values()
+            if decorator in (name.rpartition(".")[2] for name in method.decorators)
+        ]
+        agents = [made for value in returned if value is not None for made in made_in(value)]
+        if not agents:
+            return {}
+        items = [Element(Value(types=frozenset((made,)), box=made.box)) for made in agents]
+        return {NEXT: Value(box=Box("list", items))}
 
     def place_of_object(self, frame: Frame, node: ast.Call, definition: ClassDefinition) -> str:
         """Where and in which turns of loops an object is made; empty for one of a class that is

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.handlers import STEPS, heard_steps
+from charter_engine.parser.handlers import STEPS, heard_steps, kinds_returned
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.recognise import words_of
@@ -20,7 +20,8 @@ from charter_engine.parser.symbols import (
     Module,
     dotted_name,
 )
-from charter_engine.parser.values import NOTHING, Box, Element, Value, join, moved
+from charter_engine.parser.syntax import declared_fields
+from charter_engine.parser.values import NOTHING, UNKNOWN, Box, Element, Value, join, moved
 
 
 class SharedStates:
@@ -45,8 +46,8 @@ class SharedStates:
         self.parameters: dict[FunctionDefinition, str | None] = {}
         self.events: dict[FunctionDefinition, dict[str, str]] = {}
         self.heard: dict[FunctionDefinition, list[FunctionDefinition]] = {}
-        self.event_names = {
-            definition.name
+        self.event_classes = {
+            definition.name: definition
             for module in program.modules.values()
             for definition in module.classes.values()
             if is_event(definition)
@@ -62,7 +63,7 @@ class SharedStates:
     def events_of(self, definition: FunctionDefinition) -> dict[str, str]:
         """The parameters annotated as a workflow's events, looked for once."""
         if definition not in self.events:
-            self.events[definition] = event_parameters(definition, self.event_names)
+            self.events[definition] = event_parameters(definition, self.event_classes)
         return self.events[definition]
 
     def heard_by(self, definition: FunctionDefinition) -> dict[str, Value]:
@@ -122,18 +123,24 @@ class SharedStates:
         """What a function's state holds where it starts."""
         if definition.owner in self.flows.bases:
             return self.memory.shared_box(f"store {self.flows.stores[definition.owner]}")
-        if definition.node_name not in self.nodes or self.graph is None:
+        if definition.node_name not in self.nodes:
             return self.memory.shared_box("state")
-        sent = self.memory.sent.get(definition.node_name)
+        return self.state_at(definition.node_name)
+
+    def state_at(self, node: str) -> Box:
+        """What the state of a graph holds where the function of that name starts."""
+        if self.graph is None:
+            return Box("dict")
+        sent = self.memory.sent.get(node)
         if sent is not None:
             return Box("dict", fields=dict(sent.fields))
         fields: dict[str, Value] = {}
-        for name in self.graph.before(definition.node_name, self.nodes):
+        for name in self.graph.before(node, self.nodes):
             left = self.memory.left.get(name)
             for key, value in left.fields.items() if left is not None else ():
                 fields[key] = join(fields[key], value, key) if key in fields else value
         for key, held in fields.items():
-            last = self.written_last(definition.node_name, key)
+            last = self.written_last(node, key)
             if last is not None:
                 is_gone = key in self.overwritten
                 fields[key] = last if is_gone else held.with_origins(last.all_origins())
@@ -198,6 +205,28 @@ class SharedStates:
                     writes[key] = Element(written, maybe=not is_gone)
         self.memory.changes += 1
         self.memory.left[definition.node_name] = after
+
+    def send_event(self, definition: FunctionDefinition, event: Value) -> None:
+        """`ctx.send_event(event)` of one that isn't made at hand: what a model gave, of a kind that
+        the step says it returns, may be in each of its fields."""
+        if event.types or not event.all_origins():
+            return
+        for kind in sorted(kinds_returned(definition) & self.event_classes.keys()):
+            fields = self.memory.shared_box(kind).fields
+            for name in declared_fields(self.event_classes[kind].node):
+                held = fields.get(name, UNKNOWN)
+                if not event.all_origins() <= held.all_origins():
+                    self.memory.changes += 1
+                    fields[name] = held.with_origins(in_state(event).all_origins())
+
+    def answered(self, node: str, key: str, answer: Value) -> None:
+        """Keep what the state holds after a node that adds an answer to what is under a key."""
+        after = self.state_at(node)
+        written = in_state(answer)
+        after.fields[key] = join(after.fields.get(key), written, key)
+        self.memory.written[node] = {key: Element(written, maybe=True)}
+        self.memory.changes += 1
+        self.memory.left[node] = after
 
     def send(self, target: str, payload: Box) -> None:
         """`Send("node", {…})`: what the functions start with that the node leads into."""

@@ -17,6 +17,7 @@ from charter_engine.parser.syntax import last_name
 
 HANDLERS = frozenset("message_handler event rpc step".split())
 STEPS = frozenset("start listen router".split())
+ENDING = frozenset(("StopEvent", "StartEvent", "Union", "Optional"))
 
 
 def handler_graph(modules: Iterable[Module]) -> StateGraph | None:
@@ -65,17 +66,32 @@ def spread_handlers(modules: Iterable[Module]) -> set[str]:
 
 
 def sent_in_loops(definition: FunctionDefinition) -> set[str]:
-    """The kinds of events that a function sends in a loop."""
+    """The kinds of events that a function sends in a loop: those that it makes there, or of what it
+    only hands on, those that it says it returns."""
     if not any(last_name(call.func) == "send_event" for call in definition.calls):
         return set()
-    return {
-        last_name(event.func)
+    sent = [
+        event
         for loop in ast.walk(definition.node)
         if isinstance(loop, ast.For | ast.AsyncFor | ast.While | ast.ListComp)
         for call in ast.walk(loop)
         if isinstance(call, ast.Call) and last_name(call.func) == "send_event"
         for event in call.args
-        if isinstance(event, ast.Call)
+    ]
+    made = {last_name(event.func) for event in sent if isinstance(event, ast.Call)}
+    is_handed_on = any(isinstance(event, ast.Name) for event in sent)
+    return made | (kinds_returned(definition) if is_handed_on else set())
+
+
+def kinds_returned(definition: FunctionDefinition) -> set[str]:
+    """The kinds of events that a step says it returns, which are those that it sends as well."""
+    returns = getattr(definition.node, "returns", None)
+    if returns is None:
+        return set()
+    return {
+        last_name(node)
+        for node in ast.walk(returns)
+        if isinstance(node, ast.Name | ast.Attribute) and last_name(node) not in ENDING
     }
 
 
@@ -120,7 +136,9 @@ def given_by(definition: FunctionDefinition) -> set[str]:
         for part in ast.walk(node.value)
         if isinstance(part, ast.Constant)
     }
-    return {definition.name, *made, *(word for word in words if isinstance(word, str))}
+    sends = "send_event" in made
+    told = kinds_returned(definition) if sends else set()
+    return {definition.name, *made, *told, *(word for word in words if isinstance(word, str))}
 
 
 def annotated(definition: FunctionDefinition) -> set[str]:

@@ -80,6 +80,7 @@ class Interpreter:
         self.progress = analysis.progress
         self.entries = analysis.entries
         self.evaluator = Evaluator(analysis)
+        self.ranks = analysis.program.graph.rank() if analysis.program.graph is not None else {}
         self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
         self.is_large = False
         self.fruitless: set[str] = set()
@@ -87,7 +88,8 @@ class Interpreter:
 
     def run(self) -> None:
         visited = self.find_wrappers()
-        if not self.findings.sites and not self.evaluator.teams.may_serve():
+        is_led = self.evaluator.node_agents.found or self.evaluator.teams.may_serve()
+        if not self.findings.sites and not is_led:
             return
         self.progress.notes.clear()
         self.progress.near.clear()
@@ -103,12 +105,32 @@ class Interpreter:
                 if module.path not in self.fruitless:
                     self.run_module(module)
             self.evaluator.team_runs.serve()
+            agents = self.agents_in_turn()
             for definition in visited:
+                self.run_agents(agents, before=definition)
                 if definition in called:
                     self.run_as_called(definition)
                 else:
                     self.run_alone(definition)
+            self.run_agents(agents)
             self.run_lambdas()
+
+    def agents_in_turn(self) -> list[str]:
+        """The agents that stand as nodes in graphs, those that come last first."""
+        return sorted(self.evaluator.node_agents.found, key=self.rank_of, reverse=True)
+
+    def run_agents(self, agents: list[str], before: FunctionDefinition | None = None) -> None:
+        """Run the agents of a graph whose turn comes before that of a function of it; without one,
+        all."""
+        if before is not None and before.node_name not in self.ranks:
+            return
+        while agents and (
+            before is None or self.rank_of(agents[-1]) < self.rank_of(before.node_name)
+        ):
+            self.evaluator.node_agents.run(agents.pop(), self.steps_for_function())
+
+    def rank_of(self, node: str) -> int:
+        return self.ranks.get(node, len(self.ranks))
 
     def run_lambdas(self) -> None:
         """Follow the lambdas that nothing at hand calls: what they are given to may."""
@@ -311,7 +333,7 @@ class Interpreter:
             for module in self.program.modules.values()
             for definition in module.functions.values()
         ]
-        rank = self.program.graph.rank() if self.program.graph is not None else {}
+        rank = self.ranks
         plain = [
             one for one in found if not isinstance(one.node, ast.Lambda) or one.node_name in rank
         ]

@@ -76,7 +76,7 @@ class SiteRecorder:
         chain = self.chain_to(frame, site)
         if self.findings.visits is None:
             edges: Edges = {}
-            for _, part in (*kept, *given):
+            for _, part in messages if is_whole else (*kept, *given):
                 self.record_edges(frame, chain, part.all_origins(), edges)
             for _, part in messages:
                 record_fillings(site, part, edges)

@@ -69,6 +69,11 @@ class StateGraph:
                 pending += self.after.get(node, ())
         return found
 
+    def nodes_in(self, builder: str) -> set[str]:
+        """The nodes that are declared in a graph, without its routers."""
+        nodes = {*self.functions, *self.inner}
+        return {node for node in nodes if node.partition("/")[0] == builder and "?" not in node}
+
     def inside(self, name: str) -> set[str]:
         """The functions of the graphs that a node of that name is, and of those within them."""
         pending = [builder for node, builder in self.inner.items() if named(node) == name]
@@ -320,8 +325,9 @@ def declare_choices(
     router = by_place[0] if by_place else given.get("path", given.get("condition"))
     choices = given.get("path_map", given.get("conditional_edge_mapping"))
     choices = by_place[1] if len(by_place) > 1 else choices
-    is_named = router is not None and not isinstance(router, ast.Lambda)
-    name = known.name_behind(module, router, call) if router is not None and is_named else ""
+    name = known.name_behind(module, router, call) if router is not None else ""
+    if isinstance(router, ast.Lambda):
+        name = lambda_name(router) if sends(router) else ""
     place = source
     if name:
         place = f"{source}?{name}"
@@ -342,6 +348,12 @@ def declare_choices(
         graph.lead(place, key_of(builder, target))
 
 
+def sends(router: ast.Lambda) -> bool:
+    """Whether a lambda starts tasks with a state of their own."""
+    calls = (node for node in ast.walk(router) if isinstance(node, ast.Call))
+    return any(last_name(call.func) == "Send" for call in calls)
+
+
 def follow_commands(
     graph: StateGraph, definition: FunctionDefinition, routers: dict[str, list[str]]
 ) -> None:
@@ -350,11 +362,32 @@ def follow_commands(
     places = routers.get(name) or graph.nodes_of(name)
     for place in places:
         builder = place.partition("/")[0]
+        found = set()
         for text in names_in(definition.node):
             target = key_of(builder, text)
             is_known = target in graph.functions or target in graph.inner or text in END
             if is_known and (name in routers or goes_there(definition.node, text)):
-                graph.lead(place, target)
+                found.add(target)
+        if found <= {f"{builder}/END"} and goes_anywhere(definition.node, name in routers):
+            own = {place, place.partition("?")[0]}
+            found |= {node for node in graph.nodes_in(builder) if node not in own}
+        for target in found:
+            graph.lead(place, target)
+
+
+def goes_anywhere(function: ast.AST, is_router: bool) -> bool:
+    """Whether it is only known when a node or router runs where it leads: `goto=answer["next"]`,
+    `return state["next"]`."""
+    if is_router:
+        ways = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+    else:
+        ways = [
+            node.value
+            for node in ast.walk(function)
+            if isinstance(node, ast.keyword) and node.arg == "goto"
+        ]
+    parts = (part for way in ways if way is not None for part in ast.walk(way))
+    return any(isinstance(part, ast.Name | ast.Subscript | ast.Attribute) for part in parts)
 
 
 def names_in(function: ast.AST) -> set[str]:

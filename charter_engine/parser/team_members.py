@@ -40,6 +40,9 @@ OFFERING = ("tools", "functions", "1")
 DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
 """Methods of agents that make a function one of their tools."""
 
+ANY_NAME = "*"
+"""Of a kind that is served under any name, what no call at hand runs."""
+
 DECLARED = {"tasks": "task", "agents": "agent"}
 """The lists that CrewAI's `CrewBase` fills, by the decorators of the methods that make their
 members."""
@@ -54,7 +57,7 @@ class TeamFinder:
     """Finds the team that a call runs.
 
     `servers` are those at hand that run agents, `latest` is what a module's top level made last in
-    a place.
+    a place, `ran` is what calls were seen to run.
     """
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
@@ -65,6 +68,7 @@ class TeamFinder:
         self.evaluator = evaluator
         self.servers: dict[Made, None] = {}
         self.latest: dict[Made, Made] = {}
+        self.ran: set[Made] = set()
 
     def made(self, frame: Frame, node: ast.Call, kind: str, box: Box | None) -> Value | None:
         """What a constructor of an agent or a team makes; None for any other kind."""
@@ -88,6 +92,7 @@ class TeamFinder:
         """The team that a call runs; None where it runs an agent that is found without, or where
         it isn't known who takes part."""
         run = chats_in(shape) or self.run_of(asked, shape, found.family)
+        self.ran.update(run)
         if len(run) != 1:
             return None
         self.note_unseen(frame, run[0], shape)
@@ -190,22 +195,28 @@ class TeamFinder:
         """What a framework's own server runs: what stands under the name that it looks for, and
         what a server at hand is made with."""
         found = list(self.servers)
+        left: list[Made] = []
         for rule in self.program.catalogue.served:
+            is_named = rule.served_as != ANY_NAME
             for names in self.memory.globals.values():
-                value = names.get(rule.served_as, UNKNOWN)
-                found += [
-                    kind
-                    for kind in in_order(value.types)
-                    if isinstance(kind, Made) and kind.kind == rule.name
-                ]
-        return list(dict.fromkeys(found))
+                kept = [names.get(rule.served_as, UNKNOWN)] if is_named else names.values()
+                made = [kind for value in kept for kind in in_order(value.types)]
+                (found if is_named else left).extend(
+                    kind for kind in made if isinstance(kind, Made) and kind.kind == rule.name
+                )
+        return list(dict.fromkeys([*found, *self.whole(left)]))
+
+    def whole(self, left: list[Made]) -> list[Made]:
+        """Of what may be served, what no call runs and no other of them leads to."""
+        led_to = {part for made in left for part in self.team_of(made, []).parts if part != made}
+        return [made for made in left if made not in self.ran and made not in led_to]
 
     def may_serve(self) -> bool:
         """Whether something is served, or may be once all files are known: what stands under the
         name may come from one that is read later."""
         names = {rule.served_as for rule in self.program.catalogue.served}
         kept = self.memory.globals.values()
-        return bool(self.servers) or any(not names.isdisjoint(known) for known in kept)
+        return bool(self.served()) or any(not names.isdisjoint(known) for known in kept)
 
     def tools_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent may call and that may ask a model."""

@@ -33,6 +33,26 @@ def test_a_longer_prefix_of_some_prompts_is_a_group_of_its_own() -> None:
     assert [group.nodes for group in of(calls, "shared_prefix")] == [("a", "b", "c"), ("a", "b")]
 
 
+def test_some_prompts_may_begin_alike_for_longer_than_all_do() -> None:
+    def saying(name: str, text: str) -> Call:
+        return call(name, Segment(kind="static", text=text))
+
+    plan = "Based on the requirements of the product, come up with a plan to "
+    calls = (
+        saying("test", f"{plan}test the code."),
+        saying("sum", "Beyond that, sum up what was found in a line."),
+        saying("document", f"{plan}document the code in full for those who read it."),
+        saying("deploy", f"{plan}document the code in full for those who run it."),
+    )
+    found = of(calls, "shared_prefix")
+    assert [group.nodes for group in found] == [
+        ("test", "document", "deploy"),
+        ("document", "deploy"),
+    ]
+    longer = f"{plan}document the code in full for those who "
+    assert [group.shared_tokens for group in found] == [len(plan) // 4, len(longer) // 4]
+
+
 def test_unknown_text_is_never_taken_for_shared() -> None:
     unknown = Segment(kind="unknown", tokens=100)
     assert of((call("a", unknown, SYSTEM), call("b", unknown, SYSTEM)), "shared_prefix") == []

@@ -242,3 +242,30 @@ def test_an_event_of_a_page_is_no_pool() -> None:
         """
     )
     assert [call.fanout for call in file.calls] == [None]
+
+
+def test_tasks_that_a_lambda_sends_run_side_by_side() -> None:
+    sent = 'lambda state: [Send("praise", {"plan": one}) for one in state["plans"]]'
+    file = compiled(FORK + f'graph.add_conditional_edges("blame", {sent}, ["praise"])\n')
+    assert [call.fanout for call in file.calls] == ["send", None]
+
+
+def test_coroutines_of_a_dict_that_are_awaited_together_run_side_by_side() -> None:
+    file = compiled(
+        """
+        import asyncio
+        from openai import AsyncOpenAI
+
+        client = AsyncOpenAI()
+
+        async def answer(question):
+            said = [{"role": "user", "content": f"Answer in a line: {question}"}]
+            found = await client.chat.completions.create(model="m", messages=said)
+            return found.choices[0].message.content
+
+        async def work(question):
+            jobs = {"one": answer(question), "other": answer(question)}
+            return dict(zip(jobs, await asyncio.gather(*jobs.values())))
+        """
+    )
+    assert [call.fanout for call in file.calls] == [None, "gather", "gather"]

@@ -143,3 +143,30 @@ def test_nodes_of_a_graph_go_round_where_one_makes_an_earlier_one(
 ) -> None:
     file = compiled(NODES.replace("AGAIN", again))
     assert [call.line for call in file.calls if call.repeated_by] == repeated
+
+
+def test_events_that_a_model_gave_carry_its_answer_and_run_side_by_side() -> None:
+    file = compiled(
+        """
+        from llama_index.core.workflow import Context, Event, StartEvent, StopEvent, Workflow, step
+        from llama_index.llms.openai import OpenAI
+
+        class Item(Event):
+            query: str
+
+        class Work(Workflow):
+            llm = OpenAI(model="m")
+
+            @step
+            async def plan(self, ctx: Context, ev: StartEvent) -> Item | None:
+                found = await self.llm.astructured_predict(Plan, ASKED, topic=ev.topic)
+                for item in found.items:
+                    ctx.send_event(item)
+
+            @step
+            async def answer(self, ctx: Context, ev: Item) -> StopEvent:
+                return StopEvent(result=await self.llm.acomplete(f"Answer: {ev.query}"))
+        """
+    )
+    assert edges(file) == {(13, 19, "data")}
+    assert [call.fanout for call in file.calls] == [None, "send"]

@@ -175,3 +175,72 @@ graph.add_edge("write", "supervise")
 """
     )
     assert edges(file) == {(22, 26, "data"), (26, 22, "loop")}
+
+
+AGENTS = """
+from langchain_openai import ChatOpenAI
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import create_react_agent
+
+llm = ChatOpenAI(model="m")
+
+def make(role):
+    return create_react_agent(llm, tools=[], prompt=f"You are the {role}.")
+
+research = make("researcher")
+writer = create_react_agent(llm, tools=[], prompt="You write.")
+
+def review(state: MessagesState):
+    return {"messages": [llm.invoke([("system", "Review."), *state["messages"]])]}
+
+graph = StateGraph(MessagesState)
+graph.add_node("research", research)
+graph.add_node("write", writer)
+graph.add_node("review", review)
+graph.add_edge(START, "research")
+graph.add_edge("research", "write")
+graph.add_edge("write", "review")
+app = graph.compile()
+"""
+
+
+def test_agents_that_are_nodes_hear_the_conversation_and_leave_their_answers_in_it() -> None:
+    file = compiled(AGENTS)
+    assert edges(file) == {(9, 12, "data"), (9, 15, "data"), (12, 15, "data")}
+
+
+def test_agents_alone_are_calls_of_their_graph() -> None:
+    functions = AGENTS.index("def review"), AGENTS.index("graph = ")
+    alone = AGENTS[: functions[0]] + AGENTS[functions[1] :].replace(
+        'graph.add_node("review", review)\n', ""
+    ).replace('graph.add_edge("write", "review")\n', "")
+    assert edges(compiled(alone)) == {(9, 12, "data")}
+
+
+def test_a_node_whose_next_only_the_running_program_knows_may_lead_to_any() -> None:
+    file = compiled(
+        HEAD
+        + """
+MEMBERS = ["search", "write"]
+
+def supervise(state: Work) -> Command[Literal[*MEMBERS, "__end__"]]:
+    answer = llm.with_structured_output(Router).invoke(f"Who is next? {state['notes'][-1]}")
+    return Command(goto=answer["next"])
+
+def search(state: Work) -> Command[Literal["supervise"]]:
+    found = llm.invoke(f"Find facts for {state['task']}").content
+    return Command(update={"notes": [found]}, goto="supervise")
+
+def write(state: Work) -> Command[Literal["supervise"]]:
+    text = llm.invoke(f"Write by {state['notes']}").content
+    return Command(update={"notes": [text]}, goto="supervise")
+
+graph = StateGraph(Work)
+graph.add_node("supervise", supervise)
+graph.add_node("search", search)
+graph.add_node("write", write)
+graph.add_edge(START, "supervise")
+"""
+    )
+    assert {(24, 20, "loop"), (28, 20, "loop"), (24, 28, "data")} <= edges(file)
+    assert [bool(call.repeated_by) for call in file.calls] == [True, True, True]

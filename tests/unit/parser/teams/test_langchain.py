@@ -116,3 +116,41 @@ def test_agents_of_a_swarm_go_on_where_a_tool_hands_over() -> None:
 def test_agents_of_a_swarm_that_hand_over_to_each_other_go_round() -> None:
     file = compiled(SWARM.replace("TOOLS", 'create_handoff_tool(agent_name="Alice")'))
     assert edges(file) == {(12, 8, "data"), (8, 12, "loop"), (8, 8, "loop"), (12, 12, "loop")}
+
+
+def test_a_field_that_no_prompt_takes_carries_nothing() -> None:
+    file = compiled(
+        """
+        from langchain_core.prompts import ChatPromptTemplate
+        from langchain_openai import ChatOpenAI
+
+        llm = ChatOpenAI(model="m")
+        classify = ChatPromptTemplate.from_template("Classify: {question}") | llm
+        answer = ChatPromptTemplate.from_template("Answer in a line: {question}") | llm
+
+        def work(question):
+            kind = classify.invoke({"question": question})
+            return answer.invoke({"question": question, "kind": kind})
+        """
+    )
+    assert edges(file) == set()
+
+
+def test_a_schema_is_no_part_of_a_request_in_json_mode() -> None:
+    file = compiled(
+        """
+        from langchain_openai import ChatOpenAI
+        from pydantic import BaseModel
+
+        class Answer(BaseModel):
+            text: str
+
+        strict = ChatOpenAI(model="m").with_structured_output(Answer)
+        plain = ChatOpenAI(model="m").with_structured_output(Answer, method="json_mode")
+
+        def work(question):
+            strict.invoke(question)
+            plain.invoke(question)
+        """
+    )
+    assert [bool(call.head) for call in file.calls] == [True, False]

@@ -126,3 +126,59 @@ def test_a_chat_service_of_semantic_kernel_is_asked_by_its_method() -> None:
         """
     )
     assert [call.line for call in file.calls] == [8]
+
+
+SUPERVISED = """
+from langchain_openai import ChatOpenAI
+from langgraph.prebuilt import create_react_agent
+from langgraph_supervisor import create_supervisor
+
+llm = ChatOpenAI(model="m")
+sums = create_react_agent(llm, tools=[], name="sums", prompt="You do sums.")
+news = create_react_agent(llm, tools=[], name="news", prompt="You know the news.")
+inner = create_supervisor([sums], model=llm, prompt="Have sums done.").compile()
+app = create_supervisor([inner, news], model=llm, prompt="Ask whom it concerns.").compile()
+"""
+
+
+def test_a_supervisor_that_no_call_runs_is_run_by_a_server() -> None:
+    asked = {(10, 9, "data"), (9, 10, "loop"), (10, 8, "data"), (8, 10, "loop")}
+    file = compiled(SUPERVISED)
+    assert [call.line for call in file.calls] == [7, 8, 9, 10]
+    assert asked | {(9, 7, "data"), (7, 9, "loop")} <= edges(file)
+
+
+def test_a_supervisor_that_a_call_runs_is_run_there_alone() -> None:
+    file = compiled(SUPERVISED + "app.invoke({'messages': [('user', 'What is new?')]})\n")
+    assert [call.line for call in file.calls] == [7, 8, 9, 11]
+
+
+def test_tools_of_livekit_hand_on_to_the_agents_that_they_return() -> None:
+    file = compiled(
+        """
+        from livekit.agents import Agent, AgentSession, function_tool
+
+        class Bills(Agent):
+            def __init__(self):
+                super().__init__(instructions="You answer questions about bills.")
+
+        class Host(Agent):
+            def __init__(self):
+                super().__init__(instructions="You find out what is wanted.")
+
+            @function_tool()
+            async def pay(self, context):
+                return Bills(), "I hand you on."
+
+            @function_tool()
+            async def weather(self, place: str):
+                return "sunny"
+
+        async def work(room):
+            session = AgentSession(llm="m")
+            await session.start(agent=Host(), room=room)
+        """
+    )
+    assert edges(file) == {(22, 14, "data")}
+    assert said(file, 22) == [("system", "You find out what is wanted.", False)]
+    assert said(file, 14)[0] == ("system", "You answer questions about bills.", False)
