@@ -319,7 +319,7 @@ def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
     best = 0
     given = [*shape.positional, *[(node, value) for _, node, value in shape.keywords]]
     for node, value in given:
-        if is_model_type(value.types, catalogue):
+        if value.types and is_model_type(value.types, catalogue):
             return CERTAIN
         if not isinstance(node, NAMED):
             continue
