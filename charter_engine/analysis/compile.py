@@ -62,17 +62,31 @@ def compile_sources(
     options: CompileOptions,
     names: Mapping[str, str] | None = None,
     files: TextFiles | None = None,
-    read: Callable[[str, str | bytes], ReadSource] = read_source,
 ) -> CompileResult:
     """Compile files that belong together, keyed by path; the result keeps their order.
 
     `names` gives the files' dotted names where they are part of a larger package, `files` what is
-    beside them; `read` parses one.
+    beside them.
     """
+    named = names or module_names(sources)
+    return compile_contents(sources.items(), named, options=options, files=files)
+
+
+def compile_contents(
+    contents: Iterable[tuple[str, str | bytes]],
+    names: Mapping[str, str],
+    *,
+    options: CompileOptions,
+    files: TextFiles | None = None,
+    read: Callable[[str, str | bytes], ReadSource] = read_source,
+) -> CompileResult:
+    """The same of files that come one by one with their paths, so that none has to be kept once
+    `read` has parsed it."""
+    paths: list[str] = []
     modules: dict[str, Module] = {}
     errors: dict[str, Diagnostic] = {}
-    names = names or module_names(sources)
-    for path, content in sources.items():
+    for path, content in contents:
+        paths.append(path)
         try:
             modules[names[path]] = indexed(read(path, content), names[path])
         except Unreadable as refusal:
@@ -82,7 +96,7 @@ def compile_sources(
         file.path: file for cluster in with_distinct_ids(compiled, names) for file in cluster
     }
     by_path |= {path: CompiledFile(path=path, errors=(error,)) for path, error in errors.items()}
-    return CompileResult(with_names(by_path[path] for path in sources))
+    return CompileResult(with_names(by_path[path] for path in paths))
 
 
 def compile_cluster(

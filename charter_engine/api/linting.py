@@ -22,6 +22,7 @@ from charter_engine.contracts.lint import FileFix, Finding, LintReport, LintRequ
 from charter_engine.errors import UsageError
 from charter_engine.parser.reading import Unreadable, source_text
 from charter_engine.store.source_files import read_file, unread
+from charter_engine.store.workers import rarely_collecting
 
 Linted = tuple[tuple[Finding, ...], FileFix | None]
 """The findings that are left in a file, and its fix if there is one."""
@@ -110,19 +111,20 @@ def _each_file(
     files = [file for file in found.result.files if file.calls and not file.is_broken]
     findings: list[Finding] = []
     fixes: list[FileFix] = []
-    for done, file in enumerate(files, start=1):
-        try:
-            left, fixed = work(file, options)
-        except OSError as error:
-            errors += unread(file.path, error).errors
-            continue
-        except Unreadable as refusal:
-            errors.append(refusal.diagnostic)
-            continue
-        findings += left
-        if fixed is not None:
-            fixes.append(fixed)
-        report(Progress("linting", done, len(files)))
+    with rarely_collecting():
+        for done, file in enumerate(files, start=1):
+            try:
+                left, fixed = work(file, options)
+            except OSError as error:
+                errors += unread(file.path, error).errors
+                continue
+            except Unreadable as refusal:
+                errors.append(refusal.diagnostic)
+                continue
+            findings += left
+            if fixed is not None:
+                fixes.append(fixed)
+            report(Progress("linting", done, len(files)))
     return LintReport(
         findings=tuple(findings), errors=tuple(errors), fixes=tuple(fixes), notes=found.notes
     )

@@ -34,7 +34,7 @@ def changed_copy(receiver: Value, shape: CallShape) -> Value | None:
 def copied_by(receiver: Value, shape: CallShape) -> Value | None:
     if shape.verb in METHODS and receiver.box is not None:
         return receiver
-    if not shape.positional:
+    if not shape.positional or not (shape.callee or shape.path == ("dict",)):
         return None
     first = shape.positional[0][1]
     is_copying = any(isinstance(kind, External) and kind.dotted in COPYING for kind in shape.callee)

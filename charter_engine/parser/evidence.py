@@ -115,6 +115,7 @@ NICKNAME = re.compile(
 """Names of functions that are a model's: `o3mini_high`, `sonnet_4`."""
 
 
+@lru_cache(maxsize=4096)
 def asking_words(name: str) -> tuple[str, ...]:
     """The words of a function's name; those of a model's nickname are one that speaks of asking
     it."""
@@ -125,11 +126,11 @@ def is_request(shape: CallShape, catalogue: Catalogue) -> bool:
     """Whether a call has the shape that SDKs give a completion: `client.turns.create(model=…,
     input=…)`, of which something is made."""
     words = catalogue.evidence
-    verb = set(words_of(shape.verb))
+    verb = words_of(shape.verb)
     return (
         len(shape.path) > 2
-        and words_of(shape.verb)[0] in words.requesting
-        and verb <= words.requesting | words.requested
+        and verb[0] in words.requesting
+        and words.requesting | words.requested >= set(verb)
         and bool(shape.keyword_names & words.request_prompts)
         and bool(shape.keyword_names & words.request_models)
         and not other_kind(shape, catalogue)
@@ -207,8 +208,9 @@ def concerns_model(shape: CallShape, catalogue: Catalogue) -> bool:
     """Whether the receiver or an argument is a model; for what is a task for one, whether an
     argument may be."""
     receiver = shape.path[-2] if len(shape.path) > 1 else ""
-    known = shape.receiver | shape.callee
-    if is_model_type(known, catalogue) or names_model(receiver, catalogue):
+    if names_model(receiver, catalogue):
+        return True
+    if is_model_type(shape.receiver, catalogue) or is_model_type(shape.callee, catalogue):
         return True
     given = model_evidence(shape, catalogue)
     return given == CERTAIN or (
@@ -317,7 +319,7 @@ def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
     best = 0
     given = [*shape.positional, *[(node, value) for _, node, value in shape.keywords]]
     for node, value in given:
-        if is_model_type(value.types, catalogue):
+        if value.types and is_model_type(value.types, catalogue):
             return CERTAIN
         if not isinstance(node, NAMED):
             continue

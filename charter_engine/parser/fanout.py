@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import words_of
-from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.symbols import FunctionDefinition, walk
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Function, Value
 
@@ -133,7 +133,7 @@ def is_listed(frame: Frame, node: ast.Call, function: FunctionDefinition) -> boo
         isinstance(statement, ast.Assign)
         and statement.value is listing
         and any(isinstance(name, ast.Name) and name.id in names for name in statement.targets)
-        for statement in ast.walk(function.node)
+        for statement in walk(function.node)
     )
 
 

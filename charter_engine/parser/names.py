@@ -50,6 +50,7 @@ BESIDE_ANSWER = frozenset("usage usage_metadata stop_reason finish_reason".split
 """Attributes of an answer that hold nothing of what the model said."""
 
 NO_KINDS: frozenset[Kind] = frozenset()
+NO_GLOBALS: dict[str, Value] = {}
 
 CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
 """Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is
@@ -84,8 +85,11 @@ class Names:
         return UNKNOWN if found is None else found
 
     def outer_name(self, frame: Frame, name: str) -> Value | None:
-        scope = next((one for one, _ in self.scopes_around(frame) if name in one), None)
-        return self.global_name(frame.module, name) if scope is None else scope[name]
+        if frame.function is not None and frame.function.outer is not None:
+            for scope, _ in self.scopes_around(frame):
+                if name in scope:
+                    return scope[name]
+        return self.global_name(frame.module, name)
 
     def store_outer(self, frame: Frame, name: str, value: Value) -> None:
         """Store a name that a function declares `nonlocal`: one of a function that has returned
@@ -110,9 +114,9 @@ class Names:
     def global_name(
         self, module: Module, name: str, seen: frozenset[str] = frozenset()
     ) -> Value | None:
-        names = self.memory.globals.setdefault(module.path, {})
-        if name in names:
-            return names[name]
+        found = self.memory.globals.get(module.path, NO_GLOBALS).get(name)
+        if found is not None:
+            return found
         if name in module.imports:
             dotted = self.program.imported_by(module, module.imports[name])
             return self.imported(dotted, seen | {module.path})
@@ -235,7 +239,9 @@ class Names:
         """A method of each of the objects that it may be bound to, without those that have another
         of that name."""
         owner = method.definition.owner
-        if method.bound is None or owner is None or not self.program.may_ask(owner):
+        if method.bound is None or len(method.bound.types) < 2 or owner is None:
+            return [method]
+        if not self.program.may_ask(owner):
             return [method]
         objects = each_object(method.bound)
         own = [one for one in objects if self.has(one, method.definition)]
@@ -350,7 +356,7 @@ class Names:
         named = {
             kind.definition.name
             for kind in types
-            if isinstance(kind, Instance) and kind.definition.module is not frame.module
+            if type(kind) is Instance and kind.definition.module is not frame.module
         }
         if not named:
             return NO_KINDS

@@ -18,7 +18,7 @@ from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
 from charter_engine.parser.recognise import words_of
 from charter_engine.parser.state_graphs import graph_of
-from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module, walk
 from charter_engine.parser.syntax import last_name, path_of
 
 
@@ -191,7 +191,7 @@ class Program:
         function that is called in it, as their names tell."""
         makes = self.making.get(id(node))
         if makes is None:
-            names = {last_name(one.func) for one in ast.walk(node) if isinstance(one, ast.Call)}
+            names = {last_name(one.func) for one in walk(node) if isinstance(one, ast.Call)}
             makes = self.making[id(node)] = not names.isdisjoint(self.agents | self.factories)
         return makes
 

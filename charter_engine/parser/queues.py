@@ -51,8 +51,10 @@ class Queues:
         return self.made(frame, node, is_queue=made in QUEUES) if made else None
 
     def queues_in(self, value: Value) -> list[External]:
-        known = [kind for kind in value.types if isinstance(kind, External)]
-        return sorted((kind for kind in known if kind in self.known), key=lambda kind: kind.dotted)
+        if not self.known or not value.types:
+            return []
+        known = [kind for kind in value.types if isinstance(kind, External) and kind in self.known]
+        return sorted(known, key=lambda kind: kind.dotted)
 
     def class_made(self, shape: CallShape) -> str:
         """The class that a call makes an object of: `Queue()`, `field(default_factory=Queue)`;
@@ -61,6 +63,8 @@ class Queues:
         if shape.verb in ("field", "Field"):
             given = [value for name, _, value in shape.keywords if name == "default_factory"]
             types = given[0].types if given else types
+        if not types:
+            return ""
         dotted = (kind.dotted for kind in types if isinstance(kind, External))
         return next((name for name in dotted if name in QUEUES or name in IN_ORDER), "")
 

@@ -15,6 +15,9 @@ from charter_engine.parser.values import Box, External, Kind, Member, Static, Ty
 WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
+NO_NAMES: frozenset[str] = frozenset()
+
+
 class CallShape(Struct, frozen=True):
     """What is seen of a call: how it is named, what it is called on, what it is given and what
     becomes of it.
@@ -45,7 +48,7 @@ class CallShape(Struct, frozen=True):
 
     @property
     def keyword_names(self) -> frozenset[str]:
-        return frozenset(name for name, _, _ in self.keywords)
+        return frozenset([name for name, _, _ in self.keywords]) if self.keywords else NO_NAMES
 
 
 class Recognition(Struct, frozen=True):

@@ -186,6 +186,20 @@ def children(node: ast.AST) -> Iterator[ast.AST]:
             yield value
 
 
+def walk(node: ast.AST) -> list[ast.AST]:
+    """What `ast.walk` gives, without the signs (operators, and what is done with a name), in a
+    third of the time."""
+    found = [node]
+    for item in found:
+        for name in FIELDS_BELOW[type(item)]:
+            held: Any = getattr(item, name)
+            if type(held) is list:
+                found += [one for one in held if isinstance(one, ast.AST)]
+            elif isinstance(held, ast.AST):
+                found.append(held)
+    return found
+
+
 def add_call(node: ast.Call, module: Module, function: FunctionDefinition | None) -> None:
     module.calls.append(node)
     while function is not None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from charter_engine.analysis.clusters import Compiled, with_distinct_ids, with_names
-from charter_engine.analysis.compile import CompileOptions, compile_sources
+from charter_engine.analysis.compile import CompileOptions, compile_contents
 from charter_engine.contracts.graph import CompiledFile, CompileResult
 from charter_engine.store.compile_cache import Cluster, CompileCache, read_back, written
 from charter_engine.store.packages import Changes, SourceGroup, digest_of, look_at
@@ -126,20 +126,23 @@ class _Outcome(Struct, frozen=True):
 
 
 def _compile(cluster: Cluster, options: CompileOptions, parsed: ParsedSources) -> _Outcome:
-    sources: dict[str, str | bytes] = {}
     failed: list[CompiledFile] = []
-    is_current = True
-    for path, digest in cluster.digests.items():
-        try:
-            content = read_file(path)
-        except OSError as error:
-            failed.append(unread(path, error))
-            is_current = False
-            continue
-        sources[path] = content
-        is_current = is_current and digest_of(content) == digest
+    changed: list[str] = []
+
+    def contents() -> Iterator[tuple[str, bytes]]:
+        for path, digest in cluster.digests.items():
+            try:
+                content = read_file(path)
+            except OSError as error:
+                failed.append(unread(path, error))
+                continue
+            if digest_of(content) != digest:
+                changed.append(path)
+            yield path, content
+
     beside = FolderFiles(Path(cluster.root))
-    result = compile_sources(
-        sources, options=options, names=cluster.names, files=beside, read=parsed.take
+    result = compile_contents(
+        contents(), cluster.names, options=options, files=beside, read=parsed.take
     )
+    is_current = not failed and not changed
     return _Outcome(written((*result.files, *failed)), is_current, beside.seen)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from charter_engine.analysis.lint.subject import walk
 from charter_engine.parser.reading import parse
-from charter_engine.parser.symbols import children
+from charter_engine.parser.symbols import children, walk
 from charter_engine.parser.syntax import last_name
 
 NO_NAMES = frozenset(("value", "kind", "type_comment"))

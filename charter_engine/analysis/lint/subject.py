@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.lint import Confidence, Finding
-from charter_engine.parser.symbols import FIELDS_BELOW
+from charter_engine.parser.symbols import walk
 from charter_engine.prompts.parts import LABEL_CHARACTERS, is_constant, messages, movable_groups
 
 Seen = TypeVar("Seen")
@@ -179,19 +179,6 @@ class Subject:
             tokens_per_call=tokens,
             fixable=fixable and known.fixable and confidence == "certain",
         )
-
-
-def walk(node: ast.AST) -> list[ast.AST]:
-    """What `ast.walk` gives, without the signs (operators, and what is done with a name)."""
-    found = [node]
-    for item in found:
-        for name in FIELDS_BELOW[type(item)]:
-            held: Any = getattr(item, name)
-            if type(held) is list:
-                found += [one for one in held if isinstance(one, ast.AST)]
-            elif isinstance(held, ast.AST):
-                found.append(held)
-    return found
 
 
 def _is_static(segments: Sequence[Segment], group: Sequence[int]) -> bool:
