@@ -1,4 +1,5 @@
-"""What functions find when others call them: the lists that objects and modules hold then.
+"""What functions find when others call them: what their object holds then, and the lists that other
+objects and modules hold.
 
 A function that others at hand call is interpreted on its own as well. It then begins with what they
 had left when they called it first, or, for a later turn, last; what it leaves counts only where it
@@ -15,7 +16,17 @@ from charter_engine.parser.attributes import NO_ATTRIBUTES, AttributeResolver
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
-from charter_engine.parser.values import Box, Element, Function, Instance, Limit, Value, place_of
+from charter_engine.parser.values import (
+    Box,
+    Chain,
+    Element,
+    Function,
+    Instance,
+    Limit,
+    Value,
+    is_answer,
+    place_of,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import AnalysisProgress
@@ -34,21 +45,30 @@ class Held(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """The lists that objects have in their fields, and what each list held."""
+    """The lists that objects have in their fields, what each list held, and all that a method's own
+    objects hold."""
 
     fields: tuple[tuple[Box, str, Value], ...] = ()
     held: tuple[Held, ...] = ()
+    own: tuple[tuple[Box, dict[str, Value]], ...] = ()
 
     def as_they_are(self) -> Lists:
         """The same fields and lists, with what they hold at this moment."""
         return Lists(
             tuple((box, name, box.fields[name]) for box, name, _ in self.fields),
             tuple(held_by(held.box) for held in self.held),
+            tuple((box, dict(box.fields)) for box, _ in self.own),
         )
 
     def put_back(self) -> None:
         for box, name, value in self.fields:
             box.fields[name] = value
+        for box, fields in self.own:
+            box.fields = fields | {
+                name: value
+                for name, value in box.fields.items()
+                if name not in fields and not is_answer(value)
+            }
         for box, items, rest, limit in self.held:
             box.items, box.rest, box.limit = list(items), rest, limit
 
@@ -84,7 +104,8 @@ class CallersCalls:
 @dataclass(slots=True)
 class Entries:
     """The first and last calls of functions that are `asking` a model, of which some are
-    `wrappers`; `called` are all that others at hand call."""
+    `wrappers`; `called` are all that others at hand call. `elsewhere` are the outputs of ways that
+    exclude every call of a function in a round."""
 
     memory: Memory
     progress: AnalysisProgress
@@ -92,13 +113,22 @@ class Entries:
     asking: set[FunctionDefinition] = field(default_factory=set)
     wrappers: Collection[FunctionDefinition] = ()
     calls: dict[FunctionDefinition, CallersCalls] = field(default_factory=dict)
+    elsewhere: dict[tuple[FunctionDefinition, int], frozenset[Chain]] = field(default_factory=dict)
 
-    def note(self, frame: Frame, function: Function, known: AttributeResolver) -> None:
+    def note(
+        self,
+        frame: Frame,
+        function: Function,
+        known: AttributeResolver,
+        unmade: frozenset[Chain] = frozenset(),
+    ) -> None:
         """Keep a call: of several starts, of the first that calls the function in a loop; of the
-        later round where there is no loop."""
+        later round where there is no loop. `unmade` are outputs of ways that exclude the call."""
         self.called.add(function.definition)
         if function.definition not in self.asking:
             return
+        way = function.definition, self.progress.round
+        self.elsewhere[way] = self.elsewhere.get(way, unmade) & unmade
         loops = frame.turning()
         entry = FunctionEntry(
             known, loops, self.lists_of(function, known), one_of_several(function)
@@ -120,29 +150,33 @@ class Entries:
         """The lists that a function may reach without being given them."""
         found: dict[int, Held] = {}
         fields: list[tuple[Box, str, Value]] = []
-        for owned in self.objects_of(function):
+        own: list[tuple[Box, dict[str, Value]]] = []
+        for owned, is_own in self.objects_of(function):
             for name, value in owned.fields.items():
                 if is_list(value):
                     fields.append((owned, name, value))
                     add_lists(value, found)
+            if is_own:
+                own.append((owned, dict(owned.fields)))
         for value in known.values.values():
             add_lists(value, found)
         for value in self.memory.globals.get(function.definition.module.path, {}).values():
             add_lists(value, found)
-        return Lists(tuple(fields), tuple(found.values()))
+        return Lists(tuple(fields), tuple(found.values()), tuple(own))
 
-    def objects_of(self, function: Function) -> Iterator[Box]:
-        """What the object of a method holds, and what the objects in it hold."""
+    def objects_of(self, function: Function) -> Iterator[tuple[Box, bool]]:
+        """What the object of a method holds, and what the objects in it hold; of each whether it is
+        the method's own."""
         bound = function.bound.types if function.bound is not None else frozenset()
         owners = {(kind.definition, kind.place) for kind in bound if isinstance(kind, Instance)}
         if function.definition.owner is not None:
             owners.add((function.definition.owner, ""))
         seen: set[tuple[ClassDefinition, str]] = set()
-        for _ in range(MAX_DEPTH):
+        for depth in range(MAX_DEPTH):
             objects = [
                 self.memory.objects[owner] for owner in owners if owner in self.memory.objects
             ]
-            yield from objects
+            yield from [(box, depth == 0) for box in objects]
             seen |= owners
             owners = {
                 (kind.definition, kind.place)

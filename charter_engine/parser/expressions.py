@@ -45,6 +45,7 @@ from charter_engine.parser.values import (
     Value,
     as_pieces,
     constant_name,
+    is_answer,
     join,
     static,
     text_of,
@@ -363,8 +364,3 @@ class Evaluator:
         return (
             Value(types=frozenset((Function(definition),))) if definition is not None else UNKNOWN
         )
-
-
-def is_answer(value: Value) -> bool:
-    """Whether something a model made is part of a value; a parameter's own origin is not."""
-    return any(origin.chain[0][0] >= 0 for origin in value.all_origins())

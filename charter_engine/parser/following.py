@@ -51,6 +51,7 @@ from charter_engine.parser.values import (
     held_apart,
     join,
     moved,
+    place_of,
 )
 
 if TYPE_CHECKING:
@@ -301,7 +302,11 @@ class Follower:
             fields[name] = value
         if is_event(kind.definition):
             absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
-        return replace(instance, box=Box("object", fields=fields) if fields else None)
+        box = Box("object", fields=fields) if fields else None
+        is_told = len(fields) == len(shape.positional) + len(shape.keywords)
+        if is_told and self.findings.are_judged:
+            return replace(instance, box=box, origins=NOTHING)
+        return replace(instance, box=box)
 
     def derived(
         self, frame: Frame, node: ast.Call, definition: ClassDefinition, made: Value | None
@@ -340,15 +345,16 @@ class Follower:
         return {NEXT: Value(box=Box("list", items))}
 
     def place_of_object(self, frame: Frame, node: ast.Call, definition: ClassDefinition) -> str:
-        """Where and in which turns of loops an object is made; empty for one of a class that is
-        made in one place alone, in the first turn, and of a class that is no agent."""
+        """Where, in which turns of loops and by which of several objects an object is made; empty
+        for one of a class that is made in one place alone, in the first turn, for a record, and
+        where too many places make some."""
         places = self.program.made_in.get(definition, 0)
         if not places or self.program.is_record(definition):
             return ""
-        turns = turns_of(frame)
-        if places == 1 and not turns:
+        turns, maker = turns_of(frame), place_of_own(frame)
+        if places == 1 and not turns and not maker:
             return ""
-        return f"{frame.module.path}:{node.lineno}:{node.col_offset}{turns}"
+        return f"{frame.module.path}:{node.lineno}:{node.col_offset}{turns}{maker}"
 
     def enter(
         self, frame: Frame, function: Function, names: dict[str, Value], holder: str = ""
@@ -375,7 +381,8 @@ class Follower:
         if self.progress.is_spent:
             self.progress.stop()
             return None
-        self.entries.note(frame, function, known)
+        unmade = self.findings.outputs.unmade(frame.elsewhere)
+        self.entries.note(frame, function, known, unmade)
         spread = spread_of(frame)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
@@ -389,7 +396,7 @@ class Follower:
             self.findings.visits is None,
             tuple((name, signature(value)) for name, value in known.values.items()),
             spread,
-            self.findings.outputs.unmade(frame.elsewhere),
+            unmade,
         )
         before = self.followed.get(key)
         if before is not None:
@@ -574,6 +581,16 @@ def holder_of_call(frame: Frame, node: ast.Call) -> str:
     if is_super(node.func.value) and function is not None and function.parameters:
         return function.parameters[0]
     return holder_name(node.func.value)
+
+
+def place_of_own(frame: Frame) -> str:
+    """Tells apart what one method makes for different objects; empty where there is one alone."""
+    function = frame.function
+    if function is None or not function.takes_self or not function.parameters:
+        return ""
+    own = frame.names.get(function.parameters[0], UNKNOWN).types
+    places = [place_of(kind) for kind in own if isinstance(kind, Instance)]
+    return f"<{places[0]}" if len(places) == 1 and places[0] else ""
 
 
 def turns_of(frame: Frame) -> str:

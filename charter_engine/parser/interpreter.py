@@ -25,7 +25,7 @@ from charter_engine.parser.prompt_files import NoFiles, TextFiles
 from charter_engine.parser.reach import NO_NAMES
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.symbols import FunctionDefinition, Module
-from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value
+from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value, object_of
 
 STEPS_PER_FUNCTION = 4_000
 STEPS_PER_MODULE = 60_000
@@ -69,6 +69,10 @@ def interpret(
     return analysis
 
 
+MOST_SERVED = 8
+"""A base's method is followed for so many of the classes that it serves."""
+
+
 class Interpreter:
     """Starts an evaluator at every module and function, in rounds."""
 
@@ -98,7 +102,10 @@ class Interpreter:
         self.entries.asking |= self.those_that_call_wrappers(visited)
         self.entries.wrappers = self.findings.wrappers.keys()
         called = {item for item in self.entries.called if item.name != "__init__"}
-        visited.sort(key=called.__contains__)
+        served = self.program.served(called)
+        called |= {step for methods in served.values() for one in methods for step in one.steps}
+        alone = [one for one in visited if one not in called and one not in served]
+        by_others = [one for one in visited if one in called]
         for round_number in (0, 1):
             self.start_round(round_number)
             for module in self.program.modules.values():
@@ -106,12 +113,15 @@ class Interpreter:
                     self.run_module(module)
             self.evaluator.team_runs.serve()
             agents = self.agents_in_turn()
-            for definition in visited:
+            for definition in alone:
                 self.run_agents(agents, before=definition)
-                if definition in called:
-                    self.run_as_called(definition)
-                else:
-                    self.run_alone(definition)
+                self.run_alone(definition)
+            for method, classes in served.items():
+                for one in classes[:MOST_SERVED]:
+                    self.run_alone(method, FunctionEntry(bound=object_of(one.derived)))
+            for definition in by_others:
+                self.run_agents(agents, before=definition)
+                self.run_as_called(definition)
             self.run_agents(agents)
             self.run_lambdas()
 
@@ -157,6 +167,7 @@ class Interpreter:
             self.evaluator.follower.dead_ends.known.clear()
             self.memory.forget()
             self.entries.calls.clear()
+            self.entries.elsewhere.clear()
             for site in self.findings.sites.values():
                 site.edges.clear()
                 site.sent.clear()
@@ -426,7 +437,14 @@ class Interpreter:
                 self.findings.parameter_origin(definition, arg.arg) | handed_down
             )
         try:
-            frame = Frame(definition.module, names, function=definition, driven=entry.loops)
+            unmade = self.entries.elsewhere.get((definition, self.progress.round), frozenset())
+            frame = Frame(
+                definition.module,
+                names,
+                function=definition,
+                driven=entry.loops,
+                elsewhere=dict.fromkeys(unmade, 0),
+            )
             if definition.takes_self:
                 hand_over(frame, definition.parameters[0], entry.known)
             result = follower.run_body(frame)

@@ -46,7 +46,9 @@ FORGETTING = frozenset(
     "len isinstance range hasattr type bool id any all print input open round".split()
 )
 
-PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict filter".split())
+PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict".split())
+PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
+"""Functions that give what they are given, or some of it: first, or after how that is chosen."""
 
 
 class Methods:
@@ -67,6 +69,8 @@ class Methods:
             found = self.evaluator.strings.string_method(frame, node, receiver, shape)
             if found is not None:
                 return found
+        if shape.verb == "setdefault" and receiver.box is not None and shape.positional:
+            return self.set_default(receiver.box, [value for _, value in shape.positional])
         if shape.verb in GROWING or shape.verb in ("extend", "update", "setdefault"):
             return self.grow(frame, node, receiver, shape)
         if (
@@ -131,6 +135,14 @@ class Methods:
         self.memory.changes += bool(given[1].origins)
         return Value()
 
+    def set_default(self, box: Box, given: list[Value]) -> Value:
+        """`groups.setdefault(key, [])`: what a dict holds under a key, if need be from here on."""
+        key, default = given[0].static_text(), given[1] if len(given) > 1 else Value()
+        if key is not None:
+            return box.fields.setdefault(key, default)
+        box.rest = default if box.rest is None else box.rest
+        return box.rest
+
     def grow(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape) -> Value | None:
         """`append` and its like: the list keeps what it is given, and whoever shares it sees
         that."""
@@ -178,7 +190,8 @@ class Methods:
 
     def builtin(self, frame: Frame, node: ast.Call, name: str, shape: CallShape) -> Value | None:  # noqa: PLR0911 - one rule a name
         """`str(x)`, `dedent(…)`, `list(…)` and others that carry a value along."""
-        first = shape.positional[0][1] if shape.positional else None
+        given = [value for _, value in shape.positional]
+        first = given[1] if name in PASSING_SECOND and len(given) > 1 else next(iter(given), None)
         if first is None:
             return None
         if name == "str":
@@ -195,7 +208,7 @@ class Methods:
                 if outcome is not None
                 else Value(origins=first.origins)
             )
-        if name in PASSING:
+        if name in PASSING or name in PASSING_SECOND:
             return first
         if name == "cast" and len(shape.positional) > 1:
             return shape.positional[1][1]

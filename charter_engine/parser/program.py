@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
@@ -22,6 +24,13 @@ from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, M
 from charter_engine.parser.syntax import last_name, path_of
 
 
+class ServedClass(NamedTuple):
+    """A class that derives from another, and those of its methods that a method of that calls."""
+
+    derived: ClassDefinition
+    steps: list[FunctionDefinition]
+
+
 class Program:
     """The modules that are analysed together, by dotted name, the catalogue they are read with, and
     the files beside them.
@@ -32,7 +41,8 @@ class Program:
     `properties` the names of those that are followed where an attribute is read,
     `recursive` those that may call themselves, `gathering` those that wait for several things
     together, themselves or by another. `spread` are handlers that run side by side, `forked` the
-    functions of a state graph that run beside others. `asking_lambdas` may ask a model.
+    functions of a state graph that run beside others. `made_in` tells in how many places objects
+    are made of a class whose objects are told apart. `asking_lambdas` may ask a model.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -68,8 +78,11 @@ class Program:
         self.asking_lambdas = self.call_names.lambdas_that_may_ask(
             modules.values(), self.reaching, catalogue
         )
-        self.made_in = places_of_classes(modules.values(), self.reaching)
-        self.agents = {definition.name for definition in self.made_in}
+        made_in = places_of_classes(modules.values())
+        asking = {one for one in made_in if may_ask(one, self.reaching)}
+        handed = handed_about(definitions, made_in.keys() - asking)
+        self.made_in = {one: times for one, times in made_in.items() if one.name not in handed}
+        self.agents = {definition.name for definition in asking}
         self.factories = {one.name for one in definitions if self.makes_agent(one)}
         self.asking: set[ClassDefinition] | None = None
         self.derived: dict[ClassDefinition, list[ClassDefinition]] | None = None
@@ -140,6 +153,33 @@ class Program:
                 found.append(owner)
                 pending += self.derived.get(owner, [])
         return found
+
+    def served(
+        self, called: Collection[FunctionDefinition]
+    ) -> dict[FunctionDefinition, list[ServedClass]]:
+        """The methods of bases, called by nothing at hand, that call methods which only the classes
+        that derive from them define; with these classes."""
+        found: dict[FunctionDefinition, list[ServedClass]] = {}
+        for module in self.modules.values():
+            for derived in module.classes.values():
+                for base in self.bases_of(derived) if derived.bases else ():
+                    for method in base.methods.values():
+                        steps = self.steps_left_to(derived, method)
+                        if len(steps) > 1 and method not in called:
+                            found.setdefault(method, []).append(ServedClass(derived, steps))
+        return found
+
+    def steps_left_to(
+        self, derived: ClassDefinition, method: FunctionDefinition
+    ) -> list[FunctionDefinition]:
+        """What a base's method calls that the base only declares, and a class that derives from it
+        defines so that it may lead to a model; none where the class has another such method."""
+        if method.owner is None or method.name in derived.methods:
+            return []
+        declared = {one.name for one in method.owner.methods.values() if one.is_abstract}
+        called = sorted({last_name(call.func) for call in method.calls} & declared)
+        defined = [derived.methods[name] for name in called if name in derived.methods]
+        return [one for one in defined if one in self.reaching]
 
     def bases_of(self, definition: ClassDefinition) -> list[ClassDefinition]:
         """The classes at hand that a class names as its bases."""
@@ -213,19 +253,49 @@ MOST_PLACES = 8
 """A class whose objects are made in more places than this is a helper, not an agent."""
 
 
-def places_of_classes(
-    modules: Collection[Module], reaching: AbstractSet[FunctionDefinition]
-) -> dict[ClassDefinition, int]:
-    """In how many places objects are made of each class that may ask a model, by the names that are
-    called, where these are few."""
+def may_ask(definition: ClassDefinition, reaching: AbstractSet[FunctionDefinition]) -> bool:
+    """Whether objects of a class may ask a model by a method of its own, or of a base."""
+    return bool(definition.bases) or not reaching.isdisjoint(definition.methods.values())
+
+
+def places_of_classes(modules: Collection[Module]) -> dict[ClassDefinition, int]:
+    """In how many places objects of each class are made, by the names that are called, where these
+    are few."""
     places = Counter(last_name(call.func) for module in modules for call in module.calls)
     return {
         definition: places[definition.name]
         for module in modules
         for definition in module.classes.values()
         if 0 < places[definition.name] <= MOST_PLACES
-        and (definition.bases or not reaching.isdisjoint(definition.methods.values()))
     }
+
+
+def handed_about(
+    functions: Iterable[FunctionDefinition], classes: Collection[ClassDefinition]
+) -> set[str]:
+    """The names of those classes that functions say they are given, or return: where such an object
+    was made can't be told there. A constructor keeps what it is given."""
+    names = {definition.name for definition in classes}
+    found: set[str] = set()
+    for function in functions:
+        if function.name != "__init__" and not isinstance(function.node, ast.Lambda):
+            found |= names & set(names_in_annotations(function.node))
+    return found
+
+
+def names_in_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """The names in what a function says of its parameters and its result."""
+    spec = node.args
+    given = [item.annotation for item in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+    for annotation in (*given, node.returns):
+        for part in ast.walk(annotation) if annotation is not None else ():
+            if isinstance(part, ast.Name | ast.Attribute):
+                yield last_name(part)
+            elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+                yield from WORDS.findall(part.value)
+
+
+WORDS = re.compile(r"\w+")
 
 
 def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:

@@ -303,6 +303,16 @@ class Value(Struct, eq=False, frozen=True):
         return "".join(texts)
 
 
+def object_of(definition: ClassDefinition) -> Value:
+    """An object of a class at hand."""
+    return Value(types=frozenset((Instance(definition),)))
+
+
+def is_answer(value: Value) -> bool:
+    """Whether something a model made is part of a value; a parameter's own origin is not."""
+    return any(origin.chain[0][0] >= 0 for origin in value.all_origins())
+
+
 UNKNOWN = Value()
 
 MAX_ORIGINS = 48

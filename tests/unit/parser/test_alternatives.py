@@ -179,3 +179,28 @@ def test_a_branch_of_a_graphs_node_excludes_the_other() -> None:
     graph.add_edge("work", END)
     """
     assert joined(nodes) == set()
+
+
+ROUTED = """
+class Agent:
+    def __init__(self):
+        self.said = ""
+
+    def run(self, kind, text):
+        self.said = ""
+        if kind == "first":
+            self.first(text)
+        else:
+            self.second(text)
+        return ask(f"Join: {self.said}")
+
+    def first(self, text):
+        self.said = ask("One: " + text)
+
+    def second(self, text):
+        self.said = ask(f"Two: {text} {self.said}")
+"""
+
+
+def test_methods_that_branches_call_exclude_each_other_as_the_branches_do() -> None:
+    assert joined(ROUTED) == {"One > Join", "Two > Join"}

@@ -7,7 +7,7 @@ import pytest
 from charter_engine.parser.catalogue import default_catalogue
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.symbols import index_module
-from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.compiled import compiled, edges, joined, lines
 
 AGENT = """
 from openai import OpenAI
@@ -245,3 +245,141 @@ def main(kind, tasks):
 """
     )
     assert edges(file) == set()
+
+
+NOTES = """
+class Notes:
+    def __init__(self):
+        self.texts = []
+
+    def add(self, text):
+        self.texts.append(text)
+
+    def all(self):
+        return ", ".join(self.texts)
+
+class Solver:
+    def __init__(self, notes):
+        self.notes = notes
+
+    def act(self, task):
+        self.notes.add(ask(f"Solve: {task} {self.notes.all()}"))
+
+class Checker:
+    def __init__(self, notes):
+        self.notes = notes
+
+    def act(self, task):
+        self.notes.add(ask(f"Check: {task} {self.notes.all()}"))
+
+def main(tasks):
+    MAKE
+    for task in tasks:
+        solver.act(task)
+        checker.act(task)
+"""
+
+OWN = {"Solve > Solve, later", "Check > Check, later"}
+
+
+def test_objects_that_ask_no_model_are_told_apart_by_where_they_are_made() -> None:
+    make = "solver, checker = Solver(Notes()), Checker(Notes())"
+    assert joined(NOTES.replace("MAKE", make)) == OWN
+
+
+def test_one_that_is_handed_to_two_agents_carries_from_one_to_the_other() -> None:
+    make = "notes = Notes()\n    solver, checker = Solver(notes), Checker(notes)"
+    between = {"Solve > Check", "Check > Solve, later"}
+    assert joined(NOTES.replace("MAKE", make)) == OWN | between
+
+
+KEEPING = """
+class Notes:
+    def __init__(self):
+        self.messages = []
+
+    def add(self, role, text):
+        self.messages.append({"role": role, "content": text})
+
+class Agent:
+    def __init__(self, system):
+        self.notes = Notes()
+        self.notes.add("system", system)
+
+    def ask(self, text):
+        self.notes.add("user", text)
+        messages = self.notes.messages
+        said = client.chat.completions.create(model="m", messages=messages).choices[0].message
+        self.notes.add("assistant", said.content)
+        return said.content
+
+def main(tasks):
+    poet, critic = Agent("You write poems."), Agent("You judge poems.")
+    for task in tasks:
+        poet.ask("Write: " + task)
+        critic.ask("Judge: " + task)
+"""
+
+
+def test_each_of_several_objects_makes_one_of_its_own() -> None:
+    assert joined(KEEPING) == {"Write > Write, later", "Judge > Judge, later"}
+
+
+STEPS = """
+class Base:
+    def __init__(self):
+        self.draft = self.notes = ""
+
+    def run(self, task):
+        for _ in range(3):
+            self.review(task)
+            self.write(task)
+
+    def review(self, task):
+        raise NotImplementedError
+
+    def write(self, task):
+        raise NotImplementedError
+
+class Essay(Base):
+    def write(self, task):
+        self.draft = ask(f"Write: {task} {self.notes}")
+
+    def review(self, task):
+        self.notes = ask(f"Judge: {task} {self.draft}")
+
+class Poem(Base):
+    def review(self, task):
+        self.notes = ask(f"Count: {task} {self.draft}")
+
+    def write(self, task):
+        self.draft = ask(f"Rhyme: {task} {self.notes}")
+"""
+
+
+def test_a_bases_method_leads_through_the_methods_that_each_subclass_defines() -> None:
+    essay = {"Judge > Write", "Write > Judge, later"}
+    poem = {"Count > Rhyme", "Rhyme > Count, later"}
+    assert joined(STEPS) == essay | poem
+
+
+def test_objects_that_functions_are_handed_by_their_class_are_not_told_apart() -> None:
+    source = """
+    class Notes:
+        def __init__(self):
+            self.texts = []
+
+        def add(self, text):
+            self.texts.append(text)
+
+    def plan(task):
+        notes = Notes()
+        notes.add(ask("Plan: " + task))
+        return notes
+
+    def work(notes: Notes):
+        return ask(f"Work: {notes.texts}")
+
+    other = Notes()
+    """
+    assert joined(source) == {"Plan > Work"}
