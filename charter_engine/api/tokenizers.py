@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from charter_engine.bls.tokenizer import TOKENIZER_FILE
 from charter_engine.errors import UsageError
-from charter_engine.store.workload_cache import cache_key
 
 if TYPE_CHECKING:
     from charter_engine.bls.tokenizer import Tokenizer
@@ -45,6 +44,8 @@ def tokens_by(path: str) -> Callable[[str], Sequence[int]]:
 def tokenizer_identity(path: str) -> str:
     """A name for a tokenizer's file as it is; it changes when the file does. Raises
     `UsageError`."""
+    from charter_engine.store.workload_cache import cache_key
+
     file = Path(path) / TOKENIZER_FILE if Path(path).is_dir() else Path(path)
     try:
         return cache_key(file)

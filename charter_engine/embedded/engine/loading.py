@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from charter_engine.embedded.engine.errors import EngineConfigError
 from charter_engine.embedded.engine.faulty import FaultyScheduler
@@ -15,10 +17,13 @@ from charter_engine.embedded.engine.pages import PagedPool
 from charter_engine.embedded.engine.scheduler import Limits, Scheduler
 from charter_engine.embedded.engine.settings import EngineSettings, Warn
 from charter_engine.embedded.engine.spec import TOKENIZER_FILE, EngineSpec
-from charter_engine.embedded.engine.tokenizer import engine_tokenizer, score_bias
+from charter_engine.embedded.engine.tokenizer import engine_tokenizer, whole_words
 from charter_engine.embedded.engine.transformer import Transformer
 from charter_engine.embedded.engine.weights import load_weights
 from charter_engine.kvcache import BlockManager, PoolSettings
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 MIN_GPU_BLOCKS = 2
 
@@ -96,6 +101,20 @@ def load_scheduler(
         score_bias=bias,
         clock=time.time_ns,
     )
+
+
+def score_bias(tokenizer: "Tokenizer", vocab_size: int) -> NDArray[Any]:
+    """What to add to a random model's scores so that it speaks in whole words.
+
+    It also keeps the model from ending by itself.
+    """
+    words = [token for token in whole_words(tokenizer) if token < vocab_size]
+    bias = np.full(vocab_size, -np.inf, np.float32)
+    if words:
+        bias[words] = 0.0
+    else:
+        bias[:] = 0.0
+    return bias
 
 
 def memory_use(scheduler: Scheduler) -> MemoryUse:

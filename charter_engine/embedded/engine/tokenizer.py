@@ -7,10 +7,7 @@ The same file serves the engine, `charter_bls` and Charter's own token counts.
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from charter_engine.bls.tokenizer import TokenizerError, load_tokenizer
 from charter_engine.embedded.engine.errors import EngineConfigError
@@ -66,17 +63,3 @@ def whole_words(tokenizer: "Tokenizer") -> list[int]:
         for token, found in zip(candidates, encoded, strict=True)
         if found.ids == [vocabulary[token]]
     )
-
-
-def score_bias(tokenizer: "Tokenizer", vocab_size: int) -> NDArray[Any]:
-    """What to add to a random model's scores so that it speaks in whole words.
-
-    It also keeps the model from ending by itself.
-    """
-    words = [token for token in whole_words(tokenizer) if token < vocab_size]
-    bias = np.full(vocab_size, -np.inf, np.float32)
-    if words:
-        bias[words] = 0.0
-    else:
-        bias[:] = 0.0
-    return bias

@@ -5,13 +5,15 @@ The rules are those of `executor.run` and `executor.head_starts`, over simulated
 """
 
 import heapq
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
 from msgspec import Struct
 
-from charter_engine.kvcache.workload.columns import Workload
+if TYPE_CHECKING:
+    from charter_engine.kvcache.workload.columns import Workload
 
 CONTENTION = 3.0
 """By how much prompts that are computed beside it may slow another one down."""
@@ -42,7 +44,7 @@ class Sending(Struct, frozen=True, kw_only=True):
 class RunArrivals:
     """The requests of a run that are still to come, by the time they do."""
 
-    def __init__(self, workload: Workload, sending: Sending) -> None:
+    def __init__(self, workload: "Workload", sending: Sending) -> None:
         """Raises ValueError where `sending` is not one entry a request."""
         for entries in (sending.items, sending.after, sending.head_starts):
             if len(entries) != len(workload):
@@ -53,7 +55,7 @@ class RunArrivals:
         """What each request waits for: the answers that it needs, and that its item begins."""
         self._since = [0.0] * len(workload)
         self._held_until = [
-            {start.ahead: np.inf for start in starts} for starts in sending.head_starts
+            {start.ahead: math.inf for start in starts} for starts in sending.head_starts
         ]
         """Until when each request is held for each of those ahead of it."""
         self._followers = _by_place(sending.after)
@@ -80,7 +82,7 @@ class RunArrivals:
         while self._coming and self._coming[0][2] in self._sent:
             heapq.heappop(self._coming)
         is_full = self._in_flight >= self._sending.at_once
-        return np.inf if is_full or not self._coming else self._coming[0][0]
+        return math.inf if is_full or not self._coming else self._coming[0][0]
 
     def until(self, now: float) -> list[tuple[float, int]]:
         """Those that have come by now, each with its time; they are told once."""
@@ -137,7 +139,7 @@ class RunArrivals:
     def _thought_ms(self, request: int) -> float:
         """How long the first token of such a prompt is thought to take."""
         if self._slowest is None:
-            return np.inf
+            return math.inf
         ms, length = self._slowest
         return CONTENTION * ms * max(1.0, self._lengths[request] / max(1, length))
 
@@ -155,7 +157,7 @@ class RunArrivals:
     def _consider(self, request: int) -> None:
         """Let a request come where it is known when."""
         at = max(self._since[request], *self._held_until[request].values(), 0.0)
-        if not self._missing[request] and at < np.inf:
+        if not self._missing[request] and at < math.inf:
             heapq.heappush(self._coming, (at, self._sending.items[request], request))
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter_engine.bls.tokenizer import load_tokenizer
+from charter_engine.embedded.engine.loading import score_bias
 from charter_engine.embedded.engine.tokenizer import (
-    score_bias,
     tokenizer_path,
     vocabulary_size,
     whole_words,
