@@ -216,10 +216,19 @@ def with_given(kept: tuple[Message, ...], given: tuple[Message, ...]) -> tuple[M
 
 def is_open(value: Value) -> bool:
     """Whether a text is one field of a template that nothing fills."""
-    only = value.pieces[0] if value.pieces and len(value.pieces) == 1 else None
-    if not isinstance(only, Hole) or not isinstance(only.source, str) or not only.source:
-        return False
-    return only.value.pieces is None and only.value.box is None and not only.value.origins
+    return value.pieces is not None and len(value.pieces) == 1 and has_open_field(value)
+
+
+def has_open_field(value: Value) -> bool:
+    """Whether a text has a field of a template that nothing fills."""
+    return any(
+        isinstance(hole.source, str)
+        and bool(hole.source)
+        and hole.value.pieces is None
+        and hole.value.box is None
+        and not hole.value.origins
+        for hole in holes_in(value.pieces or ())
+    )
 
 
 def signature_of(holder: Value) -> tuple[Message, ...]:

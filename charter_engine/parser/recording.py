@@ -73,10 +73,11 @@ class SiteRecorder:
         kept = prompts.kept_messages(holder, shape)
         is_whole = fills_template(shape) and any(is_written(part) for _, part in kept)
         messages = kept if is_whole else prompts.with_given(kept, given)
+        is_filled = is_whole and not any(prompts.has_open_field(part) for _, part in kept)
         chain = self.chain_to(frame, site)
         if self.findings.visits is None:
             edges: Edges = {}
-            for _, part in messages if is_whole else (*kept, *given):
+            for _, part in messages if is_filled else (*kept, *given):
                 self.record_edges(frame, chain, part.all_origins(), edges)
             for _, part in messages:
                 record_fillings(site, part, edges)

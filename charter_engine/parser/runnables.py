@@ -69,8 +69,8 @@ class Runnables:
         if known is not None:
             made = frozenset(kind for kind in known.types if isinstance(kind, Made))
             return replace(pipe, types=pipe.types | made | {CHAIN})
-        if is_chain and pipe.box is not None:
-            chain = self.made(frame, place or node, "langchain.chain", pipe.box)
+        if is_chain:
+            chain = self.made(frame, place or node, "langchain.chain", pipe.box or Box("object"))
             return replace(pipe, types=pipe.types | chain.types)
         return pipe
 

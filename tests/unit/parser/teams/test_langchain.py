@@ -154,3 +154,37 @@ def test_a_schema_is_no_part_of_a_request_in_json_mode() -> None:
         """
     )
     assert [bool(call.head) for call in file.calls] == [True, False]
+
+
+UNSEEN_PROMPTS = """
+from langchain_core.runnables import RunnableBranch, RunnableLambda
+from langchain_openai import ChatOpenAI
+from shop.prompts import code_prompt, math_prompt, sum_prompt
+
+llm = ChatOpenAI(model="m")
+branch = RunnableBranch((lambda x: x["code"], code_prompt | llm), math_prompt | llm)
+summing = RunnableLambda(lambda x: {"answer": x["reply"].content}) | sum_prompt | llm
+
+def run(question):
+    reply = branch.invoke({"question": question, "code": True})
+    return summing.invoke({"reply": reply})
+"""
+
+
+def test_a_branch_leads_to_chains_whose_prompts_are_not_at_hand() -> None:
+    file = compiled(UNSEEN_PROMPTS)
+    assert lines(file) == [7, 11, 12]
+    assert edges(file) == {(7, 12, "data"), (11, 12, "data")}
+
+
+SEEN = """
+from langchain_core.prompts import PromptTemplate
+code_prompt = math_prompt = PromptTemplate.from_template("Answer: {question}")
+sum_prompt = PromptTemplate.from_template("Sum up: {answer}")
+"""
+
+
+def test_a_function_before_a_prompt_may_fill_it_with_all_that_the_chain_is_given() -> None:
+    imported = "from shop.prompts import code_prompt, math_prompt, sum_prompt"
+    file = compiled(UNSEEN_PROMPTS.replace(imported, SEEN.strip()))
+    assert edges(file) == {(9, 14, "data"), (13, 14, "data")}
