@@ -42,8 +42,16 @@ def test_a_name_without_a_variable_is_passed_as_it_is() -> None:
 
 
 def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        hidden_arguments.start([str(tmp_path / "none")], os.environ)
+    # A process of its own: who starts one may have one thread.
+    start = "import os, sys; from charter_engine.embedded import hidden_arguments\n"
+    start += "hidden_arguments.start(sys.argv[1:], os.environ)"
+    done = subprocess.run(
+        [sys.executable, "-c", start, str(tmp_path / "none")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr.splitlines()[-1].startswith("FileNotFoundError")
 
 
 def test_a_file_opened_to_others_by_its_maker_stays_closed(tmp_path: Path) -> None:
