@@ -1,17 +1,27 @@
 """The options of `charter-tui`, by what they are about."""
 
 import argparse
-from typing import Final
+from typing import Final, NoReturn
 
 from charter_engine import __version__
 
 DEFAULT_PORT: Final = 8765
 
 
+class ConsoleParser(argparse.ArgumentParser):
+    """Tells what is wrong without letting a name drive the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        from charter_tui.present.spans import plain
+
+        super().error(plain(message))
+
+
 def console_parser() -> argparse.ArgumentParser:
     """What `charter-tui` takes where it opens the console."""
-    parser = argparse.ArgumentParser(
+    parser = ConsoleParser(
         prog="charter-tui",
+        usage="%(prog)s [option …] [AGENT | COMMAND …]",
         description="A console for the KV cache of an LLM agent served by Triton and TensorRT-LLM.",
         epilog="`charter-tui config` tells what it is configured to, `charter-tui completions` "
         "prints those of a shell, `charter-tui man` the manual page. Exit codes: 0 done, 1 failed, "

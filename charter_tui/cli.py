@@ -10,7 +10,7 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -124,6 +124,14 @@ def without_openssl() -> Iterator[None]:
         del sys.modules["ssl"]
 
 
+def _is_there(test: Callable[[], bool]) -> bool:
+    """What the test says; what no file system takes as a name is that of no file."""
+    try:
+        return test()
+    except OSError:
+        return False
+
+
 def _refuse_contradictions(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
     """Refuse options that do not go together."""
     if given.serve and given.headless:
@@ -145,7 +153,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
     _refuse_contradictions(parser, given)
     for name in ("ca", "client_cert", "client_key"):
         path = getattr(given, name)
-        if path is not None and not Path(path).is_file():
+        if path is not None and not _is_there(Path(path).is_file):
             parser.error(f"--{name.replace('_', '-')} {path}: there is no such file")
     deployment = given.triton or given.servers or given.server
     if given.replay and (given.record or given.agent or deployment):
@@ -153,9 +161,9 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Opti
     for name in ("canary", "no_text", "kv_events", "gateway", "max_size", "max_age", "keep"):
         if getattr(given, name) and (given.attach or given.replay):
             parser.error(f"--{name.replace('_', '-')} is for an engine of one's own")
-    if given.replay and not Path(given.replay).is_file():
+    if given.replay and not _is_there(Path(given.replay).is_file):
         parser.error(f"--replay: there is no recording {given.replay}")
-    if given.agent and not given.attach and not Path(given.agent).exists():
+    if given.agent and not given.attach and not _is_there(Path(given.agent).exists):
         parser.error(f"{given.agent}: there is no such file or folder")
     if given.triton and given.servers:
         parser.error("--servers and --triton: servers are named in one way")

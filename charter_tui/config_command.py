@@ -52,7 +52,6 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 def whole_parser(console: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """The console's own parser with the commands put into it."""
     add_commands(console)
-    console.usage = "%(prog)s [option …] [AGENT | COMMAND …]"
     return console
 
 

@@ -8,7 +8,6 @@ engine that replays it hands the stretch over.
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -52,7 +51,7 @@ async def fetch(ask: Ask, begin: float, end: float, output: str) -> str:
     """Write what is replayed between two epoch seconds, as its engine hands it over; gives what of
     it could not be read, in words. Raises `EngineRefused`, and then there is no file."""
     path = Path(output)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    fresh = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         if _is_there(output):
             raise FileExistsError

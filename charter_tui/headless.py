@@ -27,7 +27,7 @@ from charter_engine.service.client import (
 from charter_tui.connecting import connect
 from charter_tui.options import Options
 from charter_tui.present.diagnostics import diagnostic_text
-from charter_tui.present.figures import byte_size_text, clock_span, percent_text
+from charter_tui.present.figures import byte_size_text, clock_span, counted, percent_text
 from charter_tui.servers import heeding, served
 from charter_tui.state import Link, Snapshot, apply_events, apply_gauges, share
 
@@ -280,7 +280,7 @@ def summary(snapshot: Snapshot, before: Snapshot, path: Path) -> str:
     seconds = max(0.0, snapshot.as_of - started) if started else 0.0
     parts = [
         f"recorded {clock_span(seconds)} in {path} ({byte_size_text(size)})",
-        f"{requests:,} requests of {len(snapshot.calls)} nodes",
+        f"{counted(requests)} of {counted(len(snapshot.calls), 'node')}",
         f"{prompt - reused:,} of {prompt:,} prompt tokens computed, "
         f"token hit rate {percent_text(hit)}, measured"
         if hit is not None

@@ -16,6 +16,7 @@ from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.explaining import MissQuery, MissResult
 from charter_engine.contracts.live import KvPool
+from charter_engine.contracts.moments import Mistyped, parse_seconds
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord, TrafficSummary
 from charter_engine.errors import CharterError, UsageError
@@ -25,20 +26,19 @@ if TYPE_CHECKING:
     from charter_engine.kvcache.workload.columns import Workload
     from charter_engine.triton.tap import TapReader
 
+HOUR_SECONDS = 3600.0
 EMBEDDED = "embedded"
 """What an engine calls the deployment that it started itself."""
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def seconds_of(text: str) -> float:
-    """How long `30m`, `1h` or `2d` is; a number alone counts seconds. Raises `UsageError`."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    """How long `30m`, `1h30m` or `2d` is; a number alone counts seconds. Raises `UsageError`."""
     try:
-        seconds = float(number) * UNITS[unit]
-    except ValueError:
+        seconds = parse_seconds(text)
+    except Mistyped:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise UsageError(f"{text!r} is no length of time", remedy="such as 30m, 1h or 2d")
+        raise UsageError(f"{text!r} is no length of time", remedy="such as 30m, 1h30m or 2d")
     return seconds
 
 
@@ -146,7 +146,7 @@ async def plan_on_traffic(
     that it has and by what it can do. Raises `CharterError`."""
     from charter_engine.api.planning import plan
 
-    seconds = request.from_traffic_s or UNITS["h"]
+    seconds = request.from_traffic_s or HOUR_SECONDS
     async with _known(triton, seconds) as known:
         asked = planned_for(request, known.pool, known.profile)
     named = replace(asked, workload=f"traffic of the last {seconds:,.0f} s")

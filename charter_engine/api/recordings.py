@@ -103,15 +103,17 @@ def cut(request: ExportRequest, output: str) -> ExportResult:
         return ExportResult(damaged=reader.damaged)
 
 
-def made_of(lines: Iterable[bytes], output: str, *, keeps_text: bool = True) -> None:
+def made_of(
+    lines: Iterable[bytes], output: str, *, source: str = "lines", keeps_text: bool = True
+) -> None:
     """Write a recording of the JSON Lines that `exports.export` hands out, or of some of them, in
-    their order; `keeps_text` False leaves out the words of prompts and answers. Raises `UsageError`
-    for a line that is none, if the file exists or there is nothing, and `CharterError` where there
-    is no room."""
+    their order; `source` names where they come from, and `keeps_text` False leaves out the words of
+    prompts and answers. Raises `UsageError` for a line that is none, if the file exists or there is
+    nothing, and `CharterError` where there is no room."""
     from charter_engine.store.recording_cut import by_second, new_recording
     from charter_engine.store.recording_writer import RecordingError
 
-    messages = _told_in(lines)
+    messages = _told_in(lines, source)
     kept = messages if keeps_text else map(_without_words, messages)
     with _written(), new_recording(Path(output)) as writer:
         for batch in by_second(kept):
@@ -189,7 +191,7 @@ class _Line(Struct):
     record: Literal["gauge", "event", "request"]
 
 
-def _told_in(lines: Iterable[bytes]) -> "Iterator[Message]":
+def _told_in(lines: Iterable[bytes], source: str) -> "Iterator[Message]":
     import msgspec
 
     from charter_engine.contracts.gauges import TOPIC_OF, UNRECORDED, Event, Gauge
@@ -208,7 +210,7 @@ def _told_in(lines: Iterable[bytes]) -> "Iterator[Message]":
             message = decoders[kind.decode(line).record].decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UsageError(
-                f"line {number}: {error}", remedy="give JSON Lines that `export` wrote"
+                f"{source}:{number}: {error}", remedy="give JSON Lines that `export` wrote"
             ) from None
         if not (isinstance(message, Gauge) and TOPIC_OF[type(message.payload)] in UNRECORDED):
             yield message

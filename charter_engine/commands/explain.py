@@ -51,7 +51,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--since",
         metavar="TIME",
-        help="of what passed in the last TIME, such as 2h, as far as an engine kept it",
+        help="of what passed in the last TIME, such as 2h or 1h30m, as far as an engine kept it",
     )
     parser.add_argument(
         "--agent", default="", metavar="PATH", help="the agent's source: names the line to change"

@@ -46,7 +46,7 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument("--requests", action="store_true", help="request records only (jsonl)")
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write here (default: standard output)"
+        "--output", "-o", type=Path, metavar="FILE", help="write here (default: standard output)"
     )
     parser.add_argument(
         "--cut", type=Path, metavar="FILE", help="write a recording of its own instead"

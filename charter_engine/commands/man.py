@@ -28,6 +28,7 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument(
         "--output",
+        "-o",
         type=Path,
         metavar="DIR",
         help="write every page into this directory instead, such as ~/.local/share/man/man1",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Rows = list[tuple[str, ...]]
 DIFFERENCE_HEADER = ("", "A", "B", "B less A", "95 % within")
-LISTED_HEADER = ("FILE", "RECORDED (UTC)", "SECONDS", "MIB", "AGENT", "")
+LISTED_HEADER = ("FILE", "RECORDED (UTC)", "SECONDS", "SIZE", "AGENT", "")
 SHARES = ("hit rate", "failed")
 ALL = "all requests"
 
@@ -38,7 +38,7 @@ def listed_rows(found: "Iterable[ListedRecording]") -> Rows:
             PurePath(one.path).name,
             UNKNOWN if one.foreign else moment(one.start),
             UNKNOWN if one.foreign else f"{one.end - one.start:,.0f}",
-            f"{one.bytes / 2**20:,.1f}",
+            _size(one.bytes),
             PurePath(one.agent).name or UNKNOWN,
             one.foreign or (f"damaged: {one.damaged}" if one.damaged else ""),
         )
@@ -48,11 +48,11 @@ def listed_rows(found: "Iterable[ListedRecording]") -> Rows:
 
 def info_lines(info: "RecordingInfo") -> Iterator[str]:
     """What a recording holds, and what it does not."""
-    yield f"{info.path}: {info.bytes / 2**20:,.1f} MiB, by Charter {info.engine_version or UNKNOWN}"
+    yield f"{info.path}: {_size(info.bytes)}, by Charter {info.engine_version or UNKNOWN}"
     yield f"{moment(info.start)} to {moment(info.end)} UTC, {info.end - info.start:,.0f} s"
     yield f"agent {info.agent or UNKNOWN}, deployment {info.deployment or UNKNOWN}"
     yield f"revision {info.revision} at its end"
-    yield f"{info.requests:,} requests, {info.events:,} events, {len(info.markers):,} marks"
+    yield f"{_requests(info.requests)}, {info.events:,} events, {len(info.markers):,} marks"
     changes = ", ".join(f"{topic} {count:,}" for topic, count in info.topics.items())
     yield f"told: {changes}"
     if info.absent:
@@ -93,8 +93,17 @@ def side_line(name: str, side: "RecordedStretch") -> str:
     """One side of a comparison in a line."""
     return (
         f"{name}: {side.path}, {moment(side.start)} to {moment(side.end)} UTC, "
-        f"{side.requests:,} requests, {side.failures:,} failed"
+        f"{_requests(side.requests)}, {side.failures:,} failed"
     )
+
+
+def _size(number: int) -> str:
+    """Of a file: short recordings take some KiB, and those of days some hundred MiB."""
+    return f"{number / 1024:,.1f} KiB" if number < 2**20 else f"{number / 2**20:,.1f} MiB"
+
+
+def _requests(number: int) -> str:
+    return f"{number:,} {'request' if number == 1 else 'requests'}"
 
 
 def shown(figure: "RequestFigure", value: float | None) -> str:

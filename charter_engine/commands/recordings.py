@@ -50,7 +50,7 @@ def register(subparsers: "Subparsers") -> None:
     compare.set_defaults(run=_compare)
     merge = actions.add_parser("merge", help="put recordings of different times into one")
     merge.add_argument("recordings", metavar="FILE", nargs="+")
-    merge.add_argument("--output", required=True, metavar="FILE", help="a file that is not there")
+    _add_output(merge)
     merge.set_defaults(run=_merge)
     make = actions.add_parser(
         "make",
@@ -58,13 +58,19 @@ def register(subparsers: "Subparsers") -> None:
         description="Of all of them, or of those that a filter left, in their order.",
     )
     make.add_argument("lines", metavar="LINES", help="a file, or - for standard input")
-    make.add_argument("--output", required=True, metavar="FILE", help="a file that is not there")
+    _add_output(make)
     make.add_argument(
         "--no-text", action="store_true", help="leave out the words of prompts and answers"
     )
     make.set_defaults(run=_make)
     for action in (listed, info, verify, compare, merge):
         action.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", "-o", required=True, metavar="FILE", help="a file that is not there"
+    )
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -152,11 +158,11 @@ def _make(args: argparse.Namespace) -> int:
     from charter_engine.errors import UsageError
 
     with ExitStack() as stack:
-        lines = sys.stdin.buffer
+        lines, source = sys.stdin.buffer, "standard input"
         if args.lines != "-":
             try:
-                lines = stack.enter_context(Path(args.lines).open("rb"))
+                lines, source = stack.enter_context(Path(args.lines).open("rb")), args.lines
             except OSError as error:
                 raise UsageError(f"{args.lines}: {error.strerror}") from None
-        recordings.made_of(lines, args.output, keeps_text=not args.no_text)
+        recordings.made_of(lines, args.output, source=source, keeps_text=not args.no_text)
     return DONE

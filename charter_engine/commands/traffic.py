@@ -47,7 +47,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument(
         "--since",
         metavar="TIME",
-        help="what passed in the last TIME, such as 2h, as far as an engine kept it",
+        help="what passed in the last TIME, such as 2h or 1h30m, as far as an engine kept it",
     )
     parser.add_argument(
         "--agent",
@@ -57,6 +57,7 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument(
         "--output",
+        "-o",
         type=Path,
         metavar="FILE",
         help="write the records here, one a line: a workload for predict, learn and plan",

@@ -65,6 +65,8 @@ def new_recording(path: Path) -> Iterator[RecordingWriter]:
     is; on this and on any other error nothing is left."""
     if path.exists():
         raise RecordingError(f"{path} exists; choose another file")
+    if not path.parent.is_dir():
+        raise RecordingError(f"{path}: there is no directory {path.parent}")
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with ExitStack() as cleanup:
         cleanup.callback(lambda: fresh.unlink(missing_ok=True))

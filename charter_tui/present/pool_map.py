@@ -28,7 +28,7 @@ FREE: Final[tuple[str, Tone]] = ("·", "muted")
 
 class Split(NamedTuple):
     """The pool's blocks told apart: those that running requests use (measured), idle ones that can
-    be reused (predicted), and free ones."""
+    be reused (as the report is labelled), and free ones."""
 
     used: int
     reusable: int
@@ -38,8 +38,16 @@ class Split(NamedTuple):
 def split_of(report: ContentsReport, pool: KvPool | None) -> Split:
     """The pool's blocks told apart; without a measured pool nothing is known to be in use."""
     used = min(pool.used_blocks, report.gpu_blocks) if pool is not None else 0
-    reusable = min(report.cached_blocks, report.gpu_blocks - used)
+    reusable = min(_idle_blocks(report, pool), report.gpu_blocks - used)
     return Split(used, reusable, report.gpu_blocks - used - reusable)
+
+
+def _idle_blocks(report: ContentsReport, pool: KvPool | None) -> int:
+    """What can be reused, without what is in use where the server tells that apart: its events tell
+    of both."""
+    if report.label == "measured" and pool is not None and pool.reusable_blocks is not None:
+        return pool.reusable_blocks
+    return report.cached_blocks
 
 
 def holdings(report: ContentsReport, by: HeldBy) -> tuple[Holding, ...]:

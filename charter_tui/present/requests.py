@@ -38,6 +38,8 @@ NARROW: Final = (AT, NODE, COMPUTED, WHOLE, HIT, CAUSE._replace(width=12))
 NORMAL: Final = (AT, NODE, SESSION, COMPUTED, PROMPT, TTFT, WHOLE, HIT, CAUSE)
 NODE_WIDTH: Final = 28
 """Cells in which most names are whole."""
+SESSION_WIDTH: Final = 23
+"""Cells in which the name of a run is whole, which is a session where programs name none."""
 OWN: Final = Span("▸ ", "accent")
 """In front of what a run of Charter's own sent."""
 WHAT_SENDS: Final = "r runs the agent; other programs' requests appear as they come."
@@ -92,13 +94,14 @@ class RequestFilter:
 
 
 def request_columns(width: int) -> tuple[Column, ...]:
-    """Columns for that width; what names do not need is for causes and errors."""
+    """Columns for that width; nodes leave to sessions, then to causes, what they do not need."""
     columns = fill_with_room(NARROW if width < 110 else NORMAL, width, minimum=12)
     widths = {column.key: column.width for column in columns}
     if CAUSE.key not in widths:
         return columns
     spare = max(0, widths[NODE.key] - NODE_WIDTH)
-    given = {NODE.key: -spare, CAUSE.key: spare}
+    named = min(spare, SESSION_WIDTH - SESSION.width) if SESSION.key in widths else 0
+    given = {NODE.key: -spare, SESSION.key: named, CAUSE.key: spare - named}
     return tuple(one._replace(width=one.width + given.get(one.key, 0)) for one in columns)
 
 

@@ -16,10 +16,13 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.commands import StartRecording, StartRun, StopRecording
-from charter_engine.contracts.gauges import Nodes, Recording, Run
+from charter_engine.contracts.gauges import Nodes, Recording, Run, Session
+from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import NodeStats, RunProgress
+from charter_tui.headless import summary
 from charter_tui.options import Options
-from tests.tui.scene import ENTITIES, GAUGES, START
+from charter_tui.state import Snapshot
+from tests.tui.scene import CALLS, ENTITIES, GAUGES, START
 from tests.tui.scripted import ScriptedEngine
 
 SECONDS = 60.0
@@ -109,6 +112,8 @@ class Terminal:
         (["--keep", "3"], "--keep goes with --max-size or --max-age"),
         (["--max-size", "1M", "--attach", "s"], "--max-size is for an engine of one's own"),
         (["/nope.py"], "/nope.py: there is no such file or folder"),
+        ([f"{'x' * 300}.py"], "x.py: there is no such file or folder"),
+        (["--replay", f"{'x' * 300}"], "there is no recording xxx"),
         (["--replay", "x", "agent.py"], "takes no agent"),
         (["--attach", "s", "--triton", "h:1"], "--attach watches an engine as it is"),
         (["--replay", "no-such.charter"], "there is no recording no-such.charter"),
@@ -123,6 +128,13 @@ async def test_wrong_usage_ends_with_2_and_says_why_on_stderr(
     assert code == 2
     assert said in err
     assert not out
+
+
+async def test_wrong_usage_is_told_in_two_lines_that_no_name_drives_the_terminal_by() -> None:
+    _, _, err = await console("\x1b[31mred.py")
+    usage, said = err.splitlines()
+    assert usage == "usage: charter-tui [option …] [AGENT | COMMAND …]"
+    assert said == "charter-tui: error: [31mred.py: there is no such file or folder"
 
 
 async def test_version_and_help_go_to_stdout() -> None:
@@ -253,6 +265,16 @@ async def test_an_engine_that_ran_already_runs_again_to_be_recorded_however_shor
     _, err = await asyncio.wait_for(process.communicate(), SECONDS)
     assert process.returncode == 0, err
     assert b"2 requests of 3 nodes; 75 of 100 prompt tokens computed" in err
+
+
+def test_one_request_of_one_node_is_told_as_one(tmp_path: Path) -> None:
+    stats = NodeStats(
+        node=ENTITIES, requests=1, prompt_tokens=100, told_tokens=100, reused_tokens=25
+    )
+    session = Session(engine_version="1", compiled=CompiledFile(path="a.py", calls=CALLS[:1]))
+    now = Snapshot(session=session, nodes=Nodes((stats,)))
+    told = summary(now, Snapshot(), tmp_path / "one.charter")
+    assert "1 request of 1 node; " in told
 
 
 async def test_a_refused_recording_ends_with_2_and_the_remedy(

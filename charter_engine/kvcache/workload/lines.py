@@ -201,7 +201,7 @@ class _Skipped:
             raise WorkloadFormatError(f"{self._path}:{number}: {problem}")
         self._report(number, problem)
         self._count += 1
-        self.first = self.first or f"the first problem is at {number}: {problem}"
+        self.first = self.first or f"the first problem is at {self._path.name}:{number}: {problem}"
 
     @property
     def why(self) -> str:

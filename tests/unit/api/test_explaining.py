@@ -271,7 +271,8 @@ def test_a_log_is_a_workload(log: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("30m", 1800), ("1h", 3600), ("1.5h", 5400), ("2d", 172800)]
+    ("text", "seconds"),
+    [("90", 90), ("30m", 1800), ("1h", 3600), ("1.5h", 5400), ("1h30m", 5400), ("2d", 172800)],
 )
 def test_lengths_of_time(text: str, seconds: float) -> None:
     assert seconds_of(text) == seconds

@@ -106,9 +106,9 @@ def test_a_recording_is_made_without_the_words_of_prompts(recording: Path, tmp_p
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        (b"not json", "line 2: JSON is malformed"),
-        (b'{"record": "frame"}', "line 2: Invalid enum value 'frame'"),
-        (b'{"record": "event", "at": "noon"}', "line 2: Expected `float`"),
+        (b"not json", "lines:2: JSON is malformed"),
+        (b'{"record": "frame"}', "lines:2: Invalid enum value 'frame'"),
+        (b'{"record": "event", "at": "noon"}', "lines:2: Expected `float`"),
     ],
 )
 def test_a_line_that_is_none_is_told_with_its_place_and_leaves_no_file(

@@ -1,13 +1,18 @@
 """`charter-engine recordings` and `export`: what they print, and how they end."""
 
 import json
+import random
+import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from charter_engine.api import recordings
 from charter_engine.cli import main
-from tests.unit.store.recorded import BEGIN, record
+from charter_engine.contracts.gauges import Gauge, Session
+from charter_engine.store.recording_writer import RecordingWriter
+from tests.unit.store.recorded import BEGIN, record, second
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +98,41 @@ def test_the_name_of_the_output_says_in_which_form_a_recording_is_exported(
     folder: Path, tmp_path: Path, name: str, begins: str
 ) -> None:
     output = tmp_path / name
-    assert main(["export", str(folder / "one.charter"), "--output", str(output)]) == 0
+    assert main(["export", str(folder / "one.charter"), "-o", str(output)]) == 0
     assert output.read_text().startswith(begins)
+
+
+def test_a_short_recording_has_a_size_and_one_request_is_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = next(iter(second(0, 20, random.Random(7))))
+    with closing(RecordingWriter(tmp_path / "short.charter")) as writer:
+        writer.write([Gauge(at=BEGIN, payload=Session(engine_version="1")), request])
+    assert main(["recordings", "list", str(tmp_path)]) == 0
+    assert re.search(r"\b[1-9][\d.]* KiB", capsys.readouterr().out)
+    assert main(["recordings", "info", str(tmp_path / "short.charter")]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"\b[1-9][\d.]* KiB, by Charter", told)
+    assert "\n1 request, " in told
+
+
+def test_lines_that_make_no_recording_are_told_by_file_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = tmp_path / "half.jsonl"
+    lines.write_text('{"record":')
+    made = tmp_path / "made.charter"
+    assert main(["recordings", "make", str(lines), "-o", str(made)]) == 2
+    assert f"{lines}:1: Input data was truncated" in capsys.readouterr().err
+
+
+def test_a_directory_that_is_not_there_is_told_without_the_name_that_is_written_first(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "nowhere" / "both.charter"
+    assert main(["recordings", "merge", str(folder / "one.charter"), "-o", str(output)]) == 2
+    said = capsys.readouterr().err
+    assert f"{output}: there is no directory {output.parent}" in said
 
 
 def test_a_form_that_is_named_wins_over_the_name(folder: Path, tmp_path: Path) -> None:

@@ -424,7 +424,8 @@ def test_what_was_skipped_is_noted_in_the_workload(tmp_path: Path) -> None:
     workload = read_workload(path, lambda number, _: told.append(number))
     assert told == [3, 4]
     (note,) = workload.notes
-    assert note.startswith("2 records could not be read and 2 requests were; the first problem is")
+    skipped = "2 records could not be read and 2 requests were"
+    assert note.startswith(f"{skipped}; the first problem is at w.jsonl:3: ")
 
 
 PACKED = {"id": "a", "reqs": [[10_000, 0, 2_000, 40, 5, [[1, 3]], ""]]}

@@ -44,6 +44,14 @@ def test_blocks_in_use_are_not_reusable_as_well() -> None:
     assert split_of(POOL, busy) == (924, 100, 0)
 
 
+def test_of_the_blocks_that_events_tell_of_those_in_use_are_not_reusable() -> None:
+    shown = as_measured(MEASURED_POOL)
+    busy = KvPool(
+        max_blocks=1024, free_blocks=865, used_blocks=159, tokens_per_block=32, held_blocks=588
+    )
+    assert split_of(shown, busy) == (159, 429, 436)
+
+
 @pytest.mark.parametrize("by", ["node", "session", "priority"])
 @pytest.mark.parametrize(("width", "height"), [(78, 2), (198, 10), (40, 3)])
 def test_the_map_fills_its_cells_whatever_its_size(by: HeldBy, width: int, height: int) -> None:

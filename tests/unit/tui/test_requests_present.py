@@ -138,6 +138,11 @@ def test_a_session_is_drawn_in_time_with_the_request_marked() -> None:
     assert timeline_lines((), 0) == ()
 
 
+def test_a_large_screen_tells_the_session_of_a_run_whole() -> None:
+    (session,) = (one for one in request_columns(200) if one.key == "session")
+    assert session.width == len("20261127T140358Z-113b79")
+
+
 @pytest.mark.parametrize("width", [0, 20, 38, 60, 80, 120, 200])
 def test_columns_fit_any_width_and_spare_room_is_for_causes(width: int) -> None:
     columns = request_columns(width)
