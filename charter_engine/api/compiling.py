@@ -126,6 +126,8 @@ def _opened_cache(*, use_cache: bool) -> CompileCache:
 def require_paths(paths: Sequence[str]) -> None:
     """Raises `UsageError` naming the first path at which there is nothing."""
     for path in paths:
+        if not path:
+            raise UsageError("a path is empty", remedy="name a file or folder, '.' for this one")
         if not Path(path).exists():
             raise UsageError(f"{path}: no such file or folder", remedy="check the path")
 

@@ -59,6 +59,11 @@ def test_a_missing_path_is_refused(tmp_path: Path) -> None:
         lint(request(tmp_path / "nowhere.py"))
 
 
+def test_an_empty_path_is_not_taken_for_this_folder() -> None:
+    with pytest.raises(UsageError, match="a path is empty"):
+        lint(LintRequest(paths=("",)))
+
+
 def test_a_broken_file_is_an_error_beside_the_findings_of_others(
     source: Path, tmp_path: Path
 ) -> None:
