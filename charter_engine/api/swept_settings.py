@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Final
 
 from charter_engine.contracts.predicting import (
     SWEPT_NUMBERS,
@@ -11,6 +12,9 @@ from charter_engine.contracts.predicting import (
     SettingValues,
 )
 from charter_engine.errors import UsageError
+
+POOL_SIZES: Final = (("gpu_tokens", "gpu_blocks"), ("host_tokens", "host_blocks"))
+"""Two ways to say how large a pool is, of which one is enough."""
 
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 
@@ -24,7 +28,14 @@ def combinations(given: Sequence[str]) -> tuple[SettingValues, ...]:
         key = key.strip()
         if not values:
             raise UsageError(f"{assignment}: no value", remedy="write key=value[,value…]")
+        if key in choices:
+            raise UsageError(f"{key}: given twice", remedy=f"write {key}=value,value")
         choices[key] = [_value(key, value.strip()) for value in values.split(",")]
+    for in_tokens, in_blocks in POOL_SIZES:
+        if in_tokens in choices and in_blocks in choices:
+            raise UsageError(
+                f"{in_tokens} and {in_blocks} both give a pool's size", remedy="give one of them"
+            )
     return tuple(
         dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
     )

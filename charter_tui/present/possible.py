@@ -60,6 +60,10 @@ _CALLS: Final = Condition(_has_calls, "There is no call: o opens an agent.")
 _RUN: Final = Condition(
     lambda snapshot: bool(snapshot.runs and snapshot.runs.runs), "There is no run yet: r makes one."
 )
+_RUNS: Final = Condition(
+    lambda snapshot: bool(snapshot.runs and len(snapshot.runs.runs) > 1),
+    "There are no two runs yet to compare: r makes one.",
+)
 _DRIFTED: Final = Condition(has_drifted, "Nothing differs from what was pushed.")
 _SEEKING: Final = Condition(
     lambda snapshot: snapshot.seeking is not None,
@@ -121,7 +125,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     "work.draft_plan": Condition(
         _found_a_plan, "No plan was found yet: enter on Plan asks for one."
     ),
-    "runs.mark": _RUN,
+    "runs.mark": _RUNS,
     "runs.repeat": _RUN,
     "replay.mark": _SEEKING,
     "replay.export": _SEEKING,

@@ -37,3 +37,19 @@ def test_numbers_may_be_grouped() -> None:
 def test_what_is_no_setting_is_refused(typed: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         combinations([typed])
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["gpu_blocks=3", "gpu_tokens=96"], "gpu_tokens and gpu_blocks both give a pool's size"),
+        (
+            ["host_tokens=96", "host_blocks=3"],
+            "host_tokens and host_blocks both give a pool's size",
+        ),
+        (["gpu_blocks=3", "gpu_blocks=4"], "gpu_blocks: given twice"),
+    ],
+)
+def test_what_says_the_same_twice_is_refused(typed: list[str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        combinations(typed)
