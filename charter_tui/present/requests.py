@@ -40,6 +40,8 @@ NODE_WIDTH: Final = 28
 """Cells in which most names are whole."""
 SESSION_WIDTH: Final = 23
 """Cells in which the name of a run is whole, which is a session where programs name none."""
+CAUSE_WIDTH: Final = 28
+"""Cells in which most causes and errors are whole."""
 OWN: Final = Span("▸ ", "accent")
 """In front of what a run of Charter's own sent."""
 WHAT_SENDS: Final = "r runs the agent; other programs' requests appear as they come."
@@ -94,13 +96,15 @@ class RequestFilter:
 
 
 def request_columns(width: int) -> tuple[Column, ...]:
-    """Columns for that width; nodes leave to sessions, then to causes, what they do not need."""
+    """Columns for that width; nodes leave what they do not need to causes, and sessions are whole
+    where there is room for both."""
     columns = fill_with_room(NARROW if width < 110 else NORMAL, width, minimum=12)
     widths = {column.key: column.width for column in columns}
     if CAUSE.key not in widths:
         return columns
     spare = max(0, widths[NODE.key] - NODE_WIDTH)
-    named = min(spare, SESSION_WIDTH - SESSION.width) if SESSION.key in widths else 0
+    for_names = max(0, widths[CAUSE.key] + spare - CAUSE_WIDTH)
+    named = min(spare, for_names, SESSION_WIDTH - SESSION.width) if SESSION.key in widths else 0
     given = {NODE.key: -spare, SESSION.key: named, CAUSE.key: spare - named}
     return tuple(one._replace(width=one.width + given.get(one.key, 0)) for one in columns)
 
