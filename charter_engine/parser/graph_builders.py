@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
+from charter_engine.parser.node_functions import ModuleMeant
 from charter_engine.parser.symbols import Module, dotted_name
 from charter_engine.parser.syntax import last_name, statements
 
@@ -14,9 +15,6 @@ HANDING = frozenset(("Graph", "MessageGraph"))
 """Classes of graphs whose nodes are given what those before them return."""
 
 MAKING = HANDING | {"StateGraph"}
-
-ModuleMeant = Callable[[Module, str], Module | None]
-"""The module at hand that another one means by a dotted name."""
 
 
 class Builders:

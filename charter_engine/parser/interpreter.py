@@ -344,11 +344,10 @@ class Interpreter:
             for module in self.program.modules.values()
             for definition in module.functions.values()
         ]
-        rank = self.ranks
+        ranks = self.ranks
         plain = [
-            one for one in found if not isinstance(one.node, ast.Lambda) or one.node_name in rank
+            one for one in found if not isinstance(one.node, ast.Lambda) or one.node_name in ranks
         ]
-        last = len(rank)
         flow = self.program.flows.order
         placed = sorted(
             plain,
@@ -356,13 +355,13 @@ class Interpreter:
                 item.module.path,
                 item.name != "__init__",
                 flow.get(item.owner, len(flow)) if item.owner is not None else len(flow),
-                rank.get(item.node_name, last),
+                self.rank_of(item.node_name),
                 item.node.lineno,
             ),
         )
-        nodes = [one for one in placed if one.node_name in rank]
-        in_turn = iter(sorted(nodes, key=lambda one: rank[one.node_name]))
-        return [next(in_turn) if one.node_name in rank else one for one in placed]
+        nodes = [one for one in placed if one.node_name in ranks]
+        in_turn = iter(sorted(nodes, key=lambda one: ranks[one.node_name]))
+        return [next(in_turn) if one.node_name in ranks else one for one in placed]
 
     def run_module(self, module: Module) -> None:
         """A top level; it is fruitless, and not followed again, where its steps were spent before

@@ -24,7 +24,8 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -165,10 +166,12 @@ async def serve(path: Path, mode: str, nodes: int) -> None:
 
 
 @contextlib.contextmanager
-def engine(mode: str, nodes: int = NODES) -> Iterator[Path]:
+def serving(command: Callable[[Path], Sequence[str]]) -> Iterator[Path]:
+    """A process that serves as an engine, as long as it is needed; `command` is given the path of
+    its socket."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "s"
-        process = subprocess.Popen([sys.executable, __file__, "serve", str(path), mode, str(nodes)])
+        process = subprocess.Popen(command(path))
         try:
             while not path.exists():
                 time.sleep(0.01)
@@ -176,6 +179,10 @@ def engine(mode: str, nodes: int = NODES) -> Iterator[Path]:
         finally:
             process.terminate()
             process.wait()
+
+
+def engine(mode: str, nodes: int = NODES) -> AbstractContextManager[Path]:
+    return serving(lambda path: [sys.executable, __file__, "serve", str(path), mode, str(nodes)])
 
 
 class Terminal:

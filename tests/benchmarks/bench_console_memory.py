@@ -9,11 +9,9 @@ import argparse
 import asyncio
 import contextlib
 import os
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +20,7 @@ from charter_engine.contracts.gauges import Session
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.service.hub import Hub
 from charter_engine.service.server import Server
-from tests.benchmarks.bench_console import FIRST_SCREEN, Terminal, calls, publish
+from tests.benchmarks.bench_console import FIRST_SCREEN, Terminal, calls, publish, serving
 from tests.benchmarks.bench_engine_memory import held
 
 BAR_MIB: Final = 55.0
@@ -55,19 +53,9 @@ async def serve(path: Path, nodes: int, pace: int) -> None:
         await asyncio.sleep(1 / pace)
 
 
-@contextlib.contextmanager
-def engine(nodes: int, pace: int) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "s"
-        command = [sys.executable, "-m", __spec__.name, "--serve", str(path)]
-        process = subprocess.Popen([*command, "--nodes", str(nodes), "--pace", str(pace)])
-        try:
-            while not path.exists():
-                time.sleep(0.01)
-            yield path
-        finally:
-            process.terminate()
-            process.wait()
+def engine(nodes: int, pace: int) -> AbstractContextManager[Path]:
+    command = [sys.executable, "-m", __spec__.name, "--nodes", str(nodes), "--pace", str(pace)]
+    return serving(lambda path: [*command, "--serve", str(path)])
 
 
 def show(words: str, terminal: Terminal) -> float:
