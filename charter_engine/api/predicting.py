@@ -178,7 +178,6 @@ def _tell_of_compiling(
             report(Progress("predicting without numba, which would be faster: charter-kv[fast]"))
         return
     compiled = any(predictor.prefers_compiled(point.settings) for point in points)
-    # Asking what is kept loads numba, which only those pay whose workload is worth it.
     if compiled and not code_is_kept():
         report(Progress("compiling the predictor; this is done once"))
 

@@ -1,13 +1,14 @@
-"""The predictor's machine code, made for this machine at its first use."""
+"""The predictor's machine code, made at its first use where none was installed."""
 
 import contextlib
 import os
 import subprocess
 import sys
 
+from charter_engine.children import environment
 from charter_engine.kvcache.predict.simulation import code_is_kept, code_is_possible
 
-_COMPILE = "from charter_engine.kvcache.predict.simulation import keep_code; keep_code()"
+_MAKER = "charter_engine.kvcache.predict.compiled.machine_code"
 
 
 def compile_behind() -> subprocess.Popen[bytes] | None:
@@ -20,7 +21,8 @@ def compile_behind() -> subprocess.Popen[bytes] | None:
     if not code_is_possible() or code_is_kept():
         return None
     process = subprocess.Popen(
-        [sys.executable, "-c", _COMPILE],
+        [sys.executable, "-m", _MAKER],
+        env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -15,15 +16,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the sdist, which is built from this checkout."""
-    directory = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(directory)]
-    subprocess.run([*command, str(ROOT)], check=True, capture_output=True)
-    assert len(list(directory.glob("charter_kv-*.tar.gz"))) == 1
+def build(source: Path, directory: Path, *kinds: str) -> Path:
+    """Build what is asked for into a directory; gives the wheel."""
+    command = [sys.executable, "-m", "build", "--no-isolation", *kinds, "--outdir", str(directory)]
+    subprocess.run([*command, str(source)], check=True, capture_output=True)
     (built,) = directory.glob("charter_kv-*.whl")
     return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as `make dist` builds it, beside its sdist."""
+    directory = tmp_path_factory.mktemp("dist")
+    return build(ROOT, directory, "--sdist", "--wheel")
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +89,17 @@ def test_the_wheel_holds_what_programs_read_at_run_time(wheel: Path, name: str) 
 
 
 def test_a_second_build_gives_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir"]
-    subprocess.run([*command, str(tmp_path), str(ROOT)], check=True, capture_output=True)
-    assert (tmp_path / wheel.name).read_bytes() == wheel.read_bytes()
+    assert build(ROOT, tmp_path, "--wheel").read_bytes() == wheel.read_bytes()
+
+
+def test_the_sdist_builds_into_the_wheel_but_for_machine_code(wheel: Path, tmp_path: Path) -> None:
+    (sdist,) = wheel.parent.glob("charter_kv-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    built = build(source, tmp_path, "--wheel")
+    names = [set(zipfile.ZipFile(one).namelist()) for one in (wheel, built)]
+    assert names[1] == {name for name in names[0] if not name.endswith(".o")}
 
 
 def test_the_base_install_needs_neither_the_embedded_triton_nor_a_compiler(wheel: Path) -> None:

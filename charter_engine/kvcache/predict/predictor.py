@@ -40,7 +40,7 @@ themselves."""
 _SECONDS_PER_EDGE, _SECONDS_PER_TURN, _SECONDS_PER_MOVE = 5e-6, 6e-8, 6e-7
 """What Python takes, about: for an edge of a request's path, and for a block evicted by the leaf
 rule, without a host tier and to one."""
-_WORTH_LOADING_S, _WORTH_COMPILING_S = 0.6, 10.0
+_WORTH_LOADING_S, _WORTH_COMPILING_S = 0.15, 10.0
 """What Python must take for a prediction so that machine code is faster, if it is on disk, and if
 it has to be made first."""
 _MOST_BY_MANAGER = 2_000_000

@@ -12,7 +12,7 @@ from charter_engine.bls.retention import DEFAULT_PRIORITY, Retention
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled import serving
-from charter_engine.kvcache.predict.compiled.kept import may_be_kept
+from charter_engine.kvcache.predict.compiled.kept import kept_code
 from charter_engine.kvcache.predict.compiled.runs import enqueue
 from charter_engine.kvcache.predict.releases import Releases
 from charter_engine.kvcache.workload.columns import Floats, Ints
@@ -78,8 +78,8 @@ def simulate(
     asked, priorities = _Asked.of(heard, len(input_length), settings.tokens_per_block)
     released = _Released.of(releases, paths, len(input_length))
     requests = at.Requests(
-        arrival=arrival_ms,
-        length=input_length,
+        arrival=np.ascontiguousarray(arrival_ms, dtype=np.float64),
+        length=np.ascontiguousarray(input_length, dtype=np.int64),
         last_edge=paths.node * at.EDGE_FIELDS,
         ranges_offset=asked.offset,
         ranges=asked.ranges(priorities),
@@ -106,33 +106,20 @@ def simulate(
 
 
 def warm_up() -> None:
-    """Have the machine code compiled, and on disk where there is a place for it."""
-    one = np.ones(1, dtype=np.int64)
-    root = np.zeros(1, dtype=np.int64)
-    simulate(PathTree(root, root, root, root), np.zeros(1), one, PoolSettings(1, 1), compiled=True)
+    """Have the machine code made, and on disk where there is a place for it."""
+    from charter_engine.kvcache.predict.compiled.loading import load
 
-
-def keep_code() -> None:
-    """Have the machine code on disk for later processes, where there is a place for it."""
-    from charter_engine.kvcache.predict.compiled.machine_code import can_be_kept
-
-    if can_be_kept() and not code_is_kept():
-        warm_up()
+    load()
 
 
 def code_is_possible() -> bool:
-    """Whether machine code can be made here: numba, which makes it, comes with the extra `fast`."""
+    """Whether machine code can be run here: numba, which makes it, comes with the extra `fast`."""
     return find_spec("numba") is not None
 
 
 def code_is_kept() -> bool:
-    """Whether there is machine code from an earlier process. Making it takes several seconds; to
-    find that there is none takes none."""
-    if not may_be_kept():
-        return False
-    from charter_engine.kvcache.predict.compiled.machine_code import is_kept
-
-    return is_kept()
+    """Whether there is machine code already. Making it takes several seconds."""
+    return kept_code() is not None
 
 
 class _Arguments(NamedTuple):
@@ -149,7 +136,7 @@ class _Arguments(NamedTuple):
 def _run(arguments: _Arguments, *, compiled: bool) -> tuple[at.Served, Ints]:
     """Serve the requests; gives what they got and the counters."""
     if compiled:
-        from charter_engine.kvcache.predict.compiled.machine_code import serve
+        from charter_engine.kvcache.predict.compiled.loading import serve
 
         serve(*arguments)
         return arguments.served, arguments.pool.counters

@@ -34,6 +34,6 @@ a host tier whole rounds of that are only counted (`rounds`). With one each turn
 since a chain on the GPU, the one below it on host and the one that is overwritten change together.
 
 `layout` names the fields of the flat arrays this is kept in. All functions are plain Python over
-these: `machine_code` has numba compile them, and they run as they stand where loading it would take
-longer than it saves.
+these: `machine_code` has numba compile them to an object file, `kept` finds it and `loading` loads
+it; they run as they stand where that would take longer than it saves.
 """

@@ -1,39 +1,74 @@
-"""Machine code that an earlier process left, told by names of files: to ask numba for it, which has
-to be loaded for that, takes as long as many a prediction."""
+"""Machine code of the simulation as an object file: beside these sources, where `make setup` and
+wheels put it, or in the user's cache, where a first prediction does.
+
+It is code of any processor of this machine's kind, and of no version of Python or of a package: so
+it can be handed on.
+"""
 
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _HERE = Path(__file__).parent
 
 
-def entry_name() -> str:
-    """What the function is called that machine code is made of: after all of these sources, since
-    numba looks for changes only in the file of the function itself."""
+def file_name() -> str:
+    """What the file is called: after all of these sources, and the system and machine that it is
+    for."""
     sources = hashlib.sha256()
     for file in sorted(_HERE.glob("*.py")):
         sources.update(file.read_bytes())
-    return f"serve_{sources.hexdigest()[:16]}"
+    return f"serve-{sources.hexdigest()[:16]}-{sys.platform}-{os.uname().machine}.o"
 
 
-def may_be_kept() -> bool:
-    """Whether machine code of these very sources lies where numba keeps what it makes: in
-    `NUMBA_CACHE_DIR`, beside the sources, or in the user's cache."""
-    name = entry_name()
-    return any(any(folder.glob(f"{depth}*{name}*.nbi")) for folder, depth in _places())
+def kept_code() -> bytes | None:
+    """The machine code of these very sources, if it was made before. To find that there is none
+    takes a millisecond."""
+    name = file_name()
+    for folder in (_HERE, _cache()):
+        with suppress(OSError):
+            file = folder / name
+            # Whoever may write beside the sources may change these as well.
+            if folder == _HERE or file.stat().st_uid == os.getuid():
+                return file.read_bytes()
+    return None
 
 
-def _places() -> Iterator[tuple[Path, str]]:
-    """Folders, and what of them is searched: one directory, or those in it as well."""
-    given = os.environ.get("NUMBA_CACHE_DIR")
+def keep(code: bytes) -> None:
+    """Leave machine code for later processes, and take that of other sources away; nothing happens
+    where no directory can be written to."""
+    name = file_name()
+    for folder in (_HERE, _cache()):
+        with suppress(OSError):
+            if folder != _HERE:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write(folder / name, code)
+            for old in folder.glob(f"serve-*-{sys.platform}-{os.uname().machine}.o"):
+                if old.name != name:
+                    old.unlink(missing_ok=True)
+            return
+
+
+def _write(path: Path, code: bytes) -> None:
+    """Half a file must never be loaded, also after a power cut. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with fresh.open("wb") as file:
+            file.write(code)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _cache() -> Path:
+    """The user's cache of Charter, where `paths` has it, too."""
+    given = os.environ.get("CHARTER_CACHE")
     if given:
-        yield Path(given), "*/"
-    yield _HERE / "__pycache__", ""
+        return Path(given)
     if sys.platform == "darwin":
-        yield Path.home() / "Library" / "Caches" / "numba", "*/"
-    else:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        yield Path(cache) / "numba", "*/"
+        return Path.home() / "Library" / "Caches" / "charter"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charter"

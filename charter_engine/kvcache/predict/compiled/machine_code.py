@@ -1,18 +1,21 @@
-"""The simulation as machine code. Importing this loads numba; numba keeps the code on disk between
-processes, in `NUMBA_CACHE_DIR` where that is set."""
+"""Makes the simulation's machine code; as a program it keeps it, too, unless there is some.
 
-from collections.abc import Callable
-from pathlib import Path
+Importing this loads numba.
+"""
+
 from types import FunctionType, ModuleType
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
+import numpy as np
 from numba.extending import register_jitable
 
 from charter_engine.kvcache.predict.compiled import (
     allocation,
     deadlines,
     flat_eviction,
+    kept,
     leaf_eviction,
     leaf_turns,
     matching,
@@ -23,7 +26,8 @@ from charter_engine.kvcache.predict.compiled import (
     tree,
     truncation,
 )
-from charter_engine.kvcache.predict.compiled.kept import entry_name
+from charter_engine.kvcache.predict.compiled import layout as at
+from charter_engine.kvcache.predict.compiled.loading import ENTRY
 
 _MODULES = (
     rounds, runs, tree, deadlines, notes, flat_eviction, leaf_eviction, leaf_turns, allocation,
@@ -42,6 +46,44 @@ _INLINED: set[object] = {
 values for each array of a record, which costs more than the work does."""
 
 
+_UNCOUNTED: Any = {"_nrt": False}
+"""The caller holds all arrays: counting references to them at every call would take two thirds of
+the time."""
+
+
+def object_code() -> bytes:
+    """An object file for any processor of this machine's kind, which needs nothing else."""
+    settings: Any = numba.config
+    settings.CPU_NAME, settings.CPU_FEATURES = "generic", ""
+    for module in _MODULES:
+        for function in _functions(module):
+            register_jitable(**_UNCOUNTED, forceinline=function in _INLINED)(function)
+    # It is called past Python, and so without what numba puts around a function for that.
+    bare: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiled: Any = numba.njit(**bare, **_UNCOUNTED)(serving.serve)
+    signature = tuple(map(numba.typeof, _example()))
+    compiled.compile(signature)
+    result = compiled.overloads[signature]
+    module = llvm.parse_assembly(result.library.get_llvm_str())
+    module.get_function(result.fndesc.llvm_func_name).name = ENTRY
+    target = llvm.Target.from_default_triple().create_target_machine(opt=3)
+    return bytes(target.emit_object(module))
+
+
+def _example() -> tuple[at.Pool, at.Deadlines, at.Requests, at.Served, at.Array, at.Array]:
+    """Arguments of the types that all have."""
+    some, times = np.zeros(1, dtype=np.int64), np.zeros(1)
+    settings = at.Settings(1, 1, 0, True, True, True, 1, 0, 0, False, False, 0)
+    return (
+        at.Pool(settings, some, some, some, some),
+        at.Deadlines(times, some, some),
+        at.Requests(times, some, some, some, some, some, some),
+        at.Served(some, some, some),
+        some,
+        some,
+    )
+
+
 def _functions(module: ModuleType) -> list[FunctionType]:
     return [
         function
@@ -50,33 +92,6 @@ def _functions(module: ModuleType) -> list[FunctionType]:
     ]
 
 
-def _compile() -> Any:
-    # The caller holds all arrays: counting references to them at every call would take two thirds
-    # of the time.
-    uncounted: Any = {"_nrt": False}
-    for module in _MODULES:
-        for function in _functions(module):
-            inline = function in _INLINED
-            register_jitable(**uncounted, forceinline=inline)(function)
-    entry: Callable[..., None] = serving.serve
-    entry.__qualname__ = entry_name()
-    try:
-        return numba.njit(cache=True, **uncounted)(entry)
-    except RuntimeError:
-        # No directory can be written to.
-        return numba.njit(**uncounted)(entry)
-
-
-serve = _compile()
-
-
-def can_be_kept() -> bool:
-    """Whether there is a place for machine code between processes."""
-    return serve.stats.cache_path is not None
-
-
-def is_kept() -> bool:
-    """Whether there is machine code of these very sources from an earlier process. Making it takes
-    several seconds."""
-    name = serve.py_func.__qualname__
-    return can_be_kept() and any(Path(serve.stats.cache_path).glob(f"*{name}*.nbi"))
+if __name__ == "__main__":
+    if kept.kept_code() is None:
+        kept.keep(object_code())
