@@ -26,7 +26,7 @@ from charter_engine.kvcache.workload.lines import read_workload
 TRACE = Path(__file__).parents[3] / "shared/traces/mooncake_conversation_trace.jsonl"
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "charter_engine"
-LONGEST_COMPILE_S = 120
+LONGEST_COMPILE_S = 300
 HOST_TIER = ("--set", "gpu_blocks=5000", "--set", "host_blocks=10000")
 CASES: dict[str, tuple[str, ...]] = {
     "512 tokens per block": ("--set", "tokens_per_block=512", "--set", "gpu_blocks=10000"),
@@ -80,10 +80,11 @@ def predict(words: Sequence[str], folder: Path, cache: str) -> tuple[float, floa
     """Wall seconds of one command of the package that lies in a folder, and its seconds of the
     processor."""
     environment = {**os.environ, "CHARTER_CACHE": cache, "PYTHONPATH": str(folder)}
+    # Not from the folder itself, which processes that it starts leave out of their path.
     command = [sys.executable, "-m", "charter_engine.cli", "predict", str(TRACE), "--instant"]
     start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        [*command, *words], env=environment, cwd=folder, check=True, stdout=subprocess.DEVNULL
+        [*command, *words], env=environment, cwd=cache, check=True, stdout=subprocess.DEVNULL
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     taken = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -14,8 +14,7 @@ _MOST_DIGITS = 18
 """Of a number that 64 bits surely hold."""
 _LONGEST_CELL = 40
 _UTC = b"+00:00"
-_DIGITS = b"0123456789, "
-_NUMBERS = _DIGITS + b"."
+_NUMBERS = b"0123456789, ."
 _SEPARATORS = {4: b"-", 7: b"-", 10: b" T", 13: b":", 16: b":", 19: b"."}
 """What stands between the parts of a time, by its place."""
 _SECOND_END = 19
@@ -33,7 +32,7 @@ class Cells:
     """
 
     def __init__(self, lines: bytes, delimiter: str, width: int) -> None:
-        text = lines.replace(b"\r\n", b"\n")
+        text = lines.replace(b"\r\n", b"\n") if b"\r" in lines else lines
         if not text.endswith(b"\n"):
             text += b"\n"
         marks = np.frombuffer(text, np.uint8)
@@ -57,8 +56,20 @@ class Cells:
         return [self._text[start:end].decode("utf-8", "replace") for start, end in bounds]
 
     def whole_numbers(self, place: int) -> Ints:
-        """A column of whole numbers from 0 up."""
-        numbers: Ints = self._read(self._listed(place, _DIGITS, _MOST_DIGITS), np.int64)
+        """A column of whole numbers from 0 up, digit by digit from the last one on."""
+        start, end = self._start[:, place], self._end[:, place]
+        length = end - start
+        if length.min() < 1 or length.max() > _MOST_DIGITS:
+            raise ValueError("not a number in every line")
+        numbers = np.zeros(len(self), dtype=np.int64)
+        for back in range(int(length.max()), 0, -1):
+            # What stands before a shorter number is taken for a zero.
+            digit = self._marks[np.maximum(end - back, start)] - np.uint8(ord("0"))
+            digit *= length >= back
+            if digit.max() > 9:
+                raise ValueError("no digit")
+            numbers *= 10
+            numbers += digit
         return numbers
 
     def numbers(self, place: int) -> Floats:
