@@ -17,14 +17,17 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from typing import Any
 
+import numba
 import numpy as np
 
 from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache import BlockManager, PoolSettings, Retention, TokenRange
+from charter_engine.kvcache.predict.compiled import layout
 from charter_engine.kvcache.predict.predictor import Predictor
-from charter_engine.kvcache.workload.columns import Workload, WorkloadBuilder, as_workload
+from charter_engine.kvcache.workload.columns import Ints, Workload, WorkloadBuilder, as_workload
 from charter_engine.kvcache.workload.content import Content
 from charter_engine.kvcache.workload.lines import read_sessions, read_workload
 from charter_engine.kvcache.workload.sessions import pool
@@ -32,12 +35,15 @@ from charter_engine.kvcache.workload.sessions import pool
 TRACES = Path(__file__).parents[3] / "shared" / "traces"
 BLOCK_SIZES = (8, 32, 128, 512)
 EXACT_REQUESTS = 150
+GPU_CHAINS, HOST_CHAINS = 146, 779
+"""How many chains the two queues hold on average in the conversation trace, at 8 tokens a block."""
 
 
 def main() -> None:
     """Print every figure."""
     conversations = conversation_trace()
     measure("conversation trace", conversations, 10_000 * 512)
+    turns_beside_their_bound(conversations, 10_000 * 512)
     beside_others(conversations)
     measure("60 agent sessions", agent_sessions(), 10_000 * 64)
     operators_session()
@@ -121,6 +127,46 @@ def measure(name: str, workload: Workload, pool_tokens: int) -> None:
         f"leaf, a whole prediction, host tier and bracket: {columns}  "
         f"slowest/fastest {spread:.2f} (measured)"
     )
+
+
+def turns_beside_their_bound(workload: Workload, pool_tokens: int, size: int = 8) -> None:
+    """What a block that moves to host takes by the leaf rule, and a loop over two queues that does
+    nothing but follow them and change what such a move changes."""
+    predictor = Predictor(workload, compiled=True)
+    blocks = pool_tokens // size
+    small = PoolSettings(blocks, size, host_blocks=2 * blocks)
+    large = PoolSettings(pool_tokens // 512, 512, host_blocks=2 * pool_tokens // 512)
+    moved = predictor.simulate(small).offloaded
+    taken = best(partial(predictor.simulate, small)) - best(partial(predictor.simulate, large))
+    runs, gpu, host = two_queues(GPU_CHAINS, HOST_CHAINS)
+    follow: Any = numba.njit(follow_two_queues)
+    follow(runs, gpu, host, 1)
+    bound = best(lambda: follow(runs, gpu, host, moved))
+    print(
+        f"{moved:,} blocks of {size} tokens moved to host, {1e9 * taken / moved:.1f} ns each "
+        f"beyond what blocks of 512 take; the loop alone {1e9 * bound / moved:.1f} ns (measured)"
+    )
+
+
+def two_queues(gpu_chains: int, host_chains: int) -> tuple[Ints, int, int]:
+    """Runs that lie about as they do in a prediction: those of two queues, and one below each of
+    the first. Gives the runs, and the first one of each queue."""
+    order = np.random.default_rng(1).permutation(60_000)[: 2 * gpu_chains + host_chains]
+    gpu, below, host = np.split(order * layout.RUN_FIELDS, (gpu_chains, 2 * gpu_chains))
+    runs = np.zeros(60_000 * layout.RUN_FIELDS, dtype=np.int64)
+    for queue in (gpu, host):
+        runs[queue + layout.NEXT] = np.roll(queue, -1)
+    runs[gpu + layout.DEEPER] = below
+    return runs, int(gpu[0]), int(host[0])
+
+
+def follow_two_queues(runs: Ints, gpu: int, host: int, turns: int) -> None:
+    """The least that turns of chains which go on on host do."""
+    for _ in range(turns):
+        runs[gpu + layout.HIGH] -= 1
+        runs[runs[gpu + layout.DEEPER] + layout.LOW] -= 1
+        runs[host + layout.HIGH] -= 1
+        gpu, host = runs[gpu + layout.NEXT], runs[host + layout.NEXT]
 
 
 def whole_prediction(predictor: Predictor, pool_tokens: int, size: int) -> None:
