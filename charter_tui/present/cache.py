@@ -20,7 +20,7 @@ from charter_tui.present.figures import (
 )
 from charter_tui.present.measured_pool import BY_EVENTS, difference, other_blocks, trouble, unknown
 from charter_tui.present.pool_map import fill_of, holdings, split_of
-from charter_tui.present.requests import NO_REQUEST, WHAT_SENDS
+from charter_tui.present.requests import nothing_sent, what_sends
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, crop, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
 from charter_tui.present.words import EmptyState
@@ -281,14 +281,16 @@ def note_lines(report: ContentsReport, width: int) -> tuple[Line, ...]:
     return tuple(line(Span(text, "muted")) for note in notes for text in wrap(note, max(20, width)))
 
 
-def nothing_passed(report: ContentsReport, local: Local = time.localtime) -> EmptyState:
+def nothing_passed(
+    report: ContentsReport, snapshot: Snapshot, local: Local = time.localtime
+) -> EmptyState:
     """Why nobody holds anything in the pool, and what would change that."""
     if report.emptied_at is None:
-        return NO_REQUEST
+        return nothing_sent(snapshot)
     at = time.strftime("%H:%M:%S", local(report.emptied_at))
     return EmptyState(
         f"The pool is empty: the push at {at} loaded the engine again, and what it had cached is "
-        f"lost. No request has passed since. {WHAT_SENDS}"
+        f"lost. No request has passed since. {what_sends(snapshot)}"
     )
 
 

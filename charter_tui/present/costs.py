@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from charter_engine.contracts.costs import RunCost, Verdict
+from charter_engine.contracts.deploy import CostClass
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.runs import RunFigure
 from charter_tui.present.figures import NOTHING, count, marked, milliseconds_text, percent
@@ -15,6 +16,14 @@ Show = Callable[[float | None, Label], Span]
 LABEL_WIDTH: Final = 15
 FIGURE_WIDTH: Final = 11
 CHANGE_WIDTH: Final = 9
+COST_TONES: Final[dict[CostClass, Tone]] = {
+    "request": "good",
+    "plan reload": "good",
+    "engine reload": "warning",
+    "engine rebuild": "bad",
+    "server restart": "bad",
+}
+"""Of what a push costs the deployment."""
 
 
 def whole_time(value: float | None, label: Label) -> Span:

@@ -110,13 +110,16 @@ def detail_lines(
     findings: tuple[Finding, ...],
     opportunities: tuple[Opportunity, ...],
     width: int,
+    *,
+    can_propose: bool = True,
 ) -> tuple[Line, ...]:
-    """All there is to say about the row under the cursor."""
+    """All there is to say about the row under the cursor; with the keys that propose a plan where
+    they do."""
     kind, _, number = (key or "").partition(":")
     if kind == "lint" and int(number) < len(findings):
         return _finding_detail(findings[int(number)], width)
     if kind == "opportunity" and int(number) < len(opportunities):
-        return _opportunity_detail(opportunities[int(number)], width)
+        return _opportunity_detail(opportunities[int(number)], width, can_propose)
     return ()
 
 
@@ -139,7 +142,7 @@ def _finding_detail(item: Finding, width: int) -> tuple[Line, ...]:
     return (*lines, *(line(Span(text, "good")) for text in wrap(remedy, width)))
 
 
-def _opportunity_detail(item: Opportunity, width: int) -> tuple[Line, ...]:
+def _opportunity_detail(item: Opportunity, width: int, can_propose: bool) -> tuple[Line, ...]:
     lines = [
         line(
             Span(item.pattern.replace("_", " "), "title"),
@@ -148,7 +151,7 @@ def _opportunity_detail(item: Opportunity, width: int) -> tuple[Line, ...]:
     ]
     if item.expected_hit_rate is not None:
         rate = percent(item.expected_hit_rate, item.expected_label)
-        keys = Span("   2 a proposes a plan", "muted")
+        keys = Span("   2 a proposes a plan" if can_propose else "", "muted")
         lines.append(line("expected ", *paid_of(item), "hit rate ", rate, keys))
     if item.expected_basis:
         lines += [line(Span(text, "muted")) for text in wrap(item.expected_basis, width)]

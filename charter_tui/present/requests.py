@@ -18,10 +18,11 @@ from charter_tui.present.figures import (
     percent,
     short_count,
 )
+from charter_tui.present.possible import offered
 from charter_tui.present.spans import Line, Span, fit, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
 from charter_tui.present.words import EmptyState
-from charter_tui.state import share
+from charter_tui.state import Snapshot, share
 
 Local = Callable[[float], time.struct_time]
 
@@ -44,8 +45,6 @@ CAUSE_WIDTH: Final = 28
 """Cells in which most causes and errors are whole."""
 OWN: Final = Span("▸ ", "accent")
 """In front of what a run of Charter's own sent."""
-WHAT_SENDS: Final = "r runs the agent; other programs' requests appear as they come."
-NO_REQUEST: Final = EmptyState(f"No request has passed yet. {WHAT_SENDS}")
 IN_A_RECORDING: Final = EmptyState(
     "A recording's requests are in its file: charter-engine export FILE --requests prints them."
 )
@@ -229,13 +228,25 @@ def _too_short(report: MissReport) -> str:
     return f" in {report.seconds:,.0f} s, too short to tell what an hour would bring"
 
 
-def no_requests(known: int, replaying: bool, refused: str = "") -> EmptyState:
+def what_sends(snapshot: Snapshot) -> str:
+    """What would have requests pass."""
+    run = offered(snapshot, (("app.run_plan", "r runs the agent; "),))
+    others = "other programs' requests appear as they come."
+    return f"{run}{others}" if run else others.capitalize()
+
+
+def nothing_sent(snapshot: Snapshot) -> EmptyState:
+    """That no request has passed, and what to do."""
+    return EmptyState(f"No request has passed yet. {what_sends(snapshot)}")
+
+
+def no_requests(known: int, snapshot: Snapshot, refused: str = "") -> EmptyState:
     """Why the table is empty, and what to do. `refused`: why the engine told of none."""
-    if replaying:
+    if snapshot.replaying:
         return IN_A_RECORDING
     if known:
         return EmptyState("No request matches. / changes the filter, i shows or hides own runs.")
-    return EmptyState(refused, refused=True) if refused else NO_REQUEST
+    return EmptyState(refused, refused=True) if refused else nothing_sent(snapshot)
 
 
 def causes_by_request(explanations: Sequence[MissExplanation]) -> Mapping[str, str]:

@@ -16,11 +16,11 @@ from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.requests import (
-    NO_REQUEST,
     RequestFilter,
     cause_lines,
     causes_by_request,
     no_requests,
+    nothing_sent,
     request_columns,
     request_row,
     summary_line,
@@ -76,7 +76,7 @@ class RequestsTable(LineTable):
         columns = request_columns(self.inner_width)
         follows = self.cursor == 0
         rows = [self._row(record, columns) for record in self.shown]
-        empty = no_requests(len(self.records), self.snapshot.replaying, self.refused)
+        empty = no_requests(len(self.records), self.snapshot, self.refused)
         self.set_rows(columns, rows, empty)
         if follows and rows:
             self.cursor = 0
@@ -214,7 +214,7 @@ class RequestsScreen(ConsoleScreen):
 
     def why_not(self, action: str) -> str:
         if action in OF_REQUESTS and not self.query_one(RequestsTable).records:
-            return NO_REQUEST.text
+            return nothing_sent(self.snapshot).text
         return super().why_not(action)
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:

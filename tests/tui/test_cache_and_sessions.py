@@ -2,9 +2,11 @@
 
 from functools import partial
 
+from charter_tui.present.spans import text_of
 from charter_tui.screens.cache import HoldingsTable, PoolMap
 from charter_tui.screens.requests import RequestsScreen, RequestsTable
 from charter_tui.screens.sessions import SessionsTable
+from charter_tui.widgets.keys import KeyFooter
 from charter_tui.widgets.line_table import LineTable
 from tests.tui.answers import about_cache, about_requests
 from tests.tui.cache_scene import MEASURED_POOL
@@ -31,6 +33,10 @@ async def test_the_pool_is_told_apart_by_node_then_by_session_and_priority(conso
         assert listed(stage, HoldingsTable) == ["desk-7", "desk-9"]
         await stage.press("v")
         assert listed(stage, HoldingsTable) == ["35", "90"]
+        (keys,) = stage.app.screen.query_one(KeyFooter).lines
+        assert "⏎ Open" not in text_of(keys)
+        await stage.press("enter")
+        assert "No request is of one priority" in stage.told()
 
 
 async def test_the_map_is_as_high_as_its_lines_at_every_size(console: Open) -> None:
