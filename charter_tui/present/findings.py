@@ -9,7 +9,7 @@ from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.figures import counted, marked, percent
 from charter_tui.present.headline import paid_of
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
-from charter_tui.present.tables import Column, Row, fill
+from charter_tui.present.tables import Column, Row, fill, fill_with_room
 
 WHAT: Final = Column("what", "FINDING", 30, "left")
 WHERE: Final = Column("place", "WHERE", 28, "left")
@@ -27,7 +27,8 @@ _SIGNS: Final[dict[Severity, tuple[str, Tone]]] = {
 def finding_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width."""
     if width < NARROW_BELOW:
-        return fill((WHAT, WHERE._replace(width=0), TOKENS, EXPECTED), width)
+        narrow = (WHAT, WHERE._replace(width=0), TOKENS, EXPECTED)
+        return fill_with_room(narrow, width, minimum=14)
     return fill((WHAT, WHERE, TOKENS, EXPECTED, MESSAGE), width)
 
 

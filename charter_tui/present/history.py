@@ -20,7 +20,7 @@ from charter_tui.present.drift import foreign_lines
 from charter_tui.present.figures import count, milliseconds, moment
 from charter_tui.present.possible import offered
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
-from charter_tui.present.tables import Column, Row, fill, row_line, table_lines
+from charter_tui.present.tables import Column, Row, fill_with_room, row_line, table_lines
 from charter_tui.present.words import ASKING, EmptyState, Standing, sentence_lines
 from charter_tui.state import Snapshot
 
@@ -55,7 +55,7 @@ _STATE_TONES: Final[dict[str, Tone]] = {"live": "good", "failed": "bad", "pendin
 
 def history_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width; who pushed, and what was measured, where there is room."""
-    return fill(WIDE if width >= WIDE_FROM else NARROW, width)
+    return fill_with_room(WIDE if width >= WIDE_FROM else NARROW, width, minimum=12)
 
 
 def history_rows(revisions: Sequence[Revision], columns: Sequence[Column]) -> tuple[Row, ...]:

@@ -66,7 +66,7 @@ class PoolMap(LineView, can_focus=True):
             (
                 *summary_lines(report, self.snapshot, width),
                 *map_lines(report, pool, self.by, width, rows),
-                map_legend(self.by, self.other),
+                map_legend(self.by, width, self.other),
             )
         )
 
