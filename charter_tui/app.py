@@ -83,9 +83,10 @@ class CharterApp(ReplayKeys):
         return None if refused else True
 
     def is_in_front(self, action: str) -> bool:
-        """Whether it is the action that shows the screen in front."""
-        screen = self.screen if self.screen_stack else None
-        return isinstance(screen, ConsoleScreen) and action == f"show_{screen.SCOPE}"
+        """Whether it is the action that shows the screen in front, or the one below a dialog."""
+        shown = (one for one in reversed(self.screen_stack) if isinstance(one, ConsoleScreen))
+        screen = next(shown, None)
+        return screen is not None and action == f"show_{screen.SCOPE}"
 
     def on_key(self, event: events.Key) -> None:
         """Only keys nothing took arrive here: say why a greyed one does nothing. One that was

@@ -17,6 +17,7 @@ from charter_tui.present.figures import (
     percent_text,
     priority_tone,
     short_count,
+    signed,
 )
 from charter_tui.present.measured_pool import BY_EVENTS, difference, other_blocks, trouble, unknown
 from charter_tui.present.pool_map import fill_of, holdings, split_of
@@ -122,7 +123,7 @@ def _agreement(report: ContentsReport) -> Iterator[Line]:
     yield line(Span("Reused ", "title"), percent(measured, "measured"))
     apart = 100 * (predicted - measured)
     far: Tone = "warning" if abs(apart) >= FAR_APART else "muted"
-    yield line(percent(predicted, "predicted"), Span(f" ({apart:+.1f} points)", far))
+    yield line(percent(predicted, "predicted"), Span(f" ({signed(apart, 1)} points)", far))
     yield line(Span(f"over {counted(report.requests)}", "muted"))
 
 

@@ -126,7 +126,8 @@ def history_lines(
     heading = row_line(columns, [line(Span(column.heading, "muted")) for column in columns])
     rows = (row_line(columns, row.cells) for row in history_rows(revisions, columns))
     ways = offered(snapshot, _WAYS)
-    return (heading, *rows, EMPTY, *sentence_lines(f"{_OPENED} {ways}", width, "muted"))
+    words = f"{_OPENED} {ways}." if ways else _OPENED
+    return (heading, *rows, EMPTY, *sentence_lines(words, width, "muted"))
 
 
 def revision_lines(

@@ -28,6 +28,7 @@ from charter_tui.present.figures import (
     percent_text,
     precise_milliseconds,
     precise_percent,
+    signed,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, table_lines
@@ -420,7 +421,7 @@ def _lever_lines(levers: Iterable[LeverShare], width: int) -> tuple[Line, ...]:
             _saved(one.ttft_p95_ms_saved),
             NOTHING
             if one.token_hit_rate_gained is None
-            else marked(f"{one.token_hit_rate_gained * 100:+.1f} pt", "measured"),
+            else marked(f"{signed(one.token_hit_rate_gained * 100, 1)} pt", "measured"),
             Span(one.note, "muted"),
         )
         for one in levers

@@ -21,10 +21,9 @@ from charter_tui.present.costs import (
     points,
     relative,
     shown_figure,
-    signed,
     verdict_lines,
 )
-from charter_tui.present.figures import count, counted, milliseconds, percent
+from charter_tui.present.figures import count, counted, milliseconds, percent, signed
 from charter_tui.present.possible import no_agent, offered
 from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, fill_with_room, table_lines

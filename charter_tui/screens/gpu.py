@@ -56,6 +56,6 @@ class GpuView(LineView, can_focus=True):
                 width,
                 height,
                 curves,
-                served=lambda cells, high: strip_lines(shown, cells, SERVED, high),
+                served=lambda cells, high: strip_lines(shown, cells, SERVED, high, ends_right=True),
             )
         )
