@@ -52,9 +52,11 @@ class HistoryScreen(ConsoleScreen):
         """The number of the revision that is shown beside the others."""
 
     def body(self) -> Iterable[Widget]:
+        beside = RevisionView().data_bind(ConsoleScreen.snapshot)
+        beside.display = False
         with Container(id="history-body"):
             yield HistoryTable().data_bind(ConsoleScreen.snapshot)
-            yield RevisionView().data_bind(ConsoleScreen.snapshot)
+            yield beside
         yield StaticLine(legend())
 
     def on_mount(self) -> None:

@@ -171,7 +171,7 @@ class RequestsScreen(ConsoleScreen):
             with Vertical(id="requests-main"):
                 yield RequestsTable().data_bind(ConsoleScreen.snapshot)
                 yield CausesPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
-            with Vertical(id="requests-side"):
+            with Vertical(id="requests-side", classes="empty"):
                 yield RequestBrief().data_bind(ConsoleScreen.snapshot)
                 yield StripsPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
         yield StaticLine(legend())
@@ -241,6 +241,7 @@ class RequestsScreen(ConsoleScreen):
         table.rebuild()
         view = self.query_one("#requests-summary", LineView)
         view.display = bool(table.records)
+        self.query_one("#requests-side").set_class(not table.records, "empty")
         known, lost = len(table.records), table.lost
         view.set_lines((summary_line(table.shown, known, lost, table.chosen),))
         self._tell_more()
