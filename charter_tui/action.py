@@ -1,9 +1,10 @@
 """One thing that a key can do.
 
 An action is a method `action_<name>` of the class its scope names. `risk` says what it touches:
-`view` only the console, `live` an engine that is not replaying, `run` the load on the deployment,
-`write` its settings; the last two are refused in read-only mode too. `replay` actions exist only in
-a replay, or while the screen is frozen. No default key is one that terminal multiplexers take
+`view` only the console, `read` recordings wherever they lie, `live` an engine that is not
+replaying, `run` the load on the deployment, `write` its settings; `read` and the last two are
+refused in read-only mode too. `replay` actions exist only in a replay, or while the screen is
+frozen. No default key is one that terminal multiplexers take
 (ctrl+a, b, d, k, j).
 """
 
@@ -35,7 +36,7 @@ Scope = Literal[
     "series",
     "replay",
 ]
-Risk = Literal["view", "live", "run", "write", "replay"]
+Risk = Literal["view", "read", "live", "run", "write", "replay"]
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ from charter_tui.screens.told import ToldScreen
 from charter_tui.screens.too_small import TooSmallScreen, too_small
 from charter_tui.screens.tuning import TuningScreen
 from charter_tui.screens.work import WorkScreen
+from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
 
 HORIZONTAL: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-normal"), (140, "-wide")]
@@ -82,9 +83,10 @@ class CharterApp(ReplayKeys):
         return None if refused else True
 
     def is_in_front(self, action: str) -> bool:
-        """Whether it is the action that shows the screen in front."""
-        screen = self.screen if self.screen_stack else None
-        return isinstance(screen, ConsoleScreen) and action == f"show_{screen.SCOPE}"
+        """Whether it is the action that shows the screen in front, or the one below a dialog."""
+        shown = (one for one in reversed(self.screen_stack) if isinstance(one, ConsoleScreen))
+        screen = next(shown, None)
+        return screen is not None and action == f"show_{screen.SCOPE}"
 
     def on_key(self, event: events.Key) -> None:
         """Only keys nothing took arrive here: say why a greyed one does nothing. One that was
@@ -94,13 +96,19 @@ class CharterApp(ReplayKeys):
         pressed = self.screen.active_bindings.get(event.key)
         if pressed is not None and not pressed.enabled and isinstance(self.screen, ConsoleScreen):
             action = pressed.binding.action.partition("(")[0].rpartition(".")[2]
-            own = find(self.screen.SCOPE, action)
-            known = own or find("app", action) or find("replay", action)
-            if known is None or self.refuse(known.risk):
-                return
-            reason = self.screen.why_not(action) if own else why_not(known.id, self.snapshot)
-            if reason:
-                self.notify(reason)
+            if action == "pick" and isinstance(self.focused, LineTable):
+                self.notify(self.focused.why_no_pick())
+            else:
+                self._tell_why_greyed(self.screen, action)
+
+    def _tell_why_greyed(self, screen: ConsoleScreen, action: str) -> None:
+        own = find(screen.SCOPE, action)
+        known = own or find("app", action) or find("replay", action)
+        if known is None or self.refuse(known.risk):
+            return
+        reason = screen.why_not(action) if own else why_not(known.id, self.snapshot)
+        if reason:
+            self.notify(reason)
 
     def on_resize(self, event: events.Resize) -> None:
         if isinstance(self.screen, TooSmallScreen):

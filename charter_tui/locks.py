@@ -17,11 +17,11 @@ def refusal(risk: Risk, snapshot: Snapshot, locked: str) -> str:
     """
     if risk in ("view", "replay"):
         return ""
-    if snapshot.frozen is not None or snapshot.replaying:
+    if risk != "read" and (snapshot.frozen is not None or snapshot.replaying):
         return _PAST if snapshot.frozen is None else _FROZEN
-    if risk in ("run", "write") and locked:
+    if risk in ("read", "run", "write") and locked:
         return locked
-    if snapshot.session and snapshot.session.read_only:
+    if snapshot.session and snapshot.session.read_only and not snapshot.replaying:
         return "This engine is read-only."
     if snapshot.link.state != "connected":
         return "There is no connection to the engine at the moment."

@@ -82,7 +82,7 @@ class DeploymentContents:
 
         self._owners = self._owners or GrainOwners()
         asked, self._notes = retention_by_node(nodes, calls)
-        self._contents = PoolContents(settings, lambda record: asked.get(record.node))
+        self._contents = PoolContents(settings, lambda record: asked.get(record.node), self._owners)
         self._taken = set()
 
     def _bring_up_to_date(self, contents: "PoolContents", records: Sequence[TrafficRecord]) -> None:
@@ -102,8 +102,6 @@ class DeploymentContents:
         names = dict(zip(map(id, answered), sessions_of(answered), strict=True))
         for record in fresh:
             contents.take(record, names[id(record)])
-            if self._owners is not None:
-                self._owners.take(record, names[id(record)])
 
 
 def settings_of(pool: KvPool | None, profile: Profile) -> PoolSettings:

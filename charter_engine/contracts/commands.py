@@ -514,10 +514,11 @@ Command = (
     | CutReplay
     | Shutdown
 )
-Right = Literal["view", "edit", "record", "run", "write", "stop"]
-"""`view` looks and changes nothing, on disk or elsewhere; `edit` changes the draft and reads plan
-files; `record` writes recordings and notes; `run` opens and runs agents, and works on files;
-`write` changes the deployment; `stop` ends the engine."""
+Right = Literal["view", "read", "edit", "record", "run", "write", "stop"]
+"""`view` looks and changes nothing, on disk or elsewhere; `read` looks at recordings wherever they
+lie; `edit` changes the draft and reads plan files; `record` writes recordings and notes; `run`
+opens and runs agents, and works on files; `write` changes the deployment; `stop` ends the
+engine."""
 RIGHT_OF: dict[type, Right] = {
     Subscribe: "view",
     GetSession: "view",
@@ -553,8 +554,8 @@ RIGHT_OF: dict[type, Right] = {
     AddNote: "record",
     StartRecording: "record",
     StopRecording: "record",
-    ListRecordings: "run",
-    CompareRecorded: "run",
+    ListRecordings: "read",
+    CompareRecorded: "read",
     OpenAgent: "run",
     StartRun: "run",
     CancelRun: "run",

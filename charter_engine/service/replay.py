@@ -8,13 +8,16 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from charter_engine.api import recordings
 from charter_engine.contracts.commands import (
     Command,
+    CompareRecorded,
     ControlReplay,
     CutReplay,
     GetSession,
     Lint,
     ListMarks,
+    ListRecordings,
     ListRevisions,
     ListTicks,
     SeekReplay,
@@ -86,26 +89,35 @@ class Replaying:
     async def handle(self, command: Command) -> object:
         """Answers questions and replay controls. Raises `UsageError`."""
         match command:
-            case GetSession():
-                return self._session
-            case ListRevisions() | Lint():
-                return ()
             case ListTicks(seconds=seconds, most=most, until=until):
                 end = self.state.position if until is None else until
                 return await self._history.ticks(end - seconds, end, most)
-            case ListMarks():
-                return self._marks(command)
+            case ListRecordings(folder=folder):
+                return await asyncio.to_thread(recordings.listed, folder)
+            case CompareRecorded(request=request):
+                return await asyncio.to_thread(recordings.compare, request)
+            case CutReplay():
+                return await self._stretches.piece(command)
+            case GetSession() | ListRevisions() | Lint() | ListMarks():
+                return self._told(command)
             case Shutdown():
                 self._shutdown()
             case ControlReplay(paused=paused, speed=speed):
                 self._control(paused, speed)
             case SeekReplay():
                 self._jump(self._target(command))
-            case CutReplay():
-                return await self._stretches.piece(command)
             case _:
                 raise UsageError(f"{type(command).__name__} is not a command of a replay")
         return None
+
+    def _told(self, command: GetSession | ListRevisions | Lint | ListMarks) -> object:
+        match command:
+            case GetSession():
+                return self._session
+            case ListMarks():
+                return self._marks(command)
+            case ListRevisions() | Lint():
+                return ()
 
     def _marks(self, asked: ListMarks) -> tuple[Marker, ...]:
         end = self.state.position if asked.until is None else asked.until

@@ -29,4 +29,6 @@ WATCHING = Grant(
     remedy="start it without --read-only, or with --write where console.toml has its server for "
     "read_only",
 )
-REPLAYING = Grant(frozenset({"view", "stop"}), "this is a recording: nothing can be changed in it")
+REPLAYING = Grant(
+    frozenset({"view", "read", "stop"}), "this is a recording: nothing can be changed in it"
+)

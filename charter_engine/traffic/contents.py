@@ -34,7 +34,7 @@ from charter_engine.kvcache.manager.records import CachedBlock
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.traffic.hashes import answer_hashes_of, hashes_of
 from charter_engine.traffic.map_runs import runs_of
-from charter_engine.traffic.measured import whole_grains
+from charter_engine.traffic.measured import NOBODY, GrainOwners, whole_grains
 
 EVENT_BUFFER: Final = 1_000_000
 """Events of one request that are kept until they are read, right behind it."""
@@ -48,7 +48,7 @@ RetentionOf = Callable[[TrafficRecord], Retention | None]
 
 @dataclass
 class Owner:
-    """Who brought a block, and who used it since."""
+    """Who sent what a block holds first, and who used it since it was computed."""
 
     node: str
     session: str
@@ -64,11 +64,18 @@ class Owner:
 class PoolContents:
     """Follows the requests of a deployment through a pool of these settings.
 
-    `retention_of` gives what each request asks for its blocks.
+    `retention_of` gives what each request asks for its blocks; `senders` who sent their content
+    first, also where it was evicted and computed again for another.
     """
 
-    def __init__(self, settings: PoolSettings, retention_of: RetentionOf) -> None:
+    def __init__(
+        self,
+        settings: PoolSettings,
+        retention_of: RetentionOf,
+        senders: GrainOwners | None = None,
+    ) -> None:
         self.settings = settings
+        self._senders = GrainOwners() if senders is None else senders
         self.requests = 0
         self.unknown = 0
         self.rejected = 0
@@ -89,6 +96,7 @@ class PoolContents:
     def take(self, record: TrafficRecord, session: str) -> None:
         """Serve a request of a session, beside those taken before that are not answered yet when it
         arrives."""
+        self._senders.take(record, session)
         prompt, whole = tokens_of(record)
         if not len(prompt):
             self.unknown += 1
@@ -199,15 +207,18 @@ class PoolContents:
                     self._evicted(key, record.node)
         grains, size = whole_grains(record), self.settings.tokens_per_block
         for depth, key in enumerate(_path(tokens, size, namespace)):
+            whole = min((depth + 1) * size, len(tokens) - 1) // GRAIN_TOKENS
+            grain = grains[whole - 1] if 0 < whole <= len(grains) else None
             owner = self._owners.get(key)
             if owner is None:
-                owner = self._owners[key] = Owner(record.node, session, depth, record.at)
+                sent = self._senders.of(grain)
+                node, of = (record.node, session) if sent is NOBODY else (sent.node, sent.session)
+                owner = self._owners[key] = Owner(node, of, depth, record.at)
                 if (gone := self._gone.pop(key, None)) is not None:
                     self._again[gone] += 1
             else:
                 owner.requests += 1
-            whole = min((depth + 1) * size, len(tokens) - 1) // GRAIN_TOKENS
-            owner.grain = grains[whole - 1] if 0 < whole <= len(grains) else None
+            owner.grain = grain
             owner.used_at = record.at
             owner.nodes.add(record.node)
             owner.sessions.add(session)

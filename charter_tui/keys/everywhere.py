@@ -103,7 +103,7 @@ EVERYWHERE_ACTIONS: Final[tuple[Action, ...]] = (
         "W",
         "Recordings",
         "Recordings to replay, to compare on one axis, or to export",
-        "run",
+        "read",
     ),
     Action(
         "app", "open_agent", "o", "Open agent", "Open another agent's source", "run", footer="room"

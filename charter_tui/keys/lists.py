@@ -78,7 +78,7 @@ LIST_ACTIONS: Final[tuple[Action, ...]] = (
         "c",
         "Compare",
         "With the marked one on one axis, or around its last push",
-        "run",
+        "read",
         footer=True,
     ),
     Action(
@@ -95,11 +95,11 @@ LIST_ACTIONS: Final[tuple[Action, ...]] = (
         "slash",
         "Folder",
         "The recordings in another folder",
-        "run",
+        "read",
         footer=True,
         key_display="/",
     ),
-    Action("recordings", "look_again", "i", "Look again", "What lies in the folder", "run"),
+    Action("recordings", "look_again", "i", "Look again", "What lies in the folder", "read"),
     Action(
         "recordings", "close", "escape", "Back", "Close the recordings", footer=True, palette=False
     ),

@@ -17,11 +17,23 @@ from charter_tui.present.figures import (
     percent_text,
     priority_tone,
     short_count,
+    signed,
 )
 from charter_tui.present.measured_pool import BY_EVENTS, difference, other_blocks, trouble, unknown
 from charter_tui.present.pool_map import fill_of, holdings, split_of
-from charter_tui.present.requests import NO_REQUEST, WHAT_SENDS
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, crop, fitting, line, plain, wrap
+from charter_tui.present.requests import nothing_sent, what_sends
+from charter_tui.present.spans import (
+    EMPTY,
+    Line,
+    Span,
+    Tone,
+    crop,
+    fitting,
+    line,
+    line_width,
+    plain,
+    wrap,
+)
 from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
 from charter_tui.present.words import EmptyState
 from charter_tui.state import Snapshot, share
@@ -38,6 +50,8 @@ FAR_APART: Final = 5.0
 """Points of hit rate between predicted and measured that are worth a warning."""
 MOST_PREFIXES: Final = 8
 """Assumed: the largest hold nearly all that is shared, and the map needs the room."""
+LEAST_OF_A_TEXT: Final = 16
+"""Cells; of what begins in fewer nobody can tell what it is."""
 MOST_DISPLACEMENTS: Final = 6
 """Assumed: as many as stand beside the map on 24 lines."""
 
@@ -65,7 +79,9 @@ def summary_lines(
     parts = [_sizes(report, snapshot), _pressure(report, local), _agreement(report)]
     lines = [fitting(each, width) for each in parts]
     if (measured := report.measured) is not None:
-        lines += [fitting(each, width) for each in (difference(measured), unknown(measured))]
+        active = snapshot.triton.sample.active_requests or 0 if snapshot.triton else 0
+        about = (difference(measured), unknown(measured, active))
+        lines += [fitting(each, width) for each in about]
         lines.append(crop(trouble(measured), width))
     return tuple(one for one in lines if one)
 
@@ -107,7 +123,7 @@ def _agreement(report: ContentsReport) -> Iterator[Line]:
     yield line(Span("Reused ", "title"), percent(measured, "measured"))
     apart = 100 * (predicted - measured)
     far: Tone = "warning" if abs(apart) >= FAR_APART else "muted"
-    yield line(percent(predicted, "predicted"), Span(f" ({apart:+.1f} points)", far))
+    yield line(percent(predicted, "predicted"), Span(f" ({signed(apart, 1)} points)", far))
     yield line(Span(f"over {counted(report.requests)}", "muted"))
 
 
@@ -223,8 +239,10 @@ def prefix_lines(
         )
         for one in found
     ]
-    begins = [Span("BEGINS WITH", "muted"), *(Span(_text(one, calls, named)) for one in found)]
     table = table_lines(columns, rows, width)
+    if width - line_width(table[0]) < LEAST_OF_A_TEXT:
+        return (heading, *table)
+    begins = [Span("BEGINS WITH", "muted"), *(Span(_text(one, calls, named)) for one in found)]
     return (
         heading,
         *(crop((*made, Span("  "), text), width) for made, text in zip(table, begins, strict=True)),
@@ -281,14 +299,16 @@ def note_lines(report: ContentsReport, width: int) -> tuple[Line, ...]:
     return tuple(line(Span(text, "muted")) for note in notes for text in wrap(note, max(20, width)))
 
 
-def nothing_passed(report: ContentsReport, local: Local = time.localtime) -> EmptyState:
+def nothing_passed(
+    report: ContentsReport, snapshot: Snapshot, local: Local = time.localtime
+) -> EmptyState:
     """Why nobody holds anything in the pool, and what would change that."""
     if report.emptied_at is None:
-        return NO_REQUEST
+        return nothing_sent(snapshot)
     at = time.strftime("%H:%M:%S", local(report.emptied_at))
     return EmptyState(
         f"The pool is empty: the push at {at} loaded the engine again, and what it had cached is "
-        f"lost. No request has passed since. {WHAT_SENDS}"
+        f"lost. No request has passed since. {what_sends(snapshot)}"
     )
 
 

@@ -4,9 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from charter_engine.contracts.costs import RunCost, Verdict
+from charter_engine.contracts.deploy import CostClass
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.runs import RunFigure
-from charter_tui.present.figures import NOTHING, count, marked, milliseconds_text, percent
+from charter_tui.present.figures import (
+    NOTHING,
+    count,
+    marked,
+    milliseconds_text,
+    percent,
+    signed,
+)
 from charter_tui.present.spans import Line, Span, Tone, fit, line, wrap
 
 Show = Callable[[float | None, Label], Span]
@@ -15,6 +23,14 @@ Show = Callable[[float | None, Label], Span]
 LABEL_WIDTH: Final = 15
 FIGURE_WIDTH: Final = 11
 CHANGE_WIDTH: Final = 9
+COST_TONES: Final[dict[CostClass, Tone]] = {
+    "request": "good",
+    "plan reload": "good",
+    "engine reload": "warning",
+    "engine rebuild": "bad",
+    "server restart": "bad",
+}
+"""Of what a push costs the deployment."""
 
 
 def whole_time(value: float | None, label: Label) -> Span:
@@ -80,12 +96,6 @@ def relative(change: float) -> Span:
     """A relative difference in per cent; less is better."""
     tone: Tone = "muted" if abs(change) < 0.005 else "good" if change < 0 else "bad"
     return Span(f"{signed(change * 100)} %", tone)
-
-
-def signed(value: float, digits: int = 0) -> str:
-    """A difference with its sign; what rounds to nought has none."""
-    text = f"{value:+.{digits}f}"
-    return text if float(text) else text[1:]
 
 
 def cost_line(label: str, figures: Sequence[Span], change: Span | None = None) -> Line:

@@ -7,6 +7,7 @@ from charter_engine.contracts.deploy import COST_ORDER, Change, CostClass, Diff
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.plan import Plan
 from charter_tui.naming import Naming, name_by_id
+from charter_tui.present.costs import COST_TONES
 from charter_tui.present.figures import (
     apart,
     byte_size,
@@ -15,19 +16,21 @@ from charter_tui.present.figures import (
     precise_milliseconds,
     precise_percent,
 )
+from charter_tui.present.possible import offered
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
 from charter_tui.state import Snapshot
 
-COST_TONES: Final[dict[CostClass, Tone]] = {
-    "request": "good",
-    "plan reload": "good",
-    "engine reload": "warning",
-    "engine rebuild": "bad",
-    "server restart": "bad",
-}
-_NOTHING_EDITED: Final = "The draft is what is live: e edits, a proposes a plan"
-_TAKE_BACK: Final = ", u takes revision {} back"
-_HOW: Final = "p makes it live, u takes it back, x throws the draft away"
+_NOTHING_EDITED: Final = "The draft is what is live"
+_HOW: Final = (
+    ("tuning.push", "p makes it live"),
+    ("app.undo", "u takes revision {} back"),
+    ("tuning.discard", "x throws the draft away"),
+)
+_WAYS: Final = (
+    ("tuning.edit", "e edits"),
+    ("tuning.propose", "a proposes a plan"),
+    ("app.undo", "u takes revision {} back"),
+)
 
 
 def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
@@ -36,18 +39,26 @@ def diff_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     refused = wrap(f"refused: {draft.error}", width) if draft and draft.error else []
     lines = [line(Span(text, "bad")) for text in refused]
     if not draft or not draft.diff or not draft.diff.changes:
-        words = "predicting the draft …" if draft and draft.busy else _NOTHING_EDITED
-        if snapshot.revision and words == _NOTHING_EDITED:
-            words += _TAKE_BACK.format(snapshot.revision)
+        words = "predicting the draft …" if draft and draft.busy else _unedited(snapshot)
         return (*lines, *(line(Span(text, "muted")) for text in wrap(words, width)))
     lines.append(_summary(snapshot, draft.diff, draft.busy))
-    if draft.diff.cost:
-        lines += [line(Span(text, "muted")) for text in wrap(_HOW, width)]
+    if draft.diff.cost and (ways := _ways(snapshot, _HOW)):
+        lines += [line(Span(text, "muted")) for text in wrap(ways, width)]
     lines += change_lines(draft.diff.changes, width, snapshot.named)
     if draft.plan is not None:
         times: Label = draft.predicted.times_label if draft.predicted else "assumed"
         lines += [*_reasons(draft.plan, width), *_alternatives(draft.plan, times, width)]
     return tuple(lines)
+
+
+def _unedited(snapshot: Snapshot) -> str:
+    """That nothing was edited, and what can be done."""
+    ways = _ways(snapshot, _WAYS)
+    return f"{_NOTHING_EDITED}: {ways}" if ways else f"{_NOTHING_EDITED}."
+
+
+def _ways(snapshot: Snapshot, ways: Sequence[tuple[str, str]]) -> str:
+    return offered(snapshot, ways).format(snapshot.revision)
 
 
 def cost_span(cost: CostClass | None) -> Span:

@@ -79,8 +79,18 @@ def milliseconds(value: float | None, label: Label) -> Span:
 
 
 def per_second(value: float | None, label: Label) -> Span:
-    """How many in a second, in three digits."""
-    return NOTHING if value is None else marked(f"{value:.3g}", label)
+    """How many in a second, in three digits or more."""
+    return NOTHING if value is None else marked(_three_digits(value), label)
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
+
+
+def signed(value: float, digits: int = 0) -> str:
+    """A difference with its sign; what rounds to nought has none."""
+    text = f"{value:+,.{digits}f}".replace("-", "−")
+    return text if text.strip("+−0.") else text[1:]
 
 
 def milliseconds_text(value: float) -> str:

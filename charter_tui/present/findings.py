@@ -9,7 +9,7 @@ from charter_tui.naming import Naming, name_by_id
 from charter_tui.present.figures import counted, marked, percent
 from charter_tui.present.headline import paid_of
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
-from charter_tui.present.tables import Column, Row, fill
+from charter_tui.present.tables import Column, Row, fill, fill_with_room
 
 WHAT: Final = Column("what", "FINDING", 30, "left")
 WHERE: Final = Column("place", "WHERE", 28, "left")
@@ -27,7 +27,8 @@ _SIGNS: Final[dict[Severity, tuple[str, Tone]]] = {
 def finding_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width."""
     if width < NARROW_BELOW:
-        return fill((WHAT, WHERE._replace(width=0), TOKENS, EXPECTED), width)
+        narrow = (WHAT, WHERE._replace(width=0), TOKENS, EXPECTED)
+        return fill_with_room(narrow, width, minimum=14)
     return fill((WHAT, WHERE, TOKENS, EXPECTED, MESSAGE), width)
 
 
@@ -110,13 +111,16 @@ def detail_lines(
     findings: tuple[Finding, ...],
     opportunities: tuple[Opportunity, ...],
     width: int,
+    *,
+    can_propose: bool = True,
 ) -> tuple[Line, ...]:
-    """All there is to say about the row under the cursor."""
+    """All there is to say about the row under the cursor; with the keys that propose a plan where
+    they do."""
     kind, _, number = (key or "").partition(":")
     if kind == "lint" and int(number) < len(findings):
         return _finding_detail(findings[int(number)], width)
     if kind == "opportunity" and int(number) < len(opportunities):
-        return _opportunity_detail(opportunities[int(number)], width)
+        return _opportunity_detail(opportunities[int(number)], width, can_propose)
     return ()
 
 
@@ -139,7 +143,7 @@ def _finding_detail(item: Finding, width: int) -> tuple[Line, ...]:
     return (*lines, *(line(Span(text, "good")) for text in wrap(remedy, width)))
 
 
-def _opportunity_detail(item: Opportunity, width: int) -> tuple[Line, ...]:
+def _opportunity_detail(item: Opportunity, width: int, can_propose: bool) -> tuple[Line, ...]:
     lines = [
         line(
             Span(item.pattern.replace("_", " "), "title"),
@@ -148,7 +152,7 @@ def _opportunity_detail(item: Opportunity, width: int) -> tuple[Line, ...]:
     ]
     if item.expected_hit_rate is not None:
         rate = percent(item.expected_hit_rate, item.expected_label)
-        keys = Span("   2 a proposes a plan", "muted")
+        keys = Span("   2 a proposes a plan" if can_propose else "", "muted")
         lines.append(line("expected ", *paid_of(item), "hit rate ", rate, keys))
     if item.expected_basis:
         lines += [line(Span(text, "muted")) for text in wrap(item.expected_basis, width)]

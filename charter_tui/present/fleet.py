@@ -37,6 +37,7 @@ DRIFT: Final = Column("drift", "CHANGED", 8, "left")
 DIFFERS: Final = Column("differs", "DIFFERS", 8, "left")
 REQUESTS: Final = Column("requests", "REQ/MIN", 7)
 NARROW: Final = (SERVER, STATE, REVISION, HIT, COMPUTED, QUEUE, POOL, DIFFERS)
+SMALL: Final = (SERVER, STATE, REVISION, HIT, POOL, DIFFERS)
 NORMAL: Final = (
     *(SERVER, STATE, REVISION, HIT, COMPUTED, TTFT, QUEUE, POOL),
     *(BREAKER_STATE, DRIFT, DIFFERS),
@@ -47,13 +48,14 @@ FIGURES: Final = frozenset(
 """Columns that show what was told last where a server does not answer."""
 WIDE: Final = (*NORMAL[:4], REQUESTS, *NORMAL[4:])
 LEAST_NAME: Final = 14
+NARROW_FROM: Final = 76
 NORMAL_FROM: Final = 110
 WIDE_FROM: Final = 150
 OPEN: Final = "enter shows what a server is and can do."
 
 
-def fleet_line(snapshot: Snapshot, width: int) -> Line:
-    """The servers together; empty where there is one."""
+def fleet_line(snapshot: Snapshot, width: int, *, key: bool = True) -> Line:
+    """The servers together, and the `key` that shows each; empty where there is one."""
     if snapshot.fleet is None:
         return EMPTY
     now = snapshot.fleet.now
@@ -64,14 +66,15 @@ def fleet_line(snapshot: Snapshot, width: int) -> Line:
         line(Span("computed ", "muted"), _computed(now), Span(" tokens/s", "muted")),
         line(Span("hit ", "muted"), percent(_hit_rate(now.servers), "measured")),
         line(Span("pool ", "muted"), percent(_pool(now.servers), "measured")),
-        line(Span("F", "accent"), Span(" each", "muted")),
+        line(Span("F", "accent"), Span(" each", "muted")) if key else EMPTY,
     )
     return fitting((part for part in parts if part), width)
 
 
 def fleet_columns(width: int, now: FleetNow | None) -> tuple[Column, ...]:
     """The columns that fit in `width` cells, that of the servers no wider than their names."""
-    chosen = NARROW if width < NORMAL_FROM else NORMAL if width < WIDE_FROM else WIDE
+    narrow = SMALL if width < NARROW_FROM else NARROW
+    chosen = narrow if width < NORMAL_FROM else NORMAL if width < WIDE_FROM else WIDE
     longest = max((cell_len(one.server) for one in now.servers), default=0) if now else 0
     filled, *others = fill(chosen, width, minimum=LEAST_NAME)
     return (filled._replace(width=min(filled.width, max(LEAST_NAME, longest + 2))), *others)

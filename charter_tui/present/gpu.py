@@ -1,12 +1,13 @@
 """GPUs in full: what their memory holds, their pace, their traffic and processes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
 from msgspec.structs import replace
 
 from charter_engine.contracts.gpu import GpuProcess, GpuSample, GpuStatus, MemoryKind, MemoryPart
+from charter_tui.present.curves import COMPUTED, POOL_USED, TTFT, WAITING
 from charter_tui.present.figures import NOTHING, byte_size, count, marked, percent
 from charter_tui.present.gpu_plots import GpuHistory, plot_lines
 from charter_tui.present.panels import LABEL_WIDTH, last_known_words
@@ -40,6 +41,11 @@ WIDE_FROM: Final = 110
 """Cells from which on plots stand beside what a device tells."""
 MOST_LEFT: Final = 80
 GUTTER: Final = 3
+SERVED: Final = (COMPUTED, TTFT, WAITING, POOL_USED)
+"""What is drawn below an only device."""
+MOST_SERVED_ROWS: Final = 6
+Served = Callable[[int, int], Sequence[Line]]
+"""The curves of `SERVED` in so many cells, each of them so many lines high."""
 RATES: Final = (
     ("PCIe", "pcie_sent_bytes", "pcie_received_bytes"),
     ("NVLink", "nvlink_sent_bytes", "nvlink_received_bytes"),
@@ -63,10 +69,11 @@ def gpu_screen_lines(
     width: int,
     height: int,
     curves: Sequence[Line] = (),
+    served: Served | None = None,
 ) -> tuple[Line, ...]:
     """All that the screen shows, in `height` lines where that is enough: of several devices a table
-    first. Where there is room each device has its plots beside it, else `curves` of all devices
-    together stand below."""
+    first. Where there is room each device has its plots beside it, and an only one below it what
+    was `served`; else `curves` of all devices together stand below."""
     if status is None:
         return (line(Span("waiting for the first sample", "muted")),)
     lines = [*sentence_lines(status.reason, width, "warning")]
@@ -84,9 +91,18 @@ def gpu_screen_lines(
         else:
             left = min(MOST_LEFT, (width - GUTTER) // 2)
             told = tuple(_device(gpu, split, left))
+            if served is not None and len(status.gpus) == 1:
+                told = (*told, *served_lines(served, left, room - len(told)))
             plots = plot_lines(gpu, history, width - left - GUTTER, max(room, len(told)))
             lines += [*beside(told, plots, left), EMPTY]
     return tuple(lines) if status.gpus and width >= WIDE_FROM else (*lines, *curves)
+
+
+def served_lines(served: Served, width: int, height: int) -> tuple[Line, ...]:
+    """What the device was busy with, in so many lines; nothing where they are too few."""
+    rows = min(MOST_SERVED_ROWS, (height - 2) // len(SERVED))
+    curves = served(width, rows) if rows > 0 else ()
+    return (EMPTY, line(Span("Served meanwhile", "title")), *curves) if curves else ()
 
 
 def _title(gpu: GpuSample, driver: str) -> Line:

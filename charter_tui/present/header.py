@@ -21,7 +21,8 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str, width: int) -> tup
     """The left and right parts of the top line of `width` cells.
 
     `locked` says why nothing can be changed, or is empty. Where room is short, the revision gives
-    way to what nobody should overlook, then the console's name, and then the screen's.
+    way to what nobody should overlook, then the console's name, the screen's, and that the engine
+    is another's.
     """
     session = snapshot.session
     agent = plain(PurePath(session.agent).name) if session and session.agent else "no agent"
@@ -43,14 +44,17 @@ def title_lines(snapshot: Snapshot, screen: str, locked: str, width: int) -> tup
         right += [Span(f"⚿ {locked}", "warning"), "  "]
     if snapshot.recording and snapshot.recording.path and not snapshot.recording.error:
         right += [Span("● rec", "bad"), "  "]
+    attached = Span("attached  ", "muted")
     if snapshot.link.state == "connected" and not (snapshot.link.owned or snapshot.replaying):
-        right += [Span("attached", "muted"), "  "]
+        right.append(attached)
     if others := len(snapshot.link.others):
         right += [Span(f"{others} other console{'s' if others > 1 else ''}", "muted"), "  "]
     right += [_link(snapshot), " "]
     for part in (revision, brand, name):
         if line_width((*left, *line(*right))) >= width:
             left.remove(part)
+    if line_width((*left, *line(*right))) >= width and attached in right:
+        right.remove(attached)
     return tuple(left), line(*right)
 
 

@@ -17,6 +17,7 @@ from charter_tui.present.figures import (
     percent_text,
     short_count,
 )
+from charter_tui.present.possible import acts
 from charter_tui.present.spans import Line, Span, fitting, line, line_width
 from charter_tui.state import Snapshot, share
 
@@ -137,7 +138,8 @@ def _next(snapshot: Snapshot, *, brief: bool) -> Line:
     """The draft where there is one, else the best that an opportunity promises."""
     predicted = snapshot.draft.predicted if snapshot.draft and snapshot.has_changes else None
     if predicted is not None:
-        return (*_drafted(snapshot), *_keys("2 p", "push"))
+        keys = _keys("2 p", "push") if acts("tuning.push", snapshot) else ()
+        return (*_drafted(snapshot), *keys)
     best = best_expected(snapshot)
     live = snapshot.live_prediction
     rate = best.expected_hit_rate if best else None
@@ -150,7 +152,7 @@ def _next(snapshot: Snapshot, *, brief: bool) -> Line:
         *paid_of(best, brief=brief),
         Span("hit ", "muted"),
         percent(rate, "predicted"),
-        *_keys("2 a", "propose"),
+        *(_keys("2 a", "propose") if acts("tuning.propose", snapshot) else ()),
     )
 
 

@@ -8,17 +8,19 @@ from charter_engine.contracts.commands import RevisionDetail
 from charter_engine.contracts.deploy import Change, Diff, Revision
 from charter_tui.present.costs import (
     COST_ROWS,
+    COST_TONES,
     change_of,
     cost_line,
     relative,
     shown_figure,
     verdict_lines,
 )
-from charter_tui.present.diff import COST_TONES, change_beside, change_lines, cost_span
+from charter_tui.present.diff import change_beside, change_lines, cost_span
 from charter_tui.present.drift import foreign_lines
 from charter_tui.present.figures import count, milliseconds, moment
+from charter_tui.present.possible import offered
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
-from charter_tui.present.tables import Column, Row, fill, row_line, table_lines
+from charter_tui.present.tables import Column, Row, fill_with_room, row_line, table_lines
 from charter_tui.present.words import ASKING, EmptyState, Standing, sentence_lines
 from charter_tui.state import Snapshot
 
@@ -33,8 +35,11 @@ NOTE: Final = Column("note", "NOTE", 0, "left")
 NARROW: Final = (NUMBER, AT, STATE, COST, NOTE)
 WIDE: Final = (NUMBER, AT, STATE, BY, COST, COMPUTED, TTFT, NOTE)
 WIDE_FROM: Final = 100
-NOT_PUSHED: Final = EmptyState(
-    "Nothing was pushed yet: the deployment runs as it was found. 2 tunes, p pushes."
+_NOT_PUSHED: Final = "Nothing was pushed yet: the deployment runs as it was found."
+_OPENED: Final = "enter opens the history, where each revision can be opened."
+_WAYS: Final = (
+    ("app.undo", "u undoes the last push"),
+    ("deploy.uninstall", "U takes Charter out of the deployment"),
 )
 _NOT_KEPT: Final = EmptyState("A recording holds no revisions: only a live deployment has them.")
 _SERVED: Final = (
@@ -50,7 +55,7 @@ _STATE_TONES: Final[dict[str, Tone]] = {"live": "good", "failed": "bad", "pendin
 
 def history_columns(width: int) -> tuple[Column, ...]:
     """Columns for that width; who pushed, and what was measured, where there is room."""
-    return fill(WIDE if width >= WIDE_FROM else NARROW, width)
+    return fill_with_room(WIDE if width >= WIDE_FROM else NARROW, width, minimum=12)
 
 
 def history_rows(revisions: Sequence[Revision], columns: Sequence[Column]) -> tuple[Row, ...]:
@@ -107,7 +112,8 @@ def no_revisions(
         return _NOT_KEPT
     if revisions is None:
         return EmptyState(refused, refused=True) if refused else ASKING
-    return NOT_PUSHED
+    ways = offered(snapshot, (("tuning.edit", " 2 tunes it, and p pushes from there."),))
+    return EmptyState(f"{_NOT_PUSHED}{ways}")
 
 
 def history_lines(
@@ -119,15 +125,9 @@ def history_lines(
     columns = history_columns(width)
     heading = row_line(columns, [line(Span(column.heading, "muted")) for column in columns])
     rows = (row_line(columns, row.cells) for row in history_rows(revisions, columns))
-    ways = "enter opens the history, where any revision can be opened and made live. "
-    return (
-        heading,
-        *rows,
-        EMPTY,
-        *sentence_lines(
-            f"{ways}u undoes the last push, U takes Charter out of the deployment.", width, "muted"
-        ),
-    )
+    ways = offered(snapshot, _WAYS)
+    words = f"{_OPENED} {ways}." if ways else _OPENED
+    return (heading, *rows, EMPTY, *sentence_lines(words, width, "muted"))
 
 
 def revision_lines(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from charter_engine.contracts.server import KIND_IN_WORDS, ServerLever, ServerProfile
-from charter_tui.present.diff import COST_TONES
+from charter_tui.present.costs import COST_TONES
 from charter_tui.present.spans import EMPTY, Line, Span, line, plain
 from charter_tui.present.words import labelled_lines, sentence_lines
 from charter_tui.state import Snapshot

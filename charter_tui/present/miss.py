@@ -35,7 +35,7 @@ def miss_lines(found: MissResult, width: int, named: Naming = str) -> tuple[Line
     """All about the request that was asked for."""
     lines: list[Line] = []
     for one in found.explanations:
-        lines += [*_heading(one, named), *_parts(one.parts, width), EMPTY, *_cause(one, width)]
+        lines += [*_heading(one, named), *part_lines(one, width)]
         if one.divergence is not None:
             lines += [EMPTY, *_divergence(one.divergence, width)]
         lines += [line(Span(text, "warning")) for note in one.notes for text in wrap(note, width)]
@@ -43,6 +43,11 @@ def miss_lines(found: MissResult, width: int, named: Naming = str) -> tuple[Line
         text = f"! {note.message} {note.remedy}".strip()
         lines += [line(Span(part, "warning")) for part in wrap(text, width)]
     return tuple(lines)
+
+
+def part_lines(one: MissExplanation, width: int) -> tuple[Line, ...]:
+    """What became of a prompt's tokens, and why."""
+    return (*_parts(one.parts, width), EMPTY, *_cause(one, width))
 
 
 def _heading(one: MissExplanation, named: Naming) -> Iterator[Line]:

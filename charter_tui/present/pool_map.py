@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from charter_engine.contracts.contents import ContentsReport, HeldBy, Holding, MapRun
 from charter_engine.contracts.live import KvPool
-from charter_tui.present.spans import Line, Span, Tone, line
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, fitting, line
 
 BY: Final[tuple[HeldBy, ...]] = ("node", "session", "priority")
 FILLS: Final[tuple[tuple[str, Tone], ...]] = (
@@ -139,17 +139,15 @@ def _joined(cells: Sequence[Span]) -> Line:
     return tuple(joined)
 
 
-def map_legend(by: HeldBy, other: str = "") -> Line:
-    """What the map's signs mean; `other` is what `m` shows in its place."""
-    return line(
-        Span(*IN_USE),
-        Span(" in use  ", "muted"),
-        Span(*FREE),
-        Span(" free  ", "muted"),
-        Span("A", "accent"),
-        Span(f" a letter: held by that {by}  ", "muted"),
-        Span("v", "accent"),
-        Span(f" by {BY[(BY.index(by) + 1) % len(BY)]}", "muted"),
-        Span("  m" if other else "", "accent"),
-        Span(f" as {other}" if other else "", "muted"),
+def map_legend(by: HeldBy, width: int, other: str = "") -> Line:
+    """What the map's signs mean, as much of it as fits in `width` cells; `other` is what `m` shows
+    in its place."""
+    following = BY[(BY.index(by) + 1) % len(BY)]
+    parts = (
+        line(Span(*IN_USE), Span(" in use", "muted")),
+        line(Span(*FREE), Span(" free", "muted")),
+        line(Span("A", "accent"), Span(f" held by that {by}", "muted")),
+        line(Span("v", "accent"), Span(f" by {following}", "muted")),
+        line(Span("m", "accent"), Span(f" as {other}", "muted")) if other else EMPTY,
     )
+    return fitting((part for part in parts if part), width)

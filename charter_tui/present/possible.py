@@ -1,12 +1,15 @@
 """What can be done at the moment, and why the rest cannot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from charter_tui.action import Scope
+from charter_tui.actions import ACTIONS
+from charter_tui.locks import refusal
 from charter_tui.present.levers import why_not_lever
 from charter_tui.present.trial import is_for_traffic
 from charter_tui.present.watch import is_watched
+from charter_tui.present.words import EmptyState
 from charter_tui.state import Snapshot
 
 
@@ -87,6 +90,7 @@ CHANGES: Final[dict[str, Condition]] = {
 }
 """What changes the deployment, on the screen for that: one thing at a time, and none of it during a
 run."""
+RISKS: Final = {action.id: action.risk for action in ACTIONS}
 OF_TRIALS: Final = frozenset({"deploy.try_layouts", "deploy.promote", "deploy.stop_trial"})
 CONDITIONS: Final[dict[str, Condition]] = {
     **CHANGES,
@@ -143,6 +147,22 @@ def why_not(action: str, snapshot: Snapshot) -> str:
     if not condition.holds(snapshot):
         return condition.otherwise
     return _occupied(snapshot) if action in CHANGES else ""
+
+
+def acts(action: str, snapshot: Snapshot) -> bool:
+    """Whether the action of that id does something now, so that words may name its key."""
+    return not refusal(RISKS[action], snapshot, "") and not why_not(action, snapshot)
+
+
+def offered(snapshot: Snapshot, ways: Sequence[tuple[str, str]], between: str = ", ") -> str:
+    """Of `ways`, each an action's id and words with its key, those that do something now."""
+    return between.join(words for action, words in ways if acts(action, snapshot))
+
+
+def no_agent(snapshot: Snapshot) -> EmptyState:
+    """That no agent is open, and what to do about it where that can be done."""
+    ways = offered(snapshot, (("app.open_agent", ": o opens one"),))
+    return EmptyState(f"No agent is open{ways}.")
 
 
 def _occupied(snapshot: Snapshot) -> str:

@@ -6,10 +6,10 @@ from typing import Final
 from charter_engine.contracts.gauges import Deploying, DeployKind
 from charter_engine.contracts.layout_preview import LayoutFigures, LayoutPreview
 from charter_tui.present.comparison import comparison_lines
-from charter_tui.present.costs import verdict_tone
-from charter_tui.present.diff import COST_TONES, change_lines, cost_span
+from charter_tui.present.costs import COST_TONES, verdict_tone
+from charter_tui.present.diff import change_lines, cost_span
 from charter_tui.present.figures import count, counted, marked, milliseconds_text, percent
-from charter_tui.present.levers import why_not_lever
+from charter_tui.present.possible import offered
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.words import Standing, sentence_lines
@@ -28,11 +28,15 @@ _SIGNS: Final[dict[str, tuple[str, Tone]]] = {
     "done": ("●", "good"),
     "failed": ("✗", "bad"),
 }
-_NO_DRAFT: Final = (
-    "The draft is what is live. enter goes to the tuning screen: e edits there, a proposes a plan."
+_NO_DRAFT: Final = "The draft is what is live. enter goes to the tuning screen"
+_WAYS: Final = (("tuning.edit", "e edits there"), ("tuning.propose", "a proposes a plan"))
+_PUSHED: Final = (
+    (
+        "deploy.push",
+        "p makes it live: it asks why, and for how long the requests after it are watched.",
+    ),
+    ("deploy.try_layouts", "n tries its layouts on a share of the sessions first."),
 )
-_HOW: Final = "p makes it live: it asks why, and for how long the requests after it are watched."
-_TRY: Final = " n tries its layouts on a share of the sessions first."
 _LAYOUTS: Final = (
     Column("layout", "PREDICTED", 0, "left"),
     Column("computed", "COMPUTED", 0),
@@ -106,10 +110,11 @@ def _timed(told: Deploying) -> Iterator[Line]:
 def _draft(snapshot: Snapshot, preview: LayoutPreview | None, width: int) -> tuple[Line, ...]:
     draft = snapshot.draft
     if not snapshot.has_changes or draft is None or draft.diff is None:
-        return sentence_lines(_NO_DRAFT, width, "muted")
+        ways = offered(snapshot, _WAYS)
+        return sentence_lines(f"{_NO_DRAFT}: {ways}." if ways else f"{_NO_DRAFT}.", width, "muted")
     diff = draft.diff
     lays_out = any(change.key == "layout" for change in diff.changes)
-    tried = lays_out and not why_not_lever(snapshot, "share")
+    ways = offered(snapshot, _PUSHED[: 1 + lays_out], " ")
     return (
         line(
             Span("Draft", "title"),
@@ -120,8 +125,7 @@ def _draft(snapshot: Snapshot, preview: LayoutPreview | None, width: int) -> tup
         EMPTY,
         *comparison_lines(snapshot, width, brief=True),
         *preview_lines(preview, width),
-        EMPTY,
-        *sentence_lines(_HOW + (_TRY if tried else ""), width, "muted"),
+        *((EMPTY, *sentence_lines(ways, width, "muted")) if ways else ()),
     )
 
 

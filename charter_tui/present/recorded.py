@@ -21,6 +21,7 @@ from charter_tui.present.figures import (
     milliseconds,
     moment,
     percent,
+    signed,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, line, plain
 from charter_tui.present.tables import Column, table_lines
@@ -160,5 +161,5 @@ def _change(one: FigureDifference) -> Span:
 
 def _signed(figure: RequestFigure, value: float) -> str:
     if figure in SHARES:
-        return f"{100 * value:+.1f} pt"
-    return f"{value:+,.0f} ms" if figure.endswith(" ms") else f"{value:+,.0f}"
+        return f"{signed(100 * value, 1)} pt"
+    return f"{signed(value)} ms" if figure.endswith(" ms") else signed(value)

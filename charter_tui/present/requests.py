@@ -18,10 +18,12 @@ from charter_tui.present.figures import (
     percent,
     short_count,
 )
-from charter_tui.present.spans import Line, Span, fit, line, plain, wrap
+from charter_tui.present.miss import part_lines
+from charter_tui.present.possible import offered
+from charter_tui.present.spans import EMPTY, Line, Span, fit, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
 from charter_tui.present.words import EmptyState
-from charter_tui.state import share
+from charter_tui.state import Snapshot, share
 
 Local = Callable[[float], time.struct_time]
 
@@ -44,12 +46,12 @@ CAUSE_WIDTH: Final = 28
 """Cells in which most causes and errors are whole."""
 OWN: Final = Span("▸ ", "accent")
 """In front of what a run of Charter's own sent."""
-WHAT_SENDS: Final = "r runs the agent; other programs' requests appear as they come."
-NO_REQUEST: Final = EmptyState(f"No request has passed yet. {WHAT_SENDS}")
 IN_A_RECORDING: Final = EmptyState(
     "A recording's requests are in its file: charter-engine export FILE --requests prints them."
 )
 BAR: Final = 24
+_SAYS: Final = "enter tells what became of each token of its prompt, and why"
+_SAYS_MORE: Final = "enter shows the words around the place where it left an earlier prompt"
 
 
 @dataclass(frozen=True)
@@ -229,18 +231,62 @@ def _too_short(report: MissReport) -> str:
     return f" in {report.seconds:,.0f} s, too short to tell what an hour would bring"
 
 
-def no_requests(known: int, replaying: bool, refused: str = "") -> EmptyState:
+def what_sends(snapshot: Snapshot) -> str:
+    """What would have requests pass."""
+    run = offered(snapshot, (("app.run_plan", "r runs the agent; "),))
+    others = "other programs' requests appear as they come."
+    return f"{run}{others}" if run else others.capitalize()
+
+
+def nothing_sent(snapshot: Snapshot) -> EmptyState:
+    """That no request has passed, and what to do."""
+    return EmptyState(f"No request has passed yet. {what_sends(snapshot)}")
+
+
+def no_requests(known: int, snapshot: Snapshot, refused: str = "") -> EmptyState:
     """Why the table is empty, and what to do. `refused`: why the engine told of none."""
-    if replaying:
+    if snapshot.replaying:
         return IN_A_RECORDING
     if known:
         return EmptyState("No request matches. / changes the filter, i shows or hides own runs.")
-    return EmptyState(refused, refused=True) if refused else NO_REQUEST
+    return EmptyState(refused, refused=True) if refused else nothing_sent(snapshot)
 
 
 def causes_by_request(explanations: Sequence[MissExplanation]) -> Mapping[str, str]:
     """The kind of cause of each request that was explained, by its number."""
     return {one.request: one.cause.kind for one in explanations if one.parts.again}
+
+
+def brief_lines(
+    record: TrafficRecord,
+    explained: MissExplanation | None,
+    session: Sequence[TrafficRecord],
+    width: int,
+    named: Naming = name_by_id,
+) -> tuple[Line, ...]:
+    """A request beside the others: its figures, what became of its prompt as far as that is known
+    already, and its session in time."""
+    computed = record.computed_tokens
+    name = named(record.node) if record.node else _unmatched(record, width)
+    heading = line(Span(f"Request {record.sequence}", "title"), Span(f"  {plain(name)}", "strong"))
+    figures = (
+        line(count(computed, "measured"), Span(" computed", "muted")),
+        line(count(record.prompt_tokens, "measured"), Span(" prompt tokens", "muted")),
+        line(count(record.output_tokens, "measured"), Span(" generated", "muted")),
+        line(Span("TTFT ", "muted"), milliseconds(record.ttft_ms, "measured")),
+        line(Span("whole ", "muted"), milliseconds(record.total_ms, "measured")),
+    )
+    failed = wrap(record.error, width) if record.error else ()
+    timeline = timeline_lines(session, record.sequence, named=named)
+    return (
+        heading,
+        fitting(figures, width),
+        *(line(Span(text, "bad")) for text in failed),
+        EMPTY,
+        *(part_lines(explained, width) if explained is not None else ()),
+        line(Span(f"{_SAYS_MORE if explained is not None else _SAYS}.", "muted")),
+        *((EMPTY, *timeline) if timeline else ()),
+    )
 
 
 def timeline_lines(

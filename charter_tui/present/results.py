@@ -28,6 +28,7 @@ from charter_tui.present.figures import (
     percent_text,
     precise_milliseconds,
     precise_percent,
+    signed,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, table_lines
@@ -50,18 +51,26 @@ _POINT: Final = (
 )
 
 
-def result_lines(results: WorkResults | None, kind: WorkKind, width: int) -> tuple[Line, ...]:
-    """What that kind of work found last, or what it would find."""
+def result_lines(
+    results: WorkResults | None, kind: WorkKind, width: int, *, acting: bool = True
+) -> tuple[Line, ...]:
+    """What that kind of work found last, or what it would find; with the keys that do something
+    about it where they do (`acting`)."""
     found = getattr(results, kind, None)
-    return empty_result_lines(kind, width) if found is None else _LINES_OF[kind](found, width)
+    if found is None:
+        return empty_result_lines(kind, width, acting=acting)
+    if isinstance(found, PlanResult):
+        return plan_lines(found, width, acting=acting)
+    return _LINES_OF[kind](found, width)
 
 
-def plan_lines(result: PlanResult, width: int) -> tuple[Line, ...]:
+def plan_lines(result: PlanResult, width: int, *, acting: bool = True) -> tuple[Line, ...]:
     """The plan beside the deployment as it is and each lever put back, then what nothing beats, and
     the retention policies."""
     found = result.derivation
     preset = f", preset {result.preset}" if result.preset else ""
-    load = (Span("  d", "accent"), Span(" loads it into the draft", "muted"))
+    keys = (Span("  d", "accent"), Span(" loads it into the draft", "muted"))
+    load = keys if acting else ()
     basis = Span(f"  {_basis(found)}{preset}", "muted")
     return (
         line(Span("Proposed", "title"), *load, basis),
@@ -412,7 +421,7 @@ def _lever_lines(levers: Iterable[LeverShare], width: int) -> tuple[Line, ...]:
             _saved(one.ttft_p95_ms_saved),
             NOTHING
             if one.token_hit_rate_gained is None
-            else marked(f"{one.token_hit_rate_gained * 100:+.1f} pt", "measured"),
+            else marked(f"{signed(one.token_hit_rate_gained * 100, 1)} pt", "measured"),
             Span(one.note, "muted"),
         )
         for one in levers
@@ -463,7 +472,6 @@ def _note_lines(notes: Iterable[Note], width: int) -> list[Line]:
 
 
 _LINES_OF: Final[Mapping[WorkKind, Callable[[Any, int], tuple[Line, ...]]]] = {
-    "plan": plan_lines,
     "predict": sweep_lines,
     "learn": learn_lines,
     "calibrate": calibration_lines,

@@ -21,13 +21,13 @@ from charter_tui.present.costs import (
     points,
     relative,
     shown_figure,
-    signed,
     verdict_lines,
 )
-from charter_tui.present.figures import count, counted, milliseconds, percent
+from charter_tui.present.figures import count, counted, milliseconds, percent, signed
+from charter_tui.present.possible import no_agent, offered
 from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, fill_with_room, table_lines
-from charter_tui.present.words import NO_AGENT, EmptyState
+from charter_tui.present.words import EmptyState
 from charter_tui.state import Snapshot, share
 
 NUMBER: Final = Column("number", "RUN", 6)
@@ -55,8 +55,10 @@ WIDEST_FROM: Final = 121
 INTERVALS_FROM: Final = 64
 SLOWEST: Final = 10
 """Requests of a run that are listed as its slowest."""
-_NO_RUN: Final = EmptyState(
-    "No run of this agent on this deployment yet. r runs it as it is live, b as written."
+_NO_RUN: Final = "No run of this agent on this deployment yet."
+_RUNS: Final = (
+    ("app.run_plan", "r runs it under the live plan"),
+    ("app.run_baseline", "b as written"),
 )
 
 
@@ -78,7 +80,10 @@ def run_columns(width: int) -> tuple[Column, ...]:
 
 def no_runs(snapshot: Snapshot) -> EmptyState:
     """Why there is no run, and what to do."""
-    return NO_AGENT if snapshot.session and not snapshot.session.agent else _NO_RUN
+    if snapshot.session and not snapshot.session.agent:
+        return no_agent(snapshot)
+    ways = offered(snapshot, _RUNS)
+    return EmptyState(f"{_NO_RUN} {ways}." if ways else _NO_RUN)
 
 
 def run_rows(snapshot: Snapshot, chosen: int | None, columns: Sequence[Column]) -> tuple[Row, ...]:

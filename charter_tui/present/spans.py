@@ -4,8 +4,9 @@ Tones are meanings, not colours; a theme gives each its colour, so a line reads 
 theme and without colour.
 """
 
+import re
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 
@@ -36,6 +37,12 @@ Tone = Literal[
     "segment-unknown",
 ]
 Align = Literal["left", "right"]
+
+
+NO_BREAK: Final = "\N{NO-BREAK SPACE}"
+_BEFORE_A_UNIT: Final = re.compile(
+    r"(?<=\d) (?=(?:%|ms|s|min|h|pt|points|B|KiB|MiB|GiB|TiB|W|MHz|°C)(?![\w/]))"
+)
 
 
 class Span(NamedTuple):
@@ -115,11 +122,16 @@ def text_of(spans: Line) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` cells, broken at spaces where there are any."""
+    """`text` in lines of at most `width` cells, broken at spaces where there are any; a figure and
+    its unit stay together."""
+    return [each.replace(NO_BREAK, " ") for each in _wrapped(text, width)]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
     lines: list[str] = []
     width = max(1, width)
     for paragraph in text.splitlines() or [""]:
-        rest = plain(paragraph)
+        rest = _BEFORE_A_UNIT.sub(NO_BREAK, plain(paragraph))
         while cell_len(rest) > width:
             fits = _prefix(rest, width)
             cut = fits if rest[fits : fits + 1] == " " else rest.rfind(" ", 0, fits)

@@ -17,10 +17,16 @@ STRIPS: Final = (COMPUTED, HIT_RATE, TTFT, POOL_USED)
 
 
 def strip_lines(
-    snapshot: Snapshot, width: int, curves: Sequence[MeasuredCurve] = STRIPS, rows: int = 1
+    snapshot: Snapshot,
+    width: int,
+    curves: Sequence[MeasuredCurve] = STRIPS,
+    rows: int = 1,
+    *,
+    ends_right: bool = False,
 ) -> tuple[Line, ...]:
     """A strip a curve, of the last seconds that there is room for, with the latest figure; each so
-    many rows high."""
+    many rows high. With `ends_right` the newest second stands at the right end from the first on,
+    as in plots that stand beside it."""
     label_width = 1 + max(len(curve.label) for curve in curves)
     room = width - label_width - FIGURE_WIDTH
     if room < FEWEST_CELLS or not snapshot.ticks:
@@ -31,7 +37,12 @@ def strip_lines(
         made
         for curve in curves
         for made in _strip(
-            curve, shown, label_width, rows, tokens if curve.of_tokens else "measured"
+            curve,
+            shown,
+            label_width,
+            rows,
+            tokens if curve.of_tokens else "measured",
+            2 * room - len(shown) if ends_right else 0,
         )
     )
 
@@ -43,12 +54,19 @@ def _tokens_label(snapshot: Snapshot) -> Label:
 
 
 def _strip(
-    curve: MeasuredCurve, ticks: Sequence[Tick], label_width: int, rows: int, label: Label
+    curve: MeasuredCurve,
+    ticks: Sequence[Tick],
+    label_width: int,
+    rows: int,
+    label: Label,
+    unknown: int,
 ) -> Iterator[Line]:
+    """`unknown` seconds stand empty ahead of those that are known."""
     values = [curve.value(one) for one in ticks]
     known = [value for value in values if value is not None]
     latest = known[-1] if known and curve.is_kept else values[-1]
-    drawn = braille_rows(values, curve.top or max(known, default=0.0), rows)
+    ahead: list[float | None] = [None] * unknown
+    drawn = braille_rows([*ahead, *values], curve.top or max(known, default=0.0), rows)
     beside = line(
         Span(f"{curve.label:<{label_width}}", "muted"),
         *fit(

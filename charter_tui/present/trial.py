@@ -6,7 +6,15 @@ from typing import Final
 from charter_engine.contracts.benching import Percentiles
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.trial import ArmDifference, ArmFigures, TrialReport
-from charter_tui.present.figures import NOTHING, count, counted, milliseconds, percent, percent_text
+from charter_tui.present.figures import (
+    NOTHING,
+    count,
+    counted,
+    milliseconds,
+    percent,
+    percent_text,
+    signed,
+)
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.words import Standing, sentence_lines
@@ -149,8 +157,8 @@ def _difference(one: ArmDifference) -> tuple[Span, ...]:
         tone = "good" if (change < 0) is (one.quality != HIT_RATE) else "bad"
     return (
         Span(f"✗ {one.quality}" if one.worse else one.quality, "bad" if one.worse else "text"),
-        Span(f"{change:+.1f} {unit}", tone),
-        Span(f"{low:+.1f} to {high:+.1f} {unit}", "muted"),
+        Span(f"{signed(change, 1)} {unit}", tone),
+        Span(f"{signed(low, 1)} to {signed(high, 1)} {unit}", "muted"),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from charter_engine.contracts.deploy import Change
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.settings import SERVER_SETTINGS
-from charter_tui.present.diff import COST_TONES
+from charter_tui.present.costs import COST_TONES
 from charter_tui.present.figures import MARKS, marked
 from charter_tui.present.graph_table import node_plan, retention_summary
 from charter_tui.present.levers import NODE_ABILITIES, greyed_words, why_not_lever

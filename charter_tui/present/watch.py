@@ -14,6 +14,7 @@ from charter_tui.present.figures import (
     milliseconds,
     percent,
     percent_text,
+    signed,
 )
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line
 from charter_tui.present.tables import Column, table_lines
@@ -131,7 +132,7 @@ def _value(one: WatchedQuality, value: float | None) -> Span:
 
 
 def _signed(share: float | None) -> str:
-    return "–" if share is None else f"{share * 100:+.1f} %"
+    return "–" if share is None else f"{signed(share * 100, 1)} %"
 
 
 def _ways_on(report: WatchReport, revision: int) -> str:

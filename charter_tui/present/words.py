@@ -29,7 +29,6 @@ class EmptyState(NamedTuple):
 
 
 ASKING: Final = EmptyState("Asking the engine …")
-NO_AGENT: Final = EmptyState("No agent is open. Press o to open one.")
 
 
 def sentence_lines(text: str, width: int, tone: Tone = "text", indent: int = 0) -> tuple[Line, ...]:

@@ -108,7 +108,7 @@ def _step(work: Work, width: int) -> Line:
     return line("  ", elapsed, f"  {stage}", *counted, *left, *stop)
 
 
-def empty_result_lines(kind: WorkKind, width: int) -> tuple[Line, ...]:
-    """What to do where that kind of work found nothing yet."""
-    words = f"{NAMES[kind]}: {ABOUT[kind]}. enter opens its form."
+def empty_result_lines(kind: WorkKind, width: int, *, acting: bool = True) -> tuple[Line, ...]:
+    """What to do where that kind of work found nothing yet, if that can be done (`acting`)."""
+    words = f"{NAMES[kind]}: {ABOUT[kind]}.{' enter opens its form.' if acting else ''}"
     return tuple(line(Span(text, "muted")) for text in wrap(words, max(20, width)))

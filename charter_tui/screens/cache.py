@@ -57,7 +57,7 @@ class PoolMap(LineView, can_focus=True):
         width = max(20, self.inner_width)
         report = self.report
         if report is None or is_unknown(report):
-            empty = self.empty if report is None else nothing_passed(report)
+            empty = self.empty if report is None else nothing_passed(report, self.snapshot)
             self.set_lines(no_pool_lines(self.snapshot, empty, width))
             return
         pool = self.snapshot.triton.sample.kv_pool if self.snapshot.triton else None
@@ -66,7 +66,7 @@ class PoolMap(LineView, can_focus=True):
             (
                 *summary_lines(report, self.snapshot, width),
                 *map_lines(report, pool, self.by, width, rows),
-                map_legend(self.by, self.other),
+                map_legend(self.by, width, self.other),
             )
         )
 
@@ -90,6 +90,10 @@ class HoldingsTable(LineTable):
         columns = holding_columns(self.inner_width, measured=measured)
         named = self.snapshot.named
         self.set_rows(columns, holding_rows(self.report, self.by, columns, self.predicted, named))
+
+    def why_no_pick(self) -> str:
+        is_theirs = self.by != "priority"
+        return "" if is_theirs else "No request is of one priority: v goes to nodes or sessions."
 
 
 class PoolDetail(LineView, can_focus=True):
@@ -183,12 +187,12 @@ class CacheScreen(ConsoleScreen):
 
     def on_line_table_picked(self, event: LineTable.Picked) -> None:
         """Show the requests of a node or session."""
-        if self.query_one(HoldingsTable).by != "priority":
+        if not self.query_one(HoldingsTable).why_no_pick():
             self.app.push_screen(RequestsScreen(RequestFilter(text=event.key, own=True)))
 
     def why_not(self, action: str) -> str:
         if action == "next_by" and is_unknown(self._report):
-            return nothing_passed(self._report).text
+            return nothing_passed(self._report, self.snapshot).text
         return super().why_not(action)
 
     def action_next_by(self) -> None:
@@ -198,6 +202,7 @@ class CacheScreen(ConsoleScreen):
         self.query_one(PoolMap).by = table.by
         self.query_one(PoolDetail).node = ""
         self._rebuild()
+        self.refresh_bindings()
 
     def action_show_measured(self) -> None:
         """Change between what was measured and what is predicted."""

@@ -12,6 +12,7 @@ from textual.widgets import Button, Input, Label
 
 from charter_tui.present.confirmation import Confirmation
 from charter_tui.screens.dismissal import DismissedOnce
+from charter_tui.widgets.wrapped_text import WrappedText
 
 
 class Confirm(ModalScreen[bool], DismissedOnce[bool]):
@@ -33,7 +34,7 @@ class Confirm(ModalScreen[bool], DismissedOnce[bool]):
         with Vertical(classes="dialog"):
             yield Label(question.title, classes="dialog-title", markup=False)
             for text in question.consequences:
-                yield Label(text, classes="dialog-note", markup=False)
+                yield WrappedText(text, classes="dialog-note")
             if question.word:
                 yield Label(f"Type {question.word} to go on.", classes="dialog-note", markup=False)
                 yield Input(id="word", compact=True)

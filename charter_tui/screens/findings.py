@@ -13,8 +13,9 @@ from charter_engine.contracts.commands import Lint
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.findings import detail_lines, finding_columns, finding_rows
+from charter_tui.present.possible import acts, no_agent
 from charter_tui.present.spans import Line
-from charter_tui.present.words import ASKING, NO_AGENT, EmptyState
+from charter_tui.present.words import ASKING, EmptyState
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.state import Snapshot
 from charter_tui.widgets.line_table import LineTable
@@ -52,7 +53,13 @@ class FindingsTable(LineTable):
 
     def detail(self, width: int) -> tuple[Line, ...]:
         """All about the row under the cursor."""
-        return detail_lines(self.key, self.findings or (), self.opportunities, width)
+        return detail_lines(
+            self.key,
+            self.findings or (),
+            self.opportunities,
+            width,
+            can_propose=acts("tuning.propose", self.snapshot),
+        )
 
 
 class FindingsScreen(ConsoleScreen):
@@ -81,7 +88,7 @@ class FindingsScreen(ConsoleScreen):
         try:
             table.findings = await self.app.ask(Lint())
             is_open = self.snapshot.session is not None and bool(self.snapshot.session.agent)
-            table.empty = NOTHING_FOUND if is_open else NO_AGENT
+            table.empty = NOTHING_FOUND if is_open else no_agent(self.snapshot)
         except EngineRefused as error:
             table.findings, table.empty = (), EmptyState(str(error), refused=True)
             self.app.notify(str(error), severity="error")

@@ -47,7 +47,7 @@ class FleetSum(LineView):
     def rebuild(self) -> None:
         # What takes no room has no width to draw in: it is drawn as soon as it has.
         self.display = self.snapshot.fleet is not None
-        self.set_lines((fleet_line(self.snapshot, self.inner_width),))
+        self.set_lines((fleet_line(self.snapshot, self.inner_width, key=False),))
 
 
 class Differences(LineView, can_focus=True):

@@ -8,7 +8,7 @@ from textual.widget import Widget
 from charter_tui.bindings import bindings
 from charter_tui.present.curves import GPU_BUSY, GPU_MEMORY
 from charter_tui.present.figures import legend
-from charter_tui.present.gpu import gpu_screen_lines, shown_gpus
+from charter_tui.present.gpu import SERVED, gpu_screen_lines, shown_gpus
 from charter_tui.present.gpu_plots import GpuHistory
 from charter_tui.present.strips import strip_lines
 from charter_tui.screens.base import ConsoleScreen
@@ -40,7 +40,7 @@ class GpuView(LineView, can_focus=True):
     """Scrolls with the arrows, where there are more devices than room."""
 
     DEFAULT_CSS = "GpuView { height: 1fr; overflow-y: auto; padding: 0 1; }"
-    PARTS = ("gpu", "ticks")
+    PARTS = ("gpu", "ticks", "triton")
 
     def rebuild(self) -> None:
         shown, width = self.snapshot, max(20, self.inner_width)
@@ -49,4 +49,13 @@ class GpuView(LineView, can_focus=True):
         curves = strip_lines(shown, width, CURVES, rows) if told else ()
         history = GpuHistory(shown.gpus, shown.ticks)
         height = self.size.height
-        self.set_lines(gpu_screen_lines(shown_gpus(shown), history, width, height, curves))
+        self.set_lines(
+            gpu_screen_lines(
+                shown_gpus(shown),
+                history,
+                width,
+                height,
+                curves,
+                served=lambda cells, high: strip_lines(shown, cells, SERVED, high, ends_right=True),
+            )
+        )

@@ -17,6 +17,7 @@ from charter_tui.console import full_path
 from charter_tui.lending import lend
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
+from charter_tui.present.possible import offered
 from charter_tui.present.recordings import (
     recording_columns,
     recording_detail,
@@ -31,8 +32,10 @@ from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
 from charter_tui.widgets.static_line import StaticLine
 
-NONE_HERE: Final = EmptyState(
-    "There is no recording here: w writes one, / looks in another folder."
+NONE_HERE: Final = "There is no recording here"
+WAYS: Final = (
+    ("app.toggle_recording", "w writes one"),
+    ("recordings.choose_folder", "/ looks in another folder"),
 )
 OF_A_RECORDING: Final = frozenset({"mark", "compare", "export"})
 """Actions that need a recording under the cursor."""
@@ -106,11 +109,17 @@ class RecordingsScreen(ConsoleScreen):
         table = self.query_one(RecordingsTable)
         try:
             table.recordings = await self.app.ask(ListRecordings(self._folder))
-            table.empty = NONE_HERE
+            table.empty = self._none_here
         except EngineRefused as error:
             table.recordings, table.empty = (), EmptyState(str(error), refused=True)
         table.rebuild()
         self._explain()
+
+    @property
+    def _none_here(self) -> EmptyState:
+        """That there is no recording, and what to do."""
+        ways = offered(self.snapshot, WAYS)
+        return EmptyState(f"{NONE_HERE}: {ways}." if ways else f"{NONE_HERE}.")
 
     def on_resize(self) -> None:
         self._explain()
@@ -121,9 +130,9 @@ class RecordingsScreen(ConsoleScreen):
     def _explain(self) -> None:
         table = self.query_one(RecordingsTable)
         summary = self.query_one("#recordings-summary", LineView)
-        summary.set_lines(
-            (recordings_summary(table.recordings, self._folder, table.kept, summary.inner_width),)
-        )
+        summary.display = not table.empty.refused
+        width = max(20, self.app.size.width - 3)
+        summary.set_lines((recordings_summary(table.recordings, self._folder, table.kept, width),))
         detail = self.query_one("#recording-detail", LineView)
         detail.set_lines(recording_detail(table.picked(), max(20, detail.inner_width)))
 
@@ -145,7 +154,7 @@ class RecordingsScreen(ConsoleScreen):
         table = self.query_one(RecordingsTable)
         is_written = action == "compare" and bool(table.written)
         if action in OF_A_RECORDING and table.key is None and not is_written:
-            return NONE_HERE.text
+            return self._none_here.text
         return super().why_not(action)
 
     def action_mark(self) -> None:

@@ -5,22 +5,23 @@ from dataclasses import replace
 from typing import Final
 
 from textual import work
-from textual.containers import Container
+from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from charter_engine.contracts.commands import ExplainMiss, ListMisses, ListPassed
-from charter_engine.contracts.explaining import MissQuery, MissReport
+from charter_engine.contracts.explaining import MissExplanation, MissQuery, MissReport
 from charter_engine.contracts.moments import parse_seconds
 from charter_engine.contracts.traffic import PassedRequests, TrafficRecord
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
 from charter_tui.present.requests import (
-    NO_REQUEST,
     RequestFilter,
+    brief_lines,
     cause_lines,
     causes_by_request,
     no_requests,
+    nothing_sent,
     request_columns,
     request_row,
     summary_line,
@@ -31,6 +32,7 @@ from charter_tui.screens.form import Field, FormScreen
 from charter_tui.screens.request import RequestScreen
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
+from charter_tui.widgets.panels import StripsPanel
 from charter_tui.widgets.static_line import StaticLine
 
 TAIL_SECONDS: Final = 1.0
@@ -57,6 +59,8 @@ class RequestsTable(LineTable):
         super().__init__()
         self.records: tuple[TrafficRecord, ...] = ()
         self.causes: dict[str, str] = {}
+        self.explained: dict[str, MissExplanation] = {}
+        """The latest requests, told apart."""
         self.lost = 0
         self.refused = ""
         """Why the engine told of no request when it was asked last."""
@@ -72,11 +76,20 @@ class RequestsTable(LineTable):
             if self.chosen.takes(record, self._cause(record), self.snapshot.named)
         ]
 
+    def picked(self) -> TrafficRecord | None:
+        """The request under the cursor."""
+        return next((one for one in self.records if str(one.sequence) == self.key), None)
+
+    def session_of(self, record: TrafficRecord | None) -> tuple[TrafficRecord, ...]:
+        """The requests of its session that are known; none of a request without one."""
+        session = record.session if record is not None else ""
+        return tuple(one for one in self.records if session and one.session == session)
+
     def rebuild(self) -> None:
         columns = request_columns(self.inner_width)
         follows = self.cursor == 0
         rows = [self._row(record, columns) for record in self.shown]
-        empty = no_requests(len(self.records), self.snapshot.replaying, self.refused)
+        empty = no_requests(len(self.records), self.snapshot, self.refused)
         self.set_rows(columns, rows, empty)
         if follows and rows:
             self.cursor = 0
@@ -120,6 +133,26 @@ class CausesPanel(LineView, can_focus=True):
         )
 
 
+class RequestBrief(LineView, can_focus=True):
+    """The request under the cursor."""
+
+    PARTS = ("session",)
+    DEFAULT_CSS = "RequestBrief { height: 1fr; overflow-y: auto; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.record: TrafficRecord | None = None
+        self.session: tuple[TrafficRecord, ...] = ()
+        self.explained: MissExplanation | None = None
+
+    def rebuild(self) -> None:
+        if self.record is None:
+            self.set_lines(())
+            return
+        width, named = max(20, self.inner_width), self.snapshot.named
+        self.set_lines(brief_lines(self.record, self.explained, self.session, width, named))
+
+
 class RequestsScreen(ConsoleScreen):
     """Asks for what passed while it is in front, whoever sent it."""
 
@@ -135,8 +168,12 @@ class RequestsScreen(ConsoleScreen):
     def body(self) -> Iterable[Widget]:
         yield LineView(id="requests-summary")
         with Container(id="requests-body"):
-            yield RequestsTable().data_bind(ConsoleScreen.snapshot)
-            yield CausesPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+            with Vertical(id="requests-main"):
+                yield RequestsTable().data_bind(ConsoleScreen.snapshot)
+                yield CausesPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
+            with Vertical(id="requests-side", classes="empty"):
+                yield RequestBrief().data_bind(ConsoleScreen.snapshot)
+                yield StripsPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
         yield StaticLine(legend())
 
     def on_mount(self) -> None:
@@ -194,6 +231,7 @@ class RequestsScreen(ConsoleScreen):
             panel.rebuild()
             return
         table.causes = {**table.causes, **causes_by_request(found.explanations)}
+        table.explained = {one.request: one for one in found.explanations}
         panel.rebuild()
         self.show()
 
@@ -203,8 +241,21 @@ class RequestsScreen(ConsoleScreen):
         table.rebuild()
         view = self.query_one("#requests-summary", LineView)
         view.display = bool(table.records)
+        self.query_one("#requests-side").set_class(not table.records, "empty")
         known, lost = len(table.records), table.lost
         view.set_lines((summary_line(table.shown, known, lost, table.chosen),))
+        self._tell_more()
+
+    def on_line_table_highlighted(self) -> None:
+        self._tell_more()
+
+    def _tell_more(self) -> None:
+        """Show the request under the cursor beside the others."""
+        table, brief = self.query_one(RequestsTable), self.query_one(RequestBrief)
+        brief.record = table.picked()
+        brief.session = table.session_of(brief.record)
+        brief.explained = table.explained.get(table.key or "")
+        brief.rebuild()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A replay's own `/` goes to a time."""
@@ -214,15 +265,13 @@ class RequestsScreen(ConsoleScreen):
 
     def why_not(self, action: str) -> str:
         if action in OF_REQUESTS and not self.query_one(RequestsTable).records:
-            return NO_REQUEST.text
+            return nothing_sent(self.snapshot).text
         return super().why_not(action)
 
-    def on_line_table_picked(self, event: LineTable.Picked) -> None:
-        records = self.query_one(RequestsTable).records
-        picked = next((one for one in records if str(one.sequence) == event.key), None)
-        if picked is not None:
-            session = [one for one in records if one.session and one.session == picked.session]
-            self.app.push_screen(RequestScreen(picked, tuple(session)))
+    def on_line_table_picked(self) -> None:
+        table = self.query_one(RequestsTable)
+        if (picked := table.picked()) is not None:
+            self.app.push_screen(RequestScreen(picked, table.session_of(picked)))
 
     def action_own_runs(self) -> None:
         """Show or leave out what Charter's own runs sent."""

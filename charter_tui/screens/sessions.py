@@ -11,7 +11,7 @@ from charter_engine.contracts.sessions import SessionTraffic
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
 from charter_tui.present.figures import legend
-from charter_tui.present.requests import IN_A_RECORDING, NO_REQUEST, RequestFilter
+from charter_tui.present.requests import IN_A_RECORDING, RequestFilter, nothing_sent
 from charter_tui.present.sessions import (
     session_columns,
     session_row,
@@ -80,9 +80,12 @@ class SessionsScreen(ConsoleScreen):
         table = self.query_one(SessionsTable)
         try:
             table.sessions = await self.app.ask(ListSessions())
-            table.empty = NO_REQUEST
+            table.empty = nothing_sent(self.snapshot)
         except EngineRefused as error:
             table.empty = EmptyState(str(error), refused=True)
+        self.show()
+
+    def on_resize(self) -> None:
         self.show()
 
     def show(self) -> None:
@@ -94,7 +97,8 @@ class SessionsScreen(ConsoleScreen):
         view = self.query_one("#sessions-summary", LineView)
         known = len(table.sessions)
         view.display = bool(known)
-        view.set_lines((sessions_summary(table.shown, known, view.inner_width, own=table.own),))
+        width = max(20, self.app.size.width - 3)
+        view.set_lines((sessions_summary(table.shown, known, width, own=table.own),))
         self.refresh_bindings()
 
     def why_not(self, action: str) -> str:

@@ -52,6 +52,9 @@ class TuningTable(LineTable):
         rows = tuning_rows(self.snapshot, len(columns), changed_only=self.changed_only)
         self.set_rows(columns, rows)
 
+    def why_no_pick(self) -> str:
+        return self.console.refusal("write")
+
 
 class TuningScreen(ConsoleScreen):
     """Edits the draft; nothing is live before a push."""

@@ -10,6 +10,7 @@ from charter_engine.contracts.commands import CancelWork, DraftFoundPlan
 from charter_engine.contracts.gauges import WorkKind
 from charter_tui.bindings import bindings
 from charter_tui.link import EngineRefused
+from charter_tui.locks import refusal
 from charter_tui.present.figures import legend
 from charter_tui.present.results import result_lines
 from charter_tui.present.work import progress_lines, work_columns, work_rows
@@ -29,6 +30,9 @@ class WorkTable(LineTable):
     def rebuild(self) -> None:
         self.set_rows(work_columns(self.inner_width), work_rows(self.snapshot))
 
+    def why_no_pick(self) -> str:
+        return self.console.refusal("run")
+
 
 class WorkProgress(LineView):
     """The work in progress, or how the last one ended."""
@@ -43,7 +47,7 @@ class WorkProgress(LineView):
 class WorkResult(LineView, can_focus=True):
     """What the kind of work under the cursor found last."""
 
-    PARTS = ("results",)
+    PARTS = ("results", "link", "frozen", "replay")
     DEFAULT_CSS = "WorkResult { height: 1fr; overflow-y: auto; }"
 
     def __init__(self) -> None:
@@ -58,7 +62,9 @@ class WorkResult(LineView, can_focus=True):
             self.rebuild()
 
     def rebuild(self) -> None:
-        self.set_lines(result_lines(self.snapshot.results, self._kind, self.inner_width))
+        shown, width = self.snapshot, self.inner_width
+        acting = not refusal("run", shown, "")
+        self.set_lines(result_lines(shown.results, self._kind, width, acting=acting))
 
 
 class WorkScreen(ConsoleScreen):

@@ -19,6 +19,12 @@ ALWAYS: Final = ("app.help", "app.leave")
 WITH_ROOM: Final = frozenset(action.id for action in ACTIONS if action.footer == "room")
 ELSEWHERE: Final = frozenset(action.id for action in ACTIONS if action.scope == "app")
 """What leads to other screens, or acts on what is live."""
+OF_THE_PAST: Final = frozenset(
+    action.id for action in ACTIONS if action.scope == "replay" and action.footer is True
+)
+"""What holds a recording or the last hour still, and cuts a stretch out of it."""
+IN_AND_OUT: Final = frozenset(action.id for action in ACTIONS if action.name in ("pick", "close"))
+"""What opens a row, and what leads back."""
 BETWEEN: Final = "  "
 POINTED_AT: Final = Style(underline=True)
 
@@ -113,10 +119,12 @@ class KeyFooter(LineView):
 
 
 def _rank(name: str, looks_back: bool) -> int:
-    """What room is given to first: who looks at the past marks and exports some of it before going
-    elsewhere."""
+    """What room is given to first: who looks at the past marks and exports some of it before doing
+    more on a screen, or going elsewhere."""
     if name in ALWAYS:
         return 0
-    if looks_back and name in ELSEWHERE:
-        return 3
-    return 2 if name in WITH_ROOM else 1
+    if not looks_back:
+        return 2 if name in WITH_ROOM else 1
+    if name in OF_THE_PAST or name in IN_AND_OUT:
+        return 1
+    return 4 if name in ELSEWHERE else 3 if name in WITH_ROOM else 2

@@ -73,6 +73,10 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         row = self._rows[self.cursor] if self.cursor < len(self._rows) else None
         return row.key if row and row.pickable else None
 
+    def why_no_pick(self) -> str:
+        """Why the row under the cursor can't be opened; empty where it can."""
+        return ""
+
     def set_rows(
         self, columns: Sequence[Column], rows: Sequence[Row], empty: EmptyState = NOTHING_TO_SAY
     ) -> None:
@@ -191,7 +195,7 @@ class LineTable(LineView, can_focus=True, inherit_bindings=False):
         """Home and End belong to the replay while there is one, or to the last hour; and without
         a row there is nothing to open."""
         if action == "pick":
-            return self.key is not None
+            return self.key is not None and (None if self.why_no_pick() else True)
         return not (action in ("first", "last") and self.snapshot.seeking is not None)
 
     def action_cursor_up(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -20,6 +20,9 @@ from charter_tui.present.spans import EMPTY, Line, Tone, crop, text_of
 from charter_tui.state import Snapshot
 from charter_tui.terminal.ascii import ascii_only, spelt
 from charter_tui.widgets.tones import sixteen_styles, tone_styles
+
+if TYPE_CHECKING:
+    from charter_tui.console import Console
 
 KEPT_STYLES: Final = 4_096
 """Of about 600 bytes each; a full screen of 200 by 60 has about 1,000 of them."""
@@ -74,6 +77,11 @@ class LineView(ScrollView, can_focus=False):
         self._tones = {}
         self._draw_title()
         self.refresh()
+
+    @property
+    def console(self) -> "Console":
+        """The app, as the console that it is."""
+        return cast("Console", self.app)
 
     @property
     def inner_width(self) -> int:

@@ -1,7 +1,7 @@
 """The views that show one part of the snapshot each."""
 
 import time
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final
 
 from charter_tui.present.comparison import comparison_lines
 from charter_tui.present.diff import diff_lines
@@ -15,9 +15,6 @@ from charter_tui.present.spans import EMPTY, Span, fit, line_width
 from charter_tui.present.strips import STRIPS, strip_lines
 from charter_tui.present.work import planning_lines
 from charter_tui.widgets.line_view import LineView
-
-if TYPE_CHECKING:
-    from charter_tui.console import Console
 
 
 class TitleBar(LineView):
@@ -36,8 +33,7 @@ class TitleBar(LineView):
     def rebuild(self) -> None:
         session = self.snapshot.session
         only_watches = session is not None and session.read_only
-        console = cast("Console", self.app)
-        locked = "read-only" if console.locked or only_watches else ""
+        locked = "read-only" if self.console.locked or only_watches else ""
         width = self.inner_width
         left, right = title_lines(self.snapshot, self._screen_name, locked, width)
         room = max(0, width - line_width(right))
@@ -127,7 +123,7 @@ class RunPanel(LineView):
 class Headline(LineView):
     """What the agent's prompts cost, measured, and what could be saved."""
 
-    PARTS = ("nodes", "session", "draft", "run")
+    PARTS = ("nodes", "session", "draft", "run", "link", "frozen", "replay")
     DEFAULT_CSS = "Headline { height: auto; padding-left: 1; }"
 
     def rebuild(self) -> None:
@@ -200,7 +196,7 @@ class Comparison(LineView, can_focus=True):
 class DiffPanel(LineView, can_focus=True):
     """What a push would change and cost."""
 
-    PARTS = ("draft", "session", "work")
+    PARTS = ("draft", "session", "work", "link", "frozen", "replay")
     BORDER_TITLE = "[bold $primary] Draft "
     DEFAULT_CSS = "DiffPanel { overflow-y: auto; }"
 

@@ -1,5 +1,7 @@
 """Every dialog can be read and answered on a small terminal."""
 
+from functools import partial
+
 import pytest
 from msgspec.structs import replace
 from rich.cells import cell_len
@@ -7,13 +9,17 @@ from textual.widgets import Button, Input
 
 from charter_engine.contracts.commands import ListRevisions
 from charter_engine.contracts.gauges import Payload
+from charter_tui.paths import shipped_themes
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.form import FormScreen
+from charter_tui.theme import load_themes
+from charter_tui.widgets.keys import KeyFooter
 from tests.tui.answers import about_requests
 from tests.tui.conftest import Open
 from tests.tui.deploy_scene import about_the_deployment
 from tests.tui.scene import DRAFT, RUN
 from tests.tui.scene import REVISIONS as LISTED
+from tests.tui.test_every_screen import unreadable
 from tests.tui.traffic_scene import PASSED
 
 ENDED = replace(RUN, progress=replace(RUN.progress, state="done"))
@@ -61,3 +67,32 @@ async def test_a_dialog_shows_all_its_hints_and_buttons_on_a_small_terminal(
         for field in screen.query(Input):
             assert inside.contains_region(field.region), field.id
             assert cell_len(field.placeholder) <= field.content_size.width, field.placeholder
+
+
+@pytest.mark.parametrize("theme", sorted(load_themes((shipped_themes(),))[0]))
+@pytest.mark.parametrize(("keys", "words"), [("2 p", "Type tensorrt_llm"), ("o", "Open an agent")])
+async def test_every_word_of_a_dialog_can_be_read_in_every_theme(
+    console: Open, theme: str, keys: str, words: str
+) -> None:
+    async with console(DRAFT, theme=theme) as stage:
+        await stage.press(*keys.split())
+        await stage.until(partial(stage.shows, words))
+        dialog = stage.app.screen.query_one(".dialog").region
+        assert list(unreadable(stage.app.screen, dialog)) == []
+
+
+async def test_a_question_breaks_no_line_between_a_figure_and_its_unit(console: Open) -> None:
+    async with console(DRAFT) as stage:
+        await stage.press("2", "p")
+        await stage.until(partial(stage.shows, "~12.6 s →"))
+        assert stage.shows("~10.3 s, TTFT") and stage.shows("~31.0 % →")
+
+
+async def test_behind_a_dialog_the_footer_stays_as_it_is(console: Open) -> None:
+    async with console(size=(120, 30)) as stage:
+        (before,) = stage.app.screen.query_one(KeyFooter).lines
+        footer = stage.app.screen.query_one(KeyFooter)
+        await stage.press("o")
+        stage.app.refresh_bindings()
+        await stage.settle()
+        assert footer.lines == (before,)

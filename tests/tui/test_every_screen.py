@@ -13,6 +13,7 @@ import pytest
 from rich.color import Color
 from syrupy.assertion import SnapshotAssertion
 from textual._compositor import Compositor
+from textual.geometry import Region
 from textual.screen import Screen
 
 from charter_engine.contracts.advice import DoctorReport
@@ -69,8 +70,8 @@ THEMES: Final = {
     "live": "charter-dark",
     "empty": "charter-light",
     "error": "charter-contrast",
-    "disconnected": "charter-light",
-    "replay": "charter-contrast",
+    "disconnected": "charter-colourblind",
+    "replay": "charter-mono",
 }
 SCREENS: Final[tuple[type[ConsoleScreen], ...]] = (
     HistoryScreen,
@@ -167,10 +168,12 @@ def luminance(colour: Color) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def unreadable(screen: Screen[Any]) -> Iterator[str]:
-    """Texts that hardly stand out from their ground."""
+def unreadable(screen: Screen[Any], within: Region | None = None) -> Iterator[str]:
+    """Texts that hardly stand out from their ground, on all of the screen or `within` a part."""
     seen = set()
-    for strip in screen._compositor.render_strips():
+    part = within or screen.region
+    for line in screen._compositor.render_strips()[part.y : part.bottom]:
+        strip = line.crop(part.x, part.right)
         for text, style, _ in strip:
             if style is None or not any(sign.isalnum() for sign in text):
                 continue
@@ -179,6 +182,8 @@ def unreadable(screen: Screen[Any]) -> Iterator[str]:
                 continue
             seen.add(pair)
             assert style.color is not None and style.bgcolor is not None
+            if style.color.is_default and style.bgcolor.is_default:
+                continue
             if contrast(style.color, style.bgcolor) < LEAST_CONTRAST:
                 yield text
 

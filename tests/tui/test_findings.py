@@ -65,6 +65,18 @@ async def test_findings_and_opportunities_are_listed_and_explained(console: Open
         assert not isinstance(stage.app.screen, FindingsScreen)
 
 
+async def test_in_a_replay_no_key_is_named_that_would_propose_a_plan(console: Open) -> None:
+    promising = replace(OPPORTUNITY, expected_hit_rate=0.7)
+    compiled = CompiledFile(path=AGENT, calls=CALLS, opportunities=(promising,))
+    for mode, named in (("live", True), ("replay", False)):
+        session = replace(SESSION, compiled=compiled, mode=mode)
+        async with console(session, size=(120, 36)) as stage:
+            stage.engine.answers[Lint] = lambda _: ()
+            await stage.press("4")
+            await stage.until(lambda: "both begin alike" in stage.text())
+            assert stage.shows("2 a proposes a plan") is named
+
+
 async def test_a_clean_agent_is_told_to_be_clean(console: Open) -> None:
     async with console() as stage:
         stage.engine.answers[Lint] = lambda _: ()

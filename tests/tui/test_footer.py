@@ -1,16 +1,18 @@
 """The footer offers what does something, and nothing pushes it or the bar of a replay away."""
 
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.contracts.commands import ListRevisions
 from charter_engine.contracts.gauges import Runs, Session
 from charter_tui.present.spans import text_of
+from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.runs import RunsScreen
 from charter_tui.widgets.keys import KeyFooter
 from tests.tui.conftest import Open, Stage
 from tests.tui.fleet_scene import DIFFERING
-from tests.tui.scene import DRAFT, REPLAY, RUNS, TRITON
+from tests.tui.scene import DRAFT, REPLAY, RUNS, SESSION, TRITON
 
 NOTHING_OPEN = (Session(engine_version="0", phase="ready"), TRITON, Runs())
 
@@ -64,11 +66,11 @@ async def test_the_bar_of_a_replay_is_in_view_however_much_the_graph_tells(
         await stage.until(lambda: "playing" in stage.text() and "? assumed" in stage.text())
 
 
-@pytest.mark.parametrize("keys", ["", "2", "3", "6", "7", "8", "9", "T"])
+@pytest.mark.parametrize("keys", ["", "2", "3", "4", "5", "6", "7", "8", "9", "0", "S", "T", "W"])
 async def test_who_replays_sees_on_every_screen_how_a_stretch_is_cut_out(
     console: Open, keys: str
 ) -> None:
-    async with console(DRAFT, REPLAY, size=(100, 30)) as stage:
+    async with console(DRAFT, REPLAY, size=(80, 24)) as stage:
         await stage.press(*keys)
         await stage.until(lambda: "M Mark" in offered(stage) and "X Export" in offered(stage))
 
@@ -77,6 +79,19 @@ async def test_a_live_screen_gives_that_room_to_other_screens(console: Open) -> 
     async with console(DRAFT, size=(100, 30)) as stage:
         await stage.until(lambda: "3 History" in offered(stage))
         assert "M Mark" not in offered(stage)
+
+
+async def test_a_replay_offers_no_row_that_it_would_not_open(console: Open) -> None:
+    replayed = replace(SESSION, mode="replay", read_only=True)
+    async with console(DRAFT, replayed, REPLAY) as stage:
+        for key in ("2", "5"):
+            await stage.press(key)
+            await stage.until(lambda: "⏎ Open" not in offered(stage))
+            before = len(stage.app._notifications)
+            await stage.press("enter")
+            assert "This is a recording" in stage.told()
+            assert len(stage.app._notifications) > before
+            assert isinstance(stage.app.screen, ConsoleScreen)
 
 
 async def test_keys_of_one_name_on_two_levels_are_both_offered(console: Open) -> None:

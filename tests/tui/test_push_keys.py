@@ -19,6 +19,7 @@ from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.leaving import Leaving
+from charter_tui.screens.revision import RevisionScreen
 from charter_tui.screens.tuning import TuningScreen
 from tests.tui.conftest import Open
 from tests.tui.scene import (
@@ -100,8 +101,9 @@ async def test_history_opens_the_revision_under_the_cursor(console: Open) -> Non
         await stage.press("3")
         await stage.until(lambda: "entities kept" in stage.text())
         await stage.press("end", "enter")
+        await stage.until(lambda: isinstance(stage.app.screen, RevisionScreen))
         await stage.until(lambda: "Making it live again changes" in stage.text())
-        assert stage.engine.asked(ShowRevision) == [ShowRevision(1)]
+        assert stage.engine.asked(ShowRevision)[-1] == ShowRevision(1)
         assert not stage.engine.asked(Rollback)
         await stage.press("escape")
         assert isinstance(stage.app.screen, HistoryScreen)

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.contracts.commands import CompareRecorded, ListRecordings
 from charter_engine.contracts.gauges import Recording
@@ -15,6 +16,7 @@ from charter_tui.screens.recorded import RecordedScreen
 from charter_tui.screens.recordings import RecordingsScreen
 from tests.tui.conftest import Open, Stage
 from tests.tui.recorded_scene import COMPARED, LISTED
+from tests.tui.scene import REPLAY, SESSION
 from tests.unit.store.recorded import record
 
 
@@ -59,6 +61,24 @@ async def test_enter_replays_a_recording_in_a_console_of_its_own(
         ((program, *rest),) = lent
         assert program == sys.executable
         assert rest[rest.index("--replay") + 1] == "/w/tuesday.charter"
+
+
+async def test_in_a_replay_other_recordings_are_listed_and_compared(console: Open) -> None:
+    async with console(replace(SESSION, mode="replay", read_only=True), REPLAY) as stage:
+        stage.engine.answers[CompareRecorded] = lambda _: COMPARED
+        await listed(stage)
+        await stage.press("down", "c", "enter")
+        await stage.until(lambda: isinstance(stage.app.screen, RecordedScreen))
+
+
+async def test_where_the_engine_lists_nothing_no_number_of_recordings_is_told(
+    console: Open,
+) -> None:
+    async with console() as stage:
+        stage.engine.refuse(ListRecordings, "/w: Permission denied")
+        await stage.press("W")
+        await stage.until(lambda: stage.shows("Permission denied"))
+        assert not stage.shows("0 recordings")
 
 
 async def test_the_marked_recording_is_compared_with_the_one_under_the_cursor(

@@ -1,5 +1,7 @@
 """The requests screen: a tail that goes on, filters, and why one missed."""
 
+from functools import partial
+
 from charter_engine.contracts.commands import ExplainMiss
 from charter_engine.contracts.explaining import MissQuery
 from charter_engine.contracts.traffic import TrafficRecord
@@ -86,6 +88,22 @@ async def test_enter_tells_why_a_request_missed_and_shows_its_session(console: O
         assert "Session desk-7  4 requests" in stage.text()
         await stage.press("escape")
         assert listed(stage)
+
+
+async def test_with_room_the_request_under_the_cursor_is_told_of_beside_the_others(
+    console: Open,
+) -> None:
+    async with console(size=(200, 60)) as stage:
+        answers(stage, *PASSED)
+        await stage.press("7")
+        await stage.until(partial(stage.shows, "put the time behind what requests share"))
+        assert stage.shows("Request 6  validated") and stage.shows("Session desk-7  4 requests")
+        assert len(stage.engine.asked(ExplainMiss)) == 1
+        await stage.press("down")
+        assert stage.shows("Request 5  entities") and stage.shows("enter tells what became of each")
+        await stage.pilot.resize_terminal(120, 40)
+        await stage.settle()
+        assert not stage.shows("Request 5")
 
 
 async def test_before_anything_passed_the_screen_says_so(console: Open) -> None:

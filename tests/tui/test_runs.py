@@ -61,4 +61,4 @@ async def test_without_runs_the_screen_says_how_to_make_one(console: Open) -> No
     async with console(Runs(), size=(120, 36)) as stage:
         await stage.press("6")
         assert isinstance(stage.app.screen, RunsScreen)
-        assert "r runs it as it is live, b as written" in stage.text()
+        assert "r runs it under the live plan, b as written." in stage.text()

@@ -135,4 +135,5 @@ def test_a_replay_changes_nothing(tmp_path: Path) -> None:
             if name != "Shutdown"
             and client.ask(name, **FIELDS.get(name, {})).get("kind") == "read-only"
         }
-    assert refused == {name for name, right in NAMES.items() if right not in ("view", "stop")}
+    allowed = ("view", "read", "stop")
+    assert refused == {name for name, right in NAMES.items() if right not in allowed}

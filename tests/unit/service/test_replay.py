@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from charter_engine.contracts.commands import CutReplay, ListMarks, ListTicks, SeekReplay
+from charter_engine.contracts.commands import (
+    CutReplay,
+    ListMarks,
+    ListRecordings,
+    ListTicks,
+    SeekReplay,
+)
 from charter_engine.contracts.gauges import Marker
 from charter_engine.contracts.recordings import RecordingPiece
 from charter_engine.errors import UsageError
@@ -42,6 +48,12 @@ async def test_what_is_marked_before_that_moment(replaying: Replaying) -> None:
     assert await replaying.handle(ListMarks(seconds=60)) == (push,)
     assert await replaying.handle(ListMarks(seconds=40)) == ()
     assert await replaying.handle(ListMarks(seconds=60, until=BEGIN + 40)) == ()
+
+
+async def test_what_other_recordings_lie_beside_it(replaying: Replaying, tmp_path: Path) -> None:
+    found = await replaying.handle(ListRecordings(str(tmp_path)))
+    assert isinstance(found, tuple)
+    assert [one.path for one in found] == [str(tmp_path / "r.charter")]
 
 
 async def pieces(replaying: Replaying, begin: float, end: float) -> list[RecordingPiece]:

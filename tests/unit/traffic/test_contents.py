@@ -134,3 +134,13 @@ def test_by_hashes_the_block_manager_reuses_the_same_but_for_less_than_a_grain()
     reused = by_hashes.add(1, tokens_of(record(second))[0]).reused_tokens
     assert expected - GRAIN_TOKENS < reused <= expected
     assert reused > len(first)
+
+
+def test_content_computed_again_is_still_of_the_session_that_sent_it_first() -> None:
+    others = [record(range_of(number), at=100.0 + number, session="other") for number in (2, 3, 4)]
+    first, again = (
+        record(range_of(1), at=at, session=who) for at, who in ((1.0, "desk"), (200.0, "other"))
+    )
+    report = after(first, *others, again, blocks=6).report(300.0)
+    assert sum(one.again_blocks for one in report.displacements) == 2
+    assert {one.name: one.blocks for one in report.sessions}["desk"] == 2

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual.dom import DOMNode
 
 from charter_tui.action import Action, Scope
@@ -98,8 +99,9 @@ def test_the_help_names_every_action_of_its_screen_with_the_keys_as_mapped() -> 
         assert "f9" in text if action.id == "tuning.push" else shown_keys(action.keys) in text
 
 
-def test_read_only_refuses_runs_and_writes_only() -> None:
+def test_read_only_refuses_other_recordings_runs_and_writes_only() -> None:
     assert refusal("write", LIVE, LOCKED)
+    assert refusal("read", LIVE, LOCKED)
     assert refusal("run", LIVE, LOCKED)
     assert not refusal("live", LIVE, LOCKED)
     assert not refusal("view", LIVE, LOCKED)
@@ -110,6 +112,13 @@ def test_a_replay_and_a_lost_engine_refuse_everything_but_looking() -> None:
         assert refusal("write", snapshot, "")
         assert refusal("live", snapshot, "")
         assert not refusal("view", snapshot, "")
+
+
+def test_in_a_replay_other_recordings_can_be_looked_at() -> None:
+    session = replace(SESSION, mode="replay", read_only=True)
+    replaying = Snapshot(link=Link("connected"), session=session, replay=REPLAY)
+    assert not refusal("read", replaying, "")
+    assert refusal("read", Snapshot(link=Link("lost"), session=session, replay=REPLAY), "")
 
 
 def test_a_frozen_screen_refuses_what_changes_something() -> None:

@@ -94,9 +94,9 @@ def test_the_summary_tells_how_far_prediction_and_measurement_are_apart() -> Non
 def test_a_pool_that_a_push_emptied_says_since_when() -> None:
     emptied = replace(POOL, emptied_at=START)
     assert "Emptied by the push at 14:13:20" in said(summary_lines(emptied, LIVE, 120, gmtime))
-    words = nothing_passed(ContentsReport(emptied_at=START), gmtime)
+    words = nothing_passed(ContentsReport(emptied_at=START), LIVE, gmtime)
     assert "the push at 14:13:20 loaded the engine again" in words.text
-    assert "No request has passed yet" in nothing_passed(ContentsReport()).text
+    assert "No request has passed yet" in nothing_passed(ContentsReport(), LIVE).text
 
 
 def test_a_server_that_tells_of_no_reuse_is_not_compared() -> None:

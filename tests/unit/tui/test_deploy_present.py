@@ -149,7 +149,7 @@ def test_both_arms_stand_beside_each_other_with_their_percentiles() -> None:
 
 def test_arms_differ_in_per_cent_and_in_rates_by_points() -> None:
     rows = [text_of(item).split() for item in trial_lines(on(0.1), trial(), 100)]
-    assert "computed tokens a request -40.9 % -47.3 to -33.9 %".split() in rows
+    assert "computed tokens a request −40.9 % −47.3 to −33.9 %".split() in rows
     assert "hit rate +21.0 pt +17.0 to +24.0 pt".split() in rows
 
 
@@ -225,8 +225,8 @@ def test_the_history_tells_who_pushed_and_what_was_measured_where_there_is_room(
     assert [text_of(cell) for cell in second.cells[3:7]] == [
         "kim@gpu-07",
         "plan reload",
-        "-35 %",
-        "-29 %",
+        "−35 %",
+        "−29 %",
     ]
 
 

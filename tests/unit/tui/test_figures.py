@@ -15,10 +15,12 @@ from charter_tui.present.figures import (
     duration_text,
     legend,
     milliseconds_text,
+    per_second,
     percent_text,
     precise_milliseconds,
     precise_percent,
     short_count,
+    signed,
     sparkline,
 )
 from charter_tui.present.spans import Span, crop, fit, line, line_width, plain, text_of, wrap
@@ -131,6 +133,15 @@ def test_wrapped_lines_fit_and_lose_no_word(text: str, width: int) -> None:
     assert "".join("".join(lines).split()) == "".join(text.split())
 
 
+def test_a_figure_and_its_unit_stay_in_one_line() -> None:
+    assert wrap("whole ~12.6 s, hit ~31.0 % of 4 sessions", 13) == [
+        "whole",
+        "~12.6 s, hit",
+        "~31.0 % of 4",
+        "sessions",
+    ]
+
+
 @given(st.text(max_size=20), st.integers(-1, 1))
 def test_wrapping_to_no_width_at_all_ends(text: str, width: int) -> None:
     assert "".join("".join(wrap(text, width)).split()) == "".join(
@@ -158,3 +169,20 @@ def test_figures_that_differ_are_told_apart_and_no_digit_is_shown_for_nothing() 
         "?812 ms",
         "?1:35",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(-16.2, 0, "−16"), (11, 1, "+11.0"), (-0.2, 0, "0"), (0.0, 1, "0.0"), (-3_300, 0, "−3,300")],
+)
+def test_a_difference_has_its_sign_unless_it_is_nought(
+    value: float, digits: int, text: str
+) -> None:
+    assert signed(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(3.9, "~3.90"), (42.0, "~42.0"), (0.5, "~0.500"), (1_204.0, "~1,204")]
+)
+def test_how_many_in_a_second_has_three_digits_or_more(value: float, text: str) -> None:
+    assert per_second(value, "predicted").text == text

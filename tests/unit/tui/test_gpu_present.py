@@ -7,7 +7,7 @@ from charter_engine.contracts.series import Tick
 from charter_engine.monitor.gpu import GpuMonitor
 from charter_tui.present.gpu import gpu_screen_lines, memory_bar
 from charter_tui.present.gpu_plots import GpuHistory
-from charter_tui.present.spans import line_width, text_of
+from charter_tui.present.spans import Line, Span, line, line_width, text_of
 from tests.nvml import RepeatedNvml
 from tests.tui.scene import SERVING_GPU
 
@@ -23,11 +23,15 @@ GPU = GpuSample(index=0, name="NVIDIA H100", memory_total_bytes=80 * GIB, memory
 H200 = GpuMonitor(RepeatedNvml("h200_busy.json")).sample()
 
 
+def served(width: int, rows: int) -> tuple[Line, ...]:
+    return (line(Span(f"{rows} high, {width} wide")),)
+
+
 def shown(
     status: GpuStatus | None, width: int = 100, height: int = 40, history: GpuHistory | None = None
 ) -> str:
     lines = gpu_screen_lines(status, history or GpuHistory(), width, height)
-    return "\n".join(text_of(line) for line in lines)
+    return "\n".join(map(text_of, lines))
 
 
 def several(*samples: GpuSample) -> GpuStatus:
@@ -106,6 +110,25 @@ def test_what_the_engine_remembers_of_an_only_device_is_drawn_before_what_was_wa
         if "Busy" in one[60:]
     )
     assert busy.endswith("\u28ff" * 20)
+
+
+@pytest.mark.parametrize(
+    ("height", "told"), [(50, "6 high, 80 wide"), (30, "2 high, 80 wide"), (24, "")]
+)
+def test_below_an_only_device_stands_what_was_served_as_high_as_there_is_room(
+    height: int, told: str
+) -> None:
+    found = gpu_screen_lines(SERVING_GPU.status, GpuHistory(), 197, height, served=served)
+    text = "\n".join(map(text_of, found))
+    assert ("Served meanwhile" in text) is bool(told)
+    assert told in text
+    assert len(found) <= height
+
+
+def test_of_several_devices_nothing_is_told_of_what_was_served() -> None:
+    two = several(GPU, GPU)
+    text = "\n".join(map(text_of, gpu_screen_lines(two, GpuHistory(), 197, 90, served=served)))
+    assert "Served meanwhile" not in text
 
 
 def test_of_several_devices_a_table_comes_first() -> None:

@@ -23,7 +23,7 @@ def test_a_revision_opened_tells_what_changed_why_and_what_runs_cost_around_it()
     assert "Revision 3  live" in text
     assert "reuse on" in text
     assert "tokens_per_block" in text
-    assert "=25,290    =18,630    -26 %" in text
+    assert "=25,290    =18,630    −26 %" in text
     assert "= under it, against before: computes 26 % less" in text
     assert "Making it live again" not in text
 

@@ -17,7 +17,7 @@ from charter_tui.present.headline import best_expected, headline
 from charter_tui.present.preview import preview_lines
 from charter_tui.present.prompt import place, reused_share
 from charter_tui.present.spans import Line, line_width, text_of
-from charter_tui.state import Snapshot
+from charter_tui.state import Link, Snapshot
 from tests.tui.scene import (
     CALLS,
     DRAFT,
@@ -47,7 +47,7 @@ def shown(opportunity: Opportunity | None = None) -> Snapshot:
     found = (opportunity,) if opportunity else ()
     assert SESSION.compiled is not None
     session = replace(SESSION, compiled=replace(SESSION.compiled, opportunities=found))
-    return Snapshot(session=session, nodes=NODES, draft=NO_DRAFT)
+    return Snapshot(link=Link("connected"), session=session, nodes=NODES, draft=NO_DRAFT)
 
 
 def test_the_headline_leads_with_what_is_computed_and_ends_with_rates() -> None:
@@ -78,7 +78,7 @@ def test_the_headline_names_what_could_be_reached_and_the_keys_to_it() -> None:
 
 
 def test_the_headline_shows_the_draft_rather_than_what_could_be() -> None:
-    snapshot = Snapshot(session=shown(CHAIN).session, nodes=NODES, draft=DRAFT)
+    snapshot = evolve(shown(CHAIN), draft=DRAFT)
     text = said(headline(snapshot, 80))
     assert "draft ~computes 16 % less, runs 19 % shorter: worth it  2 p push" in text
     assert "possible" not in text
@@ -236,3 +236,12 @@ def test_an_error_of_the_agent_is_told_once_though_the_notice_repeats_it() -> No
     session = replace(SESSION, diagnostics=(item,), notice="/a/agent.py: Syntax error.")
     lines = [text_of(made) for made in banner_lines(Snapshot(session=session), 0.0, 80)]
     assert lines == [" agent.py:1:7: Syntax error."]
+
+
+def test_no_key_is_named_that_is_refused() -> None:
+    live = shown(CHAIN)
+    assert live.session is not None
+    replayed = evolve(live, session=replace(live.session, mode="replay"))
+    assert said(headline(live, 200)).count("  2 a propose") == 1
+    assert "propose" not in said(headline(replayed, 200))
+    assert "push" not in said(headline(evolve(replayed, draft=DRAFT), 200))

@@ -1,13 +1,14 @@
 """What can be done as things stand, and what is said of the rest."""
 
 import pytest
+from msgspec.structs import replace
 
 from charter_engine.contracts.gauges import Run, Runs, Session
 from charter_engine.contracts.live import RunProgress
 from charter_tui.actions import ACTIONS
-from charter_tui.present.possible import CONDITIONS, possible, why_not
+from charter_tui.present.possible import CONDITIONS, no_agent, offered, possible, why_not
 from charter_tui.present.words import EmptyState
-from charter_tui.state import Snapshot
+from charter_tui.state import Link, Snapshot
 from tests.tui.scene import DRAFT, RUN, RUNS, SESSION
 from tests.tui.work_scene import ALL, IN_PROGRESS
 
@@ -57,3 +58,14 @@ def test_what_the_engine_refused_is_told_apart_from_what_is_merely_empty() -> No
         ("The database is", "bad"),
     ]
     assert more[1].text == "damaged."
+
+
+def test_words_name_only_the_keys_that_do_something() -> None:
+    ways = (("app.run_plan", "r runs"), ("app.undo", "u undoes"), ("app.show_gpu", "8 shows"))
+    live = Snapshot(link=Link("connected"), session=SESSION)
+    assert offered(live, ways) == "r runs, u undoes, 8 shows"
+    assert offered(Snapshot(link=Link("connected")), ways) == "8 shows"
+    replayed = replace(SESSION, mode="replay")
+    assert offered(Snapshot(link=Link("connected"), session=replayed), ways) == "8 shows"
+    assert no_agent(live).text == "No agent is open: o opens one."
+    assert no_agent(Snapshot(session=replayed)).text == "No agent is open."

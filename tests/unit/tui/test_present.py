@@ -348,7 +348,7 @@ def test_the_diff_names_each_change_its_cost_and_what_is_lost() -> None:
         "plan reload: loses nothing"
     )
     assert "fills four blocks of 16" in text
-    assert "▸  ~15,660  ~10.3 s  ~171 ms  ~520 ms     ~3.9  ~42.0 %" in text
+    assert "▸  ~15,660  ~10.3 s  ~171 ms  ~520 ms    ~3.90  ~42.0 %" in text
 
 
 def test_a_change_that_is_not_possible_says_why() -> None:

@@ -28,10 +28,10 @@ def test_the_verdict_and_what_makes_them_hard_to_compare_come_first() -> None:
 
 def test_figures_stand_beside_each_other_with_their_change_and_its_interval() -> None:
     rows = [line.split() for line in said()]
-    assert "computed tokens all =900 =150 -83 % -790 to -700".split() in rows
+    assert "computed tokens all =900 =150 −83 % −790 to −700".split() in rows
     assert "hit rate all =10.0 % =85.0 % +75.0 pt +70.0 pt to +79.0 pt".split() in rows
-    assert "TTFT all =240 ms =90 ms -62 % –".split() in rows
-    assert "computed tokens entities =900 =150 -83 % –".split() in rows
+    assert "TTFT all =240 ms =90 ms −62 % –".split() in rows
+    assert "computed tokens entities =900 =150 −83 % –".split() in rows
     assert not [row for row in rows if row[:1] == ["whole"]]
 
 

@@ -58,8 +58,8 @@ def test_columns_keep_to_the_width_and_what_is_paid_stays() -> None:
 def test_two_runs_stand_side_by_side_with_intervals_and_the_verdict() -> None:
     text = said(comparison_of_runs(COMPARISON, 80))
     assert "A run 4 as written  against  B run 5 revision 3" in text
-    assert "=25,290    =18,630      -26 %" in text
-    assert "-10 to +20 %" in text
+    assert "=25,290    =18,630      −26 %" in text
+    assert "−10 to +20 %" in text
     assert "+26.8 pt" in text
     assert "B against A: computes 26 % less, runs 45 % longer: not worth it here" in text
     assert "! fewer than 5 items: no intervals" in text
@@ -71,7 +71,7 @@ def test_a_change_that_rounds_to_nought_has_no_sign() -> None:
     )
     text = said(comparison_of_runs(replace(COMPARISON, differences=(nought,)), 80))
     assert " 0 %" in text and "0 to 0 %" in text
-    assert "-0" not in text
+    assert "−0" not in text
 
 
 def test_failed_requests_come_before_the_slowest() -> None:

@@ -4,8 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.gauges import Gauge, Past, Ticked
+from charter_engine.contracts.series import Tick
 from charter_tui.present.braille import braille, braille_rows
-from charter_tui.present.curves import GPU_BUSY, GPU_MEMORY
+from charter_tui.present.curves import GPU_BUSY, GPU_MEMORY, POOL_USED
 from charter_tui.present.spans import line_width, text_of
 from charter_tui.present.strips import strip_lines
 from charter_tui.state import KEPT_TICKS, Snapshot, apply_gauges, behind
@@ -81,3 +82,12 @@ def test_what_an_engine_remembers_comes_before_what_was_seen_once() -> None:
 def test_a_replay_set_to_a_moment_shows_the_seconds_before_it_alone() -> None:
     past = Gauge(at=1.0, payload=Past(sequence=0, ticks=TICKS[:5]), epoch=1)
     assert apply_gauges(Snapshot(ticks=TICKS), (past,)).ticks == TICKS[:5]
+
+
+def test_beside_plots_the_newest_second_stands_at_the_right_end() -> None:
+    shown = Snapshot(ticks=(Tick(at=1.0, pool_used=1.0), Tick(at=2.0, pool_used=1.0)))
+    (left,) = strip_lines(shown, 40, (POOL_USED,))
+    (right,) = strip_lines(shown, 40, (POOL_USED,), ends_right=True)
+    assert text_of(left).endswith("% \N{BRAILLE PATTERN DOTS-12345678}")
+    assert text_of(right).endswith("\N{BRAILLE PATTERN BLANK}\N{BRAILLE PATTERN DOTS-12345678}")
+    assert line_width(right) == 40

@@ -1,5 +1,13 @@
 """How the columns of a table share its width."""
 
+import pytest
+
+from charter_tui.present.findings import finding_columns
+from charter_tui.present.fleet import fleet_columns
+from charter_tui.present.history import history_columns
+from charter_tui.present.recordings import recording_columns
+from charter_tui.present.requests import request_columns
+from charter_tui.present.sessions import session_columns
 from charter_tui.present.spans import line
 from charter_tui.present.tables import Column, Row, fill, snug
 
@@ -30,3 +38,16 @@ def test_names_that_need_all_of_their_room_keep_it() -> None:
     filled = fill((NAME, FIGURE), 40)
     assert snug(filled, "name", rows(2, "n" * 50)) == filled
     assert snug(filled, "name", ()) == filled
+
+
+@pytest.mark.parametrize("width", [58, 78, 118, 197])
+def test_no_heading_of_a_list_is_cut_off(width: int) -> None:
+    for columns in (
+        history_columns(width),
+        finding_columns(width),
+        fleet_columns(width, None),
+        recording_columns(width),
+        request_columns(width),
+        session_columns(width),
+    ):
+        assert sum(column.width for column in columns) + len(columns) - 1 <= width
