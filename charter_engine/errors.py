@@ -4,13 +4,15 @@ kind it is."""
 from typing import Literal
 
 FailureKind = Literal["usage", "stale", "read-only", "refused", "unreachable", "failed"]
+DONE, FAILED, USAGE, TRITON, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes of both programs: 130 is what a shell says of one that SIGINT ended."""
 EXIT_CODE: dict[FailureKind, int] = {
-    "usage": 2,
-    "stale": 1,
-    "read-only": 1,
-    "refused": 3,
-    "unreachable": 3,
-    "failed": 1,
+    "usage": USAGE,
+    "stale": FAILED,
+    "read-only": FAILED,
+    "refused": TRITON,
+    "unreachable": TRITON,
+    "failed": FAILED,
 }
 """What a command ends with for each kind of failure."""
 

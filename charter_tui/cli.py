@@ -12,14 +12,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 from charter_engine.contracts.moments import Mistyped, parse_seconds
+from charter_engine.errors import INTERRUPTED, USAGE
 from charter_tui.arguments import console_parser
 from charter_tui.options import Options
-
-USAGE_ERROR: Final = 2
-INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return serve(given, options.port)
         if problem := terminal_problem():
             print(f"charter-tui: {problem}", file=sys.stderr)
-            return USAGE_ERROR
+            return USAGE
         return _open_console(options)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -107,7 +104,7 @@ def _open_console(options: Options) -> int:
         return open_console(options)
     except UnknownTheme as error:
         print(f"charter-tui: {error}", file=sys.stderr)
-        return USAGE_ERROR
+        return USAGE
 
 
 @contextlib.contextmanager

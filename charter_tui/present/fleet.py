@@ -49,6 +49,7 @@ WIDE: Final = (*NORMAL[:4], REQUESTS, *NORMAL[4:])
 LEAST_NAME: Final = 14
 NORMAL_FROM: Final = 110
 WIDE_FROM: Final = 150
+"""Derived, in cells: what the columns take, and names of 19 and of 51."""
 OPEN: Final = "enter shows what a server is and can do."
 
 

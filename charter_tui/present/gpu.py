@@ -39,7 +39,9 @@ SOURCES_FROM: Final = 77
 WIDE_FROM: Final = 110
 """Cells from which on plots stand beside what a device tells."""
 MOST_LEFT: Final = 80
+"""Derived: what a device tells is no wider, and plots use the rest."""
 GUTTER: Final = 3
+"""Assumed: tells two columns of text apart."""
 RATES: Final = (
     ("PCIe", "pcie_sent_bytes", "pcie_received_bytes"),
     ("NVLink", "nvlink_sent_bytes", "nvlink_received_bytes"),

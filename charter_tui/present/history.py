@@ -33,6 +33,7 @@ NOTE: Final = Column("note", "NOTE", 0, "left")
 NARROW: Final = (NUMBER, AT, STATE, COST, NOTE)
 WIDE: Final = (NUMBER, AT, STATE, BY, COST, COMPUTED, TTFT, NOTE)
 WIDE_FROM: Final = 100
+"""Derived, in cells: the columns take 85, and a note needs 15."""
 NOT_PUSHED: Final = EmptyState(
     "Nothing was pushed yet: the deployment runs as it was found. 2 tunes, p pushes."
 )
