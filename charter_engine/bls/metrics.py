@@ -11,7 +11,7 @@ from .plan import ServedPlan
 from .reuse_times import UNMATCHED
 
 TTFT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Taken from Prometheus' default buckets, those of three quarters left out, and 30 s for long prompts."""
+"""Taken from Prometheus' own, those of three quarters left out, and 30 s for long prompts."""
 COUNTERS = {
     "requests": ("charter_node_requests_total", "Requests answered"),
     "failures": ("charter_node_failures_total", "Requests that the engine failed"),

@@ -45,15 +45,16 @@ def is_number(value: ast.expr) -> bool:
 
 def named(statement: ast.stmt) -> str:
     """The first name of a constant of numbers that a statement defines; empty where it is none."""
-    if isinstance(statement, ast.AnnAssign):
-        target, value = statement.target, statement.value
-    elif isinstance(statement, ast.Assign):
-        target, value = statement.targets[0], statement.value
+    if isinstance(statement, ast.Assign):
+        target: ast.expr = statement.targets[0]
+    elif isinstance(statement, ast.AnnAssign):
+        target = statement.target
     else:
         return ""
     first = target.elts[0] if isinstance(target, ast.Tuple) else target
-    is_named = isinstance(first, ast.Name) and NAMES.fullmatch(first.id)
-    return first.id if is_named and value is not None and is_number(value) else ""
+    if statement.value is None or not isinstance(first, ast.Name):
+        return ""
+    return first.id if NAMES.fullmatch(first.id) and is_number(statement.value) else ""
 
 
 def is_text(statement: ast.stmt) -> bool:
