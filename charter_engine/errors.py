@@ -3,9 +3,9 @@ kind it is."""
 
 from typing import Literal
 
+from charter_engine.exit_codes import FAILED, TRITON, USAGE
+
 FailureKind = Literal["usage", "stale", "read-only", "refused", "unreachable", "failed"]
-DONE, FAILED, USAGE, TRITON, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes of both programs: 130 is what a shell says of one that SIGINT ended."""
 EXIT_CODE: dict[FailureKind, int] = {
     "usage": USAGE,
     "stale": FAILED,

@@ -13,8 +13,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from charter_engine.contracts.moments import Mistyped, parse_seconds
-from charter_engine.errors import INTERRUPTED, USAGE
+from charter_engine.command_line import with_values
+from charter_engine.contracts.moments import Mistyped, parse_length
+from charter_engine.exit_codes import INTERRUPTED, USAGE
 from charter_tui.arguments import console_parser
 from charter_tui.options import Options
 
@@ -22,7 +23,7 @@ from charter_tui.options import Options
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `charter-tui`; returns the exit code."""
     parser = console_parser()
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    given = with_values(sys.argv[1:] if arguments is None else arguments)
     if given[:1] in (["config"], ["completions"], ["man"]):
         from charter_tui.config_command import run_command
 
@@ -186,12 +187,9 @@ def _seconds(parser: argparse.ArgumentParser, given: argparse.Namespace, name: s
     if text is None:
         return None
     try:
-        seconds = parse_seconds(text)
+        return parse_length(text)
     except Mistyped as error:
         parser.error(f"--{name}: {error}")
-    if seconds <= 0:
-        parser.error(f"--{name} must be longer than nothing")
-    return seconds
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from charter_engine import __version__
-from charter_engine.errors import DONE, FAILED
+from charter_engine.exit_codes import DONE, FAILED
 from charter_engine.paths import config_file
 from charter_tui.configuration import (
     BUILT_IN,

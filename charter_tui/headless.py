@@ -16,7 +16,8 @@ from charter_engine.contracts.commands import Command, StartRecording, StartRun,
 from charter_engine.contracts.gauges import Event, Gauge, Nodes, Run, Triton
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.server_names import EVERY_SERVER, read_only_of
-from charter_engine.errors import DONE, EXIT_CODE, FAILED, INTERRUPTED, USAGE
+from charter_engine.errors import EXIT_CODE
+from charter_engine.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 from charter_engine.paths import config_file
 from charter_engine.service.client import (
     ConnectionLost,

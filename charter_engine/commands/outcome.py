@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
-from charter_engine.errors import DONE, FAILED, INTERRUPTED, TRITON, USAGE
+from charter_engine.exit_codes import DONE, FAILED, INTERRUPTED, TRITON, USAGE
 
 if TYPE_CHECKING:
     from charter_engine.contracts.graph import Diagnostic
