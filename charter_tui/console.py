@@ -91,6 +91,7 @@ class Console(App[int]):
         self.crash: str = ""
         self.told: deque[Notice] = deque(maxlen=MOST_TOLD)
         self.parting: Parting = "stop"
+        self.is_parting = False
         self.ended_by: signal.Signals | None = None
         self._record = None if options.records_from_start else options.record
         self.is_remote = is_remote()
@@ -187,6 +188,11 @@ class Console(App[int]):
 
     async def on_unmount(self) -> None:
         await self._link.close("keep" if self.crash else self.parting)
+
+    async def part(self) -> None:
+        """Leave the engine as it was decided, and wait until that is done."""
+        await self._link.close(self.parting)
+        self.parting = "keep"
 
     async def leave_engine(self) -> None:
         """Leave an engine that was kept to other consoles, or to the next to come."""
