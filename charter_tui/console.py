@@ -241,7 +241,10 @@ class Console(App[int]):
         self.post_message(SnapshotFetched(snapshot))
 
     def on_snapshot_fetched(self, message: SnapshotFetched) -> None:
-        """Show it; on a frozen screen only how the console stands with the engine."""
+        """Show it; on a frozen screen only how the console stands with the engine, and of one that
+        is left nothing more."""
+        if self.is_parting:
+            return
         live = replace(
             message.snapshot,
             figures_of=self._figures_of,

@@ -11,7 +11,7 @@ from textual.widgets import Label
 SHOWN_AFTER_SECONDS: Final = 1.5
 """Assumed: an engine ends its Triton sooner, and nobody wants to read of it then."""
 WORDS: Final = (
-    "The engine stops its Triton, and hears nothing of it yet. It is killed if it goes on.",
+    "The engine ends, and its own Triton with it; one that goes on is killed in a while.",
     "q leaves at once; the engine does the rest by itself.",
 )
 
