@@ -11,7 +11,7 @@ These are the names for notebooks and scripts. Each is loaded when it is first a
 importing the package costs nothing.
 """
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from charter_engine.api.agent import Agent, AgentPlan

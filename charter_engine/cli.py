@@ -12,6 +12,7 @@ from importlib import import_module
 from types import ModuleType
 
 from charter_engine import __version__
+from charter_engine.command_line import with_values
 from charter_engine.commands.outcome import FAILED, INTERRUPTED, UNREAD, complain
 from charter_engine.errors import CharterError
 
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _lead_closed_streams_nowhere()
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        words, program = split_program(given)
+        words, program = split_program(with_values(given))
         args = build_parser(words).parse_args(words)
         args.program = program
         args.whole_parser = whole_parser

@@ -27,10 +27,12 @@ BASE_URL, TRITON, API_KEY = "CHARTER_BASE_URL", "CHARTER_TRITON", "CHARTER_API_K
 """Variables of the environment."""
 MODEL = "charter_bls"
 DEFAULT_MAX_TOKENS = 256
+"""Taken from what a run gives a call that says nothing (`analysis.agent_workload`)."""
 DEFAULT_SECONDS = 600.0
 """As OpenAI's client waits (`openai.DEFAULT_TIMEOUT`)."""
 SESSION_HEADER = "X-Charter-Session"
 REFUSED_STATUS = (401, 403)
+"""Taken from RFC 9110: unauthorised, and forbidden."""
 
 
 @dataclass(frozen=True)

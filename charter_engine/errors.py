@@ -3,14 +3,16 @@ kind it is."""
 
 from typing import Literal
 
+from charter_engine.exit_codes import FAILED, TRITON, USAGE
+
 FailureKind = Literal["usage", "stale", "read-only", "refused", "unreachable", "failed"]
 EXIT_CODE: dict[FailureKind, int] = {
-    "usage": 2,
-    "stale": 1,
-    "read-only": 1,
-    "refused": 3,
-    "unreachable": 3,
-    "failed": 1,
+    "usage": USAGE,
+    "stale": FAILED,
+    "read-only": FAILED,
+    "refused": TRITON,
+    "unreachable": TRITON,
+    "failed": FAILED,
 }
 """What a command ends with for each kind of failure."""
 

@@ -40,6 +40,7 @@ from charter_tui.screens.help import HelpScreen
 from charter_tui.screens.history import HistoryScreen
 from charter_tui.screens.jump import JumpScreen, targets
 from charter_tui.screens.leaving import Leaving
+from charter_tui.screens.parting import SHOWN_AFTER_SECONDS, PartingScreen
 from charter_tui.screens.recordings import RecordingsScreen
 from charter_tui.screens.requests import RequestsScreen
 from charter_tui.screens.runs import RunsScreen
@@ -323,10 +324,20 @@ class CharterApp(ReplayKeys):
 
     @work(exclusive=True, group="leave", exit_on_error=False)
     async def action_leave(self) -> None:
+        """Leave, and wait for an engine that ends with the console; once more, and not wait."""
+        if self.is_parting:
+            self.parting = "keep"
+            self.exit(0)
+            return
         question = leaving_confirmation(self.snapshot)
         if question is not None:
             leaving = Leaving(question, self.snapshot.link.others)
             if not await self.push_screen_wait(leaving):
                 return
             self.parting = "leave" if leaving.to_others else "stop"
-        self.exit(0)
+        self.is_parting = True
+        self.set_timer(SHOWN_AFTER_SECONDS, lambda: self.push_screen(PartingScreen()))
+        try:
+            await self.part()
+        finally:
+            self.exit(0)

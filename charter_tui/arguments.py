@@ -6,6 +6,7 @@ from typing import Final, NoReturn
 from charter_engine import __version__
 
 DEFAULT_PORT: Final = 8765
+"""Assumed: free on most machines, and none of Triton's three."""
 
 
 class ConsoleParser(argparse.ArgumentParser):

@@ -12,20 +12,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
-from charter_engine.contracts.moments import Mistyped, parse_seconds
+from charter_engine.command_line import with_values
+from charter_engine.contracts.moments import Mistyped, parse_length
+from charter_engine.exit_codes import INTERRUPTED, USAGE
 from charter_tui.arguments import console_parser
 from charter_tui.options import Options
-
-USAGE_ERROR: Final = 2
-INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `charter-tui`; returns the exit code."""
     parser = console_parser()
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    given = with_values(sys.argv[1:] if arguments is None else arguments)
     if given[:1] in (["config"], ["completions"], ["man"]):
         from charter_tui.config_command import run_command
 
@@ -42,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return serve(given, options.port)
         if problem := terminal_problem():
             print(f"charter-tui: {problem}", file=sys.stderr)
-            return USAGE_ERROR
+            return USAGE
         return _open_console(options)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -107,7 +105,7 @@ def _open_console(options: Options) -> int:
         return open_console(options)
     except UnknownTheme as error:
         print(f"charter-tui: {error}", file=sys.stderr)
-        return USAGE_ERROR
+        return USAGE
 
 
 @contextlib.contextmanager
@@ -189,12 +187,9 @@ def _seconds(parser: argparse.ArgumentParser, given: argparse.Namespace, name: s
     if text is None:
         return None
     try:
-        seconds = parse_seconds(text)
+        return parse_length(text)
     except Mistyped as error:
         parser.error(f"--{name}: {error}")
-    if seconds <= 0:
-        parser.error(f"--{name} must be longer than nothing")
-    return seconds
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from charter_engine import __version__
+from charter_engine.exit_codes import DONE, FAILED
 from charter_engine.paths import config_file
 from charter_tui.configuration import (
     BUILT_IN,
@@ -23,9 +24,6 @@ from charter_tui.paths import shipped_themes, user_themes
 
 if TYPE_CHECKING:
     from charter_tui.configuration import Setting
-
-DONE: Final = 0
-FAILED: Final = 1
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:

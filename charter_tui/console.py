@@ -91,6 +91,7 @@ class Console(App[int]):
         self.crash: str = ""
         self.told: deque[Notice] = deque(maxlen=MOST_TOLD)
         self.parting: Parting = "stop"
+        self.is_parting = False
         self.ended_by: signal.Signals | None = None
         self._record = None if options.records_from_start else options.record
         self.is_remote = is_remote()
@@ -188,6 +189,11 @@ class Console(App[int]):
     async def on_unmount(self) -> None:
         await self._link.close("keep" if self.crash else self.parting)
 
+    async def part(self) -> None:
+        """Leave the engine as it was decided, and wait until that is done."""
+        await self._link.close(self.parting)
+        self.parting = "keep"
+
     async def leave_engine(self) -> None:
         """Leave an engine that was kept to other consoles, or to the next to come."""
         await self._link.close("leave")
@@ -235,7 +241,10 @@ class Console(App[int]):
         self.post_message(SnapshotFetched(snapshot))
 
     def on_snapshot_fetched(self, message: SnapshotFetched) -> None:
-        """Show it; on a frozen screen only how the console stands with the engine."""
+        """Show it; on a frozen screen only how the console stands with the engine, and of one that
+        is left nothing more."""
+        if self.is_parting:
+            return
         live = replace(
             message.snapshot,
             figures_of=self._figures_of,

@@ -16,6 +16,8 @@ from charter_engine.contracts.commands import Command, StartRecording, StartRun,
 from charter_engine.contracts.gauges import Event, Gauge, Nodes, Run, Triton
 from charter_engine.contracts.live import NodeStats, TritonSample
 from charter_engine.contracts.server_names import EVERY_SERVER, read_only_of
+from charter_engine.errors import EXIT_CODE
+from charter_engine.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 from charter_engine.paths import config_file
 from charter_engine.service.client import (
     ConnectionLost,
@@ -31,12 +33,6 @@ from charter_tui.present.figures import byte_size_text, clock_span, counted, per
 from charter_tui.servers import heeding, served
 from charter_tui.state import Link, Snapshot, apply_events, apply_gauges, share
 
-DONE: Final = 0
-FAILED: Final = 1
-WRONG_INPUT: Final = 2
-UNREACHABLE: Final = 3
-INTERRUPTED: Final = 130
-EXIT_CODE_OF: Final = {"usage": WRONG_INPUT, "refused": UNREACHABLE, "unreachable": UNREACHABLE}
 _ENDED: Final = ("done", "failed", "cancelled")
 START_SECONDS: Final = 120.0
 """A deployment that takes longer to start is not waited for."""
@@ -213,7 +209,7 @@ class HeadlessRecorder:
                 raise RecordingFailed(
                     f"{place} is read_only by the configuration: the agent is not run there; "
                     "record without naming it, or give --write",
-                    WRONG_INPUT,
+                    USAGE,
                 )
             self._asked_to_run = True
             await self._ask(StartRun())
@@ -224,7 +220,7 @@ class HeadlessRecorder:
         except RequestFailed as error:
             failure = error.failure
             text = f"{failure.message} {failure.remedy}".strip()
-            raise RecordingFailed(text, EXIT_CODE_OF.get(failure.kind, FAILED)) from error
+            raise RecordingFailed(text, EXIT_CODE.get(failure.kind, FAILED)) from error
         except (ConnectionLost, TimeoutError) as error:
             raise RecordingFailed(f"the engine went away: {error}") from error
 
@@ -240,7 +236,7 @@ class HeadlessRecorder:
             else []
         )
         if errors:
-            raise RecordingFailed(diagnostic_text(errors[0]), WRONG_INPUT)
+            raise RecordingFailed(diagnostic_text(errors[0]), USAGE)
 
     def _over(self) -> bool:
         """Without a duration, the end of the run is the end of the recording."""

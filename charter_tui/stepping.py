@@ -4,15 +4,18 @@ from collections.abc import Callable
 from typing import Final, get_args
 
 from charter_engine.contracts.plan import DEFAULT_PRIORITY, SchedulerPolicy
-from charter_engine.contracts.settings import MAX_PRIORITY, SETTING_OF, ValueKind
+from charter_engine.contracts.settings import LARGEST_BLOCK, MAX_PRIORITY, SETTING_OF, ValueKind
 from charter_tui.present.graph_table import node_plan
 from charter_tui.state import Snapshot
 
-BLOCK_SIZES: Final = (2, 1024)
+SMALLEST_BLOCK: Final = 2
+"""Derived: the smallest power of two above one."""
 FRACTION_STEP: Final = 0.05
+"""Assumed: twenty steps from nought to one."""
 GIBIBYTE: Final = 1 << 30
 TOKEN_SHARE: Final = 0.1
 PRIORITY_STEP: Final = 5
+"""Assumed: twenty steps from 0 to 100, and a tenth of a pool: what a step changes can be seen."""
 
 
 class NoStep(Exception):
@@ -58,9 +61,8 @@ def _value(snapshot: Snapshot, key: str) -> str:
 
 
 def _block_size(text: str, by: int) -> str:
-    smallest, largest = BLOCK_SIZES
     size = int(text) * 2 if by > 0 else int(text) // 2
-    return str(max(smallest, min(largest, size)))
+    return str(max(SMALLEST_BLOCK, min(LARGEST_BLOCK, size)))
 
 
 def _fraction(text: str, by: int) -> str:

@@ -9,6 +9,7 @@ from charter_engine.contracts.gauges import Nodes
 from charter_engine.contracts.live import NodeStats
 
 KEPT_LOOKS: Final = 10
+"""Derived: the cells of the column `TREND`."""
 
 Trend = tuple[float, ...]
 """Prompt tokens computed a request, the latest last."""

@@ -10,10 +10,9 @@ from collections.abc import Collection
 from typing import Final
 
 from charter_engine.contracts.moments import Mistyped, parse_seconds
-from charter_engine.contracts.settings import MAX_DURATION_MS, MAX_PRIORITY
+from charter_engine.contracts.settings import MAX_DURATION_MS, MAX_PRIORITY, UNTIL_EVICTED
 
 _ENDLESS: Final = frozenset(("", "∞", "none", "never", "forever", "until evicted", "-1"))
-UNTIL_EVICTED: Final = -1
 
 
 def parse_retention_ms(text: str) -> int:

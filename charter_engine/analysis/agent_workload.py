@@ -25,7 +25,9 @@ from charter_engine.prompts.tokens import Encode, tokenised
 from charter_engine.prompts.waves import waves_of
 
 DEFAULT_MAX_TOKENS = 256
+"""Assumed of a call that says nothing: tokens of a few paragraphs."""
 _FIRST_OUTPUT_ID = 1 << 24
+"""Derived: above the ids of any vocabulary, so that no answer is text of a prompt."""
 
 
 Pace = Callable[[int, int], float]

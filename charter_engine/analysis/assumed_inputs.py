@@ -11,10 +11,12 @@ from charter_engine.prompts.histories import grows
 from charter_engine.prompts.parts import is_constant
 
 ASSUMED_RUNS = 4
+"""Assumed: so many show what later runs share with earlier ones."""
 ASSUMED_PASSES = 8
 """Turns of a loop whose length only the running program knows."""
 
 MOST_NAMED = 3
+"""Assumed: enough to recognise what is left open; the rest are counted."""
 ASSUMED_WORDS = 100
 """Words in a variable nobody gave: a short paragraph."""
 

@@ -16,7 +16,9 @@ from charter_engine.parser.state import Analysis, AskedPlace
 from charter_engine.parser.symbols import Module
 
 MOST_NEAR = 3
+"""Assumed: whoever asks about a line means one of the calls next to it."""
 MOST_QUOTED = 60
+"""Assumed: characters by which a text is recognised, and a line of a terminal still holds."""
 
 
 def explain(

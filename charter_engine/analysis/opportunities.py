@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from charter_engine.analysis.layout import content_of
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call, Opportunity, Segment
-from charter_engine.prompts.assembly import runnable
+from charter_engine.prompts.assembly import CHARACTERS_A_TOKEN, runnable
 from charter_engine.prompts.graph import successors
 from charter_engine.prompts.parts import whole
 
 LEAST_SHARED_TOKENS = 8
-CHARACTERS_PER_TOKEN = 4
-"""Assumed where a static segment carries no count of its own."""
+"""Taken from the smallest block that plans try: less fills none."""
 
 ONCE = "fork"
 """The way of running side by side in which each call is made once."""
@@ -107,7 +106,7 @@ def _common_start(segments: Sequence[Segment]) -> int:
         return 0
     columns = zip(*(segment.text for segment in segments), strict=False)
     common = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
-    return common // CHARACTERS_PER_TOKEN
+    return common // CHARACTERS_A_TOKEN
 
 
 def _shared_prefix(calls: Sequence[Call], tokens: int) -> Opportunity:
@@ -289,9 +288,7 @@ def _head_tokens(call: Call) -> int:
 def _static_tokens(segment: Segment) -> int:
     if segment.kind != "static":
         return 0
-    return (
-        segment.tokens if segment.tokens is not None else len(segment.text) // CHARACTERS_PER_TOKEN
-    )
+    return segment.tokens if segment.tokens is not None else len(segment.text) // CHARACTERS_A_TOKEN
 
 
 def _contents(call: Call) -> set[tuple[str, str]]:

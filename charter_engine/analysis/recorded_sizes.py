@@ -20,6 +20,7 @@ LARGEST_TOKENS = 2_000_000
 predicted."""
 
 SAMPLE_WORDS = 25
+"""Measured: of 25 such words a word has 10 % fewer tokens than of 100, whose numbers are longer."""
 
 
 class RecordedCall(Struct, frozen=True):

@@ -15,6 +15,7 @@ JSON = "json"
 SECONDS = 120.0
 """Assumed: a check that takes longer than two minutes hangs."""
 _LONGEST_WORDS = 300
+"""Assumed: the last characters of what a check said, where its error stands."""
 
 
 class AnswerToCheck(Struct, frozen=True, kw_only=True):

@@ -53,6 +53,7 @@ from charter_engine.plan.propose import propose
 from charter_engine.prompts.assembly import MissingInput
 
 MOST_BATCH_ROUNDS = 3
+"""Assumed: each is a pass of every variant, and a throughput is a mean of many requests already."""
 BATCH_SEED = 1_000_000
 """Far from the iterations' own seeds, so that no batch repeats their inputs."""
 EMBEDDED_NOTICE = (

@@ -36,11 +36,11 @@ MOST_SEARCHED_BYTES = 2_000_000
 def compile_paths(request: CompileRequest, report: Report = silent) -> Compilation:
     """The calls of files and folders, with the hit rate to expect of each opportunity.
 
-    A file that can't be compiled has its errors in the result. Raises `UsageError` for what was
-    given with it.
+    A file that can't be compiled has its errors in the result. Raises `UsageError` where there is
+    none, and for what was given with it.
     """
     options = compile_options(request.config, request.tokenizer)
-    require_paths(request.paths)
+    require_sources(request.paths)
     given = _inputs(Path(request.inputs)) if request.inputs else ()
     found = compiled(request.paths, options, use_cache=request.use_cache, report=report)
     if not any(file.opportunities for file in found.result.files):
@@ -84,6 +84,16 @@ def compiled(
     return Compilation(
         result=found.result, compiled=found.compiled, cached=found.cached, notes=tuple(notes)
     )
+
+
+def require_sources(paths: Sequence[str]) -> None:
+    """Raises `UsageError` where none of the paths has Python files or notebooks."""
+    require_paths(paths)
+    if not any(groups_of(paths)):
+        raise UsageError(
+            f"{', '.join(paths)}: there are no Python files or notebooks in it",
+            remedy="name an agent's source, or the folder that holds it",
+        )
 
 
 def compiled_program(

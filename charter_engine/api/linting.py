@@ -14,7 +14,7 @@ from charter_engine.analysis.lint.check import lint as lint_source
 from charter_engine.analysis.lint.custom import InvalidLintConfig, LintConfig, read_lint_config
 from charter_engine.api.agents import OpenedAgent
 from charter_engine.api.compile_options import compile_options, table_of
-from charter_engine.api.compiling import compiled, require_paths
+from charter_engine.api.compiling import compiled, require_sources
 from charter_engine.api.output_files import write_output
 from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.graph import CompiledFile
@@ -105,7 +105,7 @@ def _each_file(
     work: Callable[[CompiledFile, CompileOptions], Linted],
 ) -> LintReport:
     options = compile_options(request.config, request.tokenizer)
-    require_paths(request.paths)
+    require_sources(request.paths)
     found = compiled(request.paths, options, use_cache=request.use_cache, report=report)
     errors = [error for file in found.result.files for error in file.errors]
     files = [file for file in found.result.files if file.calls and not file.is_broken]

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.live import KvPool
 from charter_engine.contracts.planning import PlanRequest
 from charter_engine.embedded.engine.tokenizer import tokenizer_path
-from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK
 
 if TYPE_CHECKING:
     from charter_engine.api.agents import OpenedAgent
@@ -66,5 +66,5 @@ def tokenizer_of(profile: Profile) -> Path:
 def tokens_per_block_of(pool: KvPool | None) -> int:
     """The block size that Triton's metrics page tells, else the assumed one."""
     if pool is None or pool.tokens_per_block < 1:
-        return DEFAULT_TOKENS_PER_BLOCK
+        return TOKENS_PER_BLOCK
     return pool.tokens_per_block

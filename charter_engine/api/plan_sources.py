@@ -16,6 +16,7 @@ from charter_engine.api.reuse_times_files import read_reuse_times
 from charter_engine.api.sweep import SweepPoint, predicted
 from charter_engine.api.times import kv_bytes_per_token
 from charter_engine.api.workloads import load
+from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.latency import LatencyModel
@@ -33,7 +34,6 @@ from charter_engine.kvcache.predict.predictor import Predictor
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.pool import (
     DEFAULT_POOL_TOKENS,
-    DEFAULT_TOKENS_PER_BLOCK,
     CurrentServer,
 )
 from charter_engine.plan.preset import InvalidPreset, Preset, all_presets, matching_preset
@@ -105,7 +105,7 @@ def current_server(request: PlanRequest, profile: Profile | None) -> CurrentServ
     `UsageError`."""
     known = profile.parameters if profile is not None else {}
     profiled = profile.tokens_per_block if profile is not None else None
-    size = request.tokens_per_block or profiled or DEFAULT_TOKENS_PER_BLOCK
+    size = request.tokens_per_block or profiled or TOKENS_PER_BLOCK
     tokens = request.pool_tokens or set_value(known.get("max_tokens_in_paged_kv_cache"))
     try:
         parse_setting("tokens_per_block", str(size))

@@ -24,6 +24,7 @@ from charter_engine.api.sweep import SweepPoint, predicted
 from charter_engine.api.times import kv_bytes_per_token, latency_of
 from charter_engine.api.workloads import load
 from charter_engine.bls.retention import ReleaseWhen
+from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
 from charter_engine.contracts.latency import LatencyModel
 from charter_engine.contracts.notes import Note
 from charter_engine.contracts.plan import Plan
@@ -46,7 +47,6 @@ from charter_engine.kvcache.predict.predictor import (
 from charter_engine.kvcache.predict.simulation import code_is_kept, code_is_possible
 from charter_engine.kvcache.predict.timeline import Timing
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.plan.pool import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.plan.retention.streams import learnt_elsewhere
 
 DEFAULT_GPU_TOKENS = 427_000
@@ -188,7 +188,7 @@ def _point(
     timing: str,
     latency: LatencyModel,
 ) -> SweepPoint:
-    values = {"tokens_per_block": DEFAULT_TOKENS_PER_BLOCK, **given}
+    values = {"tokens_per_block": TOKENS_PER_BLOCK, **given}
     size = max(1, int(values["tokens_per_block"]))
     schedule = {
         key: values.pop(key) for key in ("scheduler_policy", "max_batch_size") if key in values

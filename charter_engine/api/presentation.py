@@ -56,6 +56,7 @@ from charter_engine.contracts.runs import RunComparison, RunDetail, RunList
 from charter_engine.contracts.workload_files import WorkloadInfo, WorkloadWritten
 
 CURVE_POINTS = 12
+"""Assumed: rows that are read at a glance."""
 
 
 @singledispatch

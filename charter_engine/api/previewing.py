@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MOST_PROMPTS = 300
 """The last so many are looked at: their texts are fetched one by one."""
 ASSUMED_BLOCKS = 4096
+"""Assumed where nobody tells the pool: 131,072 tokens in blocks of 32."""
 NO_TEXTS = "the texts of this traffic are not known: figures and examples are of the agent's inputs"
 NOTHING_KNOWN = "neither texts of traffic nor inputs of the agent are known: there are no figures"
 OTHER_TOKENIZER = (

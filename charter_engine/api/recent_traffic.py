@@ -16,7 +16,6 @@ from charter_engine.contracts.connection import TritonOptions
 from charter_engine.contracts.deploy import Profile
 from charter_engine.contracts.explaining import MissQuery, MissResult
 from charter_engine.contracts.live import KvPool
-from charter_engine.contracts.moments import Mistyped, parse_seconds
 from charter_engine.contracts.planning import PlanRequest, PlanResult
 from charter_engine.contracts.traffic import TrafficBatch, TrafficRecord, TrafficSummary
 from charter_engine.errors import CharterError, UsageError
@@ -29,17 +28,6 @@ if TYPE_CHECKING:
 HOUR_SECONDS = 3600.0
 EMBEDDED = "embedded"
 """What an engine calls the deployment that it started itself."""
-
-
-def seconds_of(text: str) -> float:
-    """How long `30m`, `1h30m` or `2d` is; a number alone counts seconds. Raises `UsageError`."""
-    try:
-        seconds = parse_seconds(text)
-    except Mistyped:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise UsageError(f"{text!r} is no length of time", remedy="such as 30m, 1h30m or 2d")
-    return seconds
 
 
 async def overview(

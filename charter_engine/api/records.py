@@ -11,7 +11,8 @@ from charter_engine.errors import UsageError
 from charter_engine.store.recording_format import MAGIC, NotARecording
 
 _FIRST_KEY = re.compile(rb'\s*\{\s*"(run|record)"\s*:')
-_HEAD_BYTES = 256
+HEAD_BYTES = 256
+"""Derived: the first key of a record stands within its first 20 bytes, but for blanks."""
 
 
 def holds_records(path: Path) -> bool:
@@ -19,7 +20,7 @@ def holds_records(path: Path) -> bool:
     if path.is_dir():
         return False
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+        head = file.read(HEAD_BYTES)
     return head.startswith(MAGIC) or _FIRST_KEY.match(head) is not None
 
 

@@ -12,10 +12,11 @@ from charter_engine.contracts.sweeping import SettingSweep, SweptValue
 from charter_engine.errors import UsageError
 from charter_engine.plan.edit import edit_server
 from charter_engine.plan.pool import CurrentServer
+from charter_engine.plan.search import BLOCK_SIZES
 from charter_engine.plan.settings import meaning
 
-BLOCK_SIZES: Final = (8, 16, 32, 64, 128)
 POOL_SHARES: Final = (0.125, 0.25, 0.5, 0.75, 1.0)
+"""Assumed: from an eighth of the pool to all of it; a larger one is no question of settings."""
 HOST_SHARES: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Sizes of a host tier as multiples of the pool on the GPU."""
 _VALUES: Final[dict[str, Callable[[CurrentServer], tuple[str, ...]]]] = {

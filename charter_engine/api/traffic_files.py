@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from charter_engine.api.records import HEAD_BYTES
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.errors import UsageError
 from charter_engine.kvcache.workload.columns import Workload
@@ -15,7 +16,6 @@ from charter_engine.traffic.workload import workload_of
 Report = Callable[[int, str], None]
 """Told the number of a bad line, from 1, and what is wrong with it."""
 _FIRST_KEY = re.compile(rb'\s*\{\s*"at"\s*:')
-_HEAD_BYTES = 256
 
 
 def holds_traffic(path: Path) -> bool:
@@ -23,7 +23,7 @@ def holds_traffic(path: Path) -> bool:
     if path.is_dir():
         return False
     with path.open("rb") as file:
-        return _FIRST_KEY.match(file.read(_HEAD_BYTES)) is not None
+        return _FIRST_KEY.match(file.read(HEAD_BYTES)) is not None
 
 
 def read_traffic(path: Path, report: Report | None = None) -> list[TrafficRecord]:

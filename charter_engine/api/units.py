@@ -2,7 +2,7 @@
 
 import re
 
-from charter_engine.contracts.moments import Mistyped, parse_seconds
+from charter_engine.contracts.moments import Mistyped, parse_length
 from charter_engine.errors import UsageError
 
 _PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)%")
@@ -11,12 +11,9 @@ _PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)%")
 def seconds_of(text: str, place: str) -> float:
     """`90s`, `5m` or `1h30m` in seconds, more than nothing. Raises `UsageError`."""
     try:
-        seconds = parse_seconds(text)
-    except Mistyped:
-        seconds = 0.0
-    if seconds <= 0:
-        raise UsageError(f"{place} {text}: not a time", remedy="write 90s, 5m or 1h")
-    return seconds
+        return parse_length(text)
+    except Mistyped as error:
+        raise UsageError(f"{place}: {error}", remedy="write 90s, 5m or 1h") from None
 
 
 def share_of(text: str, place: str) -> float:

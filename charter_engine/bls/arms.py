@@ -5,6 +5,7 @@ import hashlib
 TREATED, CONTROL = "treated", "control"
 """What the two arms of a trial are called."""
 _UNIT_BYTES = 8
+"""Derived: of 2**32 sessions, hardly two have one number of 64 bits."""
 
 
 def unit_of(agent: str, session: bytes) -> str:

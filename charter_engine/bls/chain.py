@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 GRAIN_TOKENS = 16
+"""Assumed: servers' blocks are multiples of it, so that whole grains tell their hits."""
 HASH_BITS = 62
 """A hash is a whole number that fits wherever a block's id does."""
 _TOKEN_FACTOR = 0x9E3779B97F4A7C15
+"""Taken from splitmix64: 2**64 divided by the golden ratio."""
 _CHAIN_FACTOR = 0xD6E8FEB86659FD93
+"""Taken from degski's 64-bit mixer: odd, and unlike the other factor."""
 _SPREAD = np.array(0xBF58476D1CE4E5B9, np.uint64)
 _UNUSED_BITS = np.array(64 - HASH_BITS, np.uint64)
 _PADDING = np.full(GRAIN_TOKENS, -1, np.int32)

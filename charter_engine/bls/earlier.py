@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 MOST_CALLS = 16_384
+"""Derived: calls of 244 tokens fill `MOST_TOKENS`; of shorter ones so many are kept."""
 MOST_TOKENS = 4_000_000
 """Of all remembered prompts and answers: 16 MB."""
 MOST_ALIKE = 4
 """Of calls with the same pieces, the latest so many."""
 DIGEST_BYTES = 16
+"""Derived: no two texts out of 2**40 have one digest of 128 bits by accident."""
 
 Contents = tuple[bytes | None, ...]
 """A digest for each planned piece of a prompt and for its answer; None for fixed text, and for what

@@ -9,6 +9,7 @@ import numpy as np
 GRAM_BYTES = 6
 """Of UTF-8: short enough for a word of a label, long enough to be rare in other text."""
 GRAMS_OF_EACH = 4
+"""Assumed: a prompt that holds the rarest four of a group holds its texts, but for few."""
 _BITS = 16
 """Of a hash, by which most of a prompt is passed over at once."""
 _PADDING = bytes(8 - 1)

@@ -8,7 +8,9 @@ import numpy as np
 Owner = TypeVar("Owner", bound=Hashable)
 
 GRAIN_TOKENS = 64
+"""Assumed: short beside the prompts of a session, whose marks it thins out."""
 _BASE = 0x9E3779B97F4A7C15
+"""Taken from splitmix64: 2**64 divided by the golden ratio."""
 
 
 class Prefixes(Generic[Owner]):

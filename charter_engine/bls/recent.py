@@ -17,6 +17,7 @@ import numpy as np
 from .ring import MEMORY, Ring, open_ring
 
 DEFAULT_BYTES = 32 << 20
+"""Assumed: about eight million tokens, minutes of a busy server and half of the ring's size."""
 QUERY = "prompt:"
 """What a reader sends in place of a cursor: `prompt:HASH`, and behind it any number of
 `:START:STOP`, for the texts of those tokens, too. HASH is the last of the chained hashes in a

@@ -17,6 +17,7 @@ from .refresh_timing import LONGEST_S, PAUSE_S, HeldRefresh, Turnover, hold, wor
 from .sessions import Sent, Sessions
 
 DEFAULT_MOST = 64
+"""Assumed: refreshes that wait at once; the worthier ones take the place of others."""
 
 Send = Callable[[str, Any, dict[str, list[int]]], int | None]
 """Makes one request of an array of token ids with retention inputs, by a name; gives how many of

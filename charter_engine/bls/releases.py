@@ -14,8 +14,8 @@ from typing import Any
 from .branches import Branches, Superseded
 from .prefixes import Prefixes, common_tokens
 from .retention import ReleaseWhen
+from .sessions import MOST_SESSIONS
 
-MOST_SESSIONS = 4096
 MOST_TOKENS = 16_000_000
 """Of all sessions' last prompts and answers together: 64 MB, and as much again to find what several
 share."""

@@ -9,9 +9,11 @@ from typing import Literal
 
 MIN_PRIORITY = 0
 MAX_PRIORITY = 100
+"""Taken from TensorRT-LLM: 0 goes first, 100 last."""
 DEFAULT_PRIORITY = 35
 """The priority of a block that nobody asked anything for."""
 MAX_DURATION_MS = 2**31 - 1
+"""Taken from `retention_token_range_durations_ms`, an input of 32-bit integers: 24 days."""
 OPEN_END = -1
 """How the inputs spell a range that reaches to the prompt's end."""
 NO_EXPIRY = -1

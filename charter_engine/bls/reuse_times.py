@@ -33,6 +33,7 @@ UNMATCHED = "unmatched"
 Reuse times learnt from requests without a node are theirs.
 """
 DEEPEST = 16
+"""Assumed: 2**15 leaves are more than requests to learn them from."""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,11 @@ PREFIX = "charter_tap_1_"
 MEMORY, TEMPORARY = Path("/dev/shm"), Path(tempfile.gettempdir())
 """Where a ring may lie: the first is memory, and the second may be on a disk."""
 SLOTS = 65_536
+"""Assumed: more than a minute of a thousand requests a second."""
 MOST_BYTES = 64 << 20
+"""Derived: a kibibyte for each slot."""
 LEAST_BYTES = 1 << 20
+"""Assumed: room for a thousand records, the least that is worth a reader."""
 SHARE_OF_FREE = 4
 """One part in so many of the memory that is free is taken at most: Triton needs it too."""
 

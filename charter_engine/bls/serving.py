@@ -50,10 +50,12 @@ from .tensors import (
 from .tokenizer import Tokenizer, TokenizerError
 
 DEFAULT_IN_FLIGHT = 128
+"""Assumed: more than an engine batches; each costs a thread that waits."""
 PROMPTS_KEY = "CHARTER_PROMPTS_KEY_SHA256"
 """The environment variable that holds the SHA-256, in hexadecimal, of the key without which nobody
 is told of recent prompts; without it, whoever may call the model is."""
 CANCELLATION_CHECK_SECONDS = 0.1
+"""Taken from TensorRT-LLM's `cancellation_check_period_ms`."""
 PARTIAL_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 
 

@@ -15,6 +15,7 @@ from .retention import NEVER_AGAIN, Retention, Rule, TokenRange, retention_input
 from .reuse_times import NodeRules, ReuseTimeRules
 
 MOST_SESSIONS = 4096
+"""Derived: sessions of 4,000 tokens fill `MOST_TOKENS`."""
 MOST_TOKENS = 16_000_000
 """Of all sessions' last prompts and answers together: 64 MB, and as much again to recognise them by
 content."""

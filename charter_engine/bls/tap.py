@@ -18,6 +18,7 @@ from .recent import Decode, RecentError, RecentPrompts
 from .ring import Ring, Stretch
 
 MOST_RECORDS = 4_096
+"""Assumed: a reader that comes each second gets all of 4,000 requests a second at once."""
 MOST_BYTES = 1 << 20
 """Of one answer to a reader: a reader that is behind asks again."""
 NOT_KEPT = "charter_tap: recent prompts are not kept: the parameter recent_prompts_bytes says 0"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 PADDING = -1
+"""Derived: no token and no offset is below nought."""
 
 
 def word_list(words: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from charter_engine.contracts.compiling import CacheStatus, PoolReport
 
 DEFAULT_DAYS = 30
+"""Taken from the cache itself, which drops what is as old (`MAX_AGE_SECONDS`)."""
 
 
 def register(subparsers: "Subparsers") -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from charter_engine.contracts.connection import TritonOptions
 
 DEFAULT_ROUNDS = 8
+"""Derived: twice as many as a canary takes to say that it sees nothing."""
 
 
 def register(subparsers: "Subparsers") -> None:

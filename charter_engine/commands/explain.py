@@ -5,7 +5,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments
-from charter_engine.commands.options import positive
+from charter_engine.commands.options import duration, positive
 from charter_engine.commands.outcome import DONE, print_json
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
@@ -50,6 +50,7 @@ def register(subparsers: "Subparsers") -> None:
     parser.add_argument("--session", default="", metavar="S", help="the requests of a session")
     parser.add_argument(
         "--since",
+        type=duration,
         metavar="TIME",
         help="of what passed in the last TIME, such as 2h or 1h30m, as far as an engine kept it",
     )
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _of_deployment(args: argparse.Namespace) -> "MissResult":
-    from charter_engine.api.recent_traffic import explain, seconds_of
+    from charter_engine.api.recent_traffic import explain
 
     if args.request and not args.request.lstrip("#").isdecimal():
         raise UsageError(
@@ -113,8 +114,7 @@ def _of_deployment(args: argparse.Namespace) -> "MissResult":
             remedy="charter-engine explain LOG --of LINE",
         )
     _refuse(args, OF_LOG, "tells of a log, and no log is given")
-    seconds = seconds_of(args.since) if args.since else None
-    return asyncio.run(explain(_query(args, args.request), triton_options(args), seconds))
+    return asyncio.run(explain(_query(args, args.request), triton_options(args), args.since))
 
 
 def _of_log(args: argparse.Namespace) -> "MissResult":

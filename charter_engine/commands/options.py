@@ -1,10 +1,10 @@
 """Options that several commands have, and what they give."""
 
 import argparse
-import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, get_args
 
-from charter_engine.contracts.moments import Mistyped, parse_seconds
+from charter_engine.contracts.moments import Mistyped, parse_length, parse_seconds
 from charter_engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -204,18 +204,16 @@ def size(text: str) -> int:
 
 def duration(text: str) -> float:
     """An option's length of time in seconds: `90`, `60s`, `5m`, `1h30m`."""
-    seconds = span(text)
-    if not seconds:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time at all; give 60s, 5m or 1h, say")
-    return seconds
+    return _typed(parse_length, text)
 
 
 def span(text: str) -> float:
     """A `duration` that may be nothing: `0s`."""
+    return _typed(parse_seconds, text)
+
+
+def _typed(read: Callable[[str], float], text: str) -> float:
     try:
-        seconds = parse_seconds(text)
+        return read(text)
     except Mistyped as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    if seconds == math.inf:
-        raise argparse.ArgumentTypeError("a duration of so many digits has no end")
-    return seconds

@@ -6,10 +6,28 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
+from charter_engine.exit_codes import DONE, FAILED, INTERRUPTED, TRITON, USAGE
+
 if TYPE_CHECKING:
     from charter_engine.contracts.graph import Diagnostic
 
-DONE, FAILED, USAGE, TRITON, INTERRUPTED = 0, 1, 2, 3, 130
+__all__ = [
+    "DONE",
+    "FAILED",
+    "INTERRUPTED",
+    "NARROWEST_PROSE",
+    "TRITON",
+    "UNKNOWN",
+    "UNREAD",
+    "USAGE",
+    "complain",
+    "complain_of",
+    "harmless",
+    "print_json",
+    "print_table",
+    "terminal_columns",
+]
+
 UNKNOWN = "–"
 """In place of a figure that nobody measured."""
 NARROWEST_PROSE = 24

@@ -13,6 +13,7 @@ from charter_engine.commands.options import (
     add_decide_at_option,
     add_lever_options,
     add_reading_options,
+    duration,
     levers_of,
     read_as,
 )
@@ -70,6 +71,7 @@ def _add_workload_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--from-traffic",
+        type=duration,
         metavar="TIME",
         help="plan on what passed through the deployment in the last TIME, such as 1h",
     )
@@ -194,7 +196,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _request(args: argparse.Namespace) -> "PlanRequest":
-    from charter_engine.api.recent_traffic import seconds_of
     from charter_engine.contracts.planning import PlanRequest
 
     if args.from_traffic and args.workload:
@@ -207,7 +208,7 @@ def _request(args: argparse.Namespace) -> "PlanRequest":
         tokenizer=str(args.tokenizer or ""),
         workload=args.workload or "",
         read_as=read_as(args),
-        from_traffic_s=seconds_of(args.from_traffic) if args.from_traffic else None,
+        from_traffic_s=args.from_traffic,
         reuse_times=args.reuse_times or "",
         decide_at=args.decide_at,
         policy=None if args.policy == "auto" else args.policy,

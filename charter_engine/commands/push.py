@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charter_engine.commands.deployment import add_deployment_arguments, narrate, until_done
+from charter_engine.commands.options import duration
 from charter_engine.commands.outcome import DONE, FAILED
 from charter_engine.commands.push_report import show_diff, show_report
 from charter_engine.commands.rollout_report import add_skip_down_option, show_diffs, show_rollout
@@ -36,6 +37,7 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument(
         "--watch",
+        type=duration,
         metavar="TIME",
         help="compare the requests of this time after the push (5m) with those before, and take it "
         "back where they are worse",
@@ -108,12 +110,12 @@ def _run_several(
 
 
 def _watch(args: argparse.Namespace) -> "PushWatch | None":
-    from charter_engine.api.units import seconds_of, share_of
+    from charter_engine.api.units import share_of
     from charter_engine.contracts.deploying import PushWatch
 
     if args.watch is None:
         return None
     return PushWatch(
-        seconds=seconds_of(args.watch, "--watch"),
+        seconds=args.watch,
         margin=share_of(args.max_regression, "--max-regression"),
     )

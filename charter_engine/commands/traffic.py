@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from charter_engine.commands.deployment import add_deployment_arguments
 from charter_engine.commands.miss_report import print_causes
 from charter_engine.commands.narration import print_notes
+from charter_engine.commands.options import duration
 from charter_engine.commands.outcome import DONE, complain, harmless, print_json, print_table
 from charter_engine.commands.triton_options import triton_options
 from charter_engine.errors import UsageError
@@ -46,6 +47,7 @@ def register(subparsers: "Subparsers") -> None:
     )
     parser.add_argument(
         "--since",
+        type=duration,
         metavar="TIME",
         help="what passed in the last TIME, such as 2h or 1h30m, as far as an engine kept it",
     )
@@ -97,10 +99,9 @@ def _opened(path: Path | None) -> "AbstractContextManager[BinaryIO | None]":
 
 
 def _list(triton: "TritonOptions", output: BinaryIO | None, args: argparse.Namespace) -> None:
-    from charter_engine.api.recent_traffic import overview, seconds_of
+    from charter_engine.api.recent_traffic import overview
 
-    seconds = None if args.since is None else seconds_of(args.since)
-    batch, summary = asyncio.run(overview(triton, seconds, args.agent))
+    batch, summary = asyncio.run(overview(triton, args.since, args.agent))
     _write(batch, output)
     if args.json:
         print_json(summary)

@@ -7,6 +7,7 @@ from msgspec import Struct
 from charter_engine.contracts.connection import DEFAULT_NAME
 
 DEFAULT_TOKENS_PER_BLOCK = 32
+"""Taken from TensorRT-LLM's LLM API, whose `tokens_per_block` is 32."""
 
 
 class ServerState(Struct, frozen=True, kw_only=True):

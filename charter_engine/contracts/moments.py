@@ -1,5 +1,6 @@
 """Spans and moments as operators type them. Errors are sentences for them."""
 
+import math
 import re
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
@@ -19,10 +20,24 @@ def parse_seconds(text: str) -> float:
     """`30s`, `5m`, `1h30m`, `2.5 s`; a bare number is seconds. Raises `Mistyped`."""
     text = text.strip().lower()
     if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    if not _DURATION.fullmatch(text):
-        raise Mistyped(f"{text!r} is not a duration such as 30s, 5m or 1h30m")
-    return sum(float(number) * _UNIT_MS[unit] for number, unit in _PART.findall(text)) / 1000
+        seconds = float(text)
+    elif _DURATION.fullmatch(text):
+        parts = _PART.findall(text)
+        seconds = sum(float(number) * _UNIT_MS[unit] for number, unit in parts) / 1000
+    else:
+        wrong = "is below nought, not" if re.match(r"-\s*\.?\d", text) else "is not"
+        raise Mistyped(f"{text!r} {wrong} a duration such as 30s, 5m or 1h30m")
+    if seconds == math.inf:
+        raise Mistyped("a duration of so many digits has no end")
+    return seconds
+
+
+def parse_length(text: str) -> float:
+    """A duration that is longer than nothing. Raises `Mistyped`."""
+    seconds = parse_seconds(text)
+    if not seconds:
+        raise Mistyped(f"{text!r} is no time at all; give 30s, 5m or 1h30m, say")
+    return seconds
 
 
 def parse_moment(

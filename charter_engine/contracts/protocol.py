@@ -14,6 +14,8 @@ from charter_engine.contracts.commands import Command
 from charter_engine.contracts.gauges import Event, Gauge
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
+"""Assumed: far above the state of an agent of thousands of calls, and little beside a machine's
+memory."""
 
 
 class Request(Struct, frozen=True, tag=True):

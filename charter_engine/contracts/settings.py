@@ -12,13 +12,20 @@ from charter_engine.bls.retention import MAX_DURATION_MS, MAX_PRIORITY
 from charter_engine.contracts.deploy import CostClass
 
 __all__ = [
+    "LARGEST_BLOCK",
     "MAX_DURATION_MS",
     "MAX_PRIORITY",
     "SERVER_SETTINGS",
     "SETTING_OF",
+    "UNTIL_EVICTED",
     "ServerSetting",
     "ValueKind",
 ]
+
+LARGEST_BLOCK = 1024
+"""Assumed: TensorRT-LLM names no bound; a larger block shares hardly anything."""
+UNTIL_EVICTED = -1
+"""The wire's word for "no duration", since an absent field means "leave it alone"."""
 
 ValueKind = Literal["block size", "switch", "fraction", "tokens", "bytes", "scheduler policy"]
 """How the text of a value is read: see `plan.settings`."""

@@ -16,10 +16,12 @@ from charter_engine.embedded.engine.errors import EngineConfigError
 
 MAGIC = b"GGUF"
 STRING, ARRAY = 8, 9
+"""Taken from GGUF: the types of a value that has no fixed size."""
 SCALAR_BYTES: Final = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 MOST_ITEMS = 4 << 20
 """Of an array: several times as many as any vocabulary has."""
 MOST_NESTED = 4
+"""Assumed: headers hold lists of texts, and none was seen with a list in a list."""
 _COUNTS_AT = len(MAGIC)
 
 

@@ -26,6 +26,7 @@ STACK_POINTER_OFFSET = 19 * 8
 """Of `rsp` in the AMD64 `user_regs_struct` (sys/user.h)."""
 WORD = struct.Struct("=Q")
 CHUNK_BYTES = 256
+"""Assumed: longer than an argument that a program is started with."""
 SIGN = "@"
 
 

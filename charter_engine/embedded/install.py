@@ -14,6 +14,7 @@ from pathlib import Path
 from charter_engine.triton.errors import TritonError
 
 NEWEST_PYTHON = (3, 12)
+"""Taken from nvidia-pytriton, which wants NumPy 1: that has no wheels for a newer one."""
 
 
 class EmbeddedUnavailable(TritonError):

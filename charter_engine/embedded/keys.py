@@ -11,6 +11,7 @@ from charter_engine.paths import write_private
 from charter_engine.scrub import keep_secret
 
 KEY_BYTES = 32
+"""Derived: 256 bits, beyond guessing."""
 KEY_FILE = "key"
 KEY_NAME = "charter-key"
 PROMPTS_KEY = "CHARTER_PROMPTS_KEY_SHA256"

@@ -39,12 +39,14 @@ COMMAND = (
 """What Python runs, isolated and without installed packages; the arguments are the directory that
 holds `charter_engine`, and the spec."""
 PR_SET_CHILD_SUBREAPER = 36
+"""Taken from linux/prctl.h."""
 PORT_NAMES = ("http", "grpc", "metrics")
 PORT_ATTEMPTS = 8
 """Another program has to take a free port within milliseconds for each that fails."""
 MAX_CRASHES = 5
 """Assumed: what crashed so often in `CRASH_WINDOW_SECONDS` crashes again."""
 CRASH_WINDOW_SECONDS = 60.0
+"""Assumed: what has run for longer was well when it started."""
 READY_POLL_SECONDS = 0.05
 """Nobody sees a twentieth of a second."""
 RETRY_SECONDS = 1.0

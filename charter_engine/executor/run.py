@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from charter_engine.analysis.agent_workload import DEFAULT_MAX_TOKENS
 from charter_engine.bls.retention import SegmentRetention
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.live import RequestRecord, RunReport
@@ -32,7 +33,6 @@ from charter_engine.prompts.waves import waves_of
 from charter_engine.triton.parts import parts_of
 from charter_engine.triton.request import Generated, GenerateRequest
 
-DEFAULT_MAX_TOKENS = 256
 FIRST_BACKOFF_SECONDS = 0.25
 """With `BACKOFF_FACTOR` it makes the span of the attempts."""
 BACKOFF_FACTOR = 4.0

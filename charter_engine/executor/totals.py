@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from charter_engine.bls.reuse_times import UNMATCHED
 from charter_engine.contracts.live import NodeState, NodeStats, RequestRecord
+from charter_engine.traffic.figures import P95
 
 RECENT_TTFTS = 1_000
 """Of so many the 95th percentile rests on 50; 8 bytes each."""
 SHOWN_OUTPUT_CHARACTERS = 300
 """Of the last answer, which every console and recording gets with the totals."""
-P95 = 0.95
 
 
 @dataclass

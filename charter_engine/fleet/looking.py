@@ -37,7 +37,6 @@ OWN_PARAMETERS = frozenset(
 """What tells one deployment and one push from another: never alike."""
 UNCOMPARED = frozenset({"why", "alternatives", "version"})
 """What a plan says of how it was found."""
-DIGEST_DIGITS = 12
 
 
 class LookedAtServer:
@@ -130,7 +129,7 @@ def plan_values(plan: Plan | None) -> dict[str, str]:
     }
     digest = hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
     named = {f"{comparison.PLAN_FIELDS}{path}": value for path, value in fields.items()}
-    return {comparison.PLAN: f"sha256 {digest[:DIGEST_DIGITS]}", **named}
+    return {comparison.PLAN: f"sha256 {digest[: drift.SHOWN_DIGITS]}", **named}
 
 
 def config_values(served: Mapping[str, str], repository: Path | None) -> dict[str, str]:

@@ -9,6 +9,7 @@ from charter_engine.gateway.errors import GatewayError, not_supported
 
 Body = TypeVar("Body")
 _INT32 = 2**31 - 1
+"""Taken from the engine's inputs, which are 32-bit integers."""
 Count = Annotated[int, msgspec.Meta(ge=1, le=_INT32)]
 TokenId = Annotated[int, msgspec.Meta(ge=0, le=_INT32)]
 Seed = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]

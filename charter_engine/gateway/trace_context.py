@@ -9,6 +9,7 @@ from charter_engine.contracts.tracing import TraceContext
 
 TRACE_BYTES, SPAN_BYTES = 16, 8
 SAMPLED = 0x01
+"""Taken from W3C Trace Context: the flag of a trace that is kept."""
 _PARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 

@@ -37,6 +37,7 @@ NOT_PASSED_ON = {
 CREDENTIALS = {"authorization", "x-api-key"}
 HEALTH = "/health"
 FAILING = 500
+"""Taken from RFC 9110: from here on the server itself fails."""
 LACKING = {404, 405, 501}
 UNDERSTOOD = {200, 400, 415, 422}
 

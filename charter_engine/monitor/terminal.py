@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 LEAST_COLUMNS, LEAST_ROWS = 80, 24
+"""Taken from the terminal that VT100 had, for which screens are laid out."""
 
 
 def terminal_troubles(

@@ -21,6 +21,7 @@ HOLDING = frozenset("block for if macro filter call with".split())
 MAX_INCLUDES = 8
 MAX_TURNS = 50
 MAX_PIECES = 400
+"""Assumed: no prompt has so many includes, turns or pieces; one that includes itself has no end."""
 
 
 def nothing(_: str) -> None:

@@ -57,7 +57,9 @@ TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"
 ARRAYS = frozenset("list List tuple Tuple set Set Sequence Iterable".split())
 OBJECTS = frozenset("dict Dict Mapping Any object".split())
 MOST_OFFERED = 64
+"""Assumed: tools of one request; no model is good with as many."""
 MOST_NESTED = 20
+"""Assumed: deeper than a schema is written; a value may hold itself."""
 
 
 def offers(shape: CallShape, family: Family, holder: Value) -> tuple[Offer, ...]:

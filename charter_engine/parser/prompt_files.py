@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 PATH = External("pathlib.Path()")
 FILE = External("io.TextIOBase()")
 MAX_LEAVES = 2_000
+"""Assumed: a file with more values is data, and not prompts."""
 
 FIRST_WORDS = 12
 """By so many words a text is found in its file, which may break its lines elsewhere."""

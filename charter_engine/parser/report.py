@@ -30,8 +30,11 @@ from charter_engine.parser.varying import Turning
 from charter_engine.prompts.parts import split_static
 
 MAX_SEGMENTS = 400
+"""Assumed: more than a prompt that somebody wrote has."""
 MAX_NESTING = 8
+"""Assumed: deeper than prompts are put together; texts may hold each other."""
 MAX_EXPRESSION = 300
+"""Assumed: characters by which an expression is recognised."""
 
 
 def calls_of(sites: dict[int, Site], counter: TokenCounter) -> dict[str, tuple[Call, ...]]:

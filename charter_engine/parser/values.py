@@ -554,6 +554,7 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
 
 
 MAX_JOINED_DEPTH = 3
+"""Assumed: members of members are told apart no deeper; boxes may hold themselves."""
 
 MAX_ITEMS = 200
 """A list literal longer than this is data, not a conversation: further members are kept as one."""

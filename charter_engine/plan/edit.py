@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.commands import EditNode
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
+from charter_engine.contracts.settings import UNTIL_EVICTED
 from charter_engine.plan.settings import (
     InvalidSetting,
     check_duration,
@@ -16,9 +17,6 @@ from charter_engine.plan.settings import (
     parse_setting,
 )
 from charter_engine.prompts.identity import identity_of
-
-UNTIL_EVICTED = -1
-"""The wire's word for "no duration", since an absent field means "leave it alone"."""
 
 
 def default_plan(compiled: CompiledFile) -> Plan:

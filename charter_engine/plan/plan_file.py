@@ -36,7 +36,9 @@ MAX_CHARACTERS = 512 * 1024
 LARGEST_PLAN_BYTES = 8 * 1024 * 1024
 """With comments, among them what a plan was derived as."""
 MAX_VALUES = 200_000
+"""Assumed: hundreds of times what a plan of 300 calls has; aliases can write more out."""
 MAX_BRACKETS = 50
+"""Assumed: no plan nests so deep; reading them is recursive."""
 _RECORDS: dict[str, type] = {
     "": Plan,
     "server": ServerSettings,

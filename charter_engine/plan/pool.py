@@ -4,6 +4,7 @@ import math
 
 from msgspec import Struct
 
+from charter_engine.contracts.compiling import TOKENS_PER_BLOCK
 from charter_engine.contracts.plan import ServerSettings
 from charter_engine.contracts.planning import PlanPoint
 from charter_engine.contracts.pool import Eviction
@@ -11,7 +12,6 @@ from charter_engine.kvcache.manager.settings import PoolSettings
 
 DEFAULT_POOL_TOKENS = 400_000
 """*Assumed* where nobody tells: about what an H100 holds for an 8B model in bf16."""
-DEFAULT_TOKENS_PER_BLOCK = 32
 DEFAULT_BYTES_PER_TOKEN = 131_072
 """*Assumed*: keys and values of a token of an 8B model with grouped queries in bf16."""
 
@@ -22,7 +22,7 @@ class CurrentServer(Struct, frozen=True, kw_only=True):
     it reuses blocks, `eviction` by which rules it evicts, `chunk_tokens` how many tokens of a
     prompt it computes in one iteration (None: whole prompts)."""
 
-    tokens_per_block: int = DEFAULT_TOKENS_PER_BLOCK
+    tokens_per_block: int = TOKENS_PER_BLOCK
     pool_tokens: int = DEFAULT_POOL_TOKENS
     bytes_per_token: int = DEFAULT_BYTES_PER_TOKEN
     host_bytes: int = 0

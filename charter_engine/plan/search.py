@@ -9,12 +9,14 @@ from charter_engine.contracts.plan import Alternative, Policy
 from charter_engine.contracts.planning import Evaluation, Levers, Objective, PlanPoint
 
 BLOCK_SIZES = (8, 16, 32, 64, 128)
+"""Taken from TensorRT-LLM: powers of two, up to the largest it builds by itself."""
 WITHIN_NOISE = 0.005
 """Points closer than this share of the best are ties, and the simpler one wins."""
 HIT_RATE_SLACK = 0.01
 """What the objective `memory`, and the choice among ties, may give up of the best token hit
 rate."""
 ROUNDING = 1e-9
+"""Assumed: what the order of adding up changes, and no figure shows."""
 BY_TIME: tuple[Objective, ...] = ("ttft", "throughput")
 """Objectives that must not make a whole run longer."""
 

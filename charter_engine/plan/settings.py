@@ -16,13 +16,13 @@ from charter_engine.bls.retention import (
     MIN_PRIORITY,
 )
 from charter_engine.contracts.plan import LayoutKind, SchedulerPolicy
-from charter_engine.contracts.settings import SETTING_OF, ValueKind
+from charter_engine.contracts.settings import LARGEST_BLOCK, SETTING_OF, ValueKind
 
 Value = int | float | bool | str
-LARGEST_BLOCK = 1024
 LARGEST_TOKENS = 2**31 - 1
 """TensorRT-LLM reads the pool's bound as an int32."""
 LARGEST_BYTES = 2**63 - 1
+"""Taken from TensorRT-LLM, which reads sizes as signed 64-bit numbers."""
 _BYTE_UNITS = {
     "KiB": 1 << 10,
     "MiB": 1 << 20,

@@ -30,6 +30,8 @@ ASSUMED_DEFINITIONS = 100
 """Words of definitions that aren't at hand: a handful of tools."""
 
 CHARACTERS_A_TOKEN = 4
+"""Assumed, as is said of English; measured: 3.7 in the example agent's source by the embedded
+tokenizer."""
 
 
 class MissingInput(ValueError):

@@ -14,6 +14,7 @@ from charter_engine.prompts.parts import whole
 
 SOURCE_SUFFIXES = frozenset((".py", ".ipynb"))
 DIGEST_DIGITS = 16
+"""Derived: no two agents out of 2**24 have one digest of 64 bits by accident."""
 
 
 def identity_of(path: str, calls: Sequence[Call]) -> AgentIdentity:

@@ -12,6 +12,7 @@ from charter_engine.contracts.graph import Call, Segment
 _PARAGRAPH = re.compile(r"\n[ \t]*\n[\s]*")
 _CONSTANT = re.compile(r"(\w+\.)*[A-Z][A-Z0-9_]+")
 LABEL_CHARACTERS = 80
+"""Assumed: what stands before a value on one line; longer texts are content of their own."""
 
 
 def split_static(segments: Iterable[Segment]) -> tuple[Segment, ...]:

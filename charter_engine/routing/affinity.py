@@ -11,6 +11,7 @@ from hashlib import blake2b
 GRAIN_BYTES = 2048
 """About 500 tokens of English: finer ones tell little more of a pool of a million tokens."""
 HEAD_BYTES = 1024
+"""Assumed: some 250 tokens, as far as prompts of different programs seldom are alike."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 _WORD = (1 << 64) - 1
+"""Derived: keeps 64 bits, as splitmix64 computes."""
 
 
 def ranked(key: bytes, servers: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from charter_engine.routing.expected import ExpectedPrefixes
 from charter_engine.routing.router import RoutedServer, Router
 
 GRAIN_TOKENS = 512
+"""Derived: about the tokens of the router's own grain (`GRAIN_BYTES`)."""
 WORTH_COMPILING = 10_000
 """Requests of a whole fleet from which machine code is worth loading, small as each server's share
 may be."""

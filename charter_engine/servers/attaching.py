@@ -20,6 +20,7 @@ from charter_engine.triton.sealed import Damaged
 from charter_engine.triton.target import DeployTarget
 
 METRICS_PORT = 8002
+"""Taken from Triton's defaults."""
 
 
 @contextlib.asynccontextmanager

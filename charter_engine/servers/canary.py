@@ -27,9 +27,11 @@ from charter_engine.triton.request import ENGINE_MODEL, GenerateRequest, Samplin
 SECONDS = 120.0
 """The deadline of one request."""
 ASSUMED_BLOCK = 64
+"""Assumed where a server tells no size: most have no larger blocks."""
 VOCABULARY = range(200, 1200)
 """Ordinary tokens of any tokenizer: what is special stands at its beginning or its end."""
 ROUNDS_BEFORE_BLIND = 4
+"""Assumed: a server that reuses does so within so many pairs."""
 REMEDY = (
     "switch reuse off until it is understood: set enable_kv_cache_reuse to false under `server` in "
     "the plan and push it (the KV cache is lost, answers stay)"

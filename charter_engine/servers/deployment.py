@@ -27,6 +27,7 @@ from charter_engine.embedded.server import EmbeddedTriton
 from charter_engine.paths import state_directory
 from charter_engine.servers.attaching import connection_of, deployer_of, with_what_is_known
 from charter_engine.servers.canary import TritonEngine
+from charter_engine.servers.protocol import ITEMS_AT_ONCE
 from charter_engine.triton.breaker import CircuitBreaker
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.deploy import Deployer
@@ -38,7 +39,6 @@ from charter_engine.triton.metrics import MetricsReader, NodeCounters, TritonMet
 from charter_engine.triton.profile import probe
 from charter_engine.triton.release import engine_parameters
 
-ITEMS_AT_ONCE = 4
 EMBEDDED_ITEMS_AT_ONCE = 2
 """The embedded engine computes on this machine's processor: more at once would only wait for each
 other."""

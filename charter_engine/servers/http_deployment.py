@@ -23,10 +23,8 @@ from charter_engine.servers.finding import server_behind, url_of
 from charter_engine.servers.http import ServerHttp
 from charter_engine.servers.http_profile import profile_by_http
 from charter_engine.servers.models import first_model
-from charter_engine.servers.protocol import InferenceServer
+from charter_engine.servers.protocol import ITEMS_AT_ONCE, InferenceServer
 from charter_engine.servers.tensorrt_llm import read_configuration
-
-ITEMS_AT_ONCE = 4
 
 
 class HttpDeployment:

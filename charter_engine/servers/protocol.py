@@ -9,6 +9,9 @@ from charter_engine.contracts.figures import Label
 from charter_engine.contracts.live import ServerCounters
 from charter_engine.contracts.server import ServerKind, ServerProfile
 
+ITEMS_AT_ONCE = 4
+"""Assumed: enough to keep a server busy, and little beside what programs send it."""
+
 
 class TokenRequest(Struct, frozen=True, kw_only=True):
     """A prompt of token ids to complete greedily. `priority` is how long its blocks are to be kept

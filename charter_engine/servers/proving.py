@@ -19,6 +19,7 @@ from charter_engine.servers.protocol import InferenceServer, TokenAnswer, TokenR
 
 KEPT, LET_GO = 100, 0
 PROBE_BLOCKS: Final = 4
+"""Assumed: so many that the last, which is computed again, is no large share."""
 FILLER_TOKENS: Final = 1024
 """Of one request that fills: short enough for any model's context."""
 FORGETTING_SECONDS = 1.0

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -99,7 +101,7 @@ class ChildEngine:
         for insist in (process.terminate, process.kill):
             if not await _ended(process, STOP_SECONDS):
                 insist()
-        await asyncio.to_thread(process.wait)
+        await _ended(process, math.inf)
 
     def keep(self) -> None:
         """Leave it running without this console, for another to take over."""
@@ -131,10 +133,12 @@ class ChildEngine:
 
 
 async def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    try:
-        await asyncio.to_thread(process.wait, seconds)
-    except subprocess.TimeoutExpired:
-        return False
+    """Whether it ends in time. No thread waits for it: whoever gives up would wait for that one."""
+    latest = time.monotonic() + seconds
+    while process.poll() is None:
+        if time.monotonic() >= latest:
+            return False
+        await asyncio.sleep(POLL_SECONDS)
     return True
 
 

@@ -48,6 +48,7 @@ KEPT_POOL_SAMPLES = 120
 KEPT_TICKS = 600
 """As many as a console keeps of what happens while it watches (`charter_tui.state`)."""
 SLOWEST, FASTEST = 0.1, 1000.0
+"""Assumed: slower, nothing moves; faster, hours pass between two looks."""
 JUST_BEFORE_SECONDS = 0.001
 """The clock of a recording is written in milliseconds."""
 

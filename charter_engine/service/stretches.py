@@ -16,6 +16,7 @@ from charter_engine.store.recording_reader import RecordingReader
 from charter_engine.store.recording_writer import NoRoom, RecordingError
 
 PIECE_BYTES: Final = 4 * 1024 * 1024
+"""Derived: a sixteenth of the largest frame, so that other answers pass in between."""
 KEPT_STRETCHES: Final = 4
 """For so many consoles at once; that of the one that asked longest ago is cut out anew."""
 

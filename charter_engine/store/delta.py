@@ -10,6 +10,7 @@ from typing import Any
 
 REPLACE, ADD, DICT, LIST, THOUSANDTHS, FIELDS = range(6)
 LARGEST_THOUSANDTHS = 2.0**50
+"""Derived: a thousand times as much is a whole number of 64 bits."""
 MAX_COPIED_ITEMS = 100_000_000
 """Of all patches of a chunk: a second or two of copying."""
 Patch = list[Any]

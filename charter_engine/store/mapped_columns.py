@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 _npy: Any = np.lib.format
 _ALIGNMENT = 64
+"""Taken from NumPy's format, which aligns data to 64 bytes."""
 _LONGEST_HEADER = 1 << 14
+"""Assumed: a hundred times the header of a column of numbers."""
 _LOCAL_HEADER = struct.Struct("<26x2H")
 """The lengths of a stored file's name and of its extra field, at the end of its header."""
 _EXTRA = struct.Struct("<2H")

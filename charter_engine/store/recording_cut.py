@@ -12,6 +12,7 @@ from charter_engine.store.recording_reader import Message, RecordingReader
 from charter_engine.store.recording_writer import NoRoom, RecordingError, RecordingWriter, moment_of
 
 STEP_SECONDS = 1.0
+"""Taken from the engine, which samples each second."""
 
 
 def stretch(

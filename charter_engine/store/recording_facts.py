@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import inf
 from typing import Any, get_args
 
 from charter_engine.contracts.gauges import UNRECORDED, Event, Gauge, Session, Ticked, Topic, Triton
@@ -84,17 +85,20 @@ def check(reader: RecordingReader) -> RecordingCheck:
 def ticks_and_requests(
     reader: RecordingReader, begin: float, end: float
 ) -> tuple[list[Tick], list[RequestRecord]]:
-    """What was measured and which requests ended between two epoch seconds."""
+    """What was measured from one epoch second to before another, and which requests began then;
+    those that were under way when the recording began, too, and all there is at its end."""
+    since = -inf if begin <= reader.start else begin
+    until = inf if end >= reader.end else end
     ticks: dict[float, Tick] = {}
     requests = []
     for message in reader.messages():
         if isinstance(message, RequestRecord):
-            if begin <= message.started_at <= end:
+            if since <= message.started_at < until:
                 requests.append(message)
         elif isinstance(message, Gauge) and isinstance(message.payload, Ticked):
             # A chunk states anew what stood at its beginning.
             ticks[message.payload.tick.at] = message.payload.tick
-    return [ticks[at] for at in sorted(ticks) if begin <= at <= end], requests
+    return [ticks[at] for at in sorted(ticks) if since <= at < until], requests
 
 
 def events(reader: RecordingReader) -> Iterator[Event]:

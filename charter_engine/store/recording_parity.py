@@ -14,6 +14,7 @@ from charter_engine.store.recording_format import MARKER, PARITY, Entry, entry, 
 HEAD: Final = struct.Struct(">HBB")
 """Index of the first entry, how far the next one is, and how many there are."""
 LANES: Final = 2
+"""Derived: two entries next to each other are never in one group."""
 MEMBERS: Final = 60
 """Entries of a lane that one parity stands for: two minutes of both lanes at one a second."""
 

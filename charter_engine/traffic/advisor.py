@@ -18,6 +18,7 @@ ROUNDING_SHARE = 0.05
 DIVERGED_SHARE = 0.02
 """Of all prompt tokens, what a cause must have cost to be told."""
 SHOWN_CAUSES = 5
+"""Assumed: what follows costs less than any of these."""
 GROUPS = "model-repository,shared-memory,trace,logging"
 KEY_NAME = "charter-key"
 REUSE, HOST_TIER, BLOCK_SIZE = (

@@ -21,16 +21,20 @@ OUTPUT_TOKENS = 24
 """Enough to fill a prompt's last block and begin another: a block with a child is copied on partial
 reuse, one without is taken over."""
 TAIL = 8
+"""Derived: leaves eight tokens of the last block, which an answer fills, and begins another."""
 LEAST_TOLERANCE = 0.05
 MOST_TOLERANCE = 0.5
 """Of log probabilities. Rounding in half precision stays below, another block's content above."""
 NOISE_FACTOR = 4.0
+"""Assumed: a later pair hardly differs by four times the most that was seen."""
 NOISE_ROUNDS = 16
+"""Assumed: noise is of one size, and so many rounds have seen most of it."""
 MOST_NOISE = 0.15
 """Of the pairs that reuse has no part in, the share up to which the others tell something."""
 WINDOW = 512
 """Pairs that are looked back on: what has been well for a year says nothing of today."""
 ALARM_EVIDENCE = 6.0
+"""Derived: corruption is then e**6, or 400 times, as likely as health."""
 RARE = 50.0
 """Before anything is measured, a healthy server's pairs are taken to differ once in that many."""
 OFTEN = 4.0

@@ -34,13 +34,12 @@ from charter_engine.kvcache.manager.records import CachedBlock
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.traffic.hashes import answer_hashes_of, hashes_of
 from charter_engine.traffic.map_runs import runs_of
-from charter_engine.traffic.measured import NOBODY, GrainOwners, whole_grains
+from charter_engine.traffic.measured import MOST_SHOWN, NOBODY, GrainOwners, whole_grains
 
 EVENT_BUFFER: Final = 1_000_000
 """Events of one request that are kept until they are read, right behind it."""
 MOST_FORGOTTEN: Final = 200_000
 """Blocks that had to go whose owners are remembered, to see which are computed again."""
-MOST_SHOWN: Final = 50
 HOUR: Final = 3600.0
 _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 RetentionOf = Callable[[TrafficRecord], Retention | None]

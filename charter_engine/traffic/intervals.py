@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.95
+"""Taken from custom: one interval in twenty does not hold the true value."""
 DRAWS = 1_000
+"""Assumed: each end of the interval rests on 25 draws."""
 _AT_ONCE = 2_000_000
 """Weights that are held in memory at once."""
 

@@ -6,6 +6,7 @@ from typing import Final
 from charter_engine.contracts.contents import MapRun
 
 MOST_ON_MAP: Final = 4_000
+"""Assumed: about as many as a map of 200 by 20 cells shows."""
 
 
 def runs_of(blocks: Iterable[MapRun]) -> tuple[MapRun, ...]:

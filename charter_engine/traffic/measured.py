@@ -22,6 +22,7 @@ from charter_engine.traffic.map_runs import runs_of
 MOST_GRAINS: Final = 400_000
 """Grains of 16 tokens whose owners are remembered."""
 MOST_SHOWN: Final = 50
+"""Assumed: more than a screen lists; what is left out holds little."""
 BEGIN: Final = ChainState()
 
 

@@ -20,6 +20,7 @@ from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import predict
 
 EXAMPLES = 3
+"""Assumed: enough to see what a layout does."""
 
 
 @dataclass(frozen=True)

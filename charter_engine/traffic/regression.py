@@ -12,8 +12,8 @@ from statistics import fmean
 
 from charter_engine.contracts.deploy import WatchedQuality
 from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.contracts.trial import ERROR_RATE
 from charter_engine.traffic.sequential import (
-    ERROR_RATE,
     LEAST_UNITS,
     Excess,
     Margin,

@@ -16,9 +16,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from charter_engine.contracts.trial import ERROR_RATE
+
 LEAST_UNITS = 30
 """In each group: below, a mean of skewed times is not yet near normal, and nothing is said."""
-ERROR_RATE = 0.05
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,9 @@ from charter_engine.triton.release import CONFIG_OF, PLAN_PARAMETER
 from charter_engine.triton.request import ENGINE_MODEL
 
 SHOWN_CHARACTERS = 80
+"""Assumed: a line of a terminal."""
 SHOWN_DIGITS = 12
+"""Derived: 48 bits tell any two files of a deployment apart."""
 MOST_FIELDS = 8
 """Of a file that is no configuration: one with more differences is another file."""
 UNNAMED = {f"{PARAMETERS}{PLAN_PARAMETER}"}

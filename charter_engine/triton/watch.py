@@ -16,8 +16,8 @@ from charter_engine.contracts.deploy import (
 )
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.traffic import TrafficRecord
+from charter_engine.contracts.trial import ERROR_RATE
 from charter_engine.traffic.regression import RequestComparison, compare
-from charter_engine.traffic.sequential import ERROR_RATE
 from charter_engine.traffic.served import served_figures
 from charter_engine.triton.deploy import Deployer
 from charter_engine.triton.errors import Stale, TritonError, TritonRefused

@@ -25,6 +25,7 @@ KEYS: Final[dict[AdviceKind, str]] = {
 }
 """The key that mends something, or shows more of it; of settings see `_key`."""
 LABEL_WIDTH: Final = 10
+"""Derived: `◌ unknown` and a blank."""
 _LOOKING: Final = EmptyState("Examining the deployment and the machine the engine runs on …")
 _NOT_KEPT: Final = EmptyState(
     "A recording holds no advice: only a live deployment can be examined."

@@ -19,6 +19,7 @@ SHOWN_ERRORS: Final = 3
 BEFORE_DIFFERENCE: Final = 40
 """Characters shown before the place where two answers part."""
 NARROWEST_COLUMN: Final = 20
+"""Assumed: narrower, words are torn apart."""
 _HOW: Final = (
     "Whether the draft changes the answers: calls as written and as drafted, side by side.",
     "5 opens the work screen, where Compare answers asks the live deployment.",

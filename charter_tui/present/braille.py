@@ -10,6 +10,7 @@ LEFT_DOTS: Final = (0x40, 0x04, 0x02, 0x01)
 RIGHT_DOTS: Final = (0x80, 0x20, 0x10, 0x08)
 """The single dots of a cell's left and right column, from below."""
 BLANK: Final = 0x2800
+"""Taken from Unicode: the first of its braille patterns."""
 DOTS: Final = 4
 """Upon each other in a cell."""
 

@@ -23,6 +23,7 @@ Show = Callable[[float | None, Label], Span]
 LABEL_WIDTH: Final = 15
 FIGURE_WIDTH: Final = 11
 CHANGE_WIDTH: Final = 9
+"""Derived, in cells: the longest of each, and a blank."""
 COST_TONES: Final[dict[CostClass, Tone]] = {
     "request": "good",
     "plan reload": "good",

@@ -7,6 +7,11 @@ from charter_engine.contracts.series import Tick, TickFigure
 from charter_tui.present.figures import milliseconds_text, percent_text, short_count
 from charter_tui.present.spans import Tone
 
+FIGURE_WIDTH: Final = 10
+"""Derived: cells of the longest figure with its mark, and a blank."""
+FEWEST_CELLS: Final = 8
+"""Assumed: sixteen seconds; less is no curve."""
+
 
 class MeasuredCurve(NamedTuple):
     """`figure` is what ticks that were put together keep the range of (None: of nothing), `top`

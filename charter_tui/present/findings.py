@@ -17,6 +17,7 @@ TOKENS: Final = Column("tokens", "TOKENS", 8)
 EXPECTED: Final = Column("expected", "HIT RATE", 8)
 MESSAGE: Final = Column("message", "", 0, "left")
 NARROW_BELOW: Final = 110
+"""Derived: the columns take 78 cells, and leave a message 32."""
 _SIGNS: Final[dict[Severity, tuple[str, Tone]]] = {
     "error": ("✗", "bad"),
     "warning": ("!", "warning"),

@@ -51,6 +51,7 @@ LEAST_NAME: Final = 14
 NARROW_FROM: Final = 76
 NORMAL_FROM: Final = 110
 WIDE_FROM: Final = 150
+"""Derived, in cells: what the columns take, and names of 19 and of 51."""
 OPEN: Final = "enter shows what a server is and can do."
 
 

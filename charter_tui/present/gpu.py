@@ -40,7 +40,9 @@ SOURCES_FROM: Final = 77
 WIDE_FROM: Final = 110
 """Cells from which on plots stand beside what a device tells."""
 MOST_LEFT: Final = 80
+"""Derived: what a device tells is no wider, and plots use the rest."""
 GUTTER: Final = 3
+"""Assumed: tells two columns of text apart."""
 SERVED: Final = (COMPUTED, TTFT, WAITING, POOL_USED)
 """What is drawn below an only device."""
 MOST_SERVED_ROWS: Final = 6

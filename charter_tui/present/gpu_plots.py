@@ -6,13 +6,14 @@ from typing import Final, NamedTuple
 from charter_engine.contracts.gpu import GpuSample, GpuStatus
 from charter_engine.contracts.series import Tick
 from charter_tui.present.braille import braille_rows
+from charter_tui.present.curves import FEWEST_CELLS, FIGURE_WIDTH
 from charter_tui.present.figures import NOTHING, byte_size_text, marked, percent_text
 from charter_tui.present.spans import Line, Span, Tone, fit, line
 
 LABEL_WIDTH: Final = 12
-FIGURE_WIDTH: Final = 10
-FEWEST_CELLS: Final = 8
+"""Derived: `Memory used` and a blank."""
 MOST_ROWS: Final = 10
+"""Assumed: a higher plot tells no more of 0 to 100 %."""
 
 
 class GpuHistory(NamedTuple):

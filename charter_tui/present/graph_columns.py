@@ -80,6 +80,7 @@ CHOOSABLE: Final = {
 NARROW_BELOW: Final = 92
 WIDE_FROM: Final = 134
 _COLUMNS_BELOW: Final = ((48, SMALLEST), (72, SMALL), (NARROW_BELOW, NARROW), (WIDE_FROM, NORMAL))
+"""Derived, in cells: what the columns and the blanks between them take, and names of 15 to 23."""
 LEAST_NAME: Final = 14
 """Cells that the name of a call needs."""
 

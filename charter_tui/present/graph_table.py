@@ -44,6 +44,7 @@ STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
     "failed": ("✗ failed", "bad"),
 }
 _NEEDS_NAMED = 2
+"""Assumed: a name of the calls before is enough to find them; the rest are counted."""
 _FOLDS = ("▾ ", "▸ ")
 """In front of an open group, and of a folded one."""
 

@@ -9,6 +9,7 @@ from charter_tui.present.spans import EMPTY, Line, Span, line, wrap
 
 _KEY = 11
 _LABEL = 15
+"""Derived, in cells: the longest key and the longest label, but for few."""
 _ORIGINS = (
     "= comes from Triton, NVML or the OS; ~ from Charter's block manager; "
     "? is a default nobody measured."

@@ -35,6 +35,7 @@ NOTE: Final = Column("note", "NOTE", 0, "left")
 NARROW: Final = (NUMBER, AT, STATE, COST, NOTE)
 WIDE: Final = (NUMBER, AT, STATE, BY, COST, COMPUTED, TTFT, NOTE)
 WIDE_FROM: Final = 100
+"""Derived, in cells: the columns take 85, and a note needs 15."""
 _NOT_PUSHED: Final = "Nothing was pushed yet: the deployment runs as it was found."
 _OPENED: Final = "enter opens the history, where each revision can be opened."
 _WAYS: Final = (

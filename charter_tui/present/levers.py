@@ -10,6 +10,7 @@ from charter_tui.present.words import labelled_lines, sentence_lines
 from charter_tui.state import Snapshot
 
 NAME_WIDTH: Final = 16
+"""Derived: the longest name, its sign and blanks."""
 NODE_ABILITIES: Final = {
     "retention": "retention",
     "apply": "layouts for what programs send",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LABEL = 16
 _FIGURE = 12
+"""Derived, in cells: the longest label, and the longest figure, with a blank."""
 
 
 def figure_lines(snapshot: Snapshot, node: str) -> tuple[Line, ...]:

@@ -27,8 +27,10 @@ from charter_tui.present.words import sentence_lines
 from charter_tui.state import Snapshot, share
 
 LABEL_WIDTH: Final = 9
+"""Derived: the longest label, and a blank."""
 LONGEST_BAR: Final = 20
 SHORTEST_BAR: Final = 4
+"""Assumed, in cells: a longer bar tells no more, and a shorter one nothing."""
 HEALTH: Final[dict[Health, tuple[str, Tone]]] = {
     "ready": ("● ready", "good"),
     "starting": ("◌ starting", "warning"),

@@ -24,6 +24,7 @@ from charter_tui.present.spans import EMPTY, Line, Span, crop, fit, line, line_w
 from charter_tui.state import Snapshot, node_prediction, share
 
 SEGMENT_NAME = 24
+"""Assumed: cells in which most names of segments are whole."""
 OPPORTUNITIES = 3
 """Assumed: the best three; all of them stand on the screen of findings."""
 

@@ -32,6 +32,7 @@ _COLUMNS: Final = (
     Column("found", "AS FOUND", 0, "left"),
 )
 LABEL_WIDTH: Final = 38
+"""Derived: the longest lever in words, and a blank."""
 
 
 def profile_standing(snapshot: Snapshot) -> Standing:

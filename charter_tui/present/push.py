@@ -44,6 +44,7 @@ _LAYOUTS: Final = (
     Column("hit", "HIT RATE", 0),
 )
 STEP_TIME: Final = 8
+"""Derived: `verified`, and any time."""
 
 
 def push_standing(snapshot: Snapshot) -> Standing:

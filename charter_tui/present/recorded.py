@@ -29,6 +29,7 @@ from charter_tui.present.words import sentence_lines
 
 Local = Callable[[float], time.struct_time]
 LABEL_WIDTH: Final = 11
+"""Derived: the longest curve's name, and a blank."""
 SHARES: Final = ("hit rate", "failed")
 LESS_IS_BETTER: Final = ("computed tokens", "TTFT ms", "whole ms", "failed")
 _COLUMNS: Final = (

@@ -33,6 +33,7 @@ NARROW: Final = (MARK, NAME, BEGAN, LENGTH, SIZE, STATE)
 NORMAL: Final = (MARK, NAME, BEGAN, LENGTH, SIZE, AGENT, STATE)
 NARROW_FROM: Final = 76
 NORMAL_FROM: Final = 100
+"""Derived, in cells: what the columns take, and file names of 20 and of 27."""
 
 
 def recording_columns(width: int) -> tuple[Column, ...]:

@@ -50,6 +50,7 @@ IN_A_RECORDING: Final = EmptyState(
     "A recording's requests are in its file: charter-engine export FILE --requests prints them."
 )
 BAR: Final = 24
+"""Assumed: cells of a time line beside its figures on 80 columns."""
 _SAYS: Final = "enter tells what became of each token of its prompt, and why"
 _SAYS_MORE: Final = "enter shows the words around the place where it left an earlier prompt"
 

@@ -52,7 +52,9 @@ _STATE_TONES: Final[dict[str, Tone]] = {"done": "good", "failed": "bad", "cancel
 _SIGNS: Final = {"done": "●", "failed": "✗", "cancelled": "○"}
 WIDE_FROM: Final = 112
 WIDEST_FROM: Final = 121
+"""Derived, in cells: the columns take 97 and 106, and what was run 15."""
 INTERVALS_FROM: Final = 64
+"""Derived: cells of a label, two figures, their difference and its interval."""
 SLOWEST: Final = 10
 """Requests of a run that are listed as its slowest."""
 _NO_RUN: Final = "No run of this agent on this deployment yet."

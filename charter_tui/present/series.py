@@ -11,6 +11,8 @@ from charter_engine.contracts.series import Tick
 from charter_tui.present.braille import braille_rows
 from charter_tui.present.curves import (
     COMPUTED,
+    FEWEST_CELLS,
+    FIGURE_WIDTH,
     GPU_BUSY,
     GPU_MEMORY,
     HIT_RATE,
@@ -38,9 +40,9 @@ STRETCHES: Final = (
 )
 """How much can be looked at, in seconds, and how it is called."""
 LABEL_WIDTH: Final = 11
-FIGURE_WIDTH: Final = 10
-FEWEST_CELLS: Final = 8
+"""Derived: the longest curve's name, and a blank."""
 LISTED_MARKS: Final = 6
+"""Assumed: more of them would take the curves' room."""
 DATE: Final = slice(10)
 TIME_OF_DAY: Final = slice(11, None)
 """The parts of a moment in words."""

@@ -39,6 +39,7 @@ NORMAL: Final = (BEGAN, NAME, REQUESTS, FAILED, COMPUTED, PROMPT, HIT, AGAIN, LA
 WIDE: Final = (*NORMAL, NODES)
 WIDE_FROM: Final = 150
 NORMAL_FROM: Final = 104
+"""Derived, in cells: what the columns take, and names of 18 and of 39."""
 
 
 def session_columns(width: int) -> tuple[Column, ...]:

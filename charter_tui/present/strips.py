@@ -6,13 +6,19 @@ from typing import Final
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.series import Tick
 from charter_tui.present.braille import braille_rows
-from charter_tui.present.curves import COMPUTED, HIT_RATE, POOL_USED, TTFT, MeasuredCurve
+from charter_tui.present.curves import (
+    COMPUTED,
+    FEWEST_CELLS,
+    FIGURE_WIDTH,
+    HIT_RATE,
+    POOL_USED,
+    TTFT,
+    MeasuredCurve,
+)
 from charter_tui.present.figures import NOTHING, marked
 from charter_tui.present.spans import Line, Span, fit, line
 from charter_tui.state import Snapshot
 
-FIGURE_WIDTH: Final = 10
-FEWEST_CELLS: Final = 8
 STRIPS: Final = (COMPUTED, HIT_RATE, TTFT, POOL_USED)
 
 

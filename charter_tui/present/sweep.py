@@ -32,6 +32,7 @@ WIDE: Final = (VALUE, COMPUTED, PLOT, RUN, TTFT, P95, RATE, HIT, EVICTED)
 WIDEST: Final = (*WIDE, PEAK)
 WIDE_FROM: Final = 104
 WIDEST_FROM: Final = 124
+"""Derived, in cells: what the columns take, and a plot of 23 and of 31."""
 
 
 def sweep_columns(width: int) -> tuple[Column, ...]:

@@ -10,6 +10,7 @@ Severity = Literal["information", "warning", "error"]
 Local = Callable[[float], time.struct_time]
 
 _INDENT: Final = 12
+"""Derived: the time of a message and its sign."""
 _SIGNS: Final[dict[Severity, tuple[str, Tone]]] = {
     "information": ("·", "muted"),
     "warning": ("▲", "warning"),

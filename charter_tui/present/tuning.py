@@ -20,6 +20,7 @@ DRAFT: Final = Column("draft", "DRAFT", 13, "left")
 COST: Final = Column("cost", "COST OF PUSH", 14, "left")
 ABOUT: Final = Column("about", "", 0, "left")
 NARROW_BELOW: Final = 72
+"""Derived, in cells: the columns take 44, and leave names 28."""
 ROOMY: Final = 100
 """Width in cells from which values have room to be shown whole, and their meaning beside them."""
 _AS_DEPLOYED = "as deployed"

@@ -41,6 +41,7 @@ _NOTHING: Final = (
     "those before; if they get worse, the push is taken back by itself."
 )
 _BAR_WIDTH: Final = 24
+"""Assumed: cells in which progress is seen."""
 
 
 def is_watched(snapshot: Snapshot) -> bool:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 
 LEAST_WIDTH = 20
+"""Assumed: narrower, words are torn apart."""
 
 
 class Standing(NamedTuple):

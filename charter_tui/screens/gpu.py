@@ -19,6 +19,7 @@ CURVES: Final = (GPU_BUSY, GPU_MEMORY)
 TALL: Final = 32
 """Rows from which on the curves are drawn `TALL_ROWS` high."""
 TALL_ROWS: Final = 3
+"""Derived: of 32 rows the curves leave what a device tells."""
 
 
 class GpuScreen(ConsoleScreen):

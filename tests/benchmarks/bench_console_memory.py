@@ -24,6 +24,7 @@ from tests.benchmarks.bench_console import FIRST_SCREEN, Terminal, calls, publis
 from tests.benchmarks.bench_engine_memory import held
 
 BAR_MIB: Final = 55.0
+MIB: Final = 1 << 20
 SECONDS, PACE = 3_600, 8
 """The console takes in ten snapshots of a second at most."""
 EVENT_EVERY: Final = 5
@@ -60,7 +61,7 @@ def engine(nodes: int, pace: int) -> AbstractContextManager[Path]:
 
 def show(words: str, terminal: Terminal) -> float:
     """Resident MiB."""
-    resident, own = (megabytes * 1e3 / 1024 for megabytes in held(terminal.pid))
+    resident, own = (count / MIB for count in held(terminal.pid))
     print(
         f"{words:<24} {resident:5.1f} MiB resident, {own:5.1f} its own; "
         f"{terminal.cpu_seconds():.1f} s of processor time",

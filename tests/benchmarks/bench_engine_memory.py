@@ -28,6 +28,7 @@ from tests.integration.service.engines import (
 )
 
 BAR_MB = 120.0
+KIB, MB = 1 << 10, 1e6
 WAVES, ANALYSTS, REVISED = 20, 13, 6
 COMPILED_AGAIN = 10
 MINUTE_SECONDS = 60.0
@@ -36,11 +37,11 @@ SHOWN_EVERY, RUN_EVERY = 5, 10
 PATIENCE_SECONDS = 1800.0
 
 
-def held(pid: int) -> tuple[float, float]:
-    """Resident and anonymous megabytes."""
+def held(pid: int) -> tuple[int, int]:
+    """Resident and anonymous bytes."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     sizes = {name: int(rest.split()[0]) for name, rest in (line.split(":", 1) for line in lines)}
-    return sizes["Rss"] / 1e3, sizes["Anonymous"] / 1e3
+    return sizes["Rss"] * KIB, sizes["Anonymous"] * KIB
 
 
 def workers_of(engine: psutil.Process) -> list[psutil.Process]:
@@ -52,9 +53,9 @@ def workers_of(engine: psutil.Process) -> list[psutil.Process]:
 
 
 def show(words: str, engine: psutil.Process) -> float:
-    resident, own = held(engine.pid)
+    resident, own = (count / MB for count in held(engine.pid))
     workers = workers_of(engine)
-    beside = ", ".join(f"{held(one.pid)[0]:.0f}" for one in workers) or "none"
+    beside = ", ".join(f"{held(one.pid)[0] / MB:.0f}" for one in workers) or "none"
     used = sum(engine.cpu_times()[:2])
     print(
         f"{words:<28} {resident:6.1f} MB resident, {own:6.1f} its own; workers: {beside}; "

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charter_engine.contracts.moments import Mistyped, parse_moment, parse_seconds
+from charter_engine.contracts.moments import Mistyped, parse_length, parse_moment, parse_seconds
 
 START = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
 END = START + 7200
@@ -34,10 +34,26 @@ def test_durations(text: str, seconds: float) -> None:
     assert parse_seconds(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-5s", "5x", "5s5", "s"])
+@pytest.mark.parametrize("text", ["", "soon", "-5s", "5x", "5s5", "s", "inf"])
 def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(Mistyped, match="such as 30s"):
         parse_seconds(text)
+
+
+def test_a_duration_below_nought_is_called_that() -> None:
+    with pytest.raises(Mistyped, match="'-5s' is below nought"):
+        parse_seconds("-5s")
+
+
+def test_a_duration_has_an_end() -> None:
+    with pytest.raises(Mistyped, match="no end"):
+        parse_seconds("9" * 400)
+
+
+def test_a_length_is_longer_than_nothing() -> None:
+    assert parse_seconds("0s") == 0
+    with pytest.raises(Mistyped, match="no time at all"):
+        parse_length("0s")
 
 
 @pytest.mark.parametrize(

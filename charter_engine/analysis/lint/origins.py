@@ -3,16 +3,15 @@
 import ast
 from collections.abc import Iterator
 
-from charter_engine.analysis.lint.subject import FunctionNode, Subject, dotted
+from charter_engine.analysis.lint.subject import STEPS, FunctionNode, Subject, dotted
 
-_STEPS = 4
 _SETS = {"set", "frozenset"}
 _OF_SETS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
 _FOLDERS = {"os.listdir", "os.scandir", "listdir", "scandir"}
 _LISTING = {"iterdir", "rglob", "glob", "iglob"}
 
 
-def called_by(subject: Subject, node: ast.expr, line: int, steps: int = _STEPS) -> Iterator[str]:
+def called_by(subject: Subject, node: ast.expr, line: int, steps: int = STEPS) -> Iterator[str]:
     """The calls, as `a.b()`, that a value is made by: those in its expression, in what the names of
     it were assigned, and in what the functions of this file that it calls return."""
     for part in ast.walk(node):
@@ -25,7 +24,7 @@ def called_by(subject: Subject, node: ast.expr, line: int, steps: int = _STEPS) 
 
 
 def unordered_source(
-    subject: Subject, node: ast.expr, line: int, steps: int = _STEPS
+    subject: Subject, node: ast.expr, line: int, steps: int = STEPS
 ) -> ast.expr | None:
     """The expression that takes a value out of a set or folder in no fixed order; None where
     nothing shows that."""

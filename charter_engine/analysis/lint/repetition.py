@@ -12,6 +12,7 @@ from charter_engine.prompts.assembly import CHARACTERS_A_TOKEN
 
 _SPACE = re.compile(r"\s+")
 LEAST_CHARACTERS = 60
+"""Assumed: shorter heads, of some fifteen tokens, may be alike by accident."""
 
 
 def whitespace_differs(subject: Subject) -> Iterator[Finding]:

@@ -15,7 +15,8 @@ from charter_engine.prompts.parts import LABEL_CHARACTERS, is_constant, messages
 Seen = TypeVar("Seen")
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-_STEPS = 4
+STEPS = 4
+"""Assumed: names and helpers that a value goes through; each multiplies what is looked at."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Subject:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
         function = self.function_at(line)
-        for _ in range(_STEPS):
+        for _ in range(STEPS):
             item = node
             if isinstance(item, ast.Subscript):
                 item = item.value

@@ -17,7 +17,9 @@ LEFT: Final = 52
 RIGHT: Final = 12
 TOP: Final = 14
 BOTTOM: Final = 26
+"""Assumed, in CSS pixels: two plots beside each other on a laptop, with room for the labels."""
 LINES: Final = 5
+"""Assumed: as many as a plot of that height has room for."""
 PLACES: Final = 4
 """Parts of the axis, named at their ends."""
 

@@ -33,6 +33,7 @@ MORE_GAUGES: Version = (0, 18)
 PERF_METRICS: Version = (0, 19)
 NEW_NAMES: Version = (0, 20)
 TRUNCATION: Version = (1, 2)
+"""Taken from TensorRT-LLM's history: the releases that brought each."""
 
 
 class Tensor(Struct, frozen=True):
@@ -53,7 +54,9 @@ class Tensor(Struct, frozen=True):
 
 
 MAX_BATCH_SIZE = 32
+"""Assumed: more than a processor computes side by side."""
 _LIST = (-1,)
+"""Taken from Triton: a list of any length."""
 KEEP_INPUT = "num_tokens_to_keep"
 """Ours, too: in TensorRT-LLM only trtllm-serve can be told to forget (`truncate_tokens`)."""
 

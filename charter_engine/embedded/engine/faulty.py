@@ -13,6 +13,7 @@ from charter_engine.embedded.engine.sequence import Sequence
 from charter_engine.kvcache import Admission, BlockCopy
 
 SEED = 20
+"""Any number: what goes wrong is the same at each start."""
 
 
 class FaultyScheduler(Scheduler):

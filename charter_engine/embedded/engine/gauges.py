@@ -13,6 +13,7 @@ from charter_engine.embedded.engine.contract import MORE_GAUGES, STATS, Version
 from charter_engine.embedded.engine.engine import ReferenceEngine
 
 TOKEN_BUCKETS = [10.0, 50.0, 100.0, 500.0, 1000.0]
+"""Taken from TensorRT-LLM's `nv_llm_input_token_len`."""
 
 FAMILIES = {
     "nv_trt_llm_request_metrics": ("TRT LLM request metrics", "request_type"),

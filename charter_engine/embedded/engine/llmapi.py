@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _ANY = (-1,)
+"""Taken from Triton: a list of any length."""
 
 INPUTS = (
     Tensor("text_input", "STRING", _ANY, optional=False),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MIN_GPU_BLOCKS = 2
+"""Derived: one for a prompt, and one to generate into."""
 
 
 class MemoryUse(Struct, frozen=True, kw_only=True):

@@ -12,11 +12,11 @@ from typing import Literal, Self
 import msgspec
 from msgspec import Struct
 
+from charter_engine.contracts.settings import LARGEST_BLOCK
 from charter_engine.embedded.engine.errors import EngineConfigError
 
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
-MAX_TOKENS_PER_BLOCK = 1024
 
 
 REFERENCE_VERSION = "charter-reference-1"
@@ -135,8 +135,8 @@ def check_spec(spec: EngineSpec) -> None:
     size = spec.tokens_per_block
     rules = [
         (
-            1 < size <= MAX_TOKENS_PER_BLOCK and size & (size - 1) == 0,
-            f"tokens_per_block must be a power of two from 2 to {MAX_TOKENS_PER_BLOCK}, not {size}",
+            1 < size <= LARGEST_BLOCK and size & (size - 1) == 0,
+            f"tokens_per_block must be a power of two from 2 to {LARGEST_BLOCK}, not {size}",
         ),
         (shape.num_hidden_layers > 0, "num_hidden_layers must be at least 1"),
         (

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 BUNDLED_TOKENS = 4096
+"""Assumed: enough that English is words and syllables, few enough for small embeddings."""
 END_TOKEN = "<|end|>"
 PAD_TOKEN = "<|pad|>"
 

@@ -13,14 +13,18 @@ from pydoc_data import topics
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from charter_engine.embedded.engine.tokenizer import END_TOKEN, PAD_TOKEN, tokenizer_path
+from charter_engine.embedded.engine.tokenizer import (
+    BUNDLED_TOKENS,
+    END_TOKEN,
+    PAD_TOKEN,
+    tokenizer_path,
+)
 
-VOCABULARY = 4096
 WEIGHT = 4
 """The given texts are prose, the help topics half code and five times as long."""
 
 
-def train(texts: Iterator[str], vocabulary: int = VOCABULARY) -> Tokenizer:
+def train(texts: Iterator[str], vocabulary: int = BUNDLED_TOKENS) -> Tokenizer:
     """A byte-level BPE; every byte is a token of its own, so every text can be encoded."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -25,6 +25,7 @@ POLL_SECONDS = 0.1
 """Between two looks at the blocks in use; the engine renews its gauges every 0.1 s."""
 WARM_UP_TEXT = "These words only warm the server up; no agent sends them. " * 40
 WARM_UP_TOKENS = 8
+"""Assumed: enough for each part of an engine to have run once."""
 GAVE_UP = "stopped:"
 """How a run's last error begins when its server no longer answers."""
 

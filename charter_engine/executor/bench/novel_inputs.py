@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 LONG_WORDS = 24
+"""Assumed: from here on a text keeps its length in tokens if its words are shuffled."""
 HOW_IN_WORDS = (
     "words of each paragraph in another order, short values with other letters and digits"
 )

@@ -5,14 +5,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from charter_engine.analysis.agent_workload import DEFAULT_MAX_TOKENS
 from charter_engine.contracts.graph import Call, CompiledFile
 from charter_engine.executor.bench.novel_inputs import unseen_inputs
 from charter_engine.executor.inputs import Inputs
-from charter_engine.executor.run import DEFAULT_MAX_TOKENS
 from charter_engine.prompts.assembly import expand, runnable
 
 CHAIN_ITERATIONS, PASSES = 100, 20
 QUICK_CHAIN_ITERATIONS, QUICK_PASSES, QUICK_MAX_TOKENS = 4, 2, 32
+"""Assumed: enough for intervals that tell variants apart; of the quick ones, for a first look."""
 
 
 def capped(compiled: CompiledFile, max_tokens: int | None) -> CompiledFile:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 TOKEN_BYTES = 8
 PAIR_BYTES = 2 * TOKEN_BYTES
+"""Derived: a token's id, and an extra id, is an unsigned number of 64 bits."""
 
 
 class Namespace(NamedTuple):

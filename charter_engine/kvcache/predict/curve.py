@@ -14,6 +14,7 @@ from charter_engine.kvcache.workload.columns import Floats, Ints
 from charter_engine.kvcache.workload.path_tree import PathTree
 
 SAMPLES = 64
+"""Assumed: finer than a plot of a terminal's width shows."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from charter_engine.contracts.latency import Calibration, LatencyModel
 from charter_engine.contracts.live import RequestRecord
 
 MIN_REQUESTS = 4
+"""Derived: one more than the three times that are fitted to them."""
 Floats = NDArray[np.float64]
 
 

@@ -25,6 +25,7 @@ from charter_engine.kvcache.workload.columns import Ints
 from charter_engine.kvcache.workload.path_tree import PathTree
 
 _NEVER = 1 << 60
+"""Derived: behind the last request of any workload."""
 
 
 def most_reuse(

@@ -51,6 +51,7 @@ class _PromptPaths:
     """The prompts of a workload as paths, and which sessions have come along each edge so far."""
 
     _SEVERAL = -1
+    """Derived: no session has a number below nought."""
 
     def __init__(self, paths: PathTree) -> None:
         self._paths = paths

@@ -19,6 +19,7 @@ from charter_engine.kvcache.workload.columns import Floats, Ints
 from charter_engine.kvcache.workload.path_tree import PathTree, nearest
 
 _FAR = 1 << 62
+"""Derived: behind the last block of any prompt."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ _KIND_BITS: Final = 48
 below that."""
 _TAILS: Final = 1 << 62
 _OUTPUTS: Final = (1 << 62) + (1 << 61)
+"""Derived: above the ranges of units of any size, in two halves of what is left."""
 
 
 class Content:

@@ -15,6 +15,7 @@ MAX_LINE_BYTES = 1 << 28
 """A longer line is no line: the file is something else."""
 
 _CHUNK_BYTES = 1 << 20
+"""Assumed: thousands of short records at once, and little memory."""
 
 
 class WorkloadFormatError(ValueError):

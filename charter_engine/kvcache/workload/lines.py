@@ -77,6 +77,7 @@ SESSION_FILES = tuple(
 """How the files of a directory of sessions end."""
 
 _DOCUMENTS_AT_ONCE = 1024
+"""Assumed: enough that columns pay, and few to hold at once."""
 
 _BAD = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 

@@ -16,6 +16,7 @@ from charter_engine.kvcache.workload.formats.vllm_log import is_vllm_log, reques
 Report = Callable[[int, str], None]
 """Told the number of a line that cannot be read, from 1, and what is wrong with it."""
 _HEAD_BYTES = 1 << 16
+"""Assumed: the first line of a log with its prompt, or enough of it to know the format."""
 _BAD = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
 

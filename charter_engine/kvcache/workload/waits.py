@@ -10,6 +10,7 @@ from charter_engine.kvcache.workload.batch import Floats, column, within
 from charter_engine.kvcache.workload.ids import Ints
 
 _LEFT_OUT = -1
+"""Derived: no place is below nought."""
 
 
 class Follows(Struct, frozen=True, gc=False):

@@ -25,6 +25,7 @@ OPERATIONS: Final = {
 }
 MILLISECONDS: Final = 1000
 FAILED_STATUS: Final = 400
+"""Taken from RFC 9110: from here on a request was wrong, or its server."""
 SpanValue = str | bool | int | float | tuple[str, ...]
 
 

@@ -32,6 +32,7 @@ POOR_SPREAD = 2.0
 Acting on one that is off by a factor of e² did worse than LRU.
 """
 OUTPUT = -1
+"""Derived: no segment has an index below nought."""
 ASSUMED_SLACK = 20
 """Where reuse times are assumed only their order is trusted.
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 BINS_PER_DECADE = 24
+"""Derived: each bin is 10 % wider than the one before."""
 EDGES: Floats = np.concatenate(([0.0], np.logspace(-2, 4, 6 * BINS_PER_DECADE + 1)))
 """Bin edges in seconds: from a hundredth of a second to almost three hours; what takes longer
 counts as never."""

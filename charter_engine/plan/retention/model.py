@@ -34,12 +34,14 @@ SHARE_WITHIN_SCALE = 5 / 6
 Most that end in a use are within the scale. Longer ones are alike, as they are to a pool.
 """
 LEAST_SCALE_S = 1.0
+"""Assumed: sooner than within a second nothing is told apart."""
 SOON_S = 5.0
 """The scale of a second score, which tells requests apart that the first one takes for alike."""
 LEVELS = 60
 """At most this many groups of requests with like scores, each with the reuse times that were seen
 after them."""
 LEAST_PER_LEVEL = 40
+"""Assumed: fewer reuse times are no distribution."""
 PARTS = 3
 """So many levels have like first scores."""
 LEAST_DIVIDED = 30
@@ -48,6 +50,7 @@ NODE_PRIOR = 20.0
 """A node's own mean score weighs as many requests as were seen of it against this many of all nodes
 together."""
 FOLDS = 3
+"""Assumed: each grows its trees of two thirds of the sessions."""
 DECILES = np.arange(5, 100, 10) / 100
 
 

@@ -18,6 +18,7 @@ from charter_engine.plan.retention.refreshes import Refresh, refresh_worth, refr
 from charter_engine.plan.retention.scale import PRICING, Pricing, Scale, scale
 
 STEPS_A_DECADE = 8
+"""Derived: times that differ by less than a third are one."""
 TAIL_TOKENS = 512
 """A tail that sessions leave behind is told apart from the rest if it is longer than this."""
 WORTH_DIGITS = 6

@@ -14,6 +14,7 @@ TRIMMED_TOKENS = 8
 MARKER_SHARE = 4
 """What stands in place of what was cut is at most one part in so many of it."""
 ALIKE_CHARACTERS = 24
+"""Assumed: so many equal characters are the same message, moved."""
 
 
 def thinking_dropped(difference: TextDifference) -> str:

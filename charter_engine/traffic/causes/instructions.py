@@ -3,6 +3,7 @@
 from charter_engine.traffic.causes.difference import TextDifference
 
 ALIKE_CHARACTERS = 40
+"""Assumed: so many equal characters, blanks aside, are the same text."""
 
 
 def whitespace(difference: TextDifference) -> str:

@@ -1,10 +1,12 @@
 """What recordings hold, whether they are whole, put together, and side by side."""
 
+import random
 from pathlib import Path
 
 import pytest
 
 from charter_engine.api import recordings
+from charter_engine.contracts.gauges import Gauge, Session
 from charter_engine.contracts.recordings import (
     CompareRecordings,
     RecordingComparison,
@@ -12,7 +14,8 @@ from charter_engine.contracts.recordings import (
 )
 from charter_engine.contracts.request_figures import FigureDifference
 from charter_engine.errors import UsageError
-from tests.unit.store.recorded import BEGIN, record
+from charter_engine.store.recording_writer import RecordingWriter
+from tests.unit.store.recorded import BEGIN, record, second
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,23 @@ def test_a_recording_is_compared_with_itself_before_and_after_its_last_push(fold
     assert found.before.end == found.after.start == BEGIN + 30
     assert of(found, "computed tokens").difference == pytest.approx(-40, abs=2)
     assert [mark.text for mark in found.after.marks] == ["revision 1 is live"]
+
+
+def test_requests_that_were_under_way_when_a_recording_began_are_compared(
+    folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "under-way.charter"
+    writer = RecordingWriter(path)
+    writer.write([Gauge(at=BEGIN + 0.05, payload=Session(engine_version="0.1.0"))])
+    writer.write(second(0, 20, random.Random(7)))
+    writer.close()
+    found = compared(path, folder / "after.charter")
+    assert found.before.requests == recordings.info(str(path)).requests == 2
+
+
+def test_each_request_is_before_a_push_or_after_it(folder: Path) -> None:
+    found = compared(folder / "pushed.charter")
+    assert (found.before.requests, found.after.requests) == (60, 60)
 
 
 def test_recordings_that_do_not_differ_are_said_not_to(folder: Path) -> None:

@@ -13,7 +13,7 @@ from charter_engine.api import recent_traffic
 from charter_engine.api.explaining import MOST_BY_TEXT, explained, report, sessions
 from charter_engine.api.linting import lint
 from charter_engine.api.log_files import explain_log, is_log
-from charter_engine.api.recent_traffic import as_workload, joined, kept_since, seconds_of
+from charter_engine.api.recent_traffic import as_workload, joined, kept_since
 from charter_engine.api.told_causes import ToldCauses
 from charter_engine.api.traffic import kept, line
 from charter_engine.api.workloads import load
@@ -268,20 +268,6 @@ def test_a_log_is_a_workload(log: Path) -> None:
     workload, _ = load(str(log), strict=True)
     assert len(workload) == 3
     assert any("assumed" in note for note in workload.notes)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("90", 90), ("30m", 1800), ("1h", 3600), ("1.5h", 5400), ("1h30m", 5400), ("2d", 172800)],
-)
-def test_lengths_of_time(text: str, seconds: float) -> None:
-    assert seconds_of(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "h", "-1h", "0", "soon", "inf"])
-def test_what_is_no_length_of_time_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="no length of time"):
-        seconds_of(text)
 
 
 def test_records_that_two_places_know_count_once() -> None:

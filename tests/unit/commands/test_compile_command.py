@@ -65,12 +65,15 @@ def test_files_without_calls_are_one_line(
     assert capsys.readouterr().out == "no LLM calls found in 3 files\n"
 
 
-def test_a_folder_without_python_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", ["compile", "lint"])
+def test_a_folder_without_python_is_wrong_input(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "notes.txt").write_text("text")
-    assert main(["compile", str(tmp_path)]) == DONE
-    assert "no Python files or notebooks" in capsys.readouterr().err
+    (tmp_path / "notes.txt").write_text("none")
+    assert main([command, str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert f"{tmp_path}: there are no Python files or notebooks" in said.err
+    assert not said.out
 
 
 def test_a_line_of_a_package_is_named_by_file_and_line(

@@ -6,8 +6,8 @@ import pytest
 
 from charter_engine.contracts.gauges import Marker
 from charter_engine.contracts.series import Tick, ValueRange
+from charter_tui.present.curves import FIGURE_WIDTH
 from charter_tui.present.series import (
-    FIGURE_WIDTH,
     LABEL_WIDTH,
     NOTHING_MEASURED,
     STRETCHES,

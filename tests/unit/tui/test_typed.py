@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter_engine.contracts.moments import Mistyped
+from charter_engine.contracts.settings import UNTIL_EVICTED
 from charter_tui.present.figures import duration_text
-from charter_tui.typed import UNTIL_EVICTED, parse_priority, parse_retention_ms
+from charter_tui.typed import parse_priority, parse_retention_ms
 
 
 @pytest.mark.parametrize("text", ["", "∞", "none", "until evicted", "-1"])

@@ -19,6 +19,7 @@ from charter_engine.kvcache.workload.waits import WaitsBuilder
 
 SCHEMA = "dynamo.agentic_mooncake"
 BLOCK_TOKENS = 512
+"""Taken from Mooncake's published traces."""
 
 
 class AgenticDependency(Struct, gc=False):

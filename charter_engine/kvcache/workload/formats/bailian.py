@@ -22,6 +22,7 @@ from charter_engine.kvcache.workload.formats.reading import (
 from charter_engine.kvcache.workload.ids import Ids, joined_ids
 
 BLOCK_TOKENS = 16
+"""Taken from the traces' own description: each id is the hash of 16 tokens."""
 
 
 class BailianLine(Struct, Generic[Ids], gc=False):

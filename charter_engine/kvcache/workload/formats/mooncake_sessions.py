@@ -19,6 +19,7 @@ from charter_engine.kvcache.workload.ids import Ids, joined_ids
 from charter_engine.kvcache.workload.waits import WaitsBuilder
 
 BLOCK_TOKENS = 512
+"""Taken from Mooncake's published traces."""
 
 
 class SessionLine(Struct, Generic[Ids], gc=False):

@@ -13,6 +13,7 @@ from charter_engine.kvcache.workload.formats.reading import BY_FORMAT, MS_PER_UN
 from charter_engine.kvcache.workload.sessions import AgentSession
 
 BLOCK_TOKENS = 64
+"""Taken from kv-cache-tester, whose sessions these are, packed."""
 
 
 class PackedSession(Struct):

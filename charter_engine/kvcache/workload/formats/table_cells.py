@@ -13,12 +13,15 @@ from charter_engine.kvcache.workload.ids import Ints
 _MOST_DIGITS = 18
 """Of a number that 64 bits surely hold."""
 _LONGEST_CELL = 40
+"""Derived: a time with its date, nine digits of a second and its zone has 35 characters."""
 _UTC = b"+00:00"
 _NUMBERS = b"0123456789, ."
 _SEPARATORS = {4: b"-", 7: b"-", 10: b" T", 13: b":", 16: b":", 19: b"."}
 """What stands between the parts of a time, by its place."""
 _SECOND_END = 19
+"""Derived: the characters of `2026-01-31T12:00:00`."""
 _MOST_FRACTION_DIGITS = 9
+"""Derived: times are told to the nanosecond at most."""
 
 
 _floats = msgspec.json.Decoder(list[float])

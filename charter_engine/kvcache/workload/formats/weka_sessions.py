@@ -26,6 +26,7 @@ from charter_engine.kvcache.workload.ids import Ints, joined_ids
 from charter_engine.kvcache.workload.sessions import AgentSession
 
 BLOCK_TOKENS = 64
+"""Taken from kv-cache-tester: what a session without `block_size` means."""
 
 
 class WekaCall(Struct, gc=False):

@@ -1,0 +1,12 @@
+"""Where `charter-engine` begins: Ctrl-C ends it without a traceback while Python still imports."""
+
+from charter_engine.interrupts import end_at_interrupts, guarded
+
+end_at_interrupts()
+
+
+def main() -> int:
+    """Run `charter-engine`, and give its exit code."""
+    from charter_engine.cli import main as run
+
+    return guarded(run)
