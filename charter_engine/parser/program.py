@@ -94,6 +94,7 @@ class Program:
         self.sources: dict[int, str] = {}
         self.paths: dict[int, tuple[str, ...]] = {}
         self.idle: dict[int, Idle | None] = {}
+        self.kinds_of_idle: dict[Idle | None, Idle | None] = {}
 
     def line_of(self, function: str) -> int:
         """Where a node of a graph, or a handler, is declared; 0: nowhere."""
@@ -213,11 +214,13 @@ class Program:
         return steps if type(node) in NAMING else 0
 
     def idle_part(self, node: ast.expr) -> Idle | None:
-        """What a node of the modules at hand takes that does nothing, found out once."""
+        """What a node of the modules at hand takes that does nothing, found out once. Most are
+        alike, and kept once."""
         try:
             return self.idle[id(node)]
         except KeyError:
-            found = self.idle[id(node)] = idle(node, self.followed)
+            found = idle(node, self.followed)
+            found = self.idle[id(node)] = self.kinds_of_idle.setdefault(found, found)
             return found
 
     def path_of(self, node: ast.expr) -> tuple[str, ...]:
