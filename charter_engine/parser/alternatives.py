@@ -8,6 +8,7 @@ in what follows a branch that leaves the function.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +19,7 @@ Elsewhere = Mapping[Chain, int]
 made on this way too, it is there."""
 
 NOWHERE: Final[Elsewhere] = {}
+NO_OUTPUTS: frozenset[Chain] = frozenset()
 
 
 @dataclass(slots=True)
@@ -40,8 +42,10 @@ class OutputLog:
             self.first.setdefault(chain, len(self.made))
             self.made.append(chain)
 
-    def new_since(self, start: int, end: int | None = None) -> set[Chain]:
+    def new_since(self, start: int, end: int | None = None) -> AbstractSet[Chain]:
         """The outputs made first since the log had a length; `end`: made until it had that."""
+        if start == len(self.made):
+            return NO_OUTPUTS
         return {chain for chain in self.made[start:end] if self.first[chain] >= start}
 
     def is_elsewhere(self, chain: Chain, elsewhere: Elsewhere) -> bool:
@@ -78,7 +82,7 @@ class Ways:
         """What was made only on ways that left the function."""
         return self.with_others(self.log.new_since(self.start) - self.on_those_that_go_on)
 
-    def with_others(self, chains: set[Chain]) -> Elsewhere:
+    def with_others(self, chains: AbstractSet[Chain]) -> Elsewhere:
         if not chains:
             return self.before
         return {**self.before, **dict.fromkeys(chains, len(self.log.made))}

@@ -17,6 +17,7 @@ from charter_engine.parser.chains import (
     placeholder,
 )
 from charter_engine.parser.containers import any_member
+from charter_engine.parser.copies import METHODS as COPYING_METHODS
 from charter_engine.parser.copies import changed_copy
 from charter_engine.parser.fanout import (
     delayed_way,
@@ -37,8 +38,11 @@ from charter_engine.parser.limits import bounded
 from charter_engine.parser.methods import draw
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
+from charter_engine.parser.prompt_files import READ_BY_NAME
+from charter_engine.parser.queues import FIELDS
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import talk_of
+from charter_engine.parser.reflection import REFLECTING
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import is_super, last_name, without_parameters
@@ -62,6 +66,7 @@ from charter_engine.parser.values import (
     static,
     text_of,
 )
+from charter_engine.parser.written_files import DUMPING
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -206,6 +211,9 @@ class CallResolver:
         """What a call gives that makes or uses a queue or a path, reads a file, names an attribute
         by a text, runs a graph, binds arguments of a function, or copies something with other
         fields; None for any other."""
+        is_typed = shape.callee or shape.receiver or self.program.graph is not None
+        if not is_typed and shape.verb not in KNOWN_BY_NAME:
+            return None
         evaluator = self.evaluator
         if GRAPH in shape.receiver and shape.verb in GRAPH_RUNS:
             evaluator.recorder.note_graph_run(frame)
@@ -400,12 +408,8 @@ class CallResolver:
         proves."""
         if makes_chain(shape, self.program.catalogue):
             return Value(types=frozenset((CHAIN,)), origins=arguments_origins(shape))
-        proved = (
-            self.program.catalogue.proving.get(shape.verb)
-            if len(shape.path) > 1 and is_unseen(receiver)
-            else None
-        )
-        if proved is None:
+        proved = self.program.catalogue.proving.get(shape.verb)
+        if proved is None or len(shape.path) == 1 or not is_unseen(receiver):
             return None
         return with_offer(replace(receiver, types=frozenset((Kind(proved),))), shape)
 
@@ -519,6 +523,16 @@ def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
 
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""
+
+KNOWN_BY_NAME = (
+    COPYING_METHODS
+    | DUMPING
+    | FIELDS
+    | READ_BY_NAME
+    | REFLECTING
+    | frozenset(("dict", "iter", "partial", "send_event"))
+)
+"""Functions and methods that are known whatever they are called on."""
 
 GRAPH = Kind("graph")
 GRAPH_RUNS = frozenset("invoke ainvoke stream astream batch abatch astream_events".split())

@@ -76,10 +76,12 @@ def is_unseen(value: Value) -> bool:
 def makes_chain(shape: CallShape, catalogue: Catalogue) -> bool:
     """Whether a function that is imported makes a chain around a model, by its name:
     `llm_generation_chain("query.prompt", engine=…)`, `SummaryChain.from_llm(llm)`."""
+    if not shape.callee:
+        return False
     words = words_of(shape.verb)
     if words[-1:] != ("chain",) and shape.verb != FROM_MODEL:
         return False
-    if not shape.callee or not all(isinstance(kind, External) for kind in shape.callee):
+    if not all(isinstance(kind, External) for kind in shape.callee):
         return False
     if words[-1:] != ("chain",) or words[0] in catalogue.evidence.running:
         return shape.verb == FROM_MODEL

@@ -125,11 +125,12 @@ def asking_words(name: str) -> tuple[str, ...]:
 def is_request(shape: CallShape, catalogue: Catalogue) -> bool:
     """Whether a call has the shape that SDKs give a completion: `client.turns.create(model=…,
     input=…)`, of which something is made."""
+    if len(shape.path) < 3:
+        return False
     words = catalogue.evidence
     verb = words_of(shape.verb)
     return (
-        len(shape.path) > 2
-        and verb[0] in words.requesting
+        verb[0] in words.requesting
         and words.requesting | words.requested >= set(verb)
         and bool(shape.keyword_names & words.request_prompts)
         and bool(shape.keyword_names & words.request_models)

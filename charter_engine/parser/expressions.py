@@ -40,6 +40,7 @@ from charter_engine.parser.values import (
     UNKNOWN,
     Box,
     Element,
+    External,
     Function,
     Piece,
     Value,
@@ -50,7 +51,7 @@ from charter_engine.parser.values import (
     static,
     text_of,
 )
-from charter_engine.parser.written_files import WrittenFiles
+from charter_engine.parser.written_files import STORE, WrittenFiles
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
@@ -144,13 +145,30 @@ class Evaluator:
             self.depth -= 1
 
     def run(self, frame: Frame, node: ast.expr) -> None:
-        """Evaluate an expression for what it does: nobody takes its value. What only names
-        something does nothing; its steps are counted."""
-        steps = self.program.steps_of_naming(node)
+        """Evaluate an expression for what it does: nobody takes its value. Of what does nothing,
+        the steps are counted."""
+        steps = self.program.steps_of_naming(node) or self.steps_of_idling(frame, node)
         if steps:
             self.progress.steps += steps
         else:
             self.evaluate(frame, node)
+
+    def steps_of_idling(self, frame: Frame, node: ast.expr) -> int:
+        """In how many steps an expression is evaluated that does nothing; 0: it may do something,
+        or reasons are wanted."""
+        idle = self.program.idle_part(node) if self.progress.asked is None else None
+        if idle is None or not all(self.names.is_free(frame, name) for name in idle.functions):
+            return 0
+        is_other = idle.logger is not None and not self.logs(frame, idle.logger)
+        return 0 if is_other else idle.steps
+
+    def logs(self, frame: Frame, node: ast.expr) -> bool:
+        """Whether something that is named as a logger is no object or function at hand."""
+        before = self.progress.steps
+        logger = self.evaluate(frame, node)
+        self.progress.steps = before
+        is_outside = all(isinstance(kind, External) or kind == STORE for kind in logger.types)
+        return is_outside and (logger.box is None or STORE in logger.types)
 
     def placed(self, frame: Frame, node: ast.expr) -> Value:
         """The value of an expression where it is put into something; if its content is unknown, it

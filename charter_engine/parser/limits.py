@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import takewhile
 
 from charter_engine.contracts.graph import LimitUnit
@@ -78,6 +79,7 @@ def cut_at(frame: Frame, history: ast.expr, evaluate: Evaluate) -> Limit | None:
     return None
 
 
+@lru_cache(maxsize=64)
 def sizes_tested(test: ast.expr) -> list[ast.Compare]:
     """What a test holds of the form `f(…) > n`."""
     return [

@@ -91,6 +91,10 @@ class Names:
                     return scope[name]
         return self.global_name(frame.module, name)
 
+    def is_free(self, frame: Frame, name: str) -> bool:
+        """Whether nothing at hand, and no import, has a name: it is Python's own."""
+        return name not in frame.names and self.outer_name(frame, name) is None
+
     def store_outer(self, frame: Frame, name: str, value: Value) -> None:
         """Store a name that a function declares `nonlocal`: one of a function that has returned
         holds what any call left."""

@@ -15,6 +15,7 @@ from charter_engine.parser.compact import of_kinds
 from charter_engine.parser.fanout import gathers
 from charter_engine.parser.forks import forked
 from charter_engine.parser.handlers import handler_graph, spread_handlers
+from charter_engine.parser.idle import Idle, idle
 from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
@@ -58,6 +59,7 @@ class Program:
         definitions = [one for module in modules.values() for one in module.functions.values()]
         self.enclosing = {one.outer for one in definitions}
         self.properties = {one.name for one in definitions if one.is_property}
+        self.followed = self.properties | catalogue.verbs
         self.recursive = {one for one in definitions if calls_itself(one)}
         helpers = frozenset(one.name for one in definitions if gathers(one))
         self.gathering = {one for one in definitions if gathers(one, helpers)}
@@ -91,6 +93,8 @@ class Program:
         self.loop_numbers: dict[int, int] = {}
         self.sources: dict[int, str] = {}
         self.paths: dict[int, tuple[str, ...]] = {}
+        self.idle: dict[int, Idle | None] = {}
+        self.kinds_of_idle: dict[Idle | None, Idle | None] = {}
 
     def line_of(self, function: str) -> int:
         """Where a node of a graph, or a handler, is declared; 0: nowhere."""
@@ -208,6 +212,16 @@ class Program:
             node = node.value
             steps += 1
         return steps if type(node) in NAMING else 0
+
+    def idle_part(self, node: ast.expr) -> Idle | None:
+        """What a node of the modules at hand takes that does nothing, found out once. Most are
+        alike, and kept once."""
+        try:
+            return self.idle[id(node)]
+        except KeyError:
+            found = idle(node, self.followed)
+            found = self.idle[id(node)] = self.kinds_of_idle.setdefault(found, found)
+            return found
 
     def path_of(self, node: ast.expr) -> tuple[str, ...]:
         """The names of the attribute path by which a node of the modules at hand calls, put

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 PATH = External("pathlib.Path()")
 FILE = External("io.TextIOBase()")
+READ_BY_NAME = frozenset(("open", "get_template"))
+
 MAX_LEAVES = 2_000
 """Assumed: a file with more values is data, and not prompts."""
 
@@ -88,7 +90,7 @@ class PromptFiles:
             return self.of_path(module, receiver, shape.verb, given)
         if receiver.types and FILE in receiver.types:
             return self.text(module, receiver) if shape.verb == "read" else None
-        if not shape.positional or not (shape.callee or shape.verb in ("open", "get_template")):
+        if not shape.positional or not (shape.callee or shape.verb in READ_BY_NAME):
             return None
         given = [value for _, value in shape.positional]
         dotted = next((kind.dotted for kind in shape.callee if isinstance(kind, External)), "")

@@ -24,6 +24,9 @@ QUEUES = frozenset(f"{module}.{name}" for module in MODULES for name in CLASSES)
 IN_ORDER = frozenset(("contextvars.ContextVar", "io.StringIO"))
 """What is read only after it was written."""
 
+FIELDS = frozenset(("field", "Field"))
+"""Functions that declare an attribute of a class."""
+
 PUTTING = frozenset("put put_nowait set write writelines".split())
 TAKING = frozenset("get get_nowait getvalue read".split())
 ASKING = frozenset("empty full qsize join task_done close flush seek".split())
@@ -60,7 +63,7 @@ class Queues:
         """The class that a call makes an object of: `Queue()`, `field(default_factory=Queue)`;
         empty for any other class."""
         types = shape.callee
-        if shape.verb in ("field", "Field"):
+        if shape.verb in FIELDS:
             given = [value for name, _, value in shape.keywords if name == "default_factory"]
             types = given[0].types if given else types
         if not types:

@@ -24,11 +24,10 @@ MAX_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReadSource:
-    """A file's text and its compact tree. Lines count from 1; of a notebook, over its code cells
-    one after the other."""
+    """A file's compact tree. Lines count from 1; of a notebook, over its code cells one after the
+    other."""
 
     path: str
-    text: str
     tree: ast.Module
 
 
@@ -43,7 +42,7 @@ class Unreadable(Exception):
 def read_source(path: str, source: str | bytes) -> ReadSource:
     """Decode and parse one file. Raises `Unreadable` with the place and the remedy."""
     text = source_text(path, source)
-    return ReadSource(path, text, compacted(parse(path, text)))
+    return ReadSource(path, compacted(parse(path, text)))
 
 
 def source_text(path: str, source: str | bytes) -> str:

@@ -13,6 +13,8 @@ from charter_engine.parser.values import Function, Instance, Static, Value, in_o
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
 
+REFLECTING = frozenset(("getattr", "setattr"))
+
 
 class Reflection:
     """Looks attributes up, and stores them, by what is known of their names."""
@@ -24,7 +26,7 @@ class Reflection:
     def called(self, frame: Frame, node: ast.Call, shape: CallShape) -> Value | None:
         """What `getattr` or `setattr` gives; None where the name isn't known, and for any other
         call."""
-        if shape.path not in (("getattr",), ("setattr",)) or len(node.args) < 2:
+        if len(shape.path) != 1 or shape.verb not in REFLECTING or len(node.args) < 2:
             return None
         name = shape.positional[1][1]
         written = name.static_text()

@@ -297,7 +297,7 @@ class StatementWalker:
 
     def raised(self, frame: Frame, node: ast.Raise) -> bool:
         if node.exc is not None:
-            self.evaluator.evaluate(frame, node.exc)
+            self.evaluator.run(frame, node.exc)
         return False
 
     def define_function(self, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

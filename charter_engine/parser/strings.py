@@ -226,4 +226,5 @@ def answers_in(shape: CallShape) -> Origins:
 
 def arguments_origins(shape: CallShape) -> Origins:
     given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
-    return NOTHING.union(*[found for value in given if (found := value.all_origins())])
+    telling = [value.all_origins() for value in given if value.origins or value.box is not None]
+    return NOTHING.union(*telling)

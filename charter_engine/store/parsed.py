@@ -1,9 +1,11 @@
 """Sources that were parsed to see what they import, kept until they are compiled."""
 
+import hashlib
+
 from charter_engine.parser.reading import ReadSource, read_source
 
 MOST_KEPT_BYTES = 32 * 1024 * 1024
-"""Of sources; with their trees they take some twelve times as much memory."""
+"""Of sources; their trees take some twelve times as much memory."""
 
 
 class ParsedSources:
@@ -18,15 +20,20 @@ class ParsedSources:
         read = read_source(path, content)
         if self._bytes + len(content) <= MOST_KEPT_BYTES:
             self._bytes += len(content)
-            self._kept[path] = content, read
+            self._kept[path] = _digest(content), read
         return read
 
     def take(self, path: str, content: str | bytes) -> ReadSource:
         """The tree of a file, which is not kept any longer. Raises `Unreadable`."""
         before, read = self._kept.pop(path, (None, None))
-        if read is not None and before == content:
+        if read is not None and isinstance(content, bytes) and before == _digest(content):
             return read
         return read_source(path, content)
 
     def __reduce__(self) -> tuple[type["ParsedSources"], tuple[()]]:
         return ParsedSources, ()
+
+
+def _digest(content: bytes) -> bytes:
+    """What stands for a file's content, which needn't be kept for that."""
+    return hashlib.sha256(content).digest()

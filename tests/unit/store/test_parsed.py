@@ -1,5 +1,6 @@
 """Sources that are parsed once."""
 
+import ast
 import pickle
 
 from charter_engine.store.parsed import ParsedSources
@@ -21,7 +22,7 @@ def test_a_tree_is_not_kept_once_it_was_taken() -> None:
 def test_a_source_that_changed_meanwhile_is_parsed_again() -> None:
     parsed = ParsedSources()
     parsed.read("a.py", b"import b")
-    assert parsed.take("a.py", b"import c").text == "import c"
+    assert ast.unparse(parsed.take("a.py", b"import c").tree) == "import c"
 
 
 def test_no_tree_is_handed_to_another_process() -> None:
