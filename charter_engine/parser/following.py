@@ -285,11 +285,13 @@ class Follower:
             types=frozenset((Instance(kind.definition, place),)), origins=arguments_origins(shape)
         )
         is_record = self.program.is_record(kind.definition)
-        for owner in self.evaluator.names.lineage(kind.definition):
+        for owner in self.program.lineage(kind.definition):
             if "__init__" in owner.methods:
                 function = Function(owner.methods["__init__"], replace(instance, origins=NOTHING))
                 made = self.enter(frame, function, bind(function, shape))
                 box = made.box if made is not None and is_record else None
+                if box is not None:
+                    box.depth = frame.certainty
                 agent = self.derived(frame, node, kind.definition, made)
                 return agent or replace(instance, origins=NOTHING, box=box)
         agent = self.derived(frame, node, kind.definition, Value(box=constructed_box(shape)))
@@ -302,7 +304,7 @@ class Follower:
             fields[name] = value
         if is_event(kind.definition):
             absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
-        box = Box("object", fields=fields) if fields else None
+        box = Box("object", fields=fields, depth=frame.certainty) if fields else None
         is_told = len(fields) == len(shape.positional) + len(shape.keywords)
         if is_told and self.findings.are_judged:
             return replace(instance, box=box, origins=NOTHING)
@@ -316,7 +318,7 @@ class Follower:
         names = self.evaluator.names
         for kind in sorted(names.base_kinds(definition), key=attrgetter("name")):
             fields: dict[str, Value] = {}
-            for owner in reversed(names.lineage(definition)):
+            for owner in reversed(self.program.lineage(definition)):
                 fields |= self.memory.object_of(owner).fields
             fields |= made.box.fields if made is not None and made.box is not None else {}
             fields |= self.handed_on_to(frame, definition, kind)
@@ -334,7 +336,7 @@ class Follower:
         bound = Value(types=frozenset((Instance(definition),)))
         returned = [
             self.enter(frame, Function(method, bound), {})
-            for owner in (self.evaluator.names.lineage(definition) if decorator else ())
+            for owner in (self.program.lineage(definition) if decorator else ())
             for method in owner.methods.values()
             if decorator in (name.rpartition(".")[2] for name in method.decorators)
         ]
@@ -382,7 +384,7 @@ class Follower:
             self.progress.stop()
             return None
         unmade = self.findings.outputs.unmade(frame.elsewhere)
-        self.entries.note(frame, function, known, unmade)
+        self.entries.note(frame, function, known, unmade, names.values())
         spread = spread_of(frame)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
@@ -439,7 +441,7 @@ class Follower:
         counts half of what doesn't, and a base's constructor is part of the object's own."""
         maker = frame.function
         if definition.name == "__init__" and maker is not None and maker.name == "__init__":
-            own = self.evaluator.names.lineage(maker.owner) if maker.owner is not None else []
+            own = self.program.lineage(maker.owner) if maker.owner is not None else []
             if definition.owner in own:
                 return 0
         return 1 if definition in self.program.reaching else 2

@@ -662,34 +662,6 @@ def test_a_program_that_asks_step_by_step_is_no_wrapper() -> None:
     assert lines(compiled(source.replace("STEP", "print(plan)"))) == [5, 8, 12]
 
 
-def test_a_base_asks_through_the_methods_that_its_subclasses_have() -> None:
-    file = compiled(
-        """
-        from abc import ABC, abstractmethod
-        from openai import OpenAI
-
-        class Model(ABC):
-            def ask(self, text):
-                return self._call([{"role": "user", "content": text}])
-
-            @abstractmethod
-            def _call(self, messages): ...
-
-        class Hosted(Model):
-            def _call(self, messages):
-                return OpenAI().chat.completions.create(model="m", messages=messages).choices[0]
-
-        def main(model: Model):
-            return model.ask("Name a sea.")
-        """
-    )
-    assert [(call.line, call.kind) for call in file.calls] == [
-        (7, "wrapper"),
-        (14, "sdk"),
-        (17, "wrapper"),
-    ]
-
-
 def test_a_factory_of_models_named_after_them_is_no_call() -> None:
     found = package(
         models="""
