@@ -291,9 +291,7 @@ class CallResolver:
         if functions:
             return self.evaluator.follower.follow(frame, node, functions, shape)
         classes = [kind for kind in types if isinstance(kind, Class)]
-        return (
-            self.evaluator.follower.construct(frame, node, classes[0], shape) if classes else None
-        )
+        return self.evaluator.objects.construct(frame, node, classes[0], shape) if classes else None
 
     def declared(
         self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape

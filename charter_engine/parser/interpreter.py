@@ -435,7 +435,7 @@ class Interpreter:
         follower = self.evaluator.follower
         follower.followed.clear()
         function = Function(definition, entry.bound)
-        names = follower.first_names(function, {})
+        names = self.evaluator.arguments.first_names(function, {})
         spec = definition.node.args
         for arg in (
             *spec.posonlyargs,
