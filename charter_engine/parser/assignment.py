@@ -114,11 +114,12 @@ class Assigner:
         if holder.box is None and not holder.types:
             holder = replace(holder, box=Box("object", depth=frame.certainty))
             self.assign(frame, target.value, holder)
+        is_record = self.is_record(holder)
         for kind in in_order(holder.types):
             if isinstance(kind, Instance | Class):
                 self.store_field(frame, kind, target.attr, value)
                 owner = holder_name(target.value)
-                if owner and is_of_one_class(holder):
+                if owner and not is_record and is_of_one_class(holder):
                     name = f"{owner}.{target.attr}"
                     frame.names[name] = value
                     held = self.memory.object_of(kind.definition, place_of(kind))
@@ -126,8 +127,8 @@ class Assigner:
             elif isinstance(kind, Package):
                 names = self.memory.globals.setdefault(kind.module.path, {})
                 names[target.attr] = join(names.get(target.attr), value, target.attr)
-        if holder.box is not None and not any(
-            isinstance(kind, Instance | Class) for kind in holder.types
+        if holder.box is not None and (
+            is_record or not any(isinstance(kind, Instance | Class) for kind in holder.types)
         ):
             certain = frame.certainty <= holder.box.depth and holder.box.kind == "object"
             fields = holder.box.fields
@@ -137,11 +138,19 @@ class Assigner:
                 else join(fields[target.attr], value, target.attr)
             )
 
+    def is_record(self, holder: Value) -> bool:
+        """Whether a value is a record that holds its fields itself."""
+        records = self.evaluator.program.is_record
+        return holder.box is not None and any(
+            isinstance(kind, Instance) and records(kind.definition) for kind in holder.types
+        )
+
     def store_field(self, frame: Frame, kind: Instance | Class, name: str, value: Value) -> None:
         fields = self.memory.object_of(kind.definition, place_of(kind)).fields
         maker = outermost_init(frame).caller
         created = maker is not None
-        is_apart = maker is not None and kind.definition in self.evaluator.program.made_in
+        program = self.evaluator.program
+        is_apart = kind.definition in program.made_in or kind.definition in program.made_once
         above = maker.certainty if maker is not None and is_apart else 0
         made = (
             frame.function is not None

@@ -145,7 +145,7 @@ class CallResolver:
         owner = frame.function.owner if frame.function is not None else None
         if owner is None:
             return UNKNOWN, UNKNOWN
-        for base in self.evaluator.names.lineage(owner)[1:]:
+        for base in self.program.lineage(owner)[1:]:
             if name in base.methods:
                 method = Function(base.methods[name], frame.names.get("self"))
                 return UNKNOWN, Value(types=frozenset((method,)))
@@ -290,13 +290,16 @@ class CallResolver:
             if isinstance(kind, Instance)
             for found in self.called(kind, replace(callee, types=frozenset((kind,))))
         ]
-        functions = [function for function in functions if not function.definition.is_abstract]
+        functions = [
+            own
+            for one in functions
+            if not one.definition.is_abstract
+            for own in self.evaluator.names.implementing(one) or (one,)
+        ]
         if functions:
             return self.evaluator.follower.follow(frame, node, functions, shape)
         classes = [kind for kind in types if isinstance(kind, Class)]
-        return (
-            self.evaluator.follower.construct(frame, node, classes[0], shape) if classes else None
-        )
+        return self.evaluator.objects.construct(frame, node, classes[0], shape) if classes else None
 
     def declared(
         self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape
@@ -361,7 +364,7 @@ class CallResolver:
         return None if found is None or recognise.posts_elsewhere(shape, found.family) else found
 
     def called(self, kind: Instance, callee: Value) -> list[Function]:
-        for owner in self.evaluator.names.lineage(kind.definition):
+        for owner in self.program.lineage(kind.definition):
             for name in ("__call__", "forward"):
                 if name in owner.methods:
                     return [Function(owner.methods[name], callee)]

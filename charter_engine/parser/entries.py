@@ -121,6 +121,7 @@ class Entries:
         function: Function,
         known: AttributeResolver,
         unmade: frozenset[Chain] = frozenset(),
+        given: Collection[Value] = (),
     ) -> None:
         """Keep a call: of several starts, of the first that calls the function in a loop; of the
         later round where there is no loop. `unmade` are outputs of ways that exclude the call."""
@@ -131,7 +132,7 @@ class Entries:
         self.elsewhere[way] = self.elsewhere.get(way, unmade) & unmade
         loops = frame.turning()
         entry = FunctionEntry(
-            known, loops, self.lists_of(function, known), one_of_several(function)
+            known, loops, self.lists_of(function, known, given), one_of_several(function)
         )
         start, now = (self.progress.path, self.progress.line), self.progress.round
         calls = self.calls.get(function.definition)
@@ -146,12 +147,18 @@ class Entries:
         is_step = frame.function in self.asking and frame.function not in self.wrappers
         return frame.caller is not None and not is_step
 
-    def lists_of(self, function: Function, known: AttributeResolver = NO_ATTRIBUTES) -> Lists:
-        """The lists that a function may reach without being given them."""
+    def lists_of(
+        self,
+        function: Function,
+        known: AttributeResolver = NO_ATTRIBUTES,
+        given: Collection[Value] = (),
+    ) -> Lists:
+        """The lists that a function may reach by its object, by those that it is given, and by its
+        module."""
         found: dict[int, Held] = {}
         fields: list[tuple[Box, str, Value]] = []
         own: list[tuple[Box, dict[str, Value]]] = []
-        for owned, is_own in self.objects_of(function):
+        for owned, is_own in self.objects_of(function, given):
             for name, value in owned.fields.items():
                 if is_list(value):
                     fields.append((owned, name, value))
@@ -164,11 +171,18 @@ class Entries:
             add_lists(value, found)
         return Lists(tuple(fields), tuple(found.values()), tuple(own))
 
-    def objects_of(self, function: Function) -> Iterator[tuple[Box, bool]]:
-        """What the object of a method holds, and what the objects in it hold; of each whether it is
-        the method's own."""
-        bound = function.bound.types if function.bound is not None else frozenset()
-        owners = {(kind.definition, kind.place) for kind in bound if isinstance(kind, Instance)}
+    def objects_of(
+        self, function: Function, given: Collection[Value]
+    ) -> Iterator[tuple[Box, bool]]:
+        """What the object of a method and those that a function is given hold, and what the objects
+        in these hold; of each whether it is one of the former."""
+        reached = [value.types for value in (function.bound, *given) if value is not None]
+        owners = {
+            (kind.definition, kind.place)
+            for types in reached
+            for kind in types
+            if isinstance(kind, Instance)
+        }
         if function.definition.owner is not None:
             owners.add((function.definition.owner, ""))
         seen: set[tuple[ClassDefinition, str]] = set()

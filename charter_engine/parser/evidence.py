@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from charter_engine.parser.catalogue import Catalogue, Evidence, Family
@@ -19,7 +20,7 @@ from charter_engine.parser.recognise import (
     words_of,
 )
 from charter_engine.parser.syntax import last_name, used_by
-from charter_engine.parser.values import Hole, Kind, Static, Type, Value
+from charter_engine.parser.values import External, Hole, Kind, Static, Type, Value
 
 ENOUGH = 5
 """Evidence that makes a call: say, a model's receiver (2), a prompt (2) and an asking verb (1)."""
@@ -72,8 +73,10 @@ def by_evidence(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     score, reasons = weigh(shape, catalogue)
     if score < ENOUGH:
         return None
+    both = both_given(shape, catalogue.evidence)
+    family = EVIDENCE if both is None else replace(EVIDENCE, positional=both)
     return Recognition(
-        EVIDENCE, "; ".join(reasons) + f" (evidence {score}, {ENOUGH} needed)", by_evidence=True
+        family, "; ".join(reasons) + f" (evidence {score}, {ENOUGH} needed)", by_evidence=True
     )
 
 
@@ -237,6 +240,8 @@ def weigh_receiver(
         score, reasons = score + 1, [*reasons, f"`{receiver}` was made with a model"]
     elif of_receiver & words.receiver_weak:
         score, reasons = score + (verb != ("query",)), [*reasons, f"`{receiver}` may be a model"]
+    elif comes_from_model(shape, catalogue):
+        score, reasons = score + 1, [*reasons, "its module is named after a model"]
     elif belongs_to_model(shape, catalogue):
         score, reasons = score + 2, [*reasons, f"`{'.'.join(shape.path[:-1])}` belongs to a model"]
     elif receiver and receiver != "self" and set(verb).isdisjoint(words.function_strong):
@@ -283,6 +288,16 @@ def options_by_place(shape: CallShape, catalogue: Catalogue) -> int:
     temperature = any(isinstance(number, float) and 0 <= number <= 2 for number in given)
     limit = any(type(number) is int and number >= 16 for number in given)
     return temperature + limit
+
+
+def comes_from_model(shape: CallShape, catalogue: Catalogue) -> bool:
+    """Whether a function is imported from a module that is named after a model, and its own name
+    says no more than that it asks: `from llm_utils import invoke`."""
+    words = catalogue.evidence
+    modules = [kind.dotted.split(".")[-2:-1] for kind in shape.callee if isinstance(kind, External)]
+    named = {word for module in modules for name in module for word in words_of(name)}
+    is_asking = words.function_weak >= set(words_of(shape.verb)) and len(shape.path) == 1
+    return is_asking and not named.isdisjoint(words.receiver_strong - GENERIC)
 
 
 def belongs_to_model(shape: CallShape, catalogue: Catalogue) -> bool:
@@ -374,9 +389,29 @@ def names_prompt_parts(shape: CallShape, words: Evidence) -> bool:
     named = [
         value for name, _, value in shape.keywords if set(words_of(name)) & words.prompt_strong
     ]
+    if both_given(shape, words):
+        return True
     receiver = set(words_of(shape.path[-2])) if len(shape.path) > 1 else set[str]()
     may_be_model = bool(receiver & (words.receiver_weak | words.receiver_strong))
     return len(named) > 1 or (may_be_model and any(reads_as_prompt(value) for value in named))
+
+
+def both_given(shape: CallShape, words: Evidence) -> tuple[str, str] | None:
+    """What the first two arguments by place are, where one is rules and one what these are for, as
+    their names or several words of text tell: `invoke(system, human)`."""
+    given = [(set(words_of(last_name(node))), value) for node, value in spoken(shape)[:2]]
+    if len(given) < 2 or len(shape.path) != 1:
+        return None
+    (first, one), (second, other) = given
+    said = words.prompt_names | SPEAKERS
+    if "system" in first and second & said:
+        return "system", "prompt"
+    if "system" in second and first & said:
+        return "prompt", "system"
+    return ("prompt", "text") if reads_as_prompt(one) and reads_as_prompt(other) else None
+
+
+SPEAKERS = frozenset(("human", "user"))
 
 
 def reads_as_prompt(value: Value) -> bool:

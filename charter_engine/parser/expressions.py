@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
+from charter_engine.parser.arguments import Arguments
 from charter_engine.parser.assignment import Assigner
 from charter_engine.parser.calls import CallResolver
 from charter_engine.parser.chains import piped
@@ -26,6 +27,7 @@ from charter_engine.parser.graph_runs import GraphRuns
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.names import Names
 from charter_engine.parser.node_agents import NodeAgents
+from charter_engine.parser.objects import ObjectMaker
 from charter_engine.parser.prompt_files import PromptFiles
 from charter_engine.parser.queues import Queues
 from charter_engine.parser.recording import SiteRecorder
@@ -51,6 +53,7 @@ from charter_engine.parser.values import (
     static,
     text_of,
 )
+from charter_engine.parser.wrapper_calls import WrapperCalls
 from charter_engine.parser.written_files import STORE, WrittenFiles
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
@@ -82,6 +85,9 @@ class Evaluator:
         self.assigner = Assigner(analysis, self)
         self.walker = StatementWalker(analysis, self)
         self.follower = Follower(analysis, self)
+        self.arguments = Arguments(analysis, self)
+        self.objects = ObjectMaker(analysis, self)
+        self.wrapper_calls = WrapperCalls(analysis, self)
         self.effects = Effects(analysis, self)
         self.files = PromptFiles(analysis)
         self.written = WrittenFiles(analysis)

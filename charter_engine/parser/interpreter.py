@@ -18,6 +18,7 @@ from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.entries import NO_ENTRY, Entries, FunctionEntry
 from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
+from charter_engine.parser.following import MAX_CHOICES
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
@@ -69,10 +70,6 @@ def interpret(
     return analysis
 
 
-MOST_SERVED = 8
-"""A base's method is followed for so many of the classes that it serves."""
-
-
 class Interpreter:
     """Starts an evaluator at every module and function, in rounds."""
 
@@ -102,9 +99,13 @@ class Interpreter:
         self.entries.asking |= self.those_that_call_wrappers(visited)
         self.entries.wrappers = self.findings.wrappers.keys()
         called = {item for item in self.entries.called if item.name != "__init__"}
-        served = self.program.served(called)
-        called |= {step for methods in served.values() for one in methods for step in one.steps}
-        alone = [one for one in visited if one not in called and one not in served]
+        called |= {
+            step
+            for one in visited
+            if one not in called and not one.is_abstract
+            for step in self.steps_left_by(one)
+        }
+        alone = [one for one in visited if one not in called]
         by_others = [one for one in visited if one in called]
         for round_number in (0, 1):
             self.start_round(round_number)
@@ -115,15 +116,29 @@ class Interpreter:
             agents = self.agents_in_turn()
             for definition in alone:
                 self.run_agents(agents, before=definition)
-                self.run_alone(definition)
-            for method, classes in served.items():
-                for one in classes[:MOST_SERVED]:
-                    self.run_alone(method, FunctionEntry(bound=object_of(one.derived)))
+                self.run_for_each_class(definition, NO_ENTRY)
             for definition in by_others:
                 self.run_agents(agents, before=definition)
                 self.run_as_called(definition)
             self.run_agents(agents)
             self.run_lambdas()
+
+    def run_for_each_class(self, definition: FunctionDefinition, entry: FunctionEntry) -> None:
+        """Run a function; a method of a base as each of the classes has it that do what it leaves
+        open."""
+        bound = object_of(definition.owner) if definition.owner is not None else None
+        methods = self.evaluator.names.implementing(Function(definition, entry.bound or bound))
+        if definition.is_abstract or not methods:
+            self.run_alone(definition, entry)
+            return
+        for method in methods[:MAX_CHOICES]:
+            self.run_alone(definition, entry._replace(bound=method.bound))
+
+    def steps_left_by(self, method: FunctionDefinition) -> list[FunctionDefinition]:
+        """The methods by which the classes made from a base do what a method of it leaves open."""
+        owner = method.owner
+        left = self.program.implementing(owner, method).values() if owner is not None else ()
+        return [step for steps in left for step in steps]
 
     def agents_in_turn(self) -> list[str]:
         """The agents that stand as nodes in graphs, those that come last first."""
@@ -405,7 +420,7 @@ class Interpreter:
             entry = calls.last if self.progress.round else calls.first
         left = entry.lists.as_they_are()
         entry.lists.put_back()
-        self.run_alone(definition, entry)
+        self.run_for_each_class(definition, entry)
         left.put_back()
         self.memory.changes += 1
 
@@ -420,7 +435,7 @@ class Interpreter:
         follower = self.evaluator.follower
         follower.followed.clear()
         function = Function(definition, entry.bound)
-        names = follower.first_names(function, {})
+        names = self.evaluator.arguments.first_names(function, {})
         spec = definition.node.args
         for arg in (
             *spec.posonlyargs,

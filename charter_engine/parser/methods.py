@@ -50,6 +50,9 @@ PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dic
 PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
 """Functions that give what they are given, or some of it: first, or after how that is chosen."""
 
+CHOOSING = frozenset("max min next".split())
+"""Functions that give one member of what they are given."""
+
 
 class Methods:
     """Knows what the methods of Python's own types do to text and its origins."""
@@ -226,9 +229,23 @@ class Methods:
             return Value(box=Box("list", members))
         if name in FORGETTING:
             return Value()
+        if name in CHOOSING and (chosen := chosen_by(shape)) is not None:
+            return chosen
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=arguments_origins(shape))
         return None
+
+
+def chosen_by(shape: CallShape) -> Value | None:
+    """One member of a list, or what stands in for it; None where several values are compared, or
+    the members aren't known."""
+    first, *others = [value for _, value in shape.positional]
+    is_one = not others or shape.verb == "next"
+    if not is_one or first.box is None or first.box.kind not in ("list", "tuple"):
+        return None
+    others += [value for name, _, value in shape.keywords if name == "default"]
+    chosen = any_member(first)
+    return join(chosen, others[0], "default") if others else chosen
 
 
 def named_in(shape: CallShape) -> dict[str, Value]:

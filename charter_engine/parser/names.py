@@ -66,13 +66,11 @@ class Names:
         self.findings = analysis.findings
         self.evaluator = evaluator
         self.outside: dict[str, Value] = {}
-        self.lineages: dict[ClassDefinition, list[ClassDefinition]] = {}
         self.inherited: dict[ClassDefinition, frozenset[Kind]] = {}
         self.annotations: dict[int, Value] = {}
 
     def forget(self) -> None:
         """Look classes and annotations up anew: a module's top level may define them."""
-        self.lineages.clear()
         self.inherited.clear()
         self.annotations.clear()
 
@@ -217,7 +215,7 @@ class Names:
         if described is not None:
             return described
         stored: Value | None = None
-        owners = self.lineage(kind.definition)
+        owners = self.program.lineage(kind.definition)
         for owner in owners:
             held = self.memory.held_by(owner, place_of(kind), name)
             if held is not None and owner is not kind.definition:
@@ -251,18 +249,23 @@ class Names:
         own = [one for one in objects if self.has(one, method.definition)]
         return [replace(method, bound=one) for one in in_turn(own or objects)]
 
-    def implementing(self, declared: Function) -> list[Function]:
-        """The methods by which the classes made from a base do what the base only declares."""
-        owner, name = declared.definition.owner, declared.definition.name
-        if owner is None or declared.bound is None or not self.program.may_ask(owner):
+    def implementing(self, method: Function) -> list[Function]:
+        """A method of an object whose class leaves something open, as each of the classes has it
+        that do what is left open; none where nothing is."""
+        bound = method.bound
+        kinds = [kind for kind in bound.types if isinstance(kind, Instance)] if bound else []
+        if bound is None or len(kinds) != 1:
             return []
-        found: dict[FunctionDefinition, Function] = {}
-        for one in self.program.made_from(owner):
-            method = self.method_of(one, name)
-            if method is not None and not method.is_abstract:
-                bound = replace(declared.bound, types=frozenset((Instance(one),)))
-                found.setdefault(method, replace(declared, definition=method, bound=bound))
-        return list(found.values())
+        return [
+            replace(
+                method,
+                definition=steps[0] if method.definition.is_abstract else method.definition,
+                bound=replace(bound, types=frozenset((Instance(derived),))),
+            )
+            for derived, steps in self.program.implementing(
+                kinds[0].definition, method.definition
+            ).items()
+        ]
 
     def of_its_objects(self, method: Function) -> Function:
         """A method of those of the objects it may be bound to that have no other of its name."""
@@ -272,19 +275,14 @@ class Names:
             kind
             for kind in method.bound.types
             if isinstance(kind, Instance)
-            and self.method_of(kind.definition, method.definition.name) is method.definition
+            and self.program.method_of(kind.definition, method.definition.name) is method.definition
         )
         return replace(method, bound=replace(method.bound, types=own)) if own else method
 
     def has(self, value: Value, method: FunctionDefinition) -> bool:
         """Whether an object at hand has a method, and none that overrides it."""
         kinds = [kind for kind in value.types if isinstance(kind, Instance)]
-        return any(self.method_of(kind.definition, method.name) is method for kind in kinds)
-
-    def method_of(self, definition: ClassDefinition, name: str) -> FunctionDefinition | None:
-        """The method that objects of a class have by a name, of the class or the nearest base."""
-        owners = (owner for owner in self.lineage(definition) if name in owner.methods)
-        return next((owner.methods[name] for owner in owners), None)
+        return any(self.program.method_of(kind.definition, method.name) is method for kind in kinds)
 
     def inherited_part(self, held: Value, owners: list[ClassDefinition]) -> Value:
         """What a base's object holds, without what only methods said that the class overrides."""
@@ -305,28 +303,7 @@ class Names:
             method = method.outer
         if method is None or method.owner not in owners[1:]:
             return False
-        return self.method_of(owners[0], method.name) is not method
-
-    def lineage(self, definition: ClassDefinition) -> list[ClassDefinition]:
-        """A class and its bases among the sources at hand, nearest first."""
-        known = self.lineages.get(definition)
-        if known is not None:
-            return known
-        found: list[ClassDefinition] = []
-        pending = [definition]
-        while pending and len(found) < 20:
-            owner = pending.pop(0)
-            if owner in found:
-                continue
-            found.append(owner)
-            for base in owner.bases:
-                pending += [
-                    kind.definition
-                    for kind in in_order(self.resolve(owner.module, base).types)
-                    if isinstance(kind, Class)
-                ]
-        self.lineages[definition] = found
-        return found
+        return self.program.method_of(owners[0], method.name) is not method
 
     def base_kinds(self, definition: ClassDefinition) -> frozenset[Kind]:
         """What a class inherits from outside the sources, as kinds of the catalogue."""
@@ -335,7 +312,7 @@ class Names:
             return known
         found = {
             self.program.catalogue.kind_of_constructor(kind.dotted)
-            for owner in self.lineage(definition)
+            for owner in self.program.lineage(definition)
             for base in owner.bases
             for kind in self.resolve(owner.module, base).types
             if isinstance(kind, External)
@@ -377,7 +354,7 @@ class Names:
         """Whether a class has a base that isn't among the sources at hand."""
         return any(
             not any(isinstance(kind, Class) for kind in self.resolve(owner.module, base).types)
-            for owner in self.lineage(definition)
+            for owner in self.program.lineage(definition)
             for base in owner.bases
             if base not in ("object", "ABC", "abc.ABC", "Protocol")
         )

@@ -16,6 +16,9 @@ ClassNamed = Callable[[Module, str], ClassDefinition | None]
 ModuleMeant = Callable[[Module, str], Module | None]
 """The module at hand that another one means by a dotted name."""
 
+MethodOf = Callable[[ClassDefinition, str], FunctionDefinition | None]
+"""The method that objects of a class have by a name."""
+
 
 class NodeFunctions:
     """Finds functions by how they are named where a graph is put together."""
@@ -25,9 +28,11 @@ class NodeFunctions:
         definitions: Iterable[FunctionDefinition],
         class_named: ClassNamed,
         module_meant: ModuleMeant,
+        method_of: MethodOf,
     ) -> None:
         self.class_named = class_named
         self.module_meant = module_meant
+        self.method_of = method_of
         self.times = Counter(definition.name for definition in definitions)
         self.made: dict[str, dict[str, str]] = {}
 
@@ -51,7 +56,7 @@ class NodeFunctions:
         if isinstance(node, ast.Attribute):
             owner = self.object_of(module, node.value, place)
             if owner is not None:
-                return self.method(owner, node.attr) or self.called_by(
+                return self.method_of(owner, node.attr) or self.called_by(
                     self.object_of(module, node, place)
                 )
             source = self.meant(module, node.value)
@@ -100,21 +105,8 @@ class NodeFunctions:
             self.made[module.path] = dict(made_in(module))
         return self.made[module.path]
 
-    def method(self, owner: ClassDefinition, name: str) -> FunctionDefinition | None:
-        """A method of a class, or of those that it is made from."""
-        pending, seen = [owner], {owner}
-        while pending:
-            definition = pending.pop(0)
-            if name in definition.methods:
-                return definition.methods[name]
-            bases = (self.class_named(definition.module, base) for base in definition.bases)
-            fresh = [base for base in bases if base is not None and base not in seen]
-            seen.update(fresh)
-            pending += fresh
-        return None
-
     def called_by(self, owner: ClassDefinition | None) -> FunctionDefinition | None:
-        return self.method(owner, "__call__") if owner is not None else None
+        return self.method_of(owner, "__call__") if owner is not None else None
 
 
 def made_in(module: Module) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
 
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
@@ -25,13 +24,6 @@ from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, M
 from charter_engine.parser.syntax import last_name, path_of
 
 
-class ServedClass(NamedTuple):
-    """A class that derives from another, and those of its methods that a method of that calls."""
-
-    derived: ClassDefinition
-    steps: list[FunctionDefinition]
-
-
 class Program:
     """The modules that are analysed together, by dotted name, the catalogue they are read with, and
     the files beside them.
@@ -43,7 +35,8 @@ class Program:
     `recursive` those that may call themselves, `gathering` those that wait for several things
     together, themselves or by another. `spread` are handlers that run side by side, `forked` the
     functions of a state graph that run beside others. `made_in` tells in how many places objects
-    are made of a class whose objects are told apart. `asking_lambdas` may ask a model.
+    are made of a class whose objects are told apart, `made_once` are all that are made in one place
+    alone. `asking_lambdas` may ask a model.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -63,7 +56,12 @@ class Program:
         self.recursive = {one for one in definitions if calls_itself(one)}
         helpers = frozenset(one.name for one in definitions if gathers(one))
         self.gathering = {one for one in definitions if gathers(one, helpers)}
-        self.graph = graph_of(modules.values(), self.class_named, self.module_meant)
+        self.lineages: dict[ClassDefinition, list[ClassDefinition]] = {}
+        self.implemented: dict[
+            tuple[ClassDefinition, FunctionDefinition],
+            dict[ClassDefinition, list[FunctionDefinition]],
+        ] = {}
+        self.graph = graph_of(modules.values(), self.class_named, self.module_meant, self.method_of)
         self.handlers = handler_graph(modules.values())
         self.spread = spread_handlers(modules.values()) if self.handlers is not None else set()
         self.cycles = {
@@ -84,6 +82,7 @@ class Program:
         asking = {one for one in made_in if may_ask(one, self.reaching)}
         handed = handed_about(definitions, made_in.keys() - asking)
         self.made_in = {one: times for one, times in made_in.items() if one.name not in handed}
+        self.made_once = {one for one, times in made_in.items() if times == 1}
         self.agents = {definition.name for definition in asking}
         self.factories = {one.name for one in definitions if self.makes_agent(one)}
         self.asking: set[ClassDefinition] | None = None
@@ -110,85 +109,120 @@ class Program:
         """The module at hand that another one means by a dotted name."""
         return self.module_named(self.imported_by(module, dotted))
 
-    def class_named(self, module: Module, name: str) -> ClassDefinition | None:
+    def class_named(
+        self, module: Module, name: str, seen: frozenset[str] = frozenset()
+    ) -> ClassDefinition | None:
         """The class at hand that a module means by a name: its own, or one that it imports."""
         own = next((item for item in module.classes.values() if item.qualname == name), None)
-        if own is not None or name not in module.imports:
+        if own is not None or module.path in seen:
             return own
-        base, _, last = self.imported_by(module, module.imports[name]).rpartition(".")
-        source = self.module_named(base)
-        return None if source is None or source is module else self.class_named(source, last)
+        first, _, rest = name.partition(".")
+        if first in module.imports:
+            meant = self.imported_by(module, module.imports[first])
+            base, _, last = f"{meant}.{rest}".rstrip(".").rpartition(".")
+            sources = [(self.module_named(base), last)]
+        else:
+            sources = [(self.module_meant(module, base), name) for base in module.star_imports]
+        found = (
+            self.class_named(source, last, seen | {module.path})
+            for source, last in sources
+            if source is not None
+        )
+        return next(filter(None, found), None)
 
     def is_record(self, definition: ClassDefinition) -> bool:
         """Whether objects of a class only hold what its constructor is given: neither the class nor
         a base has methods that do more."""
         known = self.records.get(definition)
         if known is None:
-            self.records[definition] = definition.is_record
-            known = definition.is_record and all(map(self.is_record, self.bases_of(definition)))
+            known = all(owner.is_record for owner in self.lineage(definition))
             self.records[definition] = known
         return known
 
     def may_ask(self, definition: ClassDefinition) -> bool:
         """Whether a method of a class, or of one that has it as a base, may lead to a model."""
         if self.asking is None:
-            found = {
-                owner
+            self.asking = {
+                base
                 for module in self.modules.values()
                 for owner in module.classes.values()
                 if not self.reaching.isdisjoint(owner.methods.values())
+                for base in self.lineage(owner)
             }
-            self.asking = found | {base for owner in found for base in self.bases_of(owner)}
         return definition in self.asking
 
     def made_from(self, definition: ClassDefinition) -> list[ClassDefinition]:
-        """The classes at hand that have a class as a base, or as one of their bases' bases."""
+        """The classes at hand that have a class as a base, or as one of their bases' bases, those
+        first that are nearest to it."""
         if self.derived is None:
             self.derived = {}
             for module in self.modules.values():
                 for owner in module.classes.values():
-                    for base in self.bases_of(owner):
+                    for base in self.lineage(owner)[1:]:
                         self.derived.setdefault(base, []).append(owner)
-        found: list[ClassDefinition] = []
-        pending = [*self.derived.get(definition, [])]
-        while pending:
-            owner = pending.pop(0)
-            if owner is not definition and owner not in found:
-                found.append(owner)
-                pending += self.derived.get(owner, [])
-        return found
+        found = self.derived.get(definition, [])
+        return sorted(found, key=lambda owner: self.lineage(owner).index(definition))
 
-    def served(
-        self, called: Collection[FunctionDefinition]
-    ) -> dict[FunctionDefinition, list[ServedClass]]:
-        """The methods of bases, called by nothing at hand, that call methods which only the classes
-        that derive from them define; with these classes."""
-        found: dict[FunctionDefinition, list[ServedClass]] = {}
-        for module in self.modules.values():
-            for derived in module.classes.values():
-                for base in self.bases_of(derived) if derived.bases else ():
-                    for method in base.methods.values():
-                        steps = self.steps_left_to(derived, method)
-                        if len(steps) > 1 and method not in called:
-                            found.setdefault(method, []).append(ServedClass(derived, steps))
-        return found
+    def lineage(self, definition: ClassDefinition) -> list[ClassDefinition]:
+        """A class and its bases at hand, nearest first."""
+        known = self.lineages.get(definition)
+        if known is None:
+            known = [definition]
+            for owner in known:
+                known += [base for base in self.bases_of(owner) if base not in known]
+            self.lineages[definition] = known
+        return known
 
-    def steps_left_to(
-        self, derived: ClassDefinition, method: FunctionDefinition
-    ) -> list[FunctionDefinition]:
-        """What a base's method calls that the base only declares, and a class that derives from it
-        defines so that it may lead to a model; none where the class has another such method."""
-        if method.owner is None or method.name in derived.methods:
-            return []
-        declared = {one.name for one in method.owner.methods.values() if one.is_abstract}
-        called = sorted({last_name(call.func) for call in method.calls} & declared)
-        defined = [derived.methods[name] for name in called if name in derived.methods]
-        return [one for one in defined if one in self.reaching]
+    def method_of(self, definition: ClassDefinition, name: str) -> FunctionDefinition | None:
+        """The method that objects of a class have by a name, of the class or the nearest base."""
+        owners = (owner for owner in self.lineage(definition) if name in owner.methods)
+        return next((owner.methods[name] for owner in owners), None)
 
     def bases_of(self, definition: ClassDefinition) -> list[ClassDefinition]:
         """The classes at hand that a class names as its bases."""
         named = [self.class_named(definition.module, name) for name in definition.bases]
         return [base for base in named if base is not None]
+
+    def implementing(
+        self, definition: ClassDefinition, method: FunctionDefinition
+    ) -> dict[ClassDefinition, list[FunctionDefinition]]:
+        """The classes that do what a class leaves open when a method of it is called, with the
+        methods by which they do it; one of several that do it by the same methods.
+
+        What the class only declares, another does by its own method of that name. What it does by
+        several that it only declares and that may ask a model, another does by these.
+        """
+        known = self.implemented.get((definition, method))
+        if known is None:
+            by_methods: dict[tuple[FunctionDefinition, ...], ClassDefinition] = {}
+            for one in self.made_from(definition) if self.may_ask(definition) else ():
+                steps = tuple(self.steps_left_to(one, definition, method))
+                if steps and (method.is_abstract or len(steps) > 1):
+                    by_methods.setdefault(steps, one)
+            known = {one: list(steps) for steps, one in by_methods.items()}
+            self.implemented[definition, method] = known
+        return known
+
+    def steps_left_to(
+        self, derived: ClassDefinition, definition: ClassDefinition, method: FunctionDefinition
+    ) -> list[FunctionDefinition]:
+        """The methods of a derived class for what a class only declares: the method itself, or
+        those that it calls."""
+        own = self.method_of(derived, method.name)
+        if method.is_abstract:
+            return [own] if own is not None and not own.is_abstract else []
+        if own is not method:
+            return []
+        called = sorted({last_name(call.func) for call in method.calls})
+        found = [
+            self.method_of(derived, name) for name in called if self.declares(definition, name)
+        ]
+        return [one for one in found if one in self.reaching and not one.is_abstract]
+
+    def declares(self, definition: ClassDefinition, name: str) -> bool:
+        """Whether a class only declares a method."""
+        method = self.method_of(definition, name)
+        return method is not None and method.is_abstract
 
     def imported_by(self, module: Module, dotted: str) -> str:
         """The dotted name of what a module imports as `dotted`: a script's neighbours come before

@@ -57,7 +57,7 @@ class Reflection:
             method
             for kind in in_order(holder.types)
             if isinstance(kind, Instance)
-            for owner in self.evaluator.names.lineage(kind.definition)
+            for owner in self.evaluator.program.lineage(kind.definition)
             for method in owner.methods.values()
             if method.name.startswith(first.text)
         ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from charter_engine.parser.graph_builders import Builders, called
-from charter_engine.parser.node_functions import ClassNamed, ModuleMeant, NodeFunctions
+from charter_engine.parser.node_functions import ClassNamed, MethodOf, ModuleMeant, NodeFunctions
 from charter_engine.parser.symbols import FunctionDefinition, Module, lambda_name
 from charter_engine.parser.syntax import last_name, output_name
 
@@ -207,7 +207,10 @@ class Declaring:
 
 
 def graph_of(
-    modules: Iterable[Module], class_named: ClassNamed, module_meant: ModuleMeant
+    modules: Iterable[Module],
+    class_named: ClassNamed,
+    module_meant: ModuleMeant,
+    method_of: MethodOf,
 ) -> StateGraph | None:
     """The state graphs that the modules declare, as one; None without any."""
     modules = list(modules)
@@ -222,7 +225,7 @@ def graph_of(
     definitions = [one for module in modules for one in module.functions.values()]
     graph = StateGraph(frozenset(one.name for one in definitions))
     graph.builders = Builders(modules, module_meant)
-    functions = NodeFunctions(definitions, class_named, module_meant)
+    functions = NodeFunctions(definitions, class_named, module_meant, method_of)
     known = Declaring(graph.builders, functions, functions_made(modules))
     for module, call in declaring:
         declare(graph, module, call, known)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import NamedTuple
 
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.edges import parameters_in
@@ -19,9 +20,17 @@ from charter_engine.parser.symbols import FunctionDefinition, dotted_name
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Hole, Piece, Static, Value, pieces_of
 
-OWN_TEXT = (4, 150, 600)
-"""So many characters a wrapper may add to the prompt it is given, by how plainly its name says that
-it asks a model."""
+
+class OwnText(NamedTuple):
+    """So many characters a wrapper may add to the prompt it is given, and so many its own rules
+    before that may have: the system message."""
+
+    prompt: int
+    rules: int
+
+
+OWN_TEXT = (OwnText(4, 150), OwnText(150, 300), OwnText(600, 600))
+"""By how plainly a function's name says that it asks a model."""
 
 FOREIGN = 40
 """What a filling from elsewhere counts for, whose text can't be seen."""
@@ -97,7 +106,7 @@ def wrapper_of(
     return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
 
 
-def steps_among(visits: list[Visit], own: set[int], limit: int) -> int:
+def steps_among(visits: list[Visit], own: set[int], limit: OwnText) -> int:
     """How many prompts of its own a function makes, in any case, of what was answered before. What
     several providers would be sent is one."""
     asked: set[str] = set()
@@ -107,7 +116,7 @@ def steps_among(visits: list[Visit], own: set[int], limit: int) -> int:
             continue
         last = pieces_of(said[-1])
         made_of = {site for origin in said[-1].all_origins() for site, _ in origin.chain}
-        is_given = bool(made_of & own) and own_text(last, own) <= limit
+        is_given = bool(made_of & own) and own_text(last, own) <= limit.prompt
         if max(made_of, default=-1) >= 0 and not is_given:
             asked.add(written(last))
     return len(asked)
@@ -125,7 +134,7 @@ def is_own_step(
     analysis: Analysis,
     definition: FunctionDefinition,
     visit: Visit,
-    limit: int,
+    limit: OwnText,
     *,
     comes_first: bool,
 ) -> bool:
@@ -187,16 +196,18 @@ HANDING_OVER = frozenset(("send", "message"))
 """Words of functions that hand something over: one that returns nothing is no wrapper by them."""
 
 
-def passes_on(visit: Visit, own: set[int], limit: int) -> bool:
-    """Whether a prompt is what the caller gave, with at most a fixed system message beside it."""
-    asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
-    return (
-        bool(parameters_of(visit) & own) and sum(own_text(pieces, own) for pieces in asked) <= limit
-    )
+def passes_on(visit: Visit, own: set[int], limit: OwnText) -> bool:
+    """Whether a prompt is what the caller gave, with at most a short system message of its own
+    beside it."""
+    if not parameters_of(visit) & own:
+        return False
+    rules = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role == "system")
+    asked = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role != "system")
+    return asked <= limit.prompt and rules <= limit.rules
 
 
 def sends_own_state(
-    definition: FunctionDefinition, visit: Visit, own: set[int], limit: int
+    definition: FunctionDefinition, visit: Visit, own: set[int], limit: OwnText
 ) -> bool:
     """Whether a method asks with what its object holds, which may be nothing as yet, and with none
     of its parameters: each call of it is another step."""
@@ -213,7 +224,7 @@ def sends_own_state(
         and source.value.id == definition.parameters[0]
         for source in filled
     )
-    return is_own and sum(own_text(pieces, set()) for pieces in asked) <= limit
+    return is_own and sum(own_text(pieces, set()) for pieces in asked) <= limit.prompt
 
 
 def sends_unknown(visit: Visit) -> bool:

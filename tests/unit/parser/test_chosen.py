@@ -24,6 +24,8 @@ FOUND = {
     "sorted": "sorted(found, key=lambda one: one.score)[0]",
     "filter": "list(filter(lambda one: one.score > 5, found))[0]",
     "nlargest": "heapq.nlargest(1, found, key=lambda one: one.score)[0]",
+    "max": "max(found, key=lambda one: one.score)",
+    "next": "next((one for one in found if one.score > 5), None)",
     "loop": "[one for one in found if one.score > 5][0]",
 }
 

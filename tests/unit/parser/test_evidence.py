@@ -296,3 +296,47 @@ def test_a_function_whose_name_is_like_a_models_asks_none(name: str) -> None:
 def test_a_function_that_is_named_as_a_model_is_given_a_prompt() -> None:
     source = "from shop import o3\n\ndef layer(atoms):\n    return o3(atoms)\n"
     assert lines(compiled(source)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "found"),
+    [
+        ("llm_utils", "text = invoke(system, human)", [7]),
+        ("shop.llm", "return invoke('You guide people through towns.', human).strip()", [7]),
+        ("shop.llm", "invoke(town)", []),
+        ("llm_shop.queues", "text = invoke(human)", []),
+        ("llm_utils", "text = invoke_hook(system, human)", []),
+    ],
+)
+def test_a_function_that_asks_by_its_module_is_given_rules_and_a_text(
+    module: str, call: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from {module} import invoke, invoke_hook
+
+        def guide(town):
+            system = "You guide people through towns. Answer in three lines."
+            human = f"Name the sights of {{town}}, the oldest first."
+            {call}
+        """
+    )
+    assert lines(file) == found
+
+
+def test_rules_and_text_that_it_is_given_by_place_are_the_prompt() -> None:
+    file = compiled(
+        """
+        from llm_utils import invoke
+
+        def guide(town):
+            system, human = "You guide people through towns.", f"Name the sights of {town}."
+            return invoke(system, human)
+        """
+    )
+    assert [(part.role, part.text or part.name) for part in only(file).segments] == [
+        ("system", "You guide people through towns."),
+        (None, "Name the sights of "),
+        (None, "town"),
+        (None, "."),
+    ]

@@ -325,44 +325,6 @@ def test_each_of_several_objects_makes_one_of_its_own() -> None:
     assert joined(KEEPING) == {"Write > Write, later", "Judge > Judge, later"}
 
 
-STEPS = """
-class Base:
-    def __init__(self):
-        self.draft = self.notes = ""
-
-    def run(self, task):
-        for _ in range(3):
-            self.review(task)
-            self.write(task)
-
-    def review(self, task):
-        raise NotImplementedError
-
-    def write(self, task):
-        raise NotImplementedError
-
-class Essay(Base):
-    def write(self, task):
-        self.draft = ask(f"Write: {task} {self.notes}")
-
-    def review(self, task):
-        self.notes = ask(f"Judge: {task} {self.draft}")
-
-class Poem(Base):
-    def review(self, task):
-        self.notes = ask(f"Count: {task} {self.draft}")
-
-    def write(self, task):
-        self.draft = ask(f"Rhyme: {task} {self.notes}")
-"""
-
-
-def test_a_bases_method_leads_through_the_methods_that_each_subclass_defines() -> None:
-    essay = {"Judge > Write", "Write > Judge, later"}
-    poem = {"Count > Rhyme", "Rhyme > Count, later"}
-    assert joined(STEPS) == essay | poem
-
-
 def test_objects_that_functions_are_handed_by_their_class_are_not_told_apart() -> None:
     source = """
     class Notes:
@@ -383,3 +345,73 @@ def test_objects_that_functions_are_handed_by_their_class_are_not_told_apart() -
     other = Notes()
     """
     assert joined(source) == {"Plan > Work"}
+
+
+HANDED = """
+class Notes:
+    def __init__(self):
+        self.texts = []
+
+def work(notes: Notes, topic):
+    notes.texts.append(ask(f"Work: {topic} {notes.texts}"))
+
+def main(topics):
+    MAKE
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ("work(Notes(), topics[0])\n    work(Notes(), topics[1])", set()),
+        ("for topic in topics:\n        work(Notes(), topic)", set()),
+        (
+            "notes = Notes()\n    for topic in topics:\n        work(notes, topic)",
+            {"Work > Work, later"},
+        ),
+    ],
+)
+def test_what_a_function_is_handed_holds_what_its_callers_left_in_it(
+    made: str, expected: set[str]
+) -> None:
+    assert joined(HANDED.replace("MAKE", made)) == expected
+
+
+SECTIONS = """
+class Section:
+    def __init__(self, name):
+        self.name = name
+        self.text = ""
+
+def run(names):
+    parts = [Section(name) for name in names]
+    for part in parts:
+        part.text = ask("Write: " + part.name)
+    others = [Section(name) for name in names]
+    for other in others:
+        other.text = ask("Recite: " + other.name)
+    whole = ask("Join: " + parts[0].text)
+    return whole, ask("Merge: " + others[0].text)
+"""
+
+
+def test_records_in_a_list_keep_what_is_stored_in_them_later() -> None:
+    assert joined(SECTIONS) == {"Write > Join", "Recite > Merge"}
+
+
+def test_a_record_keeps_what_a_function_stores_in_it() -> None:
+    source = """
+    class Section:
+        def __init__(self, name):
+            self.name = name
+            self.text = ""
+
+    def fill(section):
+        section.text = ask("Write: " + section.name)
+
+    def run(name):
+        section = Section(name)
+        fill(section)
+        return ask("Shorten: " + section.text)
+    """
+    assert joined(source) == {"Write > Shorten"}

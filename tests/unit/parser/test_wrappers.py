@@ -465,6 +465,41 @@ def test_a_call_of_a_wrapper_sends_what_the_wrapper_puts_before_its_prompt() -> 
     ]
 
 
+RULES = (
+    "You examine houses before they are sold. Look at the roof, the walls and the cellar, name "
+    "what is worn, damp or unsafe, say what it costs to mend, and who is to mend it. Be strict "
+    "about wires and pipes, and end with a grade from one to five."
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "rules", "found"),
+    [
+        ("inspector", "You are a helpful assistant.", [7, 10]),
+        ("inspector", RULES, [7]),
+        ("ask_llm", RULES, [7, 10]),
+        ("ask_llm", RULES * 5, [7]),
+    ],
+)
+def test_one_with_long_rules_of_its_own_is_a_step_unless_its_name_speaks_of_asking(
+    name: str, rules: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        RULES = "{rules}"
+
+        def {name}(text):
+            return OpenAI().responses.create(model="m", instructions=RULES, input=text).output_text
+
+        def main(house):
+            return {name}("Tell me about this house: " + house)
+        """
+    )
+    assert lines(file) == found
+
+
 def test_where_a_wrapper_hides_what_it_is_given_its_call_shows_that() -> None:
     source = RULED.replace('"content": prompt', '"content": encode(prompt)')
     call = max(compiled(source).calls, key=lambda call: call.line)
@@ -660,34 +695,6 @@ def test_a_program_that_asks_step_by_step_is_no_wrapper() -> None:
     step = 'plan = ask(f"Criticise this plan in detail, and say what it lacks and why: {plan}")'
     assert lines(compiled(source.replace("STEP", step))) == [5, 8, 9]
     assert lines(compiled(source.replace("STEP", "print(plan)"))) == [5, 8, 12]
-
-
-def test_a_base_asks_through_the_methods_that_its_subclasses_have() -> None:
-    file = compiled(
-        """
-        from abc import ABC, abstractmethod
-        from openai import OpenAI
-
-        class Model(ABC):
-            def ask(self, text):
-                return self._call([{"role": "user", "content": text}])
-
-            @abstractmethod
-            def _call(self, messages): ...
-
-        class Hosted(Model):
-            def _call(self, messages):
-                return OpenAI().chat.completions.create(model="m", messages=messages).choices[0]
-
-        def main(model: Model):
-            return model.ask("Name a sea.")
-        """
-    )
-    assert [(call.line, call.kind) for call in file.calls] == [
-        (7, "wrapper"),
-        (14, "sdk"),
-        (17, "wrapper"),
-    ]
 
 
 def test_a_factory_of_models_named_after_them_is_no_call() -> None:

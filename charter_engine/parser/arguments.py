@@ -1,0 +1,149 @@
+"""What a function starts with: what a call gives its parameters, defaults, and what annotations and
+frameworks say of the others."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.frameworks import WHOLE, context_parameter
+from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.values import UNKNOWN, Box, Class, Element, Function, Instance, Value
+
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+
+class Parameter(NamedTuple):
+    """What a function says of a parameter."""
+
+    name: str
+    annotation: ast.expr | None
+    default: ast.expr | None
+
+
+class Arguments:
+    """Gives functions the names that they start with."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.evaluator = evaluator
+        self.parameters: dict[FunctionDefinition, tuple[Parameter, ...]] = {}
+
+    def first_names(self, function: Function, names: dict[str, Value]) -> dict[str, Value]:
+        """The names a function starts with: its object, what it was given, defaults, and what
+        annotations say."""
+        definition = function.definition
+        spec = definition.node.args
+        frame = Frame(definition.module, {})
+        found: dict[str, Value] = {}
+        for parameter in self.parameters_of(definition):
+            value = names.get(parameter.name)
+            if value is None and parameter.default is not None:
+                value = self.evaluator.evaluate(frame, parameter.default)
+            value = value or UNKNOWN
+            if parameter.annotation is not None:
+                typed = self.evaluator.names.annotated_types(frame, parameter.annotation)
+                if typed.types and not value.types:
+                    value = replace(value, types=typed.types)
+                if typed.box is not None and value.box is None:
+                    value = replace(value, box=typed.box)
+            found[parameter.name] = value
+        self.share_state(definition, names, found)
+        for special in (spec.vararg, spec.kwarg):
+            if special is not None and special.arg in names:
+                found[special.arg] = names[special.arg]
+        if definition.takes_self and definition.parameters and definition.owner is not None:
+            kind = (
+                Class(definition.owner)
+                if "classmethod" in definition.decorators
+                else Instance(definition.owner)
+            )
+            bound = function.bound if function.bound is not None and function.bound.types else None
+            found[definition.parameters[0]] = bound or Value(types=frozenset((kind,)))
+        return found
+
+    def parameters_of(self, definition: FunctionDefinition) -> tuple[Parameter, ...]:
+        """A function's parameters, looked up once."""
+        known = self.parameters.get(definition)
+        if known is None:
+            known = self.parameters[definition] = tuple(parameters_in(definition.node.args))
+        return known
+
+    def share_state(
+        self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]
+    ) -> None:
+        """Give a node its graph's state, and a step its event, where the caller gave none."""
+        states = self.evaluator.states
+        state = states.parameter(definition)
+        if state is not None and names.get(state, UNKNOWN).box is None:
+            box = states.state_for(definition)
+            found[state] = replace(found[state], box=box).with_origins(
+                box.fields.get(WHOLE, UNKNOWN).origins
+            )
+        if definition.decorators or definition.owner in self.program.flows.bases:
+            self.share_flow(definition, names, found)
+        for parameter, event in states.events_of(definition).items():
+            if names.get(parameter, UNKNOWN).box is None:
+                found[parameter] = replace(
+                    found[parameter], box=self.memory.shared_box(event), types=frozenset()
+                )
+
+    def share_flow(
+        self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]
+    ) -> None:
+        """Give a step what the steps of its workflow share, and what those returned that it
+        listens to."""
+        states = self.evaluator.states
+        context = context_parameter(definition)
+        if context is not None:
+            found[context] = replace(found[context], box=states.context())
+        for parameter, value in states.heard_by(definition).items():
+            found[parameter] = names.get(parameter, value)
+
+
+def parameters_in(spec: ast.arguments) -> Iterator[Parameter]:
+    """The parameters that take one argument, with their defaults."""
+    positional = [*spec.posonlyargs, *spec.args]
+    required = [None] * (len(positional) - len(spec.defaults))
+    for arg, default in zip(positional, [*required, *spec.defaults], strict=True):
+        yield Parameter(arg.arg, arg.annotation, default)
+    for arg, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        yield Parameter(arg.arg, arg.annotation, default)
+
+
+def bind(function: Function, shape: CallShape) -> dict[str, Value]:
+    """The parameters that a call gives a value."""
+    definition = function.definition
+    parameters = (
+        definition.parameters[1:]
+        if definition.takes_self and function.bound is not None
+        else definition.parameters
+    )
+    given = [*function.given, *(value for _, value in shape.positional)]
+    names = dict(zip(parameters, given, strict=False))
+    spec = definition.node.args
+    if spec.vararg is not None and len(given) > len(parameters):
+        names[spec.vararg.arg] = Value(
+            box=Box("tuple", [Element(value) for value in given[len(parameters) :]])
+        )
+    rest = {name: value for name, value in function.named if name not in definition.parameters}
+    names |= {name: value for name, value in function.named if name in definition.parameters}
+    for name, _, value in shape.keywords:
+        if name == "**":
+            rest |= value.box.fields if value.box is not None else {}
+        elif name in definition.parameters:
+            names[name] = value
+        else:
+            rest[name] = value
+    names |= {name: value for name, value in rest.items() if name in definition.parameters}
+    if spec.kwarg is not None:
+        names[spec.kwarg.arg] = Value(box=Box("dict", fields=rest))
+    return names

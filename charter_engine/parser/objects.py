@@ -1,0 +1,160 @@
+"""Objects of classes at hand: what their constructors leave in them, and where they are made."""
+
+from __future__ import annotations
+
+import ast
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from charter_engine.parser.arguments import bind
+from charter_engine.parser.attributes import GIVEN_TO_BASE
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.frameworks import absorb_box, is_event
+from charter_engine.parser.recognise import CallShape, constructed_box
+from charter_engine.parser.strings import arguments_origins
+from charter_engine.parser.symbols import ClassDefinition
+from charter_engine.parser.syntax import declared_fields
+from charter_engine.parser.teams import made_in
+from charter_engine.parser.values import (
+    NOTHING,
+    UNKNOWN,
+    Box,
+    Class,
+    Element,
+    Function,
+    Instance,
+    Kind,
+    Made,
+    Value,
+    place_of,
+)
+
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+
+NEXT = "handoffs"
+"""Under this name an agent keeps those that its tools hand the conversation on to."""
+
+
+class ObjectMaker:
+    """Follows constructors."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.findings = analysis.findings
+        self.evaluator = evaluator
+
+    def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
+        place = self.place_of_object(frame, node, kind.definition)
+        instance = Value(
+            types=frozenset((Instance(kind.definition, place),)), origins=arguments_origins(shape)
+        )
+        is_record = self.program.is_record(kind.definition)
+        for owner in self.program.lineage(kind.definition):
+            if "__init__" in owner.methods:
+                function = Function(owner.methods["__init__"], replace(instance, origins=NOTHING))
+                made = self.evaluator.follower.enter(frame, function, bind(function, shape))
+                box = made.box if made is not None and is_record else None
+                if box is not None:
+                    box.depth = frame.certainty
+                agent = self.derived(frame, node, kind.definition, made)
+                return agent or replace(instance, origins=NOTHING, box=box)
+        agent = self.derived(frame, node, kind.definition, Value(box=constructed_box(shape)))
+        if agent is not None:
+            return agent
+        fields = {name: value for name, _, value in shape.keywords if name != "**"}
+        for name, (_, value) in zip(
+            declared_fields(kind.definition.node), shape.positional, strict=False
+        ):
+            fields[name] = value
+        if is_event(kind.definition):
+            absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
+        box = Box("object", fields=fields, depth=frame.certainty) if fields else None
+        is_told = len(fields) == len(shape.positional) + len(shape.keywords)
+        if is_told and self.findings.are_judged:
+            return replace(instance, box=box, origins=NOTHING)
+        return replace(instance, box=box)
+
+    def derived(
+        self, frame: Frame, node: ast.Call, definition: ClassDefinition, made: Value | None
+    ) -> Value | None:
+        """An object of a class that is made from a framework's agent or team, with what its base
+        was given and what it holds itself."""
+        names = self.evaluator.names
+        for kind in sorted(names.base_kinds(definition), key=attrgetter("name")):
+            fields: dict[str, Value] = {}
+            for owner in reversed(self.program.lineage(definition)):
+                fields |= self.memory.object_of(owner).fields
+            fields |= made.box.fields if made is not None and made.box is not None else {}
+            fields |= self.handed_on_to(frame, definition, kind)
+            found = self.evaluator.teams.made(frame, node, kind.name, Box("object", fields=fields))
+            own = frozenset(one for one in found.types if isinstance(one, Made)) if found else None
+            if found is not None and own:
+                return replace(found, types=own | {Instance(definition)})
+        return None
+
+    def handed_on_to(
+        self, frame: Frame, definition: ClassDefinition, kind: Kind
+    ) -> dict[str, Value]:
+        """Whom the tools of an agent's class return, where a framework goes on with them."""
+        decorator = self.program.catalogue.kinds[kind.name].returned_by
+        bound = Value(types=frozenset((Instance(definition),)))
+        returned = [
+            self.evaluator.follower.enter(frame, Function(method, bound), {})
+            for owner in (self.program.lineage(definition) if decorator else ())
+            for method in owner.methods.values()
+            if decorator in (name.rpartition(".")[2] for name in method.decorators)
+        ]
+        agents = [made for value in returned if value is not None for made in made_in(value)]
+        if not agents:
+            return {}
+        items = [Element(Value(types=frozenset((made,)), box=made.box)) for made in agents]
+        return {NEXT: Value(box=Box("list", items))}
+
+    def place_of_object(self, frame: Frame, node: ast.Call, definition: ClassDefinition) -> str:
+        """Where, in which turns of loops and by which of several objects an object is made; empty
+        for one of a class that is made in one place alone, in the first turn, for a record, and
+        where too many places make some."""
+        places = self.program.made_in.get(definition, 0)
+        if not places or self.program.is_record(definition):
+            return ""
+        turns, maker = turns_of(frame), place_of_own(frame)
+        if places == 1 and not turns and not maker:
+            return ""
+        return f"{frame.module.path}:{node.lineno}:{node.col_offset}{turns}{maker}"
+
+
+def place_of_own(frame: Frame) -> str:
+    """Tells apart what one method makes for different objects; empty where there is one alone."""
+    function = frame.function
+    if function is None or not function.takes_self or not function.parameters:
+        return ""
+    own = frame.names.get(function.parameters[0], UNKNOWN).types
+    places = [place_of(kind) for kind in own if isinstance(kind, Instance)]
+    return f"<{places[0]}" if len(places) == 1 and places[0] else ""
+
+
+def turns_of(frame: Frame) -> str:
+    """Tells apart what one place makes in different turns of the loops around it; empty in the
+    first."""
+    turns = [(loop.record.line, loop.iteration or loop.member) for loop in frame.all_loops()]
+    return "".join(f"#{line}.{turn}" for line, turn in turns if turn)
+
+
+def stored_in(frame: Frame) -> Value:
+    """What a constructor left in its object."""
+    assert frame.function is not None
+    own = frame.function.parameters[0] if frame.function.parameters else ""
+    base = frame.names.get(GIVEN_TO_BASE, UNKNOWN).box
+    fields = dict(base.fields) if base is not None else {}
+    fields |= {
+        name.removeprefix(f"{own}."): value
+        for name, value in frame.names.items()
+        if name in frame.stored and name.startswith(f"{own}.") and name.count(".") == 1
+    }
+    return Value(box=Box("object", fields=fields))

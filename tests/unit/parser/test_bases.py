@@ -1,0 +1,150 @@
+"""Methods of a base lead through what the classes made from it define."""
+
+import pytest
+
+from tests.unit.parser.compiled import ASK, compiled, joined, lines, package
+
+
+def test_a_base_asks_through_the_methods_that_its_subclasses_have() -> None:
+    file = compiled(
+        """
+        from abc import ABC, abstractmethod
+        from openai import OpenAI
+
+        class Model(ABC):
+            def ask(self, text):
+                return self._call([{"role": "user", "content": text}])
+
+            @abstractmethod
+            def _call(self, messages): ...
+
+        class Hosted(Model):
+            def _call(self, messages):
+                return OpenAI().chat.completions.create(model="m", messages=messages).choices[0]
+
+        def main(model: Model):
+            return model.ask("Name a sea.")
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [
+        (7, "wrapper"),
+        (14, "sdk"),
+        (17, "wrapper"),
+    ]
+
+
+STEPS = """
+class Base:
+    def __init__(self):
+        self.draft = self.notes = ""
+
+    def run(self, task):
+        for _ in range(3):
+            self.review(task)
+            self.write(task)
+
+    def review(self, task):
+        raise NotImplementedError
+
+    def write(self, task):
+        raise NotImplementedError
+
+class Essay(Base):
+    def write(self, task):
+        self.draft = ask(f"Write: {task} {self.notes}")
+
+    def review(self, task):
+        self.notes = ask(f"Judge: {task} {self.draft}")
+
+class Poem(Base):
+    def review(self, task):
+        self.notes = ask(f"Count: {task} {self.draft}")
+
+    def write(self, task):
+        self.draft = ask(f"Rhyme: {task} {self.notes}")
+"""
+
+
+def test_a_bases_method_leads_through_the_methods_that_each_subclass_defines() -> None:
+    essay = {"Judge > Write", "Write > Judge, later"}
+    poem = {"Count > Rhyme", "Rhyme > Count, later"}
+    assert joined(STEPS) == essay | poem
+
+
+STORIES = """
+class Work:
+    def run(self, topic):
+        return self.write(self.plan(topic))
+
+    def plan(self, topic):
+        raise NotImplementedError
+
+    def write(self, plan):
+        raise NotImplementedError
+
+class Essay(Work):
+    def plan(self, topic):
+        return ask("Outline: " + topic)
+
+    def write(self, plan):
+        return ask("Write: " + plan)
+
+class Song(Work):
+    def plan(self, topic):
+        return ask("Listen: " + topic)
+
+    def write(self, plan):
+        return ask("Rhyme: " + plan)
+
+def main(work: Work, topic):
+    return work.run(topic)
+"""
+
+
+def test_so_does_one_that_is_called_on_an_object_of_any_of_them() -> None:
+    assert joined(STORIES) == {"Outline > Write", "Listen > Rhyme"}
+
+
+def test_what_a_class_leaves_as_its_own_base_has_it_is_followed_once() -> None:
+    assert joined(
+        STORIES.replace("def main", "class Ballad(Song):\n    title = 1\n\ndef main")
+    ) == {
+        "Outline > Write",
+        "Listen > Rhyme",
+    }
+
+
+@pytest.mark.parametrize(
+    ("imported", "base"),
+    [
+        ("import base", "base.Asker"),
+        ("import base as roots", "roots.Asker"),
+        ("from base import *", "Asker"),
+        ("from base import Asker as Root", "Root"),
+    ],
+)
+def test_a_base_is_found_however_it_is_imported(imported: str, base: str) -> None:
+    asker = (
+        ASK
+        + """
+class Asker:
+    def tell(self, text):
+        return ask(text)
+"""
+    )
+    app = f"""
+{imported}
+
+class Guide({base}):
+    def walk(self, town):
+        return self.tell(f"Name the sights of {{town}}.")
+"""
+    assert lines(package(base=asker, app=app)["app.py"]) == [6]
+
+
+def test_modules_that_import_all_of_each_other_are_read() -> None:
+    found = package(
+        one="from two import *\n\nclass One(Missing):\n    pass\n",
+        two=f"from one import *\n{ASK}\n\nask('Name a sea.')\n",
+    )
+    assert len(found["two.py"].calls) == 2
