@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.alternatives import Ways
+from charter_engine.parser.annotated_members import type_members
 from charter_engine.parser.attributes import note_left
 from charter_engine.parser.compact import by_kind
 from charter_engine.parser.containers import any_member, each_member, one_and_others
@@ -179,13 +180,12 @@ class StatementWalker:
             self.unroll(frame, node, record, members)
             return self.without_break(frame, node)
         turns = self.turns_over(node, iterable)
-        self.repeat(
-            frame,
-            node,
-            record,
-            lambda turn: self.evaluator.assigner.assign(frame, node.target, turns[turn]),
-            len(turns),
-        )
+
+        def begin(turn: int) -> None:
+            self.evaluator.assigner.assign(frame, node.target, turns[turn])
+            type_members(frame, self.evaluator.names, node.target, node.iter)
+
+        self.repeat(frame, node, record, begin, len(turns))
         return self.without_break(frame, node)
 
     def are_told_apart(self, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:

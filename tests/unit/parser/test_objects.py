@@ -383,3 +383,39 @@ def test_objects_that_functions_are_handed_by_their_class_are_not_told_apart() -
     other = Notes()
     """
     assert joined(source) == {"Plan > Work"}
+
+
+RATED = """
+from dataclasses import dataclass
+from openai import OpenAI
+
+client = OpenAI()
+
+@dataclass
+class Ship:
+    name: str
+    kind: str = "barge"
+
+def sort(ships: list[Ship]):
+    said = "Sort these ships by their kind: " + ", ".join(ship.name for ship in ships)
+    answer = client.responses.create(model="m", input=said)
+    kinds = answer.output_text.splitlines()
+    for number, ship in enumerate(ships):
+        ship.kind = kinds[number]
+
+def rate(ships: list[Ship]):
+    said = ", ".join(f"{ship.name}, a {ship.kind}" for ship in ships[:9])
+    return client.responses.create(model="m", input="Rate these ships from one to ten: " + said)
+
+def work(ships: list[Ship]):
+    sort(ships)
+    print(rate(ships))
+"""
+
+
+def test_what_is_left_in_the_members_of_a_list_is_read_from_them() -> None:
+    assert edges(compiled(RATED)) == {(14, 21, "data")}
+
+
+def test_other_attributes_of_the_members_hold_nothing_of_it() -> None:
+    assert edges(compiled(RATED.replace(", a {ship.kind}", ""))) == set()
