@@ -26,7 +26,7 @@ IN_ORDER = frozenset("list tuple reversed sorted".split())
 
 
 def type_members(frame: Frame, names: Names, target: ast.expr, iterable: ast.expr) -> None:
-    """Let what a loop goes through be objects of the class that its function says they are, where
+    """Let what a loop goes through be records of the class that its function says they are, where
     nothing else is known of them."""
     for member, held in members_by_name(target, iterable):
         annotation = annotation_of(frame.function, held)
@@ -34,7 +34,10 @@ def type_members(frame: Frame, names: Names, target: ast.expr, iterable: ast.exp
         if annotation is None or value is None or value.types or value.box or value.pieces:
             continue
         types = names.annotated_types(frame, annotation).types
-        if types and all(isinstance(kind, Instance) for kind in types):
+        if types and all(
+            isinstance(kind, Instance) and names.program.is_record(kind.definition)
+            for kind in types
+        ):
             frame.names[member] = replace(value, types=types)
 
 
