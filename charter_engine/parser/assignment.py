@@ -126,9 +126,8 @@ class Assigner:
             elif isinstance(kind, Package):
                 names = self.memory.globals.setdefault(kind.module.path, {})
                 names[target.attr] = join(names.get(target.attr), value, target.attr)
-        if holder.box is not None and not any(
-            isinstance(kind, Instance | Class) for kind in holder.types
-        ):
+        owners = [kind for kind in holder.types if isinstance(kind, Instance | Class)]
+        if holder.box is not None and all(map(self.keeps_its_own, owners)):
             certain = frame.certainty <= holder.box.depth and holder.box.kind == "object"
             fields = holder.box.fields
             fields[target.attr] = (
@@ -136,6 +135,10 @@ class Assigner:
                 if certain or target.attr not in fields
                 else join(fields[target.attr], value, target.attr)
             )
+
+    def keeps_its_own(self, kind: Instance | Class) -> bool:
+        """Whether an object holds its fields itself, whatever others of its class hold."""
+        return isinstance(kind, Instance) and self.evaluator.program.is_record(kind.definition)
 
     def store_field(self, frame: Frame, kind: Instance | Class, name: str, value: Value) -> None:
         fields = self.memory.object_of(kind.definition, place_of(kind)).fields

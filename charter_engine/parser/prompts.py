@@ -49,8 +49,10 @@ OPTIONS = frozenset(
     "num_return_sequences max_tokens_to_sample reasoning_effort model_id modelId model_name".split()
 )
 
-BESIDE = frozenset("type role id name cache_control tools tool_choice response_format".split())
-"""What stands in a message or a request's body beside its text."""
+BESIDE = frozenset(
+    "type role id name cache_control tools tool_choice response_format template_format".split()
+)
+"""What stands in a message, a template or a request's body beside its text."""
 
 
 Fields = dict[str, tuple[Value, ast.expr | str]]

@@ -19,7 +19,7 @@ from charter_engine.parser.symbols import FunctionDefinition, dotted_name
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Hole, Piece, Static, Value, pieces_of
 
-OWN_TEXT = (4, 150, 600)
+OWN_TEXT = (4, 100, 600)
 """So many characters a wrapper may add to the prompt it is given, by how plainly its name says that
 it asks a model."""
 

@@ -228,3 +228,24 @@ def work(ships):
         )
     )
     assert [part.text or part.name for part in call.segments] == ["Name the berth of ", "ship", "."]
+
+
+def test_how_a_templates_fields_are_written_is_none_of_its_text() -> None:
+    call = only(
+        compiled(
+            """
+            from langchain.prompts import ChatPromptTemplate, PromptTemplate
+            from langchain_core.prompts import HumanMessagePromptTemplate
+            from langchain_openai import ChatOpenAI
+
+            llm = ChatOpenAI(model="m")
+
+            def work(letter, kept):
+                asked = PromptTemplate(template=kept.text, template_format="jinja2")
+                said = HumanMessagePromptTemplate(prompt=asked)
+                prompt = ChatPromptTemplate.from_messages([said])
+                return llm.invoke(prompt.format_messages(letter=letter))
+            """
+        )
+    )
+    assert [part.text for part in call.segments if part.kind == "static"] == []

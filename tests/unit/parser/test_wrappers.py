@@ -861,3 +861,28 @@ def test_a_call_of_a_wrapper_sends_what_a_wrapper_within_it_makes_of_an_answer()
         "Write it out by this plan: ",
         "upstream",
     ]
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("Tell of ", [7, 9]),
+        (
+            "I want to know all that is said about this harbour and what lies around it. "
+            "Give as much detail as can be given, and be as thorough as you can: ",
+            [7],
+        ),
+    ],
+)
+def test_a_long_question_about_what_is_given_is_a_step(question: str, found: list[int]) -> None:
+    source = """
+from openai import OpenAI
+
+client = OpenAI()
+
+def query(harbour):
+    return client.responses.create(model="m", input=f"QUESTION{harbour}").output_text
+
+print(query("Emden"))
+"""
+    assert lines(compiled(source.replace("QUESTION", question))) == found
