@@ -17,6 +17,9 @@ LEAST_SHARED_TOKENS = 8
 ONCE = "fork"
 """The way of running side by side in which each call is made once."""
 
+EACH = "send"
+"""The way in which a framework makes a call again for each task that it is given."""
+
 
 def find_opportunities(calls: Sequence[Call]) -> tuple[Opportunity, ...]:
     """All opportunities, in the order of the patterns.
@@ -216,7 +219,7 @@ def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
     """The constant part of a repeated call: computed in the first pass, reusable in every later
     one."""
     for call in calls:
-        if not _repeats(call):
+        if not _repeats(call) and call.fanout != EACH:
             continue
         constant = [segment for segment in whole(call) if segment.kind == "static"]
         tokens = sum(_static_tokens(segment) for segment in constant)

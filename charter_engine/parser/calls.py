@@ -436,6 +436,7 @@ class CallResolver:
         is_lookup = not LOOKUPS.isdisjoint(words) or bool(
             recognise.other_kind(shape, self.program.catalogue)
         )
+        is_lookup = is_lookup or asks_database(shape)
         is_lookup = is_lookup and PATTERN not in shape.receiver and not self.sends(shape)
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
@@ -570,6 +571,17 @@ LOOKUPS = frozenset(
     "browse scrape download exec subprocess sql step".split()
 )
 """Words of functions whose result is found with what they are given, not made of it."""
+
+
+DATABASES = frozenset("db database sql postgres sqlite mongo neo4j".split())
+FINDING = frozenset("get find list select count describe".split())
+
+
+def asks_database(shape: CallShape) -> bool:
+    """Whether a method finds something in a database: `sql_engine.get_schema(tables)`."""
+    held = recognise.words_of(shape.path[-2]) if len(shape.path) > 1 else ()
+    found = recognise.words_of(shape.verb)[:1]
+    return not DATABASES.isdisjoint(held) and not FINDING.isdisjoint(found)
 
 
 REQUESTING = frozenset("requests httpx urllib3".split())

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
+from charter_engine.parser.annotated_members import type_members
 from charter_engine.parser.arguments import Arguments
 from charter_engine.parser.assignment import Assigner
 from charter_engine.parser.calls import CallResolver
@@ -332,6 +333,7 @@ class Evaluator:
             entered += 1
             members = each_member(iterable) if not generator.ifs and entered == 1 else ()
             self.assigner.assign(inner, generator.target, any_member(iterable))
+            type_members(inner, self.names, generator.target, generator.iter)
             for condition in generator.ifs:
                 self.run(inner, condition)
         if self.program.makes_agents(node):
@@ -348,8 +350,6 @@ class Evaluator:
         key, box.rest = self.key_and_member(inner, node)
         if is_answer(key) and not is_answer(box.rest):
             box.rest = key
-        if box.rest.pieces is not None:
-            box.rest = replace(box.rest, pieces=None)
         return Value(box=box, origins=box.rest.origins)
 
     def made_of_each(self, inner: Frame, node: Comprehension, members: tuple[Value, ...]) -> Value:

@@ -111,7 +111,9 @@ class SharedStates:
 
     def parameter_of(self, definition: FunctionDefinition) -> str | None:
         """The parameter that holds a state: a node's first, the store that nodes share, or one that
-        says so by name or annotation."""
+        says so by name or annotation. What only hands it on to nodes has none of its own."""
+        if self.graph is not None and definition in self.graph.handing_on:
+            return None
         if definition.owner in self.flows.bases:
             return self.flows.store_parameter(definition)
         if definition.node_name in self.nodes:

@@ -46,6 +46,9 @@ FORGETTING = frozenset(
     "len isinstance range hasattr type bool id any all print input open round".split()
 )
 
+AS_PROMPT = frozenset(("to_messages", "to_string"))
+"""Methods by which a filled template of LangChain's is handed on as messages or as a text."""
+
 PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict".split())
 PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
 """Functions that give what they are given, or some of it: first, or after how that is chosen."""
@@ -72,6 +75,8 @@ class Methods:
             found = self.evaluator.strings.string_method(frame, node, receiver, shape)
             if found is not None:
                 return found
+        if shape.verb in AS_PROMPT and (receiver.pieces is not None or receiver.box is not None):
+            return receiver
         if shape.verb == "setdefault" and receiver.box is not None and shape.positional:
             return self.set_default(receiver.box, [value for _, value in shape.positional])
         if shape.verb in GROWING or shape.verb in ("extend", "update", "setdefault"):

@@ -21,7 +21,8 @@ MethodOf = Callable[[ClassDefinition, str], FunctionDefinition | None]
 
 
 class NodeFunctions:
-    """Finds functions by how they are named where a graph is put together."""
+    """Finds functions by how they are named where a graph is put together. Those `handing_on` give
+    the state to the function that stands behind the node."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class NodeFunctions:
         self.method_of = method_of
         self.times = Counter(definition.name for definition in definitions)
         self.made: dict[str, dict[str, str]] = {}
+        self.handing_on: set[FunctionDefinition] = set()
 
     def behind(self, module: Module, node: ast.expr, place: ast.Call) -> FunctionDefinition | None:
         """The function that an expression in a call names, if that is told. Of several functions of
@@ -106,7 +108,27 @@ class NodeFunctions:
         return self.made[module.path]
 
     def called_by(self, owner: ClassDefinition | None) -> FunctionDefinition | None:
-        return self.method_of(owner, "__call__") if owner is not None else None
+        """What is run when an object of a class is called: of a base's `__call__` that hands the
+        state on, the method of the class that takes it."""
+        called = self.method_of(owner, "__call__") if owner is not None else None
+        if owner is None or called is None or called.owner is owner:
+            return called
+        taking = (self.method_of(owner, name) for name in taking_first(called))
+        own = [one for one in taking if one is not None and one.owner is not called.owner]
+        if not own:
+            return called
+        self.handing_on.add(called)
+        return own[0]
+
+
+def taking_first(method: FunctionDefinition) -> Iterator[str]:
+    """The names of the methods of its object that a method hands its first parameter to."""
+    own, *given = method.parameters
+    for call in method.calls:
+        function, first = call.func, call.args[0] if call.args else None
+        is_own = isinstance(function, ast.Attribute) and last_name(function.value) == own
+        if is_own and given and isinstance(first, ast.Name) and first.id == given[0]:
+            yield last_name(function)
 
 
 def made_in(module: Module) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser import text
 from charter_engine.parser.catalogue import Family
+from charter_engine.parser.containers import any_member
 from charter_engine.parser.fanout import BATCHES
 from charter_engine.parser.findings import Message
 from charter_engine.parser.recognise import CallShape, names_in, words_of
@@ -48,8 +49,10 @@ OPTIONS = frozenset(
     "num_return_sequences max_tokens_to_sample reasoning_effort model_id modelId model_name".split()
 )
 
-BESIDE = frozenset("type role id name cache_control tools tool_choice response_format".split())
-"""What stands in a message or a request's body beside its text."""
+BESIDE = frozenset(
+    "type role id name cache_control tools tool_choice response_format template_format".split()
+)
+"""What stands in a message, a template or a request's body beside its text."""
 
 
 Fields = dict[str, tuple[Value, ast.expr | str]]
@@ -65,6 +68,8 @@ def prompt_of(shape: CallShape, family: Family, under_way: Turns = NO_TURNS) -> 
     """The parts of the prompt in the order they are sent, by a call in the loops `under_way`.
     Empty: the call's prompt stands elsewhere."""
     given = arguments_by_name(shape, family)
+    if shape.verb in BATCHES:
+        given = {name: one_of(value) for name, value in given.items()}
     messages: list[Message] = []
     for name in family.prompt:
         value = field_of(given, name)
@@ -86,7 +91,9 @@ def prompt_of(shape: CallShape, family: Family, under_way: Turns = NO_TURNS) -> 
     if not messages and family.runs in given:
         return ()
     if not messages and shape.positional:
-        messages += messages_of(shape.positional[0][1], "", under_way=under_way)
+        first = shape.positional[0][1]
+        only = one_of(first) if shape.verb in BATCHES else first
+        messages += messages_of(only, "", under_way=under_way)
     if not messages:
         # A call that names its prompt its own way (`tweet=…`): everything it is given that is no
         # option.
@@ -94,6 +101,12 @@ def prompt_of(shape: CallShape, family: Family, under_way: Turns = NO_TURNS) -> 
             if name not in OPTIONS and value.constant is None:
                 messages += messages_of(value, "", under_way=under_way)
     return tuple(messages)
+
+
+def one_of(batch: Value) -> Value:
+    """One of the prompts that a batch asks, where it is a list of them."""
+    is_list = batch.box is not None and batch.box.kind == "list"
+    return any_member(batch) if is_list else batch
 
 
 def field_of(given: dict[str, Value], name: str) -> Value | None:

@@ -30,8 +30,8 @@ class StateGraph:
     """`functions` maps a node to the function behind it; `after` maps a node to those it may lead
     to; `inner` maps a node to the graph that it is, `standing` one to the graph that it may be.
     Over the ways in `apart`, a function's into the graph that it runs, no state
-    goes of itself. The functions in `handing` hand on what they return as a whole. `at_hand` are
-    the names of functions.
+    goes of itself. The functions in `handing` hand on what they return as a whole, those
+    `handing_on` the state, to the function behind a node. `at_hand` are the names of functions.
     """
 
     at_hand: frozenset[str] = frozenset()
@@ -43,6 +43,7 @@ class StateGraph:
     apart: set[tuple[str, str]] = field(default_factory=set)
     builders: Builders = field(default_factory=lambda: Builders((), lambda *_: None))
     handing: set[str] = field(default_factory=set)
+    handing_on: set[FunctionDefinition] = field(default_factory=set)
 
     def lead(self, source: str, target: str) -> None:
         self.after.setdefault(source, set()).add(target)
@@ -231,6 +232,7 @@ def graph_of(
         declare(graph, module, call, known)
     if not graph.functions:
         return None
+    graph.handing_on = functions.handing_on
     for definition in definitions:
         if not isinstance(definition.node, ast.Lambda):
             follow_commands(graph, definition, known.routers)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.alternatives import Ways
+from charter_engine.parser.annotated_members import type_members
 from charter_engine.parser.attributes import note_left
 from charter_engine.parser.compact import by_kind
 from charter_engine.parser.containers import any_member, each_member, one_and_others
@@ -24,6 +25,7 @@ from charter_engine.parser.values import (
     UNKNOWN,
     Class,
     Function,
+    Static,
     Value,
     functions_in,
     join,
@@ -93,9 +95,25 @@ class StatementWalker:
 
     def branch(self, frame: Frame, node: ast.If) -> bool:
         self.evaluator.run(frame, node.test)
+        way = self.way_made(frame, node.test)
+        if way is not None:
+            return self.execute(frame, node.body if way else node.orelse)
         return self.alternatives(
             frame, [(node.test, node.body), (node.test if node.orelse else None, node.orelse)]
         )
+
+    def way_made(self, frame: Frame, test: ast.expr) -> bool | None:
+        """Which way a constructor goes by what it is given: `if system:`; None where that is open,
+        or where it is no constructor that is called."""
+        is_called = frame.caller is not None and frame.function is not None
+        if not is_called or frame.function is None or frame.function.name != "__init__":
+            return None
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            way = self.way_made(frame, test.operand)
+            return None if way is None else not way
+        if not isinstance(test, ast.Name | ast.Attribute):
+            return None
+        return truth_of(self.evaluator.evaluate(frame, test))
 
     def alternatives(
         self, frame: Frame, branches: list[tuple[ast.expr | str | None, list[ast.stmt]]]
@@ -179,13 +197,12 @@ class StatementWalker:
             self.unroll(frame, node, record, members)
             return self.without_break(frame, node)
         turns = self.turns_over(node, iterable)
-        self.repeat(
-            frame,
-            node,
-            record,
-            lambda turn: self.evaluator.assigner.assign(frame, node.target, turns[turn]),
-            len(turns),
-        )
+
+        def begin(turn: int) -> None:
+            self.evaluator.assigner.assign(frame, node.target, turns[turn])
+            type_members(frame, self.evaluator.names, node.target, node.iter)
+
+        self.repeat(frame, node, record, begin, len(turns))
         return self.without_break(frame, node)
 
     def are_told_apart(self, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:
@@ -355,6 +372,16 @@ def keys_of(value: Value) -> frozenset[str]:
     """The keys that a returned dict, or the update of a returned command, sets."""
     boxes = updates_in(value.box) if value.box is not None else []
     return frozenset(boxes[0].fields) if len(boxes) == 1 else frozenset()
+
+
+def truth_of(value: Value) -> bool | None:
+    """Whether a value counts as true; None where that is open."""
+    if value.constant is not None:
+        return bool(value.constant[0])
+    if value.pieces is None:
+        return None
+    is_written = any(isinstance(piece, Static) and piece.text for piece in value.pieces)
+    return True if is_written else None if value.pieces else False
 
 
 def is_endless(node: ast.While) -> bool:

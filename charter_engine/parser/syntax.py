@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import lru_cache
 
 from charter_engine.parser.compact import by_kind, kinds_of_nodes
@@ -173,15 +174,24 @@ def has_break(body: list[ast.stmt]) -> bool:
 
 
 def calls_members(node: ast.For | ast.AsyncFor) -> bool:
-    """Whether a loop calls what it goes over, or names attributes by it: `step(state)`,
-    `getattr(self, name)`."""
+    """Whether a loop calls what it goes over, or names attributes or files by it: `step(state)`,
+    `getattr(self, name)`, `open(f"prompts/{name}.txt")`."""
     names = {item.id for item in ast.walk(node.target) if isinstance(item, ast.Name)}
     calls = (item for part in node.body for item in ast.walk(part) if isinstance(item, ast.Call))
     return any(
         isinstance(called, ast.Name) and called.id in names
         for call in calls
-        for called in (call.func, *(call.args[1:2] if is_reflection(call.func) else ()))
+        for called in (call.func, *named_by(call))
     )
+
+
+def named_by(call: ast.Call) -> Iterator[ast.AST]:
+    """What a call names an attribute or a file by."""
+    if is_reflection(call.func):
+        yield from call.args[1:2]
+    elif last_name(call.func) in ("open", "Path"):
+        for given in call.args[:1]:
+            yield from ast.walk(given)
 
 
 def is_reflection(function: ast.expr) -> bool:

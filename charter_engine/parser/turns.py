@@ -60,9 +60,8 @@ def as_sent(site: Site, sites: dict[int, Site]) -> Site:
     """A call of a wrapper with the prompt that the wrapper sends for it, as far as that is seen to
     hold what it is given; any other call as it is."""
     inner = next((sites[number] for number in site.via if turns_of(sites[number]).each), None)
-    first, later = next(
-        (site.sent[number] for number in reversed(site.via) if number in site.sent), ((), ())
-    )
+    known = (number for number in (*reversed(site.via), *site.sent) if number in site.sent)
+    first, later = next((site.sent[number] for number in known), ((), ()))
     if first and (inner is not None or holds(first, site.opening)):
         return dataclasses.replace(site, opening=first, prompt=later)
     if inner is None:
@@ -89,12 +88,18 @@ def holds(sent: tuple[Message, ...], given: tuple[Message, ...]) -> bool:
     """Whether everything of a prompt, which is not nothing, is part of another."""
     pieces = in_pieces(sent)
     text = "\n".join(piece.text for piece in pieces if isinstance(piece, Static))
-    fillings = {piece.key for piece in pieces if isinstance(piece, Hole)}
+    fillings = {key for piece in pieces if isinstance(piece, Hole) for key in keys_of(piece)}
     asked = in_pieces(given)
     return bool(asked) and all(
         piece.text in text if isinstance(piece, Static) else piece.key in fillings
         for piece in asked
     )
+
+
+def keys_of(hole: Hole) -> set[tuple[int, int, str]]:
+    """A hole's own place, and that of what its function was given for it."""
+    given = hole.value.source
+    return {hole.key, *({Hole(given, UNKNOWN).key} if given is not None else ())}
 
 
 def in_pieces(messages: tuple[Message, ...]) -> list[Piece]:

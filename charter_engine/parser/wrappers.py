@@ -29,7 +29,7 @@ class OwnText(NamedTuple):
     rules: int
 
 
-OWN_TEXT = (OwnText(4, 150), OwnText(150, 300), OwnText(600, 600))
+OWN_TEXT = (OwnText(4, 150), OwnText(100, 300), OwnText(600, 600))
 """By how plainly a function's name says that it asks a model."""
 
 FOREIGN = 40

@@ -146,3 +146,9 @@ def test_an_opportunity_stands_in_the_file_of_its_first_call() -> None:
 
 def test_a_single_call_offers_nothing() -> None:
     assert find_opportunities((call("a", SYSTEM),)) == ()
+
+
+def test_a_call_that_a_framework_starts_for_each_task_repeats_its_constant_text() -> None:
+    (found,) = of((call("a", SYSTEM, fanout="send"),), "loop_invariant")
+    assert found.nodes == ("a",)
+    assert of((call("a", SYSTEM, fanout="fork"),), "loop_invariant") == []

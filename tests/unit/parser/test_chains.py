@@ -169,3 +169,83 @@ def test_a_template_is_filled_with_all_of_a_dict_that_is_no_message() -> None:
         """
     )
     assert edges(file) == {(7, 7, "loop")}
+
+
+@pytest.mark.parametrize(
+    "filled",
+    [
+        'prompt.invoke({"topic": topic})',
+        'prompt.invoke({"topic": topic}).to_messages()',
+        "prompt.format_prompt(topic=topic).to_messages()",
+    ],
+)
+def test_a_template_that_is_filled_before_the_model_is_asked_is_its_prompt(filled: str) -> None:
+    call = only(
+        compiled(
+            f"""
+            from langchain_core.prompts import ChatPromptTemplate
+            from langchain_openai import ChatOpenAI
+
+            llm = ChatOpenAI(model="m")
+            said = [("system", "Name the berth."), ("human", "{{topic}}")]
+            prompt = ChatPromptTemplate.from_messages(said)
+
+            def work(topic):
+                return llm.invoke({filled})
+            """
+        )
+    )
+    assert [(part.role, part.text or part.name) for part in call.segments] == [
+        ("system", "Name the berth."),
+        ("user", "topic"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        'asked = [f"Name the berth of {ship}." for ship in ships]',
+        """asked = []
+    for ship in ships:
+        asked.append(f"Name the berth of {ship}.")""",
+        """asked = []
+    for ship in ships:
+        asked.append([{"role": "user", "content": f"Name the berth of {ship}."}])""",
+    ],
+)
+def test_of_a_batch_one_prompt_is_shown(asked: str) -> None:
+    call = only(
+        compiled(
+            f"""
+from langchain_openai import ChatOpenAI
+
+llm = ChatOpenAI(model="m")
+
+def work(ships):
+    {asked}
+    return llm.batch(asked)
+"""
+        )
+    )
+    assert [part.text or part.name for part in call.segments] == ["Name the berth of ", "ship", "."]
+
+
+def test_how_a_templates_fields_are_written_is_none_of_its_text() -> None:
+    call = only(
+        compiled(
+            """
+            from langchain.prompts import ChatPromptTemplate, PromptTemplate
+            from langchain_core.prompts import HumanMessagePromptTemplate
+            from langchain_openai import ChatOpenAI
+
+            llm = ChatOpenAI(model="m")
+
+            def work(letter, kept):
+                asked = PromptTemplate(template=kept.text, template_format="jinja2")
+                said = HumanMessagePromptTemplate(prompt=asked)
+                prompt = ChatPromptTemplate.from_messages([said])
+                return llm.invoke(prompt.format_messages(letter=letter))
+            """
+        )
+    )
+    assert [part.text for part in call.segments if part.kind == "static"] == []

@@ -556,3 +556,18 @@ def test_what_a_server_has_is_looked_up() -> None:
 def test_what_is_read_from_an_answer_is_made_of_it() -> None:
     found = "json.loads(query)"
     assert edges(compiled(SEARCHED.replace("FOUND", found))) == {(7, 8, "data")}
+
+
+@pytest.mark.parametrize(
+    ("found", "carried"),
+    [("sql_engine.get_schema(plan)", set()), ("notes.get_summary(plan)", {(8, 9, "data")})],
+)
+def test_what_is_found_in_a_database_with_an_answer_carries_none(
+    found: str, carried: set[tuple[int, int, str]]
+) -> None:
+    work = f"""
+def work(question, sql_engine, notes):
+    plan = ask(f"Plan: {{question}}")
+    return ask(f"Write with {{{found}}}")
+"""
+    assert edges(compiled(ASK + work)) == carried

@@ -244,3 +244,51 @@ graph.add_edge(START, "supervise")
     )
     assert {(24, 20, "loop"), (28, 20, "loop"), (24, 28, "data")} <= edges(file)
     assert [bool(call.repeated_by) for call in file.calls] == [True, True, True]
+
+
+CALLABLE = """
+class Step:
+    def __call__(self, state: Work):
+        return self.work(state, "harbour")
+
+    def work(self, state: Work, place: str):
+        raise NotImplementedError
+
+class Plan(Step):
+    def work(self, state: Work, place: str):
+        return {"plan": llm.invoke(f"Plan {state['task']}, {state['facts']}").content}
+
+class Write(Step):
+    def work(self, state: Work, place: str):
+        return {"text": llm.invoke(f"Write by {state['plan']}").content}
+
+class Praise(Step):
+    def work(self, state: Work, place: str):
+        return {"facts": llm.invoke(f"Praise {state['text']}").content}
+
+make_plan = Plan()
+make_text = Write()
+make_praise = Praise()
+graph = StateGraph(Work)
+graph.add_node("plan", make_plan)
+graph.add_node("write", make_text)
+graph.add_node("praise", make_praise)
+graph.add_edge(START, "plan")
+graph.add_edge("plan", "write")
+graph.add_edge("write", "praise")
+graph.add_edge("praise", END)
+"""
+
+
+def test_objects_that_a_base_makes_callable_are_the_nodes_that_their_own_methods_are() -> None:
+    found = compiled(HEAD + CALLABLE)
+    said = (HEAD + CALLABLE).splitlines()
+    words = {
+        number: line.split('f"')[1].split()[0]
+        for number, line in enumerate(said, 1)
+        if 'f"' in line
+    }
+    assert {(words[first], words[second], carried) for first, second, carried in edges(found)} == {
+        ("Plan", "Write", "data"),
+        ("Write", "Praise", "data"),
+    }

@@ -415,3 +415,101 @@ def test_a_record_keeps_what_a_function_stores_in_it() -> None:
         return ask("Shorten: " + section.text)
     """
     assert joined(source) == {"Write > Shorten"}
+
+
+RATED = """
+from dataclasses import dataclass
+from openai import OpenAI
+
+client = OpenAI()
+
+@dataclass
+class Ship:
+    name: str
+    kind: str = "barge"
+
+def sort(ships: list[Ship]):
+    said = "Sort these ships by their kind: " + ", ".join(ship.name for ship in ships)
+    answer = client.responses.create(model="m", input=said)
+    kinds = answer.output_text.splitlines()
+    for number, ship in enumerate(ships):
+        ship.kind = kinds[number]
+
+def rate(ships: list[Ship]):
+    said = ", ".join(f"{ship.name}, a {ship.kind}" for ship in ships[:9])
+    return client.responses.create(model="m", input="Rate these ships from one to ten: " + said)
+
+def work(ships: list[Ship]):
+    sort(ships)
+    print(rate(ships))
+"""
+
+
+def test_what_is_left_in_the_members_of_a_list_is_read_from_them() -> None:
+    assert edges(compiled(RATED)) == {(14, 21, "data")}
+
+
+def test_other_attributes_of_the_members_hold_nothing_of_it() -> None:
+    assert edges(compiled(RATED.replace(", a {ship.kind}", ""))) == set()
+
+
+RECORDED = """
+from dataclasses import dataclass
+from openai import OpenAI
+
+client = OpenAI()
+
+@dataclass
+class Survey:
+    depth: str
+    place: str
+
+def survey(place):
+    made = Survey(depth="", place=place)
+    said = f"Tell how deep the water is here, and how far that can be relied upon: {place}"
+    made.depth = client.responses.create(model="m", input=said).output_text
+    return made
+
+def work(place):
+    found = survey(place)
+    return client.responses.create(model="m", input=f"Say whether to enter: {found.depth}")
+"""
+
+
+def test_a_record_whose_field_is_set_later_goes_on_with_that() -> None:
+    assert (15, 20, "data") in edges(compiled(RECORDED))
+
+
+def test_its_other_fields_are_what_it_was_made_with() -> None:
+    assert edges(compiled(RECORDED.replace("{found.depth}", "{found.place}"))) == set()
+
+
+GIVEN = """
+from openai import OpenAI
+
+client = OpenAI()
+
+class Agent:
+    def __init__(self, rules=""):
+        self.rules = rules
+        self.messages = []
+        if self.rules:
+            self.messages.append({"role": "system", "content": rules})
+
+    def work(self, task):
+        self.messages.append({"role": "user", "content": task})
+        for turn in range(5):
+            answer = client.chat.completions.create(model="m", messages=self.messages)
+            self.messages.append(answer.choices[0].message)
+
+agent = Agent(RULES)
+agent.work("Find a berth.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [('"Name the berth."', ["Name the berth."]), ("", [])], ids=["some", "none"]
+)
+def test_an_object_holds_what_its_constructor_is_given(given: str, said: list[str]) -> None:
+    (call,) = (one for one in compiled(GIVEN.replace("RULES", given)).calls if one.kind == "sdk")
+    assert [part.text for part in call.segments if part.role == "system"] == said

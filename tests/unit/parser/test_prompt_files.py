@@ -218,3 +218,17 @@ def test_a_file_of_a_package_without_a_module_is_read() -> None:
 
 def test_a_file_of_a_package_that_is_not_at_hand_is_not_read() -> None:
     assert texts_of_package('"shop.prompts"') == []
+
+
+def test_files_that_a_loop_names_are_read_in_turn() -> None:
+    body = """
+    def rules():
+        text = ""
+        for name in ("rules.md", "head.j2"):
+            text += Path(f"prompts/{name}").read_text()
+        return text
+
+    def work():
+        return ask(rules())
+    """
+    assert texts(body) == ["Name the berth.", "\n\nGuess no depth.\n", "Hello {{ name }}.\n"]

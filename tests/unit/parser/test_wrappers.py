@@ -835,3 +835,61 @@ def test_what_a_tokenizer_makes_of_a_prompt_is_that_prompt() -> None:
         """
     )
     assert [(call.line, call.kind) for call in file.calls] == [(8, "sdk"), (11, "wrapper")]
+
+
+HANDED_ON = """
+from openai import OpenAI
+
+class Model:
+    def __init__(self):
+        self.client = OpenAI()
+
+    def reply(self, prompt):
+        return self.client.chat.completions.create(
+            model="m", messages=[{"role": "user", "content": prompt}]
+        ).choices[0].message.content
+
+def ask(model, prompt):
+    return model.reply(prompt)
+
+def query(model, text, rule):
+    prompt = rule.format(text=text)
+    return ask(model, prompt)
+
+model = Model()
+plan = query(model, letter, "Plan an answer to this letter: {text}")
+query(model, plan, "Write it out by this plan: {text}")
+"""
+
+
+def test_a_call_of_a_wrapper_sends_what_a_wrapper_within_it_makes_of_an_answer() -> None:
+    call = max(compiled(HANDED_ON).calls, key=lambda call: call.line)
+    assert [part.text or part.kind for part in call.segments] == [
+        "Write it out by this plan: ",
+        "upstream",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("Tell of ", [7, 9]),
+        (
+            "I want to know all that is said about this harbour and what lies around it. "
+            "Give as much detail as can be given, and be as thorough as you can: ",
+            [7],
+        ),
+    ],
+)
+def test_a_long_question_about_what_is_given_is_a_step(question: str, found: list[int]) -> None:
+    source = """
+from openai import OpenAI
+
+client = OpenAI()
+
+def query(harbour):
+    return client.responses.create(model="m", input=f"QUESTION{harbour}").output_text
+
+print(query("Emden"))
+"""
+    assert lines(compiled(source.replace("QUESTION", question))) == found
