@@ -61,6 +61,8 @@ class KindRule:
     configured: str = ""
     leads_in: tuple[str, ...] = ()
     returned_by: str = ""
+    takes: dict[str, str] = field(default_factory=dict)
+    makes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Family:
     own_prompt: bool = False
     hands_back: tuple[str, ...] = ()
     runs: str = ""
+    names: str = ""
+    only_known: bool = False
     talks_in: tuple[str, ...] = ()
 
 

@@ -32,7 +32,6 @@ from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import arguments_origins, origins_of
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.syntax import declared_fields, is_super
-from charter_engine.parser.teams import made_in
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -50,6 +49,7 @@ from charter_engine.parser.values import (
     Value,
     held_apart,
     join,
+    made_in,
     moved,
     place_of,
 )
