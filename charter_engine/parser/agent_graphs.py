@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import NamedTuple
 
 from charter_engine.parser.methods import CONNECTED
@@ -18,6 +18,7 @@ from charter_engine.parser.values import (
     Box,
     Element,
     Function,
+    Instance,
     Made,
     Value,
     in_order,
@@ -31,11 +32,16 @@ Node = Made | str
 STARTING = "starting"
 """Under this name a graph keeps the nodes that it begins with."""
 
-BEGINNING = frozenset(("set_start_executor", "set_entry_point"))
+BEGINNING = frozenset(("set_start_executor", "set_entry_point", "with_start_agent"))
 """Methods of builders that name a node to begin with."""
 
-CHOOSING = frozenset(("add_switch_case_edge_group", "add_multi_selection_edge_group"))
+CHOOSING = frozenset(
+    ("add_switch_case_edge_group", "add_multi_selection_edge_group", "add_handoff")
+)
 """Methods of builders that draw edges of which only some are followed."""
+
+OWN = (Function, Instance)
+"""What the program itself gives as a node."""
 
 SPREADING = CHOOSING | {"add_fan_out_edges", "add_fan_in_edges"}
 """Methods of builders that draw edges from or to several nodes."""
@@ -91,13 +97,24 @@ def case_target(value: Value) -> Value:
 
 
 class AgentGraph:
-    """The graph that a builder or a workflow holds."""
+    """The graph that a builder or a workflow holds; `is_meshed`: where no edges are drawn, any of
+    its agents may hand on to any other."""
 
-    def __init__(self, made: Made) -> None:
+    def __init__(self, made: Made, *, is_meshed: bool = False) -> None:
         self.fields = made.box.fields
         self.edges = [*self.drawn(), *self.written()]
         self.nodes = list(dict.fromkeys(self.all_nodes()))
         self.agents = [node for node in self.nodes if isinstance(node, Made)]
+        if is_meshed and not self.edges:
+            pairs = permutations(self.agents, 2)
+            self.edges = [Edge(source, target, True) for source, target in pairs]
+
+    def asks_nobody(self) -> bool:
+        """Whether all that the graph leads to is the program's own, which may ask by itself."""
+        ends = [end.value for value in kept_in(self.fields, CONNECTED) for end in parts_of(value)]
+        ends += [leaf for value in kept_in(self.fields, "edges") for leaf in leaves(value)]
+        is_own = any(isinstance(kind, OWN) for end in ends for kind in end.types)
+        return is_own and not self.agents
 
     def all_nodes(self) -> Iterator[Node]:
         for name, value in self.fields.items():
@@ -109,7 +126,7 @@ class AgentGraph:
     def drawn(self) -> Iterator[Edge]:
         """The edges that calls of a builder draw."""
         for value in kept_in(self.fields, CONNECTED):
-            ends = [item.value for item in value.box.items] if value.box is not None else []
+            ends = [part.value for part in parts_of(value)]
             for source in self.at(ends[0]):
                 yield from (Edge(source, target, len(ends) > 2) for target in self.at(ends[1]))
 
@@ -169,6 +186,10 @@ class AgentGraph:
 
     def from_node(self, node: Node) -> list[Edge]:
         return [edge for edge in self.edges if edge.source == node]
+
+
+def parts_of(value: Value) -> list[Element]:
+    return value.box.items if value.box is not None else []
 
 
 def kept_in(fields: dict[str, Value], name: str) -> list[Value]:

@@ -10,6 +10,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from charter_engine.parser import prompts
+from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.catalogue import Family, KindRule
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
@@ -150,10 +151,24 @@ class TeamFinder:
         if family.only_known and not self.run_of(receiver, shape, family):
             return True
         made = [kind for kind in receiver.types if isinstance(kind, Made)]
+        if len(made) == 1 and self.runs_own_code(made[0]):
+            return True
         rules = [self.program.catalogue.kinds[one.kind] for one in made]
         if len(made) != 1 or rules[0].role == "model" or rules[0].part != "leads":
             return False
         return not self.team_of(made[0], []).speakers
+
+    def runs_own_code(self, made: Made) -> bool:
+        """Whether what is run leads to a graph of the program's own functions and objects, and
+        nothing else: these ask by themselves."""
+        ways = self.program.catalogue.kinds[made.kind].members
+        if not DRAWN.isdisjoint(ways.values()):
+            return AgentGraph(made).asks_nobody()
+        is_leading = self.program.catalogue.kinds[made.kind].part == "leads"
+        members = [
+            one for argument in ways if is_leading for one in self.members_of(made, argument)
+        ]
+        return bool(members) and all(map(self.runs_own_code, members))
 
     def note_unseen(self, frame: Frame, made: Made, shape: CallShape) -> None:
         """Keep that a team's members are not at hand, where none is."""

@@ -37,7 +37,7 @@ MembersOf = Callable[[Made, str], list[Made]]
 MadeLast = Callable[[Made], Made]
 """An agent or a team as its module made it last."""
 
-DRAWN = frozenset(("drawn", "linked"))
+DRAWN = frozenset(("drawn", "linked", "meshed"))
 """The ways in which members are nodes of a graph."""
 
 ANSWERING = ("task", "single_turn")
@@ -316,12 +316,12 @@ class TeamBuilder:
         """Members of a graph: each goes on after those that edges lead from, or where they are only
         `linked`, is given their answers. Several that always follow the same node run side by
         side."""
-        graph = AgentGraph(made)
+        graph = AgentGraph(made, is_meshed=way == "meshed")
         parts = {agent: self.part(self.made_last(agent)) for agent in graph.agents}
         for node in graph.nodes:
             reached = graph.reached_from(node)
             following = whole_of([parts[agent] for agent in reached]).first
-            if isinstance(node, Made) and way == "drawn":
+            if isinstance(node, Made) and way != "linked":
                 self.lead(parts[node].last, following)
             elif isinstance(node, Made):
                 for one in parts[node].last:

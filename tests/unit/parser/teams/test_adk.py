@@ -281,3 +281,10 @@ def test_a_sub_agent_with_a_task_of_its_own_answers_its_parent() -> None:
         """
     )
     assert {(5, 4, "data"), (4, 5, "loop")} <= edges(file)
+
+
+def test_a_runner_of_functions_alone_asks_no_model_by_itself() -> None:
+    run = "\n\ndef main(text):\n    Runner(node=root_agent).run(new_message=text)"
+    written = WORKFLOW.replace("import Agent", "import Agent, Runner")
+    written = written.replace("EDGES", "(START, check, join)")
+    assert lines(compiled(f"{written.rstrip()}{run}")) == []

@@ -106,3 +106,16 @@ def test_what_a_server_of_workflows_is_made_with_is_called() -> None:
         AGENTS.replace("TOOLS", "[]").replace("    RUN", f"    return task\n\n{served}")
     )
     assert edges(file) == {(8, 9, "data")}
+
+
+def test_agents_hand_on_to_all_others_or_to_those_that_a_builder_is_told() -> None:
+    build = "HandoffBuilder(participants=[plan, left, right]).with_start_agent(left)"
+    free = agents(f"return await {build}.build().run(task)")
+    assert {(19, 8, "data"), (19, 10, "data"), (8, 10, "data"), (10, 19, "loop")} <= edges(free)
+    told = agents(f"return await {build}.add_handoff(left, [right]).build().run(task)")
+    assert edges(told) == {(19, 10, "data")}
+
+
+def test_a_workflow_of_executors_alone_asks_no_model_by_itself() -> None:
+    file = workflow(".add_edge(Publish(id='p'), Publish(id='q'))")
+    assert lines(file) == []
