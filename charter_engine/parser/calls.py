@@ -212,6 +212,8 @@ class CallResolver:
             evaluator.recorder.note_graph_run(frame)
         if shape.verb == "send_event" and frame.function is not None and shape.positional:
             evaluator.states.send_event(frame.function, shape.positional[0][1])
+        if shape.verb == "send_message" and frame.function is not None and shape.positional:
+            evaluator.states.send_message(frame.function, shape.positional[0][1])
         if GRAPH in shape.receiver and shape.verb == "add_node":
             evaluator.node_agents.add(frame, shape)
         found = (

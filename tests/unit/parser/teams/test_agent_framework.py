@@ -4,7 +4,7 @@ import pytest
 
 from charter_engine.contracts.graph import CompiledFile
 from tests.unit.parser.compiled import compiled, edges, lines
-from tests.unit.parser.teams.speaking import said
+from tests.unit.parser.teams.speaking import said, turning
 
 AGENTS = """
 from agent_framework import AgentExecutor, ConcurrentBuilder, Executor, SequentialBuilder
@@ -119,3 +119,44 @@ def test_agents_hand_on_to_all_others_or_to_those_that_a_builder_is_told() -> No
 def test_a_workflow_of_executors_alone_asks_no_model_by_itself() -> None:
     file = workflow(".add_edge(Publish(id='p'), Publish(id='q'))")
     assert lines(file) == []
+
+
+EXECUTORS = """
+from agent_framework import ChatAgent, Executor, WorkflowBuilder, WorkflowContext, executor, handler
+
+class Write(Executor):
+    def __init__(self, client):
+        self.agent = ChatAgent(chat_client=client, instructions="You write.")
+        super().__init__(id="write")
+
+    @handler
+    async def write(self, wish: str, ctx: WorkflowContext[Draft]):
+        draft = await self.agent.run(wish)
+        await ctx.send_message(draft.text)
+
+@executor(id="judge")
+async def judge(draft: Draft, ctx: WorkflowContext[str]):
+    verdict = await judging.run(f"Judge {draft}")
+    await ctx.send_message(verdict.text)
+
+judging = ChatAgent(chat_client=None, instructions="You judge.")
+writer = Write(None)
+flow = WorkflowBuilder().set_start_executor(writer).add_edge(writer, judge)EDGES.build()
+"""
+
+
+def test_a_message_that_an_executor_sends_reaches_the_one_that_an_edge_leads_to() -> None:
+    file = compiled(EXECUTORS.replace("EDGES", ""))
+    assert edges(file) == {(11, 16, "data")}
+    assert turning(file) == []
+
+
+def test_executors_that_lead_back_go_round() -> None:
+    file = compiled(EXECUTORS.replace("EDGES", ".add_edge(judge, writer)"))
+    assert {(11, 16, "data"), (16, 11, "loop")} == edges(file)
+    assert turning(file) == [11, 16]
+
+
+def test_a_message_reaches_no_executor_without_an_edge() -> None:
+    apart = EXECUTORS.replace(".add_edge(writer, judge)", ".add_edge(writer, other)")
+    assert edges(compiled(apart.replace("EDGES", ""))) == set()
