@@ -54,6 +54,7 @@ from charter_engine.parser.values import (
     Hole,
     Instance,
     Kind,
+    Made,
     Member,
     Type,
     Value,
@@ -244,6 +245,9 @@ class CallResolver:
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What speaks for a call of an imported or injected wrapper."""
         if calls_decorated(frame.function, node):
+            return None
+        made = [kind for kind in shape.receiver if isinstance(kind, Made)]
+        if len(made) == 1 and self.evaluator.teams.runs_own_code(made[0]):
             return None
         return evidence.by_evidence(shape, self.program.catalogue)
 

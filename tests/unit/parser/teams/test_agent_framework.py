@@ -7,7 +7,7 @@ from tests.unit.parser.compiled import compiled, edges, lines
 from tests.unit.parser.teams.speaking import said, turning
 
 AGENTS = """
-from agent_framework import AgentExecutor, ConcurrentBuilder, Executor, SequentialBuilder
+from agent_framework import ConcurrentBuilder, Executor, GroupChatBuilder, SequentialBuilder
 from agent_framework import Case, ChatAgent, Default, HandoffBuilder, WorkflowBuilder, handler
 from agent_framework.azure import AzureOpenAIResponsesClient
 from agent_framework.devui import serve
@@ -100,6 +100,17 @@ def test_builders_take_their_participants_by_an_argument_or_a_method(
     assert (len(file.calls), edges(file)) == (2, found)
 
 
+def test_whom_an_agent_chooses_in_a_group_chat_hears_the_others_and_not_the_choice() -> None:
+    chat = "GroupChatBuilder(participants=[left, right], ORCHESTRATED).build().run(task)"
+    chosen = agents(f"return await {chat.replace('ORCHESTRATED', 'orchestrator_agent=plan')}")
+    assert {(9, 19, "loop"), (9, 10, "data"), (10, 9, "loop")} <= edges(chosen)
+    assert not {edge for edge in edges(chosen) if edge[0] == 19}
+    assert said(chosen, 19)[0] == ("system", "You plan.", False)
+    turns = agents(f"return await {chat.replace('ORCHESTRATED', 'selection_func=pick')}")
+    assert {(19, 10, "data"), (10, 19, "loop")} <= edges(turns)
+    assert lines(turns) == [10, 19]
+
+
 def test_what_a_server_of_workflows_is_made_with_is_called() -> None:
     served = "serve(entities=[WorkflowBuilder().add_edge(plan, left).build()])"
     file = compiled(
@@ -117,8 +128,12 @@ def test_agents_hand_on_to_all_others_or_to_those_that_a_builder_is_told() -> No
 
 
 def test_a_workflow_of_executors_alone_asks_no_model_by_itself() -> None:
-    file = workflow(".add_edge(Publish(id='p'), Publish(id='q'))")
-    assert lines(file) == []
+    file = agents("agent = WorkflowBuilder().add_edge(Publish(id='p'), Publish(id='q')).build()")
+    run = agents(
+        "agent = WorkflowBuilder().add_edge(Publish(id='p'), Publish(id='q')).build().as_agent()\n"
+        "    return await agent.run(task)"
+    )
+    assert (lines(file), lines(run)) == ([], [])
 
 
 EXECUTORS = """
