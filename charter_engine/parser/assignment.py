@@ -36,7 +36,9 @@ class Assigner:
     """Stores values."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
         self.memory = analysis.memory
+        self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = evaluator
 
@@ -130,8 +132,9 @@ class Assigner:
         if holder.box is not None and (
             is_record or not any(isinstance(kind, Instance | Class) for kind in holder.types)
         ):
-            certain = frame.certainty <= holder.box.depth and holder.box.kind == "object"
             fields = holder.box.fields
+            certain = frame.certainty <= holder.box.depth and holder.box.kind == "object"
+            certain = certain and not self.is_of_another_way(frame, fields.get(target.attr))
             fields[target.attr] = (
                 value
                 if certain or target.attr not in fields
@@ -144,6 +147,18 @@ class Assigner:
         return holder.box is not None and any(
             isinstance(kind, Instance) and records(kind.definition) for kind in holder.types
         )
+
+    def is_of_another_way(self, frame: Frame, before: Value | None) -> bool:
+        """Whether a step of a flow finds what one has left that it never follows: a router chooses
+        between them, and what follows both may hold either."""
+        own = frame.function.node_name if frame.function is not None else ""
+        leads = self.program.handled_after
+        if before is None or not before.origins or own not in leads:
+            return False
+        numbers = {origin.chain[0][0] for origin in before.origins}
+        sites = [self.findings.sites[number] for number in numbers if number >= 0]
+        writers = {site.function.node_name for site in sites if site.function is not None}
+        return any(name != own and name in leads and own not in leads[name] for name in writers)
 
     def store_field(self, frame: Frame, kind: Instance | Class, name: str, value: Value) -> None:
         fields = self.memory.object_of(kind.definition, place_of(kind)).fields

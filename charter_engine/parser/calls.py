@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence, prompts, recognise
+from charter_engine.parser.agent_graphs import draw
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.chains import (
     CHAIN,
@@ -35,7 +36,6 @@ from charter_engine.parser.handed_on import (
     partly_called,
 )
 from charter_engine.parser.limits import bounded
-from charter_engine.parser.methods import draw
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.prompt_files import READ_BY_NAME
@@ -46,6 +46,7 @@ from charter_engine.parser.reflection import REFLECTING
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import is_super, last_name, without_parameters
+from charter_engine.parser.teams import DRAWN
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -57,6 +58,7 @@ from charter_engine.parser.values import (
     Hole,
     Instance,
     Kind,
+    Made,
     Member,
     Type,
     Value,
@@ -219,6 +221,8 @@ class CallResolver:
             evaluator.recorder.note_graph_run(frame)
         if shape.verb == "send_event" and frame.function is not None and shape.positional:
             evaluator.states.send_event(frame.function, shape.positional[0][1])
+        if shape.verb == "send_message" and frame.function is not None and shape.positional:
+            evaluator.states.send_message(frame.function, shape.positional[0][1])
         if GRAPH in shape.receiver and shape.verb == "add_node":
             evaluator.node_agents.add(frame, shape)
         found = (
@@ -242,13 +246,16 @@ class CallResolver:
         team = self.evaluator.teams.run_by(frame, receiver, shape, found)
         if team is None:
             return recorder.model_call(frame, node, receiver, shape, found)
-        opening, given = runs.opening(receiver, team, shape)
+        opening, given = runs.opening(receiver, team, shape, found.family)
         answer = recorder.model_call(frame, node, opening, given, found)
         return runs.record(frame, node, shape, found, team, answer)
 
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What speaks for a call of an imported or injected wrapper."""
         if calls_decorated(frame.function, node):
+            return None
+        made = [kind for kind in shape.receiver if isinstance(kind, Made)]
+        if len(made) == 1 and self.evaluator.teams.runs_own_code(made[0]):
             return None
         return evidence.by_evidence(shape, self.program.catalogue)
 
@@ -333,7 +340,9 @@ class CallResolver:
             or self.known_post(node, shape)
             or self.known_by_name(frame, shape)
         )
-        return None if found is None or self.evaluator.teams.asks_nobody(receiver) else found
+        if found is None or self.evaluator.teams.asks_nobody(receiver, shape, found.family):
+            return None
+        return found
 
     def is_part_of_run(self, frame: Frame, shape: CallShape) -> bool:
         """Whether an agent's class, of which objects are made at hand, runs one of its members."""
@@ -389,22 +398,34 @@ class CallResolver:
                         origins=arguments_origins(shape) | receiver.all_origins(),
                     )
             elif isinstance(kind, Member) and kind.kind in self.program.catalogue.kinds:
-                rule = self.program.catalogue.kinds[kind.kind]
-                if kind.path in rule.keeps:
-                    if "drawn" in rule.members.values() and receiver.box is not None:
-                        draw(receiver.box, shape)
-                    filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
-                    return with_offer(filled, shape)
-                if kind.path in rule.fills:
-                    filling = Value(origins=arguments_origins(shape) | receiver.all_origins())
-                    return prompts.filled_template(receiver, shape, rule.syntax) or filling
-                if kind.path in rule.becomes:
-                    types = frozenset((Kind(rule.becomes[kind.path]),))
-                    box = self.made_box(rule.becomes[kind.path], shape)
-                    return Value(
-                        types=types, box=with_fields_of(receiver, box), origins=receiver.origins
-                    )
+                changed = self.changed_by(frame, kind, receiver, shape)
+                if changed is not None:
+                    return changed
         return self.made_unseen(receiver, shape)
+
+    def changed_by(
+        self, frame: Frame, method: Member, receiver: Value, shape: CallShape
+    ) -> Value | None:
+        """What a method returns that keeps a kind, takes a member, fills a template or makes
+        another kind; None for any other."""
+        rule = self.program.catalogue.kinds[method.kind]
+        if method.path in rule.keeps:
+            if not DRAWN.isdisjoint(rule.members.values()) and receiver.box is not None:
+                draw(receiver.box, shape)
+            filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
+            return with_offer(filled, shape)
+        if method.path in rule.takes:
+            return self.evaluator.teams.take(frame, receiver, shape, rule)
+        if method.path in rule.fills:
+            filling = Value(origins=arguments_origins(shape) | receiver.all_origins())
+            return prompts.filled_template(receiver, shape, rule.syntax) or filling
+        if method.path not in rule.becomes:
+            return None
+        name = rule.becomes[method.path]
+        box = with_fields_of(receiver, self.made_box(name, shape))
+        made = self.evaluator.teams.made(frame, shape.node, name, box)
+        value = made or Value(types=frozenset((Kind(name),)), box=box)
+        return replace(value, origins=receiver.origins)
 
     def made_unseen(self, receiver: Value, shape: CallShape) -> Value | None:
         """What code that isn't at hand makes, as its name or a method that nothing else has
@@ -534,7 +555,7 @@ KNOWN_BY_NAME = (
     | FIELDS
     | READ_BY_NAME
     | REFLECTING
-    | frozenset(("dict", "iter", "partial", "send_event"))
+    | frozenset(("dict", "iter", "partial", "send_event", "send_message"))
 )
 """Functions and methods that are known whatever they are called on."""
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 Rule = TypeVar("Rule", "KindRule", "Family")
 
-PACKAGE = re.compile(r"\^(\w+)\\\.")
+PACKAGE = re.compile(r"\^(\w+)(?:\(?\\\.)")
 """What a pattern of dotted names begins with where only one package is meant."""
 
 COMMON = frozenset(("Client", "AsyncClient"))
@@ -61,6 +61,8 @@ class KindRule:
     configured: str = ""
     leads_in: tuple[str, ...] = ()
     returned_by: str = ""
+    takes: dict[str, str] = field(default_factory=dict)
+    makes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Family:
     own_prompt: bool = False
     hands_back: tuple[str, ...] = ()
     runs: str = ""
+    names: str = ""
+    only_known: bool = False
     talks_in: tuple[str, ...] = ()
 
 
@@ -136,7 +140,9 @@ class Catalogue:
         self._defined = definitions(kinds)
         self.served = tuple(kind for kind in kinds if kind.served_as)
         self._patterns = [
-            (re.compile(text), kind.name) for kind in kinds for text in kind.constructor_patterns
+            (package_of(text), re.compile(text), kind.name)
+            for kind in kinds
+            for text in kind.constructor_patterns
         ]
         self._annotations = {name: kind.name for kind in kinds for name in kind.annotations}
         self._annotations |= {
@@ -149,11 +155,7 @@ class Catalogue:
         self._functions = {name: family for family in families for name in family.functions}
         self.packages = frozenset(
             name.partition(".")[0] for name in (*self._constructors, *self._functions)
-        ) | {
-            found.group(1)
-            for pattern, _ in self._patterns
-            if (found := PACKAGE.match(pattern.pattern)) is not None
-        }
+        ) | {package for package, _, _ in self._patterns if package}
         self.proving = {verb: kind.name for kind in kinds for verb in kind.proved_by}
         self._paths = {name: family for family in families for name in family.paths}
         self._verbs = {
@@ -181,10 +183,21 @@ class Catalogue:
         if dotted not in self._known:
             self._known[dotted] = (
                 self._constructors.get(dotted)
-                or next((kind for pattern, kind in self._patterns if pattern.search(dotted)), None)
+                or self._kind_by_pattern(dotted)
                 or self._kind_defined_deeper(dotted)
             )
         return self._known[dotted]
+
+    def _kind_by_pattern(self, dotted: str) -> str | None:
+        packages = ("", dotted.partition(".")[0])
+        return next(
+            (
+                kind
+                for package, pattern, kind in self._patterns
+                if package in packages and pattern.search(dotted)
+            ),
+            None,
+        )
 
     def _kind_defined_deeper(self, dotted: str) -> str | None:
         """The kind of a class that is imported from the module that defines it, not from the
@@ -260,6 +273,12 @@ def definitions(kinds: tuple[KindRule, ...]) -> dict[str, list[tuple[str, str]]]
             if tail:
                 found.setdefault(tail, []).append((package, kind.name))
     return found
+
+
+def package_of(pattern: str) -> str:
+    """The package that a pattern of dotted names means; empty: it may be of several."""
+    found = PACKAGE.match(pattern)
+    return found.group(1) if found is not None else ""
 
 
 def class_in(dotted: str) -> tuple[str, str]:

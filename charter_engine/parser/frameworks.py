@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from msgspec.structs import replace
 
 from charter_engine.parser.containers import any_member
+from charter_engine.parser.executors import executor_of, handling_of, linked_executors
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.handlers import STEPS, heard_steps, kinds_returned
 from charter_engine.parser.memory import Memory
@@ -52,6 +53,7 @@ class SharedStates:
             for definition in module.classes.values()
             if is_event(definition)
         }
+        self.linked = linked_executors(program.modules.values())
         self.is_whole = bool(nodes) and nodes <= named | NO_FUNCTIONS
 
     def parameter(self, definition: FunctionDefinition) -> str | None:
@@ -67,7 +69,11 @@ class SharedStates:
         return self.events[definition]
 
     def heard_by(self, definition: FunctionDefinition) -> dict[str, Value]:
-        """What a step of a flow is given: what those returned that it listens to."""
+        """What a step of a flow is given: what those returned that it listens to, or sent it."""
+        if self.linked and (handling := handling_of(definition)) is not None:
+            sent = self.memory.shared_box(executor_of(definition)).fields
+            found = [sent[kind] for kind in sorted(handling.taken) if kind in sent]
+            return {handling.parameter: found[0]} if found else {}
         if definition.owner in self.flows.bases:
             return self.handed_on(definition)
         if definition not in self.heard:
@@ -207,6 +213,17 @@ class SharedStates:
                     writes[key] = Element(written, maybe=not is_gone)
         self.memory.changes += 1
         self.memory.left[definition.node_name] = after
+
+    def send_message(self, definition: FunctionDefinition, message: Value) -> None:
+        """`ctx.send_message(message)`: what the executors start with that edges lead to."""
+        handling = handling_of(definition) if self.linked else None
+        for source, target in sorted(self.linked) if handling is not None else ():
+            if handling is None or source != executor_of(definition):
+                continue
+            fields = self.memory.shared_box(target).fields
+            for kind in sorted(handling.sent):
+                fields[kind] = join(fields.get(kind), in_state(message), kind)
+                self.memory.changes += 1
 
     def send_event(self, definition: FunctionDefinition, event: Value) -> None:
         """`ctx.send_event(event)` of one that isn't made at hand: what a model gave, of a kind that

@@ -2,8 +2,8 @@
 
 A handler of messages leads to those that handle the kinds it makes; a step of a flow to those that
 listen to it, or to a word that it returns; a node of a graph to those that it makes. Frameworks:
-AutoGen's `message_handler`, LlamaIndex' `step`, CrewAI's `start`, `listen` and `router`, and
-pydantic-graph's `BaseNode`.
+AutoGen's `message_handler`, LlamaIndex' `step`, CrewAI's `start`, `listen` and `router`,
+pydantic-graph's `BaseNode`, and the executors of Microsoft's Agent Framework.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from charter_engine.parser.executors import executor_of, handling_of, linked_executors
 from charter_engine.parser.state_graphs import StateGraph
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
@@ -22,6 +23,7 @@ ENDING = frozenset(("StopEvent", "StartEvent", "Union", "Optional"))
 
 def handler_graph(modules: Iterable[Module]) -> StateGraph | None:
     """The handlers as a graph, each under its own place; None without any."""
+    modules = list(modules)
     graph = StateGraph()
     takes: dict[str, set[str]] = {}
     gives: dict[str, set[str]] = {}
@@ -39,7 +41,26 @@ def handler_graph(modules: Iterable[Module]) -> StateGraph | None:
         for target, taken in takes.items():
             if given & taken:
                 graph.lead(source, target)
+    enter_executors(graph, modules)
     return graph if graph.functions else None
+
+
+def enter_executors(graph: StateGraph, modules: list[Module]) -> None:
+    """The handlers of executors, each leading to those of the executors that an edge links it
+    with."""
+    linked = linked_executors(modules)
+    handlers: dict[str, list[str]] = {}
+    for module in modules if linked else ():
+        for definition in module.functions.values():
+            if handling_of(definition) is not None:
+                node = f"{module.path}/{definition.qualname}"
+                graph.functions[node] = definition.name
+                graph.lines[node] = definition.node.lineno
+                handlers.setdefault(executor_of(definition), []).append(node)
+    for source, target in linked:
+        for one in handlers.get(source, ()):
+            for other in handlers.get(target, ()):
+                graph.lead(one, other)
 
 
 def handler_name(definition: FunctionDefinition) -> str:

@@ -40,7 +40,7 @@ CONVERSATION = frozenset(
 )
 
 CONNECTED = "connected"
-"""Under this name a pipeline keeps the connections of its components."""
+"""Under this name a pipeline or a graph of agents keeps what is connected."""
 
 FORGETTING = frozenset(
     "len isinstance range hasattr type bool id any all print input open round".split()
@@ -306,19 +306,6 @@ def wire(box: Box, given: list[Value]) -> None:
     pair = Value(box=Box("tuple", [Element(static(end)) for end in ends]))
     if kept is not None:
         kept.items.append(Element(pair))
-
-
-def draw(box: Box, shape: CallShape) -> None:
-    """`graph.add_node(agent, "name")`, `graph.add_edge(agent, other, condition)`: keep the nodes of
-    a graph of agents, and its edges; one with a condition has a third member."""
-    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
-    if shape.verb == "add_node" and given:
-        name = given[1].static_text() if len(given) > 1 else None
-        box.fields.setdefault(name or f"node {len(box.fields)}", given[0])
-    elif shape.verb == "add_edge" and len(given) > 1:
-        kept = box.fields.setdefault(CONNECTED, Value(box=Box("list"))).box
-        if kept is not None:
-            kept.items.append(Element(Value(box=Box("tuple", [Element(end) for end in given]))))
 
 
 def history(value: Value, depth: int = 0) -> Value:

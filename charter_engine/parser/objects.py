@@ -16,7 +16,6 @@ from charter_engine.parser.recognise import CallShape, constructed_box
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import ClassDefinition
 from charter_engine.parser.syntax import declared_fields
-from charter_engine.parser.teams import made_in
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -28,6 +27,7 @@ from charter_engine.parser.values import (
     Kind,
     Made,
     Value,
+    made_in,
     place_of,
 )
 

@@ -30,7 +30,8 @@ class Program:
 
     `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
     declared state graph, or handlers that call for each other, go round in; `leads` are the
-    functions that each may lead to in a state graph; `enclosing` are those that others stand in,
+    functions that each may lead to in a state graph, `handled_after` those that a handler may lead
+    to; `enclosing` are those that others stand in,
     `properties` the names of those that are followed where an attribute is read,
     `recursive` those that may call themselves, `gathering` those that wait for several things
     together, themselves or by another. `spread` are handlers that run side by side, `forked` the
@@ -72,6 +73,7 @@ class Program:
         }
         self.forked = forked(self.graph, modules.values()) if self.graph is not None else set()
         self.leads = self.graph.leads() if self.graph is not None else {}
+        self.handled_after = self.handlers.leads() if self.handlers is not None else {}
         self.flows = flows_of(modules.values(), self.class_named)
         self.call_names = CallNames(list(modules.values()), catalogue)
         self.reaching = self.call_names.that_may_ask()

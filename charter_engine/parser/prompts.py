@@ -88,7 +88,7 @@ def prompt_of(shape: CallShape, family: Family, under_way: Turns = NO_TURNS) -> 
             for _, value in by_place(shape, family)[len(family.positional) :]
             for part in upstream_parts(value)
         ]
-    if not messages and family.runs in given:
+    if not messages and not given.keys().isdisjoint((family.runs, family.names)):
         return ()
     if not messages and shape.positional:
         first = shape.positional[0][1]

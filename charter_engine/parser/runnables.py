@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from charter_engine.parser.chains import CHAIN, PROMPTS, piped, steps_in
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.teams import made_in
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -25,6 +24,7 @@ from charter_engine.parser.values import (
     Made,
     Value,
     in_order,
+    made_in,
 )
 
 if TYPE_CHECKING:

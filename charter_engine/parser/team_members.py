@@ -10,24 +10,28 @@ import ast
 from typing import TYPE_CHECKING
 
 from charter_engine.parser import prompts
-from charter_engine.parser.catalogue import Family
+from charter_engine.parser.agent_graphs import AgentGraph
+from charter_engine.parser.catalogue import Family, KindRule
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
 from charter_engine.parser.syntax import output_name
 from charter_engine.parser.team_prompts import chats_of
-from charter_engine.parser.teams import Team, TeamBuilder, asks_itself, made_in, members_in
+from charter_engine.parser.teams import DRAWN, Team, TeamBuilder, asks_itself, text_in
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
+    Element,
     Function,
     Instance,
     Kind,
     Made,
     Value,
     in_order,
+    made_in,
+    members_in,
 )
 
 if TYPE_CHECKING:
@@ -97,7 +101,7 @@ class TeamFinder:
             return None
         self.note_unseen(frame, run[0], shape)
         talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
-        is_once = talks_once(shape) or run[0].kind == CHATS
+        is_once = talks_once(shape) or run[0].kind == CHATS or found.family.only_known
         team = self.team_of(run[0], [] if is_once else talking)
         is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
         held = holder_of(asked, shape).types
@@ -120,13 +124,51 @@ class TeamFinder:
             chats = frozenset(chats_in(shape))
             speaker.box.fields[NESTED] = Value(types=chats)
 
-    def asks_nobody(self, receiver: Value) -> bool:
-        """Whether what is run leads to members of which none asks a model, as a pipeline may."""
+    def take(self, frame: Frame, receiver: Value, shape: CallShape, rule: KindRule) -> Value:
+        """`team.add_worker(agent)`: keep a member that a team is given by a method, or that the
+        method itself makes of what it is given, and returns if it is said to become that."""
+        box = receiver.box
+        given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+        members = [
+            member for value in given for member in members_in(value) if any(made_in(member))
+        ]
+        becomes = rule.becomes.get(shape.verb, "")
+        if not members and (becomes or rule.makes):
+            made = self.made(frame, shape.node, becomes or rule.makes, constructed_box(shape))
+            members = [made] if made is not None else []
+        if box is None or not members:
+            return receiver
+        kept = box.fields.setdefault(rule.takes[shape.verb], Value(box=Box("list")))
+        known = set(made_in(kept))
+        new = [member for member in members if known.isdisjoint(made_in(member))]
+        if kept.box is not None:
+            kept.box.items += [Element(member) for member in new]
+        return members[0] if becomes else receiver
+
+    def asks_nobody(self, receiver: Value, shape: CallShape, family: Family) -> bool:
+        """Whether what is run leads to members of which none asks a model, as a pipeline may, or
+        must be known to ask one and isn't."""
+        if family.only_known and not self.run_of(receiver, shape, family):
+            return True
         made = [kind for kind in receiver.types if isinstance(kind, Made)]
+        if len(made) == 1 and self.runs_own_code(made[0]):
+            return True
         rules = [self.program.catalogue.kinds[one.kind] for one in made]
         if len(made) != 1 or rules[0].role == "model" or rules[0].part != "leads":
             return False
         return not self.team_of(made[0], []).speakers
+
+    def runs_own_code(self, made: Made) -> bool:
+        """Whether what is run leads to a graph of the program's own functions and objects, and
+        nothing else: these ask by themselves."""
+        ways = self.program.catalogue.kinds[made.kind].members
+        if not DRAWN.isdisjoint(ways.values()):
+            return AgentGraph(made).asks_nobody()
+        is_leading = self.program.catalogue.kinds[made.kind].part == "leads"
+        members = [
+            one for argument in ways if is_leading for one in self.members_of(made, argument)
+        ]
+        return bool(members) and all(map(self.runs_own_code, members))
 
     def note_unseen(self, frame: Frame, made: Made, shape: CallShape) -> None:
         """Keep that a team's members are not at hand, where none is."""
@@ -135,7 +177,12 @@ class TeamFinder:
             return
         for argument, way in rule.members.items():
             value = made.box.fields.get(argument)
-            if way == "tool" or value is None or is_known(value) or self.given_to(made, argument):
+            if (
+                way in ("tool", *DRAWN)
+                or value is None
+                or is_known(value)
+                or self.given_to(made, argument)
+            ):
                 continue
             written = ast.unparse(value.source) if value.source is not None else argument
             self.findings.unseen.add(
@@ -144,24 +191,44 @@ class TeamFinder:
 
     def run_of(self, asked: Value, shape: CallShape, family: Family) -> list[Made]:
         """What a call is given to run, or else what is called: several where that isn't known."""
-        given = prompts.arguments_by_name(shape, family).get(family.runs, UNKNOWN)
+        arguments = prompts.arguments_by_name(shape, family)
+        given = arguments.get(family.runs, UNKNOWN)
         found = [kind for kind in in_order(given.types) if isinstance(kind, Made)]
+        name = arguments.get(family.names, UNKNOWN).static_text() if family.names else None
+        if not found and name is not None:
+            fields = asked.box.fields.values() if asked.box is not None else ()
+            held = [made for value in fields for made in made_in(value)]
+            found = [made for made in held if text_in(made, family.names) == name]
+        if family.only_known:
+            return [made for made in found if self.may_ask(made)]
         return found or [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
+
+    def may_ask(self, made: Made) -> bool:
+        """Whether what was made leads to others, or asks a model itself."""
+        rule = self.program.catalogue.kinds[made.kind]
+        return rule.part == "leads" or asks_itself(made, rule)
 
     def team_of(self, run: Made, talking: list[Made]) -> Team:
         """The team that an agent leads, or the two agents of which one is `talking` to the
         other."""
-        run = self.latest.get(run, run)
-        team = TeamBuilder(self.program.catalogue, self.members_of).built(run)
+        run = self.made_last(run)
+        team = self.builder().built(run)
         others = [made for made in talking if made != run]
         if not others or any(speaker != run for speaker in team.speakers):
             return team
-        return TeamBuilder(self.program.catalogue, self.members_of).talking([run, *others[:1]])
+        return self.builder().talking([run, *others[:1]])
+
+    def builder(self) -> TeamBuilder:
+        return TeamBuilder(self.program.catalogue, self.members_of, self.made_last)
+
+    def made_last(self, made: Made) -> Made:
+        """Of what a module makes, what was made last in the place: what it imports may be known by
+        then."""
+        return self.latest.get(made, made)
 
     def members_of(self, made: Made, argument: str) -> list[Made]:
-        """What an agent or a team was given under the name of an argument; of what a module makes,
-        as it was made last: what it imports may be known by then."""
-        return [self.latest.get(member, member) for member in self.given_to(made, argument)]
+        """What an agent or a team was given under the name of an argument."""
+        return [self.made_last(member) for member in self.given_to(made, argument)]
 
     def given_to(self, made: Made, argument: str) -> list[Made]:
         fields = made.box.fields

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Carried
 from charter_engine.parser import prompts, text
-from charter_engine.parser.catalogue import KindRule
+from charter_engine.parser.catalogue import Family, KindRule
 from charter_engine.parser.chains import CHAIN
 from charter_engine.parser.findings import Fillings, HeardAnswer, Message, Site
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.syntax import output_name, used_by
-from charter_engine.parser.teams import MANAGER, made_in, text_in
+from charter_engine.parser.teams import MANAGER, text_in
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -30,6 +30,7 @@ from charter_engine.parser.values import (
     Piece,
     Static,
     Value,
+    made_in,
     static,
 )
 
@@ -63,10 +64,10 @@ def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Messag
         if (value := nested(fields, name)) is not None
         for part in prompts.messages_of(value, role)
     )
-    if rule.syntax == "jinja":
-        nothing: prompts.Fields = {}
+    if rule.syntax != "format":
+        named = {name: (value, value.source or name) for name, value in given.items()}
         fill = text.FILLINGS[rule.syntax]
-        return tuple((role, fill(value, nothing.get) or value) for role, value in parts)
+        return tuple((role, fill(value, named.get) or value) for role, value in parts)
     if not rule.templated:
         return parts
     return tuple((role, filled(value, given)) for role, value in parts)
@@ -91,10 +92,13 @@ def nested(fields: dict[str, Value], name: str) -> Value | None:
     return nested(value.box.fields, rest) if value.box is not None else None
 
 
-def inputs_of(shape: CallShape) -> dict[str, Value]:
-    """What a run is given to fill in, by name."""
-    given = next((value for name, _, value in shape.keywords if name == "inputs"), UNKNOWN)
-    return dict(given.box.fields) if given.box is not None else {}
+def inputs_of(shape: CallShape, family: Family) -> dict[str, Value]:
+    """What a run is given to fill in, by name: in an argument that holds it, and where a function
+    of a kernel is run, by itself."""
+    given = prompts.arguments_by_name(shape, family)
+    held = [given[name].box for name in ("inputs", "arguments") if name in given]
+    fields = {name: value for box in held if box is not None for name, value in box.fields.items()}
+    return {**given, **fields} if family.only_known else fields
 
 
 def without_inputs(shape: CallShape) -> CallShape:

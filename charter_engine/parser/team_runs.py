@@ -37,7 +37,7 @@ from charter_engine.parser.team_prompts import (
     without_inputs,
     written,
 )
-from charter_engine.parser.teams import NOBODY, Heard, Team, made_in, text_in
+from charter_engine.parser.teams import NOBODY, Heard, Team, text_in
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -48,6 +48,7 @@ from charter_engine.parser.values import (
     Made,
     Origin,
     Value,
+    made_in,
 )
 
 if TYPE_CHECKING:
@@ -70,13 +71,15 @@ class TeamRuns:
         self.progress = analysis.progress
         self.evaluator = evaluator
 
-    def opening(self, asked: Value, team: Team, shape: CallShape) -> tuple[Value, CallShape]:
+    def opening(
+        self, asked: Value, team: Team, shape: CallShape, family: Family
+    ) -> tuple[Value, CallShape]:
         """The agent that speaks first, in the place of the team that is called, and what is left
         of the call to be said to it."""
         first = team.opened.first[0]
         if first.kind == CHAIN_MADE:
             return replace(asked, types=frozenset((CHAIN, first)), box=first.box), shape
-        said = written(first, self.rule_of(first), inputs_of(shape))
+        said = written(first, self.rule_of(first), inputs_of(shape, family))
         fields = {name: value for name, value in offer_of(first).items() if name in OFFERED}
         if said:
             fields["messages"] = Value(
@@ -116,7 +119,7 @@ class TeamRuns:
         task = self.task_of(shape, found.family)
         tasks = dict.fromkeys(team.speakers, task) | messages_in(shape)
         self.findings.outputs.add(*chains.values())
-        self.keep(frame, team, chains, inputs_of(shape), tasks, run)
+        self.keep(frame, team, chains, inputs_of(shape, found.family), tasks, run)
         last = [speaker for speaker in team.opened.last if speaker in chains]
         origins = frozenset(Origin(chains[speaker]) for speaker in last)
         return replace(answer, origins=origins or answer.origins)

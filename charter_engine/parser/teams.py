@@ -9,20 +9,39 @@ part.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
 from charter_engine.contracts.graph import Carried
+from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.catalogue import Catalogue, KindRule
 from charter_engine.parser.prompts import field_of
 from charter_engine.parser.symbols import dotted_name
 from charter_engine.parser.syntax import are_alternatives, last_name, output_name
-from charter_engine.parser.values import UNKNOWN, External, Function, Made, Value, in_order
+from charter_engine.parser.values import (
+    UNKNOWN,
+    External,
+    Function,
+    Made,
+    Value,
+    in_order,
+    made_in,
+    members_in,
+)
 
 MembersOf = Callable[[Made, str], list[Made]]
 """What an agent or a team was given under the name of an argument."""
+
+MadeLast = Callable[[Made], Made]
+"""An agent or a team as its module made it last."""
+
+DRAWN = frozenset(("drawn", "linked", "meshed"))
+"""The ways in which members are nodes of a graph."""
+
+ANSWERING = ("task", "single_turn")
+"""Modes of agents that answer the one above them, in place of going on with the conversation."""
 
 MANAGER = "manager"
 """Under this name a task keeps the agent that does it in the place of its own."""
@@ -76,22 +95,24 @@ class Team:
     given_by: dict[Made, Made] = field(default_factory=dict)
     parts: dict[Made, Part] = field(default_factory=dict)
 
-    def reached_from(self, speaker: Made) -> list[Made]:
-        """Those that may go on with the conversation at some time after a speaker, nearest
-        first."""
+    def reached_from(self, speaker: Made, *, is_given: bool = False) -> list[Made]:
+        """Those that may go on with the conversation at some time after a speaker, nearest first;
+        `is_given`: or that speak because they are given an answer."""
         found: list[Made] = []
-        pending = list(self.after.get(speaker, ()))
+        pending = [speaker]
         while pending:
-            following = pending.pop(0)
-            if following not in found:
-                found.append(following)
-                pending += self.after.get(following, ())
+            before = pending.pop(0)
+            following = (*self.after.get(before, ()),)
+            following += (*self.follows.get(before, ()),) if is_given else ()
+            new = [one for one in dict.fromkeys(following) if one not in found]
+            found += new
+            pending += new
         return found
 
     def heard_by(self, speaker: Made) -> list[Heard]:
         """The answers that reach a speaker's prompt, in the order in which they are made."""
         place = {made: number for number, made in enumerate(self.speakers)}
-        reached = self.reached_from(speaker)
+        reached = self.reached_from(speaker, is_given=True)
         found: list[Heard] = []
         for other in self.speakers:
             if other in self.silent or other not in self.only.get(speaker, (other,)):
@@ -118,9 +139,10 @@ class Team:
 class TeamBuilder:
     """Puts a team together from what its constructors were given."""
 
-    def __init__(self, catalogue: Catalogue, members_of: MembersOf) -> None:
+    def __init__(self, catalogue: Catalogue, members_of: MembersOf, made_last: MadeLast) -> None:
         self.catalogue = catalogue
         self.members_of = members_of
+        self.made_last = made_last
         self.team = Team()
         self.parts = self.team.parts
 
@@ -140,7 +162,7 @@ class TeamBuilder:
         team.opened = whole
         team.speakers = in_turn(team)
         for speaker in team.speakers:
-            if speaker in team.reached_from(speaker):
+            if speaker in team.reached_from(speaker, is_given=True):
                 team.turning.setdefault(speaker, speaker.node.lineno)
         return team
 
@@ -164,7 +186,7 @@ class TeamBuilder:
             members = [
                 member for name in argument.split("+") for member in self.members_of(made, name)
             ]
-            if members:
+            if members or way in DRAWN:
                 found = self.parts[made] = self.joined(made, found, members, way)
         if rule.hears and rule.hears in made.box.fields:
             self.team.only[made] = self.members_of(made, rule.hears)
@@ -178,13 +200,16 @@ class TeamBuilder:
             ask = self.called if way == "tool" else self.managed
             ask(made, members)
             return before
-        if way == "chain":
-            return self.chained(members)
-        if way in ("wired", "drawn"):
-            put_together = self.wired if way == "wired" else self.drawn
-            return put_together(made, members)
+        if way in ("chain", "otherwise"):
+            chained = self.chained(members)
+            return chained if way == "chain" else whole_of([before, chained])
+        if way in (*DRAWN, "wired"):
+            return self.wired(made, members) if way == "wired" else self.drawn(made, way)
         if way in ("named", "declared"):
             return self.by_name(made, members)
+        if way == "handoff":
+            self.called(made, [one for one in members if text_in(one, "mode") in ANSWERING])
+            members = [one for one in members if text_in(one, "mode") not in ANSWERING]
         parts = [self.part(member) for member in members]
         parts = [part for part in parts if part.first]
         if not parts:
@@ -195,6 +220,8 @@ class TeamBuilder:
         """One that asks itself with its members, or these alone where it only leads to them."""
         if way == "handoff":
             return self.handed_on(own, parts)
+        if way == "either":
+            return whole_of([own, *parts])
         if way == "before":
             return self.fed(own, parts)
         if way == "chosen" and own.first:
@@ -205,8 +232,6 @@ class TeamBuilder:
         """Parts that speak beside each other or one after the other, once or again and again."""
         if way == "parallel":
             return self.side_by_side(parts)
-        if way == "either":
-            return whole_of(parts)
         whole = self.in_sequence(parts)
         if way == "sequence":
             return whole
@@ -287,23 +312,31 @@ class TeamBuilder:
         last = [part.first[0] for part in asking.values() if part.first[0] not in self.team.follows]
         return Part(tuple(first), tuple(last))
 
-    def drawn(self, made: Made, members: list[Made]) -> Part:
-        """Members of a graph: each goes on after those that edges lead from. Several that edges
-        without a condition lead to from the same one run side by side."""
-        parts = {member: self.part(member) for member in members}
-        led_to: set[Made] = set()
-        for source in members:
-            edges = [edge for edge in edges_in(made) if edge.source == source]
-            self.lead(parts[source].last, (edge.target for edge in edges))
-            always = [parts[edge.target] for edge in edges if not edge.is_conditional]
+    def drawn(self, made: Made, way: str) -> Part:
+        """Members of a graph: each goes on after those that edges lead from, or where they are only
+        `linked`, is given their answers. Several that always follow the same node run side by
+        side."""
+        graph = AgentGraph(made, is_meshed=way == "meshed")
+        parts = {agent: self.part(self.made_last(agent)) for agent in graph.agents}
+        for node in graph.nodes:
+            reached = graph.reached_from(node)
+            following = whole_of([parts[agent] for agent in reached]).first
+            if isinstance(node, Made) and way != "linked":
+                self.lead(parts[node].last, following)
+            elif isinstance(node, Made):
+                for one in parts[node].last:
+                    self.team.follows.setdefault(one, []).extend(following)
+            always = [parts[agent] for agent, is_always in reached.items() if is_always]
             self.side_by_side([part for part in always if part.first])
-            led_to.update(edge.target for edge in edges)
-        first = [member for member in members if member not in led_to] or members[:1]
-        leading = {edge.source for edge in edges_in(made) if not edge.is_conditional}
-        last = [member for member in members if member not in leading]
+        opening = [
+            agent
+            for start in graph.starts()
+            for agent in ([start] if isinstance(start, Made) else graph.reached_from(start))
+        ]
+        ending = [one for one in graph.agents if not any(graph.reached_from(one).values())]
         return Part(
-            tuple(one for member in first for one in parts[member].first),
-            tuple(one for member in last for one in parts[member].last),
+            whole_of([parts[agent] for agent in dict.fromkeys(opening)]).first,
+            whole_of([parts[agent] for agent in ending]).last,
         )
 
     def part_in(self, made: Made, name: str, parts: list[tuple[Made, Part]]) -> list[Part]:
@@ -422,31 +455,6 @@ def connections_in(made: Made) -> list[tuple[str, str]]:
     return [(ends[0], ends[1]) for ends in pairs if len(ends) > 1]
 
 
-class Edge(NamedTuple):
-    """An edge of a graph of agents."""
-
-    source: Made
-    target: Made
-    is_conditional: bool
-
-
-def edges_in(made: Made) -> list[Edge]:
-    """The edges that are drawn between the nodes of a graph."""
-    kept = made.box.fields.get("connected")
-    boxes = [item.value.box for item in kept.box.items] if kept is not None and kept.box else []
-    found: list[Edge] = []
-    for box in boxes:
-        ends = [one for end in box.items[:2] for one in named_in(made, end.value)] if box else []
-        if box is not None and len(ends) == 2:
-            found.append(Edge(ends[0], ends[1], len(box.items) > 2))
-    return found
-
-
-def named_in(made: Made, end: Value) -> Iterator[Made]:
-    """The node of a graph at an end of an edge: itself, or by its name."""
-    return made_in(made.box.fields.get(end.static_text() or "", end))
-
-
 def take_templates(made: Made) -> None:
     """Let generators of a pipeline have the template of the builder that is connected to them."""
     fields = made.box.fields
@@ -509,23 +517,6 @@ def asks_itself(made: Made, rule: KindRule) -> bool:
         return True
     is_function = any(isinstance(kind, Function) for kind in chooses.types)
     return not is_function and chooses.static_text() in ("auto", None)
-
-
-def made_in(value: Value) -> Iterator[Made]:
-    """The agents and teams that a value is, or else those that it holds."""
-    own = [kind for kind in in_order(value.types) if isinstance(kind, Made)]
-    yield from own
-    for member in members_in(value) if not own else ():
-        yield from (kind for kind in in_order(member.types) if isinstance(kind, Made))
-
-
-def members_in(value: Value) -> list[Value]:
-    """The members of a list or a dict; of anything else, the value itself."""
-    box = value.box
-    if box is None or box.kind == "object":
-        return [value]
-    found = [element.value for element in box.items] + list(box.fields.values())
-    return found if box.rest is None else [*found, box.rest]
 
 
 def name_of(made: Made) -> str:

@@ -26,6 +26,7 @@ PERCENT = re.compile(
     r"(?:\.(?P<precision>\d+|\*))?(?P<type>[a-zA-Z%])"
 )
 DOLLAR = re.compile(r"\$(?:(?P<escaped>\$)|(?P<named>[_a-zA-Z]\w*)|\{(?P<braced>[_a-zA-Z]\w*)\})")
+KERNEL = re.compile(r"\{\{\s*\$(?P<name>[A-Za-z_]\w*)\s*\}\}")
 JINJA = re.compile(r"\{\{-?\s*(?P<name>[A-Za-z_][\w.]*)\s*-?\}\}")
 
 
@@ -179,6 +180,7 @@ FILLINGS: dict[str, Callable[[Value, Lookup], Value | None]] = {
     "format": filled,
     "dollar": partial(substituted, pattern=DOLLAR),
     "jinja": partial(substituted, pattern=JINJA),
+    "kernel": partial(substituted, pattern=KERNEL),
 }
 """How a template is filled in, by the syntax of its fields."""
 

@@ -580,3 +580,20 @@ def join_names(first: dict[str, Value], second: dict[str, Value]) -> dict[str, V
 def functions_in(value: Value) -> list[Function]:
     """The functions at hand that a value may be."""
     return [kind for kind in in_order(value.types) if isinstance(kind, Function)]
+
+
+def made_in(value: Value) -> Iterator[Made]:
+    """The agents and teams that a value is, or else those that it holds."""
+    own = [kind for kind in in_order(value.types) if isinstance(kind, Made)]
+    yield from own
+    for member in members_in(value) if not own else ():
+        yield from (kind for kind in in_order(member.types) if isinstance(kind, Made))
+
+
+def members_in(value: Value) -> list[Value]:
+    """The members of a list or a dict; of anything else, the value itself."""
+    box = value.box
+    if box is None or box.kind == "object":
+        return [value]
+    found = [element.value for element in box.items] + list(box.fields.values())
+    return found if box.rest is None else [*found, box.rest]

@@ -47,6 +47,39 @@ def test_a_step_that_takes_nothing_hears_nothing() -> None:
     assert edges(compiled(source.replace("Close {said}", "Close it"))) == {(8, 12, "data")}
 
 
+ROUTED = """
+from crewai import LLM
+from crewai.flow.flow import Flow, listen, or_, router, start
+
+class Review(Flow):
+    @start()
+    def choose(self):
+        return "brief"
+
+    @listen("brief")
+    def look(self):
+        self.state.found = LLM(model="m").call(f"Look at {self.state.text}")
+
+    @listen(SECOND)
+    def study(self):
+        self.state.found = LLM(model="m").call(f"Study {self.state.text}")
+
+    @listen(LAST)
+    def decide(self):
+        return LLM(model="m").call(f"Decide on {self.state.found}")
+"""
+
+
+def test_a_state_may_hold_what_either_of_two_steps_left_of_which_one_runs() -> None:
+    file = compiled(ROUTED.replace("SECOND", '"long"').replace("LAST", "or_(look, study)"))
+    assert edges(file) == {(12, 20, "data"), (16, 20, "data")}
+
+
+def test_a_state_holds_what_the_later_of_two_steps_left() -> None:
+    file = compiled(ROUTED.replace("SECOND", "look").replace("LAST", "study"))
+    assert edges(file) == {(16, 20, "data")}
+
+
 WORKFLOW = """
 from llama_index.core.workflow import Context, Event, StartEvent, StopEvent, Workflow, step
 from llama_index.llms.openai import OpenAI

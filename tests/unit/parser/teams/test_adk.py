@@ -211,3 +211,80 @@ def test_an_agent_of_another_file_under_another_name_is_no_call() -> None:
         """,
     )
     assert lines(files["monitor.py"]) == []
+
+
+WORKFLOW = """
+from google.adk import Agent, Event, Workflow
+from google.adk.workflow import START, Edge, JoinNode, node
+
+plan = Agent(name="plan", instruction="Plan.")
+left = Agent(name="left", instruction="Look left.")
+right = Agent(name="right", instruction="Look right.")
+close = Agent(name="close", instruction="Close.")
+join = JoinNode(name="join")
+
+def check(node_input):
+    return Event(output=node_input, route="done")
+
+root_agent = Workflow(name="all", edges=[EDGES])
+"""
+
+
+def drawn(written: str) -> CompiledFile:
+    return compiled(WORKFLOW.replace("EDGES", written))
+
+
+def test_an_agent_of_a_workflow_is_given_what_the_one_before_it_answered_alone() -> None:
+    file = drawn("(START, plan, check, left, close)")
+    assert edges(file) == {(5, 6, "data"), (6, 8, "data")}
+
+
+def test_agents_that_a_workflow_leads_to_from_one_node_run_side_by_side() -> None:
+    file = drawn("(START, plan, (left, right), join), (join, close)")
+    assert {(5, 6, "data"), (5, 7, "data"), (6, 8, "data"), (7, 8, "data")} == edges(file)
+    assert {call.line for call in file.calls if call.fanout == "parallel"} == {6, 7}
+
+
+def test_a_workflow_that_leads_back_goes_round() -> None:
+    routes = '(START, plan, left, check), (check, {"again": left, "done": close})'
+    file = drawn(f"{routes}, Edge(from_node=close, to_node=right)")
+    assert {(6, 6, "loop"), (6, 8, "data"), (8, 7, "data")} <= edges(file)
+    assert turning(file) == [6]
+    assert [call.fanout for call in file.calls] == [None] * 4
+
+
+def test_an_agent_that_a_node_runs_is_a_call_there() -> None:
+    file = compiled(
+        """
+        from google.adk import Agent
+        from google.adk.workflow import node
+
+        guide = Agent(name="guide", instruction="Suggest one step.")
+
+        @node
+        async def mend(ctx, node_input):
+            await ctx.run_node(log_it, node_input)
+            return await ctx.run_node(guide, node_input)
+        """
+    )
+    assert lines(file) == [10]
+    assert said(file, 10)[0] == ("system", "Suggest one step.", False)
+
+
+def test_a_sub_agent_with_a_task_of_its_own_answers_its_parent() -> None:
+    file = compiled(
+        """
+        from google.adk.agents import Agent
+
+        clerk = Agent(name="clerk", instruction="Look it up.", mode="task")
+        root_agent = Agent(name="desk", instruction="Serve.", sub_agents=[clerk])
+        """
+    )
+    assert {(5, 4, "data"), (4, 5, "loop")} <= edges(file)
+
+
+def test_a_runner_of_functions_alone_asks_no_model_by_itself() -> None:
+    run = "\n\ndef main(text):\n    Runner(node=root_agent).run(new_message=text)"
+    written = WORKFLOW.replace("import Agent", "import Agent, Runner")
+    written = written.replace("EDGES", "(START, check, join)")
+    assert lines(compiled(f"{written.rstrip()}{run}")) == []

@@ -1,6 +1,6 @@
 """Agno: a team's leader and members, and agents that are served or held."""
 
-from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.compiled import compiled, edges, lines
 from tests.unit.parser.teams.speaking import turning
 
 
@@ -46,3 +46,37 @@ def test_an_agent_that_a_class_holds_begins_anew_each_time_that_it_is_asked() ->
         """
     )
     assert (edges(file), turning(file)) == (set(), [])
+
+
+def test_what_a_server_is_made_with_does_not_hear_each_other() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+        from agno.os import AgentOS
+        from agno.team import Team
+
+        web = Agent(name="web", role="Searches.")
+        desk = Agent(name="desk", role="Answers.")
+        team = Team(members=[web], instructions="Lead.")
+        server = AgentOS(agents=[desk], teams=[team])
+        """
+    )
+    assert {edge for edge in edges(file) if 7 in edge} == set()
+    assert lines(file) == [6, 7, 8]
+
+
+def test_of_a_condition_one_branch_is_given_what_the_step_before_answered() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+        from agno.workflow import Step, Workflow
+        from agno.workflow.condition import Condition
+
+        find = Agent(name="find", instructions="Find.")
+        deep = Agent(name="deep", instructions="Dig.")
+        brief = Agent(name="brief", instructions="Be brief.")
+        choice = Condition(evaluator=check, steps=[deep], else_steps=[brief])
+        Workflow(steps=[Step(agent=find), choice]).run("Tell me.")
+        """
+    )
+    assert edges(file) == {(10, 7, "data"), (10, 8, "data")}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.compiled import compiled, edges, lines
 from tests.unit.parser.teams.speaking import said
 
 CLAUDE = """
@@ -182,3 +182,70 @@ def test_tools_of_livekit_hand_on_to_the_agents_that_they_return() -> None:
     assert edges(file) == {(22, 14, "data")}
     assert said(file, 22) == [("system", "You find out what is wanted.", False)]
     assert said(file, 14)[0] == ("system", "You answer questions about bills.", False)
+
+
+def test_agents_of_a_beeai_workflow_hear_what_was_asked_and_answered_before() -> None:
+    file = compiled(
+        """
+        from beeai_framework.workflows.agent import AgentWorkflow, AgentWorkflowInput
+
+        async def work(llm, topic):
+            flow = AgentWorkflow(name="desk")
+            flow.add_agent(name="Finder", role="You find.", llm=llm)
+            flow.add_agent(name="Writer", instructions="You write.", llm=llm)
+            return await flow.run(inputs=[AgentWorkflowInput(prompt=topic)])
+        """
+    )
+    assert edges(file) == {(8, 7, "data")}
+    assert said(file, 8)[0] == ("system", "You find.", False)
+    assert said(file, 7)[0] == ("system", "You write.", False)
+
+
+def test_workers_of_a_camel_workforce_are_asked_by_it() -> None:
+    file = compiled(
+        """
+        from camel.agents import ChatAgent
+        from camel.societies.workforce import Workforce
+        from camel.tasks import Task
+
+        class Finder(ChatAgent):
+            def __init__(self):
+                super().__init__(system_message="You find jobs.")
+
+        def main(wish):
+            force = Workforce("A desk.")
+            writer = ChatAgent(system_message="You write.")
+            force.add_single_agent_worker("finds", worker=Finder())
+            force.add_single_agent_worker("writes", worker=writer)
+            return force.process_task(Task(content=wish, id="0"))
+        """
+    )
+    assert {(15, 13, "data"), (15, 12, "data"), (13, 15, "loop"), (12, 15, "loop")} <= edges(file)
+    assert said(file, 13)[0] == ("system", "You find jobs.", False)
+
+
+KERNEL = """
+from semantic_kernel import Kernel
+from semantic_kernel.functions import KernelArguments
+
+kernel = Kernel()
+shorten = kernel.add_function("text", "shorten", prompt="Shorten this: {{$input}}")
+kernel.add_function(plugin_name="text", function_name="shout", prompt="Shout: {{ $words }}")
+count = kernel.add_function("native", count_words)
+
+async def main(text):
+    short = await kernel.invoke(shorten, KernelArguments(input=text))
+    return await kernel.invoke(RUN)
+"""
+
+
+def test_a_kernel_is_asked_by_a_prompt_that_it_is_given_as_a_function() -> None:
+    run = 'plugin_name="text", function_name="shout", words=short'
+    file = compiled(KERNEL.replace("RUN", run))
+    assert said(file, 11) == [("user", "Shorten this: ", False), ("user", "text", False)]
+    assert said(file, 12) == [("user", "Shout: ", False), ("user", "short", False)]
+    assert edges(file) == {(11, 12, "data")}
+
+
+def test_a_function_of_python_is_invoked_by_a_kernel_without_a_model() -> None:
+    assert lines(compiled(KERNEL.replace("RUN", "count, KernelArguments(input=short)"))) == [11]

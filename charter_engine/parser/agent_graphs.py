@@ -1,0 +1,213 @@
+"""Graphs of agents: their nodes, and the edges that lead from one to another.
+
+They are drawn by calls of a builder (`graph.add_edge(a, b)`), or written in what a workflow is made
+with (`edges=[(START, a, b)]`). A node may ask no model: answers go through it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from itertools import pairwise, permutations
+from typing import NamedTuple
+
+from charter_engine.parser.methods import CONNECTED
+from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.values import (
+    UNKNOWN,
+    Box,
+    Element,
+    Function,
+    Instance,
+    Made,
+    Value,
+    in_order,
+    made_in,
+    members_in,
+)
+
+Node = Made | str
+"""An agent or a team; what asks no model, by what it is called."""
+
+STARTING = "starting"
+"""Under this name a graph keeps the nodes that it begins with."""
+
+BEGINNING = frozenset(("set_start_executor", "set_entry_point", "with_start_agent"))
+"""Methods of builders that name a node to begin with."""
+
+CHOOSING = frozenset(
+    ("add_switch_case_edge_group", "add_multi_selection_edge_group", "add_handoff")
+)
+"""Methods of builders that draw edges of which only some are followed."""
+
+OWN = (Function, Instance)
+"""What the program itself gives as a node."""
+
+SPREADING = CHOOSING | {"add_fan_out_edges", "add_fan_in_edges"}
+"""Methods of builders that draw edges from or to several nodes."""
+
+
+class Edge(NamedTuple):
+    """An edge of a graph of agents."""
+
+    source: Node
+    target: Node
+    is_conditional: bool
+
+
+def draw(box: Box, shape: CallShape) -> None:
+    """`graph.add_node(agent, "name")`, `graph.add_edge(agent, other, condition)` and their like:
+    keep the nodes of a graph of agents, and its edges; one with a condition has a third member."""
+    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    if not given:
+        return
+    if shape.verb == "add_node":
+        name = given[1].static_text() if len(given) > 1 else None
+        box.fields.setdefault(name or f"node {len(box.fields)}", given[0])
+    elif shape.verb in BEGINNING:
+        keep(box, STARTING, given[0])
+    elif shape.verb == "add_chain":
+        for pair in pairwise(members_in(given[0])):
+            keep(box, CONNECTED, tuple_of(pair))
+    elif len(given) > 1 and shape.verb == "add_edge":
+        keep(box, CONNECTED, tuple_of(given))
+    elif len(given) > 1 and shape.verb in SPREADING:
+        condition = (UNKNOWN,) if shape.verb in CHOOSING else ()
+        for source in members_in(given[0]):
+            for target in members_in(given[1]):
+                keep(box, CONNECTED, tuple_of((source, case_target(target), *condition)))
+
+
+def keep(box: Box, name: str, value: Value) -> None:
+    kept = box.fields.setdefault(name, Value(box=Box("list"))).box
+    if kept is not None:
+        kept.items.append(Element(value))
+
+
+def tuple_of(members: Iterable[Value]) -> Value:
+    return Value(box=Box("tuple", [Element(member) for member in members]))
+
+
+def case_target(value: Value) -> Value:
+    """The node of `Case(condition, target)` or `Default(target)`; of anything else, the value
+    itself."""
+    is_case = value.box is not None and value.box.kind == "object" and not any(made_in(value))
+    fields = value.box.fields if value.box is not None and is_case else {}
+    return next((fields[name] for name in ("target", "1", "0") if name in fields), value)
+
+
+class AgentGraph:
+    """The graph that a builder or a workflow holds; `is_meshed`: where no edges are drawn, any of
+    its agents may hand on to any other."""
+
+    def __init__(self, made: Made, *, is_meshed: bool = False) -> None:
+        self.fields = made.box.fields
+        self.edges = [*self.drawn(), *self.written()]
+        self.nodes = list(dict.fromkeys(self.all_nodes()))
+        self.agents = [node for node in self.nodes if isinstance(node, Made)]
+        if is_meshed and not self.edges:
+            pairs = permutations(self.agents, 2)
+            self.edges = [Edge(source, target, True) for source, target in pairs]
+
+    def asks_nobody(self) -> bool:
+        """Whether all that the graph leads to is the program's own, which may ask by itself."""
+        ends = [end.value for value in kept_in(self.fields, CONNECTED) for end in parts_of(value)]
+        ends += [leaf for value in kept_in(self.fields, "edges") for leaf in leaves(value)]
+        is_own = any(isinstance(kind, OWN) for end in ends for kind in end.types)
+        return is_own and not self.agents
+
+    def all_nodes(self) -> Iterator[Node]:
+        for name, value in self.fields.items():
+            if name not in (CONNECTED, STARTING):
+                yield from made_in(value)
+        for edge in self.edges:
+            yield from (edge.source, edge.target)
+
+    def drawn(self) -> Iterator[Edge]:
+        """The edges that calls of a builder draw."""
+        for value in kept_in(self.fields, CONNECTED):
+            ends = [part.value for part in parts_of(value)]
+            for source in self.at(ends[0]):
+                yield from (Edge(source, target, len(ends) > 2) for target in self.at(ends[1]))
+
+    def written(self) -> Iterator[Edge]:
+        """The edges of `edges=[(START, a, (b, c)), (c, {"word": d}), Edge(from_node=d, …)]`."""
+        for value in kept_in(self.fields, "edges"):
+            fields = value.box.fields if value.box is not None else {}
+            if "from_node" in fields and "to_node" in fields:
+                for source in self.at(fields["from_node"]):
+                    for target in self.at(fields["to_node"]):
+                        yield Edge(source, target, "route" in fields)
+            elif value.box is not None:
+                yield from self.along([item.value for item in value.box.items])
+
+    def along(self, chain: list[Value]) -> Iterator[Edge]:
+        """The edges of a chain: each of its elements leads to the next, to all of a tuple, or to
+        those that a dict chooses from."""
+        for before, after in pairwise(chain):
+            is_chosen = after.box is not None and after.box.kind == "dict"
+            sources = [node for member in leaves(before) for node in self.at(member)]
+            targets = [node for member in leaves(after) for node in self.at(member)]
+            yield from (Edge(one, other, is_chosen) for one in sources for other in targets)
+
+    def at(self, end: Value) -> list[Node]:
+        """The nodes at an end of an edge: by themselves, or by their name."""
+        text = end.static_text()
+        value = self.fields.get(text, end) if text is not None else end
+        agents = list(made_in(value))
+        return [*agents] or [called(value)]
+
+    def starts(self) -> list[Node]:
+        """The nodes that the graph begins with: those that it names, or else those that none leads
+        to."""
+        named = kept_in(self.fields, STARTING)
+        named += [self.fields["start_executor"]] if "start_executor" in self.fields else []
+        found = [node for value in named for node in self.at(value)]
+        led_to = {edge.target for edge in self.edges}
+        return found or [node for node in self.nodes if node not in led_to] or self.nodes[:1]
+
+    def reached_from(self, node: Node) -> dict[Made, bool]:
+        """The agents that a node leads to, nearest first, each with whether it is always run
+        then."""
+        found: dict[Made, bool] = {}
+        seen: set[Node] = set()
+        pending = [(edge.target, not edge.is_conditional) for edge in self.from_node(node)]
+        while pending:
+            target, is_always = pending.pop(0)
+            if isinstance(target, Made):
+                found[target] = found.get(target, False) or is_always
+            elif target not in seen:
+                seen.add(target)
+                pending += [
+                    (edge.target, is_always and not edge.is_conditional)
+                    for edge in self.from_node(target)
+                ]
+        return found
+
+    def from_node(self, node: Node) -> list[Edge]:
+        return [edge for edge in self.edges if edge.source == node]
+
+
+def parts_of(value: Value) -> list[Element]:
+    return value.box.items if value.box is not None else []
+
+
+def kept_in(fields: dict[str, Value], name: str) -> list[Value]:
+    box = fields.get(name, UNKNOWN).box
+    return [item.value for item in box.items] if box is not None else []
+
+
+def leaves(value: Value) -> list[Value]:
+    """The members of a tuple or a dict, also of tuples in them; of anything else, the value
+    itself."""
+    if value.box is None or value.box.kind == "object" or any(type(k) is Made for k in value.types):
+        return [value]
+    return [leaf for member in members_in(value) for leaf in leaves(member)]
+
+
+def called(value: Value) -> str:
+    """What a node is called that asks no model."""
+    functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
+    if functions:
+        return functions[0].definition.qualname
+    return value.static_text() or (ast.unparse(value.source) if value.source is not None else "")

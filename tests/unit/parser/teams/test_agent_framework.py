@@ -1,0 +1,177 @@
+"""Microsoft Agent Framework: agents that a client makes, workflows, and what puts them together."""
+
+import pytest
+
+from charter_engine.contracts.graph import CompiledFile
+from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.teams.speaking import said, turning
+
+AGENTS = """
+from agent_framework import ConcurrentBuilder, Executor, GroupChatBuilder, SequentialBuilder
+from agent_framework import Case, ChatAgent, Default, HandoffBuilder, WorkflowBuilder, handler
+from agent_framework.azure import AzureOpenAIResponsesClient
+from agent_framework.devui import serve
+
+client = AzureOpenAIResponsesClient()
+plan = client.create_agent(name="plan", instructions="You plan.")
+left = client.create_agent(name="left", instructions="You look left.")
+right = ChatAgent(chat_client=client, name="right", instructions="You look right.")
+close = client.create_agent(name="close", instructions="You close.", tools=TOOLS)
+
+class Publish(Executor):
+    @handler
+    async def publish(self, text, ctx):
+        await ctx.send_message(text)
+
+async def main(task):
+    RUN
+"""
+
+
+def agents(run: str, tools: str = "[]") -> CompiledFile:
+    return compiled(AGENTS.replace("RUN", run).replace("TOOLS", tools))
+
+
+def workflow(drawn: str) -> CompiledFile:
+    return agents(f"return await WorkflowBuilder(){drawn}.build().run(task)")
+
+
+def test_an_agent_that_a_client_makes_has_its_instructions() -> None:
+    file = agents("return await plan.run(task)")
+    assert said(file, 19) == [("system", "You plan.", False), (None, "task", False)]
+
+
+def test_an_agent_that_is_a_tool_of_another_is_asked_by_it() -> None:
+    file = agents("return await close.run(task)", tools="[plan.as_tool()]")
+    assert {(19, 8, "data"), (8, 19, "loop")} <= edges(file)
+
+
+def test_a_thread_carries_on_what_was_said_in_it() -> None:
+    run = "thread = plan.get_new_thread()\n    while task:\n        "
+    file = agents(f"{run}task = await plan.run(task, thread=thread)")
+    assert (21, 21, "loop") in edges(file)
+
+
+def test_agents_of_a_workflow_go_on_along_its_edges() -> None:
+    file = workflow(".set_start_executor(plan).add_edge(plan, left).add_edge(left, close)")
+    assert edges(file) == {(19, 9, "data"), (19, 11, "data"), (9, 11, "data")}
+
+
+def test_answers_go_through_an_executor_that_asks_no_model() -> None:
+    file = workflow(".set_start_executor(plan).add_chain([plan, Publish(id='p'), close])")
+    assert edges(file) == {(19, 11, "data")}
+
+
+def test_agents_that_a_workflow_spreads_to_run_side_by_side() -> None:
+    spread = ".add_fan_out_edges(plan, [left, right]).add_fan_in_edges([left, right], close)"
+    file = workflow(f".set_start_executor(plan){spread}")
+    assert {(9, 11, "data"), (10, 11, "data")} <= edges(file)
+    assert (9, 10, "data") not in edges(file)
+    assert {call.line for call in file.calls if call.fanout == "parallel"} == {9, 10}
+
+
+def test_of_the_cases_of_a_workflow_one_goes_on() -> None:
+    cases = "[Case(condition=check, target=left), Default(target=right)]"
+    file = workflow(f".set_start_executor(plan).add_switch_case_edge_group(plan, {cases})")
+    assert edges(file) == {(19, 9, "data"), (19, 10, "data")}
+    assert [call.fanout for call in file.calls] == [None, None, None]
+
+
+def test_a_workflow_begins_with_the_node_that_it_names() -> None:
+    file = workflow(
+        ".add_edge(left, plan).add_edge(plan, left, condition=c).set_start_executor(plan)"
+    )
+    assert lines(file) == [9, 19]
+    assert said(file, 19)[0] == ("system", "You plan.", False)
+
+
+@pytest.mark.parametrize(
+    ("run", "found"),
+    [
+        ("SequentialBuilder(participants=[plan, close]).build().run(task)", {(19, 11, "data")}),
+        ("SequentialBuilder().participants([plan, close]).build().run(task)", {(19, 11, "data")}),
+        ("ConcurrentBuilder().participants([left, right]).build().run(task)", set()),
+    ],
+)
+def test_builders_take_their_participants_by_an_argument_or_a_method(
+    run: str, found: set[tuple[int, int, str]]
+) -> None:
+    file = agents(f"return await {run}")
+    assert (len(file.calls), edges(file)) == (2, found)
+
+
+def test_whom_an_agent_chooses_in_a_group_chat_hears_the_others_and_not_the_choice() -> None:
+    chat = "GroupChatBuilder(participants=[left, right], ORCHESTRATED).build().run(task)"
+    chosen = agents(f"return await {chat.replace('ORCHESTRATED', 'orchestrator_agent=plan')}")
+    assert {(9, 19, "loop"), (9, 10, "data"), (10, 9, "loop")} <= edges(chosen)
+    assert not {edge for edge in edges(chosen) if edge[0] == 19}
+    assert said(chosen, 19)[0] == ("system", "You plan.", False)
+    turns = agents(f"return await {chat.replace('ORCHESTRATED', 'selection_func=pick')}")
+    assert {(19, 10, "data"), (10, 19, "loop")} <= edges(turns)
+    assert lines(turns) == [10, 19]
+
+
+def test_what_a_server_of_workflows_is_made_with_is_called() -> None:
+    served = "serve(entities=[WorkflowBuilder().add_edge(plan, left).build()])"
+    file = compiled(
+        AGENTS.replace("TOOLS", "[]").replace("    RUN", f"    return task\n\n{served}")
+    )
+    assert edges(file) == {(8, 9, "data")}
+
+
+def test_agents_hand_on_to_all_others_or_to_those_that_a_builder_is_told() -> None:
+    build = "HandoffBuilder(participants=[plan, left, right]).with_start_agent(left)"
+    free = agents(f"return await {build}.build().run(task)")
+    assert {(19, 8, "data"), (19, 10, "data"), (8, 10, "data"), (10, 19, "loop")} <= edges(free)
+    told = agents(f"return await {build}.add_handoff(left, [right]).build().run(task)")
+    assert edges(told) == {(19, 10, "data")}
+
+
+def test_a_workflow_of_executors_alone_asks_no_model_by_itself() -> None:
+    file = agents("agent = WorkflowBuilder().add_edge(Publish(id='p'), Publish(id='q')).build()")
+    run = agents(
+        "agent = WorkflowBuilder().add_edge(Publish(id='p'), Publish(id='q')).build().as_agent()\n"
+        "    return await agent.run(task)"
+    )
+    assert (lines(file), lines(run)) == ([], [])
+
+
+EXECUTORS = """
+from agent_framework import ChatAgent, Executor, WorkflowBuilder, WorkflowContext, executor, handler
+
+class Write(Executor):
+    def __init__(self, client):
+        self.agent = ChatAgent(chat_client=client, instructions="You write.")
+        super().__init__(id="write")
+
+    @handler
+    async def write(self, wish: str, ctx: WorkflowContext[Draft]):
+        draft = await self.agent.run(wish)
+        await ctx.send_message(draft.text)
+
+@executor(id="judge")
+async def judge(draft: Draft, ctx: WorkflowContext[str]):
+    verdict = await judging.run(f"Judge {draft}")
+    await ctx.send_message(verdict.text)
+
+judging = ChatAgent(chat_client=None, instructions="You judge.")
+writer = Write(None)
+flow = WorkflowBuilder().set_start_executor(writer).add_edge(writer, judge)EDGES.build()
+"""
+
+
+def test_a_message_that_an_executor_sends_reaches_the_one_that_an_edge_leads_to() -> None:
+    file = compiled(EXECUTORS.replace("EDGES", ""))
+    assert edges(file) == {(11, 16, "data")}
+    assert turning(file) == []
+
+
+def test_executors_that_lead_back_go_round() -> None:
+    file = compiled(EXECUTORS.replace("EDGES", ".add_edge(judge, writer)"))
+    assert {(11, 16, "data"), (16, 11, "loop")} == edges(file)
+    assert turning(file) == [11, 16]
+
+
+def test_a_message_reaches_no_executor_without_an_edge() -> None:
+    apart = EXECUTORS.replace(".add_edge(writer, judge)", ".add_edge(writer, other)")
+    assert edges(compiled(apart.replace("EDGES", ""))) == set()
