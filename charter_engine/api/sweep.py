@@ -15,7 +15,7 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.predict.predictor import Predictor, Retain
-from charter_engine.kvcache.predict.simulation import warm_up
+from charter_engine.kvcache.predict.simulation import code_is_kept, warm_up
 from charter_engine.kvcache.predict.timeline import Timing
 from charter_engine.store.machine_code import compile_behind
 
@@ -55,7 +55,7 @@ def sweep(
         return
     # The tree and the machine code are the same for all settings: made once, here.
     _ = predictor.paths
-    if compiles_here:
+    if compiles_here and not code_is_kept():
         warm_up()
     context = multiprocessing.get_context("spawn")
     with safe_path(), context.Pool(workers, _start, (predictor,)) as pool:

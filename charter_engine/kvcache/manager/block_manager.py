@@ -23,7 +23,7 @@ from charter_engine.kvcache.manager.records import (
     Lookup,
 )
 from charter_engine.kvcache.manager.requests import HeldRequest
-from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.manager.settings import MOST_SEARCHED, PoolSettings
 from charter_engine.kvcache.manager.tree import Root, below
 
 _NOTHING_ASKED = Retention()
@@ -416,7 +416,8 @@ class BlockManager:
                     and priority != matched.priority
                 ):
                     self._pool.events.reprioritised(matched.hash, matched.priority, priority)
-                if node is None and (matched.references or matched.children):
+                is_shared = matched.references or matched.children
+                if node is None and (is_shared or self.settings.by_pages):
                     block = self._pool.copy(matched, run, key)
                 else:
                     self._pool.use(matched, priority, duration_ms)
@@ -439,10 +440,12 @@ class BlockManager:
         run = len(key) // namespace.unit
         if child is not None:
             return child, run, child if run == self.settings.tokens_per_block else None
-        if not self.settings.matches_parts:
+        by_pages = self.settings.by_pages
+        is_crowded = by_pages and len(node.children or ()) >= MOST_SEARCHED
+        if not self.settings.matches_parts or is_crowded:
             return None, 0, None
         child, run = self._pool.tree.closest(
-            node, key, namespace, private=not self.settings.copy_on_partial_reuse
+            node, key, namespace, private=not (self.settings.copy_on_partial_reuse or by_pages)
         )
         return child, run, None
 

@@ -105,10 +105,13 @@ class BlockPool:
 
     def copy(self, original: Block, run: int, key: bytes) -> Block:
         """Copy the leading `run` tokens of content that must stay into a fresh block, which
-        inherits its retention.
+        inherits its retention. Pages that are copied count as used, on the GPU.
 
         Raises OutOfBlocks.
         """
+        if self.settings.by_pages:
+            self.use(original, None, original.duration_ms)
+            self.release(original)
         level, slot = original.level, original.slot
         block = self.allocate(original.priority, original.duration_ms)
         if not self._leaf_rule:
@@ -137,7 +140,7 @@ class BlockPool:
         the tree yet.
 
         A block already in the tree under a longer key stays as it is, where a partial match finds
-        its leading tokens.
+        its leading tokens. Of pages only the longest stays of those that begin alike.
         """
         node: Block = self.tree.root(request.namespace)
         entered: list[Block] = []
@@ -148,6 +151,12 @@ class BlockPool:
                 continue
             if block.parent is not None:
                 break
+            if self.settings.by_pages:
+                if self.tree.is_covered(node, key):
+                    break
+                part = self.tree.covered_by(node, key)
+                if part is not None:
+                    self.forget(part)
             self.tree.enter(block, node, key)
             entered.append(block)
             node = block

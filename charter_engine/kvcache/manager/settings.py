@@ -9,6 +9,9 @@ from charter_engine.contracts.pool import Eviction
 DEFAULT_OFFLOAD_MIN_PRIORITY = 30
 """TensorRT-LLM, evictionPolicy.cpp; its public documentation says 35."""
 
+MOST_SEARCHED = 32
+"""TensorRT-LLM, kv_cache_manager_v2, find_best_partial_match_in_next_nodes."""
+
 
 class PoolSettings(Struct, frozen=True):
     """Sizes are in blocks. `host_blocks` 0 means no host tier.
@@ -57,6 +60,14 @@ class PoolSettings(Struct, frozen=True):
         """Whether a block of which nothing was stored is free, before all cached ones, as soon as
         its request ends; in TensorRT-LLM's first manager it queues up behind them."""
         return self.eviction in ("v2", "vllm")
+
+    @property
+    def by_pages(self) -> bool:
+        """Whether parts of blocks go by the rules of TensorRT-LLM's second manager
+        (kv_cache_manager_v2): one that is matched is always copied, and what it is copied from
+        counts as used; none is stored of what another block holds whole; none is looked for among
+        `MOST_SEARCHED` blocks or more that continue the same one."""
+        return self.eviction == "v2"
 
     @property
     def usable_gpu_blocks(self) -> int:

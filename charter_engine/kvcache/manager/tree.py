@@ -84,6 +84,22 @@ class ReuseTree:
                     best, run = other, other_run
         return best, run
 
+    def is_covered(self, node: Block, key: bytes) -> bool:
+        """Whether a child of `node` holds all tokens of a key, and more."""
+        keys = node.children.sorted_keys() if node.children else []
+        place = bisect_left(keys, key)
+        return place < len(keys) and keys[place].startswith(key)
+
+    def covered_by(self, node: Block, key: bytes) -> Block | None:
+        """The child of `node` all of whose tokens a longer key begins with, where no other child
+        begins with these: then it stands right before the key."""
+        if not node.children:
+            return None
+        keys = node.children.sorted_keys()
+        place = bisect_left(keys, key)
+        is_part = place > 0 and key.startswith(keys[place - 1])
+        return node.children[keys[place - 1]] if is_part else None
+
     def enter(self, block: Block, parent: Block, key: bytes) -> None:
         """Put a block that is in no tree below a node; the key must not be taken there."""
         if parent.children is None:

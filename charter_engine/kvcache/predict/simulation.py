@@ -283,6 +283,7 @@ def _empty_pool(settings: PoolSettings, priorities: list[int], edges: Ints, room
             lowest_offloaded=sum(p < settings.offload_min_priority for p in priorities),
             unfilled_first=settings.eviction == "vllm",
             blank_first=settings.frees_unstored,
+            by_pages=settings.by_pages,
             rounds=rounds,
         ),
         runs=_run_array(room, settings.usable_gpu_blocks, default),

@@ -21,6 +21,7 @@ from charter_engine.kvcache.workload.path_tree import build_paths
 from tests.unit.kvcache.workloads import (
     aligned_workload,
     as_lists,
+    by_block_manager,
     random_retention,
     random_settings,
     random_workload,
@@ -72,6 +73,73 @@ def test_nothing_that_is_asked_reaches_the_second_manager(rng: Random) -> None:
     requests = workload.arrival_ms, workload.input_length
     plain = simulate(paths, *requests, pool, compiled=False)
     assert as_lists(simulate(paths, *requests, pool, asked, compiled=False)) == as_lists(plain)
+
+
+V2 = PoolSettings(100, 4, eviction="v2")
+FLAT = replace(V2, eviction="flat")
+LONGER, SHORTER = (1, 2, 3, 4, 5, 6, 7, 0), (1, 2, 3, 4, 5, 6, 0)
+"""Prompts whose last blocks hold three tokens and two of these."""
+
+
+def _cached(pool: PoolSettings, *prompts: tuple[int, ...]) -> list[int]:
+    """The tokens of each block that can be reused after some prompts."""
+    manager = BlockManager(pool)
+    for number, prompt in enumerate(prompts):
+        manager.add(number, prompt)
+        manager.finish(number)
+    return [block.tokens for block in manager.cached()]
+
+
+def test_the_second_manager_copies_a_part_where_the_first_takes_it_over() -> None:
+    parting = (1, 2, 3, 4, 5, 9, 0)
+    workload = _workload(SHORTER, parting, SHORTER)
+    assert [_reused(workload, pool) for pool in (FLAT, V2)] == [[0, 5, 5], [0, 5, 6]]
+
+
+def test_what_a_part_is_copied_from_counts_as_used() -> None:
+    first, second, third = ((start, start + 1, 7, 7, 0) for start in (10, 20, 30))
+    workload = _workload(first, second, (10, 11, 8, 8, 0), third, first, second)
+    assert _reused(workload, replace(V2, gpu_blocks=4))[3:5] == [0, 4]
+
+
+def test_the_second_manager_stores_no_part_of_what_another_block_holds() -> None:
+    assert _cached(V2, LONGER, SHORTER) == [4, 3]
+
+
+def test_a_longer_block_takes_the_place_of_a_part_of_it_in_the_second_manager() -> None:
+    workload = _workload(SHORTER, LONGER, (*LONGER[:-1], 8, 9, 0))
+    assert _cached(V2, SHORTER, LONGER) == [4, 3]
+    assert _reused(workload, V2) == [0, 6, 7]
+
+
+@pytest.mark.parametrize(("others", "reused"), [(31, 3), (32, 0)])
+def test_the_second_manager_looks_for_no_part_among_many_blocks(others: int, reused: int) -> None:
+    prompts = [(1, 2, 3, 100 + number, 0) for number in range(others)]
+    workload = _workload(*prompts, (1, 2, 3, 9, 0))
+    assert _reused(workload, V2)[-1] == reused
+    assert by_block_manager(workload, V2, None).reused_tokens[-1] == reused
+    assert _reused(workload, FLAT)[-1] == 3
+
+
+def test_a_whole_part_is_found_among_however_many_blocks() -> None:
+    prompts = [(1, 2, 100 + number, 0) for number in range(40)]
+    workload = _workload(*prompts, prompts[7])
+    assert _reused(workload, V2)[-1] == 3
+    assert by_block_manager(workload, V2, None).reused_tokens[-1] == 3
+
+
+@given(st.randoms(use_true_random=True), st.integers(25, 45))
+@settings(max_examples=50, deadline=None)
+def test_crowded_pages_are_predicted_as_the_block_manager_has_them(
+    rng: Random, prompts: int
+) -> None:
+    tails = [tuple(rng.choices(range(2, 12), k=rng.randint(1, 6))) for _ in range(prompts)]
+    workload = _workload(*((1, 1, 1, *tail, 0) for tail in tails))
+    pool = PoolSettings(rng.randint(20, 100), rng.choice((4, 5, 8)), rng.choice((0, 9)))
+    pool = replace(pool, eviction="v2")
+    paths = build_paths(workload)
+    found = simulate(paths, workload.arrival_ms, workload.input_length, pool, compiled=False)
+    assert as_lists(found) == as_lists(by_block_manager(workload, pool, None))
 
 
 def test_retention_has_nothing_to_gain_where_nobody_heeds_it() -> None:

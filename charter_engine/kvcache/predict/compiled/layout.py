@@ -23,6 +23,7 @@ class Settings(NamedTuple):
     first. Content of class `lowest_offloaded` and above moves to host instead of being forgotten.
     With `unfilled_first` blocks that are not full are in no tree, and are taken before all others;
     with `blank_first` those without content are.
+    With `by_pages` parts of blocks go by the rules of `manager.settings.PoolSettings.by_pages`.
     `rounds` is for how many rounds of turns the ends of runs are known beforehand, or 0 where turns
     are not counted in rounds.
     """
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
     lowest_offloaded: int
     unfilled_first: bool
     blank_first: bool
+    by_pages: bool
     rounds: int
 
 

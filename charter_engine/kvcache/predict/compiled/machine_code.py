@@ -73,7 +73,7 @@ def object_code() -> bytes:
 def _example() -> tuple[at.Pool, at.Deadlines, at.Requests, at.Served, at.Array, at.Array]:
     """Arguments of the types that all have."""
     some, times = np.zeros(1, dtype=np.int64), np.zeros(1)
-    settings = at.Settings(1, 1, 0, True, True, True, 1, 0, 0, False, False, 0)
+    settings = at.Settings(1, 1, 0, True, True, True, 1, 0, 0, False, False, False, 0)
     return (
         at.Pool(settings, some, some, some, some),
         at.Deadlines(times, some, some),

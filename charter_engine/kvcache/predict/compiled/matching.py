@@ -3,13 +3,14 @@
 What `manager.BlockManager` does when a request is added, block by block.
 """
 
+from charter_engine.kvcache.manager.settings import MOST_SEARCHED
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled.allocation import allocate, restore, safe_to_restore
 from charter_engine.kvcache.predict.compiled.layout import Array, Pool, RequestAtWork
 from charter_engine.kvcache.predict.compiled.notes import add_note, note
 from charter_engine.kvcache.predict.compiled.rounds import high_of
 from charter_engine.kvcache.predict.compiled.runs import dequeue, free_run
-from charter_engine.kvcache.predict.compiled.tree import leave, unlink
+from charter_engine.kvcache.predict.compiled.tree import become_idle, leave, unlink
 
 
 def match(pool: Pool, request: RequestAtWork, wanted: int) -> tuple[int, int]:
@@ -24,15 +25,20 @@ def match(pool: Pool, request: RequestAtWork, wanted: int) -> tuple[int, int]:
             if run < 0 or runs[run + at.LOW] != block:
                 is_head = block == edges[edge + at.LOW_BLOCK]
                 start = edges[edge + at.HEAD_START] if is_head else at.NONE
-                return match_part(pool, request, start, edge, block, (block + 1) * size)
+                end = (block + 1) * size
+                return match_part(pool, request, edges[edge + at.ABOVE], start, edge, block, end)
             block = use(pool, request, run, block)
     if wanted == block * size:
         return wanted, block
     edge = request.path[0]
     if edges[edge + at.PARTIAL_ENTRY + at.IN_TREE]:
-        take_over(pool, request, edge + at.PARTIAL_ENTRY, block)
+        if pool.settings.by_pages:
+            copy(pool, request, edge + at.PARTIAL_ENTRY, block)
+        else:
+            take_over(pool, request, edge + at.PARTIAL_ENTRY, block)
         return wanted, block + 1
-    return match_part(pool, request, edges[edge + at.TAIL_START], edge, block, wanted)
+    above, start = edges[edge + at.OWNER], edges[edge + at.TAIL_START]
+    return match_part(pool, request, above, start, edge, block, wanted)
 
 
 def use(pool: Pool, request: RequestAtWork, run: int, block: int) -> int:
@@ -52,28 +58,62 @@ def use(pool: Pool, request: RequestAtWork, run: int, block: int) -> int:
 
 
 def match_part(
-    pool: Pool, request: RequestAtWork, start: int, key_edge: int, block: int, end: int
+    pool: Pool, request: RequestAtWork, above: int, start: int, key_edge: int, block: int, end: int
 ) -> tuple[int, int]:
     """Use the longest common run of tokens that a block in the tree has with the next one.
 
-    That one holds the path's tokens up to `end` and ends in `key_edge`; looked at are the blocks
-    that start in the edge `start`. Gives all tokens and blocks matched.
+    That one holds the path's tokens up to `end`, ends in `key_edge` and continues the last block of
+    `above`; looked at are the blocks that start in the edge `start`. Gives all tokens and blocks
+    matched.
     """
-    runs, settings = pool.runs, pool.settings
+    settings = pool.settings
     done = block * settings.tokens_per_block
-    if start < 0 or not settings.partial_reuse:
+    if start < 0 or not settings.partial_reuse or (settings.by_pages and is_crowded(pool, above)):
         return done, block
     entry, common = closest(pool, request.number, start, key_edge, done, end)
     if entry < 0:
         return done, block
-    if has_children(pool, entry):
-        run = pool.edges[entry - at.HEAD_ENTRY + at.FIRST_RUN]
-        add_note(pool, request, block + 1, runs[run + at.CLASS], runs[run + at.DURATION])
-        pool.counters[at.COPIED] += 1
-        allocate(pool, 1, False)
+    if settings.by_pages or has_children(pool, entry):
+        copy(pool, request, entry, block)
     else:
         take_over(pool, request, entry, block)
     return done + common, block + 1
+
+
+def is_crowded(pool: Pool, edge: int) -> bool:
+    """Whether so many blocks continue the last one of an edge that no part is looked for among
+    them."""
+    edges = pool.edges
+    entry = edges[edge + at.CHILDREN_FIRST]
+    count = 0
+    while entry >= 0 and count < MOST_SEARCHED:
+        count += 1
+        entry = edges[entry + at.CHILD_NEXT]
+    return bool(count == MOST_SEARCHED)
+
+
+def copy(pool: Pool, request: RequestAtWork, entry: int, block: int) -> None:
+    """Copy what a matched block begins with into a fresh one, which inherits its retention."""
+    runs = pool.runs
+    kind = entry % at.EDGE_FIELDS
+    edge = entry - kind
+    run = pool.edges[edge + (at.PARTIAL_RUN if kind == at.PARTIAL_ENTRY else at.FIRST_RUN)]
+    add_note(pool, request, block + 1, runs[run + at.CLASS], runs[run + at.DURATION])
+    pool.counters[at.COPIED] += 1
+    if pool.settings.by_pages:
+        refresh(pool, edge, run)
+    allocate(pool, 1, False)
+
+
+def refresh(pool: Pool, edge: int, run: int) -> None:
+    """Use the first block of an idle run for a moment: it is on the GPU then, and the last one to
+    be evicted."""
+    runs = pool.runs
+    low, kind, level = runs[run + at.LOW], runs[run + at.KIND], runs[run + at.LEVEL]
+    take_head(pool, run, 1)
+    if level == at.HOST:
+        restore(pool, 1)
+    become_idle(pool, edge, low, low + 1, pool.settings.default_class, kind)
 
 
 def closest(
@@ -116,7 +156,9 @@ def closest(
 def may_match(pool: Pool, entry: int) -> bool:
     """Whether a block may be matched in part: where nothing is copied, only one that can be taken
     over."""
-    return bool(pool.settings.copy_on_partial_reuse or not has_children(pool, entry))
+    settings = pool.settings
+    copies = settings.copy_on_partial_reuse or settings.by_pages
+    return bool(copies or not has_children(pool, entry))
 
 
 def shared_depth(edges: Array, edge: int, mark: int) -> int:
@@ -160,6 +202,12 @@ def head_in_use(pool: Pool, run: int) -> None:
 
 def restore_head(pool: Pool, run: int, count: int) -> None:
     """Bring the first blocks of a host run back to the GPU, into use."""
+    take_head(pool, run, count)
+    restore(pool, count)
+
+
+def take_head(pool: Pool, run: int, count: int) -> None:
+    """Put the first blocks of an idle run to use."""
     runs = pool.runs
     if runs[run + at.HIGH] - runs[run + at.LOW] == count:
         claim(pool, run)
@@ -167,7 +215,6 @@ def restore_head(pool: Pool, run: int, count: int) -> None:
         head_in_use(pool, run)
         runs[run + at.LOW] += count
         runs[run + at.AFTER] += runs[run + at.SPACED] * count
-    restore(pool, count)
 
 
 def take_over(pool: Pool, request: RequestAtWork, entry: int, block: int) -> None:

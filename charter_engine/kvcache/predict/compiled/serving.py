@@ -15,11 +15,11 @@ from charter_engine.kvcache.predict.compiled.layout import (
     Requests,
     Served,
 )
-from charter_engine.kvcache.predict.compiled.matching import match
+from charter_engine.kvcache.predict.compiled.matching import match, shared_depth
 from charter_engine.kvcache.predict.compiled.notes import note
-from charter_engine.kvcache.predict.compiled.runs import enqueue, join_front, join_loose, new_run
-from charter_engine.kvcache.predict.compiled.tree import enter, link_highest
-from charter_engine.kvcache.predict.compiled.truncation import release_ends
+from charter_engine.kvcache.predict.compiled.runs import join_front, join_loose
+from charter_engine.kvcache.predict.compiled.tree import become_idle, enter
+from charter_engine.kvcache.predict.compiled.truncation import forget, release_ends
 
 
 def serve(
@@ -57,8 +57,8 @@ def serve(
         served.reused_blocks[index] = block
         served.onboarded_blocks[index] = counters[at.ONBOARDED] - onboarded
         part = 0 if pool.settings.unfilled_first else (length - 1) % size
-        enter_path(pool, request, part)
-        release_path(pool, deadlines, request, length, now)
+        stored = enter_path(pool, request, part)
+        release_path(pool, deadlines, request, length, now, stored)
         release_ends(pool, requests, index)
         if counters[at.OVERFLOW]:
             return
@@ -76,25 +76,44 @@ def find_path(edges: Array, last: int, path: Array, mark: int) -> int:
     return depth
 
 
-def enter_path(pool: Pool, request: RequestAtWork, part: int) -> None:
+def enter_path(pool: Pool, request: RequestAtWork, part: int) -> bool:
     """Enter all blocks of a path that are not in the tree yet, from the top; `part` tokens are in
-    the last one, if that is not full."""
-    edges, path = pool.edges, request.path
+    the last one, if that is not full. Gives whether that one is the request's own."""
+    edges, path, by_pages = pool.edges, request.path, pool.settings.by_pages
     for place in range(request.depth - 1, -1, -1):
         edge = path[place]
+        if by_pages and place and edges[edge + at.PARTIAL_ENTRY + at.IN_TREE]:
+            # A block of the path begins with what this one holds.
+            forget(pool, edges[edge + at.PARTIAL_RUN])
         entry = edge + at.HEAD_ENTRY
         has_full = edges[edge + at.HIGH_BLOCK] > edges[edge + at.LOW_BLOCK]
         if has_full and not edges[entry + at.IN_TREE]:
             enter(edges, entry, edges[edge + at.ABOVE], edges[edge + at.HEAD_START])
     entry = path[0] + at.PARTIAL_ENTRY
-    if part and not edges[entry + at.IN_TREE]:
+    if not part or (by_pages and (edges[entry + at.IN_TREE] or is_covered(pool, request))):
+        return False
+    if not edges[entry + at.IN_TREE]:
         enter(edges, entry, edges[path[0] + at.OWNER], edges[path[0] + at.TAIL_START])
+    return True
+
+
+def is_covered(pool: Pool, request: RequestAtWork) -> bool:
+    """Whether a block in the tree holds all of a path's last, partly filled one, and more."""
+    edges, last = pool.edges, request.path[0]
+    entry = edges[edges[last + at.TAIL_START] + at.STARTING]
+    while entry >= 0:
+        edge = entry - entry % at.EDGE_FIELDS
+        if edge != last and shared_depth(edges, edge, request.number) == edges[last + at.END]:
+            return True
+        entry = edges[entry + at.START_NEXT]
+    return False
 
 
 def release_path(
-    pool: Pool, deadlines: Deadlines, request: RequestAtWork, length: int, now: float
+    pool: Pool, deadlines: Deadlines, request: RequestAtWork, length: int, now: float, stored: bool
 ) -> None:
-    """Release the blocks of a prompt of that length, the last one first.
+    """Release the blocks of a prompt of that length, the last one first; `stored` says whether the
+    partly filled one is in the tree.
 
     The notes are read from their end: each run of blocks goes by the last note that begins below
     it.
@@ -108,7 +127,8 @@ def release_path(
     if part:
         end = note_before(notes, end, full + 1)
         rank, duration = notes[end - 2], notes[end - 1]
-        release(pool, deadlines, request.path[0], full, full + 1, at.PARTIAL, rank, duration, now)
+        kind = at.PARTIAL if stored else at.BLANK
+        release(pool, deadlines, request.path[0], full, full + 1, kind, rank, duration, now)
     for place in range(request.depth):
         edge = request.path[place]
         high = edges[edge + at.HIGH_BLOCK]
@@ -142,30 +162,15 @@ def release(
 ) -> None:
     """Blocks of one kind become idle on the GPU, the last one first, after all that is below
     them."""
-    edges, settings = pool.edges, pool.settings
-    is_first = settings.blank_first and kind == at.BLANK
-    if is_first or (settings.unfilled_first and kind == at.PARTIAL):
+    settings = pool.settings
+    if settings.blank_first and kind == at.BLANK:
         join_front(pool, rank, high - low)
         return
     expires = duration != at.NONE and rank != settings.default_class
     if kind == at.BLANK and not expires:
         join_loose(pool, rank, kind, high - low)
         return
-    run = new_run(pool, edge, low, high, at.GPU, rank, kind)
+    run = become_idle(pool, edge, low, high, rank, kind)
     pool.runs[run + at.DURATION] = duration
-    protected = False
-    if kind == at.PARTIAL:
-        edges[edge + at.PARTIAL_RUN] = run
-        edges[edges[edge + at.OWNER] + at.IDLE_ON_GPU] += 1
-    elif kind == at.FULL:
-        is_last = high == edges[edge + at.HIGH_BLOCK]
-        protected = edges[edge + at.FIRST_RUN] >= 0 or (
-            is_last and edges[edge + at.IDLE_ON_GPU] > 0
-        )
-        link_highest(pool, edge, run)
-        if low == edges[edge + at.LOW_BLOCK]:
-            edges[edges[edge + at.ABOVE] + at.IDLE_ON_GPU] += 1
-    if not (protected and settings.leaf_rule):
-        enqueue(pool, run)
     if expires:
         push_deadline(pool, deadlines, run, now + duration)

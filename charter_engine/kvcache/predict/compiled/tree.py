@@ -7,7 +7,13 @@ siblings.
 
 from charter_engine.kvcache.predict.compiled import layout as at
 from charter_engine.kvcache.predict.compiled.layout import Array, Pool
-from charter_engine.kvcache.predict.compiled.runs import dequeue, free_run, join_host
+from charter_engine.kvcache.predict.compiled.runs import (
+    dequeue,
+    enqueue,
+    free_run,
+    join_host,
+    new_run,
+)
 
 
 def enter(edges: Array, entry: int, parent: int, start: int) -> None:
@@ -74,6 +80,28 @@ def link_highest(pool: Pool, edge: int, run: int) -> None:
         edges[edge + at.LAST_RUN] = run
     else:
         runs[deeper + at.HIGHER] = run
+
+
+def become_idle(pool: Pool, edge: int, low: int, high: int, rank: int, kind: int) -> int:
+    """Blocks of the tree, or outside it, that were in use are an idle run on the GPU, which joins
+    its class after all others unless others protect it. Gives the run."""
+    edges = pool.edges
+    run = new_run(pool, edge, low, high, at.GPU, rank, kind)
+    protected = False
+    if kind == at.PARTIAL:
+        edges[edge + at.PARTIAL_RUN] = run
+        edges[edges[edge + at.OWNER] + at.IDLE_ON_GPU] += 1
+    elif kind == at.FULL:
+        is_last = high == edges[edge + at.HIGH_BLOCK]
+        protected = edges[edge + at.FIRST_RUN] >= 0 or (
+            is_last and edges[edge + at.IDLE_ON_GPU] > 0
+        )
+        link_highest(pool, edge, run)
+        if low == edges[edge + at.LOW_BLOCK]:
+            edges[edges[edge + at.ABOVE] + at.IDLE_ON_GPU] += 1
+    if not (protected and pool.settings.leaf_rule):
+        enqueue(pool, run)
+    return run
 
 
 def link_below(pool: Pool, run: int, higher: int) -> None:
