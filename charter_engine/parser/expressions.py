@@ -31,6 +31,7 @@ from charter_engine.parser.node_agents import NodeAgents
 from charter_engine.parser.objects import ObjectMaker
 from charter_engine.parser.prompt_files import PromptFiles
 from charter_engine.parser.queues import Queues
+from charter_engine.parser.recognise import has_roles
 from charter_engine.parser.recording import SiteRecorder
 from charter_engine.parser.reflection import Reflection
 from charter_engine.parser.runnables import Runnables
@@ -338,6 +339,8 @@ class Evaluator:
                 self.run(inner, condition)
         if self.program.makes_agents(node):
             made = self.made_of_each(inner, node, members)
+        elif members and has_roles(iterable) and not isinstance(node, ast.DictComp):
+            made = self.made_of_messages(inner, node, members)
         else:
             made = self.made_of_any(inner, node)
         del frame.loops[len(frame.loops) - entered :]
@@ -375,6 +378,17 @@ class Evaluator:
             loop.member = 0
             return join(made, another)
         loop.member = 0
+        return Value(box=box)
+
+    def made_of_messages(
+        self, inner: Frame, node: Comprehension, members: tuple[Value, ...]
+    ) -> Value:
+        """What a comprehension makes of the messages of a conversation, one by one: another shape
+        of them, or lines of a transcript."""
+        box = Box("list", depth=inner.certainty - 1)
+        for member in members:
+            self.assigner.assign(inner, node.generators[0].target, member)
+            box.items.append(Element(self.key_and_member(inner, node)[1]))
         return Value(box=box)
 
     def key_and_member(self, inner: Frame, node: Comprehension) -> tuple[Value, Value]:

@@ -56,6 +56,9 @@ PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
 CHOOSING = frozenset("max min next".split())
 """Functions that give one member of what they are given."""
 
+AS_DICT = frozenset("model_dump dict to_dict _asdict".split())
+"""Methods that give what an object holds."""
+
 
 class Methods:
     """Knows what the methods of Python's own types do to text and its origins."""
@@ -123,9 +126,10 @@ class Methods:
             return Value(box=items_of(receiver.box), origins=receiver.origins)
         if verb in ("values", "items", "copy", "keys"):
             return receiver
-        if verb in ("clear", "sort", "reverse", "remove", "count", "index"):
-            return Value()
-        return None
+        if verb in AS_DICT and receiver.box is not None and receiver.box.kind == "object":
+            return Value(box=as_dict(receiver.box), origins=receiver.origins)
+        is_done = verb in ("clear", "sort", "reverse", "remove", "count", "index")
+        return Value() if is_done else None
 
     def store_method(self, box: Box, shape: CallShape) -> Value | None:
         """`store.set("plan", plan)`, and the events of one kind that a workflow's step waits
@@ -218,6 +222,8 @@ class Methods:
             )
         if name in PASSING or name in PASSING_SECOND:
             return first
+        if name in ("asdict", "vars") and first.box is not None and first.box.kind == "object":
+            return Value(box=as_dict(first.box), origins=first.origins)
         if name == "cast" and len(shape.positional) > 1:
             return shape.positional[1][1]
         if name == "enumerate":
@@ -258,6 +264,11 @@ def named_in(shape: CallShape) -> dict[str, Value]:
     spread = [value.box.fields for name, _, value in shape.keywords if name == "**" and value.box]
     named = {name: value for name, _, value in shape.keywords if name != "**"}
     return named | {name: value for fields in spread for name, value in fields.items()}
+
+
+def as_dict(box: Box) -> Box:
+    """What an object holds, as a dict."""
+    return Box("dict", fields=dict(box.fields), rest=box.rest)
 
 
 def items_of(box: Box) -> Box:

@@ -18,7 +18,7 @@ from charter_engine.parser.recognise import words_of
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import FunctionDefinition, dotted_name
 from charter_engine.parser.syntax import last_name
-from charter_engine.parser.values import Hole, Piece, Static, Value, pieces_of
+from charter_engine.parser.values import Hole, Instance, Piece, Static, Value, pieces_of
 
 
 class OwnText(NamedTuple):
@@ -60,7 +60,7 @@ def wrapper_of(
     """
     if not visits:
         return None
-    answered = {site for origin in result.all_origins() for site, _ in origin.chain if site >= 0}
+    answered = answers_in(analysis, result, visits)
     own = {
         number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
     }
@@ -104,6 +104,26 @@ def wrapper_of(
     if not leads_to or (not asked and is_program):
         return None
     return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
+
+
+def answers_in(analysis: Analysis, result: Value, visits: list[Visit]) -> set[int]:
+    """The sites whose answers a function hands back: in what it returns, or as attributes of an
+    object that asks no model itself."""
+    sites = [analysis.findings.sites[number] for number in {visit.site for visit in visits}]
+    askers = {function.owner for site in sites for function in site.under}
+    objects = (
+        analysis.memory.object_of(kind.definition, kind.place)
+        for kind in result.types
+        if isinstance(kind, Instance) and kind.definition not in askers
+    )
+    held = [result, *(value for box in objects for value in box.fields.values())]
+    return {
+        site
+        for value in held
+        for origin in value.all_origins()
+        for site, _ in origin.chain
+        if site >= 0
+    }
 
 
 def steps_among(visits: list[Visit], own: set[int], limit: OwnText) -> int:

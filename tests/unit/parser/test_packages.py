@@ -1,12 +1,13 @@
 """A package shows all the calls that its files show one by one."""
 
+import json
 from textwrap import dedent
 
 import pytest
 
-from charter_engine.analysis.compile import compile_source
+from charter_engine.analysis.compile import CompileOptions, compile_source, compile_sources
 from charter_engine.parser import interpreter
-from tests.unit.parser.compiled import lines, package
+from tests.unit.parser.compiled import compiled, lines, package
 
 CLIENT = """
 from openai import OpenAI
@@ -343,3 +344,36 @@ def test_a_function_within_another_calls_what_that_was_given_in_any_call() -> No
         """,
     )
     assert [call.line for call in found["tracking.py"].calls] == [8]
+
+
+def test_a_package_shows_the_calls_that_its_files_show() -> None:
+    model = """
+        class Model:
+            def complete(self, messages, temperature):
+                return self.transport.send(self.shaped(messages))
+        """
+    agent = """
+        from pkg.model import Model
+
+        def step(page):
+            llm = Model()
+            messages = [{"role": "user", "content": f"Choose an action on {page}"}]
+            return llm.complete(messages=messages, temperature=0)
+        """
+    alone = lines(compiled(agent))
+    found = package(pkg__model=model, pkg__agent=agent)
+    assert alone == [7]
+    assert lines(found["pkg/agent.py"]) == alone
+
+
+def test_a_notebook_beside_a_module_of_its_name_hides_no_calls() -> None:
+    cell = {
+        "cell_type": "code",
+        "source": ["import openai\n", "openai.responses.create(input='a')"],
+    }
+    sources: dict[str, str | bytes] = {
+        "desk/graph.py": "import openai\nopenai.responses.create(input='Say hello')\n",
+        "desk/graph.ipynb": json.dumps({"cells": [cell]}),
+    }
+    files = compile_sources(sources, options=CompileOptions()).files
+    assert [len(file.calls) for file in files] == [1, 1]

@@ -1,74 +1,8 @@
 """Functions that ask a model for their callers."""
 
-import json
-
 import pytest
 
-from charter_engine.analysis.compile import CompileOptions, compile_sources
 from tests.unit.parser.compiled import compiled, edges, lines, package
-
-POST = """
-import requests
-
-def post(path, payload):
-    return requests.post("http://triton:8000" + path, json=payload).json()["text_output"]
-"""
-
-
-def test_a_request_is_known_by_the_address_its_callers_give() -> None:
-    file = compiled(
-        POST
-        + "\ndef run(q):\n"
-        + '    return post("/v2/models/ensemble/generate", {"text_input": "Answer: " + q})\n'
-    )
-    assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (8, "wrapper")]
-    assert file.calls[1].segments[0].text == "Answer: "
-
-
-def test_a_call_of_it_with_another_address_is_none() -> None:
-    file = compiled(
-        POST
-        + """
-def run(q):
-    said = post("/v2/models/ensemble/generate", {"text_input": q})
-    return said + post("/api/embeddings", {"prompt": q})
-"""
-    )
-    assert [(call.line, call.column) for call in file.calls] == [(5, 12), (8, 12)]
-
-
-def test_a_servers_address_is_no_other_than_that_of_a_completion() -> None:
-    file = compiled(
-        """
-        import httpx
-
-        def post(server, prompt):
-            body = {"model": "m", "prompt": prompt, "max_tokens": 9}
-            return httpx.post(f"{server}/run", json=body).json()["text"]
-
-        def run(question):
-            return post("http://localhost:8000/v1", f"Answer: {question}")
-        """
-    )
-    assert [(call.line, call.kind) for call in file.calls] == [(6, "sdk"), (9, "wrapper")]
-
-
-def test_a_request_is_known_by_its_body() -> None:
-    file = compiled(
-        """
-        import json, os, requests
-
-        def ask(question):
-            rule = {"role": "system", "content": "Be brief."}
-            body = {"model": "m", "messages": [rule, {"role": "user", "content": question}]}
-            return requests.post(os.environ["ADDRESS"], data=json.dumps(body)).json()
-
-        requests.post(os.environ["HOOK"], json={"text": "started"})
-        """
-    )
-    assert lines(file) == [7]
-    first = file.calls[0].segments[0]
-    assert (first.role, first.text) == ("system", "Be brief.")
 
 
 def test_a_wrapper_that_tries_again_is_one_though_its_object_keeps_the_conversation() -> None:
@@ -117,42 +51,6 @@ def test_a_step_inside_a_wrapper_is_fed_by_the_call_beside_it() -> None:
     assert (5, 11, "data") in edges(file)
 
 
-def test_a_function_that_returns_several_answers_is_none() -> None:
-    file = compiled(
-        """
-        import openai
-
-        def both(question):
-            plan = openai.Completion.create(model="m", prompt=question)
-            return {"plan": plan, "answer": openai.Completion.create(prompt=f"{question} {plan}")}
-
-        both("Why?")
-        """
-    )
-    assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (6, "sdk")]
-
-
-def test_an_inner_function_sees_what_its_running_function_holds() -> None:
-    file = compiled(
-        """
-        import openai
-
-        class Model:
-            def work(self, prompt):
-                def again(prompt):
-                    return self.run_inference(prompt)
-
-                return again(prompt)
-
-            def run_inference(self, prompt):
-                return openai.Completion.create(model="m", prompt=prompt)
-
-        Model().work("Hi")
-        """
-    )
-    assert {call.line: call.family for call in file.calls}[7] == "openai.completions"
-
-
 def test_a_call_is_of_the_family_that_its_receiver_turns_out_to_have() -> None:
     file = compiled(
         """
@@ -198,22 +96,6 @@ def test_a_method_that_asks_with_its_objects_state_is_a_step_at_each_call() -> N
     )
     assert [(call.line, call.kind) for call in file.calls][1:] == [(13, "wrapper"), (14, "wrapper")]
     assert {(13, 14, "data"), (14, 13, "loop")} <= edges(file)
-
-
-def test_a_method_with_a_prompt_of_its_own_is_no_wrapper_for_being_without_parameters() -> None:
-    file = compiled(
-        """
-        from openai import OpenAI
-
-        class Tutor:
-            def plan(self):
-                return OpenAI().responses.create(model="m", input=f"Plan a lesson on {self.topic}")
-
-            def turn(self):
-                return self.plan()
-        """
-    )
-    assert lines(file) == [6]
 
 
 def test_a_wrapper_may_parse_the_answer_and_ask_again() -> None:
@@ -279,19 +161,54 @@ def test_a_wrapper_may_pack_the_answer_into_a_record() -> None:
     assert file.calls[1].segments[0].text == "Plan the next step on "
 
 
-def test_a_request_by_hand_is_told_by_its_body() -> None:
+def test_a_wrapper_may_store_the_answer_in_an_object_that_it_hands_back() -> None:
     file = compiled(
         """
-        import requests
+        from openai import OpenAI
 
-        def stream(model, messages, place):
-            body = {"engine": model, "talk": {"messages": messages, "limits": {"max_tokens": 9}}}
-            got = requests.post(place, json=body)
-            for line in got.iter_lines():
-                yield line.decode()
+        class Step:
+            def __init__(self):
+                self.output = ""
 
-        def draw(prompt, place):
-            return requests.post(place, json={"model": "m", "prompt": prompt, "size": "big"})
+            def shown(self):
+                return {"output": self.output}
+
+        class Agent:
+            def forward(self, history):
+                step = Step()
+                step.output = OpenAI().responses.create(model="m", input=history).output_text
+                return self.printed(step)
+
+            def printed(self, step):
+                print(step.shown())
+                return step
+
+            def run(self, task):
+                history = [{"role": "user", "content": task}]
+                history.append(self.forward(history).output)
+                return self.forward(history)
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls][1:] == [(23, "wrapper"), (24, "wrapper")]
+    assert edges(file) == {(23, 24, "data")}
+
+
+def test_what_makes_an_object_that_asks_is_none() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        class Agent:
+            def hear(self, text):
+                self.heard = OpenAI().responses.create(model="m", input=text).output_text
+
+        def started(text):
+            agent = Agent()
+            agent.hear(text)
+            return agent
+
+        def main(topic):
+            return started("Learn about " + topic)
         """
     )
     assert lines(file) == [6]
@@ -345,63 +262,6 @@ def test_a_client_may_be_the_sdks_or_one_of_the_sources() -> None:
     assert lines(file) == [21]
 
 
-def test_a_package_shows_the_calls_that_its_files_show() -> None:
-    model = """
-        class Model:
-            def complete(self, messages, temperature):
-                return self.transport.send(self.shaped(messages))
-        """
-    agent = """
-        from pkg.model import Model
-
-        def step(page):
-            llm = Model()
-            messages = [{"role": "user", "content": f"Choose an action on {page}"}]
-            return llm.complete(messages=messages, temperature=0)
-        """
-    alone = lines(compiled(agent))
-    found = package(pkg__model=model, pkg__agent=agent)
-    assert alone == [7]
-    assert lines(found["pkg/agent.py"]) == alone
-
-
-def test_following_that_stops_is_told_and_loses_no_call() -> None:
-    busy = "\n".join(f"    x = tidy(x, {number})" for number in range(600))
-    file = compiled(
-        "import openai\n"
-        "def tidy(x, n):\n    y = [x, n, x + n, x * n]\n    return {'a': y, 'b': [y, y]}\n"
-        f"def ask(x):\n{busy}\n    return openai.responses.create(input=f'Sum up: {{x}}')\n"
-    )
-    assert len(file.calls) == 1
-    assert [(error.severity, error.line) for error in file.errors] == [("warning", 5)]
-
-
-def test_code_that_is_nested_too_deeply_is_told_and_loses_no_other_call() -> None:
-    deep = "[" * 90 + "tidy({x})" + "]" * 90
-    file = compiled(
-        "import openai\n"
-        f"def tidy(x):\n    return {deep.replace('tidy({x})', 'x')}\n"
-        f"def ask(x):\n    y = {deep.replace('{x}', 'x')}\n"
-        "    return openai.responses.create(input=f'Sum up: {x}')\n"
-    )
-    assert len(file.calls) == 1
-    assert [(error.severity, error.line) for error in file.errors] == [("warning", 4)]
-    assert "nested too deeply" in file.errors[0].message
-
-
-def test_a_notebook_beside_a_module_of_its_name_hides_no_calls() -> None:
-    cell = {
-        "cell_type": "code",
-        "source": ["import openai\n", "openai.responses.create(input='a')"],
-    }
-    sources: dict[str, str | bytes] = {
-        "desk/graph.py": "import openai\nopenai.responses.create(input='Say hello')\n",
-        "desk/graph.ipynb": json.dumps({"cells": [cell]}),
-    }
-    files = compile_sources(sources, options=CompileOptions()).files
-    assert [len(file.calls) for file in files] == [1, 1]
-
-
 def test_a_wrapper_without_parameters_may_begin_with_an_empty_state() -> None:
     file = compiled(
         """
@@ -421,25 +281,6 @@ def test_a_wrapper_without_parameters_may_begin_with_an_empty_state() -> None:
         """
     )
     assert (13, 14, "data") in edges(file)
-
-
-def test_what_a_wrapper_is_given_is_no_part_of_its_answer() -> None:
-    file = compiled(
-        """
-        from elsewhere import tidy
-        from openai import OpenAI
-
-        def ask(prompt):
-            return tidy(OpenAI().responses.create(model="m", input=prompt), prompt)
-
-        def chain(topic):
-            plan = ask(f"Plan a talk about {topic}")
-            text = ask(f"Write what the plan says: {plan}")
-            return ask(f"Correct the mistakes: {text}")
-        """
-    )
-    assert edges(file) >= {(9, 10, "data"), (10, 11, "data")}
-    assert (9, 11, "data") not in edges(file)
 
 
 RULED = """
@@ -579,44 +420,6 @@ def test_one_that_makes_the_prompt_of_the_state_is_none() -> None:
     assert lines(file) == [5]
 
 
-ROUTED = """
-from openai import OpenAI
-
-def ask(text):
-    return OpenAI().responses.create(model="m", input=text).output_text
-
-def route(question):
-    FIRST
-    return ask(question)
-
-def main(question):
-    return route("Answer in one sentence: " + question)
-"""
-
-
-def test_a_function_that_first_asks_something_of_its_own_about_what_it_is_given_is_none() -> None:
-    first = 'OpenAI().responses.create(model="m", input=f"Name who should answer: {question}")'
-    assert lines(compiled(ROUTED.replace("FIRST", first))) == [5, 8, 9]
-    assert lines(compiled(ROUTED.replace("FIRST", "print(question)"))) == [5, 9, 12]
-
-
-def test_one_that_asks_again_about_the_answer_is_a_wrapper() -> None:
-    source = """
-        from openai import OpenAI
-
-        def ask(text):
-            said = OpenAI().responses.create(model="m", input=text).output_text
-            if said.startswith("{"):
-                return said
-            OpenAI().responses.create(model="m", input=f"Is this JSON, or what is it? {said}")
-            return said
-
-        def main(question):
-            return ask("Answer in one sentence: " + question)
-        """
-    assert lines(compiled(source)) == [5, 8, 12]
-
-
 def test_an_answer_that_goes_back_as_a_dict_is_one() -> None:
     file = compiled(
         """
@@ -678,25 +481,6 @@ def test_what_is_asked_as_a_model_is_a_wrapper_though_its_prompt_is_lost_on_the_
     assert [call.line for call in found["app.py"].calls] == [6]
 
 
-def test_a_program_that_asks_step_by_step_is_no_wrapper() -> None:
-    source = """
-        from openai import OpenAI
-
-        def ask(text):
-            return OpenAI().responses.create(model="m", input=text).output_text
-
-        def run(task):
-            plan = ask("Outline the work: " + task)
-            STEP
-            return plan
-
-        run("Dig a well.")
-        """
-    step = 'plan = ask(f"Criticise this plan in detail, and say what it lacks and why: {plan}")'
-    assert lines(compiled(source.replace("STEP", step))) == [5, 8, 9]
-    assert lines(compiled(source.replace("STEP", "print(plan)"))) == [5, 8, 12]
-
-
 def test_a_factory_of_models_named_after_them_is_no_call() -> None:
     found = package(
         models="""
@@ -718,87 +502,6 @@ def test_a_factory_of_models_named_after_them_is_no_call() -> None:
         """,
     )
     assert {path: lines(file) for path, file in found.items()} == {"models.py": [6], "app.py": [6]}
-
-
-def test_one_whose_helper_first_asks_about_what_it_is_given_is_none() -> None:
-    source = """
-        from openai import OpenAI
-
-        def ask(rules, text):
-            turns = [{"role": "system", "content": rules}, {"role": "user", "content": text}]
-            return OpenAI().chat.completions.create(model="m", messages=turns).choices[0]
-
-        def kind_of(question):
-            return ask("Name it.", f"Which department should take this question: {question}")
-
-        def handle(question):
-            FIRST
-            return ask("You are an expert.", question)
-
-        handle("Where is my parcel?")
-        """
-    first = "print(kind_of(question))"
-    assert lines(compiled(source.replace("FIRST", first))) == [6, 9, 13]
-    assert lines(compiled(source.replace("FIRST", "print(question)"))) == [6, 9, 13, 15]
-
-
-def test_a_text_from_elsewhere_that_a_function_fills_is_a_prompt_of_its_own() -> None:
-    file = compiled(
-        """
-        import shop
-        from openai import OpenAI
-
-        def request(prompt):
-            return OpenAI().responses.create(model="m", input=prompt).output_text
-
-        def plan(goal):
-            return request(shop.PROMPTS.get_prompt("plan", goal=goal))
-
-        plan("A shed.")
-        """
-    )
-    assert lines(file) == [6, 9]
-
-
-def test_a_function_whose_loop_goes_on_from_its_own_answers_is_none() -> None:
-    file = compiled(
-        """
-        from openai import OpenAI
-
-        def ask(text):
-            return OpenAI().responses.create(model="m", input=text).output_text
-
-        def research(question):
-            notes = ""
-            while True:
-                notes = ask(f"{question}\\n{notes}")
-                if "enough" in notes:
-                    last = ask(f"{question}\\n{notes}")
-                    break
-            return last
-
-        research("Why is the sea salty?")
-        """
-    )
-    assert lines(file) == [5, 10, 12]
-
-
-def test_what_sends_a_request_made_before_returns_the_answer() -> None:
-    file = compiled(
-        """
-        import json
-        import urllib.request
-
-        def model(prompt):
-            body = json.dumps({"model": "m", "prompt": prompt, "stream": False}).encode()
-            request = urllib.request.Request("http://host:11434/api/generate", data=body)
-            with urllib.request.urlopen(request) as reply:
-                return json.loads(reply.read().decode())["response"]
-
-        model("Name a sea.")
-        """
-    )
-    assert [(call.line, call.kind) for call in file.calls] == [(7, "sdk"), (11, "wrapper")]
 
 
 def test_a_method_found_by_the_beginning_of_its_name_may_ask_for_one_that_looks_it_up() -> None:

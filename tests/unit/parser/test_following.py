@@ -1,0 +1,67 @@
+"""Functions are followed from where they are called, as far as that goes."""
+
+from tests.unit.parser.compiled import compiled, edges
+
+
+def test_an_inner_function_sees_what_its_running_function_holds() -> None:
+    file = compiled(
+        """
+        import openai
+
+        class Model:
+            def work(self, prompt):
+                def again(prompt):
+                    return self.run_inference(prompt)
+
+                return again(prompt)
+
+            def run_inference(self, prompt):
+                return openai.Completion.create(model="m", prompt=prompt)
+
+        Model().work("Hi")
+        """
+    )
+    assert {call.line: call.family for call in file.calls}[7] == "openai.completions"
+
+
+def test_following_that_stops_is_told_and_loses_no_call() -> None:
+    busy = "\n".join(f"    x = tidy(x, {number})" for number in range(600))
+    file = compiled(
+        "import openai\n"
+        "def tidy(x, n):\n    y = [x, n, x + n, x * n]\n    return {'a': y, 'b': [y, y]}\n"
+        f"def ask(x):\n{busy}\n    return openai.responses.create(input=f'Sum up: {{x}}')\n"
+    )
+    assert len(file.calls) == 1
+    assert [(error.severity, error.line) for error in file.errors] == [("warning", 5)]
+
+
+def test_code_that_is_nested_too_deeply_is_told_and_loses_no_other_call() -> None:
+    deep = "[" * 90 + "tidy({x})" + "]" * 90
+    file = compiled(
+        "import openai\n"
+        f"def tidy(x):\n    return {deep.replace('tidy({x})', 'x')}\n"
+        f"def ask(x):\n    y = {deep.replace('{x}', 'x')}\n"
+        "    return openai.responses.create(input=f'Sum up: {x}')\n"
+    )
+    assert len(file.calls) == 1
+    assert [(error.severity, error.line) for error in file.errors] == [("warning", 4)]
+    assert "nested too deeply" in file.errors[0].message
+
+
+def test_what_a_wrapper_is_given_is_no_part_of_its_answer() -> None:
+    file = compiled(
+        """
+        from elsewhere import tidy
+        from openai import OpenAI
+
+        def ask(prompt):
+            return tidy(OpenAI().responses.create(model="m", input=prompt), prompt)
+
+        def chain(topic):
+            plan = ask(f"Plan a talk about {topic}")
+            text = ask(f"Write what the plan says: {plan}")
+            return ask(f"Correct the mistakes: {text}")
+        """
+    )
+    assert edges(file) >= {(9, 10, "data"), (10, 11, "data")}
+    assert (9, 11, "data") not in edges(file)

@@ -1,0 +1,102 @@
+"""Requests by hand that ask a model."""
+
+from tests.unit.parser.compiled import compiled, lines
+
+POST = """
+import requests
+
+def post(path, payload):
+    return requests.post("http://triton:8000" + path, json=payload).json()["text_output"]
+"""
+
+
+def test_a_request_is_known_by_the_address_its_callers_give() -> None:
+    file = compiled(
+        POST
+        + "\ndef run(q):\n"
+        + '    return post("/v2/models/ensemble/generate", {"text_input": "Answer: " + q})\n'
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (8, "wrapper")]
+    assert file.calls[1].segments[0].text == "Answer: "
+
+
+def test_a_call_of_it_with_another_address_is_none() -> None:
+    file = compiled(
+        POST
+        + """
+def run(q):
+    said = post("/v2/models/ensemble/generate", {"text_input": q})
+    return said + post("/api/embeddings", {"prompt": q})
+"""
+    )
+    assert [(call.line, call.column) for call in file.calls] == [(5, 12), (8, 12)]
+
+
+def test_a_servers_address_is_no_other_than_that_of_a_completion() -> None:
+    file = compiled(
+        """
+        import httpx
+
+        def post(server, prompt):
+            body = {"model": "m", "prompt": prompt, "max_tokens": 9}
+            return httpx.post(f"{server}/run", json=body).json()["text"]
+
+        def run(question):
+            return post("http://localhost:8000/v1", f"Answer: {question}")
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(6, "sdk"), (9, "wrapper")]
+
+
+def test_a_request_is_known_by_its_body() -> None:
+    file = compiled(
+        """
+        import json, os, requests
+
+        def ask(question):
+            rule = {"role": "system", "content": "Be brief."}
+            body = {"model": "m", "messages": [rule, {"role": "user", "content": question}]}
+            return requests.post(os.environ["ADDRESS"], data=json.dumps(body)).json()
+
+        requests.post(os.environ["HOOK"], json={"text": "started"})
+        """
+    )
+    assert lines(file) == [7]
+    first = file.calls[0].segments[0]
+    assert (first.role, first.text) == ("system", "Be brief.")
+
+
+def test_a_request_by_hand_is_told_by_its_body() -> None:
+    file = compiled(
+        """
+        import requests
+
+        def stream(model, messages, place):
+            body = {"engine": model, "talk": {"messages": messages, "limits": {"max_tokens": 9}}}
+            got = requests.post(place, json=body)
+            for line in got.iter_lines():
+                yield line.decode()
+
+        def draw(prompt, place):
+            return requests.post(place, json={"model": "m", "prompt": prompt, "size": "big"})
+        """
+    )
+    assert lines(file) == [6]
+
+
+def test_what_sends_a_request_made_before_returns_the_answer() -> None:
+    file = compiled(
+        """
+        import json
+        import urllib.request
+
+        def model(prompt):
+            body = json.dumps({"model": "m", "prompt": prompt, "stream": False}).encode()
+            request = urllib.request.Request("http://host:11434/api/generate", data=body)
+            with urllib.request.urlopen(request) as reply:
+                return json.loads(reply.read().decode())["response"]
+
+        model("Name a sea.")
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(7, "sdk"), (11, "wrapper")]

@@ -1,0 +1,159 @@
+"""Functions that ask something of their own are steps of an agent, not wrappers of a model."""
+
+import pytest
+
+from tests.unit.parser.compiled import compiled, lines
+
+STEPS = {
+    "it returns several answers": (
+        """
+import openai
+
+def both(question):
+    plan = openai.Completion.create(model="m", prompt=question)
+    return {"plan": plan, "answer": openai.Completion.create(prompt=f"{question} {plan}")}
+
+both("Why?")
+""",
+        [5, 6],
+    ),
+    "its prompt is its own, though it has no parameters": (
+        """
+from openai import OpenAI
+
+class Tutor:
+    def plan(self):
+        return OpenAI().responses.create(model="m", input=f"Plan a lesson on {self.topic}")
+
+    def turn(self):
+        return self.plan()
+""",
+        [6],
+    ),
+    "it fills a text from elsewhere": (
+        """
+import shop
+from openai import OpenAI
+
+def request(prompt):
+    return OpenAI().responses.create(model="m", input=prompt).output_text
+
+def plan(goal):
+    return request(shop.PROMPTS.get_prompt("plan", goal=goal))
+
+plan("A shed.")
+""",
+        [6, 9],
+    ),
+    "it goes on from its own answers": (
+        """
+from openai import OpenAI
+
+def ask(text):
+    return OpenAI().responses.create(model="m", input=text).output_text
+
+def research(question):
+    notes = ""
+    while True:
+        notes = ask(f"{question}\\n{notes}")
+        if "enough" in notes:
+            last = ask(f"{question}\\n{notes}")
+            break
+    return last
+
+research("Why is the sea salty?")
+""",
+        [5, 10, 12],
+    ),
+}
+
+
+@pytest.mark.parametrize("how", STEPS)
+def test_a_function_that_asks_something_of_its_own_is_no_wrapper(how: str) -> None:
+    source, found = STEPS[how]
+    assert lines(compiled(source)) == found
+
+
+ASKING = {
+    "itself": (
+        """
+from openai import OpenAI
+
+def ask(text):
+    return OpenAI().responses.create(model="m", input=text).output_text
+
+def route(text):
+    STEP
+    return ask(text)
+
+def main(text):
+    return route("Answer in one sentence: " + text)
+""",
+        'OpenAI().responses.create(model="m", input=f"Name who should answer: {text}")',
+        [5, 8, 9],
+        [5, 9, 12],
+    ),
+    "by a helper": (
+        """
+from openai import OpenAI
+
+def ask(rules, text):
+    turns = [{"role": "system", "content": rules}, {"role": "user", "content": text}]
+    return OpenAI().chat.completions.create(model="m", messages=turns).choices[0]
+
+def kind_of(question):
+    return ask("Name it.", f"Which department should take this question: {question}")
+
+def handle(text):
+    STEP
+    return ask("You are an expert.", text)
+
+handle("Where is my parcel?")
+""",
+        "print(kind_of(text))",
+        [6, 9, 13],
+        [6, 9, 13, 15],
+    ),
+    "step by step": (
+        """
+from openai import OpenAI
+
+def ask(text):
+    return OpenAI().responses.create(model="m", input=text).output_text
+
+def run(task):
+    text = ask("Outline the work: " + task)
+    STEP
+    return text
+
+run("Dig a well.")
+""",
+        'text = ask(f"Criticise this plan in detail, and say what it lacks and why: {text}")',
+        [5, 8, 9],
+        [5, 8, 12],
+    ),
+}
+
+
+@pytest.mark.parametrize("how", ASKING)
+def test_nor_is_one_that_asks_about_what_it_is_given_or_answered(how: str) -> None:
+    source, step, with_step, without = ASKING[how]
+    assert lines(compiled(source.replace("STEP", step))) == with_step
+    assert lines(compiled(source.replace("STEP", "print(text)"))) == without
+
+
+def test_one_that_asks_again_about_the_answer_is_a_wrapper() -> None:
+    source = """
+        from openai import OpenAI
+
+        def ask(text):
+            said = OpenAI().responses.create(model="m", input=text).output_text
+            if said.startswith("{"):
+                return said
+            OpenAI().responses.create(model="m", input=f"Is this JSON, or what is it? {said}")
+            return said
+
+        def main(question):
+            return ask("Answer in one sentence: " + question)
+        """
+    assert lines(compiled(source)) == [5, 8, 12]
