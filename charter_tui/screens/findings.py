@@ -17,6 +17,7 @@ from charter_tui.present.possible import acts, no_agent
 from charter_tui.present.spans import Line
 from charter_tui.present.words import ASKING, EmptyState
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.node import NodeScreen
 from charter_tui.state import Snapshot
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
@@ -50,6 +51,20 @@ class FindingsTable(LineTable):
             else finding_rows(self.findings, self.opportunities, len(columns), self.snapshot.named)
         )
         self.set_rows(columns, rows, self.empty)
+
+    @property
+    def node(self) -> str:
+        """The call that the row under the cursor is about, or the first of several."""
+        kind, _, number = (self.key or "").partition(":")
+        if kind == "lint" and self.findings and int(number) < len(self.findings):
+            return self.findings[int(number)].node
+        if kind == "opportunity" and int(number) < len(self.opportunities):
+            return self.opportunities[int(number)].nodes[0]
+        return ""
+
+    def why_no_pick(self) -> str:
+        known = self.snapshot.call(self.node) is not None
+        return "" if known else "No call of the open agent is meant alone: there is none to open."
 
     def detail(self, width: int) -> tuple[Line, ...]:
         """All about the row under the cursor."""
@@ -97,6 +112,11 @@ class FindingsScreen(ConsoleScreen):
 
     def on_line_table_highlighted(self) -> None:
         self._explain()
+        self.refresh_bindings()
+
+    def on_line_table_picked(self) -> None:
+        """Open the call that is meant, or the first of several."""
+        self.app.push_screen(NodeScreen(self.query_one(FindingsTable).node))
 
     def _explain(self) -> None:
         detail = self.query_one(FindingsTable).detail(max(20, self.app.size.width - 4))
