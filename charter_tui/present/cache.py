@@ -108,7 +108,7 @@ def _pressure(report: ContentsReport, local: Local) -> Iterator[Line]:
     evicted = count(report.evicted_blocks, "predicted")._replace(tone=pressed)
     yield line(Span("Evicted ", "title"), evicted, Span(f" blocks since {since}", "muted"))
     pools = marked(f"{report.pressure:,.1f}", "predicted")
-    yield line(Span("filled ", "muted"), pools, Span(" times an hour", "muted"))
+    yield line(Span("pool filled ", "muted"), pools, Span(" times an hour", "muted"))
     if len(report.evictions_by_priority) > 1:
         each = (f"{blocks:,} at {name}" for name, blocks in report.evictions_by_priority.items())
         yield line(Span(f"by priority {', '.join(each)}", "muted"))

@@ -93,7 +93,9 @@ class HoldingsTable(LineTable):
 
     def why_no_pick(self) -> str:
         is_theirs = self.by != "priority"
-        return "" if is_theirs else "No request is of one priority: v goes to nodes or sessions."
+        return (
+            "" if is_theirs else "Requests are not listed by priority: v goes to nodes or sessions."
+        )
 
 
 class PoolDetail(LineView, can_focus=True):

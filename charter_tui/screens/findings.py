@@ -64,7 +64,7 @@ class FindingsTable(LineTable):
 
     def why_no_pick(self) -> str:
         known = self.snapshot.call(self.node) is not None
-        return "" if known else "No call of the open agent is meant alone: there is none to open."
+        return "" if known else "This is about no single call, so there is none to open."
 
     def detail(self, width: int) -> tuple[Line, ...]:
         """All about the row under the cursor."""

@@ -36,7 +36,7 @@ async def test_the_pool_is_told_apart_by_node_then_by_session_and_priority(conso
         (keys,) = stage.app.screen.query_one(KeyFooter).lines
         assert "⏎ Open" not in text_of(keys)
         await stage.press("enter")
-        assert "No request is of one priority" in stage.told()
+        assert "Requests are not listed by priority" in stage.told()
 
 
 async def test_the_map_is_as_high_as_its_lines_at_every_size(console: Open) -> None:
