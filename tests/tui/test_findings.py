@@ -101,3 +101,14 @@ async def test_a_clean_agent_is_told_to_be_clean(console: Open) -> None:
         stage.engine.answers[Lint] = lambda _: ()
         await stage.press("4")
         await stage.until(lambda: "no prompt wastes its cache" in stage.text())
+
+
+async def test_what_is_told_of_a_finding_can_be_scrolled_where_it_is_long(console: Open) -> None:
+    long = replace(FINDING, remedy=" ".join(f"step {number}." for number in range(200)))
+    async with console(COMPILED) as stage:
+        stage.engine.answers[Lint] = lambda _: (long,)
+        await stage.press("4")
+        await stage.until(lambda: stage.shows("step 0."))
+        assert not stage.shows("step 199.")
+        await stage.press("tab", *["pagedown"] * 6)
+        await stage.until(lambda: stage.shows("step 199."))
