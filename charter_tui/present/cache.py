@@ -79,9 +79,7 @@ def summary_lines(
     parts = [_sizes(report, snapshot), _pressure(report, local), _agreement(report)]
     lines = [fitting(each, width) for each in parts]
     if (measured := report.measured) is not None:
-        active = snapshot.triton.sample.active_requests or 0 if snapshot.triton else 0
-        about = (difference(measured), unknown(measured, active))
-        lines += [fitting(each, width) for each in about]
+        lines += [fitting(each, width) for each in (difference(measured), unknown(measured))]
         lines.append(crop(trouble(measured), width))
     return tuple(one for one in lines if one)
 

@@ -62,7 +62,7 @@ async def test_what_was_measured_stands_beside_what_is_predicted_and_m_shows_eit
         await stage.until(partial(stage.shows, "=588 reusable"))
         for words in (
             "=588 blocks there", "=561 as predicted", "~49 not there",
-            "=27 not predicted", "=14 of no answered request", "3 events lost",
+            "=27 not predicted", "=14 of no request known yet", "3 events lost",
         ):  # fmt: skip
             assert stage.shows(words), words
         entities = stage.app.screen.query_one(HoldingsTable).rows[0]
