@@ -49,6 +49,7 @@ CHANGE_ACTIONS: Final[tuple[Action, ...]] = (
         "s",
         "Sweep",
         "What a run would pay under other values of the setting",
+        "live",
         footer=True,
     ),
     Action("tuning", "toggle_unchanged", "v", "Changes", "Only what the draft changes, or all"),
@@ -178,6 +179,7 @@ CHANGE_ACTIONS: Final[tuple[Action, ...]] = (
         "i",
         "Look again",
         "Examine the deployment and this machine again",
+        "live",
         footer="room",
     ),
     Action(

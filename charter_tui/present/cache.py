@@ -79,9 +79,7 @@ def summary_lines(
     parts = [_sizes(report, snapshot), _pressure(report, local), _agreement(report)]
     lines = [fitting(each, width) for each in parts]
     if (measured := report.measured) is not None:
-        active = snapshot.triton.sample.active_requests or 0 if snapshot.triton else 0
-        about = (difference(measured), unknown(measured, active))
-        lines += [fitting(each, width) for each in about]
+        lines += [fitting(each, width) for each in (difference(measured), unknown(measured))]
         lines.append(crop(trouble(measured), width))
     return tuple(one for one in lines if one)
 
@@ -108,7 +106,7 @@ def _pressure(report: ContentsReport, local: Local) -> Iterator[Line]:
     evicted = count(report.evicted_blocks, "predicted")._replace(tone=pressed)
     yield line(Span("Evicted ", "title"), evicted, Span(f" blocks since {since}", "muted"))
     pools = marked(f"{report.pressure:,.1f}", "predicted")
-    yield line(Span("filled ", "muted"), pools, Span(" times an hour", "muted"))
+    yield line(Span("pool filled ", "muted"), pools, Span(" times an hour", "muted"))
     if len(report.evictions_by_priority) > 1:
         each = (f"{blocks:,} at {name}" for name, blocks in report.evictions_by_priority.items())
         yield line(Span(f"by priority {', '.join(each)}", "muted"))

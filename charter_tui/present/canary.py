@@ -23,8 +23,8 @@ SIGNS: Final[dict[CanaryState, tuple[str, Tone]]] = {
     "alarm": ("✗", "bad"),
 }
 _OFF: Final = (
-    "Off. v has the canary ask the deployment, again and again, whether reuse changes its answers: "
-    "prompts of Charter's own, a few blocks long, first as nobody has them cached, then reused."
+    "Off. v has the canary ask the deployment now and then whether reuse changes its answers: with "
+    "prompts of Charter's own, a few blocks long, first uncached and then reused."
 )
 _COLUMNS: Final = (
     Column("pairs", "ANSWERS COMPARED", 0, "left"),

@@ -13,7 +13,7 @@ from charter_tui.present.gpu_plots import GpuHistory, plot_lines
 from charter_tui.present.panels import LABEL_WIDTH, last_known_words
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, fit, line, plain
 from charter_tui.present.tables import Column, table_lines
-from charter_tui.present.words import sentence_lines
+from charter_tui.present.words import sentence, sentence_lines
 from charter_tui.state import Snapshot, share
 
 FILLS: Final[dict[MemoryKind, tuple[str, Tone, str]]] = {
@@ -75,12 +75,16 @@ def gpu_screen_lines(
 ) -> tuple[Line, ...]:
     """All that the screen shows, in `height` lines where that is enough: of several devices a table
     first. Where there is room each device has its plots beside it, and an only one below it what
-    was `served`; else `curves` of all devices together stand below."""
+    was `served`; else `curves` of all devices together stand below. So does what was served where
+    there is none."""
     if status is None:
         return (line(Span("waiting for the first sample", "muted")),)
-    lines = [*sentence_lines(status.reason, width, "warning")]
+    why = status.reason if status.gpus else sentence(status.reason)
+    lines = [*sentence_lines(why, width, "warning")]
     if not status.gpus:
-        lines += [EMPTY, *sentence_lines(ELSEWHERE, width, "muted"), EMPTY]
+        lines += [EMPTY, *sentence_lines(ELSEWHERE, width, "muted")]
+        lines += served_lines(served, width, height - len(lines)) if served is not None else ()
+        lines.append(EMPTY)
     if len(status.gpus) > 1:
         lines += [*overview_lines(status, width), EMPTY]
         history = history._replace(ticks=())

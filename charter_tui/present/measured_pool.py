@@ -58,16 +58,15 @@ def difference(measured: MeasuredContents) -> Iterator[Line]:
         yield line(more, Span(" not predicted", tone))
 
 
-def unknown(measured: MeasuredContents, active: int) -> Iterator[Line]:
-    """What of the pool is not known, and why. Who sent a block is known as soon as a request is
-    answered: so of those that `active` ones store meanwhile it is not."""
+def unknown(measured: MeasuredContents) -> Iterator[Line]:
+    """What of the pool is not known, and why. Who sent a block is known once its request is
+    answered, which is later than the server tells of it."""
     if measured.ranks > 1:
         several = count(measured.ranks, "measured")
         yield line(several, Span(" engines, predicted as one", "warning"))
     if measured.unattributed_blocks:
         of_nobody = count(measured.unattributed_blocks, "measured")
-        whose = " of no answered request" if active else " of no known request"
-        yield line(of_nobody, Span(whose, "muted"))
+        yield line(of_nobody, Span(" of no request known yet", "muted"))
     if measured.lost_events:
         yield line(Span(f"{measured.lost_events:,} events lost", "warning"))
     elif not measured.complete:

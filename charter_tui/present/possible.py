@@ -65,12 +65,12 @@ _RUN: Final = Condition(
 )
 _RUNS: Final = Condition(
     lambda snapshot: bool(snapshot.runs and len(snapshot.runs.runs) > 1),
-    "There are no two runs yet to compare: r makes one.",
+    "Comparing takes two runs: r makes another.",
 )
 _DRIFTED: Final = Condition(has_drifted, "Nothing differs from what was pushed.")
 _SEEKING: Final = Condition(
     lambda snapshot: snapshot.seeking is not None,
-    "This is of what is past: space holds the screen still, then M marks and X exports.",
+    "This works on the past: space holds the screen still, then M marks and X exports.",
 )
 _NO_TRIAL: Final = "No trial is live: n begins one with the draft."
 _NO_DRAFT: Final = "There is no draft: 2 goes to the tuning screen, where e edits and a proposes."

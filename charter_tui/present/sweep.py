@@ -72,15 +72,16 @@ def sweep_rows(sweep: SettingSweep, columns: Sequence[Column]) -> tuple[Row, ...
     return tuple(rows)
 
 
-def sweep_notes() -> Line:
-    """What the signs of the table mean."""
+def sweep_notes(*, taking: bool) -> Line:
+    """What the signs of the table mean, and the key that takes a value over where it does
+    (`taking`)."""
+    key = (Span("  enter", "accent"), Span(" takes a value over into the draft", "muted"))
     return line(
         Span("▸", "draft"),
         Span(" the draft's  ", "muted"),
         Span("★", "good"),
-        Span(" the shortest run  ", "muted"),
-        Span("enter", "accent"),
-        Span(" takes a value over into the draft", "muted"),
+        Span(" the shortest run", "muted"),
+        *(key if taking else ()),
     )
 
 

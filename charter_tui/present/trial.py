@@ -112,7 +112,7 @@ def verdict(report: TrialReport) -> tuple[str, Tone]:
         (one for one in report.differences if one.quality == "computed tokens a request"), None
     )
     if not 0 < report.share < 1:
-        return "there is one arm only: nothing to compare", "muted"
+        return "there is only one arm: nothing to compare", "muted"
     if computed is None or not computed.control:
         fewest = min(arm.sessions for arm in _arms(report))
         return f"too early to tell: {counted(fewest, 'session')} in the smaller arm", "muted"

@@ -92,8 +92,9 @@ class HoldingsTable(LineTable):
         self.set_rows(columns, holding_rows(self.report, self.by, columns, self.predicted, named))
 
     def why_no_pick(self) -> str:
-        is_theirs = self.by != "priority"
-        return "" if is_theirs else "No request is of one priority: v goes to nodes or sessions."
+        if self.by != "priority":
+            return ""
+        return "Requests are not listed by priority: v goes to nodes or sessions."
 
 
 class PoolDetail(LineView, can_focus=True):

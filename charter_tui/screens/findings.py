@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from textual import work
+from textual.containers import Container
 from textual.widget import Widget
 
 from charter_engine.contracts.commands import Lint
@@ -17,6 +18,7 @@ from charter_tui.present.possible import acts, no_agent
 from charter_tui.present.spans import Line
 from charter_tui.present.words import ASKING, EmptyState
 from charter_tui.screens.base import ConsoleScreen
+from charter_tui.screens.node import NodeScreen
 from charter_tui.state import Snapshot
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
@@ -51,6 +53,20 @@ class FindingsTable(LineTable):
         )
         self.set_rows(columns, rows, self.empty)
 
+    @property
+    def node(self) -> str:
+        """The call that the row under the cursor is about, or the first of several."""
+        kind, _, number = (self.key or "").partition(":")
+        if kind == "lint" and self.findings and int(number) < len(self.findings):
+            return self.findings[int(number)].node
+        if kind == "opportunity" and int(number) < len(self.opportunities):
+            return self.opportunities[int(number)].nodes[0]
+        return ""
+
+    def why_no_pick(self) -> str:
+        known = self.snapshot.call(self.node) is not None
+        return "" if known else "This is about no single call, so there is none to open."
+
     def detail(self, width: int) -> tuple[Line, ...]:
         """All about the row under the cursor."""
         return detail_lines(
@@ -62,6 +78,15 @@ class FindingsTable(LineTable):
         )
 
 
+class FindingDetail(LineView, can_focus=True):
+    """All about the row under the cursor."""
+
+    DEFAULT_CSS = "FindingDetail { overflow-y: auto; }"
+
+    def rebuild(self) -> None:
+        self.set_lines(self.screen.query_one(FindingsTable).detail(max(20, self.inner_width)))
+
+
 class FindingsScreen(ConsoleScreen):
     """Asks anew when another agent was compiled."""
 
@@ -70,8 +95,9 @@ class FindingsScreen(ConsoleScreen):
     BINDINGS = bindings("findings")
 
     def body(self) -> Iterable[Widget]:
-        yield FindingsTable().data_bind(ConsoleScreen.snapshot)
-        yield LineView(id="finding-detail")
+        with Container(id="findings-body"):
+            yield FindingsTable().data_bind(ConsoleScreen.snapshot)
+            yield FindingDetail()
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -93,14 +119,17 @@ class FindingsScreen(ConsoleScreen):
             table.findings, table.empty = (), EmptyState(str(error), refused=True)
             self.app.notify(str(error), severity="error")
         table.rebuild()
-        self._explain()
+        self.query_one(FindingDetail).rebuild()
 
     def on_line_table_highlighted(self) -> None:
-        self._explain()
+        detail = self.query_one(FindingDetail)
+        detail.scroll_home(animate=False)
+        detail.rebuild()
+        self.refresh_bindings()
 
-    def _explain(self) -> None:
-        detail = self.query_one(FindingsTable).detail(max(20, self.app.size.width - 4))
-        self.query_one("#finding-detail", LineView).set_lines(detail)
+    def on_line_table_picked(self) -> None:
+        """Open the call that is meant, or the first of several."""
+        self.app.push_screen(NodeScreen(self.query_one(FindingsTable).node))
 
     def action_close(self) -> None:
         self.dismiss()

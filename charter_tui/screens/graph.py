@@ -133,7 +133,7 @@ class GraphScreen(ConsoleScreen):
         async def submit(values: dict[str, str]) -> None:
             self._order(replace(order, text=values["text"].strip()))
 
-        field = Field("text", "call", order.text, "part of its name; empty shows all")
+        field = Field("text", "name", order.text, "part of it; empty shows all")
         self.app.push_screen(FormScreen("Which calls", (field,), submit, verb="Show"))
 
     def action_sort(self) -> None:

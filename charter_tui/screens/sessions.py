@@ -104,7 +104,7 @@ class SessionsScreen(ConsoleScreen):
     def why_not(self, action: str) -> str:
         sessions = self.query_one(SessionsTable).sessions
         if action == "own_runs" and not any(one.source == "run" for one in sessions):
-            return "No session is of a run of Charter's own."
+            return "None of these sessions is one of Charter's own runs."
         return super().why_not(action)
 
     def on_line_table_picked(self, _event: LineTable.Picked) -> None:

@@ -30,6 +30,9 @@ class SweepTable(LineTable):
         rows = sweep_rows(self.sweep, columns) if self.sweep is not None else ()
         self.set_rows(columns, rows, self.empty)
 
+    def why_no_pick(self) -> str:
+        return self.console.refusal("write")
+
 
 class SweepScreen(ConsoleScreen):
     """Asks once, when it is opened; all else stays as the draft has it."""
@@ -46,7 +49,7 @@ class SweepScreen(ConsoleScreen):
         about = f"  {SETTING_OF[self._key].about}; predicted over the agent's inputs"
         yield StaticLine(line(Span(self._key, "title"), Span(about, "muted")))
         yield SweepTable().data_bind(ConsoleScreen.snapshot)
-        yield StaticLine(sweep_notes())
+        yield StaticLine(sweep_notes(taking=not self.app.refusal("write")))
         yield StaticLine(legend(("predicted", "assumed")))
 
     def on_mount(self) -> None:

@@ -33,7 +33,7 @@ from charter_tui.screens.sweep import SweepScreen
 from charter_tui.screens.work_forms import proposal_form
 from charter_tui.stepping import NoStep, stepped, stepped_priority
 from charter_tui.widgets.line_table import LineTable
-from charter_tui.widgets.panels import Comparison, DiffPanel
+from charter_tui.widgets.panels import Comparison, DiffPanel, StripsPanel
 from charter_tui.widgets.static_line import StaticLine
 
 
@@ -66,7 +66,9 @@ class TuningScreen(ConsoleScreen):
 
     def body(self) -> Iterable[Widget]:
         with Container(id="tuning-body"):
-            yield TuningTable().data_bind(ConsoleScreen.snapshot)
+            with Vertical(id="tuning-main"):
+                yield TuningTable().data_bind(ConsoleScreen.snapshot)
+                yield StripsPanel(classes="pane").data_bind(ConsoleScreen.snapshot)
             with Vertical(id="tuning-side"):
                 yield Comparison(classes="pane").data_bind(ConsoleScreen.snapshot)
                 yield DiffPanel(classes="pane").data_bind(ConsoleScreen.snapshot)

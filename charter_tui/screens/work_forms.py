@@ -195,7 +195,7 @@ def _bench_form(app: "Console") -> FormScreen:
     fields = (
         Field("plan", "plan", hint="plan.yaml; empty: Charter's own"),
         _LEVERS_OFF,
-        Field("count", "iterations", hint="or passes; empty: as usual", check=optional_count),
+        Field("count", "iterations", hint="how many; empty: as usual", check=optional_count),
         Field(
             "max_tokens", "tokens a call", hint="at most; empty: as written", check=optional_count
         ),

@@ -36,7 +36,7 @@ async def test_the_pool_is_told_apart_by_node_then_by_session_and_priority(conso
         (keys,) = stage.app.screen.query_one(KeyFooter).lines
         assert "⏎ Open" not in text_of(keys)
         await stage.press("enter")
-        assert "No request is of one priority" in stage.told()
+        assert "Requests are not listed by priority" in stage.told()
 
 
 async def test_the_map_is_as_high_as_its_lines_at_every_size(console: Open) -> None:
@@ -62,7 +62,7 @@ async def test_what_was_measured_stands_beside_what_is_predicted_and_m_shows_eit
         await stage.until(partial(stage.shows, "=588 reusable"))
         for words in (
             "=588 blocks there", "=561 as predicted", "~49 not there",
-            "=27 not predicted", "=14 of no answered request", "3 events lost",
+            "=27 not predicted", "=14 of no request known yet", "3 events lost",
         ):  # fmt: skip
             assert stage.shows(words), words
         entities = stage.app.screen.query_one(HoldingsTable).rows[0]

@@ -8,6 +8,7 @@ from charter_engine.contracts.lint import Finding
 from charter_tui.present.findings import detail_lines, finding_columns, finding_rows
 from charter_tui.present.spans import text_of
 from charter_tui.screens.findings import FindingsScreen
+from charter_tui.screens.node import NodeScreen
 from tests.tui.conftest import Open
 from tests.tui.scene import AGENT, CALLS, ENTITIES, SESSION, VALIDATED
 
@@ -77,8 +78,37 @@ async def test_in_a_replay_no_key_is_named_that_would_propose_a_plan(console: Op
             assert stage.shows("2 a proposes a plan") is named
 
 
+async def test_enter_opens_the_call_that_a_finding_is_about(console: Open) -> None:
+    elsewhere = replace(FINDING, node="", rule="import-time")
+    async with console(COMPILED, size=(120, 36)) as stage:
+        stage.engine.answers[Lint] = lambda _: (elsewhere, FINDING)
+        await stage.press("4")
+        await stage.until(lambda: stage.shows("import-time"))
+        assert not stage.shows("⏎ Open")
+        await stage.press("enter")
+        assert "there is none to open" in stage.told()
+        await stage.press("down")
+        assert stage.shows("⏎ Open")
+        await stage.press("enter")
+        assert isinstance(stage.app.screen, NodeScreen)
+        assert stage.shows(f"{VALIDATED}")
+        await stage.press("escape")
+        assert stage.shows("import-time")
+
+
 async def test_a_clean_agent_is_told_to_be_clean(console: Open) -> None:
     async with console() as stage:
         stage.engine.answers[Lint] = lambda _: ()
         await stage.press("4")
         await stage.until(lambda: "no prompt wastes its cache" in stage.text())
+
+
+async def test_what_is_told_of_a_finding_can_be_scrolled_where_it_is_long(console: Open) -> None:
+    long = replace(FINDING, remedy=" ".join(f"step {number}." for number in range(200)))
+    async with console(COMPILED) as stage:
+        stage.engine.answers[Lint] = lambda _: (long,)
+        await stage.press("4")
+        await stage.until(lambda: stage.shows("step 0."))
+        assert not stage.shows("step 199.")
+        await stage.press("tab", *["pagedown"] * 6)
+        await stage.until(lambda: stage.shows("step 199."))

@@ -50,3 +50,15 @@ async def test_a_note_marks_the_moment_and_an_empty_one_is_not_sent(console: Ope
         await stage.press("enter")
         await stage.engine.until_asked(AddNote)
         assert stage.engine.asked(AddNote) == [AddNote(text="went out")]
+
+
+async def test_the_last_minutes_stand_below_the_settings_where_there_is_room(
+    console: Open,
+) -> None:
+    async with console(size=(200, 60)) as stage:
+        await stage.press("2")
+        await stage.until(partial(stage.shows, "The last minutes"))
+        assert stage.shows("enable_chunked_context") and stage.shows("KV used")
+        await stage.pilot.resize_terminal(120, 40)
+        await stage.settle()
+        assert not stage.shows("The last minutes")

@@ -139,7 +139,7 @@ def test_a_trial_is_judged_by_what_it_computes_and_whether_anything_is_worse() -
     assert verdict(trial()) == ("computes 41 % less; nothing is worse by its margin", "good")
     assert verdict(trial(stop="TTFT 300 against 200"))[0].startswith("to be stopped: TTFT")
     assert verdict(TrialReport(share=0.1))[0] == "too early to tell: 0 sessions in the smaller arm"
-    assert verdict(TrialReport(share=1.0))[0] == "there is one arm only: nothing to compare"
+    assert verdict(TrialReport(share=1.0))[0] == "there is only one arm: nothing to compare"
 
 
 def test_both_arms_stand_beside_each_other_with_their_percentiles() -> None:

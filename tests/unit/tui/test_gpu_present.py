@@ -74,7 +74,7 @@ def test_a_hanging_driver_shows_its_reason_above_the_last_figures() -> None:
 
 def test_no_gpu_is_the_reason_and_how_to_see_those_of_another_machine() -> None:
     told = shown(GpuStatus(reason="no NVIDIA driver on this machine"))
-    assert "no NVIDIA driver" in told
+    assert "No NVIDIA driver on this machine." in told
     assert "charter-engine serve" in " ".join(told.split())
 
 
@@ -123,6 +123,13 @@ def test_below_an_only_device_stands_what_was_served_as_high_as_there_is_room(
     assert ("Served meanwhile" in text) is bool(told)
     assert told in text
     assert len(found) <= height
+
+
+def test_without_a_device_it_is_said_why_and_what_was_served_stands_below() -> None:
+    none = GpuStatus(reason="no NVIDIA driver on this machine")
+    text = "\n".join(map(text_of, gpu_screen_lines(none, GpuHistory(), 118, 30, served=served)))
+    assert text.startswith("No NVIDIA driver on this machine.\n")
+    assert "6 high, 118 wide" in text
 
 
 def test_of_several_devices_nothing_is_told_of_what_was_served() -> None:
