@@ -9,6 +9,9 @@ from charter_engine.contracts.pool import Eviction
 DEFAULT_OFFLOAD_MIN_PRIORITY = 30
 """TensorRT-LLM, evictionPolicy.cpp; its public documentation says 35."""
 
+LARGEST = 2**31 - 1
+"""Taken from TensorRT-LLM, which counts blocks, and a pool's tokens, as 32-bit integers."""
+
 
 class PoolSettings(Struct, frozen=True):
     """Sizes are in blocks. `host_blocks` 0 means no host tier.
@@ -64,6 +67,9 @@ class PoolSettings(Struct, frozen=True):
         return self.gpu_blocks - (self.eviction == "vllm")
 
     def __post_init__(self) -> None:
+        for name in ("gpu_blocks", "tokens_per_block", "host_blocks"):
+            if getattr(self, name) > LARGEST:
+                raise ValueError(f"{name} is {getattr(self, name)}; at most {LARGEST} is possible")
         if self.gpu_blocks < 1:
             raise ValueError(f"gpu_blocks is {self.gpu_blocks}; at least 1 is needed")
         if self.tokens_per_block < 1:
