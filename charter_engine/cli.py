@@ -5,15 +5,14 @@ input, 3 Triton refused or unreachable, 130 interrupted.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
 from charter_engine import __version__
-from charter_engine.command_line import with_values
-from charter_engine.commands.outcome import FAILED, INTERRUPTED, UNREAD, complain
+from charter_engine.command_line import prepare_streams, printed, with_values
+from charter_engine.commands.outcome import INTERRUPTED, complain
 from charter_engine.errors import CharterError
 
 COMMANDS = {
@@ -66,29 +65,24 @@ EPILOG = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
-    _lead_closed_streams_nowhere()
+    prepare_streams()
     given = sys.argv[1:] if arguments is None else list(arguments)
+    return printed(lambda: _run(given), complain)
+
+
+def _run(given: Sequence[str]) -> int:
     try:
         words, program = split_program(with_values(given))
         args = build_parser(words).parse_args(words)
         args.program = program
         args.whole_parser = whole_parser
         code: int = args.run(args)
-        sys.stdout.flush()
     except CharterError as failure:
         complain(failure.message, failure.remedy)
         return failure.exit_code
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        _give_up_output()
-        return UNREAD
-    except OSError as error:
-        complain(f"{error.filename or 'output'}: {error.strerror or error}")
-        if error.filename is None:
-            _give_up_output()
-        return FAILED
     return code
 
 
@@ -99,23 +93,6 @@ def split_program(given: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | 
         place = given.index("--")
         return given[:place], given[place + 1 :]
     return given, None
-
-
-def _lead_closed_streams_nowhere() -> None:
-    """Whoever starts a program may close its standard streams; the next file that is opened would
-    take their place."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            if nowhere != number:
-                os.dup2(nowhere, number)
-                os.close(nowhere)
-            setattr(sys, name, os.fdopen(number, "w" if number else "r"))
-
-
-def _give_up_output() -> None:
-    """Nobody takes our output any more; Python would complain again while flushing at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser(given: Sequence[str]) -> argparse.ArgumentParser:

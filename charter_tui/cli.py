@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from charter_engine.command_line import with_values
+from charter_engine.command_line import prepare_streams, printed, with_values
 from charter_engine.contracts.moments import Mistyped, parse_length
 from charter_engine.exit_codes import INTERRUPTED, USAGE
 from charter_tui.arguments import console_parser
@@ -22,8 +22,13 @@ from charter_tui.options import Options
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `charter-tui`; returns the exit code."""
-    parser = console_parser()
+    prepare_streams()
     given = with_values(sys.argv[1:] if arguments is None else arguments)
+    return printed(lambda: _run(given), _complain)
+
+
+def _run(given: Sequence[str]) -> int:
+    parser = console_parser()
     if given[:1] in (["config"], ["completions"], ["man"]):
         from charter_tui.config_command import run_command
 
@@ -39,11 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return serve(given, options.port)
         if problem := terminal_problem():
-            print(f"charter-tui: {problem}", file=sys.stderr)
+            _complain(problem)
             return USAGE
         return _open_console(options)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _complain(problem: str) -> None:
+    print(f"charter-tui: {problem}", file=sys.stderr)
 
 
 def whole_parser() -> argparse.ArgumentParser:
@@ -104,7 +113,7 @@ def _open_console(options: Options) -> int:
     try:
         return open_console(options)
     except UnknownTheme as error:
-        print(f"charter-tui: {error}", file=sys.stderr)
+        _complain(str(error))
         return USAGE
 
 

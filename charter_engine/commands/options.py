@@ -23,6 +23,9 @@ LEVERS = {
 }
 """What a plan can pull, and what stands instead when `--no-LEVER` leaves it alone."""
 
+LARGEST = 2**31 - 1
+"""Assumed: nothing that is counted in an option reaches it, and any database holds it."""
+
 BYTES_OF = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
@@ -180,13 +183,15 @@ def server_address(option: str, given: str) -> str:
 
 
 def positive(text: str) -> int:
-    """An option's whole number from 1 on."""
+    """An option's whole number from 1 to `LARGEST`."""
     try:
         value = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    if value > LARGEST:
+        raise argparse.ArgumentTypeError(f"a number of {len(text.strip())} digits is too large")
     return value
 
 

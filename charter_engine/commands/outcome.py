@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
-from charter_engine.exit_codes import DONE, FAILED, INTERRUPTED, TRITON, USAGE
+from charter_engine.exit_codes import DONE, FAILED, INTERRUPTED, TRITON, UNREAD, USAGE
 
 if TYPE_CHECKING:
     from charter_engine.contracts.graph import Diagnostic
@@ -32,8 +32,6 @@ UNKNOWN = "–"
 """In place of a figure that nobody measured."""
 NARROWEST_PROSE = 24
 """In columns: on a terminal that is narrower still, lines run on."""
-UNREAD = 141
-"""Whoever read standard output left: as a shell says of a program that SIGPIPE ended."""
 
 
 _ESCAPES = {

@@ -4,6 +4,7 @@ last second."""
 import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,8 @@ class RecordingWriter:
         except OSError as error:
             raise RecordingError(f"cannot record to {path}: {error.strerror}") from error
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise RecordingError(f"cannot record to {path}: it is no file")
             self._begin()
         except BaseException:
             os.close(self._file)
@@ -143,7 +146,17 @@ class RecordingWriter:
         )
         self._count += 1
         if kind == CHUNK:
+            self._sync()
+
+    def _sync(self) -> None:
+        """Have the disk hold what was written. A chunk that it may have lost is begun anew."""
+        try:
             os.fdatasync(self._file)
+        except OSError as error:
+            self._chunk_begun = None
+            raise RecordingError(
+                f"recording to {self.path} stopped: {error.strerror or error}"
+            ) from error
 
     @property
     def holds_something(self) -> bool:

@@ -1,7 +1,10 @@
-"""What both programs make of their words, and of Ctrl-C while they start."""
+"""What both programs make of their words and their streams, and of Ctrl-C while they start."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -61,3 +64,56 @@ def test_an_interrupt_while_a_program_is_imported_ends_it_without_a_traceback(
     assert ended.returncode == INTERRUPTED
     assert "Traceback" not in ended.stderr
     assert not ended.stdout
+
+
+PRINTED = [
+    ("charter_engine.entry", ["version"]),
+    ("charter_engine.entry", ["--help"]),
+    ("charter_tui.entry", ["config", "path"]),
+    ("charter_tui.entry", ["completions", "bash"]),
+    ("charter_tui.entry", ["--help"]),
+]
+
+
+def started(
+    entry: str, words: list[str], output: int | IO[bytes], **environment: str
+) -> subprocess.Popen[bytes]:
+    program = f"import sys; from {entry} import main; sys.exit(main())"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *words],
+        stdout=output,
+        stderr=subprocess.PIPE,
+        env={**{k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}, **environment},
+    )
+
+
+@pytest.mark.parametrize(("entry", "words"), PRINTED)
+def test_output_that_cannot_be_written_is_an_error(entry: str, words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full, started(entry, words, full) as program:
+        _, said = program.communicate(timeout=60)
+    assert program.returncode == 1
+    assert b"output: No space left on device" in said
+    assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize(("entry", "words"), PRINTED)
+def test_output_that_nobody_reads_is_none(entry: str, words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe, started(entry, words, pipe) as program:
+        _, said = program.communicate(timeout=60)
+    assert (program.returncode, said) == (141, b"")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [("charter_engine.entry", ["man", "compile"]), ("charter_tui.entry", ["man"])],
+)
+def test_what_a_locale_has_no_sign_for_is_written_as_its_escape(
+    entry: str, words: list[str], encoding: str
+) -> None:
+    with started(entry, words, subprocess.PIPE, PYTHONIOENCODING=encoding) as program:
+        out, said = program.communicate(timeout=60)
+    assert (program.returncode, said) == (0, b"")
+    assert b"\\u" in out

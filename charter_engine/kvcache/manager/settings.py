@@ -12,6 +12,9 @@ DEFAULT_OFFLOAD_MIN_PRIORITY = 30
 MOST_SEARCHED = 32
 """TensorRT-LLM, kv_cache_manager_v2, find_best_partial_match_in_next_nodes."""
 
+LARGEST = 2**31 - 1
+"""Taken from TensorRT-LLM, which counts blocks, and a pool's tokens, as 32-bit integers."""
+
 
 class PoolSettings(Struct, frozen=True):
     """Sizes are in blocks. `host_blocks` 0 means no host tier.
@@ -75,6 +78,9 @@ class PoolSettings(Struct, frozen=True):
         return self.gpu_blocks - (self.eviction == "vllm")
 
     def __post_init__(self) -> None:
+        for name in ("gpu_blocks", "tokens_per_block", "host_blocks"):
+            if getattr(self, name) > LARGEST:
+                raise ValueError(f"{name} is {getattr(self, name)}; at most {LARGEST} is possible")
         if self.gpu_blocks < 1:
             raise ValueError(f"gpu_blocks is {self.gpu_blocks}; at least 1 is needed")
         if self.tokens_per_block < 1:

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from charter_engine.commands.options import duration, span
+from charter_engine.commands.options import LARGEST, duration, positive, span
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1h30m", 5_400), ("500ms", 0.5)])
@@ -22,3 +22,12 @@ def test_what_is_no_duration_is_refused(text: str, said: str) -> None:
 
 def test_a_span_may_be_nothing() -> None:
     assert span("0s") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("0", "not 1 or more"), ("x", "whole number"), ("9" * 20, "20 digits")]
+)
+def test_what_is_no_number_of_things_is_refused(text: str, said: str) -> None:
+    assert positive(str(LARGEST)) == LARGEST
+    with pytest.raises(argparse.ArgumentTypeError, match=said):
+        positive(text)

@@ -241,6 +241,12 @@ def test_a_directory_that_is_not_there_is_said(tmp_path: Path) -> None:
         RecordingWriter(tmp_path / "missing" / "demo.charter")
 
 
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/full"])
+def test_what_is_no_file_is_not_recorded_to(device: str) -> None:
+    with pytest.raises(RecordingError, match=f"{device}: it is no file"):
+        RecordingWriter(Path(device))
+
+
 def test_a_full_disk_stops_the_recording_and_leaves_a_whole_file(path: Path) -> None:
     writer = RecordingWriter(path)
     writer.write(second(0))
