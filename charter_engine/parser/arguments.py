@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from charter_engine.parser.frames import Frame
 from charter_engine.parser.frameworks import WHOLE, context_parameter
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.symbols import FunctionDefinition
@@ -42,7 +41,7 @@ class Arguments:
         annotations say."""
         definition = function.definition
         spec = definition.node.args
-        frame = Frame(definition.module, {})
+        frame = self.evaluator.names.frame_of(definition.module)
         found: dict[str, Value] = {}
         for parameter in self.parameters_of(definition):
             value = names.get(parameter.name)

@@ -163,7 +163,7 @@ class Follower:
         is_known = result.types or holds or result.pieces or result.constant
         if is_known or not isinstance(returns, ast.Name | ast.Attribute):
             return result
-        frame = Frame(definition.module, {})
+        frame = self.evaluator.names.frame_of(definition.module)
         types = self.evaluator.names.annotated_types(frame, returns).types
         return replace(result, types=types) if types else result
 

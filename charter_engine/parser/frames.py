@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.alternatives import NOWHERE, Elsewhere
@@ -11,8 +13,7 @@ from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, M
 from charter_engine.parser.values import Chain, Value
 
 
-@dataclass(slots=True)
-class LoopState:
+class LoopState(Struct, eq=False):
     """A loop being interpreted: its number, which time round it is, and what the record will say.
 
     `member` tells which member of a literal a comprehension is at. `retries` marks a loop that only
@@ -28,8 +29,7 @@ class LoopState:
     exits: list[dict[str, Value]] = field(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
-class Frame:
+class Frame(Struct, eq=False):
     """One function (or module body) being interpreted.
 
     `names` also holds attributes that the function stored itself (`self.plan`). They stand as long
@@ -62,8 +62,8 @@ class Frame:
     driven: frozenset[int] = frozenset()
     given: frozenset[Chain] = frozenset()
     elsewhere: Elsewhere = field(default_factory=lambda: NOWHERE)
-    certainty_above: int = field(init=False, default=0)
-    branches_above: int = field(init=False, default=0)
+    certainty_above: int = 0
+    branches_above: int = 0
 
     def __post_init__(self) -> None:
         if self.caller is not None:

@@ -10,7 +10,7 @@ from itertools import takewhile
 from charter_engine.contracts.graph import LimitUnit
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, dotted_name
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, dotted_name, walk
 from charter_engine.parser.syntax import last_name, statements
 from charter_engine.parser.values import Box, Element, Limit, Value
 
@@ -84,7 +84,7 @@ def sizes_tested(test: ast.expr) -> list[ast.Compare]:
     """What a test holds of the form `f(…) > n`."""
     return [
         node
-        for node in ast.walk(test)
+        for node in walk(test)
         if isinstance(node, ast.Compare)
         and isinstance(node.ops[0], ast.Gt | ast.GtE)
         and isinstance(node.left, ast.Call)

@@ -68,11 +68,19 @@ class Names:
         self.outside: dict[str, Value] = {}
         self.inherited: dict[ClassDefinition, frozenset[Kind]] = {}
         self.annotations: dict[int, Value] = {}
+        self.frames: dict[str, Frame] = {}
 
     def forget(self) -> None:
         """Look classes and annotations up anew: a module's top level may define them."""
         self.inherited.clear()
         self.annotations.clear()
+
+    def frame_of(self, module: Module) -> Frame:
+        """A frame of a module's own, in which annotations and defaults are looked up."""
+        frame = self.frames.get(module.path)
+        if frame is None:
+            frame = self.frames[module.path] = Frame(module, {})
+        return frame
 
     def name(self, frame: Frame, node: ast.Name) -> Value:
         found = frame.names.get(node.id)
@@ -366,7 +374,7 @@ class Names:
         if value is None:
             return Value(types=frozenset((External(dotted),))) if dotted else UNKNOWN
         for part in rest.split(".") if rest else []:
-            value = self.attribute_of(Frame(module, {}), value, part)
+            value = self.attribute_of(self.frame_of(module), value, part)
         return value
 
     def annotated_types(self, frame: Frame, annotation: ast.expr | None) -> Value:

@@ -197,6 +197,8 @@ class SiteRecorder:
 
     def node_of(self, number: int) -> ClassDefinition | None:
         """The node of a flow that a site belongs to."""
+        if not self.program.flows.bases:
+            return None
         owners = {item.owner for item in self.findings.sites[number].under}
         return next((one for one in self.program.flows.bases if one in owners), None)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from charter_engine.parser.compact import by_kind, kinds_of_nodes
+from charter_engine.parser.symbols import walk
 
 WITH_STATEMENTS = frozenset("body orelse handlers finalbody cases".split())
 """Fields of statements that hold statements, or clauses with some."""
@@ -170,14 +171,14 @@ def statements(scope: ast.AST) -> list[ast.AST]:
 
 
 def has_break(body: list[ast.stmt]) -> bool:
-    return any(isinstance(node, ast.Break) for statement in body for node in ast.walk(statement))
+    return any(isinstance(node, ast.Break) for statement in body for node in walk(statement))
 
 
 def calls_members(node: ast.For | ast.AsyncFor) -> bool:
     """Whether a loop calls what it goes over, or names attributes or files by it: `step(state)`,
     `getattr(self, name)`, `open(f"prompts/{name}.txt")`."""
     names = {item.id for item in ast.walk(node.target) if isinstance(item, ast.Name)}
-    calls = (item for part in node.body for item in ast.walk(part) if isinstance(item, ast.Call))
+    calls = (item for part in node.body for item in walk(part) if isinstance(item, ast.Call))
     return any(
         isinstance(called, ast.Name) and called.id in names
         for call in calls
@@ -209,7 +210,7 @@ def names_stored(node: ast.AST) -> frozenset[str]:
     """The names and attributes that a loop assigns, or that a function is given or assigns: looked
     for once, since all the calls in one ask for them."""
     found: set[str] = set()
-    for item in ast.walk(node):
+    for item in walk(node):
         if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store):
             found.add(item.id)
         elif isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Store):
