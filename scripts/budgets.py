@@ -25,7 +25,7 @@ WAIT_SECONDS: Final = 30.0
 NOWHERE: Final = "127.0.0.1:9"
 """A Triton that does not answer, so that the engine starts none of its own."""
 HEAVY: Final = frozenset(
-    "aiohttp aiosqlite asyncio libcst msgspec numpy platformdirs psutil rich textual "
+    "aiohttp aiosqlite asyncio libcst msgspec networkx numpy platformdirs psutil rich textual "
     "tritonclient zstandard".split()
 )
 """What a program that only prints its help has no use for."""
