@@ -1,7 +1,6 @@
 """Calls → graph: data edges in an order that always exists, loop-carried edges beside it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -32,29 +31,18 @@ def closing_edges(
     forward: Iterable[tuple[str, str]], backward: Iterable[tuple[str, str]]
 ) -> set[tuple[str, str]]:
     """Those of the backward edges that close a circle, taking each that does not into the graph."""
-    following: dict[str, set[str]] = {}
-    for source, target in forward:
-        following.setdefault(source, set()).add(target)
+    # Most agents have no backward edge, and networkx takes a tenth of a second to import.
+    import networkx
+
+    graph = networkx.DiGraph(forward)
     closing = set()
     for source, target in backward:
-        if leads(following, target, source):
+        graph.add_nodes_from((source, target))
+        if networkx.has_path(graph, target, source):
             closing.add((source, target))
         else:
-            following.setdefault(source, set()).add(target)
+            graph.add_edge(source, target)
     return closing
-
-
-def leads(following: Mapping[str, AbstractSet[str]], start: str, end: str) -> bool:
-    """Whether a way along edges leads from one call to another."""
-    pending, seen = [start], {start}
-    while pending:
-        reached = pending.pop()
-        if reached == end:
-            return True
-        further = following.get(reached, frozenset()) - seen
-        seen |= further
-        pending += further
-    return False
 
 
 def without_closing(call: Call, closing: set[tuple[str, str]]) -> Call:
