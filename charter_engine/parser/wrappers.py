@@ -23,7 +23,7 @@ OWN_TEXT = (4, 100, 600)
 """So many characters a wrapper may add to the prompt it is given, by how plainly its name says that
 it asks a model."""
 
-FOREIGN = 40
+FOREIGN = 26
 """What a filling from elsewhere counts for, whose text can't be seen."""
 
 ANSWER_TEXT = 60
