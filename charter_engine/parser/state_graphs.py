@@ -8,7 +8,8 @@ behind conditional edges, are nodes of their own between a node and those it may
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -194,12 +195,27 @@ def is_router(node: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class Declaring:
     """What is known where graphs are put together: their `builders`, the `functions` behind nodes,
-    those that others have `made`, and the routers that tell themselves where they lead."""
+    those that others have `made`, by these the parameters whose function what they make hands the
+    state to, and the routers that tell themselves where they lead."""
 
     builders: Builders
     functions: NodeFunctions
     made: dict[str, str]
+    wrapping: dict[str, tuple[FunctionDefinition, int, str]]
     routers: dict[str, list[str]] = field(default_factory=dict)
+
+    def wrapped(self, module: Module, node: ast.expr, place: ast.Call) -> ast.expr:
+        """The function at hand that stands in another: `logged("plan", plan)`."""
+        if not isinstance(node, ast.Call) or last_name(node.func) not in self.wrapping:
+            return node
+        made, number, name = self.wrapping[last_name(node.func)]
+        given = {item.arg: item.value for item in node.keywords}
+        inner = node.args[number] if number < len(node.args) else given.get(name)
+        inner = self.wrapped(module, inner, place) if inner is not None else None
+        if inner is None or self.functions.behind(module, inner, place) is None:
+            return node
+        self.functions.handing_on.add(made)
+        return inner
 
     def name_behind(self, module: Module, node: ast.expr, place: ast.Call) -> str:
         """The name of the function that an expression in a call names."""
@@ -227,7 +243,8 @@ def graph_of(
     graph = StateGraph(frozenset(one.name for one in definitions))
     graph.builders = Builders(modules, module_meant)
     functions = NodeFunctions(definitions, class_named, module_meant, method_of)
-    known = Declaring(graph.builders, functions, functions_made(modules))
+    wrapping = functions_wrapping(definitions)
+    known = Declaring(graph.builders, functions, functions_made(modules), wrapping)
     for module, call in declaring:
         declare(graph, module, call, known)
     if not graph.functions:
@@ -294,6 +311,8 @@ def declare_node(
         return
     maker = last_name(given.func) if isinstance(given, ast.Call) else name_of(given)
     graph.standing[node] = known.builders.compiled_as(module, maker)
+    given = known.wrapped(module, given, call)
+    maker = last_name(given.func) if isinstance(given, ast.Call) else name_of(given)
     name = known.name_behind(module, given, call) or name_of(call.args[0])
     if isinstance(given, ast.Lambda) and not calls_one_of(graph.at_hand, given):
         name = lambda_name(given)
@@ -344,8 +363,7 @@ def declare_choices(
     elif isinstance(choices, ast.List | ast.Tuple):
         targets = [name_of(value) for value in choices.elts]
     elif isinstance(router, ast.Lambda):
-        written = [item.value for item in ast.walk(router.body) if isinstance(item, ast.Constant)]
-        targets = [text for text in written if isinstance(text, str)]
+        targets = sorted(names_in(router.body) - END)
     else:
         known.routers.setdefault(name, []).append(place)
         targets = ["tools"] if name == "tools_condition" else []
@@ -396,13 +414,27 @@ def goes_anywhere(function: ast.AST, is_router: bool) -> bool:
 
 
 def names_in(function: ast.AST) -> set[str]:
-    """What a function may name a node by: the texts in it, and END."""
+    """What a function may name a node by: END and the texts in it, but for keys that it reads and
+    those of what `Send` gives."""
+    keys = {id(key) for node in ast.walk(function) for key in keys_in(node)}
     texts = {
         node.value if isinstance(node, ast.Constant) else node.id
         for node in ast.walk(function)
-        if isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in END)
+        if (isinstance(node, ast.Constant) and id(node) not in keys)
+        or (isinstance(node, ast.Name) and node.id in END)
     }
     return {text for text in texts if isinstance(text, str)}
+
+
+def keys_in(node: ast.AST) -> Iterator[ast.AST | None]:
+    """The keys that an expression reads: `state["plan"]`, `state.get("plan")`; or gives a task."""
+    if isinstance(node, ast.Subscript):
+        yield node.slice
+    elif isinstance(node, ast.Call) and last_name(node.func) == "get":
+        yield from node.args[:1]
+    elif isinstance(node, ast.Call) and last_name(node.func) == "Send":
+        for given in (*node.args[1:], *(item.value for item in node.keywords)):
+            yield from given.keys if isinstance(given, ast.Dict) else ()
 
 
 def goes_there(function: ast.AST, target: str) -> bool:
@@ -427,12 +459,17 @@ def functions_made(modules: Iterable[Module]) -> dict[str, str]:
     """The functions that others make and return, by what these are called and by the names that
     their results are given: `bull = create_bull(llm)`."""
     modules = list(modules)
-    made = {
-        outer.name: definition.name
+    inner = [
+        definition
         for module in modules
         for definition in module.functions.values()
-        if (outer := definition.outer) is not None and returns(outer.node, definition.name)
-    }
+        if definition.outer is not None and returns(definition.outer.node, definition.name)
+    ]
+    times = Counter(definition.name for definition in inner)
+    for definition in inner:
+        if times[definition.name] > 1:
+            definition.node_name = f"{definition.module.name}.{definition.qualname}"
+    made = {one.outer.name: one.node_name for one in inner if one.outer is not None}
     kept = {
         name: made[last_name(call.func)]
         for module in modules
@@ -440,6 +477,29 @@ def functions_made(modules: Iterable[Module]) -> dict[str, str]:
         if last_name(call.func) in made and (name := output_name(module.parents, call)) is not None
     }
     return made | kept
+
+
+def functions_wrapping(
+    definitions: Iterable[FunctionDefinition],
+) -> dict[str, tuple[FunctionDefinition, int, str]]:
+    """The functions that make another one of one that they are given, by their names: what they
+    make, which calls that one with its own first argument, and the parameter's place and name."""
+    return {
+        outer.name: (definition, outer.parameters.index(name) - outer.takes_self, name)
+        for definition in definitions
+        if (outer := definition.outer) is not None
+        and returns(outer.node, definition.name)
+        and definition.parameters
+        for name in calling_with(definition, definition.parameters[0])
+        if name in outer.parameters
+    }
+
+
+def calling_with(definition: FunctionDefinition, first: str) -> Iterator[str]:
+    """The names of what a function calls with a name as the first argument."""
+    for call in definition.calls:
+        if call.args and isinstance(call.func, ast.Name) and name_of(call.args[0]) == first:
+            yield call.func.id
 
 
 def returns(function: ast.AST, name: str) -> bool:

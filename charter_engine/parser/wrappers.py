@@ -32,7 +32,7 @@ class OwnText(NamedTuple):
 OWN_TEXT = (OwnText(4, 150), OwnText(100, 300), OwnText(600, 600))
 """By how plainly a function's name says that it asks a model."""
 
-FOREIGN = 40
+FOREIGN = 26
 """What a filling from elsewhere counts for, whose text can't be seen."""
 
 ANSWER_TEXT = 60

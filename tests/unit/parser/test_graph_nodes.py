@@ -292,3 +292,46 @@ def test_objects_that_a_base_makes_callable_are_the_nodes_that_their_own_methods
         ("Plan", "Write", "data"),
         ("Write", "Praise", "data"),
     }
+
+
+LOGGED = """
+def plan(state: Work):
+    return {"plan": llm.invoke(f"Plan {state['task']}").content}
+
+def write(state: Work):
+    return {"text": llm.invoke(f"Write by {state['plan']} and {state['facts']}").content}
+
+def search(state: Work):
+    return {"facts": llm.invoke(f"Search by {state['plan']}").content}
+
+def logged(name, function):
+    def step(state: Work):
+        print(name)
+        return function(state)
+    return step
+
+def safe():
+    def step(state: Work):
+        return search(state)
+    return step
+
+graph = StateGraph(Work)
+graph.add_node("plan", logged("plan", plan))
+graph.add_node("search", safe())
+graph.add_node("write", logged("write", function=write))
+graph.add_edge(START, "plan")
+graph.add_conditional_edges("plan", lambda state: [Send("search", {"plan": state["plan"]})])
+graph.add_edge("search", "write")
+"""
+
+
+def test_nodes_made_of_functions_by_others_are_those_functions() -> None:
+    found = compiled(HEAD + LOGGED)
+    plan, write, search = [call.line for call in found.calls]
+    assert edges(found) == {
+        (plan, search, "data"),
+        (plan, write, "data"),
+        (search, write, "data"),
+    }
+    assert [call.fanout for call in found.calls] == [None, None, "send"]
+    assert not any(call.repeated_by for call in found.calls)
