@@ -459,9 +459,18 @@ def join_pieces(first: Value, second: Value, name: str) -> tuple[Piece, ...] | N
     common: list[Piece] = []
     for mine, other in zip(first.pieces, second.pieces, strict=False):
         if mine != other:
+            common += beginning_of(mine, other)
             break
         common.append(mine)
     return (*common, Hole(name, join_origins(first, second)))
+
+
+def beginning_of(first: Piece, second: Piece) -> tuple[Piece, ...]:
+    """The text that another one goes on from: `text = "Be brief."`, `text += " Or not."`."""
+    if not isinstance(first, Static) or not isinstance(second, Static) or first.path != second.path:
+        return ()
+    short, long = sorted((first, second), key=lambda piece: len(piece.text))
+    return (short,) if short.text and long.text.startswith(short.text) else ()
 
 
 def join_origins(first: Value, second: Value) -> Value:

@@ -163,6 +163,22 @@ def test_what_a_branch_decides_is_unknown_and_not_guessed() -> None:
     assert all(segment.kind != "static" for segment in call.segments)
 
 
+def test_a_text_that_a_branch_adds_to_keeps_its_beginning() -> None:
+    call = only(
+        compiled(
+            """
+            def run(client, notes):
+                prompt = "Answer in a line. "
+                if notes:
+                    prompt += "You know this: " + notes
+                return client.generate(prompt, max_tokens=5)
+            """
+        )
+    )
+    beginning, rest = call.segments
+    assert (beginning.text, rest.kind, rest.name) == ("Answer in a line. ", "variable", "prompt")
+
+
 def test_a_predictors_signature_gives_its_instructions() -> None:
     file = compiled(
         """
