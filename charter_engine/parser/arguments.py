@@ -89,10 +89,10 @@ class Arguments:
             )
         if definition.decorators or definition.owner in self.program.flows.bases:
             self.share_flow(definition, names, found)
-        for parameter, event in states.events_of(definition).items():
+        for parameter, events in states.events_of(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
                 found[parameter] = replace(
-                    found[parameter], box=self.memory.shared_box(event), types=frozenset()
+                    found[parameter], box=states.event_box(events), types=frozenset()
                 )
 
     def share_flow(

@@ -498,6 +498,8 @@ class CallResolver:
         if shape.verb == "RemoveMessage":
             return Value()
         box = constructed_box(shape)
+        if box is None and recognise.words_of(shape.verb)[-1:] == ("history",):
+            box = Box("object")
         kinds = (
             frozenset((Kind("model"),))
             if evidence.makes_model(shape.verb, self.program.catalogue)

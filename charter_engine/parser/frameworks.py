@@ -45,7 +45,7 @@ class SharedStates:
         nodes = set(self.graph.functions.values()) if self.graph is not None else set()
         self.nodes = nodes & named
         self.parameters: dict[FunctionDefinition, str | None] = {}
-        self.events: dict[FunctionDefinition, dict[str, str]] = {}
+        self.events: dict[FunctionDefinition, dict[str, list[str]]] = {}
         self.heard: dict[FunctionDefinition, list[FunctionDefinition]] = {}
         self.event_classes = {
             definition.name: definition
@@ -62,7 +62,7 @@ class SharedStates:
             self.parameters[definition] = self.parameter_of(definition)
         return self.parameters[definition]
 
-    def events_of(self, definition: FunctionDefinition) -> dict[str, str]:
+    def events_of(self, definition: FunctionDefinition) -> dict[str, list[str]]:
         """The parameters annotated as a workflow's events, looked for once."""
         if definition not in self.events:
             self.events[definition] = event_parameters(definition, self.event_classes)
@@ -98,6 +98,16 @@ class SharedStates:
         if not self.flows.is_batch(definition):
             return given
         return {name: any_member(value) for name, value in given.items()}
+
+    def event_box(self, events: list[str]) -> Box:
+        """What an event holds that may be of several kinds."""
+        boxes = [self.memory.shared_box(event) for event in events]
+        if len(boxes) == 1:
+            return boxes[0]
+        fields: dict[str, Value] = {}
+        for box in boxes:
+            fields |= {key: join(fields.get(key), held, key) for key, held in box.fields.items()}
+        return Box("dict", fields=fields)
 
     def context(self) -> Box:
         """What the steps of a workflow share by `ctx.get` and `ctx.set`, or of its `store`."""
@@ -413,9 +423,11 @@ def context_parameter(definition: FunctionDefinition) -> str | None:
     )
 
 
-def event_parameters(definition: FunctionDefinition, known: Collection[str]) -> dict[str, str]:
-    """Parameters annotated as a workflow's events, by the event's class; `known` are classes of
-    events."""
+def event_parameters(
+    definition: FunctionDefinition, known: Collection[str]
+) -> dict[str, list[str]]:
+    """Parameters annotated as a workflow's events, with the classes of these; `known` are classes
+    of events."""
     spec = definition.node.args
     found = {}
     for arg in [*spec.posonlyargs, *spec.args]:
@@ -424,5 +436,5 @@ def event_parameters(definition: FunctionDefinition, known: Collection[str]) -> 
         names = [node.id for node in ast.walk(arg.annotation) if isinstance(node, ast.Name)]
         events = [name for name in names if name.endswith("Event") or name in known]
         if events:
-            found[arg.arg] = events[0]
+            found[arg.arg] = events
     return found

@@ -89,7 +89,8 @@ class Interpreter:
 
     def run(self) -> None:
         visited = self.find_wrappers()
-        is_led = self.evaluator.node_agents.found or self.evaluator.teams.may_serve()
+        teams = self.evaluator.teams
+        is_led = self.evaluator.node_agents.found or teams.may_serve() or teams.has_made
         if not self.findings.sites and not is_led:
             return
         self.progress.notes.clear()

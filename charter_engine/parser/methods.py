@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
 
 GROWING = frozenset(
-    "append appendleft add add_user_message add_ai_message add_message insert push put".split()
+    "append appendleft add add_system_message add_developer_message add_user_message "
+    "add_ai_message add_assistant_message add_message insert push put".split()
 )
 
 CONVERSATION = frozenset(

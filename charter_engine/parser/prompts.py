@@ -417,7 +417,7 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
             written_parts = messages_of(fields[name], role, depth + 1, under_way)
             called = [] if any(map(is_made, written_parts)) else tools_called(fields, role)
             return written_parts + called + filled_later(value, role)
-    if not fields and value.box is not None and value.box.rest is None:
+    if not fields and value.box is not None and value.box.rest is None and not value.box.items:
         return [(role, value)]
     messages: list[Message] = []
     for name, member in fields.items():

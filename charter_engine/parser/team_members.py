@@ -61,7 +61,8 @@ class TeamFinder:
     """Finds the team that a call runs.
 
     `servers` are those at hand that run agents, `latest` is what a module's top level made last in
-    a place, `ran` is what calls were seen to run.
+    a place, `ran` is what calls were seen to run. `has_made` tells whether any agent or team was
+    made: what runs it may come first.
     """
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
@@ -73,6 +74,7 @@ class TeamFinder:
         self.servers: dict[Made, None] = {}
         self.latest: dict[Made, Made] = {}
         self.ran: set[Made] = set()
+        self.has_made = False
 
     def made(self, frame: Frame, node: ast.Call, kind: str, box: Box | None) -> Value | None:
         """What a constructor of an agent or a team makes; None for any other kind."""
@@ -83,6 +85,7 @@ class TeamFinder:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         loop = frame.loops[-1].record if frame.loops else None
         made = Made(kind, node, frame.module, frame.function, box, loop)
+        self.has_made = True
         if frame.function is None:
             self.latest[made] = made
         if self.program.catalogue.kinds[kind].serves:

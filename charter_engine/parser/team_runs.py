@@ -284,7 +284,7 @@ class TeamRuns:
             site.repeated_by += [loop] if loop not in site.repeated_by else []
             site.settled |= {hole.key for _, part in site.opening for hole in holes_of(part)}
         if speaker in team.beside:
-            site.fanout = site.fanout or "parallel"
+            site.fanout = site.fanout or "fork"
         is_named = fed_by(speaker, team, chains) is not None
         for other in heard:
             source = chains[other.speaker][0][0]

@@ -46,6 +46,7 @@ GUTTER: Final = 3
 SERVED: Final = (COMPUTED, TTFT, WAITING, POOL_USED)
 """What is drawn below an only device."""
 MOST_SERVED_ROWS: Final = 6
+"""Assumed, in lines a curve: taller ones tell no more of a few minutes."""
 Served = Callable[[int, int], Sequence[Line]]
 """The curves of `SERVED` in so many cells, each of them so many lines high."""
 RATES: Final = (

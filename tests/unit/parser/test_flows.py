@@ -203,3 +203,29 @@ def test_events_that_a_model_gave_carry_its_answer_and_run_side_by_side() -> Non
     )
     assert edges(file) == {(13, 19, "data")}
     assert [call.fanout for call in file.calls] == [None, "send"]
+
+
+def test_an_event_that_may_be_of_two_kinds_holds_what_either_was_made_with() -> None:
+    source = """
+from llama_index.core.workflow import Event, StartEvent, StopEvent, Workflow, step
+from llama_index.llms.openai import OpenAI
+
+class Begin(Event):
+    topic: str
+
+class Again(Event):
+    feedback: str
+
+class Research(Workflow):
+    llm = OpenAI(model="m")
+
+    @step
+    async def begin(self, ev: StartEvent) -> Begin:
+        return Begin(topic=ev.topic)
+
+    @step
+    async def write(self, ev: Begin | Again) -> Again | StopEvent:
+        draft = await self.llm.acomplete(f"Write on {ev.topic}. {ev.feedback}")
+        return Again(topic=ev.topic, feedback=draft.text)
+"""
+    assert edges(compiled(source)) == {(20, 20, "loop")}

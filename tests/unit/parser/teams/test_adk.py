@@ -34,7 +34,7 @@ def test_agents_in_parallel_do_not_hear_each_other_and_are_heard_by_the_next() -
         (6, 8, "data"),
         (7, 8, "data"),
     }
-    assert [call.fanout for call in file.calls] == [None, "parallel", "parallel", None]
+    assert [call.fanout for call in file.calls] == [None, "fork", "fork", None]
 
 
 def test_a_key_of_the_state_is_filled_with_what_was_left_under_it() -> None:
@@ -242,7 +242,7 @@ def test_an_agent_of_a_workflow_is_given_what_the_one_before_it_answered_alone()
 def test_agents_that_a_workflow_leads_to_from_one_node_run_side_by_side() -> None:
     file = drawn("(START, plan, (left, right), join), (join, close)")
     assert {(5, 6, "data"), (5, 7, "data"), (6, 8, "data"), (7, 8, "data")} == edges(file)
-    assert {call.line for call in file.calls if call.fanout == "parallel"} == {6, 7}
+    assert {call.line for call in file.calls if call.fanout == "fork"} == {6, 7}
 
 
 def test_a_workflow_that_leads_back_goes_round() -> None:

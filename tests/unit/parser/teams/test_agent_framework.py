@@ -67,7 +67,7 @@ def test_agents_that_a_workflow_spreads_to_run_side_by_side() -> None:
     file = workflow(f".set_start_executor(plan){spread}")
     assert {(9, 11, "data"), (10, 11, "data")} <= edges(file)
     assert (9, 10, "data") not in edges(file)
-    assert {call.line for call in file.calls if call.fanout == "parallel"} == {9, 10}
+    assert {call.line for call in file.calls if call.fanout == "fork"} == {9, 10}
 
 
 def test_of_the_cases_of_a_workflow_one_goes_on() -> None:

@@ -106,7 +106,7 @@ def test_agents_of_a_drawn_flow_go_on_along_its_edges_and_side_by_side_where_it_
         (8, 10, "data"),
         (9, 10, "data"),
     }
-    assert [call.fanout for call in file.calls] == ["parallel", "parallel", None, None]
+    assert [call.fanout for call in file.calls] == ["fork", "fork", None, None]
 
 
 def test_a_drawn_flow_that_leads_back_goes_round() -> None:

@@ -167,7 +167,7 @@ def test_tasks_that_do_not_wait_run_side_by_side() -> None:
     )
     file = compiled(source)
     assert edges(file) == {(28, 21, "data"), (17, 21, "data")}
-    assert [call.fanout for call in file.calls] == ["parallel", None, "parallel"]
+    assert [call.fanout for call in file.calls] == ["fork", None, "fork"]
 
 
 def test_a_crew_that_is_handed_on_to_be_run_is_its_tasks() -> None:

@@ -82,7 +82,7 @@ def test_what_no_chain_answered_is_taken_on_from_the_input() -> None:
 
 def test_chains_in_parallel_run_side_by_side_and_are_asked_the_same() -> None:
     file = compiled(RUNNABLES.replace("WORK", "RunnableParallel(joke=joke, poem=poem)"))
-    assert [call.fanout for call in file.calls] == ["parallel", "parallel"]
+    assert [call.fanout for call in file.calls] == ["fork", "fork"]
     assert said(file, 10) == [(None, "Poem about ", False), (None, "topic", False)]
     assert said(file, 19) == [(None, "Joke about ", False), (None, "topic", False)]
 

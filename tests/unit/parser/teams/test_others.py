@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.compiled import compiled, edges, lines, package
 from tests.unit.parser.teams.speaking import said
 
 CLAUDE = """
@@ -249,3 +249,46 @@ def test_a_kernel_is_asked_by_a_prompt_that_it_is_given_as_a_function() -> None:
 
 def test_a_function_of_python_is_invoked_by_a_kernel_without_a_model() -> None:
     assert lines(compiled(KERNEL.replace("RUN", "count, KernelArguments(input=short)"))) == [11]
+
+
+def test_a_history_that_is_made_empty_holds_what_is_added_by_its_methods() -> None:
+    file = compiled(
+        """
+        from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion
+        from semantic_kernel.contents import ChatHistory
+
+        service = OpenAIChatCompletion()
+
+        async def ask(text):
+            history = ChatHistory()
+            history.add_system_message("You help.")
+            history.add_user_message(text)
+            first = await service.get_chat_message_content(chat_history=history)
+            history.add_assistant_message(str(first))
+            return await service.get_chat_message_content(chat_history=history)
+        """
+    )
+    heard = [("system", "You help.", False), ("user", "text", False)]
+    assert said(file, 11) == heard
+    assert said(file, 13) == [*heard, ("assistant", "first", False)]
+
+
+def test_a_team_is_run_by_a_module_that_comes_before_the_one_that_makes_it() -> None:
+    found = package(
+        main="""
+        from team import made
+
+        desk = made()
+        desk.process_task("Go.")
+        """,
+        team="""
+        from camel.agents import ChatAgent
+        from camel.societies.workforce import Workforce
+
+        def made():
+            force = Workforce("A desk.")
+            force.add_single_agent_worker("writes", worker=ChatAgent("You write."))
+            return force
+        """,
+    )
+    assert {name: lines(file) for name, file in found.items()} == {"main.py": [5], "team.py": [7]}
