@@ -92,6 +92,12 @@ def _deployment_file(source: str) -> DeploymentFile | None:
     from charter_engine.fleet.discovery import DNS, read_text
     from charter_engine.fleet.targets import is_list_of_targets
 
+    if "://" in source:
+        raise UsageError(
+            f"--servers {source}: an address, where a source of servers is asked for",
+            remedy="name a deployment file, a file of targets, or dns:NAME:PORT; one server is "
+            "named by --triton HOST:PORT or, of another kind, by `charter-engine profile URL`",
+        )
     path = Path(source)
     if source.startswith(DNS) or is_list_of_targets(read_text(path), source):
         return None

@@ -117,3 +117,9 @@ def test_a_deployment_file_may_name_a_discovery_file_beside_it(tmp_path: Path) -
     file = tmp_path / "charter.yaml"
     file.write_text("plan: p.yaml\ndiscover: targets.yaml\n")
     assert len(FoundServers(str(file), TritonOptions()).servers()) == 3
+
+
+def test_an_address_is_no_source_of_servers() -> None:
+    with pytest.raises(UsageError, match="http://gpu1:8000: an address") as refused:
+        FoundServers("http://gpu1:8000", TritonOptions())
+    assert "charter-engine profile URL" in refused.value.remedy

@@ -16,7 +16,7 @@ def test_an_endless_retention(text: str) -> None:
 
 
 def test_a_retention_of_nothing_or_of_months_is_refused() -> None:
-    for text in ("0", "0.9ms", "60d", "9" * 400):
+    for text in ("0", "0.9ms", "60d", "9" * 40):
         with pytest.raises(Mistyped, match="outside 1 ms to 24 days"):
             parse_retention_ms(text)
 
