@@ -156,11 +156,12 @@ class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
         return values
 
     def _show_error(self, text: str) -> None:
-        error = self.query_one("#form-error", Static)
         text = sentence(text)
         half = LONGEST_ERROR // 2
-        error.update(text if len(text) <= LONGEST_ERROR else f"{text[:half]} … {text[-half:]}")
-        error.display = bool(text)
+        # A refusal may come while the form is taken down, its parts before itself.
+        for error in self.query("#form-error").results(Static):
+            error.update(text if len(text) <= LONGEST_ERROR else f"{text[:half]} … {text[-half:]}")
+            error.display = bool(text)
 
 
 def _mistake(field: Field, text: str) -> str:
