@@ -139,7 +139,7 @@ def rules_of(plan: Plan, path: Path) -> "ReuseTimeRules | None":
     from charter_engine.plan.retention.online import online
 
     file = reuse_times_of_plan(plan, path)
-    return online(file.model, file.pricing) if file is not None else None
+    return online(file.model, file.pricing, file.room) if file is not None else None
 
 
 def plan_for(agent: "OpenedAgent", plan: Plan, place: str) -> Plan:

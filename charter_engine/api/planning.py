@@ -32,6 +32,7 @@ from charter_engine.plan.plan_file import plan_schema
 from charter_engine.plan.propose import WITHOUT_NODES, asked_of, propose, propose_without_agent
 from charter_engine.plan.recorded_workload import RecordedWorkload
 from charter_engine.plan.replan import replan
+from charter_engine.plan.retention.online import room_of
 from charter_engine.prompts.assembly import MissingInput
 
 __all__ = ["plan", "plan_schema"]
@@ -219,7 +220,11 @@ class _Planning:
             else Path(request.reuse_times_output)
         )
         written = write_reuse_times(
-            path, model, (request.workload,), recorded.pricing_under(plan.server)
+            path,
+            model,
+            (request.workload,),
+            recorded.pricing_under(plan.server),
+            room_of(recorded.deployment.pool_under(plan.server)),
         )
         words = (
             f"learnt from {model.requests:,} requests of {model.sessions:,} sessions of "

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from charter_engine.api.output_files import write_output
+from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.planning import WaitsWritten
 from charter_engine.errors import CharterError, UsageError
@@ -43,8 +44,12 @@ def reuse_times_of_plan(plan: Plan, plan_path: Path) -> ReuseTimesFile | None:
 
 
 def write_reuse_times(
-    path: Path, model: ReuseTimeModel, sources: tuple[str, ...], pricing: Pricing = PRICING
+    path: Path,
+    model: ReuseTimeModel,
+    sources: tuple[str, ...],
+    pricing: Pricing = PRICING,
+    room: PoolRoom | None = None,
 ) -> WaitsWritten:
     """Write a reuse-times file, or leave what is there as it was. Raises `CharterError`."""
-    write_output(path, encode(model, pricing=pricing, sources=sources))
+    write_output(path, encode(model, pricing=pricing, room=room, sources=sources))
     return WaitsWritten(path=str(path), requests=model.requests, sessions=model.sessions)

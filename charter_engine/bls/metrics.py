@@ -28,11 +28,11 @@ REFRESHES = (
     "charter_restamps_total",
     "Answered requests whose blocks were, or were not, asked for anew",
 )
-OUTCOMES = ("sent", "overtaken", "stale", "busy", "failed")
+OUTCOMES = ("sent", "demoted", "overtaken", "stale", "busy", "failed")
 """What became of a retention refresh.
 
-It was sent, the session's next request came first, its blocks were presumably evicted, clients
-waited for too long or worthier ones did, or it failed.
+It was sent, it demoted a prompt, the session's next request came first, its blocks were presumably
+evicted, clients waited for too long or worthier ones did, or it failed.
 """
 
 LAYOUTS = (

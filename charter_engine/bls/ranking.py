@@ -29,6 +29,24 @@ class Worths:
     ahead_s: Sequence[float]
 
 
+class WorthTable:
+    """The same as arrays, to look up many at once."""
+
+    def __init__(self, worths: Worths) -> None:
+        self._ages = np.asarray(worths.ages_s, dtype=np.float64)
+        self._rows = np.asarray(worths.rows, dtype=np.float64)
+        self.ahead_s = np.asarray(worths.ahead_s, dtype=np.float64)
+
+    def at(self, kind: Any, idle_s: Any) -> Any:
+        """What blocks of a kind are worth that have been idle for so long. Numbers or arrays."""
+        age = np.searchsorted(self._ages, np.maximum(idle_s, 0.0), side="right") - 1
+        return self._rows[kind, age]
+
+    def shortly(self, kinds: Any, idle_s: Any) -> Any:
+        """The mean worth of each of several at `ahead_s` seconds from now."""
+        return self.at(kinds[:, None], idle_s[:, None] + self.ahead_s).mean(axis=1)
+
+
 @dataclass(frozen=True)
 class HeldPrompt:
     """A prompt of so many tokens, held from `since_s` until `until_s`."""
@@ -44,9 +62,7 @@ class Ranking:
     """The prompts that are held: of each session that of its last request. Times are in seconds."""
 
     def __init__(self, worths: Worths) -> None:
-        self._ages = np.asarray(worths.ages_s, dtype=np.float64)
-        self._rows = np.asarray(worths.rows, dtype=np.float64)
-        self._ahead = np.asarray(worths.ahead_s, dtype=np.float64)
+        self._worths = WorthTable(worths)
         self._held: dict[object, HeldPrompt] = {}
 
     def hold(
@@ -91,8 +107,9 @@ class Ranking:
         )
         kinds = np.array([one.kind for one in held], dtype=np.int64)[:, None]
         ranks = np.array([one.priority for one in held], dtype=np.int64)
-        then = now_s + self._ahead
-        lead = self._worth(kind, idle_s + self._ahead) - self._worth(kinds, then - since)
+        ahead_s = self._worths.ahead_s
+        then = now_s + ahead_s
+        lead = self._worths.at(kind, idle_s + ahead_s) - self._worths.at(kinds, then - since)
         lead = np.where(then < until, lead * np.minimum(most, tokens), 0.0).sum(axis=1)
         # At each priority, what stands wrongly: what is worth less above or beside the prompt, and
         # what is worth more below or beside it.
@@ -101,7 +118,3 @@ class Ranking:
         wrong = np.round((less + more)[DEFAULT_PRIORITY + 1 :], 6)
         best = np.flatnonzero(wrong == wrong.min()) + DEFAULT_PRIORITY + 1
         return int(best[np.argmin(np.abs(best - priority))])
-
-    def _worth(self, kind: Any, idle_s: Any) -> Any:
-        age = np.searchsorted(self._ages, np.maximum(idle_s, 0.0), side="right") - 1
-        return self._rows[kind, age]

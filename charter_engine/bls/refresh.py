@@ -4,17 +4,27 @@ when its session is due back.
 TensorRT-LLM takes retention only with a request.
 A request that finds its whole prompt overwrites the priority and duration of what it finds.
 So one of a single token, over an answered prompt and its answer, changes what they are kept for.
+One over what is left of a prompt that is worth less by now than what is evicted next demotes it.
 """
 
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
-from .refresh_timing import LONGEST_S, PAUSE_S, HeldRefresh, Turnover, hold, worthiest
-from .sessions import Sent, Sessions
+from .refresh_timing import (
+    LONGEST_S,
+    PAUSE_S,
+    HeldRefresh,
+    Misjudged,
+    Turnover,
+    hold,
+    worthiest,
+)
+from .sessions import Demoted, Sent, Sessions
 
 DEFAULT_MOST = 64
 """Assumed: refreshes that wait at once; the worthier ones take the place of others."""
@@ -43,7 +53,9 @@ class RetentionRefreshes:
         self._sessions, self._send, self._count = sessions, send, count
         self._under_way, self._most = under_way, most
         self._held: list[HeldRefresh] = []
-        self._turnover = Turnover()
+        self._turnover, self._misjudged = Turnover(), Misjudged()
+        self._served_one = False
+        """Whether a request of a client has ended since it was last asked whether to demote."""
         self._stirred = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="refresh", daemon=True)
@@ -67,8 +79,8 @@ class RetentionRefreshes:
         """A client's request is no longer under way, for which so many tokens were computed."""
         with self._stirred:
             self._turnover.computed += computed_tokens
-            if self._held:
-                self._stirred.notify()
+            self._served_one = True
+            self._stirred.notify()
 
     def close(self) -> None:
         """Give up those that wait, and wait for the one that is on its way."""
@@ -79,9 +91,12 @@ class RetentionRefreshes:
 
     def _work(self) -> None:
         while (refresh := self._next()) is not None:
-            self._follow(refresh)
+            if isinstance(refresh, Demoted):
+                self._demote(refresh)
+            else:
+                self._follow(refresh)
 
-    def _next(self) -> HeldRefresh | None:
+    def _next(self) -> HeldRefresh | Demoted | None:
         """The next to send, once there is one; None where this is being closed."""
         with self._stirred:
             while not self._closing:
@@ -90,8 +105,20 @@ class RetentionRefreshes:
                 if refresh is not None:
                     self._held.remove(refresh)
                     return refresh
+                if (demoted := self._next_demoted()) is not None:
+                    return demoted
                 self._stirred.wait(PAUSE_S if self._held else None)
         return None
+
+    def _next_demoted(self) -> Demoted | None:
+        """What is to be demoted behind a client's request, unless what the pool holds is
+        misjudged."""
+        if not (self._served_one and self._most):
+            return None
+        self._served_one = False
+        if self._misjudged.too_much(self._turnover.computed):
+            return None
+        return self._sessions.demotion(time.monotonic(), self._under_way())
 
     def _let_go(self, now_s: float) -> None:
         """Drop what is of no use any more."""
@@ -119,4 +146,15 @@ class RetentionRefreshes:
                 self._turnover.found(refresh, reused_tokens)
             self._count("sent")
         except Exception:  # nobody waits for it, and the counter tells
+            self._count("failed")
+
+    def _demote(self, demoted: Demoted) -> None:
+        try:
+            reused_tokens = self._send(
+                f"demoted-{uuid4().hex}", demoted.token_ids, demoted.retention
+            )
+            if reused_tokens is not None:
+                self._misjudged.computed += len(demoted.token_ids) - 1 - reused_tokens
+            self._count("demoted")
+        except Exception:  # as above
             self._count("failed")

@@ -20,6 +20,9 @@ PATIENCE_S = 2.0
 """How long a refresh waits for the engine to be idle."""
 LONGEST_S = 10.0
 """How long a refresh waits at most."""
+MOST_MISJUDGED = 0.01
+"""The most that may be computed of prompts that were taken to be there, beside what clients have
+computed."""
 FOUND_AGAIN = 1.1
 """By how much longer blocks are taken to stay, with each refresh that finds its own."""
 
@@ -104,3 +107,15 @@ class Turnover:
             self._stays = self.computed - refresh.computed_before
         else:
             self._stays *= FOUND_AGAIN
+
+
+class Misjudged:
+    """How many tokens requests computed of prompts that they took to be there."""
+
+    def __init__(self) -> None:
+        self.computed = 0
+
+    def too_much(self, computed_for_clients: int) -> bool:
+        """Whether that is more than a little beside what the engine computed for clients: then the
+        pool is not the one that was planned for."""
+        return self.computed > MOST_MISJUDGED * computed_for_clients

@@ -23,10 +23,13 @@ from .checks import (
 )
 from .features import FEATURES
 from .forest import MISSING, Division, Forest
+from .presumed_pool import PoolRoom
 from .ranking import Worths
 from .retention import DEFAULT_PRIORITY, MAX_PRIORITY, NEVER_AGAIN, DecideAt, Rule, TokenRange
 
 DECIDE_AT = ("sent", "answered")
+EVICTIONS = ("leaf", "flat")
+"""The rules of eviction under which retention counts."""
 UNMATCHED = "unmatched"
 """The node of prompts that belong to none.
 
@@ -117,7 +120,8 @@ class ReuseTimeRules:
     several where a `division` tells its requests further apart. Level `j` asks for `rules[j]`.
     An answer that changes a request's level is followed up where `refresh` pays.
     The `last_tokens` of a prompt rank above the rest of it (see `last_rule`).
-    With `worths`, a row for each level, prompts are ranked beside each other (see `ranking`).
+    With `worths`, a row for each level, prompts are ranked beside each other (see `ranking`), and
+    in a pool of this `room` demoted, too (see `demotion`).
     """
 
     decide_at: DecideAt
@@ -129,6 +133,7 @@ class ReuseTimeRules:
     last_tokens: int = 0
     division: Division | None = None
     worths: Worths | None = None
+    room: PoolRoom | None = None
 
     def node(self, name: str) -> NodeRules:
         """What is known of a node; of an unknown one, the mean of all requests."""
@@ -168,6 +173,7 @@ def reuse_times_section(rules: ReuseTimeRules) -> dict[str, Any]:
             "forest": _forest_section(rules.division.forest),
         },
         "worths": rules.worths and asdict(rules.worths),
+        "room": rules.room and asdict(rules.room),
     }
 
 
@@ -216,6 +222,7 @@ def parse_reuse_times(raw: Any, place: str) -> ReuseTimeRules:
         forest=_forest(raw.get("forest"), f"{place}.forest"),
         division=division,
         worths=_worths(raw.get("worths"), f"{place}.worths", levels),
+        room=_room(raw.get("room"), f"{place}.room"),
     )
 
 
@@ -256,6 +263,17 @@ def _worths(raw: Any, place: str, levels: int) -> Worths | None:
         f"must be {levels} rows of {len(ages)} numbers",
     )
     return Worths(ages, rows, numbers(raw.get("ahead_s"), f"{place}.ahead_s"))
+
+
+def _room(raw: Any, place: str) -> PoolRoom | None:
+    if raw is None:
+        return None
+    raw = object_of(raw, place)
+    blocks, size = whole(raw, "blocks", place, 0), whole(raw, "tokens_per_block", place, 0)
+    require(blocks > 0 and size > 0, place, "must have blocks of tokens")
+    eviction = raw.get("eviction")
+    require(eviction in EVICTIONS, f"{place}.eviction", f"must be one of {', '.join(EVICTIONS)}")
+    return PoolRoom(blocks, size, eviction)
 
 
 def _refresh(raw: Any, place: str, levels: int) -> RefreshWorth:

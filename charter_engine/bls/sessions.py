@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .demotion import DEMOTED, best_demotion
 from .past import SessionPast, with_answer
 from .prefixes import Prefixes, common_tokens
-from .ranking import Ranking
+from .presumed_pool import PresumedPool
+from .ranking import Ranking, WorthTable
 from .retention import NEVER_AGAIN, Retention, Rule, TokenRange, retention_inputs
 from .reuse_times import NodeRules, ReuseTimeRules
 
@@ -26,10 +28,11 @@ Name = str | int
 
 @dataclass
 class LiveSession:
-    """A session that requests were seen of. `tokens` are its last prompt and, once there, the
-    answer to it."""
+    """A session that requests were seen of. `tokens` are its last prompt, of this node, and, once
+    there, the answer to it."""
 
     name: Name
+    node: NodeRules
     past: SessionPast = field(default_factory=SessionPast)
     tokens: Any = field(default_factory=lambda: np.empty(0, np.int32))
     marks: list[int] = field(default_factory=list)
@@ -55,6 +58,15 @@ class Sent:
     priority: int | None = None
 
 
+@dataclass(frozen=True)
+class Demoted:
+    """A request that ranks what is left of a session's prompt below all others: its tokens, of
+    which the pool presumably holds all but the last, and its `retention_*` inputs."""
+
+    token_ids: Any
+    retention: dict[str, list[int]]
+
+
 class Sessions:
     """The pasts of the sessions last heard of. Times are in seconds.
 
@@ -72,6 +84,9 @@ class Sessions:
     ) -> None:
         self.reuse_times = reuse_times
         self._ranking = Ranking(reuse_times.worths) if reuse_times.worths else None
+        self._worths = WorthTable(reuse_times.worths) if reuse_times.worths else None
+        room = reuse_times.room if reuse_times.worths else None
+        self._pool = PresumedPool(room) if room else None
         self._most_sessions, self._most_tokens = most_sessions, most_tokens
         self._sessions: OrderedDict[Name, LiveSession] = OrderedDict()
         self._prefixes: Prefixes[Name] = Prefixes()
@@ -90,12 +105,18 @@ class Sessions:
         node = self.reuse_times.node(node_name)
         with self._lock:
             marks = [] if name else self._prefixes.marks(token_ids)
-            session = self._named(name) if name else self._recognised(token_ids, marks, node)
-            past = session.past
-            common = min(common_tokens(session.tokens, token_ids), past.length)
+            session = self._named(name, node) if name else self._recognised(token_ids, marks, node)
+            past, session.node = session.past, node
+            shared = common_tokens(session.tokens, token_ids)
+            common = min(shared, past.length)
             output, served = past.output, past.served
             features = past.sent(now_s, len(token_ids), common, node.score)
             number = past.requests
+            if self._pool is not None:
+                tokens, again = (
+                    max(part - node.shared_tokens, 0) for part in (len(token_ids), shared)
+                )
+                self._pool.serve(session.name, tokens, again, now_s)
             self._keep(session, token_ids, marks)
         level = None
         if self.reuse_times.decide_at == "sent":
@@ -119,13 +140,34 @@ class Sessions:
                 marks = self._prefixes.marks(tokens) if isinstance(sent.session.name, int) else []
                 self._keep(sent.session, tokens, marks)
         if self.reuse_times.decide_at == "sent" or sent.explicit:
+            level = None if sent.explicit else sent.level
+            self._lies_idle(sent, level, len(output_ids), now_s)
             return None
         level = self.reuse_times.level(with_answer(sent.features, float(len(output_ids)), served_s))
         if self._ranking is not None:
             with self._lock:
                 self._ranking.answered(sent.session.name, level, now_s)
+        self._lies_idle(sent, level, len(output_ids), now_s)
         pays = self.reuse_times.refresh.pays(sent.level, level, len(sent.token_ids))
         return level if pays and not self._alike(sent, level) else None
+
+    def demotion(self, now_s: float, under_way: int) -> Demoted | None:
+        """The request that has the prompt give way first which is worth least, beside so many
+        under way; None where that saves less than it costs. It counts as sent."""
+        if self._pool is None or self._worths is None:
+            return None
+        with self._lock:
+            best = best_demotion(self._pool, self._worths, now_s)
+            if best is None or best.session not in self._sessions:
+                return None
+            if not best.may_go(self.reuse_times.refresh.cost(best.tokens), under_way):
+                return None
+            self._pool.ask(best.session, DEMOTED, now_s)
+            session = self._sessions[best.session]
+            node, token_ids = session.node, session.tokens
+        token_ids = token_ids[: node.shared_tokens + best.tokens + 1]
+        ranges = self.reuse_times.ranges(node, DEMOTED, len(token_ids))
+        return Demoted(token_ids, _inputs(ranges, DEMOTED, len(token_ids)))
 
     def overtaken(self, sent: Sent) -> bool:
         """Whether the session's next request is here already: then its blocks are in use, and it
@@ -171,9 +213,19 @@ class Sessions:
             return None
         rule = self.reuse_times.rules[level]
         with self._lock:
-            return self._ranking.hold(
+            ranked = self._ranking.hold(
                 sent.session.name, level, rule, len(sent.token_ids), now_s, idle_s
-            ).priority
+            )
+            if self._pool is not None:
+                self._pool.ask(sent.session.name, ranked, now_s)
+            return ranked.priority
+
+    def _lies_idle(self, sent: Sent, level: int | None, output_tokens: int, now_s: float) -> None:
+        """A request's blocks lie idle from now on."""
+        if self._pool is not None:
+            tokens = len(sent.token_ids) + output_tokens - sent.node.shared_tokens
+            with self._lock:
+                self._pool.answered(sent.session.name, level, now_s, tokens)
 
     def _own(self, level: int, priority: int | None) -> Rule:
         """What the session's own part of a prompt asks for."""
@@ -187,8 +239,8 @@ class Sessions:
             and self.reuse_times.rules[level] == self.reuse_times.rules[sent.level]
         )
 
-    def _named(self, name: str) -> LiveSession:
-        return self._sessions.get(name) or self._new(name)
+    def _named(self, name: str, node: NodeRules) -> LiveSession:
+        return self._sessions.get(name) or self._new(name, node)
 
     def _recognised(self, token_ids: Any, marks: list[int], node: NodeRules) -> LiveSession:
         name = self._prefixes.find(marks)
@@ -198,10 +250,10 @@ class Sessions:
             if kept > 0 and 2 * kept >= session.past.length - node.shared_tokens:
                 return session
         self._unnamed += 1
-        return self._new(self._unnamed)
+        return self._new(self._unnamed, node)
 
-    def _new(self, name: Name) -> LiveSession:
-        session = self._sessions[name] = LiveSession(name)
+    def _new(self, name: Name, node: NodeRules) -> LiveSession:
+        session = self._sessions[name] = LiveSession(name, node)
         return session
 
     def _keep(self, session: LiveSession, tokens: Any, marks: list[int]) -> None:

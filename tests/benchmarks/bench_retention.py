@@ -20,11 +20,12 @@ import argparse
 import gzip
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.bls.retention import DecideAt
-from charter_engine.contracts.pool import Eviction
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
 from charter_engine.kvcache.workload.columns import Ints, Workload, WorkloadBuilder
@@ -33,7 +34,7 @@ from charter_engine.kvcache.workload.sessions import AgentSession, pool
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records
 from charter_engine.plan.retention.streams import choose, judge, learnt_crosswise
-from tests.follow_ups import with_follow_ups
+from tests.follow_ups import FollowedUp, with_follow_ups
 
 SESSIONS = Path(__file__).parents[3] / "shared" / "traces" / "agent_sessions.jsonl.gz"
 POOLED = 60
@@ -42,7 +43,7 @@ LONGEST_PAUSE_S = 600.0
 BLOCK_TOKENS = 64
 POOLS = (5_000, 10_000, 20_000)
 HOST_POOLS = ((5_000, 10_000), (5_000, 40_000), (10_000, 10_000), (10_000, 40_000))
-EVICTIONS: tuple[Eviction, ...] = ("leaf", "flat")
+EVICTIONS: tuple[Literal["leaf", "flat"], ...] = ("leaf", "flat")
 DECIDE_AT: tuple[DecideAt, ...] = ("sent", "answered")
 
 
@@ -80,6 +81,18 @@ def reused_tokens(workload: Workload, settings: PoolSettings) -> Ints:
     return found
 
 
+def reused_less_computed(demoted: FollowedUp, settings: PoolSettings) -> tuple[Ints, int]:
+    """What each request finds, less what demotions compute of prompts that were gone, which is told
+    as well."""
+    reused = reused_tokens(demoted.workload, settings)
+    # The last token of a prompt is never reused.
+    missing = (demoted.workload.input_length - 1 - reused)[demoted.demotions]
+    in_vain = int(missing.clip(0).sum())
+    own = reused[demoted.own]
+    own[0] -= in_vain
+    return own, in_vain
+
+
 def report(
     workload: Workload, past: Workload, models: dict[DecideAt, ReuseTimeModel], seed: int
 ) -> dict[tuple[str, str, int], float]:
@@ -91,7 +104,9 @@ def report(
         for eviction in EVICTIONS:
             settings = PoolSettings(blocks, BLOCK_TOKENS, eviction=eviction)
             _, _, pricing = judge(before, settings, estimates)
-            followed, own = with_follow_ups(fits, models["answered"], pricing)
+            room = PoolRoom(blocks, BLOCK_TOKENS, eviction)
+            followed = with_follow_ups(fits, models["answered"], pricing)
+            demoted = with_follow_ups(fits, models["answered"], pricing, room)
             bracket = Predictor(fits).predict(settings).bracket
             assert bracket is not None
             reused: dict[str, Ints] = {
@@ -100,7 +115,8 @@ def report(
                 )
                 for decide_at, model in models.items()
             }
-            reused["followed"] = reused_tokens(followed, settings)[own]
+            reused["followed"] = reused_tokens(followed.workload, settings)[followed.own]
+            reused["demoted"], in_vain = reused_less_computed(demoted, settings)
             rates = {way: found.sum() / fits.prompt_tokens for way, found in reused.items()}
             gap = bracket.optimum - bracket.default_lru
             shares = {way: (rate - bracket.default_lru) / gap for way, rate in rates.items()}
@@ -110,8 +126,9 @@ def report(
                 f"optimum {bracket.optimum:.3f}; price {pricing.price}, "
                 f"ahead {pricing.ahead_s}, closed "
                 + ", ".join(f"{way} {share:.3f}" for way, share in shares.items())
-                + f" (predicted); {(len(followed) - len(fits)) / len(fits):.0%} of requests "
-                "followed up",
+                + f" (predicted); {(len(followed.workload) - len(fits)) / len(fits):.0%} of "
+                f"requests followed up, behind {len(demoted.demotions) / len(fits):.0%} a prompt "
+                f"demoted, which computed {in_vain / fits.prompt_tokens:.2%} of all prompt tokens",
                 flush=True,
             )
     return closed
@@ -133,10 +150,10 @@ def report_host(
                 rates = dict.fromkeys(("answered", "followed"), bracket.default_lru)
             else:
                 asked = records(fits, model, choice.pricing)
-                followed, own = with_follow_ups(fits, model, choice.pricing)
+                followed = with_follow_ups(fits, model, choice.pricing)
                 found = {
                     "answered": reused_tokens(replace(fits, retention=asked), settings),
-                    "followed": reused_tokens(followed, settings)[own],
+                    "followed": reused_tokens(followed.workload, settings)[followed.own],
                 }
                 rates = {way: one.sum() / fits.prompt_tokens for way, one in found.items()}
             gap = bracket.optimum - bracket.default_lru

@@ -1,7 +1,7 @@
 """Policy `next-use` for a stream of requests: each asks for what its own session's past makes
 likely, at a rank beside the prompts that are held by then."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -67,38 +67,49 @@ class Decisions:
         *,
         at_once: bool = True,
     ) -> None:
-        self._workload, self._at_once = workload, at_once
+        self.workload, self._at_once = workload, at_once
         self._arrival_s = workload.arrival_ms / 1000.0
         self._parts = [_Part(workload, chosen, model, at_once=at_once) for chosen, model in parts]
+        kinds = [0, *np.cumsum([len(part.rates) for part in self._parts]).tolist()]
+        self._first_kind = dict(zip(self._parts, kinds, strict=False))
+        self.decide_at, self.refresh_cost = parts[0][1].decide_at, parts[0][1].refresh_cost
         self._events = _events(workload, self._parts, at_once=at_once)
 
     def asked(self, pricing: Pricing) -> tuple[Asked, Asked]:
         """What each request asks for when it is sent, and what stands for it in the end."""
-        asking: dict[int, _Asking] = {}
-        rates: list[Floats] = []
-        for part in self._parts:
-            asking |= part.asking(pricing, len(rates))
-            rates += part.rates
-        ranking = Ranking(worths_of(rates, pricing)) if pricing.ahead_s else None
         sent: Asked = {}
         final: Asked = {}
+        for one in self.decided(pricing):
+            if one.rule is None:
+                continue
+            tokens = int(self.workload.input_length[one.request])
+            final[one.request] = retention_of(one.rule, one.node, tokens, pricing)
+            if one.moment == SENT:
+                sent[one.request] = final[one.request]
+        return sent, final
+
+    def worths(self, pricing: Pricing) -> Worths:
+        """What blocks are worth, of all kinds that `decided` tells."""
+        return worths_of([one for part in self._parts for one in part.rates], pricing)
+
+    def decided(self, pricing: Pricing) -> "Iterator[Decided]":
+        """All that happens to the requests, in order, and what is asked for them then."""
+        asking: dict[int, _Asking] = {}
+        for part in self._parts:
+            asking |= part.asking(pricing, self._first_kind[part])
+        ranking = Ranking(self.worths(pricing)) if pricing.ahead_s else None
         for event in self._with_refreshes(asking):
             one = asking[event.request]
-            session = int(self._workload.session[event.request])
+            session = int(self.workload.session[event.request])
             own = one.sent if event.moment == SENT else one.answered
-            if own is None:
-                continue
-            if event.moment == ANSWERED:
-                if ranking is not None:
+            rule = None if own is None or event.moment == ANSWERED else own.rule
+            if own is not None and ranking is not None:
+                if rule is None:
                     ranking.answered(session, own.kind, event.at_s)
-                continue
-            rule, tokens = own.rule, int(self._workload.input_length[event.request])
-            if ranking is not None:
-                rule = ranking.hold(session, own.kind, rule, tokens, event.at_s, event.idle_s)
-            final[event.request] = _retention(rule, one.node, tokens, pricing)
-            if event.moment == SENT:
-                sent[event.request] = final[event.request]
-        return sent, final
+                else:
+                    tokens = int(self.workload.input_length[event.request])
+                    rule = ranking.hold(session, own.kind, rule, tokens, event.at_s, event.idle_s)
+            yield Decided(event.moment, event.request, event.at_s, own and own.kind, rule, one.node)
 
     def _with_refreshes(self, asking: Mapping[int, "_Asking"]) -> list["_Event"]:
         """What happens to the requests, their refreshes included."""
@@ -122,6 +133,18 @@ class Decisions:
 
 SENT, ANSWERED, REFRESHED = range(3)
 """What happens to a request."""
+
+
+class Decided(NamedTuple):
+    """What happens to a request: of which kind its blocks are by then, and what is asked for the
+    session's own part of them; None: nothing."""
+
+    moment: int
+    request: int
+    at_s: float
+    kind: int | None
+    rule: Rule | None
+    node: NodeRules
 
 
 class _Event(NamedTuple):
@@ -243,7 +266,8 @@ def _events(workload: Workload, parts: Sequence[_Part], *, at_once: bool) -> lis
     return events
 
 
-def _retention(own: Rule, node: NodeRules, length: int, pricing: Pricing) -> Retention:
+def retention_of(own: Rule, node: NodeRules, length: int, pricing: Pricing) -> Retention:
+    """What a node's prompt of so many tokens asks for whose session asks for this."""
     generated = last_rule(own) if pricing.last_tokens else own
     ranges = node.ranges(own, length, pricing.last_tokens)
     return Retention(ranges, generated.priority, generated.duration_ms)

@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import MISSING, Division, Forest
+from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.bls.retention import DEFAULT_PRIORITY, MAX_PRIORITY
 from charter_engine.plan.retention.distribution import BINS, ReuseTimes
 from charter_engine.plan.retention.model import ReuseTimeModel
@@ -33,7 +34,8 @@ class InvalidReuseTimes(ValueError):
 class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     """What a reuse-times file holds.
 
-    `price`, `most`, `last_tokens` and `ahead_s` are the pricing of memory (see `scale.Pricing`).
+    `price`, `most`, `last_tokens` and `ahead_s` are the pricing of memory (see `scale.Pricing`),
+    `room` is that of the pool it was chosen for, where prompts can be demoted in it.
     `sources` is what was learnt from.
     `features` names what the forest asks, in its order.
     A Charter that computes others cannot use it.
@@ -46,6 +48,7 @@ class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     most: int = MAX_PRIORITY
     last_tokens: int = 0
     ahead_s: tuple[float, ...] = ()
+    room: PoolRoom | None = None
     sources: tuple[str, ...] = ()
     features: tuple[str, ...] = FEATURES
 
@@ -60,10 +63,14 @@ class _Head(Struct):
 
 
 def encode(
-    model: ReuseTimeModel, *, pricing: Pricing = PRICING, sources: tuple[str, ...] = ()
+    model: ReuseTimeModel,
+    *,
+    pricing: Pricing = PRICING,
+    room: PoolRoom | None = None,
+    sources: tuple[str, ...] = (),
 ) -> bytes:
     """The bytes of a reuse-times file."""
-    file = ReuseTimesFile(model=model, sources=sources, **asdict(pricing))
+    file = ReuseTimesFile(model=model, room=room, sources=sources, **asdict(pricing))
     return msgspec.json.encode(file) + b"\n"
 
 
@@ -99,6 +106,8 @@ def _problem(found: ReuseTimesFile) -> str:
         return "it was learnt from other features than this Charter computes"
     if problem := _problem_of_pricing(found.pricing):
         return problem
+    if found.room is not None and min(found.room.blocks, found.room.tokens_per_block) < 1:
+        return "a pool has blocks of tokens"
     if problem := _problem_of_levels(model):
         return problem
     parts = [

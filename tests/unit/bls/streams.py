@@ -9,6 +9,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from charter_engine.bls.features import FEATURES
+from charter_engine.bls.forest import Forest
+from charter_engine.bls.presumed_pool import PoolRoom
+from charter_engine.bls.ranking import Worths
 from charter_engine.bls.refresh_timing import (
     LONGEST_S,
     PATIENCE_S,
@@ -17,8 +21,9 @@ from charter_engine.bls.refresh_timing import (
     hold,
     worthiest,
 )
-from charter_engine.bls.retention import NO_EXPIRY, OPEN_END, DecideAt, Retention, TokenRange
+from charter_engine.bls.retention import NO_EXPIRY, OPEN_END, DecideAt, Retention, Rule, TokenRange
 from charter_engine.bls.reuse_times import (
+    RefreshWorth,
     ReuseTimeRules,
     parse_reuse_times,
     reuse_times_section,
@@ -246,3 +251,32 @@ def followed_up(most: int = 8) -> tuple[Sessions, Sent, int]:
     level = answered(sessions, sent, 1.0)
     assert level is not None
     return sessions, sent, level
+
+
+def demotable(now_s: float, blocks: int = 100) -> Sessions:
+    """Sessions whose blocks are worth most at first, and little once they were idle for ten
+    seconds. `b` ranks below `a`, since it was idle for long then, but came again; `a` did not.
+    """
+    worths = Worths(ages_s=(0.0, 10.0), rows=((0.5, 0.1),), ahead_s=(1.0,))
+    rules = ReuseTimeRules(
+        decide_at="answered",
+        refresh=RefreshWorth(((0.0,), (0.0,))),
+        steps=(),
+        rules=(Rule(60, 60_000),),
+        nodes={},
+        forest=Forest(((),) * len(FEATURES), 0.0),
+        worths=worths,
+        room=PoolRoom(blocks, 64, "flat"),
+    )
+    sessions = Sessions(rules)
+    visited(sessions, "b", 50_000, now_s - 27.0)
+    visited(sessions, "a", 10_000, now_s - 12.0)
+    visited(sessions, "b", 50_000, now_s - 7.0)
+    return sessions
+
+
+def visited(sessions: Sessions, name: str, start: int, at_s: float) -> None:
+    """Two requests of a session, the second of which asks for something."""
+    for turn in range(2):
+        sent = sessions.sent(name, prompt(start, 1_000 + turn), "", at_s + turn / 10)
+        answered(sessions, sent, at_s + turn / 10 + 0.05)

@@ -1,5 +1,6 @@
 """Retention refreshes in the background: what becomes of each."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
@@ -8,8 +9,9 @@ from threading import Event
 import pytest
 
 from charter_engine.bls.refresh import RetentionRefreshes
+from charter_engine.bls.refresh_timing import Misjudged
 from charter_engine.bls.sessions import Sent, Sessions
-from tests.unit.bls.streams import followed_up, prompt
+from tests.unit.bls.streams import demotable, followed_up, prompt
 
 Followed = tuple[Sessions, Sent, int]
 LIMIT_S = 60
@@ -136,3 +138,27 @@ def test_closing_gives_up_those_that_wait(followed: Followed) -> None:
     with server.refreshes(sessions) as refreshes:
         refreshes.follow("r", sent, level, ())
     assert server.sent.empty()
+
+
+def test_behind_a_clients_request_a_prompt_is_demoted_once() -> None:
+    server = Server(under_way=0)
+    with server.refreshes(demotable(time.monotonic())) as refreshes:
+        refreshes.answered(100)
+        assert server.outcome() == "demoted"
+        refreshes.answered(100)
+    assert server.sent.get().startswith("demoted")
+    assert server.sent.empty()
+
+
+def test_nothing_is_demoted_where_no_refresh_may_be_sent() -> None:
+    server = Server(under_way=0)
+    with server.refreshes(demotable(time.monotonic()), most=0) as refreshes:
+        refreshes.answered(100)
+    assert server.sent.empty()
+
+
+def test_prompts_that_were_not_there_after_all_end_demotions() -> None:
+    misjudged = Misjudged()
+    misjudged.computed = 2
+    assert misjudged.too_much(199)
+    assert not misjudged.too_much(200)

@@ -17,7 +17,13 @@ from charter_engine.bls.sessions import LiveSession, Sent
 from tests.unit.bls.streams import reuse_times
 
 SENT = Sent(
-    LiveSession("a"), 1, reuse_times("answered").node("main"), np.zeros(100, int), [], 0.0, 0
+    LiveSession("a", reuse_times("answered").node("main")),
+    1,
+    reuse_times("answered").node("main"),
+    np.zeros(100, int),
+    [],
+    0.0,
+    0,
 )
 HELD = HeldRefresh("r", SENT, 1, (), saved=100.0, cost=30.0, answered_s=0.0, computed_before=0)
 

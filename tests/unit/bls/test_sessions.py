@@ -15,6 +15,7 @@ from charter_engine.bls.sessions import Sessions
 from tests.unit.bls.streams import (
     SYSTEM,
     answered,
+    demotable,
     final_records,
     followed_up,
     prompt,
@@ -183,3 +184,38 @@ def test_a_prompt_ranks_anew_only_when_its_refresh_is_sent() -> None:
         return sessions.sent("b", prompt(50_000, 1_100), "", 30.0).priority
 
     assert (next_rank(is_sent=False), next_rank(is_sent=True)) == (60, 61)
+
+
+def test_a_prompt_that_came_to_be_worth_less_than_what_goes_first_is_demoted_once() -> None:
+    sessions = demotable(27.0)
+    assert sessions.demotion(20.5, 0) is None
+    demoted = sessions.demotion(27.0, 0)
+    assert demoted is not None
+    assert demoted.token_ids[SYSTEM] == 10_000
+    assert set(demoted.retention["retention_token_range_priorities"]) == {34}
+    assert sessions.demotion(27.0, 0) is None
+
+
+def test_what_is_demoted_is_as_much_of_a_prompt_as_is_there() -> None:
+    whole, part = (demotable(27.0, blocks).demotion(27.0, 0) for blocks in (100, 50))
+    assert whole is not None and part is not None
+    assert len(part.token_ids) % 64 == 1
+    assert 0 < len(part.token_ids) < len(whole.token_ids)
+
+
+def test_a_prompt_that_goes_on_from_its_answer_leaves_nothing_behind_in_the_pool() -> None:
+    sessions = demotable(0.0)
+    sent = sessions.sent("new", prompt(90_000), "", 1.0)
+    output = np.arange(200, dtype=np.int32)
+    sessions.answered(sent, output, 2.0)
+    assert sessions._pool is not None
+    before = len(sessions._pool.in_order(2.0))
+    sessions.sent("new", np.concatenate((prompt(90_000), output, output)), "", 3.0)
+    assert len(sessions._pool.in_order(3.0)) == before
+
+
+def test_nothing_is_demoted_in_a_pool_that_nobody_knows() -> None:
+    sessions = demotable(27.0)
+    unknown = Sessions(replace(sessions.reuse_times, room=None))
+    assert unknown.demotion(27.0, 0) is None
+    assert sessions.demotion(27.0, 0) is not None

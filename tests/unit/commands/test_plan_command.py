@@ -160,7 +160,9 @@ def test_a_workload_without_an_agent_decides_settings_and_reuse_times(
         "next-use",
         "plan.waits.json",
     )
-    assert decode((tmp_path / "plan.waits.json").read_bytes(), "waits").model.sessions == 20
+    written = decode((tmp_path / "plan.waits.json").read_bytes(), "waits")
+    assert written.model.sessions == 20
+    assert written.room is not None and written.room.eviction == "leaf"
     assert plan.why["waits"].label == "measured"
 
 

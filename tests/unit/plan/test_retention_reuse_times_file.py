@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from charter_engine.bls.forest import Division
+from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
@@ -57,12 +58,21 @@ def damaged(**changes: Any) -> bytes:
 
 def test_what_is_written_reads_back_equal() -> None:
     pricing = Pricing(0.9, 36, 128, (1.0, 3.0))
-    found = decode(encode(model(), pricing=pricing, sources=("a.jsonl",)), "waits.json")
-    assert (found.model, found.pricing, found.sources) == (
+    room = PoolRoom(100, 64, "flat")
+    content = encode(model(), pricing=pricing, room=room, sources=("a.jsonl",))
+    found = decode(content, "waits.json")
+    assert (found.model, found.pricing, found.room, found.sources) == (
         model(),
         pricing,
+        room,
         ("a.jsonl",),
     )
+
+
+def test_a_pool_without_blocks_is_refused() -> None:
+    room = {"blocks": 0, "tokens_per_block": 64, "eviction": "flat"}
+    with pytest.raises(InvalidReuseTimes, match="a pool has blocks of tokens"):
+        decode(damaged(room=lambda _: room), "waits.json")
 
 
 def test_a_second_score_reads_back_equal() -> None:

@@ -3,6 +3,7 @@ guardrail keeps out."""
 
 from dataclasses import replace
 from functools import cache
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -12,11 +13,13 @@ from charter_engine.contracts.pool import Eviction
 from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
-from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
+from charter_engine.kvcache.workload.columns import Ints, Workload, as_workload
 from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.model import ReuseTimeModel, learn, most_telling
+from charter_engine.plan.retention.online import room_of
 from charter_engine.plan.retention.streams import Choice, annotate, choose, compare
-from tests.follow_ups import with_follow_ups
+from tests.follow_ups import FollowedUp, with_follow_ups
 
 pytestmark = pytest.mark.slow
 
@@ -184,7 +187,8 @@ def test_follow_ups_are_requests_over_the_same_prompts_right_behind_the_first() 
     workload = sessions(10, 2)
     served = np.full(len(workload), 1_000.0)
     answered = learn(past(), "answered", refresh_cost=RefreshCost(0.0, 0.0))
-    doubled, own = with_follow_ups(replace(workload, served_ms=served), answered)
+    followed = with_follow_ups(replace(workload, served_ms=served), answered)
+    doubled, own = followed.workload, followed.own
     follow_ups = doubled.select(np.setdiff1d(np.arange(len(doubled)), own))
     assert np.array_equal(doubled.arrival_ms[own], workload.arrival_ms)
     assert np.isin(follow_ups.arrival_ms, workload.arrival_ms).all()
@@ -195,8 +199,8 @@ def test_follow_ups_are_requests_over_the_same_prompts_right_behind_the_first() 
 def test_a_follow_up_that_the_next_request_overtakes_is_left_out() -> None:
     workload = sessions(10, 2)
     late = replace(workload, served_ms=np.full(len(workload), 1e9))
-    doubled, own = with_follow_ups(late, learn(past(), "answered"))
-    assert len(doubled) - len(own) <= 10  # the last requests of the sessions
+    followed = with_follow_ups(late, learn(past(), "answered"))
+    assert len(followed.workload) - len(followed.own) <= 10  # the last requests of the sessions
 
 
 def test_the_guardrail_stays_with_defaults_where_reuse_times_tell_nothing() -> None:
@@ -221,3 +225,27 @@ def test_the_guardrail_goes_by_the_gain_where_reuse_times_tell_nothing() -> None
 
 def test_the_guardrail_stays_with_defaults_without_sessions() -> None:
     assert choose(sessions(4, 1, named=False), POOL).policy == "default"
+
+
+@pytest.mark.parametrize("eviction", ["leaf", "flat"])
+def test_demotions_find_what_they_are_of_and_save_more_than_they_cost(
+    eviction: Literal["leaf", "flat"],
+) -> None:
+    """Of each prompt all but the last token is there, in all but a few."""
+    workload, model = sessions(20, 2), learn(past(), "answered")
+    pool = PoolSettings(POOL.gpu_blocks, 64, eviction=eviction)
+    plain, demoted = (with_follow_ups(workload, model, room=room) for room in (None, room_of(pool)))
+    reused = found(plain, pool)[plain.own].sum()
+    all_found = found(demoted, pool)
+    missing = (demoted.workload.input_length - 1 - all_found)[demoted.demotions]
+    assert len(demoted.demotions) >= 5
+    assert (missing < 3 * 64).mean() > 0.9
+    assert all_found[demoted.own].sum() - missing.clip(0).sum() >= reused
+
+
+def found(followed: FollowedUp, pool: PoolSettings) -> Ints:
+    """The tokens that each request reuses."""
+    predictor = Predictor(followed.workload)
+    asked = resolve_retention(followed.workload, None)
+    reused: Ints = predictor.simulate(pool, asked).reused_tokens.clip(0)
+    return reused

@@ -10,6 +10,7 @@ import pytest
 from charter_engine.bls.checks import PlanError
 from charter_engine.bls.matching import NodeIndex
 from charter_engine.bls.plan import parse_plan
+from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.bls.reuse_times import reuse_times_section
 from charter_engine.contracts.graph import Call, Dependency, Segment
 from charter_engine.contracts.plan import NodePlan, Plan, SegmentRange
@@ -283,7 +284,8 @@ def test_a_broken_plan_is_refused_with_its_place(text: str, words: str) -> None:
 
 def with_reuse_times(change: Callable[[dict[str, Any]], object]) -> str:
     """A plan with learnt reuse times, changed somewhere."""
-    raw = msgspec.json.decode(msgspec.json.encode(reuse_times_section(online(model("answered")))))
+    rules = online(model("answered"), room=PoolRoom(100, 64, "flat"))
+    raw = msgspec.json.decode(msgspec.json.encode(reuse_times_section(rules)))
     change(raw)
     return json.dumps({"format": 1, "waits": raw})
 
@@ -367,6 +369,14 @@ def test_reuse_times_that_differ_anywhere_read_differently() -> None:
         (
             lambda raw: raw["worths"]["ages_s"].__setitem__(0, -1.0),
             "waits.worths.ages_s: must begin at 0",
+        ),
+        (
+            lambda raw: raw["room"].update(blocks=0),
+            "waits.room: must have blocks of tokens",
+        ),
+        (
+            lambda raw: raw["room"].update(eviction="v2"),
+            "waits.room.eviction: must be one of leaf, flat",
         ),
         (
             lambda raw: raw["worths"]["rows"].pop(),

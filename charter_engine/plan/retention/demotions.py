@@ -1,0 +1,114 @@
+"""Which prompts are ranked below all others beside the requests of a workload, as `charter_bls`
+does in a pool that it knows."""
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+import numpy as np
+
+from charter_engine.bls.demotion import DEMOTED, best_demotion
+from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
+from charter_engine.bls.ranking import WorthTable
+from charter_engine.bls.retention import Retention
+from charter_engine.bls.reuse_times import NodeRules
+from charter_engine.kvcache.workload.columns import Workload
+from charter_engine.plan.retention.features import Ints, by_session, common_prefixes
+from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions, retention_of
+from charter_engine.plan.retention.scale import Pricing
+
+
+class DemotedPrompt(NamedTuple):
+    """Behind one request, what another one's first `tokens` are asked for."""
+
+    behind: int
+    request: int
+    tokens: int
+    asked: Retention
+
+
+def demotions(decisions: Decisions, pricing: Pricing, room: PoolRoom) -> list[DemotedPrompt]:
+    """At most one behind each request, in which requests end as they arrive; none where prompts are
+    not ranked beside each other."""
+    if not pricing.ahead_s:
+        return []
+    demoting = _Demoting(decisions, pricing, room)
+    found: list[DemotedPrompt] = []
+    behind: int | None = None
+    decides_when_sent = decisions.decide_at == "sent"
+    for one in decisions.decided(pricing):
+        session = demoting.session(one.request)
+        if one.moment == SENT:
+            if behind is not None:
+                found += demoting.behind(behind)
+            behind = one.request
+            demoting.serve(session, one.request, one.node)
+        if one.rule is not None:
+            demoting.pool.ask(session, one.rule, one.at_s)
+        if one.moment == ANSWERED or decides_when_sent:
+            demoting.pool.answered(session, one.kind, one.at_s)
+    return found
+
+
+class _Demoting:
+    """The pool, and the last request of each session in it."""
+
+    def __init__(self, decisions: Decisions, pricing: Pricing, room: PoolRoom) -> None:
+        workload = decisions.workload
+        self.pool = PresumedPool(room)
+        self._workload, self._pricing, self._cost = workload, pricing, decisions.refresh_cost
+        self._worths = WorthTable(decisions.worths(pricing))
+        self._tokens = content_tokens(workload)
+        self._common = np.zeros(len(workload), dtype=np.int64)
+        for requests in by_session(workload):
+            self._common[requests] = common_prefixes(workload, requests)
+        self._arrival_s = workload.arrival_ms / 1000.0
+        served = workload.served_ms
+        served_s = np.zeros(len(workload)) if served is None else np.nan_to_num(served) / 1000.0
+        self._left_s = np.sort(self._arrival_s + served_s)
+        self._last: dict[Hashable, tuple[int, NodeRules]] = {}
+
+    def session(self, request: int) -> Hashable:
+        """The request's session; its own number where it names none."""
+        session = int(self._workload.session[request])
+        return ("session", session) if self._workload.sessions[session] else request
+
+    def serve(self, session: Hashable, request: int, node: NodeRules) -> None:
+        """A request is sent."""
+        self._last[session] = request, node
+        tokens = int(self._tokens[request])
+        common = min(int(self._common[request]), tokens)
+        own, again = (max(part - node.shared_tokens, 0) for part in (tokens, common))
+        self.pool.serve(session, own, again, float(self._arrival_s[request]))
+
+    def behind(self, request: int) -> list[DemotedPrompt]:
+        """What is demoted behind a request."""
+        now_s = float(self._arrival_s[request])
+        best = best_demotion(self.pool, self._worths, now_s)
+        if best is None:
+            return []
+        cost = self._cost.tokens + self._cost.per_token * best.tokens
+        if not best.may_go(cost, self._under_way(now_s)):
+            return []
+        self.pool.ask(best.session, DEMOTED, now_s)
+        demoted, node = self._last[best.session]
+        tokens = min(node.shared_tokens + best.tokens + 1, int(self._tokens[demoted]))
+        return [
+            DemotedPrompt(
+                request, demoted, tokens, retention_of(DEMOTED, node, tokens, self._pricing)
+            )
+        ]
+
+    def _under_way(self, now_s: float) -> int:
+        arrived, left = (
+            np.searchsorted(times, now_s, side="right") for times in (self._arrival_s, self._left_s)
+        )
+        return int(arrived - left)
+
+
+def content_tokens(workload: Workload) -> Ints:
+    """Of each prompt the tokens whose content is known, or all where none is."""
+    known = np.diff(workload.unit_offset) * workload.unit_tokens
+    found: Ints = np.where(
+        known > 0, np.minimum(workload.input_length, known), workload.input_length
+    )
+    return found

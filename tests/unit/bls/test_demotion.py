@@ -1,0 +1,46 @@
+"""Which prompt is to give way first."""
+
+from charter_engine.bls.demotion import DEMOTED, STANDS_S, Demotion, best_demotion
+from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
+from charter_engine.bls.ranking import Worths, WorthTable
+from charter_engine.bls.retention import Rule
+
+FALLING, STEADY = range(2)
+WORTHS = WorthTable(Worths(ages_s=(0.0, 10.0), rows=((0.5, 0.0), (0.25, 0.25)), ahead_s=(1.0, 3.0)))
+SIZE = 64
+
+
+def pool(*prompts: tuple[str, int, int, Rule]) -> PresumedPool:
+    """One that holds these at second 0: session, blocks, kind and what was asked."""
+    held = PresumedPool(PoolRoom(100, SIZE, "flat"))
+    for session, blocks, kind, rule in prompts:
+        held.serve(session, blocks * SIZE, 0, 0.0)
+        held.ask(session, rule, 0.0)
+        held.answered(session, kind, 0.0)
+    return held
+
+
+def test_what_has_come_to_be_worth_less_than_what_goes_first_is_demoted() -> None:
+    held = pool(("a", 10, STEADY, Rule(50)), ("b", 20, FALLING, Rule(60)))
+    assert best_demotion(held, WORTHS, 0.0) is None
+    best = best_demotion(held, WORTHS, 20.0)
+    assert best == Demotion("b", 20 * SIZE, 0.25 * 10 * SIZE * STANDS_S)
+
+
+def test_what_was_demoted_goes_first_and_is_not_demoted_again() -> None:
+    held = pool(("a", 10, STEADY, Rule(50)), ("b", 20, FALLING, Rule(60)))
+    held.ask("b", DEMOTED, 20.0)
+    assert held.in_order(20.0)[0][0] == "b"
+    assert best_demotion(held, WORTHS, 20.0) is None
+
+
+def test_a_prompt_whose_request_is_under_way_is_not_demoted() -> None:
+    held = pool(("a", 10, STEADY, Rule(50)), ("b", 20, FALLING, Rule(60)))
+    held.serve("b", 20 * SIZE, 20 * SIZE, 20.0)
+    assert best_demotion(held, WORTHS, 20.0) is None
+
+
+def test_a_demotion_goes_where_it_saves_more_than_all_wait_for_it() -> None:
+    demotion = Demotion("b", 1_000, saved=100.0)
+    assert demotion.may_go(cost=60.0, under_way=0)
+    assert not demotion.may_go(cost=60.0, under_way=1)

@@ -1,0 +1,127 @@
+"""What a pool presumably holds of each session's last prompt."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
+from charter_engine.bls.retention import DEFAULT, Retention, Rule, TokenRange
+from charter_engine.kvcache import BlockManager, PoolSettings
+
+SIZE = 4
+Line = Literal["leaf", "flat"]
+
+
+def pool(blocks: int, eviction: Line = "flat") -> PresumedPool:
+    return PresumedPool(PoolRoom(blocks, SIZE, eviction))
+
+
+def serve(held: PresumedPool, session: str, blocks: int, now_s: float, rule: Rule = DEFAULT) -> int:
+    """A prompt of whole blocks that goes on from the one before; how many of them are there."""
+    found = held.serve(session, blocks * SIZE, blocks * SIZE, now_s)
+    held.ask(session, rule, now_s)
+    held.answered(session, 0, now_s)
+    return found
+
+
+def blocks_held(held: PresumedPool, now_s: float = 10.0) -> list[tuple[object, int]]:
+    return [(session, stretch.blocks) for session, stretch in held.in_order(now_s)]
+
+
+def test_what_was_used_longest_ago_gives_way_from_its_end() -> None:
+    held = pool(10)
+    for now_s, session in enumerate("abc"):
+        serve(held, session, 4, now_s)
+    assert blocks_held(held) == [("a", 2), ("b", 4), ("c", 4)]
+
+
+def test_under_the_leaf_rule_the_ends_give_way_by_turns() -> None:
+    held = pool(10, "leaf")
+    for now_s, session in enumerate("abc"):
+        serve(held, session, 4, now_s)
+    assert sorted(blocks_held(held)) == [("a", 3), ("b", 3), ("c", 4)]
+
+
+def test_lower_priorities_give_way_first_and_find_what_is_left_of_them() -> None:
+    held = pool(10)
+    serve(held, "a", 4, 0.0, Rule(60))
+    serve(held, "b", 4, 1.0, Rule(50))
+    serve(held, "c", 4, 2.0, Rule(40))
+    assert serve(held, "b", 4, 3.0) == 2
+
+
+def test_a_priority_whose_time_is_over_goes_with_those_of_that_moment() -> None:
+    held = pool(12)
+    serve(held, "a", 4, 0.0, Rule(60, 5_000))
+    serve(held, "b", 4, 4.0)
+    serve(held, "c", 4, 6.0)
+    assert [session for session, _ in blocks_held(held)] == ["b", "a", "c"]
+
+
+def test_what_a_session_has_left_behind_stays_until_it_gives_way() -> None:
+    held = pool(10)
+    serve(held, "a", 6, 0.0)
+    held.serve("a", 4 * SIZE, 2 * SIZE, 1.0)
+    assert [stretch.blocks for _, stretch in held.in_order(1.0)] == [4, 4]
+
+
+def test_an_answer_takes_blocks_too() -> None:
+    held = pool(10)
+    serve(held, "a", 4, 0.0)
+    serve(held, "b", 4, 1.0)
+    held.answered("b", 0, 2.0, tokens=8 * SIZE)
+    assert blocks_held(held) == [("a", 2), ("b", 8)]
+
+
+@dataclass
+class Comeback:
+    """A session's next request: how many blocks it adds, what it asks for, and after how long it
+    comes."""
+
+    session: int
+    more: int
+    rule: Rule
+    after_s: int
+
+
+RULES = (DEFAULT, Rule(34), Rule(50), Rule(60, 9_000), Rule(70, 3_000))
+visits = st.builds(
+    Comeback, st.integers(0, 4), st.integers(0, 5), st.sampled_from(RULES), st.integers(0, 6)
+)
+
+
+def found(history: list[Comeback], eviction: Line) -> Iterator[tuple[int, int]]:
+    """How many blocks each request finds presumably, and by the block manager."""
+    presumed = pool(30, eviction)
+    manager = BlockManager(PoolSettings(30, SIZE, eviction=eviction))
+    length = dict.fromkeys(range(5), 3)
+    now_s = 0
+    for number, visit in enumerate(history):
+        now_s += visit.after_s
+        manager.set_time(1000 * now_s)
+        manager.refresh()
+        length[visit.session] = min(length[visit.session] + visit.more, 20)
+        blocks = length[visit.session]
+        asked = Retention((TokenRange(0, None, visit.rule.priority, visit.rule.duration_ms),))
+        prompt = [1_000 * visit.session + place for place in range(blocks * SIZE)]
+        admission = manager.add(str(number), prompt, retention=asked)
+        manager.store_context(str(number))
+        manager.finish(str(number))
+        yield (
+            serve(presumed, str(visit.session), blocks, now_s, visit.rule),
+            -(-admission.reused_tokens // SIZE),
+        )
+
+
+@pytest.mark.parametrize("eviction", ["leaf", "flat"])
+@settings(max_examples=100, deadline=None)
+@given(history=st.lists(visits, min_size=1, max_size=40))
+def test_it_holds_what_the_block_manager_holds_of_sessions_that_share_nothing(
+    history: list[Comeback], eviction: Line
+) -> None:
+    for presumed, actual in found(history, eviction):
+        assert abs(presumed - actual) <= 2
