@@ -13,7 +13,7 @@ def seconds_of(text: str, place: str) -> float:
     try:
         return parse_length(text)
     except Mistyped as error:
-        raise UsageError(f"{place}: {error}", remedy="write 90s, 5m or 1h") from None
+        raise UsageError(f"{place}: {error}") from None
 
 
 def share_of(text: str, place: str) -> float:

@@ -25,7 +25,7 @@ def parse_seconds(text: str) -> float:
         parts = _PART.findall(text)
         seconds = sum(float(number) * _UNIT_MS[unit] for number, unit in parts) / 1000
     else:
-        wrong = "is below nought, not" if re.match(r"-\s*\.?\d", text) else "is not"
+        wrong = "is negative, not" if re.match(r"-\s*\.?\d", text) else "is not"
         raise Mistyped(f"{text!r} {wrong} a duration such as 30s, 5m or 1h30m")
     if seconds == math.inf:
         raise Mistyped("a duration of so many digits has no end")

@@ -41,7 +41,7 @@ def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
 
 
 def test_a_duration_below_nought_is_called_that() -> None:
-    with pytest.raises(Mistyped, match="'-5s' is below nought"):
+    with pytest.raises(Mistyped, match="'-5s' is negative"):
         parse_seconds("-5s")
 
 

@@ -47,7 +47,7 @@ def test_a_plan_is_all_that_must_be_said(tmp_path: Path) -> None:
         ("triton: a:1\n", r"missing required field `plan`"),
         ("plan: p.yaml\ndrift: ignore\n", r"charter.yaml:2: Invalid enum value 'ignore'"),
         ("plan: p.yaml\nversion: 2\n", r"version 2 is not 1"),
-        ("plan: p.yaml\nwatch: {for: soon}\n", r"charter.yaml: watch.for soon: not a time"),
+        ("plan: p.yaml\nwatch: {for: soon}\n", r"watch.for: 'soon' is not a duration such as 30s"),
         ("plan: p.yaml\nwatch: {for: 5m, max_regression: '5'}\n", r"charter.yaml: watch.max_reg"),
         ("plan: p.yaml\ntriton: here\n", r"charter.yaml: triton here: not of the form"),
         ("plan: p.yaml\nheaders: {key: 'env:UNSET'}\n", r"charter.yaml: headers key: "),
