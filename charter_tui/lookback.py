@@ -64,7 +64,7 @@ class Lookback:
         self._keep_series(snapshot)
         if self._recent and int(snapshot.as_of) == int(self._recent[-1].as_of):
             self._recent.pop()
-        elif len(self._recent) > PACKED_TOGETHER or self._fresh_records > MOST_NODE_RECORDS:
+        elif self._has_enough_to_pack():
             self._pack()
         moment = replace(
             snapshot,
@@ -142,6 +142,11 @@ class Lookback:
         shown = pack.moments(max(1, bisect.bisect_right(pack.times, position)))
         begin = list(self._packed)[max(0, index - PACKS_BEFORE) : index]
         return [*(one for pack in begin for one in pack.moments()), *shown]
+
+    def _has_enough_to_pack(self) -> bool:
+        """The latest moment is never packed, be it ever so large."""
+        many = len(self._recent) > PACKED_TOGETHER or self._fresh_records > MOST_NODE_RECORDS
+        return many and len(self._recent) > 1
 
     def _pack(self) -> None:
         """Pack all but the latest moment, and forget what is too old or too much."""

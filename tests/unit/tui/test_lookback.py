@@ -94,6 +94,11 @@ def test_less_is_kept_where_many_calls_change_all_the_time(
     assert sum(pack.size for pack in kept._packed) <= 50_000
 
 
+def test_moments_of_thousands_of_calls_are_kept_one_by_one() -> None:
+    kept = watched(4, nodes=2_000)
+    assert [kept.frozen(START + second).as_of - START for second in range(4)] == [0, 1, 2, 3]
+
+
 def test_an_hour_of_moments_takes_a_few_megabytes() -> None:
     """A console is to stay below 60 MB, of which all but these take 55."""
     tracemalloc.start()
