@@ -5,6 +5,8 @@ They are what can be done on the screen one is on.
 
 from typing import TYPE_CHECKING, Any, cast
 
+from textual import events
+from textual.app import ComposeResult
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from charter_tui.action import Action, Scope
@@ -18,8 +20,21 @@ if TYPE_CHECKING:
     from charter_tui.console import Console
 
 
+class FoundCommands(CommandList, can_focus=False):
+    """Textual's list of commands, which may be fewer by the time that a click on one comes in."""
+
+    def on_click(self, event: events.Click) -> None:
+        clicked = event.style.meta.get("option")
+        if clicked is not None and clicked >= self.option_count:
+            event.prevent_default()
+
+
 class Palette(CommandPalette, DismissedOnce[None]):
     """Textual's palette, whose keys do nothing until it has something to move through."""
+
+    def compose(self) -> ComposeResult:
+        for widget in super().compose():
+            yield FoundCommands() if isinstance(widget, CommandList) else widget
 
     def _gather_commands(self, search_value: str) -> Any:
         """Search; a search that outlives the palette fails without taking the console along."""

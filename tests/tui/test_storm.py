@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from rich.style import Style
+from textual import events
 
-from charter_tui.palette import Palette
+from charter_tui.palette import FoundCommands, Palette
 from charter_tui.screens.graph import GraphScreen
 from charter_tui.screens.help import HelpScreen
 from tests.tui.conftest import Open
@@ -31,6 +33,18 @@ async def test_a_page_up_right_behind_the_palettes_key_raises_nothing(console: O
     async with console() as stage:
         for key in ("pageup", "pagedown", "up", "down", "home", "end"):
             await stage.press("ctrl+p", key, "escape", "escape")
+        assert stage.app.is_running
+
+
+async def test_a_click_on_a_command_that_is_there_no_more_does_nothing(console: Open) -> None:
+    async with console() as stage:
+        await stage.press("ctrl+p")
+        commands = stage.app.screen.query_one(FoundCommands)
+        await stage.until(lambda: commands.option_count > 0)
+        click = events.Click(commands, 1, 1, 0, 0, 1, False, False, False)
+        click.style = Style(meta={"option": commands.option_count})
+        commands.post_message(click)
+        await stage.press("escape", "escape")
         assert stage.app.is_running
 
 
