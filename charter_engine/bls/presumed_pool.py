@@ -7,7 +7,7 @@ A request takes as long as the blocks that it computes, however many sessions th
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import chain, count, islice
@@ -123,17 +123,14 @@ class PresumedPool:
             self._idle.pop(held, None)
             held.session = held.kind = None
 
-    def in_order(self, now_s: float) -> list[tuple[Session | None, HeldStretch]]:
+    def in_order(self, now_s: float) -> Iterator[HeldStretch]:
         """What is held, in the order in which it is evicted."""
         self._expire(now_s)
-        queues = (self._levels[priority] for priority in sorted(self._levels))
-        return [(held.session, held) for held in chain.from_iterable(queues)]
+        return chain.from_iterable(self._levels[priority] for priority in sorted(self._levels))
 
     def first_idle(self, now_s: float, most: int) -> HeldStretch | None:
         """The idle stretch that is evicted first, if it is among the `most` that are."""
-        self._expire(now_s)
-        queues = (self._levels[priority] for priority in sorted(self._levels))
-        first = islice(chain.from_iterable(queues), most)
+        first = islice(self.in_order(now_s), most)
         return next((held for held in first if held.kind is not None), None)
 
     def next_idle(self, most: int) -> list[HeldStretch]:

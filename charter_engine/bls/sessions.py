@@ -245,7 +245,7 @@ class Sessions:
             return None
         try:
             return act(self._pool)
-        except Exception as error:  # as said
+        except Exception as error:  # whatever it is, the request goes on
             self._pool, self._pool_error = None, error
             return None
 

@@ -31,7 +31,7 @@ def serve(held: PresumedPool, session: str, blocks: int, now_s: float, rule: Rul
 
 
 def blocks_held(held: PresumedPool, now_s: float = 10.0) -> list[tuple[object, int]]:
-    return [(session, stretch.blocks) for session, stretch in held.in_order(now_s)]
+    return [(stretch.session, stretch.blocks) for stretch in held.in_order(now_s)]
 
 
 def test_what_was_used_longest_ago_gives_way_from_its_end() -> None:
@@ -68,7 +68,7 @@ def test_what_a_session_has_left_behind_stays_until_it_gives_way() -> None:
     held = pool(10)
     serve(held, "a", 6, 0.0)
     held.serve("a", 4 * SIZE, 2 * SIZE, 1.0)
-    assert [stretch.blocks for _, stretch in held.in_order(1.0)] == [4, 4]
+    assert [stretch.blocks for stretch in held.in_order(1.0)] == [4, 4]
 
 
 def test_an_answer_takes_blocks_too() -> None:
@@ -141,7 +141,7 @@ def test_what_is_held_of_a_session_that_was_forgotten_still_gives_way_in_its_tur
     serve(held, "a", 4, 0.0)
     serve(held, "b", 4, 1.0)
     held.forget("a")
-    assert held.next_idle(8) == [stretch for _, stretch in held.in_order(2.0)][1:]
+    assert held.next_idle(8) == list(held.in_order(2.0))[1:]
     assert serve(held, "a", 4, 3.0) == 0
     assert blocks_held(held) == [(None, 2), ("b", 4), ("a", 4)]
 

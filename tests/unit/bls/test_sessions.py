@@ -211,9 +211,9 @@ def test_a_prompt_that_goes_on_from_its_answer_leaves_nothing_behind_in_the_pool
     output = np.arange(200, dtype=np.int32)
     sessions.answered(sent, output, 2.0)
     assert sessions._pool is not None
-    before = len(sessions._pool.in_order(2.0))
+    before = len(list(sessions._pool.in_order(2.0)))
     sessions.sent("new", np.concatenate((prompt(90_000), output, output)), "", 3.0)
-    assert len(sessions._pool.in_order(3.0)) == before
+    assert len(list(sessions._pool.in_order(3.0))) == before
 
 
 def test_nothing_is_demoted_in_a_pool_that_nobody_knows() -> None:
