@@ -118,7 +118,11 @@ class RetentionRefreshes:
         self._served_one = False
         if self._misjudged.too_much(self._turnover.computed):
             return None
-        return self._sessions.demotion(time.monotonic(), self._under_way())
+        try:
+            return self._sessions.demotion(time.monotonic(), self._under_way())
+        except Exception:  # refreshes go on without demotions, and the counter tells
+            self._count("failed")
+            return None
 
     def _let_go(self, now_s: float) -> None:
         """Drop what is of no use any more."""

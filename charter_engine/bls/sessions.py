@@ -3,8 +3,9 @@ it out."""
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ MOST_TOKENS = 16_000_000
 """Of all sessions' last prompts and answers together: 64 MB, and as much again to recognise them by
 content."""
 
+Found = TypeVar("Found")
 Name = str | int
 """The name a client gave its session, or a number for one that was recognised by content."""
 
@@ -87,6 +89,7 @@ class Sessions:
         self._worths = WorthTable(reuse_times.worths) if reuse_times.worths else None
         room = reuse_times.room if reuse_times.worths else None
         self._pool = PresumedPool(room) if room else None
+        self._pool_error: Exception | None = None
         self._most_sessions, self._most_tokens = most_sessions, most_tokens
         self._sessions: OrderedDict[Name, LiveSession] = OrderedDict()
         self._prefixes: Prefixes[Name] = Prefixes()
@@ -112,11 +115,8 @@ class Sessions:
             output, served = past.output, past.served
             features = past.sent(now_s, len(token_ids), common, node.score)
             number = past.requests
-            if self._pool is not None:
-                tokens, again = (
-                    max(part - node.shared_tokens, 0) for part in (len(token_ids), shared)
-                )
-                self._pool.serve(session.name, tokens, again, now_s)
+            own, again = (max(part - node.shared_tokens, 0) for part in (len(token_ids), shared))
+            self._presume(lambda pool: pool.serve(session.name, own, again, now_s))
             self._keep(session, token_ids, marks)
         level = None
         if self.reuse_times.decide_at == "sent":
@@ -153,17 +153,24 @@ class Sessions:
 
     def demotion(self, now_s: float, under_way: int) -> Demoted | None:
         """The request that has the prompt give way first which is worth least, beside so many
-        under way; None where that saves less than it costs. It counts as sent."""
-        if self._pool is None or self._worths is None:
+        under way; None where that saves less than it costs. It counts as sent.
+
+        Raises what ended demotions, once."""
+        worths = self._worths
+        if worths is None:
             return None
         with self._lock:
-            best = best_demotion(self._pool, self._worths, now_s)
-            if best is None or best.session not in self._sessions:
+            best = self._presume(lambda pool: best_demotion(pool, worths, now_s))
+            if self._pool_error is not None:
+                error, self._pool_error = self._pool_error, None
+                raise error
+            if best is None:
                 return None
             if not best.may_go(self.reuse_times.refresh.cost(best.tokens), under_way):
                 return None
-            self._pool.ask(best.session, DEMOTED, now_s)
-            session = self._sessions[best.session]
+            demoted = best.session
+            self._presume(lambda pool: pool.ask(demoted, DEMOTED, now_s))
+            session = self._sessions[demoted]
             node, token_ids = session.node, session.tokens
         token_ids = token_ids[: node.shared_tokens + best.tokens + 1]
         ranges = self.reuse_times.ranges(node, DEMOTED, len(token_ids))
@@ -216,16 +223,31 @@ class Sessions:
             ranked = self._ranking.hold(
                 sent.session.name, level, rule, len(sent.token_ids), now_s, idle_s
             )
-            if self._pool is not None:
-                self._pool.ask(sent.session.name, ranked, now_s)
+            self._presume(lambda pool: pool.ask(sent.session.name, ranked, now_s))
             return ranked.priority
 
     def _lies_idle(self, sent: Sent, level: int | None, output_tokens: int, now_s: float) -> None:
         """A request's blocks lie idle from now on."""
-        if self._pool is not None:
-            tokens = len(sent.token_ids) + output_tokens - sent.node.shared_tokens
-            with self._lock:
-                self._pool.answered(sent.session.name, level, now_s, tokens)
+        tokens = len(sent.token_ids) + output_tokens - sent.node.shared_tokens
+        with self._lock:
+            self._presume(lambda pool: pool.answered(sent.session.name, level, now_s, tokens))
+
+    def _leave_behind(self, name: Name) -> None:
+        """Nothing is known any more of a session that the pool holds."""
+        self._presume(lambda pool: pool.forget(name))
+
+    def _presume(self, act: Callable[[PresumedPool], Found]) -> Found | None:
+        """What this gives of what the pool presumably holds, while anything is presumed.
+
+        No request fails with it: an error ends it for good, and `demotion` tells.
+        """
+        if self._pool is None:
+            return None
+        try:
+            return act(self._pool)
+        except Exception as error:  # whatever it is, the request goes on
+            self._pool, self._pool_error = None, error
+            return None
 
     def _own(self, level: int, priority: int | None) -> Rule:
         """What the session's own part of a prompt asks for."""
@@ -267,7 +289,8 @@ class Sessions:
         while len(self._sessions) > self._most_sessions or (
             self._tokens > self._most_tokens and len(self._sessions) > 1
         ):
-            _, forgotten = self._sessions.popitem(last=False)
+            name, forgotten = self._sessions.popitem(last=False)
+            self._leave_behind(name)
             self._prefixes.remove(forgotten.marks, forgotten.name)
             self._tokens -= len(forgotten.tokens)
 

@@ -9,14 +9,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from charter_engine.bls.features import FEATURES
+from charter_engine.bls.forest import Forest
+from charter_engine.bls.ranking import Worths
+from charter_engine.bls.retention import Rule
+from charter_engine.bls.reuse_times import RefreshWorth, ReuseTimeRules
+from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.contracts.workload import WorkloadRequest
+from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.workload.columns import as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
+from charter_engine.plan.retention.online import room_of
 from charter_engine.triton.client import TritonClient
 from charter_engine.triton.request import Generated, GenerateRequest
 
 POOL_TOKENS = 1_536
+BLOCK_TOKENS = DEFAULT_TOKENS_PER_BLOCK
 PROMPT_TOKENS = 300
 MORE_TOKENS = 10
 """What every turn adds to its session's prompt, besides the answer."""
@@ -118,3 +127,25 @@ def _times(random: np.random.Generator, wait_s: float, seconds: float) -> list[f
 def _fresh(random: np.random.Generator, count: int) -> list[int]:
     found: list[int] = random.integers(0, 2_000, count).tolist()
     return found
+
+
+SHORT_TOKENS, LONG_TOKENS = 320, 352
+AWAY_S = 2.0
+"""Prompts of `LONG_TOKENS` are taken to come back within so long or never."""
+
+
+def shrinking_worth() -> ReuseTimeRules:
+    """Rules for the scarce pool, by which a long prompt is worth more than a short one until it has
+    been idle for `AWAY_S`, and less from then on."""
+    length = FEATURES.index("prompt tokens")
+    cuts = tuple((LONG_TOKENS - 1.0,) if place == length else () for place in range(len(FEATURES)))
+    return ReuseTimeRules(
+        decide_at="sent",
+        refresh=RefreshWorth(((0.0, 0.0),) * 3),
+        steps=(0.5,),
+        rules=(Rule(50, 600_000), Rule(60, 600_000)),
+        nodes={},
+        forest=Forest(cuts, 0.0, ((length,),), ((0,),), ((0.0, 1.0),)),
+        worths=Worths(ages_s=(0.0, AWAY_S), rows=((0.2, 0.2), (0.9, 0.1)), ahead_s=(0.0,)),
+        room=room_of(PoolSettings(POOL_TOKENS // BLOCK_TOKENS, BLOCK_TOKENS, eviction="leaf")),
+    )

@@ -20,7 +20,15 @@ from charter_engine.triton.release import BLS_PLAN
 from charter_engine.triton.request import Generated, GenerateRequest
 from tests.integration.triton.conftest import Served, serving
 from tests.integration.triton.pushing import deployer
-from tests.integration.triton.sessions import POOL_TOKENS, learnt, play
+from tests.integration.triton.sessions import (
+    BLOCK_TOKENS,
+    LONG_TOKENS,
+    POOL_TOKENS,
+    SHORT_TOKENS,
+    learnt,
+    play,
+    shrinking_worth,
+)
 
 PLAN = Plan(agent="", policy="next-use", reuse_times="waits.json")
 REUSE_TIMES = online(learnt())
@@ -147,3 +155,40 @@ async def test_streamed_answers_are_followed_up_and_the_follow_up_keeps_the_whol
         longer = (*prompt, *pieces[-1].output_ids, *range(100, 140))
         # A request alone leaves its last token without keys and values.
         assert reused(await client.generate(GenerateRequest(token_ids=longer, max_tokens=1))) == 408
+
+
+async def test_a_session_that_stays_away_gives_way_to_one_that_ranked_below_it(
+    scarce: Served,
+) -> None:
+    def prompt(session: str, first_token: int, tokens: int) -> GenerateRequest:
+        ids = tuple(range(first_token, first_token + tokens))
+        return GenerateRequest(token_ids=ids, max_tokens=1, session=session)
+
+    away, below = prompt("away", 2_500, LONG_TOKENS), prompt("below", 3_200, SHORT_TOKENS)
+    async with TritonClient(scarce.state.connection) as client:
+        await deployer(client, scarce.repository).push(
+            PLAN, (), reuse_times=shrinking_worth(), force=True
+        )
+        before = await metrics_of(scarce)
+
+        async def demoted() -> bool:
+            """Whether a prompt was, once the one that stays away is worth less than the other.
+
+            It is so unless the machine took so long that it was before the other was ranked.
+            """
+            await client.generate(away)
+            await client.generate(below)
+            for _ in range(20):
+                await client.generate(prompt("other", 1_300, BLOCK_TOKENS))
+                if (await metrics_of(scarce)).refreshes["demoted"] > before.refreshes["demoted"]:
+                    return True
+            return False
+
+        attempts = 10
+        while not await demoted():
+            attempts -= 1
+            assert attempts
+        assert (await metrics_of(scarce)).refreshes["failed"] == before.refreshes["failed"]
+        await client.generate(prompt("new", 200, POOL_TOKENS - SHORT_TOKENS - LONG_TOKENS // 2))
+        assert reused(await client.generate(below)) >= SHORT_TOKENS - BLOCK_TOKENS
+        assert reused(await client.generate(away)) < LONG_TOKENS // 2

@@ -30,7 +30,7 @@ def test_what_has_come_to_be_worth_less_than_what_goes_first_is_demoted() -> Non
 def test_what_was_demoted_goes_first_and_is_not_demoted_again() -> None:
     held = pool(("a", 10, STEADY, Rule(50)), ("b", 20, FALLING, Rule(60)))
     held.ask("b", DEMOTED, 20.0)
-    assert held.in_order(20.0)[0][0] == "b"
+    assert next(held.in_order(20.0)).session == "b"
     assert best_demotion(held, WORTHS, 20.0) is None
 
 

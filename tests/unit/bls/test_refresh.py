@@ -157,6 +157,17 @@ def test_nothing_is_demoted_where_no_refresh_may_be_sent() -> None:
     assert server.sent.empty()
 
 
+def test_refreshes_go_on_where_demotions_fail(followed: Followed) -> None:
+    sessions, sent, level = followed
+    del sessions._worths
+    server = Server(under_way=0)
+    with server.refreshes(sessions) as refreshes:
+        refreshes.answered(100)
+        assert server.outcome() == "failed"
+        refreshes.follow("r", sent, level, (1, 2))
+        assert server.outcome() == "sent"
+
+
 def test_prompts_that_were_not_there_after_all_end_demotions() -> None:
     misjudged = Misjudged()
     misjudged.computed = 2

@@ -5,6 +5,7 @@ import threading
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import Forest
@@ -21,6 +22,7 @@ from tests.unit.bls.streams import (
     prompt,
     reuse_times,
     turns,
+    visited,
 )
 
 
@@ -209,9 +211,9 @@ def test_a_prompt_that_goes_on_from_its_answer_leaves_nothing_behind_in_the_pool
     output = np.arange(200, dtype=np.int32)
     sessions.answered(sent, output, 2.0)
     assert sessions._pool is not None
-    before = len(sessions._pool.in_order(2.0))
+    before = len(list(sessions._pool.in_order(2.0)))
     sessions.sent("new", np.concatenate((prompt(90_000), output, output)), "", 3.0)
-    assert len(sessions._pool.in_order(3.0)) == before
+    assert len(list(sessions._pool.in_order(3.0))) == before
 
 
 def test_nothing_is_demoted_in_a_pool_that_nobody_knows() -> None:
@@ -219,3 +221,21 @@ def test_nothing_is_demoted_in_a_pool_that_nobody_knows() -> None:
     unknown = Sessions(replace(sessions.reuse_times, room=None))
     assert unknown.demotion(27.0, 0) is None
     assert sessions.demotion(27.0, 0) is not None
+
+
+def test_an_error_in_what_is_presumed_of_the_pool_harms_no_request_and_is_told_once() -> None:
+    sessions = demotable(27.0)
+    assert sessions._pool is not None
+    del sessions._pool._levels
+    visited(sessions, "c", 90_000, 25.0)
+    with pytest.raises(AttributeError):
+        sessions.demotion(27.0, 0)
+    visited(sessions, "c", 90_000, 28.0)
+    assert sessions.demotion(30.0, 0) is None
+
+
+def test_the_prompt_of_a_session_that_was_forgotten_is_not_demoted() -> None:
+    sessions = demotable(27.0)
+    sessions._most_sessions = 2
+    visited(sessions, "c", 90_000, 26.0)
+    assert sessions.demotion(27.0, 0) is None
