@@ -24,6 +24,7 @@ from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
 from charter_engine.parser.reach import NO_NAMES
+from charter_engine.parser.room import with_room
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value, object_of
@@ -55,6 +56,7 @@ NEAR = 2
 their names, for the first to be followed again on its own."""
 
 
+@with_room
 def interpret(
     modules: dict[str, Module],
     catalogue: Catalogue,

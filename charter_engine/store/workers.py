@@ -2,7 +2,7 @@
 
 import gc
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -13,6 +13,10 @@ from charter_engine.children import safe_path
 
 WORTH_A_POOL = 12
 """Clusters to compile, from which on starting worker processes pays."""
+
+LEAST_SHARE = 0.1
+"""Of the weight of all items, that those beside the heaviest must have for worker processes to pay:
+they are done while that one is at work here."""
 
 RARELY = (5_000_000, 100, 50)
 """How many objects are made, and how many collections of the younger ones done, before garbage is
@@ -52,7 +56,7 @@ class Workers:
         The one of the greatest `weight` is done in this process, which has it at hand, while the
         others are at work.
         """
-        if self._count < 2 or len(items) < WORTH_A_POOL:
+        if self._count < 2 or len(items) < WORTH_A_POOL or is_mostly_one(map(weight, items)):
             for item in items:
                 yield item, work(item)
             return
@@ -69,6 +73,12 @@ class Workers:
         yield heaviest, work(heaviest)
         for future in as_completed(futures):
             yield from zip(futures[future], future.result(), strict=True)
+
+
+def is_mostly_one(weights: Iterable[int]) -> bool:
+    """Whether the heaviest of some items is nearly all there is to do."""
+    known = list(weights)
+    return sum(known) - max(known) < LEAST_SHARE * sum(known)
 
 
 def _context() -> BaseContext:

@@ -93,12 +93,17 @@ def _sources(subject: Subject, node: ast.AST, line: int) -> Iterator[tuple[ast.e
 
 
 def _stored(subject: Subject, attribute: str) -> list[ast.expr]:
-    found = []
+    return subject.once(_stored_by_attribute).get(attribute, [])
+
+
+def _stored_by_attribute(subject: Subject) -> dict[str, list[ast.expr]]:
+    """What the file stores in attributes, by their names."""
+    found: dict[str, list[ast.expr]] = {}
     for node in subject.walk(subject.tree):
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(one, ast.Attribute) and one.attr == attribute for one in targets):
-                found.append(node.value)
+            for name in {one.attr for one in targets if isinstance(one, ast.Attribute)}:
+                found.setdefault(name, []).append(node.value)
     return found
 
 

@@ -2,12 +2,13 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from charter_engine.analysis.lint.subject import shared_tree
 from charter_engine.parser.reading import parse
-from charter_engine.parser.symbols import children, walk
+from charter_engine.parser.symbols import walk
 from charter_engine.parser.syntax import last_name
 
 NO_NAMES = frozenset(("value", "kind", "type_comment"))
@@ -25,27 +26,28 @@ class Passage(NamedTuple):
 def prompt_strings(path: str, source: str) -> list[Passage]:
     """The strings of a source that a prompt may stand in, the last first: f-strings, and templates
     that are used once. Raises `Unreadable`."""
-    tree = parse(path, source)
-    return placed(source, [*formatted_strings(tree), *templates_used_once(tree)])
+    nodes = walk(tree_of(path, source))
+    return placed(source, [*formatted_strings(nodes), *templates_used_once(nodes)])
 
 
-def formatted_strings(tree: ast.Module) -> list[ast.expr]:
-    """The f-strings of a source, without those that stand in another's fields."""
-    found: list[ast.expr] = []
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.JoinedStr):
-            found.append(node)
-        else:
-            pending += children(node)
-    return found
+def tree_of(path: str, source: str) -> ast.Module:
+    """The tree of a source, also of one that is written for a newer Python. Raises `Unreadable`."""
+    try:
+        return shared_tree(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return parse(path, source)
 
 
-def templates_used_once(tree: ast.Module) -> list[ast.expr]:
+def formatted_strings(nodes: Iterable[ast.AST]) -> list[ast.expr]:
+    """The f-strings among the nodes of a source, without those that stand in another's fields."""
+    found = [node for node in nodes if isinstance(node, ast.JoinedStr)]
+    inside = {part for node in found for part in walk(node)[1:]}
+    return [node for node in found if node not in inside]
+
+
+def templates_used_once(nodes: Collection[ast.AST]) -> list[ast.expr]:
     """The texts of constants that are mentioned twice: where they are defined, and in one
     `.format`."""
-    nodes = walk(tree)
     formatted = {
         last_name(node.value)
         for node in nodes

@@ -3,12 +3,13 @@
 import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.lint import Confidence, Finding
+from charter_engine.parser.reading import parse_quietly
 from charter_engine.parser.symbols import walk
 from charter_engine.prompts.parts import LABEL_CHARACTERS, is_constant, messages, movable_groups
 
@@ -17,6 +18,10 @@ Seen = TypeVar("Seen")
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 STEPS = 4
 """Assumed: names and helpers that a value goes through; each multiplies what is looked at."""
+
+shared_tree = lru_cache(maxsize=1)(parse_quietly)
+"""The tree of the source under the lint, which the rules and a rewrite look at, and nobody changes.
+Raises what `ast.parse` does."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Subject:
         """The syntax tree; an empty module where the source does not parse (the compiler says so
         already)."""
         try:
-            return ast.parse(self.source)
+            return shared_tree(self.source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return ast.Module(body=[], type_ignores=[])
 

@@ -79,12 +79,14 @@ def _newest_of(node: ast.For) -> str | None:
     """The history of which a loop takes the newest until something is full."""
     is_backwards = isinstance(node.iter, ast.Call) and dotted(node.iter.func) == "reversed"
     is_turned = isinstance(node.iter, ast.Subscript) and ast.unparse(node.iter.slice) == "::-1"
+    if not (is_backwards or is_turned):
+        return None
     stops = any(isinstance(part, ast.Break) for part in ast.walk(node))
     adds = any(
         isinstance(part, ast.Call) and dotted(part.func).endswith((".append", ".insert"))
         for part in ast.walk(node)
     )
-    return history_in(node.iter) if (is_backwards or is_turned) and stops and adds else None
+    return history_in(node.iter) if stops and adds else None
 
 
 def _cut_by_assignment(node: ast.Assign | ast.AnnAssign) -> str | None:

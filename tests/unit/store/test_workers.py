@@ -19,13 +19,21 @@ def test_the_heaviest_item_is_done_here_and_the_others_elsewhere() -> None:
     items = range(WORTH_A_POOL)
     heaviest = 5
     with Workers(2) as workers:
-        done = dict(workers.each(process_of, items, weight=lambda item: item == heaviest))
+        done = dict(workers.each(process_of, items, weight=lambda item: 1 + (item == heaviest)))
     assert [item for item in items if done[item] == os.getpid()] == [heaviest]
 
 
 def test_a_little_work_is_all_done_here() -> None:
     with Workers(2) as workers:
         done = dict(workers.each(process_of, range(WORTH_A_POOL - 1), weight=int))
+    assert set(done.values()) == {os.getpid()}
+
+
+def test_what_is_little_beside_the_heaviest_item_is_done_here_as_well() -> None:
+    with Workers(2) as workers:
+        done = dict(
+            workers.each(process_of, range(WORTH_A_POOL), weight=lambda item: 1 if item else 1_000)
+        )
     assert set(done.values()) == {os.getpid()}
 
 
