@@ -29,12 +29,13 @@ async def bench(seed: int) -> None:
         path = Path(directory) / "engine.sock"
         engine = ScriptedEngine(path, (*GAUGES, DRAFT))
         await engine.start()
-        app = make_app(Options(attach=str(path)))
         started = time.process_time()
+        sent = 0
         try:
-            async with app.run_test(size=(80, 24)) as pilot:
-                await storm(Stage(app, engine, pilot), seed, EVENTS)
-                assert app.is_running
+            while sent < EVENTS:
+                app = make_app(Options(attach=str(path)))
+                async with app.run_test(size=(80, 24)) as pilot:
+                    sent += await storm(Stage(app, engine, pilot), seed + sent, EVENTS - sent)
         finally:
             await engine.stop()
         seconds = time.process_time() - started

@@ -30,18 +30,20 @@ KEYS: Final = tuple(
 )
 
 
-async def storm(stage: Stage, seed: int, number: int) -> None:
-    """Send `number` random events to the console; what it raises comes up in the test."""
+async def storm(stage: Stage, seed: int, number: int) -> int:
+    """Send `number` random events to the console; what it raises comes up in the test. Gives how
+    many it took: fewer where it was left, which the palette and the footer offer as well."""
     chance = random.Random(seed)
     for index, event in enumerate(_events(stage, chance, number)):
         if not stage.app.is_running:
-            return
+            return index
         stage.app._driver.process_message(event) if stage.app._driver else None
         if index % BURST == chance.randrange(BURST):
             await stage.pilot.pause(0)
         else:
             await asyncio.sleep(0)
     await stage.pilot.pause()
+    return number
 
 
 def _events(stage: Stage, chance: random.Random, number: int) -> Iterator[Message]:
