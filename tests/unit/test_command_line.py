@@ -28,6 +28,21 @@ sys.exit(import_module(entry).main())
 """
 """A program on which Ctrl-C is pressed as it imports a module."""
 
+CIRCLES = 20_000
+LEAVING_GARBAGE = f"""
+import gc, os, sys
+from charter_engine.entry import main
+
+gc.set_threshold(1_000_000_000)
+for _ in range({CIRCLES}):
+    itself = []
+    itself.append(itself)
+sys.argv[1:] = ["version"]
+main()
+gc.callbacks.append(lambda phase, told: phase == "stop" and os.write(2, b"%d " % told["collected"]))
+"""
+"""A command that leaves garbage, and tells how much of it is collected as the process ends."""
+
 
 @pytest.mark.parametrize(
     ("given", "joined"),
@@ -64,6 +79,12 @@ def test_an_interrupt_while_a_program_is_imported_ends_it_without_a_traceback(
     assert ended.returncode == INTERRUPTED
     assert "Traceback" not in ended.stderr
     assert not ended.stdout
+
+
+def test_what_a_command_leaves_is_not_gone_through_for_garbage_as_it_ends() -> None:
+    command = [sys.executable, "-c", LEAVING_GARBAGE]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert sum(map(int, ended.stderr.split())) < CIRCLES
 
 
 PRINTED = [
