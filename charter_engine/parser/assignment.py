@@ -78,10 +78,12 @@ class Assigner:
 
     def assign(self, frame: Frame, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Name):
+            if frame.function is None:
+                value = self.memory.as_functions_set(frame.module.path, target.id, value)
             frame.names[target.id] = value
             if target.id in frame.globals_written:
-                names = self.memory.globals.setdefault(frame.module.path, {})
-                names[target.id] = join(names.get(target.id), moved(value, "attribute"), target.id)
+                kept = moved(value, "attribute")
+                self.memory.keep_global(frame.module.path, target.id, kept)
             if target.id in frame.outer_written:
                 self.evaluator.names.store_outer(frame, target.id, moved(value, "attribute"))
         elif isinstance(target, ast.Tuple | ast.List):
@@ -127,8 +129,7 @@ class Assigner:
                     held = self.memory.object_of(kind.definition, place_of(kind))
                     frame.stored[name] = held.fields[target.attr]
             elif isinstance(kind, Package):
-                names = self.memory.globals.setdefault(kind.module.path, {})
-                names[target.attr] = join(names.get(target.attr), value, target.attr)
+                self.memory.keep_global(kind.module.path, target.attr, value)
         if holder.box is not None and (
             is_record or not any(isinstance(kind, Instance | Class) for kind in holder.types)
         ):

@@ -162,7 +162,7 @@ class CallResolver:
         entered = self.entered(frame, node, receiver, callee, shape) if callee.types else None
         if entered is not None:
             return join(entered, self.asked_beside(frame, node, receiver, shape))
-        if self.is_part_of_run(frame, shape):
+        if self.evaluator.teams.own_runs.is_part(frame, node, shape):
             return Value()
         found = self.recognised(frame, node, receiver, shape)
         if found is not None:
@@ -343,19 +343,6 @@ class CallResolver:
         if found is None or self.evaluator.teams.asks_nobody(receiver, shape, found.family):
             return None
         return found
-
-    def is_part_of_run(self, frame: Frame, shape: CallShape) -> bool:
-        """Whether an agent's class, of which objects are made at hand, runs one of its members."""
-        method = frame.function
-        owner = method.owner if method is not None else None
-        if method is None or owner is None or owner not in self.program.made_in:
-            return False
-        catalogue = self.program.catalogue
-        return any(
-            method.name in catalogue.kinds[kind.name].leads_in
-            and catalogue.family_of_verb(kind.name, shape.verb) is not None
-            for kind in self.evaluator.names.base_kinds(owner)
-        )
 
     def known_by_name(self, frame: Frame, shape: CallShape) -> Recognition | None:
         """What the catalogue says of a method that a class at hand only declares, by the name of

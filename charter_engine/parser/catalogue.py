@@ -52,6 +52,7 @@ class KindRule:
     silent: bool = False
     names: str = ""
     names_all: bool = False
+    opens: str = ""
     hears: str = ""
     beside: str = ""
     writes: str = ""

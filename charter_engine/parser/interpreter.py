@@ -286,11 +286,12 @@ class Interpreter:
         self, worth: list[FunctionDefinition], found: dict[FunctionDefinition, Wrapper]
     ) -> tuple[set[FunctionDefinition], set[FunctionDefinition]]:
         """Follow each function a little way: those that reach a model so, and those that were cut
-        off. What leads to no function that asks is not followed further."""
+        off. What leads to no function that asks is not followed further. Functions that set a
+        global come first: what others find there may be what they ask."""
         visited: set[FunctionDefinition] = set()
         cut: set[FunctionDefinition] = set()
         self.progress.is_looking = True
-        for definition in worth:
+        for definition in sorted(worth, key=lambda one: not one.sets_globals):
             if self.judged(definition, found):
                 visited.add(definition)
             if self.progress.is_cut or (self.is_large and self.progress.is_spent):

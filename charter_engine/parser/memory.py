@@ -35,6 +35,7 @@ class Memory:
     objects: dict[tuple[ClassDefinition, str], Box] = field(default_factory=dict)
     field_types: dict[tuple[ClassDefinition, str], frozenset[Type]] = field(default_factory=dict)
     globals: dict[str, dict[str, Value]] = field(default_factory=dict)
+    global_types: dict[tuple[str, str], frozenset[Type]] = field(default_factory=dict)
     shared: dict[str, Box] = field(default_factory=dict)
     closures: dict[FunctionDefinition, dict[str, Value]] = field(default_factory=dict)
     handed_down: dict[tuple[FunctionDefinition, str], Origins] = field(default_factory=dict)
@@ -56,6 +57,24 @@ class Memory:
         class hold that were made elsewhere."""
         own = self.object_of(owner, place).fields.get(name)
         return own if own is not None or not place else self.object_of(owner).fields.get(name)
+
+    def keep_global(self, path: str, name: str, value: Value) -> None:
+        """Keep what a function sets a module's global to, beside what it held; of an agent that was
+        kept before, as it was made last."""
+        names = self.globals.setdefault(path, {})
+        held = join(names.get(name), value, name)
+        if value.types:
+            known = self.global_types.get((path, name), frozenset())
+            self.global_types[path, name] = value.types | known
+            self.changes += not value.types <= known
+            held = replace(held, types=value.types | held.types)
+        names[name] = held
+
+    def as_functions_set(self, path: str, name: str, value: Value) -> Value:
+        """What a module's global holds after its top level gave it a value: that, or an object that
+        a function sets it to, whichever comes first."""
+        types = self.global_types.get((path, name))
+        return value if types is None else join(value, Value(types=types), name)
 
     def shared_box(self, name: str) -> Box:
         """What functions share without naming each other: a graph's state, a session, an event's
@@ -111,8 +130,8 @@ class Memory:
         }
 
     def forget(self) -> None:
-        """Start afresh; types of fields, closures, and the functions and classes of modules
-        stand."""
+        """Start afresh; types of fields and of globals that functions set, closures, and the
+        functions and classes of modules stand."""
         self.objects.clear()
         self.globals = {
             path: {name: value for name, value in names.items() if is_defined(value)}

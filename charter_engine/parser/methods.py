@@ -12,7 +12,7 @@ from charter_engine.parser.containers import MOST_MEMBERS, any_member, item, mem
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.limits import CUTTING, cut_at
 from charter_engine.parser.prompts import ROLES
-from charter_engine.parser.recognise import CallShape, words_of
+from charter_engine.parser.recognise import CallShape, named_in, words_of
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.values import (
     Box,
@@ -258,13 +258,6 @@ def chosen_by(shape: CallShape) -> Value | None:
     others += [value for name, _, value in shape.keywords if name == "default"]
     chosen = any_member(first)
     return join(chosen, others[0], "default") if others else chosen
-
-
-def named_in(shape: CallShape) -> dict[str, Value]:
-    """What a call gives by name, with what it gives by a dict."""
-    spread = [value.box.fields for name, _, value in shape.keywords if name == "**" and value.box]
-    named = {name: value for name, _, value in shape.keywords if name != "**"}
-    return named | {name: value for fields in spread for name, value in fields.items()}
 
 
 def as_dict(box: Box) -> Box:

@@ -12,7 +12,7 @@ from charter_engine.parser.arguments import bind
 from charter_engine.parser.attributes import GIVEN_TO_BASE
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.frameworks import absorb_box, is_event
-from charter_engine.parser.recognise import CallShape, constructed_box
+from charter_engine.parser.recognise import CallShape, constructed_box, named_in
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import ClassDefinition
 from charter_engine.parser.syntax import declared_fields
@@ -66,6 +66,7 @@ class ObjectMaker:
                 return agent or replace(instance, origins=NOTHING, box=box)
         agent = self.derived(frame, node, kind.definition, Value(box=constructed_box(shape)))
         if agent is not None:
+            self.keep_fields(frame, kind.definition, shape)
             return agent
         fields = {name: value for name, _, value in shape.keywords if name != "**"}
         for name, (_, value) in zip(
@@ -79,6 +80,16 @@ class ObjectMaker:
         if is_told and self.findings.are_judged:
             return replace(instance, box=box, origins=NOTHING)
         return replace(instance, box=box)
+
+    def keep_fields(self, frame: Frame, definition: ClassDefinition, shape: CallShape) -> None:
+        """Let an object without a constructor of its own hold the agents that it is made with under
+        the names that its class declares."""
+        declared = [
+            name for one in self.program.lineage(definition) for name in declared_fields(one.node)
+        ]
+        for name, value in named_in(shape).items():
+            if name in declared and any(made_in(value)):
+                self.evaluator.assigner.store_field(frame, Instance(definition), name, value)
 
     def derived(
         self, frame: Frame, node: ast.Call, definition: ClassDefinition, made: Value | None
@@ -95,6 +106,7 @@ class ObjectMaker:
             found = self.evaluator.teams.made(frame, node, kind.name, Box("object", fields=fields))
             own = frozenset(one for one in found.types if isinstance(one, Made)) if found else None
             if found is not None and own:
+                self.evaluator.teams.own_runs.classes |= dict.fromkeys(made_in(found), definition)
                 return replace(found, types=own | {Instance(definition)})
         return None
 

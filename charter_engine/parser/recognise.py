@@ -277,8 +277,15 @@ def names_in(node: ast.expr) -> list[str]:
     return [node.id] if isinstance(node, ast.Name) else []
 
 
+def named_in(shape: CallShape) -> dict[str, Value]:
+    """What a call gives by name, with what it gives by a dict."""
+    spread = [value.box.fields for name, _, value in shape.keywords if name == "**" and value.box]
+    named = {name: value for name, _, value in shape.keywords if name != "**"}
+    return named | {name: value for fields in spread for name, value in fields.items()}
+
+
 def constructed_box(shape: CallShape) -> Box | None:
     """What an object is made with, by name and place."""
-    fields = {name: value for name, _, value in shape.keywords if name != "**"}
+    fields = named_in(shape)
     fields |= {str(number): value for number, (_, value) in enumerate(shape.positional)}
     return Box("object", fields=fields) if fields else None

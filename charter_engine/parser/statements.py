@@ -17,6 +17,7 @@ from charter_engine.parser.frameworks import updates_in
 from charter_engine.parser.syntax import (
     calls_members,
     has_break,
+    is_endless,
     leaves_at_once,
     pattern_names,
     safe_end,
@@ -382,11 +383,6 @@ def truth_of(value: Value) -> bool | None:
         return None
     is_written = any(isinstance(piece, Static) and piece.text for piece in value.pieces)
     return True if is_written else None if value.pieces else False
-
-
-def is_endless(node: ast.While) -> bool:
-    """Whether only a `break` or `return` ends a loop, so that its body runs at least once."""
-    return isinstance(node.test, ast.Constant) and bool(node.test.value)
 
 
 def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:

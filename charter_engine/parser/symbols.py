@@ -40,8 +40,9 @@ class FunctionDefinition:
     stands in.
 
     `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one
-    of these, leaves something in an object, a global or a function around it; `is_abstract` whether
-    its body only declares. `node_name` is the name by which state graphs know it.
+    of these, leaves something in an object, a global or a function around it; `sets_globals`
+    whether it declares a global as its own to set; `is_abstract` whether its body only declares.
+    `node_name` is the name by which state graphs know it.
     """
 
     node: FunctionNode
@@ -55,6 +56,7 @@ class FunctionDefinition:
     is_property: bool = False
     is_generator: bool = False
     stores: bool = False
+    sets_globals: bool = False
     is_abstract: bool = False
     decorators: tuple[str, ...] = ()
     calls: list[ast.Call] = field(default_factory=list)
@@ -170,6 +172,8 @@ def tell(node: ast.AST, module: Module, function: FunctionDefinition | None) -> 
         add_import(node, module)
     elif isinstance(node, ast.Global | ast.Nonlocal):
         note_store(function)
+        if function is not None and isinstance(node, ast.Global):
+            function.sets_globals = True
     elif function is not None:
         function.is_generator = True
 

@@ -270,6 +270,11 @@ def declared_fields(node: ast.ClassDef) -> list[str]:
     ]
 
 
+def is_endless(node: ast.While) -> bool:
+    """Whether only a `break` or `return` ends a loop, so that its body runs at least once."""
+    return isinstance(node.test, ast.Constant) and bool(node.test.value)
+
+
 def are_alternatives(tree: ast.Module, one: ast.expr, other: ast.expr) -> bool:
     """Whether two expressions stand in different branches of the same `if`, so that a run comes to
     one of them at most."""

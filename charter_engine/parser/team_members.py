@@ -14,6 +14,7 @@ from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.catalogue import Family, KindRule
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.own_runs import OwnRuns
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
@@ -60,9 +61,9 @@ NESTED = "nested"
 class TeamFinder:
     """Finds the team that a call runs.
 
-    `servers` are those at hand that run agents, `latest` is what a module's top level made last in
-    a place, `ran` is what calls were seen to run. `has_made` tells whether any agent or team was
-    made: what runs it may come first.
+    `servers` are those at hand that run agents, `latest` is what a module's top level, or a
+    function that is given nothing, made last in a place, `ran` is what calls were seen to run.
+    `has_made` tells whether any agent or team was made: what runs it may come first.
     """
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
@@ -75,6 +76,7 @@ class TeamFinder:
         self.latest: dict[Made, Made] = {}
         self.ran: set[Made] = set()
         self.has_made = False
+        self.own_runs = OwnRuns(analysis, evaluator)
 
     def made(self, frame: Frame, node: ast.Call, kind: str, box: Box | None) -> Value | None:
         """What a constructor of an agent or a team makes; None for any other kind."""
@@ -86,7 +88,7 @@ class TeamFinder:
         loop = frame.loops[-1].record if frame.loops else None
         made = Made(kind, node, frame.module, frame.function, box, loop)
         self.has_made = True
-        if frame.function is None:
+        if frame.function is None or not frame.function.parameters:
             self.latest[made] = made
         if self.program.catalogue.kinds[kind].serves:
             self.servers.pop(made, None)
@@ -106,6 +108,8 @@ class TeamFinder:
         talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
         is_once = talks_once(shape) or run[0].kind == CHATS or found.family.only_known
         team = self.team_of(run[0], [] if is_once else talking)
+        if not team.speakers:
+            self.note_unseen_in_courses(frame, team, shape)
         is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
         held = holder_of(asked, shape).types
         is_derived = any(isinstance(kind, Instance) for kind in held)
@@ -192,6 +196,16 @@ class TeamFinder:
                 UnseenMembers(frame.module.path, shape.node.lineno, written[:80])
             )
 
+    def note_unseen_in_courses(self, frame: Frame, team: Team, shape: CallShape) -> None:
+        """Keep that whom objects of the program's own run is not at hand."""
+        if self.findings.visits is not None or self.progress.round == 0:
+            return
+        for part in team.parts:
+            self.findings.unseen.update(
+                UnseenMembers(frame.module.path, shape.node.lineno, ast.unparse(one)[:80])
+                for one in self.own_runs.unseen(part)
+            )
+
     def run_of(self, asked: Value, shape: CallShape, family: Family) -> list[Made]:
         """What a call is given to run, or else what is called: several where that isn't known."""
         arguments = prompts.arguments_by_name(shape, family)
@@ -222,11 +236,13 @@ class TeamFinder:
         return self.builder().talking([run, *others[:1]])
 
     def builder(self) -> TeamBuilder:
-        return TeamBuilder(self.program.catalogue, self.members_of, self.made_last)
+        return TeamBuilder(
+            self.program.catalogue, self.members_of, self.made_last, self.own_runs.of
+        )
 
     def made_last(self, made: Made) -> Made:
-        """Of what a module makes, what was made last in the place: what it imports may be known by
-        then."""
+        """Of what a module makes, or a function that is given nothing, what was made last in the
+        place: what it imports may be known by then."""
         return self.latest.get(made, made)
 
     def members_of(self, made: Made, argument: str) -> list[Made]:

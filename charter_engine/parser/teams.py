@@ -11,12 +11,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 from charter_engine.contracts.graph import Carried
 from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.catalogue import Catalogue, KindRule
+from charter_engine.parser.own_runs import OwnCourse
 from charter_engine.parser.prompts import field_of
 from charter_engine.parser.symbols import dotted_name
 from charter_engine.parser.syntax import are_alternatives, last_name, output_name
@@ -36,6 +37,9 @@ MembersOf = Callable[[Made, str], list[Made]]
 
 MadeLast = Callable[[Made], Made]
 """An agent or a team as its module made it last."""
+
+CourseOf = Callable[[Made], OwnCourse | None]
+"""In which order an object of the program's own runs agents; None where that isn't known."""
 
 DRAWN = frozenset(("drawn", "linked", "meshed"))
 """The ways in which members are nodes of a graph."""
@@ -80,7 +84,7 @@ class Team:
     `turning` speak again and again, in the line where that is made so. `silent` are those whose
     answers only choose who speaks next, `only` the ones whose answers alone reach a speaker.
     `given_by` is the part whose answer one is given, `parts` tells of all that was made what it is
-    of the whole.
+    of the whole. `later` holds pairs of which the second hears the first only in a later turn.
     """
 
     speakers: list[Made] = field(default_factory=list)
@@ -94,6 +98,7 @@ class Team:
     only: dict[Made, list[Made]] = field(default_factory=dict)
     given_by: dict[Made, Made] = field(default_factory=dict)
     parts: dict[Made, Part] = field(default_factory=dict)
+    later: set[tuple[Made, Made]] = field(default_factory=set)
 
     def reached_from(self, speaker: Made, *, is_given: bool = False) -> list[Made]:
         """Those that may go on with the conversation at some time after a speaker, nearest first;
@@ -119,7 +124,8 @@ class Team:
                 continue
             if speaker in self.reached_from(other) or speaker in self.follows.get(other, ()):
                 again = other in reached
-                is_later = again and place[other] >= place[speaker]
+                is_before = place[other] < place[speaker] and (other, speaker) not in self.later
+                is_later = again and not is_before
                 found.append(Heard(other, "loop" if is_later else "data", again=again))
             elif other == speaker and other in self.asks:
                 found.append(Heard(other, "loop", again=True))
@@ -139,8 +145,15 @@ class Team:
 class TeamBuilder:
     """Puts a team together from what its constructors were given."""
 
-    def __init__(self, catalogue: Catalogue, members_of: MembersOf, made_last: MadeLast) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        members_of: MembersOf,
+        made_last: MadeLast,
+        course_of: CourseOf,
+    ) -> None:
         self.catalogue = catalogue
+        self.course_of = course_of
         self.members_of = members_of
         self.made_last = made_last
         self.team = Team()
@@ -181,8 +194,9 @@ class TeamBuilder:
             self.team.speakers.append(made)
             if rule.silent:
                 self.team.silent.add(made)
-        found = self.parts[made]
-        for argument, way in rule.members.items():
+        own = self.course_of(made) if rule.leads_in else None
+        found = self.parts[made] = self.in_course(own) if own is not None else self.parts[made]
+        for argument, way in rule.members.items() if own is None else ():
             members = [
                 member for name in argument.split("+") for member in self.members_of(made, name)
             ]
@@ -339,6 +353,43 @@ class TeamBuilder:
             whole_of([parts[agent] for agent in ending]).last,
         )
 
+    def in_course(self, own: OwnCourse) -> Part:
+        """Agents that a method of the program's own runs, as its branches and loops have it."""
+        course = own.course
+        parts = {run: whole_of([*map(self.part, agents)]) for run, agents in own.agents.items()}
+        for run, part in parts.items():
+            following = (*course.after.get(run, ()), *course.again.get(run, ()))
+            self.lead(part.last, [one for other in following for one in parts[other].first])
+            self.team.silent.update(part.last if run in course.unheard else ())
+        for run in course.loops:
+            for one in (*parts[run].first, *parts[run].last):
+                if one in self.team.reached_from(one):
+                    self.team.turning.setdefault(one, course.loops[run])
+        self.part_by_turns(own)
+        return Part(
+            whole_of([parts[run] for run in course.first]).first,
+            whole_of([parts[run] for run in course.last]).last,
+        )
+
+    def part_by_turns(self, own: OwnCourse) -> None:
+        """Keep who comes after whom only in a later turn of a loop: of those of which one turn runs
+        either, too."""
+        in_turn = {
+            (before, after)
+            for run, agents in own.agents.items()
+            for other in own.course.in_one_pass(run)
+            for before in agents
+            for after in own.agents[other]
+        }
+        everyone = dict.fromkeys(one for agents in own.agents.values() for one in agents)
+        self.team.later |= {
+            (one, other)
+            for before, after in product(everyone, everyone)
+            if before != after and (before, after) not in in_turn
+            for one in self.part(before).last
+            for other in self.part(after).first
+        }
+
     def part_in(self, made: Made, name: str, parts: list[tuple[Made, Part]]) -> list[Part]:
         """What a component of that name is of the whole, if it asks a model."""
         own = set(made_in(made.box.fields[name]))
@@ -393,13 +444,13 @@ class TeamBuilder:
 
     def by_name(self, made: Made, members: list[Made]) -> Part:
         """Members that name those they may hand the conversation on to; of a kind of which nothing
-        is named, to all others. The first begins, or the one that the team names."""
+        is named, to all others. The first begins, or the one that the team is given to open."""
         parts = {member: self.part(member) for member in members}
         names = {name_of(member): member for member in members}
-        initial = made.box.fields.get("initial_agent")
-        first = next(made_in(initial), members[0]) if initial is not None else members[0]
-        named = text_in(made, "root_agent") or text_in(made, "default_active_agent")
-        begins = names.get(named, first if first in parts else members[0])
+        opens = self.catalogue.kinds[made.kind].opens
+        named = names.get(text_in(made, opens))
+        given = [named] if named is not None else self.members_of(made, opens)
+        begins = next((one for one in given if one in parts), members[0])
         for member in members:
             for other in self.next_to(member, members, names):
                 if other != member:

@@ -288,3 +288,106 @@ def test_a_runner_of_functions_alone_asks_no_model_by_itself() -> None:
     written = WORKFLOW.replace("import Agent", "import Agent, Runner")
     written = written.replace("EDGES", "(START, check, join)")
     assert lines(compiled(f"{written.rstrip()}{run}")) == []
+
+
+COURSE = """
+from google.adk.agents import BaseAgent, LlmAgent
+
+sort = LlmAgent(name="sort", model="m", instruction="Sort the letter.")
+file = LlmAgent(name="file", model="m", instruction="File it.")
+reply = LlmAgent(name="reply", model="m", instruction="Reply.")
+check = LlmAgent(name="check", model="m", instruction="Check it.")
+
+class Office(BaseAgent):
+    sort: LlmAgent
+    file: LlmAgent
+    reply: LlmAgent
+    check: LlmAgent
+
+    def __init__(self, **fields):
+        super().__init__(**fields)
+
+    async def _run_async_impl(self, context):
+        BODY
+
+    async def checked(self, context):
+        async for event in self.check.run_async(context):
+            yield event
+
+    def chosen(self, context):
+        if context.state.get("short"):
+            return self.file
+        return self.reply
+
+everyone = dict(sub_agents=[check, reply, file, sort], sort=sort, file=file, reply=reply)
+root_agent = Office(name="office", check=check, **everyone)
+"""
+
+
+def course(body: str) -> CompiledFile:
+    """An office whose agents are made in the lines 4 to 7, and run as the body says."""
+    return compiled(COURSE.replace("BODY", body.strip().replace("\n", "\n        ")))
+
+
+def run(name: str) -> str:
+    return f"async for event in self.{name}.run_async(context):\n    yield event\n"
+
+
+def test_agents_of_an_own_class_speak_in_the_order_in_which_its_method_runs_them() -> None:
+    assert edges(course(run("sort") + run("reply"))) == {(4, 6, "data")}
+
+
+def test_what_a_branch_that_returns_runs_reaches_nothing_that_follows() -> None:
+    branch = 'if context.state.get("old"):\n    async for event in self.file.run_async(context):\n'
+    branch += "        yield event\n    return\n"
+    file = course(run("sort") + branch + run("reply"))
+    assert edges(file) == {(4, 5, "data"), (4, 6, "data")}
+
+
+def test_an_agent_of_which_no_event_is_handed_on_is_heard_by_nobody() -> None:
+    body = "async for event in self.sort.run_async(context):\n    kind = event.content\n"
+    file = course(body + run("reply"))
+    assert lines(file)[:2] == [4, 6]
+    assert edges(file) == set()
+
+
+def test_agents_of_which_each_turn_of_a_loop_runs_one_hear_each_other_in_later_turns() -> None:
+    body = "while not context.ended:\n    agent = self.chosen(context)\n"
+    body += "    async for event in agent.run_async(context):\n        yield event\n"
+    pair = {(5, 6, "loop"), (6, 5, "loop"), (5, 5, "loop"), (6, 6, "loop")}
+    file = course(body)
+    assert edges(file) == pair
+    assert turning(file) == [5, 6]
+
+
+def test_a_method_that_an_own_class_calls_runs_its_agents_in_its_place() -> None:
+    body = "async for event in self.checked(context):\n    yield event\n"
+    assert edges(course(run("sort") + body + run("reply"))) == {
+        (4, 7, "data"),
+        (4, 6, "data"),
+        (7, 6, "data"),
+    }
+
+
+def test_of_an_own_class_whose_agents_are_not_at_hand_a_warning_says_so() -> None:
+    file = compiled(
+        """
+        from google.adk.agents import BaseAgent
+        from google.adk.runners import InMemoryRunner
+        from mill import miller
+
+        class Mill(BaseAgent):
+            grind: object
+
+            async def _run_async_impl(self, context):
+                async for event in self.grind.run_async(context):
+                    yield event
+
+        runner = InMemoryRunner(agent=Mill(name="mill", grind=miller))
+
+        def main(said):
+            return runner.run(new_message=said)
+        """
+    )
+    assert lines(file) == [16]
+    assert ["self.grind" in one.message for one in file.errors] == [True]

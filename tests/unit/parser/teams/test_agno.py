@@ -1,6 +1,6 @@
 """Agno: a team's leader and members, and agents that are served or held."""
 
-from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.compiled import compiled, edges, lines, package
 from tests.unit.parser.teams.speaking import turning
 
 
@@ -80,3 +80,42 @@ def test_of_a_condition_one_branch_is_given_what_the_step_before_answered() -> N
         """
     )
     assert edges(file) == {(10, 7, "data"), (10, 8, "data")}
+
+
+def test_a_global_is_the_team_that_a_function_sets_it_to_whichever_comes_first() -> None:
+    files = package(
+        held="""
+        from .hotel import make_desk
+
+        desk = None
+
+        def current():
+            if desk is None:
+                raise RuntimeError("closed")
+            return desk
+
+        def open_desk():
+            global desk
+            desk = make_desk()
+        """,
+        hotel="""
+        from agno.team import Team
+        from .staff import porter
+
+        def make_desk():
+            return Team(members=[porter], instructions="Welcome guests.")
+        """,
+        asking="""
+        from .held import current
+
+        def welcome(guest):
+            return current().run(guest)
+        """,
+        staff="""
+        from agno.agent import Agent
+
+        porter = Agent(name="porter", role="Carries.")
+        """,
+    )
+    assert lines(files["asking.py"]) == [5]
+    assert lines(files["staff.py"]) == [4]

@@ -51,3 +51,10 @@ def test_an_agent_that_is_called_in_a_thread_has_its_own_instructions() -> None:
         """
     )
     assert only(file).segments[0].text == "You research one topic, thoroughly."
+
+
+def test_the_entry_point_of_a_swarm_speaks_first() -> None:
+    swarm = "Swarm([lead, scribe], entry_point=scribe)"
+    file = compiled(STRANDS.replace("RUN", f"return {swarm}(text)"))
+    assert {(14, 10, "data"), (10, 14, "loop")} <= edges(file)
+    assert said(file, 14)[0] == ("system", "You write.", False)
