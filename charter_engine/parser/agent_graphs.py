@@ -113,6 +113,7 @@ class AgentGraph:
         """Whether all that the graph leads to is the program's own, which may ask by itself."""
         ends = [end.value for value in kept_in(self.fields, CONNECTED) for end in parts_of(value)]
         ends += [leaf for value in kept_in(self.fields, "edges") for leaf in leaves(value)]
+        ends += kept_in(self.fields, STARTING)
         is_own = any(isinstance(kind, OWN) for end in ends for kind in end.types)
         return is_own and not self.agents
 

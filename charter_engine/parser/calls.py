@@ -20,6 +20,7 @@ from charter_engine.parser.chains import (
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.copies import METHODS as COPYING_METHODS
 from charter_engine.parser.copies import changed_copy
+from charter_engine.parser.executors import handling_of
 from charter_engine.parser.fanout import (
     delayed_way,
     is_awaited_alone,
@@ -257,6 +258,10 @@ class CallResolver:
         made = [kind for kind in shape.receiver if isinstance(kind, Made)]
         if len(made) == 1 and self.evaluator.teams.runs_own_code(made[0]):
             return None
+        handed = runs_what_is_handed_in(frame.function, shape)
+        family = self.program.catalogue.family_of_verb(HANDED_IN, shape.verb) if handed else None
+        if family is not None:
+            return Recognition(family, "an executor runs what the function around it is given")
         return evidence.by_evidence(shape, self.program.catalogue)
 
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
@@ -613,6 +618,18 @@ def calls_decorated(function: FunctionDefinition | None, node: ast.Call) -> bool
     return (
         hands_on and [item.arg for item in node.keywords] == [None]
     ) and node.func.id in outer.parameters
+
+
+HANDED_IN = "agent_framework.agent"
+
+
+def runs_what_is_handed_in(function: FunctionDefinition | None, shape: CallShape) -> bool:
+    """Whether an executor calls a method, with something to say, of what isn't at hand: the
+    function around it is given that (`agents["judge"].run(text)`)."""
+    outer = function.outer if function is not None else None
+    is_handed = outer is not None and shape.path[:1] and shape.path[0] in outer.parameters
+    is_open = len(shape.path) > 1 and not shape.receiver and bool(shape.positional)
+    return bool(is_handed and is_open and function and handling_of(function))
 
 
 def from_python(function: ast.expr, receiver: Value) -> bool:

@@ -8,12 +8,13 @@ message, of executors to which an edge of a workflow leads.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
-from charter_engine.parser.agent_graphs import SPREADING
-from charter_engine.parser.symbols import FunctionDefinition, Module
+from charter_engine.parser.agent_graphs import CHOOSING, SPREADING
+from charter_engine.parser.symbols import FunctionDefinition, Module, walk
 from charter_engine.parser.syntax import last_name, statements
 
 CONTEXT = "WorkflowContext"
@@ -64,22 +65,55 @@ def executor_of(definition: FunctionDefinition) -> str:
 
 def linked_executors(modules: Iterable[Module]) -> set[tuple[str, str]]:
     """The executors that an edge of a workflow links, from one to the other."""
-    found: set[tuple[str, str]] = set()
+    return {(link.source, link.target) for link in links_between(modules)}
+
+
+class Link(NamedTuple):
+    """An edge of a workflow, by the names of what may be an executor at its ends."""
+
+    source: str
+    target: str
+    is_conditional: bool
+
+
+def links_between(modules: Iterable[Module]) -> Iterator[Link]:
+    modules = list(modules)
+    drawn = {module.path: drawn_in(module) for module in modules}
+    kept = kept_under(modules) if any(drawn.values()) else {}
     for module in modules:
-        drawn = [call for call in module.calls if last_name(call.func) in DRAWING]
-        made = made_of(module) if drawn else {}
-        for call in drawn:
-            ends = [word.value for word in call.keywords]
-            ends = [*call.args, *ends]
-            if last_name(call.func) == "add_chain" and ends and isinstance(ends[0], ast.List):
+        made = made_of(module) if drawn[module.path] else {}
+        for call in drawn[module.path]:
+            verb = last_name(call.func)
+            ends = [*call.args, *(word.value for word in call.keywords)]
+            is_conditional = verb in CHOOSING or (verb == "add_edge" and len(ends) > 2)
+            if verb == "add_chain" and ends and isinstance(ends[0], ast.List):
                 ends = ends[0].elts
-            for source, target in pairwise(ends[:2] if last_name(call.func) in ENDS else ends):
-                found |= {
-                    (made.get(one, one), made.get(other, other))
-                    for one in names_in(source)
-                    for other in names_in(target)
-                }
-    return found
+            for source, target in pairwise(ends[:2] if verb in ENDS else ends):
+                for one in names_in(source, kept):
+                    for other in names_in(target, kept):
+                        yield Link(made.get(one, one), made.get(other, other), is_conditional)
+
+
+def drawn_in(module: Module) -> list[ast.Call]:
+    return [call for call in module.calls if last_name(call.func) in DRAWING]
+
+
+def spread_executors(modules: Iterable[Module]) -> set[str]:
+    """The functions that handle what one executor always sends to several: they run side by
+    side."""
+    modules = list(modules)
+    links = list(links_between(modules))
+    handlers: dict[str, set[str]] = {}
+    for module in modules if links else ():
+        for definition in module.functions.values():
+            if handling_of(definition) is not None:
+                handlers.setdefault(executor_of(definition), set()).add(definition.node_name)
+    after: dict[str, set[str]] = {}
+    for link in links:
+        if not link.is_conditional and link.target in handlers:
+            after.setdefault(link.source, set()).add(link.target)
+    together = [targets for targets in after.values() if len(targets) > 1]
+    return {name for targets in together for target in targets for name in handlers[target]}
 
 
 ENDS = SPREADING | {"add_edge"}
@@ -98,6 +132,24 @@ def made_of(module: Module) -> dict[str, str]:
     }
 
 
-def names_in(end: ast.expr) -> set[str]:
-    """The names at an end of an edge: of one node, or of several."""
-    return {last_name(node) for node in ast.walk(end) if isinstance(node, ast.Name | ast.Attribute)}
+def kept_under(modules: Iterable[Module]) -> dict[str, set[str]]:
+    """The names of what dicts are written to hold under a key: `{"judge": judge}`."""
+    found: dict[str, set[str]] = {}
+    for module in modules:
+        for node in walk(module.tree):
+            pairs = zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ()
+            for key, value in pairs:
+                is_named = isinstance(value, ast.Name | ast.Attribute)
+                if isinstance(key, ast.Constant) and is_named:
+                    found.setdefault(str(key.value), set()).add(last_name(value))
+    return found
+
+
+def names_in(end: ast.expr | ast.keyword, kept: Mapping[str, set[str]]) -> set[str]:
+    """The names at an end of an edge: of one node, or of several, also where they are `kept` under
+    a key."""
+    if isinstance(end, ast.Subscript) and isinstance(end.slice, ast.Constant):
+        return kept.get(str(end.slice.value), set())
+    found = {last_name(end)} if isinstance(end, ast.Name | ast.Attribute) else set()
+    below = (node for node in ast.iter_child_nodes(end) if isinstance(node, ast.expr | ast.keyword))
+    return found.union(*(names_in(node, kept) for node in below))

@@ -73,6 +73,11 @@ class SharedStates:
         if self.linked and (handling := handling_of(definition)) is not None:
             sent = self.memory.shared_box(executor_of(definition)).fields
             found = [sent[kind] for kind in sorted(handling.taken) if kind in sent]
+            found += [
+                Value(box=Box("list", rest=sent[kind]), origins=sent[kind].all_origins())
+                for kind in sorted(sent)
+                if f"list[{kind}]" in handling.taken
+            ]
             return {handling.parameter: found[0]} if found else {}
         if definition.owner in self.flows.bases:
             return self.handed_on(definition)

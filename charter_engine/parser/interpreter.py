@@ -20,7 +20,7 @@ from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.following import MAX_CHOICES
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.memory import Memory
+from charter_engine.parser.memory import Memory, tells_more
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
 from charter_engine.parser.reach import NO_NAMES
@@ -83,11 +83,13 @@ class Interpreter:
         self.progress = analysis.progress
         self.entries = analysis.entries
         self.evaluator = Evaluator(analysis)
+        self.modules = analysis.program.imported_first()
         self.ranks = analysis.program.graph.rank() if analysis.program.graph is not None else {}
         self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
         self.is_large = False
         self.fruitless: set[str] = set()
         self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
+        self.around: dict[FunctionDefinition, dict[str, Value]] = {}
 
     def run(self) -> None:
         visited = self.find_wrappers()
@@ -112,7 +114,7 @@ class Interpreter:
         by_others = [one for one in visited if one in called]
         for round_number in (0, 1):
             self.start_round(round_number)
-            for module in self.program.modules.values():
+            for module in self.modules:
                 if module.path not in self.fruitless:
                     self.run_module(module)
             self.evaluator.team_runs.serve()
@@ -195,7 +197,7 @@ class Interpreter:
 
     def find_wrappers(self) -> list[FunctionDefinition]:
         """Interpret everything on its own; returns the functions worth interpreting again."""
-        for module in self.program.modules.values():
+        for module in self.modules:
             self.run_module(module)
         worth = [
             definition
@@ -220,6 +222,11 @@ class Interpreter:
             definition
             for definition in worth
             if definition in undecided and self.judged(definition, found)
+        }
+        visited |= {
+            one
+            for one in worth
+            if one not in visited and self.is_told_more(one) and self.judged(one, found)
         }
         self.add_those_asked_elsewhere(found)
         self.run_lambdas()
@@ -306,6 +313,8 @@ class Interpreter:
         it matters again."""
         visits: list[Visit] = []
         self.findings.visits = visits
+        if definition.outer is not None:
+            self.around[definition] = self.memory.closures.get(definition.outer, {})
         result = self.run_alone(definition)
         state = self.evaluator.states.parameter(definition)
         if state is not None:
@@ -316,6 +325,15 @@ class Interpreter:
         self.add_wrapper(definition, found)
         is_cut = self.progress.is_cut and not self.progress.is_looking
         return bool(visits) or is_cut or definition.name == "__init__"
+
+    def is_told_more(self, definition: FunctionDefinition) -> bool:
+        """Whether the function that one stands in was given something since that one was
+        interpreted: an agent that it asks, perhaps."""
+        before = self.around.get(definition)
+        if before is None or definition.outer is None or definition not in self.program.reaching:
+            return False
+        names = self.memory.closures.get(definition.outer, {})
+        return any(tells_more(value, before.get(name, UNKNOWN)) for name, value in names.items())
 
     def add_wrapper(
         self,

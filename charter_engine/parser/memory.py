@@ -17,6 +17,7 @@ from charter_engine.parser.values import (
     Type,
     Value,
     join,
+    made_in,
 )
 
 
@@ -125,7 +126,7 @@ class Memory:
         call."""
         before = self.closures.get(function, {})
         self.closures[function] = {
-            name: with_types(value, before[name].types) if name in before else value
+            name: as_in_any_call(value, before[name]) if name in before else value
             for name, value in names.items()
         }
 
@@ -144,6 +145,24 @@ class Memory:
         self.beside.clear()
         self.returned.clear()
         self.handed_down.clear()
+
+
+def as_in_any_call(value: Value, before: Value) -> Value:
+    """A value that may be of the types that another call gave it as well; one of which nothing is
+    known holds the agents that it held there."""
+    if not is_known(value) and any(made_in(before)):
+        return replace(value, types=before.types, box=before.box)
+    return with_types(value, before.types)
+
+
+def is_known(value: Value) -> bool:
+    is_written = value.pieces is not None or value.constant is not None
+    return is_written or value.box is not None or bool(value.types)
+
+
+def tells_more(value: Value, before: Value) -> bool:
+    """Whether a name holds something of which nothing was known before."""
+    return not value.types <= before.types or (value.box is not None and before.box is None)
 
 
 def with_types(value: Value, types: frozenset[Type]) -> Value:

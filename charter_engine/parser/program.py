@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
 from charter_engine.parser.compact import of_kinds
+from charter_engine.parser.executors import spread_executors
 from charter_engine.parser.fanout import gathers
 from charter_engine.parser.forks import forked
 from charter_engine.parser.handlers import handler_graph, spread_handlers
@@ -72,6 +73,7 @@ class Program:
             for group in graph.cyclic()
         }
         self.forked = forked(self.graph, modules.values()) if self.graph is not None else set()
+        self.forked |= spread_executors(modules.values())
         self.leads = self.graph.leads() if self.graph is not None else {}
         self.handled_after = self.handlers.leads() if self.handlers is not None else {}
         self.flows = flows_of(modules.values(), self.class_named)
@@ -101,6 +103,32 @@ class Program:
         """Where a node of a graph, or a handler, is declared; 0: nowhere."""
         graphs = [graph for graph in (self.graph, self.handlers) if graph is not None]
         return next(filter(None, (graph.line_of(function) for graph in graphs)), 0)
+
+    def imported_first(self) -> list[Module]:
+        """The modules in the order in which Python runs them: what one imports comes before it,
+        where they don't import each other in a circle."""
+        found: dict[str, Module] = {}
+        entered: set[str] = set()
+        pending = [*reversed(self.modules.values())]
+        while pending:
+            module = pending[-1]
+            is_new = module.path not in entered
+            entered.add(module.path)
+            fresh = [one for one in self.imported_of(module) if one.path not in entered]
+            if is_new and fresh:
+                pending += reversed(fresh)
+            else:
+                found.setdefault(pending.pop().path, module)
+        return [*found.values()]
+
+    def imported_of(self, module: Module) -> list[Module]:
+        """The modules at hand that a module imports, or of which it imports something."""
+        meant = [self.imported_by(module, name) for name in module.imports.values()]
+        meant += [self.imported_by(module, name) for name in module.star_imports]
+        named = (
+            self.module_named(name) or self.module_named(name.rpartition(".")[0]) for name in meant
+        )
+        return [one for one in named if one is not None]
 
     def module_named(self, dotted: str) -> Module | None:
         """A module by its dotted name, counted from the sources' folder or from any folder above a

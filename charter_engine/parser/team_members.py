@@ -14,6 +14,7 @@ from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.catalogue import Family, KindRule
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.offered import HOLDING
 from charter_engine.parser.own_runs import OwnRuns
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import holder_of
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-OFFERING = ("tools", "functions", "1")
+OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 """The arguments in which agents are given functions to call."""
 
 DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
@@ -53,6 +54,8 @@ DECLARED = {"tasks": "task", "agents": "agent"}
 members."""
 
 CHATS = "autogen.chats"
+
+TOOL = "llamaindex.tool"
 
 NESTED = "nested"
 """Under this name an agent keeps the chats that come before it goes on."""
@@ -113,8 +116,13 @@ class TeamFinder:
         is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
         held = holder_of(asked, shape).types
         is_derived = any(isinstance(kind, Instance) for kind in held)
-        is_found = is_plain and run[0] in held and not is_derived
+        is_found = is_plain and run[0] in held and not is_derived and self.is_told_so(run[0])
         return team if team.speakers and not is_found else None
+
+    def is_told_so(self, made: Made) -> bool:
+        """Whether what is written of an agent stands under names that any model is told by."""
+        rule = self.program.catalogue.kinds[made.kind]
+        return all(name in prompts.KEPT_FOR_SYSTEM for name in rule.says if name in made.box.fields)
 
     def nest(self, receiver: Value, shape: CallShape) -> None:
         """`agent.register_nested_chats(chats, trigger=other)`: what the other says goes through the
@@ -311,7 +319,7 @@ class TeamFinder:
             kind
             for value in given
             for member in members_in(value)
-            for kind in in_order(member.types)
+            for kind in in_order(function_in(member).types)
             if isinstance(kind, Function)
         ]
         name = output_name(made.module.parents, made.node)
@@ -330,6 +338,14 @@ def chats_in(shape: CallShape) -> list[Made]:
     made = next((made for value in fields.values() for made in made_in(value)), None)
     box = Box("object", fields=fields)
     return [Made(CHATS, shape.node, made.module, None, box)] if made is not None else []
+
+
+def function_in(tool: Value) -> Value:
+    """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`; of one that is
+    no such object, the tool itself."""
+    made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind == TOOL]
+    fields = made[0].box.fields if made else {}
+    return next((fields[name] for name in HOLDING if name in fields), tool)
 
 
 def is_known(value: Value) -> bool:

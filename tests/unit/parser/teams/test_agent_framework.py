@@ -175,3 +175,71 @@ def test_executors_that_lead_back_go_round() -> None:
 def test_a_message_reaches_no_executor_without_an_edge() -> None:
     apart = EXECUTORS.replace(".add_edge(writer, judge)", ".add_edge(writer, other)")
     assert edges(compiled(apart.replace("EDGES", ""))) == set()
+
+
+FACTORY = """
+from agent_framework import ChatAgent, WorkflowBuilder, WorkflowContext, executor
+
+def hire(client):
+    return {
+        "scout": ChatAgent(chat_client=client, instructions="You scout."),
+        "cook": ChatAgent(chat_client=client, instructions="You cook."),
+    }
+
+def steps(crew):
+    @executor(id="scout")
+    async def look(wish: str, ctx: WorkflowContext[str]):
+        found = await crew["scout"].run(wish)
+        await ctx.send_message(str(found))
+
+    @executor(id="cook")
+    async def fry(found: str, ctx: WorkflowContext[str]):
+        dish = await crew["cook"].run(f"Fry {found}")
+        await ctx.send_message(str(dish))
+
+    @executor(id="bake")
+    async def bake(found: str, ctx: WorkflowContext[str]):
+        dish = await crew["cook"].run(f"Bake {found}")
+        await ctx.send_message(str(dish))
+
+    @executor(id="serve")
+    async def serve(dishes: list[str], ctx: WorkflowContext[str]):
+        menu = await crew["cook"].run(f"Serve {dishes[0]}")
+        await ctx.yield_output(str(menu))
+
+    return {"look": look, "pan": fry, "oven": bake, "serve": serve}
+
+async def main(client, wish):
+    own = steps(hire(client))
+    flow = WorkflowBuilder().set_start_executor(own["look"])DRAWN.build()
+    return await flow.run(wish)
+"""
+
+
+def test_executors_that_are_handed_their_agents_ask_them() -> None:
+    file = compiled(FACTORY.replace("DRAWN", ""))
+    assert lines(file) == [13, 18, 23, 28]
+    assert said(file, 13) == [("system", "You scout.", False), (None, "wish", False)]
+
+
+def test_an_executor_asks_an_agent_of_those_that_are_not_at_hand() -> None:
+    handed = FACTORY.partition("async def main")[0]
+    assert lines(compiled(handed)) == [13, 18, 23, 28]
+
+
+def test_edges_link_executors_by_the_keys_that_they_are_returned_under() -> None:
+    file = compiled(FACTORY.replace("DRAWN", ".add_edge(own['look'], own['oven'])"))
+    assert edges(file) == {(13, 23, "data")}
+
+
+def test_executors_that_a_workflow_spreads_to_run_side_by_side_and_are_joined_in_a_list() -> None:
+    ends = "[own['pan'], own['oven']]"
+    drawn = f".add_fan_out_edges(own['look'], {ends}).add_fan_in_edges({ends}, own['serve'])"
+    file = compiled(FACTORY.replace("DRAWN", drawn))
+    assert edges(file) == {
+        (13, 18, "data"),
+        (13, 23, "data"),
+        (18, 28, "data"),
+        (23, 28, "data"),
+    }
+    assert {call.line for call in file.calls if call.fanout == "fork"} == {18, 23}

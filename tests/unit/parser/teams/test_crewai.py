@@ -2,7 +2,7 @@
 
 from charter_engine.analysis.compile import CompileOptions, compile_sources
 from charter_engine.contracts.graph import CompiledFile
-from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.compiled import compiled, edges, package
 from tests.unit.parser.teams.speaking import said, turning
 
 PROJECT = """
@@ -203,3 +203,29 @@ def test_tasks_of_which_only_one_is_made_do_not_hear_each_other() -> None:
         """
     )
     assert edges(file) == {(10, 9, "data"), (8, 9, "data")}
+
+
+def test_the_first_task_of_a_crew_is_told_where_the_file_that_it_stands_in_comes_later() -> None:
+    files = package(
+        main="""
+        from crewai import Crew
+        from people import scout
+        from work import look
+
+        crew = Crew(agents=[scout], tasks=[look])
+        crew.kickoff(inputs={"town": "Ulm"})
+        """,
+        people="""
+        from crewai import Agent
+
+        scout = Agent(role="Scout", goal="Find all.", backstory="Old.")
+        """,
+        work="""
+        from crewai import Task
+        from people import scout
+
+        look = Task(description="Look at {town}.", agent=scout)
+        """,
+    )
+    segments = [segment.text for segment in files["main.py"].calls[0].segments]
+    assert segments == ["Scout", "Old.", "Find all.", "Look at Ulm."]

@@ -79,6 +79,46 @@ def test_agents_of_a_llamaindex_workflow_hand_on_to_those_that_they_name() -> No
     assert said(file, 8)[0] == ("system", "Write.", False)
 
 
+POET = """
+from llama_index.agent.openai import OpenAIAgent
+from llama_index.core.agent import ReActAgent
+from llama_index.core.objects import ObjectIndex
+from llama_index.core.tools import FunctionTool, QueryEngineTool
+
+critic = ReActAgent.from_tools([], llm=llm, context="You criticise verses.")
+
+def review(verse):
+    return str(critic.chat(verse))
+
+tools = TOOLS
+poet = OpenAIAgent.from_tools(GIVEN, llm=llm, system_prompt="You write verses.")
+verse = poet.chat("On rain.")
+"""
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["tools", "tools=tools", "tool_retriever=ObjectIndex.from_objects(tools).as_retriever()"],
+)
+@pytest.mark.parametrize(
+    "tool",
+    ["QueryEngineTool(query_engine=critic)", "QueryEngineTool.from_defaults(critic, name='c')"],
+)
+def test_an_agent_of_llamaindex_asks_the_agents_among_its_tools(given: str, tool: str) -> None:
+    file = compiled(POET.replace("TOOLS", f"[{tool}]").replace("GIVEN", given))
+    assert {(14, 7, "data"), (7, 14, "loop")} <= edges(file)
+    assert said(file, 7)[0] == ("system", "You criticise verses.", False)
+
+
+@pytest.mark.parametrize(
+    "tool", ["FunctionTool.from_defaults(fn=review)", "FunctionTool.from_defaults(review)"]
+)
+def test_a_function_that_is_a_tool_of_llamaindex_asks_the_agent_that_it_runs(tool: str) -> None:
+    file = compiled(POET.replace("TOOLS", f"[{tool}]").replace("GIVEN", "tools"))
+    assert {(14, 10, "data"), (10, 14, "loop")} <= edges(file)
+    assert said(file, 10)[0] == ("system", "You criticise verses.", False)
+
+
 def test_an_agent_of_beeai_asks_whom_its_hand_off_tools_lead_to() -> None:
     file = compiled(
         """
