@@ -247,6 +247,8 @@ class CallResolver:
         team = self.evaluator.teams.run_by(frame, receiver, shape, found)
         if team is None:
             return recorder.model_call(frame, node, receiver, shape, found)
+        if self.findings.are_judged:
+            runs.tell_anew(node)
         opening, given = runs.opening(receiver, team, shape, found.family)
         answer = recorder.model_call(frame, node, opening, given, found)
         return runs.record(frame, node, shape, found, team, answer)

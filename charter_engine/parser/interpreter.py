@@ -83,7 +83,6 @@ class Interpreter:
         self.progress = analysis.progress
         self.entries = analysis.entries
         self.evaluator = Evaluator(analysis)
-        self.modules = analysis.program.imported_first()
         self.ranks = analysis.program.graph.rank() if analysis.program.graph is not None else {}
         self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
         self.is_large = False
@@ -114,7 +113,7 @@ class Interpreter:
         by_others = [one for one in visited if one in called]
         for round_number in (0, 1):
             self.start_round(round_number)
-            for module in self.modules:
+            for module in self.program.modules.values():
                 if module.path not in self.fruitless:
                     self.run_module(module)
             self.evaluator.team_runs.serve()
@@ -197,7 +196,7 @@ class Interpreter:
 
     def find_wrappers(self) -> list[FunctionDefinition]:
         """Interpret everything on its own; returns the functions worth interpreting again."""
-        for module in self.modules:
+        for module in self.program.modules.values():
             self.run_module(module)
         worth = [
             definition

@@ -104,32 +104,6 @@ class Program:
         graphs = [graph for graph in (self.graph, self.handlers) if graph is not None]
         return next(filter(None, (graph.line_of(function) for graph in graphs)), 0)
 
-    def imported_first(self) -> list[Module]:
-        """The modules in the order in which Python runs them: what one imports comes before it,
-        where they don't import each other in a circle."""
-        found: dict[str, Module] = {}
-        entered: set[str] = set()
-        pending = [*reversed(self.modules.values())]
-        while pending:
-            module = pending[-1]
-            is_new = module.path not in entered
-            entered.add(module.path)
-            fresh = [one for one in self.imported_of(module) if one.path not in entered]
-            if is_new and fresh:
-                pending += reversed(fresh)
-            else:
-                found.setdefault(pending.pop().path, module)
-        return [*found.values()]
-
-    def imported_of(self, module: Module) -> list[Module]:
-        """The modules at hand that a module imports, or of which it imports something."""
-        meant = [self.imported_by(module, name) for name in module.imports.values()]
-        meant += [self.imported_by(module, name) for name in module.star_imports]
-        named = (
-            self.module_named(name) or self.module_named(name.rpartition(".")[0]) for name in meant
-        )
-        return [one for one in named if one is not None]
-
     def module_named(self, dotted: str) -> Module | None:
         """A module by its dotted name, counted from the sources' folder or from any folder above a
         module."""

@@ -151,9 +151,15 @@ class TeamFinder:
         if not members and (becomes or rule.makes):
             made = self.made(frame, shape.node, becomes or rule.makes, constructed_box(shape))
             members = [made] if made is not None else []
-        if box is None or not members:
+        if box is None or not given:
             return receiver
-        kept = box.fields.setdefault(rule.takes[shape.verb], Value(box=Box("list")))
+        kept = box.fields.setdefault(
+            rule.takes[shape.verb], Value(box=Box("list"), source=given[0].source)
+        )
+        if not members and not becomes and kept.box is not None:
+            kept.box.rest = kept.box.rest or given[0]
+        if not members:
+            return receiver
         known = set(made_in(kept))
         new = [member for member in members if known.isdisjoint(made_in(member))]
         if kept.box is not None:
@@ -203,6 +209,19 @@ class TeamFinder:
             self.findings.unseen.add(
                 UnseenMembers(frame.module.path, shape.node.lineno, written[:80])
             )
+        for written in self.unseen_nodes(made):
+            self.findings.unseen.add(
+                UnseenMembers(frame.module.path, shape.node.lineno, written[:80])
+            )
+
+    def unseen_nodes(self, made: Made) -> list[str]:
+        """What stands in a graph of agents, as it is written, where none of that is at hand."""
+        ways = self.program.catalogue.kinds[made.kind].members
+        if DRAWN.isdisjoint(ways.values()):
+            return []
+        graph = AgentGraph(made)
+        ends = [node for node in graph.nodes if isinstance(node, str) and node]
+        return [] if graph.agents or graph.asks_nobody() else ends[:1]
 
     def note_unseen_in_courses(self, frame: Frame, team: Team, shape: CallShape) -> None:
         """Keep that whom objects of the program's own run is not at hand."""

@@ -70,6 +70,15 @@ class TeamRuns:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.led: set[int] = set()
+
+    def tell_anew(self, node: ast.Call) -> None:
+        """Forget what a run said while it was not known who takes part: their file came later."""
+        number = self.findings.site_numbers.get(id(node), -1)
+        site = self.findings.sites.get(number)
+        if site is not None and self.progress.round > 0 and id(node) not in self.led:
+            site.opening = site.prompt = ()
+        self.led.add(id(node))
 
     def opening(
         self, asked: Value, team: Team, shape: CallShape, family: Family

@@ -243,3 +243,23 @@ def test_executors_that_a_workflow_spreads_to_run_side_by_side_and_are_joined_in
         (23, 28, "data"),
     }
     assert {call.line for call in file.calls if call.fanout == "fork"} == {18, 23}
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "WorkflowBuilder().set_start_executor(hired).add_edge(hired, others).build().run(wish)",
+        "SequentialBuilder().participants(hired).build().run(wish)",
+    ],
+)
+def test_members_that_are_not_at_hand_are_warned_of(run: str) -> None:
+    file = compiled(
+        f"""
+        from agent_framework import SequentialBuilder, WorkflowBuilder
+
+        async def main(hired, others, wish):
+            return await {run}
+        """
+    )
+    assert lines(file) == [5]
+    assert [error.line for error in file.errors if "`hired`" in error.message] == [5]
