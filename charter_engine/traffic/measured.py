@@ -201,21 +201,25 @@ def _within(
     held: list[_Held], place: PoolKey, gpu_blocks: int, predicted: Mapping[int, int]
 ) -> list[_Held]:
     """No more blocks of a pool than it has on the GPU (0: that is not known). Those beyond were
-    taken over: the oldest ones that nothing continues and that are not predicted."""
+    taken over: the oldest ones that nothing continues, those first that are not predicted."""
     surplus = sum(one.place == place and not one.on_host for one in held) - gpu_blocks
     if not gpu_blocks or surplus <= 0:
         return held
     unpredicted = _grains_on_gpu(held) - Counter(predicted)
     continued = {one.node.parent for one in held if one.place == place}
-    kept = []
-    for one in held:
-        may_go = one.place == place and not one.on_host and one.block not in continued
-        if surplus and may_go and one.grain is not None and unpredicted[one.grain] > 0:
+    ends = [
+        one for one in held if one.place == place and not one.on_host and one.block not in continued
+    ]
+    first: list[BlockHash] = []
+    others: list[BlockHash] = []
+    for one in ends:
+        if one.grain is not None and unpredicted[one.grain] > 0:
             unpredicted[one.grain] -= 1
-            surplus -= 1
+            first.append(one.block)
         else:
-            kept.append(one)
-    return kept
+            others.append(one.block)
+    taken_over = set([*first, *others][:surplus])
+    return [one for one in held if one.place != place or one.block not in taken_over]
 
 
 def _holdings(held: Sequence[_Held], names: Iterable[str]) -> tuple[Holding, ...]:

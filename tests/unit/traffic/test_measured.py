@@ -150,6 +150,17 @@ def test_no_more_blocks_are_there_than_the_pool_has() -> None:
     assert (report.blocks, report.agreed_blocks, report.unpredicted_blocks) == (4, 4, 0)
 
 
+def test_of_what_is_all_predicted_the_oldest_ends_are_no_longer_there() -> None:
+    pool = pool_of()
+    pool.events.created(PLACE, (4,))
+    for number, tokens in enumerate((of(1000), of(2000))):
+        pool.events.follow(None, number)
+        rows = [(10 * number + block, BLOCK, 0, 35) for block in range(3)]
+        pool.events.stored(PLACE, None, rows, partial(list, tokens))
+    report = told(pool, predicted_of(FIRST, SECOND))
+    assert report.blocks == 4
+
+
 def test_blocks_on_the_gpu_are_those_that_hold_something_there() -> None:
     pool = pool_of(([1, 2, 3], of(1000), None))
     assert pool.blocks_on_gpu() == 3
