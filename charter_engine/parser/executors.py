@@ -68,7 +68,7 @@ def linked_executors(modules: Iterable[Module]) -> set[tuple[str, str]]:
     return {(link.source, link.target) for link in links_between(modules)}
 
 
-class Link(NamedTuple):
+class ExecutorLink(NamedTuple):
     """An edge of a workflow, by the names of what may be an executor at its ends."""
 
     source: str
@@ -76,7 +76,7 @@ class Link(NamedTuple):
     is_conditional: bool
 
 
-def links_between(modules: Iterable[Module]) -> Iterator[Link]:
+def links_between(modules: Iterable[Module]) -> Iterator[ExecutorLink]:
     modules = list(modules)
     drawn = {module.path: drawn_in(module) for module in modules}
     kept = kept_under(modules) if any(drawn.values()) else {}
@@ -91,7 +91,9 @@ def links_between(modules: Iterable[Module]) -> Iterator[Link]:
             for source, target in pairwise(ends[:2] if verb in ENDS else ends):
                 for one in names_in(source, kept):
                     for other in names_in(target, kept):
-                        yield Link(made.get(one, one), made.get(other, other), is_conditional)
+                        yield ExecutorLink(
+                            made.get(one, one), made.get(other, other), is_conditional
+                        )
 
 
 def drawn_in(module: Module) -> list[ast.Call]:

@@ -108,7 +108,7 @@ class Terminal:
     [
         (["--headless"], "--headless needs --record FILE"),
         (["--record", "x", "--headless", "--duration", "soon"], "such as 30s"),
-        (["--record", "x", "--headless", "--duration", "-5s"], "--duration: '-5s' is below"),
+        (["--record", "x", "--headless", "--duration", "-5s"], "--duration: '-5s' is negative"),
         (["--duration", "5s"], "--duration goes with --headless"),
         (["--keep", "3"], "--keep goes with --max-size or --max-age"),
         (["--max-size", "1M", "--attach", "s"], "--max-size is for an engine of one's own"),
