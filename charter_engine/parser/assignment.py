@@ -144,7 +144,7 @@ class Assigner:
 
     def is_record(self, holder: Value) -> bool:
         """Whether a value is a record that holds its fields itself."""
-        records = self.evaluator.program.is_record
+        records = self.program.is_record
         return holder.box is not None and any(
             isinstance(kind, Instance) and records(kind.definition) for kind in holder.types
         )
@@ -165,7 +165,7 @@ class Assigner:
         fields = self.memory.object_of(kind.definition, place_of(kind)).fields
         maker = outermost_init(frame).caller
         created = maker is not None
-        program = self.evaluator.program
+        program = self.program
         is_apart = kind.definition in program.made_in or kind.definition in program.made_once
         above = maker.certainty if maker is not None and is_apart else 0
         made = (

@@ -8,7 +8,7 @@ message, of executors to which an edge of a workflow leads.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -63,11 +63,6 @@ def executor_of(definition: FunctionDefinition) -> str:
     return definition.owner.name if definition.owner is not None else definition.name
 
 
-def linked_executors(modules: Iterable[Module]) -> set[tuple[str, str]]:
-    """The executors that an edge of a workflow links, from one to the other."""
-    return {(link.source, link.target) for link in links_between(modules)}
-
-
 class ExecutorLink(NamedTuple):
     """An edge of a workflow, by the names of what may be an executor at its ends."""
 
@@ -76,8 +71,8 @@ class ExecutorLink(NamedTuple):
     is_conditional: bool
 
 
-def links_between(modules: Iterable[Module]) -> Iterator[ExecutorLink]:
-    modules = list(modules)
+def links_between(modules: Collection[Module]) -> Iterator[ExecutorLink]:
+    """The edges of all workflows."""
     drawn = {module.path: drawn_in(module) for module in modules}
     kept = kept_under(modules) if any(drawn.values()) else {}
     for module in modules:
@@ -100,11 +95,14 @@ def drawn_in(module: Module) -> list[ast.Call]:
     return [call for call in module.calls if last_name(call.func) in DRAWING]
 
 
-def spread_executors(modules: Iterable[Module]) -> set[str]:
+def linked_by(links: Iterable[ExecutorLink]) -> list[tuple[str, str]]:
+    """The executors that an edge links, from one to the other, each pair once and in order."""
+    return sorted({(link.source, link.target) for link in links})
+
+
+def spread_executors(modules: Iterable[Module], links: Collection[ExecutorLink]) -> set[str]:
     """The functions that handle what one executor always sends to several: they run side by
     side."""
-    modules = list(modules)
-    links = list(links_between(modules))
     handlers: dict[str, set[str]] = {}
     for module in modules if links else ():
         for definition in module.functions.values():

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from msgspec.structs import replace
 
 from charter_engine.parser.containers import any_member
-from charter_engine.parser.executors import executor_of, handling_of, linked_executors
+from charter_engine.parser.executors import executor_of, handling_of
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.handlers import STEPS, heard_steps, kinds_returned
 from charter_engine.parser.memory import Memory
@@ -53,7 +53,7 @@ class SharedStates:
             for definition in module.classes.values()
             if is_event(definition)
         }
-        self.linked = linked_executors(program.modules.values())
+        self.linked = program.linked
         self.is_whole = bool(nodes) and nodes <= named | NO_FUNCTIONS
 
     def parameter(self, definition: FunctionDefinition) -> str | None:
@@ -232,7 +232,7 @@ class SharedStates:
     def send_message(self, definition: FunctionDefinition, message: Value) -> None:
         """`ctx.send_message(message)`: what the executors start with that edges lead to."""
         handling = handling_of(definition) if self.linked else None
-        for source, target in sorted(self.linked) if handling is not None else ():
+        for source, target in self.linked if handling is not None else ():
             if handling is None or source != executor_of(definition):
                 continue
             fields = self.memory.shared_box(target).fields

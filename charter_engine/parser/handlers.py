@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from charter_engine.parser.executors import executor_of, handling_of, linked_executors
+from charter_engine.parser.executors import executor_of, handling_of
 from charter_engine.parser.state_graphs import StateGraph
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
@@ -21,9 +21,12 @@ STEPS = frozenset("start listen router".split())
 ENDING = frozenset(("StopEvent", "StartEvent", "Union", "Optional"))
 
 
-def handler_graph(modules: Iterable[Module]) -> StateGraph | None:
-    """The handlers as a graph, each under its own place; None without any."""
-    modules = list(modules)
+def handler_graph(
+    modules: Iterable[Module], linked: Iterable[tuple[str, str]]
+) -> StateGraph | None:
+    """The handlers as a graph, each under its own place; None without any. `linked` are the
+    executors that edges of a workflow link."""
+    modules, linked = list(modules), list(linked)
     graph = StateGraph()
     takes: dict[str, set[str]] = {}
     gives: dict[str, set[str]] = {}
@@ -41,16 +44,18 @@ def handler_graph(modules: Iterable[Module]) -> StateGraph | None:
         for target, taken in takes.items():
             if given & taken:
                 graph.lead(source, target)
-    enter_executors(graph, modules)
+    if linked:
+        enter_executors(graph, modules, linked)
     return graph if graph.functions else None
 
 
-def enter_executors(graph: StateGraph, modules: list[Module]) -> None:
+def enter_executors(
+    graph: StateGraph, modules: list[Module], linked: list[tuple[str, str]]
+) -> None:
     """The handlers of executors, each leading to those of the executors that an edge links it
     with."""
-    linked = linked_executors(modules)
     handlers: dict[str, list[str]] = {}
-    for module in modules if linked else ():
+    for module in modules:
         for definition in module.functions.values():
             if handling_of(definition) is not None:
                 node = f"{module.path}/{definition.qualname}"

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
 from charter_engine.parser.compact import of_kinds
-from charter_engine.parser.executors import spread_executors
+from charter_engine.parser.executors import linked_by, links_between, spread_executors
 from charter_engine.parser.fanout import gathers
 from charter_engine.parser.forks import forked
 from charter_engine.parser.handlers import handler_graph, spread_handlers
@@ -38,7 +38,8 @@ class Program:
     together, themselves or by another. `spread` are handlers that run side by side, `forked` the
     functions of a state graph that run beside others. `made_in` tells in how many places objects
     are made of a class whose objects are told apart, `made_once` are all that are made in one place
-    alone. `asking_lambdas` may ask a model.
+    alone, and `linked` are the executors that edges of a workflow link. `asking_lambdas` may ask a
+    model.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -64,7 +65,9 @@ class Program:
             dict[ClassDefinition, list[FunctionDefinition]],
         ] = {}
         self.graph = graph_of(modules.values(), self.class_named, self.module_meant, self.method_of)
-        self.handlers = handler_graph(modules.values())
+        links = list(links_between(modules.values()))
+        self.linked = linked_by(links)
+        self.handlers = handler_graph(modules.values(), self.linked)
         self.spread = spread_handlers(modules.values()) if self.handlers is not None else set()
         self.cycles = {
             group
@@ -73,7 +76,7 @@ class Program:
             for group in graph.cyclic()
         }
         self.forked = forked(self.graph, modules.values()) if self.graph is not None else set()
-        self.forked |= spread_executors(modules.values())
+        self.forked |= spread_executors(modules.values(), links)
         self.leads = self.graph.leads() if self.graph is not None else {}
         self.handled_after = self.handlers.leads() if self.handlers is not None else {}
         self.flows = flows_of(modules.values(), self.class_named)
