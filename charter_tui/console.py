@@ -250,6 +250,7 @@ class Console(App[int]):
             figures_of=self._figures_of,
             marked=self._marked,
             alerts=self._alerts(message),
+            locked=self._why_locked(message.snapshot),
         )
         if live.session is not None and live.replay is None:
             self._lookback.take(live)
@@ -322,7 +323,11 @@ class Console(App[int]):
         known = self.snapshot.frozen
         shown = self._lookback.frozen(at, known.end if known is not None else None)
         self.snapshot = replace(
-            shown, link=self._live.link, figures_of=self._figures_of, marked=self._marked
+            shown,
+            link=self._live.link,
+            locked=self._live.locked,
+            figures_of=self._figures_of,
+            marked=self._marked,
         )
 
     def mark(self, at: float) -> None:
@@ -395,14 +400,13 @@ class Console(App[int]):
 
     def refusal(self, risk: Risk) -> str:
         """Why an action of that risk can't be done now; empty where it can."""
-        return refusal(risk, self.snapshot, self.locked)
+        return refusal(risk, self.snapshot)
 
-    @property
-    def locked(self) -> str:
+    def _why_locked(self, snapshot: Snapshot) -> str:
         """Why this console changes nothing; empty where it may."""
         if self.options.read_only:
             return "This console is read-only."
-        place = "" if self.options.write else served(self.snapshot, self.config.read_only)
+        place = "" if self.options.write else served(snapshot, self.config.read_only)
         return f"{place} is read-only by the configuration; --write changes it." if place else ""
 
     def refuse(self, risk: Risk) -> bool:

@@ -9,9 +9,8 @@ _PAST: Final = "This is a recording: nothing can be changed in it."
 _FROZEN: Final = "The screen is frozen: space goes on."
 
 
-def refusal(risk: Risk, snapshot: Snapshot, locked: str) -> str:
-    """Why an action of that risk is refused; empty where it is not. `locked` says why the console
-    changes nothing.
+def refusal(risk: Risk, snapshot: Snapshot) -> str:
+    """Why an action of that risk is refused; empty where it is not.
 
     The engine refuses by its own rules as well.
     """
@@ -19,8 +18,8 @@ def refusal(risk: Risk, snapshot: Snapshot, locked: str) -> str:
         return ""
     if risk != "read" and (snapshot.frozen is not None or snapshot.replaying):
         return _PAST if snapshot.frozen is None else _FROZEN
-    if risk in ("read", "run", "write") and locked:
-        return locked
+    if risk in ("read", "run", "write") and snapshot.locked:
+        return snapshot.locked
     if snapshot.session and snapshot.session.read_only and not snapshot.replaying:
         return "This engine is read-only."
     if snapshot.link.state != "connected":
@@ -36,5 +35,5 @@ def lock_state(snapshot: Snapshot) -> tuple[object, ...]:
         snapshot.replaying,
         snapshot.link.state == "connected",
         bool(snapshot.session and snapshot.session.read_only),
-        snapshot.triton.sample.url if snapshot.triton else "",
+        snapshot.locked,
     )

@@ -109,9 +109,10 @@ class Snapshot:
     whose figures of the calls are asked for: of the last run, of traffic, or of what there is.
     `gpus` are the latest samples, the newest last. `frozen` is there while the screen is held
     still: where in the last hour it stands. `marked` is what an operator marked of a recording, or
-    of that hour. `held`: it stands still as nobody works at the terminal. `last_answer` and
-    `last_gpus` are the latest sample of a server that answered, and of GPUs that could be read;
-    `last_servers` what each of several servers told last.
+    of that hour. `held`: it stands still as nobody works at the terminal. `locked` is why this
+    console changes nothing, empty where it may. `last_answer` and `last_gpus` are the latest sample
+    of a server that answered, and of GPUs that could be read; `last_servers` what each of several
+    servers told last.
     """
 
     link: Link = Link()
@@ -145,6 +146,7 @@ class Snapshot:
     alerts: tuple[Alert, ...] = ()
     frozen: Replay | None = None
     held: bool = False
+    locked: str = ""
     marked: MarkedStretch = NOTHING_MARKED
     last_answer: LastKnown[TritonSample] | None = None
     last_gpus: LastKnown[GpuStatus] | None = None
@@ -177,6 +179,17 @@ class Snapshot:
         name = self.named(node)
         return node if node.endswith(f":{name}") else name
 
+    @cached_property
+    def _run_numbers(self) -> Mapping[str, int]:
+        known = {one.run: one.number for one in self.runs.runs} if self.runs else {}
+        last = self.run.progress if self.run else None
+        return known | ({last.run: last.number} if last is not None and last.number else {})
+
+    def session_named(self, session: str) -> str:
+        """What a session is called on every screen; one of an own run is that run's number."""
+        number = self._run_numbers.get(session)
+        return session if number is None else f"run {number}"
+
     @property
     def plan(self) -> Plan | None:
         """The plan that is live."""
@@ -203,6 +216,12 @@ class Snapshot:
     def has_changes(self) -> bool:
         """Whether the draft differs from what is live."""
         return bool(self.draft and self.draft.diff and self.draft.diff.changes)
+
+    @property
+    def push_is_watched(self) -> bool:
+        """Whether the requests after a push are being compared with those before."""
+        report = self.watch.report if self.watch else None
+        return report is not None and report.outcome == "watching"
 
     @property
     def shown_nodes(self) -> tuple[NodeStats, ...]:
@@ -424,6 +443,11 @@ def node_prediction(prediction: Prediction | None, node: str) -> NodePrediction 
         if prediction
         else None
     )
+
+
+def is_for_traffic(plan: Plan | None) -> bool:
+    """Whether layouts of a plan apply to what programs send."""
+    return plan is not None and any(node.apply == "traffic" for node in plan.nodes.values())
 
 
 def share(part: int, whole: int) -> float | None:

@@ -191,9 +191,11 @@ class NodeStats(Struct, frozen=True, kw_only=True):
 
 
 class RunProgress(Struct, frozen=True, kw_only=True):
-    """The run in progress, or the last one."""
+    """The run in progress, or the last one. `number` names it among the runs kept on this machine;
+    0 where it has none."""
 
     run: str = ""
+    number: int = 0
     state: Literal["none", "running", "done", "failed", "cancelled"] = "none"
     items_done: int = 0
     items_total: int = 0

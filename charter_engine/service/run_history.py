@@ -38,6 +38,7 @@ class RunHistory:
         self._known: dict[int, RunSummary] = {}
         self._plans: dict[int, Plan] = {}
         self._details: dict[int, RunDetail] = {}
+        self._begun: dict[str, int] = {}
 
     async def agent_opened(self, identity: AgentIdentity | None) -> None:
         """Another agent, or the same with other calls: its runs are shown, and no others."""
@@ -48,11 +49,20 @@ class RunHistory:
                 self._plans[kept.number] = kept.report.plan
         self.show()
 
+    async def begun(self, run: str) -> int:
+        """A run began: the number that names it."""
+        number = await self._store.begin_run(run)
+        if number is None:
+            number = max((*self._known, *self._begun.values()), default=0) + 1
+        self._begun[run] = number
+        return number
+
     async def ended(self, report: RunReport) -> None:
         """A run ended: keep it."""
+        begun = self._begun.pop(report.run, 0)
         number = await self._store.run(report)
         if number is None:
-            number = max(self._known, default=0) + 1
+            number = begun or max(self._known, default=0) + 1
             self._details[number] = RunDetail(
                 summary=summary_of(report, number, self._deployment),
                 requests=report.requests,

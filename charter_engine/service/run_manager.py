@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 MOST_CACHED = 2
 """Plans whose runs are taken to be in the cache: what more of them left there is seldom used."""
+OnBegin = Callable[[str], Awaitable[int]]
+"""Gives a run that begins its number."""
 OnEnd = Callable[[RunReport], Awaitable[None]]
 ChooseOrder = Callable[[Plan], Awaitable[ChosenOrder]]
 """Whether the items of a run under a plan are sent in waves."""
@@ -94,6 +96,7 @@ class RunManager:
         variant: str,
         revision: int,
         limit: int | None,
+        on_begin: OnBegin,
         choose_order: ChooseOrder,
         on_end: OnEnd,
     ) -> None:
@@ -130,10 +133,8 @@ class RunManager:
         )
         if self._earlier is not None:
             self._earlier += 1
-        count = "1 item" if len(items) == 1 else f"{len(items)} items"
-        self._hub.event("run", f"run {run} began: {count}, {in_words(variant, revision)}")
         self._show()
-        executing = self._execute(self._run, choose_order, on_end, whole=limit is None)
+        executing = self._execute(self._run, on_begin, choose_order, on_end, whole=limit is None)
         self._task = asyncio.create_task(executing)
 
     def sent(self, run: str) -> bool:
@@ -164,12 +165,19 @@ class RunManager:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _execute(
-        self, run: AgentRun, choose_order: ChooseOrder, on_end: OnEnd, *, whole: bool
+        self,
+        run: AgentRun,
+        on_begin: OnBegin,
+        choose_order: ChooseOrder,
+        on_end: OnEnd,
+        *,
+        whole: bool,
     ) -> None:
         try:
+            await self._begin(run.settings.run, on_begin)
             chosen = await choose_order(run.plan)
             if chosen.words:
-                self._hub.event("run", f"run {run.settings.run}: {chosen.words}")
+                self._hub.event("run", f"run {self._name}: {chosen.words}")
             run.settings = dataclasses.replace(run.settings, in_waves=chosen.in_waves)
             report = await run.execute()
             if whole and report.state == "done":
@@ -183,10 +191,23 @@ class RunManager:
         self._refresh_progress(report.state)
         self._show()
         level: Level = "info" if report.state == "done" else "warning"
-        self._hub.event("run", f"run {report.run} {report.state}: {summary(report)}", level=level)
+        self._hub.event("run", f"run {self._name} {report.state}: {summary(report)}", level=level)
         for reason in report.errors[:SHOWN_ERRORS]:
             self._hub.event("failure", reason, level="error")
         await asyncio.shield(on_end(report))
+
+    async def _begin(self, run: str, on_begin: OnBegin) -> None:
+        """Give it its number, and tell that it began."""
+        self.progress = begun = replace(self.progress, number=await on_begin(run))
+        count = "1 item" if begun.items_total == 1 else f"{begun.items_total} items"
+        under = in_words(begun.variant, begun.revision)
+        self._hub.event("run", f"run {self._name} began: {count}, {under}")
+        self._show()
+
+    @property
+    def _name(self) -> str:
+        """What the run in progress, or the last one, is called: its number, once it has one."""
+        return str(self.progress.number or self.progress.run)
 
     def _cache_holds(self, plan: Plan) -> None:
         """Note what a whole run left behind it."""

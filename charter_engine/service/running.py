@@ -115,6 +115,7 @@ class AgentRunner:
             variant=variant,
             revision=state.draft.live.revision,
             limit=limit,
+            on_begin=state.history.begun,
             choose_order=lambda plan: state.predicting.order(agent, plan, state.pool),
             on_end=self._ended,
         )

@@ -54,6 +54,15 @@ class SessionStore:
         self._tell()
         self._pruning = asyncio.create_task(self._prune_regularly(store))
 
+    async def begin_run(self, run: str) -> int | None:
+        """The number of a run that begins, or None where none could be had."""
+        if self._store is None:
+            return None
+        try:
+            return await self._store.begin_run(self._session, run)
+        except StoreError:  # which is said when the run is to be kept
+            return None
+
     async def run(self, report: RunReport) -> int | None:
         """Keep a run; its number, or None where it was not kept."""
         if self._store is None:

@@ -35,6 +35,8 @@ BUSY_MILLISECONDS = 5_000
 """Another engine writes for milliseconds; assumed: longer than that it hangs."""
 RECENT_RUNS = 200
 """Assumed: as many as somebody compares."""
+BEGUN = "begun"
+"""The state of a run that has a number and was not saved yet."""
 FORGOTTEN_AT_ONCE = 1_000
 """Rows deleted before it is looked again whether that was enough."""
 HEADER_BYTES = 100
@@ -141,6 +143,15 @@ class Store:
     async def end_session(self, session: int) -> None:
         await self._write("UPDATE session SET ended_at = ? WHERE id = ?", (time.time(), session))
 
+    async def begin_run(self, session: int, run: str) -> int:
+        """The number of a run that begins, among all that are kept. It is listed once it is
+        saved."""
+        begun = RunReport(
+            run=run, agent="", variant="", state=BEGUN, items=0, elapsed_ms=0.0, nodes=()
+        )
+        async with self._transaction() as connection:
+            return await _put_run(connection, session, begun)
+
     async def save_run(self, session: int, report: RunReport) -> int:
         """Keep a finished run and its requests, all or nothing; the run's number among all that are
         kept."""
@@ -156,12 +167,9 @@ class Store:
         ]
         summary = msgspec.structs.replace(report, requests=())
         async with self._transaction() as connection:
-            kept = await connection.execute(
-                "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)",
-                (report.run, session, time.time(), msgspec.msgpack.encode(summary)),
-            )
+            number = await _put_run(connection, session, summary)
             await connection.executemany("INSERT INTO request VALUES (?, ?, ?, ?, ?)", requests)
-        return kept.lastrowid or 0
+        return number
 
     async def kept_runs(self, limit: int = RECENT_RUNS) -> tuple[KeptRun, ...]:
         """The last runs without their requests, the latest first."""
@@ -179,14 +187,15 @@ class Store:
             which,
         )
         rows = await self._rows(" ".join(query), values)
-        return tuple(KeptRun(row[0], row[1], _decoded(row[2], RunReport)) for row in rows)
+        kept = (KeptRun(row[0], row[1], _decoded(row[2], RunReport)) for row in rows)
+        return tuple(run for run in kept if run.report.state != BEGUN)
 
     async def runs(self, session: int | None = None) -> tuple[RunReport, ...]:
         """Runs without their requests, oldest first."""
         query = "SELECT report FROM run WHERE ? IS NULL OR session = ? ORDER BY started_at"
-        return tuple(
-            [_decoded(row[0], RunReport) for row in await self._rows(query, (session, session))]
-        )
+        rows = await self._rows(query, (session, session))
+        kept = [_decoded(row[0], RunReport) for row in rows]
+        return tuple(report for report in kept if report.state != BEGUN)
 
     async def requests(self, run: str) -> tuple[RequestRecord, ...]:
         """A run's requests in the order they were sent."""
@@ -418,6 +427,17 @@ class CutOff(sqlite3.DatabaseError):
     """The file is shorter than it says."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
+async def _put_run(connection: aiosqlite.Connection, session: int, report: RunReport) -> int:
+    """Keep a run in place of what was kept of it; its number."""
+    rows = await connection.execute_fetchall(
+        "INSERT INTO run VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "session = excluded.session, started_at = excluded.started_at, report = excluded.report "
+        "RETURNING rowid",
+        (report.run, session, time.time(), msgspec.msgpack.encode(report)),
+    )
+    return int(next(iter(rows))[0])
 
 
 def require_whole(path: Path) -> None:

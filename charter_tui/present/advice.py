@@ -8,8 +8,14 @@ from typing import Final
 from charter_engine.contracts.advice import AdviceKind, DoctorFinding, DoctorReport, Severity
 from charter_tui.alerts import latest
 from charter_tui.present.figures import counted, short_count
+from charter_tui.present.possible import Way, offered, with_ways
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
-from charter_tui.present.words import EmptyState, Standing, labelled_lines, sentence_lines
+from charter_tui.present.words import (
+    EmptyState,
+    Standing,
+    labelled_lines,
+    sentence_lines,
+)
 from charter_tui.state import Snapshot
 
 Local = Callable[[float], time.struct_time]
@@ -18,12 +24,16 @@ SEVERITIES: Final[dict[Severity, tuple[str, Tone]]] = {
     "costly": ("◆", "warning"),
     "worth knowing": ("○", "muted"),
 }
-KEYS: Final[dict[AdviceKind, str]] = {
-    "retention": "2 edits the plan",
-    "divergence": "7 shows the requests, 4 the prompt lint",
-    "drift": "P puts it back, a adopts it",
+KEYS: Final[dict[AdviceKind, tuple[Way, ...]]] = {
+    "retention": (("tuning.edit", "2 edits the plan"),),
+    "divergence": (
+        ("app.show_requests", "7 shows the requests"),
+        ("app.show_findings", "4 the prompt lint"),
+    ),
+    "drift": (("deploy.put_back", "P puts it back"), ("deploy.adopt", "a adopts it")),
 }
-"""The key that mends something, or shows more of it; of settings see `_key`."""
+"""The keys that mend something, or show more of it; of settings see `_ways`."""
+_AGAIN: Final = (("deploy.look_again", "i looks again"),)
 LABEL_WIDTH: Final = 10
 """Derived: `◌ unknown` and a blank."""
 _LOOKING: Final = EmptyState("Examining the deployment and the machine the engine runs on …")
@@ -71,12 +81,13 @@ def advice_lines(
         found = [one for one in report.findings if one.severity == severity]
         if found:
             lines.append(line(Span(f"{sign} {severity.capitalize()}", tone)))
-            lines += [made for one in found for made in (*_finding(one, width), EMPTY)]
+            lines += [made for one in found for made in (*_finding(snapshot, one, width), EMPTY)]
     if report.sound:
         lines += labelled_lines("● sound", ", ".join(report.sound), width, "good", LABEL_WIDTH)
     for text in report.unknown:
         lines += labelled_lines("◌ unknown", text, width, "warning", LABEL_WIDTH)
-    return (*lines, EMPTY, *sentence_lines("i looks again.", width, "muted"))
+    again = with_ways(snapshot, "", _AGAIN)
+    return (*lines, EMPTY, *sentence_lines(again, width, "muted"))
 
 
 def _alert_lines(snapshot: Snapshot, local: Local) -> Iterator[Line]:
@@ -94,7 +105,7 @@ def _alert_lines(snapshot: Snapshot, local: Local) -> Iterator[Line]:
     yield EMPTY
 
 
-def _finding(finding: DoctorFinding, width: int) -> tuple[Line, ...]:
+def _finding(snapshot: Snapshot, finding: DoctorFinding, width: int) -> tuple[Line, ...]:
     cost = ""
     if finding.tokens_per_hour and finding.kind != "divergence":  # whose message tells it itself
         cost = f": {short_count(round(finding.tokens_per_hour))} tokens an hour"
@@ -102,11 +113,11 @@ def _finding(finding: DoctorFinding, width: int) -> tuple[Line, ...]:
         *sentence_lines(f"{plain(finding.message)}{cost}", width, "strong", indent=2),
         *labelled_lines("  seen", finding.evidence, width, "muted", LABEL_WIDTH),
         *labelled_lines("  remedy", finding.remedy, width, "text", LABEL_WIDTH),
-        *labelled_lines("  keys", _key(finding), width, "accent", LABEL_WIDTH),
+        *labelled_lines("  keys", offered(snapshot, _ways(finding)), width, "accent", LABEL_WIDTH),
     )
 
 
-def _key(finding: DoctorFinding) -> str:
+def _ways(finding: DoctorFinding) -> tuple[Way, ...]:
     if finding.setting:
-        return f"2 edits {finding.setting}"
-    return KEYS.get(finding.kind, "")
+        return (("tuning.edit", f"2 edits {finding.setting}"),)
+    return KEYS.get(finding.kind, ())

@@ -5,6 +5,7 @@ from typing import Final
 
 from charter_engine.contracts.answers import AnswerPair, AnswersReport, NodeAnswers
 from charter_tui.present.figures import NOTHING, count, marked
+from charter_tui.present.possible import with_ways
 from charter_tui.present.spans import EMPTY, Line, Span, line, plain, wrap
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.words import Standing, sentence_lines
@@ -20,9 +21,9 @@ BEFORE_DIFFERENCE: Final = 40
 """Characters shown before the place where two answers part."""
 NARROWEST_COLUMN: Final = 20
 """Assumed: narrower, words are torn apart."""
-_HOW: Final = (
-    "Whether the draft changes the answers: calls as written and as drafted, side by side.",
-    "5 opens the work screen, where Compare answers asks the live deployment.",
+_HOW: Final = "Whether the draft changes the answers: calls as written and as drafted, side by side"
+_ASKS: Final = (
+    ("app.run_plan", "5 opens the work screen, where Compare answers asks the live deployment"),
 )
 
 
@@ -42,7 +43,7 @@ def answers_subject_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """The last comparison, or how one is made."""
     report = snapshot.results.answers if snapshot.results else None
     if report is None:
-        return tuple(line(Span(part, "muted")) for text in _HOW for part in wrap(text, width))
+        return sentence_lines(with_ways(snapshot, _HOW, _ASKS, ". "), width, "muted")
     return answers_lines(report, width)
 
 

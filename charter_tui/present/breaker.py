@@ -4,6 +4,7 @@ from typing import Final
 
 from charter_engine.contracts.live import BreakerState, TritonSample
 from charter_tui.present.panels import HEALTH
+from charter_tui.present.possible import with_ways
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
 from charter_tui.present.words import Standing, labelled_lines, sentence_lines
 from charter_tui.state import Snapshot
@@ -15,8 +16,9 @@ BREAKER: Final[dict[BreakerState, tuple[str, Tone, str]]] = {
 }
 _HOW: Final = (
     "It opens after five calls in a row that got no answer, and asks again by itself within five "
-    "seconds. B asks at once."
+    "seconds"
 )
+_AT_ONCE: Final = (("deploy.reset_breaker", "B asks at once"),)
 
 
 def server_standing(snapshot: Snapshot) -> Standing:
@@ -50,7 +52,7 @@ def server_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
         EMPTY,
         line(Span("Breaker  ", "muted"), Span(f"{sign} {words}", breaker_tone)),
         *labelled_lines("why", sample.breaker_reason, width, "warning"),
-        *sentence_lines(_HOW, width, "muted"),
+        *sentence_lines(with_ways(snapshot, _HOW, _AT_ONCE, ". "), width, "muted"),
     )
 
 

@@ -94,7 +94,7 @@ def _sizes(report: ContentsReport, snapshot: Snapshot) -> Iterator[Line]:
     if report.host_size:
         host = count(report.host_blocks, report.label)
         yield line(host, Span(f" of {report.host_size:,} on host", "muted"))
-    yield line(Span(f"{report.tokens_per_block} tokens a block", "muted"))
+    yield line(count(report.tokens_per_block, "measured"), Span(" tokens a block", "muted"))
 
 
 def _pressure(report: ContentsReport, local: Local) -> Iterator[Line]:
@@ -137,10 +137,12 @@ def holding_rows(
     columns: Sequence[Column],
     predicted: ContentsReport | None = None,
     named: Naming = name_by_id,
+    session_named: Naming = str,
 ) -> tuple[Row, ...]:
     """A row a holder, those that hold the most first; priorities in the order of eviction.
     `predicted` is what the report was before what was measured stood in it."""
     names = [one.name for one in holdings(report, by)]
+    called = session_named if by == "session" else named
     return tuple(
         Row(
             one.name or "nobody",
@@ -151,7 +153,7 @@ def holding_rows(
                 names,
                 columns,
                 other_blocks(predicted or report, by, one.name),
-                named,
+                called,
             ),
         )
         for one in holdings(report, by)
@@ -193,7 +195,7 @@ def _spoken(by: HeldBy, name: str, named: Naming) -> Span:
         return Span(f"priority {name}", priority_tone(int(name)))
     if not name:
         return Span("no node" if by == "node" else "no session", "muted")
-    return Span(plain(named(name) if by == "node" else name))
+    return Span(plain(named(name)))
 
 
 def _ago(seconds: float) -> Span:

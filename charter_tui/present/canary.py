@@ -10,6 +10,7 @@ from charter_engine.contracts.canary import (
     ServerCanary,
 )
 from charter_tui.present.figures import count, counted, duration_text, percent, short_count
+from charter_tui.present.possible import with_ways
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.words import Standing, labelled_lines, sentence_lines
@@ -23,9 +24,11 @@ SIGNS: Final[dict[CanaryState, tuple[str, Tone]]] = {
     "alarm": ("✗", "bad"),
 }
 _OFF: Final = (
-    "Off. v has the canary ask the deployment now and then whether reuse changes its answers: with "
-    "prompts of Charter's own, a few blocks long, first uncached and then reused."
+    "Off. The canary asks the deployment now and then whether reuse changes its answers: with "
+    "prompts of Charter's own, a few blocks long, first uncached and then reused"
 )
+_STARTS: Final = (("deploy.toggle_canary", "v starts it"),)
+_STOPS: Final = (("deploy.toggle_canary", "v stops it"),)
 _COLUMNS: Final = (
     Column("pairs", "ANSWERS COMPARED", 0, "left"),
     Column("pairs", "PAIRS", 0),
@@ -58,7 +61,7 @@ def canary_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """All that the canary knows."""
     report = _report(snapshot)
     if report.state == "off":
-        return sentence_lines(_OFF, width, "muted")
+        return sentence_lines(with_ways(snapshot, _OFF, _STARTS, ". "), width, "muted")
     sign, tone = SIGNS[report.state]
     lines = [
         line(
@@ -78,7 +81,7 @@ def canary_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
         ),
         EMPTY,
         *_of_servers(snapshot, width),
-        *sentence_lines(_cost(report), width, "muted"),
+        *sentence_lines(_cost(snapshot, report), width, "muted"),
     ]
     if report.alarm is not None:
         lines += [EMPTY, *_alarm(report.alarm, width)]
@@ -124,12 +127,12 @@ def _compared(name: str, pairs: int, differing: int) -> tuple[Span, ...]:
     )
 
 
-def _cost(report: CanaryReport) -> str:
+def _cost(snapshot: Snapshot, report: CanaryReport) -> str:
     spent = f"{counted(report.requests)}, {report.computed_tokens:,} prompt tokens computed so far"
     if report.computed_tokens_per_hour is None:
         return f"{spent}."
     an_hour = short_count(round(report.computed_tokens_per_hour))
-    return f"{spent}; {an_hour} an hour at this pace. v stops it."
+    return with_ways(snapshot, f"{spent}; {an_hour} an hour at this pace", _STOPS, ". ")
 
 
 def _alarm(alarm: CanaryAlarm, width: int) -> tuple[Line, ...]:

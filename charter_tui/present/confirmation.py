@@ -17,7 +17,6 @@ from charter_engine.contracts.gauges import Draft
 from charter_engine.contracts.plan import Plan
 from charter_tui.present.costs import COMPUTED, HIT_RATE, TTFT, TTFT_P95, WHOLE, shown_figure
 from charter_tui.present.figures import percent_text
-from charter_tui.present.watch import is_watched
 from charter_tui.present.work import NAMES
 from charter_tui.state import Snapshot
 
@@ -218,7 +217,7 @@ def leaving_confirmation(snapshot: Snapshot) -> Confirmation | None:
         )
     if snapshot.work and snapshot.work.kind and snapshot.work.state in ("running", "stopping"):
         ends.append(f"The work in progress ({NAMES[snapshot.work.kind].lower()}) is cancelled.")
-    if is_watched(snapshot):
+    if snapshot.push_is_watched:
         ends.append("The last push is no longer watched; it stands.")
     if snapshot.has_changes:
         ends.append("The draft is discarded.")

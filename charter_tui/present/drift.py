@@ -5,14 +5,19 @@ from typing import Final
 
 from charter_engine.contracts.deploy import Change
 from charter_tui.present.diff import change_beside
+from charter_tui.present.possible import acts
 from charter_tui.present.spans import EMPTY, Line, Span, line, plain, wrap
 from charter_tui.present.words import Standing, sentence_lines
 from charter_tui.state import Snapshot
 
 _WAYS_OUT: Final = (
-    ("P", "puts back what was pushed, over these changes"),
-    ("a", "adopts them: the deployment as it is becomes a revision of its own"),
-    ("p", "pushes the draft over them, where its form says so"),
+    ("deploy.put_back", "P", "puts back what was pushed, over these changes"),
+    (
+        "deploy.adopt",
+        "a",
+        "adopts them: the deployment as it is becomes a revision of its own",
+    ),
+    ("deploy.push", "p", "pushes the draft over them, where its form says so"),
 )
 _AS_PUSHED: Final = (
     "The deployment is what was pushed: its served configurations and its files are compared every "
@@ -47,11 +52,12 @@ def drift_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
         Span("Changed by others", "title"),
         Span(f"  {places} {'place' if places == 1 else 'places'} since the last push", "muted"),
     )
+    ways = [(key, words) for action, key, words in _WAYS_OUT if acts(action, snapshot)]
     return (
         heading,
         *foreign_lines(session.drift, width),
-        EMPTY,
-        *(made for key, words in _WAYS_OUT for made in _way_out(key, words, width)),
+        *((EMPTY,) if ways else ()),
+        *(made for key, words in ways for made in _way_out(key, words, width)),
     )
 
 

@@ -69,7 +69,7 @@ def _measured(snapshot: Snapshot, *, brief: bool) -> list[Line]:
         line(
             Span("Computed ", "strong"),
             Span(computed, "strong"),
-            Span(f" of {short_count(prompt)}{source}", "muted"),
+            Span(f" of {MARKS['measured']}{short_count(prompt)}{source}", "muted"),
         ),
         _whole_run(snapshot),
         _ttft(snapshot, brief=brief),

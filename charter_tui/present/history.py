@@ -18,7 +18,7 @@ from charter_tui.present.costs import (
 from charter_tui.present.diff import change_beside, change_lines, cost_span
 from charter_tui.present.drift import foreign_lines
 from charter_tui.present.figures import count, milliseconds, moment
-from charter_tui.present.possible import offered
+from charter_tui.present.possible import offered, with_ways
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room, row_line, table_lines
 from charter_tui.present.words import ASKING, EmptyState, Standing, sentence_lines
@@ -37,6 +37,9 @@ WIDE: Final = (NUMBER, AT, STATE, BY, COST, COMPUTED, TTFT, NOTE)
 WIDE_FROM: Final = 100
 """Derived, in cells: the columns take 85, and a note needs 15."""
 _NOT_PUSHED: Final = "Nothing was pushed yet: the deployment runs as it was found."
+_TUNES: Final = (("tuning.edit", "2 tunes it, and p pushes from there"),)
+_NO_RUN: Final = "No whole run was made before or under it on this deployment"
+_RUN: Final = (("app.run_plan", "r makes one"),)
 _OPENED: Final = "enter opens the history, where each revision can be opened."
 _WAYS: Final = (
     ("app.undo", "u undoes the last push"),
@@ -113,8 +116,7 @@ def no_revisions(
         return _NOT_KEPT
     if revisions is None:
         return EmptyState(refused, refused=True) if refused else ASKING
-    ways = offered(snapshot, (("tuning.edit", " 2 tunes it, and p pushes from there."),))
-    return EmptyState(f"{_NOT_PUSHED}{ways}")
+    return EmptyState(with_ways(snapshot, _NOT_PUSHED, _TUNES, " "))
 
 
 def history_lines(
@@ -131,12 +133,10 @@ def history_lines(
     return (heading, *rows, EMPTY, *sentence_lines(words, width, "muted"))
 
 
-def revision_lines(
-    detail: RevisionDetail, live: int, width: int, drift: Sequence[Change] = ()
-) -> tuple[Line, ...]:
+def revision_lines(detail: RevisionDetail, snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """A revision opened: when and why it was pushed, what it changed, also in its files, and what
-    runs cost before and after it; of the live one also what others changed since (`drift`), of
-    another what making it live again changes."""
+    runs cost before and after it; of the live one also what others changed since, of another what
+    making it live again changes."""
     revision = detail.revision
     tone = _STATE_TONES.get(revision.state, "muted")
     lines = [
@@ -152,14 +152,26 @@ def revision_lines(
         lines.append(_labelled("by", revision.by))
     if revision.parent is not None:
         lines.append(_labelled("after", f"revision {revision.parent}"))
-    lines += [EMPTY, *_changes("Changed", detail.diff, width), EMPTY, *_costs(detail, width)]
+    lines += [
+        EMPTY,
+        *_changes("Changed", detail.diff, width),
+        EMPTY,
+        *_costs(detail, snapshot, width),
+    ]
     lines += _requests(revision, width)
     if detail.files:
         lines += [EMPTY, line(Span("In its files", "strong")), *_in_files(detail.files, width)]
-    if revision.number != live:
+    drift = snapshot.session.drift if snapshot.session else ()
+    if revision.number != snapshot.revision:
         lines += [EMPTY, *_changes("Making it live again changes", detail.back, width)]
     elif drift:
-        lines += [EMPTY, line(Span("Served differently", "strong"), Span("  by others: 9", "bad"))]
+        lines += [
+            EMPTY,
+            line(
+                Span("Served differently", "strong"),
+                Span("  by others: 9 tells the ways out", "bad"),
+            ),
+        ]
         lines += foreign_lines(drift, width)
     return tuple(lines)
 
@@ -206,10 +218,10 @@ def _in_files(changes: Sequence[Change], width: int) -> Iterator[Line]:
             yield from change_beside(change, width, " ")
 
 
-def _costs(detail: RevisionDetail, width: int) -> list[Line]:
+def _costs(detail: RevisionDetail, snapshot: Snapshot, width: int) -> list[Line]:
     before, after = detail.before, detail.after
     if before is None and after is None:
-        words = "No whole run was made before or under it on this deployment: r makes one."
+        words = with_ways(snapshot, _NO_RUN, _RUN)
         return [line(Span(text, "muted")) for text in wrap(words, width)]
     one, other = (before.cost if before else None), (after.cost if after else None)
     heading = (Span("=before", "measured"), Span("=under it", "measured"))

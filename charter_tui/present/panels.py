@@ -15,7 +15,6 @@ from charter_tui.naming import Naming
 from charter_tui.present.figures import (
     bar,
     byte_size,
-    byte_size_text,
     clock_span,
     count,
     marked,
@@ -95,7 +94,9 @@ def _gpu_lines(gpu: GpuSample, width: int) -> tuple[Line, ...]:
     memory: list[Span | str] = [byte_size(used, "measured")]
     if used is not None and total:
         memory += [
-            Span(f" of {byte_size_text(total)} ", "muted"),
+            Span(" of ", "muted"),
+            byte_size(total, "measured"),
+            " ",
             *bar(used / total, max(4, min(16, width - 34))),
         ]
     load: list[Span | str] = []
@@ -116,7 +117,9 @@ def _host_lines(host: HostSample, width: int) -> tuple[Line, ...]:
         marked(percent_text(host.cpu_utilization, 0), "measured"),
         Span(" CPU  ", "muted"),
         byte_size(host.memory_used_bytes, "measured"),
-        Span(f" of {byte_size_text(host.memory_total_bytes)} memory", "muted"),
+        Span(" of ", "muted"),
+        byte_size(host.memory_total_bytes, "measured"),
+        Span(" memory", "muted"),
     )
     engine = (byte_size(host.engine_rss_bytes, "measured"), Span(" engine", "muted"))
     if width < 64:

@@ -7,17 +7,24 @@ from charter_tui.action import Scope
 from charter_tui.actions import ACTIONS
 from charter_tui.locks import refusal
 from charter_tui.present.levers import why_not_lever
-from charter_tui.present.trial import is_for_traffic
-from charter_tui.present.watch import is_watched
-from charter_tui.present.words import EmptyState
-from charter_tui.state import Snapshot
+from charter_tui.present.words import EmptyState, sentence
+from charter_tui.state import Snapshot, is_for_traffic
+
+Way = tuple[str, str]
+"""The id of an action, and words with its key."""
 
 
 class Condition(NamedTuple):
-    """When an action does something, and what an operator is told where it does not."""
+    """When an action does something, and what an operator is told where it does not, with the ways
+    there."""
 
     holds: Callable[[Snapshot], bool]
     otherwise: str
+    ways: tuple[Way, ...] = ()
+
+    def told(self, snapshot: Snapshot) -> str:
+        """Why it does nothing, and of the ways those that can be gone."""
+        return with_ways(snapshot, self.otherwise, self.ways)
 
 
 def _share(snapshot: Snapshot) -> float | None:
@@ -58,29 +65,41 @@ def _found_a_plan(snapshot: Snapshot) -> bool:
     return snapshot.results is not None and snapshot.results.plan is not None
 
 
-_AGENT: Final = Condition(_has_agent, "No agent is open: o opens one.")
-_CALLS: Final = Condition(_has_calls, "There is no call: o opens an agent.")
+_AGENT: Final = Condition(_has_agent, "No agent is open", (("app.open_agent", "o opens one"),))
+_CALLS: Final = Condition(_has_calls, "There is no call", (("app.open_agent", "o opens an agent"),))
 _RUN: Final = Condition(
-    lambda snapshot: bool(snapshot.runs and snapshot.runs.runs), "There is no run yet: r makes one."
+    lambda snapshot: bool(snapshot.runs and snapshot.runs.runs),
+    "There is no run yet",
+    (("app.run_plan", "r makes one"),),
 )
 _RUNS: Final = Condition(
     lambda snapshot: bool(snapshot.runs and len(snapshot.runs.runs) > 1),
-    "Comparing takes two runs: r makes another.",
+    "Comparing takes two runs",
+    (("app.run_plan", "r makes another"),),
 )
+_NO_TRIAL: Final = "No trial is live"
+_BEGINNING: Final = (("deploy.try_layouts", "n begins one with the draft"),)
 _DRIFTED: Final = Condition(has_drifted, "Nothing differs from what was pushed.")
 _SEEKING: Final = Condition(
     lambda snapshot: snapshot.seeking is not None,
     "This works on the past: space holds the screen still, then M marks and X exports.",
 )
-_NO_TRIAL: Final = "No trial is live: n begins one with the draft."
-_NO_DRAFT: Final = "There is no draft: 2 goes to the tuning screen, where e edits and a proposes."
+_ON_TUNING: Final = (
+    ("tuning.edit", "on the tuning screen (2) e edits one"),
+    ("tuning.propose", "a proposes one"),
+)
+_NO_DRAFT: Final = "There is no draft"
 CHANGES: Final[dict[str, Condition]] = {
-    "deploy.push": Condition(lambda snapshot: snapshot.has_changes, _NO_DRAFT),
+    "deploy.push": Condition(lambda snapshot: snapshot.has_changes, _NO_DRAFT, _ON_TUNING),
     "deploy.try_layouts": Condition(
-        lambda snapshot: snapshot.has_changes or _share(snapshot) is not None, _NO_DRAFT
+        lambda snapshot: snapshot.has_changes or _share(snapshot) is not None,
+        _NO_DRAFT,
+        _ON_TUNING,
     ),
-    "deploy.promote": Condition(lambda snapshot: _share(snapshot) not in (None, 1.0), _NO_TRIAL),
-    "deploy.stop_trial": Condition(lambda snapshot: bool(_share(snapshot)), _NO_TRIAL),
+    "deploy.promote": Condition(
+        lambda snapshot: _share(snapshot) not in (None, 1.0), _NO_TRIAL, _BEGINNING
+    ),
+    "deploy.stop_trial": Condition(lambda snapshot: bool(_share(snapshot)), _NO_TRIAL, _BEGINNING),
     "deploy.put_back": _DRIFTED,
     "deploy.adopt": _DRIFTED,
     "deploy.uninstall": Condition(
@@ -94,7 +113,9 @@ RISKS: Final = {action.id: action.risk for action in ACTIONS}
 OF_TRIALS: Final = frozenset({"deploy.try_layouts", "deploy.promote", "deploy.stop_trial"})
 CONDITIONS: Final[dict[str, Condition]] = {
     **CHANGES,
-    "deploy.keep": Condition(is_watched, "No push is watched at the moment."),
+    "deploy.keep": Condition(
+        lambda snapshot: snapshot.push_is_watched, "No push is watched at the moment."
+    ),
     "deploy.reset_breaker": Condition(
         _breaker_acts, "The circuit breaker is closed: every call goes through."
     ),
@@ -127,7 +148,7 @@ CONDITIONS: Final[dict[str, Condition]] = {
     ),
     "work.cancel_work": Condition(_works, "No work is in progress."),
     "work.draft_plan": Condition(
-        _found_a_plan, "No plan was found yet: enter on Plan asks for one."
+        _found_a_plan, "No plan was found yet", (("app.run_plan", "enter on Plan asks for one"),)
     ),
     "runs.mark": _RUNS,
     "runs.repeat": _RUN,
@@ -145,29 +166,37 @@ def why_not(action: str, snapshot: Snapshot) -> str:
     if action in OF_TRIALS and (missing := why_not_lever(snapshot, "share")):
         return missing
     if not condition.holds(snapshot):
-        return condition.otherwise
+        return condition.told(snapshot)
     return _occupied(snapshot) if action in CHANGES else ""
 
 
 def acts(action: str, snapshot: Snapshot) -> bool:
     """Whether the action of that id does something now, so that words may name its key."""
-    return not refusal(RISKS[action], snapshot, "") and not why_not(action, snapshot)
+    return not refusal(RISKS[action], snapshot) and not why_not(action, snapshot)
 
 
-def offered(snapshot: Snapshot, ways: Sequence[tuple[str, str]], between: str = ", ") -> str:
-    """Of `ways`, each an action's id and words with its key, those that do something now."""
+def offered(snapshot: Snapshot, ways: Sequence[Way], between: str = ", ") -> str:
+    """Of `ways` those that do something now."""
     return between.join(words for action, words in ways if acts(action, snapshot))
+
+
+def with_ways(snapshot: Snapshot, words: str, ways: Sequence[Way], before: str = ": ") -> str:
+    """Words as a sentence, and behind `before` the ways on that do something now; without words
+    these alone, if any."""
+    on = offered(snapshot, ways)
+    if not words:
+        return on and f"{on}."
+    return sentence(f"{words}{before}{on}" if on else words)
 
 
 def no_agent(snapshot: Snapshot) -> EmptyState:
     """That no agent is open, and what to do about it where that can be done."""
-    ways = offered(snapshot, (("app.open_agent", ": o opens one"),))
-    return EmptyState(f"No agent is open{ways}.")
+    return EmptyState(_AGENT.told(snapshot))
 
 
 def _occupied(snapshot: Snapshot) -> str:
     if _runs(snapshot):
-        return "A run is in progress: wait for it, or c cancels it."
+        return with_ways(snapshot, "A run is in progress", (("app.cancel_run", "c cancels it"),))
     if snapshot.deploying is not None and snapshot.deploying.state == "running":
         return "The deployment is being changed at the moment."
     return ""

@@ -19,7 +19,7 @@ from charter_tui.present.figures import (
     short_count,
 )
 from charter_tui.present.miss import part_lines
-from charter_tui.present.possible import offered
+from charter_tui.present.possible import offered, with_ways
 from charter_tui.present.spans import EMPTY, Line, Span, fit, fitting, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill_with_room, table_lines
 from charter_tui.present.words import EmptyState
@@ -41,7 +41,7 @@ NORMAL: Final = (AT, NODE, SESSION, COMPUTED, PROMPT, TTFT, WHOLE, HIT, CAUSE)
 NODE_WIDTH: Final = 28
 """Cells in which most names are whole."""
 SESSION_WIDTH: Final = 23
-"""Cells in which the name of a run is whole, which is a session where programs name none."""
+"""Cells in which the id of a run is whole, which is a session where programs name none."""
 CAUSE_WIDTH: Final = 28
 """Cells in which most causes and errors are whole."""
 OWN: Final = Span("▸ ", "accent")
@@ -51,6 +51,10 @@ IN_A_RECORDING: Final = EmptyState(
 )
 BAR: Final = 24
 """Assumed: cells of a time line beside its figures on 80 columns."""
+_OTHERS: Final = (
+    ("requests.choose", "/ changes the filter"),
+    ("requests.own_runs", "i shows or hides own runs"),
+)
 _SAYS: Final = "enter tells what became of each token of its prompt, and why"
 _SAYS_MORE: Final = "enter shows the words around the place where it left an earlier prompt"
 
@@ -71,7 +75,13 @@ class RequestFilter:
     session: str = ""
     sequences: frozenset[int] | None = None
 
-    def takes(self, record: TrafficRecord, cause: str, named: Naming = name_by_id) -> bool:
+    def takes(
+        self,
+        record: TrafficRecord,
+        cause: str,
+        named: Naming = name_by_id,
+        session_named: Naming = str,
+    ) -> bool:
         """Whether a request is shown."""
         if record.run and not self.own:
             return False
@@ -83,19 +93,25 @@ class RequestFilter:
             return False
         if self.cause and self.cause not in cause:
             return False
-        known_by = (record.node, named(record.node), record.unmatched, record.session, record.run)
+        nodes = (record.node, named(record.node), record.unmatched)
+        sessions = (record.session, session_named(record.session), record.run)
+        known_by = (*nodes, *sessions, session_named(record.run))
         return self.text.lower() in " ".join(known_by).lower()
 
-    def in_words(self) -> str:
+    def in_words(self, session_named: Naming = str) -> str:
         """What is shown, for the line above the table; empty where nothing is left out."""
         parts = [
-            f"of session {plain(self.session)}" if self.session else "",
+            _of_session(session_named(self.session)) if self.session else "",
             f"of {self.text}" if self.text else "",
             f"cause {self.cause}" if self.cause else "",
             f"slower than {self.slow_ms / 1000:g} s" if self.slow_ms else "",
             "failed" if self.failed else "",
         ]
         return ", ".join(part for part in parts if part)
+
+
+def _of_session(name: str) -> str:
+    return plain(f"of {name}" if name.startswith("run ") else f"of session {name}")
 
 
 def request_columns(width: int) -> tuple[Column, ...]:
@@ -118,6 +134,7 @@ def request_row(
     columns: Sequence[Column],
     local: Local = time.localtime,
     named: Naming = name_by_id,
+    session_named: Naming = str,
 ) -> Row:
     """A request as a row; its key is its number at the tap."""
     computed = record.computed_tokens
@@ -132,7 +149,7 @@ def request_row(
             Span("✗ " if record.error else "", "bad"),
             Span(plain(name), "text" if record.node else "muted"),
         ),
-        "session": line(Span(plain(record.session), "muted")),
+        "session": line(Span(plain(session_named(record.session)), "muted")),
         "computed": line(count(computed, "measured")),
         "prompt": line(NOTHING if record.prompt_tokens is None else _short(record.prompt_tokens)),
         "ttft": line(milliseconds(record.ttft_ms, "measured")),
@@ -156,11 +173,15 @@ def _unmatched(record: TrafficRecord, room: int) -> str:
 
 
 def summary_line(
-    shown: Sequence[TrafficRecord], known: int, lost: int, chosen: RequestFilter
+    shown: Sequence[TrafficRecord],
+    known: int,
+    lost: int,
+    chosen: RequestFilter,
+    session_named: Naming = str,
 ) -> Line:
     """What is listed: how many requests, what they computed, and what is left out."""
     computed = [one.computed_tokens for one in shown if one.computed_tokens is not None]
-    words = chosen.in_words()
+    words = chosen.in_words(session_named)
     parts: list[Span | str] = [
         Span(counted(len(shown)), "strong"),
         Span(f" of {known:,}" if len(shown) < known else "", "muted"),
@@ -249,7 +270,7 @@ def no_requests(known: int, snapshot: Snapshot, refused: str = "") -> EmptyState
     if snapshot.replaying:
         return IN_A_RECORDING
     if known:
-        return EmptyState("No request matches. / changes the filter, i shows or hides own runs.")
+        return EmptyState(with_ways(snapshot, "No request matches", _OTHERS))
     return EmptyState(refused, refused=True) if refused else nothing_sent(snapshot)
 
 
@@ -264,6 +285,7 @@ def brief_lines(
     session: Sequence[TrafficRecord],
     width: int,
     named: Naming = name_by_id,
+    session_named: Naming = str,
 ) -> tuple[Line, ...]:
     """A request beside the others: its figures, what became of its prompt as far as that is known
     already, and its session in time."""
@@ -278,7 +300,7 @@ def brief_lines(
         line(Span("whole ", "muted"), milliseconds(record.total_ms, "measured")),
     )
     failed = wrap(record.error, width) if record.error else ()
-    timeline = timeline_lines(session, record.sequence, named=named)
+    timeline = timeline_lines(session, record.sequence, named=named, session_named=session_named)
     return (
         heading,
         fitting(figures, width),
@@ -290,11 +312,16 @@ def brief_lines(
     )
 
 
+def _heading(name: str) -> str:
+    return plain(name.capitalize() if name.startswith("run ") else f"Session {name}")
+
+
 def timeline_lines(
     session: Sequence[TrafficRecord],
     here: int,
     local: Local = time.localtime,
     named: Naming = name_by_id,
+    session_named: Naming = str,
 ) -> tuple[Line, ...]:
     """A session's requests in time: when each began, how long it took, and what it computed."""
     if not session:
@@ -304,7 +331,7 @@ def timeline_lines(
     span = max(end - begin, 0.001)
     lines = [
         line(
-            Span(f"Session {plain(session[0].session)}", "title"),
+            Span(_heading(session_named(session[0].session)), "title"),
             Span(
                 f"  {counted(len(session))} in {milliseconds(span * 1000, 'measured').text}",
                 "muted",

@@ -24,7 +24,7 @@ from charter_tui.present.costs import (
     verdict_lines,
 )
 from charter_tui.present.figures import count, counted, milliseconds, percent, signed
-from charter_tui.present.possible import no_agent, offered
+from charter_tui.present.possible import no_agent, with_ways
 from charter_tui.present.spans import Line, Span, Tone, line, plain, wrap
 from charter_tui.present.tables import Column, Row, fill, fill_with_room, table_lines
 from charter_tui.present.words import EmptyState
@@ -57,7 +57,7 @@ INTERVALS_FROM: Final = 64
 """Derived: cells of a label, two figures, their difference and its interval."""
 SLOWEST: Final = 10
 """Requests of a run that are listed as its slowest."""
-_NO_RUN: Final = "No run of this agent on this deployment yet."
+_NO_RUN: Final = "No run of this agent on this deployment yet"
 _RUNS: Final = (
     ("app.run_plan", "r runs it under the live plan"),
     ("app.run_baseline", "b as written"),
@@ -84,8 +84,7 @@ def no_runs(snapshot: Snapshot) -> EmptyState:
     """Why there is no run, and what to do."""
     if snapshot.session and not snapshot.session.agent:
         return no_agent(snapshot)
-    ways = offered(snapshot, _RUNS)
-    return EmptyState(f"{_NO_RUN} {ways}." if ways else _NO_RUN)
+    return EmptyState(with_ways(snapshot, _NO_RUN, _RUNS))
 
 
 def run_rows(snapshot: Snapshot, chosen: int | None, columns: Sequence[Column]) -> tuple[Row, ...]:

@@ -53,6 +53,7 @@ def session_row(
     columns: Sequence[Column],
     local: Local = time.localtime,
     named: Naming = name_by_id,
+    session_named: Naming = str,
 ) -> Row:
     """A session as a row."""
     rate = share(session.prompt_tokens - session.computed_tokens, session.prompt_tokens)
@@ -60,7 +61,7 @@ def session_row(
         "began": line(Span(time.strftime("%H:%M:%S", local(session.begin)), "muted")),
         "name": line(
             OWN if session.source == "run" else Span(""),
-            Span(plain(session.session), "text" if session.told else "muted"),
+            Span(plain(session_named(session.session)), "text" if session.told else "muted"),
         ),
         "requests": line(count(len(session.sequences), "measured")),
         "failed": line(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from charter_engine.contracts.benching import Percentiles
-from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.trial import ArmDifference, ArmFigures, TrialReport
 from charter_tui.present.figures import (
     NOTHING,
@@ -15,15 +14,28 @@ from charter_tui.present.figures import (
     percent_text,
     signed,
 )
+from charter_tui.present.possible import with_ways
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.words import Standing, sentence_lines
-from charter_tui.state import Snapshot, share
+from charter_tui.state import Snapshot, is_for_traffic, share
 
 _NONE: Final = (
-    "No layout of the live plan applies to traffic. n pushes the draft with its layouts on a share "
-    "of the sessions, so that both arms can be compared before all sessions get them."
+    "No layout of the live plan applies to traffic. A trial lays out a share of the sessions, so "
+    "that both arms can be compared before all sessions get them"
 )
+_BEGINNING: Final = (("deploy.try_layouts", "n pushes the draft for one"),)
+_ON_NONE: Final = (("deploy.try_layouts", "n begins again with another share"),)
+_ON_ALL: Final = (
+    ("deploy.try_layouts", "n goes back to a share of the sessions"),
+    ("deploy.stop_trial", "s lays out none"),
+)
+_ON_SOME: Final = (
+    ("deploy.promote", "m lays out all sessions"),
+    ("deploy.stop_trial", "s none"),
+    ("deploy.try_layouts", "n another share"),
+)
+_STOPPED: Final = "A trial that goes worse is stopped by itself"
 HIT_RATE: Final = "hit rate"
 _LESS_IS_BETTER: Final = frozenset(
     ("computed tokens a request", "TTFT ms", "whole latency ms", "failed", "check not passed")
@@ -55,11 +67,6 @@ FIGURES: Final[tuple[tuple[str, Figure], ...]] = (
 )
 
 
-def is_for_traffic(plan: Plan | None) -> bool:
-    """Whether layouts of a plan apply to what programs send."""
-    return plan is not None and any(node.apply == "traffic" for node in plan.nodes.values())
-
-
 def trial_standing(snapshot: Snapshot, report: TrialReport | None) -> Standing:
     """The trial."""
     plan = snapshot.plan
@@ -82,7 +89,7 @@ def trial_lines(
     """Both arms side by side, how they differ, and what can be done."""
     plan = snapshot.plan
     if plan is None or not is_for_traffic(plan):
-        return sentence_lines(_NONE, width, "muted")
+        return sentence_lines(with_ways(snapshot, _NONE, _BEGINNING, ". "), width, "muted")
     if report is None:
         return sentence_lines(trouble or "Asking the engine …", width, "muted")
     said, tone = verdict(report)
@@ -99,7 +106,7 @@ def trial_lines(
         *table_lines(_ARMS, rows, width),
         *_differences(report.differences, width),
         EMPTY,
-        *sentence_lines(_ways_on(report.share), width, "muted"),
+        *sentence_lines(_ways_on(snapshot, report.share), width, "muted"),
         *(made for note in report.notes for made in sentence_lines(f"! {note}", width, "warning")),
     )
 
@@ -162,12 +169,9 @@ def _difference(one: ArmDifference) -> tuple[Span, ...]:
     )
 
 
-def _ways_on(part: float) -> str:
+def _ways_on(snapshot: Snapshot, part: float) -> str:
     if part <= 0:
-        return "n begins again with another share."
+        return with_ways(snapshot, "", _ON_NONE)
     if part >= 1:
-        return "n goes back to a share of the sessions, s lays out none."
-    return (
-        "m lays out all sessions, s none, n another share. "
-        "A trial that goes worse is stopped by itself."
-    )
+        return with_ways(snapshot, "", _ON_ALL)
+    return with_ways(snapshot, _STOPPED, _ON_SOME)

@@ -16,6 +16,7 @@ from charter_tui.present.figures import (
     percent_text,
     signed,
 )
+from charter_tui.present.possible import with_ways
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line
 from charter_tui.present.tables import Column, table_lines
 from charter_tui.present.words import Standing, sentence_lines
@@ -37,17 +38,17 @@ _COLUMNS: Final = (
     Column("least", "AT LEAST", 0),
 )
 _NOTHING: Final = (
-    "No push was watched. p pushes the draft, and asks for how long its requests are compared with "
-    "those before; if they get worse, the push is taken back by itself."
+    "No push was watched. A push asks for how long the requests after it are compared with those "
+    "before; where they get worse, it is taken back by itself"
 )
+_PUSHES: Final = (("deploy.push", "p pushes the draft"),)
+_WATCHING: Final = (
+    ("deploy.keep", "K keeps it and watches no longer"),
+    ("app.undo", "u takes it back now"),
+)
+_STANDS: Final = (("app.undo", "u takes it back"),)
 _BAR_WIDTH: Final = 24
 """Assumed: cells in which progress is seen."""
-
-
-def is_watched(snapshot: Snapshot) -> bool:
-    """Whether the requests after a push are being compared with those before."""
-    report = snapshot.watch.report if snapshot.watch else None
-    return report is not None and report.outcome == "watching"
 
 
 def watch_standing(snapshot: Snapshot) -> Standing:
@@ -76,7 +77,7 @@ def watch_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     """The last watch in full."""
     watched = snapshot.watch
     if watched is None or watched.report is None:
-        return sentence_lines(_NOTHING, width, "muted")
+        return sentence_lines(with_ways(snapshot, _NOTHING, _PUSHES), width, "muted")
     report = watched.report
     return (
         _heading(watched, report),
@@ -90,7 +91,7 @@ def watch_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
         EMPTY,
         *table_lines(_COLUMNS, [_quality(one) for one in report.qualities], width),
         EMPTY,
-        *sentence_lines(_ways_on(report, watched.revision), width, "muted"),
+        *sentence_lines(_ways_on(snapshot, report, watched.revision), width, "muted"),
     )
 
 
@@ -136,20 +137,21 @@ def _signed(share: float | None) -> str:
     return "–" if share is None else f"{signed(share * 100, 1)} %"
 
 
-def _ways_on(report: WatchReport, revision: int) -> str:
+def _ways_on(snapshot: Snapshot, report: WatchReport, revision: int) -> str:
     """The rule, and what can be done."""
     error = percent_text(report.error_rate, 0)
     rule = (
         f"Taken back by itself once something is certain to be {percent_text(report.margin, 0)} "
-        f"worse (error rate {error}). "
+        f"worse (error rate {error})"
     )
+    stands = with_ways(snapshot, f"Revision {revision} stands", _STANDS, "; ")
     match report.outcome:
         case "watching":
-            return f"{rule}K keeps it and watches no longer, u takes it back now."
+            return with_ways(snapshot, rule, _WATCHING, ". ")
         case "not compared":
             fewer = counted(min(report.requests_before, report.requests_after))
-            return f"{fewer} are too few to tell. Revision {revision} stands; u takes it back."
+            return f"{fewer} are too few to tell. {stands}"
         case "kept" | "ended early":
-            return f"Revision {revision} stands; u takes it back."
+            return stands
         case _:
             return "3 lists the revisions, with what was measured of each."

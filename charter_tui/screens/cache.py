@@ -88,8 +88,11 @@ class HoldingsTable(LineTable):
             return
         measured = self.report.label == "measured"
         columns = holding_columns(self.inner_width, measured=measured)
-        named = self.snapshot.named
-        self.set_rows(columns, holding_rows(self.report, self.by, columns, self.predicted, named))
+        shown = self.snapshot
+        rows = holding_rows(
+            self.report, self.by, columns, self.predicted, shown.named, shown.session_named
+        )
+        self.set_rows(columns, rows)
 
     def why_no_pick(self) -> str:
         if self.by != "priority":

@@ -32,10 +32,9 @@ from charter_tui.present.deployment import (
     subject_rows,
 )
 from charter_tui.present.figures import legend
-from charter_tui.present.trial import is_for_traffic
 from charter_tui.screens.base import ConsoleScreen
 from charter_tui.screens.history import HistoryScreen
-from charter_tui.state import Snapshot
+from charter_tui.state import Snapshot, is_for_traffic
 from charter_tui.widgets.event_log import EventLog
 from charter_tui.widgets.line_table import LineTable
 from charter_tui.widgets.line_view import LineView
@@ -43,7 +42,10 @@ from charter_tui.widgets.static_line import StaticLine
 
 TRIAL_SECONDS: Final = 5.0
 """Between two looks at a trial; the engine itself judges it every ten seconds."""
-PARTS: Final = ("session", "draft", "triton", "canary", "deploying", "watch", "results", "alerts")
+PARTS: Final = (
+    *("session", "draft", "triton", "canary", "deploying", "watch", "results", "alerts"),
+    *("run", "link", "frozen", "locked"),
+)
 
 
 class SubjectTable(LineTable):

@@ -23,7 +23,7 @@ from charter_tui.widgets.static_line import StaticLine
 class MissView(LineView, can_focus=True):
     """The explanation, and the requests of its session below."""
 
-    PARTS = ("session",)
+    PARTS = ("session", "runs")
     DEFAULT_CSS = "MissView { height: 1fr; overflow-y: auto; padding: 0 1; }"
 
     def __init__(self, record: TrafficRecord, session: tuple[TrafficRecord, ...]) -> None:
@@ -40,7 +40,12 @@ class MissView(LineView, can_focus=True):
             if self.found
             else self.empty.lines(width)
         )
-        timeline = timeline_lines(self._session, self._record.sequence, named=self.snapshot.named)
+        timeline = timeline_lines(
+            self._session,
+            self._record.sequence,
+            named=self.snapshot.named,
+            session_named=self.snapshot.session_named,
+        )
         self.set_lines((*explained, *((EMPTY, *timeline) if timeline else ())))
 
 

@@ -53,7 +53,7 @@ MOST_BY_ITSELF: Final = 2_000
 class RequestsTable(LineTable):
     """Requests, the latest first. The cursor follows the latest while it is on it."""
 
-    PARTS = ("runs",)
+    PARTS = ("runs", "frozen")
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +73,9 @@ class RequestsTable(LineTable):
         return [
             record
             for record in reversed(self.records)
-            if self.chosen.takes(record, self._cause(record), self.snapshot.named)
+            if self.chosen.takes(
+                record, self._cause(record), self.snapshot.named, self.snapshot.session_named
+            )
         ]
 
     def picked(self) -> TrafficRecord | None:
@@ -96,11 +98,15 @@ class RequestsTable(LineTable):
 
     def _row(self, record: TrafficRecord, columns: tuple[Column, ...]) -> Row:
         """A row is made anew only if what it shows changed."""
-        named = self.snapshot.named
-        shows = (record, self._cause(record), columns, named(record.node))
+        named, session_named = self.snapshot.named, self.snapshot.session_named
+        names = (named(record.node), session_named(record.session))
+        shows = (record, self._cause(record), columns, names)
         known = self._made.get(record.sequence)
         if known is None or known[0] != shows:
-            known = (shows, request_row(record, self._cause(record), columns, named=named))
+            row = request_row(
+                record, self._cause(record), columns, named=named, session_named=session_named
+            )
+            known = (shows, row)
             self._made[record.sequence] = known
         return known[1]
 
@@ -149,8 +155,12 @@ class RequestBrief(LineView, can_focus=True):
         if self.record is None:
             self.set_lines(())
             return
-        width, named = max(20, self.inner_width), self.snapshot.named
-        self.set_lines(brief_lines(self.record, self.explained, self.session, width, named))
+        width, shown = max(20, self.inner_width), self.snapshot
+        self.set_lines(
+            brief_lines(
+                self.record, self.explained, self.session, width, shown.named, shown.session_named
+            )
+        )
 
 
 class RequestsScreen(ConsoleScreen):
@@ -243,7 +253,8 @@ class RequestsScreen(ConsoleScreen):
         view.display = bool(table.records)
         self.query_one("#requests-side").set_class(not table.records, "empty")
         known, lost = len(table.records), table.lost
-        view.set_lines((summary_line(table.shown, known, lost, table.chosen),))
+        session_named = self.snapshot.session_named
+        view.set_lines((summary_line(table.shown, known, lost, table.chosen, session_named),))
         self._tell_more()
 
     def on_line_table_highlighted(self) -> None:

@@ -21,16 +21,14 @@ from charter_tui.widgets.static_line import StaticLine
 class RevisionView(LineView, can_focus=True):
     """All about the revision."""
 
-    PARTS = ("session",)
+    PARTS = ("session", "link", "frozen", "locked")
     DEFAULT_CSS = "RevisionView { height: 1fr; overflow-y: auto; padding: 0 1; }"
     detail: RevisionDetail | None = None
     empty = ASKING
 
     def rebuild(self) -> None:
-        session = self.snapshot.session
-        drift = session.drift if session else ()
         self.set_lines(
-            revision_lines(self.detail, self.snapshot.revision, self.inner_width, drift)
+            revision_lines(self.detail, self.snapshot, self.inner_width)
             if self.detail
             else self.empty.lines(self.inner_width)
         )

@@ -50,7 +50,11 @@ class SessionsTable(LineTable):
 
     def rebuild(self) -> None:
         columns = session_columns(self.inner_width)
-        rows = [session_row(one, columns, named=self.snapshot.named) for one in self.shown]
+        shown = self.snapshot
+        rows = [
+            session_row(one, columns, named=shown.named, session_named=shown.session_named)
+            for one in self.shown
+        ]
         self.set_rows(columns, rows, IN_A_RECORDING if self.snapshot.replaying else self.empty)
 
 

@@ -63,7 +63,7 @@ class WorkResult(LineView, can_focus=True):
 
     def rebuild(self) -> None:
         shown, width = self.snapshot, self.inner_width
-        acting = not refusal("run", shown, "")
+        acting = not refusal("run", shown)
         self.set_lines(result_lines(shown.results, self._kind, width, acting=acting))
 
 

@@ -3,6 +3,7 @@
 from charter_tui.present.graph_columns import columns_for
 from charter_tui.present.graph_order import AS_IT_RUNS
 from charter_tui.present.graph_table import GraphRows, empty_lines
+from charter_tui.present.possible import with_ways
 from charter_tui.present.spans import Span, line
 from charter_tui.widgets.line_table import LineTable
 
@@ -44,8 +45,9 @@ class GraphTable(LineTable):
         rows = self._graph_rows.rows(self.snapshot, columns, self.order)
         self.set_rows(columns, rows)
         if not rows and self.order.text and self.snapshot.calls:
-            words = f"  No call has {self.order.text} in its name: / changes that."
-            self.set_lines((self.line_at(0), line(Span(words, "muted"))))
+            none = f"No call has {self.order.text} in its name"
+            words = with_ways(self.snapshot, none, (("graph.choose", "/ changes that"),))
+            self.set_lines((self.line_at(0), line(Span(f"  {words}", "muted"))))
         elif not rows:
             self.set_lines((self.line_at(0), *empty_lines(self.snapshot, self.inner_width)))
         self._follow()

@@ -33,7 +33,7 @@ class TitleBar(LineView):
     def rebuild(self) -> None:
         session = self.snapshot.session
         only_watches = session is not None and session.read_only
-        locked = "read-only" if self.console.locked or only_watches else ""
+        locked = "read-only" if self.snapshot.locked or only_watches else ""
         width = self.inner_width
         left, right = title_lines(self.snapshot, self._screen_name, locked, width)
         room = max(0, width - line_width(right))

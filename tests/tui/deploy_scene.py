@@ -30,6 +30,7 @@ from charter_engine.contracts.gauges import Deploying, DeployStep, PushWatched, 
 from charter_engine.contracts.layout_preview import LayoutFigures, LayoutPreview
 from charter_engine.contracts.plan import NodePlan
 from charter_engine.contracts.trial import ArmDifference, ArmFigures, TrialReport
+from charter_engine.servers.canary import REMEDY
 from tests.tui.scene import (
     DRAFT,
     DRAFT_PLAN,
@@ -266,7 +267,7 @@ ALARM = replace(
                 token_ids=(311, 42, 8, 604, 55), prompt_tokens=192, reused_blocks=6
             ),
         ),
-        remedy="switch reuse off: 2 edits enable_kv_cache_reuse, p pushes it",
+        remedy=REMEDY,
     ),
 )
 OPEN_BREAKER = Triton(

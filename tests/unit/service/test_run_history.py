@@ -71,6 +71,21 @@ async def test_runs_are_told_the_latest_first_each_with_its_own_cost(scene: Scen
     ]
 
 
+async def test_a_run_keeps_the_number_that_it_began_with(scene: Scene) -> None:
+    number = await scene.history.begun("a")
+    await scene.history.ended(report("a"))
+    assert [(run.run, run.number) for run in scene.shown.runs] == [("a", number)]
+
+
+async def test_runs_that_are_not_kept_have_numbers_as_well() -> None:
+    made = Scene()
+    await made.history.agent_opened(IDENTITY)
+    assert [await made.history.begun("a"), await made.history.begun("b")] == [1, 2]
+    await made.history.ended(report("a"))
+    await made.history.ended(report("b"))
+    assert [(one.run, one.number) for one in made.shown.runs] == [("b", 2), ("a", 1)]
+
+
 async def test_as_written_and_live_are_answered_for_by_separate_runs(scene: Scene) -> None:
     await scene.history.ended(report("a", variant="baseline"))
     await scene.history.ended(

@@ -18,6 +18,7 @@ from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.traffic import TrafficRecord
 from charter_engine.store import database
 from charter_engine.store.database import MIGRATIONS, Store, StoreError
+from charter_engine.store.maintenance import check
 
 
 @pytest.fixture
@@ -59,6 +60,21 @@ async def test_a_run_comes_back_with_its_requests(path: Path) -> None:
     async with Store(path) as store:
         (run,) = await store.runs(session)
         assert replace(run, requests=await store.requests("r1")) == report()
+
+
+async def test_a_run_has_its_number_from_its_beginning_and_is_listed_once_it_is_saved(
+    path: Path,
+) -> None:
+    async with Store(path) as store:
+        session = await store.begin_session("a.py", "local")
+        first = await store.begin_run(session, "r1")
+        assert await store.begin_run(session, "r2") == first + 1
+        assert (await store.runs(), await store.kept_runs()) == ((), ())
+        assert await store.kept_run(first) is None
+        assert await store.save_run(session, report("r1")) == first
+        (kept,) = await store.kept_runs()
+        assert (kept.number, kept.report.run) == (first, "r1")
+    assert check(path).problems == ()
 
 
 async def test_revisions_belong_to_their_deployment_and_keep_their_order(path: Path) -> None:

@@ -1,5 +1,6 @@
 """The one table of actions: complete, without clashes, and free of the keys multiplexers take."""
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
@@ -63,7 +64,6 @@ OWNERS: dict[Scope, type[DOMNode]] = {
     "request": RequestScreen,
 }
 TAKEN_BY_MULTIPLEXERS = {f"ctrl+{letter}" for letter in "abdkj"}
-LOCKED = "This console is read-only."
 LIVE = Snapshot(link=Link("connected"), session=SESSION)
 
 
@@ -86,6 +86,12 @@ def test_no_two_actions_of_a_screen_share_a_key(scope: Scope) -> None:
     assert max(everywhere.values()) == 1
 
 
+@pytest.mark.parametrize("scope", sorted(OWNERS.keys() - {"app", "replay", "table"}))
+def test_no_two_keys_in_reach_of_a_screen_are_called_the_same(scope: Scope) -> None:
+    labels = Counter(action.label for action in in_scope(scope, "app", "replay", "table"))
+    assert max(labels.values()) == 1
+
+
 def test_no_default_key_is_one_that_multiplexers_take() -> None:
     assert not TAKEN_BY_MULTIPLEXERS & {key for action in ACTIONS for key in action.keys.split(",")}
 
@@ -100,31 +106,32 @@ def test_the_help_names_every_action_of_its_screen_with_the_keys_as_mapped() -> 
 
 
 def test_read_only_refuses_other_recordings_runs_and_writes_only() -> None:
-    assert refusal("write", LIVE, LOCKED)
-    assert refusal("read", LIVE, LOCKED)
-    assert refusal("run", LIVE, LOCKED)
-    assert not refusal("live", LIVE, LOCKED)
-    assert not refusal("view", LIVE, LOCKED)
+    locked = dataclasses.replace(LIVE, locked="This console is read-only.")
+    assert refusal("write", locked)
+    assert refusal("read", locked)
+    assert refusal("run", locked)
+    assert not refusal("live", locked)
+    assert not refusal("view", locked)
 
 
 def test_a_replay_and_a_lost_engine_refuse_everything_but_looking() -> None:
     for snapshot in (Snapshot(link=Link("connected"), replay=REPLAY), Snapshot(link=Link("lost"))):
-        assert refusal("write", snapshot, "")
-        assert refusal("live", snapshot, "")
-        assert not refusal("view", snapshot, "")
+        assert refusal("write", snapshot)
+        assert refusal("live", snapshot)
+        assert not refusal("view", snapshot)
 
 
 def test_in_a_replay_other_recordings_can_be_looked_at() -> None:
     session = replace(SESSION, mode="replay", read_only=True)
     replaying = Snapshot(link=Link("connected"), session=session, replay=REPLAY)
-    assert not refusal("read", replaying, "")
-    assert refusal("read", Snapshot(link=Link("lost"), session=session, replay=REPLAY), "")
+    assert not refusal("read", replaying)
+    assert refusal("read", Snapshot(link=Link("lost"), session=session, replay=REPLAY))
 
 
 def test_a_frozen_screen_refuses_what_changes_something() -> None:
     frozen = Snapshot(link=Link("connected"), session=SESSION, frozen=REPLAY)
-    assert refusal("write", frozen, "") == "The screen is frozen: space goes on."
-    assert not refusal("view", frozen, "")
+    assert refusal("write", frozen) == "The screen is frozen: space goes on."
+    assert not refusal("view", frozen)
 
 
 @pytest.mark.parametrize("scope", sorted({action.scope for action in ACTIONS}))

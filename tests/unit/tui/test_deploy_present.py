@@ -1,6 +1,9 @@
 """The deploy screen's lines: what they say of a push, a watch, a trial, drift and the rest."""
 
-from collections.abc import Sequence
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
 
 import pytest
 from msgspec.structs import replace
@@ -8,10 +11,13 @@ from msgspec.structs import replace
 from charter_engine.contracts.advice import DoctorReport
 from charter_engine.contracts.canary import CanaryReport, ServerCanary
 from charter_engine.contracts.commands import Push
+from charter_engine.contracts.deploy import WatchOutcome
 from charter_engine.contracts.deploying import PushWatch
 from charter_engine.contracts.gauges import Canary, Draft, Fleet, Session
 from charter_engine.contracts.moments import Mistyped
 from charter_engine.contracts.trial import TrialReport
+from charter_tui.action import Action
+from charter_tui.actions import in_scope
 from charter_tui.present.advice import advice_lines, advice_standing
 from charter_tui.present.canary import canary_lines, canary_standing
 from charter_tui.present.confirmation import (
@@ -25,7 +31,7 @@ from charter_tui.present.deployment import SUBJECTS, Answers, subject_lines, sub
 from charter_tui.present.drift import drift_lines
 from charter_tui.present.header import title_lines
 from charter_tui.present.history import NARROW, WIDE, history_columns, history_rows
-from charter_tui.present.possible import why_not
+from charter_tui.present.possible import acts, why_not
 from charter_tui.present.profile import profile_lines, profile_standing
 from charter_tui.present.push import preview_lines, push_lines, push_standing
 from charter_tui.present.spans import Line, line_width, text_of
@@ -52,9 +58,10 @@ from tests.tui.deploy_scene import (
     watched,
 )
 from tests.tui.fleet_scene import ALIKE, ONE, TWO
-from tests.tui.scene import CHEAP_DRAFT, DRAFT, RUN, SESSION
+from tests.tui.scene import CHEAP_DRAFT, DRAFT, REPLAY, RUN, SESSION
 
-LIVE = Snapshot(session=SESSION)
+CONNECTED = Link("connected")
+LIVE = Snapshot(link=CONNECTED, session=SESSION)
 FULL = Snapshot(
     session=DRIFTED,
     draft=DRAFT,
@@ -83,6 +90,39 @@ def test_every_subject_has_a_line_and_more_at_every_width(snapshot: Snapshot, wi
         assert [row.key for row in subject_rows(snapshot, answers)] == [one.key for one in SUBJECTS]
         for one in SUBJECTS:
             assert subject_lines(one.key, snapshot, answers, width)
+
+
+def named_keys(told: str) -> Iterator[Action]:
+    """The actions whose keys a text names, as in `u takes it back`."""
+    keys = {key: one for one in in_scope("app", "deploy") for key in one.keys.split(",")}
+    for key in re.findall(r"(?<![\w'.])([\w/])(?= [a-z]+s\b)", told):
+        if key in keys:
+            yield keys[key]
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"locked": "This console is read-only."},
+        {"replay": REPLAY},
+        {"frozen": REPLAY},
+        {"link": Link("lost")},
+    ],
+    ids=lambda held: next(iter(held)),
+)
+def test_where_nothing_can_be_changed_no_subject_names_a_key_that_does_nothing(
+    held: dict[str, Any],
+) -> None:
+    outcomes = [Snapshot(watch=watched(outcome)) for outcome in get_args(WatchOutcome)]
+    shares = [on(share) for share in (0.0, 0.1, 1.0)]
+    empty = [Snapshot(), LIVE, Snapshot(link=CONNECTED, canary=Canary(WATCHING))]
+    for shown in (*empty, FULL, *outcomes, *shares):
+        snapshot = dataclasses.replace(shown, **held)
+        for answers in (Answers(), ANSWERED):
+            for one in SUBJECTS:
+                told = text(subject_lines(one.key, snapshot, answers, 1_000))
+                for action in named_keys(told):
+                    assert acts(action.id, snapshot), f"{action.id} in: {told}"
 
 
 def test_a_state_fits_its_column() -> None:
@@ -162,7 +202,8 @@ def test_a_trial_stands_by_its_share(share: float, words: str) -> None:
 
 
 def test_drift_is_told_with_both_values_and_the_ways_out() -> None:
-    told = text(drift_lines(Snapshot(session=DRIFTED), 120))
+    snapshot = Snapshot(link=CONNECTED, session=DRIFTED, draft=DRAFT)
+    told = text(drift_lines(snapshot, 120))
     assert "kv_cache_free_gpu_mem_fraction − 0.9 + 0.4" in told
     assert "P puts back" in told and "a adopts" in told and "p pushes" in told
 

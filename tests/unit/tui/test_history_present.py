@@ -5,8 +5,11 @@ from charter_engine.contracts.deploy import Change, Diff
 from charter_tui.present.confirmation import live_again_confirmation
 from charter_tui.present.history import revision_lines
 from charter_tui.present.spans import text_of
-from tests.tui.deploy_scene import DRIFT, MEASURED_REVISIONS
-from tests.tui.scene import DRAFT, LIVE_RUN, PROFILE, REVISIONS, RUNS, WRITTEN_RUN
+from charter_tui.state import Link, Snapshot
+from tests.tui.deploy_scene import DRIFTED, MEASURED_REVISIONS
+from tests.tui.scene import DRAFT, LIVE_RUN, PROFILE, REVISIONS, RUNS, SESSION, WRITTEN_RUN
+
+LIVE = Snapshot(link=Link("connected"), session=SESSION)
 
 
 def test_a_revision_opened_tells_what_changed_why_and_what_runs_cost_around_it() -> None:
@@ -19,7 +22,7 @@ def test_a_revision_opened_tells_what_changed_why_and_what_runs_cost_around_it()
         after=LIVE_RUN,
         verdict=RUNS.verdict,
     )
-    text = "\n".join(text_of(line) for line in revision_lines(detail, 3, 100))
+    text = "\n".join(text_of(line) for line in revision_lines(detail, LIVE, 100))
     assert "Revision 3  live" in text
     assert "reuse on" in text
     assert "tokens_per_block" in text
@@ -32,7 +35,8 @@ def test_the_live_revision_tells_what_others_changed_since_and_what_requests_cam
     detail = RevisionDetail(
         revision=MEASURED_REVISIONS[2], diff=Diff(base_revision=2), back=Diff(base_revision=3)
     )
-    told = "\n".join(text_of(line) for line in revision_lines(detail, 3, 100, DRIFT))
+    drifted = Snapshot(link=Link("connected"), session=DRIFTED)
+    told = "\n".join(text_of(line) for line in revision_lines(detail, drifted, 100))
     assert "by      ada@gpu-07" in told
     assert "kv_cache_free_gpu_mem_fraction − 0.9 + 0.4" in told
     rows = [item.split() for item in told.splitlines()]
@@ -56,7 +60,7 @@ def test_what_it_changed_in_its_files_is_told_field_by_field_under_each_file() -
         back=Diff(base_revision=3),
         files=files,
     )
-    lines = [text_of(line).split() for line in revision_lines(detail, 3, 100)]
+    lines = [text_of(line).split() for line in revision_lines(detail, LIVE, 100)]
     at = lines.index(["In", "its", "files"])
     assert lines[at + 1 : at + 6] == [
         [place],

@@ -52,7 +52,7 @@ def shown(opportunity: Opportunity | None = None) -> Snapshot:
 
 def test_the_headline_leads_with_what_is_computed_and_ends_with_rates() -> None:
     text = said(headline(evolve(shown(), run=RUN), 140))
-    assert text.startswith("Computed =17,862 of 19,334 prompt tokens  run =14.2 s  TTFT =227 ms")
+    assert text.startswith("Computed =17,862 of =19,334 prompt tokens  run =14.2 s  TTFT =227 ms")
     assert "hit =7.6 %" in text
     assert "live plan ~18,630 computed, run ~12.6 s, TTFT ~210 ms p95 ~378 ms, hit ~31.0 %" in text
 

@@ -1,5 +1,7 @@
 """What can be done as things stand, and what is said of the rest."""
 
+import dataclasses
+
 import pytest
 from msgspec.structs import replace
 
@@ -69,3 +71,13 @@ def test_words_name_only_the_keys_that_do_something() -> None:
     assert offered(Snapshot(link=Link("connected"), session=replayed), ways) == "8 shows"
     assert no_agent(live).text == "No agent is open: o opens one."
     assert no_agent(Snapshot(session=replayed)).text == "No agent is open."
+    looking = dataclasses.replace(live, locked="This console is read-only.")
+    assert offered(looking, ways) == "8 shows"
+    assert no_agent(looking).text == "No agent is open."
+
+
+def test_why_a_key_does_nothing_names_no_key_that_does_nothing_either() -> None:
+    alone = Snapshot(link=Link("connected"), session=SESSION, runs=Runs())
+    assert why_not("runs.repeat", alone) == "There is no run yet: r makes one."
+    looking = dataclasses.replace(alone, locked="This console is read-only.")
+    assert why_not("runs.repeat", looking) == "There is no run yet."

@@ -164,7 +164,7 @@ def test_without_a_gpu_the_reason_and_the_serving_memory_are_told() -> None:
 
 def test_with_a_gpu_its_memory_and_name_are_told() -> None:
     text = said(memory_lines(Snapshot(gpu=GPU, host=HOST), 80))
-    assert "=57.0 GiB of 79.6 GiB" in text
+    assert "=57.0 GiB of =79.6 GiB" in text
     assert "H100" in text
 
 

@@ -6,6 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from charter_engine.contracts.explaining import MissResult
+from charter_engine.contracts.gauges import Run
+from charter_engine.contracts.live import RunProgress
 from charter_engine.contracts.notes import Note
 from charter_tui.present.miss import miss_lines
 from charter_tui.present.requests import (
@@ -18,6 +20,8 @@ from charter_tui.present.requests import (
     timeline_lines,
 )
 from charter_tui.present.spans import Line, line_width, text_of
+from charter_tui.state import Snapshot
+from tests.tui.scene import RUNS
 from tests.tui.traffic_scene import EXPLANATION, PASSED, REPORT, RESULT
 
 
@@ -136,6 +140,23 @@ def test_a_session_is_drawn_in_time_with_the_request_marked() -> None:
     bars = [next(span.text for span in made if "█" in span.text) for made in lines[1:]]
     assert [bar.index("█") for bar in bars] == sorted(bar.index("█") for bar in bars)
     assert timeline_lines((), 0) == ()
+
+
+def test_an_own_run_has_its_number_wherever_its_requests_are_told_of() -> None:
+    begun = Run(RunProgress(run="20261127T140358Z-113b79", number=7, state="running"))
+    shown = Snapshot(run=begun, runs=RUNS)
+    called = shown.session_named
+    own = replace(PASSED[0], run="20261127T140358Z-113b79", session="20261127T140358Z-113b79")
+    row = request_row(own, "", request_columns(200), time.gmtime, session_named=called)
+    assert "run 7" in [text_of(cell) for cell in row.cells]
+    assert text_of(timeline_lines((own,), 0, session_named=called)[0]).startswith("Run 7  ")
+    chosen = RequestFilter(text="run 7")
+    assert chosen.takes(own, "", session_named=called)
+    assert not chosen.takes(replace(own, session="desk-7", run=""), "", session_named=called)
+    of_a_run = RequestFilter(session=own.session)
+    assert "of run 7" in text_of(summary_line((own,), 1, 0, of_a_run, called))
+    assert called(RUNS.runs[0].run) == f"run {RUNS.runs[0].number}"
+    assert called("desk-7") == "desk-7"
 
 
 def test_a_large_screen_tells_the_session_of_a_run_whole() -> None:
