@@ -72,13 +72,15 @@ async def test_who_replays_sees_on_every_screen_how_a_stretch_is_cut_out(
 ) -> None:
     async with console(DRAFT, REPLAY, size=(80, 24)) as stage:
         await stage.press(*keys)
-        await stage.until(lambda: "M Mark" in offered(stage) and "X Export" in offered(stage))
+        await stage.until(
+            lambda: "M Mark time" in offered(stage) and "X Save stretch" in offered(stage)
+        )
 
 
 async def test_a_live_screen_gives_that_room_to_other_screens(console: Open) -> None:
     async with console(DRAFT, size=(100, 30)) as stage:
         await stage.until(lambda: "3 History" in offered(stage))
-        assert "M Mark" not in offered(stage)
+        assert "M Mark time" not in offered(stage)
 
 
 async def test_a_replay_offers_no_row_that_it_would_not_open(console: Open) -> None:
@@ -98,4 +100,4 @@ async def test_keys_of_one_name_on_two_levels_are_both_offered(console: Open) ->
     async with console(REPLAY, RUNS, size=(120, 30)) as stage:
         await stage.press("6")
         await stage.until(lambda: "m Compare" in offered(stage))
-        assert "M Mark" in offered(stage)
+        assert "M Mark time" in offered(stage)
