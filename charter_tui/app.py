@@ -1,14 +1,11 @@
 """The console's app: its screens, and what the keys that work everywhere do."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, work
-from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.theme import ThemeProvider
 
 from charter_engine.contracts.commands import (
@@ -65,7 +62,7 @@ class CharterApp(ReplayKeys):
     CSS_PATH = "charter.tcss"
     MODES: ClassVar[dict[str, Any]] = {"graph": GraphScreen, "tuning": TuningScreen}
     DEFAULT_MODE = "graph"
-    COMMANDS = App.COMMANDS | {ActionProvider}
+    COMMANDS: ClassVar[set[Any]] = {ActionProvider}
     HORIZONTAL_BREAKPOINTS = HORIZONTAL
     VERTICAL_BREAKPOINTS = VERTICAL
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -303,12 +300,6 @@ class CharterApp(ReplayKeys):
     def action_help_quit(self) -> None:
         """ctrl+c copies in a terminal and ends nothing here: say which key does."""
         self.notify("q leaves the console, c cancels a run.")
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterator[SystemCommand]:
-        """Of Textual's own entries those that the console has no key for."""
-        for command in super().get_system_commands(screen):
-            if command.title == "Theme":
-                yield command
 
     def action_help(self) -> None:
         scope = self.screen.SCOPE if isinstance(self.screen, ConsoleScreen) else "app"

@@ -3,7 +3,9 @@
 They are what can be done on the screen one is on.
 """
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -48,8 +50,24 @@ class Palette(CommandPalette, DismissedOnce[None]):
             super()._action_command_list(action)
 
 
+class Offer(NamedTuple):
+    """What the palette lists: what it is called, what it does with its keys, and the action."""
+
+    label: str
+    about: str
+    action: str
+
+
+THEME: Final = Offer("Theme", "Change to a theme by its name", "app.change_theme")
+
+
 class ActionProvider(Provider):
-    """Offers what can be done now."""
+    """Offers what can be done now: on this screen first, then everywhere."""
+
+    def _offers(self) -> Iterator[Offer]:
+        for action, call in self._actions():
+            yield Offer(action.label, self._told(action), call)
+        yield THEME
 
     def _actions(self) -> list[tuple[Action, str]]:
         app = cast("Console", self.app)
@@ -60,7 +78,8 @@ class ActionProvider(Provider):
             scopes.append("replay")
         return [
             (action, f"{'app' if action.scope in ('app', 'replay') else 'screen'}.{action.action}")
-            for action in in_scope(*scopes)
+            for scope in scopes
+            for action in in_scope(scope)
             if action.palette and not app.refusal(action.risk) and not self._why_not(action)
         ]
 
@@ -77,20 +96,15 @@ class ActionProvider(Provider):
         return f"{shown_keys(mapped.get(action.id, action.keys))}  {action.about}"
 
     async def discover(self) -> Hits:
-        for action, call in self._actions():
-            yield DiscoveryHit(
-                action.label,
-                lambda call=call: self.screen.run_action(call),
-                help=self._told(action),
-            )
+        for offer in self._offers():
+            yield DiscoveryHit(offer.label, self._doing(offer), help=offer.about)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for action, call in self._actions():
-            if score := matcher.match(action.label):
-                yield Hit(
-                    score,
-                    matcher.highlight(action.label),
-                    lambda call=call: self.screen.run_action(call),
-                    help=self._told(action),
-                )
+        for offer in self._offers():
+            if score := matcher.match(offer.label):
+                label = matcher.highlight(offer.label)
+                yield Hit(score, label, self._doing(offer), help=offer.about)
+
+    def _doing(self, offer: Offer) -> Callable[[], Awaitable[None]]:
+        return partial(self.screen.run_action, offer.action)

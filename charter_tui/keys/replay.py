@@ -118,7 +118,7 @@ REPLAY_ACTIONS: Final[tuple[Action, ...]] = (
         "replay",
         "export",
         "X",
-        "Save stretch",
+        "Export stretch",
         "Write the marked stretch as a recording of its own, to hand on",
         "replay",
         footer=True,

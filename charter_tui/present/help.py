@@ -1,15 +1,18 @@
 """The text of the help screen, from the action table and the keys as they are mapped."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from charter_tui.action import Action, Scope
 from charter_tui.actions import in_scope
 from charter_tui.present.figures import MARKS, legend
-from charter_tui.present.spans import EMPTY, Line, Span, line, wrap
+from charter_tui.present.spans import EMPTY, Line, Span, line, line_width, wrap
 
 _KEY = 11
 _LABEL = 15
 """Derived, in cells: the longest key and the longest label, but for few."""
+LEAST_ABOUT: Final = 30
+"""Assumed, in cells: in fewer beside the label, words stand better below it."""
 _ORIGINS = (
     "= comes from Triton, NVML or the OS; ~ from Charter's block manager; "
     "? is a default nobody measured."
@@ -89,11 +92,16 @@ def shown_keys(keys: str) -> str:
 
 
 def _action(action: Action, keys: Mapping[str, str], width: int) -> list[Line]:
-    indent = _KEY + _LABEL + 4
-    first, *more = wrap(action.about, max(20, width - indent))
-    head = line(
-        Span(f"  {shown_keys(keys.get(action.id, action.keys)):<{_KEY}} ", "accent"),
-        Span(f"{action.label:<{_LABEL}} ", "strong"),
-        Span(first, "muted"),
-    )
-    return [head, *(line(Span(" " * indent + text, "muted")) for text in more)]
+    key = Span(f"  {shown_keys(keys.get(action.id, action.keys)):<{_KEY}} ", "accent")
+    label = Span(f"{action.label:<{_LABEL}} ", "strong")
+    beside = line_width((key, label))
+    if width - beside < LEAST_ABOUT:
+        below = wrap(action.about, max(20, width - line_width((key,))))
+        return [line(key, label), *(_indented(text, line_width((key,))) for text in below)]
+    first, *more = wrap(action.about, width - beside)
+    head = line(key, label, Span(first, "muted"))
+    return [head, *(_indented(text, beside) for text in more)]
+
+
+def _indented(text: str, cells: int) -> Line:
+    return line(Span(" " * cells + text, "muted"))

@@ -73,7 +73,7 @@ class FormScreen(ModalScreen[bool], DismissedOnce[bool]):
         with Vertical(classes="dialog"):
             yield Label(self._title, classes="dialog-title", markup=False)
             if self._note:
-                yield Label(self._note, classes="dialog-note", markup=False)
+                yield Label(self._note, classes="dialog-note form-note", markup=False)
             for field in self._fields:
                 with Horizontal(classes="field"):
                     yield Label(field.label, classes="field-label", markup=False)

@@ -16,7 +16,7 @@ from charter_tui.widgets.line_view import LineView
 class ToldView(LineView, can_focus=True):
     """The words, wrapped to the width."""
 
-    DEFAULT_CSS = "ToldView { height: 1fr; overflow-y: auto; }"
+    DEFAULT_CSS = "ToldView { height: auto; max-height: 76vh; overflow-y: auto; }"
 
     def __init__(self, told: Sequence[Notice]) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class ToldScreen(ModalScreen[None], DismissedOnce[None]):
         self._view = ToldView(told)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog tall"):
+        with Vertical(classes="dialog tall told"):
             yield self._view
 
     def action_close(self) -> None:

@@ -81,6 +81,31 @@ async def test_every_word_of_a_dialog_can_be_read_in_every_theme(
         assert list(unreadable(stage.app.screen, dialog)) == []
 
 
+@pytest.mark.parametrize("theme", sorted(load_themes((shipped_themes(),))[0]))
+async def test_behind_a_dialog_the_screen_stays_in_view_in_every_theme(
+    console: Open, theme: str
+) -> None:
+    async with console(DRAFT, theme=theme) as stage:
+        await stage.press("o")
+        await stage.until(partial(stage.shows, "Open an agent"))
+        assert stage.shows("document_processor.py  graph")
+
+
+async def test_the_words_before_the_fields_of_a_form_stand_apart_from_them(console: Open) -> None:
+    async with console(DRAFT, size=(80, 24)) as stage:
+        await stage.press("e")
+        await stage.until(lambda: isinstance(stage.app.screen, FormScreen))
+        note = stage.app.screen.query_one(".form-note").region
+        assert stage.app.screen.query(Input).first().region.y == note.bottom + 1
+
+
+async def test_few_messages_take_no_more_room_than_their_words(console: Open) -> None:
+    async with console(size=(120, 40)) as stage:
+        await stage.press("f3")
+        await stage.until(partial(stage.shows, "Nothing yet."))
+        assert stage.app.screen.query_one(".dialog").region.height < 10
+
+
 async def test_a_question_breaks_no_line_between_a_figure_and_its_unit(console: Open) -> None:
     async with console(DRAFT) as stage:
         await stage.press("2", "p")

@@ -73,7 +73,7 @@ async def test_who_replays_sees_on_every_screen_how_a_stretch_is_cut_out(
     async with console(DRAFT, REPLAY, size=(80, 24)) as stage:
         await stage.press(*keys)
         await stage.until(
-            lambda: "M Mark time" in offered(stage) and "X Save stretch" in offered(stage)
+            lambda: "M Mark time" in offered(stage) and "X Export stretch" in offered(stage)
         )
 
 

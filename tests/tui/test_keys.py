@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from textual.command import CommandList
 from textual.widgets._toast import Toast
 
 from charter_engine.contracts.commands import (
@@ -89,6 +90,17 @@ async def test_the_palette_offers_the_screens_own_actions(console: Open) -> None
         await stage.until(lambda: "x  Throw the draft away" in stage.text())
         await stage.press("enter")
         await stage.until(lambda: stage.engine.asked(DiscardDraft))
+
+
+async def test_the_palette_lists_what_this_screen_does_first_and_themes_last(
+    console: Open,
+) -> None:
+    async with console(DRAFT) as stage:
+        await stage.press("ctrl+p")
+        await stage.until(lambda: stage.app.screen.query_one(CommandList).option_count > 20)
+        offered = [str(one.prompt) for one in stage.app.screen.query_one(CommandList).options]
+        assert offered[0].startswith("Edit\ne  ")
+        assert offered[-1].startswith("Theme\n")
 
 
 async def test_the_theme_changes_and_everything_repaints(console: Open) -> None:
