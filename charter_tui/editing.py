@@ -31,12 +31,16 @@ def edit(app: "Console", call: "Call") -> None:
     except NoEditor as error:
         app.notify(str(error), severity="error")
     else:
-        lend(app, command)
+        lend(app, command, f"The editor {command[0]}")
 
 
 def editor_command(environment: Mapping[str, str], path: str, line: int) -> list[str]:
     """The command that opens the editor at a line. Raises `NoEditor`."""
-    named = shlex.split(environment.get("VISUAL") or environment.get("EDITOR") or "")
+    wanted = environment.get("VISUAL") or environment.get("EDITOR") or ""
+    try:
+        named = shlex.split(wanted)
+    except ValueError as error:
+        raise NoEditor(f"The editor {wanted} is no command: {error}.") from error
     if not named:
         raise NoEditor("Set EDITOR, for example EDITOR=vim, to edit the source from here.")
     program = PurePath(named[0]).name

@@ -30,7 +30,8 @@ from charter_tui.present.figures import (
 )
 from charter_tui.present.graph_columns import HIT_BAR, NARROW_BELOW, WIDE_FROM
 from charter_tui.present.graph_order import AS_IT_RUNS, GraphOrder, Sums
-from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, line_width, plain, wrap
+from charter_tui.present.possible import no_agent, with_ways
+from charter_tui.present.spans import EMPTY, Line, Span, Tone, crop, line, line_width, plain, wrap
 from charter_tui.present.tables import Column, Row
 from charter_tui.present.tree import Tree, TreeRow, tree_of
 from charter_tui.state import Snapshot, share
@@ -43,21 +44,23 @@ STATE_SIGNS: Final[dict[NodeState, tuple[str, Tone]]] = {
     "done": ("● done", "good"),
     "failed": ("✗ failed", "bad"),
 }
+_NO_CALL: Final = "This agent makes no LLM call that Charter recognises"
+_ANOTHER: Final = (("app.open_agent", "o opens another"),)
 _NEEDS_NAMED = 2
 """Assumed: a name of the calls before is enough to find them; the rest are counted."""
 _FOLDS = ("▾ ", "▸ ")
 """In front of an open group, and of a folded one."""
 
 
-def failure_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
-    """Why nodes failed, for the first few that did."""
+def failure_lines(snapshot: Snapshot, width: int, each: int = 2) -> tuple[Line, ...]:
+    """Why nodes of the open agent failed, for the first few that did, in at most so many lines
+    `each`."""
     failed = [item for item in snapshot.shown_nodes if item.state == "failed"]
     lines: list[Line] = []
-    for item in failed[:3]:
-        lines += [
-            line(Span(text, "bad"))
-            for text in wrap(f"✗ {snapshot.named(item.node)}: {item.reason}", width)[:2]
-        ]
+    for item in failed[:3] if snapshot.calls else ():
+        texts = wrap(f"✗ {snapshot.named(item.node)}: {item.reason}", width)
+        told = (*texts[: each - 1], " ".join(texts[each - 1 :]))
+        lines += [crop(line(Span(text, "bad")), width) for text in told if text]
     return tuple(lines)
 
 
@@ -173,11 +176,11 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     elif session.diagnostics:
         words = diagnostic_text(session.diagnostics[0])
     elif session.agent:
-        words = "This agent makes no LLM call that Charter recognises. Press o to open another."
+        words = with_ways(snapshot, _NO_CALL, _ANOTHER)
     elif session.phase in ("", "ready"):
-        words = "No agent is open. Press o to open one."
+        words = no_agent(snapshot).text
     else:
-        words = f"No agent is open yet: {session.phase}. Press o to open one."
+        words = f"{session.phase[:1].upper()}{session.phase[1:]} …"
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
 
 

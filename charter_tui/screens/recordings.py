@@ -148,7 +148,7 @@ class RecordingsScreen(ConsoleScreen):
         """Replay a recording in a console of its own, on this terminal."""
         if (recording := self._readable()) is not None:
             replay = ("charter_tui.cli", "--replay", recording.path, "--theme", self.app.theme)
-            lend(self.app, [sys.executable, "-P", "-m", *replay])
+            lend(self.app, [sys.executable, "-P", "-m", *replay], "The replay")
 
     def why_not(self, action: str) -> str:
         table = self.query_one(RecordingsTable)

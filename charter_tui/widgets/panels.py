@@ -16,13 +16,16 @@ from charter_tui.present.strips import STRIPS, strip_lines
 from charter_tui.present.work import planning_lines
 from charter_tui.widgets.line_view import LineView
 
+LEAST_FOR_WRAPPING: Final = 34
+"""Lines of a terminal; on a lower one a second line of a failure would be cut off."""
+
 
 class TitleBar(LineView):
     """The top line."""
 
     PARTS = (
         *("session", "link", "draft", "canary", "fleet", "recording", "replay", "alerts"),
-        *("triton", "held"),
+        *("triton", "held", "locked"),
     )
     DEFAULT_CSS = "TitleBar { height: 1; dock: top; background: $panel; }"
 
@@ -149,7 +152,8 @@ class Failures(LineView):
     DEFAULT_CSS = "Failures { padding-left: 1; max-height: 6; }"
 
     def rebuild(self) -> None:
-        self.set_lines(failure_lines(self.snapshot, max(20, self.app.size.width - 2)))
+        each = 2 if self.app.size.height >= LEAST_FOR_WRAPPING else 1
+        self.set_lines(failure_lines(self.snapshot, max(20, self.app.size.width - 2), each))
         self.display = bool(self.lines)
 
 

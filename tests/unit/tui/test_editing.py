@@ -3,6 +3,7 @@
 import pytest
 
 from charter_tui.editing import NoEditor, editor_command
+from charter_tui.lending import failed_words
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,16 @@ def test_the_visual_editor_comes_first() -> None:
 def test_without_an_editor_it_is_said_where_to_name_one() -> None:
     with pytest.raises(NoEditor, match="EDITOR=vim"):
         editor_command({}, "a.py", 1)
+
+
+def test_an_editor_that_no_shell_would_take_is_named() -> None:
+    with pytest.raises(NoEditor, match="vim 'x is no command: No closing quotation"):
+        editor_command({"EDITOR": "vim 'x"}, "a.py", 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(1, "The editor vi ended with exit code 1."), (-9, "The editor vi was ended by signal 9.")],
+)
+def test_how_a_program_failed_is_said(code: int, words: str) -> None:
+    assert failed_words("The editor vi", code) == words

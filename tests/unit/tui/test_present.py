@@ -39,7 +39,7 @@ from charter_tui.present.fleet import difference_lines, fleet_columns, fleet_lin
 from charter_tui.present.gpu import gpu_screen_lines, shown_gpus
 from charter_tui.present.gpu_plots import GpuHistory
 from charter_tui.present.graph_columns import columns_for, named_columns
-from charter_tui.present.graph_table import GraphRows, empty_lines, retention_summary
+from charter_tui.present.graph_table import GraphRows, empty_lines, failure_lines, retention_summary
 from charter_tui.present.header import banner_lines, title_lines
 from charter_tui.present.panels import event_line, memory_lines, run_lines, triton_lines
 from charter_tui.present.prompt import map_lines, place, planned_order, segment_lines
@@ -160,6 +160,33 @@ def test_without_a_gpu_the_reason_and_the_serving_memory_are_told() -> None:
     text = said(memory_lines(Snapshot(gpu=NO_GPU, host=HOST), 80))
     assert "No NVIDIA driver" in text
     assert "=411 MiB resident memory" in text
+
+
+def test_a_failure_that_takes_more_room_than_there_is_ends_in_an_ellipsis() -> None:
+    reason = "the server did not answer and is asked again in two seconds, as it was before"
+    failed = replace(NODES.nodes[0], state="failed", reason=reason)
+    shown = dataclasses.replace(LIVE, nodes=Nodes((failed, *NODES.nodes[1:])))
+    (one,) = failure_lines(shown, 40, 1)
+    assert text_of(one).endswith("…")
+    first, second = failure_lines(shown, 40, 2)
+    assert not text_of(first).endswith("…")
+    assert text_of(second).endswith("…")
+    assert said(failure_lines(shown, 200, 1)).endswith(reason)
+
+
+def test_of_calls_that_are_not_shown_no_failure_is_told() -> None:
+    failed = replace(NODES.nodes[0], state="failed", reason="the server did not answer")
+    assert failure_lines(Snapshot(nodes=Nodes((failed,))), 80) == ()
+
+
+def test_where_no_agent_is_open_a_key_is_named_only_where_it_opens_one() -> None:
+    none = replace(SESSION, agent="", compiled=None, diagnostics=())
+    connected = Snapshot(link=Link("connected"), session=replace(none, phase="ready"))
+    assert "No agent is open: o opens one." in said(empty_lines(connected, 80))
+    locked = dataclasses.replace(connected, locked="This console is read-only.")
+    assert "No agent is open." in said(empty_lines(locked, 80))
+    starting = dataclasses.replace(connected, session=replace(none, phase="starting Triton"))
+    assert "Starting Triton …" in said(empty_lines(starting, 80))
 
 
 def test_with_a_gpu_its_memory_and_name_are_told() -> None:
