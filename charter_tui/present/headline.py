@@ -56,7 +56,7 @@ def _foreseen(snapshot: Snapshot, *, brief: bool) -> list[Line]:
 
 
 def _measured(snapshot: Snapshot, *, brief: bool) -> list[Line]:
-    """What was measured; `brief` without the p95."""
+    """What was measured; `brief` in fewer words, without the p95."""
     nodes = snapshot.shown_nodes
     prompt = sum(node.told_tokens for node in nodes)
     reused = sum(node.reused_tokens for node in nodes)
@@ -64,7 +64,8 @@ def _measured(snapshot: Snapshot, *, brief: bool) -> list[Line]:
     if rate is None:
         return [line(Span("Computed ", "strong"), Span("not measured yet", "muted"))]
     computed = f"{MARKS['measured']}{short_count(prompt - reused)}"
-    source = " prompt tokens of traffic" if snapshot.shows_traffic else " prompt tokens"
+    tokens = " tokens" if brief else " prompt tokens"
+    source = f"{tokens} of traffic" if snapshot.shows_traffic else tokens
     figures = (
         line(
             Span("Computed ", "strong"),
