@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .presumed_pool import PresumedPool
-from .ranking import WorthTable
 from .retention import DEFAULT_PRIORITY, Rule
+from .worths import WorthTable
 
 DEMOTED = Rule(DEFAULT_PRIORITY - 1)
 """What is asked for a demoted prompt: it goes before blank blocks do."""

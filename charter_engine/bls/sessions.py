@@ -13,9 +13,10 @@ from .demotion import DEMOTED, best_demotion
 from .past import SessionPast, with_answer
 from .prefixes import Prefixes, common_tokens
 from .presumed_pool import PresumedPool
-from .ranking import Ranking, WorthTable
+from .ranking import Ranking
 from .retention import NEVER_AGAIN, Retention, Rule, TokenRange, retention_inputs
 from .reuse_times import NodeRules, ReuseTimeRules
+from .worths import WorthTable
 
 MOST_SESSIONS = 4096
 """Derived: sessions of 4,000 tokens fill `MOST_TOKENS`."""

@@ -8,9 +8,9 @@ import numpy as np
 
 from charter_engine.bls.demotion import DEMOTED, best_demotion
 from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
-from charter_engine.bls.ranking import WorthTable
 from charter_engine.bls.retention import Retention
 from charter_engine.bls.reuse_times import NodeRules
+from charter_engine.bls.worths import WorthTable
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.features import Ints, by_session, common_prefixes
 from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions, retention_of

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from charter_engine.bls.ranking import Ranking, Worths
+from charter_engine.bls.ranking import Ranking
 from charter_engine.bls.retention import DEFAULT, Retention, Rule
 from charter_engine.bls.reuse_times import NodeRules, RefreshWorth, last_rule
+from charter_engine.bls.worths import Worths
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import EDGES, ReuseTimes, soonest
 from charter_engine.plan.retention.features import Floats, Ints, by_session

@@ -2,8 +2,8 @@
 
 from charter_engine.bls.demotion import DEMOTED, STANDS_S, Demotion, best_demotion
 from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
-from charter_engine.bls.ranking import Worths, WorthTable
 from charter_engine.bls.retention import Rule
+from charter_engine.bls.worths import Worths, WorthTable
 
 FALLING, STEADY = range(2)
 WORTHS = WorthTable(Worths(ages_s=(0.0, 10.0), rows=((0.5, 0.0), (0.25, 0.25)), ahead_s=(1.0, 3.0)))
