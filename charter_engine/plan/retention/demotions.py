@@ -2,28 +2,18 @@
 does in a pool that it knows."""
 
 from collections.abc import Hashable
-from typing import NamedTuple
 
 import numpy as np
 
 from charter_engine.bls.demotion import DEMOTED, best_demotion
 from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
-from charter_engine.bls.retention import Retention
 from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.bls.worths import WorthTable
+from charter_engine.kvcache.predict.demotions import DemotedPrompt
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.features import Ints, by_session, common_prefixes
 from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions, retention_of
 from charter_engine.plan.retention.scale import Pricing
-
-
-class DemotedPrompt(NamedTuple):
-    """Behind one request, what another one's first `tokens` are asked for."""
-
-    behind: int
-    request: int
-    tokens: int
-    asked: Retention
 
 
 def demotions(decisions: Decisions, pricing: Pricing, room: PoolRoom) -> list[DemotedPrompt]:
