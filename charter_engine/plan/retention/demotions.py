@@ -5,7 +5,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from charter_engine.bls.demotion import DEMOTED, best_demotion
+from charter_engine.bls.demotion import best_demotion
 from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
 from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.bls.worths import WorthTable
@@ -79,12 +79,12 @@ class _Demoting:
         cost = self._cost.tokens + self._cost.per_token * best.tokens
         if not best.may_go(cost, self._under_way(now_s)):
             return []
-        self.pool.ask(best.session, DEMOTED, now_s)
+        self.pool.ask(best.session, best.rule, now_s)
         demoted, node = self._last[best.session]
         tokens = min(node.shared_tokens + best.tokens + 1, int(self._tokens[demoted]))
         return [
             DemotedPrompt(
-                request, demoted, tokens, retention_of(DEMOTED, node, tokens, self._pricing)
+                request, demoted, tokens, retention_of(best.rule, node, tokens, self._pricing)
             )
         ]
 
