@@ -179,6 +179,7 @@ def recorded_workload(
                 settings=one.settings,
                 latency=latency,
                 retention=one.retention,
+                demotions=one.demotions,
                 release=one.release,
                 bracket=False,
             )
@@ -191,7 +192,7 @@ def recorded_workload(
         request.workload,
         deployment,
         run=run,
-        given=(reuse_times.model, reuse_times.pricing) if reuse_times else None,
+        given=reuse_times,
         decide_at=request.decide_at,
         refresh_cost=refresh_cost(latency),
     )

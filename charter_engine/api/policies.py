@@ -17,6 +17,7 @@ from charter_engine.contracts.predicting import PredictRequest
 from charter_engine.contracts.prediction import PolicyChoice, Prediction
 from charter_engine.errors import UsageError
 from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.demotions import DemotedPrompt
 from charter_engine.kvcache.predict.predictor import Retain, resolve_retention
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.features import by_session
@@ -29,6 +30,16 @@ from charter_engine.plan.retention.streams import (
     learnt_elsewhere,
     verdict,
 )
+
+
+class AskedOnPool(NamedTuple):
+    """What the requests ask for under a policy and a pricing of memory, and which prompts are
+    demoted beside them."""
+
+    policy: Policy
+    pricing: Pricing
+    retention: Retain
+    demotions: tuple[DemotedPrompt, ...]
 
 
 @dataclass(frozen=True)
@@ -46,16 +57,26 @@ class AskedByPolicy:
     pricings: tuple[Pricing, ...] = (PRICING,)
     notes: tuple[Note, ...] = ()
 
-    def at(self, settings: PoolSettings) -> tuple[tuple[Policy, Pricing, Retain], ...]:
+    def at(self, settings: PoolSettings) -> tuple[AskedOnPool, ...]:
         """What to predict on a pool: every policy, `next-use` under each pricing worth comparing
         there."""
         several = len(self.pricings) > 1
         worth = pricings(settings, self.prompt_tokens) if several else self.pricings
         return tuple(
-            (policy, pricing, self.asked[policy, pricing])
+            AskedOnPool(
+                policy,
+                pricing,
+                self.asked[policy, pricing],
+                self._demotions(policy, pricing, settings),
+            )
             for policy in dict.fromkeys(policy for policy, _ in self.asked)
             for pricing in (worth if policy == "next-use" else (PRICING,))
         )
+
+    def _demotions(
+        self, policy: Policy, pricing: Pricing, settings: PoolSettings
+    ) -> tuple[DemotedPrompt, ...]:
+        return self.estimates.demotions(policy, pricing, settings) if self.estimates else ()
 
 
 def against_default(policies: Sequence[Policy]) -> tuple[Policy, ...]:
@@ -106,7 +127,9 @@ def _estimates(
     on some pool."""
     if request.reuse_times:
         reuse_times = read_reuse_times(Path(request.reuse_times))
-        return learnt_elsewhere(workload, reuse_times.model), (reuse_times.pricing,), ()
+        demotes = reuse_times.room is not None
+        estimates = learnt_elsewhere(workload, reuse_times.model, demotes=demotes)
+        return estimates, (reuse_times.pricing,), ()
     if request.learn_from:
         model, notes = learn_from(
             [request.learn_from],

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -38,6 +38,7 @@ from charter_engine.contracts.predicting import (
 from charter_engine.contracts.prediction import Curve, CurvePoint, PredictReport
 from charter_engine.errors import UsageError
 from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.demotions import DemotedPrompt
 from charter_engine.kvcache.predict.predictor import (
     Predictor,
     Retain,
@@ -73,9 +74,14 @@ def predict(
     timing = _timing(request, workload, report)
     plan = plan_of(Path(request.plan)) if request.plan else None
     release = request.release or (plan.release if plan else "never")
-    retention, unmatched, strangers = _asked_by_plan(plan, request.plan, workload)
+    by_plan = _asked_by_plan(plan, request.plan, workload)
     points = [
-        replace(_point(values, request, timing, latency), retention=retention, release=release)
+        replace(
+            _point(values, request, timing, latency),
+            retention=by_plan.retention,
+            demotions=by_plan.demotions,
+            release=release,
+        )
         for values in request.settings
     ]
     others = {name: tuple(_in_pool(name, point) for point in points) for name in request.pools}
@@ -107,9 +113,9 @@ def predict(
             curves=_curves(predictor, points) if request.curve else (),
             choices=choices,
             others=compared_with,
-            unmatched_nodes=unmatched,
+            unmatched_nodes=by_plan.unmatched,
         ),
-        notes=(*notes, *left_out, *strangers, *policies.notes, *_unreleased(release, points)),
+        notes=(*notes, *left_out, *by_plan.notes, *policies.notes, *_unreleased(release, points)),
     )
 
 
@@ -129,9 +135,12 @@ def _under_policies(
 ) -> tuple[list[Tried], list[SweepPoint]]:
     """Every point under every policy, and which of them that is."""
     asked = [
-        (Tried(number, policy, pricing), replace(point, retention=retain))
+        (
+            Tried(number, one.policy, one.pricing),
+            replace(point, retention=one.retention, demotions=one.demotions),
+        )
         for number, point in enumerate(points)
-        for policy, pricing, retain in policies.at(point.settings)
+        for one in policies.at(point.settings)
     ]
     return [tried for tried, _ in asked], [point for _, point in asked]
 
@@ -150,6 +159,7 @@ def _in_pool(name: OtherPool, point: SweepPoint) -> SweepPoint:
         point,
         settings=settings,
         retention=None,
+        demotions=(),
         release="never",
         timing=point.timing if overlaps else None,
     )
@@ -212,22 +222,30 @@ def _point(
     )
 
 
-def _asked_by_plan(
-    plan: Plan | None, name: str, workload: Workload
-) -> tuple[Retain | None, tuple[str, ...], tuple[Note, ...]]:
-    """What a plan asks for, and those of its nodes that the workload does not have."""
+class _AskedByPlan(NamedTuple):
+    """What a plan asks for, which prompts are demoted beside that, and those of its nodes that the
+    workload does not have."""
+
+    retention: Retain | None = None
+    demotions: tuple[DemotedPrompt, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+def _asked_by_plan(plan: Plan | None, name: str, workload: Workload) -> _AskedByPlan:
     if plan is None:
-        return None, (), ()
+        return _AskedByPlan()
     try:
         reuse_times = reuse_times_of_plan(plan, Path(name))
         if reuse_times is not None:
-            asked = learnt_elsewhere(workload, reuse_times.model).asked(
-                "next-use", reuse_times.pricing
-            )
+            estimates, pricing = learnt_elsewhere(workload, reuse_times.model), reuse_times.pricing
+            asked = estimates.asked("next-use", pricing)
             replaced = dataclasses.replace(workload, retention=asked)
-            return resolve_retention(replaced, None), (), ()
+            demoted = estimates.demoted_in(reuse_times.room, pricing)
+            return _AskedByPlan(resolve_retention(replaced, None), demoted)
         unmatched = tuple(node for node in plan.nodes if node not in workload.nodes)
-        return plan_retention(plan), unmatched, _unmatched_note(name, plan.nodes, workload)
+        notes = _unmatched_note(name, plan.nodes, workload)
+        return _AskedByPlan(plan_retention(plan), unmatched=unmatched, notes=notes)
     except ValueError as error:
         raise UsageError(
             f"{name}: {error}",

@@ -13,6 +13,7 @@ from charter_engine.bls.retention import ReleaseWhen
 from charter_engine.children import safe_path
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.demotions import DemotedPrompt
 from charter_engine.kvcache.predict.latency import LatencyModel
 from charter_engine.kvcache.predict.predictor import Predictor, Retain
 from charter_engine.kvcache.predict.simulation import code_is_kept, warm_up
@@ -29,6 +30,7 @@ class SweepPoint(Struct, frozen=True, kw_only=True):
     queue: Timing | None = None
     latency: LatencyModel | None = None
     retention: Retain | None = None
+    demotions: tuple[DemotedPrompt, ...] = ()
     release: ReleaseWhen = "never"
     bracket: bool = True
     kv_bytes_per_token: int | None = None
@@ -98,6 +100,7 @@ def _predict(predictor: Predictor, point: SweepPoint) -> Prediction:
         timing=point.timing,
         latency=point.latency,
         retention=point.retention,
+        demotions=point.demotions,
         release=point.release,
         bracket=point.bracket,
         kv_bytes_per_token=point.kv_bytes_per_token,

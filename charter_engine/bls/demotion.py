@@ -2,7 +2,7 @@
 
 A priority stands until a session's next request, but a session that does not come is due less and
 less. A request of one token over what the pool still holds of its prompt ranks that below all
-else.
+else, what was demoted before it included.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from .presumed_pool import PresumedPool
-from .ranking import WorthTable
 from .retention import DEFAULT_PRIORITY, Rule
+from .worths import WorthTable
 
-DEMOTED = Rule(DEFAULT_PRIORITY - 1)
-"""What is asked for a demoted prompt: it goes before blank blocks do."""
 STANDS_S = 10.0
 """For so long, as a rule, a demotion changes what is evicted next."""
 MOST_LOOKED_AT = 64
@@ -26,11 +24,12 @@ and 8 cost at most .001 of the token hit rate (predicted, two draws)."""
 
 @dataclass(frozen=True)
 class Demotion:
-    """A session whose prompt is to give way first: the tokens of it that are still there, and how
-    many of other prompts that saves."""
+    """A session whose prompt is to give way first: the tokens of it that are still there, what is
+    asked for them, and how many of other prompts that saves."""
 
     session: Any
     tokens: int
+    rule: Rule
     saved: float
 
     def may_go(self, cost: float, under_way: int) -> bool:
@@ -56,4 +55,15 @@ def best_demotion(pool: PresumedPool, worths: WorthTable, now_s: float) -> Demot
     if saved[best] <= 0:
         return None
     chosen = idle[best]
-    return Demotion(chosen.session, chosen.blocks * pool.room.tokens_per_block, float(saved[best]))
+    return Demotion(
+        chosen.session,
+        chosen.blocks * pool.room.tokens_per_block,
+        below(first.priority),
+        float(saved[best]),
+    )
+
+
+def below(priority: int) -> Rule:
+    """What is asked for a prompt that goes before what has this priority, and before blank blocks:
+    of what is demoted the last is worth least. At priority 0 they go by turns."""
+    return Rule(max(0, min(priority, DEFAULT_PRIORITY) - 1))

@@ -24,8 +24,8 @@ from .checks import (
 from .features import FEATURES
 from .forest import MISSING, Division, Forest
 from .presumed_pool import PoolRoom
-from .ranking import Worths
 from .retention import DEFAULT_PRIORITY, MAX_PRIORITY, NEVER_AGAIN, DecideAt, Rule, TokenRange
+from .worths import Worths
 
 DECIDE_AT = ("sent", "answered")
 EVICTIONS = ("leaf", "flat")

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .demotion import DEMOTED, best_demotion
+from .demotion import best_demotion
 from .past import SessionPast, with_answer
 from .prefixes import Prefixes, common_tokens
 from .presumed_pool import PresumedPool
-from .ranking import Ranking, WorthTable
+from .ranking import Ranking
 from .retention import NEVER_AGAIN, Retention, Rule, TokenRange, retention_inputs
 from .reuse_times import NodeRules, ReuseTimeRules
+from .worths import WorthTable
 
 MOST_SESSIONS = 4096
 """Derived: sessions of 4,000 tokens fill `MOST_TOKENS`."""
@@ -168,13 +169,13 @@ class Sessions:
                 return None
             if not best.may_go(self.reuse_times.refresh.cost(best.tokens), under_way):
                 return None
-            demoted = best.session
-            self._presume(lambda pool: pool.ask(demoted, DEMOTED, now_s))
+            demoted, rule = best.session, best.rule
+            self._presume(lambda pool: pool.ask(demoted, rule, now_s))
             session = self._sessions[demoted]
             node, token_ids = session.node, session.tokens
         token_ids = token_ids[: node.shared_tokens + best.tokens + 1]
-        ranges = self.reuse_times.ranges(node, DEMOTED, len(token_ids))
-        return Demoted(token_ids, _inputs(ranges, DEMOTED, len(token_ids)))
+        ranges = self.reuse_times.ranges(node, rule, len(token_ids))
+        return Demoted(token_ids, _inputs(ranges, rule, len(token_ids)))
 
     def overtaken(self, sent: Sent) -> bool:
         """Whether the session's next request is here already: then its blocks are in use, and it

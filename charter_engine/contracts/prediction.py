@@ -40,10 +40,12 @@ class Prediction(Struct, frozen=True, kw_only=True):
     label: `predicted` when it was calibrated on measurements, `assumed` when it is a preset. They
     hold what a request waits: `makespan_ms` is from the first arrival to the last end,
     `requests_per_s` what is served of requests in it. `evictions_by_priority` counts blocks whose
-    content was dropped; `rejected` requests the pool had no room for, which count as misses. Where
-    policies are compared, `policy` names this prediction's, and `closed` is the share of the gap
-    between default priorities and the optimum that it closes. `notes` say what limits the figures:
-    a part of the workload that could not be read, or content that nobody knows.
+    content was dropped; `rejected` requests the pool had no room for, which count as misses.
+    `demotions` are requests of one token beside the workload's that rank prompts below all others:
+    what they compute counts as not reused. Where policies are compared, `policy` names this
+    prediction's, and `closed` is the share of the gap between default priorities and the optimum
+    that it closes. `notes` say what limits the figures: a part of the workload that could not be
+    read, or content that nobody knows.
     """
 
     settings: dict[str, str | int | float | bool]
@@ -54,6 +56,7 @@ class Prediction(Struct, frozen=True, kw_only=True):
     reused_blocks: int
     missed_blocks: int
     rejected: int = 0
+    demotions: int = 0
     evictions_by_priority: dict[int, int] = {}
     offloads: int = 0
     onboards: int = 0

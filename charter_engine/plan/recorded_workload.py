@@ -12,6 +12,7 @@ from charter_engine.contracts.planning import Evaluation, PlanPoint
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.demotions import DemotedPrompt
 from charter_engine.kvcache.predict.predictor import Predictor, Retain, resolve_retention
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.decide import POLICIES, Advice
@@ -19,6 +20,7 @@ from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.releases import RELEASES
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.refreshes import ASSUMED_COST
+from charter_engine.plan.retention.reuse_times_file import ReuseTimesFile
 from charter_engine.plan.retention.scale import PRICING, Pricing, pricings
 from charter_engine.plan.retention.streams import (
     Estimates,
@@ -33,10 +35,12 @@ AS_RECORDED = "as recorded"
 
 
 class Trial(Struct, frozen=True):
-    """A setting to predict, what the requests ask for, and what the server is told to forget."""
+    """A setting to predict, what the requests ask for, which prompts are demoted beside them, and
+    what the server is told to forget."""
 
     settings: PoolSettings
     retention: Retain
+    demotions: tuple[DemotedPrompt, ...] = ()
     release: ReleaseWhen = "never"
 
 
@@ -47,10 +51,11 @@ Run = Callable[[Predictor, Sequence[Trial]], Sequence[Prediction]]
 class RecordedWorkload:
     """One recorded workload on one deployment.
 
-    `given` is what was learnt elsewhere of when prompts come back, with the pricing of memory;
-    without it that is learnt from the workload, for deciding at `decide_at`, where a retention
-    refresh takes `refresh_cost`, and the pricing is searched at each point. `model` is what
-    `next-use` decides by: None where the workload names no two sessions.
+    `given` is what was learnt elsewhere of when prompts come back, with the pricing of memory, and
+    whether prompts are demoted; without it that is learnt from the workload, for deciding
+    at `decide_at`, where a retention refresh takes `refresh_cost`, and the pricing is searched at
+    each point. `model` is what `next-use` decides by: None where the workload names no two
+    sessions.
     """
 
     layouts: Sequence[str] = (AS_RECORDED,)
@@ -62,7 +67,7 @@ class RecordedWorkload:
         deployment: CurrentServer,
         *,
         run: Run,
-        given: tuple[ReuseTimeModel, Pricing] | None = None,
+        given: ReuseTimesFile | None = None,
         decide_at: DecideAt = "sent",
         refresh_cost: RefreshCost = ASSUMED_COST,
     ) -> None:
@@ -110,7 +115,7 @@ class RecordedWorkload:
         if self._estimates is None:
             return None
         if self._given is not None:
-            return self._given[0]
+            return self._given.model
         return learn(self.workload, self._decide_at, refresh_cost=self._refresh_cost)
 
     def expect(self, points: int) -> None:
@@ -125,6 +130,7 @@ class RecordedWorkload:
             Trial(
                 self.deployment.pool_at(point),
                 self._retention(point.policy, pricing),
+                self._demotions(point, pricing),
                 point.release,
             )
             for point, pricing in tried
@@ -144,7 +150,7 @@ class RecordedWorkload:
         """The pricing of memory for `next-use` on the pool that server settings make: the given
         one, or what does best there."""
         if self._given is not None:
-            return self._given[1]
+            return self._given.pricing
         pool = self.deployment.pool_under(server)
         if pool not in self._pricing and self._estimates is not None:
             self._pricing[pool] = judge(self.workload, pool, self._estimates)[2]
@@ -179,7 +185,8 @@ class RecordedWorkload:
 
     def _learnt(self) -> tuple[Estimates | None, str]:
         if self._given is not None:
-            return learnt_elsewhere(self.workload, self._given[0]), ""
+            demotes = self._given.room is not None
+            return learnt_elsewhere(self.workload, self._given.model, demotes=demotes), ""
         try:
             cost = self._refresh_cost
             return learnt_crosswise(self.workload, self._decide_at, refresh_cost=cost), ""
@@ -200,13 +207,18 @@ class RecordedWorkload:
 
     def _pricings(self, point: PlanPoint) -> tuple[Pricing, ...]:
         if self._given is not None:
-            return (self._given[1],)
+            return (self._given.pricing,)
         pool = self.deployment.pool_at(point)
         if point.policy != "next-use":
             return (PRICING,)
         if pool in self._pricing:
             return (self._pricing[pool],)
         return pricings(pool, self.workload.mean_prompt_tokens)
+
+    def _demotions(self, point: PlanPoint, pricing: Pricing) -> tuple[DemotedPrompt, ...]:
+        if self._estimates is None:
+            return ()
+        return self._estimates.demotions(point.policy, pricing, self.deployment.pool_at(point))
 
     def _retention(self, policy: Policy, pricing: Pricing) -> Retain:
         if (policy, pricing) not in self._asked:

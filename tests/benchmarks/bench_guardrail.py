@@ -16,20 +16,35 @@ from pathlib import Path
 from charter_engine.contracts.plan import Policy
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.predictor import Predictor, Retain, resolve_retention
-from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.kvcache.workload.formats.packed_sessions import from_packed
 from charter_engine.plan.retention.model import learn
-from charter_engine.plan.retention.streams import annotate, judge, learnt_crosswise
+from charter_engine.plan.retention.scale import Pricing
+from charter_engine.plan.retention.streams import (
+    Estimates,
+    judge,
+    learnt_crosswise,
+    learnt_elsewhere,
+)
 from tests.benchmarks.bench_retention import SESSIONS
 from tests.benchmarks.mixtures import mixture
 
 TOLERANCE = 0.005
 
 
-def rate(predictor: Predictor, workload: Workload, settings: PoolSettings) -> float:
-    """The token hit rate of a workload with the retention that it carries."""
+def rate(
+    predictor: Predictor,
+    estimates: Estimates,
+    policy: Policy,
+    pricing: Pricing,
+    settings: PoolSettings,
+) -> float:
+    """The token hit rate of a workload under a policy, its demotions counted."""
+    workload = replace(predictor.workload, retention=estimates.asked(policy, pricing))
     asked: Retain = resolve_retention(workload, None) or {}
-    return predictor.predict(settings, retention=asked, bracket=False).token_hit_rate
+    demotions = estimates.demotions(policy, pricing, settings)
+    return predictor.predict(
+        settings, retention=asked, demotions=demotions, bracket=False
+    ).token_hit_rate
 
 
 def main() -> None:
@@ -47,14 +62,10 @@ def main() -> None:
         mixed = mixture(sessions, number)
         estimates = learnt_crosswise(mixed.past, "answered")
         chosen, _, pricing = judge(mixed.past, mixed.settings, estimates)
-        model = learn(mixed.past, "answered")
+        later = learnt_elsewhere(mixed.later, learn(mixed.past, "answered"))
         predictor = Predictor(replace(mixed.later, retention={}))
         rates: dict[Policy, float] = {
-            policy: rate(
-                predictor,
-                annotate(mixed.later, policy, model, pricing=pricing),
-                mixed.settings,
-            )
+            policy: rate(predictor, later, policy, pricing, mixed.settings)
             for policy in ("default", "next-use")
         }
         well = rates[chosen] >= max(rates.values()) - TOLERANCE

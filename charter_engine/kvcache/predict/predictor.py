@@ -1,17 +1,20 @@
 """What settings would do on a workload, and the bracket every such figure stands in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import replace as replaced
+from functools import cached_property, partial
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from charter_engine.bls.retention import ReleaseWhen, Retention, TokenRange
 from charter_engine.contracts.plan import Plan
 from charter_engine.contracts.prediction import Bracket, NodePrediction, Prediction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.demotions import DemotedPrompt, WithDemotions
 from charter_engine.kvcache.predict.known_outputs import (
     first_of_pairs,
     simulate_with_outputs,
@@ -33,6 +36,7 @@ from charter_engine.kvcache.predict.timeline import Timeline, Timing, UsedCache
 from charter_engine.kvcache.workload.columns import Floats, Ints, Workload, as_workload
 from charter_engine.kvcache.workload.path_tree import PathTree, build_paths, depths
 
+Bools = NDArray[np.bool_]
 Retain = Mapping[str, Retention] | Sequence[Retention | None]
 """What requests ask for: by node, or one entry a request. It replaces what the requests carry
 themselves."""
@@ -105,6 +109,7 @@ class Predictor:
         timing: Timing | None = None,
         latency: LatencyModel | None = None,
         retention: Retain | None = None,
+        demotions: Sequence[DemotedPrompt] = (),
         release: ReleaseWhen = "never",
         bracket: bool = True,
         kv_bytes_per_token: int | None = None,
@@ -119,33 +124,70 @@ class Predictor:
         With `timing` requests wait, are computed, hold their blocks and end by the latency model
         (without one: first principles, *assumed*), and reuse what is there then; with `cache`,
         which is used up by that, also what it holds of earlier workloads. The last token of a
-        prompt is never reused. Raises ValueError for retention that does not fit the workload,
-        and InvalidRetention.
+        prompt is never reused. Beside the requests go `demotions`, as long as a deployment sends
+        them: what they compute counts as not reused, and takes its time. Raises ValueError for
+        retention that does not fit the workload, and InvalidRetention.
         """
         asked = resolve_retention(self.workload, retention)
         if timing is not None:
             latency = latency or from_first_principles()
-            releases = self._releases(release, settings)
-            timeline = Timeline(self.workload, settings, timing, latency, asked, releases, cache)
-            timeline.run()
-            result = _Result.of_timeline(self.workload, timeline)
-        else:
-            outcome = self.simulate(settings, asked, release)
-            times = None
-            if latency is not None:
-                times = queued_times(
-                    self.workload,
-                    outcome.reused_tokens,
-                    outcome.onboarded_blocks,
-                    settings,
-                    queue or Timing(),
-                    latency,
-                )
-            result = _Result.of_outcome(self.workload, settings, outcome, times)
-        is_plain = timing is None and asked is None and release == "never"
+        serve = partial(
+            Predictor._served,
+            settings=settings,
+            timing=timing,
+            latency=latency,
+            release=release,
+            queue=queue,
+            cache=cache,
+        )
+        result = self._beside(demotions, asked, serve) if demotions else serve(self, asked)
+        is_plain = timing is None and asked is None and not demotions and release == "never"
         plain = result if is_plain else None
         ends = self._bracket(settings, plain, release) if bracket else None
         return _prediction(self.workload, settings, result, latency, ends, kv_bytes_per_token)
+
+    def _beside(
+        self,
+        demotions: Sequence[DemotedPrompt],
+        asked: Sequence[Retention | None] | None,
+        serve: "Callable[[Predictor, Sequence[Retention | None]], _Result]",
+    ) -> "_Result":
+        """What the workload's own requests get beside demotions."""
+        beside = WithDemotions.of(self.workload, asked, demotions)
+        result = serve(Predictor(beside.workload, self.compiled), beside.retention)
+        sent = beside.until_misjudged(result.reused_tokens)
+        if sent < len(demotions):
+            return self._beside(demotions[:sent], asked, serve)
+        return result.of_own(beside)
+
+    def _served(
+        self,
+        asked: Sequence[Retention | None] | None,
+        *,
+        settings: PoolSettings,
+        timing: Timing | None,
+        latency: LatencyModel | None,
+        release: ReleaseWhen,
+        queue: Timing | None,
+        cache: UsedCache | None,
+    ) -> "_Result":
+        if timing is not None and latency is not None:
+            releases = self._releases(release, settings)
+            timeline = Timeline(self.workload, settings, timing, latency, asked, releases, cache)
+            timeline.run()
+            return _Result.of_timeline(self.workload, timeline)
+        outcome = self.simulate(settings, asked, release)
+        times = None
+        if latency is not None:
+            times = queued_times(
+                self.workload,
+                outcome.reused_tokens,
+                outcome.onboarded_blocks,
+                settings,
+                queue or Timing(),
+                latency,
+            )
+        return _Result.of_outcome(self.workload, settings, outcome, times)
 
     def simulate(
         self,
@@ -312,18 +354,20 @@ def plan_retention(plan: Plan) -> dict[str, Retention]:
 
 @dataclass(frozen=True)
 class _Result:
-    """What the requests got, however they were served."""
+    """What the requests got, however they were served. What is not of the pool has one entry a
+    request."""
 
     reused_tokens: Ints
     reused_blocks: Ints
-    missed_blocks: int
-    rejected: int
+    missed_blocks: Ints
+    fitted: Bools
     evictions: dict[int, int]
     offloads: int
     onboards: int
     peak_blocks: int
     ttft_ms: Floats | None
     makespan_ms: float | None
+    demotions: int = 0
 
     @classmethod
     def of_outcome(
@@ -340,8 +384,8 @@ class _Result:
         return cls(
             reused_tokens=reused,
             reused_blocks=outcome.reused_blocks,
-            missed_blocks=int(blocks.sum() - outcome.reused_blocks.sum()),
-            rejected=int((~served).sum()),
+            missed_blocks=blocks - outcome.reused_blocks,
+            fitted=served,
             evictions=outcome.evicted_by_priority,
             offloads=outcome.offloaded,
             onboards=outcome.onboarded,
@@ -360,14 +404,31 @@ class _Result:
         return cls(
             reused_tokens=reused.clip(0),
             reused_blocks=np.array([one.reused_blocks for one in served], dtype=np.int64),
-            missed_blocks=sum(one.missed_blocks for one in served),
-            rejected=int((~fitted).sum()),
+            missed_blocks=np.array([one.missed_blocks for one in served], dtype=np.int64),
+            fitted=fitted,
             evictions=dict(counters.evictions_by_priority),
             offloads=counters.offloads,
             onboards=counters.onboards,
             peak_blocks=timeline.peak_blocks,
             ttft_ms=np.where(fitted, first, np.nan),
             makespan_ms=timeline.now - start,
+        )
+
+    def of_own(self, beside: WithDemotions) -> "_Result":
+        """What a workload's own requests got. What a demotion computed counts as not reused by the
+        request whose prompt it demotes."""
+        own = beside.own
+        reused = self.reused_tokens[own]
+        computed = beside.computed_by_demotions(self.reused_tokens)
+        np.subtract.at(reused, beside.demoted, computed)
+        return replaced(
+            self,
+            reused_tokens=reused,
+            reused_blocks=self.reused_blocks[own],
+            missed_blocks=self.missed_blocks[own],
+            fitted=self.fitted[own],
+            ttft_ms=None if self.ttft_ms is None else self.ttft_ms[own],
+            demotions=len(beside.demotions),
         )
 
 
@@ -380,7 +441,8 @@ def _prediction(
     kv_bytes_per_token: int | None,
 ) -> Prediction:
     tokens, reused_blocks = workload.prompt_tokens, int(result.reused_blocks.sum())
-    blocks = reused_blocks + result.missed_blocks
+    missed_blocks = int(result.missed_blocks.sum())
+    blocks = reused_blocks + missed_blocks
     ttft = result.ttft_ms
     first = np.zeros(0) if ttft is None else ttft[~np.isnan(ttft)]
     makespan = result.makespan_ms
@@ -391,8 +453,9 @@ def _prediction(
         token_hit_rate=float(result.reused_tokens.sum() / tokens) if tokens else 0.0,
         block_hit_rate=reused_blocks / blocks if blocks else 0.0,
         reused_blocks=reused_blocks,
-        missed_blocks=result.missed_blocks,
-        rejected=result.rejected,
+        missed_blocks=missed_blocks,
+        rejected=int((~result.fitted).sum()),
+        demotions=result.demotions,
         evictions_by_priority=dict(sorted(result.evictions.items())),
         offloads=result.offloads,
         onboards=result.onboards,

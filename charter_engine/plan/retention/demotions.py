@@ -2,28 +2,18 @@
 does in a pool that it knows."""
 
 from collections.abc import Hashable
-from typing import NamedTuple
 
 import numpy as np
 
-from charter_engine.bls.demotion import DEMOTED, best_demotion
+from charter_engine.bls.demotion import best_demotion
 from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
-from charter_engine.bls.ranking import WorthTable
-from charter_engine.bls.retention import Retention
 from charter_engine.bls.reuse_times import NodeRules
+from charter_engine.bls.worths import WorthTable
+from charter_engine.kvcache.predict.demotions import DemotedPrompt
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.features import Ints, by_session, common_prefixes
 from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions, retention_of
 from charter_engine.plan.retention.scale import Pricing
-
-
-class DemotedPrompt(NamedTuple):
-    """Behind one request, what another one's first `tokens` are asked for."""
-
-    behind: int
-    request: int
-    tokens: int
-    asked: Retention
 
 
 def demotions(decisions: Decisions, pricing: Pricing, room: PoolRoom) -> list[DemotedPrompt]:
@@ -89,12 +79,12 @@ class _Demoting:
         cost = self._cost.tokens + self._cost.per_token * best.tokens
         if not best.may_go(cost, self._under_way(now_s)):
             return []
-        self.pool.ask(best.session, DEMOTED, now_s)
+        self.pool.ask(best.session, best.rule, now_s)
         demoted, node = self._last[best.session]
         tokens = min(node.shared_tokens + best.tokens + 1, int(self._tokens[demoted]))
         return [
             DemotedPrompt(
-                request, demoted, tokens, retention_of(DEMOTED, node, tokens, self._pricing)
+                request, demoted, tokens, retention_of(best.rule, node, tokens, self._pricing)
             )
         ]
 

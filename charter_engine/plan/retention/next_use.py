@@ -7,9 +7,10 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from charter_engine.bls.ranking import Ranking, Worths
+from charter_engine.bls.ranking import Ranking
 from charter_engine.bls.retention import DEFAULT, Retention, Rule
 from charter_engine.bls.reuse_times import NodeRules, RefreshWorth, last_rule
+from charter_engine.bls.worths import Worths
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.distribution import EDGES, ReuseTimes, soonest
 from charter_engine.plan.retention.features import Floats, Ints, by_session
@@ -74,6 +75,7 @@ class Decisions:
         self._first_kind = dict(zip(self._parts, kinds, strict=False))
         self.decide_at, self.refresh_cost = parts[0][1].decide_at, parts[0][1].refresh_cost
         self._events = _events(workload, self._parts, at_once=at_once)
+        self._decided: dict[Pricing, tuple[Decided, ...]] = {}
 
     def asked(self, pricing: Pricing) -> tuple[Asked, Asked]:
         """What each request asks for when it is sent, and what stands for it in the end."""
@@ -92,8 +94,13 @@ class Decisions:
         """What blocks are worth, of all kinds that `decided` tells."""
         return worths_of([one for part in self._parts for one in part.rates], pricing)
 
-    def decided(self, pricing: Pricing) -> "Iterator[Decided]":
+    def decided(self, pricing: Pricing) -> "tuple[Decided, ...]":
         """All that happens to the requests, in order, and what is asked for them then."""
+        if pricing not in self._decided:
+            self._decided[pricing] = tuple(self._decide(pricing))
+        return self._decided[pricing]
+
+    def _decide(self, pricing: Pricing) -> "Iterator[Decided]":
         asking: dict[int, _Asking] = {}
         for part in self._parts:
             asking |= part.asking(pricing, self._first_kind[part])

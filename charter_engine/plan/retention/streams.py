@@ -9,18 +9,22 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.bls.retention import DecideAt, Retention, TokenRange
 from charter_engine.contracts.plan import Policy, Reason
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
+from charter_engine.kvcache.predict.demotions import DemotedPrompt
 from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
 from charter_engine.kvcache.workload.columns import Workload, as_workload
+from charter_engine.plan.retention.demotions import demotions
 from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.fixed import CHAIN_CONTEXT, SYSTEM_PROMPT, steps_priority
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import Decisions, records
+from charter_engine.plan.retention.online import room_of
 from charter_engine.plan.retention.refreshes import ASSUMED_COST
 from charter_engine.plan.retention.scale import PRICING, Pricing, best_pricing, pricings
 
@@ -97,10 +101,12 @@ def _static(workload: Workload, model: ReuseTimeModel | None) -> dict[int, Reten
 @dataclass(frozen=True)
 class Estimates:
     """Which model tells the reuse times of which of a workload's requests: none of a session it was
-    learnt from."""
+    learnt from. `demotes`: whether a deployment that decides by them demotes prompts, where the
+    pool lets it."""
 
     workload: Workload
     parts: tuple[tuple[Ints, ReuseTimeModel], ...]
+    demotes: bool = True
 
     @property
     def decide_at(self) -> DecideAt:
@@ -121,10 +127,23 @@ class Estimates:
             found |= {int(chosen[place]): record for place, record in part.retention.items()}
         return found
 
+    def demotions(
+        self, policy: Policy, pricing: Pricing, settings: PoolSettings
+    ) -> tuple[DemotedPrompt, ...]:
+        """Which prompts are demoted beside the requests in a pool; none but under `next-use`."""
+        does = self.demotes and policy == "next-use"
+        return self.demoted_in(room_of(settings), pricing) if does else ()
 
-def learnt_elsewhere(workload: Workload, model: ReuseTimeModel) -> Estimates:
+    def demoted_in(self, room: PoolRoom | None, pricing: Pricing) -> tuple[DemotedPrompt, ...]:
+        """Which prompts `next-use` demotes where it takes the pool to be of this room."""
+        return () if room is None else tuple(demotions(self._decisions, pricing, room))
+
+
+def learnt_elsewhere(
+    workload: Workload, model: ReuseTimeModel, *, demotes: bool = True
+) -> Estimates:
     """One model for all requests, learnt from other sessions."""
-    return Estimates(workload, ((np.arange(len(workload)), model),))
+    return Estimates(workload, ((np.arange(len(workload)), model),), demotes)
 
 
 def learnt_crosswise(
@@ -216,7 +235,10 @@ def judge(
         asked = resolve_retention(
             replace(workload, retention=estimates.asked("next-use", pricing)), None
         )
-        found[pricing] = predictor.predict(settings, retention=asked, bracket=False)
+        demoted = estimates.demotions("next-use", pricing, settings)
+        found[pricing] = predictor.predict(
+            settings, retention=asked, demotions=demoted, bracket=False
+        )
     best, prediction = best_priced(found)
     rate = prediction.token_hit_rate
     return *verdict(estimates, base, rate, settings.host_blocks), best

@@ -11,9 +11,9 @@ import numpy as np
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import Forest
-from charter_engine.bls.ranking import Worths
 from charter_engine.bls.retention import Rule
 from charter_engine.bls.reuse_times import RefreshWorth, ReuseTimeRules
+from charter_engine.bls.worths import Worths
 from charter_engine.contracts.embedded import DEFAULT_TOKENS_PER_BLOCK
 from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.contracts.workload import WorkloadRequest

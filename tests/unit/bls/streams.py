@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import Forest
 from charter_engine.bls.presumed_pool import PoolRoom
-from charter_engine.bls.ranking import Worths
 from charter_engine.bls.refresh_timing import (
     LONGEST_S,
     PATIENCE_S,
@@ -29,6 +28,7 @@ from charter_engine.bls.reuse_times import (
     reuse_times_section,
 )
 from charter_engine.bls.sessions import Sent, Sessions
+from charter_engine.bls.worths import Worths
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.plan.retention.model import ReuseTimeModel, learn

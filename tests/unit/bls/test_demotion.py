@@ -1,9 +1,9 @@
 """Which prompt is to give way first."""
 
-from charter_engine.bls.demotion import DEMOTED, STANDS_S, Demotion, best_demotion
+from charter_engine.bls.demotion import STANDS_S, Demotion, below, best_demotion
 from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
-from charter_engine.bls.ranking import Worths, WorthTable
 from charter_engine.bls.retention import Rule
+from charter_engine.bls.worths import Worths, WorthTable
 
 FALLING, STEADY = range(2)
 WORTHS = WorthTable(Worths(ages_s=(0.0, 10.0), rows=((0.5, 0.0), (0.25, 0.25)), ahead_s=(1.0, 3.0)))
@@ -24,14 +24,27 @@ def test_what_has_come_to_be_worth_less_than_what_goes_first_is_demoted() -> Non
     held = pool(("a", 10, STEADY, Rule(50)), ("b", 20, FALLING, Rule(60)))
     assert best_demotion(held, WORTHS, 0.0) is None
     best = best_demotion(held, WORTHS, 20.0)
-    assert best == Demotion("b", 20 * SIZE, 0.25 * 10 * SIZE * STANDS_S)
+    assert best == Demotion("b", 20 * SIZE, Rule(34), 0.25 * 10 * SIZE * STANDS_S)
 
 
 def test_what_was_demoted_goes_first_and_is_not_demoted_again() -> None:
     held = pool(("a", 10, STEADY, Rule(50)), ("b", 20, FALLING, Rule(60)))
-    held.ask("b", DEMOTED, 20.0)
+    held.ask("b", below(50), 20.0)
     assert next(held.in_order(20.0)).session == "b"
     assert best_demotion(held, WORTHS, 20.0) is None
+
+
+def test_what_is_demoted_later_goes_before_what_was_demoted_earlier() -> None:
+    held = pool(("a", 10, STEADY, Rule(50)), ("b", 20, FALLING, Rule(60)))
+    held.ask("a", below(50), 15.0)
+    best = best_demotion(held, WORTHS, 20.0)
+    assert best is not None
+    held.ask(best.session, best.rule, 20.0)
+    assert [one.session for one in held.in_order(20.0)] == ["b", "a"]
+
+
+def test_below_the_lowest_priority_there_is_none() -> None:
+    assert [below(priority).priority for priority in (100, 35, 20, 0)] == [34, 34, 19, 0]
 
 
 def test_a_prompt_whose_request_is_under_way_is_not_demoted() -> None:
@@ -41,6 +54,6 @@ def test_a_prompt_whose_request_is_under_way_is_not_demoted() -> None:
 
 
 def test_a_demotion_goes_where_it_saves_more_than_all_wait_for_it() -> None:
-    demotion = Demotion("b", 1_000, saved=100.0)
+    demotion = Demotion("b", 1_000, Rule(34), saved=100.0)
     assert demotion.may_go(cost=60.0, under_way=0)
     assert not demotion.may_go(cost=60.0, under_way=1)

@@ -1,7 +1,16 @@
 """At which priority a prompt is held beside others."""
 
-from charter_engine.bls.ranking import Ranking, Worths
-from charter_engine.bls.retention import DEFAULT, NEVER_AGAIN, Rule
+import numpy as np
+
+from charter_engine.bls.ranking import Ranking
+from charter_engine.bls.retention import (
+    DEFAULT,
+    DEFAULT_PRIORITY,
+    MAX_PRIORITY,
+    NEVER_AGAIN,
+    Rule,
+)
+from charter_engine.bls.worths import Worths, WorthTable
 
 RISING, STEADY, FALLING = range(3)
 WORTHS = Worths(
@@ -75,3 +84,74 @@ def test_a_prompt_that_lay_idle_before_ranks_by_its_age() -> None:
         ranking = held(STEADY)
         rule = ranking.hold("new", FALLING, HALF_A_MINUTE, 1_000, 15.0, idle_s)
         assert rule.priority == expected
+
+
+def test_each_rank_is_the_one_that_comparing_with_every_prompt_gives() -> None:
+    """Beside sessions that come, are answered and go."""
+    random = np.random.default_rng(0)
+    worths = Worths((0.0, 1.0, 3.0, 10.0), random.random((5, 4)).tolist(), (1.0, 3.0))
+    ranking, one_by_one = Ranking(worths), OneByOne(worths)
+    now_s = 0.0
+    for _ in range(600):
+        now_s += random.exponential(0.1)
+        session, kind = int(random.integers(60)), int(random.integers(5))
+        if random.random() < 0.3:
+            ranking.answered(session, kind, now_s)
+            one_by_one.answered(session, kind, now_s)
+            continue
+        rule = Rule(int(random.integers(35, 101)), int(random.integers(1, 20_000)))
+        tokens, idle_s = int(random.integers(1, 100_000)), float(random.exponential(2.0))
+        found = ranking.hold(session, kind, rule, tokens, now_s, idle_s)
+        assert found.priority == one_by_one.rank(session, kind, rule, tokens, now_s, idle_s)
+
+
+class OneByOne:
+    """Each session's prompt: kind, priority, tokens, since when it is idle and until when it is
+    held."""
+
+    def __init__(self, worths: Worths) -> None:
+        self._ahead_s, self._table = worths.ahead_s, WorthTable(worths)
+        self._held: dict[int, tuple[int, int, int, float, float]] = {}
+
+    def answered(self, session: int, kind: int, now_s: float) -> None:
+        if session in self._held:
+            _, priority, tokens, since_s, until_s = self._held[session]
+            self._held[session] = kind, priority, tokens, now_s, until_s + now_s - since_s
+
+    def rank(
+        self, session: int, kind: int, rule: Rule, tokens: int, now_s: float, idle_s: float
+    ) -> int:
+        self._held.pop(session, None)
+        self._held = {name: held for name, held in self._held.items() if held[-1] > now_s}
+        if rule.priority <= DEFAULT_PRIORITY or rule.duration_ms is None:
+            return rule.priority
+        leads = [
+            (held[1], self._lead(kind, idle_s, held, now_s) * min(held[2], tokens))
+            for held in self._held.values()
+        ]
+        wrong = {
+            rank: round(
+                sum(abs(lead) for at, lead in leads if at == rank or (at > rank) == (lead > 0)), 6
+            )
+            for rank in range(DEFAULT_PRIORITY + 1, MAX_PRIORITY + 1)
+        }
+        least = min(wrong.values())
+        best = min(
+            (rank for rank in wrong if wrong[rank] == least),
+            key=lambda rank: abs(rank - rule.priority),
+        )
+        until_s = now_s + (rule.duration_ms or 0) / 1000
+        self._held[session] = kind, best, tokens, now_s - idle_s, until_s
+        return best
+
+    def _lead(
+        self, kind: int, idle_s: float, held: tuple[int, int, int, float, float], now_s: float
+    ) -> float:
+        """By how much the prompt is worth more than one that is held, as long as that is."""
+        other, _, _, since_s, until_s = held
+        return sum(
+            float(self._table.at(kind, idle_s + ahead_s))
+            - float(self._table.at(other, now_s + ahead_s - since_s))
+            for ahead_s in self._ahead_s
+            if now_s + ahead_s < until_s
+        )

@@ -9,10 +9,10 @@ import pytest
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import Forest
-from charter_engine.bls.ranking import Worths
 from charter_engine.bls.retention import Rule
 from charter_engine.bls.reuse_times import NodeRules, RefreshWorth, ReuseTimeRules
 from charter_engine.bls.sessions import Sessions
+from charter_engine.bls.worths import Worths
 from tests.unit.bls.streams import (
     SYSTEM,
     answered,

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from functools import cache
 
+import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.contracts.plan import Policy, Reason, ServerSettings
-from charter_engine.contracts.planning import Levers
+from charter_engine.contracts.planning import Levers, PlanPoint
 from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.predict.latency import from_first_principles
@@ -18,7 +20,8 @@ from charter_engine.plan.decide import Asked, Decision, decide
 from charter_engine.plan.pool import CurrentServer
 from charter_engine.plan.recorded_workload import RecordedWorkload, Trial
 from charter_engine.plan.retention.model import learn
-from charter_engine.plan.retention.scale import Pricing
+from charter_engine.plan.retention.reuse_times_file import ReuseTimesFile
+from charter_engine.plan.retention.scale import PRICING, Pricing
 from tests.unit.plan.test_retention_streams import sessions
 
 pytestmark = pytest.mark.slow
@@ -35,6 +38,7 @@ def in_turn(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Predictio
             one.settings,
             latency=latency,
             retention=one.retention,
+            demotions=one.demotions,
             release=one.release,
             bracket=False,
         )
@@ -110,10 +114,41 @@ def test_a_policy_that_is_asked_for_is_taken_beside_the_guardrails_words() -> No
 
 
 def test_reuse_times_given_are_taken_as_they_are() -> None:
-    given = (learn(sessions(20, 3)), Pricing(0.9))
+    given = ReuseTimesFile(model=learn(sessions(20, 3)), price=0.9)
     recorded = RecordedWorkload(sessions(20, 1), "w.jsonl", SCARCE, run=in_turn, given=given)
     pricing = recorded.pricing_under(ServerSettings())
-    assert (recorded.model, pricing, recorded.is_learnt_here) == (*given, False)
+    assert (recorded.model, pricing, recorded.is_learnt_here) == (
+        given.model,
+        Pricing(0.9),
+        False,
+    )
+
+
+def tried(workload: Workload, given: ReuseTimesFile | None = None) -> list[Trial]:
+    """What is predicted of `next-use` as it is."""
+    found: list[Trial] = []
+
+    def noted(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:
+        found.extend(trials)
+        return in_turn(predictor, trials)
+
+    RecordedWorkload(workload, "w.jsonl", SCARCE, run=noted, given=given).evaluate(
+        [PlanPoint("as recorded", 64, 0, "next-use"), PlanPoint("as recorded", 64, 60, "next-use")]
+    )
+    return found
+
+
+def test_next_use_is_predicted_with_its_demotions_where_there_is_no_host_tier() -> None:
+    for trial in tried(sessions(20, 1)):
+        assert bool(trial.demotions) == (trial.settings.host_blocks == 0)
+
+
+def test_reuse_times_given_demote_as_their_file_says() -> None:
+    learnt, pricing = learn(sessions(20, 3)), msgspec.structs.asdict(PRICING)
+    without = ReuseTimesFile(model=learnt, **pricing)
+    assert not any(trial.demotions for trial in tried(sessions(20, 1), without))
+    demoting = replace(without, room=PoolRoom(60, 64, "leaf"))
+    assert any(trial.demotions for trial in tried(sessions(20, 1), demoting))
 
 
 def test_what_a_workload_carried_as_retention_does_not_count() -> None:
