@@ -307,7 +307,7 @@ class CallResolver:
         functions = [
             own
             for one in functions
-            if not one.definition.is_abstract
+            if not one.definition.is_abstract or one.definition in self.program.prompts
             for own in self.evaluator.names.implementing(one) or (one,)
         ]
         if functions:
@@ -512,10 +512,13 @@ class CallResolver:
 
 
 def made_message(shape: CallShape) -> str | None:
-    """The role of what `ChatMessage.from_user(…)` makes; None for any other call."""
-    by_class = len(shape.path) > 1 and shape.path[-2].endswith("Message")
+    """The role of what `ChatMessage.from_user(…)` or `messages.user(…)` makes; None for any other
+    call."""
+    maker = shape.path[-2] if len(shape.path) > 1 else ""
     role = shape.verb.removeprefix("from_")
-    return prompts.ROLES.get(role) if by_class and role != shape.verb else None
+    if maker.endswith("Message"):
+        return prompts.ROLES.get(role) if role != shape.verb else None
+    return prompts.ROLES.get(role.lower()) if maker in MESSAGE_MAKERS else None
 
 
 def with_offer(model: Value, shape: CallShape) -> Value:
@@ -541,6 +544,9 @@ def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
         return box
     return Box("object", fields=named | (box.fields if box is not None else {}))
 
+
+MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))
+"""Modules and classes whose functions make a message of the role that they are named after."""
 
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""

@@ -52,9 +52,11 @@ BESIDE_ANSWER = frozenset("usage usage_metadata stop_reason finish_reason".split
 NO_KINDS: frozenset[Kind] = frozenset()
 NO_GLOBALS: dict[str, Value] = {}
 
-CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
-"""Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is
-called."""
+CALLED_THROUGH = frozenset(
+    "remote local delay spawn submit fn func call stream call_async stream_async".split()
+)
+"""Attributes that decorators (Ray, Celery, Modal, Prefect, Mirascope, …) give a function, through
+which it is called."""
 
 
 class Names:

@@ -406,7 +406,7 @@ def talk_of(shape: CallShape, family: Family) -> ast.expr | None:
     return None
 
 
-CONTINUED = ("previous_response_id", "message_history")
+CONTINUED = ("previous_response_id", "previous_interaction_id", "message_history")
 
 
 def with_talk(talk: Value, site: Site, given: tuple[Message, ...]) -> tuple[Message, ...]:

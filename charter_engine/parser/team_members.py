@@ -122,7 +122,8 @@ class TeamFinder:
     def is_told_so(self, made: Made) -> bool:
         """Whether what is written of an agent stands under names that any model is told by."""
         rule = self.program.catalogue.kinds[made.kind]
-        return all(name in prompts.KEPT_FOR_SYSTEM for name in rule.says if name in made.box.fields)
+        said = [name for name in rule.says if prompts.field_of(made.box.fields, name) is not None]
+        return all(name in prompts.KEPT_FOR_SYSTEM for name in said)
 
     def nest(self, receiver: Value, shape: CallShape) -> None:
         """`agent.register_nested_chats(chats, trigger=other)`: what the other says goes through the

@@ -58,7 +58,7 @@ def wrapper_of(
     Where it is `asked` as a model is, it may add more to prompt and answer; one that asks step by
     step, each with the answer of the step before, is a program all the same.
     """
-    if not visits:
+    if not visits or definition in analysis.program.prompts:
         return None
     answered = answers_in(analysis, result, visits)
     own = {
