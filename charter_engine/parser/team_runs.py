@@ -47,6 +47,7 @@ from charter_engine.parser.values import (
     Kind,
     Made,
     Origin,
+    Origins,
     Value,
     made_in,
 )
@@ -131,6 +132,8 @@ class TeamRuns:
         self.keep(frame, team, chains, inputs_of(shape, found.family), tasks, run)
         last = [speaker for speaker in team.opened.last if speaker in chains]
         origins = frozenset(Origin(chains[speaker]) for speaker in last)
+        for speaker in last:
+            origins |= self.follow_outputs(frame, speaker, chains[speaker])
         return replace(answer, origins=origins or answer.origins)
 
     def serve(self) -> None:
@@ -200,6 +203,19 @@ class TeamRuns:
                     name = definition.name
                     self.hear(site, HeardAnswer(source, "loop", "tool", name, again=True))
         frame.chain = before
+
+    def follow_outputs(self, frame: Frame, speaker: Made, chain: Chain) -> Origins:
+        """Follow the functions that an agent's answer goes to; returns what models answer in
+        them, which is the answer then."""
+        written = Value(origins=frozenset((Origin(chain, "argument"),)))
+        before, frame.chain = frame.chain, ()
+        found: Origins = NOTHING
+        for output in self.evaluator.teams.outputs_of(speaker):
+            names = [name for name in output.definition.parameters if name not in HANDED_IN]
+            result = self.evaluator.follower.enter(frame, output, dict.fromkeys(names, written))
+            found |= result.all_origins() if result is not None else NOTHING
+        frame.chain = before
+        return found
 
     def keys_of(self, team: Team, chains: dict[Made, Chain]) -> dict[str, Value]:
         """What the speakers leave in the state of the run, by its keys."""
