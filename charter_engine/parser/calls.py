@@ -190,8 +190,8 @@ class CallResolver:
         )
         if plain is not None:
             return plain
-        if verb in ("partial", "wraps", "wrap", "delayed") and shape.positional:
-            return shape.positional[0][1].with_origins(arguments_origins(shape))
+        if (whole := stands_for(shape)) is not None:
+            return whole.with_origins(arguments_origins(shape))
         is_event = verb == "submit" and recognise.other_kind(shape, self.program.catalogue)
         is_handed_on = parallel_way(shape.path) or calls_what_it_is_given(shape)
         is_later = (verb in LATER and not is_event) or is_handed_on
@@ -292,18 +292,15 @@ class CallResolver:
         neither. A function that is given a model's method stands for a call of that."""
         if self.handed_on.asks_model(shape):
             return self.handed_on.called_later(frame, node, receiver, shape)
+        if PAIRS in callee.types and shape.positional:
+            return self.handed_on.called_in_pairs(frame, node, shape)
         types = in_order(callee.types)
         functions = [kind for kind in types if isinstance(kind, Function)]
         if len(functions) == 1 and self.findings.are_judged:
             functions = self.evaluator.names.of_each_object(functions[0])
         elif self.findings.are_judged:
             functions = [self.evaluator.names.of_its_objects(one) for one in functions]
-        functions += [
-            found
-            for kind in types
-            if isinstance(kind, Instance)
-            for found in self.called(kind, replace(callee, types=frozenset((kind,))))
-        ]
+        functions += self.called_as(callee)
         functions = [
             own
             for one in functions
@@ -365,6 +362,15 @@ class CallResolver:
         """What other arguments proved a request to be, unless these speak against it."""
         found = self.findings.posts.get(id(node))
         return None if found is None or recognise.posts_elsewhere(shape, found.family) else found
+
+    def called_as(self, callee: Value) -> list[Function]:
+        """The methods by which objects at hand are called."""
+        return [
+            found
+            for kind in in_order(callee.types)
+            if isinstance(kind, Instance)
+            for found in self.called(kind, replace(callee, types=frozenset((kind,))))
+        ]
 
     def called(self, kind: Instance, callee: Value) -> list[Function]:
         for owner in self.program.lineage(kind.definition):
@@ -521,6 +527,22 @@ def made_message(shape: CallShape) -> str | None:
     return prompts.ROLES.get(role.lower()) if maker in MESSAGE_MAKERS else None
 
 
+def stands_for(shape: CallShape) -> Value | None:
+    """What a call gives back in another form: `partial(f)`, `streamify(module)`, or a program that
+    an optimizer has compiled; None for any other."""
+    given = dict(enumerate(value for _, value in shape.positional))
+    if shape.verb in GIVING_BACK:
+        return given.get(0)
+    if shape.verb != "compile":
+        return None
+    named = {name: value for name, _, value in shape.keywords}
+    program = named.get("student") or given.get(0)
+    is_program = program is not None and any(
+        isinstance(kind, Instance) or kind == PROGRAM for kind in program.types
+    )
+    return program if is_program else None
+
+
 def with_offer(model: Value, shape: CallShape) -> Value:
     """`llm.bind_tools(tools)`: the model, with what it will offer in every request. In its JSON
     mode a schema is only what answers are read by."""
@@ -550,6 +572,12 @@ MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))
 
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""
+
+GIVING_BACK = frozenset("partial wraps wrap delayed asyncify streamify".split())
+
+PROGRAM = Kind("dspy.module")
+PAIRS = Kind("dspy.parallel")
+"""What is called with modules, each beside what it is given."""
 
 KNOWN_BY_NAME = (
     COPYING_METHODS

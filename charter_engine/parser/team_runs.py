@@ -43,6 +43,7 @@ from charter_engine.parser.values import (
     UNKNOWN,
     Box,
     Chain,
+    Class,
     Element,
     Kind,
     Made,
@@ -91,6 +92,7 @@ class TeamRuns:
             return replace(asked, types=frozenset((CHAIN, first)), box=first.box), shape
         said = written(first, self.rule_of(first), inputs_of(shape, family))
         fields = {name: value for name, value in offer_of(first).items() if name in OFFERED}
+        fields |= signature_in(first)
         if said:
             fields["messages"] = Value(
                 box=Box("list", [Element(as_message(*part)) for part in said])
@@ -343,6 +345,16 @@ class TeamRuns:
 
     def lead(self, site: Site, source: int, carried: Carried, flow: Flow) -> None:
         site.edges[source, carried] = best_flow(site.edges.get((source, carried)), flow)
+
+
+def signature_in(made: Made) -> dict[str, Value]:
+    """The signature at hand that an agent is made from: its docstring is what it is told."""
+    given = {name: made.box.fields.get(name, UNKNOWN) for name in ("0", "signature")}
+    return {
+        name: value
+        for name, value in given.items()
+        if any(isinstance(kind, Class) for kind in value.types)
+    }
 
 
 def fed_by(speaker: Made, team: Team, chains: dict[Made, Chain]) -> dict[str, Value] | None:
