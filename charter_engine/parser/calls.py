@@ -530,13 +530,12 @@ def made_message(shape: CallShape) -> str | None:
 def stands_for(shape: CallShape) -> Value | None:
     """What a call gives back in another form: `partial(f)`, `streamify(module)`, or a program that
     an optimizer has compiled; None for any other."""
-    given = dict(enumerate(value for _, value in shape.positional))
-    if shape.verb in GIVING_BACK:
-        return given.get(0)
-    if shape.verb != "compile":
+    if shape.verb not in GIVING_BACK and shape.verb != "compile":
         return None
-    named = {name: value for name, _, value in shape.keywords}
-    program = named.get("student") or given.get(0)
+    first = shape.positional[0][1] if shape.positional else None
+    if shape.verb in GIVING_BACK:
+        return first
+    program = next((value for name, _, value in shape.keywords if name == "student"), first)
     is_program = program is not None and any(
         isinstance(kind, Instance) or kind == PROGRAM for kind in program.types
     )

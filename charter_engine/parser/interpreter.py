@@ -386,14 +386,15 @@ class Interpreter:
             one for one in found if not isinstance(one.node, ast.Lambda) or one.node_name in ranks
         ]
         flow = self.program.flows.order
-        handled = self.program.handlers.rank() if self.program.handlers is not None else {}
+        handlers = self.program.handlers if any(map(is_graph_node, found)) else None
+        handled = handlers.rank() if handlers is not None else {}
         placed = sorted(
             plain,
             key=lambda item: (
                 item.module.path,
                 item.name != "__init__",
                 flow.get(item.owner, len(flow)) if item.owner is not None else len(flow),
-                handled[item.qualname] if is_graph_node(item) else len(handled),
+                handled.get(item.qualname, len(handled)) if is_graph_node(item) else len(handled),
                 self.rank_of(item.node_name),
                 item.node.lineno,
             ),
