@@ -79,6 +79,7 @@ class Family:
     name: str
     paths: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    function_patterns: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ()
     verbs_anywhere: tuple[str, ...] = ()
@@ -162,7 +163,12 @@ class Catalogue:
             for name in kind.constructors
             if name.rpartition(".")[2] not in COMMON
         }
-        self._functions = {name: family for family in families for name in family.functions}
+        self._functions: dict[str, Family | None] = {
+            name: family for family in families for name in family.functions
+        }
+        self._function_patterns = [
+            (re.compile(text), family) for family in families for text in family.function_patterns
+        ]
         self.packages = frozenset(
             name.partition(".")[0] for name in (*self._constructors, *self._functions)
         ) | {package for package, _, _ in (*self._patterns, *self._decorators) if package}
@@ -250,7 +256,12 @@ class Catalogue:
         return (self.kind_of_constructor(dotted) if dotted else None) or self._annotations.get(name)
 
     def family_of_function(self, dotted: str) -> Family | None:
-        return self._functions.get(dotted)
+        if dotted not in self._functions:
+            self._functions[dotted] = next(
+                (family for pattern, family in self._function_patterns if pattern.search(dotted)),
+                None,
+            )
+        return self._functions[dotted]
 
     def family_of_path(self, path: tuple[str, ...]) -> Family | None:
         """The family an attribute path proves, by its longest known ending.
@@ -391,6 +402,7 @@ def record(rule: type[Rule], entry: Any, place: str) -> Rule:
     for pattern in [
         *fields.get("constructor_patterns", ()),
         *fields.get("decorators", ()),
+        *fields.get("function_patterns", ()),
         fields.get("url", ""),
     ]:
         try:

@@ -77,9 +77,10 @@ def wrapper_of(
     if any(not visit.repeated for visit in fed) if asked else steps > most:
         return None
     fed_back = {visit.site for visit in fed}
+    fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
-        goes_round = visit.repeated and (visit.site in fed_back or is_fed(visit))
+        goes_round = visit.repeated and visit.site in fed_back
         if (visit.site not in answered and not silent) or goes_round:
             continue
         if visit.own_prompt or visit.opens:

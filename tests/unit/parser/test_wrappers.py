@@ -596,3 +596,26 @@ def query(harbour):
 print(query("Emden"))
 """
     assert lines(compiled(source.replace("QUESTION", question))) == found
+
+
+def test_what_asks_again_with_what_another_said_of_its_answer_is_no_wrapper() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        def improved(task):
+            said = ""
+            while True:
+                draft = client.responses.create(model="m", input=f"{task} {said}").output_text
+                verdict = client.responses.create(model="m", input=draft).output_text
+                if "good" in verdict:
+                    return draft
+                said = verdict
+
+        print(improved("Write of rivers."))
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(9, "sdk"), (10, "sdk")]
+    assert edges(file) == {(9, 10, "data"), (10, 9, "loop")}
