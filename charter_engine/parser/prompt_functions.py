@@ -7,6 +7,7 @@ with what the call gives.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,10 @@ from charter_engine.parser.values import (
     Class,
     Element,
     Function,
+    Static,
     Value,
     moved,
+    pieces_of,
     static,
 )
 
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 DOCSTRING, RETURNED, GIVEN, ALL = "docstring", "returned", "given", "*"
 """Where a prompt's text stands, beside the decorator's own arguments: of these, all by place."""
+
+ATTRIBUTE = re.compile(r"\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)\}")
 
 COMPUTED = "computed_fields"
 """Under this name a function returns what its template is filled with beside its arguments."""
@@ -98,8 +103,22 @@ class PromptFunctions:
                     found += said_in(names.values(), role)
                 elif place != DOCSTRING or not has_roles(returned):
                     written = said_in(self.written_at(function.definition, rule, place), role)
-                    found += filled(written, fields, rule) if rule.templated else written
+                    inner = Frame(function.definition.module, known, function=function.definition)
+                    own = fields | self.attributes_in(written, inner)
+                    found += filled(written, own, rule) if rule.templated else written
         return tuple(found)
+
+    def attributes_in(self, written: list[Message], frame: Frame) -> prompts.Fields:
+        """What the attributes hold that a template names: `{self.history}`."""
+        names = {
+            name
+            for _, text in written
+            for piece in pieces_of(text)
+            if isinstance(piece, Static)
+            for name in ATTRIBUTE.findall(piece.text)
+        }
+        nodes = {name: ast.parse(name, mode="eval").body for name in sorted(names)}
+        return {name: (self.evaluator.evaluate(frame, node), name) for name, node in nodes.items()}
 
     def written_at(self, definition: FunctionDefinition, rule: KindRule, place: str) -> list[Value]:
         """The texts in a docstring, or in an argument of the decorator that the rule is of."""

@@ -238,6 +238,28 @@ def test_a_template_that_is_only_filled_is_part_of_another_prompt() -> None:
     assert [part.text for part in only(file).segments] == ["Describe Ada in a word."]
 
 
+def test_what_an_object_keeps_fills_the_template_of_its_method() -> None:
+    file = compiled(
+        """
+        from mirascope.core import openai, prompt_template
+
+        class Librarian:
+            def __init__(self):
+                self.history = []
+
+            @openai.call("m")
+            @prompt_template("Before: {self.history} Now: {query}")
+            def step(self, query: str): ...
+
+            def run(self):
+                while True:
+                    answer = self.step(input())
+                    self.history.append(answer.content)
+        """
+    )
+    assert edges(file) == {(14, 14, "loop")}
+
+
 def test_functions_of_other_decorators_of_such_names_ask_nothing() -> None:
     file = compiled(
         """
