@@ -89,9 +89,11 @@ class SiteRecorder:
             keeps = frame.caller is None and bool(sent)
             opens = frame.caller is not None and bool(sent & outermost(frame).stored.keys())
             repeated = any(not loop.retries for loop in frame.all_loops())
-            repeated = repeated and site.fanout not in SEVERAL
+            spread = repeated and site.fanout in SEVERAL
             own = found.family.own_prompt or fills_template(shape)
-            visit = Visit(site.number, messages, repeated, keeps, own, opens, frame.branches > 0)
+            visit = Visit(
+                site.number, messages, repeated, spread, keeps, own, opens, frame.branches > 0
+            )
             self.findings.visits.append(visit)
         self.describe(frame, site, messages, prompts.options_of(shape, found.family))
         self.findings.outputs.add(chain)

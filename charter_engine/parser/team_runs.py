@@ -199,7 +199,8 @@ class TeamRuns:
                     turning.repeated_by += [loop] if loop not in turning.repeated_by else []
                 name = label_of(speaker, site)
                 self.hear(site, HeardAnswer(site.number, "loop", "assistant", name, again=True))
-            origins = result.all_origins() if result is not None else NOTHING
+            is_asked = self.findings.reached > reached and result is not None
+            origins = result.all_origins() if is_asked and result is not None else NOTHING
             for source in sorted({origin.chain[0][0] for origin in origins}):
                 if source >= 0 and source != site.number:
                     name = definition.name

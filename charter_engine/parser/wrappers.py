@@ -133,7 +133,7 @@ def steps_among(visits: list[Visit], own: set[int], limit: OwnText) -> int:
     asked: set[str] = set()
     for visit in visits:
         said = [value for role, value in visit.prompt if role not in ("system", "assistant")]
-        if visit.repeated or visit.conditional or not said:
+        if (visit.repeated and not visit.spread) or visit.conditional or not said:
             continue
         last = pieces_of(said[-1])
         made_of = {site for origin in said[-1].all_origins() for site, _ in origin.chain}
