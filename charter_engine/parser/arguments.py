@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
+from charter_engine.parser.frames import Frame
 from charter_engine.parser.frameworks import WHOLE, context_parameter
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.values import UNKNOWN, Box, Class, Element, Function, Instance, Value
+from charter_engine.parser.syntax import last_name
+from charter_engine.parser.values import (
+    UNKNOWN,
+    Box,
+    Class,
+    Element,
+    Function,
+    Instance,
+    Value,
+    functions_in,
+    in_order,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -45,7 +57,10 @@ class Arguments:
         found: dict[str, Value] = {}
         for parameter in self.parameters_of(definition):
             value = names.get(parameter.name)
-            if value is None and parameter.default is not None:
+            provider = provider_of(parameter) if value is None else None
+            if provider is not None:
+                value = self.provided(frame, provider)
+            elif value is None and parameter.default is not None:
                 value = self.evaluator.evaluate(frame, parameter.default)
             value = value or UNKNOWN
             if parameter.annotation is not None:
@@ -68,6 +83,15 @@ class Arguments:
             bound = function.bound if function.bound is not None and function.bound.types else None
             found[definition.parameters[0]] = bound or Value(types=frozenset((kind,)))
         return found
+
+    def provided(self, frame: Frame, provider: ast.expr) -> Value:
+        """What a provider gives: what the function returns, or an object of the class."""
+        value = self.evaluator.evaluate(frame, provider)
+        classes = [kind for kind in in_order(value.types) if isinstance(kind, Class)]
+        if classes:
+            return Value(types=frozenset((Instance(classes[0].definition),)))
+        given = [self.evaluator.follower.enter(frame, one, {}) for one in functions_in(value)[:1]]
+        return given[0] or UNKNOWN if given else UNKNOWN
 
     def parameters_of(self, definition: FunctionDefinition) -> tuple[Parameter, ...]:
         """A function's parameters, looked up once."""
@@ -106,6 +130,22 @@ class Arguments:
             found[context] = replace(found[context], box=states.context())
         for parameter, value in states.heard_by(definition).items():
             found[parameter] = names.get(parameter, value)
+
+
+def provider_of(parameter: Parameter) -> ast.expr | None:
+    """The function or class that gives a parameter its value: `agent: Agent = Depends(get_agent)`,
+    `agent: Annotated[Agent, Depends(get_agent)]`."""
+    written = parameter.annotation
+    inside = written.slice if isinstance(written, ast.Subscript) else None
+    marks = inside.elts[1:] if isinstance(inside, ast.Tuple) else []
+    for mark in (parameter.default, *marks):
+        if isinstance(mark, ast.Call) and last_name(mark.func) in PROVIDING and mark.args:
+            return mark.args[0]
+    return None
+
+
+PROVIDING = frozenset(("Depends", "Security"))
+"""What FastAPI marks a parameter with that a function is to give."""
 
 
 def parameters_in(spec: ast.arguments) -> Iterator[Parameter]:

@@ -190,8 +190,8 @@ class CallResolver:
         )
         if plain is not None:
             return plain
-        if verb in ("partial", "wraps", "wrap", "delayed") and shape.positional:
-            return shape.positional[0][1].with_origins(arguments_origins(shape))
+        if (whole := stands_for(shape)) is not None:
+            return whole.with_origins(arguments_origins(shape))
         is_event = verb == "submit" and recognise.other_kind(shape, self.program.catalogue)
         is_handed_on = parallel_way(shape.path) or calls_what_it_is_given(shape)
         is_later = (verb in LATER and not is_event) or is_handed_on
@@ -292,22 +292,19 @@ class CallResolver:
         neither. A function that is given a model's method stands for a call of that."""
         if self.handed_on.asks_model(shape):
             return self.handed_on.called_later(frame, node, receiver, shape)
+        if PAIRS in callee.types and shape.positional:
+            return self.handed_on.called_in_pairs(frame, node, shape)
         types = in_order(callee.types)
         functions = [kind for kind in types if isinstance(kind, Function)]
         if len(functions) == 1 and self.findings.are_judged:
             functions = self.evaluator.names.of_each_object(functions[0])
         elif self.findings.are_judged:
             functions = [self.evaluator.names.of_its_objects(one) for one in functions]
-        functions += [
-            found
-            for kind in types
-            if isinstance(kind, Instance)
-            for found in self.called(kind, replace(callee, types=frozenset((kind,))))
-        ]
+        functions += self.called_as(callee)
         functions = [
             own
             for one in functions
-            if not one.definition.is_abstract
+            if not one.definition.is_abstract or one.definition in self.program.prompts
             for own in self.evaluator.names.implementing(one) or (one,)
         ]
         if functions:
@@ -365,6 +362,15 @@ class CallResolver:
         """What other arguments proved a request to be, unless these speak against it."""
         found = self.findings.posts.get(id(node))
         return None if found is None or recognise.posts_elsewhere(shape, found.family) else found
+
+    def called_as(self, callee: Value) -> list[Function]:
+        """The methods by which objects at hand are called."""
+        return [
+            found
+            for kind in in_order(callee.types)
+            if isinstance(kind, Instance)
+            for found in self.called(kind, replace(callee, types=frozenset((kind,))))
+        ]
 
     def called(self, kind: Instance, callee: Value) -> list[Function]:
         for owner in self.program.lineage(kind.definition):
@@ -512,10 +518,28 @@ class CallResolver:
 
 
 def made_message(shape: CallShape) -> str | None:
-    """The role of what `ChatMessage.from_user(…)` makes; None for any other call."""
-    by_class = len(shape.path) > 1 and shape.path[-2].endswith("Message")
+    """The role of what `ChatMessage.from_user(…)` or `messages.user(…)` makes; None for any other
+    call."""
+    maker = shape.path[-2] if len(shape.path) > 1 else ""
     role = shape.verb.removeprefix("from_")
-    return prompts.ROLES.get(role) if by_class and role != shape.verb else None
+    if maker.endswith("Message"):
+        return prompts.ROLES.get(role) if role != shape.verb else None
+    return prompts.ROLES.get(role.lower()) if maker in MESSAGE_MAKERS else None
+
+
+def stands_for(shape: CallShape) -> Value | None:
+    """What a call gives back in another form: `partial(f)`, `streamify(module)`, or a program that
+    an optimizer has compiled; None for any other."""
+    if shape.verb not in GIVING_BACK and shape.verb != "compile":
+        return None
+    first = shape.positional[0][1] if shape.positional else None
+    if shape.verb in GIVING_BACK:
+        return first
+    program = next((value for name, _, value in shape.keywords if name == "student"), first)
+    is_program = program is not None and any(
+        isinstance(kind, Instance) or kind == PROGRAM for kind in program.types
+    )
+    return program if is_program else None
 
 
 def with_offer(model: Value, shape: CallShape) -> Value:
@@ -542,8 +566,17 @@ def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
     return Box("object", fields=named | (box.fields if box is not None else {}))
 
 
+MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))
+"""Modules and classes whose functions make a message of the role that they are named after."""
+
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""
+
+GIVING_BACK = frozenset("partial wraps wrap delayed asyncify streamify".split())
+
+PROGRAM = Kind("dspy.module")
+PAIRS = Kind("dspy.parallel")
+"""What is called with modules, each beside what it is given."""
 
 KNOWN_BY_NAME = (
     COPYING_METHODS

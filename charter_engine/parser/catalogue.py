@@ -21,6 +21,10 @@ COMMON = frozenset(("Client", "AsyncClient"))
 """Names of classes that say nothing without their module."""
 
 
+COMMON_VERBS = frozenset("append cast extract plan say summarize".split())
+"""Names of what asks a model in one library: elsewhere they are too common to tell anything."""
+
+
 class CatalogueError(ValueError):
     """A table of the catalogue or of a user's `[recognizers]` that can't be used; the message names
     it."""
@@ -64,6 +68,8 @@ class KindRule:
     returned_by: str = ""
     takes: dict[str, str] = field(default_factory=dict)
     makes: str = ""
+    decorators: tuple[str, ...] = ()
+    model_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Family:
     name: str
     paths: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    function_patterns: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ()
     verbs_anywhere: tuple[str, ...] = ()
@@ -145,6 +152,9 @@ class Catalogue:
             for kind in kinds
             for text in kind.constructor_patterns
         ]
+        self._decorators = [
+            (package_of(text), re.compile(text), kind) for kind in kinds for text in kind.decorators
+        ]
         self._annotations = {name: kind.name for kind in kinds for name in kind.annotations}
         self._annotations |= {
             name.rpartition(".")[2]: kind.name
@@ -153,10 +163,15 @@ class Catalogue:
             for name in kind.constructors
             if name.rpartition(".")[2] not in COMMON
         }
-        self._functions = {name: family for family in families for name in family.functions}
+        self._functions: dict[str, Family | None] = {
+            name: family for family in families for name in family.functions
+        }
+        self._function_patterns = [
+            (re.compile(text), family) for family in families for text in family.function_patterns
+        ]
         self.packages = frozenset(
             name.partition(".")[0] for name in (*self._constructors, *self._functions)
-        ) | {package for package, _, _ in self._patterns if package}
+        ) | {package for package, _, _ in (*self._patterns, *self._decorators) if package}
         self.proving = {verb: kind.name for kind in kinds for verb in kind.proved_by}
         self._paths = {name: family for family in families for name in family.paths}
         self._verbs = {
@@ -172,11 +187,15 @@ class Catalogue:
             verb for kind in self._called for verb in self.kinds[kind].keeps
         )
         self._anywhere = {verb: family for family in families for verb in family.verbs_anywhere}
-        self.verbs = frozenset(
-            name.rpartition(".")[2]
-            for family in families
-            for name in (*family.verbs, *family.verbs_anywhere, *family.paths, *family.functions)
-        )
+        self._path_ends = frozenset(name.rpartition(".")[2] for name in self._paths)
+        self.verbs = (
+            frozenset(
+                name.rpartition(".")[2]
+                for family in families
+                for name in (*family.verbs, *family.verbs_anywhere, *family.functions)
+            )
+            | self._path_ends
+        ) - COMMON_VERBS
         self._known: dict[str, str | None] = {}
 
     def kind_of_constructor(self, dotted: str) -> str | None:
@@ -196,6 +215,18 @@ class Catalogue:
                 kind
                 for package, pattern, kind in self._patterns
                 if package in packages and pattern.search(dotted)
+            ),
+            None,
+        )
+
+    def kind_of_decorator(self, dotted: str) -> KindRule | None:
+        """What a decorator makes of a function, if the catalogue knows it."""
+        package = dotted.partition(".")[0]
+        return next(
+            (
+                kind
+                for own, pattern, kind in self._decorators
+                if own in ("", package) and pattern.search(dotted)
             ),
             None,
         )
@@ -225,7 +256,12 @@ class Catalogue:
         return (self.kind_of_constructor(dotted) if dotted else None) or self._annotations.get(name)
 
     def family_of_function(self, dotted: str) -> Family | None:
-        return self._functions.get(dotted)
+        if dotted not in self._functions:
+            self._functions[dotted] = next(
+                (family for pattern, family in self._function_patterns if pattern.search(dotted)),
+                None,
+            )
+        return self._functions[dotted]
 
     def family_of_path(self, path: tuple[str, ...]) -> Family | None:
         """The family an attribute path proves, by its longest known ending.
@@ -233,7 +269,7 @@ class Catalogue:
         Accessors between a resource and its verb are passed over.
         """
         path = tuple(name for name in path if name not in self.evidence.accessors)
-        if len(path) < 2 or path[-1] not in self.verbs:
+        if len(path) < 2 or path[-1] not in self._path_ends:
             return None
         for length in range(min(len(path), 4), 1, -1):
             family = self._paths.get(".".join(path[-length:]))
@@ -363,7 +399,12 @@ def record(rule: type[Rule], entry: Any, place: str) -> Rule:
     fields: dict[str, Any] = {
         name: checked(f"{place}.{name}", value, rule) for name, value in entry.items()
     }
-    for pattern in [*fields.get("constructor_patterns", ()), fields.get("url", "")]:
+    for pattern in [
+        *fields.get("constructor_patterns", ()),
+        *fields.get("decorators", ()),
+        *fields.get("function_patterns", ()),
+        fields.get("url", ""),
+    ]:
         try:
             re.compile(pattern)
         except re.error as error:

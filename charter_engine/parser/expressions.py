@@ -30,6 +30,7 @@ from charter_engine.parser.names import Names
 from charter_engine.parser.node_agents import NodeAgents
 from charter_engine.parser.objects import ObjectMaker
 from charter_engine.parser.prompt_files import PromptFiles
+from charter_engine.parser.prompt_functions import PromptFunctions
 from charter_engine.parser.queues import Queues
 from charter_engine.parser.recognise import has_roles
 from charter_engine.parser.recording import SiteRecorder
@@ -90,6 +91,7 @@ class Evaluator:
         self.arguments = Arguments(analysis, self)
         self.objects = ObjectMaker(analysis, self)
         self.wrapper_calls = WrapperCalls(analysis, self)
+        self.prompt_functions = PromptFunctions(analysis, self)
         self.effects = Effects(analysis, self)
         self.files = PromptFiles(analysis)
         self.written = WrittenFiles(analysis)

@@ -93,15 +93,16 @@ class Visit:
     """A site reached while a function was interpreted on its own: what decides whether it is a
     wrapper.
 
-    `repeated`: in a loop that isn't a retry. `keeps_conversation`: the function sends an attribute
-    of its object. `own_prompt`: the instructions stand in what is called. `opens`: another function
-    sends the conversation that this one has begun in its object. `conditional`: a branch decides
-    whether it is reached.
+    `repeated`: in a loop that isn't a retry; `spread`: all at once. `keeps_conversation`: the
+    function sends an attribute of its object. `own_prompt`: the instructions stand in what is
+    called. `opens`: another function sends the conversation that this one has begun in its object.
+    `conditional`: a branch decides whether it is reached.
     """
 
     site: int
     prompt: tuple[Message, ...]
     repeated: bool = False
+    spread: bool = False
     keeps_conversation: bool = False
     own_prompt: bool = False
     opens: bool = False

@@ -128,6 +128,9 @@ class Follower:
     def follow_one(
         self, frame: Frame, node: ast.Call, function: Function, shape: CallShape, holder: str
     ) -> Value:
+        answer = self.evaluator.prompt_functions.called(frame, node, function, shape)
+        if answer is not None:
+            return answer
         wrappers = self.evaluator.wrapper_calls
         names = bind(function, shape)
         wrapper = wrappers.behind(function, shape)

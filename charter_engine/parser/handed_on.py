@@ -15,7 +15,15 @@ from charter_engine.parser.fanout import MAPPING, is_awaited_alone, parallel_way
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
-from charter_engine.parser.values import Box, Function, Member, Value, functions_in
+from charter_engine.parser.values import (
+    Box,
+    Element,
+    Function,
+    Member,
+    Value,
+    functions_in,
+    members_in,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -130,6 +138,36 @@ class HandedOn:
             return Value(box=Box("list", rest=result), origins=result.origins)
         return None
 
+    def called_in_pairs(self, frame: Frame, node: ast.Call, shape: CallShape) -> Value:
+        """`parallel([(module, example), …])`: each module is called with what stands beside it."""
+        outer, frame.fanout = frame.fanout, "parallel"
+        answers: list[Element] = []
+        for pair in members_in(shape.positional[0][1]):
+            parts = [item.value for item in pair.box.items] if pair.box is not None else []
+            if len(parts) < 2:
+                continue
+            module, example = parts[:2]
+            later = replace(
+                shape,
+                path=(),
+                verb="",
+                callee=module.types,
+                receiver=frozenset(),
+                positional=(),
+                keywords=inputs_in(example, node),
+            )
+            found = recognise.recognise(later, self.program.catalogue)
+            functions = self.evaluator.calls.called_as(module)
+            if functions:
+                answer = self.evaluator.follower.follow(frame, node, functions, later)
+            elif found is not None:
+                answer = self.ask(frame, node, module, later, found)
+            else:
+                continue
+            answers.append(Element(answer))
+        frame.fanout = outer
+        return Value(box=Box("list", answers))
+
     def mapped_over(self, node: ast.Call, shape: CallShape) -> LoopState:
         """The loop that `map(f, xs)` is."""
         over = shape.positional[-1][0] if shape.positional else node
@@ -137,6 +175,16 @@ class HandedOn:
             kind="comprehension", line=node.lineno, iterable=self.program.source_of(over)[:200]
         )
         return LoopState(self.program.loop_number(node), record)
+
+
+def inputs_in(example: Value, node: ast.expr) -> tuple[tuple[str, ast.expr, Value], ...]:
+    """What an example gives a module, by its names where they are known."""
+    source = example.source if isinstance(example.source, ast.expr) else node
+    if example.box is None or not example.box.fields:
+        return (("example", source, example),)
+    return tuple(
+        (name, value.source or source, value) for name, value in example.box.fields.items()
+    )
 
 
 HANDED_ON = frozenset("func function fn target callable method".split())

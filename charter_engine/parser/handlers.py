@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from charter_engine.parser.executors import executor_of, handling_of
 from charter_engine.parser.state_graphs import StateGraph
-from charter_engine.parser.symbols import FunctionDefinition, Module
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
 
 HANDLERS = frozenset("message_handler event rpc step".split())
@@ -76,8 +76,13 @@ def handler_name(definition: FunctionDefinition) -> str:
 
 def is_graph_node(definition: FunctionDefinition) -> bool:
     """Whether a function is what a node of pydantic-graph runs."""
-    bases = definition.owner.bases if definition.owner is not None else ()
-    return definition.name == "run" and any(base.endswith("BaseNode") for base in bases)
+    owner = definition.owner
+    return definition.name == "run" and owner is not None and is_node_class(owner)
+
+
+def is_node_class(definition: ClassDefinition) -> bool:
+    """Whether a class is one of pydantic-graph's nodes, each of which makes the next."""
+    return any(base.endswith("BaseNode") for base in definition.bases)
 
 
 def spread_handlers(modules: Iterable[Module]) -> set[str]:

@@ -20,6 +20,7 @@ from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.following import MAX_CHOICES
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.handlers import is_graph_node
 from charter_engine.parser.memory import Memory, tells_more
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
@@ -385,12 +386,15 @@ class Interpreter:
             one for one in found if not isinstance(one.node, ast.Lambda) or one.node_name in ranks
         ]
         flow = self.program.flows.order
+        handlers = self.program.handlers if any(map(is_graph_node, found)) else None
+        handled = handlers.rank() if handlers is not None else {}
         placed = sorted(
             plain,
             key=lambda item: (
                 item.module.path,
                 item.name != "__init__",
                 flow.get(item.owner, len(flow)) if item.owner is not None else len(flow),
+                handled.get(item.qualname, len(handled)) if is_graph_node(item) else len(handled),
                 self.rank_of(item.node_name),
                 item.node.lineno,
             ),

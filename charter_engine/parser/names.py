@@ -46,15 +46,20 @@ if TYPE_CHECKING:
 SESSIONS = ("streamlit.session_state", "chainlit.user_session")
 """Stores that outlive a run of the script."""
 
+RUN_BY = {"acall": ("aforward", "forward"), "batch": ("forward",)}
+"""Methods that a framework's base gives a module of the program's own, and what they call of it."""
+
 BESIDE_ANSWER = frozenset("usage usage_metadata stop_reason finish_reason".split())
 """Attributes of an answer that hold nothing of what the model said."""
 
 NO_KINDS: frozenset[Kind] = frozenset()
 NO_GLOBALS: dict[str, Value] = {}
 
-CALLED_THROUGH = frozenset("remote local delay spawn submit fn func".split())
-"""Attributes that decorators (Ray, Celery, Modal, Prefect, …) give a function, through which it is
-called."""
+CALLED_THROUGH = frozenset(
+    "remote local delay spawn submit fn func call stream call_async stream_async".split()
+)
+"""Attributes that decorators (Ray, Celery, Modal, Prefect, Mirascope, …) give a function, through
+which it is called."""
 
 
 class Names:
@@ -243,6 +248,9 @@ class Names:
                     function = Function(method, replace(value, types=frozenset((kind,))))
                     return self.evaluator.follower.property_value(frame, function)
                 return Value(types=frozenset((function,)))
+        for other in RUN_BY.get(name, ()):
+            if (method := self.program.method_of(kind.definition, other)) is not None:
+                return Value(types=frozenset((Function(method, value),)))
         return None
 
     def of_each_object(self, method: Function) -> list[Function]:

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from charter_engine.parser.arguments import bind
 from charter_engine.parser.attributes import GIVEN_TO_BASE
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.frameworks import absorb_box, is_event
+from charter_engine.parser.frameworks import absorb_box, in_state, is_event
+from charter_engine.parser.handlers import is_node_class
 from charter_engine.parser.recognise import CallShape, constructed_box, named_in
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import ClassDefinition
@@ -75,6 +76,9 @@ class ObjectMaker:
             fields[name] = value
         if is_event(kind.definition):
             absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
+        for name, value in fields.items() if is_node_class(kind.definition) else ():
+            handed = in_state(value)
+            self.evaluator.assigner.store_field(frame, Instance(kind.definition), name, handed)
         box = Box("object", fields=fields, depth=frame.certainty) if fields else None
         is_told = len(fields) == len(shape.positional) + len(shape.keywords)
         if is_told and self.findings.are_judged:

@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
 from charter_engine.parser.compact import of_kinds
+from charter_engine.parser.decorated import prompts_among
 from charter_engine.parser.executors import linked_by, links_between, spread_executors
 from charter_engine.parser.fanout import gathers
 from charter_engine.parser.forks import forked
@@ -39,7 +40,7 @@ class Program:
     functions of a state graph that run beside others. `made_in` tells in how many places objects
     are made of a class whose objects are told apart, `made_once` are all that are made in one place
     alone, and `linked` are the executors that edges of a workflow link. `asking_lambdas` may ask a
-    model.
+    model. `prompts` are the functions that decorators make prompts, with what makes them so.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -80,7 +81,8 @@ class Program:
         self.leads = self.graph.leads() if self.graph is not None else {}
         self.handled_after = self.handlers.leads() if self.handlers is not None else {}
         self.flows = flows_of(modules.values(), self.class_named)
-        self.call_names = CallNames(list(modules.values()), catalogue)
+        self.prompts = prompts_among(modules, catalogue)
+        self.call_names = CallNames(list(modules.values()), catalogue, self.prompts.keys())
         self.reaching = self.call_names.that_may_ask()
         self.asking_lambdas = self.call_names.lambdas_that_may_ask(
             modules.values(), self.reaching, catalogue

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from charter_engine.parser.catalogue import Catalogue
+from charter_engine.parser.catalogue import COMMON_VERBS, Catalogue
 from charter_engine.parser.evidence import asking_words, is_model_class, says_otherwise
 from charter_engine.parser.recognise import names_in, names_model
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
@@ -18,7 +18,12 @@ from charter_engine.parser.syntax import annotation_names, last_name, output_nam
 class CallNames:
     """Who calls what in some modules, by bare names: too many rather than too few."""
 
-    def __init__(self, modules: Collection[Module], catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        modules: Collection[Module],
+        catalogue: Catalogue,
+        prompts: Collection[FunctionDefinition] = (),
+    ) -> None:
         self.named = {
             definition: names_in_calls(definition)
             for module in modules
@@ -37,7 +42,7 @@ class CallNames:
             definition
             for definition in self.named
             if is_given_model(definition, catalogue) or sends_request(definition, catalogue)
-        }
+        } | {*prompts}
         self.users: dict[str, list[FunctionDefinition]] = {}
         for definition, names in self.named.items():
             for name in {*names.called, *names.given}:
@@ -198,15 +203,22 @@ def sends_request(definition: FunctionDefinition, catalogue: Catalogue) -> bool:
 
 def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
     """The names that a module gives what it makes of a model's constructor, or of what was made so;
-    and of a constructor whose result is called at once, its own."""
+    of a constructor whose result is called at once, its own; and those of functions that ask."""
     found: set[str] = set()
     for node in module.calls:
         if last_name(node.func) in catalogue.kept_and_called:
             found.add(output_name(module.parents, node) or "")
-        first, _, rest = dotted_name(node.func).partition(".")
+        written = dotted_name(node.func)
+        if last_name(node.func) in COMMON_VERBS and catalogue.family_of_path(
+            tuple(written.split("."))
+        ):
+            found.add(last_name(node.func))
+        first, _, rest = written.partition(".")
         if first not in module.imports:
             continue
         dotted = f"{module.imports[first]}.{rest}" if rest else module.imports[first]
+        if catalogue.family_of_function(dotted) is not None:
+            found.add(last_name(node.func))
         kind = catalogue.kind_of_constructor(dotted)
         is_made = dotted.endswith(".from_llm") or is_model_class(dotted, catalogue)
         is_model = catalogue.is_model(kind) if kind else is_made

@@ -12,7 +12,7 @@ from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
-from charter_engine.parser.fanout import BATCHES
+from charter_engine.parser.fanout import BATCHES, SEVERAL
 from charter_engine.parser.findings import Message, Offer, Place, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.offered import offers
@@ -89,8 +89,11 @@ class SiteRecorder:
             keeps = frame.caller is None and bool(sent)
             opens = frame.caller is not None and bool(sent & outermost(frame).stored.keys())
             repeated = any(not loop.retries for loop in frame.all_loops())
+            spread = repeated and site.fanout in SEVERAL
             own = found.family.own_prompt or fills_template(shape)
-            visit = Visit(site.number, messages, repeated, keeps, own, opens, frame.branches > 0)
+            visit = Visit(
+                site.number, messages, repeated, spread, keeps, own, opens, frame.branches > 0
+            )
             self.findings.visits.append(visit)
         self.describe(frame, site, messages, prompts.options_of(shape, found.family))
         self.findings.outputs.add(chain)
@@ -406,7 +409,7 @@ def talk_of(shape: CallShape, family: Family) -> ast.expr | None:
     return None
 
 
-CONTINUED = ("previous_response_id", "message_history")
+CONTINUED = ("previous_response_id", "previous_interaction_id", "message_history")
 
 
 def with_talk(talk: Value, site: Site, given: tuple[Message, ...]) -> tuple[Message, ...]:

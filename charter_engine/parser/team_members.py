@@ -7,6 +7,7 @@ what a framework fills in of a class's methods.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from charter_engine.parser import prompts
@@ -19,6 +20,7 @@ from charter_engine.parser.own_runs import OwnRuns
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
+from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import output_name
 from charter_engine.parser.team_prompts import chats_of
 from charter_engine.parser.teams import DRAWN, Team, TeamBuilder, asks_itself, text_in
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 
 OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 """The arguments in which agents are given functions to call."""
+
+RETURNING = ("output_type", "result_type")
+"""Under these names an agent is given the functions that its answer goes to."""
 
 DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
 """Methods of agents that make a function one of their tools."""
@@ -90,6 +95,7 @@ class TeamFinder:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         loop = frame.loops[-1].record if frame.loops else None
         made = Made(kind, node, frame.module, frame.function, box, loop)
+        self.keep_declared(frame, made)
         self.has_made = True
         if frame.function is None or not frame.function.parameters:
             self.latest[made] = made
@@ -97,6 +103,18 @@ class TeamFinder:
             self.servers.pop(made, None)
             self.servers[made] = None
         return Value(types=frozenset((Kind(kind), made)), box=box)
+
+    def keep_declared(self, frame: Frame, made: Made) -> None:
+        """Let an agent hold what functions say that it is told by: `@agent.instructions`."""
+        for name in self.program.catalogue.kinds[made.kind].says:
+            said = [
+                self.evaluator.follower.enter(frame, Function(one), {})
+                for one in declared_on(made, [name])
+            ]
+            if said:
+                given = [made.box.fields[name]] if name in made.box.fields else []
+                parts = [*given, *(value or UNKNOWN for value in said)]
+                made.box.fields[name] = Value(box=Box("list", [Element(part) for part in parts]))
 
     def run_by(
         self, frame: Frame, asked: Value, shape: CallShape, found: Recognition
@@ -113,7 +131,8 @@ class TeamFinder:
         team = self.team_of(run[0], [] if is_once else talking)
         if not team.speakers:
             self.note_unseen_in_courses(frame, team, shape)
-        is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
+        led_to = [*self.tools_of(run[0]), *self.outputs_of(run[0])]
+        is_plain = team.speakers == run and not team.turning and not led_to
         held = holder_of(asked, shape).types
         is_derived = any(isinstance(kind, Instance) for kind in held)
         is_found = is_plain and run[0] in held and not is_derived and self.is_told_so(run[0])
@@ -122,7 +141,8 @@ class TeamFinder:
     def is_told_so(self, made: Made) -> bool:
         """Whether what is written of an agent stands under names that any model is told by."""
         rule = self.program.catalogue.kinds[made.kind]
-        return all(name in prompts.KEPT_FOR_SYSTEM for name in rule.says if name in made.box.fields)
+        said = [name for name in rule.says if prompts.field_of(made.box.fields, name) is not None]
+        return all(name in prompts.KEPT_FOR_SYSTEM for name in said)
 
     def nest(self, receiver: Value, shape: CallShape) -> None:
         """`agent.register_nested_chats(chats, trigger=other)`: what the other says goes through the
@@ -332,23 +352,23 @@ class TeamFinder:
         return bool(self.served()) or any(not names.isdisjoint(known) for known in kept)
 
     def tools_of(self, made: Made) -> list[Function]:
-        """The functions at hand that an agent may call and that may ask a model."""
-        given = [made.box.fields.get(name, UNKNOWN) for name in OFFERING]
+        """The functions at hand that an agent may call and that may ask a model, those of its
+        toolsets among them."""
+        toolsets = made_in(made.box.fields.get("toolsets", UNKNOWN))
         found = [
-            kind
-            for value in given
-            for member in members_in(value)
-            for kind in in_order(function_in(member).types)
-            if isinstance(kind, Function)
-        ]
-        name = output_name(made.module.parents, made.node)
-        declared = {f"{name}.{verb}" for verb in DECLARING_TOOLS}
-        found += [
-            Function(definition)
-            for definition in made.module.functions.values()
-            if not declared.isdisjoint(definition.decorators)
+            tool
+            for holder in (made, *toolsets)
+            for tool in (
+                *functions_under(holder, OFFERING),
+                *map(Function, declared_on(holder, DECLARING_TOOLS)),
+            )
         ]
         return [tool for tool in found if tool.definition in self.program.reaching]
+
+    def outputs_of(self, made: Made) -> list[Function]:
+        """The functions at hand that an agent's answer may go to, and that may ask a model."""
+        found = functions_under(made, RETURNING)
+        return [output for output in found if output.definition in self.program.reaching]
 
 
 def chats_in(shape: CallShape) -> list[Made]:
@@ -359,11 +379,33 @@ def chats_in(shape: CallShape) -> list[Made]:
     return [Made(CHATS, shape.node, made.module, None, box)] if made is not None else []
 
 
+def functions_under(made: Made, names: Iterable[str]) -> list[Function]:
+    """The functions at hand that an agent was given under some names, also as tools."""
+    given = [made.box.fields.get(name, UNKNOWN) for name in names]
+    return [
+        kind
+        for value in given
+        for member in members_in(value)
+        for kind in in_order(function_in(member).types)
+        if isinstance(kind, Function)
+    ]
+
+
+def declared_on(made: Made, verbs: Iterable[str]) -> list[FunctionDefinition]:
+    """The functions that a decorator of an agent or a toolset makes its own: `@agent.tool`."""
+    name = output_name(made.module.parents, made.node)
+    declared = {f"{holder}.{verb}" for verb in verbs for holder in (name, f"self.{name}")}
+    functions = made.module.functions.values() if name else ()
+    return [one for one in functions if not declared.isdisjoint(one.decorators)]
+
+
 def function_in(tool: Value) -> Value:
-    """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`; of one that is
-    no such object, the tool itself."""
+    """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`, `Tool(look)`;
+    of one that is no such object, the tool itself."""
     made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind == TOOL]
-    fields = made[0].box.fields if made else {}
+    is_object = not made and tool.box is not None and tool.box.kind == "object"
+    box = made[0].box if made else tool.box if is_object else None
+    fields = box.fields if box is not None else {}
     return next((fields[name] for name in HOLDING if name in fields), tool)
 
 

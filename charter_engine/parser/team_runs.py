@@ -43,10 +43,12 @@ from charter_engine.parser.values import (
     UNKNOWN,
     Box,
     Chain,
+    Class,
     Element,
     Kind,
     Made,
     Origin,
+    Origins,
     Value,
     made_in,
 )
@@ -90,6 +92,7 @@ class TeamRuns:
             return replace(asked, types=frozenset((CHAIN, first)), box=first.box), shape
         said = written(first, self.rule_of(first), inputs_of(shape, family))
         fields = {name: value for name, value in offer_of(first).items() if name in OFFERED}
+        fields |= signature_in(first)
         if said:
             fields["messages"] = Value(
                 box=Box("list", [Element(as_message(*part)) for part in said])
@@ -131,6 +134,8 @@ class TeamRuns:
         self.keep(frame, team, chains, inputs_of(shape, found.family), tasks, run)
         last = [speaker for speaker in team.opened.last if speaker in chains]
         origins = frozenset(Origin(chains[speaker]) for speaker in last)
+        for speaker in last:
+            origins |= self.follow_outputs(frame, speaker, chains[speaker])
         return replace(answer, origins=origins or answer.origins)
 
     def serve(self) -> None:
@@ -194,12 +199,26 @@ class TeamRuns:
                     turning.repeated_by += [loop] if loop not in turning.repeated_by else []
                 name = label_of(speaker, site)
                 self.hear(site, HeardAnswer(site.number, "loop", "assistant", name, again=True))
-            origins = result.all_origins() if result is not None else NOTHING
+            is_asked = self.findings.reached > reached and result is not None
+            origins = result.all_origins() if is_asked and result is not None else NOTHING
             for source in sorted({origin.chain[0][0] for origin in origins}):
                 if source >= 0 and source != site.number:
                     name = definition.name
                     self.hear(site, HeardAnswer(source, "loop", "tool", name, again=True))
         frame.chain = before
+
+    def follow_outputs(self, frame: Frame, speaker: Made, chain: Chain) -> Origins:
+        """Follow the functions that an agent's answer goes to; returns what models answer in
+        them, which is the answer then."""
+        written = Value(origins=frozenset((Origin(chain, "argument"),)))
+        before, frame.chain = frame.chain, ()
+        found: Origins = NOTHING
+        for output in self.evaluator.teams.outputs_of(speaker):
+            names = [name for name in output.definition.parameters if name not in HANDED_IN]
+            result = self.evaluator.follower.enter(frame, output, dict.fromkeys(names, written))
+            found |= result.all_origins() if result is not None else NOTHING
+        frame.chain = before
+        return found
 
     def keys_of(self, team: Team, chains: dict[Made, Chain]) -> dict[str, Value]:
         """What the speakers leave in the state of the run, by its keys."""
@@ -327,6 +346,16 @@ class TeamRuns:
 
     def lead(self, site: Site, source: int, carried: Carried, flow: Flow) -> None:
         site.edges[source, carried] = best_flow(site.edges.get((source, carried)), flow)
+
+
+def signature_in(made: Made) -> dict[str, Value]:
+    """The signature at hand that an agent is made from: its docstring is what it is told."""
+    given = {name: made.box.fields.get(name, UNKNOWN) for name in ("0", "signature")}
+    return {
+        name: value
+        for name, value in given.items()
+        if any(isinstance(kind, Class) for kind in value.types)
+    }
 
 
 def fed_by(speaker: Made, team: Team, chains: dict[Made, Chain]) -> dict[str, Value] | None:

@@ -236,8 +236,8 @@ class TeamBuilder:
             return self.handed_on(own, parts)
         if way == "either":
             return whole_of([own, *parts])
-        if way == "before":
-            return self.fed(own, parts)
+        if way in ("before", "needed"):
+            return self.fed(own, self.side_by_side(parts) if way == "before" else whole_of(parts))
         if way == "chosen" and own.first:
             return self.chosen(made, own, parts)
         return self.following(own, self.arranged(made, parts, way))
@@ -295,9 +295,8 @@ class TeamBuilder:
             self.team.beside.update(part.first)
         return whole_of(parts)
 
-    def fed(self, own: Part, parts: list[Part]) -> Part:
-        """One that is given the answers of parts that run before it."""
-        whole = self.side_by_side(parts)
+    def fed(self, own: Part, whole: Part) -> Part:
+        """One that is given the answers of those that run before it."""
         self.give(own.first[0], whole, own)
         return Part(whole.first, own.last)
 

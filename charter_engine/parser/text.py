@@ -74,6 +74,9 @@ def field_pieces(
     """What stands for one replacement field; `name` may go on into attributes and items
     (`user[name].first`)."""
     base = re.split(r"[.\[]", name, maxsplit=1)[0]
+    whole = lookup(name) if name != base and not spec and not conversion else None
+    if whole is not None:
+        return as_pieces(*whole, line)
     found = lookup(base)
     if found is None:
         return (Hole(name, Value(), line),)

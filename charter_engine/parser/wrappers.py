@@ -58,7 +58,7 @@ def wrapper_of(
     Where it is `asked` as a model is, it may add more to prompt and answer; one that asks step by
     step, each with the answer of the step before, is a program all the same.
     """
-    if not visits:
+    if not visits or definition in analysis.program.prompts:
         return None
     answered = answers_in(analysis, result, visits)
     own = {
@@ -77,9 +77,10 @@ def wrapper_of(
     if any(not visit.repeated for visit in fed) if asked else steps > most:
         return None
     fed_back = {visit.site for visit in fed}
+    fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
-        goes_round = visit.repeated and (visit.site in fed_back or is_fed(visit))
+        goes_round = visit.repeated and visit.site in fed_back
         if (visit.site not in answered and not silent) or goes_round:
             continue
         if visit.own_prompt or visit.opens:
@@ -132,7 +133,7 @@ def steps_among(visits: list[Visit], own: set[int], limit: OwnText) -> int:
     asked: set[str] = set()
     for visit in visits:
         said = [value for role, value in visit.prompt if role not in ("system", "assistant")]
-        if visit.repeated or visit.conditional or not said:
+        if (visit.repeated and not visit.spread) or visit.conditional or not said:
             continue
         last = pieces_of(said[-1])
         made_of = {site for origin in said[-1].all_origins() for site, _ in origin.chain}

@@ -596,3 +596,49 @@ def query(harbour):
 print(query("Emden"))
 """
     assert lines(compiled(source.replace("QUESTION", question))) == found
+
+
+def test_what_asks_again_with_what_another_said_of_its_answer_is_no_wrapper() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        def improved(task):
+            said = ""
+            while True:
+                draft = client.responses.create(model="m", input=f"{task} {said}").output_text
+                verdict = client.responses.create(model="m", input=draft).output_text
+                if "good" in verdict:
+                    return draft
+                said = verdict
+
+        print(improved("Write of rivers."))
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(9, "sdk"), (10, "sdk")]
+    assert edges(file) == {(9, 10, "data"), (10, 9, "loop")}
+
+
+def test_what_asks_for_each_part_of_an_answer_side_by_side_is_no_wrapper() -> None:
+    file = compiled(
+        """
+        import asyncio
+        from openai import AsyncOpenAI
+
+        client = AsyncOpenAI()
+
+        async def work(goal):
+            plan = await client.responses.create(model="m", input=goal)
+            done = await asyncio.gather(
+                *[client.responses.create(model="m", input=f"Do {step}") for step in plan.steps]
+            )
+            if not done:
+                return await client.responses.create(model="m", input=goal)
+            return done
+
+        asyncio.run(work("Write of rivers."))
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(8, "sdk"), (10, "sdk"), (13, "sdk")]
