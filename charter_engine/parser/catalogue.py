@@ -61,6 +61,7 @@ class KindRule:
     serves: bool = False
     configured: str = ""
     leads_in: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
     returned_by: str = ""
     takes: dict[str, str] = field(default_factory=dict)
     makes: str = ""

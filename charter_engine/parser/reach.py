@@ -198,7 +198,8 @@ def sends_request(definition: FunctionDefinition, catalogue: Catalogue) -> bool:
 
 def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
     """The names that a module gives what it makes of a model's constructor, or of what was made so;
-    and of a constructor whose result is called at once, its own."""
+    and of a constructor whose result is called at once, or that makes a server of agents, its
+    own."""
     found: set[str] = set()
     for node in module.calls:
         if last_name(node.func) in catalogue.kept_and_called:
@@ -210,6 +211,8 @@ def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
         kind = catalogue.kind_of_constructor(dotted)
         is_made = dotted.endswith(".from_llm") or is_model_class(dotted, catalogue)
         is_model = catalogue.is_model(kind) if kind else is_made
+        if kind and catalogue.kinds[kind].serves:
+            found.add(last_name(node.func))
         name = output_name(module.parents, node) if is_model else None
         if name is not None:
             found.add(name)

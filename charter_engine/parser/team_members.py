@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.parser import prompts
 from charter_engine.parser.agent_graphs import AgentGraph
+from charter_engine.parser.by_functions import ByFunctions
 from charter_engine.parser.catalogue import Family, KindRule
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
@@ -21,7 +22,14 @@ from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
 from charter_engine.parser.syntax import output_name
 from charter_engine.parser.team_prompts import chats_of
-from charter_engine.parser.teams import DRAWN, Team, TeamBuilder, asks_itself, text_in
+from charter_engine.parser.teams import (
+    DRAWN,
+    RETURNED,
+    Team,
+    TeamBuilder,
+    asks_itself,
+    text_in,
+)
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -80,6 +88,7 @@ class TeamFinder:
         self.ran: set[Made] = set()
         self.has_made = False
         self.own_runs = OwnRuns(analysis, evaluator)
+        self.by_functions = ByFunctions(evaluator)
 
     def made(self, frame: Frame, node: ast.Call, kind: str, box: Box | None) -> Value | None:
         """What a constructor of an agent or a team makes; None for any other kind."""
@@ -88,6 +97,7 @@ class TeamFinder:
         box = box if box is not None else Box("object")
         if kind in COMPOSED:
             return self.evaluator.runnables.composed(frame, node, kind, box)
+        box.fields |= self.by_functions.instructions(frame, box, self.program.catalogue.kinds[kind])
         loop = frame.loops[-1].record if frame.loops else None
         made = Made(kind, node, frame.module, frame.function, box, loop)
         self.has_made = True
@@ -284,6 +294,8 @@ class TeamFinder:
         value = prompts.field_of(fields, argument)
         if value is None:
             return []
+        if self.program.catalogue.kinds[made.kind].members.get(argument) == RETURNED:
+            return self.by_functions.returned(made, value)
         found = list(dict.fromkeys(made_in(value)))
         return found or self.filled_in(made, value)
 
@@ -307,7 +319,7 @@ class TeamFinder:
     def served(self) -> list[Made]:
         """What a framework's own server runs: what stands under the name that it looks for, and
         what a server at hand is made with."""
-        found = list(self.servers)
+        found = [server for server in self.servers if server not in self.ran]
         left: list[Made] = []
         for rule in self.program.catalogue.served:
             is_named = rule.served_as != ANY_NAME

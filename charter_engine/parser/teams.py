@@ -41,8 +41,11 @@ MadeLast = Callable[[Made], Made]
 CourseOf = Callable[[Made], OwnCourse | None]
 """In which order an object of the program's own runs agents; None where that isn't known."""
 
-DRAWN = frozenset(("drawn", "linked", "meshed"))
+DRAWN = frozenset(("drawn", "linked", "told", "meshed"))
 """The ways in which members are nodes of a graph."""
+
+RETURNED = "returned"
+"""The way in which agents take part that functions return, of which one is given some."""
 
 ANSWERING = ("task", "single_turn")
 """Modes of agents that answer the one above them, in place of going on with the conversation."""
@@ -85,6 +88,7 @@ class Team:
     answers only choose who speaks next, `only` the ones whose answers alone reach a speaker.
     `given_by` is the part whose answer one is given, `parts` tells of all that was made what it is
     of the whole. `later` holds pairs of which the second hears the first only in a later turn.
+    `told` are those that are given what the run is given, wherever they stand.
     """
 
     speakers: list[Made] = field(default_factory=list)
@@ -99,6 +103,7 @@ class Team:
     given_by: dict[Made, Made] = field(default_factory=dict)
     parts: dict[Made, Part] = field(default_factory=dict)
     later: set[tuple[Made, Made]] = field(default_factory=set)
+    told: set[Made] = field(default_factory=set)
 
     def reached_from(self, speaker: Made, *, is_given: bool = False) -> list[Made]:
         """Those that may go on with the conversation at some time after a speaker, nearest first;
@@ -136,9 +141,9 @@ class Team:
         return found
 
     def hears_task(self, speaker: Made) -> bool:
-        """Whether what the run is given reaches a speaker: it opens the run, or goes on with its
-        conversation."""
-        opened = self.opened.first
+        """Whether what the run is given reaches a speaker: it opens the run, goes on with its
+        conversation, or is told in any case."""
+        opened = (*self.opened.first, *self.told)
         return speaker in opened or any(speaker in self.reached_from(one) for one in opened)
 
 
@@ -232,7 +237,7 @@ class TeamBuilder:
 
     def around(self, made: Made, own: Part, parts: list[Part], way: str) -> Part:
         """One that asks itself with its members, or these alone where it only leads to them."""
-        if way == "handoff":
+        if way in ("handoff", RETURNED):
             return self.handed_on(own, parts)
         if way == "either":
             return whole_of([own, *parts])
@@ -328,14 +333,15 @@ class TeamBuilder:
 
     def drawn(self, made: Made, way: str) -> Part:
         """Members of a graph: each goes on after those that edges lead from, or where they are only
-        `linked`, is given their answers. Several that always follow the same node run side by
-        side."""
+        `linked` or `told`, is given their answers. Several that always follow the same node run
+        side by side."""
         graph = AgentGraph(made, is_meshed=way == "meshed")
         parts = {agent: self.part(self.made_last(agent)) for agent in graph.agents}
+        self.team.told.update(whole_of([*parts.values()]).first if way == "told" else ())
         for node in graph.nodes:
             reached = graph.reached_from(node)
             following = whole_of([parts[agent] for agent in reached]).first
-            if isinstance(node, Made) and way != "linked":
+            if isinstance(node, Made) and way not in ("linked", "told"):
                 self.lead(parts[node].last, following)
             elif isinstance(node, Made):
                 for one in parts[node].last:

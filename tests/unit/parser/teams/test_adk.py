@@ -391,3 +391,41 @@ def test_of_an_own_class_whose_agents_are_not_at_hand_a_warning_says_so() -> Non
     )
     assert lines(file) == [16]
     assert ["self.grind" in one.message for one in file.errors] == [True]
+
+
+SERVED = """
+from google.adk.a2a.utils.agent_to_a2a import to_a2a
+from google.adk.agents import Agent
+from google.adk.tools import AgentTool
+
+def main():
+    check = Agent(name="check", model="m", instruction="Check.")
+    roll = Agent(name="roll", model="m", instruction="Roll.", tools=[AgentTool(agent=check)])
+    SERVE
+"""
+
+
+def test_a_server_that_a_function_starts_runs_its_agent() -> None:
+    file = compiled(SERVED.replace("SERVE", "return to_a2a(roll, port=8001)"))
+    assert edges(file) == {(8, 7, "data"), (7, 8, "loop"), (8, 8, "loop")}
+
+
+def test_an_agent_that_is_deployed_is_asked_where_the_program_does_or_else_by_the_cloud() -> None:
+    deployed = "from vertexai.preview.reasoning_engines import AdkApp\n    app = AdkApp(agent=roll)"
+    assert lines(compiled(SERVED.replace("SERVE", deployed))) == [7, 8]
+    asked = f"{deployed}\n    return app.stream_query(message='Roll')"
+    assert lines(compiled(SERVED.replace("SERVE", asked))) == [7, 11]
+
+
+def test_a_copy_of_an_agent_has_what_its_update_says() -> None:
+    file = compiled(
+        """
+        from google.adk.agents import LlmAgent, SequentialAgent
+
+        sailor = LlmAgent(name="sailor", model="m", instruction="Write like a sailor.")
+        monk = sailor.clone(update={"name": "monk", "instruction": "Write like a monk."})
+        root_agent = SequentialAgent(name="all", sub_agents=[sailor, monk])
+        """
+    )
+    assert edges(file) == {(4, 5, "data")}
+    assert said(file, 5)[0] == ("system", "Write like a monk.", False)

@@ -129,3 +129,50 @@ def test_an_agent_of_a_class_with_its_parameters_is_handed_on_to() -> None:
         """
     )
     assert edges(file) == {(10, 6, "data")}
+
+
+def test_a_copy_of_an_agent_takes_part_as_one_with_what_it_changes() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        pirate = Agent(name="pirate", instructions="Talk like a pirate.", model="m")
+        robot = pirate.clone(name="robot", instructions="Talk like a robot.")
+        lead = Agent(name="lead", instructions="Lead.", handoffs=[robot])
+        result = Runner.run_sync(lead, "Hello")
+        """
+    )
+    assert edges(file) == {(7, 5, "data")}
+    assert said(file, 5)[0] == ("system", "Talk like a robot.", False)
+
+
+def test_agents_of_spoken_conversations_hand_on() -> None:
+    file = compiled(
+        """
+        from agents.realtime import RealtimeAgent, RealtimeRunner, realtime_handoff
+
+        answers = RealtimeAgent(name="answers", instructions="Answer.")
+        triage = RealtimeAgent(name="t", instructions="Lead.", handoffs=[realtime_handoff(answers)])
+
+        async def main():
+            return await RealtimeRunner(starting_agent=triage).run()
+        """
+    )
+    assert edges(file) == {(8, 4, "data")}
+    assert said(file, 8) == [("system", "Lead.", False)]
+
+
+def test_instructions_that_a_function_writes_stand_in_the_prompt() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        def instructions(context, agent):
+            return f"You help {context.context.name} to pack."
+
+        def main(text):
+            helper = Agent(name="helper", instructions=instructions)
+            return Runner.run_sync(helper, text)
+        """
+    )
+    assert said(file, 9)[0] == ("system", "You help ", False)
