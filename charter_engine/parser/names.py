@@ -329,6 +329,12 @@ class Names:
         self.inherited[definition] = kinds
         return kinds
 
+    def member_names(self, definition: ClassDefinition) -> list[str]:
+        """The attributes under which objects of a class that is made from a framework's team keep
+        whom they lead to, where they run these by methods of their own."""
+        rules = [self.program.catalogue.kinds[kind.name] for kind in self.base_kinds(definition)]
+        return [name for rule in rules if rule.leads_in for name in rule.members]
+
     def with_base_kinds(self, value: Value) -> Value:
         """An object of a class at hand as what its class inherits as well."""
         kinds = [

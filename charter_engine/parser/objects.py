@@ -83,10 +83,11 @@ class ObjectMaker:
 
     def keep_fields(self, frame: Frame, definition: ClassDefinition, shape: CallShape) -> None:
         """Let an object without a constructor of its own hold the agents that it is made with under
-        the names that its class declares."""
+        the names that its class, or its framework's base, declares."""
         declared = [
             name for one in self.program.lineage(definition) for name in declared_fields(one.node)
         ]
+        declared += self.evaluator.names.member_names(definition)
         for name, value in named_in(shape).items():
             if name in declared and any(made_in(value)):
                 self.evaluator.assigner.store_field(frame, Instance(definition), name, value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 from typing import NamedTuple
 
 from charter_engine.contracts.graph import Carried
@@ -88,7 +88,8 @@ class Team:
     answers only choose who speaks next, `only` the ones whose answers alone reach a speaker.
     `given_by` is the part whose answer one is given, `parts` tells of all that was made what it is
     of the whole. `later` holds pairs of which the second hears the first only in a later turn.
-    `told` are those that are given what the run is given, wherever they stand.
+    `told` are those that are given what the run is given, wherever they stand. `unheard` holds
+    pairs of which the second never hears the first, whatever ways lead there.
     """
 
     speakers: list[Made] = field(default_factory=list)
@@ -104,6 +105,7 @@ class Team:
     parts: dict[Made, Part] = field(default_factory=dict)
     later: set[tuple[Made, Made]] = field(default_factory=set)
     told: set[Made] = field(default_factory=set)
+    unheard: set[tuple[Made, Made]] = field(default_factory=set)
 
     def reached_from(self, speaker: Made, *, is_given: bool = False) -> list[Made]:
         """Those that may go on with the conversation at some time after a speaker, nearest first;
@@ -117,7 +119,7 @@ class Team:
             new = [one for one in dict.fromkeys(following) if one not in found]
             found += new
             pending += new
-        return found
+        return [one for one in found if (speaker, one) not in self.unheard]
 
     def heard_by(self, speaker: Made) -> list[Heard]:
         """The answers that reach a speaker's prompt, in the order in which they are made."""
@@ -256,6 +258,7 @@ class TeamBuilder:
             return whole
         self.lead(whole.last, whole.first)
         self.repeat(made, parts)
+        self.team.unheard.clear()
         if way == "loop":
             return whole
         return Part(whole.first, tuple(one for part in parts for one in part.last))
@@ -362,7 +365,8 @@ class TeamBuilder:
     def in_course(self, own: OwnCourse) -> Part:
         """Agents that a method of the program's own runs, as its branches and loops have it."""
         course = own.course
-        parts = {run: whole_of([*map(self.part, agents)]) for run, agents in own.agents.items()}
+        parts = {run: self.part_of_run(own, run) for run in own.agents}
+        self.keep_unheard(own, parts)
         for run, part in parts.items():
             following = (*course.after.get(run, ()), *course.again.get(run, ()))
             self.lead(part.last, [one for other in following for one in parts[other].first])
@@ -377,6 +381,27 @@ class TeamBuilder:
             whole_of([parts[run] for run in course.last]).last,
         )
 
+    def part_of_run(self, own: OwnCourse, run: ast.Call) -> Part:
+        """What one place runs: one agent after the other where a loop goes through them, or else
+        any of them."""
+        parts = [part for part in map(self.part, own.agents[run]) if part.first]
+        return self.in_sequence(parts) if run in own.course.each and parts else whole_of(parts)
+
+    def keep_unheard(self, own: OwnCourse, parts: dict[ast.Call, Part]) -> None:
+        """Keep who never hears whom, though both are run: an agent that is run twice leads to what
+        follows either place, and what comes before the later one does not reach what follows the
+        earlier."""
+        inside = {
+            run: {one for first in part.first for one in (first, *self.team.reached_from(first))}
+            for run, part in parts.items()
+        }
+        everyone = {one for members in inside.values() for one in members}
+        heard = {(one, other) for one in everyone for other in self.team.reached_from(one)}
+        for run in parts:
+            for following in own.course.reached_from(run):
+                heard |= {*product(inside[run], inside[following])}
+        self.team.unheard |= {*product(everyone, everyone)} - heard
+
     def part_by_turns(self, own: OwnCourse) -> None:
         """Keep who comes after whom only in a later turn of a loop: of those of which one turn runs
         either, too."""
@@ -387,6 +412,8 @@ class TeamBuilder:
             for before in agents
             for after in own.agents[other]
         }
+        for run in own.course.each:
+            in_turn |= {*combinations(own.agents[run], 2)}
         everyone = dict.fromkeys(one for agents in own.agents.values() for one in agents)
         self.team.later |= {
             (one, other)

@@ -1,5 +1,7 @@
 """Google ADK: what its server and its runners run."""
 
+import pytest
+
 from charter_engine.contracts.graph import CompiledFile
 from tests.unit.parser.compiled import compiled, edges, lines, package
 from tests.unit.parser.teams.speaking import said, turning
@@ -429,3 +431,58 @@ def test_a_copy_of_an_agent_has_what_its_update_says() -> None:
     )
     assert edges(file) == {(4, 5, "data")}
     assert said(file, 5)[0] == ("system", "Write like a monk.", False)
+
+
+LISTED = """
+from google.adk.agents import BaseAgent, LlmAgent
+
+sort = LlmAgent(name="sort", model="m", instruction="Sort the letter.")
+write = LlmAgent(name="write", model="m", instruction="Write.")
+judge = LlmAgent(name="judge", model="m", instruction="Judge it.")
+
+class Office(BaseAgent):
+    sort: LlmAgent
+
+    async def _run_async_impl(self, context):
+        BODY
+
+    async def ran(self, agent, context):
+        async for event in agent.run_async(context):
+            yield event
+
+root_agent = Office(name="office", sort=sort, sub_agents=[write, judge])
+"""
+
+ROUND = {(5, 6, "data"), (5, 5, "loop"), (6, 5, "loop"), (6, 6, "loop")}
+
+
+def listed(body: str) -> CompiledFile:
+    """An office that is given the agents of the lines 5 and 6 in a list."""
+    return compiled(LISTED.replace("BODY", body.replace("\n", "\n        ")))
+
+
+@pytest.mark.parametrize("run", ["agent.run_async(context)", "self.ran(agent, context)"])
+def test_a_loop_through_sub_agents_runs_one_after_the_other(run: str) -> None:
+    through = f"for agent in self.sub_agents:\n    async for event in {run}:\n        yield event"
+    assert edges(listed(through)) == {(5, 6, "data")}
+    rounds = "while not context.ended:\n    " + through.replace("\n", "\n    ")
+    assert edges(listed(rounds)) == ROUND
+
+
+def test_sub_agents_are_known_by_their_place_in_the_list() -> None:
+    one = "async for event in self.sub_agents[{}].run_async(context):\n    yield event\n"
+    assert edges(listed(one.format(1) + one.format(0))) == {(6, 5, "data")}
+
+
+def test_of_sub_agents_that_are_looked_up_one_goes_on() -> None:
+    body = run("sort") + "kind = context.session.state['kind']\n"
+    body += "agent = next((one for one in self.sub_agents if one.name == kind), None)\n"
+    body += "async for event in agent.run_async(context):\n    yield event\n"
+    assert edges(listed(body)) == {(4, 5, "data"), (4, 6, "data")}
+
+
+def test_what_comes_between_two_runs_of_an_agent_hears_the_first_alone() -> None:
+    file = course(run("sort") + run("file") + run("reply") + run("sort"))
+    assert (5, 6, "data") in edges(file)
+    assert {(6, 5, "loop"), (5, 5, "loop"), (6, 6, "loop")}.isdisjoint(edges(file))
+    assert {(5, 4, "loop"), (6, 4, "loop")} <= edges(file)
