@@ -37,6 +37,7 @@ from charter_engine.parser.handed_on import (
     partly_called,
 )
 from charter_engine.parser.limits import bounded
+from charter_engine.parser.methods import OF_A_LOOP
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.prompt_files import READ_BY_NAME
@@ -185,7 +186,7 @@ class CallResolver:
                 return value
         plain = (
             self.evaluator.methods.builtin(frame, node, verb, shape)
-            if from_python(node.func, receiver)
+            if from_python(node.func, receiver) or verb == OF_A_LOOP
             else None
         )
         if plain is not None:

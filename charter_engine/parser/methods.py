@@ -17,6 +17,7 @@ from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.values import (
     Box,
     Element,
+    External,
     Limit,
     Value,
     as_pieces,
@@ -53,6 +54,14 @@ AS_PROMPT = frozenset(("to_messages", "to_string"))
 PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict".split())
 PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
 """Functions that give what they are given, or some of it: first, or after how that is chosen."""
+
+AWAITING = frozenset(
+    f"asyncio.{name}" for name in "run wait_for shield create_task ensure_future".split()
+)
+"""Functions that give what a coroutine returns that they are given."""
+
+OF_A_LOOP = "run_until_complete"
+"""The method of an event loop that does so."""
 
 CHOOSING = frozenset("max min next".split())
 """Functions that give one member of what they are given."""
@@ -221,7 +230,7 @@ class Methods:
                 if outcome is not None
                 else Value(origins=first.origins)
             )
-        if name in PASSING or name in PASSING_SECOND:
+        if name in PASSING or name in PASSING_SECOND or awaits(shape):
             return first
         if name in ("asdict", "vars") and first.box is not None and first.box.kind == "object":
             return Value(box=as_dict(first.box), origins=first.origins)
@@ -246,6 +255,12 @@ class Methods:
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=arguments_origins(shape))
         return None
+
+
+def awaits(shape: CallShape) -> bool:
+    """Whether a call gives what a coroutine returns: `asyncio.run(main())`."""
+    named = (kind.dotted for kind in shape.callee if isinstance(kind, External))
+    return shape.verb == OF_A_LOOP or not AWAITING.isdisjoint(named)
 
 
 def chosen_by(shape: CallShape) -> Value | None:

@@ -124,9 +124,10 @@ class TeamFinder:
         if not team.speakers:
             self.note_unseen_in_courses(frame, team, shape)
         is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
-        held = holder_of(asked, shape).types
-        is_derived = any(isinstance(kind, Instance) for kind in held)
-        is_found = is_plain and run[0] in held and not is_derived and self.is_told_so(run[0])
+        holder = holder_of(asked, shape)
+        is_derived = any(isinstance(kind, Instance) for kind in holder.types)
+        is_held = run[0] in holder.types and holder.box is not None and not is_derived
+        is_found = is_plain and is_held and self.is_told_so(run[0])
         return team if team.speakers and not is_found else None
 
     def is_told_so(self, made: Made) -> bool:

@@ -486,3 +486,18 @@ def test_what_comes_between_two_runs_of_an_agent_hears_the_first_alone() -> None
     assert (5, 6, "data") in edges(file)
     assert {(6, 5, "loop"), (5, 5, "loop"), (6, 6, "loop")}.isdisjoint(edges(file))
     assert {(5, 4, "loop"), (6, 4, "loop")} <= edges(file)
+
+
+def test_an_agent_that_a_coroutine_makes_is_served() -> None:
+    file = compiled(
+        """
+        import asyncio
+        from google.adk.agents import Agent
+
+        async def made():
+            return Agent(name="guide", model="m", instruction="You guide.")
+
+        root_agent = asyncio.run(made())
+        """
+    )
+    assert lines(file) == [6]

@@ -176,3 +176,40 @@ def test_instructions_that_a_function_writes_stand_in_the_prompt() -> None:
         """
     )
     assert said(file, 9)[0] == ("system", "You help ", False)
+
+
+def test_an_agent_that_a_session_keeps_is_the_one_that_is_run() -> None:
+    file = compiled(
+        """
+        import chainlit as cl
+        from agents import Agent, Runner
+
+        @cl.on_chat_start
+        async def start():
+            cl.user_session.set("agent", Agent(name="kind", instructions="You are kind."))
+
+        @cl.on_message
+        async def answer(message):
+            return await Runner.run(cl.user_session.get("agent"), message.content)
+        """
+    )
+    assert said(file, 11)[0] == ("system", "You are kind.", False)
+
+
+def test_an_agent_that_a_method_makes_later_has_its_instructions() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        class Bot:
+            def __init__(self):
+                self.agent = None
+
+            def prepare(self):
+                self.agent = Agent(name="kind", instructions="You are kind.")
+
+            async def answer(self, text):
+                return await Runner.run(self.agent, text)
+        """
+    )
+    assert said(file, 12)[0] == ("system", "You are kind.", False)
