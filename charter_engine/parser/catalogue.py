@@ -92,6 +92,7 @@ class Family:
     runs: str = ""
     names: str = ""
     only_known: bool = False
+    only_prompted: bool = False
     talks_in: tuple[str, ...] = ()
 
 

@@ -7,6 +7,7 @@ what a framework fills in of a class's methods.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from charter_engine.parser import prompts
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
 
 OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 """The arguments in which agents are given functions to call."""
+
+SERVERS = "mcp_servers"
+"""The argument in which an agent is given servers of tools, some of the program's own."""
 
 DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
 """Methods of agents that make a function one of their tools."""
@@ -179,8 +183,10 @@ class TeamFinder:
 
     def asks_nobody(self, receiver: Value, shape: CallShape, family: Family) -> bool:
         """Whether what is run leads to members of which none asks a model, as a pipeline may, or
-        must be known to ask one and isn't."""
+        must be known to ask one, or be given a prompt, and isn't."""
         if family.only_known and not self.run_of(receiver, shape, family):
+            return True
+        if family.only_prompted and not prompts.prompt_of(shape, family):
             return True
         made = [kind for kind in receiver.types if isinstance(kind, Made)]
         if len(made) == 1 and self.runs_own_code(made[0]):
@@ -318,8 +324,8 @@ class TeamFinder:
         return found
 
     def served(self) -> list[Made]:
-        """What a framework's own server runs: what stands under the name that it looks for, and
-        what a server at hand is made with."""
+        """What a framework's own server runs and no call does: what stands under the name that it
+        looks for, and what a server at hand is made with."""
         found = [server for server in self.servers if server not in self.ran]
         left: list[Made] = []
         for rule in self.program.catalogue.served:
@@ -330,12 +336,18 @@ class TeamFinder:
                 (found if is_named else left).extend(
                     kind for kind in made if isinstance(kind, Made) and kind.kind == rule.name
                 )
-        return list(dict.fromkeys([*found, *self.whole(left)]))
+        is_run = self.led_to(self.ran)
+        named = [made for made in found if made not in is_run]
+        return list(dict.fromkeys([*named, *self.whole(left)]))
 
     def whole(self, left: list[Made]) -> list[Made]:
         """Of what may be served, what no call runs and no other of them leads to."""
-        led_to = {part for made in left for part in self.team_of(made, []).parts if part != made}
+        led_to = self.led_to(left)
         return [made for made in left if made not in self.ran and made not in led_to]
+
+    def led_to(self, runs: Iterable[Made]) -> set[Made]:
+        """The agents and teams that others lead to."""
+        return {part for made in runs for part in self.team_of(made, []).parts if part != made}
 
     def may_serve(self) -> bool:
         """Whether something is served, or may be once all files are known: what stands under the
@@ -346,7 +358,13 @@ class TeamFinder:
 
     def tools_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent may call and that may ask a model."""
-        given = [made.box.fields.get(name, UNKNOWN) for name in OFFERING]
+        fields = made.box.fields
+        given = [fields.get(name, UNKNOWN) for name in OFFERING]
+        given += [
+            server.box.fields.get("tools", UNKNOWN)
+            for server in members_in(fields.get(SERVERS, UNKNOWN))
+            if server.box is not None
+        ]
         found = [
             kind
             for value in given

@@ -501,3 +501,11 @@ def test_an_agent_that_a_coroutine_makes_is_served() -> None:
         """
     )
     assert lines(file) == [6]
+
+
+def test_an_agent_that_a_runner_runs_is_not_served_as_well() -> None:
+    runner = "    from google.adk.runners import InMemoryRunner\n"
+    runner += "    return InMemoryRunner(agent=root_agent).run(new_message=text)\n"
+    source = ADK.replace("ROOT", "plan").replace("CLOSING", "tools=[]")
+    assert lines(compiled(source)) == [5]
+    assert lines(compiled(f"{source}\ndef main(text):\n{runner}")) == [13]
