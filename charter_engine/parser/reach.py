@@ -94,6 +94,10 @@ class CallNames:
         return {name for one in functions for name in names_for(one, self.instances)}
 
 
+MEMBER = "[]"
+"""The name by which a member of a list or dict is called: `agents["plan"](text)`."""
+
+
 class Named(NamedTuple):
     """The last names of what a function calls, and of what it calls that on or hands on."""
 
@@ -117,6 +121,8 @@ def names_in_calls(definition: FunctionDefinition) -> Named:
             called.add(target.id)
         elif isinstance(target, ast.Call):
             called.add(last_name(target.func))
+        elif isinstance(target, ast.Subscript):
+            called.add(MEMBER)
         handed = [*node.args, *(item.value for item in node.keywords)]
         for item in handed:
             if isinstance(item, ast.Name | ast.Attribute):
@@ -211,6 +217,8 @@ def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
         kind = catalogue.kind_of_constructor(dotted)
         is_made = dotted.endswith(".from_llm") or is_model_class(dotted, catalogue)
         is_model = catalogue.is_model(kind) if kind else is_made
+        if kind and catalogue.family_called(kind):
+            found.add(MEMBER)
         if kind and catalogue.kinds[kind].serves:
             found.add(last_name(node.func))
         name = output_name(module.parents, node) if is_model else None

@@ -103,7 +103,7 @@ class TeamFinder:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         box.fields |= self.by_functions.instructions(frame, box, self.program.catalogue.kinds[kind])
         loop = frame.loops[-1].record if frame.loops else None
-        made = Made(kind, node, frame.module, frame.function, box, loop)
+        made = Made(kind, node, frame.module, frame.function, box, loop, name_in(frame, box))
         self.has_made = True
         if frame.function is None or not frame.function.parameters:
             self.latest[made] = made
@@ -380,6 +380,15 @@ class TeamFinder:
             if not declared.isdisjoint(definition.decorators)
         ]
         return [tool for tool in found if tool.definition in self.program.reaching]
+
+
+def name_in(frame: Frame, box: Box) -> str:
+    """The name of an agent that a function makes for its caller; empty: one place makes one, or a
+    loop makes some."""
+    is_for_callers = frame.function is not None and frame.function.parameters
+    if not is_for_callers or frame.all_loops() or "name" not in box.fields:
+        return ""
+    return box.fields["name"].static_text() or ""
 
 
 def chats_in(shape: CallShape) -> list[Made]:

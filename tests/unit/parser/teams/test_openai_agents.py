@@ -213,3 +213,62 @@ def test_an_agent_that_a_method_makes_later_has_its_instructions() -> None:
         """
     )
     assert said(file, 12)[0] == ("system", "You are kind.", False)
+
+
+FACTORY = """
+from agents import Agent, Runner
+
+def made(name, instructions, tools=()):
+    return Agent(name=name, instructions=instructions, tools=[*tools])
+
+sums = made("sums", "You do sums.")
+maps = made("maps", "You draw maps.")
+lead = made("lead", "Ask others.", [sums.as_tool("sums", "s"), maps.as_tool("maps", "m")])
+result = Runner.run_sync(lead, "Hello")
+"""
+
+
+def test_agents_that_one_function_makes_are_told_apart_by_their_names() -> None:
+    file = compiled(FACTORY)
+    assert edges(file) == {(10, 5, "data"), (5, 10, "loop"), (10, 10, "loop")}
+    assert said(file, 10)[0] == ("system", "Ask others.", False)
+
+
+def test_of_agents_that_one_function_makes_the_call_shows_what_they_share() -> None:
+    assert said(compiled(FACTORY), 5)[0] == ("system", "instructions", False)
+    same = FACTORY.replace("You draw maps.", "You do sums.")
+    assert said(compiled(same), 5)[0] == ("system", "You do sums.", False)
+
+
+def test_agents_that_hand_on_to_each_other_and_are_made_in_one_place_hear_each_other_later() -> (
+    None
+):
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        def made(name, handoffs):
+            return Agent(name=name, instructions="You help.", handoffs=handoffs)
+
+        last = made("last", [])
+        first = made("first", [made("second", [last])])
+        result = Runner.run_sync(first, "Hello")
+        """
+    )
+    assert edges(file) == {(9, 5, "data"), (5, 5, "loop")}
+
+
+def test_a_loop_gives_each_of_several_agents_whom_it_hands_back_to() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        sales = Agent(name="sales", instructions="You sell.")
+        help = Agent(name="help", instructions="You help.")
+        lead = Agent(name="lead", instructions="You lead.", handoffs=[sales, help])
+        for agent in (sales, help):
+            agent.handoffs.append(lead)
+        result = Runner.run_sync(lead, "Hello")
+        """
+    )
+    assert {(4, 9, "loop"), (5, 9, "loop")} <= edges(file)

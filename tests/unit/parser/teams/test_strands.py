@@ -142,3 +142,27 @@ def test_an_agent_of_strands_that_a_function_serves_is_a_call() -> None:
         """
     )
     assert said(file, 6) == [("system", "You count.", False)]
+
+
+def test_an_agent_of_strands_that_a_dict_holds_is_called_by_its_key() -> None:
+    file = compiled(
+        """
+        from strands import Agent
+
+        class Team:
+            def __init__(self):
+                self.agents = self.made()
+
+            def made(self):
+                return {
+                    "find": Agent(system_prompt="You find."),
+                    "write": Agent(system_prompt="You write."),
+                }
+
+            def answer(self, text):
+                found = self.agents["find"](text)
+                return self.agents["write"](f"Write of {found}")
+        """
+    )
+    assert edges(file) == {(15, 16, "data")}
+    assert said(file, 16)[0] == ("system", "You write.", False)
