@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 NAMED = (ast.Attribute, ast.Name)
 
+GOING_ON = "update_agent"
+"""The method of a session by which an agent lets another go on in its place."""
+
 KEEPING = frozenset(
     "add append say said tell remember push observe insert update extend put fold merge accumulate "
     "absorb apply save store record".split()
@@ -63,6 +66,8 @@ class Effects:
             self.keep_given(frame, node.func, shape)
         if shape.verb == NESTING:
             self.evaluator.teams.nest(receiver, shape)
+        if shape.verb == GOING_ON and frame.function is not None:
+            self.evaluator.objects.go_on_with(frame.function.owner, shape)
         answered = answers_in(shape)
         if not answered or not isinstance(node.func, NAMED):
             return

@@ -48,6 +48,14 @@ class ObjectMaker:
         self.memory = analysis.memory
         self.findings = analysis.findings
         self.evaluator = evaluator
+        self.going_on: dict[ClassDefinition, dict[Made, None]] = {}
+
+    def go_on_with(self, owner: ClassDefinition | None, shape: CallShape) -> None:
+        """`self.session.update_agent(other)`: keep whom agents of a class let go on."""
+        given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+        if owner is not None:
+            known = self.going_on.setdefault(owner, {})
+            known |= {made: None for value in given for made in made_in(value)}
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
         place = self.place_of_object(frame, node, kind.definition)
@@ -114,7 +122,8 @@ class ObjectMaker:
     def handed_on_to(
         self, frame: Frame, definition: ClassDefinition, kind: Kind
     ) -> dict[str, Value]:
-        """Whom the tools of an agent's class return, where a framework goes on with them."""
+        """Whom the tools of an agent's class return, where a framework goes on with them, and whom
+        its methods let go on."""
         decorator = self.program.catalogue.kinds[kind.name].returned_by
         bound = Value(types=frozenset((Instance(definition),)))
         returned = [
@@ -124,6 +133,7 @@ class ObjectMaker:
             if decorator in (name.rpartition(".")[2] for name in method.decorators)
         ]
         agents = [made for value in returned if value is not None for made in made_in(value)]
+        agents += self.going_on.get(definition, ()) if decorator else ()
         if not agents:
             return {}
         items = [Element(Value(types=frozenset((made,)), box=made.box)) for made in agents]

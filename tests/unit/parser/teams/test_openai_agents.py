@@ -272,3 +272,19 @@ def test_a_loop_gives_each_of_several_agents_whom_it_hands_back_to() -> None:
         """
     )
     assert {(4, 9, "loop"), (5, 9, "loop")} <= edges(file)
+
+
+def test_instructions_that_the_sdk_puts_rules_before_are_told_with_them() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+        from agents.extensions.handoff_prompt import prompt_with_handoff_instructions
+
+        rules = prompt_with_handoff_instructions("You sell.")
+        result = Runner.run_sync(Agent(name="sales", instructions=rules), "Hello")
+        """
+    )
+    assert said(file, 6)[:2] == [
+        ("system", "RECOMMENDED_PROMPT_PREFIX", False),
+        ("system", "\n\nYou sell.", False),
+    ]

@@ -230,9 +230,11 @@ def test_a_supervisor_that_a_call_runs_is_run_there_alone() -> None:
     assert [call.line for call in file.calls] == [7, 8, 9, 11]
 
 
-def test_tools_of_livekit_hand_on_to_the_agents_that_they_return() -> None:
-    file = compiled(
-        """
+@pytest.mark.parametrize(
+    "way", ['return Bills(), "I hand you on."', "self.session.update_agent(Bills())"]
+)
+def test_tools_of_livekit_hand_on_to_agents_that_they_return_or_let_go_on(way: str) -> None:
+    source = """
         from livekit.agents import Agent, AgentSession, function_tool
 
         class Bills(Agent):
@@ -245,7 +247,7 @@ def test_tools_of_livekit_hand_on_to_the_agents_that_they_return() -> None:
 
             @function_tool()
             async def pay(self, context):
-                return Bills(), "I hand you on."
+                WAY
 
             @function_tool()
             async def weather(self, place: str):
@@ -255,7 +257,7 @@ def test_tools_of_livekit_hand_on_to_the_agents_that_they_return() -> None:
             session = AgentSession(llm="m")
             await session.start(agent=Host(), room=room)
         """
-    )
+    file = compiled(source.replace("WAY", way))
     assert edges(file) == {(22, 14, "data")}
     assert said(file, 22) == [("system", "You find out what is wanted.", False)]
     assert said(file, 14)[0] == ("system", "You answer questions about bills.", False)
