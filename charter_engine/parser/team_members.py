@@ -40,6 +40,7 @@ from charter_engine.parser.values import (
     Kind,
     Made,
     Value,
+    functions_in,
     in_order,
     made_in,
     members_in,
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
 
 OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 """The arguments in which agents are given functions to call."""
+
+GUARDING = "output_guardrails"
+"""The argument in which an agent is given functions that look at its answer."""
 
 SERVERS = "mcp_servers"
 """The argument in which an agent is given servers of tools, some of the program's own."""
@@ -127,7 +131,8 @@ class TeamFinder:
         team = self.team_of(run[0], [] if is_once else talking)
         if not team.speakers:
             self.note_unseen_in_courses(frame, team, shape)
-        is_plain = team.speakers == run and not team.turning and not self.tools_of(run[0])
+        is_plain = team.speakers == run and not team.turning
+        is_plain = is_plain and not (self.tools_of(run[0]) or self.guards_of(run[0]))
         holder = holder_of(asked, shape)
         is_derived = any(isinstance(kind, Instance) for kind in holder.types)
         is_held = run[0] in holder.types and holder.box is not None and not is_derived
@@ -380,6 +385,13 @@ class TeamFinder:
             if not declared.isdisjoint(definition.decorators)
         ]
         return [tool for tool in found if tool.definition in self.program.reaching]
+
+    def guards_of(self, made: Made) -> list[Function]:
+        """The functions at hand that look at what an agent answers, and may ask a model about
+        it."""
+        given = made.box.fields.get(GUARDING, UNKNOWN)
+        found = [one for member in members_in(given) for one in functions_in(function_in(member))]
+        return [one for one in found if one.definition in self.program.reaching]
 
 
 def name_in(frame: Frame, box: Box) -> str:

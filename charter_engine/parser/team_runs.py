@@ -177,6 +177,7 @@ class TeamRuns:
                 self.fill(site, speaker, team, chains)
                 self.connect(site, team, speaker, heard, chains)
                 self.follow_tools(frame, site, speaker, chains[speaker])
+                self.follow_guards(frame, speaker, chains[speaker])
 
     def told_as_one(self, team: Team, chains: dict[Made, Chain]) -> dict[Made, Made]:
         """Each speaker with what is written of it: of several that a function makes in one place,
@@ -210,6 +211,16 @@ class TeamRuns:
                 if source >= 0 and source != site.number:
                     name = definition.name
                     self.hear(site, HeardAnswer(source, "loop", "tool", name, again=True))
+        frame.chain = before
+
+    def follow_guards(self, frame: Frame, speaker: Made, chain: Chain) -> None:
+        """Follow the functions that look at what an agent answers: the last of what they are given
+        is its answer."""
+        answer = Value(origins=frozenset((Origin(chain, "argument"),)))
+        before, frame.chain = frame.chain, ()
+        for guard in self.evaluator.teams.guards_of(speaker):
+            given = dict.fromkeys(guard.definition.parameters[-1:], answer)
+            self.evaluator.follower.enter(frame, guard, given)
         frame.chain = before
 
     def keys_of(self, team: Team, chains: dict[Made, Chain]) -> dict[str, Value]:

@@ -288,3 +288,21 @@ def test_instructions_that_the_sdk_puts_rules_before_are_told_with_them() -> Non
         ("system", "RECOMMENDED_PROMPT_PREFIX", False),
         ("system", "\n\nYou sell.", False),
     ]
+
+
+def test_a_guard_of_the_output_asks_about_the_answer() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner, output_guardrail
+
+        judge = Agent(name="judge", instructions="Tell whether it is safe.")
+
+        @output_guardrail
+        async def check(context, agent, output):
+            return await Runner.run(judge, f"Judge this: {output.text}")
+
+        helper = Agent(name="helper", instructions="You help.", output_guardrails=[check])
+        result = Runner.run_sync(helper, "Hello")
+        """
+    )
+    assert edges(file) == {(11, 8, "data")}

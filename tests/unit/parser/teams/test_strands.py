@@ -104,6 +104,20 @@ def test_an_agent_of_strands_keeps_what_it_was_asked_and_answered() -> None:
     assert edges(file) == {(7, 7, "loop"), (7, 8, "data")}
 
 
+def test_an_agent_of_strands_whose_messages_are_emptied_begins_anew() -> None:
+    file = compiled(
+        """
+        from strands import Agent
+
+        agent = Agent(system_prompt="You help.")
+        agent("Tell of tea.")
+        agent.messages = []
+        agent("Tell of milk.")
+        """
+    )
+    assert edges(file) == set()
+
+
 def test_a_structured_answer_of_strands_is_asked_for_by_the_prompt_behind_its_schema() -> None:
     file = compiled(
         """
