@@ -146,6 +146,9 @@ class Names:
             return known
         module = self.program.module_named(dotted)
         base, _, name = dotted.rpartition(".")
+        rebound = self.rebound_by(base, name) if module is not None else ""
+        if rebound and dotted not in seen:
+            return self.imported(rebound, seen | {dotted})
         is_followed = module is None and not self.program.catalogue.is_frameworks_own(dotted)
         source = self.program.module_named(base) if is_followed else None
         if source is not None and source.path not in seen:
@@ -157,6 +160,16 @@ class Names:
         if source is None:
             self.outside[dotted] = value
         return value
+
+    def rebound_by(self, package: str, name: str) -> str:
+        """What a package imports from the module of a name under that same name (`from .team import
+        team`): it stands for the module from then on; empty where it does not."""
+        module = self.program.module_named(package)
+        imported = module.imports.get(name) if module is not None else None
+        if module is None or imported is None:
+            return ""
+        dotted = self.program.imported_by(module, imported)
+        return dotted if dotted == f"{package}.{name}.{name}" else ""
 
     def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
         value = self.evaluator.evaluate(frame, node.value)

@@ -91,6 +91,7 @@ class TeamFinder:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.modules = {module.path: module for module in analysis.program.modules.values()}
         self.servers: dict[Made, None] = {}
         self.latest: dict[Made, Made] = {}
         self.ran: set[Made] = set()
@@ -123,7 +124,7 @@ class TeamFinder:
         it isn't known who takes part."""
         run = chats_in(shape) or self.run_of(asked, shape, found.family)
         self.ran.update(run)
-        if len(run) != 1:
+        if len(run) != 1 or self.is_one_of_several(run[0]):
             return None
         self.note_unseen(frame, run[0], shape)
         talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
@@ -138,6 +139,13 @@ class TeamFinder:
         is_held = run[0] in holder.types and holder.box is not None and not is_derived
         is_found = is_plain and is_held and self.is_told_so(run[0])
         return team if team.speakers and not is_found else None
+
+    def is_one_of_several(self, made: Made) -> bool:
+        """Whether what is run leads to one agent and it isn't known which: of a dict, perhaps."""
+        rule = self.program.catalogue.kinds[made.kind]
+        given = [made.box.fields[name] for name in rule.members if name in made.box.fields]
+        choices = [[kind for kind in value.types if isinstance(kind, Made)] for value in given]
+        return rule.part == "leads" and any(len(agents) > 1 for agents in choices)
 
     def is_told_so(self, made: Made) -> bool:
         """Whether what is written of an agent stands under names that any model is told by."""
@@ -335,8 +343,8 @@ class TeamFinder:
         left: list[Made] = []
         for rule in self.program.catalogue.served:
             is_named = rule.served_as != ANY_NAME
-            for names in self.memory.globals.values():
-                kept = [names.get(rule.served_as, UNKNOWN)] if is_named else names.values()
+            for path, names in self.memory.globals.items():
+                kept = [self.kept_as(path, rule.served_as)] if is_named else names.values()
                 made = [kind for value in kept for kind in in_order(value.types)]
                 (found if is_named else left).extend(
                     kind for kind in made if isinstance(kind, Made) and kind.kind == rule.name
@@ -344,6 +352,14 @@ class TeamFinder:
         is_run = self.led_to(self.ran)
         named = [made for made in found if made not in is_run]
         return list(dict.fromkeys([*named, *self.whole(left)]))
+
+    def kept_as(self, path: str, name: str) -> Value:
+        """What a module keeps under a name, also as it imports it."""
+        held = self.memory.globals[path].get(name)
+        module = self.modules[path] if held is None else None
+        is_imported = module is not None and name in module.imports
+        found = self.evaluator.names.global_name(module, name) if module and is_imported else held
+        return found or UNKNOWN
 
     def whole(self, left: list[Made]) -> list[Made]:
         """Of what may be served, what no call runs and no other of them leads to."""

@@ -509,3 +509,38 @@ def test_an_agent_that_a_runner_runs_is_not_served_as_well() -> None:
     source = ADK.replace("ROOT", "plan").replace("CLOSING", "tools=[]")
     assert lines(compiled(source)) == [5]
     assert lines(compiled(f"{source}\ndef main(text):\n{runner}")) == [13]
+
+
+@pytest.mark.parametrize(
+    ("kept", "found"),
+    [
+        ("from team import guide as root_agent", [3]),
+        ("from team import guide", []),
+        ("import team\nfrom google.adk.apps import App\napp = App(root_agent=team.guide)", [3]),
+    ],
+)
+def test_an_agent_is_served_under_a_name_that_a_file_imports_it_as(
+    kept: str, found: list[int]
+) -> None:
+    made = 'from google.adk.agents import Agent\nguide = Agent(name="g", instruction="Guide.")'
+    files = package(agent=f"\n{kept}\n", team=f"\n{made}\n")
+    assert lines(files["team.py"]) == found
+
+
+def test_a_runner_of_one_of_several_agents_is_one_call() -> None:
+    file = compiled(
+        """
+        from google.adk.agents import Agent
+        from google.adk.runners import InMemoryRunner
+
+        agents = {
+            "plan": Agent(name="plan", model="m", instruction="Plan."),
+            "write": Agent(name="write", model="m", instruction="Write."),
+        }
+
+        def run(name, text):
+            return InMemoryRunner(agent=agents[name]).run(new_message=text)
+        """
+    )
+    assert lines(file) == [11]
+    assert said(file, 11) == [(None, "text", False)]
