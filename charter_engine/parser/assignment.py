@@ -17,6 +17,7 @@ from charter_engine.parser.values import (
     Box,
     Class,
     Instance,
+    Kind,
     Package,
     Value,
     as_pieces,
@@ -118,6 +119,8 @@ class Assigner:
         if holder.box is None and not holder.types:
             holder = replace(holder, box=Box("object", depth=frame.certainty))
             self.assign(frame, target.value, holder)
+        if target.attr == KEPT_TALK and is_empty(value) and self.keeps_talk(holder):
+            self.assign(frame, target.value, replace(holder, origins=NOTHING))
         is_record = self.is_record(holder)
         for kind in in_order(holder.types):
             if isinstance(kind, Instance | Class):
@@ -141,6 +144,11 @@ class Assigner:
                 if certain or target.attr not in fields
                 else join(fields[target.attr], value, target.attr)
             )
+
+    def keeps_talk(self, holder: Value) -> bool:
+        """Whether a value is an agent that keeps what it was asked and answered."""
+        kinds = self.program.catalogue.kinds
+        return any(isinstance(kind, Kind) and kinds[kind.name].remembers for kind in holder.types)
 
     def is_record(self, holder: Value) -> bool:
         """Whether a value is a record that holds its fields itself."""
@@ -262,6 +270,16 @@ class Assigner:
                 added = text_of(as_pieces(Value(origins=added.origins), node.target))
         self.assign(frame, node.target, added)
         return True
+
+
+KEPT_TALK = "messages"
+"""The attribute under which an agent keeps what it was asked and answered."""
+
+
+def is_empty(value: Value) -> bool:
+    """Whether a value is a list without members."""
+    box = value.box
+    return box is not None and box.kind == "list" and not box.items and box.rest is None
 
 
 def is_of_one_class(holder: Value) -> bool:

@@ -37,12 +37,13 @@ from charter_engine.parser.handed_on import (
     partly_called,
 )
 from charter_engine.parser.limits import bounded
+from charter_engine.parser.methods import OF_A_LOOP
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.prompt_files import READ_BY_NAME
 from charter_engine.parser.queues import FIELDS
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
-from charter_engine.parser.recording import talk_of
+from charter_engine.parser.recording import is_called, talk_of
 from charter_engine.parser.reflection import REFLECTING
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import FunctionDefinition
@@ -185,7 +186,7 @@ class CallResolver:
                 return value
         plain = (
             self.evaluator.methods.builtin(frame, node, verb, shape)
-            if from_python(node.func, receiver)
+            if from_python(node.func, receiver) or verb == OF_A_LOOP
             else None
         )
         if plain is not None:
@@ -269,10 +270,9 @@ class CallResolver:
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
         """Let what keeps the conversation of a call hold its answer: what is called, or what it is
         given for that."""
-        function = shape.node.func
         talk = talk_of(shape, family)
-        if self.evaluator.recorder.remembers(shape) and isinstance(function, ast.Attribute):
-            talk = function.value
+        if self.evaluator.recorder.remembers(shape):
+            talk = keeper_of(shape)
         if talk is not None:
             said = moved(answer, "history").origins
             kept = self.evaluator.evaluate(frame, talk).with_origins(said)
@@ -409,9 +409,11 @@ class CallResolver:
         """What a method returns that keeps a kind, takes a member, fills a template or makes
         another kind; None for any other."""
         rule = self.program.catalogue.kinds[method.kind]
-        if method.path in rule.keeps:
+        if method.path in (*rule.keeps, *rule.nodes):
             if not DRAWN.isdisjoint(rule.members.values()) and receiver.box is not None:
                 draw(receiver.box, shape)
+            if method.path in rule.nodes:
+                return next((value for _, value in shape.positional), UNKNOWN)
             filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
             return with_offer(filled, shape)
         if method.path in rule.takes:
@@ -542,6 +544,15 @@ def stands_for(shape: CallShape) -> Value | None:
     return program if is_program else None
 
 
+def keeper_of(shape: CallShape) -> ast.expr | None:
+    """What keeps the conversation of a call: what is called, or whose method; None where it has no
+    name."""
+    function = shape.node.func
+    if isinstance(function, ast.Attribute) and not is_called(shape):
+        return function.value
+    return function if isinstance(function, ast.Name | ast.Attribute) else None
+
+
 def with_offer(model: Value, shape: CallShape) -> Value:
     """`llm.bind_tools(tools)`: the model, with what it will offer in every request. In its JSON
     mode a schema is only what answers are read by."""
@@ -557,13 +568,15 @@ def with_offer(model: Value, shape: CallShape) -> Value:
 
 
 def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
-    """What an object that another has made holds: its own, and what the other was given by
-    name."""
+    """What an object that another has made holds: its own, or what an `update` says, and what the
+    other was given by name."""
     given = receiver.box.fields if receiver.box is not None else {}
     named = {name: value for name, value in given.items() if not name.isdigit()}
+    own = box.fields if box is not None else {}
+    update = own.get("update", UNKNOWN).box
     if not named:
         return box
-    return Box("object", fields=named | (box.fields if box is not None else {}))
+    return Box("object", fields=named | (update.fields if update is not None else own))
 
 
 MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))

@@ -65,6 +65,7 @@ class KindRule:
     serves: bool = False
     configured: str = ""
     leads_in: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
     returned_by: str = ""
     takes: dict[str, str] = field(default_factory=dict)
     makes: str = ""
@@ -98,6 +99,7 @@ class Family:
     runs: str = ""
     names: str = ""
     only_known: bool = False
+    only_prompted: bool = False
     talks_in: tuple[str, ...] = ()
 
 

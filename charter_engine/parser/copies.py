@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser.containers import copied
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.values import UNKNOWN, Box, External, Value, join
+from charter_engine.parser.values import UNKNOWN, Box, External, Value, join, made_in
 
 COPYING = frozenset(
     "dataclasses.replace attrs.evolve attr.evolve msgspec.structs.replace copy.replace".split()
@@ -32,7 +32,7 @@ def changed_copy(receiver: Value, shape: CallShape) -> Value | None:
 
 
 def copied_by(receiver: Value, shape: CallShape) -> Value | None:
-    if shape.verb in METHODS and receiver.box is not None:
+    if shape.verb in METHODS and receiver.box is not None and not any(made_in(receiver)):
         return receiver
     if not shape.positional or not (shape.callee or shape.path == ("dict",)):
         return None

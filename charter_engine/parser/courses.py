@@ -23,7 +23,8 @@ class Course:
 
     `first` may come first, `last` may end it. `after` are those that may follow one, `again` those
     that follow it only in a later turn of a loop. `loops` are the lines of the loops around them,
-    the innermost of each. `unheard` are those of which no event is handed on.
+    the innermost of each. `unheard` are those of which no event is handed on, `each` those that run
+    one agent of a list after the other, with the loop that goes through it.
     """
 
     runs: list[ast.Call] = field(default_factory=list)
@@ -33,6 +34,7 @@ class Course:
     again: dict[ast.Call, list[ast.Call]] = field(default_factory=dict)
     loops: dict[ast.Call, int] = field(default_factory=dict)
     unheard: set[ast.Call] = field(default_factory=set)
+    each: dict[ast.Call, ast.For] = field(default_factory=dict)
 
     def in_one_pass(self, run: ast.Call) -> list[ast.Call]:
         """The runs that may come after one before any loop begins its next turn."""
@@ -43,6 +45,18 @@ class Course:
             if following not in found:
                 found.append(following)
                 pending += self.after.get(following, ())
+        return found
+
+    def reached_from(self, run: ast.Call) -> list[ast.Call]:
+        """The runs that may come after one at some time."""
+        found: list[ast.Call] = []
+        pending = [run]
+        while pending:
+            before = pending.pop()
+            following = (*self.after.get(before, ()), *self.again.get(before, ()))
+            new = [one for one in following if one not in found]
+            found += new
+            pending += new
         return found
 
 
@@ -88,7 +102,9 @@ class CourseWalker:
     """Goes through methods, statement by statement.
 
     `under` are the methods that are gone through, the innermost last; `ended` is what came last
-    where each of them returned, `broken` and `continued` where the loops were left so.
+    where each of them returned, `broken` and `continued` where the loops were left so. `members`
+    are the names that stand for a member of what a loop goes through, by the methods; `passed` are
+    the runs as they were come to.
     """
 
     def __init__(
@@ -98,21 +114,36 @@ class CourseWalker:
         self.is_run = is_run
         self.course = Course()
         self.under: list[FunctionDefinition] = []
+        self.members: list[dict[str, ast.For]] = [{}]
+        self.passed: list[ast.Call] = []
         self.ended: list[Before] = []
         self.broken: list[Before] = []
         self.continued: list[Before] = []
         self.lines: list[int] = []
         self.is_later = False
 
-    def called(self, method: FunctionDefinition, before: Before) -> Before:
+    def called(
+        self, method: FunctionDefinition, before: Before, call: ast.Call | None = None
+    ) -> Before:
         """What may have come last once a method is done."""
         if method in self.under or isinstance(method.node, ast.Lambda):
             return before
+        self.members.append(self.handed_to(method, call))
         self.under.append(method)
         self.ended.append({})
         left = self.body(method.node.body, before)
         self.under.pop()
+        self.members.pop()
         return self.ended.pop() | left
+
+    def handed_to(self, method: FunctionDefinition, call: ast.Call | None) -> dict[str, ast.For]:
+        """The parameters of a method that are given a member of what a loop goes through."""
+        if call is None:
+            return {}
+        given = [*zip(method.parameters[1:], call.args, strict=False)]
+        given += [(word.arg, word.value) for word in call.keywords if word.arg is not None]
+        known = self.members[-1]
+        return {name: known[one] for name, node in given for one in names_in(node) & known.keys()}
 
     def body(self, statements: Iterable[ast.stmt], before: Before) -> Before:
         for statement in statements:
@@ -166,15 +197,22 @@ class CourseWalker:
         self.broken.append({})
         self.continued.append({})
         self.lines.append(node.lineno)
+        if isinstance(node, ast.For):
+            self.members[-1] |= dict.fromkeys(names_in(node.target), node)
+        known = len(self.passed)
         done = self.turn(node, before)
-        is_later, self.is_later = self.is_later, True
-        done = done | self.turn(node, done)
-        self.is_later = is_later
+        inside = set(self.passed[known:])
+        is_through = len(inside) == 1 and all(self.course.each.get(one) is node for one in inside)
+        if not is_through:
+            is_later, self.is_later = self.is_later, True
+            done = done | self.turn(node, done)
+            self.is_later = is_later
         self.lines.pop()
         self.continued.pop()
         broken = self.broken.pop()
         is_left = isinstance(node, ast.While) and is_endless(node)
-        return broken if is_left else broken | self.body(node.orelse, before | done)
+        ended = done if is_through else before | done
+        return broken if is_left else broken | self.body(node.orelse, ended)
 
     def turn(self, node: ast.For | ast.AsyncFor | ast.While, before: Before) -> Before:
         if isinstance(node, ast.While):
@@ -195,7 +233,7 @@ class CourseWalker:
         for call in calls_in(node):
             method = own_method(call, self.under[-1], self.methods)
             if method is not None:
-                before = self.called(method, before)
+                before = self.called(method, before, call)
             elif self.is_run(call):
                 self.run(call, before)
                 before = {call: None}
@@ -203,8 +241,12 @@ class CourseWalker:
 
     def run(self, call: ast.Call, before: Before) -> None:
         course = self.course
+        self.passed.append(call)
         if call not in course.runs:
             course.runs.append(call)
+        through = self.members[-1].get(owner_name(call))
+        if through is not None:
+            course.each[call] = through
         if self.lines:
             course.loops.setdefault(call, self.lines[-1])
         following = course.again if self.is_later else course.after
@@ -214,6 +256,18 @@ class CourseWalker:
             elif call not in course.after.get(earlier, ()):
                 known = following.setdefault(earlier, [])
                 known += [call] if call not in known else []
+
+
+def names_in(node: ast.expr) -> set[str]:
+    """The names that an expression is made of."""
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+def owner_name(call: ast.Call) -> str:
+    """The name of what a method is called on; empty: it has none."""
+    function = call.func
+    owner = function.value if isinstance(function, ast.Attribute) else None
+    return owner.id if isinstance(owner, ast.Name) else ""
 
 
 def merged(ways: Collection[Before]) -> Before:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 NAMED = (ast.Attribute, ast.Name)
 
+GOING_ON = "update_agent"
+"""The method of a session by which an agent lets another go on in its place."""
+
 KEEPING = frozenset(
     "add append say said tell remember push observe insert update extend put fold merge accumulate "
     "absorb apply save store record".split()
@@ -63,6 +66,8 @@ class Effects:
             self.keep_given(frame, node.func, shape)
         if shape.verb == NESTING:
             self.evaluator.teams.nest(receiver, shape)
+        if shape.verb == GOING_ON and frame.function is not None:
+            self.evaluator.objects.go_on_with(frame.function.owner, shape)
         answered = answers_in(shape)
         if not answered or not isinstance(node.func, NAMED):
             return
@@ -77,14 +82,15 @@ class Effects:
 
     def keep_given(self, frame: Frame, function: ast.Attribute, shape: CallShape) -> None:
         """`super().__init__(instructions=…)` of a base that isn't at hand: what that is given is
-        part of the object, and an attribute where the class declares one of that name."""
+        part of the object, and an attribute where the class, or its framework's base, declares one
+        of that name."""
         owner = frame.function.owner if frame.function is not None else None
         if owner is None or frame.function is None or not is_super(function.value):
             return
         given = constructed_box(shape) or Box("object")
         frame.names[GIVEN_TO_BASE] = Value(box=given)
         own = ast.Name(frame.function.parameters[0], ast.Load())
-        for name in declared_fields(owner.node):
+        for name in (*declared_fields(owner.node), *self.evaluator.names.member_names(owner)):
             if name in given.fields:
                 target = ast.copy_location(ast.Attribute(own, name, ast.Store()), function)
                 self.evaluator.assigner.assign(frame, target, given.fields[name])

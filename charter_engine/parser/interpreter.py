@@ -282,7 +282,7 @@ class Interpreter:
             names = named.get(definition, NO_NAMES)
             return (
                 definition in reaching
-                or definition.name == "__init__"
+                or prepares(definition)
                 or self.evaluator.states.parameter(definition) is not None
                 or not asking.isdisjoint((*names.called, *names.given))
             )
@@ -324,7 +324,7 @@ class Interpreter:
         self.outcomes[definition] = (result, visits)
         self.add_wrapper(definition, found)
         is_cut = self.progress.is_cut and not self.progress.is_looking
-        return bool(visits) or is_cut or definition.name == "__init__"
+        return bool(visits) or is_cut or prepares(definition)
 
     def is_told_more(self, definition: FunctionDefinition) -> bool:
         """Whether the function that one stands in was given something since that one was
@@ -493,3 +493,9 @@ class Interpreter:
         self.evaluator.states.absorb(definition, frame, result)
         self.evaluator.states.keep_returned(definition, result)
         return result
+
+
+def prepares(definition: FunctionDefinition) -> bool:
+    """Whether a function leaves something that others ask: a constructor, or what begins a
+    session."""
+    return definition.name == "__init__" or definition.sets_session

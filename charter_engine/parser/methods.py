@@ -15,9 +15,13 @@ from charter_engine.parser.prompts import ROLES
 from charter_engine.parser.recognise import CallShape, named_in, words_of
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.values import (
+    UNKNOWN,
     Box,
     Element,
+    External,
+    Hole,
     Limit,
+    Static,
     Value,
     as_pieces,
     join,
@@ -53,6 +57,18 @@ AS_PROMPT = frozenset(("to_messages", "to_string"))
 PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict".split())
 PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
 """Functions that give what they are given, or some of it: first, or after how that is chosen."""
+
+AWAITING = frozenset(
+    f"asyncio.{name}" for name in "run wait_for shield create_task ensure_future".split()
+)
+"""Functions that give what a coroutine returns that they are given."""
+
+OF_A_LOOP = "run_until_complete"
+"""The method of an event loop that does so."""
+
+HANDING_ON = "prompt_with_handoff_instructions"
+HANDOFF_RULES = "RECOMMENDED_PROMPT_PREFIX"
+"""The function by which OpenAI's Agents SDK puts this text of its own before an agent's."""
 
 CHOOSING = frozenset("max min next".split())
 """Functions that give one member of what they are given."""
@@ -213,15 +229,9 @@ class Methods:
                 if first.pieces is not None
                 else text_of(as_pieces(first, node, node.lineno, node.col_offset))
             )
-        if name in ("dedent", "cleandoc"):
-            written = first.static_text()
-            outcome = text.apply_static(name, written, []) if written is not None else None
-            return (
-                static(outcome, node.lineno)
-                if outcome is not None
-                else Value(origins=first.origins)
-            )
-        if name in PASSING or name in PASSING_SECOND:
+        if name in ("dedent", "cleandoc", HANDING_ON):
+            return text_by(name, first, node.lineno)
+        if name in PASSING or name in PASSING_SECOND or awaits(shape):
             return first
         if name in ("asdict", "vars") and first.box is not None and first.box.kind == "object":
             return Value(box=as_dict(first.box), origins=first.origins)
@@ -246,6 +256,21 @@ class Methods:
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=arguments_origins(shape))
         return None
+
+
+def text_by(name: str, given: Value, line: int) -> Value:
+    """What a function makes of a text."""
+    if name == HANDING_ON and given.pieces is not None:
+        return text_of((Hole(HANDOFF_RULES, UNKNOWN), Static("\n\n"), *given.pieces))
+    written = given.static_text()
+    outcome = text.apply_static(name, written, []) if written is not None else None
+    return Value(origins=given.origins) if outcome is None else static(outcome, line)
+
+
+def awaits(shape: CallShape) -> bool:
+    """Whether a call gives what a coroutine returns: `asyncio.run(main())`."""
+    named = (kind.dotted for kind in shape.callee if isinstance(kind, External))
+    return shape.verb == OF_A_LOOP or not AWAITING.isdisjoint(named)
 
 
 def chosen_by(shape: CallShape) -> Value | None:

@@ -151,6 +151,9 @@ class Names:
             return known
         module = self.program.module_named(dotted)
         base, _, name = dotted.rpartition(".")
+        rebound = self.rebound_by(base, name) if module is not None else ""
+        if rebound and dotted not in seen:
+            return self.imported(rebound, seen | {dotted})
         is_followed = module is None and not self.program.catalogue.is_frameworks_own(dotted)
         source = self.program.module_named(base) if is_followed else None
         if source is not None and source.path not in seen:
@@ -162,6 +165,16 @@ class Names:
         if source is None:
             self.outside[dotted] = value
         return value
+
+    def rebound_by(self, package: str, name: str) -> str:
+        """What a package imports from the module of a name under that same name (`from .team import
+        team`): it stands for the module from then on; empty where it does not."""
+        module = self.program.module_named(package)
+        imported = module.imports.get(name) if module is not None else None
+        if module is None or imported is None:
+            return ""
+        dotted = self.program.imported_by(module, imported)
+        return dotted if dotted == f"{package}.{name}.{name}" else ""
 
     def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
         value = self.evaluator.evaluate(frame, node.value)
@@ -336,6 +349,12 @@ class Names:
         kinds = frozenset(Kind(name) for name in found if name is not None)
         self.inherited[definition] = kinds
         return kinds
+
+    def member_names(self, definition: ClassDefinition) -> list[str]:
+        """The attributes under which objects of a class that is made from a framework's team keep
+        whom they lead to, where they run these by methods of their own."""
+        rules = [self.program.catalogue.kinds[kind.name] for kind in self.base_kinds(definition)]
+        return [name for rule in rules if rule.leads_in for name in rule.members]
 
     def with_base_kinds(self, value: Value) -> Value:
         """An object of a class at hand as what its class inherits as well."""

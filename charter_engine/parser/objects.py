@@ -49,6 +49,14 @@ class ObjectMaker:
         self.memory = analysis.memory
         self.findings = analysis.findings
         self.evaluator = evaluator
+        self.going_on: dict[ClassDefinition, dict[Made, None]] = {}
+
+    def go_on_with(self, owner: ClassDefinition | None, shape: CallShape) -> None:
+        """`self.session.update_agent(other)`: keep whom agents of a class let go on."""
+        given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+        if owner is not None:
+            known = self.going_on.setdefault(owner, {})
+            known |= {made: None for value in given for made in made_in(value)}
 
     def construct(self, frame: Frame, node: ast.Call, kind: Class, shape: CallShape) -> Value:
         place = self.place_of_object(frame, node, kind.definition)
@@ -87,10 +95,11 @@ class ObjectMaker:
 
     def keep_fields(self, frame: Frame, definition: ClassDefinition, shape: CallShape) -> None:
         """Let an object without a constructor of its own hold the agents that it is made with under
-        the names that its class declares."""
+        the names that its class, or its framework's base, declares."""
         declared = [
             name for one in self.program.lineage(definition) for name in declared_fields(one.node)
         ]
+        declared += self.evaluator.names.member_names(definition)
         for name, value in named_in(shape).items():
             if name in declared and any(made_in(value)):
                 self.evaluator.assigner.store_field(frame, Instance(definition), name, value)
@@ -117,7 +126,8 @@ class ObjectMaker:
     def handed_on_to(
         self, frame: Frame, definition: ClassDefinition, kind: Kind
     ) -> dict[str, Value]:
-        """Whom the tools of an agent's class return, where a framework goes on with them."""
+        """Whom the tools of an agent's class return, where a framework goes on with them, and whom
+        its methods let go on."""
         decorator = self.program.catalogue.kinds[kind.name].returned_by
         bound = Value(types=frozenset((Instance(definition),)))
         returned = [
@@ -127,6 +137,7 @@ class ObjectMaker:
             if decorator in (name.rpartition(".")[2] for name in method.decorators)
         ]
         agents = [made for value in returned if value is not None for made in made_in(value)]
+        agents += self.going_on.get(definition, ()) if decorator else ()
         if not agents:
             return {}
         items = [Element(Value(types=frozenset((made,)), box=made.box)) for made in agents]

@@ -94,6 +94,14 @@ class OwnRuns:
         course = course_of(entry, methods, self.seen.__contains__) if entry is not None else None
         if course is None or not course.runs:
             return None
-        held = {one: one for value in made.box.fields.values() for one in made_in(value)}
-        agents = {run: [held[one] for one in held if one in self.seen[run]] for run in course.runs}
+        agents = {run: members_among(made, self.seen[run]) for run in course.runs}
         return OwnCourse(course, agents)
+
+
+def members_among(made: Made, seen: set[Made]) -> list[Made]:
+    """Those of an object's agents that were seen to be run, as a list of its holds them, or else in
+    the order in which it was given them."""
+    given = [[*dict.fromkeys(made_in(value))] for value in made.box.fields.values()]
+    listed = [agents for agents in given if len(agents) > 1 and seen <= set(agents)]
+    held = listed[0] if listed else dict.fromkeys(one for agents in given for one in agents)
+    return [one for one in held if one in seen]

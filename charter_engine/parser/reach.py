@@ -99,6 +99,10 @@ class CallNames:
         return {name for one in functions for name in names_for(one, self.instances)}
 
 
+MEMBER = "[]"
+"""The name by which a member of a list or dict is called: `agents["plan"](text)`."""
+
+
 class Named(NamedTuple):
     """The last names of what a function calls, and of what it calls that on or hands on."""
 
@@ -122,6 +126,8 @@ def names_in_calls(definition: FunctionDefinition) -> Named:
             called.add(target.id)
         elif isinstance(target, ast.Call):
             called.add(last_name(target.func))
+        elif isinstance(target, ast.Subscript):
+            called.add(MEMBER)
         handed = [*node.args, *(item.value for item in node.keywords)]
         for item in handed:
             if isinstance(item, ast.Name | ast.Attribute):
@@ -203,7 +209,8 @@ def sends_request(definition: FunctionDefinition, catalogue: Catalogue) -> bool:
 
 def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
     """The names that a module gives what it makes of a model's constructor, or of what was made so;
-    of a constructor whose result is called at once, its own; and those of functions that ask."""
+    of a constructor whose result is called at once, or that makes a server of agents, its own; and
+    those of functions that ask."""
     found: set[str] = set()
     for node in module.calls:
         if last_name(node.func) in catalogue.kept_and_called:
@@ -222,6 +229,10 @@ def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
         kind = catalogue.kind_of_constructor(dotted)
         is_made = dotted.endswith(".from_llm") or is_model_class(dotted, catalogue)
         is_model = catalogue.is_model(kind) if kind else is_made
+        if kind and catalogue.family_called(kind):
+            found.add(MEMBER)
+        if kind and catalogue.kinds[kind].serves:
+            found.add(last_name(node.func))
         name = output_name(module.parents, node) if is_model else None
         if name is not None:
             found.add(name)

@@ -115,10 +115,11 @@ class SiteRecorder:
 
     def remembers(self, shape: CallShape) -> bool:
         """Whether what is called keeps what it was asked and answered before."""
-        kinds = (kind for kind in shape.receiver if isinstance(kind, Kind))
-        return any(
-            shape.verb in self.program.catalogue.kinds[kind.name].remembers for kind in kinds
-        )
+        is_itself = is_called(shape)
+        asked = shape.callee if is_itself else shape.receiver
+        verb = CALLED if is_itself else shape.verb
+        kinds = (kind for kind in asked if isinstance(kind, Kind))
+        return any(verb in self.program.catalogue.kinds[kind.name].remembers for kind in kinds)
 
     def chain_to(self, frame: Frame, site: Site) -> Chain:
         return (*frame.chain, (site.number, loops_since(frame, frame.chain, self.progress.round)))
@@ -397,6 +398,15 @@ def continued(shape: CallShape, family: Family) -> Value:
     named = (value for name, _, value in shape.keywords if name in names)
     value = next(named, UNKNOWN)
     return moved(Value(origins=value.all_origins()), "history")
+
+
+CALLED = "__call__"
+"""The method by which an object itself is called."""
+
+
+def is_called(shape: CallShape) -> bool:
+    """Whether what is asked is called itself (`agent(text)`), not a method of it."""
+    return any(isinstance(kind, Kind) for kind in shape.callee)
 
 
 def talk_of(shape: CallShape, family: Family) -> ast.expr | None:

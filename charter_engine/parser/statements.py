@@ -31,6 +31,7 @@ from charter_engine.parser.values import (
     functions_in,
     join,
     join_names,
+    made_in,
 )
 
 if TYPE_CHECKING:
@@ -233,9 +234,9 @@ class StatementWalker:
 
     def turns_over(self, node: ast.For | ast.AsyncFor, iterable: Value) -> tuple[Value, ...]:
         """What a loop's target is in each turn: each member of a literal that agents are made of,
-        one agent and the others, or any member."""
+        or of agents that are changed, one agent and the others, or any member."""
         members = each_member(iterable)
-        if members and self.program.makes_agents(node):
+        if members and (self.program.makes_agents(node) or changes_agents(node, members)):
             return members
         return one_and_others(any_member(iterable))
 
@@ -400,3 +401,21 @@ def may_be_named(member: Value) -> bool:
     if member.box is not None and member.box.kind == "tuple":
         return any(may_be_named(item.value) for item in member.box.items)
     return bool(member.static_text()) or any(isinstance(kind, Function) for kind in member.types)
+
+
+def changes_agents(node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:
+    """Whether a loop goes through agents and changes what each was given:
+    `agent.handoffs.append(lead)`, `agent.tools = tools`."""
+    if not isinstance(node.target, ast.Name) or not all(any(made_in(one)) for one in members):
+        return False
+    return any(
+        isinstance(one, ast.Attribute)
+        and isinstance(one.value, ast.Name)
+        and one.value.id == node.target.id
+        and (isinstance(one.ctx, ast.Store) or one.attr in GIVEN)
+        for one in ast.walk(node)
+    )
+
+
+GIVEN = frozenset("handoffs functions tools sub_agents".split())
+"""Under these names agents keep whom they lead to."""

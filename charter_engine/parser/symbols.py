@@ -41,7 +41,8 @@ class FunctionDefinition:
 
     `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one
     of these, leaves something in an object, a global or a function around it; `sets_globals`
-    whether it declares a global as its own to set; `is_abstract` whether its body only declares.
+    whether it declares a global as its own to set, `sets_session` whether it keeps something in a
+    user's session; `is_abstract` whether its body only declares.
     `node_name` is the name by which state graphs know it.
     """
 
@@ -57,6 +58,7 @@ class FunctionDefinition:
     is_generator: bool = False
     stores: bool = False
     sets_globals: bool = False
+    sets_session: bool = False
     is_abstract: bool = False
     decorators: tuple[str, ...] = ()
     calls: list[ast.Call] = field(default_factory=list)
@@ -206,9 +208,21 @@ def walk(node: ast.AST) -> list[ast.AST]:
 
 def add_call(node: ast.Call, module: Module, function: FunctionDefinition | None) -> None:
     module.calls.append(node)
+    if function is not None and keeps_in_session(node):
+        note_store(function)
+        function.sets_session = True
     while function is not None:
         function.calls.append(node)
         function = function.outer
+
+
+def keeps_in_session(node: ast.Call) -> bool:
+    """Whether a call keeps something for the functions that follow: `user_session.set("agent",
+    agent)`."""
+    function = node.func
+    if not isinstance(function, ast.Attribute) or function.attr != "set":
+        return False
+    return dotted_name(function.value).endswith("user_session")
 
 
 def note_store(function: FunctionDefinition | None) -> None:

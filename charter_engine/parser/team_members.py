@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.parser import prompts
 from charter_engine.parser.agent_graphs import AgentGraph
+from charter_engine.parser.by_functions import ByFunctions
 from charter_engine.parser.catalogue import Family, KindRule
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
@@ -23,7 +24,14 @@ from charter_engine.parser.runnables import COMPOSED
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import output_name
 from charter_engine.parser.team_prompts import chats_of
-from charter_engine.parser.teams import DRAWN, Team, TeamBuilder, asks_itself, text_in
+from charter_engine.parser.teams import (
+    DRAWN,
+    RETURNED,
+    Team,
+    TeamBuilder,
+    asks_itself,
+    text_in,
+)
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -33,6 +41,7 @@ from charter_engine.parser.values import (
     Kind,
     Made,
     Value,
+    functions_in,
     in_order,
     made_in,
     members_in,
@@ -47,6 +56,12 @@ OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 
 RETURNING = ("output_type", "result_type")
 """Under these names an agent is given the functions that its answer goes to."""
+
+GUARDING = "output_guardrails"
+"""The argument in which an agent is given functions that look at its answer."""
+
+SERVERS = "mcp_servers"
+"""The argument in which an agent is given servers of tools, some of the program's own."""
 
 DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
 """Methods of agents that make a function one of their tools."""
@@ -80,11 +95,13 @@ class TeamFinder:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.modules = {module.path: module for module in analysis.program.modules.values()}
         self.servers: dict[Made, None] = {}
         self.latest: dict[Made, Made] = {}
         self.ran: set[Made] = set()
         self.has_made = False
         self.own_runs = OwnRuns(analysis, evaluator)
+        self.by_functions = ByFunctions(evaluator)
 
     def made(self, frame: Frame, node: ast.Call, kind: str, box: Box | None) -> Value | None:
         """What a constructor of an agent or a team makes; None for any other kind."""
@@ -93,8 +110,10 @@ class TeamFinder:
         box = box if box is not None else Box("object")
         if kind in COMPOSED:
             return self.evaluator.runnables.composed(frame, node, kind, box)
+        box.fields |= self.by_functions.instructions(frame, box, self.program.catalogue.kinds[kind])
         loop = frame.loops[-1].record if frame.loops else None
-        made = Made(kind, node, frame.module, frame.function, box, loop)
+        name = name_in(frame, box)
+        made = Made(kind, node, frame.module, frame.function, box, loop, name)
         self.keep_declared(frame, made)
         self.has_made = True
         if frame.function is None or not frame.function.parameters:
@@ -123,7 +142,7 @@ class TeamFinder:
         it isn't known who takes part."""
         run = chats_in(shape) or self.run_of(asked, shape, found.family)
         self.ran.update(run)
-        if len(run) != 1:
+        if len(run) != 1 or self.is_one_of_several(run[0]):
             return None
         self.note_unseen(frame, run[0], shape)
         talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
@@ -131,12 +150,20 @@ class TeamFinder:
         team = self.team_of(run[0], [] if is_once else talking)
         if not team.speakers:
             self.note_unseen_in_courses(frame, team, shape)
-        led_to = [*self.tools_of(run[0]), *self.outputs_of(run[0])]
+        led_to = [*self.tools_of(run[0]), *self.outputs_of(run[0]), *self.guards_of(run[0])]
         is_plain = team.speakers == run and not team.turning and not led_to
-        held = holder_of(asked, shape).types
-        is_derived = any(isinstance(kind, Instance) for kind in held)
-        is_found = is_plain and run[0] in held and not is_derived and self.is_told_so(run[0])
+        holder = holder_of(asked, shape)
+        is_derived = any(isinstance(kind, Instance) for kind in holder.types)
+        is_held = run[0] in holder.types and holder.box is not None and not is_derived
+        is_found = is_plain and is_held and self.is_told_so(run[0])
         return team if team.speakers and not is_found else None
+
+    def is_one_of_several(self, made: Made) -> bool:
+        """Whether what is run leads to one agent and it isn't known which: of a dict, perhaps."""
+        rule = self.program.catalogue.kinds[made.kind]
+        given = [made.box.fields[name] for name in rule.members if name in made.box.fields]
+        choices = [[kind for kind in value.types if isinstance(kind, Made)] for value in given]
+        return rule.part == "leads" and any(len(agents) > 1 for agents in choices)
 
     def is_told_so(self, made: Made) -> bool:
         """Whether what is written of an agent stands under names that any model is told by."""
@@ -188,8 +215,10 @@ class TeamFinder:
 
     def asks_nobody(self, receiver: Value, shape: CallShape, family: Family) -> bool:
         """Whether what is run leads to members of which none asks a model, as a pipeline may, or
-        must be known to ask one and isn't."""
+        must be known to ask one, or be given a prompt, and isn't."""
         if family.only_known and not self.run_of(receiver, shape, family):
+            return True
+        if family.only_prompted and not prompts.prompt_of(shape, family):
             return True
         made = [kind for kind in receiver.types if isinstance(kind, Made)]
         if len(made) == 1 and self.runs_own_code(made[0]):
@@ -304,6 +333,8 @@ class TeamFinder:
         value = prompts.field_of(fields, argument)
         if value is None:
             return []
+        if self.program.catalogue.kinds[made.kind].members.get(argument) == RETURNED:
+            return self.by_functions.returned(made, value)
         found = list(dict.fromkeys(made_in(value)))
         return found or self.filled_in(made, value)
 
@@ -325,24 +356,38 @@ class TeamFinder:
         return found
 
     def served(self) -> list[Made]:
-        """What a framework's own server runs: what stands under the name that it looks for, and
-        what a server at hand is made with."""
-        found = list(self.servers)
+        """What a framework's own server runs and no call does: what stands under the name that it
+        looks for, and what a server at hand is made with."""
+        found = [server for server in self.servers if server not in self.ran]
         left: list[Made] = []
         for rule in self.program.catalogue.served:
             is_named = rule.served_as != ANY_NAME
-            for names in self.memory.globals.values():
-                kept = [names.get(rule.served_as, UNKNOWN)] if is_named else names.values()
+            for path, names in self.memory.globals.items():
+                kept = [self.kept_as(path, rule.served_as)] if is_named else names.values()
                 made = [kind for value in kept for kind in in_order(value.types)]
                 (found if is_named else left).extend(
                     kind for kind in made if isinstance(kind, Made) and kind.kind == rule.name
                 )
-        return list(dict.fromkeys([*found, *self.whole(left)]))
+        is_run = self.led_to(self.ran)
+        named = [made for made in found if made not in is_run]
+        return list(dict.fromkeys([*named, *self.whole(left)]))
+
+    def kept_as(self, path: str, name: str) -> Value:
+        """What a module keeps under a name, also as it imports it."""
+        held = self.memory.globals[path].get(name)
+        module = self.modules[path] if held is None else None
+        is_imported = module is not None and name in module.imports
+        found = self.evaluator.names.global_name(module, name) if module and is_imported else held
+        return found or UNKNOWN
 
     def whole(self, left: list[Made]) -> list[Made]:
         """Of what may be served, what no call runs and no other of them leads to."""
-        led_to = {part for made in left for part in self.team_of(made, []).parts if part != made}
+        led_to = self.led_to(left)
         return [made for made in left if made not in self.ran and made not in led_to]
+
+    def led_to(self, runs: Iterable[Made]) -> set[Made]:
+        """The agents and teams that others lead to."""
+        return {part for made in runs for part in self.team_of(made, []).parts if part != made}
 
     def may_serve(self) -> bool:
         """Whether something is served, or may be once all files are known: what stands under the
@@ -353,22 +398,40 @@ class TeamFinder:
 
     def tools_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent may call and that may ask a model, those of its
-        toolsets among them."""
+        toolsets and of its own servers among them."""
         toolsets = made_in(made.box.fields.get("toolsets", UNKNOWN))
+        servers = members_in(made.box.fields.get(SERVERS, UNKNOWN))
         found = [
             tool
             for holder in (made, *toolsets)
             for tool in (
-                *functions_under(holder, OFFERING),
+                *functions_under(holder.box, OFFERING),
                 *map(Function, declared_on(holder, DECLARING_TOOLS)),
             )
         ]
+        boxes = [server.box for server in servers if server.box is not None]
+        found += [tool for box in boxes for tool in functions_under(box, ("tools",))]
         return [tool for tool in found if tool.definition in self.program.reaching]
 
     def outputs_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent's answer may go to, and that may ask a model."""
-        found = functions_under(made, RETURNING)
+        found = functions_under(made.box, RETURNING)
         return [output for output in found if output.definition in self.program.reaching]
+
+    def guards_of(self, made: Made) -> list[Function]:
+        """The functions at hand that look at what an agent answers, and may ask a model about
+        it."""
+        found = functions_under(made.box, (GUARDING,))
+        return [one for one in found if one.definition in self.program.reaching]
+
+
+def name_in(frame: Frame, box: Box) -> str:
+    """The name of an agent that a function makes for its caller; empty: one place makes one, or a
+    loop makes some."""
+    is_for_callers = frame.function is not None and frame.function.parameters
+    if not is_for_callers or frame.all_loops() or "name" not in box.fields:
+        return ""
+    return box.fields["name"].static_text() or ""
 
 
 def chats_in(shape: CallShape) -> list[Made]:
@@ -379,16 +442,11 @@ def chats_in(shape: CallShape) -> list[Made]:
     return [Made(CHATS, shape.node, made.module, None, box)] if made is not None else []
 
 
-def functions_under(made: Made, names: Iterable[str]) -> list[Function]:
-    """The functions at hand that an agent was given under some names, also as tools."""
-    given = [made.box.fields.get(name, UNKNOWN) for name in names]
-    return [
-        kind
-        for value in given
-        for member in members_in(value)
-        for kind in in_order(function_in(member).types)
-        if isinstance(kind, Function)
-    ]
+def functions_under(box: Box, names: Iterable[str]) -> list[Function]:
+    """The functions at hand that stand under some names, also as tools."""
+    given = [box.fields.get(name, UNKNOWN) for name in names]
+    members = [function_in(member) for value in given for member in members_in(value)]
+    return [one for member in members for one in functions_in(member)]
 
 
 def declared_on(made: Made, verbs: Iterable[str]) -> list[FunctionDefinition]:

@@ -50,6 +50,7 @@ from charter_engine.parser.values import (
     Origin,
     Origins,
     Value,
+    join,
     made_in,
 )
 
@@ -164,6 +165,7 @@ class TeamRuns:
         run: Site | None,
     ) -> None:
         """Keep what each of a team says and hears. The first is the call that runs it."""
+        told = self.told_as_one(team, chains)
         for speaker in team.speakers:
             heard = team.heard_by(speaker)
             outer = self.findings.sites[chains[speaker][0][0]]
@@ -173,13 +175,23 @@ class TeamRuns:
                 given = inputs | self.keys_of(team, chains) | self.fed(speaker, team, chains)
                 is_told = team.hears_task(speaker) and speaker.kind != CHAIN_MADE
                 hears = tasks.get(speaker, ()) if is_told else ()
-                self.describe(outer, speaker, given, hears)
+                self.describe(outer, told[speaker], given, hears)
                 self.repeat_with(outer, run, team)
                 self.trace(frame, outer, chains[speaker], team, chains)
             for site in sites:
                 self.fill(site, speaker, team, chains)
                 self.connect(site, team, speaker, heard, chains)
                 self.follow_tools(frame, site, speaker, chains[speaker])
+                self.follow_guards(frame, speaker, chains[speaker])
+
+    def told_as_one(self, team: Team, chains: dict[Made, Chain]) -> dict[Made, Made]:
+        """Each speaker with what is written of it: of several that a function makes in one place,
+        what they have in common."""
+        found: dict[Made, Made] = {}
+        for speaker in team.speakers:
+            alike = [one for one in team.speakers if chains[one] == chains[speaker]]
+            found[speaker] = speaker if len(alike) == 1 else replace(speaker, box=common_box(alike))
+        return found
 
     def follow_tools(self, frame: Frame, site: Site, speaker: Made, chain: Chain) -> None:
         """Follow the functions that an agent calls as tools: what it writes goes in, and what other
@@ -219,6 +231,16 @@ class TeamRuns:
             found |= result.all_origins() if result is not None else NOTHING
         frame.chain = before
         return found
+
+    def follow_guards(self, frame: Frame, speaker: Made, chain: Chain) -> None:
+        """Follow the functions that look at what an agent answers: the last of what they are given
+        is its answer."""
+        answer = Value(origins=frozenset((Origin(chain, "argument"),)))
+        before, frame.chain = frame.chain, ()
+        for guard in self.evaluator.teams.guards_of(speaker):
+            given = dict.fromkeys(guard.definition.parameters[-1:], answer)
+            self.evaluator.follower.enter(frame, guard, given)
+        frame.chain = before
 
     def keys_of(self, team: Team, chains: dict[Made, Chain]) -> dict[str, Value]:
         """What the speakers leave in the state of the run, by its keys."""
@@ -319,8 +341,9 @@ class TeamRuns:
             if speaker.kind == CHAIN_MADE and is_told(site, chains[other.speaker], is_named):
                 continue
             number = site.number if other.speaker == speaker else source
+            carried: Carried = "loop" if number == site.number else other.carried
             name = label_of(other.speaker, self.findings.sites[source])
-            self.hear(site, HeardAnswer(number, other.carried, other.role, name, other.again))
+            self.hear(site, HeardAnswer(number, carried, other.role, name, other.again))
 
     def hear(self, site: Site, answer: HeardAnswer) -> None:
         flow: Flow = "argument" if answer.role == "user" else "history"
@@ -356,6 +379,16 @@ def signature_in(made: Made) -> dict[str, Value]:
         for name, value in given.items()
         if any(isinstance(kind, Class) for kind in value.types)
     }
+
+
+def common_box(agents: list[Made]) -> Box:
+    """What several agents were made with, where it is the same, and where it differs."""
+    fields: dict[str, Value] = {}
+    for one in agents:
+        fields |= {
+            name: join(fields.get(name), value, name) for name, value in one.box.fields.items()
+        }
+    return Box("object", fields=fields)
 
 
 def fed_by(speaker: Made, team: Team, chains: dict[Made, Chain]) -> dict[str, Value] | None:

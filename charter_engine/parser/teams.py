@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 from typing import NamedTuple
 
 from charter_engine.contracts.graph import Carried
@@ -41,8 +41,11 @@ MadeLast = Callable[[Made], Made]
 CourseOf = Callable[[Made], OwnCourse | None]
 """In which order an object of the program's own runs agents; None where that isn't known."""
 
-DRAWN = frozenset(("drawn", "linked", "meshed"))
+DRAWN = frozenset(("drawn", "linked", "told", "meshed"))
 """The ways in which members are nodes of a graph."""
+
+RETURNED = "returned"
+"""The way in which agents take part that functions return, of which one is given some."""
 
 ANSWERING = ("task", "single_turn")
 """Modes of agents that answer the one above them, in place of going on with the conversation."""
@@ -85,6 +88,8 @@ class Team:
     answers only choose who speaks next, `only` the ones whose answers alone reach a speaker.
     `given_by` is the part whose answer one is given, `parts` tells of all that was made what it is
     of the whole. `later` holds pairs of which the second hears the first only in a later turn.
+    `told` are those that are given what the run is given, wherever they stand. `unheard` holds
+    pairs of which the second never hears the first, whatever ways lead there.
     """
 
     speakers: list[Made] = field(default_factory=list)
@@ -99,6 +104,8 @@ class Team:
     given_by: dict[Made, Made] = field(default_factory=dict)
     parts: dict[Made, Part] = field(default_factory=dict)
     later: set[tuple[Made, Made]] = field(default_factory=set)
+    told: set[Made] = field(default_factory=set)
+    unheard: set[tuple[Made, Made]] = field(default_factory=set)
 
     def reached_from(self, speaker: Made, *, is_given: bool = False) -> list[Made]:
         """Those that may go on with the conversation at some time after a speaker, nearest first;
@@ -112,7 +119,7 @@ class Team:
             new = [one for one in dict.fromkeys(following) if one not in found]
             found += new
             pending += new
-        return found
+        return [one for one in found if (speaker, one) not in self.unheard]
 
     def heard_by(self, speaker: Made) -> list[Heard]:
         """The answers that reach a speaker's prompt, in the order in which they are made."""
@@ -136,9 +143,9 @@ class Team:
         return found
 
     def hears_task(self, speaker: Made) -> bool:
-        """Whether what the run is given reaches a speaker: it opens the run, or goes on with its
-        conversation."""
-        opened = self.opened.first
+        """Whether what the run is given reaches a speaker: it opens the run, goes on with its
+        conversation, or is told in any case."""
+        opened = (*self.opened.first, *self.told)
         return speaker in opened or any(speaker in self.reached_from(one) for one in opened)
 
 
@@ -232,7 +239,7 @@ class TeamBuilder:
 
     def around(self, made: Made, own: Part, parts: list[Part], way: str) -> Part:
         """One that asks itself with its members, or these alone where it only leads to them."""
-        if way == "handoff":
+        if way in ("handoff", RETURNED):
             return self.handed_on(own, parts)
         if way == "either":
             return whole_of([own, *parts])
@@ -251,6 +258,7 @@ class TeamBuilder:
             return whole
         self.lead(whole.last, whole.first)
         self.repeat(made, parts)
+        self.team.unheard.clear()
         if way == "loop":
             return whole
         return Part(whole.first, tuple(one for part in parts for one in part.last))
@@ -327,14 +335,15 @@ class TeamBuilder:
 
     def drawn(self, made: Made, way: str) -> Part:
         """Members of a graph: each goes on after those that edges lead from, or where they are only
-        `linked`, is given their answers. Several that always follow the same node run side by
-        side."""
+        `linked` or `told`, is given their answers. Several that always follow the same node run
+        side by side."""
         graph = AgentGraph(made, is_meshed=way == "meshed")
         parts = {agent: self.part(self.made_last(agent)) for agent in graph.agents}
+        self.team.told.update(whole_of([*parts.values()]).first if way == "told" else ())
         for node in graph.nodes:
             reached = graph.reached_from(node)
             following = whole_of([parts[agent] for agent in reached]).first
-            if isinstance(node, Made) and way != "linked":
+            if isinstance(node, Made) and way not in ("linked", "told"):
                 self.lead(parts[node].last, following)
             elif isinstance(node, Made):
                 for one in parts[node].last:
@@ -355,7 +364,8 @@ class TeamBuilder:
     def in_course(self, own: OwnCourse) -> Part:
         """Agents that a method of the program's own runs, as its branches and loops have it."""
         course = own.course
-        parts = {run: whole_of([*map(self.part, agents)]) for run, agents in own.agents.items()}
+        parts = {run: self.part_of_run(own, run) for run in own.agents}
+        self.keep_unheard(own, parts)
         for run, part in parts.items():
             following = (*course.after.get(run, ()), *course.again.get(run, ()))
             self.lead(part.last, [one for other in following for one in parts[other].first])
@@ -370,6 +380,27 @@ class TeamBuilder:
             whole_of([parts[run] for run in course.last]).last,
         )
 
+    def part_of_run(self, own: OwnCourse, run: ast.Call) -> Part:
+        """What one place runs: one agent after the other where a loop goes through them, or else
+        any of them."""
+        parts = [part for part in map(self.part, own.agents[run]) if part.first]
+        return self.in_sequence(parts) if run in own.course.each and parts else whole_of(parts)
+
+    def keep_unheard(self, own: OwnCourse, parts: dict[ast.Call, Part]) -> None:
+        """Keep who never hears whom, though both are run: an agent that is run twice leads to what
+        follows either place, and what comes before the later one does not reach what follows the
+        earlier."""
+        inside = {
+            run: {one for first in part.first for one in (first, *self.team.reached_from(first))}
+            for run, part in parts.items()
+        }
+        everyone = {one for members in inside.values() for one in members}
+        heard = {(one, other) for one in everyone for other in self.team.reached_from(one)}
+        for run in parts:
+            for following in own.course.reached_from(run):
+                heard |= {*product(inside[run], inside[following])}
+        self.team.unheard |= {*product(everyone, everyone)} - heard
+
     def part_by_turns(self, own: OwnCourse) -> None:
         """Keep who comes after whom only in a later turn of a loop: of those of which one turn runs
         either, too."""
@@ -380,6 +411,8 @@ class TeamBuilder:
             for before in agents
             for after in own.agents[other]
         }
+        for run in own.course.each:
+            in_turn |= {*combinations(own.agents[run], 2)}
         everyone = dict.fromkeys(one for agents in own.agents.values() for one in agents)
         self.team.later |= {
             (one, other)

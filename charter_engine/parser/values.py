@@ -103,7 +103,8 @@ class Package(Struct, frozen=True, cache_hash=True):
 
 class Made(Struct, frozen=True, eq=False):
     """An agent, or a team of them, by the place where its constructor is called, with what that was
-    given; or a chain of runnables, by its pipe. `loop` is the loop around it."""
+    given; or a chain of runnables, by its pipe. `loop` is the loop around it. `name` tells apart
+    what a function makes there for several callers."""
 
     kind: str
     node: ast.expr
@@ -111,9 +112,12 @@ class Made(Struct, frozen=True, eq=False):
     function: FunctionDefinition | None
     box: Box
     loop: Loop | None = None
+    name: str = ""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Made) and other.node is self.node
+        if not isinstance(other, Made):
+            return False
+        return other.node is self.node and other.name == self.name
 
     def __ne__(self, other: object) -> bool:
         # What a record inherits compares by identity, whatever `__eq__` says.
@@ -137,7 +141,7 @@ def in_order(types: Collection[Type]) -> Collection[Type]:
     return types if len(types) < 2 else sorted(types, key=_place)
 
 
-def _place(kind: Type) -> tuple[str, str, int]:
+def _place(kind: Type) -> tuple[str, str, int, str]:
     match kind:
         case (
             Function(definition=definition)
@@ -145,17 +149,17 @@ def _place(kind: Type) -> tuple[str, str, int]:
             | Instance(definition=definition)
         ):
             name = type(kind).__name__ + place_of(kind)
-            return name, definition.module.name, definition.node.lineno
+            return name, definition.module.name, definition.node.lineno, ""
         case Package(module=module):
-            return "Package", module.name, 0
-        case Made(module=module, node=node):
-            return "Made", module.name, node.lineno
+            return "Package", module.name, 0, ""
+        case Made(module=module, node=node, name=name):
+            return "Made", module.name, node.lineno, name
         case Member(kind=name, path=path):
-            return "Member", f"{name} {path}", 0
+            return "Member", f"{name} {path}", 0, ""
         case Kind(name=name):
-            return "Kind", name, 0
+            return "Kind", name, 0, ""
         case External(dotted=dotted):
-            return "External", dotted, 0
+            return "External", dotted, 0, ""
 
 
 class Static(Struct, frozen=True):

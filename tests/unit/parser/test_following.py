@@ -1,6 +1,6 @@
 """Functions are followed from where they are called, as far as that goes."""
 
-from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.compiled import compiled, edges, joined
 
 
 def test_an_inner_function_sees_what_its_running_function_holds() -> None:
@@ -65,3 +65,25 @@ def test_what_a_wrapper_is_given_is_no_part_of_its_answer() -> None:
     )
     assert edges(file) >= {(9, 10, "data"), (10, 11, "data")}
     assert (9, 11, "data") not in edges(file)
+
+
+def test_what_a_coroutine_returns_is_given_by_what_runs_it() -> None:
+    assert joined(
+        """
+        import asyncio
+
+        from typing import NamedTuple
+
+        class Answers(NamedTuple):
+            plan: str
+            doubt: str
+
+        async def both(text):
+            plan = ask("plan")
+            doubt = ask("doubt")
+            return Answers(plan=plan, doubt=doubt)
+
+        answers = asyncio.run(both("tea"))
+        ask(f"weigh {answers.doubt}")
+        """
+    ) == {"doubt > weigh"}

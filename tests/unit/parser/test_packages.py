@@ -377,3 +377,12 @@ def test_a_notebook_beside_a_module_of_its_name_hides_no_calls() -> None:
     }
     files = compile_sources(sources, options=CompileOptions()).files
     assert [len(file.calls) for file in files] == [1, 1]
+
+
+def test_what_a_package_imports_from_a_module_of_the_same_name_stands_for_that() -> None:
+    made = 'from agents import Agent\nlead = Agent(name="lead", instructions="You lead.")'
+    run = 'from agents import Runner\nfrom team import lead\nRunner.run_sync(lead, "Hello")'
+    sources = {"team/__init__.py": "from .lead import lead", "team/lead.py": made, "main.py": run}
+    found = compile_sources(dict(sources), options=CompileOptions())
+    [call] = [call for file in found.files for call in file.calls]
+    assert call.segments[0].text == "You lead."

@@ -1,5 +1,7 @@
 """Google ADK: what its server and its runners run."""
 
+import pytest
+
 from charter_engine.contracts.graph import CompiledFile
 from tests.unit.parser.compiled import compiled, edges, lines, package
 from tests.unit.parser.teams.speaking import said, turning
@@ -391,3 +393,154 @@ def test_of_an_own_class_whose_agents_are_not_at_hand_a_warning_says_so() -> Non
     )
     assert lines(file) == [16]
     assert ["self.grind" in one.message for one in file.errors] == [True]
+
+
+SERVED = """
+from google.adk.a2a.utils.agent_to_a2a import to_a2a
+from google.adk.agents import Agent
+from google.adk.tools import AgentTool
+
+def main():
+    check = Agent(name="check", model="m", instruction="Check.")
+    roll = Agent(name="roll", model="m", instruction="Roll.", tools=[AgentTool(agent=check)])
+    SERVE
+"""
+
+
+def test_a_server_that_a_function_starts_runs_its_agent() -> None:
+    file = compiled(SERVED.replace("SERVE", "return to_a2a(roll, port=8001)"))
+    assert edges(file) == {(8, 7, "data"), (7, 8, "loop"), (8, 8, "loop")}
+
+
+def test_an_agent_that_is_deployed_is_asked_where_the_program_does_or_else_by_the_cloud() -> None:
+    deployed = "from vertexai.preview.reasoning_engines import AdkApp\n    app = AdkApp(agent=roll)"
+    assert lines(compiled(SERVED.replace("SERVE", deployed))) == [7, 8]
+    asked = f"{deployed}\n    return app.stream_query(message='Roll')"
+    assert lines(compiled(SERVED.replace("SERVE", asked))) == [7, 11]
+
+
+def test_a_copy_of_an_agent_has_what_its_update_says() -> None:
+    file = compiled(
+        """
+        from google.adk.agents import LlmAgent, SequentialAgent
+
+        sailor = LlmAgent(name="sailor", model="m", instruction="Write like a sailor.")
+        monk = sailor.clone(update={"name": "monk", "instruction": "Write like a monk."})
+        root_agent = SequentialAgent(name="all", sub_agents=[sailor, monk])
+        """
+    )
+    assert edges(file) == {(4, 5, "data")}
+    assert said(file, 5)[0] == ("system", "Write like a monk.", False)
+
+
+LISTED = """
+from google.adk.agents import BaseAgent, LlmAgent
+
+sort = LlmAgent(name="sort", model="m", instruction="Sort the letter.")
+write = LlmAgent(name="write", model="m", instruction="Write.")
+judge = LlmAgent(name="judge", model="m", instruction="Judge it.")
+
+class Office(BaseAgent):
+    sort: LlmAgent
+
+    async def _run_async_impl(self, context):
+        BODY
+
+    async def ran(self, agent, context):
+        async for event in agent.run_async(context):
+            yield event
+
+root_agent = Office(name="office", sort=sort, sub_agents=[write, judge])
+"""
+
+ROUND = {(5, 6, "data"), (5, 5, "loop"), (6, 5, "loop"), (6, 6, "loop")}
+
+
+def listed(body: str) -> CompiledFile:
+    """An office that is given the agents of the lines 5 and 6 in a list."""
+    return compiled(LISTED.replace("BODY", body.replace("\n", "\n        ")))
+
+
+@pytest.mark.parametrize("run", ["agent.run_async(context)", "self.ran(agent, context)"])
+def test_a_loop_through_sub_agents_runs_one_after_the_other(run: str) -> None:
+    through = f"for agent in self.sub_agents:\n    async for event in {run}:\n        yield event"
+    assert edges(listed(through)) == {(5, 6, "data")}
+    rounds = "while not context.ended:\n    " + through.replace("\n", "\n    ")
+    assert edges(listed(rounds)) == ROUND
+
+
+def test_sub_agents_are_known_by_their_place_in_the_list() -> None:
+    one = "async for event in self.sub_agents[{}].run_async(context):\n    yield event\n"
+    assert edges(listed(one.format(1) + one.format(0))) == {(6, 5, "data")}
+
+
+def test_of_sub_agents_that_are_looked_up_one_goes_on() -> None:
+    body = run("sort") + "kind = context.session.state['kind']\n"
+    body += "agent = next((one for one in self.sub_agents if one.name == kind), None)\n"
+    body += "async for event in agent.run_async(context):\n    yield event\n"
+    assert edges(listed(body)) == {(4, 5, "data"), (4, 6, "data")}
+
+
+def test_what_comes_between_two_runs_of_an_agent_hears_the_first_alone() -> None:
+    file = course(run("sort") + run("file") + run("reply") + run("sort"))
+    assert (5, 6, "data") in edges(file)
+    assert {(6, 5, "loop"), (5, 5, "loop"), (6, 6, "loop")}.isdisjoint(edges(file))
+    assert {(5, 4, "loop"), (6, 4, "loop")} <= edges(file)
+
+
+def test_an_agent_that_a_coroutine_makes_is_served() -> None:
+    file = compiled(
+        """
+        import asyncio
+        from google.adk.agents import Agent
+
+        async def made():
+            return Agent(name="guide", model="m", instruction="You guide.")
+
+        root_agent = asyncio.run(made())
+        """
+    )
+    assert lines(file) == [6]
+
+
+def test_an_agent_that_a_runner_runs_is_not_served_as_well() -> None:
+    runner = "    from google.adk.runners import InMemoryRunner\n"
+    runner += "    return InMemoryRunner(agent=root_agent).run(new_message=text)\n"
+    source = ADK.replace("ROOT", "plan").replace("CLOSING", "tools=[]")
+    assert lines(compiled(source)) == [5]
+    assert lines(compiled(f"{source}\ndef main(text):\n{runner}")) == [13]
+
+
+@pytest.mark.parametrize(
+    ("kept", "found"),
+    [
+        ("from team import guide as root_agent", [3]),
+        ("from team import guide", []),
+        ("import team\nfrom google.adk.apps import App\napp = App(root_agent=team.guide)", [3]),
+    ],
+)
+def test_an_agent_is_served_under_a_name_that_a_file_imports_it_as(
+    kept: str, found: list[int]
+) -> None:
+    made = 'from google.adk.agents import Agent\nguide = Agent(name="g", instruction="Guide.")'
+    files = package(agent=f"\n{kept}\n", team=f"\n{made}\n")
+    assert lines(files["team.py"]) == found
+
+
+def test_a_runner_of_one_of_several_agents_is_one_call() -> None:
+    file = compiled(
+        """
+        from google.adk.agents import Agent
+        from google.adk.runners import InMemoryRunner
+
+        agents = {
+            "plan": Agent(name="plan", model="m", instruction="Plan."),
+            "write": Agent(name="write", model="m", instruction="Write."),
+        }
+
+        def run(name, text):
+            return InMemoryRunner(agent=agents[name]).run(new_message=text)
+        """
+    )
+    assert lines(file) == [11]
+    assert said(file, 11) == [(None, "text", False)]

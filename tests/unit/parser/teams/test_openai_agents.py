@@ -129,3 +129,180 @@ def test_an_agent_of_a_class_with_its_parameters_is_handed_on_to() -> None:
         """
     )
     assert edges(file) == {(10, 6, "data")}
+
+
+def test_a_copy_of_an_agent_takes_part_as_one_with_what_it_changes() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        pirate = Agent(name="pirate", instructions="Talk like a pirate.", model="m")
+        robot = pirate.clone(name="robot", instructions="Talk like a robot.")
+        lead = Agent(name="lead", instructions="Lead.", handoffs=[robot])
+        result = Runner.run_sync(lead, "Hello")
+        """
+    )
+    assert edges(file) == {(7, 5, "data")}
+    assert said(file, 5)[0] == ("system", "Talk like a robot.", False)
+
+
+def test_agents_of_spoken_conversations_hand_on() -> None:
+    file = compiled(
+        """
+        from agents.realtime import RealtimeAgent, RealtimeRunner, realtime_handoff
+
+        answers = RealtimeAgent(name="answers", instructions="Answer.")
+        triage = RealtimeAgent(name="t", instructions="Lead.", handoffs=[realtime_handoff(answers)])
+
+        async def main():
+            return await RealtimeRunner(starting_agent=triage).run()
+        """
+    )
+    assert edges(file) == {(8, 4, "data")}
+    assert said(file, 8) == [("system", "Lead.", False)]
+
+
+def test_instructions_that_a_function_writes_stand_in_the_prompt() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        def instructions(context, agent):
+            return f"You help {context.context.name} to pack."
+
+        def main(text):
+            helper = Agent(name="helper", instructions=instructions)
+            return Runner.run_sync(helper, text)
+        """
+    )
+    assert said(file, 9)[0] == ("system", "You help ", False)
+
+
+def test_an_agent_that_a_session_keeps_is_the_one_that_is_run() -> None:
+    file = compiled(
+        """
+        import chainlit as cl
+        from agents import Agent, Runner
+
+        @cl.on_chat_start
+        async def start():
+            cl.user_session.set("agent", Agent(name="kind", instructions="You are kind."))
+
+        @cl.on_message
+        async def answer(message):
+            return await Runner.run(cl.user_session.get("agent"), message.content)
+        """
+    )
+    assert said(file, 11)[0] == ("system", "You are kind.", False)
+
+
+def test_an_agent_that_a_method_makes_later_has_its_instructions() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        class Bot:
+            def __init__(self):
+                self.agent = None
+
+            def prepare(self):
+                self.agent = Agent(name="kind", instructions="You are kind.")
+
+            async def answer(self, text):
+                return await Runner.run(self.agent, text)
+        """
+    )
+    assert said(file, 12)[0] == ("system", "You are kind.", False)
+
+
+FACTORY = """
+from agents import Agent, Runner
+
+def made(name, instructions, tools=()):
+    return Agent(name=name, instructions=instructions, tools=[*tools])
+
+sums = made("sums", "You do sums.")
+maps = made("maps", "You draw maps.")
+lead = made("lead", "Ask others.", [sums.as_tool("sums", "s"), maps.as_tool("maps", "m")])
+result = Runner.run_sync(lead, "Hello")
+"""
+
+
+def test_agents_that_one_function_makes_are_told_apart_by_their_names() -> None:
+    file = compiled(FACTORY)
+    assert edges(file) == {(10, 5, "data"), (5, 10, "loop"), (10, 10, "loop")}
+    assert said(file, 10)[0] == ("system", "Ask others.", False)
+
+
+def test_of_agents_that_one_function_makes_the_call_shows_what_they_share() -> None:
+    assert said(compiled(FACTORY), 5)[0] == ("system", "instructions", False)
+    same = FACTORY.replace("You draw maps.", "You do sums.")
+    assert said(compiled(same), 5)[0] == ("system", "You do sums.", False)
+
+
+def test_agents_that_hand_on_to_each_other_and_are_made_in_one_place_hear_each_other_later() -> (
+    None
+):
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        def made(name, handoffs):
+            return Agent(name=name, instructions="You help.", handoffs=handoffs)
+
+        last = made("last", [])
+        first = made("first", [made("second", [last])])
+        result = Runner.run_sync(first, "Hello")
+        """
+    )
+    assert edges(file) == {(9, 5, "data"), (5, 5, "loop")}
+
+
+def test_a_loop_gives_each_of_several_agents_whom_it_hands_back_to() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        sales = Agent(name="sales", instructions="You sell.")
+        help = Agent(name="help", instructions="You help.")
+        lead = Agent(name="lead", instructions="You lead.", handoffs=[sales, help])
+        for agent in (sales, help):
+            agent.handoffs.append(lead)
+        result = Runner.run_sync(lead, "Hello")
+        """
+    )
+    assert {(4, 9, "loop"), (5, 9, "loop")} <= edges(file)
+
+
+def test_instructions_that_the_sdk_puts_rules_before_are_told_with_them() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+        from agents.extensions.handoff_prompt import prompt_with_handoff_instructions
+
+        rules = prompt_with_handoff_instructions("You sell.")
+        result = Runner.run_sync(Agent(name="sales", instructions=rules), "Hello")
+        """
+    )
+    assert said(file, 6)[:2] == [
+        ("system", "RECOMMENDED_PROMPT_PREFIX", False),
+        ("system", "\n\nYou sell.", False),
+    ]
+
+
+def test_a_guard_of_the_output_asks_about_the_answer() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner, output_guardrail
+
+        judge = Agent(name="judge", instructions="Tell whether it is safe.")
+
+        @output_guardrail
+        async def check(context, agent, output):
+            return await Runner.run(judge, f"Judge this: {output.text}")
+
+        helper = Agent(name="helper", instructions="You help.", output_guardrails=[check])
+        result = Runner.run_sync(helper, "Hello")
+        """
+    )
+    assert edges(file) == {(11, 8, "data")}

@@ -24,6 +24,43 @@ def test_a_subagent_is_asked_as_a_tool() -> None:
     assert said(file, 7)[0] == ("system", "You review.", False)
 
 
+def test_a_tool_of_a_server_of_the_programs_own_answers_the_agent_that_calls_it() -> None:
+    file = compiled(
+        """
+        from claude_agent_sdk import ClaudeAgentOptions, create_sdk_mcp_server, query, tool
+        from anthropic import Anthropic
+
+        model = Anthropic()
+
+        @tool("shorten", "Shortens a text.", {"text": str})
+        async def shorten(given):
+            said = [{"role": "user", "content": f"Shorten this text: {given['text']}"}]
+            return {"content": model.messages.create(model="m", messages=said).content[0].text}
+
+        async def work(task):
+            server = create_sdk_mcp_server(name="own", version="1", tools=[shorten])
+            options = ClaudeAgentOptions(system_prompt="Be brief.", mcp_servers={"own": server})
+            async for message in query(prompt=task, options=options):
+                print(message)
+        """
+    )
+    assert edges(file) == {(15, 10, "data"), (10, 15, "loop"), (15, 15, "loop")}
+
+
+@pytest.mark.parametrize(("given", "found"), [('"Say hello."', [6]), ("", [])])
+def test_a_client_that_is_connected_with_a_prompt_asks_it(given: str, found: list[int]) -> None:
+    file = compiled(
+        f"""
+        from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
+
+        async def main():
+            client = ClaudeSDKClient(ClaudeAgentOptions(system_prompt="Be brief."))
+            await client.connect({given})
+        """
+    )
+    assert lines(file) == found
+
+
 MCP = """
 from mcp_agent.agents.agent import Agent
 from mcp_agent.workflows.evaluator_optimizer.evaluator_optimizer import EvaluatorOptimizerLLM
@@ -193,9 +230,11 @@ def test_a_supervisor_that_a_call_runs_is_run_there_alone() -> None:
     assert [call.line for call in file.calls] == [7, 8, 9, 11]
 
 
-def test_tools_of_livekit_hand_on_to_the_agents_that_they_return() -> None:
-    file = compiled(
-        """
+@pytest.mark.parametrize(
+    "way", ['return Bills(), "I hand you on."', "self.session.update_agent(Bills())"]
+)
+def test_tools_of_livekit_hand_on_to_agents_that_they_return_or_let_go_on(way: str) -> None:
+    source = """
         from livekit.agents import Agent, AgentSession, function_tool
 
         class Bills(Agent):
@@ -208,7 +247,7 @@ def test_tools_of_livekit_hand_on_to_the_agents_that_they_return() -> None:
 
             @function_tool()
             async def pay(self, context):
-                return Bills(), "I hand you on."
+                WAY
 
             @function_tool()
             async def weather(self, place: str):
@@ -218,7 +257,7 @@ def test_tools_of_livekit_hand_on_to_the_agents_that_they_return() -> None:
             session = AgentSession(llm="m")
             await session.start(agent=Host(), room=room)
         """
-    )
+    file = compiled(source.replace("WAY", way))
     assert edges(file) == {(22, 14, "data")}
     assert said(file, 22) == [("system", "You find out what is wanted.", False)]
     assert said(file, 14)[0] == ("system", "You answer questions about bills.", False)

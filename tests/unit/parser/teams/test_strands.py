@@ -58,3 +58,125 @@ def test_the_entry_point_of_a_swarm_speaks_first() -> None:
     file = compiled(STRANDS.replace("RUN", f"return {swarm}(text)"))
     assert {(14, 10, "data"), (10, 14, "loop")} <= edges(file)
     assert said(file, 14)[0] == ("system", "You write.", False)
+
+
+GRAPH = """
+from strands import Agent
+from strands.multiagent import GraphBuilder
+
+find = Agent(system_prompt="You find.")
+check = Agent(system_prompt="You check.")
+write = Agent(system_prompt="You write.")
+
+def main(text):
+    graph = GraphBuilder()
+    first = graph.add_node(find, "find")
+    second = graph.add_node(check, "check")
+    third = graph.add_node(write, "write")
+    graph.add_edge(first, second)
+    graph.add_edge(second, third)
+    graph.set_execution_timeout(60)
+    return graph.build()(text)
+"""
+
+
+def test_an_agent_of_a_strands_graph_hears_those_that_edges_lead_from_alone() -> None:
+    file = compiled(GRAPH)
+    assert edges(file) == {(17, 6, "data"), (6, 7, "data")}
+
+
+def test_each_agent_of_a_strands_graph_is_told_the_task() -> None:
+    assert said(compiled(GRAPH), 7)[:2] == [("system", "You write.", False), (None, "text", False)]
+
+
+def test_an_agent_of_strands_keeps_what_it_was_asked_and_answered() -> None:
+    file = compiled(
+        """
+        from strands import Agent
+
+        def debate(motion):
+            speaker = Agent(system_prompt="You speak for the motion.")
+            for turn in range(3):
+                speech = speaker(motion)
+            return speaker("Sum up what you said.")
+        """
+    )
+    assert edges(file) == {(7, 7, "loop"), (7, 8, "data")}
+
+
+def test_an_agent_of_strands_whose_messages_are_emptied_begins_anew() -> None:
+    file = compiled(
+        """
+        from strands import Agent
+
+        agent = Agent(system_prompt="You help.")
+        agent("Tell of tea.")
+        agent.messages = []
+        agent("Tell of milk.")
+        """
+    )
+    assert edges(file) == set()
+
+
+def test_a_structured_answer_of_strands_is_asked_for_by_the_prompt_behind_its_schema() -> None:
+    file = compiled(
+        """
+        from strands import Agent
+
+        def greet(text, Name):
+            name = Agent(system_prompt="You find names.")(text)
+            return Agent(system_prompt="You greet.").structured_output(Name, f"Greet {name}.")
+        """
+    )
+    assert edges(file) == {(5, 6, "data")}
+
+
+def test_an_agent_as_a_tool_of_strands_is_asked_by_its_caller() -> None:
+    file = compiled(
+        """
+        from strands import Agent
+
+        scribe = Agent(system_prompt="You write.")
+        lead = Agent(system_prompt="You lead.", tools=[scribe.as_tool(name="scribe")])
+        lead("Tell of tea.")
+        """
+    )
+    assert edges(file) == {(6, 4, "data"), (4, 6, "loop"), (6, 6, "loop")}
+
+
+def test_an_agent_of_strands_that_a_function_serves_is_a_call() -> None:
+    file = compiled(
+        """
+        from strands import Agent
+        from strands.multiagent.a2a import A2AServer
+
+        def main():
+            agent = Agent(name="count", system_prompt="You count.")
+            A2AServer(agent=agent).serve()
+        """
+    )
+    assert said(file, 6) == [("system", "You count.", False)]
+
+
+def test_an_agent_of_strands_that_a_dict_holds_is_called_by_its_key() -> None:
+    file = compiled(
+        """
+        from strands import Agent
+
+        class Team:
+            def __init__(self):
+                self.agents = self.made()
+
+            def made(self):
+                return {
+                    "find": Agent(system_prompt="You find."),
+                    "write": Agent(system_prompt="You write."),
+                }
+
+            def answer(self, text):
+                found = self.agents["find"](text)
+                return self.agents["write"](f"Write of {found}")
+        """
+    )
+    assert edges(file) == {(15, 16, "data")}
+    assert said(file, 16)[0] == ("system", "You write.", False)
