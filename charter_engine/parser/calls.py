@@ -44,6 +44,7 @@ from charter_engine.parser.queues import FIELDS
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import talk_of
 from charter_engine.parser.reflection import REFLECTING
+from charter_engine.parser.role_turns import RECALLING, RECALLING_SOME
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import is_super, last_name, without_parameters
@@ -230,6 +231,7 @@ class CallResolver:
             evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)
             or evaluator.reflection.called(frame, node, shape)
+            or evaluator.role_turns.called(frame, shape)
             or evaluator.graph_runs.called(frame.module, shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
@@ -551,7 +553,9 @@ KNOWN_BY_NAME = (
     | FIELDS
     | READ_BY_NAME
     | REFLECTING
-    | frozenset(("dict", "iter", "partial", "send_event", "send_message"))
+    | RECALLING
+    | RECALLING_SOME
+    | frozenset(("dict", "iter", "partial", "publish_message", "send_event", "send_message"))
 )
 """Functions and methods that are known whatever they are called on."""
 

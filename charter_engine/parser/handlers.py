@@ -3,7 +3,7 @@
 A handler of messages leads to those that handle the kinds it makes; a step of a flow to those that
 listen to it, or to a word that it returns; a node of a graph to those that it makes. Frameworks:
 AutoGen's `message_handler`, LlamaIndex' `step`, CrewAI's `start`, `listen` and `router`,
-pydantic-graph's `BaseNode`, and the executors of Microsoft's Agent Framework.
+pydantic-graph's `BaseNode`, the executors of Microsoft's Agent Framework, and MetaGPT's roles.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from charter_engine.parser.executors import executor_of, handling_of
 from charter_engine.parser.state_graphs import StateGraph
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
+from charter_engine.parser.watched_roles import WatchedRoles
 
 HANDLERS = frozenset("message_handler event rpc step".split())
 STEPS = frozenset("start listen router".split())
@@ -22,10 +23,10 @@ ENDING = frozenset(("StopEvent", "StartEvent", "Union", "Optional"))
 
 
 def handler_graph(
-    modules: Iterable[Module], linked: Iterable[tuple[str, str]]
+    modules: Iterable[Module], linked: Iterable[tuple[str, str]], roles: WatchedRoles
 ) -> StateGraph | None:
     """The handlers as a graph, each under its own place; None without any. `linked` are the
-    executors that edges of a workflow link."""
+    executors that edges of a workflow link, `roles` those that watch each other."""
     modules, linked = list(modules), list(linked)
     graph = StateGraph()
     takes: dict[str, set[str]] = {}
@@ -46,6 +47,7 @@ def handler_graph(
                 graph.lead(source, target)
     if linked:
         enter_executors(graph, modules, linked)
+    enter_roles(graph, roles)
     return graph if graph.functions else None
 
 
@@ -66,6 +68,17 @@ def enter_executors(
         for one in handlers.get(source, ()):
             for other in handlers.get(target, ()):
                 graph.lead(one, other)
+
+
+def enter_roles(graph: StateGraph, roles: WatchedRoles) -> None:
+    """The functions by which roles act, each leading to those of the roles that watch it."""
+    for function in roles.turns:
+        node = f"{function.module.path}/{function.qualname}"
+        graph.functions[node] = function.qualname
+        graph.lines[node] = function.node.lineno
+    for source, target in roles.leads():
+        one, other = (f"{end.module.path}/{end.qualname}" for end in (source, target))
+        graph.lead(one, other)
 
 
 def handler_name(definition: FunctionDefinition) -> str:

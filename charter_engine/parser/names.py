@@ -220,6 +220,8 @@ class Names:
         """An attribute of an object or class: what was stored in it, else what its class or bases
         define."""
         described = self.evaluator.crews.described(kind.definition, name)
+        if described is None:
+            described = self.evaluator.role_turns.attribute(kind.definition, name)
         if described is not None:
             return described
         stored: Value | None = None

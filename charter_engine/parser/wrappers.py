@@ -55,8 +55,9 @@ def wrapper_of(
     """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is
     none.
 
-    Where it is `asked` as a model is, it may add more to prompt and answer; one that asks step by
-    step, each with the answer of the step before, is a program all the same.
+    What a role does is a step. Where it is `asked` as a model is, it may add more to prompt and
+    answer; one that asks step by step, each with the answer of the step before, is a program all
+    the same.
     """
     if not visits:
         return None
@@ -64,7 +65,7 @@ def wrapper_of(
     own = {
         number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
     }
-    if definition.name == "__init__":
+    if definition.name == "__init__" or definition in analysis.program.roles.runs:
         return None
     if not asked and answer_text(result) > ANSWER_TEXT:
         return None
