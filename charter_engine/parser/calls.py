@@ -36,6 +36,7 @@ from charter_engine.parser.handed_on import (
     calls_what_it_is_given,
     partly_called,
 )
+from charter_engine.parser.handlers import POSTING
 from charter_engine.parser.limits import bounded
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.offered import KEPT_AS
@@ -232,6 +233,7 @@ class CallResolver:
             or evaluator.written.called(frame, node, receiver, shape)
             or evaluator.reflection.called(frame, node, shape)
             or evaluator.role_turns.called(frame, shape)
+            or evaluator.routed.called(frame, node, shape)
             or evaluator.graph_runs.called(frame.module, shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
@@ -555,7 +557,8 @@ KNOWN_BY_NAME = (
     | REFLECTING
     | RECALLING
     | RECALLING_SOME
-    | frozenset(("dict", "iter", "partial", "publish_message", "send_event", "send_message"))
+    | POSTING
+    | frozenset(("dict", "iter", "partial", "send_event"))
 )
 """Functions and methods that are known whatever they are called on."""
 

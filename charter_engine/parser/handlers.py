@@ -1,8 +1,8 @@
 """Methods that frameworks call when something happens: which lead to which, and their circles.
 
-A handler of messages leads to those that handle the kinds it makes; a step of a flow to those that
+A step of a workflow leads to those that take the events it makes; a step of a flow to those that
 listen to it, or to a word that it returns; a node of a graph to those that it makes. Frameworks:
-AutoGen's `message_handler`, LlamaIndex' `step`, CrewAI's `start`, `listen` and `router`,
+LlamaIndex' `step`, CrewAI's `start`, `listen` and `router`,
 pydantic-graph's `BaseNode`, the executors of Microsoft's Agent Framework, and MetaGPT's roles.
 """
 
@@ -17,7 +17,15 @@ from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.watched_roles import WatchedRoles
 
-HANDLERS = frozenset("message_handler event rpc step".split())
+HANDLERS = frozenset(("step",))
+ROUTED = frozenset(("message_handler", "event", "rpc"))
+"""Decorators of the handlers of AutoGen's agents, which are followed message by message."""
+
+POSTING = frozenset(
+    "register register_closure add_subscription publish_message send_message".split()
+)
+"""Methods by which these agents are made known, and messages given to them."""
+
 STEPS = frozenset("start listen router".split())
 ENDING = frozenset(("StopEvent", "StartEvent", "Union", "Optional"))
 
@@ -79,6 +87,11 @@ def enter_roles(graph: StateGraph, roles: WatchedRoles) -> None:
     for source, target in roles.leads():
         one, other = (f"{end.module.path}/{end.qualname}" for end in (source, target))
         graph.lead(one, other)
+
+
+def is_handler(method: FunctionDefinition) -> bool:
+    """Whether a method handles messages that agents of AutoGen's send each other."""
+    return any(name.rpartition(".")[2] in ROUTED for name in method.decorators)
 
 
 def handler_name(definition: FunctionDefinition) -> str:

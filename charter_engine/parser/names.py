@@ -35,6 +35,7 @@ from charter_engine.parser.values import (
     each_object,
     either,
     in_order,
+    is_answer,
     join,
     place_of,
 )
@@ -230,7 +231,7 @@ class Names:
             held = self.memory.held_by(owner, place_of(kind), name)
             if held is not None and owner is not kind.definition:
                 held = self.inherited_part(held, owners)
-            if held is not None and not (is_text(stored) and is_text(held)):
+            if held is not None and not (is_text(stored) and not is_answer(held)):
                 stored = join(stored, held) if stored is not None else held
             types = self.memory.field_types.get((owner, name))
             if types and (stored is None or not stored.types):

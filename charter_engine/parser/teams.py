@@ -165,7 +165,7 @@ class TeamBuilder:
     def talking(self, members: list[Made]) -> Team:
         """Members that answer each other, the first of them first; some may ask no model."""
         parts = [part for part in map(self.part, members) if part.first]
-        whole = self.in_sequence(parts)
+        whole = self.in_sequence(parts) if parts else NOBODY
         self.lead(whole.last, whole.first)
         self.repeat(members[0], parts)
         return self.finished(Part(whole.first, tuple(one for part in parts for one in part.last)))

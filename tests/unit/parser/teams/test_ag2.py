@@ -138,3 +138,14 @@ def test_what_an_agent_says_goes_through_nested_chats_before_it_is_answered() ->
         (13, 13, "loop"),
     }
     assert turning(file) == [5, 6, 13]
+
+
+def test_two_agents_of_which_none_asks_a_model_are_no_team() -> None:
+    file = compiled("""
+        from autogen import ConversableAgent, UserProxyAgent
+
+        rag = ConversableAgent("rag", llm_config=False)
+        user = UserProxyAgent("user")
+        user.initiate_chat(rag, message="Who are you?")
+        """)
+    assert edges(file) == set()
