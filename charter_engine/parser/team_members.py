@@ -16,11 +16,11 @@ from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.offered import HOLDING
 from charter_engine.parser.own_runs import OwnRuns
-from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
+from charter_engine.parser.recognise import CallShape, Recognition, constructed_box, named_in
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
 from charter_engine.parser.syntax import output_name
-from charter_engine.parser.team_prompts import chats_of
+from charter_engine.parser.team_prompts import chats_of, offer_of
 from charter_engine.parser.teams import DRAWN, Team, TeamBuilder, asks_itself, text_in
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -31,6 +31,7 @@ from charter_engine.parser.values import (
     Kind,
     Made,
     Value,
+    functions_in,
     in_order,
     made_in,
     members_in,
@@ -46,6 +47,9 @@ OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
 """Methods of agents that make a function one of their tools."""
 
+WORKING = ("_run", "_arun", "forward")
+"""Methods by which the classes of tools do their work (CrewAI, LangChain, smolagents)."""
+
 ANY_NAME = "*"
 """Of a kind that is served under any name, what no call at hand runs."""
 
@@ -54,6 +58,10 @@ DECLARED = {"tasks": "task", "agents": "agent"}
 members."""
 
 CHATS = "autogen.chats"
+
+SWARM = "autogen.declared"
+SWARMING = frozenset("initiate_swarm_chat a_initiate_swarm_chat run_swarm a_run_swarm".split())
+"""Functions that run agents which hand on to each other as they declare."""
 
 TOOL = "llamaindex.tool"
 
@@ -103,13 +111,13 @@ class TeamFinder:
     ) -> Team | None:
         """The team that a call runs; None where it runs an agent that is found without, or where
         it isn't known who takes part."""
-        run = chats_in(shape) or self.run_of(asked, shape, found.family)
+        run = chats_in(shape) or swarm_in(shape) or self.run_of(asked, shape, found.family)
         self.ran.update(run)
         if len(run) != 1:
             return None
         self.note_unseen(frame, run[0], shape)
         talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
-        is_once = talks_once(shape) or run[0].kind == CHATS or found.family.only_known
+        is_once = talks_once(shape) or run[0].kind in (CHATS, SWARM) or found.family.only_known
         team = self.team_of(run[0], [] if is_once else talking)
         if not team.speakers:
             self.note_unseen_in_courses(frame, team, shape)
@@ -333,13 +341,13 @@ class TeamFinder:
 
     def tools_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent may call and that may ask a model."""
-        given = [made.box.fields.get(name, UNKNOWN) for name in OFFERING]
+        offered = offer_of(made)
+        given = [offered.get(name, UNKNOWN) for name in OFFERING]
         found = [
-            kind
+            function
             for value in given
             for member in members_in(value)
-            for kind in in_order(function_in(member).types)
-            if isinstance(kind, Function)
+            for function in self.called_in(function_in(member))
         ]
         name = output_name(made.module.parents, made.node)
         declared = {f"{name}.{verb}" for verb in DECLARING_TOOLS}
@@ -350,6 +358,16 @@ class TeamFinder:
         ]
         return [tool for tool in found if tool.definition in self.program.reaching]
 
+    def called_in(self, tool: Value) -> list[Function]:
+        """What is called of a tool: itself, or of an object of a tool's class the method that does
+        its work."""
+        found = functions_in(tool)
+        for kind in in_order(tool.types):
+            if isinstance(kind, Instance):
+                methods = (self.program.method_of(kind.definition, name) for name in WORKING)
+                found += [Function(one, tool) for one in methods if one is not None]
+        return found
+
 
 def chats_in(shape: CallShape) -> list[Made]:
     """`initiate_chats([{"recipient": …, "message": …}, …])`: the recipients as one team."""
@@ -357,6 +375,19 @@ def chats_in(shape: CallShape) -> list[Made]:
     made = next((made for value in fields.values() for made in made_in(value)), None)
     box = Box("object", fields=fields)
     return [Made(CHATS, shape.node, made.module, None, box)] if made is not None else []
+
+
+def swarm_in(shape: CallShape) -> list[Made]:
+    """`initiate_swarm_chat(initial_agent, messages, agents)`: the agents as one team, which hand on
+    as they declare."""
+    if shape.verb not in SWARMING:
+        return []
+    names = ("initial_agent", "messages", "agents")
+    given = dict(zip(names, (value for _, value in shape.positional), strict=False))
+    box = Box("object", fields=given | named_in(shape))
+    agents = box.fields.get("agents", UNKNOWN)
+    made = next(made_in(agents), None)
+    return [Made(SWARM, shape.node, made.module, None, box)] if made is not None else []
 
 
 def function_in(tool: Value) -> Value:
