@@ -19,6 +19,7 @@ from charter_engine.parser.own_runs import OwnRuns
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box, named_in
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
+from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import output_name
 from charter_engine.parser.team_prompts import chats_of, offer_of
 from charter_engine.parser.teams import DRAWN, Team, TeamBuilder, asks_itself, text_in
@@ -49,6 +50,9 @@ DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
 
 WORKING = ("_run", "_arun", "forward")
 """Methods by which the classes of tools do their work (CrewAI, LangChain, smolagents)."""
+
+NAMING = ("name", "role", "description", "0")
+"""The arguments by which agents and tasks are told apart."""
 
 ANY_NAME = "*"
 """Of a kind that is served under any name, what no call at hand runs."""
@@ -97,7 +101,8 @@ class TeamFinder:
         if kind in COMPOSED:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         loop = frame.loops[-1].record if frame.loops else None
-        made = Made(kind, node, frame.module, frame.function, box, loop)
+        called = name_given(frame.function, box)
+        made = Made(kind, node, frame.module, frame.function, box, loop, called)
         self.has_made = True
         if frame.function is None or not frame.function.parameters:
             self.latest[made] = made
@@ -375,6 +380,14 @@ def chats_in(shape: CallShape) -> list[Made]:
     made = next((made for value in fields.values() for made in made_in(value)), None)
     box = Box("object", fields=fields)
     return [Made(CHATS, shape.node, made.module, None, box)] if made is not None else []
+
+
+def name_given(function: FunctionDefinition | None, box: Box) -> str:
+    """The name of an agent that a function makes, where the function may be given it."""
+    if function is None or not function.parameters[1 if function.takes_self else 0 :]:
+        return ""
+    named = (box.fields[name].static_text() for name in NAMING if name in box.fields)
+    return next(filter(None, named), "")
 
 
 def swarm_in(shape: CallShape) -> list[Made]:

@@ -301,7 +301,8 @@ class TeamRuns:
                 continue
             number = site.number if other.speaker == speaker else source
             name = label_of(other.speaker, self.findings.sites[source])
-            self.hear(site, HeardAnswer(number, other.carried, other.role, name, other.again))
+            carried: Carried = "loop" if number == site.number else other.carried
+            self.hear(site, HeardAnswer(number, carried, other.role, name, other.again))
 
     def hear(self, site: Site, answer: HeardAnswer) -> None:
         flow: Flow = "argument" if answer.role == "user" else "history"

@@ -103,7 +103,8 @@ class Package(Struct, frozen=True, cache_hash=True):
 
 class Made(Struct, frozen=True, eq=False):
     """An agent, or a team of them, by the place where its constructor is called, with what that was
-    given; or a chain of runnables, by its pipe. `loop` is the loop around it."""
+    given; or a chain of runnables, by its pipe. `loop` is the loop around it, `called` tells apart
+    what a function makes that is given its name."""
 
     kind: str
     node: ast.expr
@@ -111,9 +112,11 @@ class Made(Struct, frozen=True, eq=False):
     function: FunctionDefinition | None
     box: Box
     loop: Loop | None = None
+    called: str = ""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Made) and other.node is self.node
+        is_same = isinstance(other, Made) and other.node is self.node
+        return is_same and isinstance(other, Made) and other.called == self.called
 
     def __ne__(self, other: object) -> bool:
         # What a record inherits compares by identity, whatever `__eq__` says.
