@@ -234,6 +234,7 @@ class CallResolver:
             or evaluator.reflection.called(frame, node, shape)
             or evaluator.role_turns.called(frame, shape)
             or evaluator.routed.called(frame, node, shape)
+            or evaluator.teams.said_last(receiver, shape)
             or evaluator.graph_runs.called(frame.module, shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
@@ -250,12 +251,15 @@ class CallResolver:
         runs, recorder = self.evaluator.team_runs, self.evaluator.recorder
         team = self.evaluator.teams.run_by(frame, receiver, shape, found)
         if team is None:
-            return recorder.model_call(frame, node, receiver, shape, found)
-        if self.findings.are_judged:
-            runs.tell_anew(node)
-        opening, given = runs.opening(receiver, team, shape, found.family)
-        answer = recorder.model_call(frame, node, opening, given, found)
-        return runs.record(frame, node, shape, found, team, answer)
+            answer = recorder.model_call(frame, node, receiver, shape, found)
+        else:
+            if self.findings.are_judged:
+                runs.tell_anew(node)
+            opening, given = runs.opening(receiver, team, shape, found.family)
+            answer = recorder.model_call(frame, node, opening, given, found)
+            answer = runs.record(frame, node, shape, found, team, answer)
+        self.evaluator.teams.keep_said(receiver, shape, answer)
+        return answer
 
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What speaks for a call of an imported or injected wrapper."""

@@ -7,6 +7,7 @@ what a framework fills in of a class's methods.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from charter_engine.parser import prompts
@@ -19,8 +20,8 @@ from charter_engine.parser.own_runs import OwnRuns
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box, named_in
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
-from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import output_name
+from charter_engine.parser.symbols import FunctionDefinition, dotted_name
+from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.team_prompts import chats_of, offer_of
 from charter_engine.parser.teams import DRAWN, Team, TeamBuilder, asks_itself, text_in
 from charter_engine.parser.values import (
@@ -36,6 +37,7 @@ from charter_engine.parser.values import (
     in_order,
     made_in,
     members_in,
+    moved,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ WORKING = ("_run", "_arun", "forward")
 
 NAMING = ("name", "role", "description", "0")
 """The arguments by which agents and tasks are told apart."""
+
+CHATTING_TWO = frozenset(("initiate_chat", "a_initiate_chat"))
+"""Methods by which an agent talks with another."""
 
 ANY_NAME = "*"
 """Of a kind that is served under any name, what no call at hand runs."""
@@ -77,7 +82,8 @@ class TeamFinder:
     """Finds the team that a call runs.
 
     `servers` are those at hand that run agents, `latest` is what a module's top level, or a
-    function that is given nothing, made last in a place, `ran` is what calls were seen to run.
+    function that is given nothing, made last in a place, `ran` is what calls were seen to run,
+    `said` what was said last in the chats of an agent.
     `has_made` tells whether any agent or team was made: what runs it may come first.
     """
 
@@ -90,6 +96,7 @@ class TeamFinder:
         self.servers: dict[Made, None] = {}
         self.latest: dict[Made, Made] = {}
         self.ran: set[Made] = set()
+        self.said: dict[Made, Value] = {}
         self.has_made = False
         self.own_runs = OwnRuns(analysis, evaluator)
 
@@ -151,6 +158,20 @@ class TeamFinder:
         for speaker in speakers[:1]:
             chats = frozenset(chats_in(shape))
             speaker.box.fields[NESTED] = Value(types=chats)
+
+    def keep_said(self, receiver: Value, shape: CallShape, answer: Value) -> None:
+        """Keep what two agents said last to each other."""
+        if shape.verb in CHATTING_TWO and answer.origins:
+            given = [value for _, value in shape.positional[:1]]
+            given += [value for name, _, value in shape.keywords if name == "recipient"]
+            talking = [made for value in (receiver, *given) for made in made_in(value)]
+            self.said |= dict.fromkeys(talking, moved(answer, "history"))
+
+    def said_last(self, receiver: Value, shape: CallShape) -> Value | None:
+        """`agent.last_message()`: what was said last in the chats of an agent."""
+        if shape.verb != "last_message" or not self.said:
+            return None
+        return next((self.said[made] for made in made_in(receiver) if made in self.said), None)
 
     def take(self, frame: Frame, receiver: Value, shape: CallShape, rule: KindRule) -> Value:
         """`team.add_worker(agent)`: keep a member that a team is given by a method, or that the
@@ -356,10 +377,11 @@ class TeamFinder:
         ]
         name = output_name(made.module.parents, made.node)
         declared = {f"{name}.{verb}" for verb in DECLARING_TOOLS}
+        registered = {*named_in_config(made), *registered_for(made, name or "")}
         found += [
             Function(definition)
             for definition in made.module.functions.values()
-            if not declared.isdisjoint(definition.decorators)
+            if not declared.isdisjoint(definition.decorators) or definition.name in registered
         ]
         return [tool for tool in found if tool.definition in self.program.reaching]
 
@@ -408,7 +430,38 @@ def function_in(tool: Value) -> Value:
     no such object, the tool itself."""
     made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind == TOOL]
     fields = made[0].box.fields if made else {}
-    return next((fields[name] for name in HOLDING if name in fields), tool)
+    if not made and tool.box is not None and tool.box.kind == "object":
+        fields = {name: held for name, held in tool.box.fields.items() if functions_in(held)}
+    return next((fields[name] for name in (*HOLDING, "0", "1") if name in fields), tool)
+
+
+def registered_for(made: Made, name: str) -> Iterator[str]:
+    """The functions that calls elsewhere in the file make tools of an agent, in AG2:
+    `register_function(look, caller=agent, …)` and `agent.register_for_llm(…)(look)`."""
+    for call in made.module.calls:
+        if last_name(call.func) == "register_function":
+            callers = [word.value for word in call.keywords if word.arg == "caller"]
+            is_own = any(last_name(one) == name for one in callers)
+        else:
+            path = dotted_name(call.func.func) if isinstance(call.func, ast.Call) else ""
+            is_own = f".{path}".endswith(f".{name}.register_for_llm")
+        if name and is_own and call.args:
+            yield last_name(call.args[0])
+
+
+def named_in_config(made: Made) -> Iterator[str]:
+    """The functions that the configuration of an agent's model names, which others run for it."""
+    config = made.box.fields.get("llm_config", UNKNOWN).box
+    for name in ("functions", "tools"):
+        held = config.fields.get(name) if config is not None else None
+        for member in members_in(held) if held is not None else ():
+            fields = member.box.fields if member.box is not None else {}
+            inner = fields.get("function", UNKNOWN).box
+            yield text_of_name(fields) or text_of_name(inner.fields if inner is not None else {})
+
+
+def text_of_name(fields: dict[str, Value]) -> str:
+    return fields.get("name", UNKNOWN).static_text() or ""
 
 
 def is_known(value: Value) -> bool:

@@ -226,3 +226,39 @@ def test_an_agent_of_the_newer_library_is_asked_and_its_tools_may_ask_others() -
         (13, 14, "data"),
     }
     assert said(file, 13)[0] == ("system", "You lead.", False)
+
+
+REGISTERED = """
+from autogen import AssistantAgent, UserProxyAgent, register_function
+
+expert = AssistantAgent("expert", llm_config={"model": "m"})
+asker = UserProxyAgent("asker")
+
+def ask(question):
+    asker.initiate_chat(expert, message=question, max_turns=1)
+    return asker.last_message()["content"]
+
+student = AssistantAgent("student", llm_config=CONFIG)
+user = UserProxyAgent("user")
+REGISTER
+user.initiate_chat(student, message="Solve it.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "register"),
+    [
+        ('{"model": "m"}', "register_function(ask, caller=student, executor=user)"),
+        ('{"model": "m"}', 'student.register_for_llm(description="Asks.")(ask)'),
+        ('{"functions": [{"name": "ask"}]}', 'user.register_function({"ask": ask})'),
+        ('{"tools": [{"function": {"name": "ask"}}]}', 'user.register_function({"ask": ask})'),
+    ],
+)
+def test_a_function_that_is_registered_for_an_agent_is_its_tool(config: str, register: str) -> None:
+    file = compiled(REGISTERED.replace("CONFIG", config).replace("REGISTER", register))
+    assert edges(file) == {(14, 8, "data"), (8, 14, "loop"), (14, 14, "loop")}
+
+
+def test_a_function_that_is_registered_for_nobody_is_no_tool() -> None:
+    file = compiled(REGISTERED.replace("CONFIG", '{"model": "m"}').replace("REGISTER", ""))
+    assert edges(file) == {(14, 14, "loop")}
