@@ -113,6 +113,7 @@ class Arguments:
             )
         if definition.decorators or definition.owner in self.program.flows.bases:
             self.share_flow(definition, names, found)
+        found |= self.evaluator.role_turns.given_to(definition)
         for parameter, events in states.events_of(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
                 found[parameter] = replace(

@@ -36,6 +36,7 @@ from charter_engine.parser.handed_on import (
     calls_what_it_is_given,
     partly_called,
 )
+from charter_engine.parser.handlers import POSTING
 from charter_engine.parser.limits import bounded
 from charter_engine.parser.methods import OF_A_LOOP
 from charter_engine.parser.nearest import near_call
@@ -45,6 +46,7 @@ from charter_engine.parser.queues import FIELDS
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import is_called, talk_of
 from charter_engine.parser.reflection import REFLECTING
+from charter_engine.parser.role_turns import RECALLING, RECALLING_SOME
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import is_super, last_name, without_parameters
@@ -231,6 +233,9 @@ class CallResolver:
             evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)
             or evaluator.reflection.called(frame, node, shape)
+            or evaluator.role_turns.called(frame, shape)
+            or evaluator.routed.called(frame, node, shape)
+            or evaluator.teams.said_last(receiver, shape)
             or evaluator.graph_runs.called(frame.module, shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
@@ -247,12 +252,15 @@ class CallResolver:
         runs, recorder = self.evaluator.team_runs, self.evaluator.recorder
         team = self.evaluator.teams.run_by(frame, receiver, shape, found)
         if team is None:
-            return recorder.model_call(frame, node, receiver, shape, found)
-        if self.findings.are_judged:
-            runs.tell_anew(node)
-        opening, given = runs.opening(receiver, team, shape, found.family)
-        answer = recorder.model_call(frame, node, opening, given, found)
-        return runs.record(frame, node, shape, found, team, answer)
+            answer = recorder.model_call(frame, node, receiver, shape, found)
+        else:
+            if self.findings.are_judged:
+                runs.tell_anew(node)
+            opening, given = runs.opening(receiver, team, shape, found.family)
+            answer = recorder.model_call(frame, node, opening, given, found)
+            answer = runs.record(frame, node, shape, found, team, answer)
+        self.evaluator.teams.keep_said(receiver, shape, answer)
+        return answer
 
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What speaks for a call of an imported or injected wrapper."""
@@ -597,7 +605,10 @@ KNOWN_BY_NAME = (
     | FIELDS
     | READ_BY_NAME
     | REFLECTING
-    | frozenset(("dict", "iter", "partial", "send_event", "send_message"))
+    | RECALLING
+    | RECALLING_SOME
+    | POSTING
+    | frozenset(("dict", "iter", "partial", "send_event"))
 )
 """Functions and methods that are known whatever they are called on."""
 

@@ -35,6 +35,8 @@ from charter_engine.parser.queues import Queues
 from charter_engine.parser.recognise import has_roles
 from charter_engine.parser.recording import SiteRecorder
 from charter_engine.parser.reflection import Reflection
+from charter_engine.parser.role_turns import RoleTurns
+from charter_engine.parser.routed_agents import RoutedAgents
 from charter_engine.parser.runnables import Runnables
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
@@ -98,6 +100,8 @@ class Evaluator:
         self.queues = Queues(analysis, self)
         self.reflection = Reflection(self)
         self.crews = Crews(analysis, self)
+        self.role_turns = RoleTurns(analysis, self)
+        self.routed = RoutedAgents(analysis, self)
         self.teams = TeamFinder(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
         self.node_agents = NodeAgents(analysis, self)

@@ -143,7 +143,8 @@ class Findings:
     the sites that answered there; `opaque` such calls that lead to none that is known; `unsettled`
     are functions with such calls that were not followed to their end. `are_judged`: all wrappers
     are known. `unseen` are runs of teams that are not at hand, `graph_loops` the loops in which
-    state graphs are run, `outputs` what was made since the last start.
+    state graphs are run, `outputs` what was made since the last start,
+    `turning` the handlers that messages come back to.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -162,6 +163,7 @@ class Findings:
     unseen: set[UnseenMembers] = field(default_factory=set)
     graph_loops: list[Loop] = field(default_factory=list)
     outputs: OutputLog = field(default_factory=OutputLog)
+    turning: set[FunctionDefinition] = field(default_factory=set)
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         numbers = self.parameters.setdefault(function, {})

@@ -1,9 +1,9 @@
 """Methods that frameworks call when something happens: which lead to which, and their circles.
 
-A handler of messages leads to those that handle the kinds it makes; a step of a flow to those that
+A step of a workflow leads to those that take the events it makes; a step of a flow to those that
 listen to it, or to a word that it returns; a node of a graph to those that it makes. Frameworks:
-AutoGen's `message_handler`, LlamaIndex' `step`, CrewAI's `start`, `listen` and `router`,
-pydantic-graph's `BaseNode`, and the executors of Microsoft's Agent Framework.
+LlamaIndex' `step`, CrewAI's `start`, `listen` and `router`,
+pydantic-graph's `BaseNode`, the executors of Microsoft's Agent Framework, and MetaGPT's roles.
 """
 
 from __future__ import annotations
@@ -15,17 +15,26 @@ from charter_engine.parser.executors import executor_of, handling_of
 from charter_engine.parser.state_graphs import StateGraph
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
+from charter_engine.parser.watched_roles import WatchedRoles
 
-HANDLERS = frozenset("message_handler event rpc step".split())
+HANDLERS = frozenset(("step",))
+ROUTED = frozenset(("message_handler", "event", "rpc"))
+"""Decorators of the handlers of AutoGen's agents, which are followed message by message."""
+
+POSTING = frozenset(
+    "register register_closure add_subscription publish_message send_message".split()
+)
+"""Methods by which these agents are made known, and messages given to them."""
+
 STEPS = frozenset("start listen router".split())
 ENDING = frozenset(("StopEvent", "StartEvent", "Union", "Optional"))
 
 
 def handler_graph(
-    modules: Iterable[Module], linked: Iterable[tuple[str, str]]
+    modules: Iterable[Module], linked: Iterable[tuple[str, str]], roles: WatchedRoles
 ) -> StateGraph | None:
     """The handlers as a graph, each under its own place; None without any. `linked` are the
-    executors that edges of a workflow link."""
+    executors that edges of a workflow link, `roles` those that watch each other."""
     modules, linked = list(modules), list(linked)
     graph = StateGraph()
     takes: dict[str, set[str]] = {}
@@ -46,6 +55,7 @@ def handler_graph(
                 graph.lead(source, target)
     if linked:
         enter_executors(graph, modules, linked)
+    enter_roles(graph, roles)
     return graph if graph.functions else None
 
 
@@ -66,6 +76,22 @@ def enter_executors(
         for one in handlers.get(source, ()):
             for other in handlers.get(target, ()):
                 graph.lead(one, other)
+
+
+def enter_roles(graph: StateGraph, roles: WatchedRoles) -> None:
+    """The functions by which roles act, each leading to those of the roles that watch it."""
+    for function in roles.turns:
+        node = f"{function.module.path}/{function.qualname}"
+        graph.functions[node] = function.qualname
+        graph.lines[node] = function.node.lineno
+    for source, target in roles.leads():
+        one, other = (f"{end.module.path}/{end.qualname}" for end in (source, target))
+        graph.lead(one, other)
+
+
+def is_handler(method: FunctionDefinition) -> bool:
+    """Whether a method handles messages that agents of AutoGen's send each other."""
+    return any(name.rpartition(".")[2] in ROUTED for name in method.decorators)
 
 
 def handler_name(definition: FunctionDefinition) -> str:

@@ -131,6 +131,13 @@ class Interpreter:
     def run_for_each_class(self, definition: FunctionDefinition, entry: FunctionEntry) -> None:
         """Run a function; a method of a base as each of the classes has it that do what it leaves
         open."""
+        turns = self.evaluator.role_turns.turns_of(definition)
+        for turn in turns[:MAX_CHOICES]:
+            owner = turn.role if turn.action is not definition.owner else turn.action
+            with self.evaluator.role_turns.taken(turn):
+                self.run_alone(definition, entry._replace(bound=object_of(owner or turn.role)))
+        if turns:
+            return
         bound = object_of(definition.owner) if definition.owner is not None else None
         methods = self.evaluator.names.implementing(Function(definition, entry.bound or bound))
         if definition.is_abstract or not methods:
@@ -399,9 +406,10 @@ class Interpreter:
                 item.node.lineno,
             ),
         )
-        nodes = [one for one in placed if one.node_name in ranks]
-        in_turn = iter(sorted(nodes, key=lambda one: ranks[one.node_name]))
-        return [next(in_turn) if one.node_name in ranks else one for one in placed]
+        placed = put_in_turn(placed, self.program.roles.order)
+        return put_in_turn(
+            placed, {one: ranks[one.node_name] for one in placed if one.node_name in ranks}
+        )
 
     def run_module(self, module: Module) -> None:
         """A top level; it is fruitless, and not followed again, where its steps were spent before
@@ -492,6 +500,7 @@ class Interpreter:
             return UNKNOWN
         self.evaluator.states.absorb(definition, frame, result)
         self.evaluator.states.keep_returned(definition, result)
+        self.evaluator.role_turns.keep(result)
         return result
 
 
@@ -499,3 +508,12 @@ def prepares(definition: FunctionDefinition) -> bool:
     """Whether a function leaves something that others ask: a constructor, or what begins a
     session."""
     return definition.name == "__init__" or definition.sets_session
+
+
+def put_in_turn(
+    functions: list[FunctionDefinition], order: dict[FunctionDefinition, int]
+) -> list[FunctionDefinition]:
+    """Functions with those that have an order in it, in the places where these stood."""
+    ordered = sorted((one for one in functions if one in order), key=lambda one: order[one])
+    in_turn = iter(ordered)
+    return [next(in_turn) if one in order else one for one in functions]

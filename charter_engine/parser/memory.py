@@ -19,6 +19,7 @@ from charter_engine.parser.values import (
     join,
     made_in,
 )
+from charter_engine.parser.watched_roles import RoleTurn
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class Memory:
     nothing was. `handed_down` are outputs that a recursion gives a parameter. `left` is what the
     state of a graph holds after a node, `written` what the node put into it, by the keys, `sent`
     what a node is started with, by its function; `beside` are the functions that `Send` leads into.
-    `returned` is what the steps of flows returned.
+    `returned` is what the steps of flows returned, `said` what roles did in their turns.
     """
 
     objects: dict[tuple[ClassDefinition, str], Box] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Memory:
     sent: dict[str, Box] = field(default_factory=dict)
     beside: set[str] = field(default_factory=set)
     returned: dict[FunctionDefinition, Value] = field(default_factory=dict)
+    said: dict[RoleTurn, Value] = field(default_factory=dict)
     changes: int = 0
 
     def object_of(self, owner: ClassDefinition, place: str = "") -> Box:
@@ -144,6 +146,7 @@ class Memory:
         self.sent.clear()
         self.beside.clear()
         self.returned.clear()
+        self.said.clear()
         self.handed_down.clear()
 
 

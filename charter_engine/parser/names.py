@@ -35,6 +35,7 @@ from charter_engine.parser.values import (
     each_object,
     either,
     in_order,
+    is_answer,
     join,
     place_of,
 )
@@ -238,6 +239,8 @@ class Names:
         """An attribute of an object or class: what was stored in it, else what its class or bases
         define."""
         described = self.evaluator.crews.described(kind.definition, name)
+        if described is None:
+            described = self.evaluator.role_turns.attribute(kind.definition, name)
         if described is not None:
             return described
         stored: Value | None = None
@@ -246,7 +249,7 @@ class Names:
             held = self.memory.held_by(owner, place_of(kind), name)
             if held is not None and owner is not kind.definition:
                 held = self.inherited_part(held, owners)
-            if held is not None and not (is_text(stored) and is_text(held)):
+            if held is not None and not (is_text(stored) and not is_answer(held)):
                 stored = join(stored, held) if stored is not None else held
             types = self.memory.field_types.get((owner, name))
             if types and (stored is None or not stored.types):

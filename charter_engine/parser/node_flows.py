@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from charter_engine.parser.class_graphs import ClassGraph
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
 
@@ -25,15 +26,13 @@ TAKING, WORKING, KEEPING = "prep", "exec", "post"
 
 
 @dataclass(slots=True)
-class NodeFlows:
-    """`bases` tells what each node at hand is made from, `after` which nodes it leads to, `stores`
-    the number of the store that it shares with the nodes that it is joined to. `starts` are the
-    nodes with which flows begin, `order` is that of a run."""
+class NodeFlows(ClassGraph):
+    """Nodes, and how flows join them. `bases` tells what each node at hand is made from, `stores`
+    the number of the store that it shares with the nodes that it is joined to; `order` is that of a
+    run."""
 
     bases: dict[ClassDefinition, str] = field(default_factory=dict)
-    after: dict[ClassDefinition, set[ClassDefinition]] = field(default_factory=dict)
     stores: dict[ClassDefinition, int] = field(default_factory=dict)
-    starts: list[ClassDefinition] = field(default_factory=list)
     order: dict[ClassDefinition, int] = field(default_factory=dict)
 
     def part_of(self, definition: FunctionDefinition) -> str:
@@ -68,43 +67,6 @@ class NodeFlows:
         owner = definition.owner
         return self.is_batch(definition) and owner is not None and "Parallel" in self.bases[owner]
 
-    def led_to(self, node: ClassDefinition) -> set[ClassDefinition]:
-        """The nodes that a node may lead to, at once or after others."""
-        found: set[ClassDefinition] = set()
-        pending = list(self.after.get(node, ()))
-        while pending:
-            following = pending.pop()
-            if following not in found:
-                found.add(following)
-                pending += self.after.get(following, ())
-        return found
-
-    def goes_round(self, node: ClassDefinition) -> bool:
-        return node in self.led_to(node)
-
-    def ranked(self) -> dict[ClassDefinition, int]:
-        """The nodes in the order of a run: each behind those that lead to it, but for those that it
-        leads back to; of a cycle, those first that are nearer to where a flow begins."""
-        reach = {node: self.led_to(node) for node in self.bases}
-        away = self.distances()
-        before = {
-            node: sum(node in reach[other] and other not in reach[node] for other in self.bases)
-            for node in self.bases
-        }
-        order = sorted(self.bases, key=lambda node: (before[node], away.get(node, len(away))))
-        return {node: number for number, node in enumerate(order)}
-
-    def distances(self) -> dict[ClassDefinition, int]:
-        """How many nodes lie between each and the nearest with which a flow begins."""
-        found = dict.fromkeys(self.starts, 0)
-        pending = list(self.starts)
-        for node in pending:
-            for following in self.after.get(node, ()):
-                if following not in found:
-                    found[following] = found[node] + 1
-                    pending.append(following)
-        return found
-
 
 def flows_of(modules: Iterable[Module], resolve: Resolve) -> NodeFlows:
     """The nodes that the modules define, and how their flows join them."""
@@ -115,7 +77,7 @@ def flows_of(modules: Iterable[Module], resolve: Resolve) -> NodeFlows:
     for module in modules:
         join(found, FlowNames(module, resolve))
     number_stores(found)
-    found.order = found.ranked()
+    found.order = found.ranked(found.bases)
     return found
 
 

@@ -24,6 +24,7 @@ from charter_engine.parser.recognise import words_of
 from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module, walk
 from charter_engine.parser.syntax import last_name, path_of
+from charter_engine.parser.watched_roles import roles_of
 
 
 class Program:
@@ -41,6 +42,7 @@ class Program:
     are made of a class whose objects are told apart, `made_once` are all that are made in one place
     alone, and `linked` are the executors that edges of a workflow link. `asking_lambdas` may ask a
     model. `prompts` are the functions that decorators make prompts, with what makes them so.
+    `roles` are those that watch each other.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -68,7 +70,8 @@ class Program:
         self.graph = graph_of(modules.values(), self.class_named, self.module_meant, self.method_of)
         links = list(links_between(modules.values()))
         self.linked = linked_by(links)
-        self.handlers = handler_graph(modules.values(), self.linked)
+        self.roles = roles_of(modules.values(), self.class_named, self.method_of)
+        self.handlers = handler_graph(modules.values(), self.linked, self.roles)
         self.spread = spread_handlers(modules.values()) if self.handlers is not None else set()
         self.cycles = {
             group

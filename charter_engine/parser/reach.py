@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from charter_engine.parser.catalogue import COMMON_VERBS, Catalogue
 from charter_engine.parser.evidence import asking_words, is_model_class, says_otherwise
+from charter_engine.parser.handlers import POSTING, is_handler
 from charter_engine.parser.recognise import names_in, names_model
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
 from charter_engine.parser.syntax import annotation_names, last_name, output_name
@@ -36,6 +37,10 @@ class CallNames:
             if begun:
                 meant = {name for name in own_names if name.startswith(begun)}
                 self.named[definition] = Named((*names.called, *meant), names.given)
+        handlers = tuple(one.name for one in self.named if is_handler(one))
+        for definition, names in self.named.items() if handlers else ():
+            if not POSTING.isdisjoint(names.called):
+                self.named[definition] = Named((*names.called, *handlers), names.given)
         self.instances = names_of_instances(modules)
         self.asking = asking_names(self.named, modules, catalogue)
         self.given_model = {

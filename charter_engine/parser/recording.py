@@ -258,12 +258,15 @@ class SiteRecorder:
             if name is not None and not any(loop.kind == "cycle" for loop in site.repeated_by):
                 line = self.program.line_of(name)
                 site.repeated_by.append(Loop(kind="cycle", line=line))
+        is_told = any(loop.kind == "cycle" for loop in site.repeated_by)
+        if not is_told and (turning := self.turning_around(frame)) is not None:
+            site.repeated_by.append(turning)
         if self.program.graph is not None and self.program.graph.nodes_of(self.progress.start):
             run = [replace(loop, kind="caller") for loop in self.findings.graph_loops]
             site.repeated_by += [loop for loop in run if loop not in site.repeated_by]
         caller = frame.caller
         while caller is not None:
-            if caller.loops:
+            if caller.loops and caller.loops[-1].record.kind != "cycle":
                 record = caller.loops[-1].record
                 found = Loop(
                     kind="caller", line=record.line, target=record.target, iterable=record.iterable
@@ -272,6 +275,14 @@ class SiteRecorder:
                     site.repeated_by.append(found)
                 return
             caller = caller.caller
+
+    def turning_around(self, frame: Frame | None) -> Loop | None:
+        """The handler nearest to a call that messages come back to, as the framework's own loop."""
+        while frame is not None and frame.function not in self.findings.turning:
+            frame = frame.caller
+        if frame is None or frame.function is None:
+            return None
+        return Loop(kind="cycle", line=frame.function.node.lineno)
 
     def note_graph_run(self, frame: Frame) -> None:
         """Keep in which loop a state graph is run, which repeats its nodes."""

@@ -105,8 +105,11 @@ class StatementWalker:
         )
 
     def way_made(self, frame: Frame, test: ast.expr) -> bool | None:
-        """Which way a constructor goes by what it is given: `if system:`; None where that is open,
-        or where it is no constructor that is called."""
+        """Which way a constructor goes by what it is given: `if system:`, or a role by what it has
+        to do; None where that is open, or for any other function."""
+        way = self.evaluator.role_turns.way_made(frame, test)
+        if way is not None:
+            return way
         is_called = frame.caller is not None and frame.function is not None
         if not is_called or frame.function is None or frame.function.name != "__init__":
             return None

@@ -7,7 +7,7 @@ what a framework fills in of a class's methods.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from charter_engine.parser import prompts
@@ -18,12 +18,12 @@ from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.offered import HOLDING
 from charter_engine.parser.own_runs import OwnRuns
-from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
+from charter_engine.parser.recognise import CallShape, Recognition, constructed_box, named_in
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
-from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import output_name
-from charter_engine.parser.team_prompts import chats_of
+from charter_engine.parser.symbols import FunctionDefinition, dotted_name
+from charter_engine.parser.syntax import last_name, output_name
+from charter_engine.parser.team_prompts import chats_of, offer_of
 from charter_engine.parser.teams import (
     DRAWN,
     RETURNED,
@@ -45,6 +45,7 @@ from charter_engine.parser.values import (
     in_order,
     made_in,
     members_in,
+    moved,
 )
 
 if TYPE_CHECKING:
@@ -66,6 +67,15 @@ SERVERS = "mcp_servers"
 DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
 """Methods of agents that make a function one of their tools."""
 
+WORKING = ("_run", "_arun", "forward")
+"""Methods by which the classes of tools do their work (CrewAI, LangChain, smolagents)."""
+
+NAMING = ("name", "role", "description", "0")
+"""The arguments by which agents and tasks are told apart."""
+
+CHATTING_TWO = frozenset(("initiate_chat", "a_initiate_chat"))
+"""Methods by which an agent talks with another."""
+
 ANY_NAME = "*"
 """Of a kind that is served under any name, what no call at hand runs."""
 
@@ -74,6 +84,10 @@ DECLARED = {"tasks": "task", "agents": "agent"}
 members."""
 
 CHATS = "autogen.chats"
+
+SWARM = "autogen.declared"
+SWARMING = frozenset("initiate_swarm_chat a_initiate_swarm_chat run_swarm a_run_swarm".split())
+"""Functions that run agents which hand on to each other as they declare."""
 
 TOOL = "llamaindex.tool"
 
@@ -85,7 +99,8 @@ class TeamFinder:
     """Finds the team that a call runs.
 
     `servers` are those at hand that run agents, `latest` is what a module's top level, or a
-    function that is given nothing, made last in a place, `ran` is what calls were seen to run.
+    function that is given nothing, made last in a place, `ran` is what calls were seen to run,
+    `said` what was said last in the chats of an agent.
     `has_made` tells whether any agent or team was made: what runs it may come first.
     """
 
@@ -99,6 +114,7 @@ class TeamFinder:
         self.servers: dict[Made, None] = {}
         self.latest: dict[Made, Made] = {}
         self.ran: set[Made] = set()
+        self.said: dict[Made, Value] = {}
         self.has_made = False
         self.own_runs = OwnRuns(analysis, evaluator)
         self.by_functions = ByFunctions(evaluator)
@@ -140,13 +156,13 @@ class TeamFinder:
     ) -> Team | None:
         """The team that a call runs; None where it runs an agent that is found without, or where
         it isn't known who takes part."""
-        run = chats_in(shape) or self.run_of(asked, shape, found.family)
+        run = chats_in(shape) or swarm_in(shape) or self.run_of(asked, shape, found.family)
         self.ran.update(run)
         if len(run) != 1 or self.is_one_of_several(run[0]):
             return None
         self.note_unseen(frame, run[0], shape)
         talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
-        is_once = talks_once(shape) or run[0].kind == CHATS or found.family.only_known
+        is_once = talks_once(shape) or run[0].kind in (CHATS, SWARM) or found.family.only_known
         team = self.team_of(run[0], [] if is_once else talking)
         if not team.speakers:
             self.note_unseen_in_courses(frame, team, shape)
@@ -185,6 +201,20 @@ class TeamFinder:
         for speaker in speakers[:1]:
             chats = frozenset(chats_in(shape))
             speaker.box.fields[NESTED] = Value(types=chats)
+
+    def keep_said(self, receiver: Value, shape: CallShape, answer: Value) -> None:
+        """Keep what two agents said last to each other."""
+        if shape.verb in CHATTING_TWO and answer.origins:
+            given = [value for _, value in shape.positional[:1]]
+            given += [value for name, _, value in shape.keywords if name == "recipient"]
+            talking = [made for value in (receiver, *given) for made in made_in(value)]
+            self.said |= dict.fromkeys(talking, moved(answer, "history"))
+
+    def said_last(self, receiver: Value, shape: CallShape) -> Value | None:
+        """`agent.last_message()`: what was said last in the chats of an agent."""
+        if shape.verb != "last_message" or not self.said:
+            return None
+        return next((self.said[made] for made in made_in(receiver) if made in self.said), None)
 
     def take(self, frame: Frame, receiver: Value, shape: CallShape, rule: KindRule) -> Value:
         """`team.add_worker(agent)`: keep a member that a team is given by a method, or that the
@@ -399,18 +429,24 @@ class TeamFinder:
     def tools_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent may call and that may ask a model, those of its
         toolsets and of its own servers among them."""
-        toolsets = made_in(made.box.fields.get("toolsets", UNKNOWN))
+        toolsets = list(made_in(made.box.fields.get("toolsets", UNKNOWN)))
         servers = members_in(made.box.fields.get(SERVERS, UNKNOWN))
-        found = [
-            tool
-            for holder in (made, *toolsets)
-            for tool in (
-                *functions_under(holder.box, OFFERING),
-                *map(Function, declared_on(holder, DECLARING_TOOLS)),
-            )
-        ]
+        offers = [offer_of(made), *(toolset.box.fields for toolset in toolsets)]
+        given = [offer[name] for offer in offers for name in OFFERING if name in offer]
         boxes = [server.box for server in servers if server.box is not None]
-        found += [tool for box in boxes for tool in functions_under(box, ("tools",))]
+        given += [box.fields["tools"] for box in boxes if "tools" in box.fields]
+        found = [
+            function
+            for value in given
+            for member in members_in(value)
+            for function in self.called_in(function_in(member))
+        ]
+        name = output_name(made.module.parents, made.node) or ""
+        registered = {*named_in_config(made), *registered_for(made, name)}
+        own = made.module.functions.values()
+        found += [Function(one) for one in own if one.name in registered]
+        for holder in (made, *toolsets):
+            found += map(Function, declared_on(holder, DECLARING_TOOLS))
         return [tool for tool in found if tool.definition in self.program.reaching]
 
     def outputs_of(self, made: Made) -> list[Function]:
@@ -424,14 +460,25 @@ class TeamFinder:
         found = functions_under(made.box, (GUARDING,))
         return [one for one in found if one.definition in self.program.reaching]
 
+    def called_in(self, tool: Value) -> list[Function]:
+        """What is called of a tool: itself, or of an object of a tool's class the method that does
+        its work."""
+        found = functions_in(tool)
+        for kind in in_order(tool.types):
+            if isinstance(kind, Instance):
+                methods = (self.program.method_of(kind.definition, name) for name in WORKING)
+                found += [Function(one, tool) for one in methods if one is not None]
+        return found
+
 
 def name_in(frame: Frame, box: Box) -> str:
     """The name of an agent that a function makes for its caller; empty: one place makes one, or a
     loop makes some."""
-    is_for_callers = frame.function is not None and frame.function.parameters
-    if not is_for_callers or frame.all_loops() or "name" not in box.fields:
+    function = frame.function
+    if function is None or not function.parameters[1 if function.takes_self else 0 :]:
         return ""
-    return box.fields["name"].static_text() or ""
+    named = (box.fields[name].static_text() for name in NAMING if name in box.fields)
+    return next(filter(None, named), "") if not frame.all_loops() else ""
 
 
 def chats_in(shape: CallShape) -> list[Made]:
@@ -457,14 +504,56 @@ def declared_on(made: Made, verbs: Iterable[str]) -> list[FunctionDefinition]:
     return [one for one in functions if not declared.isdisjoint(one.decorators)]
 
 
+def swarm_in(shape: CallShape) -> list[Made]:
+    """`initiate_swarm_chat(initial_agent, messages, agents)`: the agents as one team, which hand on
+    as they declare."""
+    if shape.verb not in SWARMING:
+        return []
+    names = ("initial_agent", "messages", "agents")
+    given = dict(zip(names, (value for _, value in shape.positional), strict=False))
+    box = Box("object", fields=given | named_in(shape))
+    agents = box.fields.get("agents", UNKNOWN)
+    made = next(made_in(agents), None)
+    return [Made(SWARM, shape.node, made.module, None, box)] if made is not None else []
+
+
 def function_in(tool: Value) -> Value:
     """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`, `Tool(look)`;
     of one that is no such object, the tool itself."""
     made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind == TOOL]
-    is_object = not made and tool.box is not None and tool.box.kind == "object"
-    box = made[0].box if made else tool.box if is_object else None
-    fields = box.fields if box is not None else {}
-    return next((fields[name] for name in HOLDING if name in fields), tool)
+    fields = made[0].box.fields if made else {}
+    if not made and tool.box is not None and tool.box.kind == "object":
+        fields = {name: held for name, held in tool.box.fields.items() if functions_in(held)}
+    return next((fields[name] for name in (*HOLDING, "1") if name in fields), tool)
+
+
+def registered_for(made: Made, name: str) -> Iterator[str]:
+    """The functions that calls elsewhere in the file make tools of an agent, in AG2:
+    `register_function(look, caller=agent, …)` and `agent.register_for_llm(…)(look)`."""
+    for call in made.module.calls:
+        if last_name(call.func) == "register_function":
+            callers = [word.value for word in call.keywords if word.arg == "caller"]
+            is_own = any(last_name(one) == name for one in callers)
+        else:
+            path = dotted_name(call.func.func) if isinstance(call.func, ast.Call) else ""
+            is_own = f".{path}".endswith(f".{name}.register_for_llm")
+        if name and is_own and call.args:
+            yield last_name(call.args[0])
+
+
+def named_in_config(made: Made) -> Iterator[str]:
+    """The functions that the configuration of an agent's model names, which others run for it."""
+    config = made.box.fields.get("llm_config", UNKNOWN).box
+    for name in ("functions", "tools"):
+        held = config.fields.get(name) if config is not None else None
+        for member in members_in(held) if held is not None else ():
+            fields = member.box.fields if member.box is not None else {}
+            inner = fields.get("function", UNKNOWN).box
+            yield text_of_name(fields) or text_of_name(inner.fields if inner is not None else {})
+
+
+def text_of_name(fields: dict[str, Value]) -> str:
+    return fields.get("name", UNKNOWN).static_text() or ""
 
 
 def is_known(value: Value) -> bool:

@@ -19,7 +19,7 @@ from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.catalogue import Catalogue, KindRule
 from charter_engine.parser.own_runs import OwnCourse
 from charter_engine.parser.prompts import field_of
-from charter_engine.parser.symbols import dotted_name
+from charter_engine.parser.symbols import Module, dotted_name
 from charter_engine.parser.syntax import are_alternatives, last_name, output_name
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -172,7 +172,7 @@ class TeamBuilder:
     def talking(self, members: list[Made]) -> Team:
         """Members that answer each other, the first of them first; some may ask no model."""
         parts = [part for part in map(self.part, members) if part.first]
-        whole = self.in_sequence(parts)
+        whole = self.in_sequence(parts) if parts else NOBODY
         self.lead(whole.last, whole.first)
         self.repeat(members[0], parts)
         return self.finished(Part(whole.first, tuple(one for part in parts for one in part.last)))
@@ -254,6 +254,9 @@ class TeamBuilder:
         if way == "parallel":
             return self.side_by_side(parts)
         whole = self.in_sequence(parts)
+        for part in parts:
+            if self.is_several(made, part):
+                self.lead(part.last, part.first)
         if way == "sequence":
             return whole
         self.lead(whole.last, whole.first)
@@ -262,6 +265,11 @@ class TeamBuilder:
         if way == "loop":
             return whole
         return Part(whole.first, tuple(one for part in parts for one in part.last))
+
+    def is_several(self, made: Made, part: Part) -> bool:
+        """Whether a loop makes a member again and again, and the team once."""
+        loop = part.first[0].loop
+        return loop is not None and loop != made.loop and not self.is_beside(part)
 
     def called(self, made: Made, members: list[Made]) -> None:
         """Members that are asked as tools: each answers its caller, which goes on."""
@@ -622,14 +630,29 @@ def declared_by(made: Made) -> list[str]:
         names_it = [word.value.id for word in call.keywords if isinstance(word.value, ast.Name)]
         names_it += [arg.id for arg in call.args[:1] if isinstance(arg, ast.Name)]
         is_handing = path.startswith(f"{own}.handoffs.")
+        is_handing |= f".{path}".endswith(f".{own}.register_hand_off")
         if is_handing or (path.endswith("register_hand_off") and own in names_it):
             found += targets_in(call)
+            found += targets_of_functions(call, made.module)
     functions = made.box.fields.get("functions")
     for value in members_in(functions) if functions is not None else ():
         for kind in in_order(value.types):
             if isinstance(kind, Function):
                 found += targets_in(kind.definition.node)
     return list(dict.fromkeys(found))
+
+
+def targets_of_functions(call: ast.Call, module: Module) -> list[str]:
+    """The agents that the function of a `FunctionTarget(choose)` names."""
+    named = {
+        argument.id
+        for one in ast.walk(call)
+        if isinstance(one, ast.Call) and last_name(one.func) == "FunctionTarget"
+        for argument in (*one.args, *(word.value for word in one.keywords))
+        if isinstance(argument, ast.Name)
+    }
+    functions = [one for one in module.functions.values() if one.name in named]
+    return [target for one in functions for target in targets_in(one.node)]
 
 
 def targets_in(node: ast.AST) -> list[str]:
@@ -640,14 +663,17 @@ def targets_in(node: ast.AST) -> list[str]:
         if isinstance(call, ast.Call) and last_name(call.func) in TARGETS
         for argument in (*call.args, *(word.value for word in call.keywords))
     ]
+    arguments += [one.value for one in ast.walk(node) if isinstance(one, ast.Return) and one.value]
     names = [argument.id for argument in arguments if isinstance(argument, ast.Name)]
     texts = [argument.value for argument in arguments if isinstance(argument, ast.Constant)]
     return names + [text for text in texts if isinstance(text, str)]
 
 
 TARGETS = frozenset(
-    ("AgentTarget", "OnCondition", "OnContextCondition", "AfterWork", "SwarmResult")
+    "AgentTarget AgentNameTarget OnCondition OnContextCondition ON_CONDITION AfterWork AFTER_WORK "
+    "SwarmResult".split()
 )
+"""What names the agent that another hands on to."""
 
 
 def target_of(value: Value) -> str:

@@ -14,6 +14,7 @@ from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.evidence import asks_by_name
 from charter_engine.parser.findings import Visit, Wrapper
+from charter_engine.parser.handlers import is_handler
 from charter_engine.parser.recognise import words_of
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import FunctionDefinition, dotted_name
@@ -55,8 +56,9 @@ def wrapper_of(
     """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is
     none.
 
-    Where it is `asked` as a model is, it may add more to prompt and answer; one that asks step by
-    step, each with the answer of the step before, is a program all the same.
+    What a role does, or an agent by a handler, is a step. Where it is `asked` as a model is, it may
+    add more to prompt and answer; one that asks step by step, each with the answer of the step
+    before, is a program all the same.
     """
     if not visits or definition in analysis.program.prompts:
         return None
@@ -64,7 +66,7 @@ def wrapper_of(
     own = {
         number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
     }
-    if definition.name == "__init__":
+    if definition.name == "__init__" or is_handed_by_framework(analysis, definition):
         return None
     if not asked and answer_text(result) > ANSWER_TEXT:
         return None
@@ -105,6 +107,12 @@ def wrapper_of(
     if not leads_to or (not asked and is_program):
         return None
     return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
+
+
+def is_handed_by_framework(analysis: Analysis, definition: FunctionDefinition) -> bool:
+    """Whether a framework calls a method with what others said: what a role does, or a handler of
+    messages."""
+    return definition in analysis.program.roles.runs or is_handler(definition)
 
 
 def answers_in(analysis: Analysis, result: Value, visits: list[Visit]) -> set[int]:

@@ -138,3 +138,127 @@ def test_what_an_agent_says_goes_through_nested_chats_before_it_is_answered() ->
         (13, 13, "loop"),
     }
     assert turning(file) == [5, 6, 13]
+
+
+def test_two_agents_of_which_none_asks_a_model_are_no_team() -> None:
+    file = compiled("""
+        from autogen import ConversableAgent, UserProxyAgent
+
+        rag = ConversableAgent("rag", llm_config=False)
+        user = UserProxyAgent("user")
+        user.initiate_chat(rag, message="Who are you?")
+        """)
+    assert edges(file) == set()
+
+
+SWARM = """
+from autogen import AFTER_WORK, ON_CONDITION, SwarmAgent, SwarmResult, initiate_swarm_chat
+
+config = {"model": "m"}
+
+def plan_it(plan, context_variables):
+    RETURNING
+
+lead = SwarmAgent("lead", llm_config=config, functions=plan_it)
+planner = SwarmAgent("planner", llm_config=config)
+writer = SwarmAgent("writer", llm_config=config)
+planner.register_hand_off([ON_CONDITION(writer, "when it is planned")])
+initiate_swarm_chat(initial_agent=lead, agents=[lead, planner, writer], messages="Write.")
+"""
+
+
+@pytest.mark.parametrize(
+    "returning", ['return SwarmResult(agent="planner")', "return SwarmResult(agent=planner)"]
+)
+def test_agents_of_a_swarm_hand_on_as_they_and_their_functions_declare(returning: str) -> None:
+    file = compiled(SWARM.replace("RETURNING", returning))
+    assert edges(file) == {(13, 10, "data"), (13, 11, "data"), (10, 11, "data")}
+    assert turning(file) == []
+
+
+def test_a_function_that_is_a_target_leads_to_those_that_it_names() -> None:
+    file = compiled("""
+        from autogen import ConversableAgent
+        from autogen.agentchat.group import AgentNameTarget, FunctionTarget, FunctionTargetResult
+        from autogen.agentchat.group.multi_agent_chat import run_group_chat
+        from autogen.agentchat.group.patterns import DefaultPattern
+
+        writer = ConversableAgent("writer", llm_config={"model": "m"})
+        judge = ConversableAgent("judge", llm_config={"model": "m"})
+
+        def check(text, context_variables):
+            return FunctionTargetResult(messages=text, target=AgentNameTarget("judge"))
+
+        writer.handoffs.set_after_work(FunctionTarget(check))
+        pattern = DefaultPattern(initial_agent=writer, agents=[writer, judge])
+        run_group_chat(pattern=pattern, messages="Write.", max_rounds=8)
+        """)
+    assert edges(file) == {(15, 8, "data")}
+
+
+@pytest.mark.parametrize("run", ["run", "run_iter"])
+def test_a_run_that_is_iterated_is_a_chat_too(run: str) -> None:
+    assert edges(chat(f"planner.{run}(coder, message=task)")) == edges(
+        chat("planner.initiate_chat(coder, message=task)")
+    )
+
+
+def test_an_agent_of_the_newer_library_is_asked_and_its_tools_may_ask_others() -> None:
+    file = compiled("""
+        from ag2 import Agent
+
+        helper = Agent("helper", "You help.")
+
+        async def look(question):
+            reply = await helper.ask(f"Look for {question}")
+            return reply.body
+
+        lead = Agent("lead", prompt="You lead.", tools=[look])
+
+        async def main():
+            first = await lead.ask("What is up?")
+            await helper.ask(f"Sum up {first.body}")
+        """)
+    assert edges(file) == {
+        (13, 7, "data"),
+        (7, 13, "loop"),
+        (13, 13, "loop"),
+        (13, 14, "data"),
+    }
+    assert said(file, 13)[0] == ("system", "You lead.", False)
+
+
+REGISTERED = """
+from autogen import AssistantAgent, UserProxyAgent, register_function
+
+expert = AssistantAgent("expert", llm_config={"model": "m"})
+asker = UserProxyAgent("asker")
+
+def ask(question):
+    asker.initiate_chat(expert, message=question, max_turns=1)
+    return asker.last_message()["content"]
+
+student = AssistantAgent("student", llm_config=CONFIG)
+user = UserProxyAgent("user")
+REGISTER
+user.initiate_chat(student, message="Solve it.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "register"),
+    [
+        ('{"model": "m"}', "register_function(ask, caller=student, executor=user)"),
+        ('{"model": "m"}', 'student.register_for_llm(description="Asks.")(ask)'),
+        ('{"functions": [{"name": "ask"}]}', 'user.register_function({"ask": ask})'),
+        ('{"tools": [{"function": {"name": "ask"}}]}', 'user.register_function({"ask": ask})'),
+    ],
+)
+def test_a_function_that_is_registered_for_an_agent_is_its_tool(config: str, register: str) -> None:
+    file = compiled(REGISTERED.replace("CONFIG", config).replace("REGISTER", register))
+    assert edges(file) == {(14, 8, "data"), (8, 14, "loop"), (14, 14, "loop")}
+
+
+def test_a_function_that_is_registered_for_nobody_is_no_tool() -> None:
+    file = compiled(REGISTERED.replace("CONFIG", '{"model": "m"}').replace("REGISTER", ""))
+    assert edges(file) == {(14, 14, "loop")}

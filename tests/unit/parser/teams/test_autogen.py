@@ -115,3 +115,35 @@ def test_a_drawn_flow_that_leads_back_goes_round() -> None:
     file = compiled(FLOW.replace(".add_node(facts)", "").replace("EDGES", drawn))
     assert {(18, 8, "data"), (8, 18, "loop"), (8, 10, "data")} <= edges(file)
     assert turning(file) == [8, 18]
+
+
+def test_agents_that_a_function_makes_are_told_apart_by_the_names_it_is_given() -> None:
+    file = compiled("""
+        from autogen_agentchat.agents import AssistantAgent
+        from autogen_agentchat.teams import RoundRobinGroupChat
+
+        def make(name, prompt):
+            return AssistantAgent(name, model_client=client, system_message=prompt)
+
+        async def main():
+            team = RoundRobinGroupChat([make("a", "Write."), make("b", "Judge.")])
+            await team.run(task="A poem")
+        """)
+    assert edges(file) == {(10, 6, "data"), (6, 10, "loop"), (6, 6, "loop"), (10, 10, "loop")}
+
+
+def test_a_function_within_a_tool_object_is_followed() -> None:
+    file = compiled("""
+        from autogen_agentchat.agents import AssistantAgent
+        from autogen_core.tools import FunctionTool
+
+        inner = AssistantAgent("inner", model_client=client)
+
+        async def look(question: str) -> str:
+            return (await inner.run(task=question)).messages[-1].content
+
+        tool = FunctionTool(look, description="Looks.")
+        outer = AssistantAgent("outer", model_client=client, tools=[tool])
+        outer.run(task="Find it.")
+        """)
+    assert edges(file) == {(12, 8, "data"), (8, 12, "loop"), (12, 12, "loop")}

@@ -1,5 +1,7 @@
 """CrewAI: a project's files, the manager of a hierarchical crew, tasks in their order."""
 
+import pytest
+
 from charter_engine.analysis.compile import CompileOptions, compile_sources
 from charter_engine.contracts.graph import CompiledFile
 from tests.unit.parser.compiled import compiled, edges, package
@@ -229,3 +231,55 @@ def test_the_first_task_of_a_crew_is_told_where_the_file_that_it_stands_in_comes
     )
     segments = [segment.text for segment in files["main.py"].calls[0].segments]
     assert segments == ["Scout", "Old.", "Find all.", "Look at Ulm."]
+
+
+LOOPED = """
+from crewai import Agent, Crew, Task
+
+worker = Agent(role="Worker", goal="g", backstory="b")
+
+def work(steps):
+    BODY
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "heard"),
+    [
+        ("tasks = [Task(description=s, agent=worker) for s in steps]\n    RUN", {(8, 8, "loop")}),
+        (
+            "for s in steps:\n        tasks = [Task(description=s, agent=worker)]\n        RUN",
+            set(),
+        ),
+    ],
+)
+def test_tasks_that_a_loop_makes_hear_those_before_if_they_are_of_one_crew(
+    body: str, heard: set[tuple[int, int, str]]
+) -> None:
+    body = body.replace("RUN", "Crew(agents=[worker], tasks=tasks).kickoff()")
+    assert edges(compiled(LOOPED.replace("BODY", body))) == heard
+
+
+@pytest.mark.parametrize(
+    ("tool", "name"),
+    [
+        ("@tool('look')\ndef look(question: str):", "look"),
+        ("class Look(BaseTool):\n  def _run(self, question: str):", "Look()"),
+    ],
+)
+def test_a_crew_that_a_tool_runs_is_asked_by_the_agent_of_the_task(tool: str, name: str) -> None:
+    file = compiled(f"""
+from crewai import Agent, Crew, Task
+from crewai.tools import BaseTool, tool
+
+{tool}
+    expert = Agent(role="Expert", goal="g", backstory="b")
+    job = Task(description="Answer " + question, agent=expert)
+    return Crew(agents=[expert], tasks=[job]).kickoff().raw
+
+lead = Agent(role="Lead", goal="g", backstory="b", tools=[{name}])
+find = Task(description="Find it", agent=lead)
+Crew(agents=[lead], tasks=[find]).kickoff()
+""")
+    asked, run = (call.line for call in file.calls)
+    assert edges(file) == {(run, asked, "data"), (asked, run, "loop"), (run, run, "loop")}

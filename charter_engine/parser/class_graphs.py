@@ -1,0 +1,53 @@
+"""Classes that frameworks run one after the other: what each leads to, and the order of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from charter_engine.parser.symbols import ClassDefinition
+
+
+@dataclass(slots=True)
+class ClassGraph:
+    """`after` tells which classes each leads to, `starts` are those with which a run begins."""
+
+    after: dict[ClassDefinition, set[ClassDefinition]] = field(default_factory=dict)
+    starts: list[ClassDefinition] = field(default_factory=list)
+
+    def led_to(self, node: ClassDefinition) -> set[ClassDefinition]:
+        """The classes that one may lead to, at once or after others."""
+        found: set[ClassDefinition] = set()
+        pending = list(self.after.get(node, ()))
+        while pending:
+            following = pending.pop()
+            if following not in found:
+                found.add(following)
+                pending += self.after.get(following, ())
+        return found
+
+    def goes_round(self, node: ClassDefinition) -> bool:
+        return node in self.led_to(node)
+
+    def ranked(self, nodes: Collection[ClassDefinition]) -> dict[ClassDefinition, int]:
+        """Classes in the order of a run: each behind those that lead to it, but for those that it
+        leads back to; of a cycle, those first that are nearer to where a run begins."""
+        reach = {node: self.led_to(node) for node in nodes}
+        away = self.distances()
+        before = {
+            node: sum(node in reach[other] and other not in reach[node] for other in nodes)
+            for node in nodes
+        }
+        order = sorted(nodes, key=lambda node: (before[node], away.get(node, len(away))))
+        return {node: number for number, node in enumerate(order)}
+
+    def distances(self) -> dict[ClassDefinition, int]:
+        """How many classes lie between each and the nearest with which a run begins."""
+        found = dict.fromkeys(self.starts, 0)
+        pending = list(self.starts)
+        for node in pending:
+            for following in self.after.get(node, ()):
+                if following not in found:
+                    found[following] = found[node] + 1
+                    pending.append(following)
+        return found
