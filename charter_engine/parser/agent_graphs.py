@@ -12,7 +12,7 @@ from itertools import pairwise, permutations
 from typing import NamedTuple
 
 from charter_engine.parser.methods import CONNECTED
-from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.recognise import CallShape, named_in
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -32,7 +32,12 @@ Node = Made | str
 STARTING = "starting"
 """Under this name a graph keeps the nodes that it begins with."""
 
-BEGINNING = frozenset(("set_start_executor", "set_entry_point", "with_start_agent"))
+NAMING = frozenset(("add_node", "register_agent", "register_executor"))
+"""Methods of builders that are given a node with a name."""
+
+BEGINNING = frozenset(
+    ("set_start_executor", "set_entry_point", "with_start_agent", "set_coordinator")
+)
 """Methods of builders that name a node to begin with."""
 
 CHOOSING = frozenset(
@@ -61,8 +66,8 @@ def draw(box: Box, shape: CallShape) -> None:
     given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
     if not given:
         return
-    if shape.verb == "add_node":
-        name = given[1].static_text() if len(given) > 1 else None
+    if shape.verb in NAMING:
+        name = named_in(shape).get("name", given[1] if len(given) > 1 else UNKNOWN).static_text()
         box.fields.setdefault(name or f"node {len(box.fields)}", given[0])
     elif shape.verb in BEGINNING:
         keep(box, STARTING, given[0])
@@ -102,6 +107,8 @@ class AgentGraph:
 
     def __init__(self, made: Made, *, is_meshed: bool = False) -> None:
         self.fields = made.box.fields
+        held = (one for value in self.fields.values() for one in made_in(value))
+        self.named = {name: one for one in held if (name := name_in(one))}
         self.edges = [*self.drawn(), *self.written()]
         self.nodes = list(dict.fromkeys(self.all_nodes()))
         self.agents = [node for node in self.nodes if isinstance(node, Made)]
@@ -114,7 +121,7 @@ class AgentGraph:
         ends = [end.value for value in kept_in(self.fields, CONNECTED) for end in parts_of(value)]
         ends += [leaf for value in kept_in(self.fields, "edges") for leaf in leaves(value)]
         ends += kept_in(self.fields, STARTING)
-        is_own = any(isinstance(kind, OWN) for end in ends for kind in end.types)
+        is_own = any(isinstance(kind, OWN) for end in ends for kind in self.meant(end).types)
         return is_own and not self.agents
 
     def all_nodes(self) -> Iterator[Node]:
@@ -153,10 +160,14 @@ class AgentGraph:
 
     def at(self, end: Value) -> list[Node]:
         """The nodes at an end of an edge: by themselves, or by their name."""
+        value, text = self.meant(end), end.static_text()
+        agents = [*made_in(value)] or [self.named[one] for one in (text,) if one in self.named]
+        return [*agents] or [called(value) or text or ""]
+
+    def meant(self, end: Value) -> Value:
+        """What stands in the graph under a name; of what is none, the value itself."""
         text = end.static_text()
-        value = self.fields.get(text, end) if text is not None else end
-        agents = list(made_in(value))
-        return [*agents] or [called(value)]
+        return self.fields.get(text, end) if text is not None else end
 
     def starts(self) -> list[Node]:
         """The nodes that the graph begins with: those that it names, or else those that none leads
@@ -187,6 +198,10 @@ class AgentGraph:
 
     def from_node(self, node: Node) -> list[Edge]:
         return [edge for edge in self.edges if edge.source == node]
+
+
+def name_in(made: Made) -> str:
+    return made.box.fields.get("name", UNKNOWN).static_text() or ""
 
 
 def parts_of(value: Value) -> list[Element]:

@@ -405,7 +405,9 @@ class CallResolver:
         rule = self.program.catalogue.kinds[method.kind]
         if method.path in rule.keeps:
             if not DRAWN.isdisjoint(rule.members.values()) and receiver.box is not None:
-                draw(receiver.box, shape)
+                is_factory = method.path in rule.factories
+                drawn = self.evaluator.factories.called(frame, shape) if is_factory else shape
+                draw(receiver.box, drawn)
             filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
             return with_offer(filled, shape)
         if method.path in rule.takes:
@@ -504,11 +506,23 @@ class CallResolver:
         role = made_message(shape) or next(
             (role for word, role in MESSAGE_CLASSES.items() if shape.verb.startswith(word)), None
         )
+        if shape.verb.endswith("Message") and "0" in box.fields and "role" not in box.fields:
+            speak_first(box)
         if role is not None and "role" not in box.fields:
             box.fields["role"] = static(role)
         if shape.verb == "Send":
             self.send(box)
         return Value(types=kinds, box=box)
+
+
+def speak_first(box: Box) -> None:
+    """Let a message have the role that it is given before its text: `Message("user", [text])`,
+    `ChatMessage(Role.USER, text=text)`."""
+    first = box.fields["0"]
+    is_role = prompts.role_named(first) in prompts.ROLES
+    if is_role and not box.fields.keys().isdisjoint(("1", *prompts.SAID)):
+        box.fields["role"] = box.fields.pop("0")
+        box.fields |= {"content": box.fields.pop("1")} if "1" in box.fields else {}
 
 
 def made_message(shape: CallShape) -> str | None:

@@ -64,6 +64,7 @@ class KindRule:
     returned_by: str = ""
     takes: dict[str, str] = field(default_factory=dict)
     makes: str = ""
+    factories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from charter_engine.parser.containers import Containers, any_member, copied, eac
 from charter_engine.parser.copies import is_plain_dict, with_fields
 from charter_engine.parser.crews import Crews
 from charter_engine.parser.effects import Effects
+from charter_engine.parser.factories import Factories
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
@@ -96,6 +97,7 @@ class Evaluator:
         self.queues = Queues(analysis, self)
         self.reflection = Reflection(self)
         self.crews = Crews(analysis, self)
+        self.factories = Factories(self)
         self.teams = TeamFinder(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
         self.node_agents = NodeAgents(analysis, self)

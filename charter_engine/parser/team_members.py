@@ -89,6 +89,8 @@ class TeamFinder:
         if kind in COMPOSED:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         loop = frame.loops[-1].record if frame.loops else None
+        for name in box.fields.keys() & set(self.program.catalogue.kinds[kind].factories):
+            box.fields[name] = self.evaluator.factories.made(frame, box.fields[name])
         made = Made(kind, node, frame.module, frame.function, box, loop)
         self.has_made = True
         if frame.function is None or not frame.function.parameters:
@@ -143,6 +145,8 @@ class TeamFinder:
         """`team.add_worker(agent)`: keep a member that a team is given by a method, or that the
         method itself makes of what it is given, and returns if it is said to become that."""
         box = receiver.box
+        if shape.verb in rule.factories:
+            shape = self.evaluator.factories.called(frame, shape)
         given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
         members = [
             member for value in given for member in members_in(value) if any(made_in(member))
@@ -153,9 +157,11 @@ class TeamFinder:
             members = [made] if made is not None else []
         if box is None or not given:
             return receiver
-        kept = box.fields.setdefault(
-            rule.takes[shape.verb], Value(box=Box("list"), source=given[0].source)
-        )
+        name = rule.takes[shape.verb]
+        if is_alone(name, rule):
+            box.fields[name] = given[0]
+            return receiver
+        kept = box.fields.setdefault(name, Value(box=Box("list"), source=given[0].source))
         if not members and not becomes and kept.box is not None:
             kept.box.rest = kept.box.rest or given[0]
         if not members:
@@ -196,7 +202,8 @@ class TeamFinder:
         rule = self.program.catalogue.kinds[made.kind]
         if self.findings.visits is not None or self.progress.round == 0:
             return
-        for argument, way in rule.members.items():
+        ways = [(name, way) for names, way in rule.members.items() for name in names.split("+")]
+        for argument, way in ways:
             value = made.box.fields.get(argument)
             if (
                 way in ("tool", *DRAWN)
@@ -365,6 +372,11 @@ def function_in(tool: Value) -> Value:
     made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind == TOOL]
     fields = made[0].box.fields if made else {}
     return next((fields[name] for name in HOLDING if name in fields), tool)
+
+
+def is_alone(name: str, rule: KindRule) -> bool:
+    """Whether an argument holds the one who leads a team, not its members."""
+    return name in rule.asks_with or any(said.startswith(f"{name}.") for said in rule.says)
 
 
 def is_known(value: Value) -> bool:
