@@ -24,6 +24,7 @@ from charter_engine.parser.values import (
     in_order,
     made_in,
     members_in,
+    static,
 )
 
 Node = Made | str
@@ -40,9 +41,10 @@ BEGINNING = frozenset(
 )
 """Methods of builders that name a node to begin with."""
 
-CHOOSING = frozenset(
-    ("add_switch_case_edge_group", "add_multi_selection_edge_group", "add_handoff")
-)
+HANDING = frozenset(("add", "add_many", "add_handoff"))
+"""Methods that tell who may hand on to whom."""
+
+CHOOSING = HANDING | {"add_switch_case_edge_group", "add_multi_selection_edge_group"}
 """Methods of builders that draw edges of which only some are followed."""
 
 OWN = (Function, Instance)
@@ -79,7 +81,7 @@ def draw(box: Box, shape: CallShape) -> None:
     elif len(given) > 1 and shape.verb in SPREADING:
         condition = (UNKNOWN,) if shape.verb in CHOOSING else ()
         for source in members_in(given[0]):
-            for target in members_in(given[1]):
+            for target in targets_in(given[1]):
                 keep(box, CONNECTED, tuple_of((source, case_target(target), *condition)))
 
 
@@ -91,6 +93,13 @@ def keep(box: Box, name: str, value: Value) -> None:
 
 def tuple_of(members: Iterable[Value]) -> Value:
     return Value(box=Box("tuple", [Element(member) for member in members]))
+
+
+def targets_in(given: Value) -> list[Value]:
+    """The members of a list, or those that a dict describes by their names."""
+    if given.box is not None and given.box.kind == "dict":
+        return [static(name) for name in given.box.fields]
+    return members_in(given)
 
 
 def case_target(value: Value) -> Value:
@@ -106,7 +115,9 @@ class AgentGraph:
     its agents may hand on to any other."""
 
     def __init__(self, made: Made, *, is_meshed: bool = False) -> None:
-        self.fields = made.box.fields
+        drawn = made.box.fields.get("handoffs", UNKNOWN).box
+        self.fields = made.box.fields | (drawn.fields if drawn is not None else {})
+        self.is_meshed = is_meshed
         held = (one for value in self.fields.values() for one in made_in(value))
         self.named = {name: one for one in held if (name := name_in(one))}
         self.edges = [*self.drawn(), *self.written()]
@@ -175,6 +186,8 @@ class AgentGraph:
         named = kept_in(self.fields, STARTING)
         named += [self.fields["start_executor"]] if "start_executor" in self.fields else []
         found = [node for value in named for node in self.at(value)]
+        if not found and self.is_meshed:
+            return [*self.agents[:1]]
         led_to = {edge.target for edge in self.edges}
         return found or [node for node in self.nodes if node not in led_to] or self.nodes[:1]
 

@@ -275,8 +275,9 @@ class CallResolver:
             talk = function.value
         if talk is not None:
             said = moved(answer, "history").origins
-            kept = self.evaluator.evaluate(frame, talk).with_origins(said)
-            self.evaluator.assigner.assign(frame, talk, kept)
+            kept = self.evaluator.evaluate(frame, talk)
+            if kept.constant != (None,):
+                self.evaluator.assigner.assign(frame, talk, kept.with_origins(said))
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""

@@ -7,6 +7,7 @@ what a framework fills in of a class's methods.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from charter_engine.parser import prompts
@@ -55,7 +56,11 @@ members."""
 
 CHATS = "autogen.chats"
 
-TOOL = "llamaindex.tool"
+TOOLS = frozenset(("llamaindex.tool", "haystack.tool"))
+"""What is made of a function for an agent to call."""
+
+PLUGINS = ("plugins", "kernel.plugins")
+"""The arguments in which agents of Semantic Kernel are given objects whose methods they call."""
 
 NESTED = "nested"
 """Under this name an agent keeps the chats that come before it goes on."""
@@ -124,7 +129,8 @@ class TeamFinder:
     def is_told_so(self, made: Made) -> bool:
         """Whether what is written of an agent stands under names that any model is told by."""
         rule = self.program.catalogue.kinds[made.kind]
-        return all(name in prompts.KEPT_FOR_SYSTEM for name in rule.says if name in made.box.fields)
+        given = [name for name in rule.says if prompts.field_of(made.box.fields, name) is not None]
+        return all(name in prompts.KEPT_FOR_SYSTEM for name in given)
 
     def nest(self, receiver: Value, shape: CallShape) -> None:
         """`agent.register_nested_chats(chats, trigger=other)`: what the other says goes through the
@@ -348,6 +354,7 @@ class TeamFinder:
             for kind in in_order(function_in(member).types)
             if isinstance(kind, Function)
         ]
+        found += self.methods_offered(made)
         name = output_name(made.module.parents, made.node)
         declared = {f"{name}.{verb}" for verb in DECLARING_TOOLS}
         found += [
@@ -356,6 +363,26 @@ class TeamFinder:
             if not declared.isdisjoint(definition.decorators)
         ]
         return [tool for tool in found if tool.definition in self.program.reaching]
+
+    def methods_offered(self, made: Made) -> list[Function]:
+        """The methods of an agent's plugins that are declared as functions to call."""
+        return [
+            Function(method, Value(types=frozenset((kind,))))
+            for plugin in plugins_of(made)
+            for kind in in_order(plugin.types)
+            if isinstance(kind, Instance)
+            for method in kind.definition.methods.values()
+            if "kernel_function" in (name.rpartition(".")[2] for name in method.decorators)
+        ]
+
+
+def plugins_of(made: Made) -> Iterator[Value]:
+    """The objects whose methods an agent calls as tools."""
+    for name in PLUGINS:
+        value = prompts.field_of(made.box.fields, name)
+        yield from members_in(value) if value is not None else ()
+        rest = value.box.rest if value is not None and value.box is not None else None
+        yield from (rest,) if rest is not None else ()
 
 
 def chats_in(shape: CallShape) -> list[Made]:
@@ -369,7 +396,7 @@ def chats_in(shape: CallShape) -> list[Made]:
 def function_in(tool: Value) -> Value:
     """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`; of one that is
     no such object, the tool itself."""
-    made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind == TOOL]
+    made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind in TOOLS]
     fields = made[0].box.fields if made else {}
     return next((fields[name] for name in HOLDING if name in fields), tool)
 

@@ -238,6 +238,8 @@ class TeamBuilder:
             return whole_of([own, *parts])
         if way == "before":
             return self.fed(own, parts)
+        if way == "watched":
+            return self.watched(made, own, parts)
         if way == "chosen" and own.first:
             return self.chosen(made, own, parts)
         return self.following(own, self.arranged(made, parts, way))
@@ -301,6 +303,17 @@ class TeamBuilder:
         self.give(own.first[0], whole, own)
         return Part(whole.first, own.last)
 
+    def watched(self, made: Made, own: Part, parts: list[Part]) -> Part:
+        """Those that look at what was said after every turn, and are heard by nobody: they choose
+        who goes on, or whether it is done."""
+        speaking = [*own.first, *own.last]
+        for part in parts:
+            self.lead(speaking, part.first)
+            self.lead(part.last, speaking)
+            self.team.silent.update(part.first)
+        self.repeat(made, parts)
+        return own
+
     def chained(self, members: list[Made]) -> Part:
         """Each is given the answer of the one before it alone."""
         parts = [(member, self.part(member)) for member in members]
@@ -322,8 +335,9 @@ class TeamBuilder:
             for target in reached_by(connections_in(made), name, asking):
                 self.team.follows.setdefault(part.first[0], []).extend(asking[target].first)
                 led_to.update(asking[target].first)
-        first = [part.first[0] for part in asking.values() if part.first[0] not in led_to]
-        last = [part.first[0] for part in asking.values() if part.first[0] not in self.team.follows]
+        whole = whole_of(list(asking.values()))
+        first = [one for one in whole.first if one not in led_to] or whole.first[:1]
+        last = [one for one in whole.first if one not in self.team.follows] or whole.first[-1:]
         return Part(tuple(first), tuple(last))
 
     def drawn(self, made: Made, way: str) -> Part:
@@ -511,9 +525,11 @@ def take_templates(made: Made) -> None:
     fields = made.box.fields
     for source, target in connections_in(made):
         builder = fields[source].box if source in fields else None
+        given = builder.fields if builder is not None else {}
+        template = given.get("template", given.get("0"))
         for one in made_in(fields[target]) if target in fields else ():
-            if builder is not None and "template" in builder.fields:
-                one.box.fields.setdefault("template", builder.fields["template"])
+            if template is not None:
+                one.box.fields.setdefault("template", template)
 
 
 def reached_by(connections: list[tuple[str, str]], start: str, ends: Collection[str]) -> list[str]:
