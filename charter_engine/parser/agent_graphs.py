@@ -7,7 +7,7 @@ with (`edges=[(START, a, b)]`). A node may ask no model: answers go through it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise, permutations
 from typing import NamedTuple
 
@@ -112,12 +112,14 @@ def case_target(value: Value) -> Value:
 
 class AgentGraph:
     """The graph that a builder or a workflow holds; `is_meshed`: where no edges are drawn, any of
-    its agents may hand on to any other."""
+    its agents may hand on to any other. `executors` are the classes and functions of the program's
+    own that stand in it, by what the nodes are called."""
 
     def __init__(self, made: Made, *, is_meshed: bool = False) -> None:
         drawn = made.box.fields.get("handoffs", UNKNOWN).box
         self.fields = made.box.fields | (drawn.fields if drawn is not None else {})
         self.is_meshed = is_meshed
+        self.executors: dict[str, str] = {}
         held = (one for value in self.fields.values() for one in made_in(value))
         self.named = {name: one for one in held if (name := name_in(one))}
         self.edges = [*self.drawn(), *self.written()]
@@ -173,7 +175,12 @@ class AgentGraph:
         """The nodes at an end of an edge: by themselves, or by their name."""
         value, text = self.meant(end), end.static_text()
         agents = [*made_in(value)] or [self.named[one] for one in (text,) if one in self.named]
-        return [*agents] or [called(value) or text or ""]
+        if agents:
+            return [*agents]
+        name = called(value) or text or ""
+        own = [kind.definition.name for kind in in_order(value.types) if isinstance(kind, OWN)]
+        self.executors |= {name: own[0]} if own else {}
+        return [name]
 
     def meant(self, end: Value) -> Value:
         """What stands in the graph under a name; of what is none, the value itself."""
@@ -191,9 +198,9 @@ class AgentGraph:
         led_to = {edge.target for edge in self.edges}
         return found or [node for node in self.nodes if node not in led_to] or self.nodes[:1]
 
-    def reached_from(self, node: Node) -> dict[Made, bool]:
-        """The agents that a node leads to, nearest first, each with whether it is always run
-        then."""
+    def reached_from(self, node: Node, asking: Collection[str] = ()) -> dict[Made, bool]:
+        """The agents that a node leads to, nearest first, each with whether it is always run then.
+        What executors that are `asking` a model lead to hears these."""
         found: dict[Made, bool] = {}
         seen: set[Node] = set()
         pending = [(edge.target, not edge.is_conditional) for edge in self.from_node(node)]
@@ -201,13 +208,32 @@ class AgentGraph:
             target, is_always = pending.pop(0)
             if isinstance(target, Made):
                 found[target] = found.get(target, False) or is_always
-            elif target not in seen:
+            elif target not in seen and self.executors.get(target) not in asking:
                 seen.add(target)
                 pending += [
                     (edge.target, is_always and not edge.is_conditional)
                     for edge in self.from_node(target)
                 ]
         return found
+
+    def in_turn(self) -> list[Node]:
+        """The nodes in the order in which they may come to run first."""
+        found = self.starts()
+        for node in found:
+            found += [one for edge in self.from_node(node) if (one := edge.target) not in found]
+        return found
+
+    def is_ahead(self, node: Node, other: Node) -> bool:
+        """Whether a node comes to run before another."""
+        order = self.in_turn()
+        return node in order and other in order and order.index(node) < order.index(other)
+
+    def leads_back(self, node: Node, other: Node) -> bool:
+        """Whether a node leads to another on any way."""
+        found = [node]
+        for one in found:
+            found += [edge.target for edge in self.from_node(one) if edge.target not in found[1:]]
+        return other in found[1:]
 
     def from_node(self, node: Node) -> list[Edge]:
         return [edge for edge in self.edges if edge.source == node]

@@ -107,7 +107,9 @@ class Arguments:
         """Give a step what the steps of its workflow share, and what those returned that it
         listens to."""
         self.share_context(definition, found)
-        for parameter, value in self.evaluator.states.heard_by(definition).items():
+        heard = self.evaluator.states.heard_by(definition)
+        heard |= self.evaluator.mixed.given_to(definition)
+        for parameter, value in heard.items():
             found[parameter] = names.get(parameter, value)
 
     def share_context(self, definition: FunctionDefinition, found: dict[str, Value]) -> None:

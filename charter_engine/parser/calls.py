@@ -224,6 +224,7 @@ class CallResolver:
             evaluator.states.send_event(frame.function, shape.positional[0][1])
         if shape.verb == "send_message" and frame.function is not None and shape.positional:
             evaluator.states.send_message(frame.function, shape.positional[0][1])
+            evaluator.mixed.send(frame.function, shape.positional[0][1])
         if GRAPH in shape.receiver and shape.verb == "add_node":
             evaluator.node_agents.add(frame, shape)
         found = (

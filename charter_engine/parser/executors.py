@@ -75,8 +75,11 @@ def links_between(modules: Collection[Module]) -> Iterator[ExecutorLink]:
     """The edges of all workflows."""
     drawn = {module.path: drawn_in(module) for module in modules}
     kept = kept_under(modules) if any(drawn.values()) else {}
+    own = {one.name for module in modules for one in module.classes.values()}
+    own |= {one.name for module in modules for one in module.functions.values()}
     for module in modules:
         made = made_of(module) | registered_in(module) if drawn[module.path] else {}
+        made = {name: maker for name, maker in made.items() if maker in own}
         for call in drawn[module.path]:
             verb = last_name(call.func)
             ends = [*call.args, *(word.value for word in call.keywords)]
@@ -140,12 +143,20 @@ DRAWING = ENDS | {"add_chain"}
 def made_of(module: Module) -> dict[str, str]:
     """The names of what a module makes, with the class of each."""
     return {
-        last_name(target): last_name(statement.value.func)
+        last_name(target): last_name(value.func)
         for statement in statements(module.tree)
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
-        for target in statement.targets
-        if isinstance(target, ast.Name | ast.Attribute)
+        if isinstance(statement, ast.Assign)
+        for several in statement.targets
+        for target, value in assigned(several, statement.value)
+        if isinstance(target, ast.Name | ast.Attribute) and isinstance(value, ast.Call)
     }
+
+
+def assigned(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """What is assigned to what, also by `review, join = Review(), Join()`."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        return list(zip(target.elts, value.elts, strict=False))
+    return [(target, value)]
 
 
 def kept_under(modules: Iterable[Module]) -> dict[str, set[str]]:

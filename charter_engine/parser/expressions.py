@@ -27,6 +27,7 @@ from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
 from charter_engine.parser.graph_runs import GraphRuns
 from charter_engine.parser.methods import Methods
+from charter_engine.parser.mixed_graphs import MixedGraphs
 from charter_engine.parser.names import Names
 from charter_engine.parser.node_agents import NodeAgents
 from charter_engine.parser.objects import ObjectMaker
@@ -100,6 +101,7 @@ class Evaluator:
         self.factories = Factories(self)
         self.teams = TeamFinder(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
+        self.mixed = MixedGraphs(analysis, self)
         self.node_agents = NodeAgents(analysis, self)
         self.runnables = Runnables(analysis, self)
         self.calls = CallResolver(analysis, self)

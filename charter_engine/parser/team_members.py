@@ -69,7 +69,8 @@ NESTED = "nested"
 class TeamFinder:
     """Finds the team that a call runs.
 
-    `servers` are those at hand that run agents, `latest` is what a module's top level, or a
+    `servers` are those at hand that run agents, `led` the workflows that begin with code of the
+    program's own, `latest` is what a module's top level, or a
     function that is given nothing, made last in a place, `ran` is what calls were seen to run.
     `has_made` tells whether any agent or team was made: what runs it may come first.
     """
@@ -82,6 +83,7 @@ class TeamFinder:
         self.evaluator = evaluator
         self.servers: dict[Made, None] = {}
         self.latest: dict[Made, Made] = {}
+        self.led: dict[Made, None] = {}
         self.ran: set[Made] = set()
         self.has_made = False
         self.own_runs = OwnRuns(analysis, evaluator)
@@ -186,10 +188,24 @@ class TeamFinder:
         made = [kind for kind in receiver.types if isinstance(kind, Made)]
         if len(made) == 1 and self.runs_own_code(made[0]):
             return True
+        if len(made) == 1 and self.begins_with_own_code(made[0]):
+            return True
         rules = [self.program.catalogue.kinds[one.kind] for one in made]
         if len(made) != 1 or rules[0].role == "model" or rules[0].part != "leads":
             return False
         return not self.team_of(made[0], []).speakers
+
+    def begins_with_own_code(self, made: Made) -> bool:
+        """Whether what is run leads to agents that first an executor of the program's own tells
+        what it was answered: these are kept without a call that runs them."""
+        ways = self.program.catalogue.kinds[made.kind].members
+        if DRAWN.isdisjoint(ways.values()) or not self.program.linked:
+            return False
+        team = self.team_of(made, [])
+        is_led = bool(team.speakers) and not team.opened.first
+        if is_led:
+            self.led.setdefault(self.made_last(made))
+        return is_led
 
     def runs_own_code(self, made: Made) -> bool:
         """Whether what is run leads to a graph of the program's own functions and objects, and
@@ -277,7 +293,11 @@ class TeamFinder:
 
     def builder(self) -> TeamBuilder:
         return TeamBuilder(
-            self.program.catalogue, self.members_of, self.made_last, self.own_runs.of
+            self.program.catalogue,
+            self.members_of,
+            self.made_last,
+            self.own_runs.of,
+            self.evaluator.mixed.asking(),
         )
 
     def made_last(self, made: Made) -> Made:
@@ -320,7 +340,7 @@ class TeamFinder:
     def served(self) -> list[Made]:
         """What a framework's own server runs: what stands under the name that it looks for, and
         what a server at hand is made with."""
-        found = list(self.servers)
+        found = [*self.servers, *self.led]
         left: list[Made] = []
         for rule in self.program.catalogue.served:
             is_named = rule.served_as != ANY_NAME

@@ -175,6 +175,7 @@ class TeamRuns:
                 self.fill(site, speaker, team, chains)
                 self.connect(site, team, speaker, heard, chains)
                 self.follow_tools(frame, site, speaker, chains[speaker])
+        self.evaluator.mixed.keep(team, chains)
 
     def follow_tools(self, frame: Frame, site: Site, speaker: Made, chain: Chain) -> None:
         """Follow the functions that an agent calls as tools: what it writes goes in, and what other

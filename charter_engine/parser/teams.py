@@ -15,7 +15,7 @@ from itertools import pairwise, product
 from typing import NamedTuple
 
 from charter_engine.contracts.graph import Carried
-from charter_engine.parser.agent_graphs import AgentGraph
+from charter_engine.parser.agent_graphs import AgentGraph, Node
 from charter_engine.parser.catalogue import Catalogue, KindRule
 from charter_engine.parser.own_runs import OwnCourse
 from charter_engine.parser.prompts import field_of
@@ -151,8 +151,10 @@ class TeamBuilder:
         members_of: MembersOf,
         made_last: MadeLast,
         course_of: CourseOf,
+        asking: Collection[str] = (),
     ) -> None:
         self.catalogue = catalogue
+        self.asking = asking
         self.course_of = course_of
         self.members_of = members_of
         self.made_last = made_last
@@ -347,7 +349,7 @@ class TeamBuilder:
         graph = AgentGraph(made, is_meshed=way == "meshed")
         parts = {agent: self.part(self.made_last(agent)) for agent in graph.agents}
         for node in graph.nodes:
-            reached = graph.reached_from(node)
+            reached = graph.reached_from(node, self.asking)
             following = whole_of([parts[agent] for agent in reached]).first
             if isinstance(node, Made) and way != "linked":
                 self.lead(parts[node].last, following)
@@ -356,16 +358,24 @@ class TeamBuilder:
                     self.team.follows.setdefault(one, []).extend(following)
             always = [parts[agent] for agent, is_always in reached.items() if is_always]
             self.side_by_side([part for part in always if part.first])
-        opening = [
-            agent
-            for start in graph.starts()
-            for agent in ([start] if isinstance(start, Made) else graph.reached_from(start))
+        opening = [agent for start in graph.starts() for agent in self.opened_by(graph, start)]
+        turning = [parts[agent] for agent in graph.agents if graph.leads_back(agent, agent)]
+        self.repeat(made, turning)
+        ending = [
+            one for one in graph.agents if not any(graph.reached_from(one, self.asking).values())
         ]
-        ending = [one for one in graph.agents if not any(graph.reached_from(one).values())]
         return Part(
             whole_of([parts[agent] for agent in dict.fromkeys(opening)]).first,
             whole_of([parts[agent] for agent in ending]).last,
         )
+
+    def opened_by(self, graph: AgentGraph, start: Node) -> Collection[Made]:
+        """The agents that a graph opens with which begins with a node; none where that asks a model
+        by itself."""
+        if isinstance(start, Made):
+            return [start]
+        is_asking = graph.executors.get(start) in self.asking
+        return [] if is_asking else graph.reached_from(start, self.asking)
 
     def in_course(self, own: OwnCourse) -> Part:
         """Agents that a method of the program's own runs, as its branches and loops have it."""
