@@ -451,6 +451,8 @@ class CallResolver:
         verb = shape.verb
         if callee.types and self.program.catalogue.asks_person(callee.types):
             return Value()
+        if verb in ENTERING and shape.positional:
+            return shape.positional[0][1]
         words = recognise.words_of(verb)
         is_lookup = not LOOKUPS.isdisjoint(words) or bool(
             recognise.other_kind(shape, self.program.catalogue)
@@ -578,6 +580,9 @@ GRAPH_RUNS = frozenset("invoke ainvoke stream astream batch abatch astream_event
 STORE = "store"
 """The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
 theirs."""
+
+ENTERING = frozenset(("enter_context", "enter_async_context"))
+"""Methods of an `ExitStack` that give what they enter."""
 
 CONVERSIONS = frozenset(
     "asdict dump to message messages convert truncate clean strip encode tokenizer processor "

@@ -377,3 +377,30 @@ def test_a_notebook_beside_a_module_of_its_name_hides_no_calls() -> None:
     }
     files = compile_sources(sources, options=CompileOptions()).files
     assert [len(file.calls) for file in files] == [1, 1]
+
+
+def test_a_text_of_a_module_that_comes_later_is_known() -> None:
+    found = package(
+        hired="""
+        from agent_framework import ChatAgent
+        from words import WRITER
+
+        class Factory:
+            def writer(self):
+                return ChatAgent(chat_client=None, instructions=WRITER)
+        """,
+        main="""
+        from agent_framework import SequentialBuilder
+        from hired import Factory
+
+        flow = SequentialBuilder().participants([Factory().writer()]).build()
+
+        async def work(task):
+            return await flow.run(task)
+        """,
+        words="""
+        WRITER = "You write."
+        """,
+    )
+    (call,) = found["main.py"].calls
+    assert call.segments[0].text == "You write."

@@ -386,3 +386,11 @@ def test_a_message_has_its_role_by_place_or_by_name(message: str) -> None:
         """
     )
     assert said(file, 7)[1:] == [("user", "wish", False)]
+
+
+def test_an_agent_that_an_exit_stack_enters_takes_part() -> None:
+    run = """async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(client.create_agent(instructions="You begin."))
+        built = SequentialBuilder().participants([first, close]).build()
+        return await built.run(task)"""
+    assert edges(agents(run)) == {(22, 11, "data")}

@@ -106,3 +106,26 @@ def test_a_step_asks_the_model_that_its_workflow_is_made_with_later_in_the_file(
         """
     )
     assert edges(file) == {(15, 20, "data")}
+
+
+def test_a_method_that_a_tool_is_made_of_is_asked_by_the_agent_alone() -> None:
+    file = compiled(
+        """
+        from llama_index.core import VectorStoreIndex
+        from llama_index.core.agent import ReActAgent
+        from llama_index.core.tools import FunctionTool
+
+        class Desk:
+            def __init__(self):
+                self.engine = VectorStoreIndex.from_documents([]).as_query_engine()
+                self.agent = ReActAgent.from_tools([FunctionTool.from_defaults(fn=self.look)])
+
+            def look(self, topic):
+                return str(self.engine.query(topic))
+
+            def ask(self, question):
+                return self.agent.chat(question)
+        """
+    )
+    assert {call.line for call in file.calls} == {12, 15}
+    assert {(15, 12, "data"), (12, 15, "loop")} <= edges(file)
