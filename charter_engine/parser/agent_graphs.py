@@ -7,12 +7,12 @@ with (`edges=[(START, a, b)]`). A node may ask no model: answers go through it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise, permutations
 from typing import NamedTuple
 
 from charter_engine.parser.methods import CONNECTED
-from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.recognise import CallShape, named_in
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -24,6 +24,7 @@ from charter_engine.parser.values import (
     in_order,
     made_in,
     members_in,
+    static,
 )
 
 Node = Made | str
@@ -32,12 +33,18 @@ Node = Made | str
 STARTING = "starting"
 """Under this name a graph keeps the nodes that it begins with."""
 
-BEGINNING = frozenset(("set_start_executor", "set_entry_point", "with_start_agent"))
+NAMING = frozenset(("add_node", "register_agent", "register_executor"))
+"""Methods of builders that are given a node with a name."""
+
+BEGINNING = frozenset(
+    ("set_start_executor", "set_entry_point", "with_start_agent", "set_coordinator")
+)
 """Methods of builders that name a node to begin with."""
 
-CHOOSING = frozenset(
-    ("add_switch_case_edge_group", "add_multi_selection_edge_group", "add_handoff")
-)
+HANDING = frozenset(("add", "add_many", "add_handoff"))
+"""Methods that tell who may hand on to whom."""
+
+CHOOSING = HANDING | {"add_switch_case_edge_group", "add_multi_selection_edge_group"}
 """Methods of builders that draw edges of which only some are followed."""
 
 OWN = (Function, Instance)
@@ -61,8 +68,8 @@ def draw(box: Box, shape: CallShape) -> None:
     given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
     if not given:
         return
-    if shape.verb == "add_node":
-        name = given[1].static_text() if len(given) > 1 else None
+    if shape.verb in NAMING:
+        name = named_in(shape).get("name", given[1] if len(given) > 1 else UNKNOWN).static_text()
         box.fields.setdefault(name or f"node {len(box.fields)}", given[0])
     elif shape.verb in BEGINNING:
         keep(box, STARTING, given[0])
@@ -74,7 +81,7 @@ def draw(box: Box, shape: CallShape) -> None:
     elif len(given) > 1 and shape.verb in SPREADING:
         condition = (UNKNOWN,) if shape.verb in CHOOSING else ()
         for source in members_in(given[0]):
-            for target in members_in(given[1]):
+            for target in targets_in(given[1]):
                 keep(box, CONNECTED, tuple_of((source, case_target(target), *condition)))
 
 
@@ -88,6 +95,13 @@ def tuple_of(members: Iterable[Value]) -> Value:
     return Value(box=Box("tuple", [Element(member) for member in members]))
 
 
+def targets_in(given: Value) -> list[Value]:
+    """The members of a list, or those that a dict describes by their names."""
+    if given.box is not None and given.box.kind == "dict":
+        return [static(name) for name in given.box.fields]
+    return members_in(given)
+
+
 def case_target(value: Value) -> Value:
     """The node of `Case(condition, target)` or `Default(target)`; of anything else, the value
     itself."""
@@ -98,10 +112,16 @@ def case_target(value: Value) -> Value:
 
 class AgentGraph:
     """The graph that a builder or a workflow holds; `is_meshed`: where no edges are drawn, any of
-    its agents may hand on to any other."""
+    its agents may hand on to any other. `executors` are the classes and functions of the program's
+    own that stand in it, by what the nodes are called."""
 
     def __init__(self, made: Made, *, is_meshed: bool = False) -> None:
-        self.fields = made.box.fields
+        drawn = made.box.fields.get("handoffs", UNKNOWN).box
+        self.fields = made.box.fields | (drawn.fields if drawn is not None else {})
+        self.is_meshed = is_meshed
+        self.executors: dict[str, str] = {}
+        held = (one for value in self.fields.values() for one in made_in(value))
+        self.named = {name: one for one in held if (name := name_in(one))}
         self.edges = [*self.drawn(), *self.written()]
         self.nodes = list(dict.fromkeys(self.all_nodes()))
         self.agents = [node for node in self.nodes if isinstance(node, Made)]
@@ -114,7 +134,7 @@ class AgentGraph:
         ends = [end.value for value in kept_in(self.fields, CONNECTED) for end in parts_of(value)]
         ends += [leaf for value in kept_in(self.fields, "edges") for leaf in leaves(value)]
         ends += kept_in(self.fields, STARTING)
-        is_own = any(isinstance(kind, OWN) for end in ends for kind in end.types)
+        is_own = any(isinstance(kind, OWN) for end in ends for kind in self.meant(end).types)
         return is_own and not self.agents
 
     def all_nodes(self) -> Iterator[Node]:
@@ -153,10 +173,19 @@ class AgentGraph:
 
     def at(self, end: Value) -> list[Node]:
         """The nodes at an end of an edge: by themselves, or by their name."""
+        value, text = self.meant(end), end.static_text()
+        agents = [*made_in(value)] or [self.named[one] for one in (text,) if one in self.named]
+        if agents:
+            return [*agents]
+        name = called(value) or text or ""
+        own = [kind.definition.name for kind in in_order(value.types) if isinstance(kind, OWN)]
+        self.executors |= {name: own[0]} if own else {}
+        return [name]
+
+    def meant(self, end: Value) -> Value:
+        """What stands in the graph under a name; of what is none, the value itself."""
         text = end.static_text()
-        value = self.fields.get(text, end) if text is not None else end
-        agents = list(made_in(value))
-        return [*agents] or [called(value)]
+        return self.fields.get(text, end) if text is not None else end
 
     def starts(self) -> list[Node]:
         """The nodes that the graph begins with: those that it names, or else those that none leads
@@ -164,12 +193,14 @@ class AgentGraph:
         named = kept_in(self.fields, STARTING)
         named += [self.fields["start_executor"]] if "start_executor" in self.fields else []
         found = [node for value in named for node in self.at(value)]
+        if not found and self.is_meshed:
+            return [*self.agents[:1]]
         led_to = {edge.target for edge in self.edges}
         return found or [node for node in self.nodes if node not in led_to] or self.nodes[:1]
 
-    def reached_from(self, node: Node) -> dict[Made, bool]:
-        """The agents that a node leads to, nearest first, each with whether it is always run
-        then."""
+    def reached_from(self, node: Node, asking: Collection[str] = ()) -> dict[Made, bool]:
+        """The agents that a node leads to, nearest first, each with whether it is always run then.
+        What executors that are `asking` a model lead to hears these."""
         found: dict[Made, bool] = {}
         seen: set[Node] = set()
         pending = [(edge.target, not edge.is_conditional) for edge in self.from_node(node)]
@@ -177,7 +208,7 @@ class AgentGraph:
             target, is_always = pending.pop(0)
             if isinstance(target, Made):
                 found[target] = found.get(target, False) or is_always
-            elif target not in seen:
+            elif target not in seen and self.executors.get(target) not in asking:
                 seen.add(target)
                 pending += [
                     (edge.target, is_always and not edge.is_conditional)
@@ -185,8 +216,31 @@ class AgentGraph:
                 ]
         return found
 
+    def in_turn(self) -> list[Node]:
+        """The nodes in the order in which they may come to run first."""
+        found = self.starts()
+        for node in found:
+            found += [one for edge in self.from_node(node) if (one := edge.target) not in found]
+        return found
+
+    def is_ahead(self, node: Node, other: Node) -> bool:
+        """Whether a node comes to run before another."""
+        order = self.in_turn()
+        return node in order and other in order and order.index(node) < order.index(other)
+
+    def leads_back(self, node: Node, other: Node) -> bool:
+        """Whether a node leads to another on any way."""
+        found = [node]
+        for one in found:
+            found += [edge.target for edge in self.from_node(one) if edge.target not in found[1:]]
+        return other in found[1:]
+
     def from_node(self, node: Node) -> list[Edge]:
         return [edge for edge in self.edges if edge.source == node]
+
+
+def name_in(made: Made) -> str:
+    return made.box.fields.get("name", UNKNOWN).static_text() or ""
 
 
 def parts_of(value: Value) -> list[Element]:

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
 
 
+CONTEXTS = frozenset(("ctx", "context"))
+"""What a tool calls that which it shares with others."""
+
+
 class Parameter(NamedTuple):
     """What a function says of a parameter."""
 
@@ -113,6 +117,8 @@ class Arguments:
             )
         if definition.decorators or definition.owner in self.program.flows.bases:
             self.share_flow(definition, names, found)
+        elif not CONTEXTS.isdisjoint(definition.parameters):
+            self.share_context(definition, found)
         found |= self.evaluator.role_turns.given_to(definition)
         for parameter, events in states.events_of(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
@@ -125,12 +131,16 @@ class Arguments:
     ) -> None:
         """Give a step what the steps of its workflow share, and what those returned that it
         listens to."""
-        states = self.evaluator.states
+        self.share_context(definition, found)
+        heard = self.evaluator.states.heard_by(definition)
+        heard |= self.evaluator.mixed.given_to(definition)
+        for parameter, value in heard.items():
+            found[parameter] = names.get(parameter, value)
+
+    def share_context(self, definition: FunctionDefinition, found: dict[str, Value]) -> None:
         context = context_parameter(definition)
         if context is not None:
-            found[context] = replace(found[context], box=states.context())
-        for parameter, value in states.heard_by(definition).items():
-            found[parameter] = names.get(parameter, value)
+            found[context] = replace(found[context], box=self.evaluator.states.context())
 
 
 def provider_of(parameter: Parameter) -> ast.expr | None:

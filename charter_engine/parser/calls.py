@@ -227,6 +227,7 @@ class CallResolver:
             evaluator.states.send_event(frame.function, shape.positional[0][1])
         if shape.verb == "send_message" and frame.function is not None and shape.positional:
             evaluator.states.send_message(frame.function, shape.positional[0][1])
+            evaluator.mixed.send(frame.function, shape.positional[0][1])
         if GRAPH in shape.receiver and shape.verb == "add_node":
             evaluator.node_agents.add(frame, shape)
         found = (
@@ -283,8 +284,9 @@ class CallResolver:
             talk = keeper_of(shape)
         if talk is not None:
             said = moved(answer, "history").origins
-            kept = self.evaluator.evaluate(frame, talk).with_origins(said)
-            self.evaluator.assigner.assign(frame, talk, kept)
+            kept = self.evaluator.evaluate(frame, talk)
+            if kept.constant != (None,):
+                self.evaluator.assigner.assign(frame, talk, kept.with_origins(said))
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""
@@ -419,7 +421,9 @@ class CallResolver:
         rule = self.program.catalogue.kinds[method.kind]
         if method.path in (*rule.keeps, *rule.nodes):
             if not DRAWN.isdisjoint(rule.members.values()) and receiver.box is not None:
-                draw(receiver.box, shape)
+                is_factory = method.path in rule.factories
+                drawn = self.evaluator.factories.called(frame, shape) if is_factory else shape
+                draw(receiver.box, drawn)
             if method.path in rule.nodes:
                 return next((value for _, value in shape.positional), UNKNOWN)
             filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
@@ -463,6 +467,8 @@ class CallResolver:
         verb = shape.verb
         if callee.types and self.program.catalogue.asks_person(callee.types):
             return Value()
+        if verb in ENTERING and shape.positional:
+            return shape.positional[0][1]
         words = recognise.words_of(verb)
         is_lookup = not LOOKUPS.isdisjoint(words) or bool(
             recognise.other_kind(shape, self.program.catalogue)
@@ -520,11 +526,23 @@ class CallResolver:
         role = made_message(shape) or next(
             (role for word, role in MESSAGE_CLASSES.items() if shape.verb.startswith(word)), None
         )
+        if shape.verb.endswith("Message") and "0" in box.fields and "role" not in box.fields:
+            speak_first(box)
         if role is not None and "role" not in box.fields:
             box.fields["role"] = static(role)
         if shape.verb == "Send":
             self.send(box)
         return Value(types=kinds, box=box)
+
+
+def speak_first(box: Box) -> None:
+    """Let a message have the role that it is given before its text: `Message("user", [text])`,
+    `ChatMessage(Role.USER, text=text)`."""
+    first = box.fields["0"]
+    is_role = prompts.role_named(first) in prompts.ROLES
+    if is_role and not box.fields.keys().isdisjoint(("1", *prompts.SAID)):
+        box.fields["role"] = box.fields.pop("0")
+        box.fields |= {"content": box.fields.pop("1")} if "1" in box.fields else {}
 
 
 def made_message(shape: CallShape) -> str | None:
@@ -619,6 +637,9 @@ GRAPH_RUNS = frozenset("invoke ainvoke stream astream batch abatch astream_event
 STORE = "store"
 """The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
 theirs."""
+
+ENTERING = frozenset(("enter_context", "enter_async_context"))
+"""Methods of an `ExitStack` that give what they enter."""
 
 CONVERSIONS = frozenset(
     "asdict dump to message messages convert truncate clean strip encode tokenizer processor "

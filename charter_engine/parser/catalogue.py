@@ -71,6 +71,7 @@ class KindRule:
     makes: str = ""
     decorators: tuple[str, ...] = ()
     model_first: bool = False
+    factories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,11 @@ def links_between(modules: Collection[Module]) -> Iterator[ExecutorLink]:
     """The edges of all workflows."""
     drawn = {module.path: drawn_in(module) for module in modules}
     kept = kept_under(modules) if any(drawn.values()) else {}
+    own = {one.name for module in modules for one in module.classes.values()}
+    own |= {one.name for module in modules for one in module.functions.values()}
     for module in modules:
-        made = made_of(module) if drawn[module.path] else {}
+        made = made_of(module) | registered_in(module) if drawn[module.path] else {}
+        made = {name: maker for name, maker in made.items() if maker in own}
         for call in drawn[module.path]:
             verb = last_name(call.func)
             ends = [*call.args, *(word.value for word in call.keywords)]
@@ -89,6 +92,20 @@ def links_between(modules: Collection[Module]) -> Iterator[ExecutorLink]:
                         yield ExecutorLink(
                             made.get(one, one), made.get(other, other), is_conditional
                         )
+
+
+def registered_in(module: Module) -> dict[str, str]:
+    """The names under which a builder is given executors, with what each is made by:
+    `builder.register_executor(lambda: Review(client), name="review")`."""
+    found: dict[str, str] = {}
+    for call in module.calls:
+        if last_name(call.func) in REGISTERING and call.args:
+            texts = [word.value for word in call.keywords if word.arg == "name"] + call.args[1:2]
+            names = [text.value for text in texts if isinstance(text, ast.Constant)]
+            maker = call.args[0].body if isinstance(call.args[0], ast.Lambda) else call.args[0]
+            made = maker.func if isinstance(maker, ast.Call) else maker
+            found |= {str(name): last_name(made) for name in names}
+    return found
 
 
 def drawn_in(module: Module) -> list[ast.Call]:
@@ -116,6 +133,8 @@ def spread_executors(modules: Iterable[Module], links: Collection[ExecutorLink])
     return {name for targets in together for target in targets for name in handlers[target]}
 
 
+REGISTERING = frozenset(("register_executor", "register_agent"))
+
 ENDS = SPREADING | {"add_edge"}
 DRAWING = ENDS | {"add_chain"}
 """Methods of builders that draw edges; all but a chain name their two ends first."""
@@ -124,12 +143,20 @@ DRAWING = ENDS | {"add_chain"}
 def made_of(module: Module) -> dict[str, str]:
     """The names of what a module makes, with the class of each."""
     return {
-        last_name(target): last_name(statement.value.func)
+        last_name(target): last_name(value.func)
         for statement in statements(module.tree)
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call)
-        for target in statement.targets
-        if isinstance(target, ast.Name | ast.Attribute)
+        if isinstance(statement, ast.Assign)
+        for several in statement.targets
+        for target, value in assigned(several, statement.value)
+        if isinstance(target, ast.Name | ast.Attribute) and isinstance(value, ast.Call)
     }
+
+
+def assigned(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """What is assigned to what, also by `review, join = Review(), Join()`."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        return list(zip(target.elts, value.elts, strict=False))
+    return [(target, value)]
 
 
 def kept_under(modules: Iterable[Module]) -> dict[str, set[str]]:
@@ -148,6 +175,8 @@ def kept_under(modules: Iterable[Module]) -> dict[str, set[str]]:
 def names_in(end: ast.expr | ast.keyword, kept: Mapping[str, set[str]]) -> set[str]:
     """The names at an end of an edge: of one node, or of several, also where they are `kept` under
     a key."""
+    if isinstance(end, ast.Constant) and isinstance(end.value, str):
+        return {end.value}
     if isinstance(end, ast.Subscript) and isinstance(end.slice, ast.Constant):
         return kept.get(str(end.slice.value), set())
     found = {last_name(end)} if isinstance(end, ast.Name | ast.Attribute) else set()

@@ -21,11 +21,13 @@ from charter_engine.parser.containers import Containers, any_member, copied, eac
 from charter_engine.parser.copies import is_plain_dict, with_fields
 from charter_engine.parser.crews import Crews
 from charter_engine.parser.effects import Effects
+from charter_engine.parser.factories import Factories
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
 from charter_engine.parser.graph_runs import GraphRuns
 from charter_engine.parser.methods import Methods
+from charter_engine.parser.mixed_graphs import MixedGraphs
 from charter_engine.parser.names import Names
 from charter_engine.parser.node_agents import NodeAgents
 from charter_engine.parser.objects import ObjectMaker
@@ -102,8 +104,10 @@ class Evaluator:
         self.crews = Crews(analysis, self)
         self.role_turns = RoleTurns(analysis, self)
         self.routed = RoutedAgents(analysis, self)
+        self.factories = Factories(self)
         self.teams = TeamFinder(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
+        self.mixed = MixedGraphs(analysis, self)
         self.node_agents = NodeAgents(analysis, self)
         self.runnables = Runnables(analysis, self)
         self.calls = CallResolver(analysis, self)

@@ -115,9 +115,11 @@ class SharedStates:
         return Box("dict", fields=fields)
 
     def context(self) -> Box:
-        """What the steps of a workflow share by `ctx.get` and `ctx.set`, or of its `store`."""
+        """What the steps of a workflow share by `ctx.get` and `ctx.set`, or of its `store`, which
+        agents keep a state of their own in."""
         box = self.memory.shared_box("context")
         box.fields.setdefault("store", Value(box=box))
+        box.fields.setdefault("state", Value(box=self.memory.shared_box("context state")))
         return box
 
     def keep_returned(self, definition: FunctionDefinition, result: Value) -> None:
@@ -414,18 +416,19 @@ def called_by(definition: FunctionDefinition) -> set[str]:
 
 
 def context_parameter(definition: FunctionDefinition) -> str | None:
-    """The parameter that holds what the steps of a workflow share."""
-    if "step" not in called_by(definition):
-        return None
+    """The parameter that holds what the steps of a workflow share, or the tools of its agents."""
+    is_step = "step" in called_by(definition)
     spec = definition.node.args
-    return next(
-        (
-            arg.arg
-            for arg in (*spec.posonlyargs, *spec.args)
-            if arg.annotation is not None and dotted_name(arg.annotation).endswith("Context")
-        ),
-        None,
-    )
+    for arg in (*spec.posonlyargs, *spec.args):
+        name = dotted_name(arg.annotation) if arg.annotation is not None else ""
+        package = definition.module.imports.get(name, "").partition(".")[0]
+        if name.endswith("Context") and (is_step or package in SHARING):
+            return arg.arg
+    return None
+
+
+SHARING = ("llama_index", "workflows")
+"""The packages of whose `Context` functions are given one that they share."""
 
 
 def event_parameters(

@@ -18,6 +18,7 @@ from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.values import (
     Box,
     Element,
+    External,
     Function,
     Member,
     Value,
@@ -72,13 +73,19 @@ class HandedOn:
     def asks_model(self, shape: CallShape) -> bool:
         """Whether an argument is a model's method, named and not called (`retry(client.…create,
         …)`). What a class is made with may be called later or never."""
-        if shape.verb[:1].isupper():
+        if shape.verb[:1].isupper() or self.makes_known(shape):
             return False
         if shape.positional:
             first, value = shape.positional[0]
             return isinstance(first, ast.Attribute) and self.is_asking(first, value)
         handed = handed_on(shape) if shape.keywords else []
         return bool(handed) and isinstance(handed[0][0], ast.Attribute)
+
+    def makes_known(self, shape: CallShape) -> bool:
+        """Whether a call makes something that the catalogue knows: `FunctionTool.from_defaults(fn=
+        self.look)`."""
+        known = self.program.catalogue.kind_of_constructor
+        return any(isinstance(kind, External) and known(kind.dotted) for kind in shape.callee)
 
     def is_asking(self, written: ast.Attribute, value: Value) -> bool:
         """Whether a method that is named, and not called, asks a model."""

@@ -9,7 +9,7 @@ pydantic-graph's `BaseNode`, the executors of Microsoft's Agent Framework, and M
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from charter_engine.parser.executors import executor_of, handling_of
 from charter_engine.parser.state_graphs import StateGraph
@@ -72,10 +72,20 @@ def enter_executors(
                 graph.functions[node] = definition.name
                 graph.lines[node] = definition.node.lineno
                 handlers.setdefault(executor_of(definition), []).append(node)
-    for source, target in linked:
-        for one in handlers.get(source, ()):
-            for other in handlers.get(target, ()):
-                graph.lead(one, other)
+    for source, nodes in handlers.items():
+        for target in led_to(source, linked, handlers):
+            for one in nodes:
+                for other in handlers[target]:
+                    graph.lead(one, other)
+
+
+def led_to(source: str, linked: list[tuple[str, str]], handlers: Collection[str]) -> list[str]:
+    """The executors that edges lead to from one, also through agents between them."""
+    found = [target for one, target in linked if one == source]
+    for name in found:
+        after = [target for one, target in linked if one == name and name not in handlers]
+        found += [target for target in after if target not in found]
+    return [name for name in found if name in handlers]
 
 
 def enter_roles(graph: StateGraph, roles: WatchedRoles) -> None:

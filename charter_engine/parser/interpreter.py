@@ -320,8 +320,7 @@ class Interpreter:
         it matters again."""
         visits: list[Visit] = []
         self.findings.visits = visits
-        if definition.outer is not None:
-            self.around[definition] = self.memory.closures.get(definition.outer, {})
+        self.around[definition] = dict(self.told(definition))
         result = self.run_alone(definition)
         state = self.evaluator.states.parameter(definition)
         if state is not None:
@@ -334,13 +333,21 @@ class Interpreter:
         return bool(visits) or is_cut or prepares(definition)
 
     def is_told_more(self, definition: FunctionDefinition) -> bool:
-        """Whether the function that one stands in was given something since that one was
-        interpreted: an agent that it asks, perhaps."""
+        """Whether the object of a method, or the function that one stands in, was given something
+        since that one was interpreted: an agent that it asks, perhaps."""
         before = self.around.get(definition)
-        if before is None or definition.outer is None or definition not in self.program.reaching:
+        if before is None or definition not in self.program.reaching:
             return False
-        names = self.memory.closures.get(definition.outer, {})
+        names = self.told(definition)
         return any(tells_more(value, before.get(name, UNKNOWN)) for name, value in names.items())
+
+    def told(self, definition: FunctionDefinition) -> dict[str, Value]:
+        """What is known of the names that a function finds around it: those of the function that it
+        stands in, or the attributes of its object."""
+        if definition.outer is not None:
+            return self.memory.closures.get(definition.outer, {})
+        owner = definition.owner
+        return self.memory.object_of(owner).fields if owner is not None else {}
 
     def add_wrapper(
         self,

@@ -134,10 +134,10 @@ class Memory:
 
     def forget(self) -> None:
         """Start afresh; types of fields and of globals that functions set, closures, and the
-        functions and classes of modules stand."""
+        functions, classes and written texts of modules stand."""
         self.objects.clear()
         self.globals = {
-            path: {name: value for name, value in names.items() if is_defined(value)}
+            path: {name: value for name, value in names.items() if stands(value)}
             for path, names in self.globals.items()
         }
         self.shared.clear()
@@ -173,10 +173,14 @@ def with_types(value: Value, types: frozenset[Type]) -> Value:
     return value if types <= value.types else replace(value, types=value.types | types)
 
 
-def is_defined(value: Value) -> bool:
-    """Whether a value is a function or class at hand, and nothing else."""
-    is_only = value.box is None and not value.origins
-    return is_only and bool(value.types) and all(type(kind) in DEFINED for kind in value.types)
+def stands(value: Value) -> bool:
+    """Whether a value is a function or class at hand, or a text that is all written out, and
+    nothing else."""
+    if value.box is not None or value.origins:
+        return False
+    if not value.types:
+        return value.static_text() is not None
+    return all(type(kind) in DEFINED for kind in value.types)
 
 
 DEFINED = (Class, Function)

@@ -154,6 +154,8 @@ class Methods:
         given = [value for _, value in shape.positional]
         if shape.verb == "collect_events" and given:
             return Value(box=Box("list", rest=given[0]))
+        if shape.verb == "edit_state":
+            return Value(box=box)
         if shape.verb == "connect" and len(given) > 1:
             wire(box, given)
         keeps = shape.verb in ("set", "add_component") and len(given) > 1

@@ -253,7 +253,10 @@ class Names:
                 stored = join(stored, held) if stored is not None else held
             types = self.memory.field_types.get((owner, name))
             if types and (stored is None or not stored.types):
-                stored = replace(stored or UNKNOWN, types=types)
+                made = [one for one in types if isinstance(one, Made)]
+                box = made[0].box if len(made) == 1 else None
+                known = stored or UNKNOWN
+                stored = replace(known, types=types, box=known.box or box)
         if stored is not None:
             return stored
         for owner in owners:

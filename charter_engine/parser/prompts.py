@@ -12,6 +12,7 @@ from charter_engine.parser.containers import any_member
 from charter_engine.parser.fanout import BATCHES
 from charter_engine.parser.findings import Message
 from charter_engine.parser.recognise import CallShape, names_in, words_of
+from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -39,7 +40,10 @@ ROLES = {
     "tool": "tool",
     "function": "tool",
 }
-CONTENT = ("content", "parts", "text", "input_text", "prompt", "0")
+SAID = ("content", "contents", "parts", "text")
+"""What a message has its text in."""
+
+CONTENT = (*SAID, "input_text", "prompt", "0")
 PARTS = ("text", "input_text")
 """What parts of a message have their text in."""
 
@@ -410,7 +414,7 @@ def perhaps(part: Value) -> Value:
 
 def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS) -> list[Message]:
     fields = value.box.fields if value.box is not None else {}
-    written = fields.get("role", UNKNOWN).static_text()
+    written = role_named(fields.get("role", UNKNOWN))
     role = ROLES.get(written, "") if written is not None else role
     for name in CONTENT:
         if name in fields and not (name in PARTS and fills_template_with(fields)):
@@ -430,6 +434,13 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
     if value.origins:
         messages.append((role, Value(origins=value.origins)))
     return messages + filled_later(value, role)
+
+
+def role_named(value: Value) -> str | None:
+    """A message's role as a text, or by the name that an enumeration has for it
+    (`MessageRole.SYSTEM`)."""
+    name = last_name(value.source) if isinstance(value.source, ast.Attribute) else ""
+    return value.static_text() or (name.lower() if name.isupper() else None)
 
 
 def is_made(message: Message) -> bool:

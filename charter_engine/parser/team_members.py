@@ -89,7 +89,11 @@ SWARM = "autogen.declared"
 SWARMING = frozenset("initiate_swarm_chat a_initiate_swarm_chat run_swarm a_run_swarm".split())
 """Functions that run agents which hand on to each other as they declare."""
 
-TOOL = "llamaindex.tool"
+TOOLS = frozenset(("llamaindex.tool", "haystack.tool"))
+"""What is made of a function for an agent to call."""
+
+PLUGINS = ("plugins", "kernel.plugins")
+"""The arguments in which agents of Semantic Kernel are given objects whose methods they call."""
 
 NESTED = "nested"
 """Under this name an agent keeps the chats that come before it goes on."""
@@ -98,9 +102,10 @@ NESTED = "nested"
 class TeamFinder:
     """Finds the team that a call runs.
 
-    `servers` are those at hand that run agents, `latest` is what a module's top level, or a
-    function that is given nothing, made last in a place, `ran` is what calls were seen to run,
-    `said` what was said last in the chats of an agent.
+    `servers` are those at hand that run agents, `led` the workflows that begin with code of the
+    program's own, `latest` is what a module's top level, or a function that is given nothing, made
+    last in a place, `ran` is what calls were seen to run, `said` what was said last in the chats of
+    an agent.
     `has_made` tells whether any agent or team was made: what runs it may come first.
     """
 
@@ -113,6 +118,7 @@ class TeamFinder:
         self.modules = {module.path: module for module in analysis.program.modules.values()}
         self.servers: dict[Made, None] = {}
         self.latest: dict[Made, Made] = {}
+        self.led: dict[Made, None] = {}
         self.ran: set[Made] = set()
         self.said: dict[Made, Value] = {}
         self.has_made = False
@@ -128,6 +134,8 @@ class TeamFinder:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         box.fields |= self.by_functions.instructions(frame, box, self.program.catalogue.kinds[kind])
         loop = frame.loops[-1].record if frame.loops else None
+        for name in box.fields.keys() & set(self.program.catalogue.kinds[kind].factories):
+            box.fields[name] = self.evaluator.factories.made(frame, box.fields[name])
         name = name_in(frame, box)
         made = Made(kind, node, frame.module, frame.function, box, loop, name)
         self.keep_declared(frame, made)
@@ -220,6 +228,8 @@ class TeamFinder:
         """`team.add_worker(agent)`: keep a member that a team is given by a method, or that the
         method itself makes of what it is given, and returns if it is said to become that."""
         box = receiver.box
+        if shape.verb in rule.factories:
+            shape = self.evaluator.factories.called(frame, shape)
         given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
         members = [
             member for value in given for member in members_in(value) if any(made_in(member))
@@ -230,9 +240,11 @@ class TeamFinder:
             members = [made] if made is not None else []
         if box is None or not given:
             return receiver
-        kept = box.fields.setdefault(
-            rule.takes[shape.verb], Value(box=Box("list"), source=given[0].source)
-        )
+        name = rule.takes[shape.verb]
+        if is_alone(name, rule):
+            box.fields[name] = given[0]
+            return receiver
+        kept = box.fields.setdefault(name, Value(box=Box("list"), source=given[0].source))
         if not members and not becomes and kept.box is not None:
             kept.box.rest = kept.box.rest or given[0]
         if not members:
@@ -253,10 +265,24 @@ class TeamFinder:
         made = [kind for kind in receiver.types if isinstance(kind, Made)]
         if len(made) == 1 and self.runs_own_code(made[0]):
             return True
+        if len(made) == 1 and self.begins_with_own_code(made[0]):
+            return True
         rules = [self.program.catalogue.kinds[one.kind] for one in made]
         if len(made) != 1 or rules[0].role == "model" or rules[0].part != "leads":
             return False
         return not self.team_of(made[0], []).speakers
+
+    def begins_with_own_code(self, made: Made) -> bool:
+        """Whether what is run leads to agents that first an executor of the program's own tells
+        what it was answered: these are kept without a call that runs them."""
+        ways = self.program.catalogue.kinds[made.kind].members
+        if DRAWN.isdisjoint(ways.values()) or not self.program.linked:
+            return False
+        team = self.team_of(made, [])
+        is_led = bool(team.speakers) and not team.opened.first
+        if is_led:
+            self.led.setdefault(self.made_last(made))
+        return is_led
 
     def runs_own_code(self, made: Made) -> bool:
         """Whether what is run leads to a graph of the program's own functions and objects, and
@@ -275,7 +301,8 @@ class TeamFinder:
         rule = self.program.catalogue.kinds[made.kind]
         if self.findings.visits is not None or self.progress.round == 0:
             return
-        for argument, way in rule.members.items():
+        ways = [(name, way) for names, way in rule.members.items() for name in names.split("+")]
+        for argument, way in ways:
             value = made.box.fields.get(argument)
             if (
                 way in ("tool", *DRAWN)
@@ -343,7 +370,11 @@ class TeamFinder:
 
     def builder(self) -> TeamBuilder:
         return TeamBuilder(
-            self.program.catalogue, self.members_of, self.made_last, self.own_runs.of
+            self.program.catalogue,
+            self.members_of,
+            self.made_last,
+            self.own_runs.of,
+            self.evaluator.mixed.asking(),
         )
 
     def made_last(self, made: Made) -> Made:
@@ -389,6 +420,7 @@ class TeamFinder:
         """What a framework's own server runs and no call does: what stands under the name that it
         looks for, and what a server at hand is made with."""
         found = [server for server in self.servers if server not in self.ran]
+        found += self.led
         left: list[Made] = []
         for rule in self.program.catalogue.served:
             is_named = rule.served_as != ANY_NAME
@@ -441,6 +473,7 @@ class TeamFinder:
             for member in members_in(value)
             for function in self.called_in(function_in(member))
         ]
+        found += self.methods_offered(made)
         name = output_name(made.module.parents, made.node) or ""
         registered = {*named_in_config(made), *registered_for(made, name)}
         own = made.module.functions.values()
@@ -469,6 +502,26 @@ class TeamFinder:
                 methods = (self.program.method_of(kind.definition, name) for name in WORKING)
                 found += [Function(one, tool) for one in methods if one is not None]
         return found
+
+    def methods_offered(self, made: Made) -> list[Function]:
+        """The methods of an agent's plugins that are declared as functions to call."""
+        return [
+            Function(method, Value(types=frozenset((kind,))))
+            for plugin in plugins_of(made)
+            for kind in in_order(plugin.types)
+            if isinstance(kind, Instance)
+            for method in kind.definition.methods.values()
+            if "kernel_function" in (name.rpartition(".")[2] for name in method.decorators)
+        ]
+
+
+def plugins_of(made: Made) -> Iterator[Value]:
+    """The objects whose methods an agent calls as tools."""
+    for name in PLUGINS:
+        value = prompts.field_of(made.box.fields, name)
+        yield from members_in(value) if value is not None else ()
+        rest = value.box.rest if value is not None and value.box is not None else None
+        yield from (rest,) if rest is not None else ()
 
 
 def name_in(frame: Frame, box: Box) -> str:
@@ -520,7 +573,7 @@ def swarm_in(shape: CallShape) -> list[Made]:
 def function_in(tool: Value) -> Value:
     """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`, `Tool(look)`;
     of one that is no such object, the tool itself."""
-    made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind == TOOL]
+    made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind in TOOLS]
     fields = made[0].box.fields if made else {}
     if not made and tool.box is not None and tool.box.kind == "object":
         fields = {name: held for name, held in tool.box.fields.items() if functions_in(held)}
@@ -554,6 +607,11 @@ def named_in_config(made: Made) -> Iterator[str]:
 
 def text_of_name(fields: dict[str, Value]) -> str:
     return fields.get("name", UNKNOWN).static_text() or ""
+
+
+def is_alone(name: str, rule: KindRule) -> bool:
+    """Whether an argument holds the one who leads a team, not its members."""
+    return name in rule.asks_with or any(said.startswith(f"{name}.") for said in rule.says)
 
 
 def is_known(value: Value) -> bool:

@@ -183,6 +183,7 @@ class TeamRuns:
                 self.connect(site, team, speaker, heard, chains)
                 self.follow_tools(frame, site, speaker, chains[speaker])
                 self.follow_guards(frame, speaker, chains[speaker])
+        self.evaluator.mixed.keep(team, chains)
 
     def told_as_one(self, team: Team, chains: dict[Made, Chain]) -> dict[Made, Made]:
         """Each speaker with what is written of it: of several that a function makes in one place,

@@ -15,7 +15,7 @@ from itertools import combinations, pairwise, product
 from typing import NamedTuple
 
 from charter_engine.contracts.graph import Carried
-from charter_engine.parser.agent_graphs import AgentGraph
+from charter_engine.parser.agent_graphs import AgentGraph, Node
 from charter_engine.parser.catalogue import Catalogue, KindRule
 from charter_engine.parser.own_runs import OwnCourse
 from charter_engine.parser.prompts import field_of
@@ -158,8 +158,10 @@ class TeamBuilder:
         members_of: MembersOf,
         made_last: MadeLast,
         course_of: CourseOf,
+        asking: Collection[str] = (),
     ) -> None:
         self.catalogue = catalogue
+        self.asking = asking
         self.course_of = course_of
         self.members_of = members_of
         self.made_last = made_last
@@ -245,6 +247,8 @@ class TeamBuilder:
             return whole_of([own, *parts])
         if way in ("before", "needed"):
             return self.fed(own, self.side_by_side(parts) if way == "before" else whole_of(parts))
+        if way == "watched":
+            return self.watched(made, own, parts)
         if way == "chosen" and own.first:
             return self.chosen(made, own, parts)
         return self.following(own, self.arranged(made, parts, way))
@@ -316,6 +320,17 @@ class TeamBuilder:
         self.give(own.first[0], whole, own)
         return Part(whole.first, own.last)
 
+    def watched(self, made: Made, own: Part, parts: list[Part]) -> Part:
+        """Those that look at what was said after every turn, and are heard by nobody: they choose
+        who goes on, or whether it is done."""
+        speaking = [*own.first, *own.last]
+        for part in parts:
+            self.lead(speaking, part.first)
+            self.lead(part.last, speaking)
+            self.team.silent.update(part.first)
+        self.repeat(made, parts)
+        return own
+
     def chained(self, members: list[Made]) -> Part:
         """Each is given the answer of the one before it alone."""
         parts = [(member, self.part(member)) for member in members]
@@ -337,8 +352,9 @@ class TeamBuilder:
             for target in reached_by(connections_in(made), name, asking):
                 self.team.follows.setdefault(part.first[0], []).extend(asking[target].first)
                 led_to.update(asking[target].first)
-        first = [part.first[0] for part in asking.values() if part.first[0] not in led_to]
-        last = [part.first[0] for part in asking.values() if part.first[0] not in self.team.follows]
+        whole = whole_of(list(asking.values()))
+        first = [one for one in whole.first if one not in led_to] or whole.first[:1]
+        last = [one for one in whole.first if one not in self.team.follows] or whole.first[-1:]
         return Part(tuple(first), tuple(last))
 
     def drawn(self, made: Made, way: str) -> Part:
@@ -349,7 +365,7 @@ class TeamBuilder:
         parts = {agent: self.part(self.made_last(agent)) for agent in graph.agents}
         self.team.told.update(whole_of([*parts.values()]).first if way == "told" else ())
         for node in graph.nodes:
-            reached = graph.reached_from(node)
+            reached = graph.reached_from(node, self.asking)
             following = whole_of([parts[agent] for agent in reached]).first
             if isinstance(node, Made) and way not in ("linked", "told"):
                 self.lead(parts[node].last, following)
@@ -358,16 +374,24 @@ class TeamBuilder:
                     self.team.follows.setdefault(one, []).extend(following)
             always = [parts[agent] for agent, is_always in reached.items() if is_always]
             self.side_by_side([part for part in always if part.first])
-        opening = [
-            agent
-            for start in graph.starts()
-            for agent in ([start] if isinstance(start, Made) else graph.reached_from(start))
+        opening = [agent for start in graph.starts() for agent in self.opened_by(graph, start)]
+        turning = [parts[agent] for agent in graph.agents if graph.leads_back(agent, agent)]
+        self.repeat(made, turning)
+        ending = [
+            one for one in graph.agents if not any(graph.reached_from(one, self.asking).values())
         ]
-        ending = [one for one in graph.agents if not any(graph.reached_from(one).values())]
         return Part(
             whole_of([parts[agent] for agent in dict.fromkeys(opening)]).first,
             whole_of([parts[agent] for agent in ending]).last,
         )
+
+    def opened_by(self, graph: AgentGraph, start: Node) -> Collection[Made]:
+        """The agents that a graph opens with which begins with a node; none where that asks a model
+        by itself."""
+        if isinstance(start, Made):
+            return [start]
+        is_asking = graph.executors.get(start) in self.asking
+        return [] if is_asking else graph.reached_from(start, self.asking)
 
     def in_course(self, own: OwnCourse) -> Part:
         """Agents that a method of the program's own runs, as its branches and loops have it."""
@@ -551,9 +575,11 @@ def take_templates(made: Made) -> None:
     fields = made.box.fields
     for source, target in connections_in(made):
         builder = fields[source].box if source in fields else None
+        given = builder.fields if builder is not None else {}
+        template = given.get("template", given.get("0"))
         for one in made_in(fields[target]) if target in fields else ():
-            if builder is not None and "template" in builder.fields:
-                one.box.fields.setdefault("template", builder.fields["template"])
+            if template is not None:
+                one.box.fields.setdefault("template", template)
 
 
 def reached_by(connections: list[tuple[str, str]], start: str, ends: Collection[str]) -> list[str]:

@@ -386,3 +386,30 @@ def test_what_a_package_imports_from_a_module_of_the_same_name_stands_for_that()
     found = compile_sources(dict(sources), options=CompileOptions())
     [call] = [call for file in found.files for call in file.calls]
     assert call.segments[0].text == "You lead."
+
+
+def test_a_text_of_a_module_that_comes_later_is_known() -> None:
+    found = package(
+        hired="""
+        from agent_framework import ChatAgent
+        from words import WRITER
+
+        class Factory:
+            def writer(self):
+                return ChatAgent(chat_client=None, instructions=WRITER)
+        """,
+        main="""
+        from agent_framework import SequentialBuilder
+        from hired import Factory
+
+        flow = SequentialBuilder().participants([Factory().writer()]).build()
+
+        async def work(task):
+            return await flow.run(task)
+        """,
+        words="""
+        WRITER = "You write."
+        """,
+    )
+    (call,) = found["main.py"].calls
+    assert call.segments[0].text == "You write."

@@ -263,3 +263,134 @@ def test_members_that_are_not_at_hand_are_warned_of(run: str) -> None:
     )
     assert lines(file) == [5]
     assert [error.line for error in file.errors if "`hired`" in error.message] == [5]
+
+
+MADE_LATER = """
+from agent_framework import ChatAgent, ConcurrentBuilder, SequentialBuilder, WorkflowBuilder
+from agent_framework import Executor, WorkflowExecutor, handler
+
+def make_writer():
+    return ChatAgent(chat_client=None, name="writer", instructions="You write.")
+
+def make_editor():
+    return ChatAgent(chat_client=None, name="editor", instructions="You edit.")
+
+async def main(task):
+    RUN
+"""
+
+
+@pytest.mark.parametrize(
+    "built",
+    [
+        "SequentialBuilder().register_participants([make_writer, lambda: make_editor()])",
+        "SequentialBuilder(participant_factories=[make_writer, make_editor])",
+        "WorkflowBuilder().register_agent(make_writer, name='w').register_agent(make_editor, 'e')"
+        ".set_start_executor('w').add_edge('w', 'e')",
+    ],
+)
+def test_functions_that_a_builder_is_given_make_its_agents(built: str) -> None:
+    file = compiled(MADE_LATER.replace("RUN", f"return await {built}.build().run(task)"))
+    assert edges(file) == {(12, 9, "data")}
+    assert said(file, 12)[0] == ("system", "You write.", False)
+
+
+def test_a_workflow_within_another_is_its_agents() -> None:
+    run = """inner = ConcurrentBuilder().participants([make_writer(), make_editor()]).build()
+    last = ChatAgent(chat_client=None, instructions="You close.")
+    parts = [WorkflowExecutor(inner, id="inner"), last]
+    return await SequentialBuilder().participants(parts).build().run(task)"""
+    file = compiled(MADE_LATER.replace("RUN", run))
+    assert edges(file) == {(15, 13, "data"), (9, 13, "data")}
+    assert {call.line for call in file.calls if call.fanout == "fork"} == {15, 9}
+
+
+def test_agents_hand_on_by_their_names() -> None:
+    run = """built = HandoffBuilder(participants=[plan, left, right]).set_coordinator("plan")
+    flow = built.add_handoff("plan", ["left"]).add_handoff("left", ["right"]).build()
+    return await flow.run(task)"""
+    file = agents(run)
+    assert edges(file) == {(21, 9, "data"), (21, 10, "data"), (9, 10, "data")}
+
+
+def test_who_leads_a_group_is_named_by_a_method() -> None:
+    group = "GroupChatBuilder().participants([left, right]).set_manager(manager=plan)"
+    file = agents(f"return await {group}.build().run(task)")
+    assert said(file, 19)[0] == ("system", "You plan.", False)
+    assert (19, 9, "data") not in edges(file)
+
+
+REGISTERED = """
+from agent_framework import ChatAgent, Executor, WorkflowBuilder, WorkflowContext, handler
+
+class Work(Executor):
+    def __init__(self, client):
+        self.agent = ChatAgent(chat_client=client, instructions="You work.")
+
+    @handler
+    async def work(self, verdict: str, ctx: WorkflowContext[Draft]):
+        draft = await self.agent.run(verdict)
+        await ctx.send_message(Draft(text=draft.text))
+
+class Judge(Executor):
+    def __init__(self, agent):
+        self.agent = agent
+
+    @handler
+    async def judge(self, draft: Draft, ctx: WorkflowContext[str]):
+        found = await self.agent.run(f"Judge {draft.text}")
+        await ctx.send_message(found.text)
+
+async def main(client, wish):
+    agent = (
+        WorkflowBuilder()
+        .register_executor(lambda: Work(client), name="work")
+        .register_executor(lambda: Judge(ChatAgent(client, instructions="You judge.")), "judge")
+        .set_start_executor("work")
+        .add_edge("work", "judge")
+        .build()
+    )
+    return await agent.run(wish)
+"""
+
+
+def test_executors_are_linked_by_the_names_that_a_builder_is_given_them_under() -> None:
+    assert edges(compiled(REGISTERED)) == {(10, 19, "data")}
+
+
+def test_a_method_asks_the_agent_that_its_object_is_made_with_later_in_the_file() -> None:
+    assert said(compiled(REGISTERED), 19)[:2] == [
+        ("system", "You judge.", False),
+        (None, "Judge ", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "ChatMessage(Role.USER, text=wish)",
+        "Message('user', [wish])",
+        "Message(role='user', contents=[wish])",
+        "ChatMessage(role=Role.USER, text=wish)",
+    ],
+)
+def test_a_message_has_its_role_by_place_or_by_name(message: str) -> None:
+    file = compiled(
+        f"""
+        from agent_framework import ChatAgent, ChatMessage, Message, Role
+
+        agent = ChatAgent(chat_client=None, instructions="You help.")
+
+        async def main(wish):
+            return await agent.run({message})
+        """
+    )
+    assert said(file, 7)[1:] == [("user", "wish", False)]
+
+
+def test_an_agent_that_an_exit_stack_enters_takes_part() -> None:
+    run = """async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(client.create_agent(instructions="You begin."))
+        built = SequentialBuilder().participants([first, close]).build()
+        return await built.run(task)"""
+    assert edges(agents(run)) == {(22, 11, "data")}

@@ -371,3 +371,17 @@ def test_a_team_is_run_by_a_module_that_comes_before_the_one_that_makes_it() -> 
         """,
     )
     assert {name: lines(file) for name, file in found.items()} == {"main.py": [5], "team.py": [7]}
+
+
+def test_what_a_server_of_beeai_is_given_is_called() -> None:
+    file = compiled(
+        """
+        from beeai_framework.adapters.a2a import A2AServer
+        from beeai_framework.agents.requirement import RequirementAgent
+
+        def main(llm):
+            agent = RequirementAgent(llm=llm, instructions="You answer.")
+            A2AServer().register(agent).serve()
+        """
+    )
+    assert said(file, 6) == [("system", "You answer.", False)]

@@ -1,0 +1,131 @@
+"""LlamaIndex: what runs workers, what keeps a conversation, and the state that tools share."""
+
+import pytest
+
+from charter_engine.contracts.graph import CompiledFile
+from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.teams.speaking import said
+
+AGENTS = """
+from llama_index.core import VectorStoreIndex
+from llama_index.core.agent import AgentRunner, FunctionCallingAgentWorker, StructuredPlannerAgent
+from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.workflow import Context
+from llama_index.llms.openai import OpenAI
+
+llm = OpenAI(model="m")
+seek = FunctionAgent(llm=llm, system_prompt="You seek.")
+tell = FunctionAgent(llm=llm, system_prompt="You tell.")
+worker = FunctionCallingAgentWorker.from_tools([], llm=llm, system_prompt="You work.")
+index = VectorStoreIndex.from_documents([])
+
+async def look(ctx: Context, topic: str) -> str:
+    found = await seek.run(user_msg=topic)
+    KEPT
+    return "found"
+
+async def write(ctx: Context) -> str:
+    READ
+    return str(await tell.run(user_msg=f"Tell {notes}"))
+
+lead = FunctionAgent(llm=llm, system_prompt="You lead.", tools=[look, write])
+
+async def main(task):
+    RUN
+"""
+
+IN_STORE = """async with ctx.store.edit_state() as state:
+        state["state"]["notes"].append(str(found))"""
+FROM_STORE = """async with ctx.store.edit_state() as state:
+        notes = state["state"]["notes"]"""
+GOT = 'notes = (await ctx.get("state"))["notes"]'
+SET = """state = await ctx.get("state")
+    state["notes"] = str(found)
+    await ctx.set("state", state)"""
+
+
+def agents(run: str, kept: str = "pass", read: str = "notes = None") -> CompiledFile:
+    return compiled(AGENTS.replace("RUN", run).replace("KEPT", kept).replace("READ", read))
+
+
+@pytest.mark.parametrize("runner", ["AgentRunner(worker)", "StructuredPlannerAgent(worker)"])
+def test_a_runner_is_its_worker(runner: str) -> None:
+    file = agents(f"return {runner}.chat(task)")
+    assert said(file, 26) == [("system", "You work.", False), (None, "task", False)]
+
+
+@pytest.mark.parametrize(("kept", "read"), [(IN_STORE, FROM_STORE), (SET, GOT)])
+def test_what_a_tool_keeps_in_the_context_reaches_the_next(kept: str, read: str) -> None:
+    file = agents("return await lead.run(user_msg=task)", kept, read)
+    look, write = (call.line for call in file.calls if call.function in ("look", "write"))
+    assert (look, write, "data") in edges(file)
+
+
+def test_runs_in_one_context_hear_those_before() -> None:
+    again = "\n    await tell.run(task, ctx=ctx)"
+    assert edges(agents(f"ctx = Context(tell){again}{again}")) == {(27, 28, "data")}
+
+
+def test_runs_in_contexts_of_their_own_do_not() -> None:
+    assert edges(agents("await tell.run(task)\n    await tell.run(task)")) == set()
+
+
+def test_a_chat_engine_remembers_and_a_query_engine_does_not() -> None:
+    chat = "chat = index.as_chat_engine()\n    while task:\n        task = chat.VERB(input())"
+    assert edges(agents(chat.replace("VERB", "chat"))) == {(28, 28, "loop")}
+    asked = chat.replace("as_chat", "as_query").replace("VERB", "query")
+    assert edges(agents(asked)) == set()
+
+
+def test_a_step_asks_the_model_that_its_workflow_is_made_with_later_in_the_file() -> None:
+    file = compiled(
+        """
+        from llama_index.core.workflow import Event, StartEvent, StopEvent, Workflow, step
+        from llama_index.llms.openai import OpenAI
+
+        class Asked(Event):
+            text: str
+
+        class Flow(Workflow):
+            def __init__(self, kind):
+                super().__init__()
+                self.kind = kind
+
+            @step
+            async def ask(self, ev: StartEvent) -> Asked:
+                qs = await self.kind.acomplete(f"Ask about {ev.topic}")
+                return Asked(text=str(qs))
+
+            @step
+            async def answer(self, ev: Asked) -> StopEvent:
+                done = await self.kind.acomplete(f"Answer {ev.text}")
+                return StopEvent(result=str(done))
+
+        async def main():
+            return await Flow(OpenAI(model="m")).run(topic="cats")
+        """
+    )
+    assert edges(file) == {(15, 20, "data")}
+
+
+def test_a_method_that_a_tool_is_made_of_is_asked_by_the_agent_alone() -> None:
+    file = compiled(
+        """
+        from llama_index.core import VectorStoreIndex
+        from llama_index.core.agent import ReActAgent
+        from llama_index.core.tools import FunctionTool
+
+        class Desk:
+            def __init__(self):
+                self.engine = VectorStoreIndex.from_documents([]).as_query_engine()
+                self.agent = ReActAgent.from_tools([FunctionTool.from_defaults(fn=self.look)])
+
+            def look(self, topic):
+                return str(self.engine.query(topic))
+
+            def ask(self, question):
+                return self.agent.chat(question)
+        """
+    )
+    assert {call.line for call in file.calls} == {12, 15}
+    assert {(15, 12, "data"), (12, 15, "loop")} <= edges(file)
