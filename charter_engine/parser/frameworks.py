@@ -229,6 +229,14 @@ class SharedStates:
         self.memory.changes += 1
         self.memory.left[definition.node_name] = after
 
+    def leave_beside(self, node: str, others: dict[str, Value]) -> dict[str, Value]:
+        """Let the state after a node hold what the same function left in another place as well;
+        returns all that it holds."""
+        after = self.memory.left.setdefault(node, Box("dict")).fields
+        for key, value in others.items():
+            after[key] = join(after.get(key), value, key)
+        return after
+
     def send_message(self, definition: FunctionDefinition, message: Value) -> None:
         """`ctx.send_message(message)`: what the executors start with that edges lead to."""
         handling = handling_of(definition) if self.linked else None

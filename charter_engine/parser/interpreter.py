@@ -10,9 +10,10 @@ functions again and again would.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from charter_engine.parser import wrappers
+from charter_engine.parser.arguments import bound_before
 from charter_engine.parser.attributes import hand_over
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.entries import NO_ENTRY, Entries, FunctionEntry
@@ -50,6 +51,8 @@ function is followed less far."""
 FEWEST_STEPS = 600
 FEWEST_OF_A_MODULE = 2_500
 """In a very large package every function, and every program, is still followed, if not far."""
+
+NOTHING_GIVEN: Mapping[str, Value] = {}
 
 NEAR = 2
 """There, so many calls may lie between a function that was cut off and one that asks a model, by
@@ -130,6 +133,9 @@ class Interpreter:
     def run_for_each_class(self, definition: FunctionDefinition, entry: FunctionEntry) -> None:
         """Run a function; a method of a base as each of the classes has it that do what it leaves
         open."""
+        if functions := self.evaluator.node_agents.bound.get(definition):
+            self.run_bound(definition, entry, list(functions.values()))
+            return
         bound = object_of(definition.owner) if definition.owner is not None else None
         methods = self.evaluator.names.implementing(Function(definition, entry.bound or bound))
         if definition.is_abstract or not methods:
@@ -137,6 +143,16 @@ class Interpreter:
             return
         for method in methods[:MAX_CHOICES]:
             self.run_alone(definition, entry._replace(bound=method.bound))
+
+    def run_bound(
+        self, definition: FunctionDefinition, entry: FunctionEntry, functions: list[Function]
+    ) -> None:
+        """Run the function of a node once for each place that has bound arguments of it; the state
+        after it holds what any of them leaves."""
+        left: dict[str, Value] = {}
+        for function in functions[:MAX_CHOICES]:
+            self.run_alone(definition, entry, bound_before(function))
+            left = self.evaluator.states.leave_beside(definition.node_name, left)
 
     def steps_left_by(self, method: FunctionDefinition) -> list[FunctionDefinition]:
         """The methods by which the classes made from a base do what a method of it leaves open."""
@@ -445,9 +461,14 @@ class Interpreter:
         left.put_back()
         self.memory.changes += 1
 
-    def run_alone(self, definition: FunctionDefinition, entry: FunctionEntry = NO_ENTRY) -> Value:
-        """A function with its parameters unknown: each is an origin of its own, so that it can be
-        told in a prompt."""
+    def run_alone(
+        self,
+        definition: FunctionDefinition,
+        entry: FunctionEntry = NO_ENTRY,
+        given: Mapping[str, Value] = NOTHING_GIVEN,
+    ) -> Value:
+        """A function with its parameters unknown but for those `given`: each is an origin of its
+        own, so that it can be told in a prompt."""
         place = definition.module.path
         steps = self.steps_for_function()
         self.progress.begin(place, steps, definition.node_name, definition.node.lineno)
@@ -456,7 +477,7 @@ class Interpreter:
         follower = self.evaluator.follower
         follower.followed.clear()
         function = Function(definition, entry.bound)
-        names = self.evaluator.arguments.first_names(function, {})
+        names = self.evaluator.arguments.first_names(function, dict(given))
         spec = definition.node.args
         for arg in (
             *spec.posonlyargs,
@@ -465,6 +486,8 @@ class Interpreter:
             *(item for item in (spec.vararg, spec.kwarg) if item),
         ):
             if definition.takes_self and definition.parameters[:1] == (arg.arg,):
+                continue
+            if arg.arg in given:
                 continue
             value = names.get(arg.arg, UNKNOWN)
             handed_down = self.memory.handed_down.get((definition, arg.arg), NOTHING)
