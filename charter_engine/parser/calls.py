@@ -386,6 +386,9 @@ class CallResolver:
                 if name is not None:
                     rule = self.program.catalogue.kinds[name]
                     box = self.evaluator.crews.configured(frame, rule, self.made_box(name, shape))
+                    if rule.stands_for and box is not None and rule.stands_for in box.fields:
+                        held = box.fields[rule.stands_for]
+                        return replace(held, types=held.types | {Kind(name)})
                     made = self.evaluator.teams.made(frame, shape.node, name, box)
                     return replace(
                         made or Value(types=frozenset((Kind(name),)), box=box),
@@ -439,7 +442,7 @@ class CallResolver:
             return None
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
-        return constructed_box(shape)
+        return by_names(constructed_box(shape), self.program.catalogue.kinds[kind].arguments)
 
     def passed_on(self, frame: Frame, receiver: Value, callee: Value, shape: CallShape) -> Value:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
@@ -540,6 +543,15 @@ def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
     if not named:
         return box
     return Box("object", fields=named | (box.fields if box is not None else {}))
+
+
+def by_names(box: Box | None, names: tuple[str, ...]) -> Box | None:
+    """What a constructor is given, with the names of what it is given by place."""
+    if box is None or not names:
+        return box
+    places = {str(number): name for number, name in enumerate(names)}
+    fields = {places.get(name, name): value for name, value in box.fields.items()}
+    return replace(box, fields=fields)
 
 
 PATTERN = Kind("regex.pattern")

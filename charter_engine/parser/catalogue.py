@@ -60,6 +60,9 @@ class KindRule:
     served_as: str = ""
     serves: bool = False
     configured: str = ""
+    describes: dict[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    stands_for: str = ""
     leads_in: tuple[str, ...] = ()
     returned_by: str = ""
     takes: dict[str, str] = field(default_factory=dict)

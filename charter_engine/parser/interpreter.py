@@ -330,7 +330,11 @@ class Interpreter:
         self.findings.visits = visits
         if definition.outer is not None:
             self.around[definition] = self.memory.closures.get(definition.outer, {})
-        result = self.run_alone(definition)
+        functions = self.evaluator.node_agents.bound.get(definition, {}).values()
+        for function in list(functions)[1:MAX_CHOICES]:
+            self.run_alone(definition, given=bound_before(function))
+        first = next(iter(functions), Function(definition))
+        result = self.run_alone(definition, given=bound_before(first))
         state = self.evaluator.states.parameter(definition)
         if state is not None:
             if definition.node_name not in self.evaluator.states.nodes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from charter_engine.parser import prompts
 from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.catalogue import Family, KindRule
+from charter_engine.parser.described_agents import DescribedAgents
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.offered import HOLDING
@@ -80,12 +81,13 @@ class TeamFinder:
         self.ran: set[Made] = set()
         self.has_made = False
         self.own_runs = OwnRuns(analysis, evaluator)
+        self.described = DescribedAgents(analysis.program)
 
     def made(self, frame: Frame, node: ast.Call, kind: str, box: Box | None) -> Value | None:
         """What a constructor of an agent or a team makes; None for any other kind."""
         if not self.program.catalogue.kinds[kind].part:
             return None
-        box = box if box is not None else Box("object")
+        box = self.described.told(self.program.catalogue.kinds[kind], box or Box("object"))
         if kind in COMPOSED:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         loop = frame.loops[-1].record if frame.loops else None
@@ -321,7 +323,8 @@ class TeamFinder:
 
     def whole(self, left: list[Made]) -> list[Made]:
         """Of what may be served, what no call runs and no other of them leads to."""
-        led_to = {part for made in left for part in self.team_of(made, []).parts if part != made}
+        leading = (*left, *self.ran) if left else ()
+        led_to = {part for made in leading for part in self.team_of(made, []).parts if part != made}
         return [made for made in left if made not in self.ran and made not in led_to]
 
     def may_serve(self) -> bool:
