@@ -27,6 +27,7 @@ from charter_engine.parser.fanout import (
     is_gathered,
     is_kept,
     parallel_way,
+    started_way,
     way_of,
 )
 from charter_engine.parser.frames import Frame
@@ -63,6 +64,7 @@ from charter_engine.parser.values import (
     Member,
     Type,
     Value,
+    either,
     in_order,
     join,
     moved,
@@ -115,7 +117,8 @@ class CallResolver:
             verb=path[-1] if path else "",
         )
         is_later = outer is None and is_gathered(frame, node, callee, self.program.gathering)
-        frame.fanout = "gather" if is_later else delayed_way(path) or outer
+        started = delayed_way(path) or started_way(frame, node, callee)
+        frame.fanout = "gather" if is_later else started or outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
         return value
@@ -171,7 +174,7 @@ class CallResolver:
             asked = callee if called else receiver
             answer = self.asked(frame, node, asked, shape, found)
             self.keep_talk(frame, shape, found.family, answer)
-            return answer
+            return self.as_it_answers(asked, shape, answer)
         made = (
             bounded(frame, shape)
             or self.known(frame, node, receiver, shape)
@@ -253,6 +256,16 @@ class CallResolver:
         answer = recorder.model_call(frame, node, opening, given, found)
         return runs.record(frame, node, shape, found, team, answer)
 
+    def as_it_answers(self, asked: Value, shape: CallShape, answer: Value) -> Value:
+        """The answer of an agent as the dict in which it gives that."""
+        kinds = [kind.kind if isinstance(kind, Made) else "" for kind in in_order(asked.types)]
+        rules = [self.program.catalogue.kinds[name] for name in kinds if name]
+        key = rules[0].answers_under if len(rules) == 1 else ""
+        if not key or not shape.verb.endswith("invoke") or answer.box is not None:
+            return answer
+        said = Value(origins=answer.origins)
+        return replace(answer, box=Box("dict", fields={key: said}, rest=said))
+
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What speaks for a call of an imported or injected wrapper."""
         if calls_decorated(frame.function, node):
@@ -312,8 +325,12 @@ class CallResolver:
         ]
         if functions:
             return self.evaluator.follower.follow(frame, node, functions, shape)
-        classes = [kind for kind in types if isinstance(kind, Class)]
-        return self.evaluator.objects.construct(frame, node, classes[0], shape) if classes else None
+        made: Value | None = None
+        for kind in types:
+            if isinstance(kind, Class):
+                one = self.evaluator.objects.construct(frame, node, kind, shape)
+                made = one if made is None else either(made, one)
+        return made
 
     def declared(
         self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape

@@ -63,6 +63,7 @@ class KindRule:
     describes: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
     stands_for: str = ""
+    answers_under: str = ""
     leads_in: tuple[str, ...] = ()
     returned_by: str = ""
     takes: dict[str, str] = field(default_factory=dict)

@@ -100,7 +100,10 @@ class Follower:
         ]
         result: Value | None = None
         left: list[AttributeResolver] = []
+        wrappers = self.evaluator.wrapper_calls
         for function, own in zip(functions, each, strict=False):
+            if result is not None and not is_one and wrappers.behind(function, shape) is not None:
+                continue
             hand_over(frame, holder, own)
             before = self.progress.steps
             value = self.follow_one(frame, node, function, shape, holder if is_one else "")

@@ -78,15 +78,23 @@ class StateGraph:
         return {node for node in nodes if node.partition("/")[0] == builder and "?" not in node}
 
     def inside(self, name: str) -> set[str]:
-        """The functions of the graphs that a node of that name is, and of those within them."""
-        pending = [builder for node, builder in self.inner.items() if named(node) == name]
+        """The functions of the graphs that a node of that name is, or whose function runs, and of
+        those within them."""
+        led_into = [(node, builder) for node, builder in self.inner.items()]
+        led_into += [
+            (node, target.partition("/")[0])
+            for node, target in self.apart
+            if named(target) == "START"
+        ]
+        pending = [builder for node, builder in led_into if named(node) == name]
         builders: set[str] = set()
         while pending:
             builder = pending.pop()
             if builder not in builders:
                 builders.add(builder)
-                within = (node for node in self.inner if node.partition("/")[0] == builder)
-                pending += [self.inner[node] for node in within]
+                pending += [
+                    inner for node, inner in led_into if node.partition("/")[0] == builder != inner
+                ]
         return {
             function
             for node, function in self.functions.items()
