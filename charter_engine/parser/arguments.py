@@ -169,6 +169,14 @@ def parameters_in(spec: ast.arguments) -> Iterator[Parameter]:
         yield Parameter(arg.arg, arg.annotation, default)
 
 
+def bound_before(function: Function) -> dict[str, Value]:
+    """The parameters that a function is given a value before it is called."""
+    definition = function.definition
+    by_place = zip(definition.parameters[definition.takes_self :], function.given, strict=False)
+    named = {name: value for name, value in function.named if name in definition.parameters}
+    return dict(by_place) | named
+
+
 def bind(function: Function, shape: CallShape) -> dict[str, Value]:
     """The parameters that a call gives a value."""
     definition = function.definition

@@ -27,6 +27,7 @@ from charter_engine.parser.fanout import (
     is_gathered,
     is_kept,
     parallel_way,
+    started_way,
     way_of,
 )
 from charter_engine.parser.frames import Frame
@@ -66,6 +67,7 @@ from charter_engine.parser.values import (
     Member,
     Type,
     Value,
+    either,
     in_order,
     join,
     moved,
@@ -118,7 +120,8 @@ class CallResolver:
             verb=path[-1] if path else "",
         )
         is_later = outer is None and is_gathered(frame, node, callee, self.program.gathering)
-        frame.fanout = "gather" if is_later else delayed_way(path) or outer
+        started = delayed_way(path) or started_way(frame, node, callee)
+        frame.fanout = "gather" if is_later else started or outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
         return value
@@ -174,7 +177,7 @@ class CallResolver:
             asked = callee if called else receiver
             answer = self.asked(frame, node, asked, shape, found)
             self.keep_talk(frame, shape, found.family, answer)
-            return answer
+            return self.as_it_answers(asked, shape, answer)
         made = (
             bounded(frame, shape)
             or self.known(frame, node, receiver, shape)
@@ -263,6 +266,16 @@ class CallResolver:
         self.evaluator.teams.keep_said(receiver, shape, answer)
         return answer
 
+    def as_it_answers(self, asked: Value, shape: CallShape, answer: Value) -> Value:
+        """The answer of an agent as the dict in which it gives that."""
+        kinds = [kind.kind if isinstance(kind, Made) else "" for kind in in_order(asked.types)]
+        rules = [self.program.catalogue.kinds[name] for name in kinds if name]
+        key = rules[0].answers_under if len(rules) == 1 else ""
+        if not key or not shape.verb.endswith("invoke") or answer.box is not None:
+            return answer
+        said = Value(origins=answer.origins)
+        return replace(answer, box=Box("dict", fields={key: said}, rest=said))
+
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What speaks for a call of an imported or injected wrapper."""
         if calls_decorated(frame.function, node):
@@ -319,8 +332,12 @@ class CallResolver:
         ]
         if functions:
             return self.evaluator.follower.follow(frame, node, functions, shape)
-        classes = [kind for kind in types if isinstance(kind, Class)]
-        return self.evaluator.objects.construct(frame, node, classes[0], shape) if classes else None
+        made: Value | None = None
+        for kind in types:
+            if isinstance(kind, Class):
+                one = self.evaluator.objects.construct(frame, node, kind, shape)
+                made = one if made is None else either(made, one)
+        return made
 
     def declared(
         self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape
@@ -402,6 +419,9 @@ class CallResolver:
                 if name is not None:
                     rule = self.program.catalogue.kinds[name]
                     box = self.evaluator.crews.configured(frame, rule, self.made_box(name, shape))
+                    if rule.stands_for and box is not None and rule.stands_for in box.fields:
+                        held = box.fields[rule.stands_for]
+                        return replace(held, types=held.types | {Kind(name)})
                     made = self.evaluator.teams.made(frame, shape.node, name, box)
                     return replace(
                         made or Value(types=frozenset((Kind(name),)), box=box),
@@ -459,7 +479,7 @@ class CallResolver:
             return None
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
-        return constructed_box(shape)
+        return by_names(constructed_box(shape), self.program.catalogue.kinds[kind].arguments)
 
     def passed_on(self, frame: Frame, receiver: Value, callee: Value, shape: CallShape) -> Value:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
@@ -605,8 +625,18 @@ def with_fields_of(receiver: Value, box: Box | None) -> Box | None:
     return Box("object", fields=named | (update.fields if update is not None else own))
 
 
+def by_names(box: Box | None, names: tuple[str, ...]) -> Box | None:
+    """What a constructor is given, with the names of what it is given by place."""
+    if box is None or not names:
+        return box
+    places = {str(number): name for number, name in enumerate(names)}
+    fields = {places.get(name, name): value for name, value in box.fields.items()}
+    return replace(box, fields=fields)
+
+
 MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))
 """Modules and classes whose functions make a message of the role that they are named after."""
+
 
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""

@@ -64,6 +64,10 @@ class KindRule:
     served_as: str = ""
     serves: bool = False
     configured: str = ""
+    describes: dict[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    stands_for: str = ""
+    answers_under: str = ""
     leads_in: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
     returned_by: str = ""

@@ -110,6 +110,26 @@ def is_gathered(
     return is_known and all(isinstance(one, ast.AsyncFunctionDef) for one in entered)
 
 
+TASK = "langgraph.func.task"
+"""Makes a function one that runs beside what calls it, until its result is asked for."""
+
+
+def started_way(frame: Frame, node: ast.Call, callee: Value) -> str | None:
+    """How a task of LangGraph's functional API runs that isn't waited for where it is called."""
+    for kind in callee.types:
+        if not isinstance(kind, Function) or not is_task(kind.definition):
+            return None
+    parent = frame.module.parents.get(id(node))
+    is_waited_for = isinstance(parent, ast.Await | ast.Attribute)
+    return "create_task" if callee.types and not is_waited_for else None
+
+
+def is_task(definition: FunctionDefinition) -> bool:
+    imports = definition.module.imports
+    named = (name.partition(".") for name in definition.decorators)
+    return any(imports.get(first, first) + dot + rest == TASK for first, dot, rest in named)
+
+
 def is_kept(frame: Frame, node: ast.Call) -> bool:
     """Whether what a call makes becomes part of a list or dict, or has a name that is awaited with
     others."""

@@ -100,7 +100,12 @@ class Follower:
         ]
         result: Value | None = None
         left: list[AttributeResolver] = []
+        wrappers, is_recorded = self.evaluator.wrapper_calls, False
         for function, own in zip(functions, each, strict=False):
+            is_wrapper = not is_one and wrappers.behind(function, shape) is not None
+            if is_wrapper and is_recorded:
+                continue
+            is_recorded = is_recorded or is_wrapper
             hand_over(frame, holder, own)
             before = self.progress.steps
             value = self.follow_one(frame, node, function, shape, holder if is_one else "")

@@ -22,7 +22,16 @@ from charter_engine.parser.symbols import (
     dotted_name,
 )
 from charter_engine.parser.syntax import declared_fields
-from charter_engine.parser.values import NOTHING, UNKNOWN, Box, Element, Value, join, moved
+from charter_engine.parser.values import (
+    NOTHING,
+    UNKNOWN,
+    Box,
+    Element,
+    Value,
+    either,
+    join,
+    moved,
+)
 
 
 class SharedStates:
@@ -163,7 +172,7 @@ class SharedStates:
         for name in self.graph.before(node, self.nodes):
             left = self.memory.left.get(name)
             for key, value in left.fields.items() if left is not None else ():
-                fields[key] = join(fields[key], value, key) if key in fields else value
+                fields[key] = joined_in_state(fields.get(key), value, key)
         for key, held in fields.items():
             last = self.written_last(node, key)
             if last is not None:
@@ -189,7 +198,7 @@ class SharedStates:
             begun = self.memory.left.get(writer) if writer not in self.nodes else None
             given = begun.fields.get(key) if begun is not None else None
             for value in (given, written.value if written is not None else None):
-                found = join(found, value, key) if value is not None else found
+                found = joined_in_state(found, value, key) if value is not None else found
             if written is None or written.maybe:
                 pending += sorted(self.graph.before(writer, self.nodes))
         return found
@@ -225,11 +234,19 @@ class SharedStates:
                 kept = after.fields.get(key)
                 is_gone = key in gone and key in (frame.always or ())
                 written = in_state(value)
-                after.fields[key] = written if is_gone else join(kept, written, key)
+                after.fields[key] = written if is_gone else joined_in_state(kept, written, key)
                 if written.all_origins() != known.get(key, NOTHING):
                     writes[key] = Element(written, maybe=not is_gone)
         self.memory.changes += 1
         self.memory.left[definition.node_name] = after
+
+    def leave_beside(self, node: str, others: dict[str, Value]) -> dict[str, Value]:
+        """Let the state after a node hold what the same function left in another place as well;
+        returns all that it holds."""
+        after = self.memory.left.setdefault(node, Box("dict")).fields
+        for key, value in others.items():
+            after[key] = join(after.get(key), value, key)
+        return after
 
     def send_message(self, definition: FunctionDefinition, message: Value) -> None:
         """`ctx.send_message(message)`: what the executors start with that edges lead to."""
@@ -361,13 +378,17 @@ MAX_OBJECTS = 2
 
 def in_state(value: Value, depth: int = 0) -> Value:
     """A value and its members after they went through a framework's state; the attributes of an
-    object stay apart."""
+    object stay apart, also of those in a list."""
     value = moved(value, "state")
     if value.box is None:
         return value
-    if value.box.kind == "object" and depth < MAX_OBJECTS:
+    if depth < MAX_OBJECTS and holds_records(value.box):
+        items = [replace(one, value=in_state(one.value, depth + 1)) for one in value.box.items]
+        rest = in_state(value.box.rest, depth + 1) if value.box.rest is not None else None
+        return replace(value, box=Box("list", items, rest=rest))
+    if (is_record(value.box) or value.box.kind == "object") and depth < MAX_OBJECTS:
         fields = {name: in_state(held, depth + 1) for name, held in value.box.fields.items()}
-        return replace(value, box=Box("object", fields=fields, rest=value.box.rest))
+        return replace(value, box=Box(value.box.kind, fields=fields, rest=value.box.rest))
     origins = moved(Value(origins=value.all_origins()), "state").origins
     return Value(
         types=value.types,
@@ -375,6 +396,27 @@ def in_state(value: Value, depth: int = 0) -> Value:
         origins=value.origins | origins,
         constant=value.constant,
     )
+
+
+def holds_records(box: Box) -> bool:
+    """Whether a list holds objects with fields, none of them a message."""
+    held = [one.value.box for one in box.items]
+    held += [box.rest.box] if box.rest is not None else []
+    is_list = box.kind == "list" and bool(held)
+    return is_list and all(one is not None and one.fields and is_record(one) for one in held)
+
+
+def is_record(box: Box) -> bool:
+    """Whether a box is an object or a dict, but no message."""
+    return box.kind in ("object", "dict") and "role" not in box.fields
+
+
+def joined_in_state(held: Value | None, written: Value, key: str) -> Value:
+    """What a state holds of which a node leaves more: lists of records are left as they are in the
+    states before."""
+    if held is None or held.box is None or held.box.kind == "object":
+        return join(held, written, key)
+    return either(held, written)
 
 
 def state_parameter(definition: FunctionDefinition) -> str | None:

@@ -10,9 +10,10 @@ functions again and again would.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from charter_engine.parser import wrappers
+from charter_engine.parser.arguments import bound_before
 from charter_engine.parser.attributes import hand_over
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.entries import NO_ENTRY, Entries, FunctionEntry
@@ -51,6 +52,8 @@ function is followed less far."""
 FEWEST_STEPS = 600
 FEWEST_OF_A_MODULE = 2_500
 """In a very large package every function, and every program, is still followed, if not far."""
+
+NOTHING_GIVEN: Mapping[str, Value] = {}
 
 NEAR = 2
 """There, so many calls may lie between a function that was cut off and one that asks a model, by
@@ -136,7 +139,10 @@ class Interpreter:
             owner = turn.role if turn.action is not definition.owner else turn.action
             with self.evaluator.role_turns.taken(turn):
                 self.run_alone(definition, entry._replace(bound=object_of(owner or turn.role)))
-        if turns:
+        functions = self.evaluator.node_agents.bound.get(definition)
+        if functions:
+            self.run_bound(definition, entry, list(functions.values()))
+        if turns or functions:
             return
         bound = object_of(definition.owner) if definition.owner is not None else None
         methods = self.evaluator.names.implementing(Function(definition, entry.bound or bound))
@@ -145,6 +151,16 @@ class Interpreter:
             return
         for method in methods[:MAX_CHOICES]:
             self.run_alone(definition, entry._replace(bound=method.bound))
+
+    def run_bound(
+        self, definition: FunctionDefinition, entry: FunctionEntry, functions: list[Function]
+    ) -> None:
+        """Run the function of a node once for each place that has bound arguments of it; the state
+        after it holds what any of them leaves."""
+        left: dict[str, Value] = {}
+        for function in functions[:MAX_CHOICES]:
+            self.run_alone(definition, entry, bound_before(function))
+            left = self.evaluator.states.leave_beside(definition.node_name, left)
 
     def steps_left_by(self, method: FunctionDefinition) -> list[FunctionDefinition]:
         """The methods by which the classes made from a base do what a method of it leaves open."""
@@ -321,7 +337,11 @@ class Interpreter:
         visits: list[Visit] = []
         self.findings.visits = visits
         self.around[definition] = dict(self.told(definition))
-        result = self.run_alone(definition)
+        functions = self.evaluator.node_agents.bound.get(definition, {}).values()
+        for function in list(functions)[1:MAX_CHOICES]:
+            self.run_alone(definition, given=bound_before(function))
+        first = next(iter(functions), Function(definition))
+        result = self.run_alone(definition, given=bound_before(first))
         state = self.evaluator.states.parameter(definition)
         if state is not None:
             if definition.node_name not in self.evaluator.states.nodes:
@@ -464,9 +484,14 @@ class Interpreter:
         left.put_back()
         self.memory.changes += 1
 
-    def run_alone(self, definition: FunctionDefinition, entry: FunctionEntry = NO_ENTRY) -> Value:
-        """A function with its parameters unknown: each is an origin of its own, so that it can be
-        told in a prompt."""
+    def run_alone(
+        self,
+        definition: FunctionDefinition,
+        entry: FunctionEntry = NO_ENTRY,
+        given: Mapping[str, Value] = NOTHING_GIVEN,
+    ) -> Value:
+        """A function with its parameters unknown but for those `given`: each is an origin of its
+        own, so that it can be told in a prompt."""
         place = definition.module.path
         steps = self.steps_for_function()
         self.progress.begin(place, steps, definition.node_name, definition.node.lineno)
@@ -475,7 +500,7 @@ class Interpreter:
         follower = self.evaluator.follower
         follower.followed.clear()
         function = Function(definition, entry.bound)
-        names = self.evaluator.arguments.first_names(function, {})
+        names = self.evaluator.arguments.first_names(function, dict(given))
         spec = definition.node.args
         for arg in (
             *spec.posonlyargs,
@@ -484,6 +509,8 @@ class Interpreter:
             *(item for item in (spec.vararg, spec.kwarg) if item),
         ):
             if definition.takes_self and definition.parameters[:1] == (arg.arg,):
+                continue
+            if arg.arg in given:
                 continue
             value = names.get(arg.arg, UNKNOWN)
             handed_down = self.memory.handed_down.get((definition, arg.arg), NOTHING)

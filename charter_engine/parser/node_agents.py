@@ -1,5 +1,6 @@
-"""Agents that a framework makes and that stand as nodes in a state graph: each is given the
-conversation in the state, and leaves its answer there."""
+"""What stands as nodes in a state graph beside plain functions: agents that a framework makes, each
+given the conversation in the state, where it leaves its answer, and functions of which arguments
+are bound before (`partial(work, agent=coder)`)."""
 
 from __future__ import annotations
 
@@ -9,9 +10,19 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.state_graphs import key_of
+from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.team_prompts import NOWHERE
 from charter_engine.parser.teams import name_of
-from charter_engine.parser.values import UNKNOWN, Box, Kind, Made, Value, made_in
+from charter_engine.parser.values import (
+    UNKNOWN,
+    Box,
+    Function,
+    Kind,
+    Made,
+    Value,
+    functions_in,
+    made_in,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -25,7 +36,8 @@ ASKING = "invoke"
 
 class NodeAgents:
     """Runs the agents behind nodes, each under the name that stands for its function; `found` are
-    those that are known."""
+    those that are known. `bound` are functions as the places that make them nodes have bound
+    them."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
@@ -33,6 +45,7 @@ class NodeAgents:
         self.progress = analysis.progress
         self.evaluator = evaluator
         self.found: dict[str, Made] = {}
+        self.bound: dict[FunctionDefinition, dict[int, Function]] = {}
 
     def add(self, frame: Frame, shape: CallShape) -> None:
         """`graph.add_node("name", agent)`, or without a name."""
@@ -41,6 +54,9 @@ class NodeAgents:
             return
         given = [value for _, value in shape.positional]
         given += [value for name, _, value in shape.keywords if name in ("node", "action")]
+        for one in (one for value in given for one in functions_in(value)):
+            if one.given or one.named:
+                self.bound.setdefault(one.definition, {})[id(shape.node)] = one
         made = next((one for value in given for one in made_in(value)), None)
         if made is None or self.program.catalogue.family_of_verb(made.kind, ASKING) is None:
             return

@@ -20,6 +20,10 @@ MethodOf = Callable[[ClassDefinition, str], FunctionDefinition | None]
 """The method that objects of a class have by a name."""
 
 
+BINDING = "partial"
+"""What binds arguments of a function before it is called."""
+
+
 class NodeFunctions:
     """Finds functions by how they are named where a graph is put together. Those `handing_on` give
     the state to the function that stands behind the node."""
@@ -36,6 +40,7 @@ class NodeFunctions:
         self.method_of = method_of
         self.times = Counter(definition.name for definition in definitions)
         self.made: dict[str, dict[str, str]] = {}
+        self.bound: dict[str, dict[str, ast.expr]] = {}
         self.handing_on: set[FunctionDefinition] = set()
 
     def behind(self, module: Module, node: ast.expr, place: ast.Call) -> FunctionDefinition | None:
@@ -47,13 +52,15 @@ class NodeFunctions:
         return found
 
     def found(self, module: Module, node: ast.expr, place: ast.Call) -> FunctionDefinition | None:
-        if isinstance(node, ast.Call) and last_name(node.func) == "partial" and node.args:
+        if isinstance(node, ast.Call) and last_name(node.func) == BINDING and node.args:
             return self.found(module, node.args[0], place)
         if isinstance(node, ast.Lambda) and isinstance(node.body, ast.Call):
             return self.found(module, node.body.func, place)
         if isinstance(node, ast.Name):
-            return self.named(module, node.id) or self.called_by(
-                self.object_of(module, node, place)
+            return (
+                self.named(module, node.id)
+                or self.bound_as(module, node.id, place)
+                or self.called_by(self.object_of(module, node, place))
             )
         if isinstance(node, ast.Attribute):
             owner = self.object_of(module, node.value, place)
@@ -77,6 +84,18 @@ class NodeFunctions:
         base, _, last = module.imports[name].rpartition(".")
         source = self.module_meant(module, base)
         return self.named(source, last) if source is not None and source is not module else None
+
+    def bound_as(self, module: Module, name: str, place: ast.Call) -> FunctionDefinition | None:
+        """The function of which a module means, by a name, that with arguments bound before:
+        `code = partial(work, agent=coder)`."""
+        if module.path not in self.bound:
+            self.bound[module.path] = dict(bound_in(module))
+        if name in self.bound[module.path]:
+            return self.found(module, self.bound[module.path][name], place)
+        base, _, last = module.imports.get(name, "").rpartition(".")
+        source = self.module_meant(module, base) if base else None
+        is_other = source is not None and source is not module
+        return self.bound_as(source, last, place) if source is not None and is_other else None
 
     def meant(self, module: Module, node: ast.expr) -> Module | None:
         """The module that an expression names."""
@@ -139,6 +158,16 @@ def made_in(module: Module) -> Iterator[tuple[str, str]]:
             if made[:1].isupper():
                 for target in statement.targets:
                     yield last_name(target), made
+
+
+def bound_in(module: Module) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a module gives functions with arguments bound before, with these functions."""
+    for statement in statements(module.tree):
+        value = statement.value if isinstance(statement, ast.Assign) else None
+        if isinstance(value, ast.Call) and last_name(value.func) == BINDING and value.args:
+            assert isinstance(statement, ast.Assign)
+            for target in statement.targets:
+                yield last_name(target), value.args[0]
 
 
 def owner_at(module: Module, place: ast.Call) -> ClassDefinition | None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from charter_engine.parser.graph_builders import Builders, called
+from charter_engine.parser.graph_texts import NO_TEXTS, GraphTexts, Texts
 from charter_engine.parser.node_functions import ClassNamed, MethodOf, ModuleMeant, NodeFunctions
 from charter_engine.parser.symbols import FunctionDefinition, Module, lambda_name
 from charter_engine.parser.syntax import last_name, output_name
@@ -77,15 +78,23 @@ class StateGraph:
         return {node for node in nodes if node.partition("/")[0] == builder and "?" not in node}
 
     def inside(self, name: str) -> set[str]:
-        """The functions of the graphs that a node of that name is, and of those within them."""
-        pending = [builder for node, builder in self.inner.items() if named(node) == name]
+        """The functions of the graphs that a node of that name is, or whose function runs, and of
+        those within them."""
+        led_into = [(node, builder) for node, builder in self.inner.items()]
+        led_into += [
+            (node, target.partition("/")[0])
+            for node, target in self.apart
+            if named(target) == "START"
+        ]
+        pending = [builder for node, builder in led_into if named(node) == name]
         builders: set[str] = set()
         while pending:
             builder = pending.pop()
             if builder not in builders:
                 builders.add(builder)
-                within = (node for node in self.inner if node.partition("/")[0] == builder)
-                pending += [self.inner[node] for node in within]
+                pending += [
+                    inner for node, inner in led_into if node.partition("/")[0] == builder != inner
+                ]
         return {
             function
             for node, function in self.functions.items()
@@ -196,13 +205,21 @@ def is_router(node: str) -> bool:
 class Declaring:
     """What is known where graphs are put together: their `builders`, the `functions` behind nodes,
     those that others have `made`, by these the parameters whose function what they make hands the
-    state to, and the routers that tell themselves where they lead."""
+    state to, the routers that tell themselves where they lead, the places of those of which it
+    isn't told, and the `texts` by which nodes are named, with those of a loop's `turn`."""
 
     builders: Builders
     functions: NodeFunctions
     made: dict[str, str]
     wrapping: dict[str, tuple[FunctionDefinition, int, str]]
+    texts: GraphTexts
+    turn: Texts = field(default_factory=dict)
     routers: dict[str, list[str]] = field(default_factory=dict)
+    untold: set[str] = field(default_factory=set)
+
+    def named(self, module: Module, node: ast.expr) -> str:
+        """The name that an expression gives a node."""
+        return self.texts.text(module, node, self.turn) or name_of(node)
 
     def wrapped(self, module: Module, node: ast.expr, place: ast.Call) -> ast.expr:
         """The function at hand that stands in another: `logged("plan", plan)`."""
@@ -244,15 +261,19 @@ def graph_of(
     graph.builders = Builders(modules, module_meant)
     functions = NodeFunctions(definitions, class_named, module_meant, method_of)
     wrapping = functions_wrapping(definitions)
-    known = Declaring(graph.builders, functions, functions_made(modules), wrapping)
+    texts = GraphTexts(module_meant)
+    known = Declaring(graph.builders, functions, functions_made(modules), wrapping, texts)
     for module, call in declaring:
-        declare(graph, module, call, known)
+        for turn in texts.turns(module, call):
+            declare(graph, module, call, replace(known, turn=turn))
     if not graph.functions:
         return None
     graph.handing_on = functions.handing_on
     for definition in definitions:
         if not isinstance(definition.node, ast.Lambda):
-            follow_commands(graph, definition, known.routers)
+            follow_commands(graph, definition, known)
+    for place in known.untold:
+        lead_anywhere(graph, place)
     enter_inner(graph)
     enter_run(graph, definitions)
     graph.handing = {
@@ -267,7 +288,7 @@ def graph_of(
 def declare(graph: StateGraph, module: Module, call: ast.Call, known: Declaring) -> None:
     assert isinstance(call.func, ast.Attribute)
     builder = known.builders.key(module, call.func.value)
-    names = [key_of(builder, name_of(argument)) for argument in call.args]
+    names = [key_of(builder, known.named(module, argument)) for argument in call.args]
     kind = call.func.attr
     if kind == "add_node" and call.args:
         declare_node(graph, module, call, builder, known)
@@ -275,7 +296,7 @@ def declare(graph: StateGraph, module: Module, call: ast.Call, known: Declaring)
         declare_sequence(graph, module, call, builder, known)
     elif kind == "add_edge" and len(names) > 1:
         sources = (
-            [key_of(builder, name_of(item)) for item in call.args[0].elts]
+            [key_of(builder, known.named(module, item)) for item in call.args[0].elts]
             if isinstance(call.args[0], ast.List)
             else [names[0]]
         )
@@ -304,7 +325,7 @@ def declare_node(
         (item.value for item in call.keywords if item.arg in ("action", "node")),
         call.args[1] if len(call.args) > 1 else call.args[0],
     )
-    node = key_of(builder, name_of(call.args[0]))
+    node = key_of(builder, known.named(module, call.args[0]))
     graph.lines.setdefault(node, call.lineno)
     if isinstance(given, ast.Call) and called(given) == "compile":
         graph.inner[node] = known.builders.key(module, given)
@@ -358,12 +379,13 @@ def declare_choices(
         graph.functions[place] = name
         graph.lines[place] = call.lineno
         graph.lead(source, place)
-    if isinstance(choices, ast.Dict):
-        targets = [name_of(value) for value in choices.values]
-    elif isinstance(choices, ast.List | ast.Tuple):
-        targets = [name_of(value) for value in choices.elts]
+    told = known.texts.values(module, choices) if choices is not None else []
+    if told:
+        targets = [known.named(module, value) for value in told]
     elif isinstance(router, ast.Lambda):
         targets = sorted(names_in(router.body) - END)
+        if goes_anywhere_by(router.body):
+            known.untold.add(place)
     else:
         known.routers.setdefault(name, []).append(place)
         targets = ["tools"] if name == "tools_condition" else []
@@ -377,25 +399,42 @@ def sends(router: ast.Lambda) -> bool:
     return any(last_name(call.func) == "Send" for call in calls)
 
 
-def follow_commands(
-    graph: StateGraph, definition: FunctionDefinition, routers: dict[str, list[str]]
-) -> None:
+def follow_commands(graph: StateGraph, definition: FunctionDefinition, known: Declaring) -> None:
     """Where a node or router names others itself: `Command(goto=…)`, `Send(…)`, `return "node"`."""
-    name = definition.node_name
+    name, routers = definition.node_name, known.routers
     places = routers.get(name) or graph.nodes_of(name)
+    if not places:
+        return
+    written = {text: text for text in names_in(definition.node)}
+    written |= constants_in(definition, known)
     for place in places:
         builder = place.partition("/")[0]
         found = set()
-        for text in names_in(definition.node):
+        for spelt, text in written.items():
             target = key_of(builder, text)
             is_known = target in graph.functions or target in graph.inner or text in END
-            if is_known and (name in routers or goes_there(definition.node, text)):
+            if is_known and (name in routers or goes_there(definition.node, spelt)):
                 found.add(target)
-        if found <= {f"{builder}/END"} and goes_anywhere(definition.node, name in routers):
-            own = {place, place.partition("?")[0]}
-            found |= {node for node in graph.nodes_in(builder) if node not in own}
         for target in found:
             graph.lead(place, target)
+        if found <= {f"{builder}/END"} and goes_anywhere(definition.node, name in routers):
+            lead_anywhere(graph, place)
+
+
+def constants_in(definition: FunctionDefinition, known: Declaring) -> Texts:
+    """The texts of the constants that a function names."""
+    names = {node.id: node for node in ast.walk(definition.node) if isinstance(node, ast.Name)}
+    texts = {
+        name: known.texts.text(definition.module, node, NO_TEXTS) for name, node in names.items()
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
+def lead_anywhere(graph: StateGraph, place: str) -> None:
+    """Lead from a node or router to all others of its graph."""
+    own = {place, place.partition("?")[0]}
+    for node in graph.nodes_in(place.partition("/")[0]) - own:
+        graph.lead(place, node)
 
 
 def goes_anywhere(function: ast.AST, is_router: bool) -> bool:
@@ -409,7 +448,12 @@ def goes_anywhere(function: ast.AST, is_router: bool) -> bool:
             for node in ast.walk(function)
             if isinstance(node, ast.keyword) and node.arg == "goto"
         ]
-    parts = (part for way in ways if way is not None for part in ast.walk(way))
+    return any(goes_anywhere_by(way) for way in ways if way is not None)
+
+
+def goes_anywhere_by(way: ast.expr) -> bool:
+    """Whether an expression names a node that only the running program knows."""
+    parts = ast.walk(way)
     return any(isinstance(part, ast.Name | ast.Subscript | ast.Attribute) for part in parts)
 
 

@@ -14,6 +14,7 @@ from charter_engine.parser import prompts
 from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.by_functions import ByFunctions
 from charter_engine.parser.catalogue import Family, KindRule
+from charter_engine.parser.described_agents import DescribedAgents
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.offered import HOLDING
@@ -124,12 +125,13 @@ class TeamFinder:
         self.has_made = False
         self.own_runs = OwnRuns(analysis, evaluator)
         self.by_functions = ByFunctions(evaluator)
+        self.described = DescribedAgents(analysis.program)
 
     def made(self, frame: Frame, node: ast.Call, kind: str, box: Box | None) -> Value | None:
         """What a constructor of an agent or a team makes; None for any other kind."""
         if not self.program.catalogue.kinds[kind].part:
             return None
-        box = box if box is not None else Box("object")
+        box = self.described.told(self.program.catalogue.kinds[kind], box or Box("object"))
         if kind in COMPOSED:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         box.fields |= self.by_functions.instructions(frame, box, self.program.catalogue.kinds[kind])
@@ -444,7 +446,7 @@ class TeamFinder:
 
     def whole(self, left: list[Made]) -> list[Made]:
         """Of what may be served, what no call runs and no other of them leads to."""
-        led_to = self.led_to(left)
+        led_to = self.led_to((*left, *self.ran) if left else ())
         return [made for made in left if made not in self.ran and made not in led_to]
 
     def led_to(self, runs: Iterable[Made]) -> set[Made]:

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Carried
 from charter_engine.parser import prompts, text
 from charter_engine.parser.catalogue import Family, KindRule
-from charter_engine.parser.chains import CHAIN
+from charter_engine.parser.chains import CHAIN, PROMPTS
 from charter_engine.parser.findings import Fillings, HeardAnswer, Message, Site
+from charter_engine.parser.offered import OFFERED
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.syntax import output_name, used_by
 from charter_engine.parser.teams import MANAGER, text_in
@@ -50,8 +51,9 @@ CHATTING = ("initiate_chats", "a_initiate_chats", NESTING)
 
 def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Message, ...]:
     """What stands in the source of an agent's prompt, with the fields that the run fills."""
-    if made.kind == CHAIN_MADE:
-        chain = Value(types=frozenset((CHAIN,)), box=made.box)
+    template = template_of(made)
+    if template is not None:
+        chain = Value(types=frozenset((CHAIN,)), box=template)
         filling = Value(box=Box("dict", fields=given))
         return prompts.kept_messages(chain, replace(EMPTY, positional=((NOWHERE, filling),)))
     fields = dict(made.box.fields)
@@ -71,6 +73,18 @@ def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Messag
     if not rule.templated:
         return parts
     return tuple((role, filled(value, given)) for role, value in parts)
+
+
+def template_of(made: Made) -> Box | None:
+    """The template by which a chain, or an agent that is made with one, asks, with what it offers;
+    None where there is none."""
+    prompt = made.box.fields.get("prompt", UNKNOWN)
+    if made.kind == CHAIN_MADE:
+        return made.box
+    if prompt.box is None or PROMPTS.isdisjoint(prompt.types):
+        return None
+    offered = {name: value for name, value in made.box.fields.items() if name in OFFERED}
+    return Box("object", fields={**prompt.box.fields, **offered})
 
 
 def offer_of(made: Made) -> dict[str, Value]:

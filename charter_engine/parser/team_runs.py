@@ -34,6 +34,7 @@ from charter_engine.parser.team_prompts import (
     label_of,
     messages_in,
     offer_of,
+    template_of,
     without_inputs,
     written,
 )
@@ -89,8 +90,9 @@ class TeamRuns:
         """The agent that speaks first, in the place of the team that is called, and what is left
         of the call to be said to it."""
         first = team.opened.first[0]
-        if first.kind == CHAIN_MADE:
-            return replace(asked, types=frozenset((CHAIN, first)), box=first.box), shape
+        template = template_of(first)
+        if template is not None:
+            return replace(asked, types=frozenset((CHAIN, first)), box=template), shape
         said = written(first, self.rule_of(first), inputs_of(shape, family))
         fields = {name: value for name, value in offer_of(first).items() if name in OFFERED}
         fields |= signature_in(first)

@@ -6,6 +6,7 @@ What other modules ask as a model, and asks one in a way that isn't known, is ta
 from __future__ import annotations
 
 import ast
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -86,8 +87,10 @@ class WrapperCalls:
         if wrapper is None:
             return None
         post = self.findings.posts.get(id(self.findings.sites[wrapper.site].node))
-        is_elsewhere = post is not None and recognise.posts_elsewhere(shape, post.family)
-        return None if is_elsewhere else wrapper
+        if post is None:
+            return wrapper
+        given = without_models(function.definition, shape)
+        return None if recognise.posts_elsewhere(given, post.family) else wrapper
 
     def spread_within(self, wrapper: FunctionDefinition) -> str | None:
         """How a wrapper asks several times side by side for one call of it."""
@@ -137,6 +140,22 @@ def wrapper_prompt(names: dict[str, Value], wrapper: Wrapper) -> tuple[Message, 
     for name in sorted(wanted, key=lambda item: "system" not in item):
         messages += prompts.messages_of(names[name], "system" if "system" in name else "")
     return tuple(messages)
+
+
+def without_models(definition: FunctionDefinition, shape: CallShape) -> CallShape:
+    """A call without the names of models that it gives: `vendor/model` is no address."""
+    names = definition.parameters[definition.takes_self :]
+    by_place = zip_longest(shape.positional, names[: len(shape.positional)], fillvalue="")
+    return replace(
+        shape,
+        positional=tuple(item for item, name in by_place if not is_models(name)),
+        keywords=tuple(item for item in shape.keywords if not is_models(item[0])),
+    )
+
+
+def is_models(name: str) -> bool:
+    """Whether a parameter takes the name of a model."""
+    return "model" in recognise.words_of(name)
 
 
 def kinds_in(types: frozenset[Type]) -> frozenset[Type]:

@@ -269,3 +269,30 @@ def test_coroutines_of_a_dict_that_are_awaited_together_run_side_by_side() -> No
         """
     )
     assert [call.fanout for call in file.calls] == [None, "gather", "gather"]
+
+
+TASKS = """
+from langgraph.func import entrypoint, task
+from langchain_openai import ChatOpenAI
+
+llm = ChatOpenAI(model="m")
+
+@task
+def write(heading):
+    return llm.invoke(f"Write {heading}").content
+
+@task
+def polish(text):
+    return llm.invoke(f"Polish {text}").content
+
+@entrypoint()
+def work(headings):
+    started = [write(heading) for heading in headings]
+    text = "".join(one.result() for one in started)
+    return polish(text).result()
+"""
+
+
+def test_tasks_of_langgraph_run_side_by_side_unless_they_are_waited_for_at_once() -> None:
+    written, polished = compiled(TASKS).calls
+    assert (written.fanout, polished.fanout) == ("create_task", None)

@@ -335,3 +335,29 @@ def test_nodes_made_of_functions_by_others_are_those_functions() -> None:
     }
     assert [call.fanout for call in found.calls] == [None, None, "send"]
     assert not any(call.repeated_by for call in found.calls)
+
+
+RETURNED = """
+from langchain.agents import create_agent
+from langgraph.graph import MessagesState
+
+seller = create_agent("m", tools=[], system_prompt="You sell.")
+helper = create_agent("m", tools=[], system_prompt="You help.")
+
+def sell(state: MessagesState):
+    return seller.invoke(state)
+
+def help_out(state: MessagesState):
+    response = helper.invoke(state)
+    return response
+
+graph = StateGraph(MessagesState)
+graph.add_sequence([sell, help_out])
+graph.add_edge(START, "sell")
+"""
+
+
+def test_what_an_agent_answers_is_left_in_the_messages_where_a_node_returns_it() -> None:
+    found = compiled(HEAD + RETURNED)
+    sold, helped = [call.line for call in found.calls]
+    assert edges(found) == {(sold, helped, "data")}

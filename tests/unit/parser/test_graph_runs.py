@@ -177,3 +177,46 @@ def test_a_node_hands_on_all_that_it_returns_where_the_graph_has_no_keys(
     graph: str, found: set[tuple[int, int, str]]
 ) -> None:
     assert edges(compiled(HEAD + HANDING.replace("GRAPH", graph))) == found
+
+
+SENT = """
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
+
+llm = ChatOpenAI(model="m")
+
+def note(state: dict):
+    return {"notes": llm.invoke(f"Note {state['question']}").content}
+
+inner = StateGraph(dict)
+inner.add_node("note", note)
+inner.add_edge(START, "note")
+researcher = inner.compile()
+
+def ask(state: dict):
+    return {"questions": llm.invoke(f"Ask about {state['topic']}").content.splitlines()}
+
+def spread(state: dict):
+    return [Send("research", {"question": one}) for one in state["questions"]]
+
+def research(state: dict):
+    return {"found": [researcher.invoke({"question": state["question"]})["notes"]]}
+
+def report(state: dict):
+    return {"report": llm.invoke(f"Report {state['found']}").content}
+
+outer = StateGraph(dict)
+outer.add_node("ask", ask)
+outer.add_node("research", research)
+outer.add_edge(START, "ask")
+outer.add_conditional_edges("ask", spread, ["research"])
+outer.add_node("report", report)
+outer.add_edge("research", "report")
+app = outer.compile()
+"""
+
+
+def test_a_graph_that_a_sent_task_runs_runs_as_often_as_tasks_are_sent() -> None:
+    noted, asked, reported = compiled(SENT).calls
+    assert (noted.fanout, asked.fanout, reported.fanout) == ("send", None, None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.compiled import compiled, edges, lines
 
 GRAPH = """
 import operator
@@ -273,3 +273,67 @@ def test_the_attributes_of_an_object_in_a_graphs_state_are_kept_apart() -> None:
         """
     )
     assert edges(file) == {(8, 14, "data")}
+
+
+RECORDS = """
+from dataclasses import dataclass
+from typing import TypedDict
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, StateGraph
+
+llm = ChatOpenAI(model="m")
+
+@dataclass
+class Finding:
+    source: str
+    summary: str
+    critique: str = ""
+
+class Work(TypedDict):
+    question: str
+    findings: list
+    answer: str
+
+def search(state: Work):
+    text = llm.invoke(f"Search for {state['question']}").content
+    return {"findings": [FOUND]}
+
+def review(state: Work):
+    for finding in state["findings"]:
+        SET = llm.invoke(f"Criticise {READ}").content
+    return {"findings": state["findings"]}
+
+def answer(state: Work):
+    said = [one for one in (CRITIQUE for finding in state["findings"])]
+    return {"answer": llm.invoke(f"Answer by {said}").content}
+
+graph = StateGraph(Work)
+graph.add_sequence([search, review, answer])
+graph.add_edge(START, "search")
+"""
+
+
+@pytest.mark.parametrize(
+    ("found", "written", "read", "critique"),
+    [
+        (
+            'Finding("web", text)',
+            "finding.critique",
+            "{finding.source}: {finding.summary}",
+            "finding.critique",
+        ),
+        (
+            '{"source": "web", "summary": text}',
+            'finding["critique"]',
+            "{finding['summary']}",
+            'finding["critique"]',
+        ),
+    ],
+)
+def test_of_records_in_a_list_of_the_state_the_fields_that_are_read_go_on(
+    found: str, written: str, read: str, critique: str
+) -> None:
+    source = RECORDS.replace("FOUND", found).replace("SET", written).replace("{READ}", read)
+    file = compiled(source.replace("CRITIQUE", critique))
+    searched, reviewed, answered = lines(file)
+    assert edges(file) == {(searched, reviewed, "data"), (reviewed, answered, "data")}

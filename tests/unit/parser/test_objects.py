@@ -513,3 +513,36 @@ agent.work("Find a berth.")
 def test_an_object_holds_what_its_constructor_is_given(given: str, said: list[str]) -> None:
     (call,) = (one for one in compiled(GIVEN.replace("RULES", given)).calls if one.kind == "sdk")
     assert [part.text for part in call.segments if part.role == "system"] == said
+
+
+def test_of_classes_in_a_table_objects_of_each_are_made() -> None:
+    assert joined(
+        """
+        RULES = "Name the places where you looked, and say what you have not found. Be brief."
+
+        class Searcher:
+            def work(self, task, done):
+                return ask(f"Search with care for {task}, as done is {done}: {RULES}")
+
+        class Writer:
+            def work(self, task, done):
+                return ask(f"Write plainly about {task} by {done}: {RULES}")
+
+        TABLE = {"search": Searcher, "write": Writer}
+
+        class Planner:
+            def __init__(self):
+                self.workers = {name: made() for name, made in TABLE.items()}
+
+            def plan(self, goal):
+                return ask(f"Make a plan for this goal, as JSON with one worker a step: {goal}")
+
+            def go(self, goal):
+                done = []
+                for step in self.plan(goal):
+                    done.append(self.workers[step["worker"]].work(step["task"], done))
+                return done
+
+        Planner().go("a report")
+        """
+    ) >= {"Make > Write", "Search > Write, later", "Write > Search, later"}

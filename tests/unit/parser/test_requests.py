@@ -100,3 +100,20 @@ def test_what_sends_a_request_made_before_returns_the_answer() -> None:
         """
     )
     assert [(call.line, call.kind) for call in file.calls] == [(7, "sdk"), (11, "wrapper")]
+
+
+def test_the_name_of_a_vendors_model_is_no_address() -> None:
+    file = compiled(
+        """
+        import httpx
+
+        def ask_model(model, messages):
+            body = {"model": model, "messages": messages}
+            return httpx.post("https://router.example/api/v1/chat/completions", json=body).json()
+
+        def conclude(question, answers):
+            text = f"You are the chairman of a council. {question} {answers}"
+            return ask_model("google/gemini", [{"role": "user", "content": text}])
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(6, "sdk"), (10, "wrapper")]

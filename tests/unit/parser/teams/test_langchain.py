@@ -188,3 +188,110 @@ def test_a_function_before_a_prompt_may_fill_it_with_all_that_the_chain_is_given
     imported = "from shop.prompts import code_prompt, math_prompt, sum_prompt"
     file = compiled(UNSEEN_PROMPTS.replace(imported, SEEN.strip()))
     assert edges(file) == {(9, 14, "data"), (13, 14, "data")}
+
+
+SERVED = """
+from langchain.agents import create_agent
+from langchain_core.tools import tool
+
+helper = create_agent("m", tools=[], system_prompt="You help.")
+
+@tool
+def look(question: str) -> str:
+    "Look something up."
+    return helper.invoke({"messages": [("user", question)]})["messages"][-1].content
+
+agent = create_agent("m", tools=[look], system_prompt="You lead.")
+"""
+
+
+def test_an_agent_that_a_module_keeps_and_nothing_runs_is_run_by_the_server() -> None:
+    file = compiled(SERVED)
+    assert lines(file) == [10, 12]
+    assert edges(file) == {(12, 10, "data"), (10, 12, "loop"), (12, 12, "loop")}
+
+
+DEEP = """
+from deepagents import CompiledSubAgent, create_deep_agent
+from deepagents.middleware.subagents import SubAgentMiddleware
+from langchain.agents import create_agent
+
+RULES = "You research."
+research = {
+    "name": "research", "description": "Researches.", "system_prompt": RULES, "tools": []
+}
+planner = create_agent("m", tools=[], system_prompt="You plan.")
+"""
+
+
+def test_subagents_that_dicts_describe_are_asked_as_tools() -> None:
+    file = compiled(
+        DEEP
+        + 'agent = create_deep_agent("m", [], system_prompt="You lead.", subagents=[\n'
+        + "    research,\n"
+        + '    {"name": "critic", "description": "Criticises.", "prompt": "You criticise."},\n'
+        + '    CompiledSubAgent(name="plan", description="Plans.", runnable=planner),\n'
+        + "])\n"
+        + "def ask(question):\n"
+        + '    return agent.invoke({"messages": [("user", question)]})\n'
+    )
+    assert lines(file) == [7, 10, 13, 17]
+    assert edges(file) == {(17, 17, "loop")} | {
+        edge for one in (7, 10, 13) for edge in ((17, one, "data"), (one, 17, "loop"))
+    }
+    assert said(file, 7)[0] == ("system", "You research.", False)
+    assert said(file, 17)[0] == ("system", "You lead.", False)
+
+
+def test_subagents_are_given_by_a_middleware_as_well() -> None:
+    file = compiled(
+        DEEP
+        + "agent = create_agent(\n"
+        + '    "m", tools=[], middleware=[SubAgentMiddleware(subagents=[research])]\n'
+        + ")\n"
+    )
+    assert edges(file) >= {(11, 7, "data"), (7, 11, "loop")}
+
+
+EXECUTOR = """
+from langchain_classic.agents import AgentExecutor, create_tool_calling_agent
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables.history import RunnableWithMessageHistory
+from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI
+
+llm = ChatOpenAI(model="m")
+
+@tool
+def shorten(text: str) -> str:
+    "Shorten a text."
+    return llm.invoke(f"Shorten {text}").content
+
+prompt = ChatPromptTemplate.from_messages(
+    [("system", "You help."), ("placeholder", "{history}"), ("human", "{input}")]
+)
+agent = create_tool_calling_agent(llm, [shorten], prompt)
+executor = AgentExecutor(agent=agent, tools=[shorten])
+"""
+
+
+def test_an_executor_asks_by_the_template_of_its_agent_and_calls_its_tools() -> None:
+    file = compiled(
+        EXECUTOR + '\ndef ask(question):\n    return executor.invoke({"input": question})\n'
+    )
+    assert lines(file) == [13, 22]
+    assert edges(file) == {(22, 13, "data"), (13, 22, "loop"), (22, 22, "loop")}
+    assert said(file, 22)[0] == ("system", "You help.", False)
+    assert ("user", "question", False) in said(file, 22)
+
+
+@pytest.mark.parametrize("runnable", ["executor", "prompt | llm"])
+def test_what_hands_on_a_sessions_history_asks_as_what_it_is_given(runnable: str) -> None:
+    file = compiled(
+        EXECUTOR
+        + f"chat = RunnableWithMessageHistory({runnable}, lambda one: None)\n"
+        + "while True:\n"
+        + '    print(chat.invoke({"input": input()}))\n'
+    )
+    assert said(file, 22)[0] == ("system", "You help.", False)
+    assert (22, 22, "loop") in edges(file)
