@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from charter_engine.parser.methods import CONNECTED
 from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.team_parts import name_of
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -32,7 +33,9 @@ Node = Made | str
 STARTING = "starting"
 """Under this name a graph keeps the nodes that it begins with."""
 
-BEGINNING = frozenset(("set_start_executor", "set_entry_point", "with_start_agent"))
+BEGINNING = frozenset(
+    ("set_start_executor", "set_entry_point", "set_entry_points", "with_start_agent")
+)
 """Methods of builders that name a node to begin with."""
 
 CHOOSING = frozenset(
@@ -43,7 +46,13 @@ CHOOSING = frozenset(
 OWN = (Function, Instance)
 """What the program itself gives as a node."""
 
-SPREADING = CHOOSING | {"add_fan_out_edges", "add_fan_in_edges"}
+SPREADING = CHOOSING | {
+    "add_fan_out_edges",
+    "add_fan_in_edges",
+    "add_edges_from_source",
+    "add_edges_to_target",
+    "add_parallel_chain",
+}
 """Methods of builders that draw edges from or to several nodes."""
 
 
@@ -61,21 +70,41 @@ def draw(box: Box, shape: CallShape) -> None:
     given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
     if not given:
         return
+    if shape.verb in ("add_node", "add_edge"):
+        given = taken_apart(given)
     if shape.verb == "add_node":
         name = given[1].static_text() if len(given) > 1 else None
         box.fields.setdefault(name or f"node {len(box.fields)}", given[0])
-    elif shape.verb in BEGINNING:
-        keep(box, STARTING, given[0])
-    elif shape.verb == "add_chain":
+    for member in members_in(given[0]) if shape.verb == "add_nodes" else ():
+        box.fields.setdefault(f"node {len(box.fields)}", member)
+    for member in members_in(given[0]) if shape.verb in BEGINNING else ():
+        keep(box, STARTING, member)
+    draw_edges(box, shape.verb, given)
+
+
+def draw_edges(box: Box, verb: str, given: list[Value]) -> None:
+    if verb == "add_chain":
         for pair in pairwise(members_in(given[0])):
             keep(box, CONNECTED, tuple_of(pair))
-    elif len(given) > 1 and shape.verb == "add_edge":
+    elif len(given) > 1 and verb == "add_edge":
         keep(box, CONNECTED, tuple_of(given))
-    elif len(given) > 1 and shape.verb in SPREADING:
-        condition = (UNKNOWN,) if shape.verb in CHOOSING else ()
+    elif len(given) > 1 and verb in SPREADING:
+        condition = (UNKNOWN,) if verb in CHOOSING else ()
         for source in members_in(given[0]):
             for target in members_in(given[1]):
                 keep(box, CONNECTED, tuple_of((source, case_target(target), *condition)))
+
+
+def taken_apart(given: list[Value]) -> list[Value]:
+    """What `Node(id="find", agent=finder)` or `Edge(source="find", target="write")` holds, in the
+    order in which it is given without such an object."""
+    first = given[0]
+    is_object = first.box is not None and first.box.kind == "object" and not any(made_in(first))
+    fields = first.box.fields if first.box is not None and is_object else {}
+    for names in (("agent", "id"), ("source", "target")):
+        if fields.keys() >= set(names):
+            return [fields[name] for name in names]
+    return given
 
 
 def keep(box: Box, name: str, value: Value) -> None:
@@ -102,6 +131,8 @@ class AgentGraph:
 
     def __init__(self, made: Made, *, is_meshed: bool = False) -> None:
         self.fields = made.box.fields
+        members = [one for value in self.fields.values() for one in made_in(value)]
+        self.named = {name: value_of(one) for one in members if (name := name_of(one))}
         self.edges = [*self.drawn(), *self.written()]
         self.nodes = list(dict.fromkeys(self.all_nodes()))
         self.agents = [node for node in self.nodes if isinstance(node, Made)]
@@ -154,7 +185,7 @@ class AgentGraph:
     def at(self, end: Value) -> list[Node]:
         """The nodes at an end of an edge: by themselves, or by their name."""
         text = end.static_text()
-        value = self.fields.get(text, end) if text is not None else end
+        value = self.fields.get(text) or self.named.get(text, end) if text is not None else end
         agents = list(made_in(value))
         return [*agents] or [called(value)]
 
@@ -187,6 +218,10 @@ class AgentGraph:
 
     def from_node(self, node: Node) -> list[Edge]:
         return [edge for edge in self.edges if edge.source == node]
+
+
+def value_of(made: Made) -> Value:
+    return Value(types=frozenset((made,)), box=made.box)
 
 
 def parts_of(value: Value) -> list[Element]:

@@ -62,8 +62,16 @@ class KindRule:
     configured: str = ""
     leads_in: tuple[str, ...] = ()
     returned_by: str = ""
+    returning: str = ""
     takes: dict[str, str] = field(default_factory=dict)
-    makes: str = ""
+    makes: dict[str, str] = field(default_factory=dict)
+    led_by: str = ""
+    rounds: str = ""
+    hears_also: str = ""
+    tells_all: str = ""
+    reads: tuple[str, ...] = ()
+    chosen_by: str = ""
+    kinds: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,7 @@ class Family:
     names: str = ""
     only_known: bool = False
     talks_in: tuple[str, ...] = ()
+    makes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +225,12 @@ class Catalogue:
             return False
         kind = self.kind_of_constructor(dotted)
         return kind is not None and not self.kinds[kind].exact and self.takes_part(kind)
+
+    def knows(self, dotted: str) -> bool:
+        """Whether a name of one of its packages is a constructor's or a function's."""
+        if dotted.partition(".")[0] not in self.packages:
+            return False
+        return dotted in self._functions or self.kind_of_constructor(dotted) is not None
 
     def takes_part(self, kind: str) -> bool:
         """Whether what is of a kind asks a model, or leads to something that does."""

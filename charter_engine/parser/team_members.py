@@ -7,6 +7,7 @@ what a framework fills in of a class's methods.
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from charter_engine.parser import prompts
@@ -20,8 +21,9 @@ from charter_engine.parser.recognise import CallShape, Recognition, constructed_
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
 from charter_engine.parser.syntax import output_name
-from charter_engine.parser.team_prompts import chats_of
-from charter_engine.parser.teams import DRAWN, Team, TeamBuilder, asks_itself, text_in
+from charter_engine.parser.team_parts import text_in
+from charter_engine.parser.team_prompts import chats_of, nested
+from charter_engine.parser.teams import DRAWN, UNLISTED, Team, TeamBuilder, asks_itself
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -34,6 +36,7 @@ from charter_engine.parser.values import (
     in_order,
     made_in,
     members_in,
+    static,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +59,9 @@ members."""
 CHATS = "autogen.chats"
 
 TOOL = "llamaindex.tool"
+
+SUFFIX = re.compile(r"\.\w{1,8}$")
+"""What a text ends with that may be the path of a file."""
 
 NESTED = "nested"
 """Under this name an agent keeps the chats that come before it goes on."""
@@ -86,6 +92,14 @@ class TeamFinder:
         if not self.program.catalogue.kinds[kind].part:
             return None
         box = box if box is not None else Box("object")
+        kind = self.kind_chosen(kind, box)
+        rule = self.program.catalogue.kinds[kind]
+        self.read_texts(frame, rule, box)
+        if rule.serves:
+            box = Box(
+                box.kind,
+                fields={name: self.made_later(frame, value) for name, value in box.fields.items()},
+            )
         if kind in COMPOSED:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         loop = frame.loops[-1].record if frame.loops else None
@@ -93,17 +107,51 @@ class TeamFinder:
         self.has_made = True
         if frame.function is None or not frame.function.parameters:
             self.latest[made] = made
-        if self.program.catalogue.kinds[kind].serves:
+        if rule.serves:
             self.servers.pop(made, None)
             self.servers[made] = None
         return Value(types=frozenset((Kind(kind), made)), box=box)
+
+    def kind_chosen(self, kind: str, box: Box) -> str:
+        """What a constructor makes that chooses by one of its arguments, which may be left out."""
+        rule = self.program.catalogue.kinds[kind]
+        given = box.fields.get(rule.chosen_by)
+        text = given.static_text() if given is not None else ""
+        return rule.kinds.get(text, kind) if text is not None else kind
+
+    def made_later(self, frame: Frame, value: Value) -> Value:
+        """What functions return that make an agent or a team once it is needed; of anything else,
+        the value itself."""
+        found = [
+            self.returned_by(frame, one)
+            for member in members_in(value)
+            for one in in_order(member.types)
+            if isinstance(one, Function)
+        ]
+        items = [Element(one) for one in found if one is not None]
+        return Value(box=Box("list", items)) if items else value
+
+    def returned_by(self, frame: Frame, function: Function) -> Value | None:
+        value = self.evaluator.follower.enter(frame, function, {})
+        return value if value is not None and any(made_in(value)) else None
+
+    def read_texts(self, frame: Frame, rule: KindRule, box: Box) -> None:
+        """Put what files say in the place of their paths, where an agent is given these."""
+        for name in rule.reads:
+            value = box.fields.get(name)
+            path = value.static_text() if value is not None else None
+            if path and SUFFIX.search(path):
+                said = self.evaluator.files.text(frame.module, static(path))
+                box.fields[name] = said or box.fields[name]
 
     def run_by(
         self, frame: Frame, asked: Value, shape: CallShape, found: Recognition
     ) -> Team | None:
         """The team that a call runs; None where it runs an agent that is found without, or where
         it isn't known who takes part."""
-        run = chats_in(shape) or self.run_of(asked, shape, found.family)
+        made = self.put_together(frame, shape, found.family)
+        run = chats_in(shape) or made or self.run_of(asked, shape, found.family)
+        run = run or self.made_to_run(frame, shape, found.family)
         self.ran.update(run)
         if len(run) != 1:
             return None
@@ -122,7 +170,8 @@ class TeamFinder:
     def is_told_so(self, made: Made) -> bool:
         """Whether what is written of an agent stands under names that any model is told by."""
         rule = self.program.catalogue.kinds[made.kind]
-        return all(name in prompts.KEPT_FOR_SYSTEM for name in rule.says if name in made.box.fields)
+        said = [name for name in rule.says if nested(made.box.fields, name) is not None]
+        return all(name in prompts.KEPT_FOR_SYSTEM for name in said)
 
     def nest(self, receiver: Value, shape: CallShape) -> None:
         """`agent.register_nested_chats(chats, trigger=other)`: what the other says goes through the
@@ -148,8 +197,9 @@ class TeamFinder:
             member for value in given for member in members_in(value) if any(made_in(member))
         ]
         becomes = rule.becomes.get(shape.verb, "")
-        if not members and (becomes or rule.makes):
-            made = self.made(frame, shape.node, becomes or rule.makes, constructed_box(shape))
+        kind = becomes or rule.makes.get(shape.verb, "")
+        if not members and kind:
+            made = self.made(frame, shape.node, kind, constructed_box(shape))
             members = [made] if made is not None else []
         if box is None or not given:
             return receiver
@@ -199,7 +249,7 @@ class TeamFinder:
         for argument, way in rule.members.items():
             value = made.box.fields.get(argument)
             if (
-                way in ("tool", *DRAWN)
+                way in ("tool", *UNLISTED)
                 or value is None
                 or is_known(value)
                 or self.given_to(made, argument)
@@ -232,6 +282,18 @@ class TeamFinder:
                 UnseenMembers(frame.module.path, shape.node.lineno, ast.unparse(one)[:80])
                 for one in self.own_runs.unseen(part)
             )
+
+    def put_together(self, frame: Frame, shape: CallShape, family: Family) -> list[Made]:
+        """The team that a function makes of what it is given, and runs."""
+        if not family.makes:
+            return []
+        box = Box("object", fields=prompts.arguments_by_name(shape, family))
+        return [Made(family.makes, shape.node, frame.module, frame.function, box)]
+
+    def made_to_run(self, frame: Frame, shape: CallShape, family: Family) -> list[Made]:
+        """What a function makes that a call is given to run."""
+        given = prompts.arguments_by_name(shape, family).get(family.runs, UNKNOWN)
+        return [*made_in(self.made_later(frame, given))] if family.runs else []
 
     def run_of(self, asked: Value, shape: CallShape, family: Family) -> list[Made]:
         """What a call is given to run, or else what is called: several where that isn't known."""
@@ -284,6 +346,8 @@ class TeamFinder:
         value = prompts.field_of(fields, argument)
         if value is None:
             return []
+        if argument == self.program.catalogue.kinds[made.kind].returning:
+            value = self.made_later(Frame(made.module, {}, function=made.function), value)
         found = list(dict.fromkeys(made_in(value)))
         return found or self.filled_in(made, value)
 

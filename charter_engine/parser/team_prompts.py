@@ -19,7 +19,8 @@ from charter_engine.parser.chains import CHAIN
 from charter_engine.parser.findings import Fillings, HeardAnswer, Message, Site
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.syntax import output_name, used_by
-from charter_engine.parser.teams import MANAGER, text_in
+from charter_engine.parser.team_parts import text_in
+from charter_engine.parser.teams import MANAGER, TOLD
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -58,6 +59,8 @@ def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Messag
     if MANAGER in fields:
         fields["agent"] = fields[MANAGER]
     says = rule.says or dict.fromkeys(prompts.KEPT_FOR_SYSTEM, "system")
+    if TOLD in fields:
+        says = {TOLD: "system", **says}
     parts = tuple(
         part
         for name, role in says.items()

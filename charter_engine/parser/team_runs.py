@@ -24,6 +24,7 @@ from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import Edges, frozen, holes_of, record_fillings
 from charter_engine.parser.runnables import FED, made_of
 from charter_engine.parser.syntax import last_name, output_name
+from charter_engine.parser.team_parts import NOBODY, text_in
 from charter_engine.parser.team_prompts import (
     CHAIN_MADE,
     EMPTY,
@@ -37,7 +38,7 @@ from charter_engine.parser.team_prompts import (
     without_inputs,
     written,
 )
-from charter_engine.parser.teams import NOBODY, Heard, Team, text_in
+from charter_engine.parser.teams import Heard, Team
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,

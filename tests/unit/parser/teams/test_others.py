@@ -332,3 +332,46 @@ def test_a_team_is_run_by_a_module_that_comes_before_the_one_that_makes_it() -> 
         """,
     )
     assert {name: lines(file) for name, file in found.items()} == {"main.py": [5], "team.py": [7]}
+
+
+def test_functions_of_a_swarm_return_whom_an_agent_hands_on_to() -> None:
+    file = compiled(
+        """
+        from swarm import Agent, Swarm
+
+        def to_sales():
+            return sales
+
+        def to_desk():
+            return desk
+
+        desk = Agent(name="desk", instructions="Sort.", functions=[to_sales])
+        sales = Agent(name="sales", instructions="Sell.", functions=[to_desk])
+        Swarm().run(agent=desk, messages=[{"role": "user", "content": "Hi"}])
+        """
+    )
+    assert edges(file) == {
+        (12, 11, "data"),
+        (11, 12, "loop"),
+        (11, 11, "loop"),
+        (12, 12, "loop"),
+    }
+
+
+def test_agents_of_a_swarm_of_mcp_agent_hand_on_by_their_functions() -> None:
+    file = compiled(
+        """
+        from mcp_agent.workflows.swarm.swarm import SwarmAgent
+        from mcp_agent.workflows.swarm.swarm_openai import OpenAISwarm
+
+        def to_sales():
+            return sales
+
+        sales = SwarmAgent(name="sales", instruction="Sell.")
+        desk = SwarmAgent(name="desk", instruction="Sort.", functions=[to_sales])
+
+        async def main():
+            return await OpenAISwarm(agent=desk).generate_str("Hi")
+        """
+    )
+    assert edges(file) == {(12, 8, "data")}

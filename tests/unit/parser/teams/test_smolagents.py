@@ -119,3 +119,15 @@ def test_an_agent_that_a_tool_runs_is_repeated_with_its_caller() -> None:
 
 def test_an_agent_that_no_caller_has_as_a_tool_is_not() -> None:
     assert turning(compiled(REPORTED.replace("GIVEN", ""))) == []
+
+
+def test_an_agent_behind_a_page_of_gradio_is_called() -> None:
+    file = compiled(
+        """
+        from smolagents import CodeAgent, GradioUI
+
+        agent = CodeAgent(tools=[], model=model, instructions="Help.")
+        GradioUI(agent).launch()
+        """
+    )
+    assert lines(file) == [4]
