@@ -20,6 +20,7 @@ from charter_engine.parser.values import (
     made_in,
     members_in,
 )
+from charter_engine.parser.workflow_steps import in_steps
 
 if TYPE_CHECKING:
     from charter_engine.parser.teams import TeamBuilder
@@ -161,6 +162,7 @@ ARRANGED: dict[str, Arrange] = {
     "in branches": in_branches,
     "by next": by_next,
     "for each": for_each,
+    "in steps": in_steps,
 }
 """The ways that this module knows of."""
 

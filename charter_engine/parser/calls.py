@@ -69,6 +69,7 @@ from charter_engine.parser.values import (
     static,
     text_of,
 )
+from charter_engine.parser.workflow_steps import ASKED_BY_NAME, answer_named
 from charter_engine.parser.written_files import DUMPING
 
 if TYPE_CHECKING:
@@ -233,6 +234,8 @@ class CallResolver:
             or evaluator.graph_runs.called(frame.module, shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
+            or answer_named(receiver, shape)
+            or evaluator.team_runs.run_steps(frame, receiver, shape)
         )
         if found is not None:
             return found
@@ -512,9 +515,10 @@ class CallResolver:
 
 
 def made_message(shape: CallShape) -> str | None:
-    """The role of what `ChatMessage.from_user(…)` makes; None for any other call."""
+    """The role of what `ChatMessage.from_user(…)` or `BaseMessage.make_user_message(…)` makes; None
+    for any other call."""
     by_class = len(shape.path) > 1 and shape.path[-2].endswith("Message")
-    role = shape.verb.removeprefix("from_")
+    role = shape.verb.removeprefix("from_").removeprefix("make_").removesuffix("_message")
     return prompts.ROLES.get(role) if by_class and role != shape.verb else None
 
 
@@ -551,6 +555,7 @@ KNOWN_BY_NAME = (
     | FIELDS
     | READ_BY_NAME
     | REFLECTING
+    | ASKED_BY_NAME
     | frozenset(("dict", "iter", "partial", "send_event", "send_message"))
 )
 """Functions and methods that are known whatever they are called on."""

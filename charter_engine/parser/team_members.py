@@ -38,6 +38,7 @@ from charter_engine.parser.values import (
     members_in,
     static,
 )
+from charter_engine.parser.workflow_steps import WORKFLOW, has_functions
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -224,6 +225,8 @@ class TeamFinder:
         made = [kind for kind in receiver.types if isinstance(kind, Made)]
         if len(made) == 1 and self.runs_own_code(made[0]):
             return True
+        if len(made) == 1 and made[0].kind == WORKFLOW and has_functions(made[0]):
+            return not self.team_of(made[0], []).speakers
         rules = [self.program.catalogue.kinds[one.kind] for one in made]
         if len(made) != 1 or rules[0].role == "model" or rules[0].part != "leads":
             return False

@@ -62,10 +62,10 @@ def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Messag
     if TOLD in fields:
         says = {TOLD: "system", **says}
     parts = tuple(
-        part
+        ("system" if own == "assistant" else own, part)
         for name, role in says.items()
         if (value := nested(fields, name)) is not None
-        for part in prompts.messages_of(value, role)
+        for own, part in prompts.messages_of(value, role)
     )
     if rule.syntax != "format":
         named = {name: (value, value.source or name) for name, value in given.items()}

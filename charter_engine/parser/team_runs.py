@@ -51,6 +51,7 @@ from charter_engine.parser.values import (
     Value,
     made_in,
 )
+from charter_engine.parser.workflow_steps import WORKFLOW, WorkflowSteps, has_functions
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -132,7 +133,29 @@ class TeamRuns:
         self.keep(frame, team, chains, inputs_of(shape, found.family), tasks, run)
         last = [speaker for speaker in team.opened.last if speaker in chains]
         origins = frozenset(Origin(chains[speaker]) for speaker in last)
+        stepped = self.stepped(frame, next(iter(team.parts)), shape, team, chains)
+        origins = stepped.all_origins() if stepped is not None else origins
         return replace(answer, origins=origins or answer.origins)
+
+    def run_steps(self, frame: Frame, receiver: Value, shape: CallShape) -> Value | None:
+        """What a workflow answers of which all steps are functions; None for anything else."""
+        made = next((kind for kind in receiver.types if isinstance(kind, Made)), None)
+        if made is None or not self.findings.are_judged:
+            return None
+        return self.stepped(frame, made, shape, Team(), {})
+
+    def stepped(
+        self, frame: Frame, made: Made, shape: CallShape, team: Team, chains: dict[Made, Chain]
+    ) -> Value | None:
+        """What a workflow answers that has functions for steps, which are run; None for anything
+        else."""
+        family = self.program.catalogue.family_of_verb(made.kind, shape.verb)
+        if made.kind != WORKFLOW or family is None or not has_functions(made):
+            return None
+        arguments = prompts.arguments_by_name(shape, family)
+        given = next((arguments[name] for name in family.prompt if name in arguments), UNKNOWN)
+        steps = WorkflowSteps(self.evaluator, frame, team, chains, given)
+        return steps.run(made)
 
     def serve(self) -> None:
         """Keep the calls of what is served."""

@@ -64,3 +64,29 @@ def test_an_agent_divides_a_task() -> None:
     )
     assert lines(file) == [6]
     assert said(file, 6)[0] == ("system", "Divide.", False)
+
+
+def test_messages_are_what_they_were_made_with() -> None:
+    file = compiled(
+        """
+        from camel.agents import ChatAgent
+        from camel.messages import BaseMessage
+
+        told = BaseMessage.make_assistant_message(role_name="Coder", content="Code.")
+        asked = BaseMessage.make_user_message(role_name="User", content="A game.")
+        ChatAgent(told).step(asked)
+        """
+    )
+    assert said(file, 7) == [("system", "Code.", False), ("user", "A game.", False)]
+
+
+def test_a_model_of_the_factory_is_asked() -> None:
+    file = compiled(
+        """
+        from camel.models import ModelFactory
+
+        model = ModelFactory.create(model_platform=platform, model_type=kind)
+        model.run([{"role": "user", "content": "Hi"}])
+        """
+    )
+    assert lines(file) == [5]

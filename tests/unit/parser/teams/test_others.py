@@ -375,3 +375,28 @@ def test_agents_of_a_swarm_of_mcp_agent_hand_on_by_their_functions() -> None:
         """
     )
     assert edges(file) == {(12, 8, "data")}
+
+
+def test_all_that_a_framework_exports_may_be_imported_at_once() -> None:
+    file = compiled(
+        """
+        from smolagents import *
+
+        agent = CodeAgent(tools=[], model=InferenceClientModel())
+        agent.run("Go.")
+        """
+    )
+    assert lines(file) == [5]
+
+
+def test_a_model_that_a_factory_of_mcp_agent_makes_has_its_instruction() -> None:
+    file = compiled(
+        """
+        from mcp_agent.workflows.factory import create_llm
+
+        async def main():
+            model = create_llm(agent_name="desk", instruction="Be kind.")
+            return await model.generate_str("Hi")
+        """
+    )
+    assert [text for _, text, _ in said(file, 6)] == ["Be kind.", "Hi"]
