@@ -10,6 +10,8 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from charter_engine.parser import prompts
 from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.catalogue import Family, KindRule
@@ -20,13 +22,15 @@ from charter_engine.parser.own_runs import OwnRuns
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
+from charter_engine.parser.symbols import ClassDefinition
 from charter_engine.parser.syntax import output_name
 from charter_engine.parser.team_parts import text_in
-from charter_engine.parser.team_prompts import chats_of, nested
+from charter_engine.parser.team_prompts import chats_of, nested, offer_of
 from charter_engine.parser.teams import DRAWN, UNLISTED, Team, TeamBuilder, asks_itself
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
+    Class,
     Element,
     Function,
     Instance,
@@ -49,6 +53,9 @@ OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 
 DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
 """Methods of agents that make a function one of their tools."""
+
+CALLED_OF_TOOLS = ("forward", "_run", "_arun", "run", "handle", "execute")
+"""What frameworks call the method by which a tool works that is a class."""
 
 ANY_NAME = "*"
 """Of a kind that is served under any name, what no call at hand runs."""
@@ -96,6 +103,7 @@ class TeamFinder:
         kind = self.kind_chosen(kind, box)
         rule = self.program.catalogue.kinds[kind]
         self.read_texts(frame, rule, box)
+        self.open_settings(rule, box)
         if rule.serves:
             box = Box(
                 box.kind,
@@ -135,6 +143,24 @@ class TeamFinder:
     def returned_by(self, frame: Frame, function: Function) -> Value | None:
         value = self.evaluator.follower.enter(frame, function, {})
         return value if value is not None and any(made_in(value)) else None
+
+    def open_settings(self, rule: KindRule, box: Box) -> None:
+        """Let objects of the program's own settings that say what an agent is told hold what their
+        classes say."""
+        for name in {said.partition(".")[0] for said in rule.says if "." in said}:
+            value = box.fields.get(name, UNKNOWN)
+            for kind in value.types:
+                if isinstance(kind, Instance):
+                    fields = self.held_by(kind.definition)
+                    fields |= value.box.fields if value.box is not None else {}
+                    box.fields[name] = replace(value, box=Box("object", fields=fields))
+
+    def held_by(self, definition: ClassDefinition) -> dict[str, Value]:
+        """What a class and those that it is made from leave in their objects."""
+        found: dict[str, Value] = {}
+        for owner in reversed(self.program.lineage(definition)):
+            found |= self.memory.object_of(owner).fields
+        return found
 
     def read_texts(self, frame: Frame, rule: KindRule, box: Box) -> None:
         """Put what files say in the place of their paths, where an agent is given these."""
@@ -211,8 +237,8 @@ class TeamFinder:
             kept.box.rest = kept.box.rest or given[0]
         if not members:
             return receiver
-        known = set(made_in(kept))
-        new = [member for member in members if known.isdisjoint(made_in(member))]
+        known = {*made_in(kept), *(one for held in members_in(kept) for one in classes_in(held))}
+        new = [one for one in members if known.isdisjoint((*made_in(one), *classes_in(one)))]
         if kept.box is not None:
             kept.box.items += [Element(member) for member in new]
         return members[0] if becomes else receiver
@@ -400,7 +426,8 @@ class TeamFinder:
 
     def tools_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent may call and that may ask a model."""
-        given = [made.box.fields.get(name, UNKNOWN) for name in OFFERING]
+        fields = offer_of(made)
+        given = [fields.get(name, UNKNOWN) for name in OFFERING]
         found = [
             kind
             for value in given
@@ -415,7 +442,20 @@ class TeamFinder:
             for definition in made.module.functions.values()
             if not declared.isdisjoint(definition.decorators)
         ]
+        found += [tool for value in given for tool in self.methods_of_tools(value)]
         return [tool for tool in found if tool.definition in self.program.reaching]
+
+    def methods_of_tools(self, given: Value) -> list[Function]:
+        """What agents call of tools that are classes of the program's own, or objects of these."""
+        return [
+            Function(owner.methods[name], Value(types=frozenset((Instance(definition),))))
+            for member in members_in(given)
+            for definition in classes_in(member)
+            if is_tool(definition)
+            for owner in self.program.lineage(definition)[:1]
+            for name in CALLED_OF_TOOLS
+            if name in owner.methods
+        ]
 
 
 def chats_in(shape: CallShape) -> list[Made]:
@@ -424,6 +464,19 @@ def chats_in(shape: CallShape) -> list[Made]:
     made = next((made for value in fields.values() for made in made_in(value)), None)
     box = Box("object", fields=fields)
     return [Made(CHATS, shape.node, made.module, None, box)] if made is not None else []
+
+
+def classes_in(value: Value) -> list[ClassDefinition]:
+    """The classes that a value is, or is an object of."""
+    kinds = in_order(value.types)
+    return [kind.definition for kind in kinds if isinstance(kind, Class | Instance)]
+
+
+def is_tool(definition: ClassDefinition) -> bool:
+    """Whether a class says by its base that it is a tool for models."""
+    return any(
+        base.rpartition(".")[2].endswith(("Tool", "ToolMessage")) for base in definition.bases
+    )
 
 
 def function_in(tool: Value) -> Value:

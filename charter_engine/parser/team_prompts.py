@@ -78,8 +78,10 @@ def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Messag
 
 def offer_of(made: Made) -> dict[str, Value]:
     """What an agent, or the one that does a task, was given to offer the model."""
-    agent = made.box.fields.get("agent", UNKNOWN).box
-    return {**(agent.fields if agent is not None else {}), **made.box.fields}
+    fields = made.box.fields
+    placed = fields.get("0", UNKNOWN)
+    agent = fields.get("agent", placed if any(made_in(placed)) else UNKNOWN).box
+    return {**(agent.fields if agent is not None else {}), **fields}
 
 
 def as_message(role: str, part: Value) -> Value:

@@ -23,7 +23,7 @@ from charter_engine.parser.offered import OFFERED, offers
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import Edges, frozen, holes_of, record_fillings
 from charter_engine.parser.runnables import FED, made_of
-from charter_engine.parser.syntax import last_name, output_name
+from charter_engine.parser.syntax import declared_fields, last_name, output_name
 from charter_engine.parser.team_parts import NOBODY, text_in
 from charter_engine.parser.team_prompts import (
     CHAIN_MADE,
@@ -45,6 +45,8 @@ from charter_engine.parser.values import (
     Box,
     Chain,
     Element,
+    Function,
+    Instance,
     Kind,
     Made,
     Origin,
@@ -209,7 +211,8 @@ class TeamRuns:
             definition = tool.definition
             names = [name for name in definition.parameters if name not in HANDED_IN]
             reached = self.findings.reached
-            result = self.evaluator.follower.enter(frame, tool, dict.fromkeys(names, written))
+            called = filled_by(tool, written)
+            result = self.evaluator.follower.enter(frame, called, dict.fromkeys(names, written))
             if self.findings.reached > reached:
                 line = speaker.node.lineno
                 loop = Loop(kind="cycle", line=line)
@@ -351,6 +354,16 @@ class TeamRuns:
 
     def lead(self, site: Site, source: int, carried: Carried, flow: Flow) -> None:
         site.edges[source, carried] = best_flow(site.edges.get((source, carried)), flow)
+
+
+def filled_by(tool: Function, written: Value) -> Function:
+    """A tool that is a class, with its fields as a model writes them."""
+    bound = tool.bound
+    kind = next((one for one in bound.types if isinstance(one, Instance)), None) if bound else None
+    if bound is None or kind is None or bound.box is not None:
+        return tool
+    fields = dict.fromkeys(declared_fields(kind.definition.node), written)
+    return Function(tool.definition, replace(bound, box=Box("object", fields=fields)))
 
 
 def fed_by(speaker: Made, team: Team, chains: dict[Made, Chain]) -> dict[str, Value] | None:

@@ -2,7 +2,7 @@
 
 from charter_engine.analysis.compile import CompileOptions, compile_sources
 from charter_engine.contracts.graph import CompiledFile
-from tests.unit.parser.compiled import compiled, edges, package
+from tests.unit.parser.compiled import ASK, compiled, edges, package
 from tests.unit.parser.teams.speaking import said, turning
 
 PROJECT = """
@@ -229,3 +229,25 @@ def test_the_first_task_of_a_crew_is_told_where_the_file_that_it_stands_in_comes
     )
     segments = [segment.text for segment in files["main.py"].calls[0].segments]
     assert segments == ["Scout", "Old.", "Find all.", "Look at Ulm."]
+
+
+def test_a_tool_of_the_agent_that_does_a_task_is_asked_by_it() -> None:
+    file = compiled(
+        ASK
+        + """
+from crewai import Agent, Crew, Task
+from crewai.tools import BaseTool
+
+class Ask(BaseTool):
+    def _run(self, question):
+        return ask(f"Answer {question}")
+
+agent = Agent(role="r", goal="g", backstory="b", tools=[Ask()])
+task = Task(description="d", agent=agent)
+Crew(agents=[agent], tasks=[task]).kickoff()
+"""
+    )
+    assert {edge for edge in edges(file) if edge[0] != edge[1]} == {
+        (19, 15, "data"),
+        (15, 19, "loop"),
+    }

@@ -64,3 +64,40 @@ def test_a_task_runs_over_many_inputs() -> None:
     )
     assert lines(file) == [11]
     assert said(file, 11)[0] == ("system", "One.", False)
+
+
+def test_a_class_says_what_its_settings_tell_an_agent() -> None:
+    file = compiled(
+        """
+        import langroid as lr
+
+        class WriterConfig(lr.ChatAgentConfig):
+            system_message: str = "Write well."
+
+        lr.ChatAgent(WriterConfig()).llm_response("Go.")
+        """
+    )
+    assert said(file, 7)[0] == ("system", "Write well.", False)
+
+
+def test_a_message_that_an_agent_may_send_asks_for_it() -> None:
+    file = compiled(
+        """
+        import langroid as lr
+
+        class Ask(lr.ToolMessage):
+            question: str
+
+            def handle(self):
+                return helper.llm_response(self.question).content
+
+        helper = lr.ChatAgent(lr.ChatAgentConfig(system_message="Help."))
+        lead = lr.ChatAgent(lr.ChatAgentConfig(system_message="Lead."))
+        lead.enable_message(Ask)
+        lr.Task(lead, interactive=False).run("Go.")
+        """
+    )
+    assert {edge for edge in edges(file) if edge[0] != edge[1]} == {
+        (13, 8, "data"),
+        (8, 13, "loop"),
+    }

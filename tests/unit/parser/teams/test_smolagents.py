@@ -131,3 +131,18 @@ def test_an_agent_behind_a_page_of_gradio_is_called() -> None:
         """
     )
     assert lines(file) == [4]
+
+
+def test_a_tool_that_is_a_class_is_asked_by_the_agent_that_has_it() -> None:
+    file = compiled(
+        """
+        from smolagents import CodeAgent, Tool
+
+        class Ask(Tool):
+            def forward(self, question):
+                return CodeAgent(tools=[], model=model).run(question)
+
+        CodeAgent(tools=[Ask()], model=model).run("Go.")
+        """
+    )
+    assert {edge for edge in edges(file) if edge[0] != edge[1]} == {(8, 6, "data"), (6, 8, "loop")}
