@@ -141,8 +141,10 @@ class TeamRuns:
 
     def run_steps(self, frame: Frame, receiver: Value, shape: CallShape) -> Value | None:
         """What a workflow answers of which all steps are functions; None for anything else."""
+        if not self.evaluator.teams.has_made or not self.findings.are_judged:
+            return None
         made = next((kind for kind in receiver.types if isinstance(kind, Made)), None)
-        if made is None or not self.findings.are_judged:
+        if made is None:
             return None
         return self.stepped(frame, made, shape, Team(), {})
 
