@@ -377,7 +377,10 @@ class TeamFinder:
             return []
         if argument == self.program.catalogue.kinds[made.kind].returning:
             value = self.made_later(Frame(made.module, {}, function=made.function), value)
-        found = list(dict.fromkeys(made_in(value)))
+        pairs = [
+            one for one in members_in(value) if one.box is not None and one.box.kind == "tuple"
+        ]
+        found = list(dict.fromkeys(one for held in (value, *pairs) for one in made_in(held)))
         return found or self.filled_in(made, value)
 
     def filled_in(self, made: Made, value: Value) -> list[Made]:

@@ -400,3 +400,38 @@ def test_a_model_that_a_factory_of_mcp_agent_makes_has_its_instruction() -> None
         """
     )
     assert [text for _, text, _ in said(file, 6)] == ["Be kind.", "Hi"]
+
+
+def test_teams_and_models_of_mcp_agent_may_be_made_by_its_factory() -> None:
+    file = compiled(
+        """
+        from mcp_agent.workflows.factory import AgentSpec, create_llm, create_parallel_llm
+
+        one = AgentSpec(name="one", instruction="One.")
+        two = AgentSpec(name="two", instruction="Two.")
+        join = create_llm(agent_name="join", instruction="Join.")
+
+        async def main():
+            team = create_parallel_llm(fan_in=join, fan_out=[one, two])
+            return await team.generate_str("Go.")
+        """
+    )
+    assert edges(file) == {(10, 6, "data"), (5, 6, "data")}
+    assert [call.line for call in file.calls if call.fanout == "fork"] == [5, 10]
+
+
+def test_a_planner_that_is_given_asks_in_the_place_of_the_orchestrator() -> None:
+    file = compiled(
+        """
+        from mcp_agent.workflows.factory import AgentSpec, create_orchestrator
+
+        plan = AgentSpec(name="plan", instruction="Plan.")
+        work = AgentSpec(name="work", instruction="Work.")
+
+        async def main():
+            team = create_orchestrator(available_agents=[work], planner=plan)
+            return await team.generate_str("Go.")
+        """
+    )
+    assert {edge for edge in edges(file) if edge[0] != edge[1]} == {(9, 5, "data"), (5, 9, "loop")}
+    assert said(file, 9)[0] == ("system", "Plan.", False)

@@ -84,3 +84,8 @@ def test_a_file_that_describes_a_team_is_one_call() -> None:
         """
     )
     assert lines(file) == [4]
+
+
+def test_those_that_an_agent_hands_off_to_may_stand_with_what_they_are_sent() -> None:
+    file = compiled(AGENTS + 'Agent(name="desk", handoffs=[(one, dict), (two, dict)]).start("Hi")')
+    assert {edge for edge in edges(file) if edge[2] == "data"} == {(7, 4, "data"), (7, 5, "data")}
