@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from charter_engine.parser.methods import CONNECTED
 from charter_engine.parser.recognise import CallShape, named_in
+from charter_engine.parser.team_parts import name_of
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -37,7 +38,13 @@ NAMING = frozenset(("add_node", "register_agent", "register_executor"))
 """Methods of builders that are given a node with a name."""
 
 BEGINNING = frozenset(
-    ("set_start_executor", "set_entry_point", "with_start_agent", "set_coordinator")
+    (
+        "set_start_executor",
+        "set_entry_point",
+        "set_entry_points",
+        "with_start_agent",
+        "set_coordinator",
+    )
 )
 """Methods of builders that name a node to begin with."""
 
@@ -50,7 +57,13 @@ CHOOSING = HANDING | {"add_switch_case_edge_group", "add_multi_selection_edge_gr
 OWN = (Function, Instance)
 """What the program itself gives as a node."""
 
-SPREADING = CHOOSING | {"add_fan_out_edges", "add_fan_in_edges"}
+SPREADING = CHOOSING | {
+    "add_fan_out_edges",
+    "add_fan_in_edges",
+    "add_edges_from_source",
+    "add_edges_to_target",
+    "add_parallel_chain",
+}
 """Methods of builders that draw edges from or to several nodes."""
 
 
@@ -68,21 +81,41 @@ def draw(box: Box, shape: CallShape) -> None:
     given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
     if not given:
         return
+    if shape.verb in ("add_node", "add_edge"):
+        given = taken_apart(given)
     if shape.verb in NAMING:
         name = named_in(shape).get("name", given[1] if len(given) > 1 else UNKNOWN).static_text()
         box.fields.setdefault(name or f"node {len(box.fields)}", given[0])
-    elif shape.verb in BEGINNING:
-        keep(box, STARTING, given[0])
-    elif shape.verb == "add_chain":
+    for member in members_in(given[0]) if shape.verb == "add_nodes" else ():
+        box.fields.setdefault(f"node {len(box.fields)}", member)
+    for member in members_in(given[0]) if shape.verb in BEGINNING else ():
+        keep(box, STARTING, member)
+    draw_edges(box, shape.verb, given)
+
+
+def draw_edges(box: Box, verb: str, given: list[Value]) -> None:
+    if verb == "add_chain":
         for pair in pairwise(members_in(given[0])):
             keep(box, CONNECTED, tuple_of(pair))
-    elif len(given) > 1 and shape.verb == "add_edge":
+    elif len(given) > 1 and verb == "add_edge":
         keep(box, CONNECTED, tuple_of(given))
-    elif len(given) > 1 and shape.verb in SPREADING:
-        condition = (UNKNOWN,) if shape.verb in CHOOSING else ()
+    elif len(given) > 1 and verb in SPREADING:
+        condition = (UNKNOWN,) if verb in CHOOSING else ()
         for source in members_in(given[0]):
             for target in targets_in(given[1]):
                 keep(box, CONNECTED, tuple_of((source, case_target(target), *condition)))
+
+
+def taken_apart(given: list[Value]) -> list[Value]:
+    """What `Node(id="find", agent=finder)` or `Edge(source="find", target="write")` holds, in the
+    order in which it is given without such an object."""
+    first = given[0]
+    is_object = first.box is not None and first.box.kind == "object" and not any(made_in(first))
+    fields = first.box.fields if first.box is not None and is_object else {}
+    for names in (("agent", "id"), ("source", "target")):
+        if fields.keys() >= set(names):
+            return [fields[name] for name in names]
+    return given
 
 
 def keep(box: Box, name: str, value: Value) -> None:
@@ -121,7 +154,7 @@ class AgentGraph:
         self.is_meshed = is_meshed
         self.executors: dict[str, str] = {}
         held = (one for value in self.fields.values() for one in made_in(value))
-        self.named = {name: one for one in held if (name := name_in(one))}
+        self.named = {name: one for one in held if (name := name_of(one))}
         self.edges = [*self.drawn(), *self.written()]
         self.nodes = list(dict.fromkeys(self.all_nodes()))
         self.agents = [node for node in self.nodes if isinstance(node, Made)]
@@ -237,10 +270,6 @@ class AgentGraph:
 
     def from_node(self, node: Node) -> list[Edge]:
         return [edge for edge in self.edges if edge.source == node]
-
-
-def name_in(made: Made) -> str:
-    return made.box.fields.get("name", UNKNOWN).static_text() or ""
 
 
 def parts_of(value: Value) -> list[Element]:

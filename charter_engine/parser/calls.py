@@ -74,6 +74,7 @@ from charter_engine.parser.values import (
     static,
     text_of,
 )
+from charter_engine.parser.workflow_steps import ASKED_BY_NAME, answer_named
 from charter_engine.parser.written_files import DUMPING
 
 if TYPE_CHECKING:
@@ -243,6 +244,8 @@ class CallResolver:
             or evaluator.graph_runs.called(frame.module, shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
+            or answer_named(receiver, shape)
+            or evaluator.team_runs.run_steps(frame, receiver, shape)
         )
         if found is not None:
             return found
@@ -566,10 +569,10 @@ def speak_first(box: Box) -> None:
 
 
 def made_message(shape: CallShape) -> str | None:
-    """The role of what `ChatMessage.from_user(…)` or `messages.user(…)` makes; None for any other
-    call."""
+    """The role of what `ChatMessage.from_user(…)`, `BaseMessage.make_user_message(…)` or
+    `messages.user(…)` makes; None for any other call."""
     maker = shape.path[-2] if len(shape.path) > 1 else ""
-    role = shape.verb.removeprefix("from_")
+    role = shape.verb.removeprefix("from_").removeprefix("make_").removesuffix("_message")
     if maker.endswith("Message"):
         return prompts.ROLES.get(role) if role != shape.verb else None
     return prompts.ROLES.get(role.lower()) if maker in MESSAGE_MAKERS else None
@@ -656,7 +659,8 @@ KNOWN_BY_NAME = (
     | RECALLING
     | RECALLING_SOME
     | POSTING
-    | frozenset(("dict", "iter", "partial", "send_event"))
+    | ASKED_BY_NAME
+    | frozenset(("dict", "iter", "partial", "send_event", "send_message"))
 )
 """Functions and methods that are known whatever they are called on."""
 

@@ -72,10 +72,17 @@ class KindRule:
     nodes: tuple[str, ...] = ()
     returned_by: str = ""
     takes: dict[str, str] = field(default_factory=dict)
-    makes: str = ""
     decorators: tuple[str, ...] = ()
     model_first: bool = False
     factories: tuple[str, ...] = ()
+    makes: dict[str, str] = field(default_factory=dict)
+    led_by: str = ""
+    rounds: str = ""
+    hears_also: str = ""
+    tells_all: str = ""
+    reads: tuple[str, ...] = ()
+    chosen_by: str = ""
+    kinds: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,7 @@ class Family:
     only_known: bool = False
     only_prompted: bool = False
     talks_in: tuple[str, ...] = ()
+    makes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +262,12 @@ class Catalogue:
             return False
         kind = self.kind_of_constructor(dotted)
         return kind is not None and not self.kinds[kind].exact and self.takes_part(kind)
+
+    def knows(self, dotted: str) -> bool:
+        """Whether a name of one of its packages is a constructor's or a function's."""
+        if dotted.partition(".")[0] not in self.packages:
+            return False
+        return dotted in self._functions or self.kind_of_constructor(dotted) is not None
 
     def takes_part(self, kind: str) -> bool:
         """Whether what is of a kind asks a model, or leads to something that does."""

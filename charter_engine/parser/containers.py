@@ -20,6 +20,7 @@ from charter_engine.parser.values import (
     Instance,
     Kind,
     Limit,
+    Made,
     Package,
     Value,
     each_object,
@@ -128,6 +129,8 @@ def item(value: Value, key: Value) -> Value:
     types = frozenset(
         kind for kind in value.types if not isinstance(kind, Function | Class | Package)
     )
+    if is_made(value) and key.static_text() is None and key.constant is None:
+        return value
     if box is None:
         return Value(
             origins=value.origins,
@@ -141,6 +144,12 @@ def item(value: Value, key: Value) -> Value:
     if isinstance(index, int) and is_settled(box, index):
         return box.items[index].value.with_origins(value.origins)
     return any_member(value)
+
+
+def is_made(value: Value) -> bool:
+    """Whether a value is an agent or a team: `task[int]` is the same, for answers of that type."""
+    is_object = value.box is None or value.box.kind == "object"
+    return is_object and any(isinstance(kind, Made) for kind in value.types)
 
 
 def is_settled(box: Box, index: int) -> bool:

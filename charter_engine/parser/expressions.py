@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.annotated_members import type_members
 from charter_engine.parser.arguments import Arguments
+from charter_engine.parser.arrangements import chain_of, may_chain
 from charter_engine.parser.assignment import Assigner
 from charter_engine.parser.calls import CallResolver
 from charter_engine.parser.chains import piped
@@ -297,9 +298,11 @@ class Evaluator:
         return result or UNKNOWN
 
     def compared(self, frame: Frame, node: ast.Compare) -> Value:
-        self.run(frame, node.left)
-        for item in node.comparators:
-            self.run(frame, item)
+        ends = (node.left, *node.comparators)
+        if may_chain(node):
+            return chain_of([self.evaluate(frame, end) for end in ends], node.ops[0]) or UNKNOWN
+        for end in ends:
+            self.run(frame, end)
         return UNKNOWN
 
     def unary(self, frame: Frame, node: ast.UnaryOp) -> Value:

@@ -142,6 +142,8 @@ class Names:
                 found = self.global_name(source, name, seen | {module.path})
                 if found is not None:
                     return found
+            if source is None and self.program.catalogue.knows(f"{base}.{name}"):
+                return self.imported(f"{base}.{name}", seen)
         return None
 
     def imported(self, dotted: str, seen: frozenset[str] = frozenset()) -> Value:

@@ -11,8 +11,8 @@ from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.state_graphs import key_of
 from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.team_parts import name_of
 from charter_engine.parser.team_prompts import NOWHERE
-from charter_engine.parser.teams import name_of
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,

@@ -7,8 +7,11 @@ what a framework fills in of a class's methods.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from charter_engine.parser import prompts
 from charter_engine.parser.agent_graphs import AgentGraph
@@ -22,20 +25,22 @@ from charter_engine.parser.own_runs import OwnRuns
 from charter_engine.parser.recognise import CallShape, Recognition, constructed_box, named_in
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
-from charter_engine.parser.symbols import FunctionDefinition, dotted_name
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, dotted_name
 from charter_engine.parser.syntax import last_name, output_name
-from charter_engine.parser.team_prompts import chats_of, offer_of
+from charter_engine.parser.team_parts import text_in
+from charter_engine.parser.team_prompts import chats_of, nested, offer_of
 from charter_engine.parser.teams import (
     DRAWN,
     RETURNED,
+    UNLISTED,
     Team,
     TeamBuilder,
     asks_itself,
-    text_in,
 )
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
+    Class,
     Element,
     Function,
     Instance,
@@ -47,7 +52,9 @@ from charter_engine.parser.values import (
     made_in,
     members_in,
     moved,
+    static,
 )
+from charter_engine.parser.workflow_steps import WORKFLOW, has_functions
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -77,6 +84,9 @@ NAMING = ("name", "role", "description", "0")
 CHATTING_TWO = frozenset(("initiate_chat", "a_initiate_chat"))
 """Methods by which an agent talks with another."""
 
+CALLED_OF_TOOLS = ("forward", "_run", "_arun", "run", "handle", "execute")
+"""What frameworks call the method by which a tool works that is a class."""
+
 ANY_NAME = "*"
 """Of a kind that is served under any name, what no call at hand runs."""
 
@@ -95,6 +105,9 @@ TOOLS = frozenset(("llamaindex.tool", "haystack.tool"))
 
 PLUGINS = ("plugins", "kernel.plugins")
 """The arguments in which agents of Semantic Kernel are given objects whose methods they call."""
+
+SUFFIX = re.compile(r"\.\w{1,8}$")
+"""What a text ends with that may be the path of a file."""
 
 NESTED = "nested"
 """Under this name an agent keeps the chats that come before it goes on."""
@@ -131,12 +144,22 @@ class TeamFinder:
         """What a constructor of an agent or a team makes; None for any other kind."""
         if not self.program.catalogue.kinds[kind].part:
             return None
-        box = self.described.told(self.program.catalogue.kinds[kind], box or Box("object"))
+        box = box if box is not None else Box("object")
+        kind = self.kind_chosen(kind, box)
+        rule = self.program.catalogue.kinds[kind]
+        box = self.described.told(rule, box)
+        self.read_texts(frame, rule, box)
+        self.open_settings(rule, box)
+        if rule.serves:
+            box = Box(
+                box.kind,
+                fields={name: self.made_later(frame, value) for name, value in box.fields.items()},
+            )
         if kind in COMPOSED:
             return self.evaluator.runnables.composed(frame, node, kind, box)
-        box.fields |= self.by_functions.instructions(frame, box, self.program.catalogue.kinds[kind])
+        box.fields |= self.by_functions.instructions(frame, box, rule)
         loop = frame.loops[-1].record if frame.loops else None
-        for name in box.fields.keys() & set(self.program.catalogue.kinds[kind].factories):
+        for name in box.fields.keys() & set(rule.factories):
             box.fields[name] = self.evaluator.factories.made(frame, box.fields[name])
         name = name_in(frame, box)
         made = Made(kind, node, frame.module, frame.function, box, loop, name)
@@ -144,7 +167,7 @@ class TeamFinder:
         self.has_made = True
         if frame.function is None or not frame.function.parameters:
             self.latest[made] = made
-        if self.program.catalogue.kinds[kind].serves:
+        if rule.serves:
             self.servers.pop(made, None)
             self.servers[made] = None
         return Value(types=frozenset((Kind(kind), made)), box=box)
@@ -161,12 +184,64 @@ class TeamFinder:
                 parts = [*given, *(value or UNKNOWN for value in said)]
                 made.box.fields[name] = Value(box=Box("list", [Element(part) for part in parts]))
 
+    def kind_chosen(self, kind: str, box: Box) -> str:
+        """What a constructor makes that chooses by one of its arguments, which may be left out."""
+        rule = self.program.catalogue.kinds[kind]
+        given = box.fields.get(rule.chosen_by)
+        text = given.static_text() if given is not None else ""
+        return rule.kinds.get(text, kind) if text is not None else kind
+
+    def made_later(self, frame: Frame, value: Value) -> Value:
+        """What functions return that make an agent or a team once it is needed; of anything else,
+        the value itself."""
+        found = [
+            self.returned_by(frame, one)
+            for member in members_in(value)
+            for one in in_order(member.types)
+            if isinstance(one, Function)
+        ]
+        items = [Element(one) for one in found if one is not None]
+        return Value(box=Box("list", items)) if items else value
+
+    def returned_by(self, frame: Frame, function: Function) -> Value | None:
+        value = self.evaluator.follower.enter(frame, function, {})
+        return value if value is not None and any(made_in(value)) else None
+
+    def open_settings(self, rule: KindRule, box: Box) -> None:
+        """Let objects of the program's own settings that say what an agent is told hold what their
+        classes say."""
+        for name in {said.partition(".")[0] for said in rule.says if "." in said}:
+            value = box.fields.get(name, UNKNOWN)
+            for kind in value.types:
+                if isinstance(kind, Instance):
+                    fields = self.held_by(kind.definition)
+                    fields |= value.box.fields if value.box is not None else {}
+                    box.fields[name] = replace(value, box=Box("object", fields=fields))
+
+    def held_by(self, definition: ClassDefinition) -> dict[str, Value]:
+        """What a class and those that it is made from leave in their objects."""
+        found: dict[str, Value] = {}
+        for owner in reversed(self.program.lineage(definition)):
+            found |= self.memory.object_of(owner).fields
+        return found
+
+    def read_texts(self, frame: Frame, rule: KindRule, box: Box) -> None:
+        """Put what files say in the place of their paths, where an agent is given these."""
+        for name in rule.reads:
+            value = box.fields.get(name)
+            path = value.static_text() if value is not None else None
+            if path and SUFFIX.search(path):
+                said = self.evaluator.files.text(frame.module, static(path))
+                box.fields[name] = said or box.fields[name]
+
     def run_by(
         self, frame: Frame, asked: Value, shape: CallShape, found: Recognition
     ) -> Team | None:
         """The team that a call runs; None where it runs an agent that is found without, or where
         it isn't known who takes part."""
-        run = chats_in(shape) or swarm_in(shape) or self.run_of(asked, shape, found.family)
+        made = self.put_together(frame, shape, found.family)
+        run = chats_in(shape) or swarm_in(shape) or made or self.run_of(asked, shape, found.family)
+        run = run or self.made_to_run(frame, shape, found.family)
         self.ran.update(run)
         if len(run) != 1 or self.is_one_of_several(run[0]):
             return None
@@ -194,7 +269,7 @@ class TeamFinder:
     def is_told_so(self, made: Made) -> bool:
         """Whether what is written of an agent stands under names that any model is told by."""
         rule = self.program.catalogue.kinds[made.kind]
-        said = [name for name in rule.says if prompts.field_of(made.box.fields, name) is not None]
+        said = [name for name in rule.says if nested(made.box.fields, name) is not None]
         return all(name in prompts.KEPT_FOR_SYSTEM for name in said)
 
     def nest(self, receiver: Value, shape: CallShape) -> None:
@@ -237,8 +312,9 @@ class TeamFinder:
             member for value in given for member in members_in(value) if any(made_in(member))
         ]
         becomes = rule.becomes.get(shape.verb, "")
-        if not members and (becomes or rule.makes):
-            made = self.made(frame, shape.node, becomes or rule.makes, constructed_box(shape))
+        kind = becomes or rule.makes.get(shape.verb, "")
+        if not members and kind:
+            made = self.made(frame, shape.node, kind, constructed_box(shape))
             members = [made] if made is not None else []
         if box is None or not given:
             return receiver
@@ -251,8 +327,8 @@ class TeamFinder:
             kept.box.rest = kept.box.rest or given[0]
         if not members:
             return receiver
-        known = set(made_in(kept))
-        new = [member for member in members if known.isdisjoint(made_in(member))]
+        known = {*made_in(kept), *(one for held in members_in(kept) for one in classes_in(held))}
+        new = [one for one in members if known.isdisjoint((*made_in(one), *classes_in(one)))]
         if kept.box is not None:
             kept.box.items += [Element(member) for member in new]
         return members[0] if becomes else receiver
@@ -265,14 +341,15 @@ class TeamFinder:
         if family.only_prompted and not prompts.prompt_of(shape, family):
             return True
         made = [kind for kind in receiver.types if isinstance(kind, Made)]
-        if len(made) == 1 and self.runs_own_code(made[0]):
-            return True
-        if len(made) == 1 and self.begins_with_own_code(made[0]):
-            return True
-        rules = [self.program.catalogue.kinds[one.kind] for one in made]
-        if len(made) != 1 or rules[0].role == "model" or rules[0].part != "leads":
+        if len(made) != 1:
             return False
-        return not self.team_of(made[0], []).speakers
+        if self.runs_own_code(made[0]) or self.begins_with_own_code(made[0]):
+            return True
+        rule = self.program.catalogue.kinds[made[0].kind]
+        is_led = rule.role != "model" and rule.part == "leads"
+        if is_led or (made[0].kind == WORKFLOW and has_functions(made[0])):
+            return not self.team_of(made[0], []).speakers
+        return False
 
     def begins_with_own_code(self, made: Made) -> bool:
         """Whether what is run leads to agents that first an executor of the program's own tells
@@ -307,7 +384,7 @@ class TeamFinder:
         for argument, way in ways:
             value = made.box.fields.get(argument)
             if (
-                way in ("tool", *DRAWN)
+                way in ("tool", *UNLISTED)
                 or value is None
                 or is_known(value)
                 or self.given_to(made, argument)
@@ -340,6 +417,18 @@ class TeamFinder:
                 UnseenMembers(frame.module.path, shape.node.lineno, ast.unparse(one)[:80])
                 for one in self.own_runs.unseen(part)
             )
+
+    def put_together(self, frame: Frame, shape: CallShape, family: Family) -> list[Made]:
+        """The team that a function makes of what it is given, and runs."""
+        if not family.makes:
+            return []
+        box = Box("object", fields=prompts.arguments_by_name(shape, family))
+        return [Made(family.makes, shape.node, frame.module, frame.function, box)]
+
+    def made_to_run(self, frame: Frame, shape: CallShape, family: Family) -> list[Made]:
+        """What a function makes that a call is given to run."""
+        given = prompts.arguments_by_name(shape, family).get(family.runs, UNKNOWN)
+        return [*made_in(self.made_later(frame, given))] if family.runs else []
 
     def run_of(self, asked: Value, shape: CallShape, family: Family) -> list[Made]:
         """What a call is given to run, or else what is called: several where that isn't known."""
@@ -398,7 +487,10 @@ class TeamFinder:
             return []
         if self.program.catalogue.kinds[made.kind].members.get(argument) == RETURNED:
             return self.by_functions.returned(made, value)
-        found = list(dict.fromkeys(made_in(value)))
+        pairs = [
+            one for one in members_in(value) if one.box is not None and one.box.kind == "tuple"
+        ]
+        found = list(dict.fromkeys(one for held in (value, *pairs) for one in made_in(held)))
         return found or self.filled_in(made, value)
 
     def filled_in(self, made: Made, value: Value) -> list[Made]:
@@ -496,13 +588,15 @@ class TeamFinder:
         return [one for one in found if one.definition in self.program.reaching]
 
     def called_in(self, tool: Value) -> list[Function]:
-        """What is called of a tool: itself, or of an object of a tool's class the method that does
-        its work."""
+        """What is called of a tool: itself, or of a tool that is a class, or an object of one, the
+        method that does its work."""
         found = functions_in(tool)
         for kind in in_order(tool.types):
-            if isinstance(kind, Instance):
-                methods = (self.program.method_of(kind.definition, name) for name in WORKING)
-                found += [Function(one, tool) for one in methods if one is not None]
+            if isinstance(kind, Class | Instance):
+                names = CALLED_OF_TOOLS if is_tool(kind.definition) else WORKING
+                made = Value(types=frozenset((Instance(kind.definition),)), box=tool.box)
+                methods = (self.program.method_of(kind.definition, name) for name in names)
+                found += [Function(one, made) for one in methods if one is not None]
         return found
 
     def methods_offered(self, made: Made) -> list[Function]:
@@ -570,6 +664,19 @@ def swarm_in(shape: CallShape) -> list[Made]:
     agents = box.fields.get("agents", UNKNOWN)
     made = next(made_in(agents), None)
     return [Made(SWARM, shape.node, made.module, None, box)] if made is not None else []
+
+
+def classes_in(value: Value) -> list[ClassDefinition]:
+    """The classes that a value is, or is an object of."""
+    kinds = in_order(value.types)
+    return [kind.definition for kind in kinds if isinstance(kind, Class | Instance)]
+
+
+def is_tool(definition: ClassDefinition) -> bool:
+    """Whether a class says by its base that it is a tool for models."""
+    return any(
+        base.rpartition(".")[2].endswith(("Tool", "ToolMessage")) for base in definition.bases
+    )
 
 
 def function_in(tool: Value) -> Value:

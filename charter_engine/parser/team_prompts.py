@@ -20,7 +20,8 @@ from charter_engine.parser.findings import Fillings, HeardAnswer, Message, Site
 from charter_engine.parser.offered import OFFERED
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.syntax import output_name, used_by
-from charter_engine.parser.teams import MANAGER, text_in
+from charter_engine.parser.team_parts import text_in
+from charter_engine.parser.teams import MANAGER, TOLD
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -60,11 +61,13 @@ def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Messag
     if MANAGER in fields:
         fields["agent"] = fields[MANAGER]
     says = rule.says or dict.fromkeys(prompts.KEPT_FOR_SYSTEM, "system")
+    if TOLD in fields:
+        says = {TOLD: "system", **says}
     parts = tuple(
-        part
+        ("system" if own == "assistant" else own, part)
         for name, role in says.items()
         if (value := nested(fields, name)) is not None
-        for part in prompts.messages_of(value, role)
+        for own, part in prompts.messages_of(value, role)
     )
     if rule.syntax != "format":
         named = {name: (value, value.source or name) for name, value in given.items()}
@@ -89,8 +92,10 @@ def template_of(made: Made) -> Box | None:
 
 def offer_of(made: Made) -> dict[str, Value]:
     """What an agent, or the one that does a task, was given to offer the model."""
-    agent = made.box.fields.get("agent", UNKNOWN).box
-    return {**(agent.fields if agent is not None else {}), **made.box.fields}
+    fields = made.box.fields
+    placed = fields.get("0", UNKNOWN)
+    agent = fields.get("agent", placed if any(made_in(placed)) else UNKNOWN).box
+    return {**(agent.fields if agent is not None else {}), **fields}
 
 
 def as_message(role: str, part: Value) -> Value:

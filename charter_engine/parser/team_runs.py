@@ -23,7 +23,8 @@ from charter_engine.parser.offered import OFFERED, offers
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import Edges, frozen, holes_of, record_fillings
 from charter_engine.parser.runnables import FED, made_of
-from charter_engine.parser.syntax import last_name, output_name
+from charter_engine.parser.syntax import declared_fields, last_name, output_name
+from charter_engine.parser.team_parts import NOBODY, text_in
 from charter_engine.parser.team_prompts import (
     CHAIN_MADE,
     EMPTY,
@@ -38,7 +39,7 @@ from charter_engine.parser.team_prompts import (
     without_inputs,
     written,
 )
-from charter_engine.parser.teams import NOBODY, Heard, Team, text_in
+from charter_engine.parser.teams import Heard, Team
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -46,6 +47,8 @@ from charter_engine.parser.values import (
     Chain,
     Class,
     Element,
+    Function,
+    Instance,
     Kind,
     Made,
     Origin,
@@ -54,6 +57,7 @@ from charter_engine.parser.values import (
     join,
     made_in,
 )
+from charter_engine.parser.workflow_steps import WORKFLOW, WorkflowSteps, has_functions
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -139,7 +143,31 @@ class TeamRuns:
         origins = frozenset(Origin(chains[speaker]) for speaker in last)
         for speaker in last:
             origins |= self.follow_outputs(frame, speaker, chains[speaker])
+        stepped = self.stepped(frame, next(iter(team.parts)), shape, team, chains)
+        origins = stepped.all_origins() if stepped is not None else origins
         return replace(answer, origins=origins or answer.origins)
+
+    def run_steps(self, frame: Frame, receiver: Value, shape: CallShape) -> Value | None:
+        """What a workflow answers of which all steps are functions; None for anything else."""
+        if not self.evaluator.teams.has_made or not self.findings.are_judged:
+            return None
+        made = next((kind for kind in receiver.types if isinstance(kind, Made)), None)
+        if made is None:
+            return None
+        return self.stepped(frame, made, shape, Team(), {})
+
+    def stepped(
+        self, frame: Frame, made: Made, shape: CallShape, team: Team, chains: dict[Made, Chain]
+    ) -> Value | None:
+        """What a workflow answers that has functions for steps, which are run; None for anything
+        else."""
+        family = self.program.catalogue.family_of_verb(made.kind, shape.verb)
+        if made.kind != WORKFLOW or family is None or not has_functions(made):
+            return None
+        arguments = prompts.arguments_by_name(shape, family)
+        given = next((arguments[name] for name in family.prompt if name in arguments), UNKNOWN)
+        steps = WorkflowSteps(self.evaluator, frame, team, chains, given)
+        return steps.run(made)
 
     def serve(self) -> None:
         """Keep the calls of what is served."""
@@ -205,7 +233,8 @@ class TeamRuns:
             definition = tool.definition
             names = [name for name in definition.parameters if name not in HANDED_IN]
             reached = self.findings.reached
-            result = self.evaluator.follower.enter(frame, tool, dict.fromkeys(names, written))
+            called = filled_by(tool, written)
+            result = self.evaluator.follower.enter(frame, called, dict.fromkeys(names, written))
             if self.findings.reached > reached:
                 line = speaker.node.lineno
                 loop = Loop(kind="cycle", line=line)
@@ -392,6 +421,16 @@ def common_box(agents: list[Made]) -> Box:
             name: join(fields.get(name), value, name) for name, value in one.box.fields.items()
         }
     return Box("object", fields=fields)
+
+
+def filled_by(tool: Function, written: Value) -> Function:
+    """A tool that is a class, with its fields as a model writes them."""
+    bound = tool.bound
+    kind = next((one for one in bound.types if isinstance(one, Instance)), None) if bound else None
+    if bound is None or kind is None or bound.box is not None:
+        return tool
+    fields = dict.fromkeys(declared_fields(kind.definition.node), written)
+    return Function(tool.definition, replace(bound, box=Box("object", fields=fields)))
 
 
 def fed_by(speaker: Made, team: Team, chains: dict[Made, Chain]) -> dict[str, Value] | None:

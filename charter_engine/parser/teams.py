@@ -16,11 +16,13 @@ from typing import NamedTuple
 
 from charter_engine.contracts.graph import Carried
 from charter_engine.parser.agent_graphs import AgentGraph, Node
+from charter_engine.parser.arrangements import ARRANGED, goes_round
 from charter_engine.parser.catalogue import Catalogue, KindRule
 from charter_engine.parser.own_runs import OwnCourse
 from charter_engine.parser.prompts import field_of
 from charter_engine.parser.symbols import Module, dotted_name
 from charter_engine.parser.syntax import are_alternatives, last_name, output_name
+from charter_engine.parser.team_parts import NOBODY, Part, name_of, text_in, whole_of
 from charter_engine.parser.values import (
     UNKNOWN,
     External,
@@ -50,21 +52,17 @@ RETURNED = "returned"
 ANSWERING = ("task", "single_turn")
 """Modes of agents that answer the one above them, in place of going on with the conversation."""
 
+UNLISTED = DRAWN | ARRANGED.keys()
+"""The ways in which members may take part that no argument lists as such."""
+
+TOLD = "told to all"
+"""Under this name an agent of a team keeps what all of them are told first."""
+
 MANAGER = "manager"
 """Under this name a task keeps the agent that does it in the place of its own."""
 
 MOST_SPEAKERS = 40
 """Of a larger team, those that stand first are shown."""
-
-
-class Part(NamedTuple):
-    """Those of a team, or of a part of one, that speak first, and those that may speak last."""
-
-    first: tuple[Made, ...] = ()
-    last: tuple[Made, ...] = ()
-
-
-NOBODY = Part()
 
 
 class Heard(NamedTuple):
@@ -181,7 +179,7 @@ class TeamBuilder:
 
     def finished(self, whole: Part) -> Team:
         team = self.team
-        team.opened = whole
+        team.opened = whole if whole.first else Part(tuple(team.speakers[:1]), whole.last)
         team.speakers = in_turn(team)
         for speaker in team.speakers:
             if speaker in team.reached_from(speaker, is_given=True):
@@ -195,7 +193,8 @@ class TeamBuilder:
         if known is not None:
             return known
         rule = self.catalogue.kinds[made.kind]
-        asks = asks_itself(made, rule)
+        leader = self.leader_of(made, rule)
+        asks = leader is None and asks_itself(made, rule)
         self.parts[made] = Part((made,), (made,)) if asks else NOBODY
         if asks:
             if len(self.team.speakers) >= MOST_SPEAKERS:
@@ -203,33 +202,69 @@ class TeamBuilder:
             self.team.speakers.append(made)
             if rule.silent:
                 self.team.silent.add(made)
+        if leader is not None:
+            self.parts[made] = self.part(leader)
         own = self.course_of(made) if rule.leads_in else None
         found = self.parts[made] = self.in_course(own) if own is not None else self.parts[made]
         for argument, way in rule.members.items() if own is None else ():
-            members = [
-                member for name in argument.split("+") for member in self.members_of(made, name)
-            ]
-            if members or way in DRAWN:
+            members = self.given(made, argument)
+            if members or way in UNLISTED:
                 found = self.parts[made] = self.joined(made, found, members, way)
+            if rule.rounds and argument == next(iter(rule.members)):
+                self.go_round(made, members, rule.rounds)
         if rule.hears and rule.hears in made.box.fields:
             self.team.only[made] = self.members_of(made, rule.hears)
         elif text_in(made, "include_contents") == "none":
             self.team.only[made] = []
+        for other in self.members_of(made, rule.hears_also) if rule.hears_also else ():
+            self.give(other, self.part(other), found)
+        if rule.tells_all in made.box.fields:
+            self.tell_all(made, made.box.fields[rule.tells_all])
         return found
+
+    def given(self, made: Made, argument: str) -> list[Made]:
+        """The members that arguments hold: those of "a+b" together, of "a|b" the first that holds
+        any."""
+        found: list[Made] = []
+        for alternative in argument.split("|"):
+            for name in alternative.split("+") if not found else ():
+                found += self.members_of(made, name)
+        return found
+
+    def leader_of(self, made: Made, rule: KindRule) -> Made | None:
+        """The agent that asks in the place of the whole, where one is given for that."""
+        given = self.members_of(made, rule.led_by) if rule.led_by else []
+        return given[0] if given else None
+
+    def go_round(self, made: Made, members: list[Made], rounds: str) -> None:
+        """Let members speak in rounds, where the team was made so: the first after the last."""
+        parts = [part for part in map(self.part, members) if part.first]
+        if not parts or not goes_round(made, rounds):
+            return
+        together = all(one in self.team.beside for part in parts for one in part.first)
+        opening, ending = (parts, parts) if together else (parts[:1], parts[-1:])
+        if together:
+            self.team.later |= set(product(whole_of(parts).last, whole_of(parts).first))
+        self.lead(whole_of(ending).last, whole_of(opening).first)
+        self.repeat(made, parts)
+
+    def tell_all(self, made: Made, said: Value) -> None:
+        """Keep what all of a team are told before what is written of them."""
+        for one in self.team.speakers:
+            if one != made:
+                one.box.fields[TOLD] = said
 
     def joined(self, made: Made, before: Part, members: list[Made], way: str) -> Part:
         """A part with its members, by the way in which they take part."""
         if way in ("tool", "managed"):
             ask = self.called if way == "tool" else self.managed
-            ask(made, members)
+            ask(self.leader_of(made, self.catalogue.kinds[made.kind]) or made, members)
             return before
         if way in ("chain", "otherwise"):
             chained = self.chained(members)
             return chained if way == "chain" else whole_of([before, chained])
-        if way in (*DRAWN, "wired"):
-            return self.wired(made, members) if way == "wired" else self.drawn(made, way)
-        if way in ("named", "declared"):
-            return self.by_name(made, members)
+        if way in UNLISTED or way in ("wired", "named", "declared"):
+            return self.laid_out(made, members, way)
         if way == "handoff":
             self.called(made, [one for one in members if text_in(one, "mode") in ANSWERING])
             members = [one for one in members if text_in(one, "mode") not in ANSWERING]
@@ -239,6 +274,14 @@ class TeamBuilder:
             return before
         return self.around(made, before, parts, way)
 
+    def laid_out(self, made: Made, members: list[Made], way: str) -> Part:
+        """Members of which it is told who follows whom."""
+        if way in ARRANGED:
+            return ARRANGED[way](self, made, members)
+        if way in DRAWN:
+            return self.drawn(made, way)
+        return self.wired(made, members) if way == "wired" else self.by_name(made, members)
+
     def around(self, made: Made, own: Part, parts: list[Part], way: str) -> Part:
         """One that asks itself with its members, or these alone where it only leads to them."""
         if way in ("handoff", RETURNED):
@@ -246,7 +289,8 @@ class TeamBuilder:
         if way == "either":
             return whole_of([own, *parts])
         if way in ("before", "needed"):
-            return self.fed(own, self.side_by_side(parts) if way == "before" else whole_of(parts))
+            whole = self.side_by_side(parts, made) if way == "before" else whole_of(parts)
+            return self.fed(own, whole)
         if way == "watched":
             return self.watched(made, own, parts)
         if way == "chosen" and own.first:
@@ -256,7 +300,7 @@ class TeamBuilder:
     def arranged(self, made: Made, parts: list[Part], way: str) -> Part:
         """Parts that speak beside each other or one after the other, once or again and again."""
         if way == "parallel":
-            return self.side_by_side(parts)
+            return self.side_by_side(parts, made)
         whole = self.in_sequence(parts)
         for part in parts:
             if self.is_several(made, part):
@@ -310,9 +354,12 @@ class TeamBuilder:
         self.team.turning.setdefault(made, made.node.lineno)
         return Part(before.first, tuple(one for part in parts for one in part.last))
 
-    def side_by_side(self, parts: list[Part]) -> Part:
-        for part in parts if len(parts) > 1 else ():
-            self.team.beside.update(part.first)
+    def side_by_side(self, parts: list[Part], made: Made | None = None) -> Part:
+        """Parts that run beside each other, and members of `made` that one place makes several
+        of."""
+        firsts = [one for part in parts for one in part.first]
+        several = [one for one in firsts if made is not None and one.loop != made.loop]
+        self.team.beside.update(firsts if len(parts) > 1 else several)
         return whole_of(parts)
 
     def fed(self, own: Part, whole: Part) -> Part:
@@ -374,7 +421,9 @@ class TeamBuilder:
                     self.team.follows.setdefault(one, []).extend(following)
             always = [parts[agent] for agent, is_always in reached.items() if is_always]
             self.side_by_side([part for part in always if part.first])
-        opening = [agent for start in graph.starts() for agent in self.opened_by(graph, start)]
+        starts = list(dict.fromkeys(graph.starts()))
+        self.side_by_side([parts[start] for start in starts if isinstance(start, Made)])
+        opening = [agent for start in starts for agent in self.opened_by(graph, start)]
         turning = [parts[agent] for agent in graph.agents if graph.leads_back(agent, agent)]
         self.repeat(made, turning)
         ending = [
@@ -599,13 +648,6 @@ def reached_by(connections: list[tuple[str, str]], start: str, ends: Collection[
     return found
 
 
-def whole_of(parts: list[Part]) -> Part:
-    return Part(
-        tuple(one for part in parts for one in part.first),
-        tuple(one for part in parts for one in part.last),
-    )
-
-
 def in_turn(team: Team) -> list[Made]:
     """The speakers in the order in which they may come to speak first: those that open, then those
     that follow them or are asked by them."""
@@ -634,15 +676,6 @@ def asks_itself(made: Made, rule: KindRule) -> bool:
         return True
     is_function = any(isinstance(kind, Function) for kind in chooses.types)
     return not is_function and chooses.static_text() in ("auto", None)
-
-
-def name_of(made: Made) -> str:
-    return text_in(made, "name") or text_in(made, "0")
-
-
-def text_in(made: Made, argument: str) -> str:
-    value = made.box.fields.get(argument)
-    return (value.static_text() or "") if value is not None else ""
 
 
 def declared_by(made: Made) -> list[str]:

@@ -119,3 +119,96 @@ def test_a_global_is_the_team_that_a_function_sets_it_to_whichever_comes_first()
     )
     assert lines(files["asking.py"]) == [5]
     assert lines(files["staff.py"]) == [4]
+
+
+STEPS = """
+from agno.agent import Agent
+from agno.workflow import Router, Step, StepOutput, Workflow
+
+find = Agent(name="find", instructions="Find.")
+plan = Agent(name="plan", instructions="Plan.")
+write = Agent(name="write", instructions="Write.")
+
+def planned(step_input):
+    got = plan.run(f"Plan with {step_input.previous_step_content}")
+    return StepOutput(content=got.content)
+
+def picked(step_input):
+    return StepOutput(content=step_input.get_step_content("find"))
+
+def passed(step_input):
+    return StepOutput(content="Go on.")
+"""
+"""Agents in the lines 5 to 7, and functions for steps, of which the first asks in line 10."""
+
+
+def test_a_function_that_is_a_step_is_told_the_answer_before_it_and_tells_the_next() -> None:
+    file = compiled(STEPS + 'Workflow(steps=[Step(agent=find), planned, write]).run("Go.")')
+    assert edges(file) == {(18, 10, "data"), (10, 7, "data")}
+
+
+def test_a_step_gets_what_another_answered_by_its_name() -> None:
+    steps = '[Step(name="find", agent=find), planned, Step(executor=picked), write]'
+    file = compiled(STEPS + f'Workflow(steps={steps}).run("Go.")')
+    assert edges(file) == {(18, 10, "data"), (18, 7, "data")}
+
+
+def test_what_a_step_does_not_return_reaches_no_later_one() -> None:
+    file = compiled(STEPS + 'Workflow(steps=[find, passed, write]).run("Go.")')
+    assert edges(file) == set()
+
+
+def test_a_workflow_of_functions_alone_is_no_call_and_answers_what_they_return() -> None:
+    file = compiled(
+        STEPS + 'out = Workflow(steps=[planned]).run("Go.")\nwrite.run(f"Write {out.content}")'
+    )
+    assert (lines(file), edges(file)) == ([10, 19], {(10, 19, "data")})
+
+
+def test_one_function_may_be_all_of_a_workflow() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+        from agno.workflow import Workflow
+
+        find = Agent(name="find", instructions="Find.")
+        write = Agent(name="write", instructions="Write.")
+
+        def work(workflow, execution_input):
+            return write.run(f"Write {find.run(execution_input.input).content}")
+
+        Workflow(steps=work).print_response("Go.")
+        """
+    )
+    assert (lines(file), edges(file)) == ([9, 9], {(9, 9, "data")})
+
+
+def test_of_a_routers_choices_each_may_be_taken() -> None:
+    program = 'Router(name="r", choices=[Step(agent=find), Step(agent=plan)], selector=choose)'
+    file = compiled(STEPS + f'Workflow(steps=[{program}, write]).run("Go.")')
+    assert {edge for edge in edges(file) if edge[1] == 7} == {(6, 7, "data"), (18, 7, "data")}
+
+
+def test_a_team_that_routes_is_answered_for_by_the_member_that_it_chooses() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+        from agno.team import Team
+
+        web = Agent(name="web", role="Searches.")
+        Team(members=[web], mode="route", instructions="Choose.").run("News?")
+        """
+    )
+    assert edges(file) == {(6, 5, "data")}
+
+
+def test_agents_of_phis_playground_are_called() -> None:
+    file = compiled(
+        """
+        from phi.agent import Agent
+        from phi.playground import Playground
+
+        app = Playground(agents=[Agent(name="web", role="Searches.")]).get_app()
+        """
+    )
+    assert lines(file) == [5]

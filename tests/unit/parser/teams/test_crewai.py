@@ -4,7 +4,7 @@ import pytest
 
 from charter_engine.analysis.compile import CompileOptions, compile_sources
 from charter_engine.contracts.graph import CompiledFile
-from tests.unit.parser.compiled import compiled, edges, package
+from tests.unit.parser.compiled import ASK, compiled, edges, package
 from tests.unit.parser.teams.speaking import said, turning
 
 PROJECT = """
@@ -283,3 +283,25 @@ Crew(agents=[lead], tasks=[find]).kickoff()
 """)
     asked, run = (call.line for call in file.calls)
     assert edges(file) == {(run, asked, "data"), (asked, run, "loop"), (run, run, "loop")}
+
+
+def test_a_tool_of_the_agent_that_does_a_task_is_asked_by_it() -> None:
+    file = compiled(
+        ASK
+        + """
+from crewai import Agent, Crew, Task
+from crewai.tools import BaseTool
+
+class Ask(BaseTool):
+    def _run(self, question):
+        return ask(f"Answer {question}")
+
+agent = Agent(role="r", goal="g", backstory="b", tools=[Ask()])
+task = Task(description="d", agent=agent)
+Crew(agents=[agent], tasks=[task]).kickoff()
+"""
+    )
+    assert {edge for edge in edges(file) if edge[0] != edge[1]} == {
+        (19, 15, "data"),
+        (15, 19, "loop"),
+    }

@@ -385,3 +385,106 @@ def test_what_a_server_of_beeai_is_given_is_called() -> None:
         """
     )
     assert said(file, 6) == [("system", "You answer.", False)]
+
+
+def test_functions_of_a_swarm_return_whom_an_agent_hands_on_to() -> None:
+    file = compiled(
+        """
+        from swarm import Agent, Swarm
+
+        def to_sales():
+            return sales
+
+        def to_desk():
+            return desk
+
+        desk = Agent(name="desk", instructions="Sort.", functions=[to_sales])
+        sales = Agent(name="sales", instructions="Sell.", functions=[to_desk])
+        Swarm().run(agent=desk, messages=[{"role": "user", "content": "Hi"}])
+        """
+    )
+    assert edges(file) == {
+        (12, 11, "data"),
+        (11, 12, "loop"),
+        (11, 11, "loop"),
+        (12, 12, "loop"),
+    }
+
+
+def test_agents_of_a_swarm_of_mcp_agent_hand_on_by_their_functions() -> None:
+    file = compiled(
+        """
+        from mcp_agent.workflows.swarm.swarm import SwarmAgent
+        from mcp_agent.workflows.swarm.swarm_openai import OpenAISwarm
+
+        def to_sales():
+            return sales
+
+        sales = SwarmAgent(name="sales", instruction="Sell.")
+        desk = SwarmAgent(name="desk", instruction="Sort.", functions=[to_sales])
+
+        async def main():
+            return await OpenAISwarm(agent=desk).generate_str("Hi")
+        """
+    )
+    assert edges(file) == {(12, 8, "data")}
+
+
+def test_all_that_a_framework_exports_may_be_imported_at_once() -> None:
+    file = compiled(
+        """
+        from smolagents import *
+
+        agent = CodeAgent(tools=[], model=InferenceClientModel())
+        agent.run("Go.")
+        """
+    )
+    assert lines(file) == [5]
+
+
+def test_a_model_that_a_factory_of_mcp_agent_makes_has_its_instruction() -> None:
+    file = compiled(
+        """
+        from mcp_agent.workflows.factory import create_llm
+
+        async def main():
+            model = create_llm(agent_name="desk", instruction="Be kind.")
+            return await model.generate_str("Hi")
+        """
+    )
+    assert [text for _, text, _ in said(file, 6)] == ["Be kind.", "Hi"]
+
+
+def test_teams_and_models_of_mcp_agent_may_be_made_by_its_factory() -> None:
+    file = compiled(
+        """
+        from mcp_agent.workflows.factory import AgentSpec, create_llm, create_parallel_llm
+
+        one = AgentSpec(name="one", instruction="One.")
+        two = AgentSpec(name="two", instruction="Two.")
+        join = create_llm(agent_name="join", instruction="Join.")
+
+        async def main():
+            team = create_parallel_llm(fan_in=join, fan_out=[one, two])
+            return await team.generate_str("Go.")
+        """
+    )
+    assert edges(file) == {(10, 6, "data"), (5, 6, "data")}
+    assert [call.line for call in file.calls if call.fanout == "fork"] == [5, 10]
+
+
+def test_a_planner_that_is_given_asks_in_the_place_of_the_orchestrator() -> None:
+    file = compiled(
+        """
+        from mcp_agent.workflows.factory import AgentSpec, create_orchestrator
+
+        plan = AgentSpec(name="plan", instruction="Plan.")
+        work = AgentSpec(name="work", instruction="Work.")
+
+        async def main():
+            team = create_orchestrator(available_agents=[work], planner=plan)
+            return await team.generate_str("Go.")
+        """
+    )
+    assert {edge for edge in edges(file) if edge[0] != edge[1]} == {(9, 5, "data"), (5, 9, "loop")}
+    assert said(file, 9)[0] == ("system", "Plan.", False)

@@ -119,3 +119,30 @@ def test_an_agent_that_a_tool_runs_is_repeated_with_its_caller() -> None:
 
 def test_an_agent_that_no_caller_has_as_a_tool_is_not() -> None:
     assert turning(compiled(REPORTED.replace("GIVEN", ""))) == []
+
+
+def test_an_agent_behind_a_page_of_gradio_is_called() -> None:
+    file = compiled(
+        """
+        from smolagents import CodeAgent, GradioUI
+
+        agent = CodeAgent(tools=[], model=model, instructions="Help.")
+        GradioUI(agent).launch()
+        """
+    )
+    assert lines(file) == [4]
+
+
+def test_a_tool_that_is_a_class_is_asked_by_the_agent_that_has_it() -> None:
+    file = compiled(
+        """
+        from smolagents import CodeAgent, Tool
+
+        class Ask(Tool):
+            def forward(self, question):
+                return CodeAgent(tools=[], model=model).run(question)
+
+        CodeAgent(tools=[Ask()], model=model).run("Go.")
+        """
+    )
+    assert {edge for edge in edges(file) if edge[0] != edge[1]} == {(8, 6, "data"), (6, 8, "loop")}
