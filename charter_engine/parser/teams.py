@@ -179,7 +179,8 @@ class TeamBuilder:
 
     def finished(self, whole: Part) -> Team:
         team = self.team
-        team.opened = whole if whole.first else Part(tuple(team.speakers[:1]), whole.last)
+        is_led = bool(self.asking) and not whole.first
+        team.opened = whole if whole.first or is_led else Part(tuple(team.speakers[:1]), whole.last)
         team.speakers = in_turn(team)
         for speaker in team.speakers:
             if speaker in team.reached_from(speaker, is_given=True):
