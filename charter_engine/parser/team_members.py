@@ -141,8 +141,9 @@ class TeamFinder:
         return Value(box=Box("list", items)) if items else value
 
     def returned_by(self, frame: Frame, function: Function) -> Value | None:
-        value = self.evaluator.follower.enter(frame, function, {})
-        return value if value is not None and any(made_in(value)) else None
+        value = self.evaluator.follower.enter(frame, function, {}) or UNKNOWN
+        held = value.box.fields.get("agent", value) if value.box is not None else value
+        return held if any(made_in(held)) else None
 
     def open_settings(self, rule: KindRule, box: Box) -> None:
         """Let objects of the program's own settings that say what an agent is told hold what their
@@ -485,9 +486,11 @@ def is_tool(definition: ClassDefinition) -> bool:
 def function_in(tool: Value) -> Value:
     """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`; of one that is
     no such object, the tool itself."""
-    made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind == TOOL]
-    fields = made[0].box.fields if made else {}
-    return next((fields[name] for name in HOLDING if name in fields), tool)
+    made = [kind for kind in tool.types if isinstance(kind, Made)]
+    is_wrapped = tool.box is not None and tool.box.kind == "object"
+    if tool.box is None or not is_wrapped or any(one.kind != TOOL for one in made):
+        return tool
+    return next((tool.box.fields[name] for name in HOLDING if name in tool.box.fields), tool)
 
 
 def is_known(value: Value) -> bool:
