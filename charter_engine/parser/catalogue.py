@@ -45,6 +45,7 @@ class KindRule:
     fills: tuple[str, ...] = ()
     proved_by: tuple[str, ...] = ()
     remembers: tuple[str, ...] = ()
+    remembers_with: tuple[str, ...] = ()
     exact: bool = False
     fetched: bool = False
     becomes: dict[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser import evidence, prompts, recognise
-from charter_engine.parser.catalogue import Family
+from charter_engine.parser.catalogue import Family, KindRule
 from charter_engine.parser.edges import best_flow, edge_between, loops_since
 from charter_engine.parser.fanout import BATCHES, SEVERAL
 from charter_engine.parser.findings import Message, Offer, Place, Site, Visit
@@ -119,7 +119,8 @@ class SiteRecorder:
         asked = shape.callee if is_itself else shape.receiver
         verb = CALLED if is_itself else shape.verb
         kinds = (kind for kind in asked if isinstance(kind, Kind))
-        return any(verb in self.program.catalogue.kinds[kind.name].remembers for kind in kinds)
+        rules = (self.program.catalogue.kinds[kind.name] for kind in kinds)
+        return any(verb in rule.remembers and is_told_to(rule, shape) for rule in rules)
 
     def chain_to(self, frame: Frame, site: Site) -> Chain:
         return (*frame.chain, (site.number, loops_since(frame, frame.chain, self.progress.round)))
@@ -491,6 +492,13 @@ def fills_template(shape: CallShape) -> bool:
         and bool(box.fields)
         and not set(box.fields) & {"role", "content", "messages"}
     )
+
+
+def is_told_to(rule: KindRule, shape: CallShape) -> bool:
+    """Whether an object keeps what was said: always, or where one of its arguments says so."""
+    fields = shape.held.fields if shape.held is not None else {}
+    told = (fields[name].constant for name in rule.remembers_with if name in fields)
+    return not rule.remembers_with or (True,) in told
 
 
 def holder_of(receiver: Value, shape: CallShape) -> Value:

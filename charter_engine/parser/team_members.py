@@ -204,8 +204,9 @@ class TeamFinder:
         return Value(box=Box("list", items)) if items else value
 
     def returned_by(self, frame: Frame, function: Function) -> Value | None:
-        value = self.evaluator.follower.enter(frame, function, {})
-        return value if value is not None and any(made_in(value)) else None
+        value = self.evaluator.follower.enter(frame, function, {}) or UNKNOWN
+        held = value.box.fields.get("agent", value) if value.box is not None else value
+        return held if any(made_in(held)) else None
 
     def open_settings(self, rule: KindRule, box: Box) -> None:
         """Let objects of the program's own settings that say what an agent is told hold what their
@@ -682,7 +683,9 @@ def is_tool(definition: ClassDefinition) -> bool:
 def function_in(tool: Value) -> Value:
     """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`, `Tool(look)`;
     of one that is no such object, the tool itself."""
-    made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind in TOOLS]
+    made = [kind for kind in tool.types if isinstance(kind, Made)]
+    if any(one.kind not in TOOLS for one in made):
+        return tool
     fields = made[0].box.fields if made else {}
     if not made and tool.box is not None and tool.box.kind == "object":
         fields = {name: held for name, held in tool.box.fields.items() if functions_in(held)}

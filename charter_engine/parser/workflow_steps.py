@@ -15,8 +15,10 @@ from charter_engine.parser.values import (
     Box,
     Chain,
     Function,
+    Instance,
     Made,
     Origin,
+    Type,
     Value,
     in_order,
     join,
@@ -77,7 +79,15 @@ def function_of(step: Value) -> Function | None:
     """The function that a step is: itself, or as what executes it."""
     executors = [one.box.fields.get(EXECUTOR, UNKNOWN) for one in made_in(step)]
     kinds = [kind for value in (step, *executors) for kind in in_order(value.types)]
-    return next((kind for kind in kinds if isinstance(kind, Function)), None)
+    return next((found for kind in kinds if (found := as_function(kind)) is not None), None)
+
+
+def as_function(kind: Type) -> Function | None:
+    """A function, or the method by which an object is called."""
+    if isinstance(kind, Instance) and "__call__" in kind.definition.methods:
+        method = kind.definition.methods["__call__"]
+        return Function(method, Value(types=frozenset((kind,))))
+    return kind if isinstance(kind, Function) else None
 
 
 def has_functions(made: Made) -> bool:

@@ -212,3 +212,31 @@ def test_agents_of_phis_playground_are_called() -> None:
         """
     )
     assert lines(file) == [5]
+
+
+def test_an_agent_hears_what_was_said_before_only_where_it_is_told_to_keep_it() -> None:
+    program = """
+from agno.agent import Agent
+
+chat = Agent(instructions="Chat."{})
+chat.run("One.")
+chat.run("Two.")
+"""
+    assert edges(compiled(program.replace("{}", ", add_history_to_context=True"))) == {
+        (5, 6, "data")
+    }
+    assert edges(compiled(program.replace("{}", ""))) == set()
+
+
+def test_an_object_that_is_called_may_be_a_step() -> None:
+    file = compiled(
+        STEPS
+        + """
+class Judge:
+    def __call__(self, step_input):
+        return plan.run(f"Judge {step_input.previous_step_content}")
+
+Workflow(steps=[find, Step(executor=Judge())]).run("Go.")
+"""
+    )
+    assert (23, 21, "data") in edges(file)

@@ -90,3 +90,23 @@ def test_a_model_of_the_factory_is_asked() -> None:
         """
     )
     assert lines(file) == [5]
+
+
+def test_a_tool_that_a_function_is_wrapped_in_is_that_function() -> None:
+    file = compiled(
+        """
+        from camel.agents import ChatAgent
+        from camel.toolkits import FunctionTool
+
+        helper = ChatAgent("Help.")
+
+        def ask(question: str) -> str:
+            return helper.step(question).msgs[0].content
+
+        ChatAgent("Lead.", tools=[FunctionTool(ask)]).step("Go.")
+        """
+    )
+    assert {edge for edge in edges(file) if edge[0] != edge[1]} == {
+        (10, 8, "data"),
+        (8, 10, "loop"),
+    }
