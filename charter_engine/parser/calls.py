@@ -562,7 +562,7 @@ KNOWN_BY_NAME = (
     | RECALLING
     | RECALLING_SOME
     | POSTING
-    | frozenset(("dict", "iter", "partial", "send_event"))
+    | frozenset(("dict", "iter", "partial", "run", "send_event"))
 )
 """Functions and methods that are known whatever they are called on."""
 
