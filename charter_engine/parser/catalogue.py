@@ -54,6 +54,7 @@ class KindRule:
     names_all: bool = False
     opens: str = ""
     hears: str = ""
+    hears_from: str = ""
     beside: str = ""
     writes: str = ""
     templated: bool = False

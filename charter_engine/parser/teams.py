@@ -158,6 +158,7 @@ class TeamBuilder:
         self.made_last = made_last
         self.team = Team()
         self.parts = self.team.parts
+        self.hearing: dict[Made, set[str]] = {}
 
     def built(self, made: Made) -> Team:
         return self.finished(self.part(made))
@@ -174,6 +175,8 @@ class TeamBuilder:
         team = self.team
         team.opened = whole
         team.speakers = in_turn(team)
+        for speaker, names in self.hearing.items():
+            team.only[speaker] = [one for one in team.speakers if name_of(one) in names]
         for speaker in team.speakers:
             if speaker in team.reached_from(speaker, is_given=True):
                 team.turning.setdefault(speaker, speaker.node.lineno)
@@ -202,6 +205,8 @@ class TeamBuilder:
             ]
             if members or way in DRAWN:
                 found = self.parts[made] = self.joined(made, found, members, way)
+        if rule.hears_from:
+            self.hearing |= dict.fromkeys(found.first, sources_in(made, rule.hears_from))
         if rule.hears and rule.hears in made.box.fields:
             self.team.only[made] = self.members_of(made, rule.hears)
         elif text_in(made, "include_contents") == "none":
@@ -576,6 +581,14 @@ def asks_itself(made: Made, rule: KindRule) -> bool:
         return True
     is_function = any(isinstance(kind, Function) for kind in chooses.types)
     return not is_function and chooses.static_text() in ("auto", None)
+
+
+def sources_in(made: Made, argument: str) -> set[str]:
+    """The names of those that an agent hears, of what holds the source of each."""
+    held = field_of(made.box.fields, argument)
+    boxes = [member.box for member in members_in(held)] if held is not None else []
+    named = [box.fields.get("source", UNKNOWN).static_text() for box in boxes if box is not None]
+    return {name for name in named if name is not None}
 
 
 def name_of(made: Made) -> str:

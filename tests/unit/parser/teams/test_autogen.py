@@ -147,3 +147,22 @@ def test_a_function_within_a_tool_object_is_followed() -> None:
         outer.run(task="Find it.")
         """)
     assert edges(file) == {(12, 8, "data"), (8, 12, "loop"), (12, 12, "loop")}
+
+
+def test_an_agent_behind_a_filter_hears_only_those_that_it_lets_through() -> None:
+    file = compiled("""
+        from autogen_agentchat.agents import AssistantAgent, MessageFilterAgent
+        from autogen_agentchat.agents import MessageFilterConfig, PerSourceFilter
+        from autogen_agentchat.teams import RoundRobinGroupChat
+
+        writer = AssistantAgent("writer", model_client=client)
+        judge = AssistantAgent("judge", model_client=client)
+        closer = AssistantAgent("closer", model_client=client)
+        last = MessageFilterAgent(
+            name="closer",
+            wrapped_agent=closer,
+            filter=MessageFilterConfig(per_source=[PerSourceFilter(source="judge", count=1)]),
+        )
+        RoundRobinGroupChat([writer, judge, last]).run(task="A poem")
+        """)
+    assert {edge for edge in edges(file) if edge[1] == 8} == {(7, 8, "data")}
