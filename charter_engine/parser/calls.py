@@ -235,6 +235,7 @@ class CallResolver:
             or evaluator.role_turns.called(frame, shape)
             or evaluator.routed.called(frame, node, shape)
             or evaluator.teams.said_last(receiver, shape)
+            or evaluator.teams.own_runs.follow(frame, receiver, shape)
             or evaluator.graph_runs.called(frame.module, shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)

@@ -62,6 +62,7 @@ class KindRule:
     serves: bool = False
     configured: str = ""
     leads_in: tuple[str, ...] = ()
+    asks_in: tuple[str, ...] = ()
     returned_by: str = ""
     takes: dict[str, str] = field(default_factory=dict)
     makes: str = ""

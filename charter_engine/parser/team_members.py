@@ -298,7 +298,11 @@ class TeamFinder:
 
     def builder(self) -> TeamBuilder:
         return TeamBuilder(
-            self.program.catalogue, self.members_of, self.made_last, self.own_runs.of
+            self.program.catalogue,
+            self.members_of,
+            self.made_last,
+            self.own_runs.of,
+            lambda made: self.own_runs.site_of(made) is not None,
         )
 
     def made_last(self, made: Made) -> Made:

@@ -41,6 +41,9 @@ MadeLast = Callable[[Made], Made]
 CourseOf = Callable[[Made], OwnCourse | None]
 """In which order an object of the program's own runs agents; None where that isn't known."""
 
+AsksByItself = Callable[[Made], bool]
+"""Whether an agent of the program's own asks a model by its own methods."""
+
 DRAWN = frozenset(("drawn", "linked", "meshed"))
 """The ways in which members are nodes of a graph."""
 
@@ -151,9 +154,11 @@ class TeamBuilder:
         members_of: MembersOf,
         made_last: MadeLast,
         course_of: CourseOf,
+        asks_by_itself: AsksByItself,
     ) -> None:
         self.catalogue = catalogue
         self.course_of = course_of
+        self.asks_by_itself = asks_by_itself
         self.members_of = members_of
         self.made_last = made_last
         self.team = Team()
@@ -175,6 +180,9 @@ class TeamBuilder:
         team = self.team
         team.opened = whole
         team.speakers = in_turn(team)
+        for speaker in team.speakers:
+            if self.catalogue.kinds[speaker.kind].asks_in:
+                team.only[speaker] = [one for one in team.speakers if one != speaker]
         for speaker, names in self.hearing.items():
             team.only[speaker] = [one for one in team.speakers if name_of(one) in names]
         for speaker in team.speakers:
@@ -189,7 +197,7 @@ class TeamBuilder:
         if known is not None:
             return known
         rule = self.catalogue.kinds[made.kind]
-        asks = asks_itself(made, rule)
+        asks = self.asks_by_itself(made) if rule.asks_in else asks_itself(made, rule)
         self.parts[made] = Part((made,), (made,)) if asks else NOBODY
         if asks:
             if len(self.team.speakers) >= MOST_SPEAKERS:
