@@ -241,6 +241,7 @@ class CallResolver:
             or evaluator.role_turns.called(frame, shape)
             or evaluator.routed.called(frame, node, shape)
             or evaluator.teams.said_last(receiver, shape)
+            or evaluator.teams.own_runs.follow(frame, receiver, shape)
             or evaluator.graph_runs.called(frame.module, shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
@@ -660,7 +661,7 @@ KNOWN_BY_NAME = (
     | RECALLING_SOME
     | POSTING
     | ASKED_BY_NAME
-    | frozenset(("dict", "iter", "partial", "send_event", "send_message"))
+    | frozenset(("dict", "iter", "partial", "run", "send_event", "send_message"))
 )
 """Functions and methods that are known whatever they are called on."""
 

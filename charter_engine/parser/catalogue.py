@@ -59,6 +59,7 @@ class KindRule:
     names_all: bool = False
     opens: str = ""
     hears: str = ""
+    hears_from: str = ""
     beside: str = ""
     writes: str = ""
     templated: bool = False
@@ -71,6 +72,7 @@ class KindRule:
     answers_under: str = ""
     leads_in: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
+    asks_in: tuple[str, ...] = ()
     returned_by: str = ""
     takes: dict[str, str] = field(default_factory=dict)
     decorators: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ from charter_engine.parser.memory import Memory, tells_more
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
 from charter_engine.parser.reach import NO_NAMES
+from charter_engine.parser.role_turns import acting_in
 from charter_engine.parser.room import with_room
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.symbols import FunctionDefinition, Module
@@ -136,9 +137,9 @@ class Interpreter:
         open."""
         turns = self.evaluator.role_turns.turns_of(definition)
         for turn in turns[:MAX_CHOICES]:
-            owner = turn.role if turn.action is not definition.owner else turn.action
+            acting = object_of(acting_in(definition, turn))
             with self.evaluator.role_turns.taken(turn):
-                self.run_alone(definition, entry._replace(bound=object_of(owner or turn.role)))
+                self.run_alone(definition, entry._replace(bound=acting))
         functions = self.evaluator.node_agents.bound.get(definition)
         if functions:
             self.run_bound(definition, entry, list(functions.values()))

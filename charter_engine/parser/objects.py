@@ -77,6 +77,8 @@ class ObjectMaker:
         if agent is not None:
             self.keep_fields(frame, kind.definition, shape)
             return agent
+        if self.program.method_of(kind.definition, "run") in self.program.roles.runs:
+            self.keep_fields(frame, kind.definition, shape, is_action=True)
         fields = {name: value for name, _, value in shape.keywords if name != "**"}
         for name, (_, value) in zip(
             declared_fields(kind.definition.node), shape.positional, strict=False
@@ -93,15 +95,23 @@ class ObjectMaker:
             return replace(instance, box=box, origins=NOTHING)
         return replace(instance, box=box)
 
-    def keep_fields(self, frame: Frame, definition: ClassDefinition, shape: CallShape) -> None:
+    def keep_fields(
+        self,
+        frame: Frame,
+        definition: ClassDefinition,
+        shape: CallShape,
+        *,
+        is_action: bool = False,
+    ) -> None:
         """Let an object without a constructor of its own hold the agents that it is made with under
-        the names that its class, or its framework's base, declares."""
+        the names that its class, or its framework's base, declares; an action of a role, all that
+        it is made with."""
         declared = [
             name for one in self.program.lineage(definition) for name in declared_fields(one.node)
         ]
         declared += self.evaluator.names.member_names(definition)
         for name, value in named_in(shape).items():
-            if name in declared and any(made_in(value)):
+            if name in declared and (is_action or any(made_in(value))):
                 self.evaluator.assigner.store_field(frame, Instance(definition), name, value)
 
     def derived(

@@ -6,10 +6,21 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from charter_engine.parser.courses import Course, course_of, methods_called
+from charter_engine.parser.findings import Site
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
-from charter_engine.parser.values import Made, in_order, made_in
+from charter_engine.parser.values import (
+    UNKNOWN,
+    Box,
+    Element,
+    Function,
+    Made,
+    Value,
+    in_order,
+    made_in,
+    moved,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -29,6 +40,7 @@ class OwnRuns:
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
+        self.findings = analysis.findings
         self.evaluator = evaluator
         self.classes: dict[Made, ClassDefinition] = {}
         self.seen: dict[ast.Call, set[Made]] = {}
@@ -73,6 +85,40 @@ class OwnRuns:
         """The methods that objects of a class have, by their names."""
         lineage = reversed(self.program.lineage(owner))
         return {name: method for one in lineage for name, method in one.methods.items()}
+
+    def entry_of(self, made: Made) -> FunctionDefinition | None:
+        """The method by which an agent of the program's own answers, where it asks by itself."""
+        owner = self.classes.get(made)
+        methods = self.methods_of(owner) if owner is not None else {}
+        names = self.program.catalogue.kinds[made.kind].asks_in
+        return next((methods[name] for name in names if name in methods), None)
+
+    def site_of(self, made: Made) -> Site | None:
+        """The call by which such an agent answers: the last that it comes to."""
+        entry, owner = self.entry_of(made), self.classes.get(made)
+        if entry is None or owner is None:
+            return None
+        functions = methods_called(entry, self.methods_of(owner))
+        sites = [site for site in self.findings.sites.values() if site.function in functions]
+        return max(sites, key=lambda site: site.node.lineno, default=None)
+
+    def follow(self, frame: Frame, receiver: Value, shape: CallShape) -> Value | None:
+        """`agent.run(task=…)` of such an agent: its method is given the task; None for any other
+        call."""
+        if shape.verb not in ("run", "run_stream"):
+            return None
+        for made in (kind for kind in in_order(receiver.types) if isinstance(kind, Made)):
+            entry = self.entry_of(made)
+            if entry is None or len(entry.parameters) < 2:
+                continue
+            said = [value for _, value in shape.positional[:1]]
+            said += [value for name, _, value in shape.keywords if name == "task"]
+            messages = Value(box=Box("list", [Element(value) for value in said]))
+            function = Function(entry, receiver)
+            given = {entry.parameters[1]: messages}
+            answer = self.evaluator.follower.enter(frame, function, given)
+            return moved(answer, "return") if answer is not None else UNKNOWN
+        return None
 
     def of(self, made: Made) -> OwnCourse | None:
         """The course of an object; None where it has none, or it isn't known whom it runs."""

@@ -17,6 +17,7 @@ from charter_engine.parser.values import (
     Box,
     Class,
     Element,
+    Function,
     Instance,
     Origins,
     Value,
@@ -37,12 +38,12 @@ REMEMBERED = ("memory", "working_memory", "news", "history", "important_memory")
 
 RECALLING = frozenset(("get_memories", "get_all_memories"))
 RECALLING_SOME = frozenset(("get_by_action", "get_by_actions"))
-PUBLISHING = "publish_message"
+PUBLISHING, RUNNING = "publish_message", "run"
 
 
 class RoleTurns:
     """Knows what roles are given; `now` is the turn that is followed, `published` what was sent to
-    others in it."""
+    others in it, `given` what the role is run with."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.roles = analysis.program.roles
@@ -50,19 +51,21 @@ class RoleTurns:
         self.evaluator = evaluator
         self.now: RoleTurn | None = None
         self.published: Origins = NOTHING
+        self.given: Origins = NOTHING
 
     def turns_of(self, definition: FunctionDefinition) -> list[RoleTurn]:
         """The turns in which roles act by a function; none for any other."""
         return self.roles.turns.get(definition, [])
 
     @contextmanager
-    def taken(self, turn: RoleTurn) -> Iterator[None]:
-        """Let a role be at one of its actions."""
-        self.now, self.published = turn, NOTHING
+    def taken(self, turn: RoleTurn, given: Origins = NOTHING) -> Iterator[None]:
+        """Let a role be at one of its actions, told what it is given by who runs it."""
+        before = self.now, self.published, self.given
+        self.now, self.published, self.given = turn, NOTHING, given
         try:
             yield
         finally:
-            self.now = None
+            self.now, self.published, self.given = before
 
     def keep(self, result: Value) -> None:
         """Keep what the turn that is followed says."""
@@ -104,7 +107,8 @@ class RoleTurns:
             for other in self.roles.heard_in(turn, wanted)
             if other in self.memory.said
         ]
-        return Value(origins=NOTHING.union(*(value.origins for value in heard)))
+        told = self.given if names is None and self.now is not None else NOTHING
+        return Value(origins=told.union(*(value.origins for value in heard)))
 
     def given_to(self, definition: FunctionDefinition) -> dict[str, Value]:
         """What the framework gives an action that a role without a way of its own runs."""
@@ -115,7 +119,10 @@ class RoleTurns:
         return {own[0]: self.heard_by(self.now.role)} if is_started else {}
 
     def called(self, frame: Frame, shape: CallShape) -> Value | None:
-        """What a role recalls by a method, or publishes in the place of returning it."""
+        """What a role that is run answers; what it recalls by a method, or publishes in the place
+        of returning it."""
+        if shape.verb == RUNNING:
+            return self.run(frame, shape) if self.roles.actions else None
         role = self.role_of(frame) if self.roles.actions else None
         if role is None:
             return None
@@ -128,6 +135,28 @@ class RoleTurns:
             self.published |= shape.positional[0][1].all_origins()
             return UNKNOWN
         return None
+
+    def run(self, frame: Frame, shape: CallShape) -> Value | None:
+        """`await role.run(message)`: the answer of a role to a message, by its actions in turn."""
+        roles = [one.definition for one in shape.receiver if isinstance(one, Instance)]
+        role = next((one for one in roles if one in self.roles.actions), None)
+        said = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+        given = NOTHING.union(*(value.all_origins() for value in said))
+        answer: Value | None = None
+        for function, turns in self.roles.turns.items() if role is not None else ():
+            for turn in turns:
+                if turn.role is role:
+                    answer = self.acted(frame, function, turn, given)
+        return answer
+
+    def acted(
+        self, frame: Frame, function: FunctionDefinition, turn: RoleTurn, given: Origins
+    ) -> Value:
+        with self.taken(turn, given):
+            bound = object_of(acting_in(function, turn))
+            result = self.evaluator.follower.enter(frame, Function(function, bound), {}) or UNKNOWN
+            self.keep(result)
+        return moved(result, "return")
 
     def role_of(self, frame: Frame) -> ClassDefinition | None:
         """The role in whose method a frame is."""
@@ -149,6 +178,12 @@ class RoleTurns:
         if value.types != frozenset((Instance(self.now.action),)) or not known:
             return None
         return self.now.action in known
+
+
+def acting_in(function: FunctionDefinition, turn: RoleTurn) -> ClassDefinition:
+    """Whose method a role acts by in a turn: its own, or its action's."""
+    is_own = function.owner is not turn.action or turn.action is None
+    return turn.role if is_own or turn.action is None else turn.action
 
 
 def asked_kind(test: ast.expr) -> tuple[ast.expr, ast.expr] | None:

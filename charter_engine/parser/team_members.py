@@ -466,6 +466,7 @@ class TeamFinder:
             self.members_of,
             self.made_last,
             self.own_runs.of,
+            lambda made: self.own_runs.site_of(made) is not None,
             self.evaluator.mixed.asking(),
         )
 

@@ -133,7 +133,8 @@ class TeamRuns:
         turn = loops_since(frame, (), self.progress.round)
         for speaker in team.speakers:
             if speaker not in chains:
-                site = self.site_for(speaker, found.family.name, node.lineno)
+                own = self.evaluator.teams.own_runs.site_of(speaker)
+                site = own or self.site_for(speaker, found.family.name, node.lineno)
                 chains[speaker] = ((site.number, turn),)
         task = self.task_of(shape, found.family)
         tasks = dict.fromkeys(team.speakers, task) | messages_in(shape)
@@ -205,9 +206,10 @@ class TeamRuns:
                 given = inputs | self.keys_of(team, chains) | self.fed(speaker, team, chains)
                 is_told = team.hears_task(speaker) and speaker.kind != CHAIN_MADE
                 hears = tasks.get(speaker, ()) if is_told else ()
-                self.describe(outer, told[speaker], given, hears)
+                if self.evaluator.teams.own_runs.site_of(speaker) is None:
+                    self.describe(outer, told[speaker], given, hears)
+                    self.trace(frame, outer, chains[speaker], team, chains)
                 self.repeat_with(outer, run, team)
-                self.trace(frame, outer, chains[speaker], team, chains)
             for site in sites:
                 self.fill(site, speaker, team, chains)
                 self.connect(site, team, speaker, heard, chains)

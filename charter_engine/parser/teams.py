@@ -43,6 +43,9 @@ MadeLast = Callable[[Made], Made]
 CourseOf = Callable[[Made], OwnCourse | None]
 """In which order an object of the program's own runs agents; None where that isn't known."""
 
+AsksByItself = Callable[[Made], bool]
+"""Whether an agent of the program's own asks a model by its own methods."""
+
 DRAWN = frozenset(("drawn", "linked", "told", "meshed"))
 """The ways in which members are nodes of a graph."""
 
@@ -156,15 +159,18 @@ class TeamBuilder:
         members_of: MembersOf,
         made_last: MadeLast,
         course_of: CourseOf,
+        asks_by_itself: AsksByItself,
         asking: Collection[str] = (),
     ) -> None:
         self.catalogue = catalogue
         self.asking = asking
         self.course_of = course_of
+        self.asks_by_itself = asks_by_itself
         self.members_of = members_of
         self.made_last = made_last
         self.team = Team()
         self.parts = self.team.parts
+        self.hearing: dict[Made, set[str]] = {}
 
     def built(self, made: Made) -> Team:
         return self.finished(self.part(made))
@@ -183,6 +189,11 @@ class TeamBuilder:
         team.opened = whole if whole.first or is_led else Part(tuple(team.speakers[:1]), whole.last)
         team.speakers = in_turn(team)
         for speaker in team.speakers:
+            if self.catalogue.kinds[speaker.kind].asks_in:
+                team.only[speaker] = [one for one in team.speakers if one != speaker]
+        for speaker, names in self.hearing.items():
+            team.only[speaker] = [one for one in team.speakers if name_of(one) in names]
+        for speaker in team.speakers:
             if speaker in team.reached_from(speaker, is_given=True):
                 team.turning.setdefault(speaker, speaker.node.lineno)
         return team
@@ -195,7 +206,8 @@ class TeamBuilder:
             return known
         rule = self.catalogue.kinds[made.kind]
         leader = self.leader_of(made, rule)
-        asks = leader is None and asks_itself(made, rule)
+        may_ask = self.asks_by_itself(made) if rule.asks_in else asks_itself(made, rule)
+        asks = leader is None and may_ask
         self.parts[made] = Part((made,), (made,)) if asks else NOBODY
         if asks:
             if len(self.team.speakers) >= MOST_SPEAKERS:
@@ -213,15 +225,21 @@ class TeamBuilder:
                 found = self.parts[made] = self.joined(made, found, members, way)
             if rule.rounds and argument == next(iter(rule.members)):
                 self.go_round(made, members, rule.rounds)
+        self.keep_heard(made, rule, found)
+        return found
+
+    def keep_heard(self, made: Made, rule: KindRule, whole: Part) -> None:
+        """Keep whom an agent or a team hears in place of others, or besides them."""
+        if rule.hears_from:
+            self.hearing |= dict.fromkeys(whole.first, sources_in(made, rule.hears_from))
         if rule.hears and rule.hears in made.box.fields:
             self.team.only[made] = self.members_of(made, rule.hears)
         elif text_in(made, "include_contents") == "none":
             self.team.only[made] = []
         for other in self.members_of(made, rule.hears_also) if rule.hears_also else ():
-            self.give(other, self.part(other), found)
+            self.give(other, self.part(other), whole)
         if rule.tells_all in made.box.fields:
             self.tell_all(made, made.box.fields[rule.tells_all])
-        return found
 
     def given(self, made: Made, argument: str) -> list[Made]:
         """The members that arguments hold: those of "a+b" together, of "a|b" the first that holds
@@ -677,6 +695,14 @@ def asks_itself(made: Made, rule: KindRule) -> bool:
         return True
     is_function = any(isinstance(kind, Function) for kind in chooses.types)
     return not is_function and chooses.static_text() in ("auto", None)
+
+
+def sources_in(made: Made, argument: str) -> set[str]:
+    """The names of those that an agent hears, of what holds the source of each."""
+    held = field_of(made.box.fields, argument)
+    boxes = [member.box for member in members_in(held)] if held is not None else []
+    named = [box.fields.get("source", UNKNOWN).static_text() for box in boxes if box is not None]
+    return {name for name in named if name is not None}
 
 
 def declared_by(made: Made) -> list[str]:

@@ -154,6 +154,9 @@ def describe(
     own = next(filter(None, (named_by(GIVING_ACTIONS, one, "actions") for one in calls)), [])
     watched = next(filter(None, (named_by(WATCHING, one, "watch") for one in calls)), [])
     meant = dict.fromkeys(resolve(role.module, name) for name in own)
+    if gives_again(calls):
+        made = (last_name(call.func) for one in calls for call in one)
+        meant |= dict.fromkeys(resolve(role.module, name) for name in made)
     found.actions[role] = tuple(one for one in meant if one in known and one is not None)
     found.watches[role] = frozenset(watched) or USERS
     written = [ast.unparse(call) for one in calls for call in one]
@@ -167,6 +170,12 @@ def describe(
     for turn in turns:
         named = frozenset((turn.action.name,)) if turn.action is not None else frozenset(own)
         found.said[turn] = named | causes
+
+
+def gives_again(calls: list[list[ast.Call]]) -> bool:
+    """Whether a role is given other actions while it acts, which it makes itself."""
+    given = [call.args for one in calls for call in one if last_name(call.func) in GIVING_ACTIONS]
+    return any(isinstance(arg, ast.Name) for args in given for arg in args)
 
 
 def named_by(verbs: frozenset[str], calls: list[ast.Call], argument: str) -> list[str]:

@@ -165,3 +165,51 @@ def test_a_model_of_the_framework_is_asked_by_its_own_methods() -> None:
         """)
     assert edges(file) == {(6, 7, "data")}
     assert [part.role for part in file.calls[0].segments][:1] == ["system"]
+
+
+def test_a_role_that_is_run_by_itself_is_told_what_it_is_given_and_answers() -> None:
+    critic = "class Critic" + TEAM.partition("class Critic")[2].partition("async def main")[0]
+    critic = critic.replace("        self._watch([Draft])\n", "")
+    source = f"""{ACTIONS}{critic}
+async def main(text):
+    first = await Critic().run(text)
+    await Writer().run(first.content)
+
+class Writer(Role):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.set_actions([Draft])
+"""
+    assert edges(compiled(source)) == {(JUDGE, DRAFT, "data")}
+
+
+def test_actions_that_a_role_makes_of_an_answer_are_its_own() -> None:
+    file = compiled("""
+        from metagpt.actions import Action
+        from metagpt.roles import Role
+
+        class Outline(Action):
+            async def run(self, topic):
+                return await self._aask(f"Outline a book on {topic}")
+
+        class Fill(Action):
+            part: str = ""
+
+            async def run(self, topic):
+                return await self._aask(f"Write of {topic} for {self.part}")
+
+        class Author(Role):
+            def __init__(self, **kwargs):
+                super().__init__(**kwargs)
+                self.set_actions([Outline])
+
+            async def _act(self):
+                todo = self.rc.todo
+                if type(todo) is Outline:
+                    parts = await todo.run("Tides")
+                    actions = [Fill(part=part) for part in parts]
+                    self.set_actions(actions)
+                    return Message()
+                return Message(content=await todo.run("Tides"))
+        """)
+    assert edges(file) == {(7, 13, "data")}

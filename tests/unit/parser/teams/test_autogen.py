@@ -147,3 +147,50 @@ def test_a_function_within_a_tool_object_is_followed() -> None:
         outer.run(task="Find it.")
         """)
     assert edges(file) == {(12, 8, "data"), (8, 12, "loop"), (12, 12, "loop")}
+
+
+def test_an_agent_behind_a_filter_hears_only_those_that_it_lets_through() -> None:
+    file = compiled("""
+        from autogen_agentchat.agents import AssistantAgent, MessageFilterAgent
+        from autogen_agentchat.agents import MessageFilterConfig, PerSourceFilter
+        from autogen_agentchat.teams import RoundRobinGroupChat
+
+        writer = AssistantAgent("writer", model_client=client)
+        judge = AssistantAgent("judge", model_client=client)
+        closer = AssistantAgent("closer", model_client=client)
+        last = MessageFilterAgent(
+            name="closer",
+            wrapped_agent=closer,
+            filter=MessageFilterConfig(per_source=[PerSourceFilter(source="judge", count=1)]),
+        )
+        RoundRobinGroupChat([writer, judge, last]).run(task="A poem")
+        """)
+    assert {edge for edge in edges(file) if edge[1] == 8} == {(7, 8, "data")}
+
+
+OWN = """
+from autogen_agentchat.agents import AssistantAgent, BaseChatAgent
+from autogen_agentchat.base import Response
+from autogen_agentchat.messages import TextMessage
+from autogen_agentchat.teams import RoundRobinGroupChat
+from openai import OpenAI
+
+class Critic(BaseChatAgent):
+    async def on_messages(self, messages, cancellation_token):
+        text = " ".join(message.content for message in messages)
+        said = OpenAI().responses.create(model="m", input=f"Judge this: {text}").output_text
+        return Response(chat_message=TextMessage(content=said, source=self.name))
+
+writer = AssistantAgent("writer", model_client=client)
+critic = Critic("critic", "Judges.")
+"""
+
+
+def test_an_agent_of_the_programs_own_takes_part_by_what_it_asks_itself() -> None:
+    file = compiled(OWN + 'RoundRobinGroupChat([writer, critic]).run(task="A poem")\n')
+    assert edges(file) == {(16, 11, "data"), (11, 16, "loop"), (16, 16, "loop")}
+
+
+def test_an_agent_of_the_programs_own_that_is_run_is_given_the_task() -> None:
+    source = f"{OWN}first = writer.run(task='A poem')\ncritic.run(task=first.messages)\n"
+    assert edges(compiled(source)) == {(16, 11, "data")}
