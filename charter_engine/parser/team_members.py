@@ -72,6 +72,7 @@ members."""
 CHATS = "autogen.chats"
 
 TOOL = "llamaindex.tool"
+PLAIN_TOOL = Kind("tool")
 
 NESTED = "nested"
 """Under this name an agent keeps the chats that come before it goes on."""
@@ -126,7 +127,7 @@ class TeamFinder:
         self.ran.update(run)
         if len(run) != 1 or self.is_one_of_several(run[0]):
             return None
-        self.note_unseen(frame, run[0], shape)
+        self.note_unseen(frame, self.made_last(run[0]), shape)
         talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
         is_once = talks_once(shape) or run[0].kind == CHATS or found.family.only_known
         team = self.team_of(run[0], [] if is_once else talking)
@@ -428,10 +429,12 @@ def chats_in(shape: CallShape) -> list[Made]:
 
 
 def function_in(tool: Value) -> Value:
-    """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`; of one that is
-    no such object, the tool itself."""
+    """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`,
+    `FunctionTool(func=look)`; of one that is no such object, the tool itself."""
     made = [kind for kind in tool.types if isinstance(kind, Made) and kind.kind == TOOL]
-    fields = made[0].box.fields if made else {}
+    is_wrapped = PLAIN_TOOL in tool.types and tool.box is not None
+    box = made[0].box if made else (tool.box if is_wrapped else None)
+    fields = box.fields if box is not None else {}
     return next((fields[name] for name in HOLDING if name in fields), tool)
 
 
