@@ -147,7 +147,9 @@ class CallResolver:
                 return self.inherited(frame, node.attr)
             receiver = self.evaluator.evaluate(frame, node.value)
             return receiver, self.evaluator.names.attribute_of(frame, receiver, node.attr)
-        return UNKNOWN, self.evaluator.evaluate(frame, node)
+        callee = self.evaluator.evaluate(frame, node)
+        is_agent = any(isinstance(kind, Made) for kind in callee.types)
+        return UNKNOWN, self.evaluator.names.with_base_kinds(callee) if is_agent else callee
 
     def inherited(self, frame: Frame, name: str) -> tuple[Value, Value]:
         """What `super()` is, and its method: of a base at hand, or of one that the catalogue

@@ -174,9 +174,10 @@ def asking_names(
         for name in given
         if name in catalogue.verbs or (name not in own_names and names_model(name, catalogue))
     }
-    for module in modules:
+    listed = list(modules)
+    for module in listed:
         found |= names_of_models(module, catalogue)
-    return found
+    return found | names_of_agents(listed, catalogue)
 
 
 def names_for(definition: FunctionDefinition, instances: dict[str, set[str]]) -> set[str]:
@@ -244,6 +245,26 @@ def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:
         elif is_model and isinstance(module.parents.get(id(node)), ast.Call):
             found.add(last_name(node.func))
     return found - {""}
+
+
+def names_of_agents(modules: Collection[Module], catalogue: Catalogue) -> set[str]:
+    """The names of classes whose objects are called as a framework's agents are, being made from
+    one, and of these objects."""
+    classes = {
+        defined.name
+        for module in modules
+        for defined in module.classes.values()
+        for base in defined.bases
+        if (kind := catalogue.kind_of_constructor(module.imports.get(base, base)))
+        and catalogue.family_called(kind)
+    }
+    made = (
+        output_name(module.parents, node) or ""
+        for module in (modules if classes else ())
+        for node in module.calls
+        if last_name(node.func) in classes
+    )
+    return (classes | {*made}) - {""}
 
 
 def names_of_instances(modules: Iterable[Module]) -> dict[str, set[str]]:

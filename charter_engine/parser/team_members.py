@@ -103,6 +103,8 @@ SWARMING = frozenset("initiate_swarm_chat a_initiate_swarm_chat run_swarm a_run_
 TOOLS = frozenset(("llamaindex.tool", "haystack.tool"))
 """What is made of a function for an agent to call."""
 
+PLAIN_TOOL = Kind("tool")
+
 PLUGINS = ("plugins", "kernel.plugins")
 """The arguments in which agents of Semantic Kernel are given objects whose methods they call."""
 
@@ -246,7 +248,7 @@ class TeamFinder:
         self.ran.update(run)
         if len(run) != 1 or self.is_one_of_several(run[0]):
             return None
-        self.note_unseen(frame, run[0], shape)
+        self.note_unseen(frame, self.made_last(run[0]), shape)
         talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
         is_once = talks_once(shape) or run[0].kind in (CHATS, SWARM) or found.family.only_known
         team = self.team_of(run[0], [] if is_once else talking)
@@ -688,7 +690,8 @@ def function_in(tool: Value) -> Value:
     if any(one.kind not in TOOLS for one in made):
         return tool
     fields = made[0].box.fields if made else {}
-    if not made and tool.box is not None and tool.box.kind == "object":
+    is_wrapped = tool.box is not None and (PLAIN_TOOL in tool.types or tool.box.kind == "object")
+    if not made and tool.box is not None and is_wrapped:
         fields = {name: held for name, held in tool.box.fields.items() if functions_in(held)}
     return next((fields[name] for name in (*HOLDING, "1") if name in fields), tool)
 

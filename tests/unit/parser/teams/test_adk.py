@@ -544,3 +544,48 @@ def test_a_runner_of_one_of_several_agents_is_one_call() -> None:
     )
     assert lines(file) == [11]
     assert said(file, 11) == [(None, "text", False)]
+
+
+def test_members_that_a_later_file_makes_are_not_warned_of() -> None:
+    files = package(
+        agent="""
+        from google.adk.agents import Agent
+        from team import guide
+
+        lead = Agent(name="lead", model="m", instruction="Lead.", sub_agents=[guide])
+
+        class Office:
+            def __init__(self):
+                self.lead = lead
+
+            def work(self, text):
+                return self.lead.run(text)
+        """,
+        team="""
+        from google.adk.agents import Agent
+
+        guide = Agent(name="guide", model="m", instruction="Guide.")
+        """,
+    )
+    assert lines(files["team.py"]) == [4]
+    assert files["agent.py"].errors == ()
+
+
+@pytest.mark.parametrize("tool", ["shorten", "FunctionTool(func=shorten)", "FunctionTool(shorten)"])
+def test_a_function_that_is_a_tool_of_an_agent_asks_for_it(tool: str) -> None:
+    file = compiled(
+        f"""
+        from google import genai
+        from google.adk.agents import Agent
+        from google.adk.tools import FunctionTool
+
+        client = genai.Client()
+
+        def shorten(text):
+            asked = f"Shorten this text: {{text}}"
+            return client.models.generate_content(model="m", contents=asked).text
+
+        root_agent = Agent(name="one", model="m", instruction="Be brief.", tools=[{tool}])
+        """
+    )
+    assert edges(file) == {(12, 10, "data"), (10, 12, "loop"), (12, 12, "loop")}

@@ -1,6 +1,6 @@
 """Strands: agents that are called, swarms and graphs."""
 
-from tests.unit.parser.compiled import compiled, edges, only
+from tests.unit.parser.compiled import compiled, edges, lines, only
 from tests.unit.parser.teams.speaking import said
 
 STRANDS = """
@@ -180,3 +180,40 @@ def test_an_agent_of_strands_that_a_dict_holds_is_called_by_its_key() -> None:
     )
     assert edges(file) == {(15, 16, "data")}
     assert said(file, 16)[0] == ("system", "You write.", False)
+
+
+def test_a_tool_that_asks_a_model_is_a_call_where_a_program_uses_it() -> None:
+    file = compiled(
+        """
+        from strands import Agent
+        from strands_tools import memory, use_llm
+
+        agent = Agent(tools=[memory, use_llm])
+
+        def work(text):
+            kind = agent.tool.use_llm(prompt=f"Query: {text}", system_prompt="Sort it.")
+            return agent.tool.use_llm(prompt=f"Answer as a {kind}", system_prompt="Answer it.")
+        """
+    )
+    assert edges(file) == {(8, 9, "data")}
+    assert said(file, 8)[:2] == [("system", "Sort it.", False), (None, "Query: ", False)]
+
+
+def test_an_object_of_a_class_that_is_made_from_an_agent_of_strands_is_asked_by_calling_it() -> (
+    None
+):
+    file = compiled(
+        """
+        from strands import Agent
+
+        class Finder(Agent):
+            def __init__(self):
+                super().__init__(system_prompt="You find.")
+
+        def answer(text):
+            finder = Finder()
+            return finder(text)
+        """
+    )
+    assert lines(file) == [10]
+    assert said(file, 10)[0] == ("system", "You find.", False)
