@@ -20,6 +20,7 @@ from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.following import MAX_CHOICES
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.handlers import handler_node
 from charter_engine.parser.memory import Memory, tells_more
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
@@ -27,7 +28,14 @@ from charter_engine.parser.reach import NO_NAMES
 from charter_engine.parser.room import with_room
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.symbols import FunctionDefinition, Module
-from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value, object_of
+from charter_engine.parser.values import (
+    NOTHING,
+    UNKNOWN,
+    Function,
+    Value,
+    made_in,
+    object_of,
+)
 
 STEPS_PER_FUNCTION = 4_000
 STEPS_PER_MODULE = 60_000
@@ -227,6 +235,12 @@ class Interpreter:
             for one in worth
             if one not in visited and self.is_told_more(one) and self.judged(one, found)
         }
+        late = self.given_agents_late()
+        visited |= {
+            one
+            for one in worth
+            if one not in visited and one.module.path in late and self.judged(one, found)
+        }
         self.add_those_asked_elsewhere(found)
         self.run_lambdas()
         self.findings.visits = None
@@ -240,6 +254,20 @@ class Interpreter:
             if (definition in visited and matters(definition))
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+
+    def given_agents_late(self) -> set[str]:
+        """The modules that hold agents only once those that they import were run, by path."""
+        late: set[str] = set()
+        for module in self.program.run_too_early():
+            before = self.agents_held_by(module)
+            self.run_module(module)
+            late |= {module.path} if self.agents_held_by(module) - before else set()
+        return late
+
+    def agents_held_by(self, module: Module) -> set[str]:
+        """The names under which a module keeps agents."""
+        names = self.memory.globals.get(module.path, {})
+        return {name for name, value in names.items() if any(made_in(value))}
 
     def worth_a_look(self, worth: list[FunctionDefinition]) -> list[FunctionDefinition]:
         """In a very large package, those that may ask a model themselves, or leave something for
@@ -404,7 +432,17 @@ class Interpreter:
         )
         nodes = [one for one in placed if one.node_name in ranks]
         in_turn = iter(sorted(nodes, key=lambda one: ranks[one.node_name]))
-        return [next(in_turn) if one.node_name in ranks else one for one in placed]
+        placed = [next(in_turn) if one.node_name in ranks else one for one in placed]
+        return self.handlers_in_turn(placed)
+
+    def handlers_in_turn(self, placed: list[FunctionDefinition]) -> list[FunctionDefinition]:
+        """The functions with handlers in the order in which they call for each other."""
+        if self.program.handlers is None:
+            return placed
+        turns = {node: turn for turn, node in enumerate(self.program.handlers.in_turn())}
+        handlers = [one for one in placed if handler_node(one) in turns]
+        in_turn = iter(sorted(handlers, key=lambda one: turns[handler_node(one)]))
+        return [next(in_turn) if handler_node(one) in turns else one for one in placed]
 
     def run_module(self, module: Module) -> None:
         """A top level; it is fruitless, and not followed again, where its steps were spent before
