@@ -21,7 +21,7 @@ from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.following import MAX_CHOICES
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.handlers import handler_node
-from charter_engine.parser.memory import Memory, tells_more
+from charter_engine.parser.memory import SESSION, Memory, tells_more
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
 from charter_engine.parser.reach import NO_NAMES
@@ -81,7 +81,8 @@ def interpret(
 
 
 class Interpreter:
-    """Starts an evaluator at every module and function, in rounds."""
+    """Starts an evaluator at every module and function, in rounds. `keeping` are the functions that
+    leave something in a session for others."""
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
@@ -97,6 +98,7 @@ class Interpreter:
         self.fruitless: set[str] = set()
         self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
         self.around: dict[FunctionDefinition, dict[str, Value]] = {}
+        self.keeping: set[FunctionDefinition] = set()
 
     def run(self) -> None:
         visited = self.find_wrappers()
@@ -310,6 +312,7 @@ class Interpreter:
             return (
                 definition in reaching
                 or definition.name == "__init__"
+                or definition in self.keeping
                 or self.evaluator.states.parameter(definition) is not None
                 or not asking.isdisjoint((*names.called, *names.given))
             )
@@ -341,7 +344,10 @@ class Interpreter:
         visits: list[Visit] = []
         self.findings.visits = visits
         self.around[definition] = dict(self.told(definition))
+        kept = len(self.memory.shared_box(SESSION).fields)
         result = self.run_alone(definition)
+        if len(self.memory.shared_box(SESSION).fields) > kept:
+            self.keeping.add(definition)
         state = self.evaluator.states.parameter(definition)
         if state is not None:
             if definition.node_name not in self.evaluator.states.nodes:
@@ -350,7 +356,8 @@ class Interpreter:
         self.outcomes[definition] = (result, visits)
         self.add_wrapper(definition, found)
         is_cut = self.progress.is_cut and not self.progress.is_looking
-        return bool(visits) or is_cut or definition.name == "__init__"
+        is_kept = is_cut or definition.name == "__init__" or definition in self.keeping
+        return bool(visits) or is_kept
 
     def is_told_more(self, definition: FunctionDefinition) -> bool:
         """Whether the object of a method, or the function that one stands in, was given something

@@ -40,9 +40,9 @@ class FunctionDefinition:
     stands in.
 
     `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one
-    of these, leaves something in an object, a global or a function around it; `sets_globals`
-    whether it declares a global as its own to set; `is_abstract` whether its body only declares.
-    `node_name` is the name by which state graphs know it.
+    of these, leaves something in an object, a global, a session or a function around it;
+    `sets_globals` whether it declares a global as its own to set; `is_abstract` whether its body
+    only declares. `node_name` is the name by which state graphs know it.
     """
 
     node: FunctionNode
@@ -206,6 +206,9 @@ def walk(node: ast.AST) -> list[ast.AST]:
 
 def add_call(node: ast.Call, module: Module, function: FunctionDefinition | None) -> None:
     module.calls.append(node)
+    is_named = isinstance(node.func, ast.Attribute) and node.func.attr == "set"
+    if is_named and dotted_name(node.func).endswith("session.set"):
+        note_store(function)
     while function is not None:
         function.calls.append(node)
         function = function.outer
