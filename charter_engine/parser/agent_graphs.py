@@ -25,6 +25,7 @@ from charter_engine.parser.values import (
     in_order,
     made_in,
     members_in,
+    place_of,
     static,
 )
 
@@ -291,7 +292,7 @@ def leaves(value: Value) -> list[Value]:
 
 def called(value: Value) -> str:
     """What a node is called that asks no model."""
-    functions = [kind for kind in in_order(value.types) if isinstance(kind, Function)]
-    if functions:
-        return functions[0].definition.qualname
+    own = [kind for kind in in_order(value.types) if isinstance(kind, OWN)]
+    if own:
+        return own[0].definition.qualname + place_of(own[0])
     return value.static_text() or (ast.unparse(value.source) if value.source is not None else "")

@@ -29,6 +29,12 @@ class Handling:
     taken: frozenset[str]
     sent: frozenset[str]
 
+    def may_reach(self, other: Handling) -> bool:
+        """Whether another handler may take what this one sends, alone or joined in a list."""
+        kinds = self.sent | {f"list[{kind}]" for kind in self.sent}
+        is_open = not self.sent or "Any" in self.sent | other.taken
+        return is_open or not kinds.isdisjoint(other.taken)
+
 
 def handling_of(definition: FunctionDefinition) -> Handling | None:
     """What a function handles that is given a workflow's context; None for any other."""
@@ -50,12 +56,17 @@ def is_context(annotation: ast.expr | None) -> bool:
 
 
 def kinds_in(annotation: ast.expr) -> Iterator[str]:
-    """The kinds that an annotation allows: `Draft | Verdict`."""
+    """The kinds that an annotation allows: `Draft | Verdict`, `Union[Draft, Verdict]`."""
+    is_union = isinstance(annotation, ast.Subscript) and last_name(annotation.value) == "Union"
+    if is_union and isinstance(annotation, ast.Subscript):
+        for kind in annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else ():
+            yield from kinds_in(kind)
+        return
     if isinstance(annotation, ast.BinOp):
         yield from kinds_in(annotation.left)
         yield from kinds_in(annotation.right)
     else:
-        yield ast.unparse(annotation)
+        yield ast.unparse(annotation).strip("'")
 
 
 def executor_of(definition: FunctionDefinition) -> str:

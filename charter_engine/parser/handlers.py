@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable
+from itertools import product
 
-from charter_engine.parser.executors import executor_of, handling_of
+from charter_engine.parser.executors import Handling, executor_of, handling_of
 from charter_engine.parser.state_graphs import StateGraph
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
@@ -41,7 +42,7 @@ def handler_graph(
     gives: dict[str, set[str]] = {}
     for module in modules:
         for definition in module.functions.values():
-            node = f"{module.path}/{definition.qualname}"
+            node = handler_node(definition)
             taken = taken_by(definition)
             if taken is None:
                 continue
@@ -64,18 +65,19 @@ def enter_executors(
 ) -> None:
     """The handlers of executors, each leading to those of the executors that an edge links it
     with."""
-    handlers: dict[str, list[str]] = {}
+    handlers: dict[str, dict[str, Handling]] = {}
     for module in modules:
         for definition in module.functions.values():
-            if handling_of(definition) is not None:
-                node = f"{module.path}/{definition.qualname}"
+            if (handling := handling_of(definition)) is not None:
+                node = handler_node(definition)
                 graph.functions[node] = definition.name
                 graph.lines[node] = definition.node.lineno
-                handlers.setdefault(executor_of(definition), []).append(node)
-    for source, nodes in handlers.items():
+                handlers.setdefault(executor_of(definition), {})[node] = handling
+    for source, sending in handlers.items():
         for target in led_to(source, linked, handlers):
-            for one in nodes:
-                for other in handlers[target]:
+            for one, other in product(sending, handlers[target]):
+                is_direct = (source, target) in linked
+                if not is_direct or sending[one].may_reach(handlers[target][other]):
                     graph.lead(one, other)
 
 
@@ -102,6 +104,11 @@ def enter_roles(graph: StateGraph, roles: WatchedRoles) -> None:
 def is_handler(method: FunctionDefinition) -> bool:
     """Whether a method handles messages that agents of AutoGen's send each other."""
     return any(name.rpartition(".")[2] in ROUTED for name in method.decorators)
+
+
+def handler_node(definition: FunctionDefinition) -> str:
+    """What a handler is called in their graph."""
+    return f"{definition.module.path}/{definition.qualname}"
 
 
 def handler_name(definition: FunctionDefinition) -> str:

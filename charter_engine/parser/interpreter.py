@@ -21,7 +21,7 @@ from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.following import MAX_CHOICES
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.handlers import is_graph_node
+from charter_engine.parser.handlers import handler_node, is_graph_node
 from charter_engine.parser.memory import Memory, tells_more
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
@@ -30,7 +30,14 @@ from charter_engine.parser.role_turns import acting_in
 from charter_engine.parser.room import with_room
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.symbols import FunctionDefinition, Module
-from charter_engine.parser.values import NOTHING, UNKNOWN, Function, Value, object_of
+from charter_engine.parser.values import (
+    NOTHING,
+    UNKNOWN,
+    Function,
+    Value,
+    made_in,
+    object_of,
+)
 
 STEPS_PER_FUNCTION = 4_000
 STEPS_PER_MODULE = 60_000
@@ -78,7 +85,8 @@ def interpret(
 
 
 class Interpreter:
-    """Starts an evaluator at every module and function, in rounds."""
+    """Starts an evaluator at every module and function, in rounds. `keeping` are the functions that
+    leave something in a session for others."""
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
@@ -252,6 +260,12 @@ class Interpreter:
             for one in worth
             if one not in visited and self.is_told_more(one) and self.judged(one, found)
         }
+        late = self.given_agents_late()
+        visited |= {
+            one
+            for one in worth
+            if one not in visited and one.module.path in late and self.judged(one, found)
+        }
         self.add_those_asked_elsewhere(found)
         self.run_lambdas()
         self.findings.visits = None
@@ -265,6 +279,20 @@ class Interpreter:
             if (definition in visited and matters(definition))
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+
+    def given_agents_late(self) -> set[str]:
+        """The modules that hold agents only once those that they import were run, by path."""
+        late: set[str] = set()
+        for module in self.program.run_too_early():
+            before = self.agents_held_by(module)
+            self.run_module(module)
+            late |= {module.path} if self.agents_held_by(module) - before else set()
+        return late
+
+    def agents_held_by(self, module: Module) -> set[str]:
+        """The names under which a module keeps agents."""
+        names = self.memory.globals.get(module.path, {})
+        return {name for name, value in names.items() if any(made_in(value))}
 
     def worth_a_look(self, worth: list[FunctionDefinition]) -> list[FunctionDefinition]:
         """In a very large package, those that may ask a model themselves, or leave something for
@@ -435,9 +463,18 @@ class Interpreter:
             ),
         )
         placed = put_in_turn(placed, self.program.roles.order)
-        return put_in_turn(
+        placed = put_in_turn(
             placed, {one: ranks[one.node_name] for one in placed if one.node_name in ranks}
         )
+        return self.handlers_in_turn(placed)
+
+    def handlers_in_turn(self, placed: list[FunctionDefinition]) -> list[FunctionDefinition]:
+        """The functions with handlers in the order in which they call for each other."""
+        if self.program.handlers is None:
+            return placed
+        turns = {node: turn for turn, node in enumerate(self.program.handlers.in_turn())}
+        handlers = ((one, turns.get(handler_node(one))) for one in placed)
+        return put_in_turn(placed, {one: turn for one, turn in handlers if turn is not None})
 
     def run_module(self, module: Module) -> None:
         """A top level; it is fruitless, and not followed again, where its steps were spent before

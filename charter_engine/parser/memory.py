@@ -150,6 +150,11 @@ class Memory:
         self.handed_down.clear()
 
 
+SESSION = "session"
+"""Under this name is kept what outlives a run of a script: the sessions of Streamlit and
+Chainlit."""
+
+
 def as_in_any_call(value: Value, before: Value) -> Value:
     """A value that may be of the types that another call gave it as well; one of which nothing is
     known holds the agents that it held there."""

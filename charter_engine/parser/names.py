@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from charter_engine.parser import evidence
 from charter_engine.parser.attributes import holder_name
 from charter_engine.parser.frames import Frame, under_way
+from charter_engine.parser.memory import SESSION
 from charter_engine.parser.prompt_files import path_value
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.syntax import annotation_names, last_name
@@ -221,7 +222,7 @@ class Names:
             elif isinstance(kind, External):
                 dotted = f"{kind.dotted}.{name}"
                 if dotted in SESSIONS:
-                    return Value(box=self.memory.shared_box("session"))
+                    return Value(box=self.memory.shared_box(SESSION))
                 types.add(External(dotted))
             else:
                 types |= part_of(kind, name)

@@ -121,6 +121,24 @@ class Program:
         """The module at hand that another one means by a dotted name."""
         return self.module_named(self.imported_by(module, dotted))
 
+    def run_too_early(self) -> list[Module]:
+        """The modules that import what comes after them."""
+        places = {module.path: place for place, module in enumerate(self.modules.values())}
+        return [
+            module
+            for module in self.modules.values()
+            if any(
+                places[found.path] > places[module.path]
+                for dotted in module.imports.values()
+                if (found := self.module_of(module, dotted)) is not None
+            )
+        ]
+
+    def module_of(self, module: Module, dotted: str) -> Module | None:
+        """The module at hand that a module means by a dotted name, or has it from."""
+        meant = self.imported_by(module, dotted)
+        return self.module_named(meant) or self.module_named(meant.rpartition(".")[0])
+
     def class_named(
         self, module: Module, name: str, seen: frozenset[str] = frozenset()
     ) -> ClassDefinition | None:

@@ -105,12 +105,20 @@ class StateGraph:
         return [node for node, name in self.functions.items() if name == function]
 
     def rank(self) -> dict[str, int]:
-        """The functions in the order of a run: each after all that may lead to it, but for what
-        leads back to where a cycle was entered."""
+        """The functions in the order of a run."""
+        order: dict[str, int] = {}
+        for node in self.in_turn():
+            if node in self.functions:
+                order.setdefault(self.functions[node], len(order))
+        return order
+
+    def in_turn(self) -> list[str]:
+        """The nodes in the order of a run: each after all that may lead to it, but for what leads
+        back to where a cycle was entered."""
         waiting = sorted(self.nodes(), key=lambda node: (self.lines.get(node, 0), node))
         reach = {node: self.reachable(node) for node in waiting}
         led_to: set[str] = set()
-        order: dict[str, int] = {}
+        order: list[str] = []
         while waiting:
             ready = [
                 node
@@ -120,8 +128,7 @@ class StateGraph:
             node = next((one for one in ready if one in led_to), ready[0])
             waiting.remove(node)
             led_to |= self.after.get(node, set())
-            if node in self.functions:
-                order.setdefault(self.functions[node], len(order))
+            order.append(node)
             if node in reach[node]:
                 reach = {one: self.reachable(one, waiting) for one in waiting}
         return order

@@ -18,6 +18,7 @@ from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.by_functions import ByFunctions
 from charter_engine.parser.catalogue import Family, KindRule
 from charter_engine.parser.described_agents import DescribedAgents
+from charter_engine.parser.executors import handling_of
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.offered import HOLDING
@@ -373,10 +374,11 @@ class TeamFinder:
         if not DRAWN.isdisjoint(ways.values()):
             return AgentGraph(made).asks_nobody()
         is_leading = self.program.catalogue.kinds[made.kind].part == "leads"
-        members = [
-            one for argument in ways if is_leading for one in self.members_of(made, argument)
-        ]
-        return bool(members) and all(map(self.runs_own_code, members))
+        names = [name for names in ways for name in names.split("+") if is_leading]
+        members = [one for name in names for one in self.members_of(made, name)]
+        given = [made.box.fields.get(name, UNKNOWN) for name in names]
+        own = [one for value in given for one in members_in(value) if is_executor(one)]
+        return bool(members or own) and all(map(self.runs_own_code, members))
 
     def note_unseen(self, frame: Frame, made: Made, shape: CallShape) -> None:
         """Keep that a team's members are not at hand, where none is."""
@@ -613,6 +615,12 @@ class TeamFinder:
             for method in kind.definition.methods.values()
             if "kernel_function" in (name.rpartition(".")[2] for name in method.decorators)
         ]
+
+
+def is_executor(value: Value) -> bool:
+    """Whether something is an object of the program's own that handles a workflow's messages."""
+    owners = [kind.definition for kind in value.types if isinstance(kind, Instance)]
+    return any(handling_of(method) for owner in owners for method in owner.methods.values())
 
 
 def plugins_of(made: Made) -> Iterator[Value]:

@@ -413,3 +413,23 @@ def test_a_text_of_a_module_that_comes_later_is_known() -> None:
     )
     (call,) = found["main.py"].calls
     assert call.segments[0].text == "You write."
+
+
+def test_what_a_module_makes_by_one_that_comes_later_is_asked_by_its_functions() -> None:
+    found = package(
+        main="""
+        from writers import made
+
+        writer = made()
+
+        def work(task):
+            return writer.run(task)
+        """,
+        writers="""
+        from agno.agent import Agent
+
+        def made():
+            return Agent(instructions="You write.")
+        """,
+    )
+    assert lines(found["main.py"]) == [7]

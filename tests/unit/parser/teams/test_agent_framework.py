@@ -394,3 +394,33 @@ def test_an_agent_that_an_exit_stack_enters_takes_part() -> None:
         built = SequentialBuilder().participants([first, close]).build()
         return await built.run(task)"""
     assert edges(agents(run)) == {(22, 11, "data")}
+
+
+def test_an_agent_that_a_function_keeps_in_a_session_is_asked_by_another() -> None:
+    file = compiled(
+        """
+        import chainlit as cl
+        from agent_framework import ChatAgent
+
+        @cl.on_chat_start
+        async def start():
+            agents = {"plan": ChatAgent(chat_client=None, instructions="You plan.")}
+            cl.user_session.set("agents", agents)
+
+        @cl.on_message
+        async def answer(message):
+            agents = cl.user_session.get("agents")
+            plan = await agents["plan"].run(message.content)
+            return await agents["plan"].run(f"Mend {plan.text}")
+        """
+    )
+    assert edges(file) == {(13, 14, "data")}
+    assert said(file, 13)[0] == ("system", "You plan.", False)
+
+
+def test_a_builder_that_is_given_executors_alone_is_no_call() -> None:
+    file = agents("return await SequentialBuilder(participants=[Publish()]).build().run(task)")
+    assert lines(file) == [19]
+    handled = AGENTS.replace("self, text, ctx", "self, text: str, ctx: WorkflowContext[str]")
+    run = "return await SequentialBuilder(participants=[Publish()]).build().run(task)"
+    assert lines(compiled(handled.replace("RUN", run).replace("TOOLS", "[]"))) == []
