@@ -45,8 +45,8 @@ from charter_engine.parser.recognise import CallShape, Recognition, constructed_
 from charter_engine.parser.recording import talk_of
 from charter_engine.parser.reflection import REFLECTING
 from charter_engine.parser.strings import arguments_origins
-from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import is_super, last_name, without_parameters
+from charter_engine.parser.symbols import FunctionDefinition, Module
+from charter_engine.parser.syntax import is_super, last_name, output_name, without_parameters
 from charter_engine.parser.teams import DRAWN
 from charter_engine.parser.values import (
     NOTHING,
@@ -264,7 +264,8 @@ class CallResolver:
         family = self.program.catalogue.family_of_verb(HANDED_IN, shape.verb) if handed else None
         if family is not None:
             return Recognition(family, "an executor runs what the function around it is given")
-        return evidence.by_evidence(shape, self.program.catalogue)
+        found = evidence.by_evidence(shape, self.program.catalogue)
+        return None if found is not None and is_asked_itself(frame.module, node) else found
 
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
         """Let what keeps the conversation of a call hold its answer: what is called, or what it is
@@ -515,6 +516,24 @@ class CallResolver:
         if shape.verb == "Send":
             self.send(box)
         return Value(types=kinds, box=box)
+
+
+def is_asked_itself(module: Module, node: ast.Call) -> bool:
+    """Whether what a call gives is run afterwards: `agent = ollama_agent(…)` makes an agent."""
+    name = output_name(module.parents, node)
+    return name is not None and any(
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr in RUNNING
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == name
+        for call in module.calls
+    )
+
+
+RUNNING = frozenset(
+    "run run_sync run_stream run_async arun invoke ainvoke kickoff chat achat ask complete".split()
+)
+"""Methods of what asks a model, which no answer has."""
 
 
 def made_message(shape: CallShape) -> str | None:

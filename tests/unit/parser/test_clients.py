@@ -76,6 +76,23 @@ WAYS = {
         "pydantic_ai.adapter",
         "Be kind.",
     ),
+    "a request without an agent": (
+        "from pydantic_ai.direct import model_request_sync\n"
+        "from pydantic_ai.messages import ModelRequest, UserPromptPart\n"
+        "said = ModelRequest(parts=[UserPromptPart('Go.')])\n"
+        "model_request_sync('openai:m', [said])",
+        "pydantic_ai.direct",
+        "Go.",
+    ),
+    "an agent whose steps are kept": (
+        "from pydantic_ai import Agent\n"
+        "from pydantic_ai.durable_exec.temporal import TemporalAgent\n"
+        "async def main():\n"
+        "    kept = TemporalAgent(Agent('m', instructions='Be kind.'))\n"
+        "    return await kept.run('Go.')",
+        "pydantic_ai",
+        "Be kind.",
+    ),
     "an atomic agent": (
         "from atomic_agents import AgentConfig, AtomicAgent, BasicChatInputSchema\n"
         "from atomic_agents.context import SystemPromptGenerator\n"
