@@ -181,3 +181,21 @@ def test_a_task_hears_those_that_it_depends_on() -> None:
     )
     assert edges(file) == {(8, 7, "data"), (6, 7, "data")}
     assert not any(call.fanout for call in file.calls)
+
+
+def test_each_task_of_a_workflow_is_a_call() -> None:
+    file = compiled(
+        """
+        from griptape.structures import Workflow
+        from griptape.tasks import PromptTask
+
+        def run(topic):
+            workflow = Workflow()
+            names = PromptTask("Name rivers.", id="names")
+            texts = PromptTask("Describe {{ parent_outputs['names'] }}", parent_ids=["names"])
+            workflow.add_tasks(names, texts)
+            return workflow.run(topic)
+        """
+    )
+    assert [call.line for call in file.calls] == [8, 10]
+    assert not edges(file)
