@@ -235,10 +235,12 @@ class Interpreter:
         self.findings.are_judged = True
         self.outcomes.clear()
         matters = self.those_that_matter()
+        makers = {made.function for made in self.evaluator.teams.latest}
         return [
             definition
             for definition in worth
             if (definition in visited and matters(definition))
+            or definition in makers
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
 
