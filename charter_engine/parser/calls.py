@@ -35,6 +35,7 @@ from charter_engine.parser.handed_on import (
     HandedOn,
     calls_what_it_is_given,
     partly_called,
+    stands_for,
 )
 from charter_engine.parser.limits import bounded
 from charter_engine.parser.nearest import near_call
@@ -45,8 +46,8 @@ from charter_engine.parser.recognise import CallShape, Recognition, constructed_
 from charter_engine.parser.recording import talk_of
 from charter_engine.parser.reflection import REFLECTING
 from charter_engine.parser.strings import arguments_origins
-from charter_engine.parser.symbols import FunctionDefinition, Module
-from charter_engine.parser.syntax import is_super, last_name, output_name, without_parameters
+from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.syntax import is_super, last_name, without_parameters
 from charter_engine.parser.teams import DRAWN
 from charter_engine.parser.values import (
     NOTHING,
@@ -265,7 +266,7 @@ class CallResolver:
         if family is not None:
             return Recognition(family, "an executor runs what the function around it is given")
         found = evidence.by_evidence(shape, self.program.catalogue)
-        return None if found is not None and is_asked_itself(frame.module, node) else found
+        return None if found is not None and evidence.is_asked_itself(frame.module, node) else found
 
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
         """Let what keeps the conversation of a call hold its answer: what is called, or what it is
@@ -518,24 +519,6 @@ class CallResolver:
         return Value(types=kinds, box=box)
 
 
-def is_asked_itself(module: Module, node: ast.Call) -> bool:
-    """Whether what a call gives is run afterwards: `agent = ollama_agent(…)` makes an agent."""
-    name = output_name(module.parents, node)
-    return name is not None and any(
-        isinstance(call.func, ast.Attribute)
-        and call.func.attr in RUNNING
-        and isinstance(call.func.value, ast.Name)
-        and call.func.value.id == name
-        for call in module.calls
-    )
-
-
-RUNNING = frozenset(
-    "run run_sync run_stream run_async arun invoke ainvoke kickoff chat achat ask complete".split()
-)
-"""Methods of what asks a model, which no answer has."""
-
-
 def made_message(shape: CallShape) -> str | None:
     """The role of what `ChatMessage.from_user(…)` or `messages.user(…)` makes; None for any other
     call."""
@@ -544,21 +527,6 @@ def made_message(shape: CallShape) -> str | None:
     if maker.endswith("Message"):
         return prompts.ROLES.get(role) if role != shape.verb else None
     return prompts.ROLES.get(role.lower()) if maker in MESSAGE_MAKERS else None
-
-
-def stands_for(shape: CallShape) -> Value | None:
-    """What a call gives back in another form: `partial(f)`, `streamify(module)`, or a program that
-    an optimizer has compiled; None for any other."""
-    if shape.verb not in GIVING_BACK and shape.verb != "compile":
-        return None
-    first = shape.positional[0][1] if shape.positional else None
-    if shape.verb in GIVING_BACK:
-        return first
-    program = next((value for name, _, value in shape.keywords if name == "student"), first)
-    is_program = program is not None and any(
-        isinstance(kind, Instance) or kind == PROGRAM for kind in program.types
-    )
-    return program if is_program else None
 
 
 def with_offer(model: Value, shape: CallShape) -> Value:
@@ -591,9 +559,6 @@ MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""
 
-GIVING_BACK = frozenset("partial wraps wrap delayed asyncify streamify".split())
-
-PROGRAM = Kind("dspy.module")
 PAIRS = Kind("dspy.parallel")
 """What is called with modules, each beside what it is given."""
 
