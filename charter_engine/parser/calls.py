@@ -36,6 +36,7 @@ from charter_engine.parser.handed_on import (
     HandedOn,
     calls_what_it_is_given,
     partly_called,
+    stands_for,
 )
 from charter_engine.parser.handlers import POSTING
 from charter_engine.parser.limits import bounded
@@ -293,7 +294,8 @@ class CallResolver:
         family = self.program.catalogue.family_of_verb(HANDED_IN, shape.verb) if handed else None
         if family is not None:
             return Recognition(family, "an executor runs what the function around it is given")
-        return evidence.by_evidence(shape, self.program.catalogue)
+        found = evidence.by_evidence(shape, self.program.catalogue)
+        return None if found is not None and evidence.is_asked_itself(frame.module, node) else found
 
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
         """Let what keeps the conversation of a call hold its answer: what is called, or what it is
@@ -581,21 +583,6 @@ def made_message(shape: CallShape) -> str | None:
     return prompts.ROLES.get(role.lower()) if maker in MESSAGE_MAKERS else None
 
 
-def stands_for(shape: CallShape) -> Value | None:
-    """What a call gives back in another form: `partial(f)`, `streamify(module)`, or a program that
-    an optimizer has compiled; None for any other."""
-    if shape.verb not in GIVING_BACK and shape.verb != "compile":
-        return None
-    first = shape.positional[0][1] if shape.positional else None
-    if shape.verb in GIVING_BACK:
-        return first
-    program = next((value for name, _, value in shape.keywords if name == "student"), first)
-    is_program = program is not None and any(
-        isinstance(kind, Instance) or kind == PROGRAM for kind in program.types
-    )
-    return program if is_program else None
-
-
 def keeper_of(shape: CallShape) -> ast.expr | None:
     """What keeps the conversation of a call: what is called, or whose method; None where it has no
     name."""
@@ -647,9 +634,6 @@ MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""
 
-GIVING_BACK = frozenset("partial wraps wrap delayed asyncify streamify".split())
-
-PROGRAM = Kind("dspy.module")
 PAIRS = Kind("dspy.parallel")
 """What is called with modules, each beside what it is given."""
 

@@ -19,7 +19,8 @@ from charter_engine.parser.recognise import (
     other_kind,
     words_of,
 )
-from charter_engine.parser.syntax import last_name, used_by
+from charter_engine.parser.symbols import Module
+from charter_engine.parser.syntax import last_name, output_name, used_by
 from charter_engine.parser.values import External, Hole, Kind, Static, Type, Value
 
 ENOUGH = 5
@@ -475,3 +476,21 @@ def asks_by_name(name: str, catalogue: Catalogue) -> int:
     ):
         return 0
     return 2 if parts & words.function_strong else int(bool(parts & words.function_weak))
+
+
+def is_asked_itself(module: Module, node: ast.Call) -> bool:
+    """Whether what a call gives is run afterwards: `agent = ollama_agent(…)` makes an agent."""
+    name = output_name(module.parents, node)
+    return name is not None and any(
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr in OF_ASKERS
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == name
+        for call in module.calls
+    )
+
+
+OF_ASKERS = frozenset(
+    "run run_sync run_stream run_async arun invoke ainvoke kickoff chat achat ask complete".split()
+)
+"""Methods of what asks a model, which no answer has."""

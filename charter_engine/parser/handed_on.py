@@ -20,6 +20,8 @@ from charter_engine.parser.values import (
     Element,
     External,
     Function,
+    Instance,
+    Kind,
     Member,
     Value,
     functions_in,
@@ -250,3 +252,24 @@ def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], .
     """The arguments that a function handed on is given by place: those that follow it."""
     numbers = [number for number, (given, _) in enumerate(shape.positional) if given is source]
     return shape.positional[numbers[0] + 1 :] if numbers else shape.positional
+
+
+GIVING_BACK = frozenset("partial wraps wrap delayed asyncify streamify".split())
+"""Functions that give back what they are given in another form."""
+
+PROGRAM = Kind("dspy.module")
+
+
+def stands_for(shape: CallShape) -> Value | None:
+    """What a call gives back in another form: `partial(f)`, `streamify(module)`, or a program that
+    an optimizer has compiled; None for any other."""
+    if shape.verb not in GIVING_BACK and shape.verb != "compile":
+        return None
+    first = shape.positional[0][1] if shape.positional else None
+    if shape.verb in GIVING_BACK:
+        return first
+    program = next((value for name, _, value in shape.keywords if name == "student"), first)
+    is_program = program is not None and any(
+        isinstance(kind, Instance) or kind == PROGRAM for kind in program.types
+    )
+    return program if is_program else None

@@ -85,8 +85,7 @@ def interpret(
 
 
 class Interpreter:
-    """Starts an evaluator at every module and function, in rounds. `keeping` are the functions that
-    leave something in a session for others."""
+    """Starts an evaluator at every module and function, in rounds."""
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
@@ -273,10 +272,12 @@ class Interpreter:
         self.findings.are_judged = True
         self.outcomes.clear()
         matters = self.those_that_matter()
+        makers = {made.function for made in self.evaluator.teams.latest}
         return [
             definition
             for definition in worth
             if (definition in visited and matters(definition))
+            or definition in makers
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
 

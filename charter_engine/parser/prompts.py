@@ -249,16 +249,24 @@ def has_open_field(value: Value) -> bool:
 
 
 def signature_of(holder: Value) -> tuple[Message, ...]:
-    """The instructions of a predictor made from a signature at hand: the signature's docstring."""
+    """The instructions of a predictor made from a signature at hand: the signature's docstring, or
+    what the signature is made with."""
     if holder.box is None:
         return ()
     made_from = holder.box.fields.get("0") or holder.box.fields.get("signature") or UNKNOWN
+    if SIGNATURE in made_from.types and made_from.box is not None:
+        fields = made_from.box.fields
+        told = fields.get("instructions") or fields.get("1")
+        return (("system", told),) if told is not None and told.pieces else ()
     written = [
         (ast.get_docstring(kind.definition.node), kind.definition.node.body[0].lineno)
         for kind in in_order(made_from.types)
         if isinstance(kind, Class)
     ]
     return tuple(("system", static(docstring, line)) for docstring, line in written if docstring)
+
+
+SIGNATURE = Kind("dspy.signature")
 
 
 def filled_template(holder: Value, shape: CallShape, syntax: str) -> Value | None:

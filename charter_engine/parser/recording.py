@@ -343,9 +343,9 @@ class SiteRecorder:
         analysis started with calls it."""
         while frame.caller is not None and frame.caller.caller is not None:
             frame = frame.caller
-        if frame.caller is None or not frame.chain:
+        if frame.caller is None or not frame.caller.chain:
             return
-        outer = self.findings.sites[frame.chain[0][0]]
+        outer = self.findings.sites[frame.caller.chain[0][0]]
         outer.settled |= settled
         for _, part in messages:
             record_fillings(outer, part, edges)

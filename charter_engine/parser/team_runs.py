@@ -411,7 +411,7 @@ def signature_in(made: Made) -> dict[str, Value]:
     return {
         name: value
         for name, value in given.items()
-        if any(isinstance(kind, Class) for kind in value.types)
+        if any(isinstance(kind, Class) or kind == prompts.SIGNATURE for kind in value.types)
     }
 
 

@@ -76,6 +76,23 @@ WAYS = {
         "pydantic_ai.adapter",
         "Be kind.",
     ),
+    "a request without an agent": (
+        "from pydantic_ai.direct import model_request_sync\n"
+        "from pydantic_ai.messages import ModelRequest, UserPromptPart\n"
+        "said = ModelRequest(parts=[UserPromptPart('Go.')])\n"
+        "model_request_sync('openai:m', [said])",
+        "pydantic_ai.direct",
+        "Go.",
+    ),
+    "an agent whose steps are kept": (
+        "from pydantic_ai import Agent\n"
+        "from pydantic_ai.durable_exec.temporal import TemporalAgent\n"
+        "async def main():\n"
+        "    kept = TemporalAgent(Agent('m', instructions='Be kind.'))\n"
+        "    return await kept.run('Go.')",
+        "pydantic_ai",
+        "Be kind.",
+    ),
     "an atomic agent": (
         "from atomic_agents import AgentConfig, AtomicAgent, BasicChatInputSchema\n"
         "from atomic_agents.context import SystemPromptGenerator\n"
@@ -164,3 +181,21 @@ def test_a_task_hears_those_that_it_depends_on() -> None:
     )
     assert edges(file) == {(8, 7, "data"), (6, 7, "data")}
     assert not any(call.fanout for call in file.calls)
+
+
+def test_each_task_of_a_workflow_is_a_call() -> None:
+    file = compiled(
+        """
+        from griptape.structures import Workflow
+        from griptape.tasks import PromptTask
+
+        def run(topic):
+            workflow = Workflow()
+            names = PromptTask("Name rivers.", id="names")
+            texts = PromptTask("Describe {{ parent_outputs['names'] }}", parent_ids=["names"])
+            workflow.add_tasks(names, texts)
+            return workflow.run(topic)
+        """
+    )
+    assert [call.line for call in file.calls] == [8, 10]
+    assert not edges(file)

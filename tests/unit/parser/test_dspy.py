@@ -89,3 +89,19 @@ def test_what_compiles_something_else_gives_it_not_back() -> None:
         """
     )
     assert [call.line for call in file.calls] == [8]
+
+
+def test_the_instructions_of_a_signature_are_the_system_message() -> None:
+    file = compiled(
+        """
+        import dspy
+
+        signature = dspy.Signature("text -> verdict", "Judge with care.")
+        judge = dspy.Predict(signature)
+        agent = dspy.ReAct(dspy.Signature("q -> a", instructions="Answer briefly."), tools=[])
+
+        agent(q=judge(text="rivers").verdict)
+        """
+    )
+    told = {call.segments[0].text for call in file.calls if call.segments[0].role == "system"}
+    assert told == {"Judge with care.", "Answer briefly."}

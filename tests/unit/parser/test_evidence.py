@@ -340,3 +340,15 @@ def test_rules_and_text_that_it_is_given_by_place_are_the_prompt() -> None:
         (None, "town"),
         (None, "."),
     ]
+
+
+def test_what_is_run_afterwards_is_made_and_not_asked() -> None:
+    file = compiled(
+        """
+        from llm import ollama_agent
+
+        agent = ollama_agent(system_prompt="Be kind.", temperature=0)
+        result = agent.run_sync("Tell me a joke.")
+        """
+    )
+    assert [call.line for call in file.calls] == [5]

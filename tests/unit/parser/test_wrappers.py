@@ -642,3 +642,26 @@ def test_what_asks_for_each_part_of_an_answer_side_by_side_is_no_wrapper() -> No
         """
     )
     assert [(call.line, call.kind) for call in file.calls] == [(8, "sdk"), (10, "sdk"), (13, "sdk")]
+
+
+def test_a_call_shows_all_that_its_wrapper_sends_also_where_a_program_runs_its_function() -> None:
+    source = """
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        def ask(text):
+            messages = [
+                {"role": "system", "content": "You plan with care."},
+                {"role": "user", "content": text},
+            ]
+            return client.chat.completions.create(model="m", messages=messages)
+
+        def run(goal):
+            plan = ask(goal).choices[0].message.content
+            print(ask(f"Shorten {plan}"))
+
+        run("rivers")
+        """
+    shown = [call.segments[0].text for call in compiled(source).calls if call.kind == "wrapper"]
+    assert shown == ["You plan with care.", "You plan with care."]

@@ -142,3 +142,22 @@ class State:
         ("Write", "Judge", "data"),
         ("Judge", "Write", "loop"),
     }
+
+
+def test_an_agent_that_a_session_keeps_is_asked_with_its_instructions() -> None:
+    file = compiled(
+        """
+        import chainlit
+        from pydantic_ai import Agent
+
+        @chainlit.on_chat_start
+        async def start():
+            chainlit.user_session.set("agent", Agent("m", instructions="Be kind."))
+
+        @chainlit.on_message
+        async def answer(message):
+            agent = chainlit.user_session.get("agent")
+            return (await agent.run(message.content)).output
+        """
+    )
+    assert [part.text or part.name for part in file.calls[0].segments] == ["Be kind.", "content"]
