@@ -117,7 +117,8 @@ class CallResolver:
             verb=path[-1] if path else "",
         )
         is_later = outer is None and is_gathered(frame, node, callee, self.program.gathering)
-        started = delayed_way(path) or started_way(frame, node, callee)
+        started = started_way(frame, node, callee) if callee.types else None
+        started = started or delayed_way(path)
         frame.fanout = "gather" if is_later else started or outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
@@ -327,7 +328,7 @@ class CallResolver:
             return self.evaluator.follower.follow(frame, node, functions, shape)
         made: Value | None = None
         for kind in types:
-            if isinstance(kind, Class):
+            if isinstance(kind, Class) and (made is None or self.program.may_ask(kind.definition)):
                 one = self.evaluator.objects.construct(frame, node, kind, shape)
                 made = one if made is None else either(made, one)
         return made
