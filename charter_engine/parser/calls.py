@@ -173,9 +173,11 @@ class CallResolver:
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
-            answer = self.asked(frame, node, asked, shape, found)
+            key = self.talks_under(asked)
+            given = only_under(key, shape) if key else shape
+            answer = self.asked(frame, node, asked, given, found)
             self.keep_talk(frame, shape, found.family, answer)
-            return self.as_it_answers(asked, shape, answer)
+            return answered_under(key, answer) if key and verb.endswith("invoke") else answer
         made = (
             bounded(frame, shape)
             or self.known(frame, node, receiver, shape)
@@ -257,15 +259,11 @@ class CallResolver:
         answer = recorder.model_call(frame, node, opening, given, found)
         return runs.record(frame, node, shape, found, team, answer)
 
-    def as_it_answers(self, asked: Value, shape: CallShape, answer: Value) -> Value:
-        """The answer of an agent as the dict in which it gives that."""
-        kinds = [kind.kind if isinstance(kind, Made) else "" for kind in in_order(asked.types)]
-        rules = [self.program.catalogue.kinds[name] for name in kinds if name]
-        key = rules[0].answers_under if len(rules) == 1 else ""
-        if not key or not shape.verb.endswith("invoke") or answer.box is not None:
-            return answer
-        said = Value(origins=answer.origins)
-        return replace(answer, box=Box("dict", fields={key: said}, rest=said))
+    def talks_under(self, asked: Value) -> str:
+        """The key under which an agent is given a conversation and answers; empty: none."""
+        kinds = self.program.catalogue.kinds
+        keys = {kinds[one.kind].answers_under for one in asked.types if isinstance(one, Made)}
+        return keys.pop() if len(keys) == 1 else ""
 
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What speaks for a call of an imported or injected wrapper."""
@@ -537,6 +535,28 @@ def made_message(shape: CallShape) -> str | None:
     by_class = len(shape.path) > 1 and shape.path[-2].endswith("Message")
     role = shape.verb.removeprefix("from_")
     return prompts.ROLES.get(role) if by_class and role != shape.verb else None
+
+
+def only_under(key: str, shape: CallShape) -> CallShape:
+    """A call of an agent without what it is given beside the conversation, which it doesn't say:
+    `agent.invoke(state)`."""
+    if not shape.positional:
+        return shape
+    (source, value), *others = shape.positional
+    held = value.box
+    if held is None or held.kind != "dict" or held.rest is not None or "input" in held.fields:
+        return shape
+    said = {key: held.fields[key]} if key in held.fields else {}
+    talk = replace(value, box=Box("dict", fields=said), origins=NOTHING)
+    return replace(shape, positional=((source, talk), *others))
+
+
+def answered_under(key: str, answer: Value) -> Value:
+    """The answer of an agent as the dict in which it gives that."""
+    if answer.box is not None:
+        return answer
+    said = Value(origins=answer.origins)
+    return replace(answer, box=Box("dict", fields={key: said}, rest=said))
 
 
 def with_offer(model: Value, shape: CallShape) -> Value:
