@@ -46,7 +46,7 @@ from charter_engine.parser.recognise import CallShape, Recognition, constructed_
 from charter_engine.parser.recording import talk_of
 from charter_engine.parser.reflection import REFLECTING
 from charter_engine.parser.strings import arguments_origins
-from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.syntax import is_super, last_name, without_parameters
 from charter_engine.parser.teams import DRAWN
 from charter_engine.parser.values import (
@@ -326,10 +326,21 @@ class CallResolver:
             return self.evaluator.follower.follow(frame, node, functions, shape)
         made: Value | None = None
         for kind in types:
-            if isinstance(kind, Class) and (made is None or self.program.may_ask(kind.definition)):
+            if isinstance(kind, Class) and (made is None or self.takes_steps(kind.definition)):
                 one = self.evaluator.objects.construct(frame, node, kind, shape)
                 made = one if made is None else either(made, one)
         return made
+
+    def takes_steps(self, definition: ClassDefinition) -> bool:
+        """Whether objects of a class ask a model of their own accord. Clients of several vendors,
+        which hand prompts on, stand for each other."""
+        lineage = self.program.lineage(definition)
+        named = {recognise.words_of(owner.name)[-1:] for owner in lineage}
+        methods = (method for owner in lineage for method in owner.methods.values())
+        is_client = not CLIENTS.isdisjoint(named) or any(
+            method in self.findings.wrappers for method in methods
+        )
+        return self.program.may_ask(definition) and not is_client
 
     def declared(
         self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape
@@ -591,6 +602,9 @@ def by_names(box: Box | None, names: tuple[str, ...]) -> Box | None:
     fields = {places.get(name, name): value for name, value in box.fields.items()}
     return replace(box, fields=fields)
 
+
+CLIENTS = frozenset((word,) for word in "client provider backend api adapter model llm".split())
+"""Last words of the names of classes whose objects are clients of a vendor."""
 
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""

@@ -36,7 +36,9 @@ class Flags:
     def settled(self, frame: Frame, node: ast.If) -> bool | None:
         """Which way a method goes by what its object was made with; None where that is open, or
         where the other way asks a model: that is a call all the same."""
-        way = self.way(frame, node.test) if self.findings.are_judged else None
+        if not self.findings.are_judged or not isinstance(node.test, ast.Attribute | ast.UnaryOp):
+            return None
+        way = self.way(frame, node.test)
         if way is None or self.may_ask(node.orelse if way else node.body):
             return None
         return way
@@ -45,10 +47,9 @@ class Flags:
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             way = self.way(frame, test.operand)
             return None if way is None else not way
-        own = frame.function.parameters[:1] if frame.function is not None else ()
         if not isinstance(test, ast.Attribute) or not isinstance(test.value, ast.Name):
             return None
-        if (test.value.id,) != own:
+        if frame.function is None or frame.function.parameters[:1] != (test.value.id,):
             return None
         kinds = self.evaluator.evaluate(frame, test.value).types
         found = {truth for kind in kinds for truth in self.truths_of(kind, test.attr)}
