@@ -170,6 +170,8 @@ class Assigner:
         return any(name != own and name in leads and own not in leads[name] for name in writers)
 
     def store_field(self, frame: Frame, kind: Instance | Class, name: str, value: Value) -> None:
+        if isinstance(kind, Instance):
+            self.evaluator.flags.note(frame, kind, name, value)
         fields = self.memory.object_of(kind.definition, place_of(kind)).fields
         maker = outermost_init(frame).caller
         created = maker is not None

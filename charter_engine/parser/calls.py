@@ -50,7 +50,7 @@ from charter_engine.parser.recording import is_called, talk_of
 from charter_engine.parser.reflection import REFLECTING
 from charter_engine.parser.role_turns import RECALLING, RECALLING_SOME
 from charter_engine.parser.strings import arguments_origins
-from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.syntax import is_super, last_name, without_parameters
 from charter_engine.parser.teams import DRAWN
 from charter_engine.parser.values import (
@@ -122,7 +122,8 @@ class CallResolver:
             verb=path[-1] if path else "",
         )
         is_later = outer is None and is_gathered(frame, node, callee, self.program.gathering)
-        started = delayed_way(path) or started_way(frame, node, callee)
+        started = started_way(frame, node, callee) if callee.types else None
+        started = started or delayed_way(path)
         frame.fanout = "gather" if is_later else started or outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
@@ -179,9 +180,11 @@ class CallResolver:
         if found is not None:
             called = any(isinstance(kind, Kind) for kind in callee.types)
             asked = callee if called else receiver
-            answer = self.asked(frame, node, asked, shape, found)
+            key = self.talks_under(asked)
+            given = only_under(key, shape) if key else shape
+            answer = self.asked(frame, node, asked, given, found)
             self.keep_talk(frame, shape, found.family, answer)
-            return self.as_it_answers(asked, shape, answer)
+            return answered_under(key, answer) if key and verb.endswith("invoke") else answer
         made = (
             bounded(frame, shape)
             or self.known(frame, node, receiver, shape)
@@ -273,15 +276,11 @@ class CallResolver:
         self.evaluator.teams.keep_said(receiver, shape, answer)
         return answer
 
-    def as_it_answers(self, asked: Value, shape: CallShape, answer: Value) -> Value:
-        """The answer of an agent as the dict in which it gives that."""
-        kinds = [kind.kind if isinstance(kind, Made) else "" for kind in in_order(asked.types)]
-        rules = [self.program.catalogue.kinds[name] for name in kinds if name]
-        key = rules[0].answers_under if len(rules) == 1 else ""
-        if not key or not shape.verb.endswith("invoke") or answer.box is not None:
-            return answer
-        said = Value(origins=answer.origins)
-        return replace(answer, box=Box("dict", fields={key: said}, rest=said))
+    def talks_under(self, asked: Value) -> str:
+        """The key under which an agent is given a conversation and answers; empty: none."""
+        kinds = self.program.catalogue.kinds
+        keys = {kinds[one.kind].answers_under for one in asked.types if isinstance(one, Made)}
+        return keys.pop() if len(keys) == 1 else ""
 
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What speaks for a call of an imported or injected wrapper."""
@@ -342,10 +341,21 @@ class CallResolver:
             return self.evaluator.follower.follow(frame, node, functions, shape)
         made: Value | None = None
         for kind in types:
-            if isinstance(kind, Class):
+            if isinstance(kind, Class) and (made is None or self.takes_steps(kind.definition)):
                 one = self.evaluator.objects.construct(frame, node, kind, shape)
                 made = one if made is None else either(made, one)
         return made
+
+    def takes_steps(self, definition: ClassDefinition) -> bool:
+        """Whether objects of a class ask a model of their own accord. Clients of several vendors,
+        which hand prompts on, stand for each other."""
+        lineage = self.program.lineage(definition)
+        named = {recognise.words_of(owner.name)[-1:] for owner in lineage}
+        methods = (method for owner in lineage for method in owner.methods.values())
+        is_client = not CLIENTS.isdisjoint(named) or any(
+            method in self.findings.wrappers for method in methods
+        )
+        return self.program.may_ask(definition) and not is_client
 
     def declared(
         self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape
@@ -592,6 +602,28 @@ def keeper_of(shape: CallShape) -> ast.expr | None:
     return function if isinstance(function, ast.Name | ast.Attribute) else None
 
 
+def only_under(key: str, shape: CallShape) -> CallShape:
+    """A call of an agent without what it is given beside the conversation, which it doesn't say:
+    `agent.invoke(state)`."""
+    if not shape.positional:
+        return shape
+    (source, value), *others = shape.positional
+    held = value.box
+    if held is None or held.kind != "dict" or held.rest is not None or "input" in held.fields:
+        return shape
+    said = {key: held.fields[key]} if key in held.fields else {}
+    talk = replace(value, box=Box("dict", fields=said), origins=NOTHING)
+    return replace(shape, positional=((source, talk), *others))
+
+
+def answered_under(key: str, answer: Value) -> Value:
+    """The answer of an agent as the dict in which it gives that."""
+    if answer.box is not None:
+        return answer
+    said = Value(origins=answer.origins)
+    return replace(answer, box=Box("dict", fields={key: said}, rest=said))
+
+
 def with_offer(model: Value, shape: CallShape) -> Value:
     """`llm.bind_tools(tools)`: the model, with what it will offer in every request. In its JSON
     mode a schema is only what answers are read by."""
@@ -630,6 +662,8 @@ def by_names(box: Box | None, names: tuple[str, ...]) -> Box | None:
 MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))
 """Modules and classes whose functions make a message of the role that they are named after."""
 
+CLIENTS = frozenset((word,) for word in "client provider backend api adapter model llm".split())
+"""Last words of the names of classes whose objects are clients of a vendor."""
 
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""

@@ -23,6 +23,7 @@ from charter_engine.parser.copies import is_plain_dict, with_fields
 from charter_engine.parser.crews import Crews
 from charter_engine.parser.effects import Effects
 from charter_engine.parser.factories import Factories
+from charter_engine.parser.flags import Flags
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
@@ -98,6 +99,7 @@ class Evaluator:
         self.wrapper_calls = WrapperCalls(analysis, self)
         self.prompt_functions = PromptFunctions(analysis, self)
         self.effects = Effects(analysis, self)
+        self.flags = Flags(analysis, self)
         self.files = PromptFiles(analysis)
         self.written = WrittenFiles(analysis)
         self.queues = Queues(analysis, self)

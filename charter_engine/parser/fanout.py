@@ -115,13 +115,14 @@ TASK = "langgraph.func.task"
 
 
 def started_way(frame: Frame, node: ast.Call, callee: Value) -> str | None:
-    """How a task of LangGraph's functional API runs that isn't waited for where it is called."""
+    """How a task of LangGraph's functional API runs that isn't waited for where it is called; None
+    for any other function at hand."""
     for kind in callee.types:
         if not isinstance(kind, Function) or not is_task(kind.definition):
             return None
     parent = frame.module.parents.get(id(node))
     is_waited_for = isinstance(parent, ast.Await | ast.Attribute)
-    return "create_task" if callee.types and not is_waited_for else None
+    return None if is_waited_for else "create_task"
 
 
 def is_task(definition: FunctionDefinition) -> bool:

@@ -12,6 +12,7 @@ from charter_engine.parser.annotated_members import type_members
 from charter_engine.parser.attributes import note_left
 from charter_engine.parser.compact import by_kind
 from charter_engine.parser.containers import any_member, each_member, one_and_others
+from charter_engine.parser.flags import truth_of
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import updates_in
 from charter_engine.parser.syntax import (
@@ -26,7 +27,6 @@ from charter_engine.parser.values import (
     UNKNOWN,
     Class,
     Function,
-    Static,
     Value,
     functions_in,
     join,
@@ -98,6 +98,8 @@ class StatementWalker:
     def branch(self, frame: Frame, node: ast.If) -> bool:
         self.evaluator.run(frame, node.test)
         way = self.way_made(frame, node.test)
+        if way is None:
+            way = self.evaluator.flags.settled(frame, node)
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
         return self.alternatives(
@@ -377,16 +379,6 @@ def keys_of(value: Value) -> frozenset[str]:
     """The keys that a returned dict, or the update of a returned command, sets."""
     boxes = updates_in(value.box) if value.box is not None else []
     return frozenset(boxes[0].fields) if len(boxes) == 1 else frozenset()
-
-
-def truth_of(value: Value) -> bool | None:
-    """Whether a value counts as true; None where that is open."""
-    if value.constant is not None:
-        return bool(value.constant[0])
-    if value.pieces is None:
-        return None
-    is_written = any(isinstance(piece, Static) and piece.text for piece in value.pieces)
-    return True if is_written else None if value.pieces else False
 
 
 def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:

@@ -361,3 +361,27 @@ def test_what_an_agent_answers_is_left_in_the_messages_where_a_node_returns_it()
     found = compiled(HEAD + RETURNED)
     sold, helped = [call.line for call in found.calls]
     assert edges(found) == {(sold, helped, "data")}
+
+
+BESIDE = """
+from langchain.agents import create_agent
+
+helper = create_agent("m", tools=[], system_prompt="You help.")
+
+def lead(state):
+    return {"next": llm.invoke(state["messages"]).content}
+
+def help_out(state):
+    return {"messages": helper.invoke(state)["messages"][-1:]}
+
+graph = StateGraph(dict)
+graph.add_sequence([lead, help_out])
+graph.add_edge(START, "lead")
+graph.add_conditional_edges("help_out", lambda state: state["next"], ["lead", END])
+"""
+
+
+def test_an_agent_that_is_given_the_state_hears_its_messages_alone() -> None:
+    found = compiled(HEAD + BESIDE)
+    led, helped = [call.line for call in found.calls]
+    assert edges(found) == {(helped, led, "loop"), (helped, helped, "loop")}
