@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,6 +50,7 @@ from charter_tui.typed import parse_share
 
 if TYPE_CHECKING:
     from textual.screen import Screen
+    from textual.worker import WorkType
 
     from charter_tui.console import Console
 
@@ -109,7 +110,7 @@ def start_canary(app: "Console") -> None:
     _begin(app, partial(_start_canary, app))
 
 
-def _begin(app: "Console", work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def _begin(app: "Console", work: "WorkType[None]") -> None:
     """One thing at a time is done to a deployment."""
     app.run_worker(work, group="deploy", exclusive=True, exit_on_error=False)
 
