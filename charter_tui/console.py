@@ -274,7 +274,10 @@ class Console(App[int]):
         return self.is_unwatched and shown.session is not None and not is_news
 
     async def on_event(self, event: events.Event) -> None:
-        """Who types has the focus, though not every terminal tells that it came back."""
+        """Who types has the focus, though not every terminal tells that it came back. What is typed
+        or clicked while the console closes finds no screen."""
+        if isinstance(event, events.InputEvent | events.Paste) and not self.screen_stack:
+            return
         if isinstance(event, events.Key | events.MouseDown) and not self.app_focus:
             self.app_focus = True
         await super().on_event(event)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,6 +50,7 @@ from charter_tui.typed import parse_share
 
 if TYPE_CHECKING:
     from textual.screen import Screen
+    from textual.worker import WorkType
 
     from charter_tui.console import Console
 
@@ -61,55 +62,55 @@ second."""
 
 def push(app: "Console") -> None:
     """Make the draft live."""
-    _begin(app, _push(app))
+    _begin(app, partial(_push, app))
 
 
 def push_with(app: "Console") -> None:
     """Make the draft live; asks why, and for how long it is to be watched."""
-    _begin(app, _push(app, asks=True))
+    _begin(app, partial(_push, app, asks=True))
 
 
 def undo(app: "Console") -> None:
     """Undo the last push that still stands."""
-    _begin(app, _roll_back(app, None))
+    _begin(app, partial(_roll_back, app, None))
 
 
 def make_live(app: "Console", target: int) -> None:
     """Make a revision live again; asks in any case, and says what is lost."""
-    _begin(app, _roll_back(app, target))
+    _begin(app, partial(_roll_back, app, target))
 
 
 def try_layouts(app: "Console") -> None:
     """Begin a trial with the draft, or give the live one another share of the sessions."""
-    _begin(app, _try_layouts(app))
+    _begin(app, partial(_try_layouts, app))
 
 
 def set_share(app: "Console", share: float) -> None:
     """Lay out all sessions, which is asked, or none."""
-    _begin(app, _set_share(app, share))
+    _begin(app, partial(_set_share, app, share))
 
 
 def put_back(app: "Console") -> None:
     """Make the deployment what was pushed, over what others changed."""
-    _begin(app, _put_back(app))
+    _begin(app, partial(_put_back, app))
 
 
 def adopt(app: "Console") -> None:
     """Make what others changed a revision of its own."""
-    _begin(app, _adopt(app))
+    _begin(app, partial(_adopt, app))
 
 
 def uninstall(app: "Console") -> None:
     """Leave the deployment as it was found."""
-    _begin(app, _uninstall(app))
+    _begin(app, partial(_uninstall, app))
 
 
 def start_canary(app: "Console") -> None:
     """Have the corruption canary ask; asks how often."""
-    _begin(app, _start_canary(app))
+    _begin(app, partial(_start_canary, app))
 
 
-def _begin(app: "Console", work: Coroutine[Any, Any, None]) -> None:
+def _begin(app: "Console", work: "WorkType[None]") -> None:
     """One thing at a time is done to a deployment."""
     app.run_worker(work, group="deploy", exclusive=True, exit_on_error=False)
 

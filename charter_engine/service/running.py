@@ -67,6 +67,7 @@ class AgentRunner:
         await take_live(state)
         state.session.set(phase=state.phase)
         self.run_if_wanted()
+        await asyncio.to_thread(give_back)
 
     async def _compiled(self, path: Path, inputs: Path | None) -> OpenedAgent:
         """A source that breaks the compiler is the agent's diagnostic, not the engine's end."""

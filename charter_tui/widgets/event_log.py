@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from textual.geometry import Size
 
 from charter_tui.present.panels import event_line
-from charter_tui.present.spans import EMPTY, Line, Span, line
+from charter_tui.present.spans import EMPTY, Line, Span, line, line_width
 from charter_tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
@@ -42,4 +42,8 @@ class EventLog(LineView, can_focus=True):
             return EMPTY if index else _NOTHING_YET
         if index >= len(self._events):
             return EMPTY
-        return event_line(self._events[index], named=self.snapshot.named_in_full)
+        event, shown = self._events[index], self.snapshot
+        told = event_line(event, named=shown.named_in_full)
+        if line_width(told) <= self.inner_width:
+            return told
+        return event_line(event, named=shown.named)

@@ -1,5 +1,7 @@
 """What the keys of the graph and of a call do."""
 
+from functools import partial
+
 import pytest
 from msgspec.structs import replace
 
@@ -195,3 +197,13 @@ async def test_enter_folds_a_group_of_calls_and_x_opens_every_group(console: Ope
         assert len(table.rows) == 3
         await stage.press("x")
         assert len(table.rows) == 6
+
+
+@pytest.mark.parametrize(
+    ("width", "name"), [(80, "validated"), (120, "DocumentProcessor.process:validated")]
+)
+async def test_the_log_has_a_calls_short_name_where_its_whole_id_would_be_cut(
+    console: Open, width: int, name: str
+) -> None:
+    async with console(size=(width, 40)) as stage:
+        await stage.until(partial(stage.shows, f"deadline exceeded, tried again  {name}"))

@@ -1,5 +1,7 @@
 """What the keys push and take back, and what is asked before."""
 
+import gc
+import warnings
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from charter_engine.contracts.commands import (
     ShowRevision,
 )
 from charter_engine.contracts.deploy import Diff, PushReport
+from charter_tui.deploying import undo
 from charter_tui.present.confirmation import Confirmation
 from charter_tui.screens.confirm import Confirm
 from charter_tui.screens.graph import GraphScreen
@@ -179,3 +182,16 @@ async def test_a_server_that_the_configuration_has_for_read_only_takes_write_to_
         refused = "127.0.0.1:8000 is read-only by the configuration"
         await stage.until(lambda: refused in stage.told() or stage.engine.asked(Push))
         assert len(stage.engine.asked(Push)) == pushes
+
+
+async def test_a_change_that_is_asked_for_twice_at_once_leaves_nothing_behind(
+    console: Open,
+) -> None:
+    async with console(DRAFT) as stage:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            undo(stage.app)
+            undo(stage.app)
+            await stage.settle()
+            gc.collect()
+        assert [str(one.message) for one in told] == []

@@ -48,6 +48,28 @@ async def test_a_click_on_a_command_that_is_there_no_more_does_nothing(console: 
         assert stage.app.is_running
 
 
+@pytest.mark.parametrize(
+    "late",
+    [
+        events.Key("r", "r"),
+        events.Paste("r"),
+        events.MouseDown(None, 1, 1, 0, 0, 1, False, False, False),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+async def test_what_is_typed_or_clicked_once_the_last_screen_is_gone_does_nothing(
+    console: Open, late: events.Event
+) -> None:
+    async with console() as stage:
+        shown = stage.app.screen_stack
+        stage.app._screen_stack.clear()
+        await stage.app.on_event(late)
+        late._set_forwarded()
+        await stage.app.on_event(late)
+        stage.app._screen_stack.extend(shown)
+        assert stage.engine.commands == []
+
+
 async def test_the_palette_opens_once_whatever_covers_it(console: Open) -> None:
     async with console() as stage:
         await stage.press("ctrl+p")
