@@ -122,15 +122,15 @@ class Program:
         return self.module_named(self.imported_by(module, dotted))
 
     def run_too_early(self) -> list[Module]:
-        """The modules that import what comes after them."""
+        """The modules whose top level keeps what they make by what comes after them."""
         places = {module.path: place for place, module in enumerate(self.modules.values())}
         return [
             module
             for module in self.modules.values()
             if any(
                 places[found.path] > places[module.path]
-                for dotted in module.imports.values()
-                if (found := self.module_of(module, dotted)) is not None
+                for name in makers_in(module)
+                if (found := self.module_of(module, module.imports[name])) is not None
             )
         ]
 
@@ -315,6 +315,15 @@ class Program:
 
     def loop_number(self, node: ast.AST) -> int:
         return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)
+
+
+def makers_in(module: Module) -> Iterator[str]:
+    """The imported names that a module's top level calls to make what it keeps."""
+    for statement in module.tree.body:
+        made = statement.value if isinstance(statement, ast.Assign) else None
+        for call in walk(made) if made is not None else ():
+            names = path_of(call.func) if isinstance(call, ast.Call) else ()
+            yield from (name for name in names[:1] if name in module.imports)
 
 
 NAMING = of_kinds(ast.Name, ast.Constant)
