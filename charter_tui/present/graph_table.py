@@ -180,7 +180,7 @@ def empty_lines(snapshot: Snapshot, width: int) -> tuple[Line, ...]:
     elif session.phase in ("", "ready"):
         words = no_agent(snapshot).text
     else:
-        words = f"{session.phase[:1].upper()}{session.phase[1:]} …"
+        words = f"No agent is open yet: {session.phase}."
     return (EMPTY, *(line(Span(f"  {text}", "muted")) for text in wrap(words, max(20, width - 4))))
 
 

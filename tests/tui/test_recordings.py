@@ -54,7 +54,7 @@ async def test_enter_replays_a_recording_in_a_console_of_its_own(
     console: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lent: list[list[str]] = []
-    monkeypatch.setattr(recordings, "lend", lambda _app, command: lent.append(command))
+    monkeypatch.setattr(recordings, "lend", lambda _app, command, _what: lent.append(command))
     async with console() as stage:
         await listed(stage)
         await stage.press("down", "enter")

@@ -186,7 +186,7 @@ def test_where_no_agent_is_open_a_key_is_named_only_where_it_opens_one() -> None
     locked = dataclasses.replace(connected, locked="This console is read-only.")
     assert "No agent is open." in said(empty_lines(locked, 80))
     starting = dataclasses.replace(connected, session=replace(none, phase="starting Triton"))
-    assert "Starting Triton …" in said(empty_lines(starting, 80))
+    assert "No agent is open yet: starting Triton." in said(empty_lines(starting, 80))
 
 
 def test_with_a_gpu_its_memory_and_name_are_told() -> None:
