@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from charter_engine.parser.edges import value_in_round
 from charter_engine.parser.frameworks import SharedStates, in_state
+from charter_engine.parser.inner_graphs import builder_run
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.state_graphs import builder_run
 from charter_engine.parser.symbols import Module
 from charter_engine.parser.values import UNKNOWN, Box, Value, join
 

@@ -15,13 +15,13 @@ from charter_engine.parser.decorated import prompts_among
 from charter_engine.parser.executors import linked_by, links_between, spread_executors
 from charter_engine.parser.fanout import gathers
 from charter_engine.parser.forks import forked
+from charter_engine.parser.graph_declarations import graph_of
 from charter_engine.parser.handlers import handler_graph, spread_handlers
 from charter_engine.parser.idle import Idle, idle
 from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
 from charter_engine.parser.recognise import words_of
-from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module, walk
 from charter_engine.parser.syntax import last_name, path_of
 from charter_engine.parser.watched_roles import roles_of
