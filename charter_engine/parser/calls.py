@@ -20,6 +20,7 @@ from charter_engine.parser.chains import (
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.copies import METHODS as COPYING_METHODS
 from charter_engine.parser.copies import changed_copy
+from charter_engine.parser.drawn_teams import DRAWN
 from charter_engine.parser.executors import handling_of
 from charter_engine.parser.fanout import (
     delayed_way,
@@ -52,7 +53,6 @@ from charter_engine.parser.role_turns import RECALLING, RECALLING_SOME
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.syntax import is_super, last_name, without_parameters
-from charter_engine.parser.teams import DRAWN
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,

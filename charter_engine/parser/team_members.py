@@ -14,30 +14,26 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import prompts
+from charter_engine.parser.ag2 import SWARM, named_in_config, registered_for, swarm_in
 from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.by_functions import ByFunctions
 from charter_engine.parser.catalogue import Family, KindRule
 from charter_engine.parser.described_agents import DescribedAgents
+from charter_engine.parser.drawn_teams import DRAWN
 from charter_engine.parser.executors import handling_of
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.offered import HOLDING
 from charter_engine.parser.own_runs import OwnRuns
-from charter_engine.parser.recognise import CallShape, Recognition, constructed_box, named_in
+from charter_engine.parser.recognise import CallShape, Recognition, constructed_box
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.runnables import COMPOSED
-from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, dotted_name
-from charter_engine.parser.syntax import last_name, output_name
+from charter_engine.parser.speakers import Team
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
+from charter_engine.parser.syntax import output_name
 from charter_engine.parser.team_parts import text_in
 from charter_engine.parser.team_prompts import chats_of, nested, offer_of
-from charter_engine.parser.teams import (
-    DRAWN,
-    RETURNED,
-    UNLISTED,
-    Team,
-    TeamBuilder,
-    asks_itself,
-)
+from charter_engine.parser.teams import RETURNED, UNLISTED, TeamBuilder, asks_itself
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
@@ -60,6 +56,7 @@ from charter_engine.parser.workflow_steps import WORKFLOW, has_functions
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
+
 
 OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 """The arguments in which agents are given functions to call."""
@@ -97,9 +94,6 @@ members."""
 
 CHATS = "autogen.chats"
 
-SWARM = "autogen.declared"
-SWARMING = frozenset("initiate_swarm_chat a_initiate_swarm_chat run_swarm a_run_swarm".split())
-"""Functions that run agents which hand on to each other as they declare."""
 
 TOOLS = frozenset(("llamaindex.tool", "haystack.tool"))
 """What is made of a function for an agent to call."""
@@ -665,19 +659,6 @@ def declared_on(made: Made, verbs: Iterable[str]) -> list[FunctionDefinition]:
     return [one for one in functions if not declared.isdisjoint(one.decorators)]
 
 
-def swarm_in(shape: CallShape) -> list[Made]:
-    """`initiate_swarm_chat(initial_agent, messages, agents)`: the agents as one team, which hand on
-    as they declare."""
-    if shape.verb not in SWARMING:
-        return []
-    names = ("initial_agent", "messages", "agents")
-    given = dict(zip(names, (value for _, value in shape.positional), strict=False))
-    box = Box("object", fields=given | named_in(shape))
-    agents = box.fields.get("agents", UNKNOWN)
-    made = next(made_in(agents), None)
-    return [Made(SWARM, shape.node, made.module, None, box)] if made is not None else []
-
-
 def classes_in(value: Value) -> list[ClassDefinition]:
     """The classes that a value is, or is an object of."""
     kinds = in_order(value.types)
@@ -702,35 +683,6 @@ def function_in(tool: Value) -> Value:
     if not made and tool.box is not None and is_wrapped:
         fields = {name: held for name, held in tool.box.fields.items() if functions_in(held)}
     return next((fields[name] for name in (*HOLDING, "1") if name in fields), tool)
-
-
-def registered_for(made: Made, name: str) -> Iterator[str]:
-    """The functions that calls elsewhere in the file make tools of an agent, in AG2:
-    `register_function(look, caller=agent, …)` and `agent.register_for_llm(…)(look)`."""
-    for call in made.module.calls:
-        if last_name(call.func) == "register_function":
-            callers = [word.value for word in call.keywords if word.arg == "caller"]
-            is_own = any(last_name(one) == name for one in callers)
-        else:
-            path = dotted_name(call.func.func) if isinstance(call.func, ast.Call) else ""
-            is_own = f".{path}".endswith(f".{name}.register_for_llm")
-        if name and is_own and call.args:
-            yield last_name(call.args[0])
-
-
-def named_in_config(made: Made) -> Iterator[str]:
-    """The functions that the configuration of an agent's model names, which others run for it."""
-    config = made.box.fields.get("llm_config", UNKNOWN).box
-    for name in ("functions", "tools"):
-        held = config.fields.get(name) if config is not None else None
-        for member in members_in(held) if held is not None else ():
-            fields = member.box.fields if member.box is not None else {}
-            inner = fields.get("function", UNKNOWN).box
-            yield text_of_name(fields) or text_of_name(inner.fields if inner is not None else {})
-
-
-def text_of_name(fields: dict[str, Value]) -> str:
-    return fields.get("name", UNKNOWN).static_text() or ""
 
 
 def is_alone(name: str, rule: KindRule) -> bool:

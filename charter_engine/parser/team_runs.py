@@ -23,6 +23,7 @@ from charter_engine.parser.offered import OFFERED, offers
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import Edges, frozen, holes_of, record_fillings
 from charter_engine.parser.runnables import FED, made_of
+from charter_engine.parser.speakers import Heard, Team
 from charter_engine.parser.syntax import declared_fields, last_name, output_name
 from charter_engine.parser.team_parts import NOBODY, text_in
 from charter_engine.parser.team_prompts import (
@@ -39,7 +40,6 @@ from charter_engine.parser.team_prompts import (
     without_inputs,
     written,
 )
-from charter_engine.parser.teams import Heard, Team
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -62,6 +62,7 @@ from charter_engine.parser.workflow_steps import WORKFLOW, WorkflowSteps, has_fu
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
+
 
 HANDED_IN = frozenset(("self", "cls", "ctx", "context", "wrapper", "tool_context", "run_context"))
 """Parameters of tools that the framework fills, not the model."""
