@@ -246,7 +246,7 @@ class CallResolver:
             or evaluator.reflection.called(frame, node, shape)
             or evaluator.role_turns.called(frame, shape)
             or evaluator.routed.called(frame, node, shape)
-            or evaluator.teams.said_last(receiver, shape)
+            or evaluator.teams.chats.said_last(receiver, shape)
             or evaluator.teams.own_runs.follow(frame, receiver, shape)
             or evaluator.graph_runs.called(frame.module, shape)
             or partly_called(shape)
@@ -273,7 +273,7 @@ class CallResolver:
             opening, given = runs.opening(receiver, team, shape, found.family)
             answer = recorder.model_call(frame, node, opening, given, found)
             answer = runs.record(frame, node, shape, found, team, answer)
-        self.evaluator.teams.keep_said(receiver, shape, answer)
+        self.evaluator.teams.chats.keep_said(receiver, shape, answer)
         return answer
 
     def talks_under(self, asked: Value) -> str:
@@ -440,7 +440,7 @@ class CallResolver:
                     if rule.stands_for and box is not None and rule.stands_for in box.fields:
                         held = box.fields[rule.stands_for]
                         return replace(held, types=held.types | {Kind(name)})
-                    made = self.evaluator.teams.made(frame, shape.node, name, box)
+                    made = self.evaluator.agents.made(frame, shape.node, name, box)
                     return replace(
                         made or Value(types=frozenset((Kind(name),)), box=box),
                         origins=arguments_origins(shape) | receiver.all_origins(),
@@ -467,7 +467,7 @@ class CallResolver:
             filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
             return with_offer(filled, shape)
         if method.path in rule.takes:
-            return self.evaluator.teams.take(frame, receiver, shape, rule)
+            return self.evaluator.agents.take(frame, receiver, shape, rule)
         if method.path in rule.fills:
             filling = Value(origins=arguments_origins(shape) | receiver.all_origins())
             return prompts.filled_template(receiver, shape, rule.syntax) or filling
@@ -475,7 +475,7 @@ class CallResolver:
             return None
         name = rule.becomes[method.path]
         box = with_fields_of(receiver, self.made_box(name, shape))
-        made = self.evaluator.teams.made(frame, shape.node, name, box)
+        made = self.evaluator.agents.made(frame, shape.node, name, box)
         value = made or Value(types=frozenset((Kind(name),)), box=box)
         return replace(value, origins=receiver.origins)
 

@@ -28,6 +28,7 @@ from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
 from charter_engine.parser.graph_runs import GraphRuns
+from charter_engine.parser.made_agents import AgentMaker
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.mixed_graphs import MixedGraphs
 from charter_engine.parser.names import Names
@@ -42,6 +43,7 @@ from charter_engine.parser.reflection import Reflection
 from charter_engine.parser.role_turns import RoleTurns
 from charter_engine.parser.routed_agents import RoutedAgents
 from charter_engine.parser.runnables import Runnables
+from charter_engine.parser.served_agents import ServedAgents
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
 from charter_engine.parser.strings import Strings
@@ -108,7 +110,9 @@ class Evaluator:
         self.role_turns = RoleTurns(analysis, self)
         self.routed = RoutedAgents(analysis, self)
         self.factories = Factories(self)
+        self.agents = AgentMaker(analysis, self)
         self.teams = TeamFinder(analysis, self)
+        self.served = ServedAgents(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
         self.mixed = MixedGraphs(analysis, self)
         self.node_agents = NodeAgents(analysis, self)

@@ -104,8 +104,9 @@ class Interpreter:
 
     def run(self) -> None:
         visited = self.find_wrappers()
-        teams = self.evaluator.teams
-        is_led = self.evaluator.node_agents.found or teams.may_serve() or teams.has_made
+        evaluator = self.evaluator
+        is_made = evaluator.served.may_serve() or evaluator.agents.has_made
+        is_led = evaluator.node_agents.found or is_made
         if not self.findings.sites and not is_led:
             return
         self.progress.notes.clear()
@@ -272,7 +273,7 @@ class Interpreter:
         self.findings.are_judged = True
         self.outcomes.clear()
         matters = self.those_that_matter()
-        makers = {made.function for made in self.evaluator.teams.latest}
+        makers = {made.function for made in self.evaluator.agents.latest}
         return [
             definition
             for definition in worth
