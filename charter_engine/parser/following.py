@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
+
 MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their
 arguments on."""
@@ -157,7 +158,7 @@ class Follower:
         if inner is None:
             running = under_way(frame, function.definition)
             inner = (
-                self.evaluator.calls.passed_on(frame, UNKNOWN, UNKNOWN, shape)
+                self.evaluator.calls.unseen_code.passed_on(frame, UNKNOWN, UNKNOWN, shape)
                 if running is None
                 else running.returned or UNKNOWN
             )

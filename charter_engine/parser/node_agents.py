@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
+
 TALK = "messages"
 """The key of a state that LangGraph's agents read and write."""
 
@@ -92,5 +93,7 @@ class NodeAgents:
         )
         frame = Frame(made.module, dict(self.memory.globals.get(made.module.path, {})))
         why = f"an agent that stands as the node {name!r} of a graph"
-        answer = self.evaluator.calls.asked(frame, node, receiver, shape, Recognition(family, why))
+        answer = self.evaluator.calls.agents.asked(
+            frame, node, receiver, shape, Recognition(family, why)
+        )
         states.answered(name, TALK, answer)
