@@ -37,6 +37,7 @@ from charter_engine.parser.handed_on import (
     calls_what_it_is_given,
     partly_called,
     stands_for,
+    words_handed_on,
 )
 from charter_engine.parser.handlers import POSTING
 from charter_engine.parser.limits import bounded
@@ -508,7 +509,7 @@ class CallResolver:
         if verb in ENTERING and shape.positional:
             return shape.positional[0][1]
         words = recognise.words_of(verb)
-        is_lookup = not LOOKUPS.isdisjoint(words) or bool(
+        is_lookup = not LOOKUPS.isdisjoint((*words, *words_handed_on(shape))) or bool(
             recognise.other_kind(shape, self.program.catalogue)
         )
         is_lookup = is_lookup or asks_database(shape)
