@@ -212,6 +212,8 @@ class Interpreter:
 
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
+        if round_number > 0:
+            self.evaluator.graph_runs.carry_on()
         self.left_for_modules = STEPS_OF_MODULES
         self.evaluator.follower.lambdas.clear()
         if round_number == 0:

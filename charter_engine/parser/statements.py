@@ -76,6 +76,8 @@ class StatementWalker:
                 ast.FunctionDef: self.define_function,
                 ast.AsyncFunctionDef: self.define_function,
                 ast.ClassDef: self.define_class,
+                ast.Import: self.imported,
+                ast.ImportFrom: self.imported,
                 ast.Global: self.declare_global,
                 ast.Nonlocal: self.declare_global,
                 ast.Assert: self.asserted,
@@ -361,6 +363,16 @@ class StatementWalker:
             fields = self.memory.object_of(definition).fields
             for name, value in inner.names.items():
                 fields.setdefault(name, value)
+        return True
+
+    def imported(self, frame: Frame, node: ast.Import | ast.ImportFrom) -> bool:
+        """At a top level, names stand for what they import until they are given something else,
+        as the one before may have left them; but for those that functions set."""
+        if frame.function is None:
+            for alias in node.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                if (frame.module.path, name) not in self.memory.global_types:
+                    frame.names.pop(name, None)
         return True
 
     def declare_global(self, frame: Frame, node: ast.Global | ast.Nonlocal) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.handed_on import words_handed_on
 from charter_engine.parser.recognise import CallShape, constructed_box
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import last_name
@@ -74,7 +75,7 @@ class UnseenCode:
         if verb in ENTERING and shape.positional:
             return shape.positional[0][1]
         words = recognise.words_of(verb)
-        is_lookup = not LOOKUPS.isdisjoint(words) or bool(
+        is_lookup = not LOOKUPS.isdisjoint((*words, *words_handed_on(shape))) or bool(
             recognise.other_kind(shape, self.program.catalogue)
         )
         is_lookup = is_lookup or asks_database(shape)
