@@ -236,7 +236,7 @@ class Follower:
         made = len(self.findings.outputs.made)
         inner = Frame(
             definition.module,
-            self.evaluator.arguments.first_names(function, names),
+            self.evaluator.arguments.first_names(function, names, frame),
             function=definition,
             caller=frame,
             chain=frame.chain,

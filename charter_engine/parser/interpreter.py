@@ -552,7 +552,7 @@ class Interpreter:
         ):
             if definition.takes_self and definition.parameters[:1] == (arg.arg,):
                 continue
-            if arg.arg in given:
+            if arg.arg in given or arg.arg in definition.kept_from_around:
                 continue
             value = names.get(arg.arg, UNKNOWN)
             handed_down = self.memory.handed_down.get((definition, arg.arg), NOTHING)

@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 from charter_engine.parser.frameworks import TALK
 from charter_engine.parser.graph_builders import MAKING, called
+from charter_engine.parser.inner_graphs import builder_run
 from charter_engine.parser.recognise import words_of
-from charter_engine.parser.state_graphs import StateGraph, builder_run
+from charter_engine.parser.state_graphs import StateGraph
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
 from charter_engine.parser.syntax import last_name
 
