@@ -17,6 +17,7 @@ from charter_engine.parser.arguments import bound_before
 from charter_engine.parser.attributes import hand_over
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.entries import NO_ENTRY, Entries, FunctionEntry
+from charter_engine.parser.evidence import EVIDENCE
 from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.following import MAX_CHOICES
@@ -178,8 +179,8 @@ class Interpreter:
         return [step for steps in left for step in steps]
 
     def agents_in_turn(self) -> list[str]:
-        """The agents that stand as nodes in graphs, those that come last first."""
-        return sorted(self.evaluator.node_agents.found, key=self.rank_of, reverse=True)
+        """The agents and tools that stand as nodes in graphs, those that come last first."""
+        return sorted(self.evaluator.node_agents.names(), key=self.rank_of, reverse=True)
 
     def run_agents(self, agents: list[str], before: FunctionDefinition | None = None) -> None:
         """Run the agents of a graph whose turn comes before that of a function of it; without one,
@@ -233,6 +234,7 @@ class Interpreter:
         """Interpret everything on its own; returns the functions worth interpreting again."""
         for module in self.program.modules.values():
             self.run_module(module)
+        self.find_anew()
         worth = [
             definition
             for definition in self.definitions()
@@ -283,6 +285,21 @@ class Interpreter:
             or definition in makers
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+
+    def find_anew(self) -> None:
+        """Run modules again that were run before what they import, without the calls that evidence
+        alone spoke for: what is called there may turn out to be something else."""
+        guessed = {
+            number: site.module.path
+            for number, site in self.findings.sites.items()
+            if site.family == EVIDENCE.name
+        }
+        for module in self.program.run_before_imports() if guessed else ():
+            own = [number for number, path in guessed.items() if path == module.path]
+            for number in own:
+                del self.findings.sites[number]
+            if own:
+                self.run_module(module)
 
     def given_agents_late(self) -> set[str]:
         """The modules that hold agents only once those that they import were run, by path."""

@@ -315,11 +315,16 @@ def absolute_base(node: ast.ImportFrom, module: Module) -> str:
     place."""
     if not node.level:
         return node.module or ""
-    parts = module.name.split(".")
+    parts = parts_of(module.name)
     if not module.is_package:
         parts = parts[:-1]
-    parts = parts[: len(parts) - (node.level - 1)]
+    parts = parts[: max(len(parts) - (node.level - 1), 0)]
     return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def parts_of(name: str) -> list[str]:
+    """The parts of a module's dotted name; the package that holds all files has none."""
+    return [] if name == "__init__" else name.split(".")
 
 
 def dotted_name(node: ast.AST) -> str:
