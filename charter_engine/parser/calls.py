@@ -20,6 +20,7 @@ from charter_engine.parser.chains import (
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.copies import METHODS as COPYING_METHODS
 from charter_engine.parser.copies import changed_copy
+from charter_engine.parser.decorated import calls_decorated
 from charter_engine.parser.executors import handling_of
 from charter_engine.parser.fanout import (
     delayed_way,
@@ -741,18 +742,6 @@ REQUESTING = frozenset("requests httpx urllib3".split())
 def requests(dotted: str) -> bool:
     """Whether a dotted name is a function that asks a server for something, no client of one."""
     return dotted.partition(".")[0] in REQUESTING and dotted.rpartition(".")[2].islower()
-
-
-def calls_decorated(function: FunctionDefinition | None, node: ast.Call) -> bool:
-    """Whether a decorator's inner function calls what it stands for, with all it is given:
-    `def watch(ask): def inner(*args, **kwargs): return ask(*args, **kwargs)`."""
-    outer = function.outer if function is not None else None
-    if outer is None or not isinstance(node.func, ast.Name):
-        return False
-    hands_on = len(node.args) == 1 and isinstance(node.args[0], ast.Starred)
-    return (
-        hands_on and [item.arg for item in node.keywords] == [None]
-    ) and node.func.id in outer.parameters
 
 
 HANDED_IN = "agent_framework.agent"
