@@ -1,4 +1,5 @@
-"""Functions that a decorator of the catalogue makes prompts: `@llm.call(…)`, `@prompt("…")`."""
+"""Decorated functions: those that a decorator of the catalogue makes prompts (`@llm.call(…)`,
+`@prompt("…")`), and those that one of the program's own calls."""
 
 from __future__ import annotations
 
@@ -44,3 +45,24 @@ def decorating(
         if isinstance(one, ast.Call)
         and made_of(dotted_name(one), definition.module, catalogue) is rule
     ]
+
+
+def calls_decorated(function: FunctionDefinition | None, node: ast.Call) -> bool:
+    """Whether a decorator's inner function calls what it stands for, or what that was made into,
+    with all it is given: `def watch(ask): def inner(*args, **kwargs): return ask(*args,
+    **kwargs)`."""
+    outer = function.outer if function is not None else None
+    if outer is None or not isinstance(node.func, ast.Name):
+        return False
+    hands_on = len(node.args) == 1 and isinstance(node.args[0], ast.Starred)
+    return (hands_on and [item.arg for item in node.keywords] == [None]) and (
+        node.func.id in outer.parameters or is_made_in(outer, node.func.id)
+    )
+
+
+def is_made_in(function: FunctionDefinition, name: str) -> bool:
+    """Whether a function gives a name to something: `retried = retry(policy)(ask)`."""
+    return any(
+        isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Store)
+        for one in ast.walk(function.node)
+    )

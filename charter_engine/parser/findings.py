@@ -96,7 +96,8 @@ class Visit:
     `repeated`: in a loop that isn't a retry; `spread`: all at once. `keeps_conversation`: the
     function sends an attribute of its object. `own_prompt`: the instructions stand in what is
     called. `opens`: another function sends the conversation that this one has begun in its object.
-    `conditional`: a branch decides whether it is reached.
+    `conditional`: a branch decides whether it is reached. `runs_given`: it runs agents
+    that the function is given.
     """
 
     site: int
@@ -107,6 +108,7 @@ class Visit:
     own_prompt: bool = False
     opens: bool = False
     conditional: bool = False
+    runs_given: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,9 @@ class Findings:
     was. `asked_elsewhere` are functions whose calls in other modules speak of asking a model, with
     the sites that answered there; `opaque` such calls that lead to none that is known; `unsettled`
     are functions with such calls that were not followed to their end. `are_judged`: all wrappers
-    are known. `unseen` are runs of teams that are not at hand, `graph_loops` the loops in which
-    state graphs are run, `outputs` what was made since the last start,
-    `turning` the handlers that messages come back to.
+    are known. `given_runs` are the sites that run what their functions are given, `unseen` are runs
+    of teams that are not at hand, `graph_loops` the loops in which state graphs are run, `outputs`
+    what was made since the last start, `turning` the handlers that messages come back to.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -160,6 +162,7 @@ class Findings:
     opaque: set[int] = field(default_factory=set)
     unsettled: set[FunctionDefinition] = field(default_factory=set)
     are_judged: bool = False
+    given_runs: set[int] = field(default_factory=set)
     unseen: set[UnseenMembers] = field(default_factory=set)
     graph_loops: list[Loop] = field(default_factory=list)
     outputs: OutputLog = field(default_factory=OutputLog)

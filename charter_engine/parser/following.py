@@ -20,6 +20,7 @@ from charter_engine.parser.attributes import (
     note_left,
 )
 from charter_engine.parser.dead_ends import DeadEnds
+from charter_engine.parser.decorated import calls_decorated
 from charter_engine.parser.edges import loops_since
 from charter_engine.parser.fanout import spread_of
 from charter_engine.parser.findings import Visit
@@ -139,7 +140,8 @@ class Follower:
             return answer
         wrappers = self.evaluator.wrapper_calls
         names = bind(function, shape)
-        wrapper = wrappers.behind(function, shape)
+        is_decorated = calls_decorated(frame.function, node)
+        wrapper = None if is_decorated else wrappers.behind(function, shape)
         if wrapper is not None:
             return wrappers.record(frame, node, function, names, wrapper, shape, holder)
         asked = wrappers.asks_elsewhere(frame, function, shape)

@@ -7,11 +7,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, NamedTuple
 
+from charter_engine.parser.agent_functions import PLAIN_TOOL, function_in
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.state_graphs import key_of
 from charter_engine.parser.symbols import FunctionDefinition, Module
-from charter_engine.parser.team_members import PLAIN_TOOL, function_in
 from charter_engine.parser.team_parts import name_of
 from charter_engine.parser.team_prompts import NOWHERE
 from charter_engine.parser.team_runs import HANDED_IN
@@ -102,7 +102,7 @@ class NodeAgents:
             function
             for value in held
             for member in members_in(value)
-            for function in self.evaluator.teams.called_in(function_in(member))
+            for function in self.evaluator.teams.functions.called_in(function_in(member))
             if function.definition in self.program.reaching
         ]
         named = (given[0].static_text() if given else None) or "tools"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence, recognise
+from charter_engine.parser.decorated import calls_decorated
 from charter_engine.parser.executors import handling_of
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.nearest import near_call
@@ -80,18 +81,6 @@ class CallRecogniser:
         found = (*reasons, f"evidence {score}, {evidence.ENOUGH} needed")
         near = near_call(frame.module.path, shape, self.program.catalogue, score, found)
         self.progress.keep_near(near)
-
-
-def calls_decorated(function: FunctionDefinition | None, node: ast.Call) -> bool:
-    """Whether a decorator's inner function calls what it stands for, with all it is given:
-    `def watch(ask): def inner(*args, **kwargs): return ask(*args, **kwargs)`."""
-    outer = function.outer if function is not None else None
-    if outer is None or not isinstance(node.func, ast.Name):
-        return False
-    hands_on = len(node.args) == 1 and isinstance(node.args[0], ast.Starred)
-    return (
-        hands_on and [item.arg for item in node.keywords] == [None]
-    ) and node.func.id in outer.parameters
 
 
 def runs_what_is_handed_in(function: FunctionDefinition | None, shape: CallShape) -> bool:

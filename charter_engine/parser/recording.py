@@ -21,6 +21,7 @@ from charter_engine.parser.edges import (
 from charter_engine.parser.fanout import BATCHES, SEVERAL
 from charter_engine.parser.findings import Message, Offer, Place, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
+from charter_engine.parser.handed_in import runs_what_is_given, tasks_given
 from charter_engine.parser.offered import offers
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
@@ -96,9 +97,15 @@ class SiteRecorder:
             opens = frame.caller is not None and bool(sent & outermost(frame).stored.keys())
             repeated = any(not loop.retries for loop in frame.all_loops())
             spread = repeated and site.fanout in SEVERAL
-            own = found.family.own_prompt or fills_template(shape)
+            is_given = runs_what_is_given(receiver, shape)
+            self.findings.given_runs |= {site.number} if is_given else set()
+            is_hidden = found.family.own_prompt
+            own = (is_hidden and not is_given) or fills_template(shape)
+            said = (*messages, *[("user", tasks) for tasks in tasks_given(shape)])
+            is_branch = frame.branches > 0
+            runs_given = is_hidden and is_given
             visit = Visit(
-                site.number, messages, repeated, spread, keeps, own, opens, frame.branches > 0
+                site.number, said, repeated, spread, keeps, own, opens, is_branch, runs_given
             )
             self.findings.visits.append(visit)
         self.describe(frame, site, messages, prompts.options_of(shape, found.family))

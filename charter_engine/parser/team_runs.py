@@ -24,7 +24,12 @@ from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import Edges, frozen, holes_of, record_fillings
 from charter_engine.parser.runnables import FED, made_of
 from charter_engine.parser.speakers import Heard, Team
-from charter_engine.parser.syntax import declared_fields, last_name, output_name
+from charter_engine.parser.syntax import (
+    are_alternatives,
+    declared_fields,
+    last_name,
+    output_name,
+)
 from charter_engine.parser.team_parts import NOBODY, text_in
 from charter_engine.parser.team_prompts import (
     CHAIN_MADE,
@@ -53,9 +58,12 @@ from charter_engine.parser.values import (
     Made,
     Origin,
     Origins,
+    Piece,
+    Static,
     Value,
     join,
     made_in,
+    pieces_of,
 )
 from charter_engine.parser.workflow_steps import WORKFLOW, WorkflowSteps, has_functions
 
@@ -130,7 +138,7 @@ class TeamRuns:
             return answer
         run = self.findings.sites[self.findings.site_numbers[id(node)]]
         chain = self.evaluator.recorder.chain_to(frame, run)
-        chains: dict[Made, Chain] = {team.opened.first[0]: chain}
+        chains = dict.fromkeys(self.told_alike(team.opened.first), chain)
         turn = loops_since(frame, (), self.progress.round)
         for speaker in team.speakers:
             if speaker not in chains:
@@ -201,8 +209,10 @@ class TeamRuns:
         for speaker in team.speakers:
             heard = team.heard_by(speaker)
             outer = self.findings.sites[chains[speaker][0][0]]
-            is_run = run is not None and speaker == team.opened.first[0]
-            sites = [outer, run] if is_run and run is not None and run is not outer else [outer]
+            is_run = run is not None and chains[speaker] == chains[team.opened.first[0]]
+            is_given = run is not None and run.number in self.findings.given_runs
+            is_apart = run is not outer and not is_given
+            sites = [outer, run] if is_run and run is not None and is_apart else [outer]
             if not is_run:
                 given = inputs | self.keys_of(team, chains) | self.fed(speaker, team, chains)
                 is_told = team.hears_task(speaker) and speaker.kind != CHAIN_MADE
@@ -226,6 +236,22 @@ class TeamRuns:
             alike = [one for one in team.speakers if chains[one] == chains[speaker]]
             found[speaker] = speaker if len(alike) == 1 else replace(speaker, box=common_box(alike))
         return found
+
+    def told_alike(self, opening: tuple[Made, ...]) -> list[Made]:
+        """The first of those that may speak first, and what a branch makes in its place that is
+        told the same: `Task(…, tools=tools) if tools else Task(…)`."""
+        first = opening[0]
+        said = written_as(first, self.rule_of(first))
+        return [
+            one
+            for one in opening
+            if one == first
+            or (
+                one.module is first.module
+                and are_alternatives(first.module.tree, first.node, one.node)
+                and written_as(one, self.rule_of(one)) == said
+            )
+        ]
 
     def follow_tools(self, frame: Frame, site: Site, speaker: Made, chain: Chain) -> None:
         """Follow the functions that an agent calls as tools: what it writes goes in, and what other
@@ -404,6 +430,21 @@ class TeamRuns:
 
     def lead(self, site: Site, source: int, carried: Carried, flow: Flow) -> None:
         site.edges[source, carried] = best_flow(site.edges.get((source, carried)), flow)
+
+
+def written_as(made: Made, rule: KindRule) -> list[tuple[str, list[str]]]:
+    """What is written of an agent, equal for those that are told the same."""
+    return [
+        (role, [source_text(piece) for piece in pieces_of(part)])
+        for role, part in written(made, rule, {})
+    ]
+
+
+def source_text(piece: Piece) -> str:
+    """A piece of a text as it is written."""
+    if isinstance(piece, Static):
+        return piece.text
+    return piece.source if isinstance(piece.source, str) else ast.unparse(piece.source)
 
 
 def signature_in(made: Made) -> dict[str, Value]:

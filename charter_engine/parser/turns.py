@@ -14,7 +14,16 @@ from msgspec.structs import replace
 
 from charter_engine.parser.findings import Message, Site
 from charter_engine.parser.prompts import perhaps
-from charter_engine.parser.values import UNKNOWN, Hole, Limit, Piece, Static, Value, pieces_of
+from charter_engine.parser.values import (
+    UNKNOWN,
+    Hole,
+    Limit,
+    Piece,
+    Static,
+    Value,
+    made_in,
+    pieces_of,
+)
 
 NOTHING_SEEN: tuple[Message, ...] = (("", Value(pieces=(Hole("", UNKNOWN),))),)
 """The prompt of a call that is sent something, though none of it can be seen."""
@@ -58,11 +67,12 @@ def is_anew(message: Message) -> bool:
 
 def as_sent(site: Site, sites: dict[int, Site]) -> Site:
     """A call of a wrapper with the prompt that the wrapper sends for it, as far as that is seen to
-    hold what it is given; any other call as it is."""
+    hold what it is given, or is what agents say that it is given; any other call as it is."""
     inner = next((sites[number] for number in site.via if turns_of(sites[number]).each), None)
     known = (number for number in (*reversed(site.via), *site.sent) if number in site.sent)
     first, later = next((site.sent[number] for number in known), ((), ()))
-    if first and (inner is not None or holds(first, site.opening)):
+    is_of_agents = any(any(made_in(value)) for value in site.given.values())
+    if first and (inner is not None or is_of_agents or holds(first, site.opening)):
         return dataclasses.replace(site, opening=first, prompt=later)
     if inner is None:
         return site

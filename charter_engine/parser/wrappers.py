@@ -13,11 +13,12 @@ from typing import NamedTuple
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.evidence import asks_by_name
+from charter_engine.parser.filed_rules import has_filed_rules
 from charter_engine.parser.findings import Visit, Wrapper
 from charter_engine.parser.handlers import is_handler
 from charter_engine.parser.recognise import words_of
 from charter_engine.parser.state import Analysis
-from charter_engine.parser.symbols import FunctionDefinition, dotted_name
+from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Hole, Instance, Piece, Static, Value, pieces_of
 
@@ -71,6 +72,8 @@ def wrapper_of(
     if not asked and answer_text(result) > ANSWER_TEXT:
         return None
     plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
+    if any(visit.runs_given for visit in visits) and runs_by_name(definition.name):
+        plainly = max(plainly, 1)
     limit = OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed = [visit for visit in visits if visit.site in sites_in(visit)]
@@ -85,7 +88,7 @@ def wrapper_of(
         goes_round = visit.repeated and visit.site in fed_back
         if (visit.site not in answered and not silent) or goes_round:
             continue
-        if visit.own_prompt or visit.opens:
+        if visit.own_prompt or visit.opens or has_filed_rules(visit, modules_of(analysis, visit)):
             continue
         if (
             passes_on(visit, set(own), limit)
@@ -133,6 +136,21 @@ def answers_in(analysis: Analysis, result: Value, visits: list[Visit]) -> set[in
         for site, _ in origin.chain
         if site >= 0
     }
+
+
+def runs_by_name(name: str) -> bool:
+    """Whether a function's name says that it runs something: `run_agent_task`."""
+    return not RUNNING.isdisjoint(words_of(name)[:1])
+
+
+RUNNING = frozenset("run arun execute aexecute kickoff".split())
+"""First words of the names of functions that run what they are given."""
+
+
+def modules_of(analysis: Analysis, visit: Visit) -> list[Module]:
+    """The modules of the functions that lead to a site."""
+    functions = analysis.findings.sites[visit.site].under
+    return [*{function.module.path: function.module for function in functions}.values()]
 
 
 def steps_among(visits: list[Visit], own: set[int], limit: OwnText) -> int:

@@ -665,3 +665,61 @@ def test_a_call_shows_all_that_its_wrapper_sends_also_where_a_program_runs_its_f
         """
     shown = [call.segments[0].text for call in compiled(source).calls if call.kind == "wrapper"]
     assert shown == ["You plan with care.", "You plan with care."]
+
+
+def test_what_decorators_within_decorators_call_is_the_wrapper_itself() -> None:
+    file = compiled(
+        """
+        import functools
+        from openai import OpenAI
+
+        def guarded(ask, limit):
+            def within(*args, **kwargs):
+                wait(limit)
+                return ask(*args, **kwargs)
+            return within
+
+        def patient(limit):
+            def decorator(ask):
+                inner = guarded(ask, limit)
+                @functools.wraps(ask)
+                def outer(*args, **kwargs):
+                    return inner(*args, **kwargs)
+                return outer
+            return decorator
+
+        @patient(3)
+        def ask(prompt):
+            return OpenAI().responses.create(model="m", input=prompt).output_text
+
+        def main(city):
+            return ask("Plan a trip to " + city)
+        """
+    )
+    assert lines(file) == [22, 25]
+
+
+@pytest.mark.parametrize(
+    ("rules", "found"),
+    [('load_prompt("style.md")', [7, 12]), ("load_prompt(name)", [7, 12, 15])],
+)
+def test_one_whose_rules_stand_in_a_file_of_its_own_is_a_step(rules: str, found: list[int]) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+        from prompts import load_prompt, name
+
+        def ask(rules, text):
+            messages = [{{"role": "system", "content": rules}}, {{"role": "user", "content": text}}]
+            return OpenAI().chat.completions.create(model="m", messages=messages)
+
+        RULES = {rules}
+
+        def audit(text):
+            return ask(RULES, text)
+
+        def main(guide):
+            return audit(guide.text)
+        """
+    )
+    assert lines(file) == found

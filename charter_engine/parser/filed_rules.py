@@ -1,0 +1,50 @@
+"""Rules of a function's own that are kept in a file which isn't at hand: `RUBRIC =
+load_prompt("style.md")`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from charter_engine.parser.edges import parameters_in
+from charter_engine.parser.findings import Visit
+from charter_engine.parser.symbols import Module
+from charter_engine.parser.values import Hole, pieces_of
+
+WRITTEN_IN = frozenset(".md .txt .prompt .jinja .jinja2 .j2 .yaml .yml .toml .json .xml".split())
+"""How the names of files end that hold prompts."""
+
+
+def has_filed_rules(visit: Visit, modules: Iterable[Module]) -> bool:
+    """Whether the system message of a prompt is, or begins with, what a file says that one of the
+    modules names."""
+    told = [pieces_of(value)[:1] for role, value in visit.prompt if role == "system"]
+    open_ones = [piece for pieces in told for piece in pieces if isinstance(piece, Hole)]
+    own = [piece.source for piece in open_ones if not parameters_in(piece.value.all_origins())]
+    return any(
+        is_filed(source) or (isinstance(source, ast.Name) and names_filed(source.id, module))
+        for source in own
+        if isinstance(source, ast.expr)
+        for module in modules
+    )
+
+
+def names_filed(name: str, module: Module) -> bool:
+    """Whether a module keeps under a name what a file says."""
+    return any(
+        isinstance(target, ast.Name) and target.id == name and is_filed(statement.value)
+        for statement in module.tree.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+    )
+
+
+def is_filed(source: ast.expr) -> bool:
+    """Whether an expression calls something with the name of a text file."""
+    return isinstance(source, ast.Call) and any(
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and PurePath(node.value).suffix in WRITTEN_IN
+        for node in ast.walk(source)
+    )
