@@ -14,7 +14,7 @@ from charter_engine.parser.compact import of_kinds
 from charter_engine.parser.decorated import prompts_among
 from charter_engine.parser.executors import linked_by, links_between, spread_executors
 from charter_engine.parser.fanout import gathers
-from charter_engine.parser.forks import forked
+from charter_engine.parser.forks import ALWAYS, forked
 from charter_engine.parser.graph_declarations import graph_of
 from charter_engine.parser.handlers import handler_graph, spread_handlers
 from charter_engine.parser.idle import Idle, idle
@@ -38,7 +38,8 @@ class Program:
     `properties` the names of those that are followed where an attribute is read,
     `recursive` those that may call themselves, `gathering` those that wait for several things
     together, themselves or by another. `spread` are handlers that run side by side, `forked` the
-    functions of a state graph that run beside others. `made_in` tells in how many places objects
+    functions of a state graph that run beside others, with what is known of the state wherever
+    they do. `made_in` tells in how many places objects
     are made of a class whose objects are told apart, `made_once` are all that are made in one place
     alone, and `linked` are the executors that edges of a workflow link. `asking_lambdas` may ask a
     model. `prompts` are the functions that decorators make prompts, with what makes them so.
@@ -79,8 +80,8 @@ class Program:
             if graph is not None
             for group in graph.cyclic()
         }
-        self.forked = forked(self.graph, modules.values()) if self.graph is not None else set()
-        self.forked |= spread_executors(modules.values(), links)
+        self.forked = forked(self.graph, modules.values()) if self.graph is not None else {}
+        self.forked |= dict.fromkeys(spread_executors(modules.values(), links), ALWAYS)
         self.leads = self.graph.leads() if self.graph is not None else {}
         self.handled_after = self.handlers.leads() if self.handlers is not None else {}
         self.flows = flows_of(modules.values(), self.class_named)

@@ -24,6 +24,7 @@ from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.handed_in import runs_what_is_given, tasks_given
 from charter_engine.parser.offered import offers
 from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.routed_forks import is_shut_out
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.turns import grown_from
@@ -260,7 +261,10 @@ class SiteRecorder:
             return "gather"
         start = self.progress.start
         is_sent = start in self.memory.beside or start in self.program.spread
-        beside = "send" if is_sent else "fork" if start in self.program.forked else None
+        known = self.program.forked.get(start, ())
+        own = frame.function if frame.caller is None else None
+        is_forked = not all(is_shut_out(own, node, one) for one in known)
+        beside = "send" if is_sent else "fork" if is_forked else None
         return frame.fanout or frame.spread or (None if frame.chain else beside)
 
     def note_repetition(self, frame: Frame, site: Site) -> None:

@@ -166,6 +166,80 @@ def test_a_node_that_chooses_between_others_runs_none_beside_another() -> None:
     assert [call.fanout for call in file.calls] == [None, None]
 
 
+ROUTED = """
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, StateGraph
+
+llm = ChatOpenAI(model="m")
+WRITING = {"essay", "poem"}
+
+def classify(state):
+    return {"kind": llm.invoke(f"Name the kind of {state['text']}").content}
+
+def by_kind(state):
+    if ASKED:
+        return "outline"
+    return "answer"
+
+def outline(state):
+    return OUTLINED
+
+def answer(state):
+    kind = state.get("kind")
+    if kind == "greeting":
+        return {"said": llm.invoke("Greet.").content}
+    if kind == "essay":
+        return {"said": llm.invoke("Write an essay.").content}
+    return {"said": llm.invoke("Write.").content}
+
+def check(state):
+    return {"checked": llm.invoke("Check.").content}
+
+graph = StateGraph(dict)
+graph.add_node("classify", classify)
+graph.add_node("outline", outline)
+graph.add_node("answer", answer)
+graph.add_node("check", check)
+graph.add_edge(START, "classify")
+graph.add_conditional_edges("classify", by_kind)
+graph.add_edge("outline", "answer")
+graph.add_edge("outline", "check")
+"""
+ALL = [None, "fork", "fork", "fork", "fork"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "outlined", "fanouts"),
+    [
+        ('state.get("kind") in WRITING', "{}", [None, None, "fork", "fork", "fork"]),
+        ('state["kind"] == "poem"', "{}", [None, None, None, "fork", "fork"]),
+        ('state["kind"] == "poem" and state["text"]', "{}", [None, None, None, "fork", "fork"]),
+        ('state["text"]', "{}", ALL),
+        ('state["text"]: return state["next"]\n    if state["kind"] == "poem"', "{}", ALL),
+        ('state["kind"] != "poem"', "{}", ALL),
+        ('state["kind"] == "poem" or state["text"]', "{}", ALL),
+        ('state["kind"] == "poem"', '{"kind": state["other"]}', ALL),
+    ],
+)
+def test_a_branch_for_what_no_router_lets_into_a_fork_runs_beside_nothing(
+    asked: str, outlined: str, fanouts: list[str | None]
+) -> None:
+    file = compiled(ROUTED.replace("ASKED", asked).replace("OUTLINED", outlined))
+    assert [call.fanout for call in file.calls] == fanouts
+
+
+def test_the_other_way_out_of_a_branch_runs_in_a_fork() -> None:
+    source = ROUTED.replace("ASKED", 'state["kind"] == "poem"').replace("OUTLINED", "{}")
+    otherwise = source.replace('    if kind == "essay":', "    else:")
+    assert [call.fanout for call in compiled(otherwise).calls][:3] == [None, None, "fork"]
+
+
+def test_a_second_way_into_a_fork_brings_what_its_router_lets_through() -> None:
+    source = ROUTED.replace("ASKED", 'state["kind"] == "poem"').replace("OUTLINED", "{}")
+    more = 'graph.add_edge("check", "outline")\n'
+    assert [call.fanout for call in compiled(source + more).calls] == ALL
+
+
 def test_two_graphs_of_one_name_do_not_fork_together() -> None:
     edges = 'graph.add_edge(START, "praise")\ngraph = StateGraph(dict)\n'
     file = compiled(FORK + edges + 'graph.add_edge(START, "blame")\n')

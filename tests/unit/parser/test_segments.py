@@ -257,3 +257,25 @@ def test_format_map_fills_in_what_the_mapping_holds() -> None:
     )
     text, gap = only(file).segments
     assert (text.text, gap.expression) == ("Rate this: ", 'row["output"]')
+
+
+def test_the_name_that_a_model_is_made_with_is_no_part_of_a_prompt() -> None:
+    file = compiled(
+        """
+        from langchain.chat_models import init_chat_model
+        from settings import settings
+
+        def model():
+            name = settings.model
+            if ":" not in name:
+                name = f"openai:{name}"
+            return init_chat_model(name)
+
+        def answer(text):
+            return model().invoke([("system", "Be brief."), ("user", text)])
+        """
+    )
+    assert [segment.text or segment.name for segment in only(file).segments] == [
+        "Be brief.",
+        "text",
+    ]
