@@ -27,6 +27,15 @@ class GivenWays:
         self.assigned: dict[FunctionDefinition, frozenset[str]] = {}
         self.keeping: dict[tuple[ClassDefinition, str], bool] = {}
 
+    def settled(self, frame: Frame, node: ast.If) -> bool | None:
+        """Which way a function goes, where that decides whether a model is asked: the other way may
+        ask one, or this one leaves the function."""
+        way = self.way(frame, node.test)
+        taken, other = (node.body, node.orelse) if way else (node.orelse, node.body)
+        if way is None or not (self.evaluator.flags.may_ask(other) or leaves(taken)):
+            return None
+        return way
+
     def way(self, frame: Frame, test: ast.expr) -> bool | None:
         """How a test comes out in a function that a call at hand leads to; None where that is
         open, as in what a framework calls."""
@@ -89,6 +98,11 @@ class GivenWays:
             ]
             known = self.keeping[owner, name] = all(keeps_only_given(one, name) for one in methods)
         return known
+
+
+def leaves(body: list[ast.stmt]) -> bool:
+    """Whether statements end with leaving the function."""
+    return bool(body) and isinstance(body[-1], ast.Return | ast.Raise)
 
 
 def keeps_only_given(method: FunctionDefinition, name: str) -> bool:

@@ -102,7 +102,7 @@ class StatementWalker:
         if way is None:
             way = self.evaluator.flags.settled(frame, node)
         if way is None:
-            way = self.evaluator.given_ways.way(frame, node.test)
+            way = self.evaluator.given_ways.settled(frame, node)
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
         told = narrowed(frame, node.test, lambda one: self.evaluator.written_text(frame, one))
