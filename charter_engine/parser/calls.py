@@ -493,7 +493,7 @@ class CallResolver:
         """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
         if kind == PLACEHOLDER:
             return placeholder(shape)
-        if kind == STORE and shape.verb in LOADING:
+        if kind == STORE and shape.verb == "loads":
             return None
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
@@ -690,10 +690,8 @@ GRAPH_RUNS = frozenset("invoke ainvoke stream astream batch abatch astream_event
 """Methods that run a state graph, whose nodes are the calls."""
 
 STORE = "store"
-"""The kind of what libraries make that never ask a model."""
-
-LOADING = frozenset(("load", "loads", "safe_load"))
-"""Their functions that read data: what they give is no object of theirs."""
+"""The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
+theirs."""
 
 ENTERING = frozenset(("enter_context", "enter_async_context"))
 """Methods of an `ExitStack` that give what they enter."""
