@@ -27,6 +27,7 @@ from charter_engine.parser.flags import Flags
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
+from charter_engine.parser.given_ways import GivenWays
 from charter_engine.parser.graph_runs import GraphRuns
 from charter_engine.parser.made_agents import AgentMaker
 from charter_engine.parser.methods import Methods
@@ -103,6 +104,7 @@ class Evaluator:
         self.prompt_functions = PromptFunctions(analysis, self)
         self.effects = Effects(analysis, self)
         self.flags = Flags(analysis, self)
+        self.given_ways = GivenWays(analysis, self)
         self.files = PromptFiles(analysis)
         self.written = WrittenFiles(analysis)
         self.queues = Queues(analysis, self)

@@ -29,7 +29,7 @@ from charter_engine.parser.objects import stored_in
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.strings import origins_of
 from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import is_super
+from charter_engine.parser.syntax import gives_all, is_super
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -37,6 +37,7 @@ from charter_engine.parser.values import (
     Function,
     Instance,
     Origin,
+    Origins,
     Value,
     held_apart,
     join,
@@ -57,12 +58,15 @@ arguments on."""
 MAX_CHOICES = 8
 """So many functions, or objects whose method it is, a call may lead to."""
 
+FEW_CHOICES = 2
+"""Assumed: so many of them where none leads to a model and a quarter of the steps are taken."""
+
 
 @dataclass(slots=True)
 class Followed:
     """What following a function with these arguments gave; `left` is what its object holds
-    afterwards, `made` the outputs on the way. `names`, `known` and `bound` keep what the key
-    identifies alive."""
+    afterwards, `made` the outputs on the way, `raised` those in what it raised. `names`, `known`
+    and `bound` keep what the key identifies alive."""
 
     result: Value | None
     visits: list[Visit]
@@ -72,6 +76,7 @@ class Followed:
     bound: Value | None
     left: AttributeResolver
     made: tuple[Chain, ...]
+    raised: Origins
 
 
 class Follower:
@@ -96,6 +101,8 @@ class Follower:
             return self.follow_one(frame, node, functions[0], shape, holder)
         known = attributes_of(frame, holder, frame.names) if holder else NO_ATTRIBUTES
         is_one = len({function.definition for function in functions}) == 1
+        if not is_one and self.progress.is_far and not self.leads_on(functions):
+            functions = functions[:FEW_CHOICES]
         each = [
             self.known_of(function, known) if is_one else NO_ATTRIBUTES
             for function in functions[:MAX_CHOICES]
@@ -117,6 +124,13 @@ class Follower:
             left.append(attributes_of(frame, holder, frame.names))
         hand_over(frame, holder, left_by_each(left) if is_one else NO_ATTRIBUTES)
         return result or UNKNOWN
+
+    def leads_on(self, functions: list[Function]) -> bool:
+        """Whether one of several functions has led to a model, as far as that is known."""
+        reached = [site.under for site in self.findings.sites.values()]
+        return not self.findings.are_judged or any(
+            function.definition in under for function in functions for under in reached
+        )
 
     def known_of(self, method: Function, known: AttributeResolver) -> AttributeResolver:
         """What is known of the attributes of several objects, as that of one of them."""
@@ -150,7 +164,8 @@ class Follower:
         self.note_followed(frame, node, function)
         reached = self.findings.reached
         given = {name: moved(value, "argument") for name, value in names.items()}
-        inner = self.enter(frame, function, given, holder)
+        is_called = gives_all(node) and shape.path == self.program.path_of(node.func)
+        inner = self.enter(frame, function, given, holder, is_called=is_called)
         if asked is not None and not self.findings.are_judged:
             answered = self.findings.asked_elsewhere.setdefault(function.definition, set())
             answered |= sites_behind(inner)
@@ -185,11 +200,18 @@ class Follower:
             self.progress.note(f"{name}(…) is no call: it is followed, but it is no wrapper of one")
 
     def enter(
-        self, frame: Frame, function: Function, names: dict[str, Value], holder: str = ""
+        self,
+        frame: Frame,
+        function: Function,
+        names: dict[str, Value],
+        holder: str = "",
+        *,
+        is_called: bool = False,
     ) -> Value | None:
         """Follow a call into a function at hand; None where that goes too deep or in circles.
 
-        `holder` names the object in the frame whose method the function is.
+        `holder` names the object in the frame whose method the function is; `is_called`: a call at
+        hand gives it `names` and nothing else.
         """
         definition = function.definition
         own = definition.parameters[0] if definition.takes_self and definition.parameters else ""
@@ -225,6 +247,7 @@ class Follower:
             tuple((name, signature(value)) for name, value in known.values.items()),
             spread,
             unmade,
+            is_called,
         )
         before = self.followed.get(key)
         if before is not None:
@@ -232,6 +255,7 @@ class Follower:
                 self.findings.visits += before.visits
             self.findings.reached += before.reached
             self.findings.outputs.add(*before.made)
+            frame.raised |= before.raised
             hand_over(frame, holder, before.left)
             return before.result
         seen, reached = len(self.findings.visits or ()), self.findings.reached
@@ -246,9 +270,11 @@ class Follower:
             spread=spread,
             given=chains_in(names) if definition in self.program.recursive else frozenset(),
             elsewhere=frame.elsewhere,
+            is_called=is_called,
         )
         hand_over(inner, own, known)
         result = self.run_body(inner)
+        frame.raised |= inner.raised
         left = attributes_of(inner, own, inner.left or {})
         visits = (self.findings.visits or [])[seen:]
         reached = self.findings.reached - reached
@@ -256,7 +282,7 @@ class Follower:
             self.dead_ends.note(definition, steps, is_looking=self.progress.is_looking)
         made_here = tuple(self.findings.outputs.made[made:])
         self.followed[key] = Followed(
-            result, visits, names, reached, known, function.bound, left, made_here
+            result, visits, names, reached, known, function.bound, left, made_here, inner.raised
         )
         if holder and own:
             hand_over(frame, holder, left)

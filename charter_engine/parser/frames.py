@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.alternatives import NOWHERE, Elsewhere
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
-from charter_engine.parser.values import Chain, Value
+from charter_engine.parser.values import NOTHING, Chain, Origins, Value
 
 
 class LoopState(Struct, eq=False):
@@ -38,11 +38,12 @@ class Frame(Struct, eq=False):
     `names` also holds attributes that the function stored itself (`self.plan`). They stand as long
     as the object still holds what came of that, kept in `stored`; then another function has stored
     its own. `left` are those that stood where the function returned; `always` are the keys of every
-    dict that it returned. `fanout` is how what is evaluated here runs beside other things, `spread`
-    how the whole function does. `driven` are the loops that its callers are in, `given` the outputs
-    that a function which calls itself was called with, `elsewhere` those of ways that exclude this
-    one. What stands above stays the same until the
-    function returns, and is counted once.
+    dict that it returned; `raised` the outputs in errors that nothing has handled yet. `fanout` is
+    how what is evaluated here runs beside other things, `spread` how the whole function does.
+    `is_called`: a call at hand gives all that it is given. `driven` are the loops that its callers
+    are in, `given` the outputs that a function which calls itself was called with, `elsewhere`
+    those of ways that exclude this one. What stands above stays the same until the function
+    returns, and is counted once.
     """
 
     module: Module
@@ -56,12 +57,14 @@ class Frame(Struct, eq=False):
     conditions: list[ast.expr | str] = field(default_factory=list)
     chain: Chain = ()
     returned: Value | None = None
+    raised: Origins = NOTHING
     always: frozenset[str] | None = None
     fanout: str | None = None
     spread: str | None = None
     globals_written: set[str] = field(default_factory=set)
     outer_written: set[str] = field(default_factory=set)
     depth: int = 0
+    is_called: bool = False
     driven: frozenset[int] = frozenset()
     given: frozenset[Chain] = frozenset()
     elsewhere: Elsewhere = field(default_factory=lambda: NOWHERE)

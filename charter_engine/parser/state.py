@@ -43,8 +43,9 @@ class AnalysisProgress:
     """How far an analysis has come.
 
     `round` counts the passes that record edges; `start` names the function it started from, at
-    `path` and `line`; `steps` counts evaluated expressions. From one start, calls are followed
-    until `budget` is reached; `is_cut`: that cut something off, as it did at the starts in `stops`.
+    `path` and `line`; `steps` counts evaluated expressions. From one start, calls are followed for
+    as many as are `allowed`, until `budget` is reached; `is_cut`: that cut something off, as it did
+    at the starts in `stops`.
     `is_short`: the budget is so small that what was followed in vain is not followed again.
     `is_looking`: it is only looked which functions ask a model themselves.
     `asked` is the place that reasons are wanted for; `notes` tell of it, `near` are the calls there
@@ -59,6 +60,7 @@ class AnalysisProgress:
     is_looking: bool = False
     steps: int = 0
     budget: int = 0
+    allowed: int = 0
     is_short: bool = False
     spare: int = 0
     is_cut: bool = False
@@ -75,6 +77,11 @@ class AnalysisProgress:
         """The steps that may still be taken from this start."""
         return self.budget - self.steps
 
+    @property
+    def is_far(self) -> bool:
+        """Whether a quarter of what may be taken from this start was taken."""
+        return self.left < self.allowed * 3 // 4
+
     def spend(self) -> None:
         """Take no more steps from this start."""
         self.budget = self.steps - 1
@@ -85,7 +92,7 @@ class AnalysisProgress:
         self.is_short = False
         self.is_cut = False
         self.budget = self.steps + budget
-        self.spare = budget
+        self.allowed = self.spare = budget
 
     def spare_steps(self, before: int) -> None:
         """Take what was followed since `before` for no part of the budget, as long as that lasts

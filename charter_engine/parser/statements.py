@@ -25,7 +25,7 @@ from charter_engine.parser.syntax import (
     safe_end,
 )
 from charter_engine.parser.values import (
-    UNKNOWN,
+    NOTHING,
     Class,
     Function,
     Value,
@@ -103,6 +103,8 @@ class StatementWalker:
         way = self.way_made(frame, node.test)
         if way is None:
             way = self.evaluator.flags.settled(frame, node)
+        if way is None:
+            way = self.evaluator.given_ways.settled(frame, node)
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
         told = narrowed(frame, node.test, lambda one: self.evaluator.written_text(frame, one))
@@ -172,7 +174,10 @@ class StatementWalker:
     def tried(self, frame: Frame, node: ast.Try) -> bool:
         before = dict(frame.names)
         risky = len(node.body) - safe_end(node.body)
+        raised_before, frame.raised = frame.raised, NOTHING
         alive = self.execute(frame, node.body[:risky])
+        raised = Value(origins=frame.raised)
+        frame.raised = raised_before if node.handlers else raised_before | frame.raised
         middle = join_names(before, frame.names)
         done = frame.names
         after = None
@@ -181,7 +186,7 @@ class StatementWalker:
             frame.names = dict(middle)
             frame.elsewhere = ways.on_the_next()
             if handler.name:
-                frame.names[handler.name] = UNKNOWN
+                frame.names[handler.name] = raised
             frame.conditions.append("except")
             goes_on = self.execute(frame, handler.body)
             ways.end(goes_on)
@@ -342,8 +347,13 @@ class StatementWalker:
         return False
 
     def raised(self, frame: Frame, node: ast.Raise) -> bool:
-        if node.exc is not None:
-            self.evaluator.run(frame, node.exc)
+        if node.exc is None:
+            return False
+        said = self.evaluator.evaluate(frame, node.exc).all_origins()
+        given = node.exc.args if isinstance(node.exc, ast.Call) and not said else []
+        for one in given:
+            said |= self.evaluator.evaluate(frame, one).all_origins()
+        frame.raised |= said
         return False
 
     def define_function(self, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -205,6 +205,13 @@ def is_super(node: ast.expr) -> bool:
     )
 
 
+def gives_all(node: ast.Call) -> bool:
+    """Whether a call says one by one what it gives."""
+    return not any(isinstance(item, ast.Starred) for item in node.args) and all(
+        item.arg for item in node.keywords
+    )
+
+
 @lru_cache(maxsize=4)
 def names_stored(node: ast.AST) -> frozenset[str]:
     """The names and attributes that a loop assigns, or that a function is given or assigns: looked

@@ -96,9 +96,3 @@ def test_what_a_test_lets_through_keeps_what_is_stored_in_it() -> None:
         print(close())
         """
     )
-
-
-def test_a_conversation_that_was_read_from_a_file_is_told_apart_as_well() -> None:
-    loaded = TALK.replace("past = []", "import json\npast = json.load(open('talk.json'))")
-    taking = '    said += [one for one in past if one["role"] == "user"]'
-    assert not edges(compiled(loaded.replace("TAKING", taking)))

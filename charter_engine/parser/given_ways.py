@@ -1,0 +1,134 @@
+"""Which way a function goes by what its caller gives it: `if client is None` of a parameter that a
+call leaves out, or of an attribute that keeps one."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from charter_engine.parser.flags import truth_of
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, walk
+from charter_engine.parser.values import Value
+
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+
+class GivenWays:
+    """Settles tests on what calls give. A function is interpreted on its own as well, with all its
+    ways: what asks a model on another one is a call all the same."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.findings = analysis.findings
+        self.evaluator = evaluator
+        self.assigned: dict[FunctionDefinition, frozenset[str]] = {}
+        self.keeping: dict[tuple[ClassDefinition, str], bool] = {}
+
+    def settled(self, frame: Frame, node: ast.If) -> bool | None:
+        """Which way a function goes, where that decides whether a model is asked: the other way may
+        ask one, or this one leaves the function."""
+        way = self.way(frame, node.test)
+        taken, other = (node.body, node.orelse) if way else (node.orelse, node.body)
+        if way is None or not (self.evaluator.flags.may_ask(other) or leaves(taken)):
+            return None
+        return way
+
+    def way(self, frame: Frame, test: ast.expr) -> bool | None:
+        """How a test comes out in a function that a call at hand leads to; None where that is
+        open, as in what a framework calls."""
+        if not frame.is_called or not self.findings.are_judged:
+            return None
+        match test:
+            case ast.BoolOp(op=operator):
+                settling = isinstance(operator, ast.Or)
+                found = {self.way(frame, part) for part in test.values}
+                return settling if settling in found else None if None in found else not settling
+            case ast.UnaryOp(op=ast.Not()):
+                way = self.way(frame, test.operand)
+                return None if way is None else not way
+            case ast.Compare(ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]):
+                value = self.given(frame, test.left)
+                is_none = None if value is None else is_nothing(value)
+                return None if is_none is None else is_none is isinstance(test.ops[0], ast.Is)
+            case ast.Name() | ast.Attribute():
+                value = self.given(frame, test)
+                return None if value is None else truth_of(value)
+        return None
+
+    def given(self, frame: Frame, node: ast.expr) -> Value | None:
+        """What a call gave of which an expression reads all: a parameter that the function doesn't
+        assign, or an attribute of its object that keeps one; None for any other."""
+        definition = frame.function
+        if definition is None:
+            return None
+        if isinstance(node, ast.Name):
+            is_given = node.id in definition.parameters and node.id not in self.set_by(definition)
+            return frame.names.get(node.id) if is_given else None
+        if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+            return None
+        own = definition.parameters[:1] if definition.takes_self else ()
+        if own != (node.value.id,) or not self.keeps_given(definition.owner, node.attr):
+            return None
+        stored = frame.names.get(f"{node.value.id}.{node.attr}")
+        return stored if self.evaluator.evaluate(frame, node) is stored else None
+
+    def set_by(self, definition: FunctionDefinition) -> frozenset[str]:
+        """The names that a function assigns."""
+        known = self.assigned.get(definition)
+        if known is None:
+            known = self.assigned[definition] = frozenset(
+                node.id
+                for node in walk(definition.node)
+                if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+            )
+        return known
+
+    def keeps_given(self, owner: ClassDefinition | None, name: str) -> bool:
+        """Whether all that a class and its bases store in an attribute is `None` or a
+        parameter."""
+        if owner is None:
+            return False
+        known = self.keeping.get((owner, name))
+        if known is None:
+            methods = [
+                method for one in self.program.lineage(owner) for method in one.methods.values()
+            ]
+            known = self.keeping[owner, name] = all(keeps_only_given(one, name) for one in methods)
+        return known
+
+
+def leaves(body: list[ast.stmt]) -> bool:
+    """Whether statements end with leaving the function."""
+    return bool(body) and isinstance(body[-1], ast.Return | ast.Raise)
+
+
+def keeps_only_given(method: FunctionDefinition, name: str) -> bool:
+    """Whether a method stores nothing in an attribute but `None` and its parameters."""
+    stores = [
+        node
+        for node in walk(method.node)
+        if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store)
+    ]
+    plain = [
+        target
+        for node in walk(method.node)
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        and (node.value is None or is_given_or_none(node.value, method))
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    ]
+    return all(any(node is target for target in plain) for node in stores)
+
+
+def is_given_or_none(value: ast.expr, method: FunctionDefinition) -> bool:
+    is_none = isinstance(value, ast.Constant) and value.value is None
+    return is_none or (isinstance(value, ast.Name) and value.id in method.parameters)
+
+
+def is_nothing(value: Value) -> bool | None:
+    """Whether a value is `None`; None where it may be."""
+    if value.constant is not None:
+        return value.constant[0] is None
+    return False if value.pieces else None

@@ -1,0 +1,94 @@
+"""What a call gives a function decides which of its branches are taken."""
+
+import pytest
+
+from tests.unit.parser.compiled import compiled, edges, flows, lines
+
+DESK = """
+def rate(text, question="", client=None):
+    if TEST:
+        return ask(f"How well does this answer {question}? {text}")
+    return len(text)
+
+def work(question):
+    draft = ask(f"Write down all you know of {question}")
+    return rate(draft, GIVEN)
+
+print(work(input()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "given", "rated"),
+    [
+        ("client is not None", "client=None", False),
+        ("client is not None", "question", False),
+        ("client", "question", False),
+        ("question and client", "question", False),
+        ("not client is None", "question", False),
+        ("client is None", "question", True),
+        ("client is not None", "client=input()", True),
+        ("client or question", "question", True),
+    ],
+)
+def test_a_function_goes_the_way_that_its_caller_gives_it(
+    test: str, given: str, rated: bool
+) -> None:
+    found = flows(DESK.replace("TEST", test).replace("GIVEN", given))
+    assert ("work > rate" in found) is rated
+
+
+def test_a_parameter_that_the_function_sets_itself_is_open() -> None:
+    source = DESK.replace("    if TEST", "    client = client or input()\n    if client")
+    assert "work > rate" in flows(source.replace("GIVEN", "client=None"))
+
+
+AGENT = """
+from openai import OpenAI
+
+RULES = (
+    "Tell what is wrong with the text, sentence by sentence, and how each of them should be put "
+    "instead. Leave out all that is right as it stands, and don't repeat the text: "
+)
+
+class Agent:
+    def __init__(self):
+        self.client = None
+
+    def run(self, text, client=None):
+        self.client = client
+        return self.step(text)
+
+    def step(self, text):
+        if self.client is None:
+            return text
+        said = [{"role": "user", "content": RULES + text}]
+        return self.client.chat.completions.create(model="m", messages=said)
+
+def work(question):
+    client = OpenAI()
+    said = [{"role": "user", "content": f"Write down all you know of {question}"}]
+    draft = client.chat.completions.create(model="m", messages=said).choices[0].message.content
+    return Agent().run(draft, CLIENT)
+
+work(input())
+"""
+
+
+@pytest.mark.parametrize(("client", "reached"), [("client=None", False), ("client", True)])
+def test_an_attribute_that_keeps_what_a_call_gives_decides_as_well(
+    client: str, reached: bool
+) -> None:
+    file = compiled(AGENT.replace("CLIENT", client))
+    assert 21 in lines(file)
+    assert ((26, 21, "data") in edges(file)) is reached
+
+
+def test_an_attribute_that_a_method_gives_a_value_of_its_own_is_open() -> None:
+    source = AGENT.replace(
+        "        self.client = client\n", "        self.client = client\n        self.look()\n"
+    )
+    source = source.replace(
+        "    def step", "    def look(self):\n        self.client = OpenAI()\n\n    def step"
+    )
+    assert edges(compiled(source.replace("CLIENT", "client=None"))) == {(30, 25, "data")}
