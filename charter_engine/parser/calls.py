@@ -294,6 +294,8 @@ class CallResolver:
         if family is not None:
             return Recognition(family, "an executor runs what the function around it is given")
         found = evidence.by_evidence(shape, self.program.catalogue)
+        if found is None and shape.receiver:
+            self.findings.disproved.add(id(node))
         return None if found is not None and evidence.is_asked_itself(frame.module, node) else found
 
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
