@@ -39,6 +39,8 @@ class KindRule:
     role: str = "model"
     constructors: tuple[str, ...] = ()
     constructor_patterns: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    gives: dict[str, str] = field(default_factory=dict)
     annotations: tuple[str, ...] = ()
     syntax: str = "format"
     keeps: tuple[str, ...] = ()
@@ -151,7 +153,9 @@ class Evidence:
 
 class Catalogue:
     """Look-ups over kinds and families. `digest` names the set, for caches; `packages` are those
-    that its constructors and functions are imported from."""
+    that its constructors and functions are imported from. `held` tells the kinds of objects that
+    libraries keep by their dotted names, `gives` the arguments that attributes give, by attribute
+    and kind."""
 
     def __init__(
         self, kinds: tuple[KindRule, ...], families: tuple[Family, ...], evidence: Evidence
@@ -190,6 +194,11 @@ class Catalogue:
         self.packages = frozenset(
             name.partition(".")[0] for name in (*self._constructors, *self._functions)
         ) | {package for package, _, _ in (*self._patterns, *self._decorators) if package}
+        self.held = {name: kind.name for kind in kinds for name in kind.held}
+        self.gives: dict[str, dict[str, list[str]]] = {}
+        for kind in kinds:
+            for name, given in kind.gives.items():
+                self.gives.setdefault(name, {})[kind.name] = given.split("|")
         self.proving = {verb: kind.name for kind in kinds for verb in kind.proved_by}
         self._paths = {name: family for family in families for name in family.paths}
         self._verbs = {

@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 
 
 STORE = "store"
-"""The kind of what libraries make that never ask a model."""
-
-LOADING = frozenset(("load", "loads", "safe_load"))
-"""Their functions that read data: what they give is no object of theirs."""
+"""The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
+theirs."""
 
 REQUESTING = frozenset("requests httpx urllib3".split())
 """Libraries whose functions look up what a server has: `requests.get(url, params=…)`."""
@@ -117,7 +115,7 @@ class Constructors:
         """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
         if kind == PLACEHOLDER:
             return placeholder(shape)
-        if kind == STORE and shape.verb in LOADING:
+        if kind == STORE and shape.verb == "loads":
             return None
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})

@@ -147,6 +147,9 @@ class Findings:
     are known. `given_runs` are the sites that run what their functions are given, `unseen` are runs
     of teams that are not at hand, `graph_loops` the loops in which state graphs are run, `outputs`
     what was made since the last start, `turning` the handlers that messages come back to.
+    `guessed` are the sites that evidence alone spoke for before all modules had been run, and
+    nothing since; `disproved` calls, by the identity of their nodes, whose receiver is known to be
+    something else.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -167,6 +170,18 @@ class Findings:
     graph_loops: list[Loop] = field(default_factory=list)
     outputs: OutputLog = field(default_factory=OutputLog)
     turning: set[FunctionDefinition] = field(default_factory=set)
+    guessed: set[int] = field(default_factory=set)
+    disproved: set[int] = field(default_factory=set)
+
+    def take_back(self) -> None:
+        """Drop the guesses that turned out to be no calls, and that nothing at hand leads from."""
+        sites = self.sites.values()
+        used = {source for site in sites for source, _ in site.edges}
+        used |= {number for site in sites for number in site.via}
+        used |= {answer.site for site in sites for answer in site.heard}
+        for number in self.guessed - used:
+            if id(self.sites[number].node) in self.disproved:
+                del self.sites[number]
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         numbers = self.parameters.setdefault(function, {})

@@ -82,6 +82,7 @@ def interpret(
     memory, progress = Memory(), AnalysisProgress(asked)
     analysis = Analysis(program, memory, Findings(), progress, Entries(memory, progress))
     Interpreter(analysis).run()
+    analysis.findings.take_back()
     return analysis
 
 
@@ -234,7 +235,9 @@ class Interpreter:
         """Interpret everything on its own; returns the functions worth interpreting again."""
         for module in self.program.modules.values():
             self.run_module(module)
-        self.find_anew()
+        self.findings.guessed = {
+            number for number, site in self.findings.sites.items() if site.family == EVIDENCE.name
+        }
         worth = [
             definition
             for definition in self.definitions()
@@ -285,21 +288,6 @@ class Interpreter:
             or definition in makers
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
-
-    def find_anew(self) -> None:
-        """Run modules again that were run before what they import, without the calls that evidence
-        alone spoke for: what is called there may turn out to be something else."""
-        guessed = {
-            number: site.module.path
-            for number, site in self.findings.sites.items()
-            if site.family == EVIDENCE.name
-        }
-        for module in self.program.run_before_imports() if guessed else ():
-            own = [number for number, path in guessed.items() if path == module.path]
-            for number in own:
-                del self.findings.sites[number]
-            if own:
-                self.run_module(module)
 
     def given_agents_late(self) -> set[str]:
         """The modules that hold agents only once those that they import were run, by path."""

@@ -48,8 +48,21 @@ if TYPE_CHECKING:
 SESSIONS = ("streamlit.session_state", "chainlit.user_session")
 """Stores that outlive a run of the script."""
 
-RUN_BY = {"acall": ("aforward", "forward"), "batch": ("forward",)}
-"""Methods that a framework's base gives a module of the program's own, and what they call of it."""
+RUN_BY = {
+    "acall": ("aforward", "forward"),
+    "batch": ("forward",),
+    "run": ("_run",),
+    "arun": ("_arun",),
+    "invoke": ("_run",),
+    "ainvoke": ("_arun", "_run"),
+    "query": ("_query", "custom_query"),
+    "aquery": ("_aquery", "acustom_query", "custom_query"),
+    "retrieve": ("_retrieve",),
+    "aretrieve": ("_aretrieve", "_retrieve"),
+}
+"""Methods that a framework's base gives a class of the program's own (DSPy's modules, tools of
+LangChain and CrewAI, query engines, transforms and retrievers of LlamaIndex), and what they call of
+it."""
 
 BESIDE_ANSWER = frozenset("usage usage_metadata stop_reason finish_reason".split())
 """Attributes of an answer that hold nothing of what the model said."""
@@ -202,6 +215,9 @@ class Names:
         origins = NOTHING if name in BESIDE_ANSWER else value.origins
         if not value.types and value.box is None:
             return UNKNOWN.with_origins(origins)
+        given = self.argument_given(value, name)
+        if given is not None:
+            return given
         found: Value | None = None
         types: set[Type] = set()
         for kind in in_order(value.types):
@@ -223,7 +239,8 @@ class Names:
                 dotted = f"{kind.dotted}.{name}"
                 if dotted in SESSIONS:
                     return Value(box=self.memory.shared_box(SESSION))
-                types.add(External(dotted))
+                kept = self.program.catalogue.held.get(dotted)
+                types.add(External(dotted) if kept is None else Kind(kept))
             else:
                 types |= part_of(kind, name)
         if value.box is not None and value.box.kind != "list":
@@ -235,6 +252,16 @@ class Names:
         if types:
             result = replace(result, types=result.types | types)
         return result.with_origins(origins)
+
+    def argument_given(self, value: Value, name: str) -> Value | None:
+        """What an attribute of a library's object gives of what that was made with: the first of
+        several arguments that it was given."""
+        rules = self.program.catalogue.gives.get(name)
+        if rules is None or value.box is None:
+            return None
+        kinds = [kind.name for kind in in_order(value.types) if isinstance(kind, Kind)]
+        given = (one for kind in kinds for one in rules.get(kind, ()))
+        return next((value.box.fields[one] for one in given if one in value.box.fields), None)
 
     def member_of(
         self, frame: Frame, kind: Instance | Class, value: Value, name: str

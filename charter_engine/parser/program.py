@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from charter_engine.parser.catalogue import Catalogue
@@ -122,23 +122,15 @@ class Program:
         """The module at hand that another one means by a dotted name."""
         return self.module_named(self.imported_by(module, dotted))
 
-    def run_before_imports(self) -> list[Module]:
-        """The modules that import what comes after them."""
-        return self.run_before(lambda module: module.imports)
-
     def run_too_early(self) -> list[Module]:
         """The modules whose top level keeps what they make by what comes after them."""
-        return self.run_before(makers_in)
-
-    def run_before(self, named: Callable[[Module], Iterable[str]]) -> list[Module]:
-        """The modules that come before one of those whose imports are `named`."""
         places = {module.path: place for place, module in enumerate(self.modules.values())}
         return [
             module
             for module in self.modules.values()
             if any(
                 places[found.path] > places[module.path]
-                for name in named(module)
+                for name in makers_in(module)
                 if (found := self.module_of(module, module.imports[name])) is not None
             )
         ]

@@ -73,6 +73,8 @@ class CallRecogniser:
         if family is not None:
             return Recognition(family, "an executor runs what the function around it is given")
         found = evidence.by_evidence(shape, self.program.catalogue)
+        if found is None and shape.receiver:
+            self.findings.disproved.add(id(node))
         return None if found is not None and evidence.is_asked_itself(frame.module, node) else found
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:

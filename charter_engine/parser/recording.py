@@ -228,6 +228,7 @@ class SiteRecorder:
         number = self.findings.site_numbers.setdefault(id(node), len(self.findings.site_numbers))
         site = self.findings.sites.get(number)
         self.findings.reached += 1
+        self.findings.guessed.discard(number)
         if site is None:
             site = self.findings.sites[number] = Site(
                 number, node, frame.module, frame.function, family, kind, why

@@ -16,8 +16,10 @@ from charter_engine.parser.flags import truth_of
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import updates_in
 from charter_engine.parser.narrowing import Narrowed, narrowed, widen
+from charter_engine.parser.symbols import ClassDefinition
 from charter_engine.parser.syntax import (
     calls_members,
+    calls_methods,
     has_break,
     is_endless,
     leaves_at_once,
@@ -28,6 +30,7 @@ from charter_engine.parser.values import (
     NOTHING,
     Class,
     Function,
+    Instance,
     Value,
     functions_in,
     join,
@@ -238,7 +241,10 @@ class StatementWalker:
         return self.without_break(frame, node)
 
     def are_told_apart(self, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:
-        """Whether a loop calls its members, or names attributes by them."""
+        """Whether a loop calls its members, names attributes by them, or calls a method of objects
+        that are each of a class of its own."""
+        if are_of_own_classes(members):
+            return calls_methods(node)
         if not members or not all(map(may_be_named, members)):
             return False
         known = self.telling_apart.get(id(node))
@@ -438,6 +444,15 @@ def may_be_named(member: Value) -> bool:
     if member.box is not None and member.box.kind == "tuple":
         return any(may_be_named(item.value) for item in member.box.items)
     return bool(member.static_text()) or any(isinstance(kind, Function) for kind in member.types)
+
+
+def are_of_own_classes(members: tuple[Value, ...]) -> bool:
+    """Whether members of a list are objects at hand, no two of one class."""
+    classes = [
+        {kind.definition for kind in one.types if isinstance(kind, Instance)} for one in members
+    ]
+    are_known = bool(members) and all(len(one) == 1 for one in classes)
+    return are_known and len(set[ClassDefinition]().union(*classes)) == len(members)
 
 
 def changes_agents(node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:

@@ -186,6 +186,18 @@ def calls_members(node: ast.For | ast.AsyncFor) -> bool:
     )
 
 
+def calls_methods(node: ast.For | ast.AsyncFor) -> bool:
+    """Whether a loop calls a method of what it goes over: `step.run(state)`."""
+    name = node.target.id if isinstance(node.target, ast.Name) else ""
+    functions = (
+        item.func for part in node.body for item in walk(part) if isinstance(item, ast.Call)
+    )
+    return any(
+        isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == name
+        for one in functions
+    )
+
+
 def named_by(call: ast.Call) -> Iterator[ast.AST]:
     """What a call names an attribute or a file by."""
     if is_reflection(call.func):

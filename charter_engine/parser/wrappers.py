@@ -16,6 +16,7 @@ from charter_engine.parser.evidence import asks_by_name
 from charter_engine.parser.filed_rules import has_filed_rules
 from charter_engine.parser.findings import Visit, Wrapper
 from charter_engine.parser.handlers import is_handler
+from charter_engine.parser.prompts import OPTIONS
 from charter_engine.parser.recognise import words_of
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
@@ -93,7 +94,10 @@ def wrapper_of(
         if (
             passes_on(visit, set(own), limit)
             or (visit.keeps_conversation and is_answer(result))
-            or sends_own_state(definition, visit, set(own), limit)
+            or (
+                sends_own_state(definition, visit, set(own), limit)
+                and not fills_template(analysis.findings.sites[visit.site].node)
+            )
             or (asked and sends_unknown(visit))
         ):
             given = parameters_of(visit)
@@ -272,6 +276,19 @@ def sends_own_state(
         for source in filled
     )
     return is_own and sum(own_text(pieces, set()) for pieces in asked) <= limit.prompt
+
+
+def fills_template(node: ast.AST) -> bool:
+    """Whether a call gives a model a template and what it is filled with:
+    `llm.predict(self.template, question=question)`."""
+    if not isinstance(node, ast.Call) or not node.args:
+        return False
+    filled = [word.arg for word in node.keywords if word.arg and word.arg not in OPTIONS]
+    return last_name(node.func) in PREDICTING and bool(filled)
+
+
+PREDICTING = frozenset("predict apredict structured_predict astructured_predict".split())
+"""Methods of LlamaIndex's models that fill the template that they are given."""
 
 
 def sends_unknown(visit: Visit) -> bool:

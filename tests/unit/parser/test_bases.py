@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import ASK, compiled, joined, lines, package
+from tests.unit.parser.compiled import ASK, compiled, edges, joined, lines, package
 
 
 def test_a_base_asks_through_the_methods_that_its_subclasses_have() -> None:
@@ -148,3 +148,49 @@ def test_modules_that_import_all_of_each_other_are_read() -> None:
         two=f"from one import *\n{ASK}\n\nask('Name a sea.')\n",
     )
     assert len(found["two.py"].calls) == 2
+
+
+RULES = "Children of all ages hear the talk, so use words that they know. " * 12
+
+TOOLS = f"""
+from crewai.tools import BaseTool
+from openai import OpenAI
+
+class Plan(BaseTool):
+    def _run(self, topic):
+        said = "Plan a talk. {RULES}" + topic
+        return OpenAI().responses.create(model="m", input=said).output_text
+
+class Write(BaseTool):
+    def _run(self, plan):
+        said = "Write the talk. {RULES}" + plan
+        return OpenAI().responses.create(model="m", input=said).output_text
+
+"""
+
+
+def test_a_method_that_a_librarys_base_gives_calls_what_it_leaves_open() -> None:
+    file = compiled(TOOLS + "def talk(topic):\n    return Write().run(Plan().run(topic))\n")
+    assert edges(file) == {(8, 13, "data")}
+
+
+def test_objects_in_a_literal_list_of_which_a_loop_calls_a_method_run_one_after_another() -> None:
+    file = compiled(
+        TOOLS
+        + "def talk(text):\n"
+        + "    for step in [Plan(), Write()]:\n"
+        + "        text = step.run(text)\n"
+        + "    return text\n"
+    )
+    assert edges(file) == {(8, 13, "data")}
+
+
+def test_objects_of_one_class_in_a_list_are_asked_again_and_again() -> None:
+    file = compiled(
+        TOOLS
+        + "def talk(text):\n"
+        + "    for step in [Plan(), Plan()]:\n"
+        + "        text = step.run(text)\n"
+        + "    return text\n"
+    )
+    assert edges(file) == {(8, 8, "loop")}

@@ -129,3 +129,52 @@ def test_a_method_that_a_tool_is_made_of_is_asked_by_the_agent_alone() -> None:
     )
     assert {call.line for call in file.calls} == {12, 15}
     assert {(15, 12, "data"), (12, 15, "loop")} <= edges(file)
+
+
+TRANSFORMS = """
+from llama_index.core import QueryBundle, Settings
+from llama_index.core.base.base_query_engine import BaseQueryEngine
+from llama_index.core.indices.query.query_transform import HyDEQueryTransform
+from llama_index.core.indices.query.query_transform.base import BaseQueryTransform
+from llama_index.core.prompts import PromptTemplate
+
+FACTS = PromptTemplate("You are careful with words and numbers. Split this into facts: {passage}")
+
+class Suppose(HyDEQueryTransform):
+    def _run(self, query_bundle, metadata):
+        passage = self._llm.predict(self._hyde_prompt, context_str=query_bundle.query_str)
+        return QueryBundle(query_bundle.query_str, custom_embedding_strs=[passage])
+
+class Facts(BaseQueryTransform):
+    def __init__(self):
+        self._llm = Settings.llm
+
+    def _run(self, query_bundle, metadata):
+        passage = READ
+        facts = self._llm.predict(FACTS, passage=passage)
+        return QueryBundle(query_bundle.query_str, custom_embedding_strs=[facts])
+
+class Transforming(BaseQueryEngine):
+    def __init__(self, transforms):
+        self._transforms = transforms
+
+    def _query(self, query_bundle):
+        for transform in self._transforms:
+            query_bundle = transform.run(query_bundle, metadata=None)
+        return query_bundle
+
+def ask(question):
+    return Transforming([Suppose(), Facts()]).query(question)
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "found"),
+    [("query_bundle.embedding_strs[0]", {(12, 21, "data")}), ("query_bundle.query_str", set())],
+)
+def test_transforms_of_a_query_hand_on_what_is_embedded_apart_from_the_question(
+    read: str, found: set[tuple[int, int, str]]
+) -> None:
+    file = compiled(TRANSFORMS.replace("READ", read))
+    assert [(call.line, call.kind) for call in file.calls] == [(12, "sdk"), (21, "sdk")]
+    assert edges(file) == found
