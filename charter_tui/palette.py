@@ -50,7 +50,7 @@ class Palette(CommandPalette, DismissedOnce[None]):
             super()._action_command_list(action)
 
 
-class Offer(NamedTuple):
+class OfferedCommand(NamedTuple):
     """What the palette lists: what it is called, what it does with its keys, and the action."""
 
     label: str
@@ -58,15 +58,15 @@ class Offer(NamedTuple):
     action: str
 
 
-THEME: Final = Offer("Theme", "Change to a theme by its name", "app.change_theme")
+THEME: Final = OfferedCommand("Theme", "Change to a theme by its name", "app.change_theme")
 
 
 class ActionProvider(Provider):
     """Offers what can be done now: on this screen first, then everywhere."""
 
-    def _offers(self) -> Iterator[Offer]:
+    def _offers(self) -> Iterator[OfferedCommand]:
         for action, call in self._actions():
-            yield Offer(action.label, self._told(action), call)
+            yield OfferedCommand(action.label, self._told(action), call)
         yield THEME
 
     def _actions(self) -> list[tuple[Action, str]]:
@@ -106,5 +106,5 @@ class ActionProvider(Provider):
                 label = matcher.highlight(offer.label)
                 yield Hit(score, label, self._doing(offer), help=offer.about)
 
-    def _doing(self, offer: Offer) -> Callable[[], Awaitable[None]]:
+    def _doing(self, offer: OfferedCommand) -> Callable[[], Awaitable[None]]:
         return partial(self.screen.run_action, offer.action)

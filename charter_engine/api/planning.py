@@ -212,7 +212,7 @@ class _Planning:
                 )
             )
             return plan, None
-        model = recorded.model
+        model, variant = recorded.model, recorded.variant_under(plan.server)
         path = Path(request.output)
         path = (
             path.with_name(f"{path.stem}.waits.json")
@@ -223,8 +223,8 @@ class _Planning:
             path,
             model,
             (request.workload,),
-            recorded.pricing_under(plan.server),
-            room_of(recorded.deployment.pool_under(plan.server)),
+            variant.pricing,
+            room_of(recorded.deployment.pool_under(plan.server)) if variant.demotes else None,
         )
         words = (
             f"learnt from {model.requests:,} requests of {model.sessions:,} sessions of "

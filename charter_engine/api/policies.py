@@ -21,23 +21,24 @@ from charter_engine.kvcache.predict.demotions import DemotedPrompt
 from charter_engine.kvcache.predict.predictor import Retain, resolve_retention
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.features import by_session
-from charter_engine.plan.retention.scale import ALL_PRICINGS, PRICING, Pricing, pricings
+from charter_engine.plan.retention.scale import ALL_PRICINGS, PRICING, Pricing
 from charter_engine.plan.retention.streams import (
     Estimates,
     annotate,
-    best_priced,
+    best_predicted,
     learnt_crosswise,
     learnt_elsewhere,
     verdict,
 )
+from charter_engine.plan.retention.variants import NextUse, variants
 
 
 class AskedOnPool(NamedTuple):
-    """What the requests ask for under a policy and a pricing of memory, and which prompts are
-    demoted beside them."""
+    """What the requests ask for under a policy, `next-use` being carried out like this, and which
+    prompts are demoted beside them."""
 
     policy: Policy
-    pricing: Pricing
+    variant: NextUse
     retention: Retain
     demotions: tuple[DemotedPrompt, ...]
 
@@ -47,36 +48,33 @@ class AskedByPolicy:
     """What each request asks for under each policy, and the estimates behind `next-use` (None where
     it is not among the policies).
 
-    `next-use` stands there once for every pricing of memory in `pricings`. Prompts have
-    `prompt_tokens` on the mean.
+    `next-use` stands there once for every pricing of memory that may be best on some pool, or for
+    that of `given`, by which it is carried out then. Prompts have `prompt_tokens` on the mean.
     """
 
     asked: dict[tuple[Policy, Pricing], Retain]
     prompt_tokens: float = 0.0
     estimates: Estimates | None = None
-    pricings: tuple[Pricing, ...] = (PRICING,)
+    given: NextUse | None = None
     notes: tuple[Note, ...] = ()
 
     def at(self, settings: PoolSettings) -> tuple[AskedOnPool, ...]:
-        """What to predict on a pool: every policy, `next-use` under each pricing worth comparing
+        """What to predict on a pool: every policy, `next-use` in each way worth comparing
         there."""
-        several = len(self.pricings) > 1
-        worth = pricings(settings, self.prompt_tokens) if several else self.pricings
+        worth = (self.given,) if self.given else variants(settings, self.prompt_tokens)
         return tuple(
             AskedOnPool(
                 policy,
-                pricing,
-                self.asked[policy, pricing],
-                self._demotions(policy, pricing, settings),
+                variant,
+                self.asked[policy, variant.pricing],
+                self._demotions(variant, settings),
             )
             for policy in dict.fromkeys(policy for policy, _ in self.asked)
-            for pricing in (worth if policy == "next-use" else (PRICING,))
+            for variant in (worth if policy == "next-use" else (NextUse(),))
         )
 
-    def _demotions(
-        self, policy: Policy, pricing: Pricing, settings: PoolSettings
-    ) -> tuple[DemotedPrompt, ...]:
-        return self.estimates.demotions(policy, pricing, settings) if self.estimates else ()
+    def _demotions(self, variant: NextUse, settings: PoolSettings) -> tuple[DemotedPrompt, ...]:
+        return self.estimates.demotions(variant, settings) if self.estimates else ()
 
 
 def against_default(policies: Sequence[Policy]) -> tuple[Policy, ...]:
@@ -106,7 +104,8 @@ def without_unknown_times(
 
 def retention_by_policy(workload: Workload, request: PredictRequest) -> AskedByPolicy:
     """What the policies of a request make its workload ask for. Raises `UsageError`."""
-    estimates, known, notes = _estimates(workload, request)
+    estimates, given, notes = _estimates(workload, request)
+    known = (given.pricing,) if given else ALL_PRICINGS
     asked: dict[tuple[Policy, Pricing], Retain] = {}
     for policy in request.policies:
         for pricing in known if policy == "next-use" else (PRICING,):
@@ -117,19 +116,16 @@ def retention_by_policy(workload: Workload, request: PredictRequest) -> AskedByP
             )
             replaced = dataclasses.replace(workload, retention=records)
             asked[policy, pricing] = resolve_retention(replaced, None) or {}
-    return AskedByPolicy(asked, workload.mean_prompt_tokens, estimates, known, notes)
+    return AskedByPolicy(asked, workload.mean_prompt_tokens, estimates, given, notes)
 
 
 def _estimates(
     workload: Workload, request: PredictRequest
-) -> tuple[Estimates | None, tuple[Pricing, ...], tuple[Note, ...]]:
-    """The estimates, and the pricings to compare: that of a file alone, else all that may be best
-    on some pool."""
+) -> tuple[Estimates | None, NextUse | None, tuple[Note, ...]]:
+    """The estimates, and how a file says that `next-use` is carried out."""
     if request.reuse_times:
         reuse_times = read_reuse_times(Path(request.reuse_times))
-        demotes = reuse_times.room is not None
-        estimates = learnt_elsewhere(workload, reuse_times.model, demotes=demotes)
-        return estimates, (reuse_times.pricing,), ()
+        return learnt_elsewhere(workload, reuse_times.model), reuse_times.variant, ()
     if request.learn_from:
         model, notes = learn_from(
             [request.learn_from],
@@ -137,11 +133,11 @@ def _estimates(
             strict=request.strict,
             read_as=request.read_as,
         )
-        return learnt_elsewhere(workload, model), ALL_PRICINGS, notes
+        return learnt_elsewhere(workload, model), None, notes
     if "next-use" not in request.policies:
-        return None, (PRICING,), ()
+        return None, None, ()
     try:
-        return learnt_crosswise(workload, request.decide_at), ALL_PRICINGS, ()
+        return learnt_crosswise(workload, request.decide_at), None, ()
     except ValueError as error:
         raise UsageError(
             f"{request.workload}: {error}",
@@ -150,20 +146,20 @@ def _estimates(
 
 
 class Tried(NamedTuple):
-    """What is predicted: a setting by its number, under a policy and a pricing of memory."""
+    """What is predicted: a setting by its number, under a policy, carried out like this."""
 
     setting: int
     policy: Policy
-    pricing: Pricing
+    variant: NextUse
 
 
 def best_of(tried: Sequence[Tried], predictions: Sequence[Prediction]) -> tuple[Prediction, ...]:
-    """Of each setting and policy the prediction under the pricing that a plan would take, in the
+    """Of each setting and policy the prediction of the way that a plan would take, in the
     order in which they were first tried."""
-    found: dict[tuple[int, Policy], dict[Pricing, Prediction]] = {}
+    found: dict[tuple[int, Policy], dict[NextUse, Prediction]] = {}
     for one, prediction in zip(tried, predictions, strict=True):
-        found.setdefault((one.setting, one.policy), {})[one.pricing] = prediction
-    return tuple(best_priced(by_pricing)[1] for by_pricing in found.values())
+        found.setdefault((one.setting, one.policy), {})[one.variant] = prediction
+    return tuple(best_predicted(by_variant)[1] for by_variant in found.values())
 
 
 def compared(

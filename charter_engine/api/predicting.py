@@ -136,7 +136,7 @@ def _under_policies(
     """Every point under every policy, and which of them that is."""
     asked = [
         (
-            Tried(number, one.policy, one.pricing),
+            Tried(number, one.policy, one.variant),
             replace(point, retention=one.retention, demotions=one.demotions),
         )
         for number, point in enumerate(points)

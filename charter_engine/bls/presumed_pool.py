@@ -7,17 +7,20 @@ A request takes as long as the blocks that it computes, however many sessions th
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import chain, count, islice
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 from .retention import DEFAULT_PRIORITY, Rule
 
 Session = Hashable
 """What a session is known by."""
+MOST_SUPERSEDED = 64
+"""Assumed: so many prompts that their sessions left may wait to be demoted; one is, at most, behind
+each request."""
 FEW_FALLING = 64
 """Assumed: moments at which priorities fall that are too few to be worth tidying up."""
 
@@ -39,6 +42,8 @@ class HeldStretch:
     It falls to the default priority at `until_s`.
     `kind` tells what it is worth by how long it has been idle; None while its request is under way,
     and of what a session has left behind, which has no `session`.
+    `prompt` is the prompt it is of, as who serves it tells, while it may be asked for; what a
+    session has left behind of it comes after `start` tokens, from which its next prompt went on.
     """
 
     session: Session | None
@@ -47,6 +52,8 @@ class HeldStretch:
     until_s: float = inf
     kind: int | None = None
     since_s: float = 0.0
+    prompt: Any = None
+    start: int = 0
 
 
 Queue = OrderedDict[HeldStretch, None]
@@ -63,26 +70,47 @@ class PresumedPool:
         self._levels: dict[int, Queue] = {}
         """By priority, what is evicted in this order; no queue is empty."""
         self._idle: Queue = OrderedDict()
+        self._left: dict[Session, HeldStretch] = {}
+        """What each session's last request has left behind of the prompt before it."""
+        self._superseded: dict[HeldStretch, Session] = {}
+        """What two requests have left behind, of which session; the oldest first."""
         self._falling: list[tuple[float, int, HeldStretch]] = []
         """A heap of when priorities fall; what it says of stretches that fall at another time, or
         are gone, is void."""
         self._most_falling = FEW_FALLING
         self._serial = count()
 
-    def serve(self, session: Session, tokens: int, common: int, now_s: float) -> int:
+    def serve(
+        self,
+        session: Session,
+        tokens: int,
+        common: int,
+        now_s: float,
+        prompt: Any = None,
+        earlier: Callable[[Any], int] | None = None,
+    ) -> int:
         """A session's prompt of `tokens` is sent, of which `common` lead its last one, too; gives
-        how many blocks of it are there. Until it asks for something, they stay as they were."""
+        how many blocks of it are there. Until it asks for something, they stay as they were.
+
+        With `prompt`, what is sent, what it leaves behind of the last one may be superseded:
+        `earlier` tells how many tokens of it lead an earlier prompt.
+        """
         self._expire(now_s)
         needed, known = (-(-part // self.room.tokens_per_block) for part in (tokens, common))
         before = self._held.get(session)
-        stretch = HeldStretch(session, needed)
+        self._supersede(session, common, earlier)
+        stretch = HeldStretch(session, needed, prompt=prompt)
         found = 0
         if before is not None:
             found = min(before.blocks, known, needed)
             if 2 * found > needed:
                 stretch.priority = before.priority
+            earlier_prompt = before.prompt
             self.forget(session)
             self._give(before, found)
+            if before.blocks > 1 and earlier_prompt is not None:
+                before.prompt, before.start = earlier_prompt, common
+                self._left[session] = before
         self._take(needed - found)
         self._held[session] = stretch
         self._queue(stretch)
@@ -99,9 +127,22 @@ class PresumedPool:
             held.until_s = now_s + rule.duration_ms / 1000.0
             self._falls(held)
 
-    def answered(self, session: Session, kind: int | None, now_s: float, tokens: int = 0) -> None:
-        """The session's prompt turns out to be of this kind, is of so many tokens with its answer,
-        and lies idle from now on."""
+    def demote(self, left: HeldStretch, rule: Rule, now_s: float) -> None:
+        """What a session has left behind is asked to be kept by this rule, for good."""
+        self._expire(now_s)
+        self._let_go(left)
+        self._move(left, rule.priority)
+
+    def answered(
+        self,
+        session: Session,
+        kind: int | None,
+        now_s: float,
+        tokens: int = 0,
+        prompt: Any = None,
+    ) -> None:
+        """The session's prompt turns out to be of this kind, is of so many tokens with its answer
+        (`prompt`, where it is told), and lies idle from now on."""
         self._expire(now_s)
         held = self._held.get(session)
         if held is None:
@@ -111,6 +152,8 @@ class PresumedPool:
         self._take(more)
         held.blocks += more
         held.kind, held.since_s = kind, now_s
+        if prompt is not None:
+            held.prompt = prompt
         self._queue(held)
         self._idle.pop(held, None)
         if kind is not None and held.blocks:
@@ -119,9 +162,34 @@ class PresumedPool:
     def forget(self, session: Session) -> None:
         """What is held of a session is left behind: nothing goes on from it any more."""
         held = self._held.pop(session, None)
+        left = self._left.pop(session, None)
+        if left is not None:
+            left.prompt = None
         if held is not None:
             self._idle.pop(held, None)
-            held.session = held.kind = None
+            held.session = held.kind = held.prompt = None
+
+    def superseded(self) -> list[HeldStretch]:
+        """What two requests of its session have left behind, where all that comes before it is
+        there and lies idle."""
+        size = self.room.tokens_per_block
+        return [
+            left
+            for left, session in self._superseded.items()
+            if (last := self._held.get(session)) is not None
+            and last.kind is not None
+            and last.blocks * size >= left.start
+        ]
+
+    def asked(self, session: Session, now_s: float) -> Rule:
+        """How the session's prompt is kept from now on."""
+        held = self._held[session]
+        duration_ms = None if held.until_s == inf else max(1, round(1000 * (held.until_s - now_s)))
+        return Rule(held.priority, duration_ms)
+
+    def session_of(self, left: HeldStretch) -> Session:
+        """Whose prompt it is of what two requests have left behind."""
+        return self._superseded[left]
 
     def in_order(self, now_s: float) -> Iterator[HeldStretch]:
         """What is held, in the order in which it is evicted."""
@@ -140,6 +208,35 @@ class PresumedPool:
             for held in found:
                 self._idle.move_to_end(held)
         return found
+
+    def _supersede(
+        self, session: Session, common: int, earlier: Callable[[Any], int] | None
+    ) -> None:
+        """A session's prompt is sent that has so many tokens in common with its last one: what that
+        one has left behind is superseded, unless the session comes back to it. What hangs on more
+        than is in common is no longer."""
+        for one, owner in list(self._superseded.items()):
+            if owner == session and one.start > common:
+                self._let_go(one)
+        left = self._left.pop(session, None)
+        if left is None:
+            return
+        alike = None if earlier is None else self._whole(earlier(left.prompt))
+        if alike != self._whole(left.start) or not left.blocks:
+            left.prompt = None
+            return
+        self._superseded[left] = session
+        if len(self._superseded) > MOST_SUPERSEDED:
+            self._let_go(next(iter(self._superseded)))
+
+    def _let_go(self, left: HeldStretch) -> None:
+        """Nothing asks any more for what two requests have left behind."""
+        del self._superseded[left]
+        left.prompt = None
+
+    def _whole(self, tokens: int) -> int:
+        """The tokens of whole blocks."""
+        return tokens // self.room.tokens_per_block * self.room.tokens_per_block
 
     def _queue(self, held: HeldStretch) -> None:
         if held.blocks:
@@ -207,5 +304,6 @@ class PresumedPool:
             return
         self._unqueue(held)
         held.until_s = inf
+        self._superseded.pop(held, None)
         if held.session is not None:
             self.forget(held.session)

@@ -5,11 +5,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from .demotion import best_demotion
+from .demotion import best_demotion, carry_out, ranges_left
 from .past import SessionPast, with_answer
 from .prefixes import Prefixes, common_tokens
 from .presumed_pool import PresumedPool
@@ -21,8 +21,8 @@ from .worths import WorthTable
 MOST_SESSIONS = 4096
 """Derived: sessions of 4,000 tokens fill `MOST_TOKENS`."""
 MOST_TOKENS = 16_000_000
-"""Of all sessions' last prompts and answers together: 64 MB, and as much again to recognise them by
-content."""
+"""Of all sessions' last prompts and answers together: 64 MB, as much again to recognise them by
+content, and at most as much for the prompts before them, which may be demoted."""
 
 Found = TypeVar("Found")
 Name = str | int
@@ -31,14 +31,20 @@ Name = str | int
 
 @dataclass
 class LiveSession:
-    """A session that requests were seen of. `tokens` are its last prompt, of this node, and, once
-    there, the answer to it."""
+    """A session that requests were seen of. `tokens` are its last prompt and, once there, the
+    answer to it."""
 
     name: Name
-    node: NodeRules
     past: SessionPast = field(default_factory=SessionPast)
     tokens: Any = field(default_factory=lambda: np.empty(0, np.int32))
     marks: list[int] = field(default_factory=list)
+
+
+class SentPrompt(NamedTuple):
+    """What the pool holds of a session: a prompt of a node, and, once there, the answer to it."""
+
+    token_ids: Any
+    node: NodeRules
 
 
 @dataclass(frozen=True)
@@ -109,15 +115,22 @@ class Sessions:
         node = self.reuse_times.node(node_name)
         with self._lock:
             marks = [] if name else self._prefixes.marks(token_ids)
-            session = self._named(name, node) if name else self._recognised(token_ids, marks, node)
-            past, session.node = session.past, node
+            session = self._named(name) if name else self._recognised(token_ids, marks, node)
+            past = session.past
             shared = common_tokens(session.tokens, token_ids)
             common = min(shared, past.length)
             output, served = past.output, past.served
             features = past.sent(now_s, len(token_ids), common, node.score)
             number = past.requests
             own, again = (max(part - node.shared_tokens, 0) for part in (len(token_ids), shared))
-            self._presume(lambda pool: pool.serve(session.name, own, again, now_s))
+
+            def earlier(prompt: SentPrompt) -> int:
+                return max(common_tokens(prompt.token_ids, token_ids) - node.shared_tokens, 0)
+
+            sending = SentPrompt(token_ids, node)
+            self._presume(
+                lambda pool: pool.serve(session.name, own, again, now_s, sending, earlier)
+            )
             self._keep(session, token_ids, marks)
         level = None
         if self.reuse_times.decide_at == "sent":
@@ -132,23 +145,23 @@ class Sessions:
     def answered(self, sent: Sent, output_ids: Any, now_s: float) -> int | None:
         """The answer is there: the retention level to refresh to, None if what was asked stands."""
         served_s = now_s - sent.at_s
+        tokens = np.concatenate((sent.token_ids, np.asarray(output_ids, np.int32)))
         with self._lock:
             if self.overtaken(sent):
                 return None
             sent.session.past.answered(len(output_ids), served_s)
             if sent.session.name in self._sessions:
-                tokens = np.concatenate((sent.token_ids, np.asarray(output_ids, np.int32)))
                 marks = self._prefixes.marks(tokens) if isinstance(sent.session.name, int) else []
                 self._keep(sent.session, tokens, marks)
         if self.reuse_times.decide_at == "sent" or sent.explicit:
             level = None if sent.explicit else sent.level
-            self._lies_idle(sent, level, len(output_ids), now_s)
+            self._lies_idle(sent, level, tokens, now_s)
             return None
         level = self.reuse_times.level(with_answer(sent.features, float(len(output_ids)), served_s))
         if self._ranking is not None:
             with self._lock:
                 self._ranking.answered(sent.session.name, level, now_s)
-        self._lies_idle(sent, level, len(output_ids), now_s)
+        self._lies_idle(sent, level, tokens, now_s)
         pays = self.reuse_times.refresh.pays(sent.level, level, len(sent.token_ids))
         return level if pays and not self._alike(sent, level) else None
 
@@ -169,13 +182,17 @@ class Sessions:
                 return None
             if not best.may_go(self.reuse_times.refresh.cost(best.tokens), under_way):
                 return None
-            demoted, rule = best.session, best.rule
-            self._presume(lambda pool: pool.ask(demoted, rule, now_s))
-            session = self._sessions[demoted]
-            node, token_ids = session.node, session.tokens
+            kept = self._presume(lambda pool: carry_out(pool, best, now_s))
+            if kept is None:
+                return None
+        token_ids, node = best.prompt
         token_ids = token_ids[: node.shared_tokens + best.tokens + 1]
-        ranges = self.reuse_times.ranges(node, rule, len(token_ids))
-        return Demoted(token_ids, _inputs(ranges, rule, len(token_ids)))
+        ranges = (
+            ranges_left(node, kept, best.start, best.rule)
+            if best.left
+            else self.reuse_times.ranges(node, best.rule, len(token_ids))
+        )
+        return Demoted(token_ids, _inputs(ranges, best.rule, len(token_ids)))
 
     def overtaken(self, sent: Sent) -> bool:
         """Whether the session's next request is here already: then its blocks are in use, and it
@@ -227,11 +244,11 @@ class Sessions:
             self._presume(lambda pool: pool.ask(sent.session.name, ranked, now_s))
             return ranked.priority
 
-    def _lies_idle(self, sent: Sent, level: int | None, output_tokens: int, now_s: float) -> None:
-        """A request's blocks lie idle from now on."""
-        tokens = len(sent.token_ids) + output_tokens - sent.node.shared_tokens
+    def _lies_idle(self, sent: Sent, level: int | None, tokens: Any, now_s: float) -> None:
+        """A request's blocks lie idle from now on: those of its prompt and its answer."""
+        own, prompt = len(tokens) - sent.node.shared_tokens, SentPrompt(tokens, sent.node)
         with self._lock:
-            self._presume(lambda pool: pool.answered(sent.session.name, level, now_s, tokens))
+            self._presume(lambda pool: pool.answered(sent.session.name, level, now_s, own, prompt))
 
     def _leave_behind(self, name: Name) -> None:
         """Nothing is known any more of a session that the pool holds."""
@@ -262,8 +279,8 @@ class Sessions:
             and self.reuse_times.rules[level] == self.reuse_times.rules[sent.level]
         )
 
-    def _named(self, name: str, node: NodeRules) -> LiveSession:
-        return self._sessions.get(name) or self._new(name, node)
+    def _named(self, name: str) -> LiveSession:
+        return self._sessions.get(name) or self._new(name)
 
     def _recognised(self, token_ids: Any, marks: list[int], node: NodeRules) -> LiveSession:
         name = self._prefixes.find(marks)
@@ -273,10 +290,10 @@ class Sessions:
             if kept > 0 and 2 * kept >= session.past.length - node.shared_tokens:
                 return session
         self._unnamed += 1
-        return self._new(self._unnamed, node)
+        return self._new(self._unnamed)
 
-    def _new(self, name: Name, node: NodeRules) -> LiveSession:
-        session = self._sessions[name] = LiveSession(name, node)
+    def _new(self, name: Name) -> LiveSession:
+        session = self._sessions[name] = LiveSession(name)
         return session
 
     def _keep(self, session: LiveSession, tokens: Any, marks: list[int]) -> None:

@@ -52,12 +52,15 @@ class Arguments:
         self.evaluator = evaluator
         self.parameters: dict[FunctionDefinition, tuple[Parameter, ...]] = {}
 
-    def first_names(self, function: Function, names: dict[str, Value]) -> dict[str, Value]:
+    def first_names(
+        self, function: Function, names: dict[str, Value], caller: Frame | None = None
+    ) -> dict[str, Value]:
         """The names a function starts with: its object, what it was given, defaults, and what
         annotations say."""
         definition = function.definition
         spec = definition.node.args
         frame = self.evaluator.names.frame_of(definition.module)
+        around = Frame(definition.module, {}, function=definition, caller=caller)
         found: dict[str, Value] = {}
         for parameter in self.parameters_of(definition):
             value = names.get(parameter.name)
@@ -65,7 +68,8 @@ class Arguments:
             if provider is not None:
                 value = self.provided(frame, provider)
             elif value is None and parameter.default is not None:
-                value = self.evaluator.evaluate(frame, parameter.default)
+                is_around = parameter.name in definition.kept_from_around
+                value = self.evaluator.evaluate(around if is_around else frame, parameter.default)
             value = value or UNKNOWN
             if parameter.annotation is not None:
                 typed = self.evaluator.names.annotated_types(frame, parameter.annotation)

@@ -13,6 +13,7 @@ from pathlib import PurePath
 
 from msgspec import Struct
 
+from charter_engine.parser.symbols import parts_of
 from charter_engine.parser.syntax import statements
 
 
@@ -70,16 +71,26 @@ def paths_by_name(files: Mapping[str, Importing]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path, file in files.items():
         found.setdefault(file.name, set()).add(path)
-        for name in names_by_place(path):
+        for name in names_by_place(path, files):
             found.setdefault(name, set()).add(path)
     return found
 
 
-def names_by_place(path: str) -> list[str]:
-    """The dotted names that the end of a path gives a module, from two parts on."""
+def names_by_place(path: str, paths: Collection[str]) -> list[str]:
+    """The dotted names that the end of a path gives a module: from two parts on, and of a package
+    among `paths` that stands in no other its own name."""
     parts = PurePath(path).with_suffix("").parts
     parts = parts[:-1] if parts[-1:] == ("__init__",) else parts
-    return [".".join(parts[-length:]) for length in range(2, min(len(parts), 8) + 1)]
+    shortest = 1 if is_outermost(path, paths) else 2
+    return [".".join(parts[-length:]) for length in range(shortest, min(len(parts), 8) + 1)]
+
+
+def is_outermost(path: str, paths: Collection[str]) -> bool:
+    """Whether a file makes its folder a package that stands in no other, and has not the name of
+    one of Python's own."""
+    folder = PurePath(path).parent
+    is_within = str(folder.parent / "__init__.py") in paths
+    return is_package(path) and not is_within and folder.name not in sys.stdlib_module_names
 
 
 def is_package(path: str) -> bool:
@@ -88,11 +99,11 @@ def is_package(path: str) -> bool:
 
 def imported(file: Importing, *, is_package: bool) -> Iterator[str]:
     """Dotted names of the modules that a file's imports may mean."""
-    parts = file.name.split(".")
+    parts = parts_of(file.name)
     for item in file.imports:
         base = item.module
         if item.level:
-            kept = parts[: len(parts) - item.level + is_package]
+            kept = parts[: max(len(parts) - item.level + is_package, 0)]
             base = ".".join([*kept, *([item.module] if item.module else [])])
         for taken in item.names:
             yield f"{base}.{taken}" if base else taken

@@ -115,6 +115,11 @@ def value_in_round(value: Value, number: int, depth: int = 0) -> Value:
     return replace(value, origins=origins, box=Box(box.kind, items, fields, rest))
 
 
+EARLIER_RUN = -1
+"""The round of what a program kept when it was run before: no round of an analysis has its
+number."""
+
+
 def is_of_round(origin: Origin, number: int) -> bool:
     first, loops = origin.chain[0]
     return first < 0 or loops[:1] == ((0, number),)

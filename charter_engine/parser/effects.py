@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
+
 NAMED = (ast.Attribute, ast.Name)
 
 GOING_ON = "update_agent"
@@ -65,7 +66,7 @@ class Effects:
         if shape.verb == "__init__" and isinstance(node.func, ast.Attribute):
             self.keep_given(frame, node.func, shape)
         if shape.verb == NESTING:
-            self.evaluator.teams.nest(receiver, shape)
+            self.evaluator.teams.chats.nest(receiver, shape)
         if shape.verb == GOING_ON and frame.function is not None:
             self.evaluator.objects.go_on_with(frame.function.owner, shape)
         answered = answers_in(shape)

@@ -28,9 +28,11 @@ from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
 from charter_engine.parser.graph_runs import GraphRuns
+from charter_engine.parser.made_agents import AgentMaker
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.mixed_graphs import MixedGraphs
 from charter_engine.parser.names import Names
+from charter_engine.parser.narrowing import those_of
 from charter_engine.parser.node_agents import NodeAgents
 from charter_engine.parser.objects import ObjectMaker
 from charter_engine.parser.prompt_files import PromptFiles
@@ -42,6 +44,7 @@ from charter_engine.parser.reflection import Reflection
 from charter_engine.parser.role_turns import RoleTurns
 from charter_engine.parser.routed_agents import RoutedAgents
 from charter_engine.parser.runnables import Runnables
+from charter_engine.parser.served_agents import ServedAgents
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.statements import StatementWalker
 from charter_engine.parser.strings import Strings
@@ -108,7 +111,9 @@ class Evaluator:
         self.role_turns = RoleTurns(analysis, self)
         self.routed = RoutedAgents(analysis, self)
         self.factories = Factories(self)
+        self.agents = AgentMaker(analysis, self)
         self.teams = TeamFinder(analysis, self)
+        self.served = ServedAgents(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
         self.mixed = MixedGraphs(analysis, self)
         self.node_agents = NodeAgents(analysis, self)
@@ -352,6 +357,10 @@ class Evaluator:
             type_members(inner, self.names, generator.target, generator.iter)
             for condition in generator.ifs:
                 self.run(inner, condition)
+            taken = self.those_taken(inner, generator, iterable)
+            if taken is not iterable:
+                self.assigner.assign(inner, generator.target, any_member(taken))
+                type_members(inner, self.names, generator.target, generator.iter)
         if self.program.makes_agents(node):
             made = self.made_of_each(inner, node, members)
         elif members and has_roles(iterable) and not isinstance(node, ast.DictComp):
@@ -360,6 +369,25 @@ class Evaluator:
             made = self.made_of_any(inner, node)
         del frame.loops[len(frame.loops) - entered :]
         return made
+
+    def those_taken(self, inner: Frame, generator: ast.comprehension, iterable: Value) -> Value:
+        """A list with those of its members alone that the conditions of a comprehension let
+        through."""
+        if not isinstance(generator.target, ast.Name):
+            return iterable
+        for condition in generator.ifs:
+            iterable = those_of(
+                iterable,
+                condition,
+                generator.target.id,
+                lambda one: self.written_text(inner, one),
+                True,
+            )
+        return iterable
+
+    def written_text(self, frame: Frame, node: ast.expr) -> str | None:
+        """The text of an expression that is all written out."""
+        return self.evaluate(frame, node).static_text()
 
     def made_of_any(self, inner: Frame, node: Comprehension) -> Value:
         """What a comprehension makes of its members, none of which is told from the others."""

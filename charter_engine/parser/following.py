@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
+
 MAX_FRAMES = 5
 """Functions within functions followed from one start; deeper calls are taken as passing their
 arguments on."""
@@ -159,7 +160,7 @@ class Follower:
         if inner is None:
             running = under_way(frame, function.definition)
             inner = (
-                self.evaluator.calls.passed_on(frame, UNKNOWN, UNKNOWN, shape)
+                self.evaluator.calls.unseen_code.passed_on(frame, UNKNOWN, UNKNOWN, shape)
                 if running is None
                 else running.returned or UNKNOWN
             )
@@ -237,7 +238,7 @@ class Follower:
         made = len(self.findings.outputs.made)
         inner = Frame(
             definition.module,
-            self.evaluator.arguments.first_names(function, names),
+            self.evaluator.arguments.first_names(function, names, frame),
             function=definition,
             caller=frame,
             chain=frame.chain,

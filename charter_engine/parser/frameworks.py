@@ -182,9 +182,9 @@ class SharedStates:
             fields = self.memory.shared_box(UNPLACED).fields | fields
         return Box("dict", fields=fields)
 
-    def written_last(self, name: str, key: str) -> Value | None:
+    def written_last(self, name: str, key: str, *, added: bool = False) -> Value | None:
         """What a key holds before a node by what was written last on the ways to it, through nodes
-        that leave it as it is."""
+        that leave it as it is; `added`: what was added to it last alone."""
         assert self.graph is not None
         found: Value | None = None
         seen: set[str] = set()
@@ -199,7 +199,7 @@ class SharedStates:
             given = begun.fields.get(key) if begun is not None else None
             for value in (given, written.value if written is not None else None):
                 found = joined_in_state(found, value, key) if value is not None else found
-            if written is None or written.maybe:
+            if written is None or (written.maybe and not added):
                 pending += sorted(self.graph.before(writer, self.nodes))
         return found
 

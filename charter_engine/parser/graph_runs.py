@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from charter_engine.parser.edges import value_in_round
+from charter_engine.parser.edges import EARLIER_RUN, value_in_round
 from charter_engine.parser.frameworks import SharedStates, in_state
+from charter_engine.parser.inner_graphs import builder_run
+from charter_engine.parser.kept_graphs import begun_anew, is_conversation, kept_between_runs
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.state_graphs import builder_run
 from charter_engine.parser.symbols import Module
 from charter_engine.parser.values import UNKNOWN, Box, Value, join
 
@@ -20,6 +21,7 @@ class GraphRuns:
 
     def __init__(self, analysis: Analysis, states: SharedStates) -> None:
         self.graph = analysis.program.graph
+        self.modules = analysis.program.modules.values()
         self.memory = analysis.memory
         self.progress = analysis.progress
         self.states = states
@@ -42,11 +44,26 @@ class GraphRuns:
                 self.memory.changes += 1
                 held.fields[key] = join(before, in_state(value), key)
 
+    def carry_on(self) -> None:
+        """Let graphs begin with the conversations that their runs before ended with, where a
+        checkpointer keeps these."""
+        kept = kept_between_runs(self.graph, self.modules) if self.graph is not None else []
+        anew = begun_anew(self.modules) if kept else ()
+        for builder in kept:
+            held = self.memory.left.setdefault(f"{builder}/START", Box("dict")).fields
+            for key, value in self.at_end(builder, EARLIER_RUN).items():
+                if is_conversation(key) and key not in anew and value.all_origins():
+                    held[key] = join(held.get(key), value, key)
+
     def left(self, builder: str) -> Value:
+        return Value(box=Box("dict", fields=self.at_end(builder, self.progress.round)))
+
+    def at_end(self, builder: str, round_number: int) -> dict[str, Value]:
+        """What the state of a graph holds at its end, as of a round of that number."""
         assert self.graph is not None
         fields: dict[str, Value] = {}
         for name in sorted(self.graph.ending(builder, self.states.nodes)):
             box = self.memory.left.get(name)
             for key, value in box.fields.items() if box is not None else ():
-                fields[key] = join(fields.get(key), value_in_round(value, self.progress.round), key)
-        return Value(box=Box("dict", fields=fields))
+                fields[key] = join(fields.get(key), value_in_round(value, round_number), key)
+        return fields

@@ -15,6 +15,7 @@ from charter_engine.parser.fanout import MAPPING, is_awaited_alone, parallel_way
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
+from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import (
     Box,
     Element,
@@ -38,6 +39,8 @@ LATER = MAPPING | frozenset(
 )
 """Functions that call a function they are given."""
 
+IN_THREADS = frozenset(("to_thread", "run_in_executor"))
+"""Those of them that give what it returns when they are awaited."""
 
 RUNNING = frozenset(
     "run call execute attempt attempts retry retries retrying backoff safely timeout timed".split()
@@ -206,6 +209,18 @@ def handed_on(shape: CallShape) -> list[tuple[ast.expr, Value]]:
     places = shape.positional[: 2 if shape.verb == "run_in_executor" else 1]
     named = [(source, value) for name, source, value in shape.keywords if name in HANDED_ON]
     return [*places, *named]
+
+
+def words_handed_on(shape: CallShape) -> tuple[str, ...]:
+    """The words of the function that another is given to call:
+    `to_thread(collection.query, …)`."""
+    written = [source for source, _ in handed_on(shape)] if shape.verb in IN_THREADS else []
+    return tuple(
+        word
+        for source in written
+        if isinstance(source, ast.Name | ast.Attribute)
+        for word in recognise.words_of(last_name(source))
+    )
 
 
 def listed(shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:

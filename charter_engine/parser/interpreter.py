@@ -17,6 +17,7 @@ from charter_engine.parser.arguments import bound_before
 from charter_engine.parser.attributes import hand_over
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.entries import NO_ENTRY, Entries, FunctionEntry
+from charter_engine.parser.evidence import EVIDENCE
 from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.following import MAX_CHOICES
@@ -104,8 +105,9 @@ class Interpreter:
 
     def run(self) -> None:
         visited = self.find_wrappers()
-        teams = self.evaluator.teams
-        is_led = self.evaluator.node_agents.found or teams.may_serve() or teams.has_made
+        evaluator = self.evaluator
+        is_made = evaluator.served.may_serve() or evaluator.agents.has_made
+        is_led = evaluator.node_agents.found or is_made
         if not self.findings.sites and not is_led:
             return
         self.progress.notes.clear()
@@ -177,8 +179,8 @@ class Interpreter:
         return [step for steps in left for step in steps]
 
     def agents_in_turn(self) -> list[str]:
-        """The agents that stand as nodes in graphs, those that come last first."""
-        return sorted(self.evaluator.node_agents.found, key=self.rank_of, reverse=True)
+        """The agents and tools that stand as nodes in graphs, those that come last first."""
+        return sorted(self.evaluator.node_agents.names(), key=self.rank_of, reverse=True)
 
     def run_agents(self, agents: list[str], before: FunctionDefinition | None = None) -> None:
         """Run the agents of a graph whose turn comes before that of a function of it; without one,
@@ -211,6 +213,8 @@ class Interpreter:
 
     def start_round(self, round_number: int) -> None:
         self.progress.round = round_number
+        if round_number > 0:
+            self.evaluator.graph_runs.carry_on()
         self.left_for_modules = STEPS_OF_MODULES
         self.evaluator.follower.lambdas.clear()
         if round_number == 0:
@@ -230,6 +234,7 @@ class Interpreter:
         """Interpret everything on its own; returns the functions worth interpreting again."""
         for module in self.program.modules.values():
             self.run_module(module)
+        self.find_anew()
         worth = [
             definition
             for definition in self.definitions()
@@ -272,7 +277,7 @@ class Interpreter:
         self.findings.are_judged = True
         self.outcomes.clear()
         matters = self.those_that_matter()
-        makers = {made.function for made in self.evaluator.teams.latest}
+        makers = {made.function for made in self.evaluator.agents.latest}
         return [
             definition
             for definition in worth
@@ -280,6 +285,21 @@ class Interpreter:
             or definition in makers
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+
+    def find_anew(self) -> None:
+        """Run modules again that were run before what they import, without the calls that evidence
+        alone spoke for: what is called there may turn out to be something else."""
+        guessed = {
+            number: site.module.path
+            for number, site in self.findings.sites.items()
+            if site.family == EVIDENCE.name
+        }
+        for module in self.program.run_before_imports() if guessed else ():
+            own = [number for number, path in guessed.items() if path == module.path]
+            for number in own:
+                del self.findings.sites[number]
+            if own:
+                self.run_module(module)
 
     def given_agents_late(self) -> set[str]:
         """The modules that hold agents only once those that they import were run, by path."""
@@ -549,7 +569,7 @@ class Interpreter:
         ):
             if definition.takes_self and definition.parameters[:1] == (arg.arg,):
                 continue
-            if arg.arg in given:
+            if arg.arg in given or arg.arg in definition.kept_from_around:
                 continue
             value = names.get(arg.arg, UNKNOWN)
             handed_down = self.memory.handed_down.get((definition, arg.arg), NOTHING)

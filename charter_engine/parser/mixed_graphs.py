@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from charter_engine.contracts.graph import Carried
 from charter_engine.parser.agent_graphs import AgentGraph
+from charter_engine.parser.drawn_teams import DRAWN
 from charter_engine.parser.executors import executor_of, handling_of
 from charter_engine.parser.findings import HeardAnswer
+from charter_engine.parser.speakers import Team
 from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.teams import DRAWN, Team
 from charter_engine.parser.values import Chain, Made, Origin, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
+
 
 ANSWERING = "Response"
 """What the kinds of messages end with that hold an agent's answer (`AgentExecutorResponse`)."""

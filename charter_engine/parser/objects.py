@@ -126,7 +126,7 @@ class ObjectMaker:
                 fields |= self.memory.object_of(owner).fields
             fields |= made.box.fields if made is not None and made.box is not None else {}
             fields |= self.handed_on_to(frame, definition, kind)
-            found = self.evaluator.teams.made(frame, node, kind.name, Box("object", fields=fields))
+            found = self.evaluator.agents.made(frame, node, kind.name, Box("object", fields=fields))
             own = frozenset(one for one in found.types if isinstance(one, Made)) if found else None
             if found is not None and own:
                 self.evaluator.teams.own_runs.classes |= dict.fromkeys(made_in(found), definition)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from charter_engine.parser.catalogue import Catalogue
@@ -15,13 +15,13 @@ from charter_engine.parser.decorated import prompts_among
 from charter_engine.parser.executors import linked_by, links_between, spread_executors
 from charter_engine.parser.fanout import gathers
 from charter_engine.parser.forks import forked
+from charter_engine.parser.graph_declarations import graph_of
 from charter_engine.parser.handlers import handler_graph, spread_handlers
 from charter_engine.parser.idle import Idle, idle
 from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
 from charter_engine.parser.recognise import words_of
-from charter_engine.parser.state_graphs import graph_of
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module, walk
 from charter_engine.parser.syntax import last_name, path_of
 from charter_engine.parser.watched_roles import roles_of
@@ -49,7 +49,7 @@ class Program:
         self.modules = modules
         self.files = files
         self.catalogue = catalogue
-        self.by_place = modules_by_place(modules.values())
+        self.by_place = modules_by_place(modules.values(), catalogue)
         packages = {module.name for module in modules.values() if module.is_package}
         self.beside = {
             module.path: imports_beside(module, packages, modules, catalogue)
@@ -121,15 +121,23 @@ class Program:
         """The module at hand that another one means by a dotted name."""
         return self.module_named(self.imported_by(module, dotted))
 
+    def run_before_imports(self) -> list[Module]:
+        """The modules that import what comes after them."""
+        return self.run_before(lambda module: module.imports)
+
     def run_too_early(self) -> list[Module]:
         """The modules whose top level keeps what they make by what comes after them."""
+        return self.run_before(makers_in)
+
+    def run_before(self, named: Callable[[Module], Iterable[str]]) -> list[Module]:
+        """The modules that come before one of those whose imports are `named`."""
         places = {module.path: place for place, module in enumerate(self.modules.values())}
         return [
             module
             for module in self.modules.values()
             if any(
                 places[found.path] > places[module.path]
-                for name in makers_in(module)
+                for name in named(module)
                 if (found := self.module_of(module, module.imports[name])) is not None
             )
         ]
@@ -385,13 +393,19 @@ def names_in_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterat
 WORDS = re.compile(r"\w+")
 
 
-def modules_by_place(modules: Iterable[Module]) -> dict[str, Module]:
-    """Modules by the ends of their paths (`package.module`), where only one module ends so."""
+def modules_by_place(modules: Collection[Module], catalogue: Catalogue) -> dict[str, Module]:
+    """Modules by the ends of their paths (`package.module`), where only one module ends so, and it
+    is not called what a framework's package is."""
+    paths = {module.path for module in modules}
     found: dict[str, Module | None] = {}
     for module in modules:
-        for name in names_by_place(module.path):
+        for name in names_by_place(module.path, paths):
             found[name] = None if name in found else module
-    return {name: module for name, module in found.items() if module is not None}
+    return {
+        name: module
+        for name, module in found.items()
+        if module is not None and name not in catalogue.packages
+    }
 
 
 def imports_beside(

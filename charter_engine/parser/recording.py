@@ -11,7 +11,13 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser import evidence, prompts, recognise
 from charter_engine.parser.catalogue import Family, KindRule
-from charter_engine.parser.edges import best_flow, edge_between, loops_since
+from charter_engine.parser.edges import (
+    EARLIER_RUN,
+    best_flow,
+    edge_between,
+    is_of_round,
+    loops_since,
+)
 from charter_engine.parser.fanout import BATCHES, SEVERAL
 from charter_engine.parser.findings import Message, Offer, Place, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
@@ -166,7 +172,8 @@ class SiteRecorder:
         source, target = self.node_of(edge[0]), self.node_of(edge[1])
         if source is not None and target is not None:
             return self.in_flow(edge, source, target)
-        return self.in_graph(edge) if origin.how == "state" else edge
+        is_in_run = origin.how == "state" and not is_of_round(origin, EARLIER_RUN)
+        return self.in_graph(edge) if is_in_run else edge
 
     def apart(self, source: int, target: int) -> bool:
         """Whether one of two sites is inside a wrapper and the other is not under it: what a

@@ -15,6 +15,7 @@ from charter_engine.parser.containers import any_member, each_member, one_and_ot
 from charter_engine.parser.flags import truth_of
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import updates_in
+from charter_engine.parser.narrowing import Narrowed, narrowed, widen
 from charter_engine.parser.syntax import (
     calls_members,
     has_break,
@@ -76,6 +77,8 @@ class StatementWalker:
                 ast.FunctionDef: self.define_function,
                 ast.AsyncFunctionDef: self.define_function,
                 ast.ClassDef: self.define_class,
+                ast.Import: self.imported,
+                ast.ImportFrom: self.imported,
                 ast.Global: self.declare_global,
                 ast.Nonlocal: self.declare_global,
                 ast.Assert: self.asserted,
@@ -102,9 +105,13 @@ class StatementWalker:
             way = self.evaluator.flags.settled(frame, node)
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
-        return self.alternatives(
-            frame, [(node.test, node.body), (node.test if node.orelse else None, node.orelse)]
+        told = narrowed(frame, node.test, lambda one: self.evaluator.written_text(frame, one))
+        goes_on = self.alternatives(
+            frame, [(node.test, node.body), (node.test if node.orelse else None, node.orelse)], told
         )
+        if told is not None and not told.holds_after(node):
+            widen(told.loop, frame.names)
+        return goes_on
 
     def way_made(self, frame: Frame, test: ast.expr) -> bool | None:
         """Which way a constructor goes by what it is given: `if system:`, or a role by what it has
@@ -123,13 +130,19 @@ class StatementWalker:
         return truth_of(self.evaluator.evaluate(frame, test))
 
     def alternatives(
-        self, frame: Frame, branches: list[tuple[ast.expr | str | None, list[ast.stmt]]]
+        self,
+        frame: Frame,
+        branches: list[tuple[ast.expr | str | None, list[ast.stmt]]],
+        told: Narrowed | None = None,
     ) -> bool:
-        """Run each branch from the same names, then go on with what any of them may have left."""
+        """Run each branch from the same names, then go on with what any of them may have left. Of a
+        test that tells members of a list apart, each has those that lead to it."""
         before, after = frame.names, None
         ways = Ways(self.findings.outputs, frame.elsewhere)
-        for condition, body in branches:
+        for number, (condition, body) in enumerate(branches):
             frame.names = dict(before)
+            if told is not None:
+                frame.names[told.name] = told.ways[number]
             frame.elsewhere = ways.on_the_next()
             if condition is not None:
                 frame.conditions.append(condition)
@@ -137,6 +150,9 @@ class StatementWalker:
             ways.end(alive)
             if condition is not None:
                 frame.conditions.pop()
+            if alive and after is not None and told is not None:
+                widen(told.loop, after)
+                widen(told.loop, frame.names)
             if alive:
                 after = frame.names if after is None else join_names(after, frame.names)
         frame.names = after if after is not None else before
@@ -208,7 +224,11 @@ class StatementWalker:
         def begin(turn: int) -> None:
             self.evaluator.assigner.assign(frame, node.target, turns[turn])
             type_members(frame, self.evaluator.names, node.target, node.iter)
+            if len(turns) == 1 and isinstance(node.target, ast.Name):
+                frame.loops[-1].taken = [(frame.names[node.target.id], iterable)]
 
+        if isinstance(node.target, ast.Name):
+            frame.names.pop(node.target.id, None)
         self.repeat(frame, node, record, begin, len(turns))
         return self.without_break(frame, node)
 
@@ -297,7 +317,9 @@ class StatementWalker:
         elsewhere = frame.elsewhere
         alive = self.execute(frame, node.body)
         frame.elsewhere = elsewhere
+        widen(loop, frame.names)
         for names in loop.exits:
+            widen(loop, names)
             frame.names = join_names(frame.names, names) if alive else names
             alive = True
         loop.exits.clear()
@@ -361,6 +383,16 @@ class StatementWalker:
             fields = self.memory.object_of(definition).fields
             for name, value in inner.names.items():
                 fields.setdefault(name, value)
+        return True
+
+    def imported(self, frame: Frame, node: ast.Import | ast.ImportFrom) -> bool:
+        """At a top level, names stand for what they import until they are given something else,
+        as the one before may have left them; but for those that functions set."""
+        if frame.function is None:
+            for alias in node.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                if (frame.module.path, name) not in self.memory.global_types:
+                    frame.names.pop(name, None)
         return True
 
     def declare_global(self, frame: Frame, node: ast.Global | ast.Nonlocal) -> bool:

@@ -42,7 +42,8 @@ class FunctionDefinition:
     `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one
     of these, leaves something in an object, a global or a function around it; `sets_globals`
     whether it declares a global as its own to set, `sets_session` whether it keeps something in a
-    user's session; `is_abstract` whether its body only declares.
+    user's session; `is_abstract` whether its body only declares. `kept_from_around` are parameters
+    that keep what a name around the function holds where it is defined.
     `node_name` is the name by which state graphs know it.
     """
 
@@ -61,6 +62,7 @@ class FunctionDefinition:
     sets_session: bool = False
     is_abstract: bool = False
     decorators: tuple[str, ...] = ()
+    kept_from_around: tuple[str, ...] = ()
     calls: list[ast.Call] = field(default_factory=list)
     node_name: str = ""
 
@@ -260,10 +262,21 @@ def define_function(
         ),
         is_abstract=not isinstance(node, ast.Lambda) and all(map(only_declares, node.body)),
         decorators=decorators,
+        kept_from_around=tuple(kept_from_around(spec)) if outer is not None else (),
     )
     if owner is not None and not isinstance(node, ast.Lambda):
         owner.methods[name] = function
     return function
+
+
+def kept_from_around(spec: ast.arguments) -> Iterator[str]:
+    """The parameters of a function within another that are no inputs, but keep what a name around
+    it holds at that moment: `def send(_messages=messages)`."""
+    defaults = [None] * (len(spec.posonlyargs) + len(spec.args) - len(spec.defaults))
+    given = zip((*spec.posonlyargs, *spec.args), (*defaults, *spec.defaults), strict=True)
+    for arg, default in (*given, *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)):
+        if isinstance(default, ast.Name) and arg.arg.strip("_") == default.id.strip("_"):
+            yield arg.arg
 
 
 def lambda_name(node: ast.Lambda) -> str:
@@ -302,11 +315,16 @@ def absolute_base(node: ast.ImportFrom, module: Module) -> str:
     place."""
     if not node.level:
         return node.module or ""
-    parts = module.name.split(".")
+    parts = parts_of(module.name)
     if not module.is_package:
         parts = parts[:-1]
-    parts = parts[: len(parts) - (node.level - 1)]
+    parts = parts[: max(len(parts) - (node.level - 1), 0)]
     return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def parts_of(name: str) -> list[str]:
+    """The parts of a module's dotted name; the package that holds all files has none."""
+    return [] if name == "__init__" else name.split(".")
 
 
 def dotted_name(node: ast.AST) -> str:

@@ -23,6 +23,7 @@ from charter_engine.parser.offered import OFFERED, offers
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import Edges, frozen, holes_of, record_fillings
 from charter_engine.parser.runnables import FED, made_of
+from charter_engine.parser.speakers import Heard, Team
 from charter_engine.parser.syntax import (
     are_alternatives,
     declared_fields,
@@ -44,7 +45,6 @@ from charter_engine.parser.team_prompts import (
     without_inputs,
     written,
 )
-from charter_engine.parser.teams import Heard, Team
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -70,6 +70,7 @@ from charter_engine.parser.workflow_steps import WORKFLOW, WorkflowSteps, has_fu
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
+
 
 HANDED_IN = frozenset(("self", "cls", "ctx", "context", "wrapper", "tool_context", "run_context"))
 """Parameters of tools that the framework fills, not the model."""
@@ -158,7 +159,7 @@ class TeamRuns:
 
     def run_steps(self, frame: Frame, receiver: Value, shape: CallShape) -> Value | None:
         """What a workflow answers of which all steps are functions; None for anything else."""
-        if not self.evaluator.teams.has_made or not self.findings.are_judged:
+        if not self.evaluator.agents.has_made or not self.findings.are_judged:
             return None
         made = next((kind for kind in receiver.types if isinstance(kind, Made)), None)
         if made is None:
@@ -180,7 +181,7 @@ class TeamRuns:
 
     def serve(self) -> None:
         """Keep the calls of what is served."""
-        for made in self.evaluator.teams.served():
+        for made in self.evaluator.served.found():
             self.keep_served(made)
 
     def keep_served(self, made: Made) -> None:
@@ -257,7 +258,7 @@ class TeamRuns:
         models answer in them comes back to it."""
         written = Value(origins=frozenset((Origin(chain, "argument"),)))
         before, frame.chain = frame.chain, ()
-        for tool in self.evaluator.teams.tools_of(speaker):
+        for tool in self.evaluator.teams.functions.tools_of(speaker):
             definition = tool.definition
             names = [name for name in definition.parameters if name not in HANDED_IN]
             reached = self.findings.reached
@@ -285,7 +286,7 @@ class TeamRuns:
         written = Value(origins=frozenset((Origin(chain, "argument"),)))
         before, frame.chain = frame.chain, ()
         found: Origins = NOTHING
-        for output in self.evaluator.teams.outputs_of(speaker):
+        for output in self.evaluator.teams.functions.outputs_of(speaker):
             names = [name for name in output.definition.parameters if name not in HANDED_IN]
             result = self.evaluator.follower.enter(frame, output, dict.fromkeys(names, written))
             found |= result.all_origins() if result is not None else NOTHING
@@ -297,7 +298,7 @@ class TeamRuns:
         is its answer."""
         answer = Value(origins=frozenset((Origin(chain, "argument"),)))
         before, frame.chain = frame.chain, ()
-        for guard in self.evaluator.teams.guards_of(speaker):
+        for guard in self.evaluator.teams.functions.guards_of(speaker):
             given = dict.fromkeys(guard.definition.parameters[-1:], answer)
             self.evaluator.follower.enter(frame, guard, given)
         frame.chain = before

@@ -29,7 +29,9 @@ from charter_engine.parser.values import (
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
-    from charter_engine.parser.teams import Team, TeamBuilder
+    from charter_engine.parser.speakers import Team
+    from charter_engine.parser.teams import TeamBuilder
+
 
 WORKFLOW = "agno.workflow"
 EXECUTOR = "executor"

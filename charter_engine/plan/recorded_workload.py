@@ -21,15 +21,16 @@ from charter_engine.plan.releases import RELEASES
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.refreshes import ASSUMED_COST
 from charter_engine.plan.retention.reuse_times_file import ReuseTimesFile
-from charter_engine.plan.retention.scale import PRICING, Pricing, pricings
+from charter_engine.plan.retention.scale import Pricing
 from charter_engine.plan.retention.streams import (
     Estimates,
     annotate,
-    best_priced,
+    best_predicted,
     judge,
     learnt_crosswise,
     learnt_elsewhere,
 )
+from charter_engine.plan.retention.variants import NextUse, variants
 
 AS_RECORDED = "as recorded"
 
@@ -53,8 +54,8 @@ class RecordedWorkload:
 
     `given` is what was learnt elsewhere of when prompts come back, with the pricing of memory, and
     whether prompts are demoted; without it that is learnt from the workload, for deciding
-    at `decide_at`, where a retention refresh takes `refresh_cost`, and the pricing is searched at
-    each point. `model` is what `next-use` decides by: None where the workload names no two
+    at `decide_at`, where a retention refresh takes `refresh_cost`, and both are searched at each
+    point. `model` is what `next-use` decides by: None where the workload names no two
     sessions.
     """
 
@@ -81,7 +82,7 @@ class RecordedWorkload:
         self._predictor = Predictor(self.workload)
         self._evaluated: dict[PlanPoint, Evaluation] = {}
         self._asked: dict[tuple[Policy, Pricing], Retain] = {}
-        self._pricing: dict[PoolSettings, Pricing] = {}
+        self._variant: dict[PoolSettings, NextUse] = {}
         paths = self._predictor.paths
         distinct = int((paths.end - paths.start).sum()) + len(workload)
         self._content = distinct + int(workload.output_length.sum())
@@ -123,38 +124,38 @@ class RecordedWorkload:
 
     def evaluate(self, wanted: Sequence[PlanPoint]) -> list[Evaluation]:
         """Predict points, those not known yet side by side. A point of `next-use` is predicted
-        under every pricing of memory, and is what the best of them makes it."""
+        in every way to carry it out, and is what the best of them makes it."""
         new = [point for point in dict.fromkeys(wanted) if point not in self._evaluated]
-        tried = [(point, pricing) for point in new for pricing in self._pricings(point)]
+        tried = [(point, variant) for point in new for variant in self._variants(point)]
         trials = [
             Trial(
                 self.deployment.pool_at(point),
-                self._retention(point.policy, pricing),
-                self._demotions(point, pricing),
+                self._retention(point.policy, variant.pricing),
+                self._demotions(point, variant),
                 point.release,
             )
-            for point, pricing in tried
+            for point, variant in tried
         ]
         predictions = self._run(self._predictor, trials) if trials else ()
-        found: dict[PlanPoint, dict[Pricing, Prediction]] = {}
-        for (point, pricing), prediction in zip(tried, predictions, strict=True):
-            found.setdefault(point, {})[pricing] = prediction
-        for point, by_pricing in found.items():
-            best, prediction = best_priced(by_pricing)
+        found: dict[PlanPoint, dict[NextUse, Prediction]] = {}
+        for (point, variant), prediction in zip(tried, predictions, strict=True):
+            found.setdefault(point, {})[variant] = prediction
+        for point, by_variant in found.items():
+            best, prediction = best_predicted(by_variant)
             self._evaluated[point] = self._evaluation(point, prediction)
             if point.policy == "next-use" and point.release == "never":
-                self._pricing[self.deployment.pool_at(point)] = best
+                self._variant[self.deployment.pool_at(point)] = best
         return [self._evaluated[point] for point in wanted]
 
-    def pricing_under(self, server: ServerSettings) -> Pricing:
-        """The pricing of memory for `next-use` on the pool that server settings make: the given
-        one, or what does best there."""
+    def variant_under(self, server: ServerSettings) -> NextUse:
+        """How `next-use` is carried out on the pool that server settings make: as given, or as does
+        best there."""
         if self._given is not None:
-            return self._given.pricing
+            return self._given.variant
         pool = self.deployment.pool_under(server)
-        if pool not in self._pricing and self._estimates is not None:
-            self._pricing[pool] = judge(self.workload, pool, self._estimates)[2]
-        return self._pricing.get(pool, PRICING)
+        if pool not in self._variant and self._estimates is not None:
+            self._variant[pool] = judge(self.workload, pool, self._estimates)[2]
+        return self._variant.get(pool, NextUse())
 
     def prompt_tokens(self, _: PlanPoint) -> int:
         """What rates at a point are of."""
@@ -185,8 +186,7 @@ class RecordedWorkload:
 
     def _learnt(self) -> tuple[Estimates | None, str]:
         if self._given is not None:
-            demotes = self._given.room is not None
-            return learnt_elsewhere(self.workload, self._given.model, demotes=demotes), ""
+            return learnt_elsewhere(self.workload, self._given.model), ""
         try:
             cost = self._refresh_cost
             return learnt_crosswise(self.workload, self._decide_at, refresh_cost=cost), ""
@@ -205,20 +205,20 @@ class RecordedWorkload:
         policy, reason, _ = judge(self.workload, self.deployment.pool_at(as_it_is), self._estimates)
         return Advice(policy, reason.text)
 
-    def _pricings(self, point: PlanPoint) -> tuple[Pricing, ...]:
-        if self._given is not None:
-            return (self._given.pricing,)
-        pool = self.deployment.pool_at(point)
+    def _variants(self, point: PlanPoint) -> tuple[NextUse, ...]:
         if point.policy != "next-use":
-            return (PRICING,)
-        if pool in self._pricing:
-            return (self._pricing[pool],)
-        return pricings(pool, self.workload.mean_prompt_tokens)
+            return (NextUse(),)
+        if self._given is not None:
+            return (self._given.variant,)
+        pool = self.deployment.pool_at(point)
+        if pool in self._variant:
+            return (self._variant[pool],)
+        return variants(pool, self.workload.mean_prompt_tokens)
 
-    def _demotions(self, point: PlanPoint, pricing: Pricing) -> tuple[DemotedPrompt, ...]:
+    def _demotions(self, point: PlanPoint, variant: NextUse) -> tuple[DemotedPrompt, ...]:
         if self._estimates is None:
             return ()
-        return self._estimates.demotions(point.policy, pricing, self.deployment.pool_at(point))
+        return self._estimates.demotions(variant, self.deployment.pool_at(point))
 
     def _retention(self, policy: Policy, pricing: Pricing) -> Retain:
         if (policy, pricing) not in self._asked:

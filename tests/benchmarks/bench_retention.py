@@ -103,7 +103,8 @@ def report(
         estimates = learnt_crosswise(before, "answered")
         for eviction in EVICTIONS:
             settings = PoolSettings(blocks, BLOCK_TOKENS, eviction=eviction)
-            _, _, pricing = judge(before, settings, estimates)
+            _, _, variant = judge(before, settings, estimates)
+            pricing = variant.pricing
             room = PoolRoom(blocks, BLOCK_TOKENS, eviction)
             followed = with_follow_ups(fits, models["answered"], pricing)
             demoted = with_follow_ups(fits, models["answered"], pricing, room)
@@ -126,7 +127,8 @@ def report(
                 f"optimum {bracket.optimum:.3f}; price {pricing.price}, "
                 f"ahead {pricing.ahead_s}, closed "
                 + ", ".join(f"{way} {share:.3f}" for way, share in shares.items())
-                + f" (predicted); {(len(followed.workload) - len(fits)) / len(fits):.0%} of "
+                + f" (predicted); demotions {'taken' if variant.demotes else 'left out'}; "
+                f"{(len(followed.workload) - len(fits)) / len(fits):.0%} of "
                 f"requests followed up, behind {len(demoted.demotions) / len(fits):.0%} a prompt "
                 f"demoted, which computed {in_vain / fits.prompt_tokens:.2%} of all prompt tokens",
                 flush=True,
@@ -144,13 +146,14 @@ def report_host(
             settings = PoolSettings(gpu, BLOCK_TOKENS, host_blocks=host, eviction=eviction)
             fits = fitting(workload, gpu)
             choice = choose(fitting(past, gpu), settings, decide_at="answered")
+            pricing = choice.variant.pricing
             bracket = Predictor(fits).predict(settings).bracket
             assert bracket is not None
             if choice.policy == "default":
                 rates = dict.fromkeys(("answered", "followed"), bracket.default_lru)
             else:
-                asked = records(fits, model, choice.pricing)
-                followed = with_follow_ups(fits, model, choice.pricing)
+                asked = records(fits, model, pricing)
+                followed = with_follow_ups(fits, model, pricing)
                 found = {
                     "answered": reused_tokens(replace(fits, retention=asked), settings),
                     "followed": reused_tokens(followed.workload, settings)[followed.own],
@@ -162,8 +165,8 @@ def report_host(
             print(
                 f"seed {seed}, {eviction}, {gpu:,} + {host:,} blocks: "
                 f"default {bracket.default_lru:.3f}, optimum {bracket.optimum:.3f}; "
-                f"{choice.policy}, price {choice.pricing.price}, most {choice.pricing.most}, "
-                f"last tokens {choice.pricing.last_tokens}; "
+                f"{choice.policy}, price {pricing.price}, most {pricing.most}, "
+                f"last tokens {pricing.last_tokens}; "
                 + ", ".join(
                     f"{way} {rate:.3f}, closed {(rate - bracket.default_lru) / gap:.3f}"
                     for way, rate in rates.items()

@@ -5,13 +5,19 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from charter_engine.bls.demotion import best_demotion
+from charter_engine.bls.demotion import best_demotion, carry_out, ranges_left
 from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
+from charter_engine.bls.retention import Retention
 from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.bls.worths import WorthTable
 from charter_engine.kvcache.predict.demotions import DemotedPrompt
 from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.plan.retention.features import Ints, by_session, common_prefixes
+from charter_engine.plan.retention.features import (
+    Ints,
+    by_session,
+    common_prefix,
+    common_prefixes,
+)
 from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions, retention_of
 from charter_engine.plan.retention.scale import Pricing
 
@@ -40,7 +46,7 @@ def demotions(decisions: Decisions, pricing: Pricing, room: PoolRoom) -> list[De
 
 
 class _Demoting:
-    """The pool, and the last request of each session in it."""
+    """The pool, in which a prompt is a request and what its node asks for."""
 
     def __init__(self, decisions: Decisions, pricing: Pricing, room: PoolRoom) -> None:
         workload = decisions.workload
@@ -55,7 +61,6 @@ class _Demoting:
         served = workload.served_ms
         served_s = np.zeros(len(workload)) if served is None else np.nan_to_num(served) / 1000.0
         self._left_s = np.sort(self._arrival_s + served_s)
-        self._last: dict[Hashable, tuple[int, NodeRules]] = {}
 
     def session(self, request: int) -> Hashable:
         """The request's session; its own number where it names none."""
@@ -64,11 +69,16 @@ class _Demoting:
 
     def serve(self, session: Hashable, request: int, node: NodeRules) -> None:
         """A request is sent."""
-        self._last[session] = request, node
         tokens = int(self._tokens[request])
         common = min(int(self._common[request]), tokens)
         own, again = (max(part - node.shared_tokens, 0) for part in (tokens, common))
-        self.pool.serve(session, own, again, float(self._arrival_s[request]))
+
+        def earlier(prompt: tuple[int, NodeRules]) -> int:
+            shared = common_prefix(self._workload, prompt[0], request)
+            return max(min(shared, tokens) - node.shared_tokens, 0)
+
+        at_s = float(self._arrival_s[request])
+        self.pool.serve(session, own, again, at_s, (request, node), earlier)
 
     def behind(self, request: int) -> list[DemotedPrompt]:
         """What is demoted behind a request."""
@@ -79,14 +89,15 @@ class _Demoting:
         cost = self._cost.tokens + self._cost.per_token * best.tokens
         if not best.may_go(cost, self._under_way(now_s)):
             return []
-        self.pool.ask(best.session, best.rule, now_s)
-        demoted, node = self._last[best.session]
+        kept = carry_out(self.pool, best, now_s)
+        demoted, node = best.prompt
         tokens = min(node.shared_tokens + best.tokens + 1, int(self._tokens[demoted]))
-        return [
-            DemotedPrompt(
-                request, demoted, tokens, retention_of(best.rule, node, tokens, self._pricing)
-            )
-        ]
+        asked = (
+            Retention(ranges_left(node, kept, best.start, best.rule), best.rule.priority)
+            if best.left
+            else retention_of(best.rule, node, tokens, self._pricing)
+        )
+        return [DemotedPrompt(request, demoted, tokens, asked)]
 
     def _under_way(self, now_s: float) -> int:
         arrived, left = (

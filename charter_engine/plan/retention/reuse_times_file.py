@@ -15,6 +15,7 @@ from charter_engine.bls.retention import DEFAULT_PRIORITY, MAX_PRIORITY
 from charter_engine.plan.retention.distribution import BINS, ReuseTimes
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.scale import PRICE, PRICING, Pricing
+from charter_engine.plan.retention.variants import NextUse
 
 FORMAT = "charter-waits"
 VERSION = 1
@@ -35,7 +36,7 @@ class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     """What a reuse-times file holds.
 
     `price`, `most`, `last_tokens` and `ahead_s` are the pricing of memory (see `scale.Pricing`),
-    `room` is that of the pool it was chosen for, where prompts can be demoted in it.
+    `room` is that of the pool it was chosen for, where prompts are demoted in it.
     `sources` is what was learnt from.
     `features` names what the forest asks, in its order.
     A Charter that computes others cannot use it.
@@ -55,6 +56,11 @@ class ReuseTimesFile(Struct, frozen=True, kw_only=True):
     @property
     def pricing(self) -> Pricing:
         return Pricing(self.price, self.most, self.last_tokens, self.ahead_s)
+
+    @property
+    def variant(self) -> NextUse:
+        """How `next-use` is carried out by it."""
+        return NextUse(self.pricing, demotes=self.room is not None)
 
 
 class _Head(Struct):

@@ -26,7 +26,8 @@ from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import Decisions, records
 from charter_engine.plan.retention.online import room_of
 from charter_engine.plan.retention.refreshes import ASSUMED_COST
-from charter_engine.plan.retention.scale import PRICING, Pricing, best_pricing, pricings
+from charter_engine.plan.retention.scale import PRICING, Pricing
+from charter_engine.plan.retention.variants import NextUse, best_variant, variants
 
 Ints = NDArray[np.int64]
 
@@ -45,11 +46,12 @@ FOLLOWED_UP = "; this takes charter_bls, which follows up answers with requests 
 
 
 class Choice(Struct, frozen=True):
-    """The policy to use for a deployment, and why. `model` is None with `default`."""
+    """The policy to use for a deployment, why, and how `next-use` is carried out. `model` is None
+    with `default`."""
 
     policy: Policy
     reason: Reason
-    pricing: Pricing = PRICING
+    variant: NextUse = NextUse()
     model: ReuseTimeModel | None = None
 
 
@@ -101,12 +103,10 @@ def _static(workload: Workload, model: ReuseTimeModel | None) -> dict[int, Reten
 @dataclass(frozen=True)
 class Estimates:
     """Which model tells the reuse times of which of a workload's requests: none of a session it was
-    learnt from. `demotes`: whether a deployment that decides by them demotes prompts, where the
-    pool lets it."""
+    learnt from."""
 
     workload: Workload
     parts: tuple[tuple[Ints, ReuseTimeModel], ...]
-    demotes: bool = True
 
     @property
     def decide_at(self) -> DecideAt:
@@ -127,23 +127,19 @@ class Estimates:
             found |= {int(chosen[place]): record for place, record in part.retention.items()}
         return found
 
-    def demotions(
-        self, policy: Policy, pricing: Pricing, settings: PoolSettings
-    ) -> tuple[DemotedPrompt, ...]:
-        """Which prompts are demoted beside the requests in a pool; none but under `next-use`."""
-        does = self.demotes and policy == "next-use"
-        return self.demoted_in(room_of(settings), pricing) if does else ()
+    def demotions(self, variant: NextUse, settings: PoolSettings) -> tuple[DemotedPrompt, ...]:
+        """Which prompts are demoted beside the requests in a pool, `next-use` being carried out
+        like this."""
+        return self.demoted_in(room_of(settings), variant.pricing) if variant.demotes else ()
 
     def demoted_in(self, room: PoolRoom | None, pricing: Pricing) -> tuple[DemotedPrompt, ...]:
         """Which prompts `next-use` demotes where it takes the pool to be of this room."""
         return () if room is None else tuple(demotions(self._decisions, pricing, room))
 
 
-def learnt_elsewhere(
-    workload: Workload, model: ReuseTimeModel, *, demotes: bool = True
-) -> Estimates:
+def learnt_elsewhere(workload: Workload, model: ReuseTimeModel) -> Estimates:
     """One model for all requests, learnt from other sessions."""
-    return Estimates(workload, ((np.arange(len(workload)), model),), demotes)
+    return Estimates(workload, ((np.arange(len(workload)), model),))
 
 
 def learnt_crosswise(
@@ -202,7 +198,8 @@ def choose(
     decide_at: DecideAt = "sent",
     model: ReuseTimeModel | None = None,
 ) -> Choice:
-    """Whether `next-use` would have helped in the past, and under which pricing of memory.
+    """Whether `next-use` would have helped in the past, under which pricing of memory, and whether
+    demotions would have.
 
     A quarter of the past's sessions at a time asks for what a model of the others says, and the
     prediction of that on this pool is held against the default's. So nothing is judged on what it
@@ -217,37 +214,37 @@ def choose(
         )
     except ValueError as error:
         return Choice("default", Reason(str(error), "measured"))
-    policy, reason, pricing = judge(workload, settings, estimates)
+    policy, reason, variant = judge(workload, settings, estimates)
     if policy == "default":
         return Choice(policy, reason)
-    return Choice(policy, reason, pricing, model or learn(workload, decide_at))
+    return Choice(policy, reason, variant, model or learn(workload, decide_at))
 
 
 def judge(
     workload: Workload, settings: PoolSettings, estimates: Estimates
-) -> tuple[Policy, Reason, Pricing]:
-    """Whether `next-use` by these estimates is predicted to help on this pool, why, and the best
-    pricing of memory."""
+) -> tuple[Policy, Reason, NextUse]:
+    """Whether `next-use` by these estimates is predicted to help on this pool, why, and how it is
+    carried out best."""
     predictor = Predictor(replace(workload, retention={}))
     base = predictor.predict(settings, bracket=False).token_hit_rate
     found = {}
-    for pricing in pricings(settings, workload.mean_prompt_tokens):
-        asked = resolve_retention(
-            replace(workload, retention=estimates.asked("next-use", pricing)), None
+    for variant in variants(settings, workload.mean_prompt_tokens):
+        asked = estimates.asked("next-use", variant.pricing)
+        found[variant] = predictor.predict(
+            settings,
+            retention=resolve_retention(replace(workload, retention=asked), None),
+            demotions=estimates.demotions(variant, settings),
+            bracket=False,
         )
-        demoted = estimates.demotions("next-use", pricing, settings)
-        found[pricing] = predictor.predict(
-            settings, retention=asked, demotions=demoted, bracket=False
-        )
-    best, prediction = best_priced(found)
+    best, prediction = best_predicted(found)
     rate = prediction.token_hit_rate
     return *verdict(estimates, base, rate, settings.host_blocks), best
 
 
-def best_priced(found: Mapping[Pricing, Prediction]) -> tuple[Pricing, Prediction]:
-    """The pricing of memory to take on a pool, of the predictions of `next-use` under each, and its
+def best_predicted(found: Mapping[NextUse, Prediction]) -> tuple[NextUse, Prediction]:
+    """How to carry out `next-use` on a pool, by what is predicted of each way, and its
     prediction."""
-    best = best_pricing({pricing: one.token_hit_rate for pricing, one in found.items()})
+    best = best_variant({variant: one.token_hit_rate for variant, one in found.items()})
     return best, found[best]
 
 

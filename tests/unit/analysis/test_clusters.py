@@ -1,5 +1,7 @@
 """Files that import each other are compiled together, and ids are unique in a package."""
 
+import re
+
 import pytest
 
 from charter_engine.analysis.clusters import with_distinct_ids
@@ -18,10 +20,10 @@ ASK = (
 
 
 def clusters(**sources: str) -> set[frozenset[str]]:
-    """Clusters of a package in /srv/desk; `a__b` stands for the path a/b.py."""
-    contents = {
-        f"/srv/desk/{name.replace('__', '/')}.py": source for name, source in sources.items()
-    }
+    """Clusters of a package in /srv/desk; `a__b` stands for the path a/b.py, `a__init` for
+    a/__init__.py."""
+    paths = {name: re.sub(r"\binit$", "__init__", name.replace("__", "/")) for name in sources}
+    contents = {f"/srv/desk/{paths[name]}.py": source for name, source in sources.items()}
     names = module_names(contents)
     files = {
         path: Importing(names[path], imports_in(path, source.encode(), ParsedSources()))
@@ -79,6 +81,21 @@ def test_clusters_grow_along_imports_in_either_direction() -> None:
 def test_an_import_of_what_two_folders_have_names_the_nearer_one() -> None:
     found = clusters(a__main="from .tools import x", a__tools="", b__tools="")
     assert found == {frozenset(("a/main", "a/tools")), frozenset(("b/tools",))}
+
+
+def test_a_package_that_stands_in_no_other_is_known_by_its_own_name() -> None:
+    found = clusters(src__shop__init="", run__main="import shop", other="")
+    assert found == {frozenset(("src/shop/__init__", "run/main")), frozenset(("other",))}
+
+
+def test_a_package_within_another_is_not_known_by_its_own_name_alone() -> None:
+    found = clusters(src__init="", src__shop__init="", run__main="import shop")
+    assert frozenset(("run/main",)) in found
+
+
+def test_what_the_package_itself_imports_that_is_compiled_belongs_to_it() -> None:
+    found = clusters(init="from .make import x", make="", main="from desk import x")
+    assert found == {frozenset(("__init__", "make", "main"))}
 
 
 def compiled(path: str, source: str = ASK) -> tuple[CompiledFile, ...]:

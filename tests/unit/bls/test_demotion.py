@@ -1,8 +1,16 @@
 """Which prompt is to give way first."""
 
-from charter_engine.bls.demotion import STANDS_S, Demotion, below, best_demotion
+from charter_engine.bls.demotion import (
+    STANDS_S,
+    Demotion,
+    below,
+    best_demotion,
+    carry_out,
+    ranges_left,
+)
 from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
-from charter_engine.bls.retention import Rule
+from charter_engine.bls.retention import Rule, TokenRange
+from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.bls.worths import Worths, WorthTable
 
 FALLING, STEADY = range(2)
@@ -32,6 +40,30 @@ def test_what_was_demoted_goes_first_and_is_not_demoted_again() -> None:
     held.ask("b", below(50), 20.0)
     assert next(held.in_order(20.0)).session == "b"
     assert best_demotion(held, WORTHS, 20.0) is None
+
+
+def test_what_two_prompts_of_a_session_have_left_is_demoted_over_the_earlier_one() -> None:
+    held = pool(("a", 10, STEADY, Rule(50)))
+    for now_s, (name, blocks, common) in enumerate((("old", 9, 0), ("new", 8, 2), ("new", 9, 8))):
+        held.serve("b", blocks * SIZE, common * SIZE, now_s, name, lambda _: 2 * SIZE)
+        held.ask("b", Rule(60, 9_000), now_s)
+        held.answered("b", STEADY, now_s)
+    best = best_demotion(held, WORTHS, 3.0)
+    assert best is not None and best.left is not None
+    assert (best.prompt, best.start, best.tokens) == ("old", 2 * SIZE, 9 * SIZE)
+    assert carry_out(held, best, 3.0) == Rule(60, 8_000)
+    assert next(held.in_order(3.0)) is best.left
+    assert best_demotion(held, WORTHS, 3.0) is None
+
+
+def test_an_earlier_prompt_is_kept_as_it_is_up_to_what_was_left_behind() -> None:
+    node = NodeRules(0.0, shared_tokens=100, shared=Rule(90))
+    asked = ranges_left(node, Rule(60, 8_000), 128, Rule(34))
+    assert asked == (
+        TokenRange(0, 100, 90),
+        TokenRange(100, 228, 60, 8_000),
+        TokenRange(228, None, 34),
+    )
 
 
 def test_what_is_demoted_later_goes_before_what_was_demoted_earlier() -> None:

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
+from charter_engine.bls.demotion import ranges_left
+from charter_engine.bls.presumed_pool import MOST_SUPERSEDED, PoolRoom, PresumedPool
 from charter_engine.bls.retention import DEFAULT, Retention, Rule, TokenRange
+from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.kvcache import BlockManager, PoolSettings
 
 SIZE = 4
@@ -126,6 +128,159 @@ def test_it_holds_what_the_block_manager_holds_of_sessions_that_share_nothing(
     history: list[Comeback], eviction: Line
 ) -> None:
     for presumed, actual in found(history, eviction):
+        assert presumed == actual
+
+
+def send(
+    held: PresumedPool, session: str, prompt: list[int], before: list[int], now_s: float, rule: Rule
+) -> int:
+    """A prompt that goes on from one before as far as they are alike; how many blocks are there."""
+    found = held.serve(
+        session,
+        len(prompt),
+        alike(before, prompt),
+        now_s,
+        prompt,
+        lambda earlier: alike(earlier, prompt),
+    )
+    held.ask(session, rule, now_s)
+    held.answered(session, 0, now_s)
+    return found
+
+
+def alike(one: list[int], other: list[int]) -> int:
+    """How many leading tokens two prompts share."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def tokens(first: int, blocks: int) -> list[int]:
+    return list(range(first, first + blocks * SIZE))
+
+
+def rewriting(*prompts: list[int], blocks: int = 40) -> PresumedPool:
+    """A pool in which one session sends these."""
+    held, before = pool(blocks), list[int]()
+    for now_s, prompt in enumerate(prompts):
+        send(held, "a", prompt, before, float(now_s), DEFAULT)
+        before = prompt
+    return held
+
+
+HEAD, OLD, NEW, OTHER = tokens(0, 2), tokens(100, 4), tokens(200, 5), tokens(300, 6)
+
+
+def test_what_two_prompts_have_left_is_superseded_and_known_by_the_prompt_it_is_of() -> None:
+    assert rewriting(HEAD + OLD, HEAD + NEW).superseded() == []
+    (left,) = rewriting(HEAD + OLD, HEAD + NEW, HEAD + NEW + OTHER).superseded()
+    assert (left.prompt, left.start, left.blocks) == (HEAD + OLD, 2 * SIZE, 4)
+
+
+def test_what_hangs_on_a_prompt_whose_request_is_under_way_is_not_asked_for() -> None:
+    held = rewriting(HEAD + OLD, HEAD + NEW)
+    prompt = HEAD + NEW + OTHER
+    common = len(HEAD + NEW)
+    held.serve("a", len(prompt), common, 2.0, prompt, lambda earlier: alike(earlier, prompt))
+    assert held.superseded() == []
+    held.answered("a", 0, 2.0)
+    assert len(held.superseded()) == 1
+
+
+def test_what_a_session_comes_back_to_is_not_superseded() -> None:
+    assert rewriting(HEAD + OLD, HEAD + NEW, HEAD + OLD + OTHER).superseded() == []
+
+
+def test_what_no_longer_hangs_on_its_sessions_prompt_is_not_asked_for() -> None:
+    held = rewriting(HEAD + OLD, HEAD + NEW, HEAD + NEW + OTHER, OTHER)
+    assert [left.prompt for left in held.superseded()] == []
+
+
+def test_what_is_superseded_and_demoted_gives_way_first_and_once() -> None:
+    held = rewriting(HEAD + OLD, HEAD + NEW, HEAD + NEW + OTHER)
+    (left,) = held.superseded()
+    held.demote(left, Rule(34), 3.0)
+    assert next(held.in_order(3.0)) is left
+    assert (held.superseded(), left.prompt) == ([], None)
+
+
+def test_no_more_prompts_that_sessions_left_are_kept_than_can_be_demoted() -> None:
+    held = pool(100_000)
+    for session in range(MOST_SUPERSEDED + 5):
+        old, new = tokens(10_000 * session, 4), tokens(10_000 * session + 500, 4)
+        for before, prompt in (([], old), (old, new), (new, new + OTHER)):
+            send(held, str(session), prompt, before, 0.0, DEFAULT)
+    assert len(held.superseded()) == MOST_SUPERSEDED
+    assert sum(one.prompt is not None for one in held.in_order(0.0)) == 2 * MOST_SUPERSEDED + 5
+
+
+@dataclass
+class Rewritten:
+    """A session's next request: whether it goes on from the last one, and how many blocks it adds.
+
+    What keeps a part of it only is left out: of branches that hang on one another the manager takes
+    the ends first, which is not reckoned.
+    """
+
+    session: int
+    goes_on: bool
+    more: int
+    rule: Rule
+    after_s: int
+
+
+rewrites = st.builds(
+    Rewritten,
+    st.integers(0, 2),
+    st.booleans(),
+    st.integers(1, 6),
+    st.sampled_from(RULES),
+    st.integers(0, 6),
+)
+
+
+def found_and_demoted(history: list[Rewritten], eviction: Line) -> Iterator[tuple[int, int]]:
+    """How many blocks each request finds, and each that demotes what is superseded, presumably and
+    by the block manager."""
+    presumed = pool(30, eviction)
+    manager = BlockManager(PoolSettings(30, SIZE, eviction=eviction))
+    last: dict[int, list[int]] = {}
+    now_s = 0
+
+    def by_manager(name: str, prompt: list[int], *ranges: TokenRange) -> int:
+        admission = manager.add(name, prompt, retention=Retention(ranges))
+        manager.store_context(name)
+        manager.finish(name)
+        return -(-admission.reused_tokens // SIZE)
+
+    for number, one in enumerate(history):
+        now_s += one.after_s
+        manager.set_time(1000 * now_s)
+        manager.refresh()
+        before = last.get(one.session, [])
+        kept = before if one.goes_on and len(before) < 20 * SIZE else []
+        prompt = kept + tokens(1_000 * (number + 1), one.more)
+        last[one.session] = prompt
+        asked = TokenRange(0, None, one.rule.priority, one.rule.duration_ms)
+        yield (
+            send(presumed, str(one.session), prompt, before, now_s, one.rule),
+            by_manager(str(number), prompt, asked),
+        )
+        for left in presumed.superseded():
+            session = presumed.session_of(left)
+            asked_last = presumed.asked(session, now_s)
+            ranges = ranges_left(NodeRules(0.0), asked_last, left.start, Rule(34))
+            there = left.prompt[: left.blocks * SIZE]
+            yield left.blocks, by_manager(f"demoted behind {number}", there, *ranges)
+            presumed.demote(left, Rule(34), now_s)
+
+
+@pytest.mark.parametrize("eviction", ["leaf", "flat"])
+@settings(max_examples=100, deadline=None)
+@given(history=st.lists(rewrites, min_size=1, max_size=40))
+def test_what_is_superseded_is_there_and_gives_way_as_in_the_block_manager(
+    history: list[Rewritten], eviction: Line
+) -> None:
+    for presumed, actual in found_and_demoted(history, eviction):
         assert presumed == actual
 
 

@@ -115,7 +115,7 @@ def path(block: Block) -> bytes:
 
 
 def sent(prompt: list[int], node: NodeRules) -> Sent:
-    return Sent(LiveSession("s", node), 1, node, np.array(prompt, np.int32), [], 0.0, 0)
+    return Sent(LiveSession("s"), 1, node, np.array(prompt, np.int32), [], 0.0, 0)
 
 
 def answered_at_once(manager: BlockManager, request: Request) -> None:

@@ -17,7 +17,7 @@ from charter_engine.bls.sessions import LiveSession, Sent
 from tests.unit.bls.streams import reuse_times
 
 SENT = Sent(
-    LiveSession("a", reuse_times("answered").node("main")),
+    LiveSession("a"),
     1,
     reuse_times("answered").node("main"),
     np.zeros(100, int),

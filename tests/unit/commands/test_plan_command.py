@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from charter_engine.api import workloads as workload_source
+from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.cli import main
 from charter_engine.commands.outcome import DONE, USAGE
 from charter_engine.contracts.deploy import Profile
@@ -162,8 +163,20 @@ def test_a_workload_without_an_agent_decides_settings_and_reuse_times(
     )
     written = decode((tmp_path / "plan.waits.json").read_bytes(), "waits")
     assert written.model.sessions == 20
-    assert written.room is not None and written.room.eviction == "leaf"
     assert plan.why["waits"].label == "measured"
+
+
+@pytest.mark.parametrize(("seed", "pool_tokens", "demotes"), [(1, 3840, False), (2, 5760, True)])
+def test_reuse_times_name_the_room_of_the_pool_where_demotions_are_predicted_to_gain(
+    tmp_path: Path, seed: int, pool_tokens: int, demotes: bool
+) -> None:
+    path = tmp_path / "sessions.jsonl"
+    with path.open("wb") as file:
+        write_lines(made_sessions(20, seed).requests(), file)
+    server = (*SCARCE, "--no-block-size", "--pool-tokens", str(pool_tokens))
+    planned(tmp_path, "--workload", str(path), *server)
+    room = decode((tmp_path / "plan.waits.json").read_bytes(), "waits").room
+    assert room == (PoolRoom(pool_tokens // 64, 64, "leaf") if demotes else None)
 
 
 def test_reuse_times_that_are_given_are_named_relative_to_the_plan(

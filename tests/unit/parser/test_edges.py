@@ -553,6 +553,12 @@ def test_what_a_server_has_is_looked_up() -> None:
     assert edges(compiled(SEARCHED.replace("FOUND", found))) == set()
 
 
+def test_what_a_thread_looks_up_is_not_made_of_what_it_is_given() -> None:
+    found = "await asyncio.to_thread(collection.query, query_texts=[query])"
+    source = SEARCHED.replace("FOUND", found).replace("def run", "async def run")
+    assert edges(compiled(source)) == set()
+
+
 def test_what_is_read_from_an_answer_is_made_of_it() -> None:
     found = "json.loads(query)"
     assert edges(compiled(SEARCHED.replace("FOUND", found))) == {(7, 8, "data")}

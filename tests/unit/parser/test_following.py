@@ -1,5 +1,7 @@
 """Functions are followed from where they are called, as far as that goes."""
 
+import pytest
+
 from tests.unit.parser.compiled import compiled, edges, joined
 
 
@@ -87,3 +89,27 @@ def test_what_a_coroutine_returns_is_given_by_what_runs_it() -> None:
         ask(f"weigh {answers.doubt}")
         """
     ) == {"doubt > weigh"}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "sent"), [("_messages=messages", "_messages"), ("messages=messages", "messages")]
+)
+def test_a_function_that_keeps_what_is_around_it_is_given_that(parameter: str, sent: str) -> None:
+    file = compiled(
+        f"""
+        import asyncio
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        async def work(task, tools):
+            messages = [{{"role": "user", "content": f"Solve this step by step: {{task}}"}}]
+            for turn in range(5):
+                def send({parameter}):
+                    return client.chat.completions.create(model="m", messages={sent})
+                said = (await asyncio.to_thread(send)).choices[0].message
+                messages.append(said)
+                messages.append({{"role": "tool", "content": tools(said)}})
+        """
+    )
+    assert edges(file) == {(11, 11, "loop")}

@@ -385,3 +385,53 @@ def test_an_agent_that_is_given_the_state_hears_its_messages_alone() -> None:
     found = compiled(HEAD + BESIDE)
     led, helped = [call.line for call in found.calls]
     assert edges(found) == {(helped, led, "loop"), (helped, helped, "loop")}
+
+
+TOOLS = """
+from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI
+from langgraph.graph import MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode, tools_condition
+from openai import OpenAI
+
+client = OpenAI()
+
+@tool
+def research(question: str) -> str:
+    "Look something up."
+    return client.responses.create(model="m", instructions="Search.", input=question).output_text
+
+@tool
+def count(word: str) -> int:
+    "Count letters."
+    return len(word)
+
+tools = [research, count]
+model = ChatOpenAI().bind_tools(tools)
+
+def think(state: MessagesState):
+    return {"messages": [model.invoke(state["messages"])]}
+
+graph = StateGraph(MessagesState)
+graph.add_node("think", think)
+graph.add_node("tools", ToolNode(tools))
+graph.set_entry_point("think")
+graph.add_conditional_edges("think", tools_condition)
+"""
+
+
+def test_a_tool_behind_a_node_is_given_what_the_model_wrote_and_its_answer_is_heard() -> None:
+    file = compiled(TOOLS + 'graph.add_edge("tools", "think")\napp = graph.compile()\n')
+    assert edges(file) == {(24, 13, "data"), (13, 24, "loop"), (24, 24, "loop")}
+
+
+def test_what_a_tool_behind_a_node_answered_reaches_the_node_after_it_in_the_same_pass() -> None:
+    file = compiled(
+        TOOLS
+        + "def answer(state: MessagesState):\n"
+        + '    return {"messages": [model.invoke(state["messages"])]}\n'
+        + 'graph.add_node("answer", answer)\n'
+        + 'graph.add_edge("tools", "answer")\n'
+        + "app = graph.compile()\n"
+    )
+    assert edges(file) == {(24, 13, "data"), (13, 32, "data"), (24, 32, "data")}

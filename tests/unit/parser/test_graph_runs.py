@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.compiled import compiled, edges, lines, package
 
 HEAD = """
 from typing import TypedDict
@@ -220,3 +220,37 @@ app = outer.compile()
 def test_a_graph_that_a_sent_task_runs_runs_as_often_as_tasks_are_sent() -> None:
     noted, asked, reported = compiled(SENT).calls
     assert (noted.fanout, asked.fanout, reported.fanout) == ("send", None, None)
+
+
+def test_a_graph_that_a_module_makes_which_comes_later_is_no_model() -> None:
+    found = package(
+        chat="""
+        from team.graph import build
+
+        def main():
+            agent, handler = build()
+            while True:
+                result = agent.invoke({"messages": [("user", input())]})
+                print(result["messages"][-1].content)
+
+        if __name__ == "__main__":
+            main()
+        """,
+        team__graph="""
+        from langchain_openai import ChatOpenAI
+        from langgraph.graph import MessagesState, StateGraph
+
+        def build():
+            llm = ChatOpenAI()
+
+            def work(state: MessagesState):
+                return {"messages": [llm.invoke(state["messages"])]}
+
+            graph = StateGraph(MessagesState)
+            graph.add_node("work", work)
+            graph.set_entry_point("work")
+            return graph.compile(), None
+        """,
+    )
+    assert lines(found["chat.py"]) == []
+    assert lines(found["team/graph.py"]) == [9]

@@ -433,3 +433,57 @@ def test_what_a_module_makes_by_one_that_comes_later_is_asked_by_its_functions()
         """,
     )
     assert lines(found["main.py"]) == [7]
+
+
+HANDING_ON = """
+def made(*args, **kwargs):
+    from shop.parts.writers import made as make
+    return make(*args, **kwargs)
+"""
+
+WRITERS = """
+from agno.agent import Agent
+
+def made(rules):
+    return Agent(instructions=rules)
+"""
+
+KEPT = """
+from shop import made
+
+writer = made("You write.")
+
+def work(task):
+    return writer.run(task)
+"""
+
+
+@pytest.mark.parametrize("path", ["shop/work.py", "scripts/work.py"])
+def test_what_a_package_hands_on_under_its_own_name_is_made_by_what_it_imports(path: str) -> None:
+    sources: dict[str, str | bytes] = {
+        "src/shop/__init__.py": HANDING_ON,
+        "src/shop/parts/writers.py": WRITERS,
+    }
+    files = compile_sources(sources | {f"src/{path}": KEPT}, options=CompileOptions()).files
+    (call,) = next(file for file in files if file.path == f"src/{path}").calls
+    assert call.segments[0].text == "You write."
+
+
+OWN_AGENTS = """
+from agents import Agent, Runner
+
+helper = Agent(instructions="You help.")
+
+async def work(task):
+    return await Runner.run(helper, task)
+"""
+
+
+def test_a_package_with_the_name_of_a_framework_does_not_hide_that() -> None:
+    sources: dict[str, str | bytes] = {
+        "src/agents/__init__.py": "def Agent(): ...",
+        "src/agents/work.py": OWN_AGENTS,
+    }
+    files = compile_sources(sources, options=CompileOptions()).files
+    (call,) = next(file for file in files if file.path == "src/agents/work.py").calls
+    assert call.segments[0].text == "You help."

@@ -22,6 +22,7 @@ from charter_engine.plan.recorded_workload import RecordedWorkload, Trial
 from charter_engine.plan.retention.model import learn
 from charter_engine.plan.retention.reuse_times_file import ReuseTimesFile
 from charter_engine.plan.retention.scale import PRICING, Pricing
+from charter_engine.plan.retention.variants import NextUse
 from tests.unit.plan.test_retention_streams import sessions
 
 pytestmark = pytest.mark.slow
@@ -116,10 +117,10 @@ def test_a_policy_that_is_asked_for_is_taken_beside_the_guardrails_words() -> No
 def test_reuse_times_given_are_taken_as_they_are() -> None:
     given = ReuseTimesFile(model=learn(sessions(20, 3)), price=0.9)
     recorded = RecordedWorkload(sessions(20, 1), "w.jsonl", SCARCE, run=in_turn, given=given)
-    pricing = recorded.pricing_under(ServerSettings())
-    assert (recorded.model, pricing, recorded.is_learnt_here) == (
+    variant = recorded.variant_under(ServerSettings())
+    assert (recorded.model, variant, recorded.is_learnt_here) == (
         given.model,
-        Pricing(0.9),
+        NextUse(Pricing(0.9)),
         False,
     )
 
@@ -138,9 +139,11 @@ def tried(workload: Workload, given: ReuseTimesFile | None = None) -> list[Trial
     return found
 
 
-def test_next_use_is_predicted_with_its_demotions_where_there_is_no_host_tier() -> None:
+def test_next_use_is_predicted_with_demotions_and_without_where_there_is_no_host_tier() -> None:
+    demoting = {0: set[bool](), 60: set[bool]()}
     for trial in tried(sessions(20, 1)):
-        assert bool(trial.demotions) == (trial.settings.host_blocks == 0)
+        demoting[trial.settings.host_blocks].add(bool(trial.demotions))
+    assert demoting == {0: {False, True}, 60: {False}}
 
 
 def test_reuse_times_given_demote_as_their_file_says() -> None:
@@ -149,6 +152,23 @@ def test_reuse_times_given_demote_as_their_file_says() -> None:
     assert not any(trial.demotions for trial in tried(sessions(20, 1), without))
     demoting = replace(without, room=PoolRoom(60, 64, "leaf"))
     assert any(trial.demotions for trial in tried(sessions(20, 1), demoting))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_prompts_are_demoted_where_that_is_predicted_to_gain(seed: int) -> None:
+    rates: dict[bool, float] = {}
+
+    def noted(predictor: Predictor, trials: Sequence[Trial]) -> Sequence[Prediction]:
+        predictions = in_turn(predictor, trials)
+        for trial, prediction in zip(trials, predictions, strict=True):
+            rates.setdefault(bool(trial.demotions), prediction.token_hit_rate)
+        return predictions
+
+    recorded = RecordedWorkload(sessions(20, seed), "w.jsonl", SCARCE, run=noted)
+    point = PlanPoint("as recorded", 64, 0, "next-use")
+    evaluation = recorded.evaluate([point])[0]
+    assert recorded.variant_under(ServerSettings()).demotes == (rates[True] > rates[False])
+    assert evaluation.token_hit_rate >= max(rates.values())
 
 
 def test_what_a_workload_carried_as_retention_does_not_count() -> None:

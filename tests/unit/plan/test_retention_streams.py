@@ -174,7 +174,7 @@ def test_the_guardrail_takes_next_use_where_it_helped_unseen_sessions() -> None:
 def test_with_a_host_tier_the_guardrail_is_never_below_the_default(eviction: Eviction) -> None:
     pool = msgspec.structs.replace(POOL, host_blocks=POOL.gpu_blocks, eviction=eviction)
     choice = choose(past(), pool)
-    compared = compare(past(), pool, model(), pricing=choice.pricing)
+    compared = compare(past(), pool, model(), pricing=choice.variant.pricing)
     assert compared.hit_rates[choice.policy] >= compared.hit_rates["default"] - 0.005
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from charter_engine.contracts.graph import CompiledFile
-from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.compiled import compiled, edges, lines, package
 from tests.unit.parser.teams.speaking import said, turning
 
 HANDED = """
@@ -64,6 +64,24 @@ def test_an_agent_as_a_tool_is_asked_by_its_caller_and_answers_it() -> None:
     found = edges(file)
     assert {(11, 5, "data"), (5, 11, "loop")} <= found
     assert (5, 12, "data") not in found
+
+
+def test_an_agent_whose_name_is_given_to_its_answer_is_the_one_that_is_run() -> None:
+    files = package(
+        main="""
+            from agents import Runner
+            from team import lead
+            lead = Runner.run_sync(lead, "Add two and two.")
+        """,
+        team="""
+            from agents import Agent
+            adder = Agent(name="Adder", instructions="Add numbers.")
+            lead = Agent(name="Lead", tools=[adder.as_tool("add", "Adds.")])
+        """,
+    )
+    (run,), (asked,) = files["main.py"].calls, files["team.py"].calls
+    assert [(one.call, one.carried) for one in asked.depends_on] == [(run.id, "data")]
+    assert (asked.id, "loop") in {(one.call, one.carried) for one in run.depends_on}
 
 
 def test_what_a_team_said_in_an_earlier_run_reaches_it_in_a_later_turn() -> None:

@@ -1,0 +1,67 @@
+"""Functions that other functions make: those that a maker returns, and those that stand around one
+that they are given."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from charter_engine.parser.state_graphs import name_of
+from charter_engine.parser.symbols import FunctionDefinition, Module
+from charter_engine.parser.syntax import last_name, output_name
+
+
+def functions_made(modules: Iterable[Module]) -> dict[str, str]:
+    """The functions that others make and return, by what these are called and by the names that
+    their results are given: `bull = create_bull(llm)`."""
+    modules = list(modules)
+    inner = [
+        definition
+        for module in modules
+        for definition in module.functions.values()
+        if definition.outer is not None and returns(definition.outer.node, definition.name)
+    ]
+    times = Counter(definition.name for definition in inner)
+    for definition in inner:
+        if times[definition.name] > 1:
+            definition.node_name = f"{definition.module.name}.{definition.qualname}"
+    made = {one.outer.name: one.node_name for one in inner if one.outer is not None}
+    kept = {
+        name: made[last_name(call.func)]
+        for module in modules
+        for call in module.calls
+        if last_name(call.func) in made and (name := output_name(module.parents, call)) is not None
+    }
+    return made | kept
+
+
+def functions_wrapping(
+    definitions: Iterable[FunctionDefinition],
+) -> dict[str, tuple[FunctionDefinition, int, str]]:
+    """The functions that make another one of one that they are given, by their names: what they
+    make, which calls that one with its own first argument, and the parameter's place and name."""
+    return {
+        outer.name: (definition, outer.parameters.index(name) - outer.takes_self, name)
+        for definition in definitions
+        if (outer := definition.outer) is not None
+        and returns(outer.node, definition.name)
+        and definition.parameters
+        for name in calling_with(definition, definition.parameters[0])
+        if name in outer.parameters
+    }
+
+
+def calling_with(definition: FunctionDefinition, first: str) -> Iterator[str]:
+    """The names of what a function calls with a name as the first argument."""
+    for call in definition.calls:
+        if call.args and isinstance(call.func, ast.Name) and name_of(call.args[0]) == first:
+            yield call.func.id
+
+
+def returns(function: ast.AST, name: str) -> bool:
+    """Whether a function ends with returning what a name stands for."""
+    last = function.body[-1] if isinstance(function, ast.FunctionDef) else None
+    return (
+        isinstance(last, ast.Return) and isinstance(last.value, ast.Name) and last.value.id == name
+    )

@@ -1,0 +1,92 @@
+"""Which calls ask a model, by the catalogue, an address that other calls gave, or evidence."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from charter_engine.parser import evidence, recognise
+from charter_engine.parser.decorated import calls_decorated
+from charter_engine.parser.executors import handling_of
+from charter_engine.parser.frames import Frame
+from charter_engine.parser.nearest import near_call
+from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.values import Made, Value
+
+if TYPE_CHECKING:
+    from charter_engine.parser.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+
+HANDED_IN = "agent_framework.agent"
+
+
+class CallRecogniser:
+    """Tells which calls ask a model."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.evaluator = evaluator
+
+    def recognised(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Recognition | None:
+        """What the catalogue, or an address that other calls gave, says of a call."""
+        found = (
+            recognise.recognise(shape, self.program.catalogue)
+            or self.known_post(node, shape)
+            or self.known_by_name(frame, shape)
+        )
+        if found is None or self.evaluator.teams.asks_nobody(receiver, shape, found.family):
+            return None
+        return found
+
+    def known_by_name(self, frame: Frame, shape: CallShape) -> Recognition | None:
+        """What the catalogue says of a method that a class at hand only declares, by the name of
+        the class."""
+        if not shape.receiver:
+            return None
+        kinds = self.evaluator.names.named_kinds(frame, shape.receiver)
+        if not kinds:
+            return None
+        return recognise.by_kind(replace(shape, receiver=kinds), self.program.catalogue)
+
+    def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
+        """What other arguments proved a request to be, unless these speak against it."""
+        found = self.findings.posts.get(id(node))
+        return None if found is None or recognise.posts_elsewhere(shape, found.family) else found
+
+    def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
+        """What speaks for a call of an imported or injected wrapper."""
+        if calls_decorated(frame.function, node):
+            return None
+        made = [kind for kind in shape.receiver if isinstance(kind, Made)]
+        if len(made) == 1 and self.evaluator.teams.runs_own_code(made[0]):
+            return None
+        handed = runs_what_is_handed_in(frame.function, shape)
+        family = self.program.catalogue.family_of_verb(HANDED_IN, shape.verb) if handed else None
+        if family is not None:
+            return Recognition(family, "an executor runs what the function around it is given")
+        found = evidence.by_evidence(shape, self.program.catalogue)
+        return None if found is not None and evidence.is_asked_itself(frame.module, node) else found
+
+    def note_near(self, frame: Frame, shape: CallShape) -> None:
+        """Keep why something is no call of a model."""
+        score, reasons = evidence.weigh(shape, self.program.catalogue)
+        found = (*reasons, f"evidence {score}, {evidence.ENOUGH} needed")
+        near = near_call(frame.module.path, shape, self.program.catalogue, score, found)
+        self.progress.keep_near(near)
+
+
+def runs_what_is_handed_in(function: FunctionDefinition | None, shape: CallShape) -> bool:
+    """Whether an executor calls a method, with something to say, of what isn't at hand: the
+    function around it is given that (`agents["judge"].run(text)`)."""
+    outer = function.outer if function is not None else None
+    is_handed = outer is not None and shape.path[:1] and shape.path[0] in outer.parameters
+    is_open = len(shape.path) > 1 and not shape.receiver and bool(shape.positional)
+    return bool(is_handed and is_open and function and handling_of(function))
