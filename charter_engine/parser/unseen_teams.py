@@ -29,9 +29,10 @@ class UnseenTeams:
         self.evaluator = evaluator
 
     def note(self, frame: Frame, made: Made, shape: CallShape) -> None:
-        """Keep that a team's members are not at hand, where none is."""
+        """Keep that a team's members are not at hand, where none is, and no call gives them."""
         rule = self.program.catalogue.kinds[made.kind]
-        if self.findings.visits is not None or self.progress.round == 0:
+        is_given = frame.function in self.findings.called_wrappers
+        if self.findings.visits is not None or self.progress.round == 0 or is_given:
             return
         ways = [(name, way) for names, way in rule.members.items() for name in names.split("+")]
         for argument, way in ways:

@@ -29,6 +29,11 @@ def test_what_runs_a_crew_of_the_agent_that_it_is_given_is_a_wrapper() -> None:
     assert edges(file) == {(15, 16, "data")}
 
 
+def test_nobody_is_said_to_be_missing_where_its_calls_give_the_agents() -> None:
+    assert compiled(RUN).errors == ()
+    assert len(compiled(RUN.partition("def planner")[0]).errors) == 1
+
+
 def test_its_call_is_told_what_its_agent_and_its_task_say() -> None:
     assert [text for _, text, _ in said(compiled(RUN), 15)] == [
         "Planner",
