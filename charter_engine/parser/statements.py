@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
@@ -15,6 +15,7 @@ from charter_engine.parser.containers import any_member, each_member, one_and_ot
 from charter_engine.parser.flags import truth_of
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import updates_in
+from charter_engine.parser.narrowing import narrowed_by
 from charter_engine.parser.syntax import (
     calls_members,
     has_break,
@@ -103,7 +104,9 @@ class StatementWalker:
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
         return self.alternatives(
-            frame, [(node.test, node.body), (node.test if node.orelse else None, node.orelse)]
+            frame,
+            [(node.test, node.body), (node.test if node.orelse else None, node.orelse)],
+            narrowed_by(frame, node.test, self.program, self.evaluator.evaluate),
         )
 
     def way_made(self, frame: Frame, test: ast.expr) -> bool | None:
@@ -123,13 +126,17 @@ class StatementWalker:
         return truth_of(self.evaluator.evaluate(frame, test))
 
     def alternatives(
-        self, frame: Frame, branches: list[tuple[ast.expr | str | None, list[ast.stmt]]]
+        self,
+        frame: Frame,
+        branches: list[tuple[ast.expr | str | None, list[ast.stmt]]],
+        known: Sequence[dict[str, Value]] = (),
     ) -> bool:
-        """Run each branch from the same names, then go on with what any of them may have left."""
+        """Run each branch from the same names, then go on with what any of them may have left.
+        `known` is what holds in each of them alone."""
         before, after = frame.names, None
         ways = Ways(self.findings.outputs, frame.elsewhere)
-        for condition, body in branches:
-            frame.names = dict(before)
+        for number, (condition, body) in enumerate(branches):
+            frame.names = before | known[number] if known else dict(before)
             frame.elsewhere = ways.on_the_next()
             if condition is not None:
                 frame.conditions.append(condition)

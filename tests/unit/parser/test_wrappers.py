@@ -665,3 +665,28 @@ def test_a_call_shows_all_that_its_wrapper_sends_also_where_a_program_runs_its_f
         """
     shown = [call.segments[0].text for call in compiled(source).calls if call.kind == "wrapper"]
     assert shown == ["You plan with care.", "You plan with care."]
+
+
+@pytest.mark.parametrize(
+    ("returned", "asking"), [("started.id", [7]), ("started.outputs[-1].text", [7, 13])]
+)
+def test_what_hands_back_only_the_id_of_an_answer_is_a_step(
+    returned: str, asking: list[int]
+) -> None:
+    file = compiled(
+        """
+        from google import genai
+
+        client = genai.Client()
+
+        def ask(prompt):
+            started = client.interactions.create(model="m", input=prompt, background=True)
+            while started.status == "running":
+                started = client.interactions.get(started.id)
+            return RETURNED
+
+        def run(task):
+            return ask(f"Find out what is known of this: {task}")
+        """.replace("RETURNED", returned)
+    )
+    assert lines(file) == asking
