@@ -127,4 +127,5 @@ def is_of_round(origin: Origin, number: int) -> bool:
 
 def moved_to(origin: Origin, number: int) -> Chain:
     (site, loops), *inner = origin.chain
-    return (site, ((0, number), *loops[1:])), *inner
+    entered = loops[1:] if loops[:1] and not loops[0][0] else loops
+    return (site, ((0, number), *entered)), *inner

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.symbols import ClassDefinition, walk
-from charter_engine.parser.syntax import last_name
+from charter_engine.parser.syntax import declared_fields, last_name
 from charter_engine.parser.values import Instance, Static, Value, place_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Flags:
         self.evaluator = evaluator
         self.truths: dict[tuple[ClassDefinition, str, str], set[bool | None]] = {}
         self.asking: dict[int, bool] = {}
+        self.declared: dict[tuple[ClassDefinition, str], bool] = {}
 
     def note(self, frame: Frame, kind: Instance, name: str, value: Value) -> None:
         """Keep what is stored in an attribute, but for a parameter that nobody gives a value."""
@@ -35,13 +36,16 @@ class Flags:
 
     def settled(self, frame: Frame, node: ast.If) -> bool | None:
         """Which way a method goes by what its object was made with; None where that is open, or
-        where the other way asks a model: that is a call all the same."""
+        where the other way asks a model: that is a call all the same. What follows a branch that
+        leaves is part of the other way."""
         if not self.findings.are_judged or not isinstance(node.test, ast.Attribute | ast.UnaryOp):
             return None
         way = self.way(frame, node.test)
         if way is None or self.may_ask(node.orelse if way else node.body):
             return None
-        return way
+        taken = node.body if way else node.orelse
+        is_left = bool(taken) and isinstance(taken[-1], LEAVING)
+        return None if is_left and self.goes_on_to_ask(frame, node) else way
 
     def way(self, frame: Frame, test: ast.expr) -> bool | None:
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
@@ -58,8 +62,22 @@ class Flags:
     def truths_of(self, kind: object, name: str) -> set[bool | None]:
         if not isinstance(kind, Instance):
             return {None}
+        if self.is_declared(kind.definition, name):
+            return {None}
         own = self.truths.get((kind.definition, place_of(kind), name))
         return own or self.truths.get((kind.definition, "", name), {None})
+
+    def is_declared(self, definition: ClassDefinition, name: str) -> bool:
+        """Whether a class declares an attribute that no constructor at hand stores: an object may
+        be given it, or have it as it is declared."""
+        known = self.declared.get((definition, name))
+        if known is None:
+            lineage = self.program.lineage(definition)
+            makers = [owner.methods["__init__"] for owner in lineage if "__init__" in owner.methods]
+            known = self.declared[definition, name] = any(
+                name in names_declared(owner.node) for owner in lineage
+            ) and not any(stores(maker.node, name) for maker in makers)
+        return known
 
     def may_ask(self, body: list[ast.stmt]) -> bool:
         """Whether statements hold a call that may lead to a model."""
@@ -67,13 +85,47 @@ class Flags:
             return False
         known = self.asking.get(id(body[0]))
         if known is None:
-            names = {definition.name for definition in self.program.reaching}
             calls = [node for one in body for node in walk(one) if isinstance(node, ast.Call)]
-            known = self.asking[id(body[0])] = any(
-                id(call) in self.findings.site_numbers or last_name(call.func) in names
-                for call in calls
-            )
+            known = self.asking[id(body[0])] = self.may_be_asked_by(calls)
         return known
+
+    def goes_on_to_ask(self, frame: Frame, node: ast.If) -> bool:
+        """Whether what stands below a branch in its function may lead to a model."""
+        known = self.asking.get(id(node))
+        if known is None:
+            assert frame.function is not None
+            end = node.end_lineno or node.lineno
+            calls = [call for call in frame.function.calls if call.lineno > end]
+            known = self.asking[id(node)] = self.may_be_asked_by(calls)
+        return known
+
+    def may_be_asked_by(self, calls: list[ast.Call]) -> bool:
+        names = {definition.name for definition in self.program.reaching}
+        return any(
+            id(call) in self.findings.site_numbers or last_name(call.func) in names
+            for call in calls
+        )
+
+
+LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
+"""Statements that nothing of their block follows."""
+
+
+def names_declared(node: ast.ClassDef) -> set[str]:
+    """The attributes to which the body of a class gives a value or a type."""
+    found = set(declared_fields(node))
+    for item in node.body:
+        targets = item.targets if isinstance(item, ast.Assign) else []
+        found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def stores(node: ast.AST, name: str) -> bool:
+    """Whether a function stores an attribute of that name."""
+    return any(
+        isinstance(item, ast.Attribute) and item.attr == name and isinstance(item.ctx, ast.Store)
+        for item in walk(node)
+    )
 
 
 def truth_of(value: Value) -> bool | None:

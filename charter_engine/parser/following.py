@@ -27,16 +27,15 @@ from charter_engine.parser.findings import Visit
 from charter_engine.parser.frames import Frame, under_way
 from charter_engine.parser.objects import stored_in
 from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.recursions import Recursion
 from charter_engine.parser.strings import origins_of
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import gives_all, is_super
 from charter_engine.parser.values import (
-    NOTHING,
     UNKNOWN,
     Chain,
     Function,
     Instance,
-    Origin,
     Origins,
     Value,
     held_apart,
@@ -177,9 +176,18 @@ class Follower:
             inner = (
                 self.evaluator.calls.unseen_code.passed_on(frame, UNKNOWN, UNKNOWN, shape)
                 if running is None
-                else running.returned or UNKNOWN
+                else self.returned_by_itself(running, function.definition)
             )
         return moved(self.as_declared(function.definition, inner), "return")
+
+    def returned_by_itself(self, running: Frame, definition: FunctionDefinition) -> Value:
+        """What a function that is followed gives where it calls itself: what it has returned so
+        far, or in a turn before."""
+        recursion = self.memory.recursions.get(definition)
+        if recursion is None or running.chain or not self.findings.are_judged:
+            return running.returned or UNKNOWN
+        before = recursion.returned_before(self.progress.round)
+        return (running.returned or UNKNOWN).with_origins(before)
 
     def as_declared(self, definition: FunctionDefinition, result: Value) -> Value:
         """What a function returned, or what it says it returns where nothing is known of that, or
@@ -220,7 +228,8 @@ class Follower:
             hand_over(frame, holder, NO_ATTRIBUTES)
         running = under_way(frame, definition)
         if running is not None:
-            self.hand_down(running, names)
+            recursion = self.memory.recursions.setdefault(definition, Recursion())
+            recursion.hand_down(frame, running, names)
             return None
         deeper = self.depth_of(frame, definition)
         if deeper and frame.depth >= MAX_FRAMES:
@@ -297,24 +306,6 @@ class Follower:
             if definition.owner in own:
                 return 0
         return 1 if definition in self.program.reaching else 2
-
-    def hand_down(self, running: Frame, names: dict[str, Value]) -> None:
-        """Keep the outputs that a recursion gives its function beside what the function was given:
-        they reach it in a later turn."""
-        assert running.function is not None
-        above = len(running.chain)
-        for name, value in names.items():
-            made = frozenset(
-                Origin(origin.chain[above:], origin.how)
-                for origin in moved(value, "argument").all_origins()
-                if origin.chain[0][0] >= 0
-                and origin.chain not in running.given
-                and origin.chain[:above] == running.chain
-                and len(origin.chain) > above
-            )
-            self.memory.handed_down[running.function, name] = (
-                self.memory.handed_down.get((running.function, name), NOTHING) | made
-            )
 
     def property_value(self, frame: Frame, function: Function) -> Value:
         found = self.enter(frame, function, {})

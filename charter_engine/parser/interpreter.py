@@ -27,12 +27,12 @@ from charter_engine.parser.memory import Memory, tells_more
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
 from charter_engine.parser.reach import NO_NAMES
+from charter_engine.parser.recursions import Recursion
 from charter_engine.parser.role_turns import acting_in
 from charter_engine.parser.room import with_room
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.values import (
-    NOTHING,
     UNKNOWN,
     Function,
     Value,
@@ -44,6 +44,12 @@ STEPS_PER_FUNCTION = 4_000
 STEPS_PER_MODULE = 60_000
 """Calls are followed until so many expressions are evaluated from one start. The statements of the
 function itself are always run to their end."""
+
+FEW_FUNCTIONS = 40
+STEPS_AMONG_FEW = 12_000
+"""Where no more functions than these may lead to a model, each is followed further: one that
+uploads files, logs and keeps records on its way spends thousands of steps before it asks. All of
+them together come to less than `PLENTY` in a pass."""
 
 STEPS_OF_A_LOOK = 500
 """In the first pass, until it is known which functions ask a model themselves."""
@@ -99,7 +105,7 @@ class Interpreter:
         self.evaluator = Evaluator(analysis)
         self.ranks = analysis.program.graph.rank() if analysis.program.graph is not None else {}
         self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
-        self.is_large = False
+        self.is_large = self.is_small = False
         self.fruitless: set[str] = set()
         self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
         self.around: dict[FunctionDefinition, dict[str, Value]] = {}
@@ -247,6 +253,7 @@ class Interpreter:
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
         self.is_large = len(worth) > MANY_FUNCTIONS
+        self.is_small = len(worth) <= FEW_FUNCTIONS
         found: dict[FunctionDefinition, Wrapper] = {}
         first = self.worth_a_look(worth)
         visited, cut = self.look(first, found)
@@ -515,7 +522,9 @@ class Interpreter:
         if self.progress.is_looking:
             return STEPS_OF_A_LOOK
         is_short = self.is_large or self.progress.steps >= PLENTY
-        return FEWEST_STEPS if is_short else STEPS_PER_FUNCTION
+        if is_short:
+            return FEWEST_STEPS
+        return STEPS_AMONG_FEW if self.is_small else STEPS_PER_FUNCTION
 
     def run_as_called(self, definition: FunctionDefinition) -> None:
         """A function that others call, on its own: among the lists that it found when it was called
@@ -548,6 +557,7 @@ class Interpreter:
         follower.followed.clear()
         function = Function(definition, entry.bound)
         names = self.evaluator.arguments.first_names(function, dict(given))
+        recursion = self.memory.recursions.get(definition, Recursion())
         spec = definition.node.args
         for arg in (
             *spec.posonlyargs,
@@ -560,7 +570,7 @@ class Interpreter:
             if arg.arg in given or arg.arg in definition.kept_from_around:
                 continue
             value = names.get(arg.arg, UNKNOWN)
-            handed_down = self.memory.handed_down.get((definition, arg.arg), NOTHING)
+            handed_down = recursion.given_before(arg.arg, self.progress.round)
             names[arg.arg] = value.with_origins(
                 self.findings.parameter_origin(definition, arg.arg) | handed_down
             )
@@ -571,6 +581,7 @@ class Interpreter:
                 names,
                 function=definition,
                 driven=entry.loops,
+                spread=recursion.fanout,
                 elsewhere=dict.fromkeys(unmade, 0),
             )
             if definition.takes_self:
@@ -579,6 +590,8 @@ class Interpreter:
         except RecursionError:
             self.progress.stop(deep=True)
             return UNKNOWN
+        if (again := self.memory.recursions.get(definition)) is not None:
+            again.keep_returned(result)
         self.evaluator.states.absorb(definition, frame, result)
         self.evaluator.states.keep_returned(definition, result)
         self.evaluator.role_turns.keep(result)

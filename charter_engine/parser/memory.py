@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from charter_engine.parser.recursions import Recursion
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.values import (
     MAX_ITEMS,
@@ -13,7 +14,6 @@ from charter_engine.parser.values import (
     Class,
     Element,
     Function,
-    Origins,
     Type,
     Value,
     join,
@@ -28,7 +28,7 @@ class Memory:
     here; that of no place stands for those that functions are given from elsewhere.
 
     `changes` counts what was changed, so that following a function again can be spared while
-    nothing was. `handed_down` are outputs that a recursion gives a parameter. `left` is what the
+    nothing was. `recursions` are those of functions that call themselves. `left` is what the
     state of a graph holds after a node, `written` what the node put into it, by the keys, `sent`
     what a node is started with, by its function; `beside` are the functions that `Send` leads into.
     `returned` is what the steps of flows returned, `said` what roles did in their turns.
@@ -40,7 +40,7 @@ class Memory:
     global_types: dict[tuple[str, str], frozenset[Type]] = field(default_factory=dict)
     shared: dict[str, Box] = field(default_factory=dict)
     closures: dict[FunctionDefinition, dict[str, Value]] = field(default_factory=dict)
-    handed_down: dict[tuple[FunctionDefinition, str], Origins] = field(default_factory=dict)
+    recursions: dict[FunctionDefinition, Recursion] = field(default_factory=dict)
     left: dict[str, Box] = field(default_factory=dict)
     written: dict[str, dict[str, Element]] = field(default_factory=dict)
     sent: dict[str, Box] = field(default_factory=dict)
@@ -147,7 +147,7 @@ class Memory:
         self.beside.clear()
         self.returned.clear()
         self.said.clear()
-        self.handed_down.clear()
+        self.recursions.clear()
 
 
 SESSION = "session"

@@ -24,6 +24,7 @@ from charter_engine.parser.frames import Frame, functions_under_way, outermost
 from charter_engine.parser.handed_in import runs_what_is_given, tasks_given
 from charter_engine.parser.offered import offers
 from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.recursions import recursion_of
 from charter_engine.parser.routed_forks import is_shut_out
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.syntax import last_name, output_name
@@ -281,6 +282,10 @@ class SiteRecorder:
         is_told = any(loop.kind == "cycle" for loop in site.repeated_by)
         if not is_told and (turning := self.turning_around(frame)) is not None:
             site.repeated_by.append(turning)
+        recursion = recursion_of(frame, self.memory.recursions)
+        is_new = recursion is not None and recursion not in site.repeated_by
+        if recursion is not None and is_new and self.findings.are_judged:
+            site.repeated_by.append(recursion)
         if self.program.graph is not None and self.program.graph.nodes_of(self.progress.start):
             run = [replace(loop, kind="caller") for loop in self.findings.graph_loops]
             site.repeated_by += [loop for loop in run if loop not in site.repeated_by]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.alternatives import Ways
 from charter_engine.parser.annotated_members import type_members
 from charter_engine.parser.attributes import note_left
+from charter_engine.parser.class_tests import told_by_class
 from charter_engine.parser.compact import by_kind
 from charter_engine.parser.containers import any_member, each_member, one_and_others
 from charter_engine.parser.flags import truth_of
@@ -112,7 +113,10 @@ class StatementWalker:
             return self.execute(frame, node.body if way else node.orelse)
         told = narrowed(frame, node.test, lambda one: self.evaluator.written_text(frame, one))
         goes_on = self.alternatives(
-            frame, [(node.test, node.body), (node.test if node.orelse else None, node.orelse)], told
+            frame,
+            [(node.test, node.body), (node.test if node.orelse else None, node.orelse)],
+            told,
+            told_by_class(frame, node.test, self.program, self.evaluator.evaluate),
         )
         if told is not None and not told.holds_after(node):
             widen(told.loop, frame.names)
@@ -139,13 +143,15 @@ class StatementWalker:
         frame: Frame,
         branches: list[tuple[ast.expr | str | None, list[ast.stmt]]],
         told: Narrowed | None = None,
+        known: Sequence[dict[str, Value]] = (),
     ) -> bool:
         """Run each branch from the same names, then go on with what any of them may have left. Of a
-        test that tells members of a list apart, each has those that lead to it."""
+        test that tells members of a list apart, each has those that lead to it;
+        `known` is what else holds in each of them alone."""
         before, after = frame.names, None
         ways = Ways(self.findings.outputs, frame.elsewhere)
         for number, (condition, body) in enumerate(branches):
-            frame.names = dict(before)
+            frame.names = before | known[number] if known else dict(before)
             if told is not None:
                 frame.names[told.name] = told.ways[number]
             frame.elsewhere = ways.on_the_next()

@@ -19,7 +19,7 @@ from charter_engine.parser.handlers import is_handler
 from charter_engine.parser.prompts import OPTIONS
 from charter_engine.parser.recognise import words_of
 from charter_engine.parser.state import Analysis
-from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
+from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name, walk
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Hole, Instance, Piece, Static, Value, pieces_of
 
@@ -68,7 +68,8 @@ def wrapper_of(
     own = {
         number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
     }
-    if definition.name == "__init__" or is_handed_by_framework(analysis, definition):
+    is_called_so = definition.name == "__init__" or is_handed_by_framework(analysis, definition)
+    if is_called_so or returns_name_of_answer(definition):
         return None
     if not asked and answer_text(result) > ANSWER_TEXT:
         return None
@@ -227,6 +228,22 @@ def returns_nothing(definition: FunctionDefinition) -> bool:
         isinstance(node, ast.Return) and node.value is not None
         for node in ast.walk(definition.node)
     )
+
+
+def returns_name_of_answer(definition: FunctionDefinition) -> bool:
+    """Whether a function hands back only the id under which the answer may be fetched."""
+    returned = [
+        node.value
+        for node in walk(definition.node)
+        if isinstance(node, ast.Return) and node.value is not None
+    ]
+    named = [node for node in returned if not isinstance(node, ast.Constant)]
+    return bool(named) and all(words_of(last_name(held_in(node)))[-1:] == ("id",) for node in named)
+
+
+def held_in(node: ast.expr) -> ast.expr:
+    """What a member is taken from: `ids[0]`."""
+    return node.value if isinstance(node, ast.Subscript) else node
 
 
 def asks_first(name: str, catalogue: Catalogue) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges, lines, package
+from tests.unit.parser.compiled import compiled, edges, flows, lines, package
 
 ASK = """
 import openai
@@ -260,6 +260,58 @@ def solve(state, depth):
     )
     assert edges(file) == {(10, 10, "loop")}
     assert file.calls[1].depends_on[0].how == "argument"
+
+
+RESEARCH = """
+from concurrent.futures import ThreadPoolExecutor
+
+class Researcher:
+    def gaps(self, question):
+        return ask(f"Name what is still unknown of this question, as a list: {question}")
+
+    def sum_up(self, question, parts):
+        return ask(f"Answer the question {question} by all of these findings: {parts}")
+
+    def work(self, question, depth):
+        if depth == 0:
+            return "nothing is known"
+        with ThreadPoolExecutor() as pool:
+            jobs = [pool.submit(self.child, gap, depth) for gap in self.gaps(question)]
+        return self.sum_up(question, [job.result() for job in jobs])
+
+    def child(self, gap, depth):
+        return Researcher().work(gap, depth - 1)
+
+def main(question):
+    print(Researcher().work(question, 3))
+"""
+
+
+def test_recursion_goes_on_from_what_was_answered_above_and_below() -> None:
+    assert flows(RESEARCH) == {
+        "gaps > gaps, later",
+        "gaps > sum_up, later",
+        "sum_up > sum_up, later",
+    }
+
+
+def test_what_recurses_side_by_side_runs_so_again_and_again() -> None:
+    file = compiled(ASK + RESEARCH)
+    asked = [call for call in file.calls if call.kind == "wrapper"]
+    assert [call.fanout for call in asked] == ["submit", "submit"]
+    assert all([loop.kind for loop in call.repeated_by] == ["recursion"] for call in asked)
+
+
+def test_a_recursion_that_only_tries_again_repeats_nothing() -> None:
+    file = compiled(
+        ASK
+        + """
+def work(task, tries):
+    answer = ask(f"Carry out this one step and tell what came of it: {task}")
+    return answer if answer else work(task, tries - 1)
+"""
+    )
+    assert not file.calls[1].repeated_by
 
 
 def test_members_of_tuples_in_a_list_keep_their_places() -> None:

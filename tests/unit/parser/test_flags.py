@@ -81,3 +81,36 @@ def test_what_asks_a_model_is_a_call_whatever_its_object_was_made_for() -> None:
     )
     assert {15, 17} <= set(lines(file))
     assert (15, 17, "data") in edges(file)
+
+
+STOPPED = """
+from dataclasses import dataclass
+from openai import OpenAI
+
+DECLARED
+
+def stop(session: Session):
+    session.stopped = True
+
+def run(session: Session, topic):
+    while True:
+        if session.stopped:
+            break
+        topic = OpenAI().responses.create(model="m", input=f"Go on with this: {topic}").output_text
+
+stop(Session("a"))
+"""
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "@dataclass\nclass Session:\n    name: str\n    stopped: bool = False\n",
+        "class Session:\n    stopped = False\n    def __init__(self, name):\n        pass\n",
+        "class Session:\n    def __init__(self, name):\n        self.stopped = True\n",
+    ],
+    ids=["record", "default", "stored"],
+)
+def test_a_loop_that_a_flag_ends_asks_all_the_same(declared: str) -> None:
+    file = compiled(STOPPED.replace("DECLARED", declared))
+    assert {carried for _, _, carried in edges(file)} == {"loop"}

@@ -723,3 +723,28 @@ def test_one_whose_rules_stand_in_a_file_of_its_own_is_a_step(rules: str, found:
         """
     )
     assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("returned", "asking"), [("started.id", [7]), ("started.outputs[-1].text", [7, 13])]
+)
+def test_what_hands_back_only_the_id_of_an_answer_is_a_step(
+    returned: str, asking: list[int]
+) -> None:
+    file = compiled(
+        """
+        from google import genai
+
+        client = genai.Client()
+
+        def ask(prompt):
+            started = client.interactions.create(model="m", input=prompt, background=True)
+            while started.status == "running":
+                started = client.interactions.get(started.id)
+            return RETURNED
+
+        def run(task):
+            return ask(f"Find out what is known of this: {task}")
+        """.replace("RETURNED", returned)
+    )
+    assert lines(file) == asking
