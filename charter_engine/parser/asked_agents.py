@@ -71,7 +71,7 @@ class AgentsAsked:
             said = moved(answer, "history").origins
             kept = self.evaluator.evaluate(frame, talk)
             if kept.constant != (None,):
-                self.evaluator.assigner.assign(frame, talk, kept.with_origins(said))
+                self.evaluator.assigner.keep(frame, talk, kept.with_origins(said))
 
     def asked_beside(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape

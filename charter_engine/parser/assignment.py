@@ -23,6 +23,7 @@ from charter_engine.parser.values import (
     as_pieces,
     in_order,
     join,
+    made_in,
     moved,
     place_of,
     text_of,
@@ -95,6 +96,24 @@ class Assigner:
             self.store_item(frame, target, value)
         elif isinstance(target, ast.Starred):
             self.assign(frame, target.value, value)
+
+    def keep(self, frame: Frame, target: ast.expr, value: Value) -> None:
+        """Let what keeps a conversation hold what was said, also where a function finds it in its
+        module."""
+        is_global = isinstance(target, ast.Name) and target.id not in frame.names
+        if is_global and isinstance(target, ast.Name) and frame.function is not None:
+            names = self.memory.globals.get(frame.module.path, {})
+            held = names.get(target.id)
+            if held is not None and self.has_threads(held):
+                names[target.id] = held.with_origins(moved(value, "history").origins)
+                self.memory.changes += names[target.id] is not held
+                return
+        self.assign(frame, target, value)
+
+    def has_threads(self, held: Value) -> bool:
+        """Whether a value is an agent that keeps what was said by the threads that calls name."""
+        kinds = self.program.catalogue.kinds
+        return any(kinds[one.kind].remembers_by for one in made_in(held))
 
     def unpack(self, frame: Frame, target: ast.Tuple | ast.List, value: Value) -> None:
         box = value.box

@@ -39,6 +39,7 @@ from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.recognised_calls import CallRecogniser
 from charter_engine.parser.reflection import REFLECTING
 from charter_engine.parser.role_turns import RECALLING, RECALLING_SOME
+from charter_engine.parser.sent_requests import as_sent
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import ClassDefinition
 from charter_engine.parser.syntax import is_super, without_parameters
@@ -106,6 +107,7 @@ class CallResolver:
             held=receiver.box,
             verb=path[-1] if path else "",
         )
+        shape = as_sent(shape)
         is_later = outer is None and is_gathered(frame, node, callee, self.program.gathering)
         started = started_way(frame, node, callee) if callee.types else None
         started = started or delayed_way(path)
@@ -221,6 +223,8 @@ class CallResolver:
             evaluator.mixed.send(frame.function, shape.positional[0][1])
         if GRAPH in shape.receiver and shape.verb == "add_node":
             evaluator.node_agents.add(frame, shape)
+        if shape.verb == STREAMED:
+            return self.handed_on.called_later(frame, node, receiver, shape)
         found = (
             evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)
@@ -313,6 +317,10 @@ CLIENTS = frozenset((word,) for word in "client provider backend api adapter mod
 PAIRS = Kind("dspy.parallel")
 """What is called with modules, each beside what it is given."""
 
+STREAMED = "write_stream"
+"""The function of Streamlit's that shows a stream, or what a generator function yields that it is
+given, and returns the text."""
+
 KNOWN_BY_NAME = (
     COPYING_METHODS
     | DUMPING
@@ -323,7 +331,7 @@ KNOWN_BY_NAME = (
     | RECALLING_SOME
     | POSTING
     | ASKED_BY_NAME
-    | frozenset(("dict", "iter", "partial", "run", "send_event", "send_message"))
+    | frozenset(("dict", "iter", "partial", "run", "send_event", "send_message", STREAMED))
 )
 """Functions and methods that are known whatever they are called on."""
 

@@ -48,6 +48,7 @@ class KindRule:
     proved_by: tuple[str, ...] = ()
     remembers: tuple[str, ...] = ()
     remembers_with: tuple[str, ...] = ()
+    remembers_by: tuple[str, ...] = ()
     exact: bool = False
     fetched: bool = False
     becomes: dict[str, str] = field(default_factory=dict)

@@ -56,7 +56,8 @@ class Site:
     `turning` is what makes the turns: the loop around it, or its function. `sent` is what a call of
     a wrapper comes to, first and in a later turn, by the client's call that it leads to. `given` is
     what a wrapper is called with, by its parameters; `head` is what the request offers the model.
-    `heard` are the answers of a team that reach the prompt.
+    `heard` are the answers of a team that reach the prompt. `thread` is the conversation that it
+    names, where that stands in the source.
     """
 
     number: int
@@ -86,6 +87,7 @@ class Site:
     fillings: Fillings = field(default_factory=dict)
     settled: set[Place] = field(default_factory=set)
     heard: tuple[HeardAnswer, ...] = ()
+    thread: str = ""
 
 
 @dataclass(slots=True)

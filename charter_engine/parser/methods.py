@@ -29,6 +29,7 @@ from charter_engine.parser.values import (
     static,
     text_of,
 )
+from charter_engine.parser.written_files import STORE
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -141,7 +142,7 @@ class Methods:
             )
         if verb == "items" and receiver.box is not None and receiver.box.kind == "dict":
             return Value(box=items_of(receiver.box), origins=receiver.origins)
-        if verb in ("values", "items", "copy", "keys"):
+        if verb in ("values", "items", "copy", "keys") or is_dumped(receiver, verb):
             return receiver
         if verb in AS_DICT and receiver.box is not None and receiver.box.kind == "object":
             return Value(box=as_dict(receiver.box), origins=receiver.origins)
@@ -258,6 +259,11 @@ class Methods:
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=arguments_origins(shape))
         return None
+
+
+def is_dumped(receiver: Value, verb: str) -> bool:
+    """Whether a method encodes what a library wrote as a text: `json.dumps(body).encode()`."""
+    return verb == "encode" and STORE in receiver.types
 
 
 def text_by(name: str, given: Value, line: int) -> Value:

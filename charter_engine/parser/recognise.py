@@ -192,8 +192,11 @@ def posts_to(shape: CallShape, family: Family) -> bool:
 
 
 def posts_elsewhere(shape: CallShape, family: Family) -> bool:
-    """Whether an address among the arguments is another than a completion endpoint's. A server's
-    own, without a path, may become one."""
+    """Whether an address among the arguments is another than a completion endpoint's, and no body
+    beside it asks for one. A server's own, without a path, may become one."""
+    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    if any(asks_to_answer(fields_within(value)) for value in given):
+        return False
     found = [address for address in addresses_in(shape, whole=True) if not BASE.fullmatch(address)]
     return bool(found) and not any(re.search(family.url, address) for address in found)
 
@@ -221,13 +224,23 @@ def asks_completion(body: Value) -> bool:
     """Whether a request's body, perhaps dumped as JSON, has messages or a prompt beside a model's
     options."""
     fields = fields_within(body)
-    said = fields.get("messages")
-    if said is None and not RESPONSE_OPTIONS.isdisjoint(fields):
-        said = fields.get("input")
+    said = said_in(fields)
     is_asked = said is not None or "prompt" in fields or "text_input" in fields
     if said is not None and has_roles(said):
         return True
     return is_asked and not BODY_OPTIONS.isdisjoint(fields) and OTHER_BODIES.isdisjoint(fields)
+
+
+def asks_to_answer(fields: dict[str, Value]) -> bool:
+    """Whether the fields of a body are those of a conversation, which no other endpoint takes."""
+    said = said_in(fields)
+    return said is not None and ("model" in fields or has_roles(said))
+
+
+def said_in(fields: dict[str, Value]) -> Value | None:
+    """The conversation that a body has: `messages`, or the `input` of a request for an answer."""
+    is_response = not RESPONSE_OPTIONS.isdisjoint(fields)
+    return fields.get("messages") or (fields.get("input") if is_response else None)
 
 
 BODY_OPTIONS = frozenset(

@@ -13,6 +13,7 @@ from charter_engine.parser.executors import handling_of
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.nearest import near_call
 from charter_engine.parser.recognise import CallShape, Recognition
+from charter_engine.parser.sent_requests import is_sent_later
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.values import Made, Value
 
@@ -43,6 +44,8 @@ class CallRecogniser:
             or self.known_by_name(frame, shape)
         )
         if found is None or self.evaluator.teams.asks_nobody(receiver, shape, found.family):
+            return None
+        if is_sent_later(frame.module, shape):
             return None
         return found
 

@@ -28,6 +28,7 @@ from charter_engine.parser.recursions import recursion_of
 from charter_engine.parser.routed_forks import is_shut_out
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.syntax import last_name, output_name
+from charter_engine.parser.threads import begins_anew, is_of_this_turn, thread_of
 from charter_engine.parser.turns import grown_from
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -75,7 +76,10 @@ class SiteRecorder:
             self.findings.posts[id(node)] = found
         under_way = frame.turning()
         given = prompts.prompt_of(shape, found.family, under_way)
-        talk = receiver if self.remembers(shape) else continued(shape, found.family)
+        chain = self.chain_to(frame, site)
+        is_kept = self.remembers(shape)
+        talk = receiver if is_kept else continued(shape, found.family)
+        talk = self.of_thread(frame, site, talk, shape, chain) if is_kept else talk
         given = with_talk(talk, site, given)
         holder = holder_of(receiver, shape)
         self.keep_head(frame, site, offers(shape, found.family, holder))
@@ -83,7 +87,6 @@ class SiteRecorder:
         is_whole = fills_template(shape) and any(is_written(part) for _, part in kept)
         messages = kept if is_whole else prompts.with_given(kept, given)
         is_filled = is_whole and not any(prompts.has_open_field(part) for _, part in kept)
-        chain = self.chain_to(frame, site)
         if self.findings.visits is None:
             edges: Edges = {}
             for _, part in messages if is_filled else (*kept, *given):
@@ -136,6 +139,25 @@ class SiteRecorder:
         kinds = (kind for kind in asked if isinstance(kind, Kind))
         rules = (self.program.catalogue.kinds[kind.name] for kind in kinds)
         return any(verb in rule.remembers and is_told_to(rule, shape) for rule in rules)
+
+    def of_thread(
+        self, frame: Frame, site: Site, talk: Value, shape: CallShape, chain: Chain
+    ) -> Value:
+        """Of what an object keeps, what was said in the thread that a call names."""
+        site.thread = thread_of(shape)
+        is_new = begins_anew(frame, shape)
+        said = [
+            origin
+            for origin in talk.origins
+            if self.is_of_one_thread(origin, site)
+            and (not is_new or is_of_this_turn(origin, chain))
+        ]
+        return talk if len(said) == len(talk.origins) else replace(talk, origins=frozenset(said))
+
+    def is_of_one_thread(self, origin: Origin, site: Site) -> bool:
+        number = origin.chain[-1][0]
+        other = self.findings.sites[number].thread if number >= 0 else ""
+        return not other or not site.thread or other == site.thread
 
     def chain_to(self, frame: Frame, site: Site) -> Chain:
         return (*frame.chain, (site.number, loops_since(frame, frame.chain, self.progress.round)))
@@ -431,8 +453,10 @@ def continued(shape: CallShape, family: Family) -> Value:
     """The answers whose conversation a call goes on from: one that the server keeps, or that the
     framework hands back."""
     names = (*CONTINUED, *family.talks_in)
-    named = (value for name, _, value in shape.keywords if name in names)
-    value = next(named, UNKNOWN)
+    given = {name: value for name, _, value in shape.keywords}
+    for name in family.prompt if family.url else ():
+        given |= recognise.fields_within(given.get(name, UNKNOWN))
+    value = next((given[name] for name in names if name in given), UNKNOWN)
     return moved(Value(origins=value.all_origins()), "history")
 
 
@@ -519,10 +543,16 @@ def fills_template(shape: CallShape) -> bool:
 
 
 def is_told_to(rule: KindRule, shape: CallShape) -> bool:
-    """Whether an object keeps what was said: always, or where one of its arguments says so."""
+    """Whether an object keeps what was said: always, where one of its arguments says so, or where
+    it is given what keeps that."""
     fields = shape.held.fields if shape.held is not None else {}
-    told = (fields[name].constant for name in rule.remembers_with if name in fields)
-    return not rule.remembers_with or (True,) in told
+    told = [fields[name].constant for name in rule.remembers_with if name in fields]
+    kept = [fields[name].constant for name in rule.remembers_by if name in fields]
+    is_always = not rule.remembers_with and not rule.remembers_by
+    return is_always or (True,) in told or any(one not in NOTHING_KEPT for one in kept)
+
+
+NOTHING_KEPT = ((None,), (False,))
 
 
 def holder_of(receiver: Value, shape: CallShape) -> Value:

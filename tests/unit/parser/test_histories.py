@@ -193,3 +193,27 @@ def chat(task):
     )
     asked = only(file).line
     assert edges(file) == {(asked, asked, "loop")}
+
+
+@pytest.mark.parametrize("given", ["words", "words()"])
+def test_what_a_page_shows_as_a_stream_is_part_of_its_history(given: str) -> None:
+    file = compiled(f"""
+        import streamlit as st
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        def turn(question):
+            st.session_state.said.append({{"role": "user", "content": question}})
+            answer = client.chat.completions.create(model="m", messages=st.session_state.said)
+
+            def words():
+                for part in answer:
+                    yield part.text
+
+            text = st.write_stream({given})
+            st.session_state.said.append({{"role": "assistant", "content": text}})
+
+        turn(st.chat_input())
+        """)
+    assert edges(file) == {(9, 9, "loop")}

@@ -1,6 +1,6 @@
 """Requests by hand that ask a model."""
 
-from tests.unit.parser.compiled import compiled, lines
+from tests.unit.parser.compiled import compiled, edges, lines
 
 POST = """
 import requests
@@ -99,7 +99,69 @@ def test_what_sends_a_request_made_before_returns_the_answer() -> None:
         model("Name a sea.")
         """
     )
-    assert [(call.line, call.kind) for call in file.calls] == [(7, "sdk"), (11, "wrapper")]
+    assert [(call.line, call.kind) for call in file.calls] == [(8, "sdk"), (11, "wrapper")]
+
+
+def test_a_request_is_the_call_where_its_file_does_not_send_it() -> None:
+    file = compiled(
+        """
+        import json
+        from urllib.request import Request
+        from shop.net import send
+
+        def model(prompt):
+            body = json.dumps({"model": "m", "prompt": prompt}).encode()
+            return send(Request("http://host:11434/api/generate", data=body))
+        """
+    )
+    assert lines(file) == [8]
+
+
+CLIENT = """
+import json
+from urllib import request
+
+class Client:
+    def __init__(self, base):
+        self.base = base
+
+    def post(self, url, payload):
+        body = json.dumps(payload).encode("utf-8")
+        sent = request.Request(url, data=body, method="POST")
+        with request.urlopen(sent, timeout=9) as reply:
+            return json.loads(reply.read())
+
+    def ask(self, text, tools=None):
+        payload = {"model": "m", "input": text}
+        if tools:
+            payload["tools"] = tools
+        return self.post(self.base + "/responses", payload)["output_text"]
+"""
+
+
+def test_a_request_is_known_by_the_body_that_its_callers_give() -> None:
+    file = compiled(CLIENT + '\nprint(Client("http://host").ask("Name a sea."))\n')
+    assert [(call.line, call.kind) for call in file.calls] == [
+        (12, "sdk"),
+        (19, "wrapper"),
+        (21, "wrapper"),
+    ]
+    assert file.calls[2].segments[0].text == "Name a sea."
+
+
+def test_a_body_names_the_answer_that_its_request_goes_on_from() -> None:
+    file = compiled(
+        CLIENT
+        + """
+    def work(self, text, url):
+        first = self.post(self.base + "/responses", {"model": "m", "input": text, "tools": []})
+        found = self.post(url + "/lookups", {"name": first["name"]})
+        said = {"type": "function_call_output", "output": "Done."}
+        body = {"model": "m", "previous_response_id": first["id"], "input": [said]}
+        return self.post(self.base + "/responses", body)
+"""
+    )
+    assert edges(file) == {(22, 26, "data")}
 
 
 def test_the_name_of_a_vendors_model_is_no_address() -> None:

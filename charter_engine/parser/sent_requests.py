@@ -1,0 +1,36 @@
+"""Requests of `urllib` that are made before they are sent: `urlopen(Request(address, body))`."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from charter_engine.parser.recognise import CallShape
+from charter_engine.parser.symbols import Module
+from charter_engine.parser.syntax import last_name
+
+SENDING = "urlopen"
+ADDRESS = ("full_url", "url", "0")
+BODY = ("data", "1")
+"""What a request is made with, by name and place."""
+
+
+def as_sent(shape: CallShape) -> CallShape:
+    """`urlopen(request)` as a call that is given the address and the body of the request; any
+    other call as it is."""
+    if shape.verb != SENDING or not shape.positional:
+        return shape
+    (node, request), *others = shape.positional
+    made = request.box.fields if request.box is not None else {}
+    address = next((made[name] for name in ADDRESS if name in made), request)
+    body = next((made[name] for name in BODY if name in made), None)
+    if body is None and others:
+        body = others[0][1]
+    given = () if body is None else (("data", node, body),)
+    return replace(shape, positional=((node, address), *others), keywords=(*shape.keywords, *given))
+
+
+def is_sent_later(module: Module, shape: CallShape) -> bool:
+    """Whether a call makes a request that its file sends: what sends it is the call."""
+    return shape.path[-1:] == ("Request",) and any(
+        last_name(call.func) == SENDING for call in module.calls
+    )
