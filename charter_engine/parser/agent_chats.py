@@ -6,7 +6,7 @@ from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.team_prompts import chats_of
 from charter_engine.parser.teams import asks_itself
-from charter_engine.parser.values import Box, Made, Value, made_in, moved
+from charter_engine.parser.values import UNKNOWN, Box, Made, Value, made_in, moved
 
 CHATTING_TWO = frozenset(("initiate_chat", "a_initiate_chat"))
 """Methods by which an agent talks with another."""
@@ -27,11 +27,10 @@ class AgentChats:
     def nest(self, receiver: Value, shape: CallShape) -> None:
         """`agent.register_nested_chats(chats, trigger=other)`: what the other says goes through the
         chats before it is answered. Where the agent asks no model, the other has their answer."""
-        given = [value for name, _, value in shape.keywords if name == "trigger"]
-        given += [value for _, value in shape.positional[1:]]
+        trigger = shape.argument(1, "trigger") or UNKNOWN
         speakers = [
             made
-            for value in (receiver, *given[:1])
+            for value in (receiver, trigger)
             for made in made_in(value)
             if asks_itself(made, self.catalogue.kinds[made.kind])
         ]
@@ -42,9 +41,8 @@ class AgentChats:
     def keep_said(self, receiver: Value, shape: CallShape, answer: Value) -> None:
         """Keep what two agents said last to each other."""
         if shape.verb in CHATTING_TWO and answer.origins:
-            given = [value for _, value in shape.positional[:1]]
-            given += [value for name, _, value in shape.keywords if name == "recipient"]
-            talking = [made for value in (receiver, *given) for made in made_in(value)]
+            recipient = shape.argument(0, "recipient") or UNKNOWN
+            talking = [made for value in (receiver, recipient) for made in made_in(value)]
             self.said |= dict.fromkeys(talking, moved(answer, "history"))
 
     def said_last(self, receiver: Value, shape: CallShape) -> Value | None:

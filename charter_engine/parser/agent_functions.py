@@ -22,6 +22,7 @@ from charter_engine.parser.values import (
     Value,
     functions_in,
     in_order,
+    made_as,
     made_in,
     members_in,
 )
@@ -84,18 +85,20 @@ class AgentFunctions:
         found += [Function(one) for one in own if one.name in registered]
         for holder in (made, *toolsets):
             found += map(Function, declared_on(holder, DECLARING_TOOLS))
-        return [tool for tool in found if tool.definition in self.program.reaching]
+        return self.asking(found)
 
     def outputs_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent's answer may go to, and that may ask a model."""
-        found = functions_under(made.box, RETURNING)
-        return [output for output in found if output.definition in self.program.reaching]
+        return self.asking(functions_under(made.box, RETURNING))
 
     def guards_of(self, made: Made) -> list[Function]:
         """The functions at hand that look at what an agent answers, and may ask a model about
         it."""
-        found = functions_under(made.box, (GUARDING,))
-        return [one for one in found if one.definition in self.program.reaching]
+        return self.asking(functions_under(made.box, (GUARDING,)))
+
+    def asking(self, functions: Iterable[Function]) -> list[Function]:
+        """Those that may ask a model."""
+        return [one for one in functions if one.definition in self.program.reaching]
 
     def called_in(self, tool: Value) -> list[Function]:
         """What is called of a tool: itself, or of a tool that is a class, or an object of one, the
@@ -155,7 +158,7 @@ def is_tool(definition: ClassDefinition) -> bool:
 def function_in(tool: Value) -> Value:
     """The function that a tool was made of: `FunctionTool.from_defaults(fn=look)`, `Tool(look)`;
     of one that is no such object, the tool itself."""
-    made = [kind for kind in tool.types if isinstance(kind, Made)]
+    made = made_as(tool)
     if any(one.kind not in TOOLS for one in made):
         return tool
     fields = made[0].box.fields if made else {}

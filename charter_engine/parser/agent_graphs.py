@@ -79,7 +79,7 @@ class Edge(NamedTuple):
 def draw(box: Box, shape: CallShape) -> None:
     """`graph.add_node(agent, "name")`, `graph.add_edge(agent, other, condition)` and their like:
     keep the nodes of a graph of agents, and its edges; one with a condition has a third member."""
-    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    given = shape.given
     if not given:
         return
     if shape.verb in ("add_node", "add_edge"):

@@ -92,7 +92,6 @@ def makes_chain(shape: CallShape, catalogue: Catalogue) -> bool:
 def placeholder(shape: CallShape) -> Box:
     """`MessagesPlaceholder("history")` as the pair that a template may have in its place:
     `("placeholder", "{history}")`."""
-    named = [value for name, _, value in shape.keywords if name == "variable_name"]
-    named += [value for _, value in shape.positional[:1]]
-    name = next(iter(named), UNKNOWN).static_text() or "messages"
+    given = shape.argument(0, "variable_name") or UNKNOWN
+    name = given.static_text() or "messages"
     return Box("tuple", [Element(static("placeholder")), Element(static(f"{{{name}}}"))])

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from charter_engine.parser import prompts
 from charter_engine.parser.agent_graphs import draw
 from charter_engine.parser.chains import CHAIN, PLACEHOLDER, is_unseen, makes_chain, placeholder
-from charter_engine.parser.drawn_teams import DRAWN
+from charter_engine.parser.drawn_teams import is_drawn
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.offered import KEPT_AS
 from charter_engine.parser.recognise import CallShape, constructed_box
@@ -29,7 +29,6 @@ from charter_engine.parser.values import (
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
-
 
 STORE = "store"
 """The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
@@ -80,7 +79,7 @@ class Constructors:
         another kind; None for any other."""
         rule = self.program.catalogue.kinds[method.kind]
         if method.path in (*rule.keeps, *rule.nodes):
-            if not DRAWN.isdisjoint(rule.members.values()) and receiver.box is not None:
+            if is_drawn(rule) and receiver.box is not None:
                 is_factory = method.path in rule.factories
                 drawn = self.evaluator.factories.called(frame, shape) if is_factory else shape
                 draw(receiver.box, drawn)
@@ -129,7 +128,7 @@ def with_offer(model: Value, shape: CallShape) -> Value:
     methods = (value.static_text() for given, _, value in shape.keywords if given == "method")
     if "json_mode" in methods:
         return model
-    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    given = shape.given
     if name is None or not given:
         return model
     fields = model.box.fields if model.box is not None else {}

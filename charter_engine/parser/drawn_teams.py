@@ -6,15 +6,20 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.agent_graphs import AgentGraph, Node
+from charter_engine.parser.catalogue import KindRule
 from charter_engine.parser.team_parts import Part, whole_of
 from charter_engine.parser.values import Made
 
 if TYPE_CHECKING:
     from charter_engine.parser.teams import TeamBuilder
 
-
 DRAWN = frozenset(("drawn", "linked", "told", "meshed"))
 """The ways in which members are nodes of a graph."""
+
+
+def is_drawn(rule: KindRule) -> bool:
+    """Whether members of a kind are nodes of a graph."""
+    return not DRAWN.isdisjoint(rule.members.values())
 
 
 def drawn(builder: TeamBuilder, made: Made, way: str) -> Part:

@@ -31,9 +31,7 @@ class GraphRuns:
         builder = builder_run(self.graph, module, shape.node) if self.graph is not None else ""
         if self.graph is None or builder not in self.graph.builders.keys:
             return None
-        named = [value for name, _, value in shape.keywords if name == "input"]
-        given = [*(value for _, value in shape.positional[:1]), *named]
-        self.start(builder, given[0] if given else UNKNOWN)
+        self.start(builder, shape.argument(0, "input") or UNKNOWN)
         return self.left(builder) if shape.verb.endswith("invoke") else None
 
     def start(self, builder: str, given: Value) -> None:

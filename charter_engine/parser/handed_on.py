@@ -280,10 +280,9 @@ def stands_for(shape: CallShape) -> Value | None:
     an optimizer has compiled; None for any other."""
     if shape.verb not in GIVING_BACK and shape.verb != "compile":
         return None
-    first = shape.positional[0][1] if shape.positional else None
     if shape.verb in GIVING_BACK:
-        return first
-    program = next((value for name, _, value in shape.keywords if name == "student"), first)
+        return shape.positional[0][1] if shape.positional else None
+    program = shape.argument(0, "student")
     is_program = program is not None and any(
         isinstance(kind, Instance) or kind == PROGRAM for kind in program.types
     )

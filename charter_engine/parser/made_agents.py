@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-
 NAMING = ("name", "role", "description", "0")
 """The arguments by which agents and tasks are told apart."""
 
@@ -163,7 +162,7 @@ class AgentMaker:
         box = receiver.box
         if shape.verb in rule.factories:
             shape = self.evaluator.factories.called(frame, shape)
-        given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+        given = shape.given
         members = [
             member for value in given for member in members_in(value) if any(made_in(member))
         ]

@@ -178,7 +178,7 @@ class Methods:
     def grow(self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape) -> Value | None:
         """`append` and its like: the list keeps what it is given, and whoever shares it sees
         that."""
-        given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+        given = shape.given
         if not given:
             return None
         box = receiver.box

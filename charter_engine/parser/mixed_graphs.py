@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.contracts.graph import Carried
 from charter_engine.parser.agent_graphs import AgentGraph
-from charter_engine.parser.drawn_teams import DRAWN
+from charter_engine.parser.drawn_teams import is_drawn
 from charter_engine.parser.executors import executor_of, handling_of
 from charter_engine.parser.findings import HeardAnswer
 from charter_engine.parser.speakers import Team
@@ -68,7 +68,7 @@ class MixedGraphs:
     def keep(self, team: Team, chains: dict[Made, Chain]) -> None:
         """Keep what the agents of a team tell the executors beside them, and hear of them."""
         for made in team.parts if self.program.linked else ():
-            if not DRAWN.isdisjoint(self.program.catalogue.kinds[made.kind].members.values()):
+            if is_drawn(self.program.catalogue.kinds[made.kind]):
                 self.keep_graph(AgentGraph(made), team, chains)
 
     def keep_graph(self, graph: AgentGraph, team: Team, chains: dict[Made, Chain]) -> None:

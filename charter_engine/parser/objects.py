@@ -53,7 +53,7 @@ class ObjectMaker:
 
     def go_on_with(self, owner: ClassDefinition | None, shape: CallShape) -> None:
         """`self.session.update_agent(other)`: keep whom agents of a class let go on."""
-        given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+        given = shape.given
         if owner is not None:
             known = self.going_on.setdefault(owner, {})
             known |= {made: None for value in given for made in made_in(value)}
@@ -121,9 +121,7 @@ class ObjectMaker:
         was given and what it holds itself."""
         names = self.evaluator.names
         for kind in sorted(names.base_kinds(definition), key=attrgetter("name")):
-            fields: dict[str, Value] = {}
-            for owner in reversed(self.program.lineage(definition)):
-                fields |= self.memory.object_of(owner).fields
+            fields = self.evaluator.agents.held_by(definition)
             fields |= made.box.fields if made is not None and made.box is not None else {}
             fields |= self.handed_on_to(frame, definition, kind)
             found = self.evaluator.agents.made(frame, node, kind.name, Box("object", fields=fields))

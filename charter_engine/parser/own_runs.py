@@ -18,6 +18,7 @@ from charter_engine.parser.values import (
     Made,
     Value,
     in_order,
+    made_as,
     made_in,
     moved,
 )
@@ -107,13 +108,12 @@ class OwnRuns:
         call."""
         if shape.verb not in ("run", "run_stream"):
             return None
-        for made in (kind for kind in in_order(receiver.types) if isinstance(kind, Made)):
+        for made in made_as(receiver):
             entry = self.entry_of(made)
             if entry is None or len(entry.parameters) < 2:
                 continue
-            said = [value for _, value in shape.positional[:1]]
-            said += [value for name, _, value in shape.keywords if name == "task"]
-            messages = Value(box=Box("list", [Element(value) for value in said]))
+            task = shape.argument(0, "task")
+            messages = Value(box=Box("list", [Element(task)] if task is not None else []))
             function = Function(entry, receiver)
             given = {entry.parameters[1]: messages}
             answer = self.evaluator.follower.enter(frame, function, given)

@@ -86,11 +86,11 @@ class Queues:
 
     def used(self, queues: list[External], shape: CallShape) -> Value | None:
         if shape.verb in PUTTING:
-            given = [value for _, value in shape.positional[:1]]
-            given += [value for name, _, value in shape.keywords if name == "item"]
+            item = shape.argument(0, "item")
+            if item is None:
+                return Value()
             for queue in queues:
-                for value in given:
-                    self.put(self.memory.shared_box(queue.dotted), moved(value, "attribute"))
+                self.put(self.memory.shared_box(queue.dotted), moved(item, "attribute"))
             return Value()
         if shape.verb in TAKING:
             return self.taken(queues)

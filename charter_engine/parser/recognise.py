@@ -47,6 +47,17 @@ class CallShape(Struct, frozen=True):
         return use_of(self.parents, self.node)
 
     @property
+    def given(self) -> list[Value]:
+        """What the call is given, by place, then by name."""
+        return [value for _, value in self.positional] + [value for _, _, value in self.keywords]
+
+    def argument(self, place: int, name: str) -> Value | None:
+        """What the call is given under a name, or in a place; None without either."""
+        named = next((value for keyword, _, value in self.keywords if keyword == name), None)
+        is_placed = named is None and place < len(self.positional)
+        return self.positional[place][1] if is_placed else named
+
+    @property
     def keyword_names(self) -> frozenset[str]:
         return frozenset([name for name, _, _ in self.keywords]) if self.keywords else NO_NAMES
 
@@ -208,7 +219,7 @@ BASE = re.compile(r"\w+://[^/]*(/v\d+)?/?")
 def addresses_in(shape: CallShape, *, whole: bool) -> list[str]:
     """What stands in the source of arguments that may be addresses; `whole`: only of those known at
     their end."""
-    values = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    values = shape.given
     known = [value.pieces for value in values[:3] if value.pieces]
     texts = [
         "".join(piece.text for piece in pieces if isinstance(piece, Static))

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-
 HANDED_IN = "agent_framework.agent"
 
 

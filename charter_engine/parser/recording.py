@@ -425,7 +425,7 @@ def frozen(prompt: tuple[Message, ...]) -> tuple[Message, ...]:
 
 def settled_places(shape: CallShape, under_way: frozenset[int]) -> set[Place]:
     """The holes of messages that were added to a history before the loops under way began."""
-    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    given = shape.given
     boxes = [value.box for value in given if value.box is not None and value.box.kind == "list"]
     return {
         hole.key

@@ -140,7 +140,7 @@ class RoleTurns:
         """`await role.run(message)`: the answer of a role to a message, by its actions in turn."""
         roles = [one.definition for one in shape.receiver if isinstance(one, Instance)]
         role = next((one for one in roles if one in self.roles.actions), None)
-        said = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+        said = shape.given
         given = NOTHING.union(*(value.all_origins() for value in said))
         answer: Value | None = None
         for function, turns in self.roles.turns.items() if role is not None else ():

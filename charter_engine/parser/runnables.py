@@ -24,6 +24,7 @@ from charter_engine.parser.values import (
     Made,
     Value,
     in_order,
+    made_as,
     made_in,
 )
 
@@ -131,7 +132,7 @@ class Runnables:
 
 def made_of(value: Value) -> Made | None:
     """What a value itself was made as."""
-    return next((kind for kind in in_order(value.types) if isinstance(kind, Made)), None)
+    return next(iter(made_as(value)), None)
 
 
 def other(box: Box) -> Value:

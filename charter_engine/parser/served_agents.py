@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-
 ANY_NAME = "*"
 """Of a kind that is served under any name, what no call at hand runs."""
 

@@ -225,6 +225,6 @@ def answers_in(shape: CallShape) -> Origins:
 
 
 def arguments_origins(shape: CallShape) -> Origins:
-    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    given = shape.given
     telling = [value.all_origins() for value in given if value.origins or value.box is not None]
     return NOTHING.union(*telling)

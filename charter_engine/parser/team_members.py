@@ -15,7 +15,7 @@ from charter_engine.parser.agent_chats import CHATS, AgentChats, chats_in, talks
 from charter_engine.parser.agent_functions import AgentFunctions
 from charter_engine.parser.agent_graphs import AgentGraph
 from charter_engine.parser.catalogue import Family
-from charter_engine.parser.drawn_teams import DRAWN
+from charter_engine.parser.drawn_teams import is_drawn
 from charter_engine.parser.executors import handling_of
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.own_runs import OwnRuns
@@ -33,7 +33,7 @@ from charter_engine.parser.values import (
     Instance,
     Made,
     Value,
-    in_order,
+    made_as,
     made_in,
     members_in,
 )
@@ -42,7 +42,6 @@ from charter_engine.parser.workflow_steps import WORKFLOW, has_functions
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
-
 
 DECLARED = {"tasks": "task", "agents": "agent"}
 """The lists that CrewAI's `CrewBase` fills, by the decorators of the methods that make their
@@ -78,7 +77,7 @@ class TeamFinder:
         if len(run) != 1 or self.is_one_of_several(run[0]):
             return None
         self.unseen.note(frame, self.evaluator.agents.made_last(run[0]), shape)
-        talking = [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
+        talking = made_as(asked)
         is_once = talks_once(shape) or run[0].kind in (CHATS, SWARM) or found.family.only_known
         team = self.team_of(run[0], [] if is_once else talking)
         if not team.speakers:
@@ -99,7 +98,7 @@ class TeamFinder:
         """Whether what is run leads to one agent and it isn't known which: of a dict, perhaps."""
         rule = self.program.catalogue.kinds[made.kind]
         given = [made.box.fields[name] for name in rule.members if name in made.box.fields]
-        choices = [[kind for kind in value.types if isinstance(kind, Made)] for value in given]
+        choices = [made_as(value) for value in given]
         return rule.part == "leads" and any(len(agents) > 1 for agents in choices)
 
     def is_told_so(self, made: Made) -> bool:
@@ -115,7 +114,7 @@ class TeamFinder:
             return True
         if family.only_prompted and not prompts.prompt_of(shape, family):
             return True
-        made = [kind for kind in receiver.types if isinstance(kind, Made)]
+        made = made_as(receiver)
         if len(made) != 1:
             return False
         if self.runs_own_code(made[0]) or self.begins_with_own_code(made[0]):
@@ -129,8 +128,7 @@ class TeamFinder:
     def begins_with_own_code(self, made: Made) -> bool:
         """Whether what is run leads to agents that first an executor of the program's own tells
         what it was answered: these are kept without a call that runs them."""
-        ways = self.program.catalogue.kinds[made.kind].members
-        if DRAWN.isdisjoint(ways.values()) or not self.program.linked:
+        if not self.program.linked or not is_drawn(self.program.catalogue.kinds[made.kind]):
             return False
         team = self.team_of(made, [])
         is_led = bool(team.speakers) and not team.opened.first
@@ -141,11 +139,11 @@ class TeamFinder:
     def runs_own_code(self, made: Made) -> bool:
         """Whether what is run leads to a graph of the program's own functions and objects, and
         nothing else: these ask by themselves."""
-        ways = self.program.catalogue.kinds[made.kind].members
-        if not DRAWN.isdisjoint(ways.values()):
+        rule = self.program.catalogue.kinds[made.kind]
+        if is_drawn(rule):
             return AgentGraph(made).asks_nobody()
-        is_leading = self.program.catalogue.kinds[made.kind].part == "leads"
-        names = [name for names in ways for name in names.split("+") if is_leading]
+        is_leading = rule.part == "leads"
+        names = [name for names in rule.members for name in names.split("+") if is_leading]
         members = [one for name in names for one in self.members_of(made, name)]
         given = [made.box.fields.get(name, UNKNOWN) for name in names]
         own = [one for value in given for one in members_in(value) if is_executor(one)]
@@ -167,7 +165,7 @@ class TeamFinder:
         """What a call is given to run, or else what is called: several where that isn't known."""
         arguments = prompts.arguments_by_name(shape, family)
         given = arguments.get(family.runs, UNKNOWN)
-        found = [kind for kind in in_order(given.types) if isinstance(kind, Made)]
+        found = made_as(given)
         name = arguments.get(family.names, UNKNOWN).static_text() if family.names else None
         if not found and name is not None:
             fields = asked.box.fields.values() if asked.box is not None else ()
@@ -175,7 +173,7 @@ class TeamFinder:
             found = [made for made in held if text_in(made, family.names) == name]
         if family.only_known:
             return [made for made in found if self.may_ask(made)]
-        return found or [kind for kind in in_order(asked.types) if isinstance(kind, Made)]
+        return found or made_as(asked)
 
     def may_ask(self, made: Made) -> bool:
         """Whether what was made leads to others, or asks a model itself."""

@@ -137,11 +137,10 @@ def messages_in(shape: CallShape) -> dict[Made, tuple[Message, ...]]:
 
 def chats_of(shape: CallShape) -> list[dict[str, Value]]:
     """What each of several chats is given that has a recipient."""
-    given = [value for _, value in shape.positional]
-    given += [value for name, _, value in shape.keywords if name == "chat_queue"]
-    if shape.verb not in CHATTING or not given:
+    given = shape.argument(0, "chat_queue")
+    if shape.verb not in CHATTING or given is None:
         return []
-    chats = given[0].box
+    chats = given.box
     boxes = [item.value.box for item in chats.items] if chats is not None else []
     return [box.fields for box in boxes if box is not None and "recipient" in box.fields]
 

@@ -62,6 +62,7 @@ from charter_engine.parser.values import (
     Static,
     Value,
     join,
+    made_as,
     made_in,
     pieces_of,
 )
@@ -161,7 +162,7 @@ class TeamRuns:
         """What a workflow answers of which all steps are functions; None for anything else."""
         if not self.evaluator.agents.has_made or not self.findings.are_judged:
             return None
-        made = next((kind for kind in receiver.types if isinstance(kind, Made)), None)
+        made = next(iter(made_as(receiver)), None)
         if made is None:
             return None
         return self.stepped(frame, made, shape, Team(), {})

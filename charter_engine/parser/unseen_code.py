@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-
 MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))
 """Modules and classes whose functions make a message of the role that they are named after."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.agent_graphs import AgentGraph
-from charter_engine.parser.drawn_teams import DRAWN
+from charter_engine.parser.drawn_teams import is_drawn
 from charter_engine.parser.findings import UnseenMembers
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape
@@ -35,6 +36,7 @@ class UnseenTeams:
         if self.findings.visits is not None or self.progress.round == 0 or is_given:
             return
         ways = [(name, way) for names, way in rule.members.items() for name in names.split("+")]
+        unseen: list[str] = []
         for argument, way in ways:
             value = made.box.fields.get(argument)
             if (
@@ -44,19 +46,18 @@ class UnseenTeams:
                 or self.evaluator.teams.given_to(made, argument)
             ):
                 continue
-            written = ast.unparse(value.source) if value.source is not None else argument
-            self.findings.unseen.add(
-                UnseenMembers(frame.module.path, shape.node.lineno, written[:80])
-            )
-        for written in self.nodes_of(made):
-            self.findings.unseen.add(
-                UnseenMembers(frame.module.path, shape.node.lineno, written[:80])
-            )
+            unseen.append(ast.unparse(value.source) if value.source is not None else argument)
+        self.keep(frame, shape, [*unseen, *self.nodes_of(made)])
+
+    def keep(self, frame: Frame, shape: CallShape, unseen: Iterable[str]) -> None:
+        """Keep what isn't at hand, as it is written, where a call runs it."""
+        self.findings.unseen.update(
+            UnseenMembers(frame.module.path, shape.node.lineno, written[:80]) for written in unseen
+        )
 
     def nodes_of(self, made: Made) -> list[str]:
         """What stands in a graph of agents, as it is written, where none of that is at hand."""
-        ways = self.program.catalogue.kinds[made.kind].members
-        if DRAWN.isdisjoint(ways.values()):
+        if not is_drawn(self.program.catalogue.kinds[made.kind]):
             return []
         graph = AgentGraph(made)
         ends = [node for node in graph.nodes if isinstance(node, str) and node]
@@ -67,10 +68,7 @@ class UnseenTeams:
         if self.findings.visits is not None or self.progress.round == 0:
             return
         for part in team.parts:
-            self.findings.unseen.update(
-                UnseenMembers(frame.module.path, shape.node.lineno, ast.unparse(one)[:80])
-                for one in self.evaluator.teams.own_runs.unseen(part)
-            )
+            self.keep(frame, shape, map(ast.unparse, self.evaluator.teams.own_runs.unseen(part)))
 
 
 def is_known(value: Value) -> bool:

@@ -595,12 +595,17 @@ def functions_in(value: Value) -> list[Function]:
     return [kind for kind in in_order(value.types) if isinstance(kind, Function)]
 
 
+def made_as(value: Value) -> list[Made]:
+    """The agents and teams that a value itself may be."""
+    return [kind for kind in in_order(value.types) if isinstance(kind, Made)]
+
+
 def made_in(value: Value) -> Iterator[Made]:
     """The agents and teams that a value is, or else those that it holds."""
-    own = [kind for kind in in_order(value.types) if isinstance(kind, Made)]
+    own = made_as(value)
     yield from own
     for member in members_in(value) if not own else ():
-        yield from (kind for kind in in_order(member.types) if isinstance(kind, Made))
+        yield from made_as(member)
 
 
 def members_in(value: Value) -> list[Value]:

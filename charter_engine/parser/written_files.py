@@ -145,7 +145,7 @@ NO_TYPES: frozenset[Type] = frozenset()
 
 def given_files(shape: CallShape) -> Iterator[Value]:
     """The open files among the arguments of a call."""
-    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
+    given = shape.given
     return (value for value in given if FILE in value.types)
 
 
