@@ -222,7 +222,7 @@ class Follower:
         hand gives it `names` and nothing else.
         """
         definition = function.definition
-        own = definition.parameters[0] if definition.takes_self and definition.parameters else ""
+        own = definition.own_name
         known = attributes_of(frame, holder, frame.names) if holder and own else NO_ATTRIBUTES
         if holder and own:
             hand_over(frame, holder, NO_ATTRIBUTES)

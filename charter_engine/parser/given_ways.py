@@ -69,8 +69,8 @@ class GivenWays:
             return frame.names.get(node.id) if is_given else None
         if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
             return None
-        own = definition.parameters[:1] if definition.takes_self else ()
-        if own != (node.value.id,) or not self.keeps_given(definition.owner, node.attr):
+        is_own = node.value.id == definition.own_name
+        if not is_own or not self.keeps_given(definition.owner, node.attr):
             return None
         stored = frame.names.get(f"{node.value.id}.{node.attr}")
         return stored if self.evaluator.evaluate(frame, node) is stored else None

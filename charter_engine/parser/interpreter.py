@@ -565,7 +565,7 @@ class Interpreter:
             *spec.kwonlyargs,
             *(item for item in (spec.vararg, spec.kwarg) if item),
         ):
-            if definition.takes_self and definition.parameters[:1] == (arg.arg,):
+            if arg.arg == definition.own_name:
                 continue
             if arg.arg in given or arg.arg in definition.kept_from_around:
                 continue

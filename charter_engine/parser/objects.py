@@ -166,11 +166,7 @@ class ObjectMaker:
 
 def place_of_own(frame: Frame) -> str:
     """Tells apart what one method makes for different objects; empty where there is one alone."""
-    function = frame.function
-    if function is None or not function.takes_self or not function.parameters:
-        return ""
-    own = frame.names.get(function.parameters[0], UNKNOWN).types
-    places = [place_of(kind) for kind in own if isinstance(kind, Instance)]
+    places = [place_of(kind) for kind in frame.own_types if isinstance(kind, Instance)]
     return f"<{places[0]}" if len(places) == 1 and places[0] else ""
 
 
