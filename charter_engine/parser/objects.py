@@ -180,7 +180,7 @@ def turns_of(frame: Frame) -> str:
 def stored_in(frame: Frame) -> Value:
     """What a constructor left in its object."""
     assert frame.function is not None
-    own = frame.function.parameters[0] if frame.function.parameters else ""
+    own = frame.function.own_name
     base = frame.names.get(GIVEN_TO_BASE, UNKNOWN).box
     fields = dict(base.fields) if base is not None else {}
     fields |= {
