@@ -25,7 +25,7 @@ class GivenWays:
         self.findings = analysis.findings
         self.evaluator = evaluator
         self.assigned: dict[FunctionDefinition, frozenset[str]] = {}
-        self.keeping: dict[tuple[ClassDefinition, str], bool] = {}
+        self.made_up: dict[ClassDefinition, frozenset[str]] = {}
 
     def settled(self, frame: Frame, node: ast.If) -> bool | None:
         """Which way a function goes, where that decides whether a model is asked: the other way may
@@ -91,13 +91,15 @@ class GivenWays:
         parameter."""
         if owner is None:
             return False
-        known = self.keeping.get((owner, name))
+        known = self.made_up.get(owner)
         if known is None:
-            methods = [
-                method for one in self.program.lineage(owner) for method in one.methods.values()
-            ]
-            known = self.keeping[owner, name] = all(keeps_only_given(one, name) for one in methods)
-        return known
+            stored = (
+                made_up_in(method)
+                for one in self.program.lineage(owner)
+                for method in one.methods.values()
+            )
+            known = self.made_up[owner] = frozenset[str]().union(*stored)
+        return name not in known
 
 
 def leaves(body: list[ast.stmt]) -> bool:
@@ -105,21 +107,24 @@ def leaves(body: list[ast.stmt]) -> bool:
     return bool(body) and isinstance(body[-1], ast.Return | ast.Raise)
 
 
-def keeps_only_given(method: FunctionDefinition, name: str) -> bool:
-    """Whether a method stores nothing in an attribute but `None` and its parameters."""
-    stores = [
-        node
-        for node in walk(method.node)
-        if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store)
-    ]
-    plain = [
-        target
-        for node in walk(method.node)
+def made_up_in(method: FunctionDefinition) -> set[str]:
+    """The attributes in which a method stores something else than `None` or a parameter of its
+    own."""
+    nodes = walk(method.node)
+    plain = {
+        id(target)
+        for node in nodes
         if isinstance(node, ast.Assign | ast.AnnAssign)
         and (node.value is None or is_given_or_none(node.value, method))
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-    ]
-    return all(any(node is target for target in plain) for node in stores)
+    }
+    return {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and id(node) not in plain
+    }
 
 
 def is_given_or_none(value: ast.expr, method: FunctionDefinition) -> bool:
