@@ -4,11 +4,13 @@ call leaves out, or of an attribute that keeps one."""
 from __future__ import annotations
 
 import ast
+from functools import partial
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.flags import truth_of
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, walk
+from charter_engine.parser.syntax import outcome_of
 from charter_engine.parser.values import Value
 
 if TYPE_CHECKING:
@@ -28,27 +30,20 @@ class GivenWays:
         self.made_up: dict[ClassDefinition, frozenset[str]] = {}
 
     def settled(self, frame: Frame, node: ast.If) -> bool | None:
-        """Which way a function goes, where that decides whether a model is asked: the other way may
-        ask one, or this one leaves the function."""
-        way = self.way(frame, node.test)
+        """Which way a function goes that a call at hand leads to, where that decides whether a
+        model is asked: the other way may ask one, or this one leaves the function. None where that
+        is open, as in what a framework calls."""
+        if not frame.is_called or not self.findings.are_judged:
+            return None
+        way = outcome_of(node.test, partial(self.way, frame))
         taken, other = (node.body, node.orelse) if way else (node.orelse, node.body)
         if way is None or not (self.evaluator.flags.may_ask(other) or leaves(taken)):
             return None
         return way
 
     def way(self, frame: Frame, test: ast.expr) -> bool | None:
-        """How a test comes out in a function that a call at hand leads to; None where that is
-        open, as in what a framework calls."""
-        if not frame.is_called or not self.findings.are_judged:
-            return None
+        """How a part of a test comes out; None where that is open."""
         match test:
-            case ast.BoolOp(op=operator):
-                settling = isinstance(operator, ast.Or)
-                found = {self.way(frame, part) for part in test.values}
-                return settling if settling in found else None if None in found else not settling
-            case ast.UnaryOp(op=ast.Not()):
-                way = self.way(frame, test.operand)
-                return None if way is None else not way
             case ast.Compare(ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]):
                 value = self.given(frame, test.left)
                 is_none = None if value is None else is_nothing(value)
