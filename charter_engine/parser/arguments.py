@@ -36,11 +36,13 @@ CONTEXTS = frozenset(("ctx", "context"))
 
 
 class Parameter(NamedTuple):
-    """What a function says of a parameter."""
+    """What a function says of a parameter. `provider` is the function or class that gives it a
+    value where no call does."""
 
     name: str
     annotation: ast.expr | None
     default: ast.expr | None
+    provider: ast.expr | None
 
 
 class Arguments:
@@ -60,13 +62,14 @@ class Arguments:
         definition = function.definition
         spec = definition.node.args
         frame = self.evaluator.names.frame_of(definition.module)
-        around = Frame(definition.module, {}, function=definition, caller=caller)
+        around = frame
+        if definition.kept_from_around:
+            around = Frame(definition.module, {}, function=definition, caller=caller)
         found: dict[str, Value] = {}
         for parameter in self.parameters_of(definition):
             value = names.get(parameter.name)
-            provider = provider_of(parameter) if value is None else None
-            if provider is not None:
-                value = self.provided(frame, provider)
+            if value is None and parameter.provider is not None:
+                value = self.provided(frame, parameter.provider)
             elif value is None and parameter.default is not None:
                 is_around = parameter.name in definition.kept_from_around
                 value = self.evaluator.evaluate(around if is_around else frame, parameter.default)
@@ -147,13 +150,12 @@ class Arguments:
             found[context] = replace(found[context], box=self.evaluator.states.context())
 
 
-def provider_of(parameter: Parameter) -> ast.expr | None:
-    """The function or class that gives a parameter its value: `agent: Agent = Depends(get_agent)`,
+def provider_in(annotation: ast.expr | None, default: ast.expr | None) -> ast.expr | None:
+    """What a parameter names as its provider: `agent: Agent = Depends(get_agent)`,
     `agent: Annotated[Agent, Depends(get_agent)]`."""
-    written = parameter.annotation
-    inside = written.slice if isinstance(written, ast.Subscript) else None
+    inside = annotation.slice if isinstance(annotation, ast.Subscript) else None
     marks = inside.elts[1:] if isinstance(inside, ast.Tuple) else []
-    for mark in (parameter.default, *marks):
+    for mark in (default, *marks):
         if isinstance(mark, ast.Call) and last_name(mark.func) in PROVIDING and mark.args:
             return mark.args[0]
     return None
@@ -167,10 +169,11 @@ def parameters_in(spec: ast.arguments) -> Iterator[Parameter]:
     """The parameters that take one argument, with their defaults."""
     positional = [*spec.posonlyargs, *spec.args]
     required = [None] * (len(positional) - len(spec.defaults))
-    for arg, default in zip(positional, [*required, *spec.defaults], strict=True):
-        yield Parameter(arg.arg, arg.annotation, default)
-    for arg, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
-        yield Parameter(arg.arg, arg.annotation, default)
+    by_place = zip(positional, [*required, *spec.defaults], strict=True)
+    by_name = zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+    for arg, default in (*by_place, *by_name):
+        provider = provider_in(arg.annotation, default)
+        yield Parameter(arg.arg, arg.annotation, default, provider)
 
 
 def bound_before(function: Function) -> dict[str, Value]:

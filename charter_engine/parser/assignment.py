@@ -145,8 +145,8 @@ class Assigner:
             if isinstance(kind, Instance | Class):
                 self.store_field(frame, kind, target.attr, value)
                 owner = holder_name(target.value)
-                is_one = owner == own_name(frame) or is_of_one_class(holder)
-                if owner and not is_record and is_one:
+                is_own = frame.function is not None and owner == frame.function.own_name
+                if owner and not is_record and (is_own or is_of_one_class(holder)):
                     name = f"{owner}.{target.attr}"
                     frame.names[name] = value
                     held = self.memory.object_of(kind.definition, place_of(kind))
@@ -307,13 +307,6 @@ def is_empty(value: Value) -> bool:
 def is_of_one_class(holder: Value) -> bool:
     """Whether a value is an object, or a class, of one class at hand, wherever it was made."""
     return len({getattr(kind, "definition", kind) for kind in holder.types}) == 1
-
-
-def own_name(frame: Frame) -> str:
-    """The name of the object whose method a frame is; empty where it is none."""
-    function = frame.function
-    is_method = function is not None and function.takes_self and bool(function.parameters)
-    return function.parameters[0] if function is not None and is_method else ""
 
 
 def is_whole(node: ast.expr) -> bool:

@@ -37,6 +37,7 @@ from charter_engine.parser.prompt_files import READ_BY_NAME
 from charter_engine.parser.queues import FIELDS
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.recognised_calls import CallRecogniser
+from charter_engine.parser.recording import is_called
 from charter_engine.parser.reflection import REFLECTING
 from charter_engine.parser.role_turns import RECALLING, RECALLING_SOME
 from charter_engine.parser.sent_requests import as_sent
@@ -165,8 +166,7 @@ class CallResolver:
             return Value()
         found = self.recogniser.recognised(frame, node, receiver, shape)
         if found is not None:
-            called = any(isinstance(kind, Kind) for kind in callee.types)
-            asked = callee if called else receiver
+            asked = callee if is_called(shape) else receiver
             return self.agents.answered(frame, node, asked, shape, found)
         made = (
             bounded(frame, shape)

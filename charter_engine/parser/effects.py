@@ -90,9 +90,9 @@ class Effects:
             return
         given = constructed_box(shape) or Box("object")
         frame.names[GIVEN_TO_BASE] = Value(box=given)
-        own = ast.Name(frame.function.parameters[0], ast.Load())
+        own = ast.Name(frame.function.own_name, ast.Load())
         for name in (*declared_fields(owner.node), *self.evaluator.names.member_names(owner)):
-            if name in given.fields:
+            if own.id and name in given.fields:
                 target = ast.copy_location(ast.Attribute(own, name, ast.Store()), function)
                 self.evaluator.assigner.assign(frame, target, given.fields[name])
 

@@ -163,7 +163,7 @@ class Follower:
         self.note_followed(frame, node, function)
         reached = self.findings.reached
         given = {name: moved(value, "argument") for name, value in names.items()}
-        is_called = gives_all(node) and shape.path == self.program.path_of(node.func)
+        is_called = self.is_called_as_written(node, shape)
         inner = self.enter(frame, function, given, holder, is_called=is_called)
         if asked is not None and not self.findings.are_judged:
             answered = self.findings.asked_elsewhere.setdefault(function.definition, set())
@@ -207,6 +207,10 @@ class Follower:
             name = function.definition.qualname
             self.progress.note(f"{name}(…) is no call: it is followed, but it is no wrapper of one")
 
+    def is_called_as_written(self, node: ast.Call, shape: CallShape) -> bool:
+        """Whether a function is given what stands in a call of it, and nothing else."""
+        return gives_all(node) and shape.path == self.program.path_of(node.func)
+
     def enter(
         self,
         frame: Frame,
@@ -222,7 +226,7 @@ class Follower:
         hand gives it `names` and nothing else.
         """
         definition = function.definition
-        own = definition.parameters[0] if definition.takes_self and definition.parameters else ""
+        own = definition.own_name
         known = attributes_of(frame, holder, frame.names) if holder and own else NO_ATTRIBUTES
         if holder and own:
             hand_over(frame, holder, NO_ATTRIBUTES)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.alternatives import NOWHERE, Elsewhere
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
-from charter_engine.parser.values import NOTHING, Chain, Origins, Value
+from charter_engine.parser.values import NOTHING, UNKNOWN, Chain, Origins, Type, Value
 
 
 class LoopState(Struct, eq=False):
@@ -75,6 +75,12 @@ class Frame(Struct, eq=False):
         if self.caller is not None:
             self.certainty_above = self.caller.certainty
             self.branches_above = self.caller.branches
+
+    @property
+    def own_types(self) -> frozenset[Type]:
+        """What the object may be whose method this is; nothing for any other function."""
+        own = self.function.own_name if self.function is not None else ""
+        return self.names.get(own, UNKNOWN).types if own else UNKNOWN.types
 
     def nested(self) -> Frame:
         """A scope inside this function (a comprehension): names of its own, everything else

@@ -4,11 +4,13 @@ call leaves out, or of an attribute that keeps one."""
 from __future__ import annotations
 
 import ast
+from functools import partial
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.flags import truth_of
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, walk
+from charter_engine.parser.syntax import outcome_of
 from charter_engine.parser.values import Value
 
 if TYPE_CHECKING:
@@ -25,30 +27,23 @@ class GivenWays:
         self.findings = analysis.findings
         self.evaluator = evaluator
         self.assigned: dict[FunctionDefinition, frozenset[str]] = {}
-        self.keeping: dict[tuple[ClassDefinition, str], bool] = {}
+        self.made_up: dict[ClassDefinition, frozenset[str]] = {}
 
     def settled(self, frame: Frame, node: ast.If) -> bool | None:
-        """Which way a function goes, where that decides whether a model is asked: the other way may
-        ask one, or this one leaves the function."""
-        way = self.way(frame, node.test)
+        """Which way a function goes that a call at hand leads to, where that decides whether a
+        model is asked: the other way may ask one, or this one leaves the function. None where that
+        is open, as in what a framework calls."""
+        if not frame.is_called or not self.findings.are_judged:
+            return None
+        way = outcome_of(node.test, partial(self.way, frame))
         taken, other = (node.body, node.orelse) if way else (node.orelse, node.body)
         if way is None or not (self.evaluator.flags.may_ask(other) or leaves(taken)):
             return None
         return way
 
     def way(self, frame: Frame, test: ast.expr) -> bool | None:
-        """How a test comes out in a function that a call at hand leads to; None where that is
-        open, as in what a framework calls."""
-        if not frame.is_called or not self.findings.are_judged:
-            return None
+        """How a part of a test comes out; None where that is open."""
         match test:
-            case ast.BoolOp(op=operator):
-                settling = isinstance(operator, ast.Or)
-                found = {self.way(frame, part) for part in test.values}
-                return settling if settling in found else None if None in found else not settling
-            case ast.UnaryOp(op=ast.Not()):
-                way = self.way(frame, test.operand)
-                return None if way is None else not way
             case ast.Compare(ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]):
                 value = self.given(frame, test.left)
                 is_none = None if value is None else is_nothing(value)
@@ -69,8 +64,8 @@ class GivenWays:
             return frame.names.get(node.id) if is_given else None
         if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
             return None
-        own = definition.parameters[:1] if definition.takes_self else ()
-        if own != (node.value.id,) or not self.keeps_given(definition.owner, node.attr):
+        is_own = node.value.id == definition.own_name
+        if not is_own or not self.keeps_given(definition.owner, node.attr):
             return None
         stored = frame.names.get(f"{node.value.id}.{node.attr}")
         return stored if self.evaluator.evaluate(frame, node) is stored else None
@@ -91,13 +86,15 @@ class GivenWays:
         parameter."""
         if owner is None:
             return False
-        known = self.keeping.get((owner, name))
+        known = self.made_up.get(owner)
         if known is None:
-            methods = [
-                method for one in self.program.lineage(owner) for method in one.methods.values()
-            ]
-            known = self.keeping[owner, name] = all(keeps_only_given(one, name) for one in methods)
-        return known
+            stored = (
+                made_up_in(method)
+                for one in self.program.lineage(owner)
+                for method in one.methods.values()
+            )
+            known = self.made_up[owner] = frozenset[str]().union(*stored)
+        return name not in known
 
 
 def leaves(body: list[ast.stmt]) -> bool:
@@ -105,21 +102,24 @@ def leaves(body: list[ast.stmt]) -> bool:
     return bool(body) and isinstance(body[-1], ast.Return | ast.Raise)
 
 
-def keeps_only_given(method: FunctionDefinition, name: str) -> bool:
-    """Whether a method stores nothing in an attribute but `None` and its parameters."""
-    stores = [
-        node
-        for node in walk(method.node)
-        if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store)
-    ]
-    plain = [
-        target
-        for node in walk(method.node)
+def made_up_in(method: FunctionDefinition) -> set[str]:
+    """The attributes in which a method stores something else than `None` or a parameter of its
+    own."""
+    nodes = walk(method.node)
+    plain = {
+        id(target)
+        for node in nodes
         if isinstance(node, ast.Assign | ast.AnnAssign)
         and (node.value is None or is_given_or_none(node.value, method))
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-    ]
-    return all(any(node is target for target in plain) for node in stores)
+    }
+    return {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and id(node) not in plain
+    }
 
 
 def is_given_or_none(value: ast.expr, method: FunctionDefinition) -> bool:

@@ -565,7 +565,7 @@ class Interpreter:
             *spec.kwonlyargs,
             *(item for item in (spec.vararg, spec.kwarg) if item),
         ):
-            if definition.takes_self and definition.parameters[:1] == (arg.arg,):
+            if arg.arg == definition.own_name:
                 continue
             if arg.arg in given or arg.arg in definition.kept_from_around:
                 continue
@@ -584,8 +584,8 @@ class Interpreter:
                 spread=recursion.fanout,
                 elsewhere=dict.fromkeys(unmade, 0),
             )
-            if definition.takes_self:
-                hand_over(frame, definition.parameters[0], entry.known)
+            if definition.own_name:
+                hand_over(frame, definition.own_name, entry.known)
             result = follower.run_body(frame)
         except RecursionError:
             self.progress.stop(deep=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame, LoopState
+from charter_engine.parser.syntax import outcome_of
 from charter_engine.parser.values import Value
 
 WrittenText = Callable[[ast.expr], str | None]
@@ -61,26 +63,24 @@ def those_of(members: Value, test: ast.expr, name: str, written: WrittenText, wa
     box = members.box
     if box is None or box.kind not in ("list", "tuple") or not box.items:
         return members
-    items = [item for item in box.items if outcome(test, name, item.value, written) in (way, None)]
+    items = [
+        item
+        for item in box.items
+        if outcome_of(test, partial(outcome, name=name, member=item.value, written=written))
+        in (way, None)
+    ]
     return (
         members if len(items) == len(box.items) else replace(members, box=replace(box, items=items))
     )
 
 
 def outcome(test: ast.expr, name: str, member: Value, written: WrittenText) -> bool | None:
-    """How a test comes out for a member that is called `name`; None where that is open."""
-    match test:
-        case ast.BoolOp():
-            is_all = isinstance(test.op, ast.And)
-            found = {outcome(part, name, member, written) for part in test.values}
-            return (not is_all) if (not is_all) in found else None if None in found else is_all
-        case ast.UnaryOp(op=ast.Not()):
-            way = outcome(test.operand, name, member, written)
-            return None if way is None else not way
-        case ast.Compare(ops=[operator], comparators=[other]):
-            held = field_of(test.left, name, member)
-            return None if held is None else compared(held, operator, other, written)
-    return None
+    """How a part of a test comes out for a member that is called `name`; None where that is
+    open."""
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return None
+    held = field_of(test.left, name, member)
+    return None if held is None else compared(held, test.ops[0], test.comparators[0], written)
 
 
 def field_of(node: ast.expr, name: str, member: Value) -> str | None:

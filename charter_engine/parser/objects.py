@@ -166,11 +166,7 @@ class ObjectMaker:
 
 def place_of_own(frame: Frame) -> str:
     """Tells apart what one method makes for different objects; empty where there is one alone."""
-    function = frame.function
-    if function is None or not function.takes_self or not function.parameters:
-        return ""
-    own = frame.names.get(function.parameters[0], UNKNOWN).types
-    places = [place_of(kind) for kind in own if isinstance(kind, Instance)]
+    places = [place_of(kind) for kind in frame.own_types if isinstance(kind, Instance)]
     return f"<{places[0]}" if len(places) == 1 and places[0] else ""
 
 
@@ -184,7 +180,7 @@ def turns_of(frame: Frame) -> str:
 def stored_in(frame: Frame) -> Value:
     """What a constructor left in its object."""
     assert frame.function is not None
-    own = frame.function.parameters[0] if frame.function.parameters else ""
+    own = frame.function.own_name
     base = frame.names.get(GIVEN_TO_BASE, UNKNOWN).box
     fields = dict(base.fields) if base is not None else {}
     fields |= {

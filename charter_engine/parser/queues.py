@@ -74,10 +74,7 @@ class Queues:
     def made(self, frame: Frame, node: ast.Call, is_queue: bool) -> Value:
         """A queue, which in all rounds of an analysis is one, or something like it, which begins
         empty."""
-        function = frame.function
-        own = function.parameters[:1] if function is not None and function.takes_self else ()
-        kinds = frame.names.get(own[0], UNKNOWN).types if own else ()
-        owner = "".join(sorted(map(place_of, kinds)))
+        owner = "".join(sorted(map(place_of, frame.own_types)))
         queue = External(f"queue {frame.module.path}:{node.lineno}:{node.col_offset} {owner}")
         self.known.add(queue)
         if not is_queue:

@@ -249,11 +249,9 @@ class RoutedAgents:
     def is_sender(self, frame: Frame, taker: Taker) -> bool:
         """Whether one takes nothing of a message because it is its own: agents of a class that are
         registered once."""
-        function = frame.function
-        if function is None or not function.takes_self or not function.parameters:
-            return False
-        own = frame.names.get(function.parameters[0], UNKNOWN).types
-        is_own = any(isinstance(kind, Instance) and kind.definition is taker for kind in own)
+        is_own = any(
+            isinstance(kind, Instance) and kind.definition is taker for kind in frame.own_types
+        )
         return is_own and list(self.registered.values()).count(taker) == 1
 
     def note_turns(self, frame: Frame, target: FunctionDefinition) -> None:

@@ -73,6 +73,11 @@ class FunctionDefinition:
     def takes_self(self) -> bool:
         return self.owner is not None and not self.is_static
 
+    @property
+    def own_name(self) -> str:
+        """What a method calls its object; empty for any other function."""
+        return self.parameters[0] if self.takes_self and self.parameters else ""
+
 
 @dataclass(slots=True, eq=False)
 class ClassDefinition:

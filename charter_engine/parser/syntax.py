@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from charter_engine.parser.compact import by_kind, kinds_of_nodes
@@ -215,6 +215,20 @@ def is_super(node: ast.expr) -> bool:
     return (
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
     )
+
+
+def outcome_of(test: ast.expr, outcome: Callable[[ast.expr], bool | None]) -> bool | None:
+    """How a test comes out by the `outcome` of each part that `and`, `or` and `not` join in it;
+    None where that is open."""
+    match test:
+        case ast.BoolOp(op=operator):
+            settling = isinstance(operator, ast.Or)
+            found = {outcome_of(part, outcome) for part in test.values}
+            return settling if settling in found else None if None in found else not settling
+        case ast.UnaryOp(op=ast.Not()):
+            way = outcome_of(test.operand, outcome)
+            return None if way is None else not way
+    return outcome(test)
 
 
 def gives_all(node: ast.Call) -> bool:

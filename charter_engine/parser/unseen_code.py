@@ -73,20 +73,16 @@ class UnseenCode:
             return Value()
         if verb in ENTERING and shape.positional:
             return shape.positional[0][1]
-        words = recognise.words_of(verb)
-        is_lookup = not LOOKUPS.isdisjoint((*words, *words_handed_on(shape))) or bool(
-            recognise.other_kind(shape, self.program.catalogue)
-        )
-        is_lookup = is_lookup or asks_database(shape)
-        is_lookup = is_lookup and PATTERN not in shape.receiver and not self.sends(shape)
         if shape.path[-1:] == ("gather",):
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
             return self.evaluator.runnables.in_sequence(frame, shape)
         if verb[:1].isupper() or shape.path == ("dict",) or made_message(shape):
             return self.made_object(shape)
-        given = arguments_origins(shape) if not is_lookup else NOTHING
-        if given and CONVERSIONS.isdisjoint(words) and "return_tensors" not in shape.keyword_names:
+        given = arguments_origins(shape)
+        if given and self.looks_up(shape):
+            given = NOTHING
+        if given and not converts(shape):
             given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
         held = receiver.all_origins()
         if len(shape.path) == 1:
@@ -94,6 +90,17 @@ class UnseenCode:
         if held and verb not in TEXT_METHODS:
             held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
         return Value(origins=held | given)
+
+    def looks_up(self, shape: CallShape) -> bool:
+        """Whether what comes back is found with what is given, not made of it."""
+        if PATTERN in shape.receiver or self.sends(shape):
+            return False
+        words = (*recognise.words_of(shape.verb), *words_handed_on(shape))
+        return (
+            not LOOKUPS.isdisjoint(words)
+            or asks_database(shape)
+            or bool(recognise.other_kind(shape, self.program.catalogue))
+        )
 
     def sends(self, shape: CallShape) -> bool:
         """Whether `urlopen(request)` sends what was made to ask a model."""
@@ -157,6 +164,12 @@ def made_message(shape: CallShape) -> str | None:
     if maker.endswith("Message"):
         return prompts.ROLES.get(role) if role != shape.verb else None
     return prompts.ROLES.get(role.lower()) if maker in MESSAGE_MAKERS else None
+
+
+def converts(shape: CallShape) -> bool:
+    """Whether a function hands on what it is given in another shape, by its name."""
+    words = recognise.words_of(shape.verb)
+    return not CONVERSIONS.isdisjoint(words) or "return_tensors" in shape.keyword_names
 
 
 def asks_database(shape: CallShape) -> bool:

@@ -19,7 +19,6 @@ from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import record_fillings
 from charter_engine.parser.strings import origins_of
 from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import gives_all
 from charter_engine.parser.values import (
     UNKNOWN,
     Function,
@@ -72,8 +71,9 @@ class WrapperCalls:
             record_fillings(site, part, self.evaluator.recorder.edges_to(frame, chain, part))
         before, frame.chain = frame.chain, chain
         fanout, spread, frame.fanout, frame.spread = frame.fanout, frame.spread, None, None
-        is_called = gives_all(node) and shape.path == self.program.path_of(node.func)
-        inner = self.evaluator.follower.enter(frame, function, names, holder, is_called=is_called)
+        follower = self.evaluator.follower
+        is_called = follower.is_called_as_written(node, shape)
+        inner = follower.enter(frame, function, names, holder, is_called=is_called)
         frame.chain, frame.fanout, frame.spread = before, fanout, spread
         site.fanout = site.fanout or self.spread_within(function.definition)
         if inner is None:

@@ -289,7 +289,7 @@ def sends_own_state(
         isinstance(source, ast.Attribute)
         and isinstance(source.ctx, ast.Load)
         and isinstance(source.value, ast.Name)
-        and source.value.id == definition.parameters[0]
+        and source.value.id == definition.own_name
         for source in filled
     )
     return is_own and sum(own_text(pieces, set()) for pieces in asked) <= limit.prompt

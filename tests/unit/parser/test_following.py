@@ -113,3 +113,23 @@ def test_a_function_that_keeps_what_is_around_it_is_given_that(parameter: str, s
         """
     )
     assert edges(file) == {(11, 11, "loop")}
+
+
+def test_a_method_that_takes_its_object_among_others_loses_no_call() -> None:
+    file = compiled(
+        """
+        import elsewhere, openai
+
+        class Asker(elsewhere.Base):
+            instructions: str
+
+            def __init__(*given):
+                super().__init__(instructions="Be brief.")
+
+            def ask(*given):
+                return openai.responses.create(model="m", input=given[0].question)
+
+        Asker().ask()
+        """
+    )
+    assert [call.line for call in file.calls] == [11, 13]
