@@ -23,7 +23,6 @@ from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.speakers import Team
 from charter_engine.parser.team_parts import text_in
-from charter_engine.parser.team_prompts import nested
 from charter_engine.parser.teams import RETURNED, TeamBuilder, asks_itself
 from charter_engine.parser.unseen_teams import UnseenTeams
 from charter_engine.parser.values import (
@@ -104,7 +103,7 @@ class TeamFinder:
     def is_told_so(self, made: Made) -> bool:
         """Whether what is written of an agent stands under names that any model is told by."""
         rule = self.program.catalogue.kinds[made.kind]
-        said = [name for name in rule.says if nested(made.box.fields, name) is not None]
+        said = [name for name in rule.says if prompts.field_of(made.box.fields, name) is not None]
         return all(name in prompts.KEPT_FOR_SYSTEM for name in said)
 
     def asks_nobody(self, receiver: Value, shape: CallShape, family: Family) -> bool:
