@@ -158,7 +158,7 @@ class TeamFinder:
     def made_to_run(self, frame: Frame, shape: CallShape, family: Family) -> list[Made]:
         """What a function makes that a call is given to run."""
         given = prompts.arguments_by_name(shape, family).get(family.runs, UNKNOWN)
-        return [*made_in(self.evaluator.agents.made_later(frame, given))] if family.runs else []
+        return [*made_in(self.evaluator.agents.by_functions.made_later(frame, given))]
 
     def run_of(self, asked: Value, shape: CallShape, family: Family) -> list[Made]:
         """What a call is given to run, or else what is called: several where that isn't known."""
