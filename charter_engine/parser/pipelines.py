@@ -57,8 +57,9 @@ def wired(builder: TeamBuilder, made: Made, members: list[Made]) -> Part:
     asking = {name: part for name in made.box.fields for part in part_in(made, name, parts)}
     led_to: set[Made] = set()
     take_templates(made)
+    connections = connections_in(made)
     for name, part in asking.items():
-        for target in reached_by(connections_in(made), name, asking):
+        for target in reached_by(connections, name, asking):
             builder.team.follows.setdefault(part.first[0], []).extend(asking[target].first)
             led_to.update(asking[target].first)
     whole = whole_of(list(asking.values()))
