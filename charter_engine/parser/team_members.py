@@ -18,6 +18,7 @@ from charter_engine.parser.catalogue import Family
 from charter_engine.parser.drawn_teams import is_drawn
 from charter_engine.parser.executors import handling_of
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.frameworks import called_by
 from charter_engine.parser.own_runs import OwnRuns
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import holder_of
@@ -35,6 +36,7 @@ from charter_engine.parser.values import (
     made_as,
     made_in,
     members_in,
+    object_of,
 )
 from charter_engine.parser.workflow_steps import WORKFLOW, has_functions
 
@@ -228,10 +230,10 @@ class TeamFinder:
         if not decorator or owner is None:
             return []
         frame = Frame(made.module, {}, function=made.function)
-        bound = Value(types=frozenset((Instance(owner),)))
+        bound = object_of(owner)
         found: list[Made] = []
         for method in owner.methods.values():
-            if decorator in (name.rpartition(".")[2] for name in method.decorators):
+            if decorator in called_by(method):
                 result = self.evaluator.follower.enter(frame, Function(method, bound), {})
                 found += made_in(result) if result is not None else ()
         return found
