@@ -62,6 +62,7 @@ from charter_engine.parser.values import (
     Piece,
     Static,
     Value,
+    answers_in,
     join,
     made_as,
     made_in,
@@ -263,20 +264,16 @@ class TeamRuns:
             definition = tool.definition
             reached = self.findings.reached
             result = self.called(frame, filled_by(tool, written), filled_in(tool), written)
-            if self.findings.reached > reached:
-                line = speaker.node.lineno
-                loop = Loop(kind="cycle", line=line)
-                asked = [one for one in self.findings.sites.values() if definition in one.under]
-                for turning in (site, *asked):
-                    turning.repeated_by += [loop] if loop not in turning.repeated_by else []
-                name = label_of(speaker, site)
-                self.hear(site, HeardAnswer(site.number, "loop", "assistant", name, again=True))
-            is_asked = self.findings.reached > reached and result is not None
-            origins = result.all_origins() if is_asked and result is not None else NOTHING
-            for source in sorted({origin.chain[0][0] for origin in origins}):
-                if source >= 0 and source != site.number:
-                    name = definition.name
-                    self.hear(site, HeardAnswer(source, "loop", "tool", name, again=True))
+            if self.findings.reached <= reached:
+                continue
+            loop = Loop(kind="cycle", line=speaker.node.lineno)
+            asked = [one for one in self.findings.sites.values() if definition in one.under]
+            for turning in (site, *asked):
+                turning.repeated_by += [loop] if loop not in turning.repeated_by else []
+            name = label_of(speaker, site)
+            self.hear(site, HeardAnswer(site.number, "loop", "assistant", name, again=True))
+            for source in sorted(answers_in(result or UNKNOWN) - {site.number}):
+                self.hear(site, HeardAnswer(source, "loop", "tool", definition.name, again=True))
 
     def follow_outputs(self, frame: Frame, speaker: Made, chain: Chain) -> Origins:
         """Follow the functions that an agent's answer goes to; returns what models answer in
