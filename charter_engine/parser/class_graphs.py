@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from charter_engine.parser.symbols import ClassDefinition
+from charter_engine.parser.ways import led_to
 
 
 @dataclass(slots=True)
@@ -17,14 +18,7 @@ class ClassGraph:
 
     def led_to(self, node: ClassDefinition) -> set[ClassDefinition]:
         """The classes that one may lead to, at once or after others."""
-        found: set[ClassDefinition] = set()
-        pending = list(self.after.get(node, ()))
-        while pending:
-            following = pending.pop()
-            if following not in found:
-                found.add(following)
-                pending += self.after.get(following, ())
-        return found
+        return led_to(self.after, node)
 
     def goes_round(self, node: ClassDefinition) -> bool:
         return node in self.led_to(node)

@@ -3,11 +3,11 @@ components that ask no model."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.team_parts import Part, whole_of
 from charter_engine.parser.values import Made, made_in
+from charter_engine.parser.ways import reached_by
 
 if TYPE_CHECKING:
     from charter_engine.parser.teams import TeamBuilder
@@ -31,23 +31,6 @@ def take_templates(made: Made) -> None:
         for one in made_in(fields[target]) if target in fields else ():
             if template is not None:
                 one.box.fields.setdefault("template", template)
-
-
-def reached_by(connections: list[tuple[str, str]], start: str, ends: Collection[str]) -> list[str]:
-    """Those among `ends` that connections lead to from a component, nearest first."""
-    found: list[str] = []
-    seen: set[str] = set()
-    pending = [target for source, target in connections if source == start]
-    while pending:
-        name = pending.pop(0)
-        if name in seen:
-            continue
-        seen.add(name)
-        if name in ends:
-            found.append(name)
-        else:
-            pending += [target for source, target in connections if source == name]
-    return found
 
 
 def wired(builder: TeamBuilder, made: Made, members: list[Made]) -> Part:
