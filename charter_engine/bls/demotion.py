@@ -13,7 +13,7 @@ import numpy as np
 
 from .presumed_pool import HeldStretch, PresumedPool
 from .retention import DEFAULT_PRIORITY, Rule, TokenRange
-from .reuse_times import NodeRules
+from .reuse_times import NodeRules, pays_beside
 from .worths import WorthTable
 
 STANDS_S = 10.0
@@ -42,9 +42,9 @@ class Demotion:
     start: int = 0
 
     def may_go(self, cost: float, under_way: int) -> bool:
-        """Whether it is worth the time that computing `cost` tokens takes, for which each request
-        under way is taken to wait, too."""
-        return self.saved > cost * (1 + under_way)
+        """Whether it is worth the time that computing `cost` tokens takes, beside so many
+        requests."""
+        return bool(pays_beside(self.saved, cost, under_way))
 
 
 def best_demotion(pool: PresumedPool, worths: WorthTable, now_s: float) -> Demotion | None:
