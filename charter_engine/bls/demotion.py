@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .presumed_pool import HeldStretch, PresumedPool
-from .retention import DEFAULT_PRIORITY, Rule, TokenRange
+from .retention import DEFAULT_PRIORITY, Retention, Rule, TokenRange
 from .reuse_times import NodeRules, pays_beside
 from .worths import WorthTable
 
@@ -45,6 +45,16 @@ class Demotion:
         """Whether it is worth the time that computing `cost` tokens takes, beside so many
         requests."""
         return bool(pays_beside(self.saved, cost, under_way))
+
+    def asks(self, node: NodeRules, kept: Rule, tokens: int) -> Retention:
+        """What its request of so many tokens asks for, over a prompt of this node; `kept` is what
+        `carry_out` gives."""
+        ranges = (
+            node.ranges(self.rule, tokens)
+            if self.left is None
+            else ranges_left(node, kept, self.start, self.rule)
+        )
+        return Retention(ranges, self.rule.priority)
 
 
 def best_demotion(pool: PresumedPool, worths: WorthTable, now_s: float) -> Demotion | None:

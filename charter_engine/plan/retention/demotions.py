@@ -5,9 +5,8 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from charter_engine.bls.demotion import best_demotion, carry_out, ranges_left
+from charter_engine.bls.demotion import best_demotion, carry_out
 from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
-from charter_engine.bls.retention import Retention
 from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.bls.worths import WorthTable
 from charter_engine.kvcache.predict.demotions import DemotedPrompt
@@ -18,7 +17,7 @@ from charter_engine.plan.retention.features import (
     common_prefix,
     common_prefixes,
 )
-from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions, retention_of
+from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions
 from charter_engine.plan.retention.scale import Pricing
 
 
@@ -51,7 +50,7 @@ class _Demoting:
     def __init__(self, decisions: Decisions, pricing: Pricing, room: PoolRoom) -> None:
         workload = decisions.workload
         self.pool = PresumedPool(room)
-        self._workload, self._pricing, self._cost = workload, pricing, decisions.refresh_cost
+        self._workload, self._cost = workload, decisions.refresh_cost
         self._worths = WorthTable(decisions.worths(pricing))
         self._tokens = content_tokens(workload)
         self._common = np.zeros(len(workload), dtype=np.int64)
@@ -92,12 +91,7 @@ class _Demoting:
         kept = carry_out(self.pool, best, now_s)
         demoted, node = best.prompt
         tokens = min(node.shared_tokens + best.tokens + 1, int(self._tokens[demoted]))
-        asked = (
-            Retention(ranges_left(node, kept, best.start, best.rule), best.rule.priority)
-            if best.left
-            else retention_of(best.rule, node, tokens, self._pricing)
-        )
-        return [DemotedPrompt(request, demoted, tokens, asked)]
+        return [DemotedPrompt(request, demoted, tokens, best.asks(node, kept, tokens))]
 
     def _under_way(self, now_s: float) -> int:
         arrived, left = (
