@@ -115,6 +115,12 @@ class Workload:
         return self.prompt_tokens / max(len(self), 1)
 
     @cached_property
+    def covered_tokens(self) -> Ints:
+        """Of each prompt, how many tokens units cover."""
+        covered: Ints = np.minimum(np.diff(self.unit_offset) * self.unit_tokens, self.input_length)
+        return covered
+
+    @cached_property
     def told_outputs(self) -> Ints:
         """Of each request, how many generated tokens units tell."""
         units, size = np.diff(self.unit_offset), self.unit_tokens

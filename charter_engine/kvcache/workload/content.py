@@ -29,11 +29,8 @@ class Content:
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
-        covered = np.diff(workload.unit_offset) * workload.unit_tokens
-        self.covered: Ints = np.minimum(covered, workload.input_length)
-        """Tokens of each prompt that units cover."""
         self._told = workload.told_outputs
-        self._tail_start = _starts(workload.input_length - self.covered)
+        self._tail_start = _starts(workload.input_length - workload.covered_tokens)
         self._output_start = _starts(workload.output_length)
 
     @cached_property
@@ -60,7 +57,8 @@ class Content:
 
     def prompt(self, index: int) -> list[int]:
         """All tokens of a prompt."""
-        length, covered = int(self.workload.input_length[index]), int(self.covered[index])
+        length = int(self.workload.input_length[index])
+        covered = int(self.workload.covered_tokens[index])
         tail = self.tail_token(index)
         return self._known(index, 0, covered) + list(range(tail, tail + length - covered))
 

@@ -102,8 +102,6 @@ class _Demoting:
 
 def content_tokens(workload: Workload) -> Ints:
     """Of each prompt the tokens whose content is known, or all where none is."""
-    known = np.diff(workload.unit_offset) * workload.unit_tokens
-    found: Ints = np.where(
-        known > 0, np.minimum(workload.input_length, known), workload.input_length
-    )
+    covered = workload.covered_tokens
+    found: Ints = np.where(covered > 0, covered, workload.input_length)
     return found
