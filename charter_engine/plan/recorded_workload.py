@@ -13,7 +13,7 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.demotions import DemotedPrompt
-from charter_engine.kvcache.predict.predictor import Predictor, Retain, resolve_retention
+from charter_engine.kvcache.predict.predictor import Predictor, Retain, one_a_request
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.decide import POLICIES, Advice
 from charter_engine.plan.pool import CurrentServer
@@ -227,7 +227,5 @@ class RecordedWorkload:
                 if self._estimates is not None
                 else annotate(self.workload, policy).retention
             )
-            self._asked[policy, pricing] = (
-                resolve_retention(replace(self.workload, retention=records), None) or {}
-            )
+            self._asked[policy, pricing] = one_a_request(records, len(self.workload)) or {}
         return self._asked[policy, pricing]
