@@ -10,13 +10,7 @@ from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
 from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.bls.worths import WorthTable
 from charter_engine.kvcache.predict.demotions import DemotedPrompt
-from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.plan.retention.features import (
-    Ints,
-    by_session,
-    common_prefix,
-    common_prefixes,
-)
+from charter_engine.plan.retention.features import by_session, common_prefix, common_prefixes
 from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions
 from charter_engine.plan.retention.scale import Pricing
 
@@ -52,7 +46,7 @@ class _Demoting:
         self.pool = PresumedPool(room)
         self._workload, self._cost = workload, decisions.refresh_cost
         self._worths = WorthTable(decisions.worths(pricing))
-        self._tokens = content_tokens(workload)
+        self._tokens = workload.input_length
         self._common = np.zeros(len(workload), dtype=np.int64)
         for requests in by_session(workload):
             self._common[requests] = common_prefixes(workload, requests)
@@ -98,10 +92,3 @@ class _Demoting:
             np.searchsorted(times, now_s, side="right") for times in (self._arrival_s, self._left_s)
         )
         return int(arrived - left)
-
-
-def content_tokens(workload: Workload) -> Ints:
-    """Of each prompt the tokens whose content is known, or all where none is."""
-    covered = workload.covered_tokens
-    found: Ints = np.where(covered > 0, covered, workload.input_length)
-    return found
