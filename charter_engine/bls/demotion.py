@@ -59,8 +59,9 @@ class Demotion:
 
 def best_demotion(pool: PresumedPool, worths: WorthTable, now_s: float) -> Demotion | None:
     """The demotion that saves most, of the sessions looked at and of what is superseded; None if of
-    them that goes first which is worth least."""
-    first = pool.first_idle(now_s, MOST_LOOKED_AT)
+    them that goes first which is worth least. What sessions have left behind is worth nothing:
+    where it goes next, whatever is demoted goes in its place."""
+    first, gone_before = pool.first_idle(now_s, MOST_LOOKED_AT)
     if first is None:
         return None
     idle = [first, *pool.next_idle(MOST_LOOKED_AT)]
@@ -69,8 +70,9 @@ def best_demotion(pool: PresumedPool, worths: WorthTable, now_s: float) -> Demot
     since_s = np.array([held.since_s for held in idle])
     blocks = np.array([held.blocks for held in (*idle, *left)])
     worth = np.append(worths.shortly(kinds, now_s - since_s), np.zeros(len(left)))
-    tokens = np.minimum(blocks, first.blocks) * size
-    saved = (worth[0] - worth) * tokens * STANDS_S
+    instead = np.minimum(blocks, gone_before + first.blocks)
+    spared = np.maximum(instead - gone_before, 0)
+    saved = (worth[0] * spared - worth * instead) * size * STANDS_S
     best = int(np.argmax(saved))
     if saved[best] <= 0:
         return None
