@@ -828,3 +828,45 @@ def test_a_function_that_sorts_what_it_is_given_before_it_answers_is_a_step() ->
         """
     )
     assert lines(file) == [12, 17]
+
+
+TRIED = """
+from openai import OpenAI
+from anthropic import Anthropic
+
+class Models:
+    def _first(self, prompt):
+        return OpenAI().responses.create(model="m", input=prompt).output_text
+
+    def _second(self, prompt):
+        said = [{"role": "user", "content": prompt}]
+        return Anthropic().messages.create(model="m", messages=said).content[0].text
+
+    def generate(self, prompt):
+        for ask in WAYS:
+            try:
+                return ask(prompt)
+            except Exception as error:
+                print(error)
+        raise RuntimeError
+
+def main(stock):
+    models = Models()
+    news = models.generate("List what is new about a company: " + stock)
+    print(models.generate("Say how the market will take this: " + news))
+"""
+"""A wrapper that tries one provider after the other."""
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        "(self._first, self._second)",
+        "[self._first, self._second]",
+        "{1: self._first, 2: self._second}.values()",
+    ],
+)
+def test_providers_that_are_tried_one_after_the_other_are_behind_one_call(ways: str) -> None:
+    file = compiled(TRIED.replace("WAYS", ways))
+    assert lines(file) == [7, 11, 16, 23, 24]
+    assert edges(file) == {(23, 24, "data")}
