@@ -9,7 +9,7 @@ from charter_engine.parser.ag2 import named_in_config, registered_for
 from charter_engine.parser.offered import HOLDING
 from charter_engine.parser.program import Program
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
-from charter_engine.parser.syntax import output_name
+from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.team_prompts import offer_of
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -26,6 +26,7 @@ from charter_engine.parser.values import (
     made_in,
     members_in,
 )
+from charter_engine.parser.written_files import DUMPING, WRITING
 
 OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 """The arguments in which agents are given functions to call."""
@@ -33,8 +34,8 @@ OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 RETURNING = ("output_type", "result_type")
 """Under these names an agent is given the functions that its answer goes to."""
 
-GUARDING = "output_guardrails"
-"""The argument in which an agent is given functions that look at its answer."""
+GUARDING = ("output_guardrails", "guardrail", "guardrails", "callback")
+"""The arguments in which an agent or a task is given functions that look at its answer."""
 
 SERVERS = "mcp_servers"
 """The argument in which an agent is given servers of tools, some of the program's own."""
@@ -50,6 +51,9 @@ CALLED_OF_TOOLS = ("forward", "_run", "_arun", "run", "handle", "execute")
 
 TOOLS = frozenset(("llamaindex.tool", "haystack.tool"))
 """What is made of a function for an agent to call."""
+
+WRITERS = WRITING | DUMPING - {"print"}
+"""Names of functions that write a file."""
 
 PLAIN_TOOL = Kind("tool")
 
@@ -92,9 +96,10 @@ class AgentFunctions:
         return self.asking(functions_under(made.box, RETURNING))
 
     def guards_of(self, made: Made) -> list[Function]:
-        """The functions at hand that look at what an agent answers, and may ask a model about
-        it."""
-        return self.asking(functions_under(made.box, (GUARDING,)))
+        """The functions at hand that look at what an agent answers, and may ask a model about it
+        or write it into a file."""
+        found = functions_under(made.box, GUARDING)
+        return [one for one in found if self.asking((one,)) or writes_file(one.definition)]
 
     def asking(self, functions: Iterable[Function]) -> list[Function]:
         """Those that may ask a model."""
@@ -146,6 +151,10 @@ def declared_on(made: Made, verbs: Iterable[str]) -> list[FunctionDefinition]:
     declared = {f"{holder}.{verb}" for verb in verbs for holder in (name, f"self.{name}")}
     functions = made.module.functions.values() if name else ()
     return [one for one in functions if not declared.isdisjoint(one.decorators)]
+
+
+def writes_file(definition: FunctionDefinition) -> bool:
+    return any(last_name(call.func) in WRITERS for call in definition.calls)
 
 
 def is_tool(definition: ClassDefinition) -> bool:

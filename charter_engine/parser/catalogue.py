@@ -65,6 +65,9 @@ class KindRule:
     hears_from: str = ""
     beside: str = ""
     writes: str = ""
+    answers: dict[str, str] = field(default_factory=dict)
+    answered_as: str = ""
+    saves: str = ""
     templated: bool = False
     served_as: str = ""
     serves: bool = False

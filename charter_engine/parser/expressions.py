@@ -44,6 +44,7 @@ from charter_engine.parser.recording import SiteRecorder
 from charter_engine.parser.reflection import Reflection
 from charter_engine.parser.role_turns import RoleTurns
 from charter_engine.parser.routed_agents import RoutedAgents
+from charter_engine.parser.run_answers import RunAnswers
 from charter_engine.parser.runnables import Runnables
 from charter_engine.parser.served_agents import ServedAgents
 from charter_engine.parser.state import Analysis
@@ -116,6 +117,7 @@ class Evaluator:
         self.agents = AgentMaker(analysis, self)
         self.teams = TeamFinder(analysis, self)
         self.served = ServedAgents(analysis, self)
+        self.run_answers = RunAnswers(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
         self.mixed = MixedGraphs(analysis, self)
         self.node_agents = NodeAgents(analysis, self)

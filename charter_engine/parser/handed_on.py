@@ -228,7 +228,7 @@ def listed(shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:
     return tuple(
         (node, element.value)
         for name, node, value in shape.keywords
-        if name == "args" and shape.verb in STARTED and value.box is not None
+        if name == "args" and takes_arguments(shape) and value.box is not None
         for element in value.box.items
     )
 
@@ -238,13 +238,21 @@ def named(shape: CallShape) -> tuple[tuple[str, ast.expr, Value], ...]:
     return tuple(
         (name, node, held)
         for given, node, value in shape.keywords
-        if given == "kwargs" and shape.verb in STARTED and value.box is not None
+        if given == "kwargs" and takes_arguments(shape) and value.box is not None
         for name, held in value.box.fields.items()
     )
 
 
+def takes_arguments(shape: CallShape) -> bool:
+    """Whether a call names the arguments of the function that it is given: `args=[…]`."""
+    return shape.verb in STARTED or shape.verb.startswith(BEGINNING)
+
+
 STARTED = frozenset("Thread Process Timer".split())
 """Classes whose objects call a function that they are made with."""
+
+BEGINNING = ("execute_", "start_")
+"""What the names of functions begin with by which a workflow runs another or an activity."""
 
 
 def partly_called(shape: CallShape) -> Value | None:

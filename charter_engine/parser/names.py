@@ -31,6 +31,7 @@ from charter_engine.parser.values import (
     Member,
     Origin,
     Package,
+    Ran,
     Type,
     Value,
     each_object,
@@ -254,8 +255,11 @@ class Names:
         return result.with_origins(origins)
 
     def argument_given(self, value: Value, name: str) -> Value | None:
-        """What an attribute of a library's object gives of what that was made with: the first of
-        several arguments that it was given."""
+        """What an attribute of a library's object gives: what was said in a run, or of what the
+        object was made with, the first of several arguments that it was given."""
+        told = (self.evaluator.run_answers.told_by(kind, name) for kind in in_order(value.types))
+        if (answer := next((one for one in told if one is not None), None)) is not None:
+            return answer
         rules = self.program.catalogue.gives.get(name)
         if rules is None or value.box is None:
             return None
@@ -480,7 +484,7 @@ def carried_by(annotation: ast.expr) -> ast.expr | None:
     return inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
 
 
-def part_of(kind: Function | Kind | Made | Member, name: str) -> set[Type]:
+def part_of(kind: Function | Kind | Made | Member | Ran, name: str) -> set[Type]:
     """What an attribute of something of a catalogue's kind is, or of a function that a decorator
     made an object."""
     if isinstance(kind, Kind):

@@ -109,7 +109,11 @@ class PromptFiles:
             return self.attribute(given[0], "parent")
         if dotted in ("importlib.resources.files", "importlib.resources.read_text"):
             return self.resource(module, given)
-        return self.parsed(module, given[0], PARSING[dotted]) if dotted in PARSING else None
+        if dotted not in PARSING:
+            return None
+        is_open = FILE in given[0].types
+        data = self.parsed(module, given[0], PARSING[dotted])
+        return Value(origins=given[0].origins) if data is None and is_open else data
 
     def of_path(self, module: Module, path: Value, verb: str, given: list[Value]) -> Value | None:
         if verb == "joinpath":

@@ -72,12 +72,12 @@ class WrittenFiles:
         if not self.findings.are_judged:
             return None
         if shape.verb in WRITING and receiver.types & {PATH, FILE}:
-            self.write(node, name_of(receiver), shape)
+            self.write(node, name_of(receiver), answers_in(shape))
         elif shape.verb in DUMPING:
             for value in given_files(shape):
-                self.write(node, name_of(value), shape)
+                self.write(node, name_of(value), answers_in(shape))
         elif shape.verb in KEEPING and STORE in receiver.types:
-            self.write(node, key_in(shape), shape)
+            self.write(node, key_in(shape), answers_in(shape))
         elif shape.verb in READING and PATH in receiver.types:
             return self.found(frame, node, name_of(receiver))
         elif shape.verb in FETCHING and STORE in receiver.types:
@@ -94,8 +94,9 @@ class WrittenFiles:
             return file
         return file.with_origins(self.read(frame, node, name_of(file)))
 
-    def write(self, node: ast.Call, path: str, shape: CallShape) -> None:
-        answers = moved(Value(origins=answers_in(shape)), "attribute").origins
+    def write(self, node: ast.expr, path: str, given: Origins) -> None:
+        """Keep the answers that go into a file at a place of the source."""
+        answers = moved(Value(origins=given), "attribute").origins
         if not path or not answers:
             return
         start = self.progress.path, self.progress.line

@@ -243,6 +243,27 @@ def test_what_calls_a_function_it_is_given_hands_on_what_that_returns(asked: str
     assert len(found) == 1
 
 
+@pytest.mark.parametrize(
+    "given", ["steps, start_to_close_timeout=9", "args=[steps], start_to_close_timeout=9"]
+)
+def test_an_activity_that_a_workflow_runs_is_given_what_is_said(given: str) -> None:
+    found = flows(f"""
+        from temporalio import activity, workflow
+
+        @activity.defn
+        async def write(text: str) -> str:
+            return ask(f"Look at this and write what is in it: {{text}}. Be brief, and be just.")
+
+        @workflow.defn
+        class Work:
+            @workflow.run
+            async def run(self, topic: str) -> str:
+                steps = ask("Plan it")
+                return await workflow.execute_activity(write, {given})
+        """)
+    assert found == {"run > write"}
+
+
 def test_a_function_that_is_only_kept_says_nothing_to_who_goes_on() -> None:
     assert (
         flows("""

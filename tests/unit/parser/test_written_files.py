@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import flows
+from tests.unit.parser.compiled import ASK, compiled, flows
 
 PROGRAM = """
 import json, os, pickle, yaml
@@ -77,6 +77,23 @@ def test_a_file_in_a_folder_that_is_not_known_is_known_by_its_name() -> None:
 )
 def test_another_file_holds_nothing_of_it(read: str) -> None:
     assert found(WRITING[0], read) == set()
+
+
+def test_what_is_loaded_from_a_file_that_is_not_at_hand_is_not_its_path() -> None:
+    file = compiled(
+        ASK
+        + """
+import json
+
+with open("out/plan.json") as file:
+    ask(f"Look at {json.load(file)}")
+"""
+    )
+    segments = file.calls[-1].segments
+    assert [(part.kind, part.text or part.name) for part in segments] == [
+        ("static", "Look at "),
+        ("variable", "json.load(file)"),
+    ]
 
 
 def test_what_a_file_holds_beside_an_answer_is_none() -> None:
