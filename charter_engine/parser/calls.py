@@ -13,6 +13,7 @@ from charter_engine.parser.constructors import Constructors
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.copies import METHODS as COPYING_METHODS
 from charter_engine.parser.copies import changed_copy
+from charter_engine.parser.engine_prompts import with_templates
 from charter_engine.parser.fanout import (
     delayed_way,
     is_awaited_alone,
@@ -223,6 +224,8 @@ class CallResolver:
             evaluator.mixed.send(frame.function, shape.positional[0][1])
         if GRAPH in shape.receiver and shape.verb == "add_node":
             evaluator.node_agents.add(frame, shape)
+        if (engine := with_templates(receiver, shape)) and isinstance(node.func, ast.Attribute):
+            evaluator.assigner.keep(frame, node.func.value, engine)
         if shape.verb == STREAMED:
             return self.handed_on.called_later(frame, node, receiver, shape)
         found = (
@@ -259,13 +262,7 @@ class CallResolver:
             functions = self.evaluator.names.of_each_object(functions[0])
         elif self.findings.are_judged:
             functions = [self.evaluator.names.of_its_objects(one) for one in functions]
-        functions += self.called_as(callee)
-        functions = [
-            own
-            for one in functions
-            if not one.definition.is_abstract or one.definition in self.program.prompts
-            for own in self.evaluator.names.implementing(one) or (one,)
-        ]
+        functions = self.doing(functions + self.called_as(callee))
         if functions:
             return self.evaluator.follower.follow(frame, node, functions, shape)
         made: Value | None = None
@@ -274,6 +271,22 @@ class CallResolver:
                 one = self.evaluator.objects.construct(frame, node, kind, shape)
                 made = one if made is None else either(made, one)
         return made
+
+    def doing(self, functions: list[Function]) -> list[Function]:
+        """The functions that do what several at hand do or only declare. Beside one that asks no
+        model, as a stand-in for tests, what is declared is done by a class that may ask."""
+        names, reaching = self.evaluator.names, self.program.reaching
+        written = [
+            own
+            for one in functions
+            if not one.definition.is_abstract or one.definition in self.program.prompts
+            for own in names.implementing(one) or (one,)
+        ]
+        if not written or any(one.definition in reaching for one in written):
+            return written
+        open_ones = [names.of_its_objects(one) for one in functions if one.definition.is_abstract]
+        declared = [own for one in open_ones for own in names.implementing(one)]
+        return written + [one for one in declared if one.definition in reaching]
 
     def takes_steps(self, definition: ClassDefinition) -> bool:
         """Whether objects of a class ask a model of their own accord. Clients of several vendors,
