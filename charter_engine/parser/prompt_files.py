@@ -284,8 +284,7 @@ def joined(parts: list[Value]) -> Value:
     """Paths put together; where one of them is unknown, the last one's name may be known."""
     paths = [path_of(part) for part in parts]
     if None in paths:
-        name = PurePath(name_of(parts[-1])).name
-        return named_only(PATH, name) if name else Value()
+        return named_only(PATH, PurePath(name_of(parts[-1])).name)
     return path_value(str(PurePath(*(path for path in paths if path is not None))))
 
 

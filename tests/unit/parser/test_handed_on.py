@@ -342,3 +342,32 @@ def test_a_decorator_that_keeps_nothing_leaves_the_function_as_it_is() -> None:
         """)
         == set()
     )
+
+
+@pytest.mark.parametrize("take", ["STEPS[step]()", "STEPS.get(step)()"])
+def test_a_loop_takes_one_function_of_a_table_after_another(take: str) -> None:
+    found = flows(f"""
+        NOTES = {{}}
+
+        def plan():
+            NOTES["plan"] = ask("Plan it")
+            return "write"
+
+        def write():
+            NOTES["text"] = ask(f"Write {{NOTES['plan']}}, mind {{NOTES.get('verdict')}}")
+            return "judge"
+
+        def judge():
+            NOTES["verdict"] = ask(f"Judge {{NOTES['text']}}")
+            return "end" if "fine" in NOTES["verdict"] else "write"
+
+        STEPS = {{"plan": plan, "write": write, "judge": judge}}
+
+        def main():
+            step = "plan"
+            while step != "end":
+                step = {take}
+
+        main()
+        """)
+    assert found == {"plan > write", "write > judge", "judge > write, later"}

@@ -96,6 +96,14 @@ with open("out/plan.json") as file:
     ]
 
 
+def test_a_file_below_a_folder_that_the_surroundings_name_is_known_by_its_name() -> None:
+    source = PROGRAM.replace('Path("out")', 'Path(os.environ["OUT"])')
+    write, read = '(OUT / "plan.md").write_text(steps)', 'text = (OUT / "plan.md").read_text()'
+    assert flows(source.format(write=indented(write), read=indented(read))) == {"plan > work"}
+    other = read.replace("plan.md", "other.md")
+    assert flows(source.format(write=indented(write), read=indented(other))) == set()
+
+
 def test_what_a_file_holds_beside_an_answer_is_none() -> None:
     assert found('Path("out/plan.md").write_text("Nothing yet.")', READING[0]) == set()
 
