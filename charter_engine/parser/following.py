@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
 
 
-MAX_FRAMES = 5
+MAX_FRAMES = 8
 """Functions within functions followed from one start; deeper calls are taken as passing their
 arguments on."""
 
