@@ -69,8 +69,8 @@ class AgentFunctions:
         self.program = program
 
     def tools_of(self, made: Made) -> list[Function]:
-        """The functions at hand that an agent may call and that may ask a model, those of its
-        toolsets and of its own servers among them."""
+        """The functions at hand that an agent may call and that may ask a model or write a file,
+        those of its toolsets and of its own servers among them."""
         toolsets = list(made_in(made.box.fields.get("toolsets", UNKNOWN)))
         servers = members_in(made.box.fields.get(SERVERS, UNKNOWN))
         offers = [offer_of(made), *(toolset.box.fields for toolset in toolsets)]
@@ -90,7 +90,7 @@ class AgentFunctions:
         found += [Function(one) for one in own if one.name in registered]
         for holder in (made, *toolsets):
             found += map(Function, declared_on(holder, DECLARING_TOOLS))
-        return self.asking(found)
+        return self.telling(found)
 
     def outputs_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent's answer may go to, and that may ask a model."""
@@ -99,12 +99,15 @@ class AgentFunctions:
     def guards_of(self, made: Made) -> list[Function]:
         """The functions at hand that look at what an agent answers, and may ask a model about it
         or write it into a file."""
-        found = functions_under(made.box, GUARDING)
-        return [one for one in found if self.asking((one,)) or writes_file(one.definition)]
+        return self.telling(functions_under(made.box, GUARDING))
 
     def asking(self, functions: Iterable[Function]) -> list[Function]:
         """Those that may ask a model."""
         return [one for one in functions if one.definition in self.program.reaching]
+
+    def telling(self, functions: Iterable[Function]) -> list[Function]:
+        """Those that may ask a model, or leave what they are given in a file."""
+        return [one for one in functions if self.asking((one,)) or writes_file(one.definition)]
 
     def called_in(self, tool: Value) -> list[Function]:
         """What is called of a tool: itself, or of a tool that is a class, or an object of one, the

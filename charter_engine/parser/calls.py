@@ -23,6 +23,7 @@ from charter_engine.parser.fanout import (
     started_way,
     way_of,
 )
+from charter_engine.parser.flow_runs import RUNNING
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.handed_on import (
     LATER,
@@ -237,6 +238,8 @@ class CallResolver:
             or evaluator.teams.chats.said_last(receiver, shape)
             or evaluator.teams.own_runs.follow(frame, receiver, shape)
             or evaluator.graph_runs.called(frame.module, shape)
+            or evaluator.flow_runs.called(shape)
+            or evaluator.run_answers.called(shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
             or answer_named(receiver, shape)
@@ -344,6 +347,7 @@ KNOWN_BY_NAME = (
     | RECALLING_SOME
     | POSTING
     | ASKED_BY_NAME
+    | RUNNING
     | frozenset(("dict", "iter", "partial", "run", "send_event", "send_message", STREAMED))
 )
 """Functions and methods that are known whatever they are called on."""

@@ -24,6 +24,7 @@ from charter_engine.parser.crews import Crews
 from charter_engine.parser.effects import Effects
 from charter_engine.parser.factories import Factories
 from charter_engine.parser.flags import Flags
+from charter_engine.parser.flow_runs import FlowRuns
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
@@ -117,6 +118,7 @@ class Evaluator:
         self.agents = AgentMaker(analysis, self)
         self.teams = TeamFinder(analysis, self)
         self.served = ServedAgents(analysis, self)
+        self.flow_runs = FlowRuns(analysis)
         self.run_answers = RunAnswers(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
         self.mixed = MixedGraphs(analysis, self)

@@ -77,6 +77,10 @@ CALLED_THROUGH = frozenset(
 """Attributes that decorators (Ray, Celery, Modal, Prefect, Mirascope, …) give a function, through
 which it is called."""
 
+ENTRY = "entrypoint"
+INVOKED_BY = ("invoke", "ainvoke")
+"""What LangGraph's functional API makes of a function is run by these."""
+
 
 class Names:
     """Looks names and attributes up."""
@@ -272,9 +276,7 @@ class Names:
     ) -> Value | None:
         """An attribute of an object or class: what was stored in it, else what its class or bases
         define."""
-        described = self.evaluator.crews.described(kind.definition, name)
-        if described is None:
-            described = self.evaluator.role_turns.attribute(kind.definition, name)
+        described = self.kept_by_framework(frame, kind.definition, name)
         if described is not None:
             return described
         stored: Value | None = None
@@ -305,6 +307,14 @@ class Names:
             if (method := self.program.method_of(kind.definition, other)) is not None:
                 return Value(types=frozenset((Function(method, value),)))
         return None
+
+    def kept_by_framework(self, frame: Frame, owner: ClassDefinition, name: str) -> Value | None:
+        """What a framework keeps in an attribute of an object, or its files say of it; None for
+        any other."""
+        found = self.evaluator.crews.described(owner, name)
+        if found is None:
+            found = self.evaluator.role_turns.attribute(owner, name)
+        return self.evaluator.flow_runs.state_of(frame, owner, name) if found is None else found
 
     def of_each_object(self, method: Function) -> list[Function]:
         """A method of each of the objects that it may be bound to, without those that have another
@@ -491,7 +501,11 @@ def part_of(kind: Function | Kind | Made | Member | Ran, name: str) -> set[Type]
         return {Member(kind.name, name)}
     if isinstance(kind, Member):
         return {Member(kind.kind, f"{kind.path}.{name}")}
-    return {kind} if isinstance(kind, Function) and name in CALLED_THROUGH else set()
+    if not isinstance(kind, Function):
+        return set()
+    decorated = {name.rpartition(".")[2] for name in kind.definition.decorators}
+    is_entry = ENTRY in decorated and name in INVOKED_BY
+    return {kind} if name in CALLED_THROUGH or is_entry else set()
 
 
 def in_turn(objects: Sequence[Value]) -> list[Value]:

@@ -198,6 +198,8 @@ class SiteRecorder:
         source, target = self.node_of(edge[0]), self.node_of(edge[1])
         if source is not None and target is not None:
             return self.in_flow(edge, source, target)
+        if target is not None and origin.how == "state":
+            return edge[0], edge[1], "data"
         is_in_run = origin.how == "state" and not is_of_round(origin, EARLIER_RUN)
         return self.in_graph(edge) if is_in_run else edge
 

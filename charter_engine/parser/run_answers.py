@@ -10,6 +10,7 @@ import ast
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.speakers import Team
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
 
 CONVERSATION = "*"
-"""What a result tells under a name where that is all that was said, the task first."""
+OUTPUT = "**"
+"""What a result tells under a name where that is all that was said, the task first: one by one, or
+as its first output."""
 
 
 class RunAnswers:
@@ -48,9 +51,7 @@ class RunAnswers:
             if self.catalogue.kinds[speaker.kind].answered_as:
                 self.memory.answered[speaker] = answer_of((chain,))
         told = {
-            name: all_said(team, chains)
-            if held == CONVERSATION
-            else said_by(self.listed(run, held), team, chains)
+            name: self.said(run, held, team, chains)
             for name, held in self.catalogue.kinds[run.kind].answers.items()
         }
         if not told:
@@ -58,6 +59,18 @@ class RunAnswers:
         self.memory.answers[id(node)] = told
         self.memory.changes += 1
         return frozenset((Ran(node),))
+
+    def said(self, run: Made, held: str, team: Team, chains: dict[Made, Chain]) -> Value:
+        if held == CONVERSATION:
+            return all_said(team, chains)
+        if held == OUTPUT:
+            return Value(box=Box("list", [Element(all_said(team, chains))]))
+        return said_by(self.listed(run, held), team, chains)
+
+    def called(self, shape: CallShape) -> Value | None:
+        """What a method of a run's answer tells: `events.get_outputs()`; None for any other."""
+        told = (self.told_by(kind, shape.verb) for kind in shape.receiver if type(kind) is Ran)
+        return next((one for one in told if one is not None), None)
 
     def listed(self, run: Made, held: str) -> list[list[Made]]:
         """Those whom a team was given under a name, with what a branch makes in the place of

@@ -137,3 +137,41 @@ def test_a_team_of_agno_tells_what_each_member_answered() -> None:
         """
     )
     assert {edge for edge in edges(file) if edge[1] == 10} == {(7, 10, "data")}
+
+
+def test_a_sequence_of_agents_gives_all_that_was_said_as_its_output() -> None:
+    file = compiled(
+        """
+        from agent_framework import ChatAgent, SequentialBuilder
+
+        plan = ChatAgent(chat_client=client, instructions="Plan.")
+        write = ChatAgent(chat_client=client, instructions="Write.")
+        judge = ChatAgent(chat_client=client, instructions="Judge.")
+
+        async def main():
+            events = await SequentialBuilder().participants([plan, write]).build().run("tides")
+            said = "".join(one.text for one in events.get_outputs()[0])
+            await judge.run(said)
+        """
+    )
+    assert {edge for edge in edges(file) if edge[1] == 11} == {(9, 11, "data"), (5, 11, "data")}
+
+
+def test_a_file_that_a_tool_writes_holds_what_its_agent_said() -> None:
+    file = compiled(
+        """
+        from pathlib import Path
+        from smolagents import CodeAgent, tool
+
+        @tool
+        def keep(text: str) -> str:
+            Path("notes.md").write_text(text)
+            return "kept"
+
+        scout = CodeAgent(tools=[keep], model=model)
+        writer = CodeAgent(tools=[], model=model)
+        scout.run("Look for facts")
+        writer.run("Write after " + Path("notes.md").read_text())
+        """
+    )
+    assert edges(file) == {(12, 13, "data")}
