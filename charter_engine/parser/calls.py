@@ -28,6 +28,7 @@ from charter_engine.parser.frames import Frame
 from charter_engine.parser.handed_on import (
     LATER,
     HandedOn,
+    as_called,
     calls_what_it_is_given,
     partly_called,
     stands_for,
@@ -190,6 +191,7 @@ class CallResolver:
             return plain
         if (whole := stands_for(shape)) is not None:
             return whole.with_origins(arguments_origins(shape))
+        shape = self.program.activities.given(shape)
         is_event = verb == "submit" and recognise.other_kind(shape, self.program.catalogue)
         is_handed_on = parallel_way(shape.path) or calls_what_it_is_given(shape)
         is_later = (verb in LATER and not is_event) or is_handed_on
@@ -267,7 +269,7 @@ class CallResolver:
             functions = [self.evaluator.names.of_its_objects(one) for one in functions]
         functions = self.doing(functions + self.called_as(callee))
         if functions:
-            return self.evaluator.follower.follow(frame, node, functions, shape)
+            return self.evaluator.follower.follow(frame, node, functions, as_called(shape))
         made: Value | None = None
         for kind in types:
             if isinstance(kind, Class) and (made is None or self.takes_steps(kind.definition)):

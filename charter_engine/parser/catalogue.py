@@ -52,6 +52,7 @@ class KindRule:
     remembers_by: tuple[str, ...] = ()
     exact: bool = False
     fetched: bool = False
+    unless: str = ""
     becomes: dict[str, str] = field(default_factory=dict)
     part: str = ""
     members: dict[str, str] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import (
+    UNKNOWN,
     Box,
     Element,
     External,
@@ -220,6 +221,21 @@ def words_handed_on(shape: CallShape) -> tuple[str, ...]:
         for source in written
         if isinstance(source, ast.Name | ast.Attribute)
         for word in recognise.words_of(last_name(source))
+    )
+
+
+def as_called(shape: CallShape) -> CallShape:
+    """`task.apply_async([text], {"tone": tone})` as the call of the task; any other as it is."""
+    if shape.verb != "apply_async":
+        return shape
+    given = (shape.argument(0, "args") or UNKNOWN).box
+    named = (shape.argument(1, "kwargs") or UNKNOWN).box
+    placed = [one.value for one in given.items] if given is not None else []
+    fields = named.fields if named is not None else {}
+    return replace(
+        shape,
+        positional=tuple((shape.node, value) for value in placed),
+        keywords=tuple((name, shape.node, value) for name, value in fields.items()),
     )
 
 

@@ -72,7 +72,8 @@ NO_KINDS: frozenset[Kind] = frozenset()
 NO_GLOBALS: dict[str, Value] = {}
 
 CALLED_THROUGH = frozenset(
-    "remote local delay spawn submit fn func call stream call_async stream_async".split()
+    "remote local delay apply_async spawn submit fn func call stream call_async "
+    "stream_async".split()
 )
 """Attributes that decorators (Ray, Celery, Modal, Prefect, Mirascope, …) give a function, through
 which it is called."""

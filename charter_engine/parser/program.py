@@ -18,6 +18,7 @@ from charter_engine.parser.forks import ALWAYS, forked
 from charter_engine.parser.graph_declarations import graph_of
 from charter_engine.parser.handlers import handler_graph, handler_node, spread_handlers
 from charter_engine.parser.idle import Idle, idle
+from charter_engine.parser.named_activities import NamedActivities
 from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
@@ -86,7 +87,10 @@ class Program:
         self.handled_after = self.handlers.leads() if self.handlers is not None else {}
         self.flows = flows_of(modules.values(), self.class_named)
         self.prompts = prompts_among(modules, catalogue)
-        self.call_names = CallNames(list(modules.values()), catalogue, self.prompts.keys())
+        self.activities = NamedActivities(modules.values())
+        self.call_names = CallNames(
+            list(modules.values()), catalogue, self.prompts.keys(), self.activities
+        )
         self.reaching = self.call_names.that_may_ask()
         self.asking_lambdas = self.call_names.lambdas_that_may_ask(
             modules.values(), self.reaching, catalogue

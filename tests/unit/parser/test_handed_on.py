@@ -264,6 +264,49 @@ def test_an_activity_that_a_workflow_runs_is_given_what_is_said(given: str) -> N
     assert found == {"run > write"}
 
 
+@pytest.mark.parametrize("name", ["", '(name="writing")'])
+def test_an_activity_may_be_run_by_its_name(name: str) -> None:
+    given = name.partition('"')[2].rstrip('")') or "write"
+    found = flows(f"""
+        from temporalio import activity, workflow
+
+        @activity.defn{name}
+        async def write(text: str) -> str:
+            return ask(f"Look at this and write what is in it: {{text}}. Be brief, and be just.")
+
+        @workflow.defn
+        class Work:
+            @workflow.run
+            async def run(self, topic: str) -> str:
+                text = topic
+                for _ in range(3):
+                    text = await workflow.execute_activity("{given}", text)
+                return text
+        """)
+    assert found == {"write > write, later"}
+
+
+@pytest.mark.parametrize(
+    "run", ["write.delay(plan)", "write.apply_async(args=[plan])", "write.apply_async((plan,))"]
+)
+def test_a_task_of_a_queue_is_given_what_its_caller_says(run: str) -> None:
+    found = flows(f"""
+        from celery import Celery
+
+        app = Celery("work")
+
+        @app.task
+        def write(text):
+            return ask(f"Look at this and write what is in it: {{text}}. Be brief, and be just.")
+
+        def main():
+            plan = ask("Plan it")
+            text = {run}.get()
+            ask(f"Judge {{text}}")
+        """)
+    assert found == {"main > write", "write > main"}
+
+
 def test_a_function_that_is_only_kept_says_nothing_to_who_goes_on() -> None:
     assert (
         flows("""
