@@ -15,6 +15,7 @@ from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.evidence import asks_by_name
 from charter_engine.parser.filed_rules import has_filed_rules
 from charter_engine.parser.findings import Visit, Wrapper
+from charter_engine.parser.handed_records import hands_on_record
 from charter_engine.parser.handlers import is_handler
 from charter_engine.parser.prompts import OPTIONS
 from charter_engine.parser.recognise import words_of
@@ -34,6 +35,9 @@ class OwnText(NamedTuple):
 
 OWN_TEXT = (OwnText(4, 150), OwnText(100, 300), OwnText(600, 600))
 """By how plainly a function's name says that it asks a model."""
+
+TEXT_OF_A_STEP = OwnText(4, 60)
+"""Assumed: what a function adds that hands on a record, as the steps of many programs do."""
 
 FOREIGN = 26
 """What a filling from elsewhere counts for, whose text can't be seen."""
@@ -76,7 +80,7 @@ def wrapper_of(
     plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
     if any(visit.runs_given for visit in visits) and runs_by_name(definition.name):
         plainly = max(plainly, 1)
-    limit = OWN_TEXT[plainly]
+    limit = TEXT_OF_A_STEP if hands_on_record(definition) else OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed = [visit for visit in visits if visit.site in sites_in(visit)]
     steps = steps_among([visit for visit in visits if visit.site in answered], set(own), limit)

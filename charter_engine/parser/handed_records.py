@@ -1,0 +1,28 @@
+"""Functions that leave what they made in a record that they are given, and hand that on:
+`state["plan"] = answer`, then `return state`."""
+
+from __future__ import annotations
+
+import ast
+
+from charter_engine.parser.symbols import FunctionDefinition, walk
+
+
+def hands_on_record(definition: FunctionDefinition) -> bool:
+    """Whether a function returns a parameter in which it has stored something under a name."""
+    nodes = walk(definition.node)
+    returned = [
+        node.value for node in nodes if isinstance(node, ast.Return) and node.value is not None
+    ]
+    names = {node.id for node in returned if isinstance(node, ast.Name)}
+    is_one = len(names) == 1 and all(isinstance(node, ast.Name) for node in returned)
+    given = set(definition.parameters) - {definition.own_name}
+    return is_one and names <= given and any(is_stored_in(node, names) for node in nodes)
+
+
+def is_stored_in(node: ast.AST, names: set[str]) -> bool:
+    """Whether something is stored in what is so named, under a key or as an attribute."""
+    if not isinstance(node, ast.Subscript | ast.Attribute) or not isinstance(node.ctx, ast.Store):
+        return False
+    is_named = isinstance(node, ast.Attribute) or isinstance(node.slice, ast.Constant)
+    return is_named and isinstance(node.value, ast.Name) and node.value.id in names
