@@ -92,10 +92,10 @@ class ObjectMaker:
             handed = in_state(value)
             self.evaluator.assigner.store_field(frame, Instance(kind.definition), name, handed)
         is_told = len(fields) == len(shape.positional) + len(shape.keywords)
-        if is_record:
+        if is_record and fields:
             fields = self.defaults_of(frame, kind.definition) | fields
         box = Box("object", fields=fields, depth=frame.certainty) if fields else None
-        if is_told and (is_record or self.findings.are_judged):
+        if is_told and self.findings.are_judged:
             return replace(instance, box=box, origins=NOTHING)
         return replace(instance, box=box)
 
