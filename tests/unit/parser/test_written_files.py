@@ -215,3 +215,38 @@ work()
 def test_a_store_holds_under_a_key_what_was_set_there(write: str, read: str, kept: bool) -> None:
     said = write.replace("SAID", 'ask("Plan the day")')
     assert flows(STORE.format(write=said, read=read)) == ({"plan > work"} if kept else set())
+
+
+RECORD = """
+import json
+
+def make():
+    plan = ask("Plan the work")
+    text = ask(f"Write after {plan}")
+    with open("out/work.json", "w") as file:
+        json.dump({"plan": plan, "all": {"text": text}}, file)
+    MORE
+
+def look():
+    with open("out/work.json") as file:
+        work = json.load(file)
+    return ask(f"Find a title for {READ}")
+
+make()
+look()
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "answers"), [("work['plan']", 1), ("work['all']['text']", 1), ("work", 2)]
+)
+@pytest.mark.parametrize(
+    ("more", "is_known"),
+    [("pass", True), ('json.dump([plan, text], open("out/work.json", "w"))', False)],
+)
+def test_a_record_that_one_place_alone_dumps_is_read_by_its_fields(
+    read: str, answers: int, more: str, is_known: bool
+) -> None:
+    file = compiled(ASK + RECORD.replace("READ", read).replace("MORE", more))
+    title = next(call for call in file.calls if call.function == "look")
+    assert len(title.depends_on) == (answers if is_known else 2)
