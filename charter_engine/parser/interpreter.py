@@ -223,6 +223,7 @@ class Interpreter:
         self.progress.round = round_number
         if round_number > 0:
             self.evaluator.graph_runs.carry_on()
+            self.memory.forget_runs()
         self.left_for_modules = STEPS_OF_MODULES
         self.evaluator.follower.lambdas.clear()
         if round_number == 0:
@@ -251,6 +252,7 @@ class Interpreter:
             if definition in self.program.reaching
             or self.evaluator.states.parameter(definition)
             or definition.stores
+            or self.program.stands_between(definition)
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
         self.is_large = len(worth) > MANY_FUNCTIONS
@@ -294,6 +296,7 @@ class Interpreter:
             for definition in worth
             if (definition in visited and matters(definition))
             or definition in makers
+            or self.program.stands_between(definition)
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
 

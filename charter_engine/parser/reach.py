@@ -13,6 +13,7 @@ from typing import NamedTuple
 from charter_engine.parser.catalogue import COMMON_VERBS, Catalogue
 from charter_engine.parser.evidence import asking_words, is_model_class, says_otherwise
 from charter_engine.parser.handlers import POSTING, is_handler
+from charter_engine.parser.named_activities import NamedActivities
 from charter_engine.parser.recognise import names_in, names_model
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name, walk
 from charter_engine.parser.syntax import annotation_names, last_name, output_name
@@ -27,6 +28,7 @@ class CallNames:
         modules: Collection[Module],
         catalogue: Catalogue,
         prompts: Collection[FunctionDefinition] = (),
+        activities: NamedActivities | None = None,
     ) -> None:
         self.named = {
             definition: names_in_calls(definition)
@@ -34,6 +36,8 @@ class CallNames:
             for definition in module.functions.values()
             if not isinstance(definition.node, ast.Lambda)
         }
+        if activities is not None:
+            self.add_activities(activities)
         own_names = {definition.name for definition in self.named}
         for definition, names in self.named.items():
             begun = named_by_text(definition)
@@ -58,6 +62,13 @@ class CallNames:
         for definition, names in self.named.items():
             for name in {*names.called, *names.given}:
                 self.users.setdefault(name, []).append(definition)
+
+    def add_activities(self, activities: NamedActivities) -> None:
+        """Let functions call what they run by the names of activities."""
+        for definition, names in self.named.items():
+            run = activities.named_in(definition)
+            if run:
+                self.named[definition] = Named((*names.called, *run), names.given)
 
     def that_may_ask(self) -> set[FunctionDefinition]:
         """Functions that call something asking, or a function that does."""

@@ -15,6 +15,7 @@ from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.evidence import asks_by_name
 from charter_engine.parser.filed_rules import has_filed_rules
 from charter_engine.parser.findings import Visit, Wrapper
+from charter_engine.parser.handed_records import hands_on_record
 from charter_engine.parser.handlers import is_handler
 from charter_engine.parser.prompts import OPTIONS
 from charter_engine.parser.recognise import words_of
@@ -34,6 +35,9 @@ class OwnText(NamedTuple):
 
 OWN_TEXT = (OwnText(4, 150), OwnText(100, 300), OwnText(600, 600))
 """By how plainly a function's name says that it asks a model."""
+
+TEXT_OF_A_STEP = OwnText(4, 60)
+"""Assumed: what a function adds that hands on a record, as the steps of many programs do."""
 
 FOREIGN = 26
 """What a filling from elsewhere counts for, whose text can't be seen."""
@@ -69,14 +73,14 @@ def wrapper_of(
         number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
     }
     is_called_so = definition.name == "__init__" or is_handed_by_framework(analysis, definition)
-    if is_called_so or returns_name_of_answer(definition) or hands_back(definition):
+    if is_called_so or returns_name_of_answer(definition):
         return None
     if not asked and answer_text(result) > ANSWER_TEXT:
         return None
     plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
     if any(visit.runs_given for visit in visits) and runs_by_name(definition.name):
         plainly = max(plainly, 1)
-    limit = OWN_TEXT[plainly]
+    limit = TEXT_OF_A_STEP if hands_on_record(definition) else OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed = [visit for visit in visits if visit.site in sites_in(visit)]
     steps = steps_among([visit for visit in visits if visit.site in answered], set(own), limit)
@@ -229,35 +233,6 @@ def returns_nothing(definition: FunctionDefinition) -> bool:
         isinstance(node, ast.Return) and node.value is not None
         for node in ast.walk(definition.node)
     )
-
-
-def hands_back(definition: FunctionDefinition) -> bool:
-    """Whether a function hands back the very object that it was given, with something stored in it:
-    `state.plan = …`, `return state`. It is a step of those that share the object."""
-    returned = {
-        node.value.id if isinstance(node.value, ast.Name) else ""
-        for node in walk(definition.node)
-        if isinstance(node, ast.Return) and node.value is not None
-    }
-    given = returned & set(definition.parameters)
-    return returned == given and any(holder_of(node) in given for node in walk(definition.node))
-
-
-def holder_of(node: ast.AST) -> str:
-    """The name of the object in which something is stored: `state.plan = …`, `state.notes["a"] =
-    …`, `state.notes.append(…)`; empty for anything else."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        node = node.func.value
-        is_stored = isinstance(node, ast.Attribute)
-    else:
-        is_stored = isinstance(node, ast.Attribute | ast.Subscript) and is_store(node)
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
-    return node.id if is_stored and isinstance(node, ast.Name) else ""
-
-
-def is_store(node: ast.Attribute | ast.Subscript) -> bool:
-    return isinstance(node.ctx, ast.Store)
 
 
 def returns_name_of_answer(definition: FunctionDefinition) -> bool:
