@@ -36,7 +36,6 @@ from charter_engine.parser.values import (
     UNKNOWN,
     Function,
     Value,
-    made_in,
     object_of,
 )
 
@@ -134,7 +133,7 @@ class Interpreter:
         by_others = [one for one in visited if one in called]
         for round_number in (0, 1):
             self.start_round(round_number)
-            for module in self.program.modules.values():
+            for module in self.program.in_turn:
                 if module.path not in self.fruitless:
                     self.run_module(module)
             self.evaluator.team_runs.serve()
@@ -239,7 +238,7 @@ class Interpreter:
 
     def find_wrappers(self) -> list[FunctionDefinition]:
         """Interpret everything on its own; returns the functions worth interpreting again."""
-        for module in self.program.modules.values():
+        for module in self.program.in_turn:
             self.run_module(module)
         self.findings.guessed = {
             number for number, site in self.findings.sites.items() if site.family == EVIDENCE.name
@@ -274,12 +273,6 @@ class Interpreter:
             for one in worth
             if one not in visited and self.is_told_more(one) and self.judged(one, found)
         }
-        late = self.given_agents_late()
-        visited |= {
-            one
-            for one in worth
-            if one not in visited and one.module.path in late and self.judged(one, found)
-        }
         self.add_those_asked_elsewhere(found)
         self.run_lambdas()
         self.findings.visits = None
@@ -295,20 +288,6 @@ class Interpreter:
             or definition in makers
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
-
-    def given_agents_late(self) -> set[str]:
-        """The modules that hold agents only once those that they import were run, by path."""
-        late: set[str] = set()
-        for module in self.program.run_too_early():
-            before = self.agents_held_by(module)
-            self.run_module(module)
-            late |= {module.path} if self.agents_held_by(module) - before else set()
-        return late
-
-    def agents_held_by(self, module: Module) -> set[str]:
-        """The names under which a module keeps agents."""
-        names = self.memory.globals.get(module.path, {})
-        return {name for name, value in names.items() if any(made_in(value))}
 
     def worth_a_look(self, worth: list[FunctionDefinition]) -> list[FunctionDefinition]:
         """In a very large package, those that may ask a model themselves, or leave something for
