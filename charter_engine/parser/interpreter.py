@@ -36,6 +36,7 @@ from charter_engine.parser.values import (
     UNKNOWN,
     Function,
     Value,
+    made_in,
     object_of,
 )
 
@@ -259,7 +260,7 @@ class Interpreter:
         cut |= set(worth) - set(first)
         asking = {site.function for site in self.findings.sites.values()} | self.findings.unsettled
         functions = {function for function in asking if function is not None}
-        leading = self.program.call_names.leading_to(functions)
+        leading = self.program.call_names.leading_to(functions | self.makers())
         near = self.near(functions, leading)
         undecided = (near & cut) | (functions - visited)
         visited |= (leading - near) & cut
@@ -288,6 +289,10 @@ class Interpreter:
             or definition in makers
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+
+    def makers(self) -> set[FunctionDefinition]:
+        """The functions that were seen to return an agent or a team: who calls them may run it."""
+        return {one for one, (result, _) in self.outcomes.items() if any(made_in(result))}
 
     def worth_a_look(self, worth: list[FunctionDefinition]) -> list[FunctionDefinition]:
         """In a very large package, those that may ask a model themselves, or leave something for
@@ -341,11 +346,12 @@ class Interpreter:
     ) -> tuple[set[FunctionDefinition], set[FunctionDefinition]]:
         """Follow each function a little way: those that reach a model so, and those that were cut
         off. What leads to no function that asks is not followed further. Functions that set a
-        global come first: what others find there may be what they ask."""
+        global or keep something for others come first: what these find there may be what they
+        ask."""
         visited: set[FunctionDefinition] = set()
         cut: set[FunctionDefinition] = set()
         self.progress.is_looking = True
-        for definition in sorted(worth, key=lambda one: not one.sets_globals):
+        for definition in sorted(worth, key=lambda one: not (one.sets_globals or one.sets_session)):
             if self.judged(definition, found):
                 visited.add(definition)
             if self.progress.is_cut or (self.is_large and self.progress.is_spent):

@@ -262,9 +262,10 @@ class TeamRuns:
         for tool in self.evaluator.teams.functions.tools_of(speaker):
             definition = tool.definition
             names = [name for name in definition.parameters if name not in HANDED_IN]
-            reached = self.findings.reached
+            reached, steps = self.findings.reached, self.progress.steps
             called = filled_by(tool, written)
             result = self.evaluator.follower.enter(frame, called, dict.fromkeys(names, written))
+            self.progress.spare_steps(steps)
             if self.findings.reached > reached:
                 line = speaker.node.lineno
                 loop = Loop(kind="cycle", line=line)
