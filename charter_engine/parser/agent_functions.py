@@ -33,8 +33,8 @@ OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 RETURNING = ("output_type", "result_type")
 """Under these names an agent is given the functions that its answer goes to."""
 
-GUARDING = "output_guardrails"
-"""The argument in which an agent is given functions that look at its answer."""
+GUARDING = ("output_guardrails", "after_model_callback")
+"""The arguments in which an agent is given functions that look at its answer."""
 
 SERVERS = "mcp_servers"
 """The argument in which an agent is given servers of tools, some of the program's own."""
@@ -94,7 +94,7 @@ class AgentFunctions:
     def guards_of(self, made: Made) -> list[Function]:
         """The functions at hand that look at what an agent answers, and may ask a model about
         it."""
-        return self.asking(functions_under(made.box, (GUARDING,)))
+        return self.asking(functions_under(made.box, GUARDING))
 
     def asking(self, functions: Iterable[Function]) -> list[Function]:
         """Those that may ask a model."""
