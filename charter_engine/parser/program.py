@@ -102,6 +102,7 @@ class Program:
         self.factories = {one.name for one in definitions if self.makes_agent(one)}
         self.asking: set[ClassDefinition] | None = None
         self.derived: dict[ClassDefinition, list[ClassDefinition]] | None = None
+        self.aliases: dict[str, dict[str, ast.expr]] = {}
         self.records: dict[ClassDefinition, bool] = {}
         self.making: dict[int, bool] = {}
         self.loop_numbers: dict[int, int] = {}
@@ -149,6 +150,21 @@ class Program:
             if source is not None
         )
         return next(filter(None, found), None)
+
+    def alias_of(
+        self, module: Module, name: str, seen: frozenset[str] = frozenset()
+    ) -> tuple[ast.expr, Module] | None:
+        """What a name stands for that a module at hand gave an annotation, and that module."""
+        if module.path not in self.aliases:
+            self.aliases[module.path] = dict(aliases_in(module))
+        own = self.aliases[module.path].get(name)
+        if own is not None:
+            return own, module
+        if name not in module.imports or module.path in seen:
+            return None
+        base, _, last = self.imported_by(module, module.imports[name]).rpartition(".")
+        source = self.module_named(base)
+        return self.alias_of(source, last, seen | {module.path}) if source is not None else None
 
     def is_record(self, definition: ClassDefinition) -> bool:
         """Whether objects of a class only hold what its constructor is given: neither the class nor
@@ -307,6 +323,16 @@ class Program:
         return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)
 
 
+def aliases_in(module: Module) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a module's top level gives annotations: `Name = Annotated[…]`."""
+    for statement in module.tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Subscript):
+            target = statement.targets[0]
+            if last_name(statement.value.value) == ANNOTATED and isinstance(target, ast.Name):
+                yield target.id, statement.value
+
+
+ANNOTATED = "Annotated"
 NAMING = of_kinds(ast.Name, ast.Constant)
 
 
