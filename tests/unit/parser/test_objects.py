@@ -546,3 +546,31 @@ def test_of_classes_in_a_table_objects_of_each_are_made() -> None:
         Planner().go("a report")
         """
     ) >= {"Make > Write", "Search > Write, later", "Write > Search, later"}
+
+
+def test_what_a_module_puts_into_an_object_that_it_keeps_is_there_for_its_functions() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+
+        class Registry:
+            def __init__(self):
+                self.agents = {}
+
+            def keep(self, name, agent):
+                self.agents[name] = agent
+
+            def find(self, name):
+                return self.agents.get(name)
+
+        registry = Registry()
+        registry.keep("plan", Agent(instructions="You plan."))
+        registry.keep("write", Agent(instructions="You write."))
+
+        def work(goal):
+            plan = registry.find("plan").run(goal)
+            return registry.find("write").run(plan.content)
+        """
+    )
+    assert edges(file) == {(19, 20, "data")}
+    assert [call.segments[0].text for call in file.calls] == ["You plan.", "You write."]
