@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges, joined
+from tests.unit.parser.compiled import compiled, edges, flows, joined
 
 
 def test_an_inner_function_sees_what_its_running_function_holds() -> None:
@@ -35,6 +35,28 @@ def test_following_that_stops_is_told_and_loses_no_call() -> None:
     )
     assert len(file.calls) == 1
     assert [(error.severity, error.line) for error in file.errors] == [("warning", 5)]
+
+
+def test_an_answer_reaches_what_is_asked_seven_functions_further_down() -> None:
+    deeper = "".join(
+        f"\n        def find{n}():\n            return find{n + 1}()\n"
+        f"\n        def tell{n}(notes):\n            tell{n + 1}(notes)\n"
+        for n in range(1, 7)
+    )
+    found = flows(
+        f"""
+        {deeper}
+        def find7():
+            return ask("What is new?")
+
+        def tell7(notes):
+            print(ask("Sum up: " + notes))
+
+        def main():
+            tell1(find1())
+        """
+    )
+    assert found == {"find7 > tell7"}
 
 
 def test_code_that_is_nested_too_deeply_is_told_and_loses_no_other_call() -> None:
