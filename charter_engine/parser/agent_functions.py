@@ -35,7 +35,7 @@ OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 RETURNING = ("output_type", "result_type")
 """Under these names an agent is given the functions that its answer goes to."""
 
-GUARDING = ("output_guardrails", "guardrail", "guardrails", "callback")
+GUARDING = ("output_guardrails", "guardrail", "guardrails", "callback", "after_model_callback")
 """The arguments in which an agent or a task is given functions that look at its answer."""
 
 SERVERS = "mcp_servers"

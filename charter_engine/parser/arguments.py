@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.frameworks import WHOLE, context_parameter
 from charter_engine.parser.recognise import CallShape
-from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import (
     NOTHING,
@@ -38,12 +38,13 @@ CONTEXTS = frozenset(("ctx", "context"))
 
 class Parameter(NamedTuple):
     """What a function says of a parameter. `provider` is the function or class that gives it a
-    value where no call does."""
+    value where no call does, as the module `place` names it."""
 
     name: str
     annotation: ast.expr | None
     default: ast.expr | None
     provider: ast.expr | None
+    place: Module
 
 
 class Arguments:
@@ -70,7 +71,8 @@ class Arguments:
         for parameter in self.parameters_of(definition):
             value = names.get(parameter.name)
             if value is None and parameter.provider is not None:
-                value = self.provided(frame, parameter.provider)
+                place = self.evaluator.names.frame_of(parameter.place)
+                value = self.provided(place, parameter.provider)
             elif value is None and parameter.default is not None:
                 is_around = parameter.name in definition.kept_from_around
                 value = self.evaluator.evaluate(around if is_around else frame, parameter.default)
@@ -109,8 +111,31 @@ class Arguments:
         """A function's parameters, looked up once."""
         known = self.parameters.get(definition)
         if known is None:
-            known = self.parameters[definition] = tuple(parameters_in(definition.node.args))
+            known = self.parameters[definition] = tuple(self.told_of_parameters(definition))
         return known
+
+    def told_of_parameters(self, definition: FunctionDefinition) -> Iterator[Parameter]:
+        """What a function says of the parameters that take one argument."""
+        spec = definition.node.args
+        positional = [*spec.posonlyargs, *spec.args]
+        required = [None] * (len(positional) - len(spec.defaults))
+        by_place = zip(positional, [*required, *spec.defaults], strict=True)
+        by_name = zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+        for arg, default in (*by_place, *by_name):
+            meant, place = self.meant_by(definition.module, arg.annotation)
+            provider = provider_in(meant, default)
+            is_own = provider is None or provider_in(None, default) is provider
+            own_place = definition.module if is_own else place
+            yield Parameter(arg.arg, arg.annotation, default, provider, own_place)
+
+    def meant_by(
+        self, module: Module, annotation: ast.expr | None
+    ) -> tuple[ast.expr | None, Module]:
+        """An annotation, or what a module at hand gave its name: `AgentDep = Annotated[Agent,
+        Depends(get_agent)]`."""
+        if not isinstance(annotation, ast.Name):
+            return annotation, module
+        return self.program.alias_of(module, annotation.id) or (annotation, module)
 
     def share_state(
         self, definition: FunctionDefinition, names: dict[str, Value], found: dict[str, Value]
@@ -164,17 +189,6 @@ def provider_in(annotation: ast.expr | None, default: ast.expr | None) -> ast.ex
 
 PROVIDING = frozenset(("Depends", "Security"))
 """What FastAPI marks a parameter with that a function is to give."""
-
-
-def parameters_in(spec: ast.arguments) -> Iterator[Parameter]:
-    """The parameters that take one argument, with their defaults."""
-    positional = [*spec.posonlyargs, *spec.args]
-    required = [None] * (len(positional) - len(spec.defaults))
-    by_place = zip(positional, [*required, *spec.defaults], strict=True)
-    by_name = zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
-    for arg, default in (*by_place, *by_name):
-        provider = provider_in(arg.annotation, default)
-        yield Parameter(arg.arg, arg.annotation, default, provider)
 
 
 def bound_before(function: Function) -> dict[str, Value]:

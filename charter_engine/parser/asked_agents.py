@@ -12,7 +12,17 @@ from charter_engine.parser.catalogue import Family
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import is_called, talk_of
-from charter_engine.parser.values import NOTHING, Box, Kind, Made, Member, Value, moved
+from charter_engine.parser.speakers import Team
+from charter_engine.parser.values import (
+    NOTHING,
+    Box,
+    Kind,
+    Made,
+    Member,
+    Value,
+    join,
+    moved,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -42,18 +52,34 @@ class AgentsAsked:
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
     ) -> Value:
         """The answer of a model or an agent, or of a team, of which the first to speak is asked."""
-        runs, recorder = self.evaluator.team_runs, self.evaluator.recorder
-        team = self.evaluator.teams.run_by(frame, receiver, shape, found)
-        if team is None:
-            answer = recorder.model_call(frame, node, receiver, shape, found)
-        else:
-            if self.findings.are_judged:
-                runs.tell_anew(node)
-            opening, given = runs.opening(receiver, team, shape, found.family)
-            answer = recorder.model_call(frame, node, opening, given, found)
-            answer = runs.record(frame, node, shape, found, team, answer)
+        teams = self.evaluator.teams.run_by(frame, receiver, shape, found)
+        if teams and self.findings.are_judged:
+            self.evaluator.team_runs.tell_anew(node)
+        answer: Value | None = None
+        for team in teams:
+            answered = self.answer_of(team, frame, node, receiver, shape, found)
+            answer = answered if answer is None else join(answer, answered)
+        if answer is None:
+            answer = self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
         self.evaluator.teams.chats.keep_said(receiver, shape, answer)
         return answer
+
+    def answer_of(
+        self,
+        team: Team,
+        frame: Frame,
+        node: ast.Call,
+        receiver: Value,
+        shape: CallShape,
+        found: Recognition,
+    ) -> Value:
+        runs = self.evaluator.team_runs
+        opening, given = runs.opening(receiver, team, shape, found.family)
+        answer = self.evaluator.recorder.model_call(frame, node, opening, given, found)
+        visits = self.findings.visits
+        if visits and len(team.speakers) > 1 and not visits[-1].runs_given:
+            visits[-1].own_prompt = True
+        return runs.record(frame, node, shape, found, team, answer)
 
     def talks_under(self, asked: Value) -> str:
         """The key under which an agent is given a conversation and answers; empty: none."""

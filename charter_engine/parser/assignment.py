@@ -204,7 +204,7 @@ class Assigner:
         if (
             made
             and (created or self.progress.round == 0)
-            and (created or before is None or not before.origins)
+            and (created or before is None or not (before.origins or holds_objects(before)))
         ):
             fields[name] = (
                 replace(value, types=value.types | before.types) if before is not None else value
@@ -299,6 +299,11 @@ def is_empty(value: Value) -> bool:
     """Whether a value is a list without members."""
     box = value.box
     return box is not None and box.kind == "list" and not box.items and box.rest is None
+
+
+def holds_objects(value: Value) -> bool:
+    """Whether a value is a list or a dict that functions, agents or other objects were put into."""
+    return value.box is not None and any(member.types for member in value.box.members())
 
 
 def is_of_one_class(holder: Value) -> bool:

@@ -135,7 +135,7 @@ class Interpreter:
         by_others = [one for one in visited if one in called]
         for round_number in (0, 1):
             self.start_round(round_number)
-            for module in self.program.modules.values():
+            for module in self.program.in_turn:
                 if module.path not in self.fruitless:
                     self.run_module(module)
             self.evaluator.team_runs.serve()
@@ -241,7 +241,7 @@ class Interpreter:
 
     def find_wrappers(self) -> list[FunctionDefinition]:
         """Interpret everything on its own; returns the functions worth interpreting again."""
-        for module in self.program.modules.values():
+        for module in self.program.in_turn:
             self.run_module(module)
         self.findings.guessed = {
             number for number, site in self.findings.sites.items() if site.family == EVIDENCE.name
@@ -263,7 +263,7 @@ class Interpreter:
         cut |= set(worth) - set(first)
         asking = {site.function for site in self.findings.sites.values()} | self.findings.unsettled
         functions = {function for function in asking if function is not None}
-        leading = self.program.call_names.leading_to(functions)
+        leading = self.program.call_names.leading_to(functions | self.makers())
         near = self.near(functions, leading)
         undecided = (near & cut) | (functions - visited)
         visited |= (leading - near) & cut
@@ -276,12 +276,6 @@ class Interpreter:
             one
             for one in worth
             if one not in visited and self.is_told_more(one) and self.judged(one, found)
-        }
-        late = self.given_agents_late()
-        visited |= {
-            one
-            for one in worth
-            if one not in visited and one.module.path in late and self.judged(one, found)
         }
         self.add_those_asked_elsewhere(found)
         self.run_lambdas()
@@ -300,19 +294,9 @@ class Interpreter:
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
 
-    def given_agents_late(self) -> set[str]:
-        """The modules that hold agents only once those that they import were run, by path."""
-        late: set[str] = set()
-        for module in self.program.run_too_early():
-            before = self.agents_held_by(module)
-            self.run_module(module)
-            late |= {module.path} if self.agents_held_by(module) - before else set()
-        return late
-
-    def agents_held_by(self, module: Module) -> set[str]:
-        """The names under which a module keeps agents."""
-        names = self.memory.globals.get(module.path, {})
-        return {name for name, value in names.items() if any(made_in(value))}
+    def makers(self) -> set[FunctionDefinition]:
+        """The functions that were seen to return an agent or a team: who calls them may run it."""
+        return {one for one, (result, _) in self.outcomes.items() if any(made_in(result))}
 
     def worth_a_look(self, worth: list[FunctionDefinition]) -> list[FunctionDefinition]:
         """In a very large package, those that may ask a model themselves, or leave something for
@@ -366,11 +350,12 @@ class Interpreter:
     ) -> tuple[set[FunctionDefinition], set[FunctionDefinition]]:
         """Follow each function a little way: those that reach a model so, and those that were cut
         off. What leads to no function that asks is not followed further. Functions that set a
-        global come first: what others find there may be what they ask."""
+        global or keep something for others come first: what these find there may be what they
+        ask."""
         visited: set[FunctionDefinition] = set()
         cut: set[FunctionDefinition] = set()
         self.progress.is_looking = True
-        for definition in sorted(worth, key=lambda one: not one.sets_globals):
+        for definition in sorted(worth, key=lambda one: not (one.sets_globals or one.sets_session)):
             if self.judged(definition, found):
                 visited.add(definition)
             if self.progress.is_cut or (self.is_large and self.progress.is_spent):

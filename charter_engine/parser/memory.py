@@ -143,14 +143,18 @@ class Memory:
         self.answered.clear()
 
     def forget(self) -> None:
-        """Start afresh; types of fields and of globals that functions set, closures, and the
-        functions, classes and written texts of modules stand."""
+        """Start afresh; types of fields, of globals that functions set and of what an app's state
+        holds, closures, and the functions, classes and written texts of modules stand."""
         self.objects.clear()
         self.globals = {
             path: {name: value for name, value in names.items() if stands(value)}
             for path, names in self.globals.items()
         }
+        app = self.shared.pop(APP, None)
         self.shared.clear()
+        if app is not None:
+            kept = {name: standing(value) for name, value in app.fields.items()}
+            self.shared[APP] = Box("dict", fields=kept)
         self.left.clear()
         self.written.clear()
         self.sent.clear()
@@ -164,6 +168,15 @@ class Memory:
 SESSION = "session"
 """Under this name is kept what outlives a run of a script: the sessions of Streamlit and
 Chainlit."""
+
+
+APP = "app"
+"""Under this name is kept what an app's state holds as long as it is served."""
+
+
+def standing(value: Value) -> Value:
+    """A value that was kept before the analysis began afresh."""
+    return Value(types=value.types) if value.all_origins() else value
 
 
 def as_in_any_call(value: Value, before: Value) -> Value:

@@ -14,9 +14,15 @@ from msgspec.structs import replace
 from charter_engine.parser import evidence
 from charter_engine.parser.attributes import holder_name
 from charter_engine.parser.frames import Frame, under_way
-from charter_engine.parser.memory import SESSION
+from charter_engine.parser.memory import APP, SESSION
 from charter_engine.parser.prompt_files import path_value
-from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
+from charter_engine.parser.symbols import (
+    APPS,
+    ClassDefinition,
+    FunctionDefinition,
+    Module,
+    is_state_of_app,
+)
 from charter_engine.parser.syntax import annotation_names, last_name
 from charter_engine.parser.values import (
     NOTHING,
@@ -201,6 +207,8 @@ class Names:
 
     def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
         value = self.evaluator.evaluate(frame, node.value)
+        if is_state_of_app(node) and not any(map(is_no_app, value.types)):
+            return Value(box=self.memory.shared_box(APP))
         if frame.stored:
             name = f"{holder_name(node.value)}.{node.attr}"
             own = frame.names.get(name)
@@ -507,6 +515,14 @@ def part_of(kind: Function | Kind | Made | Member | Ran, name: str) -> set[Type]
     decorated = {name.rpartition(".")[2] for name in kind.definition.decorators}
     is_entry = ENTRY in decorated and name in INVOKED_BY
     return {kind} if name in CALLED_THROUGH or is_entry else set()
+
+
+def is_no_app(kind: Type) -> bool:
+    """Whether something that is called an app is none of a web framework's: an object or a package
+    of the program's own."""
+    if isinstance(kind, External):
+        return kind.dotted.partition(".")[0] in APPS
+    return not isinstance(kind, Kind | Member)
 
 
 def in_turn(objects: Sequence[Value]) -> list[Value]:

@@ -18,6 +18,7 @@ from charter_engine.parser.forks import ALWAYS, forked
 from charter_engine.parser.graph_declarations import graph_of
 from charter_engine.parser.handlers import handler_graph, handler_node, spread_handlers
 from charter_engine.parser.idle import Idle, idle
+from charter_engine.parser.import_order import in_turn
 from charter_engine.parser.named_activities import NamedActivities
 from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
@@ -32,11 +33,11 @@ class Program:
     """The modules that are analysed together, by dotted name, the catalogue they are read with, and
     the files beside them.
 
-    `reaching` are the functions that may lead to a model; `cycles` the groups of functions that a
-    declared state graph, or handlers that call for each other, go round in; `leads` are the
-    functions that each may lead to in a state graph, `handled_after` those that a handler may lead
-    to; `enclosing` are those that others stand in,
-    `properties` the names of those that are followed where an attribute is read,
+    `in_turn` are the modules in the order in which Python runs them. `reaching` are the functions
+    that may lead to a model; `cycles` the groups of functions that a declared state graph, or
+    handlers that call for each other, go round in; `leads` are the functions that each may lead to
+    in a state graph, `handled_after` those that a handler may lead to; `enclosing` are those that
+    others stand in, `properties` the names of those that are followed where an attribute is read,
     `recursive` those that may call themselves, `gathering` those that wait for several things
     together, themselves or by another. `spread` are handlers that run side by side, `forked` the
     functions of a state graph that run beside others, with what is known of the state wherever
@@ -57,6 +58,7 @@ class Program:
             module.path: imports_beside(module, packages, modules, catalogue)
             for module in modules.values()
         }
+        self.in_turn = in_turn(modules.values(), self.module_of)
         definitions = [one for module in modules.values() for one in module.functions.values()]
         self.enclosing = {one.outer for one in definitions}
         self.properties = {one.name for one in definitions if one.is_property}
@@ -104,6 +106,7 @@ class Program:
         self.factories = {one.name for one in definitions if self.makes_agent(one)}
         self.asking: set[ClassDefinition] | None = None
         self.derived: dict[ClassDefinition, list[ClassDefinition]] | None = None
+        self.aliases: dict[str, dict[str, ast.expr]] = {}
         self.records: dict[ClassDefinition, bool] = {}
         self.making: dict[int, bool] = {}
         self.loop_numbers: dict[int, int] = {}
@@ -125,19 +128,6 @@ class Program:
     def module_meant(self, module: Module, dotted: str) -> Module | None:
         """The module at hand that another one means by a dotted name."""
         return self.module_named(self.imported_by(module, dotted))
-
-    def run_too_early(self) -> list[Module]:
-        """The modules whose top level keeps what they make by what comes after them."""
-        places = {module.path: place for place, module in enumerate(self.modules.values())}
-        return [
-            module
-            for module in self.modules.values()
-            if any(
-                places[found.path] > places[module.path]
-                for name in makers_in(module)
-                if (found := self.module_of(module, module.imports[name])) is not None
-            )
-        ]
 
     def module_of(self, module: Module, dotted: str) -> Module | None:
         """The module at hand that a module means by a dotted name, or has it from."""
@@ -170,6 +160,21 @@ class Program:
             if source is not None
         )
         return next(filter(None, found), None)
+
+    def alias_of(
+        self, module: Module, name: str, seen: frozenset[str] = frozenset()
+    ) -> tuple[ast.expr, Module] | None:
+        """What a name stands for that a module at hand gave an annotation, and that module."""
+        if module.path not in self.aliases:
+            self.aliases[module.path] = dict(aliases_in(module))
+        own = self.aliases[module.path].get(name)
+        if own is not None:
+            return own, module
+        if name not in module.imports or module.path in seen:
+            return None
+        base, _, last = self.imported_by(module, module.imports[name]).rpartition(".")
+        source = self.module_named(base)
+        return self.alias_of(source, last, seen | {module.path}) if source is not None else None
 
     def is_record(self, definition: ClassDefinition) -> bool:
         """Whether objects of a class only hold what its constructor is given: neither the class nor
@@ -328,15 +333,16 @@ class Program:
         return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)
 
 
-def makers_in(module: Module) -> Iterator[str]:
-    """The imported names that a module's top level calls to make what it keeps."""
+def aliases_in(module: Module) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a module's top level gives annotations: `Name = Annotated[…]`."""
     for statement in module.tree.body:
-        made = statement.value if isinstance(statement, ast.Assign) else None
-        for call in walk(made) if made is not None else ():
-            names = path_of(call.func) if isinstance(call, ast.Call) else ()
-            yield from (name for name in names[:1] if name in module.imports)
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Subscript):
+            target = statement.targets[0]
+            if last_name(statement.value.value) == ANNOTATED and isinstance(target, ast.Name):
+                yield target.id, statement.value
 
 
+ANNOTATED = "Annotated"
 NAMING = of_kinds(ast.Name, ast.Constant)
 
 

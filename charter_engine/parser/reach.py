@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from charter_engine.parser.catalogue import COMMON_VERBS, Catalogue
 from charter_engine.parser.evidence import asking_words, is_model_class, says_otherwise
+from charter_engine.parser.function_tables import looked_up_in, tables_holding
 from charter_engine.parser.handlers import POSTING, is_handler
 from charter_engine.parser.named_activities import NamedActivities
 from charter_engine.parser.recognise import names_in, names_model
@@ -52,6 +53,8 @@ class CallNames:
             if not POSTING.isdisjoint(names.called):
                 self.named[definition] = Named((*names.called, *handlers), names.given)
         self.instances = names_of_instances(modules)
+        self.tables = tables_holding(modules)
+        self.note_tables(own_names)
         self.asking = asking_names(self.named, modules, catalogue)
         self.given_model = {
             definition
@@ -69,6 +72,15 @@ class CallNames:
             run = activities.named_in(definition)
             if run:
                 self.named[definition] = Named((*names.called, *run), names.given)
+
+    def note_tables(self, own_names: set[str]) -> None:
+        """Let those that call what has no name at hand be users of the tables that they name."""
+        tables = {name for names in self.tables.values() for name in names} - {""}
+        for definition, names in self.named.items() if tables else ():
+            imports = definition.module.imports
+            if any(name not in own_names and name not in imports for name in names.called):
+                looked_up = looked_up_in(definition, tables)
+                self.named[definition] = Named(names.called, (*names.given, *looked_up))
 
     def that_may_ask(self) -> set[FunctionDefinition]:
         """Functions that call something asking, or a function that does."""
@@ -118,7 +130,11 @@ class CallNames:
 
     def names_of(self, functions: Iterable[FunctionDefinition]) -> set[str]:
         """The names by which functions are called."""
-        return {name for one in functions for name in names_for(one, self.instances)}
+        return {
+            name
+            for one in functions
+            for name in (*names_for(one, self.instances), *self.tables.get(one.name, ()))
+        }
 
 
 MEMBER = "[]"

@@ -96,7 +96,8 @@ class AnalysisProgress:
 
     def spare_steps(self, before: int) -> None:
         """Take what was followed since `before` for no part of the budget, as long as that lasts
-        again: following one object more must not cut off what else is called."""
+        again: following one object more, or a tool of an agent, must not cut off what else is
+        called."""
         spared = min(self.steps - before, self.spare)
         self.spare -= spared
         self.budget += spared

@@ -30,7 +30,7 @@ YIELDS = (ast.Yield, ast.YieldFrom)
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 SCOPES = of_kinds(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-TOLD = of_kinds(ast.Call, ast.Attribute, ast.Global, ast.Nonlocal, *IMPORTS, *YIELDS)
+TOLD = of_kinds(ast.Call, ast.Attribute, ast.Subscript, ast.Global, ast.Nonlocal, *IMPORTS, *YIELDS)
 """Nodes that say something of their module, or of the functions that they stand in."""
 
 
@@ -42,9 +42,9 @@ class FunctionDefinition:
     `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one
     of these, leaves something in an object, a global or a function around it; `sets_globals`
     whether it declares a global as its own to set, `sets_session` whether it keeps something in a
-    user's session; `is_abstract` whether its body only declares. `kept_from_around` are parameters
-    that keep what a name around the function holds where it is defined.
-    `node_name` is the name by which state graphs know it.
+    user's session or the state of an app; `is_abstract` whether its body only declares.
+    `kept_from_around` are parameters that keep what a name around the function holds where it is
+    defined. `node_name` is the name by which state graphs know it.
     """
 
     node: FunctionNode
@@ -177,6 +177,10 @@ def tell(node: ast.AST, module: Module, function: FunctionDefinition | None) -> 
     elif isinstance(node, ast.Attribute):
         if type(node.ctx) is ast.Store:
             note_store(function)
+            keep_for_app(node.value, function)
+    elif isinstance(node, ast.Subscript):
+        if type(node.ctx) is ast.Store:
+            keep_for_app(node.value, function)
     elif isinstance(node, IMPORTS):
         add_import(node, module)
     elif isinstance(node, ast.Global | ast.Nonlocal):
@@ -230,6 +234,25 @@ def keeps_in_session(node: ast.Call) -> bool:
     if not isinstance(function, ast.Attribute) or function.attr != "set":
         return False
     return dotted_name(function.value).endswith("user_session")
+
+
+def keep_for_app(kept_in: ast.expr, function: FunctionDefinition | None) -> None:
+    """Note that a function keeps something in the state of an app, if it does."""
+    if function is not None and is_state_of_app(kept_in):
+        note_store(function)
+        function.sets_session = True
+
+
+def is_state_of_app(node: ast.expr) -> bool:
+    """Whether an expression is the state of an app of FastAPI, Starlette, Litestar or Flask, which
+    all that is called with it shares: `request.app.state`, `current_app.config`."""
+    app = node.value if isinstance(node, ast.Attribute) and node.attr in STATES else None
+    return app is not None and dotted_name(app).rpartition(".")[2] in APPS
+
+
+STATES = frozenset(("state", "config", "extensions"))
+APPS = frozenset(("app", "application", "fastapi_app", "current_app"))
+"""What programs call the app that serves them."""
 
 
 def note_store(function: FunctionDefinition | None) -> None:

@@ -49,6 +49,10 @@ DECLARED = {"tasks": "task", "agents": "agent"}
 members."""
 
 
+MOST_TEAMS = 8
+"""Assumed: so many teams of which a call runs one."""
+
+
 class TeamFinder:
     """Finds the team that a call runs.
 
@@ -68,31 +72,42 @@ class TeamFinder:
 
     def run_by(
         self, frame: Frame, asked: Value, shape: CallShape, found: Recognition
-    ) -> Team | None:
-        """The team that a call runs; None where it runs an agent that is found without, or where
-        it isn't known who takes part."""
+    ) -> list[Team]:
+        """The team that a call runs, or those of which it runs one; none where it runs an agent
+        that is found without, or where it isn't known who takes part."""
         made = self.put_together(frame, shape, found.family)
         run = chats_in(shape) or swarm_in(shape) or made or self.run_of(asked, shape, found.family)
         run = run or self.made_to_run(frame, shape, found.family)
         self.ran.update(run)
-        if len(run) != 1 or self.is_one_of_several(run[0]):
-            return None
-        self.unseen.note(frame, self.evaluator.agents.made_last(run[0]), shape)
+        if any(map(self.is_one_of_several, run)):
+            return []
+        if len(run) > 1:
+            teams = [self.team_of(one, []) for one in run[:MOST_TEAMS]]
+            leading = [team for team in teams if len(team.speakers) > 1]
+            return [team for team in teams if team.speakers] if leading else []
+        team = self.team_run(frame, run[0], asked, shape, found) if run else None
+        return [team] if team is not None else []
+
+    def team_run(
+        self, frame: Frame, run: Made, asked: Value, shape: CallShape, found: Recognition
+    ) -> Team | None:
+        """The team that a call runs; None where it is an agent that is found without."""
+        self.unseen.note(frame, self.evaluator.agents.made_last(run), shape)
         talking = made_as(asked)
-        is_once = talks_once(shape) or run[0].kind in (CHATS, SWARM) or found.family.only_known
-        team = self.team_of(run[0], [] if is_once else talking)
+        is_once = talks_once(shape) or run.kind in (CHATS, SWARM) or found.family.only_known
+        team = self.team_of(run, [] if is_once else talking)
         if not team.speakers:
             self.unseen.note_in_courses(frame, team, shape)
         led_to = [
-            *self.functions.tools_of(run[0]),
-            *self.functions.outputs_of(run[0]),
-            *self.functions.guards_of(run[0]),
+            *self.functions.tools_of(run),
+            *self.functions.outputs_of(run),
+            *self.functions.guards_of(run),
         ]
-        is_plain = team.speakers == run and not team.turning and not led_to
+        is_plain = team.speakers == [run] and not team.turning and not led_to
         holder = holder_of(asked, shape)
         is_derived = any(isinstance(kind, Instance) for kind in holder.types)
-        is_held = run[0] in holder.types and holder.box is not None and not is_derived
-        is_found = is_plain and is_held and self.is_told_so(run[0])
+        is_held = run in holder.types and holder.box is not None and not is_derived
+        is_found = is_plain and is_held and self.is_told_so(run)
         return team if team.speakers and not is_found else None
 
     def is_one_of_several(self, made: Made) -> bool:

@@ -265,8 +265,9 @@ class TeamRuns:
         written = Value(origins=frozenset((Origin(chain, "argument"),)))
         for tool in self.evaluator.teams.functions.tools_of(speaker):
             definition = tool.definition
-            reached = self.findings.reached
+            reached, steps = self.findings.reached, self.progress.steps
             result = self.called(frame, filled_by(tool, written), filled_in(tool), written)
+            self.progress.spare_steps(steps)
             if self.findings.reached <= reached:
                 continue
             loop = Loop(kind="cycle", line=speaker.node.lineno)

@@ -586,3 +586,31 @@ main("tides")
 def test_a_record_that_is_made_holds_what_its_class_begins_with(body: str, found: set[str]) -> None:
     edges_shown = flows(RECORD.replace("BODY", body))
     assert {edge for edge in edges_shown if edge.startswith("judge")} == found
+
+
+def test_what_a_module_puts_into_an_object_that_it_keeps_is_there_for_its_functions() -> None:
+    file = compiled(
+        """
+        from agno.agent import Agent
+
+        class Registry:
+            def __init__(self):
+                self.agents = {}
+
+            def keep(self, name, agent):
+                self.agents[name] = agent
+
+            def find(self, name):
+                return self.agents.get(name)
+
+        registry = Registry()
+        registry.keep("plan", Agent(instructions="You plan."))
+        registry.keep("write", Agent(instructions="You write."))
+
+        def work(goal):
+            plan = registry.find("plan").run(goal)
+            return registry.find("write").run(plan.content)
+        """
+    )
+    assert edges(file) == {(19, 20, "data")}
+    assert [call.segments[0].text for call in file.calls] == ["You plan.", "You write."]

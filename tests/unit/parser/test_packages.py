@@ -487,3 +487,52 @@ def test_a_package_with_the_name_of_a_framework_does_not_hide_that() -> None:
     files = compile_sources(sources, options=CompileOptions()).files
     (call,) = next(file for file in files if file.path == "src/agents/work.py").calls
     assert call.segments[0].text == "You help."
+
+
+TABLE = """
+from parts.writers import made
+
+MAKERS = {"write": made}
+
+def by_name(name):
+    return MAKERS[name]("You write.")
+"""
+
+ASKING_BY_NAME = """
+from desk.makers import by_name
+
+def work(name, task):
+    found = by_name(name)
+    return found.run(task)
+"""
+
+
+def test_a_table_of_functions_holds_those_that_it_imports_of_a_later_file() -> None:
+    sources: dict[str, str | bytes] = {
+        "desk/makers.py": TABLE,
+        "parts/writers.py": WRITERS,
+        "work.py": ASKING_BY_NAME,
+    }
+    files = compile_sources(sources, options=CompileOptions()).files
+    (call,) = next(file for file in files if file.path == "work.py").calls
+    assert call.segments[0].text == "You write."
+
+
+@pytest.mark.parametrize(
+    "imported",
+    [
+        "def late():\n    from b import MAKERS\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from b import MAKERS\n",
+    ],
+)
+def test_what_a_file_imports_later_or_for_checkers_alone_need_not_run_before_it(
+    imported: str,
+) -> None:
+    sources: dict[str, str | bytes] = {
+        "a.py": imported + WRITERS,
+        "b.py": TABLE.replace("parts.writers", "a"),
+        "work.py": ASKING_BY_NAME.replace("desk.makers", "b"),
+    }
+    files = compile_sources(sources, options=CompileOptions()).files
+    (call,) = next(file for file in files if file.path == "work.py").calls
+    assert call.segments[0].text == "You write."

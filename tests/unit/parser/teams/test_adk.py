@@ -589,3 +589,24 @@ def test_a_function_that_is_a_tool_of_an_agent_asks_for_it(tool: str) -> None:
         """
     )
     assert edges(file) == {(12, 10, "data"), (10, 12, "loop"), (12, 12, "loop")}
+
+
+def test_what_a_callback_asks_after_a_model_has_answered_is_given_the_answer() -> None:
+    file = compiled(
+        """
+        from google import genai
+        from google.adk.agents import LlmAgent
+
+        client = genai.Client()
+
+        def check(callback_context, llm_response):
+            said = ""
+            for part in llm_response.content.parts:
+                said += part.text
+            asked = f"Is this kind? {said}"
+            return client.models.generate_content(model="m", contents=asked).text
+
+        root_agent = LlmAgent(name="a", model="m", instruction="Talk.", after_model_callback=check)
+        """
+    )
+    assert edges(file) == {(14, 12, "data")}

@@ -194,3 +194,40 @@ def test_an_agent_of_the_programs_own_takes_part_by_what_it_asks_itself() -> Non
 def test_an_agent_of_the_programs_own_that_is_run_is_given_the_task() -> None:
     source = f"{OWN}first = writer.run(task='A poem')\ncritic.run(task=first.messages)\n"
     assert edges(compiled(source)) == {(16, 11, "data")}
+
+
+CHOSEN = """\
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.teams import RoundRobinGroupChat
+
+def essay(client):
+    writer = AssistantAgent("writer", model_client=client, system_message="Write.")
+    critic = AssistantAgent("critic", model_client=client, system_message="Judge.")
+    return RoundRobinGroupChat([writer, critic])
+
+def report(client):
+    finder = AssistantAgent("finder", model_client=client, system_message="Find.")
+    teller = AssistantAgent("teller", model_client=client, system_message="Tell.")
+    return RoundRobinGroupChat([finder, teller])
+
+def alone(client):
+    return AssistantAgent("alone", model_client=client, system_message="Answer.")
+
+TEAMS = {"essay": essay, "report": report, "alone": alone}
+
+async def work(name, client):
+    made = TEAMS.get(name)
+    team = made(client)
+    return await team.run(task="Tea.")
+
+async def tell(client):
+    team = TEAMS["report"](client)
+    return await team.run(task="Tea.")
+"""
+
+
+def test_a_run_of_one_of_several_teams_stands_for_the_first_speaker_of_each() -> None:
+    file = compiled(CHOSEN)
+    assert lines(file) == [6, 11, 22, 26]
+    assert {(22, 6, "data"), (22, 11, "data"), (26, 11, "data")} <= edges(file)
+    assert not {(26, 6, "data"), (6, 11, "data")} & edges(file)

@@ -324,3 +324,23 @@ def test_a_guard_of_the_output_asks_about_the_answer() -> None:
         """
     )
     assert edges(file) == {(11, 8, "data")}
+
+
+TRIAGE = """
+from agents import Agent, Runner
+
+other = Agent(name="other", instructions="You know flights.")
+triage = Agent(name="triage", instructions="You route.", handoffs=HANDOFFS)
+
+async def get_response(text):
+    result = await Runner.run(triage, text)
+    return result.final_output
+
+async def work(question):
+    return await get_response(question)
+"""
+
+
+def test_a_function_that_runs_several_agents_of_the_programs_own_is_a_step() -> None:
+    assert lines(compiled(TRIAGE.replace("HANDOFFS", "[other]"))) == [4, 8]
+    assert lines(compiled(TRIAGE.replace("HANDOFFS", "[]"))) == [8, 12]
