@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from charter_engine.parser.chains import CHAIN, PLACEHOLDER, is_unseen, makes_ch
 from charter_engine.parser.drawn_teams import is_drawn
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.offered import KEPT_AS
-from charter_engine.parser.recognise import CallShape, constructed_box
+from charter_engine.parser.recognise import CallShape, constructed_box, written_in
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -53,6 +54,8 @@ class Constructors:
         for kind in in_order(callee.types):
             if isinstance(kind, External):
                 name = self.program.catalogue.kind_of_constructor(kind.dotted)
+                if name is not None and self.is_for_other_task(name, shape):
+                    return Value()
                 if name is not None and requests(kind.dotted):
                     return Value(types=frozenset((Kind(name),)))
                 if name is not None:
@@ -71,6 +74,13 @@ class Constructors:
                 if changed is not None:
                     return changed
         return self.made_unseen(receiver, shape)
+
+    def is_for_other_task(self, kind: str, shape: CallShape) -> bool:
+        """Whether a constructor of many things is told to make something that writes no text:
+        `pipeline("sentiment-analysis")`."""
+        tasks = self.program.catalogue.kinds[kind].other_tasks
+        task = shape.argument(0, "task") if tasks else None
+        return task is not None and bool(re.search(tasks, written_in(task)))
 
     def changed_by(
         self, frame: Frame, method: Member, receiver: Value, shape: CallShape

@@ -345,6 +345,10 @@ MODEL_NAMED = frozenset("model name engine llm client api key version".split())
 def arguments_by_name(shape: CallShape, family: Family) -> dict[str, Value]:
     placed = by_place(shape, family)
     given = {name: value for name, (_, value) in zip(family.positional, placed, strict=False)}
+    if family.open_ended:
+        given |= {
+            last_name(node): value for node, value in placed[1:] if last_name(node) in family.roles
+        }
     for name, _, value in shape.keywords:
         if name == "**" and value.box is not None:
             given |= value.box.fields

@@ -74,8 +74,10 @@ def wrapper_of(
     if not asked and answer_text(result) > ANSWER_TEXT:
         return None
     plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
-    if any(visit.runs_given for visit in visits) and runs_by_name(definition.name):
-        plainly = max(plainly, 1)
+    if runs_by_name(definition.name):
+        runs_given = any(visit.runs_given for visit in visits)
+        is_agent = not AGENTS.isdisjoint(words_of(definition.name)) and plainly < 2
+        plainly = max(plainly, 1) if runs_given else 0 if is_agent else plainly
     limit = OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed = [visit for visit in visits if visit.site in sites_in(visit)]
@@ -150,6 +152,10 @@ def runs_by_name(name: str) -> bool:
 
 RUNNING = frozenset("run arun execute aexecute kickoff".split())
 """First words of the names of functions that run what they are given."""
+
+
+AGENTS = frozenset("agent assistant bot".split())
+"""Words for what has a prompt of its own: a function named after one is that, and asks for none."""
 
 
 def modules_of(analysis: Analysis, visit: Visit) -> list[Module]:
@@ -271,7 +277,21 @@ def passes_on(visit: Visit, own: set[int], limit: OwnText) -> bool:
         return False
     rules = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role == "system")
     asked = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role != "system")
+    if limit == OWN_TEXT[0] and sentences_in(visit) >= SEVERAL_SENTENCES:
+        return False
     return asked <= limit.prompt and rules <= limit.rules
+
+
+def sentences_in(visit: Visit) -> int:
+    """How many sentences the system messages of a prompt have that are written out at hand."""
+    said = [pieces_of(part) for role, part in visit.prompt if role == "system"]
+    texts = [piece.text for pieces in said for piece in pieces if isinstance(piece, Static)]
+    return sum(len(SENTENCE_END.findall(text)) for text in texts)
+
+
+SENTENCE_END = re.compile(r"\w[^\s\w]*[.!?:](?=\s|[A-Z]|$)")
+SEVERAL_SENTENCES = 3
+"""Assumed: with so many of its own, a function whose name says nothing of asking is a step."""
 
 
 def sends_own_state(

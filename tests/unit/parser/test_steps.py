@@ -157,3 +157,55 @@ def test_one_that_asks_again_about_the_answer_is_a_wrapper() -> None:
             return ask("Answer in one sentence: " + question)
         """
     assert lines(compiled(source)) == [5, 8, 12]
+
+
+OWN = """
+from openai import OpenAI
+
+def ask(messages):
+    return OpenAI().chat.completions.create(model="m", messages=messages).choices[0].message.content
+
+def NAME(topic):
+    rules = {"role": "system", "content": "RULES"}
+    return ask([rules, {"role": "user", "content": topic}])
+
+NAME("the sea")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "rules", "found"),
+    [
+        ("outline", "You outline texts.", [5, 9, 11]),
+        ("outline", "You outline texts. Write THREE questions. Return JSON.", [5, 9]),
+        ("ask_model", "You outline texts. Write THREE questions. Return JSON.", [5, 9, 11]),
+        ("run_agent", "You outline texts, one line for each part of them.", [5, 9, 11]),
+        ("run_agent", "You outline texts. Write THREE questions. Return JSON.", [5, 9]),
+    ],
+)
+def test_rules_of_several_sentences_are_its_own_where_its_name_does_not_ask(
+    name: str, rules: str, found: list[int]
+) -> None:
+    assert lines(compiled(OWN.replace("NAME", name).replace("RULES", rules))) == found
+
+
+def test_rules_that_are_given_by_place_are_rules() -> None:
+    file = compiled(
+        """
+        from shop import providers
+
+        class First:
+            def complete(self, prompt, system=None):
+                for provider in providers():
+                    return provider.complete(prompt, system)
+
+        RULES = "You are a planner. You break a goal down into steps. Number them. Be brief."
+
+        def plan(goal):
+            return First().complete(goal, system=RULES)
+
+        plan("Dig a well.")
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(7, "sdk"), (12, "wrapper")]
+    assert [segment.role for segment in file.calls[1].segments][:1] == ["system"]
