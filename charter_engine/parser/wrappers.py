@@ -7,6 +7,8 @@ wrapper: its node is the call inside it.
 from __future__ import annotations
 
 import ast
+import dataclasses
+import itertools
 import re
 from typing import NamedTuple
 
@@ -117,6 +119,38 @@ def wrapper_of(
     if not leads_to or (not asked and is_program):
         return None
     return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
+
+
+def writes_prompt(analysis: Analysis, definition: FunctionDefinition, visits: list[Visit]) -> bool:
+    """Whether a function asks about what it is given in words of its own, more of them than a
+    function of its name adds."""
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    limit = OWN_TEXT[asks_by_name(definition.name, analysis.program.catalogue)]
+    about = [visit for visit in visits if parameters_of(visit) & own]
+    return bool(about) and not any(passes_on(visit, own, limit) for visit in about)
+
+
+def without_steps(
+    analysis: Analysis,
+    definition: FunctionDefinition,
+    wrapper: Wrapper,
+    visits: list[Visit],
+    steps: set[FunctionDefinition],
+) -> Wrapper | None:
+    """A wrapper without the sites that only steps lead to; None where none is left, or where a step
+    asks about what the wrapper is given before it does itself."""
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    seen = [(visit, not visit.within.isdisjoint(steps)) for visit in visits]
+    if not any(is_through for _, is_through in seen):
+        return wrapper
+    straight = {visit.site for visit, is_through in seen if not is_through}
+    sites = tuple(site for site in wrapper.sites if site in straight)
+    before = itertools.takewhile(lambda one: one[1] or one[0].site not in sites, seen)
+    asks_before = any(
+        is_through and not visit.conditional and not is_fed(visit) and parameters_of(visit) & own
+        for visit, is_through in before
+    )
+    return None if asks_before or not sites else dataclasses.replace(wrapper, sites=sites)
 
 
 def is_handed_by_framework(analysis: Analysis, definition: FunctionDefinition) -> bool:

@@ -209,3 +209,33 @@ def test_rules_that_are_given_by_place_are_rules() -> None:
     )
     assert [(call.line, call.kind) for call in file.calls] == [(7, "sdk"), (12, "wrapper")]
     assert [segment.role for segment in file.calls[1].segments][:1] == ["system"]
+
+
+BEHIND = """
+from openai import OpenAI
+
+def ask(prompt):
+    return OpenAI().responses.create(model="m", input=prompt).output_text
+
+def rewrite(question):
+    return ask(f"Rewrite this question so that a search engine finds what it needs: {question}")
+
+def answer(question):
+    STEP
+    return ask(f"Answer this: {question}")
+
+print(answer("Why is the sea salty?"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ("print(rewrite(question))", [5, 8, 12]),
+        ("return rewrite(question)", [5, 8]),
+        ("if len(question) > 99: question = rewrite(question)", [5, 8, 12, 14]),
+        ("print(question)", [5, 8, 12, 14]),
+    ],
+)
+def test_nor_is_one_behind_which_a_step_asks_before_or_alone(step: str, found: list[int]) -> None:
+    assert lines(compiled(BEHIND.replace("STEP", step))) == found
