@@ -321,3 +321,18 @@ def test_a_decorator_that_keeps_nothing_leaves_the_function_as_it_is() -> None:
         """)
         == set()
     )
+
+
+def test_arguments_that_a_model_wrote_reach_the_parameters_of_a_tool() -> None:
+    assert flows("""
+        import json
+
+        def summarize(page):
+            return ask(f"Sum this page up in three sentences: {page}")
+
+        TOOLS = {"summarize": summarize}
+
+        def main(question):
+            wanted = ask(f"Which tool does this need? {question}")
+            print(TOOLS["summarize"](**json.loads(wanted)))
+        """) == {"main > summarize"}
