@@ -217,9 +217,11 @@ def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
 
 def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
     """The constant part of a repeated call: computed in the first pass, reusable in every later
-    one."""
+    one. What the callers of a wrapper repeat is told of these."""
+    behind = {number for call in calls for number in call.via}
     for call in calls:
-        if not _repeats(call) and call.fanout != EACH:
+        is_repeated = _repeats(call) or call.fanout == EACH
+        if not is_repeated or (call.id in behind and not call.in_loop):
             continue
         constant = [segment for segment in whole(call) if segment.kind == "static"]
         tokens = sum(_static_tokens(segment) for segment in constant)

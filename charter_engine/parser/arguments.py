@@ -143,7 +143,9 @@ class Arguments:
         """Give a node its graph's state, and a step its event, where the caller gave none."""
         states = self.evaluator.states
         state = states.parameter(definition)
-        if state is not None and names.get(state, UNKNOWN).box is None:
+        if state is not None and names.get(state, UNKNOWN).box is not None:
+            states.note_given(definition)
+        elif state is not None and definition not in states.helpers:
             box = states.state_for(definition)
             found[state] = replace(found[state], box=box).with_origins(
                 box.fields.get(WHOLE, UNKNOWN).origins

@@ -41,6 +41,7 @@ class KindRule:
     constructors: tuple[str, ...] = ()
     constructor_patterns: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    other_tasks: str = ""
     gives: dict[str, str] = field(default_factory=dict)
     annotations: tuple[str, ...] = ()
     syntax: str = "format"
@@ -52,7 +53,6 @@ class KindRule:
     remembers_by: tuple[str, ...] = ()
     exact: bool = False
     fetched: bool = False
-    unless: str = ""
     becomes: dict[str, str] = field(default_factory=dict)
     part: str = ""
     members: dict[str, str] = field(default_factory=dict)
@@ -114,6 +114,7 @@ class Family:
     not_receiver: tuple[str, ...] = ()
     not_keywords: tuple[str, ...] = ()
     url: str = ""
+    other_urls: str = ""
     other_models: str = ""
     other_inputs: tuple[str, ...] = ()
     open_ended: bool = False
@@ -140,6 +141,8 @@ class Evidence:
     running: frozenset[str] = frozenset()
     receiver_running: frozenset[str] = frozenset()
     other_keywords: frozenset[str] = frozenset()
+    other_work: frozenset[str] = frozenset()
+    other_products: frozenset[str] = frozenset()
     receiver_strong: frozenset[str] = frozenset()
     receiver_weak: frozenset[str] = frozenset()
     receiver_never: frozenset[str] = frozenset()
@@ -435,6 +438,9 @@ def record(rule: type[Rule], entry: Any, place: str) -> Rule:
         *fields.get("decorators", ()),
         *fields.get("function_patterns", ()),
         fields.get("url", ""),
+        fields.get("other_urls", ""),
+        fields.get("other_models", ""),
+        fields.get("other_tasks", ""),
     ]:
         try:
             re.compile(pattern)

@@ -9,12 +9,11 @@ from msgspec.structs import replace
 
 from charter_engine.parser import prompts
 from charter_engine.parser.agent_graphs import draw
-from charter_engine.parser.catalogue import KindRule
 from charter_engine.parser.chains import CHAIN, PLACEHOLDER, is_unseen, makes_chain, placeholder
 from charter_engine.parser.drawn_teams import is_drawn
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.offered import KEPT_AS
-from charter_engine.parser.recognise import CallShape, constructed_box
+from charter_engine.parser.recognise import CallShape, constructed_box, written_in
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -55,12 +54,12 @@ class Constructors:
         for kind in in_order(callee.types):
             if isinstance(kind, External):
                 name = self.program.catalogue.kind_of_constructor(kind.dotted)
+                if name is not None and self.is_for_other_task(name, shape):
+                    return Value()
                 if name is not None and requests(kind.dotted):
                     return Value(types=frozenset((Kind(name),)))
                 if name is not None:
                     rule = self.program.catalogue.kinds[name]
-                    if rule.unless and is_other(rule, shape):
-                        return Value(types=frozenset((Kind(STORE),)))
                     box = self.evaluator.crews.configured(frame, rule, self.made_box(name, shape))
                     if rule.stands_for and box is not None and rule.stands_for in box.fields:
                         held = box.fields[rule.stands_for]
@@ -75,6 +74,13 @@ class Constructors:
                 if changed is not None:
                     return changed
         return self.made_unseen(receiver, shape)
+
+    def is_for_other_task(self, kind: str, shape: CallShape) -> bool:
+        """Whether a constructor of many things is told to make something that writes no text:
+        `pipeline("sentiment-analysis")`."""
+        tasks = self.program.catalogue.kinds[kind].other_tasks
+        task = shape.argument(0, "task") if tasks else None
+        return task is not None and bool(re.search(tasks, written_in(task)))
 
     def changed_by(
         self, frame: Frame, method: Member, receiver: Value, shape: CallShape
@@ -123,13 +129,6 @@ class Constructors:
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
         return by_names(constructed_box(shape), self.program.catalogue.kinds[kind].arguments)
-
-
-def is_other(rule: KindRule, shape: CallShape) -> bool:
-    """Whether what a constructor is given says that it makes something else:
-    `pipeline("sentiment-analysis")`."""
-    said = shape.argument(0, "task") or UNKNOWN
-    return re.match(rule.unless, said.static_text() or "") is not None
 
 
 def with_offer(model: Value, shape: CallShape) -> Value:

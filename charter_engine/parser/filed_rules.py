@@ -9,7 +9,9 @@ from pathlib import PurePath
 
 from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.findings import Visit
+from charter_engine.parser.recognise import words_of
 from charter_engine.parser.symbols import Module
+from charter_engine.parser.syntax import last_name, statements
 from charter_engine.parser.values import Hole, pieces_of
 
 WRITTEN_IN = frozenset(".md .txt .prompt .jinja .jinja2 .j2 .yaml .yml .toml .json .xml".split())
@@ -23,28 +25,42 @@ def has_filed_rules(visit: Visit, modules: Iterable[Module]) -> bool:
     open_ones = [piece for pieces in told for piece in pieces if isinstance(piece, Hole)]
     own = [piece.source for piece in open_ones if not parameters_in(piece.value.all_origins())]
     return any(
-        is_filed(source) or (isinstance(source, ast.Name) and names_filed(source.id, module))
-        for source in own
-        if isinstance(source, ast.expr)
-        for module in modules
+        is_filed(source) or names_filed(source, module) for source in own for module in modules
     )
 
 
-def names_filed(name: str, module: Module) -> bool:
-    """Whether a module keeps under a name what a file says."""
-    return any(
-        isinstance(target, ast.Name) and target.id == name and is_filed(statement.value)
-        for statement in module.tree.body
+def names_filed(source: ast.expr | str, module: Module) -> bool:
+    """Whether a module keeps under a name, or one of its objects under an attribute, what a file
+    says."""
+    is_name = isinstance(source, ast.Name)
+    name = source if isinstance(source, str) else last_name(source)
+    return bool(name) and any(
+        isinstance(target, ast.Name if is_name else ast.Attribute)
+        and last_name(target) == name
+        and is_filed(statement.value)
+        for statement in (module.tree.body if is_name else statements(module.tree))
         if isinstance(statement, ast.Assign)
         for target in statement.targets
     )
 
 
-def is_filed(source: ast.expr) -> bool:
-    """Whether an expression calls something with the name of a text file."""
-    return isinstance(source, ast.Call) and any(
+def is_filed(source: ast.expr | str) -> bool:
+    """Whether an expression calls something with the name of a text file, or what by its name loads
+    rules that are always the same: `load_instructions()`."""
+    if not isinstance(source, ast.Call):
+        return False
+    words = words_of(last_name(source.func))
+    loads = bool(words) and words[0] in LOADING and words[-1] in RULES
+    if loads and all(isinstance(argument, ast.Constant) for argument in source.args):
+        return not source.keywords
+    return any(
         isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and PurePath(node.value).suffix in WRITTEN_IN
         for node in ast.walk(source)
     )
+
+
+LOADING = frozenset(("load", "read"))
+RULES = frozenset("prompt prompts instructions rules persona template".split())
+"""First and last words of the names of functions that load rules."""

@@ -99,7 +99,7 @@ class Visit:
     function sends an attribute of its object. `own_prompt`: the instructions stand in what is
     called. `opens`: another function sends the conversation that this one has begun in its object.
     `conditional`: a branch decides whether it is reached. `runs_given`: it runs agents
-    that the function is given.
+    that the function is given. `within` are the functions that were entered on the way.
     """
 
     site: int
@@ -111,6 +111,7 @@ class Visit:
     opens: bool = False
     conditional: bool = False
     runs_given: bool = False
+    within: frozenset[FunctionDefinition] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -296,7 +297,12 @@ class Follower:
         result = self.run_body(inner)
         frame.raised |= inner.raised
         left = attributes_of(inner, own, inner.left or {})
-        visits = (self.findings.visits or [])[seen:]
+        visits = [
+            dataclasses.replace(visit, within=visit.within | {definition})
+            for visit in (self.findings.visits or [])[seen:]
+        ]
+        if visits and self.findings.visits is not None:
+            self.findings.visits[seen:] = visits
         reached = self.findings.reached - reached
         if self.progress.is_short and self.progress.left < 0 and not reached:
             self.dead_ends.note(definition, steps, is_looking=self.progress.is_looking)

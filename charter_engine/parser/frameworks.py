@@ -38,7 +38,8 @@ class SharedStates:
     """What functions take from and leave in the states that frameworks hand on.
 
     A graph's node sees what those that may lead to it left; a key that has no reducer holds what
-    was written last. A function that is in no graph at hand shares one state with all like it.
+    was written last. A function that is in no graph at hand shares one state with all like it, but
+    for `helpers`, which others at hand give theirs.
     """
 
     def __init__(self, program: Program, memory: Memory) -> None:
@@ -53,6 +54,7 @@ class SharedStates:
         }
         nodes = set(self.graph.functions.values()) if self.graph is not None else set()
         self.nodes = nodes & named
+        self.helpers: set[FunctionDefinition] = set()
         self.parameters: dict[FunctionDefinition, str | None] = {}
         self.events: dict[FunctionDefinition, dict[str, list[str]]] = {}
         self.heard: dict[FunctionDefinition, list[FunctionDefinition]] = {}
@@ -70,6 +72,11 @@ class SharedStates:
         if definition not in self.parameters:
             self.parameters[definition] = self.parameter_of(definition)
         return self.parameters[definition]
+
+    def note_given(self, definition: FunctionDefinition) -> None:
+        """Keep that a function is given a state by one at hand: it is none of a graph's own."""
+        if definition.node_name not in self.nodes and definition.owner not in self.flows.bases:
+            self.helpers.add(definition)
 
     def events_of(self, definition: FunctionDefinition) -> dict[str, list[str]]:
         """The parameters annotated as a workflow's events, looked for once."""
@@ -208,6 +215,8 @@ class SharedStates:
         """A node's returned dict, or the `update` of its `Command`, becomes part of the state."""
         if self.parameter(definition) is None or definition.owner in self.flows.bases:
             return
+        if definition in self.helpers:
+            return
         if definition.node_name in self.nodes:
             self.leave(definition, frame, result)
         if result.box is None:
@@ -220,12 +229,12 @@ class SharedStates:
     def leave(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
         """Keep what the state holds after a node: what it held before, with what was written."""
         after = self.state_for(definition)
+        known = {key: value.all_origins() for key, value in after.fields.items()}
         held = frame.names.get(self.parameter(definition) or "")
         for key, value in held.box.fields.items() if held is not None and held.box else ():
             after.fields[key] = join(after.fields.get(key), in_state(value), key)
         if self.graph is not None and definition.node_name in self.graph.handing and not result.box:
             after.fields[WHOLE] = in_state(result)
-        known = {key: value.all_origins() for key, value in after.fields.items()}
         writes = self.memory.written[definition.node_name] = {}
         gone = self.overwritten | emptied_keys(definition, self.parameter(definition) or "")
         for box in updates_in(result.box) if result.box is not None else ():

@@ -40,11 +40,14 @@ class Builders:
             if kind in HANDING:
                 self.handing.add(key)
         self.compiled: dict[tuple[str, str], str] = {}
+        self.unique: dict[str, str] = {}
         self.returning: dict[tuple[str, str], str] = {}
         for module in modules:
             self.add_returning(module)
         for module in modules:
             self.add_compiled(module)
+        for module in modules if self.keys else ():
+            self.add_handed(module)
         by_name: dict[str, set[str]] = defaultdict(set)
         for (_, name), key in self.compiled.items():
             by_name[name].add(key)
@@ -93,6 +96,43 @@ class Builders:
             elif (module.path, last_name(value.func)) in self.compiled:
                 key = self.compiled[module.path, last_name(value.func)]
                 self.compiled.setdefault((module.path, name), key)
+
+    def add_handed(self, module: Module) -> None:
+        """The parameters of a module's functions that are given compiled graphs there:
+        `runner("plan", graphs["plan"])`."""
+        makers = {definition.name: definition for definition in module.functions.values()}
+        given: dict[str, set[str]] = defaultdict(set)
+        for call in module.calls:
+            maker = makers.get(last_name(call.func))
+            if maker is None:
+                continue
+            placed = zip(maker.parameters[maker.takes_self :], call.args, strict=False)
+            named = ((item.arg, item.value) for item in call.keywords if item.arg)
+            for name, value in (*placed, *named):
+                given[name].add(self.compiled_in(module, value))
+        for name, keys in given.items():
+            if len(keys) == 1 and "" not in keys:
+                self.compiled.setdefault((module.path, name), next(iter(keys)))
+
+    def compiled_in(self, module: Module, node: ast.expr) -> str:
+        """The compiled graph that an expression is, or a member of what is filled with runs of one
+        function that puts it together; empty: none is known."""
+        if isinstance(node, ast.Subscript):
+            node = self.filled_with(module, last_name(node.value)) or node
+        if isinstance(node, ast.Call) and called(node) == "compile":
+            return self.key(module, node)
+        name = last_name(node.func if isinstance(node, ast.Call) else node)
+        return self.compiled_as(module, name) if name else ""
+
+    def filled_with(self, module: Module, name: str) -> ast.expr | None:
+        """What a comprehension that is assigned to a name makes its members of."""
+        for statement in statements(module.tree):
+            if isinstance(statement, ast.Assign) and last_name(statement.targets[0]) == name:
+                if isinstance(statement.value, ast.DictComp):
+                    return statement.value.value
+                if isinstance(statement.value, ast.ListComp):
+                    return statement.value.elt
+        return None
 
     def compiled_as(self, module: Module, name: str) -> str:
         """The graph that a module means by the name of a compiled one, or of a function that

@@ -277,6 +277,7 @@ class Interpreter:
             for one in worth
             if one not in visited and self.is_told_more(one) and self.judged(one, found)
         }
+        self.leave_out_steps(found)
         self.add_those_asked_elsewhere(found)
         self.run_lambdas()
         self.findings.visits = None
@@ -417,6 +418,24 @@ class Interpreter:
             found[definition] = wrapper
         elif visits and not asked:
             found.pop(definition, None)
+
+    def leave_out_steps(self, found: dict[FunctionDefinition, Wrapper]) -> None:
+        """Take those out of the wrappers `found` that ask through a step of the agent, or have one
+        ask before: what such a step writes is no caller's."""
+        steps = {
+            definition
+            for definition, (_, visits) in self.outcomes.items()
+            if definition not in found and wrappers.writes_prompt(self.analysis, definition, visits)
+        }
+        for definition in list(found):
+            _, visits = self.outcomes.get(definition, (UNKNOWN, []))
+            left = wrappers.without_steps(
+                self.analysis, definition, found[definition], visits, steps
+            )
+            if left is None:
+                del found[definition]
+            else:
+                found[definition] = left
 
     def add_asking_beside(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 
 from charter_engine.parser.catalogue import Family
 from charter_engine.parser.findings import Offer
@@ -89,20 +90,23 @@ def says_nothing(value: Value) -> bool:
 
 
 def offered_by(value: Value, source: ast.expr | str, depth: int = 0) -> Iterator[Offer]:
-    """The definitions that a value holds."""
+    """The definitions that a value holds: of a list, those that it has in any case before what it
+    may have."""
     box = value.box
     if depth > 3:
         yield Offer(Hole(source, Value(), *place_of(source)))
     elif (defined := definition_of(value)) is not None:
         yield defined
-    elif box is not None and box.rest is None and not any(item.maybe for item in box.items):
-        members = [item.value for item in box.items] or members_of(box)
+    elif box is None:
+        yield Offer(Hole(source, Value(), *place_of(source)))
+    else:
+        sure = [item.value for item in takewhile(lambda item: not item.maybe, box.items)]
+        is_whole = box.rest is None and len(sure) == len(box.items)
+        members = sure if sure or not is_whole else members_of(box)
         for member in members:
             yield from offered_by(member, member.source or source, depth + 1)
-        if not members:
+        if not members or not is_whole:
             yield Offer(Hole(source, Value(), *place_of(source)))
-    else:
-        yield Offer(Hole(source, Value(), *place_of(source)))
 
 
 def members_of(box: Box) -> list[Value]:

@@ -14,7 +14,6 @@ from charter_engine.parser.findings import Message
 from charter_engine.parser.recognise import CallShape, names_in, words_of
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import (
-    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -345,6 +344,10 @@ MODEL_NAMED = frozenset("model name engine llm client api key version".split())
 def arguments_by_name(shape: CallShape, family: Family) -> dict[str, Value]:
     placed = by_place(shape, family)
     given = {name: value for name, (_, value) in zip(family.positional, placed, strict=False)}
+    if family.open_ended:
+        given |= {
+            last_name(node): value for node, value in placed[1:] if last_name(node) in family.roles
+        }
     for name, _, value in shape.keywords:
         if name == "**" and value.box is not None:
             given |= value.box.fields
@@ -458,9 +461,13 @@ def is_made(message: Message) -> bool:
 
 def tools_called(fields: dict[str, Value], role: str) -> list[Message]:
     """The tools that an answer asked for, written into a message anew; they may be all it holds."""
-    value = fields.get("tool_calls")
-    called = (role, Value(origins=value.all_origins() if value is not None else NOTHING))
+    asked = [fields[name].all_origins() for name in ASKED_FOR if name in fields]
+    called = (role, Value(origins=frozenset().union(*asked)))
     return [called] if is_made(called) else []
+
+
+ASKED_FOR = ("tool_calls", "function_call")
+"""Under these names a message has the tools that an answer asked for."""
 
 
 def fills_template_with(fields: dict[str, Value]) -> bool:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from charter_engine.parser.catalogue import Catalogue, Family
+from charter_engine.parser.catalogue import Catalogue, Evidence, Family
 from charter_engine.parser.syntax import use_of
 from charter_engine.parser.values import Box, External, Kind, Member, Static, Type, Value, in_order
 
@@ -124,7 +124,8 @@ def by_path(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
             family, f"the path .{'.'.join(shape.path[-3:])} belongs to the family {family.name}"
         )
     family = catalogue.family_anywhere(shape.verb) if len(shape.path) > 1 else None
-    if family is not None and (not family.url or posts_to(shape, family)):
+    is_asked = family is not None and (not family.url or posts_to(shape, family))
+    if family is not None and is_asked and not asks_for_other(shape, family):
         return Recognition(family, f".{shape.verb} belongs to the family {family.name}")
     return None
 
@@ -171,19 +172,34 @@ def by_kind(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     return None
 
 
+def asks_for_other(shape: CallShape, family: Family) -> bool:
+    """Whether what a server of all kinds of models is asked for is something other than text, by
+    the name of the model or by what that is given."""
+    if not family.other_models:
+        return False
+    named = [value for name, _, value in shape.keywords if name in MODELS]
+    named += [value for _, value in shape.positional[:1]]
+    if any(re.search(family.other_models, written_in(value)) for value in named):
+        return True
+    given = (value for name, _, value in shape.keywords if name in family.prompt)
+    fields = {name for value in given for name in fields_within(value)}
+    return not fields.isdisjoint(family.other_inputs) and "messages" not in fields
+
+
 def asks_for_text(shape: CallShape, family: Family) -> bool:
-    """Whether what a server of all kinds of models is asked for is text: of none that is known, by
-    its name or by what it is given, to make or hear something else. Where that leaves it open, a
-    prompt says so."""
-    model = written_in(shape.positional[0][1]) if shape.positional else ""
-    if re.search(family.other_models, model):
+    """Whether a server of all kinds of models is asked for text: it isn't for anything else, and a
+    prompt, or a model's name without more, says so."""
+    if asks_for_other(shape, family):
         return False
     given = next((value for name, _, value in shape.keywords if name in family.prompt), None)
     fields = fields_within(given) if given is not None else {}
     if not fields:
-        return bool(model)
-    return not fields.keys().isdisjoint(PROMPTS) and fields.keys().isdisjoint(family.other_inputs)
+        return bool(shape.positional and written_in(shape.positional[0][1]))
+    return not fields.keys().isdisjoint(PROMPTS)
 
+
+MODELS = frozenset("model modelId model_id model_name".split())
+"""What a call names its model by."""
 
 PROMPTS = frozenset(("prompt", "messages"))
 
@@ -195,20 +211,16 @@ def written_in(value: Value) -> str:
 
 def posts_to(shape: CallShape, family: Family) -> bool:
     """Whether a text among the arguments is the address of a completion endpoint, or the body asks
-    for a completion."""
-    bodies = [value for name, _, value in shape.keywords if name in family.prompt]
+    for a completion; not where the address is that of something else."""
     addresses = addresses_in(shape, whole=False)
-    if any(OTHER_ADDRESS.search(address) for address in addresses):
+    if any(is_other(address, family) for address in addresses):
         return False
+    bodies = [value for name, _, value in shape.keywords if name in family.prompt]
     if any(asks_completion(value) for value in bodies):
         return True
     if any(asks_nothing(value) for value in bodies):
         return False
     return any(re.search(family.url, address) for address in addresses)
-
-
-OTHER_ADDRESS = re.compile(r"/(images|audio|embeddings|moderations|videos?|rerank)\b")
-"""Where servers of models are asked for anything but text."""
 
 
 def asks_nothing(body: Value) -> bool:
@@ -225,11 +237,47 @@ SAID = frozenset(
 """Under these names a request holds what is said to a model, or which one."""
 
 
+def is_other(address: str, family: Family) -> bool:
+    """Whether the last endpoint that an address names makes something other than text:
+    `/api/embeddings`, `/v1/messages/count_tokens`."""
+    if not family.other_urls:
+        return False
+    path = HOST.sub("", address).partition("?")[0]
+    other = max((found.end() for found in re.finditer(family.other_urls, path)), default=0)
+    asked = max((found.end() for found in re.finditer(family.url, path)), default=0)
+    return other > 0 and other >= asked
+
+
+HOST = re.compile(r"^\w+://[^/]*")
+
+
+def is_open_request(shape: CallShape, family: Family) -> bool:
+    """Whether neither address nor body tell what a request asks for: it has a prompt and the name
+    of a model, which more than completions take."""
+    if any(re.search(family.url, address) for address in addresses_in(shape, whole=False)):
+        return False
+    bodies = [fields_within(value) for name, _, value in shape.keywords if name in family.prompt]
+    return not any(said_in(body) or not TEXT_OPTIONS.isdisjoint(body) for body in bodies)
+
+
+def names_other_product(name: str, words: Evidence) -> bool:
+    """Whether a name says that something other than text is made: `embed`, `generate_image`."""
+    parts = words_of(name)
+    return not words.other_work.isdisjoint(parts) or (
+        len(parts) > 1 and parts[0] in MAKING and parts[-1] in words.other_products
+    )
+
+
+MAKING = frozenset("generate create draw make render synthesize get agenerate".split())
+"""First words of the names of functions that have something made."""
+
+
 def posts_elsewhere(shape: CallShape, family: Family) -> bool:
     """Whether an address among the arguments is another than a completion endpoint's, and no body
     beside it asks for one. A server's own, without a path, may become one."""
-    given = [value for _, value in shape.positional] + [value for _, _, value in shape.keywords]
-    if any(asks_to_answer(fields_within(value)) for value in given):
+    if any(is_other(address, family) for address in addresses_in(shape, whole=False)):
+        return True
+    if any(asks_to_answer(fields_within(value)) for value in shape.given):
         return False
     found = [address for address in addresses_in(shape, whole=True) if not BASE.fullmatch(address)]
     return bool(found) and not any(re.search(family.url, address) for address in found)
@@ -283,6 +331,9 @@ BODY_OPTIONS = frozenset(
     "model engine temperature max_tokens max_new_tokens stream stop top_p parameters n_predict "
     "sampling_params".split()
 )
+TEXT_OPTIONS = frozenset("temperature max_tokens max_new_tokens stop top_p".split())
+"""What only a request for text has."""
+
 RESPONSE_OPTIONS = frozenset(
     "tools instructions max_output_tokens reasoning previous_response_id temperature".split()
 )

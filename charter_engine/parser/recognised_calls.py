@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import evidence, recognise
+from charter_engine.parser.catalogue import Evidence
 from charter_engine.parser.decorated import calls_decorated
 from charter_engine.parser.executors import handling_of
 from charter_engine.parser.frames import Frame
@@ -44,9 +45,10 @@ class CallRecogniser:
         )
         if found is None or self.evaluator.teams.asks_nobody(receiver, shape, found.family):
             return None
-        if is_sent_later(frame.module, shape):
+        is_open = bool(found.family.url) and recognise.is_open_request(shape, found.family)
+        if is_open and does_other_work(frame, shape, self.program.catalogue.evidence):
             return None
-        return found
+        return None if is_sent_later(frame.module, shape) else found
 
     def known_by_name(self, frame: Frame, shape: CallShape) -> Recognition | None:
         """What the catalogue says of a method that a class at hand only declares, by the name of
@@ -85,6 +87,21 @@ class CallRecogniser:
         found = (*reasons, f"evidence {score}, {evidence.ENOUGH} needed")
         near = near_call(frame.module.path, shape, self.program.catalogue, score, found)
         self.progress.keep_near(near)
+
+
+def does_other_work(frame: Frame, shape: CallShape, words: Evidence) -> bool:
+    """Whether a request is made by a function, or for one, that by its name or that of its class
+    has something other than text made, or at an address that is named so."""
+    near = [one for one in (frame, frame.caller) if one is not None and one.function is not None]
+    functions = [one.function for one in near if one.function is not None]
+    owners = [function.owner.name for function in functions if function.owner is not None]
+    given = [node for node, _ in shape.positional[:2]]
+    given += [node for name, node, _ in shape.keywords if name == "url"]
+    named = [name for node in given for name in recognise.names_in(node)]
+    return any(
+        recognise.names_other_product(name, words)
+        for name in (*(function.name for function in functions), *owners, *named)
+    )
 
 
 def runs_what_is_handed_in(function: FunctionDefinition | None, shape: CallShape) -> bool:

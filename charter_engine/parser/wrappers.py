@@ -7,6 +7,8 @@ wrapper: its node is the call inside it.
 from __future__ import annotations
 
 import ast
+import dataclasses
+import itertools
 import re
 from typing import NamedTuple
 
@@ -78,8 +80,10 @@ def wrapper_of(
     if not asked and answer_text(result) > ANSWER_TEXT:
         return None
     plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
-    if any(visit.runs_given for visit in visits) and runs_by_name(definition.name):
-        plainly = max(plainly, 1)
+    if runs_by_name(definition.name):
+        runs_given = any(visit.runs_given for visit in visits)
+        is_agent = not AGENTS.isdisjoint(words_of(definition.name)) and plainly < 2
+        plainly = max(plainly, 1) if runs_given else 0 if is_agent else plainly
     limit = TEXT_OF_A_STEP if hands_on_record(definition) else OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed = [visit for visit in visits if visit.site in sites_in(visit)]
@@ -123,6 +127,38 @@ def wrapper_of(
     return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
 
 
+def writes_prompt(analysis: Analysis, definition: FunctionDefinition, visits: list[Visit]) -> bool:
+    """Whether a function asks about what it is given in words of its own, more of them than a
+    function of its name adds."""
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    limit = OWN_TEXT[asks_by_name(definition.name, analysis.program.catalogue)]
+    about = [visit for visit in visits if parameters_of(visit) & own]
+    return bool(about) and not any(passes_on(visit, own, limit) for visit in about)
+
+
+def without_steps(
+    analysis: Analysis,
+    definition: FunctionDefinition,
+    wrapper: Wrapper,
+    visits: list[Visit],
+    steps: set[FunctionDefinition],
+) -> Wrapper | None:
+    """A wrapper without the sites that only steps lead to; None where none is left, or where a step
+    asks about what the wrapper is given before it does itself."""
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    seen = [(visit, not visit.within.isdisjoint(steps)) for visit in visits]
+    if not any(is_through for _, is_through in seen):
+        return wrapper
+    straight = {visit.site for visit, is_through in seen if not is_through}
+    sites = tuple(site for site in wrapper.sites if site in straight)
+    before = itertools.takewhile(lambda one: one[1] or one[0].site not in sites, seen)
+    asks_before = any(
+        is_through and not visit.conditional and not is_fed(visit) and parameters_of(visit) & own
+        for visit, is_through in before
+    )
+    return None if asks_before or not sites else dataclasses.replace(wrapper, sites=sites)
+
+
 def is_handed_by_framework(analysis: Analysis, definition: FunctionDefinition) -> bool:
     """Whether a framework calls a method with what others said: what a role does, or a handler of
     messages."""
@@ -156,6 +192,10 @@ def runs_by_name(name: str) -> bool:
 
 RUNNING = frozenset("run arun execute aexecute kickoff".split())
 """First words of the names of functions that run what they are given."""
+
+
+AGENTS = frozenset("agent assistant bot".split())
+"""Words for what has a prompt of its own: a function named after one is that, and asks for none."""
 
 
 def modules_of(analysis: Analysis, visit: Visit) -> list[Module]:
@@ -276,7 +316,21 @@ def passes_on(visit: Visit, own: set[int], limit: OwnText) -> bool:
         return False
     rules = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role == "system")
     asked = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role != "system")
+    if limit == OWN_TEXT[0] and sentences_in(visit) >= SEVERAL_SENTENCES:
+        return False
     return asked <= limit.prompt and rules <= limit.rules
+
+
+def sentences_in(visit: Visit) -> int:
+    """How many sentences the system messages of a prompt have that are written out at hand."""
+    said = [pieces_of(part) for role, part in visit.prompt if role == "system"]
+    texts = [piece.text for pieces in said for piece in pieces if isinstance(piece, Static)]
+    return sum(len(SENTENCE_END.findall(text)) for text in texts)
+
+
+SENTENCE_END = re.compile(r"\w[^\s\w]*[.!?:](?=\s|[A-Z]|$)")
+SEVERAL_SENTENCES = 3
+"""Assumed: with so many of its own, a function whose name says nothing of asking is a step."""
 
 
 def sends_own_state(

@@ -136,6 +136,14 @@ def test_a_loop_within_a_wrapper_is_the_clients_calls() -> None:
     ]
 
 
+def test_what_the_callers_of_a_wrapper_repeat_is_theirs_alone() -> None:
+    again = (Loop(kind="for", line=1),)
+    sent = call("client", SYSTEM, repeated_by=again)
+    asked = call("wrapper", SYSTEM, kind="wrapper", via=("client",), repeated_by=again)
+    assert [item.nodes for item in of((sent, asked), "loop_invariant")] == [("wrapper",)]
+    assert [item.nodes for item in of((sent,), "loop_invariant")] == [("client",)]
+
+
 def test_an_opportunity_stands_in_the_file_of_its_first_call() -> None:
     calls = (call("a", SYSTEM, path="a.py"), call("b", SYSTEM, after=["a"], path="b.py"))
     found = opportunities_by_file(calls)

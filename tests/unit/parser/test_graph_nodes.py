@@ -435,3 +435,112 @@ def test_what_a_tool_behind_a_node_answered_reaches_the_node_after_it_in_the_sam
         + "app = graph.compile()\n"
     )
     assert edges(file) == {(24, 13, "data"), (13, 32, "data"), (24, 32, "data")}
+
+
+HANDED = (
+    HEAD
+    + """
+def runner(name, graph):
+    def run(state: Work):
+        result = graph.invoke({"task": state["task"]})
+        return {"facts": result["facts"]}
+    return run
+
+def worker(model, name):
+    def work(state: Work):
+        return {"facts": model.invoke(f"Find out about {state['task']}").content}
+    inner = StateGraph(Work)
+    inner.add_node("work", work)
+    inner.add_edge(START, "work")
+    inner.add_edge("work", END)
+    return inner.compile()
+
+def build():
+    graphs = {name: worker(llm, name) for name in ("sea", "land")}
+    def lead(state: Work):
+        return {"plan": llm.invoke(f"Say who should look into {state['task']}").content}
+    def close(state: Work):
+        return {"text": llm.invoke(f"Write about {state['facts']}").content}
+    outer = StateGraph(Work)
+    outer.add_node("lead", lead)
+    for name in ("sea", "land"):
+        outer.add_node(name, runner(name, graphs[name]))
+        outer.add_edge(name, "close")
+    outer.add_node("close", close)
+    outer.add_edge(START, "lead")
+    outer.add_conditional_edges("lead", lambda state: state["plan"], ["sea", "land"])
+    return outer.compile()
+
+build().invoke({"task": "tides"})
+"""
+)
+
+
+def test_a_node_runs_the_graph_that_the_function_around_it_is_given() -> None:
+    assert edges(compiled(HANDED)) == {(25, 37, "data")}
+
+
+def test_a_function_that_a_node_gives_its_state_is_no_node_itself() -> None:
+    files = package(
+        lead=asking("lead", "Say who should do {state['task']} after {state['facts']}", "plan"),
+        close=asking("close", "Write about {state['facts']}", "text"),
+        work=asking("find", "Find out about {state['task']}", "facts"),
+        flow=HEAD
+        + """
+from unseen import tools
+from .lead import lead
+from .close import close
+from .work import find
+
+def lead_node(state: Work):
+    return lead(state)
+
+def close_node(state: Work):
+    return close(state)
+
+graph = StateGraph(Work)
+graph.add_node("lead", lead_node)
+graph.add_node("find", find)
+graph.add_node("tools", tools)
+graph.add_node("close", close_node)
+graph.add_edge(START, "lead")
+graph.add_edge("lead", "find")
+graph.add_edge("find", "tools")
+graph.add_edge("tools", "close")
+""",
+    )
+    calls = [call for file in files.values() for call in file.calls]
+    path = {call.id: call.path.rpartition("/")[2].removesuffix(".py") for call in calls}
+    assert {(path[edge.call], path[one.id]) for one in calls for edge in one.depends_on} == {
+        ("work", "close")
+    }
+
+
+def test_what_a_node_changes_in_the_state_that_it_returns_is_written() -> None:
+    file = compiled(
+        HEAD
+        + """
+class Finder:
+    def __call__(self, state: Work):
+        state["facts"] = llm.invoke(f"Find out about {state['task']}").content
+        return state
+
+finder = Finder()
+
+def find(state: Work):
+    return finder(state)
+
+def write(state: Work):
+    if not state["facts"]:
+        raise ValueError("Nothing found")
+    return {"text": llm.invoke(f"Write about {state['facts']}").content}
+
+graph = StateGraph(Work)
+graph.add_node("find", find)
+graph.add_node("write", write)
+graph.add_edge(START, "find")
+graph.add_edge("find", "write")
+graph.compile().invoke({"task": "tides", "facts": None})
+"""
+    )
+    assert edges(file) == {(19, 30, "data")}

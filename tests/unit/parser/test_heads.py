@@ -148,3 +148,23 @@ def test_what_a_wrappers_caller_offers_is_its_own_and_not_that_of_a_call_within(
     assert [line for line, text in offered.items() if '"Summary"' in text] == [18]
     assert [line for line, text in offered.items() if '"Alert"' in text] == [21]
     assert [line for line, text in offered.items() if not text] == [12, 15]
+
+
+def test_of_tools_of_which_a_loop_adds_some_those_before_are_told() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner
+
+        def read(path: str) -> str:
+            return open(path).read()
+
+        async def run(question, others):
+            tools = [read]
+            for other in others:
+                tools.append(other.as_tool())
+            return await Runner.run(Agent(name="a", instructions="Help.", tools=tools), question)
+        """
+    )
+    known, others = only(file).head
+    assert json.loads(known.text)["function"]["name"] == "read"
+    assert (others.kind, others.expression) == ("variable", "tools")

@@ -171,6 +171,33 @@ def test_an_answer_that_only_asks_for_tools_is_part_of_the_history() -> None:
     assert edges(compiled(TOOLS_CALLED.replace("CALLED", "said.tool_calls"))) == {(7, 7, "loop")}
 
 
+def test_so_is_one_that_asks_for_a_function_which_a_helper_reads_out_of_it() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        def ask(turns):
+            return OpenAI().chat.completions.create(model="m", messages=turns), 1
+
+        def asked_for(response):
+            said = response.choices[0].message
+            asked = []
+            for one in said.tool_calls:
+                asked.append({"role": said.role, "content": None, "function_call": one.function})
+            return asked
+
+        def run(turns):
+            response, number = ask(turns)
+            asked = asked_for(response)
+            if asked:
+                turns.extend(asked)
+                response, number = ask(turns)
+            return response
+        """
+    )
+    assert edges(file) == {(15, 19, "data")}
+
+
 def test_calls_of_tools_that_no_model_asked_for_are_none() -> None:
     assert edges(compiled(TOOLS_CALLED.replace("CALLED", "given"))) == set()
 

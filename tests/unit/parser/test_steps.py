@@ -186,3 +186,85 @@ def test_a_method_that_hands_on_a_record_with_its_answer_in_it_is_a_step(
     source = "from openai import OpenAI\n\nclient = OpenAI()\n" + STEPS_OF_ITS_OWN
     file = compiled(source.replace("RETURNED", returned))
     assert [call.kind for call in file.calls] == kinds
+
+
+OWN = """
+from openai import OpenAI
+
+def ask(messages):
+    return OpenAI().chat.completions.create(model="m", messages=messages).choices[0].message.content
+
+def NAME(topic):
+    rules = {"role": "system", "content": "RULES"}
+    return ask([rules, {"role": "user", "content": topic}])
+
+NAME("the sea")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "rules", "found"),
+    [
+        ("outline", "You outline texts.", [5, 9, 11]),
+        ("outline", "You outline texts. Write THREE questions. Return JSON.", [5, 9]),
+        ("ask_model", "You outline texts. Write THREE questions. Return JSON.", [5, 9, 11]),
+        ("run_agent", "You outline texts, one line for each part of them.", [5, 9, 11]),
+        ("run_agent", "You outline texts. Write THREE questions. Return JSON.", [5, 9]),
+    ],
+)
+def test_rules_of_several_sentences_are_its_own_where_its_name_does_not_ask(
+    name: str, rules: str, found: list[int]
+) -> None:
+    assert lines(compiled(OWN.replace("NAME", name).replace("RULES", rules))) == found
+
+
+def test_rules_that_are_given_by_place_are_rules() -> None:
+    file = compiled(
+        """
+        from shop import providers
+
+        class First:
+            def complete(self, prompt, system=None):
+                for provider in providers():
+                    return provider.complete(prompt, system)
+
+        RULES = "You are a planner. You break a goal down into steps. Number them. Be brief."
+
+        def plan(goal):
+            return First().complete(goal, system=RULES)
+
+        plan("Dig a well.")
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(7, "sdk"), (12, "wrapper")]
+    assert [segment.role for segment in file.calls[1].segments][:1] == ["system"]
+
+
+BEHIND = """
+from openai import OpenAI
+
+def ask(prompt):
+    return OpenAI().responses.create(model="m", input=prompt).output_text
+
+def rewrite(question):
+    return ask(f"Rewrite this question so that a search engine finds what it needs: {question}")
+
+def answer(question):
+    STEP
+    return ask(f"Answer this: {question}")
+
+print(answer("Why is the sea salty?"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ("print(rewrite(question))", [5, 8, 12]),
+        ("return rewrite(question)", [5, 8]),
+        ("if len(question) > 99: question = rewrite(question)", [5, 8, 12, 14]),
+        ("print(question)", [5, 8, 12, 14]),
+    ],
+)
+def test_nor_is_one_behind_which_a_step_asks_before_or_alone(step: str, found: list[int]) -> None:
+    assert lines(compiled(BEHIND.replace("STEP", step))) == found

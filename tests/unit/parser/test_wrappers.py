@@ -701,7 +701,13 @@ def test_what_decorators_within_decorators_call_is_the_wrapper_itself() -> None:
 
 @pytest.mark.parametrize(
     ("rules", "found"),
-    [('load_prompt("style.md")', [7, 12]), ("load_prompt(name)", [7, 12, 15])],
+    [
+        ('load_prompt("style.md")', [7, 12]),
+        ('load_prompt("style")', [7, 12]),
+        ("load_prompt()", [7, 12]),
+        ("load_prompt(name)", [7, 12, 15]),
+        ("load_data()", [7, 12, 15]),
+    ],
 )
 def test_one_whose_rules_stand_in_a_file_of_its_own_is_a_step(rules: str, found: list[int]) -> None:
     file = compiled(
@@ -720,6 +726,29 @@ def test_one_whose_rules_stand_in_a_file_of_its_own_is_a_step(rules: str, found:
 
         def main(guide):
             return audit(guide.text)
+        """
+    )
+    assert lines(file) == found
+
+
+@pytest.mark.parametrize(("rules", "found"), [("load_rules()", [12]), ("load_data()", [12, 15])])
+def test_so_is_one_whose_object_loads_them_when_it_is_made(rules: str, found: list[int]) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+        from shop import load_data, load_rules
+
+        class Clerk:
+            def __init__(self):
+                self.rules = {rules}
+
+            def answer(self, text):
+                rules = {{"role": "system", "content": self.rules}}
+                said = [rules, {{"role": "user", "content": text}}]
+                return OpenAI().chat.completions.create(model="m", messages=said)
+
+        clerk = Clerk()
+        clerk.answer("Where is my parcel?")
         """
     )
     assert lines(file) == found

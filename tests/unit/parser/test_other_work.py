@@ -1,0 +1,209 @@
+"""Requests that look like one for an answer, and ask for something else: vectors, an order, a
+picture, a number of tokens."""
+
+import pytest
+
+from tests.unit.parser.compiled import compiled, lines
+
+ASKED = '{"model": "m", "prompt": text}'
+OTHERS = {
+    "an embedding of Ollama's": ("http://localhost:11434/api/embeddings", ASKED),
+    "an embedding at a server that is told": ("{SERVER}/v1/embeddings", ASKED),
+    "an embedding of Gemini's": ("{SERVER}/v1beta/models/m:embedContent?key={SERVER}", ASKED),
+    "a moderation": ("{SERVER}/v1/moderations", '{"model": "m", "input": text, "temperature": 0}'),
+    "a picture": ("{SERVER}/v1/images/generations", ASKED),
+    "a picture by another name": ("{SERVER}/sdapi/v1/txt2img", ASKED),
+    "a film": ("{SERVER}/v1/text_to_video", ASKED),
+    "a voice": ("{SERVER}/v1/audio/speech", ASKED),
+    "tokens": (
+        "{SERVER}/tokenize",
+        '{"model": "m", "messages": [{"role": "user", "content": text}]}',
+    ),
+    "a number of tokens": (
+        "{SERVER}/v1/messages/count_tokens",
+        '{"model": "m", "messages": [{"role": "user", "content": text}]}',
+    ),
+    "an order": ("{SERVER}/v2/rerank", ASKED),
+    "what a model is": ("{SERVER}/api/show", ASKED),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_request_at_the_address_of_something_else_is_no_call(what: str) -> None:
+    address, body = OTHERS[what]
+    file = compiled(
+        f"""
+        import os
+        import requests
+
+        SERVER = os.environ["SERVER"]
+
+        def work(text):
+            return requests.post(f"{address}", json={body}).json()["data"]
+        """
+    )
+    assert lines(file) == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://embeddings.example/v1/chat/completions",
+        "{SERVER}/rerank/v1/completions",
+        "{SERVER}/generate",
+    ],
+)
+def test_one_at_that_of_a_completion_is(address: str) -> None:
+    file = compiled(
+        f"""
+        import os
+        import requests
+
+        SERVER = os.environ["SERVER"]
+
+        def work(text):
+            return requests.post(f"{address}", json={ASKED}).json()["data"]
+        """
+    )
+    assert lines(file) == [8]
+
+
+def test_a_caller_that_gives_another_address_asks_no_model() -> None:
+    file = compiled(
+        """
+        import httpx
+
+        class Provider:
+            def __init__(self, base):
+                self.http = httpx.Client(base_url=base)
+
+            def post(self, path, body):
+                return self.http.post(path, json=body).json()
+
+            def complete(self, prompt):
+                return self.post("/api/generate", {"model": "m", "prompt": prompt})["response"]
+
+            def embed(self, text):
+                return self.post("/api/embeddings", {"model": "m", "prompt": text})["embedding"]
+
+        class First:
+            def __init__(self, providers):
+                self.providers = providers
+
+            def embed(self, text):
+                return self.providers[0].embed(text)
+
+        first = First([Provider("http://one"), Provider("http://two")])
+        print(first.embed("Name a sea."), Provider("http://one").complete("Name a sea."))
+        """
+    )
+    assert lines(file) == [9, 12, 25]
+
+
+NAMED = {
+    "its function": ("def embed(text, place):", "place", []),
+    "its class": ("class Reranker:\n    def sort(self, text, place):", "place", []),
+    "the address": ("def fetch(text, place):", "EMBEDDING_URL", []),
+    "what it makes": ("def generate_image(text, place):", "place", []),
+    "nothing": ("def complete(text, place):", "place", [8]),
+}
+
+
+@pytest.mark.parametrize("by", NAMED)
+def test_where_neither_address_nor_body_tell_a_name_does(by: str) -> None:
+    head, address, found = NAMED[by]
+    indent = "        " if head.startswith("class") else "    "
+    source = f"""
+import os
+import requests
+
+EMBEDDING_URL = os.environ["EMBEDDING_URL"]
+{head}
+{indent}body = {{"model": "m", "prompt": text, "stream": False}}
+{indent}return requests.post({address}, json=body).json()
+"""
+    assert lines(compiled(source)) == found
+
+
+def test_what_only_a_request_for_text_has_goes_before_a_name() -> None:
+    file = compiled(
+        """
+        import os
+        import requests
+
+        def rerank(prompt):
+            body = {"model": "m", "prompt": prompt, "max_tokens": 20}
+            return requests.post(os.environ["SERVER"], json=body).json()["text"]
+        """
+    )
+    assert lines(file) == [7]
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "found"),
+    [
+        ("amazon.titan-embed-text-v2:0", '{"inputText": text}', []),
+        ("stability.stable-diffusion-xl-v1", '{"text_prompts": [{"text": text}]}', []),
+        ("{os.environ['MODEL']}", '{"inputText": text, "dimensions": 256}', []),
+        ("anthropic.claude-3", '{"messages": [{"role": "user", "content": text}]}', [8]),
+        ("{os.environ['MODEL']}", '{"inputText": text}', [8]),
+    ],
+)
+def test_a_server_of_all_kinds_of_models_is_asked_for_text(
+    model: str, body: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        import boto3
+        import json
+        import os
+
+        def work(text):
+            client = boto3.client("bedrock-runtime")
+            return client.invoke_model(modelId=f"{model}", body=json.dumps({body}))
+        """
+    )
+    assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        ('pipeline("sentiment-analysis")', []),
+        ('pipeline(task="feature-extraction", model="m")', []),
+        ('pipeline("zero-shot-classification", model="m")', []),
+        ('pipeline("text-generation", model="m")', [6]),
+        ('pipeline("summarization")', [6]),
+        ("pipeline(model='m')", [6]),
+    ],
+)
+def test_a_pipeline_asks_a_model_where_its_task_is_to_write(made: str, found: list[int]) -> None:
+    file = compiled(
+        f"""
+        from transformers import pipeline
+
+        ask = {made}
+        def work(text):
+            return ask(text)[0]
+        """
+    )
+    assert lines(file) == found
+
+
+def test_what_hears_or_speaks_asks_no_model() -> None:
+    file = compiled(
+        """
+        from groq import Groq
+        from transformers import WhisperForConditionalGeneration, T5ForConditionalGeneration
+
+        def hear(path, sound):
+            text = Groq().audio.transcriptions.create(model="m", file=path, prompt="Names: Ada")
+            model = WhisperForConditionalGeneration.from_pretrained("m")
+            return text, model.generate(sound)
+
+        def write(ids):
+            model = T5ForConditionalGeneration.from_pretrained("m")
+            return model.generate(ids)
+        """
+    )
+    assert lines(file) == [12]
