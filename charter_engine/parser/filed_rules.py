@@ -1,5 +1,5 @@
-"""Rules of a function's own that are kept in a file which isn't at hand: `RUBRIC =
-load_prompt("style.md")`."""
+"""Rules of a function's own that are kept elsewhere: in a file which isn't at hand (`RUBRIC =
+load_prompt("style.md")`), or in a constant of a module which isn't (`from texts import RULES`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import PurePath
 
 from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.findings import Visit
-from charter_engine.parser.symbols import Module
+from charter_engine.parser.symbols import Module, dotted_name
+from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Hole, pieces_of
 
 WRITTEN_IN = frozenset(".md .txt .prompt .jinja .jinja2 .j2 .yaml .yml .toml .json .xml".split())
@@ -19,15 +20,52 @@ WRITTEN_IN = frozenset(".md .txt .prompt .jinja .jinja2 .j2 .yaml .yml .toml .js
 def has_filed_rules(visit: Visit, modules: Iterable[Module]) -> bool:
     """Whether the system message of a prompt is, or begins with, what a file says that one of the
     modules names."""
+    return any(
+        is_filed(source) or (isinstance(source, ast.Name) and names_filed(source.id, module))
+        for source in own_rules(visit)
+        for module in modules
+    )
+
+
+def has_imported_rules(visit: Visit, modules: Iterable[Module]) -> bool:
+    """Whether the system message of a prompt is, or begins with, a constant that one of the modules
+    imports."""
+    return are_imported(own_rules(visit), modules)
+
+
+def fills_imported(visit: Visit, modules: Iterable[Module]) -> bool:
+    """Whether what a prompt asks is a constant that one of the modules imports, filled:
+    `PLAN.format(goal=goal)`."""
+    asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
+    filled = [piece.source for pieces in asked for piece in pieces if isinstance(piece, Hole)]
+    templates = [
+        source.func.value
+        for source in filled
+        if isinstance(source, ast.Call)
+        and isinstance(source.func, ast.Attribute)
+        and source.func.attr in FILLING
+    ]
+    return are_imported(templates, modules)
+
+
+FILLING = ("format", "format_map", "render", "substitute", "safe_substitute")
+"""Methods that fill a template."""
+
+
+def are_imported(constants: Iterable[ast.expr], modules: Iterable[Module]) -> bool:
+    """Whether one of some expressions names a constant that one of the modules imports, or of a
+    module that it does."""
+    named = [dotted_name(one) for one in constants if last_name(one).isupper()]
+    return any(name.partition(".")[0] in module.imports for name in named for module in modules)
+
+
+def own_rules(visit: Visit) -> list[ast.expr]:
+    """What the system messages of a prompt begin with, where that isn't told, nor given by the
+    caller."""
     told = [pieces_of(value)[:1] for role, value in visit.prompt if role == "system"]
     open_ones = [piece for pieces in told for piece in pieces if isinstance(piece, Hole)]
     own = [piece.source for piece in open_ones if not parameters_in(piece.value.all_origins())]
-    return any(
-        is_filed(source) or (isinstance(source, ast.Name) and names_filed(source.id, module))
-        for source in own
-        if isinstance(source, ast.expr)
-        for module in modules
-    )
+    return [source for source in own if isinstance(source, ast.expr)]
 
 
 def names_filed(name: str, module: Module) -> bool:

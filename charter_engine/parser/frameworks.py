@@ -231,6 +231,7 @@ class SharedStates:
             for key, value in box.fields.items():
                 if key.isdigit():
                     continue
+                self.memory.note_spoken(value)
                 kept = after.fields.get(key)
                 is_gone = key in gone and key in (frame.always or ())
                 written = in_state(value)
@@ -275,6 +276,7 @@ class SharedStates:
     def answered(self, node: str, key: str, answer: Value) -> None:
         """Keep what the state holds after a node that adds an answer to what is under a key."""
         after = self.state_at(node)
+        self.memory.note_spoken(answer)
         written = in_state(answer)
         after.fields[key] = join(after.fields.get(key), written, key)
         self.memory.written[node] = {key: Element(written, maybe=True)}
@@ -290,6 +292,7 @@ class SharedStates:
             box = self.memory.sent.setdefault(function, Box("dict"))
             for key, value in payload.fields.items():
                 self.memory.changes += 1
+                self.memory.note_spoken(value)
                 box.fields[key] = join(box.fields.get(key), in_state(value), key)
 
 
@@ -330,6 +333,7 @@ def absorb_box(memory: Memory, box: Box, name: str) -> None:
         for key, value in update.fields.items():
             if not key.isdigit():
                 memory.changes += 1
+                memory.note_spoken(value)
                 shared.fields[key] = join(shared.fields.get(key), in_state(value), key)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.evidence import asks_by_name
-from charter_engine.parser.filed_rules import has_filed_rules
+from charter_engine.parser.filed_rules import fills_imported, has_filed_rules, has_imported_rules
 from charter_engine.parser.findings import Visit, Wrapper
 from charter_engine.parser.handlers import is_handler
 from charter_engine.parser.prompts import OPTIONS
@@ -62,7 +62,7 @@ def wrapper_of(
     add more to prompt and answer; one that asks step by step, each with the answer of the step
     before, is a program all the same.
     """
-    if not visits or definition in analysis.program.prompts:
+    if not visits or definition in analysis.program.prompts or takes_turns(visits):
         return None
     answered = answers_in(analysis, result, visits)
     own = {
@@ -90,7 +90,10 @@ def wrapper_of(
         goes_round = visit.repeated and visit.site in fed_back
         if (visit.site not in answered and not silent) or goes_round:
             continue
-        if visit.own_prompt or visit.opens or has_filed_rules(visit, modules_of(analysis, visit)):
+        modules = modules_of(analysis, visit)
+        if visit.own_prompt or visit.opens or has_filed_rules(visit, modules):
+            continue
+        if plainly < 2 and (has_imported_rules(visit, modules) or fills_imported(visit, modules)):
             continue
         if (
             passes_on(visit, set(own), limit)
@@ -115,6 +118,18 @@ def wrapper_of(
     if not leads_to or (not asked and is_program):
         return None
     return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
+
+
+def takes_turns(visits: list[Visit]) -> bool:
+    """Whether a function asks again with what tools gave that it was answered to ask: it is an
+    agent. A conversation that an object keeps may hold what its caller's tools gave."""
+    asked: set[int] = set()
+    for visit in visits:
+        has_tools_answer = any(role == "tool" for role, _ in visit.prompt)
+        if has_tools_answer and not visit.keeps_conversation and asked & sites_in(visit):
+            return True
+        asked.add(visit.site)
+    return False
 
 
 def is_handed_by_framework(analysis: Analysis, definition: FunctionDefinition) -> bool:
