@@ -101,10 +101,13 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     if not strong and not weak:
         return weigh_receiver(shape, catalogue, 0, [f"`{shape.verb}` may be anything"], least=2)
     score, reasons = (
-        (3 if strong else 1) + (set(verb) <= words.running),
+        (3 if strong else 2 if "ai" in verb else 1) + (set(verb) <= words.running),
         [f"`{shape.verb}` speaks of asking a model"],
     )
-    others = set(verb) - words.function_strong - words.function_weak - words.function_filler
+    known = words.function_strong | words.function_weak | words.function_filler
+    others = {
+        word for number, word in enumerate(verb) if word not in known and not is_care(verb, number)
+    }
     if len(others) > 1 and strong and not weak and verb[-1] not in strong:
         score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
     elif others and not strong and not is_given_request(shape, words):
@@ -205,8 +208,33 @@ def says_otherwise(verb: tuple[str, ...], words: Evidence) -> list[str]:
         for number, word in enumerate(verb)
         if word in words.function_never
         and not leads_to_model(verb, number, words)
+        and not says_how(verb, number, words)
         and not (len(verb) == 1 and word in words.function_weak)
     ]
+
+
+def says_how(verb: tuple[str, ...], number: int, words: Evidence) -> bool:
+    """Whether a word of a function's name that speaks of asking tells how it does, or what it does
+    with the answer: `call_llm_with_retry`, `cached_llm_call`, `ask_gpt_and_log`."""
+    asking = words.function_strong | words.function_weak
+    if is_care(verb, number):
+        return not asking.isdisjoint(verb)
+    return "and" in verb[:number] and not asking.isdisjoint(verb[: verb.index("and")])
+
+
+def is_care(verb: tuple[str, ...], number: int) -> bool:
+    """Whether a word tells with what care something is done: `retry`, `with_timeout`."""
+    return verb[number] in DONE_SO or (verb[number] in CARE and "with" in verb[:number])
+
+
+DONE_SO = ("retry", "cached")
+"""Words that tell how something is done, wherever they stand."""
+
+CARE = frozenset(
+    "retries backoff fallback fallbacks timeout cache caching limit limits logging log tracking "
+    "tracing trace metrics validation guard guardrails".split()
+)
+"""Words that do after `with`."""
 
 
 def concerns_model(shape: CallShape, catalogue: Catalogue) -> bool:
@@ -233,7 +261,8 @@ def weigh_receiver(
     of_receiver = set(words_of(receiver))
     given_model = model_evidence(shape, catalogue)
     if names_model(receiver, catalogue):
-        score, reasons = score + 2, [*reasons, f"`{receiver}` names a model"]
+        is_sure = words_of(receiver) == ("llm",) and not words.function_weak.isdisjoint(verb)
+        score, reasons = score + 2 + is_sure, [*reasons, f"`{receiver}` names a model"]
     elif is_model_type(shape.receiver | shape.callee, catalogue):
         called = receiver or shape.verb
         score, reasons = score + 2, [*reasons, f"`{called}` is a model by its type"]
@@ -297,13 +326,22 @@ def comes_from_model(shape: CallShape, catalogue: Catalogue) -> bool:
     words = catalogue.evidence
     modules = [kind.dotted.split(".")[-2:-1] for kind in shape.callee if isinstance(kind, External)]
     named = {word for module in modules for name in module for word in words_of(name)}
-    is_asking = words.function_weak >= set(words_of(shape.verb)) and len(shape.path) == 1
+    verb = set(words_of(shape.verb))
+    is_asking = bool(verb & words.function_weak) and len(shape.path) == 1
+    is_asking = is_asking and verb <= words.function_weak | words.function_filler
     return is_asking and not named.isdisjoint(words.receiver_strong - GENERIC)
 
 
 def belongs_to_model(shape: CallShape, catalogue: Catalogue) -> bool:
-    """`llm.interpreter.chat`: the receiver is part of something named as a model."""
-    return any(names_model(part, catalogue) for part in shape.path[:-2])
+    """`llm.interpreter.chat`, `llm_factory.create("critic").invoke`: the receiver is part of
+    something named as a model, or made by something named after one."""
+    receiver = shape.node.func.value if isinstance(shape.node.func, ast.Attribute) else None
+    maker = receiver.func if isinstance(receiver, ast.Call) else None
+    made_by = maker.value if isinstance(maker, ast.Attribute) else None
+    words = words_of(last_name(made_by)) if made_by is not None else ()
+    return not {"llm", "llms"}.isdisjoint(words) or any(
+        names_model(part, catalogue) for part in shape.path[:-2]
+    )
 
 
 def is_model_type(kinds: frozenset[Type], catalogue: Catalogue) -> bool:
@@ -355,6 +393,8 @@ def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
     words = catalogue.evidence
     given = [("", node, value) for node, value in shape.positional] + list(shape.keywords)
     for name, node, value in given:
+        if is_model_type(value.types, catalogue):
+            continue
         names = set(words_of(name))
         if not name or name in words.prompt_names:
             names |= {word for part in names_in(node) for word in words_of(part)}

@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.findings import Visit
+from charter_engine.parser.recognise import words_of
 from charter_engine.parser.symbols import Module, dotted_name
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import Hole, pieces_of
@@ -34,8 +35,8 @@ def has_imported_rules(visit: Visit, modules: Iterable[Module]) -> bool:
 
 
 def fills_imported(visit: Visit, modules: Iterable[Module]) -> bool:
-    """Whether what a prompt asks is a constant that one of the modules imports, filled:
-    `PLAN.format(goal=goal)`."""
+    """Whether what a prompt asks is a template that isn't at hand, filled: a constant that one of
+    the modules imports (`PLAN.format(goal=goal)`), or one that is loaded by its name."""
     asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
     filled = [piece.source for pieces in asked for piece in pieces if isinstance(piece, Hole)]
     templates = [
@@ -45,7 +46,19 @@ def fills_imported(visit: Visit, modules: Iterable[Module]) -> bool:
         and isinstance(source.func, ast.Attribute)
         and source.func.attr in FILLING
     ]
-    return are_imported(templates, modules)
+    return are_imported(templates, modules) or any(map(is_loaded, templates))
+
+
+def is_loaded(source: ast.expr) -> bool:
+    """Whether an expression loads a template by its name: `load_prompt("reply")`."""
+    if not isinstance(source, ast.Call) or not source.args:
+        return False
+    is_literal = isinstance(source.args[0], ast.Constant)
+    return is_literal and not LOADED.isdisjoint(words_of(last_name(source.func)))
+
+
+LOADED = frozenset("prompt prompts template templates".split())
+"""Words of functions that load a template."""
 
 
 FILLING = ("format", "format_map", "render", "substitute", "safe_substitute")

@@ -87,9 +87,9 @@ class Memory:
         fields."""
         return self.shared.setdefault(name, Box("dict"))
 
-    def note_spoken(self, value: Value) -> None:
-        """Note as whom the answers are said that are put into a state."""
-        for site, role in said_in(value):
+    def note_spoken(self, key: str, value: Value) -> None:
+        """Note as whom the answers are said that are put under a key of a state."""
+        for site, role in said_in(key, value):
             roles = self.spoken.setdefault(site, set())
             self.changes += role not in roles
             roles.add(role)

@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.frames import Frame, LoopState
-from charter_engine.parser.prompts import is_answer
-from charter_engine.parser.spoken import CLASS_ROLES, TYPE_ROLES, UNTOLD, Roles
+from charter_engine.parser.spoken import CLASS_ROLES, TYPE_ROLES, UNTOLD, Roles, role_of
 from charter_engine.parser.syntax import last_name, outcome_of
 from charter_engine.parser.values import Box, Origin, Value, static
 
@@ -115,14 +114,6 @@ def is_of_class(member: Value, named: ast.expr) -> bool | None:
     if role is None or None in roles:
         return True if role is not None and role in roles else None
     return role in roles
-
-
-def role_of(member: Value) -> str | None:
-    """Who says a message; None for what isn't known to be one."""
-    if is_answer(member):
-        return "assistant"
-    held = member.box.fields.get("role") if member.box is not None else None
-    return held.static_text() if held is not None else None
 
 
 def field_of(node: ast.expr, name: str, member: Value) -> str | None:

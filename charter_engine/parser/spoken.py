@@ -3,9 +3,11 @@ answered there as it came, or as a message of the user."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping, Set
 
-from charter_engine.parser.prompts import ROLES, is_answer
+from charter_engine.parser.prompts import ROLES, SAID, is_answer
+from charter_engine.parser.recognise import words_of
 from charter_engine.parser.values import Value
 
 Roles = Mapping[int, Set[str]]
@@ -27,20 +29,33 @@ UNTOLD = ""
 """The role of what may be said by anyone."""
 
 
-def said_in(value: Value) -> Iterator[tuple[int, str]]:
-    """The sites whose answers are part of what is put into a state, each with who says it there."""
+TALK = frozenset("messages message history conversation chat dialogue".split())
+"""Words of keys that hold a conversation."""
+
+
+def said_in(key: str, value: Value) -> Iterator[tuple[int, str]]:
+    """The sites whose answers are part of what is put under a key of a state, each with who says it
+    there; of a key that holds no conversation, of messages alone."""
     box = value.box
-    for item in box.items if box is not None and box.kind in ("list", "tuple") else ():
-        yield from said_by(item.value)
-    if box is not None and box.kind in ("list", "tuple"):
+    is_list = box is not None and box.kind == "list"
+    members = [item.value for item in box.items] if box is not None and is_list else [value]
+    is_talk = not TALK.isdisjoint(words_of(key))
+    for member in members:
+        role = role_of(member)
+        if is_talk or role:
+            yield from ((origin.chain[-1][0], role or UNTOLD) for origin in member.all_origins())
+    if is_talk and box is not None and is_list:
         rest = box.rest.all_origins() if box.rest is not None else ()
         yield from ((origin.chain[-1][0], UNTOLD) for origin in (*value.origins, *rest))
-    else:
-        yield from said_by(value)
 
 
-def said_by(message: Value) -> Iterator[tuple[int, str]]:
-    held = message.box.fields.get("role") if message.box is not None else None
+def role_of(message: Value) -> str | None:
+    """Who says a message; None for what isn't known to be one, as a text of it."""
+    box = message.box
+    if box is None:
+        is_text = isinstance(message.source, ast.Attribute) and message.source.attr in SAID
+        return "assistant" if is_answer(message) and not is_text else None
+    first = box.items[0].value if box.kind == "tuple" and len(box.items) == 2 else None
+    held = box.fields.get("role", first)
     written = held.static_text() if held is not None else None
-    role = "assistant" if is_answer(message) else ROLES.get(written or "", UNTOLD)
-    yield from ((origin.chain[-1][0], role) for origin in message.all_origins())
+    return ROLES.get(written) if written is not None else None

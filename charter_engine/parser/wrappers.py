@@ -85,15 +85,15 @@ def wrapper_of(
         return None
     fed_back = {visit.site for visit in fed}
     fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
+    told_elsewhere = sites_told_elsewhere(analysis, visits) if plainly < 2 else set[int]()
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back
         if (visit.site not in answered and not silent) or goes_round:
             continue
-        modules = modules_of(analysis, visit)
-        if visit.own_prompt or visit.opens or has_filed_rules(visit, modules):
+        if visit.own_prompt or visit.opens or visit.site in told_elsewhere:
             continue
-        if plainly < 2 and (has_imported_rules(visit, modules) or fills_imported(visit, modules)):
+        if has_filed_rules(visit, modules_of(analysis, visit)):
             continue
         if (
             passes_on(visit, set(own), limit)
@@ -165,6 +165,16 @@ def runs_by_name(name: str) -> bool:
 
 RUNNING = frozenset("run arun execute aexecute kickoff".split())
 """First words of the names of functions that run what they are given."""
+
+
+def sites_told_elsewhere(analysis: Analysis, visits: list[Visit]) -> set[int]:
+    """The sites that are asked with rules or a template of modules that aren't at hand."""
+    return {
+        visit.site
+        for visit in visits
+        for modules in [modules_of(analysis, visit)]
+        if has_imported_rules(visit, modules) or fills_imported(visit, modules)
+    }
 
 
 def modules_of(analysis: Analysis, visit: Visit) -> list[Module]:

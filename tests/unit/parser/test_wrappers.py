@@ -823,6 +823,7 @@ def test_an_object_that_is_told_what_its_callers_tools_gave_is_a_client() -> Non
             [7, 10],
         ),
         ("generate", '{"role": "user", "content": PLAN.format(text=text)}', [7]),
+        ("reply", '{"role": "user", "content": load_prompt("plan").format(text=text)}', [7]),
         (
             "call_llm",
             '{"role": "system", "content": RULES}, {"role": "user", "content": text}',
@@ -870,3 +871,24 @@ def test_a_request_that_a_converter_makes_is_its_callers(made: str, found: list[
         """
     )
     assert lines(file) == found
+
+
+def test_one_that_fills_a_template_from_elsewhere_after_a_question_is_a_step() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+        from texts import load_prompt
+
+        def ask(prompt):
+            return OpenAI().responses.create(model="m", input=prompt).output_text
+
+        def sort(mail):
+            return ask(f"Which kind of mail is this: {mail}")
+
+        def reply(mail):
+            return None if sort(mail) == "spam" else ask(load_prompt("reply").format(mail=mail))
+
+        print(reply(input()))
+        """
+    )
+    assert lines(file) == [6, 9, 12]
