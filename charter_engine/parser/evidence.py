@@ -32,9 +32,11 @@ CERTAIN = 2
 """What an argument counts that is a model without doubt."""
 
 MODEL_GIVEN = frozenset(
-    "llm model model_name llm_config chat_model language_model model_client model_id".split()
+    "llm model model_name llm_config chat_model language_model model_client model_id "
+    "instructions system_prompt system_message".split()
 )
-"""Names under which a constructor is given the model that its object asks."""
+"""Names under which a constructor is given the model that its object asks, or the rules that this
+is told."""
 
 RUNNABLES = frozenset({"chain", "llm", "model", "agent", "grader", "judge", "generator"})
 
@@ -112,7 +114,27 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
         score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
     elif others and not strong and not is_given_request(shape, words):
         score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
+    elif strong and weak and not others and is_text_used(shape):
+        score += 1
+    if not strong and any(written_model(value) for _, value in shape.positional):
+        score, reasons = score + 2, [*reasons, "it is given the name of a model"]
     return weigh_receiver(shape, catalogue, score, reasons, least=1)
+
+
+MODELS = re.compile(r"(gpt-|claude-|gemini-|llama-?\d|mistral-|deepseek-|qwen\d?-|o[134]-)[\w.:-]+")
+
+
+def written_model(value: Value) -> bool:
+    """Whether a text is the name of a model that is known by it: `"gpt-4o"`."""
+    written = value.static_text()
+    return written is not None and MODELS.fullmatch(written) is not None
+
+
+def is_text_used(shape: CallShape) -> bool:
+    """Whether a function is given a text that is put together where it is called, and something is
+    made of what it returns: `state["answer"] = call_llm(f"Answer {question}")`."""
+    is_kept = not isinstance(used_by(shape.parents, shape.node), ast.Expr)
+    return is_kept and any(isinstance(node, ast.JoinedStr) for node, _ in shape.positional[:2])
 
 
 NICKNAME = re.compile(
@@ -267,7 +289,7 @@ def weigh_receiver(
         called = receiver or shape.verb
         score, reasons = score + 2, [*reasons, f"`{called}` is a model by its type"]
     elif shape.made_with & MODEL_GIVEN:
-        score, reasons = score + 1, [*reasons, f"`{receiver}` was made with a model"]
+        score, reasons = score + 1, [*reasons, f"`{receiver}` was made as a model's"]
     elif of_receiver & words.receiver_weak:
         score, reasons = score + (verb != ("query",)), [*reasons, f"`{receiver}` may be a model"]
     elif comes_from_model(shape, catalogue):

@@ -505,3 +505,55 @@ def test_what_a_factory_of_models_makes_is_asked(maker: str, found: list[int]) -
         """
     )
     assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ('state["answer"] = call_llm(f"Answer {question}")', [5]),
+        ('return sorted(call_llm(f"Answer {question}"))', [5]),
+        ('call_llm(f"Answer {question}")', []),
+        ('state["answer"] = call_llm_router(f"Answer {question}")', []),
+        ('state["answer"] = call_tool(f"Answer {question}")', []),
+    ],
+)
+def test_a_text_put_together_for_a_function_named_as_a_model_is_a_prompt(
+    statement: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from utils import call_llm, call_llm_router, call_tool
+
+        def answer(state, question):
+            {statement}
+        """
+    )
+    assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ('query_model("gpt-4o", text)', [7]),
+        ('query_model("claude-sonnet-4-5", text)', [7]),
+        ('query_model("notes-2024", text)', []),
+        ('count_tokens("gpt-4o", text)', []),
+        ("helper.run(text)", [7]),
+        ("tidier.run(text)", []),
+    ],
+)
+def test_the_name_of_a_model_and_rules_that_an_object_is_made_with_are_evidence(
+    call: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from core import Agent, Tidier, count_tokens, query_model
+
+        def work(text):
+            helper = Agent(role="helper", instructions="You help people with their letters.")
+            tidier = Tidier(role="tidier", width=80)
+            result = {call}
+            return result
+        """
+    )
+    assert lines(file) == found
