@@ -10,7 +10,7 @@ from charter_engine.parser.frameworks import called_by
 from charter_engine.parser.offered import HOLDING
 from charter_engine.parser.program import Program
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
-from charter_engine.parser.syntax import output_name
+from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.team_prompts import offer_of
 from charter_engine.parser.values import (
     UNKNOWN,
@@ -27,6 +27,7 @@ from charter_engine.parser.values import (
     made_in,
     members_in,
 )
+from charter_engine.parser.written_files import DUMPING, WRITING
 
 OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 """The arguments in which agents are given functions to call."""
@@ -34,8 +35,8 @@ OFFERING = ("tools", "functions", "tool_retriever", "0", "1")
 RETURNING = ("output_type", "result_type")
 """Under these names an agent is given the functions that its answer goes to."""
 
-GUARDING = "output_guardrails"
-"""The argument in which an agent is given functions that look at its answer."""
+GUARDING = ("output_guardrails", "guardrail", "guardrails", "callback")
+"""The arguments in which an agent or a task is given functions that look at its answer."""
 
 SERVERS = "mcp_servers"
 """The argument in which an agent is given servers of tools, some of the program's own."""
@@ -52,6 +53,9 @@ CALLED_OF_TOOLS = ("forward", "_run", "_arun", "run", "handle", "execute")
 TOOLS = frozenset(("llamaindex.tool", "haystack.tool"))
 """What is made of a function for an agent to call."""
 
+WRITERS = WRITING | DUMPING - {"print"}
+"""Names of functions that write a file."""
+
 PLAIN_TOOL = Kind("tool")
 
 PLUGINS = ("plugins", "kernel.plugins")
@@ -65,8 +69,8 @@ class AgentFunctions:
         self.program = program
 
     def tools_of(self, made: Made) -> list[Function]:
-        """The functions at hand that an agent may call and that may ask a model, those of its
-        toolsets and of its own servers among them."""
+        """The functions at hand that an agent may call and that may ask a model or write a file,
+        those of its toolsets and of its own servers among them."""
         toolsets = list(made_in(made.box.fields.get("toolsets", UNKNOWN)))
         servers = members_in(made.box.fields.get(SERVERS, UNKNOWN))
         offers = [offer_of(made), *(toolset.box.fields for toolset in toolsets)]
@@ -86,20 +90,24 @@ class AgentFunctions:
         found += [Function(one) for one in own if one.name in registered]
         for holder in (made, *toolsets):
             found += map(Function, declared_on(holder, DECLARING_TOOLS))
-        return self.asking(found)
+        return self.telling(found)
 
     def outputs_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent's answer may go to, and that may ask a model."""
         return self.asking(functions_under(made.box, RETURNING))
 
     def guards_of(self, made: Made) -> list[Function]:
-        """The functions at hand that look at what an agent answers, and may ask a model about
-        it."""
-        return self.asking(functions_under(made.box, (GUARDING,)))
+        """The functions at hand that look at what an agent answers, and may ask a model about it
+        or write it into a file."""
+        return self.telling(functions_under(made.box, GUARDING))
 
     def asking(self, functions: Iterable[Function]) -> list[Function]:
         """Those that may ask a model."""
         return [one for one in functions if one.definition in self.program.reaching]
+
+    def telling(self, functions: Iterable[Function]) -> list[Function]:
+        """Those that may ask a model, or leave what they are given in a file."""
+        return [one for one in functions if self.asking((one,)) or writes_file(one.definition)]
 
     def called_in(self, tool: Value) -> list[Function]:
         """What is called of a tool: itself, or of a tool that is a class, or an object of one, the
@@ -147,6 +155,10 @@ def declared_on(made: Made, verbs: Iterable[str]) -> list[FunctionDefinition]:
     declared = {f"{holder}.{verb}" for verb in verbs for holder in (name, f"self.{name}")}
     functions = made.module.functions.values() if name else ()
     return [one for one in functions if not declared.isdisjoint(one.decorators)]
+
+
+def writes_file(definition: FunctionDefinition) -> bool:
+    return any(last_name(call.func) in WRITERS for call in definition.calls)
 
 
 def is_tool(definition: ClassDefinition) -> bool:

@@ -15,6 +15,7 @@ from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import (
+    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -200,15 +201,19 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
             box=Box("tuple", [Element(value) for value in given[len(parameters) :]])
         )
     rest = {name: value for name, value in function.named if name not in definition.parameters}
+    unnamed = NOTHING
     names |= {name: value for name, value in function.named if name in definition.parameters}
     for name, _, value in shape.keywords:
         if name == "**":
             rest |= value.box.fields if value.box is not None else {}
+            unnamed |= value.origins if value.box is None else NOTHING
         elif name in definition.parameters:
             names[name] = value
         else:
             rest[name] = value
     names |= {name: value for name, value in rest.items() if name in definition.parameters}
+    if unnamed:
+        names = dict.fromkeys(parameters, Value(origins=unnamed)) | names
     if spec.kwarg is not None:
         names[spec.kwarg.arg] = Value(box=Box("dict", fields=rest))
     return names

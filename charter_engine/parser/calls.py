@@ -13,6 +13,7 @@ from charter_engine.parser.constructors import Constructors
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.copies import METHODS as COPYING_METHODS
 from charter_engine.parser.copies import changed_copy
+from charter_engine.parser.engine_prompts import with_templates
 from charter_engine.parser.fanout import (
     delayed_way,
     is_awaited_alone,
@@ -22,11 +23,13 @@ from charter_engine.parser.fanout import (
     started_way,
     way_of,
 )
+from charter_engine.parser.flow_runs import RUNNING
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.given_askers import given_asker
 from charter_engine.parser.handed_on import (
     LATER,
     HandedOn,
+    as_called,
     calls_what_it_is_given,
     partly_called,
     stands_for,
@@ -189,6 +192,7 @@ class CallResolver:
             return plain
         if (whole := stands_for(shape)) is not None:
             return whole.with_origins(arguments_origins(shape))
+        shape = self.program.activities.given(shape)
         is_event = verb == "submit" and recognise.other_kind(shape, self.program.catalogue)
         is_handed_on = parallel_way(shape.path) or calls_what_it_is_given(shape)
         is_later = (verb in LATER and not is_event) or is_handed_on
@@ -237,6 +241,8 @@ class CallResolver:
             evaluator.mixed.send(frame.function, shape.positional[0][1])
         if GRAPH in shape.receiver and shape.verb == "add_node":
             evaluator.node_agents.add(frame, shape)
+        if (engine := with_templates(receiver, shape)) and isinstance(node.func, ast.Attribute):
+            evaluator.assigner.keep(frame, node.func.value, engine)
         if shape.verb == STREAMED:
             return self.handed_on.called_later(frame, node, receiver, shape)
         found = (
@@ -248,6 +254,8 @@ class CallResolver:
             or evaluator.teams.chats.said_last(receiver, shape)
             or evaluator.teams.own_runs.follow(frame, receiver, shape)
             or evaluator.graph_runs.called(frame.module, shape)
+            or evaluator.flow_runs.called(shape)
+            or evaluator.run_answers.called(shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
             or answer_named(receiver, shape)
@@ -273,21 +281,31 @@ class CallResolver:
             functions = self.evaluator.names.of_each_object(functions[0])
         elif self.findings.are_judged:
             functions = [self.evaluator.names.of_its_objects(one) for one in functions]
-        functions += self.called_as(callee)
-        functions = [
-            own
-            for one in functions
-            if not one.definition.is_abstract or one.definition in self.program.prompts
-            for own in self.evaluator.names.implementing(one) or (one,)
-        ]
+        functions = self.doing(functions + self.called_as(callee))
         if functions:
-            return self.evaluator.follower.follow(frame, node, functions, shape)
+            return self.evaluator.follower.follow(frame, node, functions, as_called(shape))
         made: Value | None = None
         for kind in types:
             if isinstance(kind, Class) and (made is None or self.takes_steps(kind.definition)):
                 one = self.evaluator.objects.construct(frame, node, kind, shape)
                 made = one if made is None else either(made, one)
         return made
+
+    def doing(self, functions: list[Function]) -> list[Function]:
+        """The functions that do what several at hand do or only declare. Beside one that asks no
+        model, as a stand-in for tests, what is declared is done by a class that may ask."""
+        names, reaching = self.evaluator.names, self.program.reaching
+        written = [
+            own
+            for one in functions
+            if not one.definition.is_abstract or one.definition in self.program.prompts
+            for own in names.implementing(one) or (one,)
+        ]
+        if not written or any(one.definition in reaching for one in written):
+            return written
+        open_ones = [names.of_its_objects(one) for one in functions if one.definition.is_abstract]
+        declared = [own for one in open_ones for own in names.implementing(one)]
+        return written + [one for one in declared if one.definition in reaching]
 
     def takes_steps(self, definition: ClassDefinition) -> bool:
         """Whether objects of a class ask a model of their own accord. Clients of several vendors,
@@ -345,6 +363,7 @@ KNOWN_BY_NAME = (
     | RECALLING_SOME
     | POSTING
     | ASKED_BY_NAME
+    | RUNNING
     | frozenset(("dict", "iter", "partial", "run", "send_event", "send_message", STREAMED))
 )
 """Functions and methods that are known whatever they are called on."""

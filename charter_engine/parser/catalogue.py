@@ -52,6 +52,7 @@ class KindRule:
     remembers_by: tuple[str, ...] = ()
     exact: bool = False
     fetched: bool = False
+    unless: str = ""
     becomes: dict[str, str] = field(default_factory=dict)
     part: str = ""
     members: dict[str, str] = field(default_factory=dict)
@@ -66,6 +67,9 @@ class KindRule:
     hears_from: str = ""
     beside: str = ""
     writes: str = ""
+    answers: dict[str, str] = field(default_factory=dict)
+    answered_as: str = ""
+    saves: str = ""
     templated: bool = False
     served_as: str = ""
     serves: bool = False

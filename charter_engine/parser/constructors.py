@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from charter_engine.parser import prompts
 from charter_engine.parser.agent_graphs import draw
+from charter_engine.parser.catalogue import KindRule
 from charter_engine.parser.chains import CHAIN, PLACEHOLDER, is_unseen, makes_chain, placeholder
 from charter_engine.parser.drawn_teams import is_drawn
 from charter_engine.parser.frames import Frame
@@ -57,6 +59,8 @@ class Constructors:
                     return Value(types=frozenset((Kind(name),)))
                 if name is not None:
                     rule = self.program.catalogue.kinds[name]
+                    if rule.unless and is_other(rule, shape):
+                        return Value(types=frozenset((Kind(STORE),)))
                     box = self.evaluator.crews.configured(frame, rule, self.made_box(name, shape))
                     if rule.stands_for and box is not None and rule.stands_for in box.fields:
                         held = box.fields[rule.stands_for]
@@ -119,6 +123,13 @@ class Constructors:
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
         return by_names(constructed_box(shape), self.program.catalogue.kinds[kind].arguments)
+
+
+def is_other(rule: KindRule, shape: CallShape) -> bool:
+    """Whether what a constructor is given says that it makes something else:
+    `pipeline("sentiment-analysis")`."""
+    said = shape.argument(0, "task") or UNKNOWN
+    return re.match(rule.unless, said.static_text() or "") is not None
 
 
 def with_offer(model: Value, shape: CallShape) -> Value:

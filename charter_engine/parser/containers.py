@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.limits import head_of, window_of
 from charter_engine.parser.prompt_files import FILE
+from charter_engine.parser.syntax import names_stored
 from charter_engine.parser.values import (
     MAX_ITEMS,
     UNKNOWN,
@@ -22,6 +23,7 @@ from charter_engine.parser.values import (
     Limit,
     Made,
     Package,
+    Type,
     Value,
     each_object,
     join,
@@ -92,7 +94,7 @@ class Containers:
                 return replace(value, box=replace(value.box, items=copied(value.box)[:kept]))
             return sliced(value, window_of(frame, node.slice, self.evaluator.evaluate))
         key = self.evaluator.evaluate(frame, node.slice)
-        return item(value, key)
+        return item(value, UNKNOWN if is_chosen_anew(frame, value, node.slice) else key)
 
 
 def member_of(frame: Frame, box: Box, value: Value, node: ast.AST) -> Element:
@@ -124,6 +126,21 @@ def sliced(value: Value, limit: Limit | None) -> Value:
     return Value(origins=value.all_origins())
 
 
+def is_chosen_anew(frame: Frame, table: Value, key: ast.expr) -> bool:
+    """Whether a loop takes another function of a table in each turn, by a name that it gives
+    another value: `while step != "end": step = STEPS[step]()`."""
+    turning = [loop.node for loop in frame.loops if isinstance(loop.node, ast.While)]
+    if not turning or table.box is None or not isinstance(key, ast.Name | ast.Attribute):
+        return False
+    members = [*table.box.members()]
+    is_table = bool(members) and all(any(map(is_callable, one.types)) for one in members)
+    return is_table and any(ast.unparse(key) in names_stored(loop) for loop in turning)
+
+
+def is_callable(kind: Type) -> bool:
+    return isinstance(kind, Function | Instance)
+
+
 def item(value: Value, key: Value) -> Value:
     box = value.box
     types = frozenset(
@@ -143,7 +160,16 @@ def item(value: Value, key: Value) -> Value:
     index = key.constant[0] if key.constant is not None else None
     if isinstance(index, int) and is_settled(box, index):
         return box.items[index].value.with_origins(value.origins)
-    return any_member(value)
+    member = any_member(value)
+    return named_by_caller(member, key) if name is None and box.kind != "list" else member
+
+
+def named_by_caller(member: Value, key: Value) -> Value:
+    """A text out of a table, under a name that the caller gives: `PROMPTS[task]`."""
+    named = frozenset(origin for origin in key.all_origins() if origin.chain[0][0] < 0)
+    if not named or member.pieces is None:
+        return member
+    return Value(origins=member.all_origins() | named)
 
 
 def is_made(value: Value) -> bool:

@@ -24,6 +24,7 @@ from charter_engine.parser.crews import Crews
 from charter_engine.parser.effects import Effects
 from charter_engine.parser.factories import Factories
 from charter_engine.parser.flags import Flags
+from charter_engine.parser.flow_runs import FlowRuns
 from charter_engine.parser.following import Follower
 from charter_engine.parser.frames import Frame, LoopState
 from charter_engine.parser.frameworks import SharedStates
@@ -44,6 +45,7 @@ from charter_engine.parser.recording import SiteRecorder
 from charter_engine.parser.reflection import Reflection
 from charter_engine.parser.role_turns import RoleTurns
 from charter_engine.parser.routed_agents import RoutedAgents
+from charter_engine.parser.run_answers import RunAnswers
 from charter_engine.parser.runnables import Runnables
 from charter_engine.parser.served_agents import ServedAgents
 from charter_engine.parser.state import Analysis
@@ -117,6 +119,8 @@ class Evaluator:
         self.agents = AgentMaker(analysis, self)
         self.teams = TeamFinder(analysis, self)
         self.served = ServedAgents(analysis, self)
+        self.flow_runs = FlowRuns(analysis)
+        self.run_answers = RunAnswers(analysis, self)
         self.team_runs = TeamRuns(analysis, self)
         self.mixed = MixedGraphs(analysis, self)
         self.node_agents = NodeAgents(analysis, self)
@@ -397,8 +401,8 @@ class Evaluator:
         is_dict = isinstance(node, ast.DictComp)
         box = Box("dict" if is_dict else "list", depth=inner.certainty - len(node.generators))
         key, box.rest = self.key_and_member(inner, node)
-        if is_answer(key) and not is_answer(box.rest):
-            box.rest = key
+        if is_answer(key):
+            box.rest = join(box.rest, key) if is_answer(box.rest) else key
         return Value(box=box, origins=box.rest.origins)
 
     def made_of_each(self, inner: Frame, node: Comprehension, members: tuple[Value, ...]) -> Value:

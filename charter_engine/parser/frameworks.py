@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from charter_engine.parser.containers import any_member
 from charter_engine.parser.executors import executor_of, handling_of
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.handlers import STEPS, heard_steps, kinds_returned
+from charter_engine.parser.handlers import heard_steps, is_graph_node, is_step, kinds_returned
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.recognise import words_of
@@ -139,7 +139,8 @@ class SharedStates:
             return
         if self.flows.is_batch(definition):
             result = Value(box=Box("list", [Element(result, maybe=True)]))
-        if self.flows.part_of(definition) or not STEPS.isdisjoint(called_by(definition)):
+        is_handled = is_step(definition) or is_graph_node(definition)
+        if self.flows.part_of(definition) or is_handled:
             self.memory.returned[definition] = result
 
     def parameter_of(self, definition: FunctionDefinition) -> str | None:

@@ -36,7 +36,10 @@ class GraphRuns:
 
     def start(self, builder: str, given: Value) -> None:
         held = self.memory.left.setdefault(f"{builder}/START", Box("dict"))
+        is_record = given.box is not None and given.box.kind == "object"
         for key, value in given.box.fields.items() if given.box is not None else ():
+            if is_record and is_blank(value):
+                continue
             before = held.fields.get(key)
             if before is None or not value.all_origins() <= before.all_origins():
                 self.memory.changes += 1
@@ -66,3 +69,9 @@ class GraphRuns:
             for key, value in box.fields.items() if box is not None else ():
                 fields[key] = join(fields.get(key), value_in_round(value, round_number), key)
         return fields
+
+
+def is_blank(value: Value) -> bool:
+    """Whether a field of a record holds nothing but what its class begins with: none, or an empty
+    text."""
+    return value.constant == (None,) or value.pieces == ()

@@ -17,6 +17,7 @@ from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import (
+    UNKNOWN,
     Box,
     Element,
     External,
@@ -223,12 +224,27 @@ def words_handed_on(shape: CallShape) -> tuple[str, ...]:
     )
 
 
+def as_called(shape: CallShape) -> CallShape:
+    """`task.apply_async([text], {"tone": tone})` as the call of the task; any other as it is."""
+    if shape.verb != "apply_async":
+        return shape
+    given = (shape.argument(0, "args") or UNKNOWN).box
+    named = (shape.argument(1, "kwargs") or UNKNOWN).box
+    placed = [one.value for one in given.items] if given is not None else []
+    fields = named.fields if named is not None else {}
+    return replace(
+        shape,
+        positional=tuple((shape.node, value) for value in placed),
+        keywords=tuple((name, shape.node, value) for name, value in fields.items()),
+    )
+
+
 def listed(shape: CallShape) -> tuple[tuple[ast.expr, Value], ...]:
     """What `Thread(target=f, args=(x, y))` gives by place."""
     return tuple(
         (node, element.value)
         for name, node, value in shape.keywords
-        if name == "args" and shape.verb in STARTED and value.box is not None
+        if name == "args" and takes_arguments(shape) and value.box is not None
         for element in value.box.items
     )
 
@@ -238,13 +254,21 @@ def named(shape: CallShape) -> tuple[tuple[str, ast.expr, Value], ...]:
     return tuple(
         (name, node, held)
         for given, node, value in shape.keywords
-        if given == "kwargs" and shape.verb in STARTED and value.box is not None
+        if given == "kwargs" and takes_arguments(shape) and value.box is not None
         for name, held in value.box.fields.items()
     )
 
 
+def takes_arguments(shape: CallShape) -> bool:
+    """Whether a call names the arguments of the function that it is given: `args=[…]`."""
+    return shape.verb in STARTED or shape.verb.startswith(BEGINNING)
+
+
 STARTED = frozenset("Thread Process Timer".split())
 """Classes whose objects call a function that they are made with."""
+
+BEGINNING = ("execute_", "start_")
+"""What the names of functions begin with by which a workflow runs another or an activity."""
 
 
 def partly_called(shape: CallShape) -> Value | None:

@@ -97,6 +97,11 @@ def is_handler(method: FunctionDefinition) -> bool:
     return any(name.rpartition(".")[2] in ROUTED for name in method.decorators)
 
 
+def is_step(definition: FunctionDefinition) -> bool:
+    """Whether a method is a step of a flow or of a workflow."""
+    return any(name.rpartition(".")[2] in STEPS | HANDLERS for name in definition.decorators)
+
+
 def handler_node(definition: FunctionDefinition) -> str:
     """What a handler is called in their graph."""
     return f"{definition.module.path}/{definition.qualname}"

@@ -122,6 +122,7 @@ class Interpreter:
         sites = self.findings.sites.values()
         self.entries.asking = {site.function for site in sites if site.function is not None}
         self.entries.asking |= self.those_that_call_wrappers(visited)
+        self.entries.leading = self.entries.asking.union(*[site.under for site in sites])
         self.entries.wrappers = self.findings.wrappers.keys()
         called = {item for item in self.entries.called if item.name != "__init__"}
         called |= {
@@ -222,6 +223,7 @@ class Interpreter:
         self.progress.round = round_number
         if round_number > 0:
             self.evaluator.graph_runs.carry_on()
+            self.memory.forget_runs()
         self.left_for_modules = STEPS_OF_MODULES
         self.evaluator.follower.lambdas.clear()
         if round_number == 0:
@@ -250,6 +252,7 @@ class Interpreter:
             if definition in self.program.reaching
             or self.evaluator.states.parameter(definition)
             or definition.stores
+            or self.program.stands_between(definition)
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
         self.is_large = len(worth) > MANY_FUNCTIONS
@@ -293,6 +296,7 @@ class Interpreter:
             for definition in worth
             if (definition in visited and matters(definition))
             or definition in makers
+            or self.program.stands_between(definition)
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
 

@@ -15,6 +15,7 @@ from charter_engine.parser.values import (
     Class,
     Element,
     Function,
+    Made,
     Type,
     Value,
     join,
@@ -33,7 +34,9 @@ class Memory:
     state of a graph holds after a node, `written` what the node put into it, by the keys, `sent`
     what a node is started with, by its function; `beside` are the functions that `Send` leads into.
     `returned` is what the steps of flows returned, `said` what roles did in their turns. `spoken`
-    tells by site as whom its answers are said among the messages of states.
+    tells by site as whom its answers are said among the messages of states. `answers`
+    is what runs of teams tell beside their answers, by the identity of their calls, `answered` what
+    those said in them that tell it themselves.
     """
 
     objects: dict[tuple[ClassDefinition, str], Box] = field(default_factory=dict)
@@ -50,6 +53,8 @@ class Memory:
     returned: dict[FunctionDefinition, Value] = field(default_factory=dict)
     said: dict[RoleTurn, Value] = field(default_factory=dict)
     spoken: dict[int, set[str]] = field(default_factory=dict)
+    answers: dict[int, dict[str, Value]] = field(default_factory=dict)
+    answered: dict[Made, Value] = field(default_factory=dict)
     changes: int = 0
 
     def object_of(self, owner: ClassDefinition, place: str = "") -> Box:
@@ -142,6 +147,11 @@ class Memory:
             for name, value in names.items()
         }
 
+    def forget_runs(self) -> None:
+        """Forget what was said in runs: each begins anew when the analysis does."""
+        self.answers.clear()
+        self.answered.clear()
+
     def forget(self) -> None:
         """Start afresh; types of fields and of globals that functions set, closures, and the
         functions, classes and written texts of modules stand."""
@@ -157,6 +167,7 @@ class Memory:
         self.beside.clear()
         self.returned.clear()
         self.said.clear()
+        self.forget_runs()
         self.recursions.clear()
 
 

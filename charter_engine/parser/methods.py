@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser import text
-from charter_engine.parser.containers import MOST_MEMBERS, any_member, item, member_of
+from charter_engine.parser.containers import (
+    MOST_MEMBERS,
+    any_member,
+    is_chosen_anew,
+    item,
+    member_of,
+)
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.limits import CUTTING, cut_at
 from charter_engine.parser.prompts import ROLES
@@ -117,7 +123,7 @@ class Methods:
             self.cut(frame, node.func.value, receiver.box, shape)
         if receiver.box is not None:
             found = self.store_method(receiver.box, shape)
-            return found if found is not None else self.container_method(receiver, shape)
+            return found if found is not None else self.container_method(frame, receiver, shape)
         return None
 
     def cut(self, frame: Frame, history: ast.expr, box: Box, shape: CallShape) -> None:
@@ -128,13 +134,14 @@ class Methods:
             kept = given[0] if given is not None and isinstance(given[0], int) else 0
             box.limit = Limit(limit.size, limit.unit, kept)
 
-    def container_method(self, receiver: Value, shape: CallShape) -> Value | None:
+    def container_method(self, frame: Frame, receiver: Value, shape: CallShape) -> Value | None:
         verb = shape.verb
         if verb in ("get", "pop") and receiver.box is not None:
             if receiver.box.kind == "list":
                 return any_member(receiver)
-            key = shape.positional[0][1] if shape.positional else Value()
-            found = item(receiver, key)
+            written, key = shape.positional[0] if shape.positional else (shape.node, UNKNOWN)
+            is_open = is_chosen_anew(frame, receiver, written)
+            found = item(receiver, UNKNOWN if is_open else key)
             return (
                 join(found, shape.positional[1][1], "default")
                 if len(shape.positional) > 1

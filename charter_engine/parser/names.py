@@ -31,6 +31,7 @@ from charter_engine.parser.values import (
     Member,
     Origin,
     Package,
+    Ran,
     Type,
     Value,
     each_object,
@@ -71,10 +72,15 @@ NO_KINDS: frozenset[Kind] = frozenset()
 NO_GLOBALS: dict[str, Value] = {}
 
 CALLED_THROUGH = frozenset(
-    "remote local delay spawn submit fn func call stream call_async stream_async".split()
+    "remote local delay apply_async spawn submit fn func call stream call_async "
+    "stream_async".split()
 )
 """Attributes that decorators (Ray, Celery, Modal, Prefect, Mirascope, …) give a function, through
 which it is called."""
+
+ENTRY = "entrypoint"
+INVOKED_BY = ("invoke", "ainvoke")
+"""What LangGraph's functional API makes of a function is run by these."""
 
 
 class Names:
@@ -254,8 +260,11 @@ class Names:
         return result.with_origins(origins)
 
     def argument_given(self, value: Value, name: str) -> Value | None:
-        """What an attribute of a library's object gives of what that was made with: the first of
-        several arguments that it was given."""
+        """What an attribute of a library's object gives: what was said in a run, or of what the
+        object was made with, the first of several arguments that it was given."""
+        told = (self.evaluator.run_answers.told_by(kind, name) for kind in in_order(value.types))
+        if (answer := next((one for one in told if one is not None), None)) is not None:
+            return answer
         rules = self.program.catalogue.gives.get(name)
         if rules is None or value.box is None:
             return None
@@ -268,9 +277,7 @@ class Names:
     ) -> Value | None:
         """An attribute of an object or class: what was stored in it, else what its class or bases
         define."""
-        described = self.evaluator.crews.described(kind.definition, name)
-        if described is None:
-            described = self.evaluator.role_turns.attribute(kind.definition, name)
+        described = self.kept_by_framework(frame, kind.definition, name)
         if described is not None:
             return described
         stored: Value | None = None
@@ -301,6 +308,14 @@ class Names:
             if (method := self.program.method_of(kind.definition, other)) is not None:
                 return Value(types=frozenset((Function(method, value),)))
         return None
+
+    def kept_by_framework(self, frame: Frame, owner: ClassDefinition, name: str) -> Value | None:
+        """What a framework keeps in an attribute of an object, or its files say of it; None for
+        any other."""
+        found = self.evaluator.crews.described(owner, name)
+        if found is None:
+            found = self.evaluator.role_turns.attribute(owner, name)
+        return self.evaluator.flow_runs.state_of(frame, owner, name) if found is None else found
 
     def of_each_object(self, method: Function) -> list[Function]:
         """A method of each of the objects that it may be bound to, without those that have another
@@ -480,14 +495,18 @@ def carried_by(annotation: ast.expr) -> ast.expr | None:
     return inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
 
 
-def part_of(kind: Function | Kind | Made | Member, name: str) -> set[Type]:
+def part_of(kind: Function | Kind | Made | Member | Ran, name: str) -> set[Type]:
     """What an attribute of something of a catalogue's kind is, or of a function that a decorator
     made an object."""
     if isinstance(kind, Kind):
         return {Member(kind.name, name)}
     if isinstance(kind, Member):
         return {Member(kind.kind, f"{kind.path}.{name}")}
-    return {kind} if isinstance(kind, Function) and name in CALLED_THROUGH else set()
+    if not isinstance(kind, Function):
+        return set()
+    decorated = {name.rpartition(".")[2] for name in kind.definition.decorators}
+    is_entry = ENTRY in decorated and name in INVOKED_BY
+    return {kind} if name in CALLED_THROUGH or is_entry else set()
 
 
 def in_turn(objects: Sequence[Value]) -> list[Value]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
@@ -16,7 +17,7 @@ from charter_engine.parser.handlers import is_node_class
 from charter_engine.parser.recognise import CallShape, constructed_box, named_in
 from charter_engine.parser.strings import arguments_origins
 from charter_engine.parser.symbols import ClassDefinition
-from charter_engine.parser.syntax import declared_fields
+from charter_engine.parser.syntax import declared_fields, last_name
 from charter_engine.parser.values import (
     NOTHING,
     UNKNOWN,
@@ -90,11 +91,27 @@ class ObjectMaker:
         for name, value in fields.items() if is_node_class(kind.definition) else ():
             handed = in_state(value)
             self.evaluator.assigner.store_field(frame, Instance(kind.definition), name, handed)
-        box = Box("object", fields=fields, depth=frame.certainty) if fields else None
         is_told = len(fields) == len(shape.positional) + len(shape.keywords)
+        if is_record and fields:
+            fields = self.defaults_of(frame, kind.definition) | fields
+        box = Box("object", fields=fields, depth=frame.certainty) if fields else None
         if is_told and self.findings.are_judged:
             return replace(instance, box=box, origins=NOTHING)
         return replace(instance, box=box)
+
+    def defaults_of(self, frame: Frame, definition: ClassDefinition) -> dict[str, Value]:
+        """What a record holds from the start without being given it: what its class writes out, and
+        lists and dicts that are made for each."""
+        found: dict[str, Value] = {}
+        for owner in reversed(self.program.lineage(definition)):
+            module = self.evaluator.names.frame_of(owner.module)
+            for name, default in defaults_in(owner.node):
+                made = FACTORIES.get(last_name(default)) if is_factory(default) else None
+                if made is not None:
+                    found[name] = Value(box=Box(made, depth=frame.certainty))
+                elif isinstance(default, ast.Constant):
+                    found[name] = self.evaluator.evaluate(module, default)
+        return found
 
     def keep_fields(
         self,
@@ -163,6 +180,23 @@ class ObjectMaker:
         if places == 1 and not turns and not maker:
             return ""
         return f"{frame.module.path}:{node.lineno}:{node.col_offset}{turns}{maker}"
+
+
+FACTORIES: dict[str, Literal["list", "dict"]] = {"list": "list", "dict": "dict"}
+
+
+def defaults_in(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
+    """The fields that a class declares with what each of them holds from the start: a value, or the
+    function that makes it."""
+    for item in node.body:
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name) and item.value:
+            given = item.value.keywords if isinstance(item.value, ast.Call) else []
+            named = {one.arg: one.value for one in given}
+            yield item.target.id, named.get("default_factory") or named.get("default") or item.value
+
+
+def is_factory(default: ast.expr) -> bool:
+    return isinstance(default, ast.Name)
 
 
 def place_of_own(frame: Frame) -> str:

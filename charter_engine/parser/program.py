@@ -16,8 +16,9 @@ from charter_engine.parser.executors import linked_by, links_between, spread_exe
 from charter_engine.parser.fanout import gathers
 from charter_engine.parser.forks import ALWAYS, forked
 from charter_engine.parser.graph_declarations import graph_of
-from charter_engine.parser.handlers import handler_graph, spread_handlers
+from charter_engine.parser.handlers import handler_graph, handler_node, spread_handlers
 from charter_engine.parser.idle import Idle, idle
+from charter_engine.parser.named_activities import NamedActivities
 from charter_engine.parser.node_flows import flows_of
 from charter_engine.parser.prompt_files import TextFiles
 from charter_engine.parser.reach import CallNames
@@ -86,7 +87,10 @@ class Program:
         self.handled_after = self.handlers.leads() if self.handlers is not None else {}
         self.flows = flows_of(modules.values(), self.class_named)
         self.prompts = prompts_among(modules, catalogue)
-        self.call_names = CallNames(list(modules.values()), catalogue, self.prompts.keys())
+        self.activities = NamedActivities(modules.values())
+        self.call_names = CallNames(
+            list(modules.values()), catalogue, self.prompts.keys(), self.activities
+        )
         self.reaching = self.call_names.that_may_ask()
         self.asking_lambdas = self.call_names.lambdas_that_may_ask(
             modules.values(), self.reaching, catalogue
@@ -139,6 +143,12 @@ class Program:
         """The module at hand that a module means by a dotted name, or has it from."""
         meant = self.imported_by(module, dotted)
         return self.module_named(meant) or self.module_named(meant.rpartition(".")[0])
+
+    def stands_between(self, definition: FunctionDefinition) -> bool:
+        """Whether a function is a handler, a step or part of a node that a framework runs among
+        others: what these answered may go on through it."""
+        handlers = self.handlers.functions if self.handlers is not None else {}
+        return handler_node(definition) in handlers or bool(self.flows.part_of(definition))
 
     def class_named(
         self, module: Module, name: str, seen: frozenset[str] = frozenset()

@@ -109,7 +109,11 @@ class PromptFiles:
             return self.attribute(given[0], "parent")
         if dotted in ("importlib.resources.files", "importlib.resources.read_text"):
             return self.resource(module, given)
-        return self.parsed(module, given[0], PARSING[dotted]) if dotted in PARSING else None
+        if dotted not in PARSING:
+            return None
+        is_open = FILE in given[0].types
+        data = self.parsed(module, given[0], PARSING[dotted])
+        return Value(origins=given[0].origins) if data is None and is_open else data
 
     def of_path(self, module: Module, path: Value, verb: str, given: list[Value]) -> Value | None:
         if verb == "joinpath":
@@ -280,8 +284,7 @@ def joined(parts: list[Value]) -> Value:
     """Paths put together; where one of them is unknown, the last one's name may be known."""
     paths = [path_of(part) for part in parts]
     if None in paths:
-        name = PurePath(name_of(parts[-1])).name
-        return named_only(PATH, name) if name else Value()
+        return named_only(PATH, PurePath(name_of(parts[-1])).name)
     return path_value(str(PurePath(*(path for path in paths if path is not None))))
 
 

@@ -4,15 +4,18 @@ followed far."""
 from __future__ import annotations
 
 import ast
+import builtins
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from charter_engine.parser.catalogue import COMMON_VERBS, Catalogue
 from charter_engine.parser.evidence import asking_words, is_model_class, says_otherwise
 from charter_engine.parser.handlers import POSTING, is_handler
+from charter_engine.parser.named_activities import NamedActivities
 from charter_engine.parser.recognise import names_in, names_model
-from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
+from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name, walk
 from charter_engine.parser.syntax import annotation_names, last_name, output_name
 from charter_engine.parser.ways import led_to
 
@@ -25,6 +28,7 @@ class CallNames:
         modules: Collection[Module],
         catalogue: Catalogue,
         prompts: Collection[FunctionDefinition] = (),
+        activities: NamedActivities | None = None,
     ) -> None:
         self.named = {
             definition: names_in_calls(definition)
@@ -32,12 +36,17 @@ class CallNames:
             for definition in module.functions.values()
             if not isinstance(definition.node, ast.Lambda)
         }
+        if activities is not None:
+            self.add_activities(activities)
         own_names = {definition.name for definition in self.named}
         for definition, names in self.named.items():
             begun = named_by_text(definition)
             if begun:
                 meant = {name for name in own_names if name.startswith(begun)}
                 self.named[definition] = Named((*names.called, *meant), names.given)
+            if calls_local(definition, own_names):
+                held = own_names & names_held(definition)
+                self.named[definition] = Named(self.named[definition].called, (*names.given, *held))
         handlers = tuple(one.name for one in self.named if is_handler(one))
         for definition, names in self.named.items() if handlers else ():
             if not POSTING.isdisjoint(names.called):
@@ -53,6 +62,13 @@ class CallNames:
         for definition, names in self.named.items():
             for name in {*names.called, *names.given}:
                 self.users.setdefault(name, []).append(definition)
+
+    def add_activities(self, activities: NamedActivities) -> None:
+        """Let functions call what they run by the names of activities."""
+        for definition, names in self.named.items():
+            run = activities.named_in(definition)
+            if run:
+                self.named[definition] = Named((*names.called, *run), names.given)
 
     def that_may_ask(self) -> set[FunctionDefinition]:
         """Functions that call something asking, or a function that does."""
@@ -152,6 +168,28 @@ def named_by_text(definition: FunctionDefinition) -> tuple[str, ...]:
         if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value:
             found.append(first.value)
     return tuple(found)
+
+
+def calls_local(definition: FunctionDefinition, own_names: Collection[str]) -> bool:
+    """Whether a function calls what only a name of its own stands for: `for ask in (self.first,
+    self.second): ask(text)`."""
+    called = {node.func.id for node in definition.calls if isinstance(node.func, ast.Name)}
+    known = (definition.module.imports.keys(), own_names, PYTHONS_OWN, definition.parameters)
+    return not called.issubset(chain.from_iterable(known))
+
+
+def names_held(definition: FunctionDefinition) -> set[str]:
+    """The last names of what a function puts into lists, tuples and dicts, or chooses between."""
+    members = (
+        member
+        for node in walk(definition.node)
+        if isinstance(node, ast.List | ast.Tuple | ast.Dict | ast.IfExp)
+        for member in ast.iter_child_nodes(node)
+    )
+    return {last_name(one) for one in members if isinstance(one, ast.Name | ast.Attribute)}
+
+
+PYTHONS_OWN = frozenset(dir(builtins))
 
 
 def is_pythons_own(target: ast.Attribute, imports: Mapping[str, str]) -> bool:

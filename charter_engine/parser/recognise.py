@@ -197,9 +197,32 @@ def posts_to(shape: CallShape, family: Family) -> bool:
     """Whether a text among the arguments is the address of a completion endpoint, or the body asks
     for a completion."""
     bodies = [value for name, _, value in shape.keywords if name in family.prompt]
+    addresses = addresses_in(shape, whole=False)
+    if any(OTHER_ADDRESS.search(address) for address in addresses):
+        return False
     if any(asks_completion(value) for value in bodies):
         return True
-    return any(re.search(family.url, address) for address in addresses_in(shape, whole=False))
+    if any(asks_nothing(value) for value in bodies):
+        return False
+    return any(re.search(family.url, address) for address in addresses)
+
+
+OTHER_ADDRESS = re.compile(r"/(images|audio|embeddings|moderations|videos?|rerank)\b")
+"""Where servers of models are asked for anything but text."""
+
+
+def asks_nothing(body: Value) -> bool:
+    """Whether a body is known, and nothing in it is said to a model."""
+    box = body.box
+    is_known = box is not None and box.kind == "dict" and box.rest is None and bool(box.fields)
+    fields = fields_within(body) if is_known else {}
+    return bool(fields) and fields.keys().isdisjoint(SAID) and BODY_OPTIONS.isdisjoint(fields)
+
+
+SAID = frozenset(
+    "messages message prompt input inputs contents text_input query question model".split()
+)
+"""Under these names a request holds what is said to a model, or which one."""
 
 
 def posts_elsewhere(shape: CallShape, family: Family) -> bool:
@@ -237,6 +260,8 @@ def asks_completion(body: Value) -> bool:
     fields = fields_within(body)
     said = said_in(fields)
     is_asked = said is not None or "prompt" in fields or "text_input" in fields
+    if "inputs" in fields and not CONTINUING.isdisjoint(fields):
+        return True
     if said is not None and has_roles(said):
         return True
     return is_asked and not BODY_OPTIONS.isdisjoint(fields) and OTHER_BODIES.isdisjoint(fields)
@@ -255,12 +280,16 @@ def said_in(fields: dict[str, Value]) -> Value | None:
 
 
 BODY_OPTIONS = frozenset(
-    "model engine temperature max_tokens max_new_tokens stream stop top_p parameters".split()
+    "model engine temperature max_tokens max_new_tokens stream stop top_p parameters n_predict "
+    "sampling_params".split()
 )
 RESPONSE_OPTIONS = frozenset(
     "tools instructions max_output_tokens reasoning previous_response_id temperature".split()
 )
 """What stands beside `input` in a request for an answer, and never in one for an embedding."""
+
+CONTINUING = frozenset(("max_new_tokens", "return_full_text"))
+"""What stands beside `inputs` where a text is to be gone on with, and in no other request."""
 
 OTHER_BODIES = frozenset("size width height voice fps image negative_prompt duration".split())
 """What stands in the body of a request for an image, a voice or a film."""

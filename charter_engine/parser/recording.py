@@ -18,6 +18,7 @@ from charter_engine.parser.edges import (
     is_of_round,
     loops_since,
 )
+from charter_engine.parser.engine_prompts import asked_by_template
 from charter_engine.parser.fanout import BATCHES, SEVERAL
 from charter_engine.parser.findings import Message, Offer, Place, Site, Visit
 from charter_engine.parser.frames import Frame, functions_under_way, outermost
@@ -75,7 +76,8 @@ class SiteRecorder:
         if found.family.url:
             self.findings.posts[id(node)] = found
         under_way = frame.turning()
-        given = prompts.prompt_of(shape, found.family, under_way)
+        given = asked_by_template(receiver, shape)
+        given = given or prompts.prompt_of(shape, found.family, under_way)
         chain = self.chain_to(frame, site)
         is_kept = self.remembers(shape)
         talk = receiver if is_kept else continued(shape, found.family)
@@ -196,6 +198,8 @@ class SiteRecorder:
         source, target = self.node_of(edge[0]), self.node_of(edge[1])
         if source is not None and target is not None:
             return self.in_flow(edge, source, target)
+        if target is not None and origin.how == "state":
+            return edge[0], edge[1], "data"
         is_in_run = origin.how == "state" and not is_of_round(origin, EARLIER_RUN)
         return self.in_graph(edge) if is_in_run else edge
 

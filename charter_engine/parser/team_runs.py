@@ -156,9 +156,11 @@ class TeamRuns:
         origins = frozenset(Origin(chains[speaker]) for speaker in last)
         for speaker in last:
             origins |= self.follow_outputs(frame, speaker, chains[speaker])
-        stepped = self.stepped(frame, next(iter(team.parts)), shape, team, chains)
+        made = next(iter(team.parts))
+        stepped = self.stepped(frame, made, shape, team, chains)
         origins = stepped.all_origins() if stepped is not None else origins
-        return replace(answer, origins=origins or answer.origins)
+        told = self.evaluator.run_answers.keep(node, made, team, chains)
+        return replace(answer, origins=origins or answer.origins, types=answer.types | told)
 
     def run_steps(self, frame: Frame, receiver: Value, shape: CallShape) -> Value | None:
         """What a workflow answers of which all steps are functions; None for anything else."""
@@ -229,6 +231,7 @@ class TeamRuns:
                 self.connect(site, team, speaker, heard, chains)
                 self.follow_tools(frame, site, speaker, chains[speaker])
                 self.follow_guards(frame, speaker, chains[speaker])
+                self.save(speaker, chains[speaker])
         self.evaluator.mixed.keep(team, chains)
 
     def told_as_one(self, team: Team, chains: dict[Made, Chain]) -> dict[Made, Made]:
@@ -302,6 +305,11 @@ class TeamRuns:
         frame.chain = before
         return result
 
+    def save(self, speaker: Made, chain: Chain) -> None:
+        """Keep an answer that goes into a file."""
+        path = text_in(speaker, self.rule_of(speaker).saves)
+        self.evaluator.written.write(speaker.node, path, frozenset((Origin(chain),)))
+
     def keys_of(self, team: Team, chains: dict[Made, Chain]) -> dict[str, Value]:
         """What the speakers leave in the state of the run, by its keys."""
         found: dict[str, set[Origin]] = {}
@@ -366,8 +374,15 @@ class TeamRuns:
         first = team.opened.first[0]
         site.fanout = site.fanout or (None if first in team.beside else run.fanout)
         above = [replace(run.loop, kind="caller")] if run.loop is not None else []
-        above += [loop for loop in run.repeated_by if loop.kind == "caller"]
+        within = {first.node.lineno, team.turning.get(first)}
+        above += [
+            loop
+            for loop in run.repeated_by
+            if loop.kind == "caller" or (loop.kind == "cycle" and loop.line not in within)
+        ]
         site.repeated_by += [loop for loop in above if loop not in site.repeated_by]
+        site.starts |= run.starts
+        site.under |= run.under
 
     def trace(
         self, frame: Frame, site: Site, chain: Chain, team: Team, chains: dict[Made, Chain]

@@ -127,7 +127,20 @@ class Made(Struct, frozen=True, eq=False):
         return id(self.node)
 
 
-Type = External | Kind | Member | Function | Class | Instance | Package | Made
+class Ran(Struct, frozen=True, eq=False):
+    """What a call gives that ran a team, by that call: what each of the team said is kept beside
+    its answer."""
+
+    node: ast.Call
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ran) and other.node is self.node
+
+    def __hash__(self) -> int:
+        return id(self.node)
+
+
+Type = External | Kind | Member | Function | Class | Instance | Package | Made | Ran
 
 
 def place_of(kind: Type) -> str:
@@ -156,10 +169,10 @@ def _place(kind: Type) -> tuple[str, str, int, str]:
             return "Made", module.name, node.lineno, name
         case Member(kind=name, path=path):
             return "Member", f"{name} {path}", 0, ""
-        case Kind(name=name):
-            return "Kind", name, 0, ""
-        case External(dotted=dotted):
-            return "External", dotted, 0, ""
+        case Kind(name=name) | External(dotted=name):
+            return type(kind).__name__, name, 0, ""
+        case Ran(node=node):
+            return "Ran", "", node.lineno, str(node.col_offset)
 
 
 class Static(Struct, frozen=True):

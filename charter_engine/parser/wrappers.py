@@ -15,6 +15,7 @@ from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.evidence import asks_by_name
 from charter_engine.parser.filed_rules import fills_imported, has_filed_rules, has_imported_rules
 from charter_engine.parser.findings import Visit, Wrapper
+from charter_engine.parser.handed_records import hands_on_record
 from charter_engine.parser.handlers import is_handler
 from charter_engine.parser.prompts import OPTIONS
 from charter_engine.parser.recognise import words_of
@@ -34,6 +35,9 @@ class OwnText(NamedTuple):
 
 OWN_TEXT = (OwnText(4, 150), OwnText(100, 300), OwnText(600, 600))
 """By how plainly a function's name says that it asks a model."""
+
+TEXT_OF_A_STEP = OwnText(4, 60)
+"""Assumed: what a function adds that hands on a record, as the steps of many programs do."""
 
 FOREIGN = 26
 """What a filling from elsewhere counts for, whose text can't be seen."""
@@ -76,7 +80,7 @@ def wrapper_of(
     plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
     if any(visit.runs_given for visit in visits) and runs_by_name(definition.name):
         plainly = max(plainly, 1)
-    limit = OWN_TEXT[plainly]
+    limit = TEXT_OF_A_STEP if hands_on_record(definition) else OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed = [visit for visit in visits if visit.site in sites_in(visit)]
     steps = steps_among([visit for visit in visits if visit.site in answered], set(own), limit)
@@ -109,9 +113,11 @@ def wrapper_of(
                 visit.site, frozenset(name for number, name in own.items() if number in given)
             )
     given_sites = {visit.site for visit in visits if parameters_of(visit) & set(own)}
-    first = next((n for n, one in enumerate(visits) if passes_on(one, set(own), limit)), 0)
+    answering = [(number, one) for number, one in enumerate(visits) if one.site in leads_to]
+    passing = [number for number, one in answering if passes_on(one, set(own), limit)]
+    first = next(iter(passing or [number for number, _ in answering]), 0)
     is_program = returns_several(result, given_sites) or any(
-        is_own_step(analysis, definition, visit, limit, comes_first=number < first)
+        is_own_step(analysis, definition, visit, comes_first=number < first)
         for number, visit in enumerate(visits)
         if parameters_of(visit) & set(own) and (number < first or visit.site not in leads_to)
     )
@@ -211,7 +217,6 @@ def is_own_step(
     analysis: Analysis,
     definition: FunctionDefinition,
     visit: Visit,
-    limit: OwnText,
     *,
     comes_first: bool,
 ) -> bool:
@@ -223,7 +228,7 @@ def is_own_step(
     return (
         (is_sure or (comes_first and not visit.conditional))
         and not is_fed(visit)
-        and not passes_on(visit, own, limit)
+        and not passes_on(visit, own, OWN_TEXT[0])
     )
 
 

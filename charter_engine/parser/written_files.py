@@ -15,13 +15,29 @@ from charter_engine.parser.frames import Frame, outermost
 from charter_engine.parser.prompt_files import FILE, PATH, name_of
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.strings import answers_in
-from charter_engine.parser.values import NOTHING, UNKNOWN, Kind, Origins, Type, Value, moved
+from charter_engine.parser.values import (
+    NOTHING,
+    UNKNOWN,
+    Box,
+    Chain,
+    Kind,
+    Origins,
+    Type,
+    Value,
+    moved,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
 
 WRITING = frozenset("write writelines write_text write_bytes".split())
 READING = frozenset("read_text read_bytes".split())
+LOADING = "load"
+"""The function that reads a record out of an open file: `json.load(file)`."""
+
+DEEPEST = 4
+"""Records within records that are told apart by their fields."""
+
 DUMPING = frozenset(("dump", "safe_dump", "print"))
 """Functions that write what they are given into a file that they are given."""
 
@@ -63,6 +79,7 @@ class WrittenFiles:
         self.writers: dict[Start, set[int]] = {}
         self.readers: dict[Start, set[int]] = {}
         self.ordered: set[tuple[int, int]] = set()
+        self.records: dict[str, dict[int, Value]] = {}
 
     def called(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
@@ -72,12 +89,15 @@ class WrittenFiles:
         if not self.findings.are_judged:
             return None
         if shape.verb in WRITING and receiver.types & {PATH, FILE}:
-            self.write(node, name_of(receiver), shape)
+            self.write(node, name_of(receiver), answers_in(shape))
         elif shape.verb in DUMPING:
             for value in given_files(shape):
-                self.write(node, name_of(value), shape)
+                self.write(node, name_of(value), answers_in(shape))
+                self.keep_record(node, name_of(value), shape.given[0])
+        elif shape.verb == LOADING and shape.positional and FILE in shape.given[0].types:
+            return self.record_in(shape.given[0])
         elif shape.verb in KEEPING and STORE in receiver.types:
-            self.write(node, key_in(shape), shape)
+            self.write(node, key_in(shape), answers_in(shape))
         elif shape.verb in READING and PATH in receiver.types:
             return self.found(frame, node, name_of(receiver))
         elif shape.verb in FETCHING and STORE in receiver.types:
@@ -94,8 +114,9 @@ class WrittenFiles:
             return file
         return file.with_origins(self.read(frame, node, name_of(file)))
 
-    def write(self, node: ast.Call, path: str, shape: CallShape) -> None:
-        answers = moved(Value(origins=answers_in(shape)), "attribute").origins
+    def write(self, node: ast.expr, path: str, given: Origins) -> None:
+        """Keep the answers that go into a file at a place of the source."""
+        answers = moved(Value(origins=given), "attribute").origins
         if not path or not answers:
             return
         start = self.progress.path, self.progress.line
@@ -106,6 +127,23 @@ class WrittenFiles:
         if added not in kept:
             self.memory.changes += 1
             kept[added] = None
+
+    def keep_record(self, node: ast.expr, path: str, dumped: Value) -> None:
+        """Keep the record that a place of the source dumps into a file, by its fields."""
+        is_record = dumped.box is not None and dumped.box.kind == "dict" and dumped.box.rest is None
+        held = dumped if is_record else UNKNOWN
+        self.records.setdefault(PurePath(path).name, {})[id(node)] = held
+
+    def record_in(self, file: Value) -> Value | None:
+        """The record in a file of which the answers are known that may be there, where one place
+        alone dumps one into it; None for any other file."""
+        name = PurePath(name_of(file)).name
+        places = {one.place for one in self.written.get(name, ())}
+        records = self.records.get(name, {})
+        if not file.origins or places != records.keys() or len(places) != 1:
+            return None
+        (record,) = records.values()
+        return replace(found_in(record, file.origins), source=None) if record.box else None
 
     def read(self, frame: Frame, node: ast.Call, path: str) -> Origins:
         """The answers in a file at the place that a call reads it."""
@@ -130,6 +168,24 @@ class WrittenFiles:
         function = outermost(frame).function
         is_called_again = function is not None and function not in self.entries.called
         return one.answers if is_called_again and one.start == start else NOTHING
+
+
+def found_in(record: Value, answers: Origins, depth: int = 0) -> Value:
+    """A record with those of the answers in its fields that a file of it holds when it is read."""
+    made = chains_in(record.origins)
+    origins = frozenset(one for one in answers if chains_in(frozenset((one,))) <= made)
+    box = record.box
+    if box is None or depth > DEEPEST:
+        return replace(record, origins=origins, box=None)
+    fields = {name: found_in(held, answers, depth + 1) for name, held in box.fields.items()}
+    items = [replace(one, value=found_in(one.value, answers, depth + 1)) for one in box.items]
+    rest = found_in(box.rest, answers, depth + 1) if box.rest is not None else None
+    return replace(record, origins=origins, box=Box(box.kind, items, fields, rest))
+
+
+def chains_in(origins: Origins) -> set[Chain]:
+    """Where outputs were made, whichever round of the analysis that was."""
+    return {origin.chain for origin in in_round(origins, 0)}
 
 
 def key_in(shape: CallShape) -> str:

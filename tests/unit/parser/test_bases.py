@@ -194,3 +194,57 @@ def test_objects_of_one_class_in_a_list_are_asked_again_and_again() -> None:
         + "    return text\n"
     )
     assert edges(file) == {(8, 8, "loop")}
+
+
+STAND_IN = """
+from openai import OpenAI
+
+class Model:
+    def complete(self, text: str) -> str:
+        raise NotImplementedError
+
+class Recorded(Model):
+    def __init__(self, path):
+        self.path = path
+
+    def complete(self, text: str) -> str:
+        return self.path.read_text()
+
+class Hosted(Model):
+    def complete(self, text: str) -> str:
+        return OpenAI().responses.create(model="m", input=text).output_text
+
+class Step:
+    def __init__(self, model: Model | None = None):
+        self.model = model
+
+    def chosen(self) -> Model:
+        CHOOSE
+
+    def run(self, text):
+        return self.chosen().complete(f"Go on with {text}")
+
+def main(text):
+    for step in (Step(), Step(MODEL)):
+        text = step.run(text)
+"""
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [
+        "if self.model is not None:\n            return self.model\n        return Recorded(PATH)",
+        "return self.model if self.model else Recorded(PATH)",
+    ],
+)
+@pytest.mark.parametrize("model", ["", "Hosted()"])
+def test_beside_a_stand_in_what_a_base_declares_is_done_by_a_class_that_asks(
+    choose: str, model: str
+) -> None:
+    file = compiled(STAND_IN.replace("CHOOSE", choose).replace("MODEL", model))
+    assert [
+        call.kind for call in file.calls if call.function in ("Hosted.complete", "Step.run")
+    ] == [
+        "sdk",
+        "wrapper",
+    ]

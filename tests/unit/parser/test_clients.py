@@ -199,3 +199,19 @@ def test_each_task_of_a_workflow_is_a_call() -> None:
     )
     assert [call.line for call in file.calls] == [8, 10]
     assert not edges(file)
+
+
+@pytest.mark.parametrize(
+    ("task", "asks"),
+    [
+        ("'text-generation'", True),
+        ("'summarization'", True),
+        ("model='gpt2'", True),
+        ("'sentiment-analysis'", False),
+        ("task='automatic-speech-recognition'", False),
+        ("'zero-shot-classification'", False),
+    ],
+)
+def test_a_pipeline_for_anything_but_text_asks_no_model(task: str, asks: bool) -> None:
+    source = f"from transformers import pipeline\n\nrun = pipeline({task})\nrun('Name a sea.')\n"
+    assert bool(compiled(source).calls) is asks

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.compiled import compiled, edges, flows
 
 FLOW = """
 from crewai.flow.flow import Flow, and_, listen, or_, router, start
@@ -229,3 +229,29 @@ class Research(Workflow):
         return Again(topic=ev.topic, feedback=draft.text)
 """
     assert edges(compiled(source)) == {(20, 20, "loop")}
+
+
+@pytest.mark.parametrize("tidied", ["text.strip()", "[one for one in text.splitlines() if one]"])
+def test_a_step_that_asks_no_model_hands_on_what_it_was_given(tidied: str) -> None:
+    source = """
+    from crewai.flow.flow import Flow, listen, start
+
+    class Work(Flow):
+        @start()
+        def plan(self):
+            return ask("Plan")
+
+        @listen(plan)
+        def tidy(self, text):
+            self.state["plan"] = text
+            return TIDIED
+
+        @listen(tidy)
+        def write(self, text):
+            return ask(f"Write after {text}")
+
+        @listen(write)
+        def judge(self):
+            return ask(f"Judge by {self.state['plan']}")
+    """
+    assert flows(source.replace("TIDIED", tidied)) == {"plan > write", "plan > judge"}

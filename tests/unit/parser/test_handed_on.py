@@ -243,6 +243,70 @@ def test_what_calls_a_function_it_is_given_hands_on_what_that_returns(asked: str
     assert len(found) == 1
 
 
+@pytest.mark.parametrize(
+    "given", ["steps, start_to_close_timeout=9", "args=[steps], start_to_close_timeout=9"]
+)
+def test_an_activity_that_a_workflow_runs_is_given_what_is_said(given: str) -> None:
+    found = flows(f"""
+        from temporalio import activity, workflow
+
+        @activity.defn
+        async def write(text: str) -> str:
+            return ask(f"Look at this and write what is in it: {{text}}. Be brief, and be just.")
+
+        @workflow.defn
+        class Work:
+            @workflow.run
+            async def run(self, topic: str) -> str:
+                steps = ask("Plan it")
+                return await workflow.execute_activity(write, {given})
+        """)
+    assert found == {"run > write"}
+
+
+@pytest.mark.parametrize("name", ["", '(name="writing")'])
+def test_an_activity_may_be_run_by_its_name(name: str) -> None:
+    given = name.partition('"')[2].rstrip('")') or "write"
+    found = flows(f"""
+        from temporalio import activity, workflow
+
+        @activity.defn{name}
+        async def write(text: str) -> str:
+            return ask(f"Look at this and write what is in it: {{text}}. Be brief, and be just.")
+
+        @workflow.defn
+        class Work:
+            @workflow.run
+            async def run(self, topic: str) -> str:
+                text = topic
+                for _ in range(3):
+                    text = await workflow.execute_activity("{given}", text)
+                return text
+        """)
+    assert found == {"write > write, later"}
+
+
+@pytest.mark.parametrize(
+    "run", ["write.delay(plan)", "write.apply_async(args=[plan])", "write.apply_async((plan,))"]
+)
+def test_a_task_of_a_queue_is_given_what_its_caller_says(run: str) -> None:
+    found = flows(f"""
+        from celery import Celery
+
+        app = Celery("work")
+
+        @app.task
+        def write(text):
+            return ask(f"Look at this and write what is in it: {{text}}. Be brief, and be just.")
+
+        def main():
+            plan = ask("Plan it")
+            text = {run}.get()
+            ask(f"Judge {{text}}")
+        """)
+    assert found == {"main > write", "write > main"}
+
+
 def test_a_function_that_is_only_kept_says_nothing_to_who_goes_on() -> None:
     assert (
         flows("""
@@ -321,3 +385,47 @@ def test_a_decorator_that_keeps_nothing_leaves_the_function_as_it_is() -> None:
         """)
         == set()
     )
+
+
+def test_arguments_that_a_model_wrote_reach_the_parameters_of_a_tool() -> None:
+    assert flows("""
+        import json
+
+        def summarize(page):
+            return ask(f"Sum this page up in three sentences: {page}")
+
+        TOOLS = {"summarize": summarize}
+
+        def main(question):
+            wanted = ask(f"Which tool does this need? {question}")
+            print(TOOLS["summarize"](**json.loads(wanted)))
+        """) == {"main > summarize"}
+
+
+@pytest.mark.parametrize("take", ["STEPS[step]()", "STEPS.get(step)()"])
+def test_a_loop_takes_one_function_of_a_table_after_another(take: str) -> None:
+    found = flows(f"""
+        NOTES = {{}}
+
+        def plan():
+            NOTES["plan"] = ask("Plan it")
+            return "write"
+
+        def write():
+            NOTES["text"] = ask(f"Write {{NOTES['plan']}}, mind {{NOTES.get('verdict')}}")
+            return "judge"
+
+        def judge():
+            NOTES["verdict"] = ask(f"Judge {{NOTES['text']}}")
+            return "end" if "fine" in NOTES["verdict"] else "write"
+
+        STEPS = {{"plan": plan, "write": write, "judge": judge}}
+
+        def main():
+            step = "plan"
+            while step != "end":
+                step = {take}
+
+        main()
+        """)
+    assert found == {"plan > write", "write > judge", "judge > write, later"}

@@ -107,3 +107,44 @@ def test_nodes_of_another_file_are_joined_by_their_names() -> None:
         """,
     )
     assert repeated(found["nodes.py"], WRITE) == ["cycle"]
+
+
+def test_a_node_that_asks_no_model_hands_on_what_it_took() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+        from pocketflow import Flow, Node
+
+        def ask(prompt):
+            return OpenAI().responses.create(model="m", input=prompt).output_text
+
+        class Plan(Node):
+            def exec(self, taken):
+                return ask("Plan")
+
+            def post(self, shared, taken, done):
+                shared["plan"] = done
+
+        class Tidy(Node):
+            def prep(self, shared):
+                return shared["plan"]
+
+            def exec(self, plan):
+                return [line.strip() for line in plan.splitlines()]
+
+            def post(self, shared, taken, done):
+                shared["lines"] = done
+
+        class Write(Node):
+            def prep(self, shared):
+                return shared["lines"]
+
+            def exec(self, lines):
+                return ask(f"Write {lines}")
+
+        plan, tidy, write = Plan(), Tidy(), Write()
+        plan >> tidy >> write
+        Flow(start=plan).run({})
+        """
+    )
+    assert edges(file) == {(10, 30, "data")}

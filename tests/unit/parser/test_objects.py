@@ -7,7 +7,7 @@ import pytest
 from charter_engine.parser.catalogue import default_catalogue
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.symbols import index_module
-from tests.unit.parser.compiled import compiled, edges, joined, lines
+from tests.unit.parser.compiled import compiled, edges, flows, joined, lines
 
 AGENT = """
 from openai import OpenAI
@@ -546,3 +546,43 @@ def test_of_classes_in_a_table_objects_of_each_are_made() -> None:
         Planner().go("a report")
         """
     ) >= {"Make > Write", "Search > Write, later", "Write > Search, later"}
+
+
+RECORD = """
+from dataclasses import dataclass, field
+
+@dataclass
+class Work:
+    topic: str
+    plan: str = ""
+    remarks: list[str] = field(default_factory=list)
+
+def plan(work):
+    work.plan = ask(f"Plan {work.topic}")
+
+def write(work):
+    return ask(f"Write {work.plan}, mind {work.remarks}")
+
+def judge(work):
+    work.remarks.append(ask(f"Judge {work.plan}"))
+
+def main(topic):
+    work = Work(topic)
+    plan(work)
+    BODY
+
+main("tides")
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("write(work)\n    judge(work)", set()),
+        ("judge(work)\n    write(work)", {"judge > write"}),
+        ("while topic:\n        write(work)\n        judge(work)", {"judge > write, later"}),
+    ],
+)
+def test_a_record_that_is_made_holds_what_its_class_begins_with(body: str, found: set[str]) -> None:
+    edges_shown = flows(RECORD.replace("BODY", body))
+    assert {edge for edge in edges_shown if edge.startswith("judge")} == found

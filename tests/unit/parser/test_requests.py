@@ -1,5 +1,7 @@
 """Requests by hand that ask a model."""
 
+import pytest
+
 from tests.unit.parser.compiled import compiled, edges, lines
 
 POST = """
@@ -179,3 +181,24 @@ def test_the_name_of_a_vendors_model_is_no_address() -> None:
         """
     )
     assert [(call.line, call.kind) for call in file.calls] == [(6, "sdk"), (10, "wrapper")]
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "asks"),
+    [
+        ("https://slack.com/api/chat.postMessage", {"channel": "c", "text": "t"}, False),
+        ("https://chat.example.com/api/v1/messages", {"to": "c", "content": "t"}, False),
+        ("https://api.openai.com/v1/images/generations", {"model": "m", "prompt": "t"}, False),
+        ("https://api.openai.com/v1/moderations", {"model": "m", "input": "t"}, False),
+        ("http://localhost:11434/api/chat", {"model": "m", "messages": []}, True),
+        ("http://localhost:11434/api/generate?raw", {"model": "m", "prompt": "t"}, True),
+        ("http://localhost:8080/completion", {"prompt": "t", "n_predict": 9}, True),
+        ("http://localhost/run", {"inputs": "t", "parameters": {"max_new_tokens": 9}}, True),
+        ("http://localhost/run", {"inputs": "t", "parameters": {"top_k": 9}}, False),
+    ],
+)
+def test_requests_that_ask_for_no_text_are_none(
+    address: str, body: dict[str, object], asks: bool
+) -> None:
+    file = compiled(f"import requests\n\ndone = requests.post({address!r}, json={body!r}).json()\n")
+    assert bool(file.calls) is asks

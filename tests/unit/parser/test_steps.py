@@ -157,3 +157,32 @@ def test_one_that_asks_again_about_the_answer_is_a_wrapper() -> None:
             return ask("Answer in one sentence: " + question)
         """
     assert lines(compiled(source)) == [5, 8, 12]
+
+
+STEPS_OF_ITS_OWN = """
+RULES = (
+    "You plan reports, one point for each line and ten of them at most. Each says what is "
+    "to be told. Leave out what everyone knows, and use no words around."
+)
+
+class Plan:
+    def run(self, notes):
+        notes["plan"] = client.responses.create(
+            model="m", instructions=RULES, input=notes["topic"]
+        ).output_text
+        RETURNED
+
+def main(topic):
+    return Plan().run({"topic": topic})
+"""
+
+
+@pytest.mark.parametrize(
+    ("returned", "kinds"), [("return notes", ["sdk"]), ('return notes["plan"]', ["sdk", "wrapper"])]
+)
+def test_a_method_that_hands_on_a_record_with_its_answer_in_it_is_a_step(
+    returned: str, kinds: list[str]
+) -> None:
+    source = "from openai import OpenAI\n\nclient = OpenAI()\n" + STEPS_OF_ITS_OWN
+    file = compiled(source.replace("RETURNED", returned))
+    assert [call.kind for call in file.calls] == kinds

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import flows
+from tests.unit.parser.compiled import ASK, compiled, flows
 
 PROGRAM = """
 import json, os, pickle, yaml
@@ -77,6 +77,31 @@ def test_a_file_in_a_folder_that_is_not_known_is_known_by_its_name() -> None:
 )
 def test_another_file_holds_nothing_of_it(read: str) -> None:
     assert found(WRITING[0], read) == set()
+
+
+def test_what_is_loaded_from_a_file_that_is_not_at_hand_is_not_its_path() -> None:
+    file = compiled(
+        ASK
+        + """
+import json
+
+with open("out/plan.json") as file:
+    ask(f"Look at {json.load(file)}")
+"""
+    )
+    segments = file.calls[-1].segments
+    assert [(part.kind, part.text or part.name) for part in segments] == [
+        ("static", "Look at "),
+        ("variable", "json.load(file)"),
+    ]
+
+
+def test_a_file_below_a_folder_that_the_surroundings_name_is_known_by_its_name() -> None:
+    source = PROGRAM.replace('Path("out")', 'Path(os.environ["OUT"])')
+    write, read = '(OUT / "plan.md").write_text(steps)', 'text = (OUT / "plan.md").read_text()'
+    assert flows(source.format(write=indented(write), read=indented(read))) == {"plan > work"}
+    other = read.replace("plan.md", "other.md")
+    assert flows(source.format(write=indented(write), read=indented(other))) == set()
 
 
 def test_what_a_file_holds_beside_an_answer_is_none() -> None:
@@ -190,3 +215,38 @@ work()
 def test_a_store_holds_under_a_key_what_was_set_there(write: str, read: str, kept: bool) -> None:
     said = write.replace("SAID", 'ask("Plan the day")')
     assert flows(STORE.format(write=said, read=read)) == ({"plan > work"} if kept else set())
+
+
+RECORD = """
+import json
+
+def make():
+    plan = ask("Plan the work")
+    text = ask(f"Write after {plan}")
+    with open("out/work.json", "w") as file:
+        json.dump({"plan": plan, "all": {"text": text}}, file)
+    MORE
+
+def look():
+    with open("out/work.json") as file:
+        work = json.load(file)
+    return ask(f"Find a title for {READ}")
+
+make()
+look()
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "answers"), [("work['plan']", 1), ("work['all']['text']", 1), ("work", 2)]
+)
+@pytest.mark.parametrize(
+    ("more", "is_known"),
+    [("pass", True), ('json.dump([plan, text], open("out/work.json", "w"))', False)],
+)
+def test_a_record_that_one_place_alone_dumps_is_read_by_its_fields(
+    read: str, answers: int, more: str, is_known: bool
+) -> None:
+    file = compiled(ASK + RECORD.replace("READ", read).replace("MORE", more))
+    title = next(call for call in file.calls if call.function == "look")
+    assert len(title.depends_on) == (answers if is_known else 2)

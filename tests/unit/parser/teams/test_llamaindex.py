@@ -178,3 +178,51 @@ def test_transforms_of_a_query_hand_on_what_is_embedded_apart_from_the_question(
     file = compiled(TRANSFORMS.replace("READ", read))
     assert [(call.line, call.kind) for call in file.calls] == [(12, "sdk"), (21, "sdk")]
     assert edges(file) == found
+
+
+ENGINE = """
+from llama_index.core import PromptTemplate, VectorStoreIndex, get_response_synthesizer
+
+RULES = PromptTemplate("You answer from the books alone. Name the book, and its page. "
+    "Where no book tells, say so: {query_str}\\nBooks: {context_str}")
+
+class Library:
+    def __init__(self, documents):
+        self.index = VectorStoreIndex.from_documents(documents)
+
+    def look(self, question):
+        MAKE
+        return str(engine.query(question))
+
+def main(library):
+    print(Library(library).look("Who wrote it?"))
+"""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        "engine = self.index.as_query_engine(text_qa_template=RULES)",
+        "engine = self.index.as_query_engine()\n"
+        "        engine.update_prompts({'response_synthesizer:text_qa_template': RULES})",
+        "engine = self.index.as_query_engine(\n"
+        "            response_synthesizer=get_response_synthesizer(text_qa_template=RULES))",
+    ],
+)
+def test_an_engine_with_a_template_of_its_own_asks_by_it(make: str) -> None:
+    (call,) = compiled(ENGINE.replace("MAKE", make)).calls
+    assert [part.text or part.name for part in call.segments][1:] == [
+        "question",
+        "\nBooks: ",
+        "context_str",
+    ]
+
+
+def test_an_engine_without_one_sends_the_question() -> None:
+    file = compiled(ENGINE.replace("MAKE", "engine = self.index.as_query_engine()"))
+    assert {
+        call.kind: [part.text or part.name for part in call.segments] for call in file.calls
+    } == {
+        "sdk": ["question"],
+        "wrapper": ["Who wrote it?"],
+    }
