@@ -25,6 +25,7 @@ from charter_engine.parser.fanout import (
 )
 from charter_engine.parser.flow_runs import RUNNING
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.given_askers import given_asker
 from charter_engine.parser.handed_on import (
     LATER,
     HandedOn,
@@ -199,14 +200,27 @@ class CallResolver:
             value = self.handed_on.called_later(frame, node, receiver, shape)
             if value is not None:
                 return value
-        found = self.recogniser.by_evidence(frame, node, shape)
-        if found is not None:
-            return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
+        answer = self.answered_unseen(frame, node, receiver, shape)
+        if answer is not None:
+            return answer
         if self.progress.is_asked(frame.module.path, node):
             self.recogniser.note_near(frame, shape)
         self.evaluator.effects.leave(frame, node, receiver, shape)
         done = self.declared(frame, node, callee, shape)
         return done or self.unseen_code.passed_on(frame, receiver, callee, shape)
+
+    def answered_unseen(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Value | None:
+        """What a function that isn't at hand is answered, by a model or an agent that it is given
+        to run, or by evidence; None where it asks nobody."""
+        given = given_asker(shape, self.program.catalogue)
+        if given is not None:
+            return self.agents.answered(frame, node, given.asked, given.shape, given.found)
+        found = self.recogniser.by_evidence(frame, node, shape)
+        if found is None:
+            return None
+        return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
 
     def known(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape

@@ -11,8 +11,9 @@ import dataclasses
 from collections.abc import Iterator
 
 from charter_engine.parser.findings import Message, Site
-from charter_engine.parser.frameworks import TALK, is_removal, key_in, state_parameter
+from charter_engine.parser.frameworks import is_removal, key_in, state_parameter
 from charter_engine.parser.recognise import words_of
+from charter_engine.parser.spoken import TALK
 from charter_engine.parser.symbols import FunctionDefinition, dotted_name
 from charter_engine.parser.turns import grown_from
 from charter_engine.parser.values import UNKNOWN, Hole, Limit, Value

@@ -32,9 +32,11 @@ CERTAIN = 2
 """What an argument counts that is a model without doubt."""
 
 MODEL_GIVEN = frozenset(
-    "llm model model_name llm_config chat_model language_model model_client model_id".split()
+    "llm model model_name llm_config chat_model language_model model_client model_id "
+    "instructions system_prompt system_message".split()
 )
-"""Names under which a constructor is given the model that its object asks."""
+"""Names under which a constructor is given the model that its object asks, or the rules that this
+is told."""
 
 RUNNABLES = frozenset({"chain", "llm", "model", "agent", "grader", "judge", "generator"})
 
@@ -101,15 +103,38 @@ def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
     if not strong and not weak:
         return weigh_receiver(shape, catalogue, 0, [f"`{shape.verb}` may be anything"], least=2)
     score, reasons = (
-        (3 if strong else 1) + (set(verb) <= words.running),
+        (3 if strong else 2 if "ai" in verb else 1) + (set(verb) <= words.running),
         [f"`{shape.verb}` speaks of asking a model"],
     )
-    others = set(verb) - words.function_strong - words.function_weak - words.function_filler
+    known = words.function_strong | words.function_weak | words.function_filler
+    others = {
+        word for number, word in enumerate(verb) if word not in known and not is_care(verb, number)
+    }
     if len(others) > 1 and strong and not weak and verb[-1] not in strong:
         score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
     elif others and not strong and not is_given_request(shape, words):
         score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
+    elif strong and weak and not others and is_text_used(shape):
+        score += 1
+    if not strong and any(written_model(value) for _, value in shape.positional):
+        score, reasons = score + 2, [*reasons, "it is given the name of a model"]
     return weigh_receiver(shape, catalogue, score, reasons, least=1)
+
+
+MODELS = re.compile(r"(gpt-|claude-|gemini-|llama-?\d|mistral-|deepseek-|qwen\d?-|o[134]-)[\w.:-]+")
+
+
+def written_model(value: Value) -> bool:
+    """Whether a text is the name of a model that is known by it: `"gpt-4o"`."""
+    written = value.static_text()
+    return written is not None and MODELS.fullmatch(written) is not None
+
+
+def is_text_used(shape: CallShape) -> bool:
+    """Whether a function is given a text that is put together where it is called, and something is
+    made of what it returns: `state["answer"] = call_llm(f"Answer {question}")`."""
+    is_kept = not isinstance(used_by(shape.parents, shape.node), ast.Expr)
+    return is_kept and any(isinstance(node, ast.JoinedStr) for node, _ in shape.positional[:2])
 
 
 NICKNAME = re.compile(
@@ -205,8 +230,33 @@ def says_otherwise(verb: tuple[str, ...], words: Evidence) -> list[str]:
         for number, word in enumerate(verb)
         if word in words.function_never
         and not leads_to_model(verb, number, words)
+        and not says_how(verb, number, words)
         and not (len(verb) == 1 and word in words.function_weak)
     ]
+
+
+def says_how(verb: tuple[str, ...], number: int, words: Evidence) -> bool:
+    """Whether a word of a function's name that speaks of asking tells how it does, or what it does
+    with the answer: `call_llm_with_retry`, `cached_llm_call`, `ask_gpt_and_log`."""
+    asking = words.function_strong | words.function_weak
+    if is_care(verb, number):
+        return not asking.isdisjoint(verb)
+    return "and" in verb[:number] and not asking.isdisjoint(verb[: verb.index("and")])
+
+
+def is_care(verb: tuple[str, ...], number: int) -> bool:
+    """Whether a word tells with what care something is done: `retry`, `with_timeout`."""
+    return verb[number] in DONE_SO or (verb[number] in CARE and "with" in verb[:number])
+
+
+DONE_SO = ("retry", "cached")
+"""Words that tell how something is done, wherever they stand."""
+
+CARE = frozenset(
+    "retries backoff fallback fallbacks timeout cache caching limit limits logging log tracking "
+    "tracing trace metrics validation guard guardrails".split()
+)
+"""Words that do after `with`."""
 
 
 def concerns_model(shape: CallShape, catalogue: Catalogue) -> bool:
@@ -233,12 +283,13 @@ def weigh_receiver(
     of_receiver = set(words_of(receiver))
     given_model = model_evidence(shape, catalogue)
     if names_model(receiver, catalogue):
-        score, reasons = score + 2, [*reasons, f"`{receiver}` names a model"]
+        is_sure = words_of(receiver) == ("llm",) and not words.function_weak.isdisjoint(verb)
+        score, reasons = score + 2 + is_sure, [*reasons, f"`{receiver}` names a model"]
     elif is_model_type(shape.receiver | shape.callee, catalogue):
         called = receiver or shape.verb
         score, reasons = score + 2, [*reasons, f"`{called}` is a model by its type"]
     elif shape.made_with & MODEL_GIVEN:
-        score, reasons = score + 1, [*reasons, f"`{receiver}` was made with a model"]
+        score, reasons = score + 1, [*reasons, f"`{receiver}` was made as a model's"]
     elif of_receiver & words.receiver_weak:
         score, reasons = score + (verb != ("query",)), [*reasons, f"`{receiver}` may be a model"]
     elif comes_from_model(shape, catalogue):
@@ -297,13 +348,22 @@ def comes_from_model(shape: CallShape, catalogue: Catalogue) -> bool:
     words = catalogue.evidence
     modules = [kind.dotted.split(".")[-2:-1] for kind in shape.callee if isinstance(kind, External)]
     named = {word for module in modules for name in module for word in words_of(name)}
-    is_asking = words.function_weak >= set(words_of(shape.verb)) and len(shape.path) == 1
+    verb = set(words_of(shape.verb))
+    is_asking = bool(verb & words.function_weak) and len(shape.path) == 1
+    is_asking = is_asking and verb <= words.function_weak | words.function_filler
     return is_asking and not named.isdisjoint(words.receiver_strong - GENERIC)
 
 
 def belongs_to_model(shape: CallShape, catalogue: Catalogue) -> bool:
-    """`llm.interpreter.chat`: the receiver is part of something named as a model."""
-    return any(names_model(part, catalogue) for part in shape.path[:-2])
+    """`llm.interpreter.chat`, `llm_factory.create("critic").invoke`: the receiver is part of
+    something named as a model, or made by something named after one."""
+    receiver = shape.node.func.value if isinstance(shape.node.func, ast.Attribute) else None
+    maker = receiver.func if isinstance(receiver, ast.Call) else None
+    made_by = maker.value if isinstance(maker, ast.Attribute) else None
+    words = words_of(last_name(made_by)) if made_by is not None else ()
+    return not {"llm", "llms"}.isdisjoint(words) or any(
+        names_model(part, catalogue) for part in shape.path[:-2]
+    )
 
 
 def is_model_type(kinds: frozenset[Type], catalogue: Catalogue) -> bool:
@@ -355,6 +415,8 @@ def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
     words = catalogue.evidence
     given = [("", node, value) for node, value in shape.positional] + list(shape.keywords)
     for name, node, value in given:
+        if is_model_type(value.types, catalogue):
+            continue
         names = set(words_of(name))
         if not name or name in words.prompt_names:
             names |= {word for part in names_in(node) for word in words_of(part)}

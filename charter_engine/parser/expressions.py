@@ -34,7 +34,7 @@ from charter_engine.parser.made_agents import AgentMaker
 from charter_engine.parser.methods import Methods
 from charter_engine.parser.mixed_graphs import MixedGraphs
 from charter_engine.parser.names import Names
-from charter_engine.parser.narrowing import those_of
+from charter_engine.parser.narrowing import Known, those_of
 from charter_engine.parser.node_agents import NodeAgents
 from charter_engine.parser.objects import ObjectMaker
 from charter_engine.parser.prompt_files import PromptFiles
@@ -87,6 +87,7 @@ class Evaluator:
 
     def __init__(self, analysis: Analysis) -> None:
         self.program = analysis.program
+        self.spoken = analysis.memory.spoken
         self.progress = analysis.progress
         self.entries = analysis.entries
         self.depth = 0
@@ -386,14 +387,14 @@ class Evaluator:
                 iterable,
                 condition,
                 generator.target.id,
-                lambda one: self.written_text(inner, one),
+                self.known_beside(inner),
                 True,
             )
         return iterable
 
-    def written_text(self, frame: Frame, node: ast.expr) -> str | None:
-        """The text of an expression that is all written out."""
-        return self.evaluate(frame, node).static_text()
+    def known_beside(self, frame: Frame) -> Known:
+        """What is known where a test tells members of a list apart."""
+        return Known(lambda one: self.evaluate(frame, one).static_text(), self.spoken)
 
     def made_of_any(self, inner: Frame, node: Comprehension) -> Value:
         """What a comprehension makes of its members, none of which is told from the others."""

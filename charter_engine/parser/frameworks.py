@@ -15,6 +15,7 @@ from charter_engine.parser.handlers import heard_steps, is_graph_node, is_step, 
 from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.recognise import words_of
+from charter_engine.parser.spoken import TALK
 from charter_engine.parser.symbols import (
     ClassDefinition,
     FunctionDefinition,
@@ -241,6 +242,7 @@ class SharedStates:
             for key, value in box.fields.items():
                 if key.isdigit():
                     continue
+                self.memory.note_spoken(key, value)
                 kept = after.fields.get(key)
                 is_gone = key in gone and key in (frame.always or ())
                 written = in_state(value)
@@ -285,6 +287,7 @@ class SharedStates:
     def answered(self, node: str, key: str, answer: Value) -> None:
         """Keep what the state holds after a node that adds an answer to what is under a key."""
         after = self.state_at(node)
+        self.memory.note_spoken(key, answer)
         written = in_state(answer)
         after.fields[key] = join(after.fields.get(key), written, key)
         self.memory.written[node] = {key: Element(written, maybe=True)}
@@ -300,6 +303,7 @@ class SharedStates:
             box = self.memory.sent.setdefault(function, Box("dict"))
             for key, value in payload.fields.items():
                 self.memory.changes += 1
+                self.memory.note_spoken(key, value)
                 box.fields[key] = join(box.fields.get(key), in_state(value), key)
 
 
@@ -308,9 +312,6 @@ WHOLE = ""
 
 UNPLACED = "unplaced"
 """What functions leave in a state that may be nodes of a graph, though none is known to be."""
-
-TALK = frozenset("messages message history conversation chat dialogue".split())
-"""Words of keys that hold a conversation."""
 
 NO_FUNCTIONS = frozenset(("tools_condition", "tools", "ToolNode"))
 """What stands behind nodes of the framework's own."""
@@ -340,6 +341,7 @@ def absorb_box(memory: Memory, box: Box, name: str) -> None:
         for key, value in update.fields.items():
             if not key.isdigit():
                 memory.changes += 1
+                memory.note_spoken(key, value)
                 shared.fields[key] = join(shared.fields.get(key), in_state(value), key)
 
 

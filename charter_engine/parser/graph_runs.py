@@ -43,6 +43,7 @@ class GraphRuns:
             before = held.fields.get(key)
             if before is None or not value.all_origins() <= before.all_origins():
                 self.memory.changes += 1
+                self.memory.note_spoken(key, value)
                 held.fields[key] = join(before, in_state(value), key)
 
     def carry_on(self) -> None:

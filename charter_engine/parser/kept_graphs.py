@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 
-from charter_engine.parser.frameworks import TALK
 from charter_engine.parser.graph_builders import MAKING, called
 from charter_engine.parser.inner_graphs import builder_run
 from charter_engine.parser.recognise import words_of
+from charter_engine.parser.spoken import TALK
 from charter_engine.parser.state_graphs import StateGraph
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
 from charter_engine.parser.syntax import last_name

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from charter_engine.parser.recursions import Recursion
+from charter_engine.parser.spoken import said_in
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.values import (
     MAX_ITEMS,
@@ -32,7 +33,8 @@ class Memory:
     nothing was. `recursions` are those of functions that call themselves. `left` is what the
     state of a graph holds after a node, `written` what the node put into it, by the keys, `sent`
     what a node is started with, by its function; `beside` are the functions that `Send` leads into.
-    `returned` is what the steps of flows returned, `said` what roles did in their turns. `answers`
+    `returned` is what the steps of flows returned, `said` what roles did in their turns. `spoken`
+    tells by site as whom its answers are said among the messages of states. `answers`
     is what runs of teams tell beside their answers, by the identity of their calls, `answered` what
     those said in them that tell it themselves.
     """
@@ -50,6 +52,7 @@ class Memory:
     beside: set[str] = field(default_factory=set)
     returned: dict[FunctionDefinition, Value] = field(default_factory=dict)
     said: dict[RoleTurn, Value] = field(default_factory=dict)
+    spoken: dict[int, set[str]] = field(default_factory=dict)
     answers: dict[int, dict[str, Value]] = field(default_factory=dict)
     answered: dict[Made, Value] = field(default_factory=dict)
     changes: int = 0
@@ -88,6 +91,13 @@ class Memory:
         """What functions share without naming each other: a graph's state, a session, an event's
         fields."""
         return self.shared.setdefault(name, Box("dict"))
+
+    def note_spoken(self, key: str, value: Value) -> None:
+        """Note as whom the answers are said that are put under a key of a state."""
+        for site, role in said_in(key, value):
+            roles = self.spoken.setdefault(site, set())
+            self.changes += role not in roles
+            roles.add(role)
 
     def add_item(self, box: Box, added: Element) -> None:
         """Add a member once, however often the loop around it goes round; one with new origins is

@@ -39,6 +39,9 @@ ROLES = {
     "tool": "tool",
     "function": "tool",
 }
+OF_TOOLS = ("tool_result", "function_call_output")
+"""Types of the parts of a message that tell what a tool gave."""
+
 SAID = ("content", "contents", "parts", "text")
 """What a message has its text in."""
 
@@ -427,6 +430,7 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
     fields = value.box.fields if value.box is not None else {}
     written = role_named(fields.get("role", UNKNOWN))
     role = ROLES.get(written, "") if written is not None else role
+    role = "tool" if fields.get("type", UNKNOWN).static_text() in OF_TOOLS else role
     for name in CONTENT:
         if name in fields and not (name in PARTS and fills_template_with(fields)):
             written_parts = messages_of(fields[name], role, depth + 1, under_way)

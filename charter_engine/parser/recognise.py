@@ -9,7 +9,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from charter_engine.parser.catalogue import Catalogue, Evidence, Family
-from charter_engine.parser.syntax import use_of
+from charter_engine.parser.syntax import last_name, use_of
 from charter_engine.parser.values import Box, External, Kind, Member, Static, Type, Value, in_order
 
 WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -357,11 +357,27 @@ def fields_within(body: Value, depth: int = 0) -> dict[str, Value]:
 
 
 def has_roles(value: Value) -> bool:
+    """Whether a list has messages that say who speaks: by their fields, or as pairs
+    (`("system", text)`)."""
     members = list(value.box.members()) if value.box is not None else []
     return any(
-        member.box is not None and {"role", "content"} <= set(member.box.fields)
+        member.box is not None
+        and ({"role", "content"} <= set(member.box.fields) or is_said_by(member.box))
         for member in members[:20]
     )
+
+
+def is_said_by(box: Box) -> bool:
+    """Whether a pair is a message, of who says it and a text."""
+    first = box.items[0].value.static_text() if box.kind == "tuple" and box.items else None
+    return first in SPEAKERS and len(box.items) == 2
+
+
+SPEAKERS = ("system", "user", "human", "assistant", "ai")
+
+
+TEXT_OF = ("format", "format_map", "substitute", "safe_substitute", "render", "strip", "replace")
+"""Methods that give the text of what they are called on, filled or changed."""
 
 
 def names_in(node: ast.expr) -> list[str]:
@@ -370,7 +386,9 @@ def names_in(node: ast.expr) -> list[str]:
     if isinstance(node, ast.Attribute):
         return [node.attr]
     if isinstance(node, ast.Call):
-        return names_in(node.func)
+        of = node.func.value if isinstance(node.func, ast.Attribute) else None
+        is_text = of is not None and last_name(node.func) in TEXT_OF
+        return names_in(of if of is not None and is_text else node.func)
     if isinstance(node, ast.Subscript | ast.Await):
         key = getattr(node, "slice", None)
         return names_in(node.value) + ([str(key.value)] if isinstance(key, ast.Constant) else [])

@@ -52,6 +52,11 @@ LOOKUPS = frozenset(
 )
 """Words of functions whose result is found with what they are given, not made of it."""
 
+MAKING = frozenset("convert build make format to prepare create parse clean normalize".split())
+"""First words of functions that make a request or a query, and send none."""
+
+REQUESTS = frozenset("request requests query queries body messages message prompt".split())
+
 DATABASES = frozenset("db database sql postgres sqlite mongo neo4j".split())
 
 FINDING = frozenset("get find list select count describe".split())
@@ -95,7 +100,10 @@ class UnseenCode:
         """Whether what comes back is found with what is given, not made of it."""
         if PATTERN in shape.receiver or self.sends(shape):
             return False
-        words = (*recognise.words_of(shape.verb), *words_handed_on(shape))
+        named = recognise.words_of(shape.verb)
+        if named[:1] and named[0] in MAKING and REQUESTS.issuperset(named[1:]):
+            return False
+        words = (*named, *words_handed_on(shape))
         return (
             not LOOKUPS.isdisjoint(words)
             or asks_database(shape)

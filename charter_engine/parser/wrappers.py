@@ -15,7 +15,7 @@ from typing import NamedTuple
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.edges import parameters_in
 from charter_engine.parser.evidence import asks_by_name
-from charter_engine.parser.filed_rules import has_filed_rules
+from charter_engine.parser.filed_rules import fills_imported, has_filed_rules, has_imported_rules
 from charter_engine.parser.findings import Visit, Wrapper
 from charter_engine.parser.handed_records import hands_on_record
 from charter_engine.parser.handlers import is_handler
@@ -68,7 +68,7 @@ def wrapper_of(
     add more to prompt and answer; one that asks step by step, each with the answer of the step
     before, is a program all the same.
     """
-    if not visits or definition in analysis.program.prompts:
+    if not visits or definition in analysis.program.prompts or takes_turns(visits):
         return None
     answered = answers_in(analysis, result, visits)
     own = {
@@ -93,12 +93,15 @@ def wrapper_of(
         return None
     fed_back = {visit.site for visit in fed}
     fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
+    told_elsewhere = sites_told_elsewhere(analysis, visits) if plainly < 2 else set[int]()
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back
         if (visit.site not in answered and not silent) or goes_round:
             continue
-        if visit.own_prompt or visit.opens or has_filed_rules(visit, modules_of(analysis, visit)):
+        if visit.own_prompt or visit.opens or visit.site in told_elsewhere:
+            continue
+        if has_filed_rules(visit, modules_of(analysis, visit)):
             continue
         if (
             passes_on(visit, set(own), limit)
@@ -159,6 +162,18 @@ def without_steps(
     return None if asks_before or not sites else dataclasses.replace(wrapper, sites=sites)
 
 
+def takes_turns(visits: list[Visit]) -> bool:
+    """Whether a function asks again with what tools gave that it was answered to ask: it is an
+    agent. A conversation that an object keeps may hold what its caller's tools gave."""
+    asked: set[int] = set()
+    for visit in visits:
+        has_tools_answer = any(role == "tool" for role, _ in visit.prompt)
+        if has_tools_answer and not visit.keeps_conversation and asked & sites_in(visit):
+            return True
+        asked.add(visit.site)
+    return False
+
+
 def is_handed_by_framework(analysis: Analysis, definition: FunctionDefinition) -> bool:
     """Whether a framework calls a method with what others said: what a role does, or a handler of
     messages."""
@@ -196,6 +211,16 @@ RUNNING = frozenset("run arun execute aexecute kickoff".split())
 
 AGENTS = frozenset("agent assistant bot".split())
 """Words for what has a prompt of its own: a function named after one is that, and asks for none."""
+
+
+def sites_told_elsewhere(analysis: Analysis, visits: list[Visit]) -> set[int]:
+    """The sites that are asked with rules or a template of modules that aren't at hand."""
+    return {
+        visit.site
+        for visit in visits
+        for modules in [modules_of(analysis, visit)]
+        if has_imported_rules(visit, modules) or fills_imported(visit, modules)
+    }
 
 
 def modules_of(analysis: Analysis, visit: Visit) -> list[Module]:

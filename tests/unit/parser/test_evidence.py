@@ -352,3 +352,208 @@ def test_what_is_run_afterwards_is_made_and_not_asked() -> None:
         """
     )
     assert [call.line for call in file.calls] == [5]
+
+
+ASKED_BY_NAME = """
+from app.{module} import {name}
+
+async def write(topic):
+    prompt = f"Write a poem of four lines on {{topic}}"
+    answer = await {name}(prompt)
+    return answer
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "call_llm_with_retry",
+        "retry_llm_call",
+        "cached_llm_call",
+        "call_llm_and_parse",
+        "ask_gpt_and_log",
+        "call_ai",
+        "get_ai_response",
+    ],
+)
+def test_a_function_asks_however_its_name_says_it_does(name: str) -> None:
+    assert lines(compiled(ASKED_BY_NAME.format(module="services", name=name))) == [6]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "retry_task",
+        "log_llm_call",
+        "parse_and_log_llm",
+        "build_prompt_and_log",
+        "track_llm_call",
+        "call_with_retry",
+    ],
+)
+def test_a_function_that_does_something_else_with_care_asks_none(name: str) -> None:
+    assert not lines(compiled(ASKED_BY_NAME.format(module="services", name=name)))
+
+
+@pytest.mark.parametrize(
+    ("module", "found"), [("llm", [6]), ("openai_service", [6]), ("services", []), ("models", [])]
+)
+def test_a_function_that_asks_for_a_form_is_told_by_its_module(
+    module: str, found: list[int]
+) -> None:
+    assert lines(compiled(ASKED_BY_NAME.format(module=module, name="generate_json"))) == found
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("PLAN_PROMPT.format(goal=goal)", [5]),
+        ("PLAN_PROMPT.strip()", [5]),
+        ('PLAN_PROMPT.replace("GOAL", goal)', [5]),
+        ("goals.find(goal)", []),
+    ],
+)
+def test_a_named_template_that_is_filled_is_a_prompt(prompt: str, found: list[int]) -> None:
+    file = compiled(
+        f"""
+        from texts import PLAN_PROMPT, goals
+
+        def plan(self, goal):
+            return self.llm.invoke({prompt})
+        """
+    )
+    assert lines(file) == found
+
+
+RUNNER = """
+from helpers import make_runner, {name}
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_openai import ChatOpenAI
+from langgraph.prebuilt import create_react_agent
+
+model = ChatOpenAI()
+chain = ChatPromptTemplate.from_template("Write a story on {{topic}}") | model
+
+def work(text):
+    agent = create_react_agent(model, [], prompt="You plan trips.")
+    result = {call}
+    return result
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ('run_with_retry(agent, {"messages": [("user", text)]}, "plan")', "You plan trips."),
+        ('safe_invoke({"messages": [("user", text)]}, agent=agent)', "You plan trips."),
+        ('safe_invoke(chain, {"topic": text})', "Write a story on "),
+        ('call_with_backoff(model, [("system", "Be brief."), ("user", text)])', "Be brief."),
+        ('execute(model, f"Be brief: {text}")', "Be brief: "),
+    ],
+)
+def test_a_function_runs_the_agent_that_it_is_given(call: str, said: str) -> None:
+    file = compiled(RUNNER.format(name=call.partition("(")[0], call=call))
+    call_found = only(file)
+    assert (call_found.line, call_found.kind) == (12, "wrapper")
+    assert said in [segment.text for segment in call_found.segments]
+
+
+def test_one_that_a_factory_made_runs_it_as_well() -> None:
+    source = RUNNER.format(name="x", call='run(agent, {"messages": [("user", text)]})')
+    assert lines(compiled(source.replace("model = ", 'run = make_runner("plan")\nmodel = '))) == [
+        13
+    ]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'log_call(model, f"Be brief: {text}")',
+        "make_runner(agent, text)",
+        "run_server(agent, 8000)",
+        'run_eval(agent, ["one", "two"])',
+        "run_with_retry(agent)",
+    ],
+)
+def test_a_function_that_does_not_run_what_it_is_given_asks_none(call: str) -> None:
+    assert not lines(compiled(RUNNER.format(name=call.partition("(")[0], call=call)))
+
+
+@pytest.mark.parametrize(("name", "found"), [("llm", [4]), ("model", []), ("lines", [])])
+def test_what_is_called_a_language_model_is_asked_with_few_words(
+    name: str, found: list[int]
+) -> None:
+    source = f"""
+        async def sum_up(self, parts):
+            for part in parts:
+                self.notes.append(await self.{name}.acomplete(f"Shorten {{part}}"))
+        """
+    assert lines(compiled(source)) == found
+
+
+@pytest.mark.parametrize(
+    ("maker", "found"), [("llm_factory", [5]), ("LLMFactory", [5]), ("tool_factory", [])]
+)
+def test_what_a_factory_of_models_makes_is_asked(maker: str, found: list[int]) -> None:
+    file = compiled(
+        f"""
+        async def judge(state, {maker}):
+            prompt = f"Say what is good and what is bad about this: {{state['draft']}}"
+            # what it makes is one for critics
+            response = await {maker}.create("critic").ainvoke(prompt)
+            return {{"critique": response.content}}
+        """
+    )
+    assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ('state["answer"] = call_llm(f"Answer {question}")', [5]),
+        ('return sorted(call_llm(f"Answer {question}"))', [5]),
+        ('call_llm(f"Answer {question}")', []),
+        ('state["answer"] = call_llm_router(f"Answer {question}")', []),
+        ('state["answer"] = call_tool(f"Answer {question}")', []),
+    ],
+)
+def test_a_text_put_together_for_a_function_named_as_a_model_is_a_prompt(
+    statement: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from utils import call_llm, call_llm_router, call_tool
+
+        def answer(state, question):
+            {statement}
+        """
+    )
+    assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ('query_model("gpt-4o", text)', [7]),
+        ('query_model("claude-sonnet-4-5", text)', [7]),
+        ('query_model("notes-2024", text)', []),
+        ('count_tokens("gpt-4o", text)', []),
+        ("helper.run(text)", [7]),
+        ("tidier.run(text)", []),
+    ],
+)
+def test_the_name_of_a_model_and_rules_that_an_object_is_made_with_are_evidence(
+    call: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from core import Agent, Tidier, count_tokens, query_model
+
+        def work(text):
+            helper = Agent(role="helper", instructions="You help people with their letters.")
+            tidier = Tidier(role="tidier", width=80)
+            result = {call}
+            return result
+        """
+    )
+    assert lines(file) == found

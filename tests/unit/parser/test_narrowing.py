@@ -96,3 +96,59 @@ def test_what_a_test_lets_through_keeps_what_is_stored_in_it() -> None:
         print(close())
         """
     )
+
+
+NODES = """
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_openai import ChatOpenAI
+
+llm = ChatOpenAI()
+
+def write(state: dict):
+    return {"messages": [WRITTEN(llm.invoke(state["messages"]))]}
+
+def judge(state: dict):
+    said = [one for one in state["messages"] if TEST]
+    return {"route": llm.invoke([SystemMessage(content="Which way?"), *said]).content}
+"""
+
+
+def is_judged(test: str, written: str = "") -> bool:
+    return (8, 12, "data") in edges(
+        compiled(NODES.replace("TEST", test, 1).replace("WRITTEN", written))
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "heard"),
+    [
+        ("isinstance(one, HumanMessage)", False),
+        ("isinstance(one, (HumanMessage, ToolMessage))", False),
+        ("not isinstance(one, AIMessage)", False),
+        ('one.type == "human"', False),
+        ('getattr(one, "type", "") == "human"', False),
+        ("isinstance(one, AIMessage)", True),
+        ("isinstance(one, (HumanMessage, AIMessage))", True),
+        ("isinstance(one, ChatMessage)", True),
+        ('one.type == "ai"', True),
+        ("one.content", True),
+    ],
+)
+def test_an_answer_in_a_state_is_told_by_its_class(test: str, heard: bool) -> None:
+    assert is_judged(test) is heard
+
+
+def test_an_answer_that_a_node_puts_into_a_state_as_the_users_is_the_users() -> None:
+    assert is_judged("isinstance(one, HumanMessage)", "HumanMessage")
+    assert not is_judged("isinstance(one, AIMessage)", "HumanMessage")
+
+
+def test_one_that_is_put_there_in_two_ways_may_be_either() -> None:
+    both = (
+        NODES.replace("WRITTEN", "")
+        + """
+def tell(state: dict):
+    return {"messages": [HumanMessage(content=state["messages"][-1].content)]}
+"""
+    )
+    assert (8, 12, "data") in edges(compiled(both.replace("TEST", "isinstance(one, HumanMessage)")))

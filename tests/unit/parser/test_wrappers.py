@@ -779,6 +779,150 @@ def test_what_hands_back_only_the_id_of_an_answer_is_a_step(
     assert lines(file) == asking
 
 
+@pytest.mark.parametrize(
+    ("result", "asking"),
+    [
+        ('{"role": "tool", "tool_call_id": call.id, "content": use(call)}', [10, 15]),
+        ('{"type": "function_call_output", "call_id": call.id, "output": use(call)}', [10, 15]),
+        ('{"role": "user", "content": "Is that all?"}', [10, 15, 18]),
+    ],
+)
+def test_what_asks_again_with_what_tools_gave_is_a_step(result: str, asking: list[int]) -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+        from tools import use
+
+        client = OpenAI()
+
+        def ask(question):
+            messages = [{"role": "user", "content": question}]
+            reply = client.chat.completions.create(model="m", messages=messages)
+            answer = reply.choices[0].message
+            for call in answer.tool_calls:
+                messages.append(answer)
+                messages.append(RESULT)
+            return client.chat.completions.create(model="m", messages=messages)
+
+        def main():
+            return ask("How warm is it?")
+        """.replace("RESULT", result)
+    )
+    assert lines(file) == [line - 1 for line in asking]
+
+
+def test_an_object_that_is_told_what_its_callers_tools_gave_is_a_client() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        class Chat:
+            def __init__(self):
+                self.client = OpenAI()
+                self.messages = []
+
+            def tell(self, call, result):
+                self.messages.append({"role": "tool", "tool_call_id": call, "content": result})
+
+            def ask(self, text):
+                self.messages.append({"role": "user", "content": text})
+                reply = self.client.chat.completions.create(model="m", messages=self.messages)
+                self.messages.append(reply.choices[0].message)
+                return reply.choices[0].message.content
+
+        chat = Chat()
+        chat.ask("How warm is it?")
+        """
+    )
+    assert lines(file) == [14, 19]
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "found"),
+    [
+        ("review", '{"role": "system", "content": RULES}, {"role": "user", "content": text}', [7]),
+        (
+            "review",
+            '{"role": "system", "content": texts.RULES}, {"role": "user", "content": text}',
+            [7],
+        ),
+        (
+            "review",
+            '{"role": "system", "content": rules}, {"role": "user", "content": text}',
+            [7, 10],
+        ),
+        ("generate", '{"role": "user", "content": PLAN.format(text=text)}', [7]),
+        ("reply", '{"role": "user", "content": load_prompt("plan").format(text=text)}', [7]),
+        (
+            "call_llm",
+            '{"role": "system", "content": RULES}, {"role": "user", "content": text}',
+            [7, 10],
+        ),
+    ],
+)
+def test_one_whose_rules_are_an_imported_constant_is_a_step(
+    name: str, message: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+        from app import texts
+        from app.texts import PLAN, RULES
+
+        def {name}(text, rules):
+            return OpenAI().chat.completions.create(model="m", messages=[{message}])
+
+        def main(guide):
+            return {name}(guide.text, guide.rules)
+        """
+    )
+    assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("made", "found"), [("convert_request", [10, 13]), ("fetch_request", [10])]
+)
+def test_a_request_that_a_converter_makes_is_its_callers(made: str, found: list[int]) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+        from converters import Converter
+
+        class Service:
+            to_openai = Converter()
+
+            def send(self, request):
+                body = self.to_openai.{made}(request)
+                return OpenAI().chat.completions.create(**body)
+
+        def main(request):
+            return Service().send(request)
+        """
+    )
+    assert lines(file) == found
+
+
+def test_one_that_fills_a_template_from_elsewhere_after_a_question_is_a_step() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+        from texts import load_prompt
+
+        def ask(prompt):
+            return OpenAI().responses.create(model="m", input=prompt).output_text
+
+        def sort(mail):
+            return ask(f"Which kind of mail is this: {mail}")
+
+        def reply(mail):
+            return None if sort(mail) == "spam" else ask(load_prompt("reply").format(mail=mail))
+
+        print(reply(input()))
+        """
+    )
+    assert lines(file) == [6, 9, 12]
+
+
 TABLE = """
 from openai import OpenAI
 
