@@ -24,6 +24,7 @@ from charter_engine.parser.values import (
     Static,
     Value,
     as_pieces,
+    functions_in,
     join,
     moved,
     static,
@@ -54,6 +55,9 @@ FORGETTING = frozenset(
 
 AS_PROMPT = frozenset(("to_messages", "to_string"))
 """Methods by which a filled template of LangChain's is handed on as messages or as a text."""
+
+COPYING = frozenset("model_copy copy with_config with_retry with_options".split())
+"""Methods by which a tool or a task gives itself once more, perhaps with other settings."""
 
 PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict".split())
 PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
@@ -96,7 +100,8 @@ class Methods:
             found = self.evaluator.strings.string_method(frame, node, receiver, shape)
             if found is not None:
                 return found
-        if shape.verb in AS_PROMPT and (receiver.pieces is not None or receiver.box is not None):
+        is_text = receiver.pieces is not None or receiver.box is not None
+        if (shape.verb in AS_PROMPT and is_text) or gives_itself(shape.verb, receiver):
             return receiver
         if shape.verb == "setdefault" and receiver.box is not None and shape.positional:
             return self.set_default(receiver.box, [value for _, value in shape.positional])
@@ -264,6 +269,11 @@ class Methods:
 def is_dumped(receiver: Value, verb: str) -> bool:
     """Whether a method encodes what a library wrote as a text: `json.dumps(body).encode()`."""
     return verb == "encode" and STORE in receiver.types
+
+
+def gives_itself(verb: str, receiver: Value) -> bool:
+    """Whether a method of a function that a decorator made an object gives that once more."""
+    return verb in COPYING and bool(functions_in(receiver))
 
 
 def text_by(name: str, given: Value, line: int) -> Value:
