@@ -171,6 +171,10 @@ class Names:
         rebound = self.rebound_by(base, name) if module is not None else ""
         if rebound and dotted not in seen:
             return self.imported(rebound, seen | {dotted})
+        package = self.program.package_of(module) if module is not None else None
+        kept = self.kept_by_package(package, name) if package is not None else None
+        if kept is not None:
+            return kept
         is_followed = module is None and not self.program.catalogue.is_frameworks_own(dotted)
         source = self.program.module_named(base) if is_followed else None
         if source is not None and source.path not in seen:
@@ -179,7 +183,7 @@ class Names:
                 return found
         kind = External(dotted) if module is None else Package(module)
         value = Value(types=frozenset((kind,)))
-        if source is None:
+        if source is None and package is None:
             self.outside[dotted] = value
         return value
 
@@ -192,6 +196,13 @@ class Names:
             return ""
         dotted = self.program.imported_by(module, imported)
         return dotted if dotted == f"{package}.{name}.{name}" else ""
+
+    def kept_by_package(self, package: Module, name: str) -> Value | None:
+        """What a package keeps under the name of a module of its own (`memory = Memory()`): that
+        is what the name stands for from then on; None where it keeps nothing so."""
+        kept = self.memory.globals.get(package.path, NO_GLOBALS).get(name)
+        is_module = kept is None or any(isinstance(kind, Package) for kind in kept.types)
+        return None if is_module else kept
 
     def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
         value = self.evaluator.evaluate(frame, node.value)

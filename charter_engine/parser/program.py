@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from pathlib import PurePath
 
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
@@ -51,6 +52,7 @@ class Program:
         self.files = files
         self.catalogue = catalogue
         self.by_place = modules_by_place(modules.values(), catalogue)
+        self.by_path = {module.path: module for module in modules.values()}
         packages = {module.name for module in modules.values() if module.is_package}
         self.beside = {
             module.path: imports_beside(module, packages, modules, catalogue)
@@ -121,6 +123,12 @@ class Program:
     def module_meant(self, module: Module, dotted: str) -> Module | None:
         """The module at hand that another one means by a dotted name."""
         return self.module_named(self.imported_by(module, dotted))
+
+    def package_of(self, module: Module) -> Module | None:
+        """The module that is run when the package is imported that a module stands in."""
+        beside = str(PurePath(module.path).with_name("__init__.py"))
+        found = self.by_path.get(beside)
+        return None if found is module else found
 
     def run_too_early(self) -> list[Module]:
         """The modules whose top level keeps what they make by what comes after them."""
