@@ -22,6 +22,7 @@ from charter_engine.parser.values import (
     Value,
     as_pieces,
     in_order,
+    is_empty_list,
     join,
     made_in,
     moved,
@@ -138,7 +139,7 @@ class Assigner:
         if holder.box is None and not holder.types:
             holder = replace(holder, box=Box("object", depth=frame.certainty))
             self.assign(frame, target.value, holder)
-        if target.attr == KEPT_TALK and is_empty(value) and self.keeps_talk(holder):
+        if target.attr == KEPT_TALK and is_empty_list(value) and self.keeps_talk(holder):
             self.assign(frame, target.value, replace(holder, origins=NOTHING))
         is_record = self.is_record(holder)
         for kind in in_order(holder.types):
@@ -207,7 +208,7 @@ class Assigner:
         if (
             made
             and (created or self.progress.round == 0)
-            and (created or before is None or not before.origins)
+            and (created or before is None or not before.all_origins())
         ):
             fields[name] = (
                 replace(value, types=value.types | before.types) if before is not None else value
@@ -296,12 +297,6 @@ class Assigner:
 
 KEPT_TALK = "messages"
 """The attribute under which an agent keeps what it was asked and answered."""
-
-
-def is_empty(value: Value) -> bool:
-    """Whether a value is a list without members."""
-    box = value.box
-    return box is not None and box.kind == "list" and not box.items and box.rest is None
 
 
 def is_of_one_class(holder: Value) -> bool:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.limits import head_of, window_of
 from charter_engine.parser.prompt_files import FILE
+from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.values import (
     MAX_ITEMS,
     UNKNOWN,
@@ -93,6 +94,21 @@ class Containers:
             return sliced(value, window_of(frame, node.slice, self.evaluator.evaluate))
         key = self.evaluator.evaluate(frame, node.slice)
         return item(value, key)
+
+    def by_default(self, frame: Frame, shape: CallShape) -> Value | None:
+        """`defaultdict(list)`: a dict that has a list under any key; None for any other call."""
+        if shape.verb != "defaultdict" or not shape.positional:
+            return None
+        made, _ = shape.positional[0]
+        if isinstance(made, ast.Lambda):
+            return Value(box=Box("dict", rest=self.evaluator.evaluate(frame, made.body)))
+        if not isinstance(made, ast.Name) or made.id not in LISTS:
+            return None
+        fresh = Box("list", depth=frame.certainty, branches=frame.branches)
+        return Value(box=Box("dict", rest=Value(box=fresh), depth=frame.certainty))
+
+
+LISTS = ("list", "deque")
 
 
 def member_of(frame: Frame, box: Box, value: Value, node: ast.AST) -> Element:

@@ -31,7 +31,8 @@ class Memory:
     nothing was. `recursions` are those of functions that call themselves. `left` is what the
     state of a graph holds after a node, `written` what the node put into it, by the keys, `sent`
     what a node is started with, by its function; `beside` are the functions that `Send` leads into.
-    `returned` is what the steps of flows returned, `said` what roles did in their turns.
+    `returned` is what the steps of flows returned, `said` what roles did in their turns. `grown`
+    are the lists to which something was added since a function was started from.
     """
 
     objects: dict[tuple[ClassDefinition, str], Box] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Memory:
     beside: set[str] = field(default_factory=set)
     returned: dict[FunctionDefinition, Value] = field(default_factory=dict)
     said: dict[RoleTurn, Value] = field(default_factory=dict)
+    grown: dict[int, Box] = field(default_factory=dict)
     changes: int = 0
 
     def object_of(self, owner: ClassDefinition, place: str = "") -> Box:
@@ -99,6 +101,7 @@ class Memory:
             ):
                 return
         self.changes += 1
+        self.grown[id(box)] = box
         if len(box.items) < MAX_ITEMS:
             box.items.append(added)
         else:
@@ -147,6 +150,7 @@ class Memory:
         self.beside.clear()
         self.returned.clear()
         self.said.clear()
+        self.grown.clear()
         self.recursions.clear()
 
 

@@ -552,7 +552,7 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
     if first.kind == second.kind == "tuple" and len(first.items) == len(second.items):
         known |= {id(element.value) for element in second.items}
         for mine, other in zip(first.items, second.items, strict=True):
-            mine.value = join(mine.value, other.value, "item", depth + 1)
+            mine.value = join_parts(mine.value, other.value, depth + 1)
     for element in list(second.items):
         if element.place in placed:
             first.limit = first.limit or element.limit
@@ -564,6 +564,22 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
         first.rest = join(first.rest, second.rest, "", depth + 1)
     second.joined_to = first
     return first
+
+
+def join_parts(first: Value, second: Value, depth: int) -> Value:
+    """What either of two tuples has in one place; an empty list beside a text of what went wrong
+    (`return [], "Too long."`) says that there is none."""
+    if is_empty_list(first) and second.box is not None and second.box.kind == "list":
+        return second
+    if is_empty_list(second) and first.box is not None and first.box.kind == "list":
+        return first
+    return join(first, second, "item", depth)
+
+
+def is_empty_list(value: Value) -> bool:
+    """Whether a value is a list without members."""
+    box = value.box
+    return box is not None and box.kind == "list" and not box.items and box.rest is None
 
 
 MAX_JOINED_DEPTH = 3
