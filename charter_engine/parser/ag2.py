@@ -14,10 +14,9 @@ from charter_engine.parser.syntax import last_name, output_name
 from charter_engine.parser.values import (
     UNKNOWN,
     Box,
-    Function,
     Made,
     Value,
-    in_order,
+    functions_in,
     made_in,
     members_in,
 )
@@ -51,9 +50,8 @@ def declared_by(made: Made) -> list[str]:
             found += targets_of_functions(call, made.module)
     functions = made.box.fields.get("functions")
     for value in members_in(functions) if functions is not None else ():
-        for kind in in_order(value.types):
-            if isinstance(kind, Function):
-                found += targets_in(kind.definition.node)
+        for function in functions_in(value):
+            found += targets_in(function.definition.node)
     return list(dict.fromkeys(found))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from charter_engine.parser import prompts
 from charter_engine.parser.ag2 import named_in_config, registered_for
+from charter_engine.parser.frameworks import called_by
 from charter_engine.parser.offered import HOLDING
 from charter_engine.parser.program import Program
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition
@@ -120,7 +121,7 @@ class AgentFunctions:
             for kind in in_order(plugin.types)
             if isinstance(kind, Instance)
             for method in kind.definition.methods.values()
-            if "kernel_function" in (name.rpartition(".")[2] for name in method.decorators)
+            if "kernel_function" in called_by(method)
         ]
 
 

@@ -28,6 +28,7 @@ from charter_engine.parser.values import (
     place_of,
     static,
 )
+from charter_engine.parser.ways import led_to
 
 Node = Made | str
 """An agent or a team; what asks no model, by what it is called."""
@@ -264,10 +265,8 @@ class AgentGraph:
 
     def leads_back(self, node: Node, other: Node) -> bool:
         """Whether a node leads to another on any way."""
-        found = [node]
-        for one in found:
-            found += [edge.target for edge in self.from_node(one) if edge.target not in found[1:]]
-        return other in found[1:]
+        after = {one: [edge.target for edge in self.from_node(one)] for one in self.nodes}
+        return other in led_to(after, node)
 
     def from_node(self, node: Node) -> list[Edge]:
         return [edge for edge in self.edges if edge.source == node]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser.attributes import holder_name
 from charter_engine.parser.containers import any_member, member_of
-from charter_engine.parser.frames import Frame, outermost_init
+from charter_engine.parser.frames import Frame, constructor_of, outermost_init
 from charter_engine.parser.limits import begun_anew, cut_at, kept_by, windowed
 from charter_engine.parser.values import (
     NOTHING,
@@ -194,16 +194,13 @@ class Assigner:
         if isinstance(kind, Instance):
             self.evaluator.flags.note(frame, kind, name, value)
         fields = self.memory.object_of(kind.definition, place_of(kind)).fields
-        maker = outermost_init(frame).caller
+        constructor = constructor_of(frame)
+        maker = outermost_init(constructor).caller if constructor is not None else None
         created = maker is not None
         program = self.program
         is_apart = kind.definition in program.made_in or kind.definition in program.made_once
         above = maker.certainty if maker is not None and is_apart else 0
-        made = (
-            frame.function is not None
-            and frame.function.name == "__init__"
-            and frame.certainty == above
-        )
+        made = constructor is not None and frame.certainty == above
         before = fields.get(name)
         if (
             made

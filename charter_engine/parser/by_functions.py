@@ -1,5 +1,5 @@
-"""What agents are given as functions: instructions that these write when an agent is run, and
-agents that it hands on to."""
+"""What agents are given as functions: instructions that these write when an agent is run, agents
+that it hands on to, and those that are made once they are needed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING
 from charter_engine.parser import prompts
 from charter_engine.parser.catalogue import KindRule
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.values import Box, Made, Value, functions_in, made_in, members_in
+from charter_engine.parser.values import (
+    Box,
+    Element,
+    Made,
+    Value,
+    functions_in,
+    made_in,
+    members_in,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
 
-HANDED_ON = ("agent", "1")
+AGENT = "agent"
+"""Under this name a result holds the agent that a function makes."""
+
+HANDED_ON = (AGENT, "1")
 """Under these names a result holds whom a function hands on to: `Result(agent=sales)`."""
 
 
@@ -36,13 +47,27 @@ class ByFunctions:
     def returned(self, made: Made, value: Value) -> list[Made]:
         """The agents that functions of an agent return, by themselves or in a result."""
         frame = Frame(made.module, {}, function=made.function)
-        results = [
+        agents = [one for result in self.results(frame, value) for one in agents_in(result)]
+        return list(dict.fromkeys(agents))
+
+    def made_later(self, frame: Frame, value: Value) -> Value:
+        """What functions return that make an agent or a team once it is needed; of anything else,
+        the value itself."""
+        held = [
+            result.box.fields.get(AGENT, result) if result.box is not None else result
+            for result in self.results(frame, value)
+        ]
+        items = [Element(one) for one in held if any(made_in(one))]
+        return Value(box=Box("list", items)) if items else value
+
+    def results(self, frame: Frame, value: Value) -> list[Value]:
+        """What a function returns that is given, or each of several."""
+        entered = [
             self.evaluator.follower.enter(frame, function, {})
             for member in members_in(value)
             for function in functions_in(member)
         ]
-        agents = [one for result in results if result is not None for one in agents_in(result)]
-        return list(dict.fromkeys(agents))
+        return [result for result in entered if result is not None]
 
 
 def agents_in(result: Value) -> list[Made]:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
 Rule = TypeVar("Rule", "KindRule", "Family")
+Told = TypeVar("Told")
 
 PACKAGE = re.compile(r"\^(\w+)(?:\(?\\\.)")
 """What a pattern of dotted names begins with where only one package is meant."""
@@ -237,27 +238,11 @@ class Catalogue:
         return self._known[dotted]
 
     def _kind_by_pattern(self, dotted: str) -> str | None:
-        packages = ("", dotted.partition(".")[0])
-        return next(
-            (
-                kind
-                for package, pattern, kind in self._patterns
-                if package in packages and pattern.search(dotted)
-            ),
-            None,
-        )
+        return next(matching(self._patterns, dotted), None)
 
     def kind_of_decorator(self, dotted: str) -> KindRule | None:
         """What a decorator makes of a function, if the catalogue knows it."""
-        package = dotted.partition(".")[0]
-        return next(
-            (
-                kind
-                for own, pattern, kind in self._decorators
-                if own in ("", package) and pattern.search(dotted)
-            ),
-            None,
-        )
+        return next(matching(self._decorators, dotted), None)
 
     def _kind_defined_deeper(self, dotted: str) -> str | None:
         """The kind of a class that is imported from the module that defines it, not from the
@@ -344,6 +329,14 @@ def definitions(kinds: tuple[KindRule, ...]) -> dict[str, list[tuple[str, str]]]
             if tail:
                 found.setdefault(tail, []).append((package, kind.name))
     return found
+
+
+def matching(patterns: Iterable[tuple[str, re.Pattern[str], Told]], dotted: str) -> Iterator[Told]:
+    """What patterns tell of a dotted name, each with the package that it means."""
+    packages = ("", dotted.partition(".")[0])
+    for package, pattern, told in patterns:
+        if package in packages and pattern.search(dotted):
+            yield told
 
 
 def package_of(pattern: str) -> str:

@@ -1,11 +1,16 @@
-"""Classes that frameworks run one after the other: what each leads to, and the order of a run."""
+"""Classes that frameworks run one after the other: which these are, what each leads to, and the
+order of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from charter_engine.parser.symbols import ClassDefinition
+from charter_engine.parser.symbols import ClassDefinition, Module
+from charter_engine.parser.ways import led_to
+
+Resolve = Callable[[Module, str], ClassDefinition | None]
+"""The class at hand that a module means by a name."""
 
 
 @dataclass(slots=True)
@@ -17,14 +22,7 @@ class ClassGraph:
 
     def led_to(self, node: ClassDefinition) -> set[ClassDefinition]:
         """The classes that one may lead to, at once or after others."""
-        found: set[ClassDefinition] = set()
-        pending = list(self.after.get(node, ()))
-        while pending:
-            following = pending.pop()
-            if following not in found:
-                found.add(following)
-                pending += self.after.get(following, ())
-        return found
+        return led_to(self.after, node)
 
     def goes_round(self, node: ClassDefinition) -> bool:
         return node in self.led_to(node)
@@ -51,3 +49,38 @@ class ClassGraph:
                     found[following] = found[node] + 1
                     pending.append(following)
         return found
+
+
+def derived_from(
+    is_base: Callable[[str], bool], modules: Iterable[Module], resolve: Resolve
+) -> dict[ClassDefinition, str]:
+    """The classes that are made from a framework's, perhaps by others at hand, each with the dotted
+    name of that one; `is_base` tells the framework's by theirs."""
+    classes = [item for module in modules for item in module.classes.values()]
+    found: dict[ClassDefinition, str] = {}
+    fresh = True
+    while fresh:
+        fresh = False
+        for definition in classes:
+            base = base_of(definition, is_base, found, resolve) if definition not in found else ""
+            if base:
+                found[definition] = base
+                fresh = True
+    return found
+
+
+def base_of(
+    definition: ClassDefinition,
+    is_base: Callable[[str], bool],
+    known: dict[ClassDefinition, str],
+    resolve: Resolve,
+) -> str:
+    """What of a framework's a class is made from, perhaps by a class that is known; empty: none."""
+    for name in definition.bases:
+        dotted = definition.module.imports.get(name, "")
+        if is_base(dotted):
+            return dotted
+        base = resolve(definition.module, name)
+        if base in known and base is not None:
+            return known[base]
+    return ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from charter_engine.parser.symbols import SCOPES, FunctionDefinition
 from charter_engine.parser.syntax import is_endless
+from charter_engine.parser.ways import led_to
 
 Before = dict[ast.Call | None, None]
 """The runs that may have come last before a place, in order; None: there may have been none."""
@@ -36,28 +37,17 @@ class Course:
     unheard: set[ast.Call] = field(default_factory=set)
     each: dict[ast.Call, ast.For] = field(default_factory=dict)
 
-    def in_one_pass(self, run: ast.Call) -> list[ast.Call]:
-        """The runs that may come after one before any loop begins its next turn."""
-        found: list[ast.Call] = []
-        pending = [*self.after.get(run, ())]
-        while pending:
-            following = pending.pop(0)
-            if following not in found:
-                found.append(following)
-                pending += self.after.get(following, ())
-        return found
+    def following(self) -> dict[ast.Call, list[ast.Call]]:
+        """The runs that may follow each, also those that do only in a later turn of a loop."""
+        return {run: [*self.after.get(run, ()), *self.again.get(run, ())] for run in self.runs}
 
-    def reached_from(self, run: ast.Call) -> list[ast.Call]:
+    def in_one_pass(self, run: ast.Call) -> set[ast.Call]:
+        """The runs that may come after one before any loop begins its next turn."""
+        return led_to(self.after, run)
+
+    def reached_from(self, run: ast.Call) -> set[ast.Call]:
         """The runs that may come after one at some time."""
-        found: list[ast.Call] = []
-        pending = [run]
-        while pending:
-            before = pending.pop()
-            following = (*self.after.get(before, ()), *self.again.get(before, ()))
-            new = [one for one in following if one not in found]
-            found += new
-            pending += new
-        return found
+        return led_to(self.following(), run)
 
 
 def course_of(
@@ -76,15 +66,11 @@ def methods_called(
     method: FunctionDefinition, methods: Mapping[str, FunctionDefinition]
 ) -> set[FunctionDefinition]:
     """A method and those of its own object that it leads to."""
-    found = {method}
-    pending = [method]
-    while pending:
-        one = pending.pop()
-        called = (own_method(call, one, methods) for call in one.calls)
-        new = {other for other in called if other is not None} - found
-        found |= new
-        pending += new
-    return found
+    called = {
+        one: [other for call in one.calls if (other := own_method(call, one, methods)) is not None]
+        for one in methods.values()
+    }
+    return {method} | led_to(called, method)
 
 
 def own_method(

@@ -29,8 +29,8 @@ def drawn(builder: TeamBuilder, made: Made, way: str) -> Part:
     graph = AgentGraph(made, is_meshed=way == "meshed")
     parts = {agent: builder.part(builder.made_last(agent)) for agent in graph.agents}
     builder.team.told.update(whole_of([*parts.values()]).first if way == "told" else ())
-    for node in graph.nodes:
-        reached = graph.reached_from(node, builder.asking)
+    leading = {node: graph.reached_from(node, builder.asking) for node in graph.nodes}
+    for node, reached in leading.items():
         following = whole_of([parts[agent] for agent in reached]).first
         if isinstance(node, Made) and way not in ("linked", "told"):
             builder.lead(parts[node].last, following)
@@ -44,9 +44,7 @@ def drawn(builder: TeamBuilder, made: Made, way: str) -> Part:
     opening = [agent for start in starts for agent in opened_by(builder, graph, start)]
     turning = [parts[agent] for agent in graph.agents if graph.leads_back(agent, agent)]
     builder.repeat(made, turning)
-    ending = [
-        one for one in graph.agents if not any(graph.reached_from(one, builder.asking).values())
-    ]
+    ending = [agent for agent in graph.agents if not any(leading[agent].values())]
     return Part(
         whole_of([parts[agent] for agent in dict.fromkeys(opening)]).first,
         whole_of([parts[agent] for agent in ending]).last,

@@ -11,7 +11,7 @@ from charter_engine.parser.arguments import bind
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.team_prompts import EMPTY
-from charter_engine.parser.values import Box, Function, Value, in_order, made_in
+from charter_engine.parser.values import Box, Value, functions_in, made_in
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -26,7 +26,7 @@ class Factories:
     def made(self, frame: Frame, given: Value) -> Value:
         """What a function makes that is given, or each of a list; of anything else, the value
         itself."""
-        functions = [kind for kind in in_order(given.types) if isinstance(kind, Function)]
+        functions = functions_in(given)
         if len(functions) == 1:
             names = bind(functions[0], EMPTY)
             made = self.evaluator.follower.enter(frame, functions[0], names)

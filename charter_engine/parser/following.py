@@ -24,7 +24,7 @@ from charter_engine.parser.decorated import calls_decorated
 from charter_engine.parser.edges import loops_since
 from charter_engine.parser.fanout import spread_of
 from charter_engine.parser.findings import Visit
-from charter_engine.parser.frames import Frame, under_way
+from charter_engine.parser.frames import Frame, constructor_of, under_way
 from charter_engine.parser.objects import stored_in
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.recursions import Recursion
@@ -303,12 +303,12 @@ class Follower:
 
     def depth_of(self, frame: Frame, definition: FunctionDefinition) -> int:
         """How much deeper a function lies than the frame that calls it: what may lead to a model
-        counts half of what doesn't, and a base's constructor is part of the object's own."""
-        maker = frame.function
-        if definition.name == "__init__" and maker is not None and maker.name == "__init__":
-            own = self.program.lineage(maker.owner) if maker.owner is not None else []
-            if definition.owner in own:
-                return 0
+        counts half of what doesn't, and what a constructor calls of its own object is part of
+        it."""
+        maker = constructor_of(frame)
+        made = maker.function.owner if maker is not None and maker.function is not None else None
+        if made is not None and definition.owner in self.program.lineage(made):
+            return 0
         return 1 if definition in self.program.reaching else 2
 
     def property_value(self, frame: Frame, function: Function) -> Value:

@@ -130,6 +130,18 @@ def outermost(frame: Frame) -> Frame:
     return frame
 
 
+def constructor_of(frame: Frame) -> Frame | None:
+    """The frame of the constructor that a frame is part of: its own, or that of the same object,
+    which calls this method; None for any other."""
+    own = frame.own_types
+    part: Frame | None = frame if own else None
+    while part is not None and part.function is not None and part.own_types == own:
+        if part.function.name == "__init__":
+            return part
+        part = part.caller
+    return None
+
+
 def outermost_init(frame: Frame) -> Frame:
     """The frame of the constructor that a constructor's frame serves: its class's own, through
     `super().__init__()`."""

@@ -9,7 +9,7 @@ pydantic-graph's `BaseNode`, the executors of Microsoft's Agent Framework, and M
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from itertools import product
 
 from charter_engine.parser.executors import Handling, executor_of, handling_of
@@ -17,6 +17,7 @@ from charter_engine.parser.state_graphs import StateGraph
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.watched_roles import WatchedRoles
+from charter_engine.parser.ways import reached_by
 
 HANDLERS = frozenset(("step",))
 ROUTED = frozenset(("message_handler", "event", "rpc"))
@@ -74,31 +75,21 @@ def enter_executors(
                 graph.lines[node] = definition.node.lineno
                 handlers.setdefault(executor_of(definition), {})[node] = handling
     for source, sending in handlers.items():
-        for target in led_to(source, linked, handlers):
+        for target in reached_by(linked, source, handlers):
             for one, other in product(sending, handlers[target]):
                 is_direct = (source, target) in linked
                 if not is_direct or sending[one].may_reach(handlers[target][other]):
                     graph.lead(one, other)
 
 
-def led_to(source: str, linked: list[tuple[str, str]], handlers: Collection[str]) -> list[str]:
-    """The executors that edges lead to from one, also through agents between them."""
-    found = [target for one, target in linked if one == source]
-    for name in found:
-        after = [target for one, target in linked if one == name and name not in handlers]
-        found += [target for target in after if target not in found]
-    return [name for name in found if name in handlers]
-
-
 def enter_roles(graph: StateGraph, roles: WatchedRoles) -> None:
     """The functions by which roles act, each leading to those of the roles that watch it."""
     for function in roles.turns:
-        node = f"{function.module.path}/{function.qualname}"
+        node = handler_node(function)
         graph.functions[node] = function.qualname
         graph.lines[node] = function.node.lineno
     for source, target in roles.leads():
-        one, other = (f"{end.module.path}/{end.qualname}" for end in (source, target))
-        graph.lead(one, other)
+        graph.lead(handler_node(source), handler_node(target))
 
 
 def is_handler(method: FunctionDefinition) -> bool:

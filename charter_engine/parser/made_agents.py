@@ -72,10 +72,9 @@ class AgentMaker:
         self.read_texts(frame, rule, box)
         self.open_settings(rule, box)
         if rule.serves:
-            box = Box(
-                box.kind,
-                fields={name: self.made_later(frame, value) for name, value in box.fields.items()},
-            )
+            later = self.by_functions.made_later
+            fields = {name: later(frame, value) for name, value in box.fields.items()}
+            box = Box(box.kind, fields=fields)
         if kind in COMPOSED:
             return self.evaluator.runnables.composed(frame, node, kind, box)
         box.fields |= self.by_functions.instructions(frame, box, rule)
@@ -111,23 +110,6 @@ class AgentMaker:
         given = box.fields.get(rule.chosen_by)
         text = given.static_text() if given is not None else ""
         return rule.kinds.get(text, kind) if text is not None else kind
-
-    def made_later(self, frame: Frame, value: Value) -> Value:
-        """What functions return that make an agent or a team once it is needed; of anything else,
-        the value itself."""
-        found = [
-            self.returned_by(frame, one)
-            for member in members_in(value)
-            for one in in_order(member.types)
-            if isinstance(one, Function)
-        ]
-        items = [Element(one) for one in found if one is not None]
-        return Value(box=Box("list", items)) if items else value
-
-    def returned_by(self, frame: Frame, function: Function) -> Value | None:
-        value = self.evaluator.follower.enter(frame, function, {}) or UNKNOWN
-        held = value.box.fields.get("agent", value) if value.box is not None else value
-        return held if any(made_in(held)) else None
 
     def open_settings(self, rule: KindRule, box: Box) -> None:
         """Let objects of the program's own settings that say what an agent is told hold what their

@@ -15,7 +15,7 @@ from charter_engine.parser.executors import executor_of, handling_of
 from charter_engine.parser.findings import HeardAnswer
 from charter_engine.parser.speakers import Team
 from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.values import Chain, Made, Origin, Value
+from charter_engine.parser.values import Chain, Made, Origin, Value, answers_in
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -61,9 +61,7 @@ class MixedGraphs:
     def send(self, definition: FunctionDefinition, message: Value) -> None:
         """Keep whose answers an executor sends."""
         if handling_of(definition) is not None:
-            numbers = {origin.chain[0][0] for origin in message.all_origins()}
-            said = self.said.setdefault(executor_of(definition), set())
-            said.update(number for number in numbers if number >= 0)
+            self.said.setdefault(executor_of(definition), set()).update(answers_in(message))
 
     def keep(self, team: Team, chains: dict[Made, Chain]) -> None:
         """Keep what the agents of a team tell the executors beside them, and hear of them."""

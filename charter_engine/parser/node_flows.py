@@ -7,15 +7,12 @@ made into the store (`post`). Flows join nodes by `first >> second` and `first -
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from charter_engine.parser.class_graphs import ClassGraph
+from charter_engine.parser.class_graphs import ClassGraph, Resolve, derived_from
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name
-
-Resolve = Callable[[Module, str], ClassDefinition | None]
-"""The class at hand that a module means by a name."""
 
 NODES = frozenset(
     f"pocketflow.{way}{name}"
@@ -71,7 +68,8 @@ class NodeFlows(ClassGraph):
 def flows_of(modules: Iterable[Module], resolve: Resolve) -> NodeFlows:
     """The nodes that the modules define, and how their flows join them."""
     modules = list(modules)
-    found = NodeFlows(bases=nodes_in(modules, resolve))
+    is_used = any(name in NODES for module in modules for name in module.imports.values())
+    found = NodeFlows(bases=derived_from(NODES.__contains__, modules, resolve) if is_used else {})
     if not found.bases:
         return found
     for module in modules:
@@ -79,37 +77,6 @@ def flows_of(modules: Iterable[Module], resolve: Resolve) -> NodeFlows:
     number_stores(found)
     found.order = found.ranked(found.bases)
     return found
-
-
-def nodes_in(modules: list[Module], resolve: Resolve) -> dict[ClassDefinition, str]:
-    """The classes of nodes, with what of the framework's they are made from."""
-    found: dict[ClassDefinition, str] = {}
-    if not any(name in NODES for module in modules for name in module.imports.values()):
-        return found
-    definitions = [item for module in modules for item in module.classes.values()]
-    fresh = True
-    while fresh:
-        fresh = False
-        for definition in definitions:
-            base = base_of(definition, found, resolve) if definition not in found else ""
-            if base:
-                found[definition] = base
-                fresh = True
-    return found
-
-
-def base_of(
-    definition: ClassDefinition, known: dict[ClassDefinition, str], resolve: Resolve
-) -> str:
-    """What of the framework's a class is made from, perhaps by a node that is known."""
-    for name in definition.bases:
-        dotted = definition.module.imports.get(name, "")
-        if dotted in NODES:
-            return dotted
-        base = resolve(definition.module, name)
-        if base in known and base is not None:
-            return known[base]
-    return ""
 
 
 class FlowNames:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from charter_engine.parser.arguments import bind
 from charter_engine.parser.attributes import GIVEN_TO_BASE
 from charter_engine.parser.frames import Frame
-from charter_engine.parser.frameworks import absorb_box, in_state, is_event
+from charter_engine.parser.frameworks import absorb_box, called_by, in_state, is_event
 from charter_engine.parser.handlers import is_node_class
 from charter_engine.parser.recognise import CallShape, constructed_box, named_in
 from charter_engine.parser.strings import arguments_origins
@@ -29,6 +29,7 @@ from charter_engine.parser.values import (
     Made,
     Value,
     made_in,
+    object_of,
     place_of,
 )
 
@@ -137,12 +138,12 @@ class ObjectMaker:
         """Whom the tools of an agent's class return, where a framework goes on with them, and whom
         its methods let go on."""
         decorator = self.program.catalogue.kinds[kind.name].returned_by
-        bound = Value(types=frozenset((Instance(definition),)))
+        bound = object_of(definition)
         returned = [
             self.evaluator.follower.enter(frame, Function(method, bound), {})
             for owner in (self.program.lineage(definition) if decorator else ())
             for method in owner.methods.values()
-            if decorator in (name.rpartition(".")[2] for name in method.decorators)
+            if decorator in called_by(method)
         ]
         agents = [made for value in returned if value is not None for made in made_in(value)]
         agents += self.going_on.get(definition, ()) if decorator else ()

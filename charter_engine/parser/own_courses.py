@@ -18,9 +18,9 @@ def in_course(builder: TeamBuilder, own: OwnCourse) -> Part:
     course = own.course
     parts = {run: part_of_run(builder, own, run) for run in own.agents}
     keep_unheard(builder, own, parts)
+    following = course.following()
     for run, part in parts.items():
-        following = (*course.after.get(run, ()), *course.again.get(run, ()))
-        builder.lead(part.last, [one for other in following for one in parts[other].first])
+        builder.lead(part.last, whole_of([parts[other] for other in following[run]]).first)
         builder.team.silent.update(part.last if run in course.unheard else ())
     for run in course.loops:
         for one in (*parts[run].first, *parts[run].last):

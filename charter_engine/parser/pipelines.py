@@ -3,11 +3,11 @@ components that ask no model."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.team_parts import Part, whole_of
 from charter_engine.parser.values import Made, made_in
+from charter_engine.parser.ways import reached_by
 
 if TYPE_CHECKING:
     from charter_engine.parser.teams import TeamBuilder
@@ -33,23 +33,6 @@ def take_templates(made: Made) -> None:
                 one.box.fields.setdefault("template", template)
 
 
-def reached_by(connections: list[tuple[str, str]], start: str, ends: Collection[str]) -> list[str]:
-    """Those among `ends` that connections lead to from a component, nearest first."""
-    found: list[str] = []
-    seen: set[str] = set()
-    pending = [target for source, target in connections if source == start]
-    while pending:
-        name = pending.pop(0)
-        if name in seen:
-            continue
-        seen.add(name)
-        if name in ends:
-            found.append(name)
-        else:
-            pending += [target for source, target in connections if source == name]
-    return found
-
-
 def wired(builder: TeamBuilder, made: Made, members: list[Made]) -> Part:
     """Components of a pipeline: each hears those whose answers reach it by connections through
     components that ask no model."""
@@ -57,8 +40,9 @@ def wired(builder: TeamBuilder, made: Made, members: list[Made]) -> Part:
     asking = {name: part for name in made.box.fields for part in part_in(made, name, parts)}
     led_to: set[Made] = set()
     take_templates(made)
+    connections = connections_in(made)
     for name, part in asking.items():
-        for target in reached_by(connections_in(made), name, asking):
+        for target in reached_by(connections, name, asking):
             builder.team.follows.setdefault(part.first[0], []).extend(asking[target].first)
             led_to.update(asking[target].first)
     whole = whole_of(list(asking.values()))

@@ -114,12 +114,12 @@ def one_of(batch: Value) -> Value:
 
 
 def field_of(given: dict[str, Value], name: str) -> Value | None:
-    """An argument, or `argument.field` of one that is an object."""
-    name, _, field = name.partition(".")
-    value = given.get(name)
-    if not field or value is None:
+    """An argument, or what one was made with: `argument.field`, to any depth."""
+    first, _, rest = name.partition(".")
+    value = given.get(first)
+    if not rest or value is None:
         return value
-    return value.box.fields.get(field) if value.box is not None else None
+    return field_of(value.box.fields, rest) if value.box is not None else None
 
 
 KEPT_FOR_SYSTEM = (

@@ -14,6 +14,7 @@ from charter_engine.parser.handlers import POSTING, is_handler
 from charter_engine.parser.recognise import names_in, names_model
 from charter_engine.parser.symbols import FunctionDefinition, Module, dotted_name
 from charter_engine.parser.syntax import annotation_names, last_name, output_name
+from charter_engine.parser.ways import led_to
 
 
 class CallNames:
@@ -282,12 +283,7 @@ def names_of_instances(modules: Iterable[Module]) -> dict[str, set[str]]:
             if name is not None:
                 found.setdefault(made, set()).add(name)
     for made in list(found):
-        pending, seen = [made], {made}
-        while pending:
-            fresh = bases.get(pending.pop(), set()) - seen
-            seen |= fresh
-            pending += fresh
-        for base in seen - {made}:
+        for base in led_to(bases, made) - {made}:
             found.setdefault(base, set()).update(found[made])
     return found
 

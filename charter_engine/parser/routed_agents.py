@@ -33,6 +33,7 @@ from charter_engine.parser.values import (
     object_of,
     static,
 )
+from charter_engine.parser.ways import led_to
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -235,16 +236,7 @@ class RoutedAgents:
         source = handler_under_way(frame)
         if source is None or source not in self.order or target not in self.order:
             return False
-        return self.order[target] < self.order[source] and source in self.led_to(target)
-
-    def led_to(self, handler: FunctionDefinition) -> set[FunctionDefinition]:
-        found: set[FunctionDefinition] = set()
-        pending = [handler]
-        while pending:
-            following = self.after.get(pending.pop(), set()) - found
-            found |= following
-            pending += following
-        return found
+        return self.order[target] < self.order[source] and source in led_to(self.after, target)
 
     def is_sender(self, frame: Frame, taker: Taker) -> bool:
         """Whether one takes nothing of a message because it is its own: agents of a class that are
@@ -259,7 +251,8 @@ class RoutedAgents:
         if not self.findings.are_judged:
             return
         source = handler_under_way(frame)
-        between = {one for one in self.led_to(target) if source in self.led_to(one) | {one}}
+        reached = led_to(self.after, target)
+        between = {one for one in reached if source in led_to(self.after, one) | {one}}
         self.findings.turning |= {target, *between}
 
     def kinds_of(self, message: Value) -> Iterator[str]:

@@ -41,7 +41,9 @@ class ServedAgents:
                 )
         is_run = self.led_to(teams.ran)
         named = [made for made in found if made not in is_run]
-        return list(dict.fromkeys([*named, *self.whole(left)]))
+        led_to = is_run | self.led_to(left)
+        whole = [made for made in left if made not in teams.ran and made not in led_to]
+        return list(dict.fromkeys([*named, *whole]))
 
     def kept_as(self, path: str, name: str) -> Value:
         """What a module keeps under a name, also as it imports it."""
@@ -50,12 +52,6 @@ class ServedAgents:
         is_imported = module is not None and name in module.imports
         found = self.evaluator.names.global_name(module, name) if module and is_imported else held
         return found or UNKNOWN
-
-    def whole(self, left: list[Made]) -> list[Made]:
-        """Of what may be served, what no call runs and no other of them leads to."""
-        ran = self.evaluator.teams.ran
-        led_to = self.led_to((*left, *ran) if left else ())
-        return [made for made in left if made not in ran and made not in led_to]
 
     def led_to(self, runs: Iterable[Made]) -> set[Made]:
         """The agents and teams that others lead to."""

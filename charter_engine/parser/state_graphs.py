@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from charter_engine.parser.graph_builders import Builders
 from charter_engine.parser.symbols import FunctionDefinition
+from charter_engine.parser.ways import led_to
 
 START = frozenset(("START", "__start__"))
 END = frozenset(("END", "__end__"))
@@ -76,15 +77,11 @@ class StateGraph:
             for node, target in self.apart
             if named(target) == "START"
         ]
-        pending = [builder for node, builder in led_into if named(node) == name]
-        builders: set[str] = set()
-        while pending:
-            builder = pending.pop()
-            if builder not in builders:
-                builders.add(builder)
-                pending += [
-                    inner for node, inner in led_into if node.partition("/")[0] == builder != inner
-                ]
+        within: dict[str, set[str]] = {}
+        for node, inner in led_into:
+            within.setdefault(node.partition("/")[0], set()).add(inner)
+        starts = [builder for node, builder in led_into if named(node) == name]
+        builders = {one for start in starts for one in (start, *led_to(within, start))}
         return {
             function
             for node, function in self.functions.items()
@@ -106,8 +103,8 @@ class StateGraph:
         """The nodes in the order of a run: each after all that may lead to it, but for what leads
         back to where a cycle was entered."""
         waiting = sorted(self.nodes(), key=lambda node: (self.lines.get(node, 0), node))
-        reach = {node: self.reachable(node) for node in waiting}
-        led_to: set[str] = set()
+        reach = {node: led_to(self.after, node) for node in waiting}
+        following: set[str] = set()
         order: list[str] = []
         while waiting:
             ready = [
@@ -115,16 +112,17 @@ class StateGraph:
                 for node in waiting
                 if all(node not in reach[other] or other in reach[node] for other in waiting)
             ]
-            node = next((one for one in ready if one in led_to), ready[0])
+            node = next((one for one in ready if one in following), ready[0])
             waiting.remove(node)
-            led_to |= self.after.get(node, set())
+            following |= self.after.get(node, set())
             order.append(node)
             if node in reach[node]:
-                reach = {one: self.reachable(one, waiting) for one in waiting}
+                after = {one: self.after.get(one, set()).intersection(waiting) for one in waiting}
+                reach = {one: led_to(after, one) for one in waiting}
         return order
 
     def nodes(self) -> set[str]:
-        targets = {target for led_to in self.after.values() for target in led_to}
+        targets = {target for following in self.after.values() for target in following}
         return {*self.functions, *self.after, *targets}
 
     def before(self, function: str, at_hand: Collection[str]) -> set[str]:
@@ -159,13 +157,14 @@ class StateGraph:
         """The functions that a function may lead to."""
         found: dict[str, set[str]] = {}
         for node, function in self.functions.items():
-            reached = {self.functions[one] for one in self.reachable(node) if one in self.functions}
+            ahead = led_to(self.after, node)
+            reached = {self.functions[one] for one in ahead if one in self.functions}
             found[function] = found.get(function, set()) | reached
         return found
 
     def cyclic(self) -> set[frozenset[str]]:
         """Groups of functions that a run may go round in."""
-        reach = {node: self.reachable(node) for node in self.functions}
+        reach = {node: led_to(self.after, node) for node in self.functions}
         groups: set[frozenset[str]] = set()
         for node, reached in reach.items():
             if node in reached:
@@ -176,17 +175,6 @@ class StateGraph:
                     )
                 )
         return groups
-
-    def reachable(self, node: str, among: Collection[str] | None = None) -> set[str]:
-        """The nodes that a node may lead to, on ways through `among` only."""
-        found: set[str] = set()
-        pending = list(self.after.get(node, ()))
-        while pending:
-            current = pending.pop()
-            if current not in found and (among is None or current in among):
-                found.add(current)
-                pending += self.after.get(current, ())
-        return found
 
 
 def named(node: str) -> str:

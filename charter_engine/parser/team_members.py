@@ -18,12 +18,12 @@ from charter_engine.parser.catalogue import Family
 from charter_engine.parser.drawn_teams import is_drawn
 from charter_engine.parser.executors import handling_of
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.frameworks import called_by
 from charter_engine.parser.own_runs import OwnRuns
 from charter_engine.parser.recognise import CallShape, Recognition
 from charter_engine.parser.recording import holder_of
 from charter_engine.parser.speakers import Team
 from charter_engine.parser.team_parts import text_in
-from charter_engine.parser.team_prompts import nested
 from charter_engine.parser.teams import RETURNED, TeamBuilder, asks_itself
 from charter_engine.parser.unseen_teams import UnseenTeams
 from charter_engine.parser.values import (
@@ -36,6 +36,7 @@ from charter_engine.parser.values import (
     made_as,
     made_in,
     members_in,
+    object_of,
 )
 from charter_engine.parser.workflow_steps import WORKFLOW, has_functions
 
@@ -104,7 +105,7 @@ class TeamFinder:
     def is_told_so(self, made: Made) -> bool:
         """Whether what is written of an agent stands under names that any model is told by."""
         rule = self.program.catalogue.kinds[made.kind]
-        said = [name for name in rule.says if nested(made.box.fields, name) is not None]
+        said = [name for name in rule.says if prompts.field_of(made.box.fields, name) is not None]
         return all(name in prompts.KEPT_FOR_SYSTEM for name in said)
 
     def asks_nobody(self, receiver: Value, shape: CallShape, family: Family) -> bool:
@@ -159,7 +160,7 @@ class TeamFinder:
     def made_to_run(self, frame: Frame, shape: CallShape, family: Family) -> list[Made]:
         """What a function makes that a call is given to run."""
         given = prompts.arguments_by_name(shape, family).get(family.runs, UNKNOWN)
-        return [*made_in(self.evaluator.agents.made_later(frame, given))] if family.runs else []
+        return [*made_in(self.evaluator.agents.by_functions.made_later(frame, given))]
 
     def run_of(self, asked: Value, shape: CallShape, family: Family) -> list[Made]:
         """What a call is given to run, or else what is called: several where that isn't known."""
@@ -229,10 +230,10 @@ class TeamFinder:
         if not decorator or owner is None:
             return []
         frame = Frame(made.module, {}, function=made.function)
-        bound = Value(types=frozenset((Instance(owner),)))
+        bound = object_of(owner)
         found: list[Made] = []
         for method in owner.methods.values():
-            if decorator in (name.rpartition(".")[2] for name in method.decorators):
+            if decorator in called_by(method):
                 result = self.evaluator.follower.enter(frame, Function(method, bound), {})
                 found += made_in(result) if result is not None else ()
         return found

@@ -66,7 +66,7 @@ def written(made: Made, rule: KindRule, given: dict[str, Value]) -> tuple[Messag
     parts = tuple(
         ("system" if own == "assistant" else own, part)
         for name, role in says.items()
-        if (value := nested(fields, name)) is not None
+        if (value := prompts.field_of(fields, name)) is not None
         for own, part in prompts.messages_of(value, role)
     )
     if rule.syntax != "format":
@@ -100,15 +100,6 @@ def offer_of(made: Made) -> dict[str, Value]:
 
 def as_message(role: str, part: Value) -> Value:
     return Value(box=Box("dict", fields={"role": static(role), "content": part}))
-
-
-def nested(fields: dict[str, Value], name: str) -> Value | None:
-    """An argument, or one that an argument was made with."""
-    first, _, rest = name.partition(".")
-    value = fields.get(first)
-    if not rest or value is None:
-        return value
-    return nested(value.box.fields, rest) if value.box is not None else None
 
 
 def inputs_of(shape: CallShape, family: Family) -> dict[str, Value]:

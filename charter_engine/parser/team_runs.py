@@ -8,6 +8,7 @@ that it hears. What a framework adds in words of its own is not at hand.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -61,6 +62,7 @@ from charter_engine.parser.values import (
     Piece,
     Static,
     Value,
+    answers_in,
     join,
     made_as,
     made_in,
@@ -258,51 +260,47 @@ class TeamRuns:
         """Follow the functions that an agent calls as tools: what it writes goes in, and what other
         models answer in them comes back to it."""
         written = Value(origins=frozenset((Origin(chain, "argument"),)))
-        before, frame.chain = frame.chain, ()
         for tool in self.evaluator.teams.functions.tools_of(speaker):
             definition = tool.definition
-            names = [name for name in definition.parameters if name not in HANDED_IN]
             reached = self.findings.reached
-            called = filled_by(tool, written)
-            result = self.evaluator.follower.enter(frame, called, dict.fromkeys(names, written))
-            if self.findings.reached > reached:
-                line = speaker.node.lineno
-                loop = Loop(kind="cycle", line=line)
-                asked = [one for one in self.findings.sites.values() if definition in one.under]
-                for turning in (site, *asked):
-                    turning.repeated_by += [loop] if loop not in turning.repeated_by else []
-                name = label_of(speaker, site)
-                self.hear(site, HeardAnswer(site.number, "loop", "assistant", name, again=True))
-            is_asked = self.findings.reached > reached and result is not None
-            origins = result.all_origins() if is_asked and result is not None else NOTHING
-            for source in sorted({origin.chain[0][0] for origin in origins}):
-                if source >= 0 and source != site.number:
-                    name = definition.name
-                    self.hear(site, HeardAnswer(source, "loop", "tool", name, again=True))
-        frame.chain = before
+            result = self.called(frame, filled_by(tool, written), filled_in(tool), written)
+            if self.findings.reached <= reached:
+                continue
+            loop = Loop(kind="cycle", line=speaker.node.lineno)
+            asked = [one for one in self.findings.sites.values() if definition in one.under]
+            for turning in (site, *asked):
+                turning.repeated_by += [loop] if loop not in turning.repeated_by else []
+            name = label_of(speaker, site)
+            self.hear(site, HeardAnswer(site.number, "loop", "assistant", name, again=True))
+            for source in sorted(answers_in(result or UNKNOWN) - {site.number}):
+                self.hear(site, HeardAnswer(source, "loop", "tool", definition.name, again=True))
 
     def follow_outputs(self, frame: Frame, speaker: Made, chain: Chain) -> Origins:
         """Follow the functions that an agent's answer goes to; returns what models answer in
         them, which is the answer then."""
         written = Value(origins=frozenset((Origin(chain, "argument"),)))
-        before, frame.chain = frame.chain, ()
         found: Origins = NOTHING
         for output in self.evaluator.teams.functions.outputs_of(speaker):
-            names = [name for name in output.definition.parameters if name not in HANDED_IN]
-            result = self.evaluator.follower.enter(frame, output, dict.fromkeys(names, written))
+            result = self.called(frame, output, filled_in(output), written)
             found |= result.all_origins() if result is not None else NOTHING
-        frame.chain = before
         return found
 
     def follow_guards(self, frame: Frame, speaker: Made, chain: Chain) -> None:
         """Follow the functions that look at what an agent answers: the last of what they are given
         is its answer."""
         answer = Value(origins=frozenset((Origin(chain, "argument"),)))
-        before, frame.chain = frame.chain, ()
         for guard in self.evaluator.teams.functions.guards_of(speaker):
-            given = dict.fromkeys(guard.definition.parameters[-1:], answer)
-            self.evaluator.follower.enter(frame, guard, given)
+            self.called(frame, guard, guard.definition.parameters[-1:], answer)
+
+    def called(
+        self, frame: Frame, function: Function, names: Iterable[str], given: Value
+    ) -> Value | None:
+        """What a function returns that a framework calls, which gives `names` of its parameters
+        what an agent answers."""
+        before, frame.chain = frame.chain, ()
+        result = self.evaluator.follower.enter(frame, function, dict.fromkeys(names, given))
         frame.chain = before
+        return result
 
     def keys_of(self, team: Team, chains: dict[Made, Chain]) -> dict[str, Value]:
         """What the speakers leave in the state of the run, by its keys."""
@@ -466,6 +464,11 @@ def common_box(agents: list[Made]) -> Box:
             name: join(fields.get(name), value, name) for name, value in one.box.fields.items()
         }
     return Box("object", fields=fields)
+
+
+def filled_in(function: Function) -> list[str]:
+    """The parameters of a function that a model fills in."""
+    return [name for name in function.definition.parameters if name not in HANDED_IN]
 
 
 def filled_by(tool: Function, written: Value) -> Function:

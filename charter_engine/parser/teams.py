@@ -186,7 +186,7 @@ class TeamBuilder:
         if way in ("chain", "otherwise"):
             chained = self.chained(members)
             return chained if way == "chain" else whole_of([before, chained])
-        if way in UNLISTED or way in ("wired", "named", "declared"):
+        if way in UNLISTED or way in ("wired", "named"):
             return self.laid_out(made, members, way)
         if way == "handoff":
             self.called(made, [one for one in members if text_in(one, "mode") in ANSWERING])

@@ -317,6 +317,12 @@ def is_answer(value: Value) -> bool:
     return any(origin.chain[0][0] >= 0 for origin in value.all_origins())
 
 
+def answers_in(value: Value) -> set[int]:
+    """The calls whose answers are part of a value, by their numbers."""
+    numbers = {origin.chain[0][0] for origin in value.all_origins()}
+    return {number for number in numbers if number >= 0}
+
+
 UNKNOWN = Value()
 
 MAX_ORIGINS = 48

@@ -12,12 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from charter_engine.parser.class_graphs import ClassGraph
+from charter_engine.parser.class_graphs import ClassGraph, Resolve, derived_from
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, Module, dotted_name
 from charter_engine.parser.syntax import last_name
-
-Resolve = Callable[[Module, str], ClassDefinition | None]
-"""The class at hand that a module means by a name."""
 
 MethodOf = Callable[[ClassDefinition, str], FunctionDefinition | None]
 """The method that objects of a class have by a name."""
@@ -97,34 +94,14 @@ def roles_of(modules: Iterable[Module], resolve: Resolve, method_of: MethodOf) -
         dotted.startswith("metagpt.") for module in modules for dotted in module.imports.values()
     ):
         return found
-    classes = [item for module in modules for item in module.classes.values()]
-    roles = derived_from(ROLES, classes, resolve)
-    actions = derived_from(ACTIONS, classes, resolve)
+    roles = derived_from(lambda name: name.startswith(ROLES), modules, resolve)
+    actions = derived_from(lambda name: name.startswith(ACTIONS), modules, resolve)
     found.runs = {one.methods["run"] for one in actions if "run" in one.methods}
     for role in roles:
         describe(found, role, lineage_of(role, roles, resolve), actions, resolve)
     for role in roles:
         enter_turns(found, role, method_of)
     link(found)
-    return found
-
-
-def derived_from(
-    framework: str, classes: list[ClassDefinition], resolve: Resolve
-) -> dict[ClassDefinition, None]:
-    """The classes that are made from one of the framework's, perhaps by others at hand."""
-    found: dict[ClassDefinition, None] = {}
-    fresh = True
-    while fresh:
-        fresh = False
-        for definition in classes:
-            if definition not in found and any(
-                definition.module.imports.get(name, "").startswith(framework)
-                or resolve(definition.module, name) in found
-                for name in definition.bases
-            ):
-                found[definition] = None
-                fresh = True
     return found
 
 

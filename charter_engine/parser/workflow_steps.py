@@ -20,6 +20,7 @@ from charter_engine.parser.values import (
     Origin,
     Type,
     Value,
+    answers_in,
     in_order,
     join,
     made_in,
@@ -182,10 +183,9 @@ class WorkflowSteps:
     def tell(self, speaker: Made, said: Value) -> None:
         runs = self.evaluator.team_runs
         site = runs.findings.sites[self.chains[speaker][0][0]]
-        for source in sorted({origin.chain[0][0] for origin in said.all_origins()}):
-            if source >= 0 and source != site.number:
-                name = runs.findings.sites[source].output or "answer"
-                runs.hear(site, HeardAnswer(source, "data", "assistant", name, again=False))
+        for source in sorted(answers_in(said) - {site.number}):
+            name = runs.findings.sites[source].output or "answer"
+            runs.hear(site, HeardAnswer(source, "data", "assistant", name, again=False))
 
 
 def answer_named(receiver: Value, shape: CallShape) -> Value | None:

@@ -191,3 +191,69 @@ def main(topic):
     first, hello, shorter = sorted(steps.values())
     assert (first, shorter) in fed
     assert not {(first, hello), (hello, shorter)} & fed
+
+
+TALKS = """
+import openai
+
+class Talk:
+    def __init__(self, rules):
+        self.client = openai.OpenAI()
+        self.rules = rules
+        self.begin_anew()
+
+    def begin_anew(self):
+        self.messages = [{"role": "system", "content": self.rules}]
+
+    def ask(self, text):
+        self.messages.append({"role": "user", "content": text})
+        answer = self.client.chat.completions.create(model="m", messages=self.messages)
+        text = answer.choices[0].message.content
+        self.messages.append({"role": "assistant", "content": text})
+        return text
+
+class Provider:
+    @staticmethod
+    def named(name, rules):
+        if name == "one":
+            return Talk(rules)
+        raise ValueError(name)
+
+class Manager:
+    def __init__(self, rules):
+        self.talk = Provider.named("one", rules)
+
+    def ask(self, text):
+        return self.talk.ask(text)
+
+def begin(rules):
+    manager = Manager(rules)
+    return manager
+
+def plan(topic):
+    manager = begin("You plan.")
+    print(manager.ask("Make a plan for " + topic))
+
+def review(topic):
+    manager = begin("You review.")
+    print(manager.ask("Say what is wrong with " + topic))
+    print(manager.ask("And what is right with it?"))
+
+plan("a")
+review("b")
+"""
+"""Talks that makers of makers begin, each with a history of its own."""
+
+
+def test_a_history_that_a_method_of_the_constructor_begins_is_each_objects_own() -> None:
+    file = compiled(TALKS)
+    line = {call.id: call.line for call in file.calls}
+    by_line = {call.line: call for call in file.calls}
+    plan, review, further = (
+        n for n, text in enumerate(TALKS.splitlines(), 1) if "nager.ask(" in text
+    )
+    flows = {
+        at: {(line[edge.call], edge.carried) for edge in by_line[at].depends_on}
+        for at in (plan, review, further)
+    }
+    assert flows == {plan: set(), review: set(), further: {(review, "data")}}
