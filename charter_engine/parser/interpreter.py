@@ -125,7 +125,11 @@ class Interpreter:
         self.entries.asking = {site.function for site in sites if site.function is not None}
         self.entries.asking |= self.those_that_call_wrappers(visited)
         self.entries.wrappers = self.findings.wrappers.keys()
-        called = {item for item in self.entries.called if item.name != "__init__"}
+        called = {
+            item
+            for item in self.entries.called
+            if item.name != "__init__" and item.node_name not in self.ranks
+        }
         called |= {
             step
             for one in visited
