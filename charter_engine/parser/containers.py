@@ -25,6 +25,7 @@ from charter_engine.parser.values import (
     Package,
     Value,
     each_object,
+    end_of,
     join,
 )
 
@@ -148,8 +149,9 @@ def item(value: Value, key: Value) -> Value:
     if is_made(value) and key.static_text() is None and key.constant is None:
         return value
     if box is None:
+        end = end_of(value, key.constant[0]) if key.constant is not None else None
         return Value(
-            origins=value.origins,
+            origins=value.origins if end is None else end,
             types=types if any(isinstance(kind, Kind) for kind in types) else frozenset(),
         )
     name = key.static_text()

@@ -71,6 +71,22 @@ def functions_handing_back(
     return found
 
 
+TOOL_NODE = "ToolNode"
+"""LangGraph's node that runs the tools that a model asks for."""
+
+
+def makers_of_tool_nodes(definitions: Iterable[FunctionDefinition]) -> set[str]:
+    """What is called to make a node that runs tools: the class, and functions that return one."""
+    found = {TOOL_NODE}
+    for definition in definitions:
+        made = returned(definition.node)
+        while isinstance(made, ast.Call) and is_configured(made.func):
+            made = made.func.value
+        if isinstance(made, ast.Call) and last_name(made.func) == TOOL_NODE:
+            found.add(definition.name)
+    return found
+
+
 def given_to_unseen(node: ast.expr, at_hand: Collection[str]) -> ast.expr | None:
     """What code that isn't at hand is given to make a runnable of: `RunnableLambda(plan,
     name="plan").with_config(tags=tags)`."""

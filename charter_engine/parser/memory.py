@@ -29,8 +29,9 @@ class Memory:
 
     `changes` counts what was changed, so that following a function again can be spared while
     nothing was. `recursions` are those of functions that call themselves. `left` is what the
-    state of a graph holds after a node, `written` what the node put into it, by the keys, `sent`
-    what a node is started with, by its function; `beside` are the functions that `Send` leads into.
+    state of a graph holds after a node, `written` what the node put into it, by the keys, `always`
+    the keys that it writes on every way, `begun` what a graph was given, by its start, `sent` what
+    a node is started with, by its function; `beside` are the functions that `Send` leads into.
     `returned` is what the steps of flows returned, `said` what roles did in their turns. `grown`
     are the lists to which something was added since a function was started from.
     """
@@ -44,6 +45,8 @@ class Memory:
     recursions: dict[FunctionDefinition, Recursion] = field(default_factory=dict)
     left: dict[str, Box] = field(default_factory=dict)
     written: dict[str, dict[str, Element]] = field(default_factory=dict)
+    always: dict[str, frozenset[str]] = field(default_factory=dict)
+    begun: dict[str, dict[str, Value]] = field(default_factory=dict)
     sent: dict[str, Box] = field(default_factory=dict)
     beside: set[str] = field(default_factory=set)
     returned: dict[FunctionDefinition, Value] = field(default_factory=dict)
@@ -146,6 +149,8 @@ class Memory:
         self.shared.clear()
         self.left.clear()
         self.written.clear()
+        self.always.clear()
+        self.begun.clear()
         self.sent.clear()
         self.beside.clear()
         self.returned.clear()

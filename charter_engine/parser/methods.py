@@ -24,11 +24,14 @@ from charter_engine.parser.values import (
     Static,
     Value,
     as_pieces,
+    end_of,
     functions_in,
+    is_empty_list,
     join,
     moved,
     static,
     text_of,
+    without_ends,
 )
 from charter_engine.parser.written_files import STORE
 
@@ -60,6 +63,7 @@ COPYING = frozenset("model_copy copy with_config with_retry with_options".split(
 """Methods by which a tool or a task gives itself once more, perhaps with other settings."""
 
 PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict".split())
+ORDERING = frozenset("reversed sorted set filter nlargest nsmallest".split())
 PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
 """Functions that give what they are given, or some of it: first, or after how that is chosen."""
 
@@ -140,11 +144,9 @@ class Methods:
                 return any_member(receiver)
             key = shape.positional[0][1] if shape.positional else Value()
             found = item(receiver, key)
-            return (
-                join(found, shape.positional[1][1], "default")
-                if len(shape.positional) > 1
-                else found
-            )
+            default = shape.positional[1][1] if len(shape.positional) > 1 else None
+            is_there = default is None or (is_empty_list(default) and end_of(found, -1) is not None)
+            return found if default is None or is_there else join(found, default, "default")
         if verb == "items" and receiver.box is not None and receiver.box.kind == "dict":
             return Value(box=items_of(receiver.box), origins=receiver.origins)
         if verb in ("values", "items", "copy", "keys") or is_dumped(receiver, verb):
@@ -240,7 +242,7 @@ class Methods:
         if name in ("dedent", "cleandoc", HANDING_ON):
             return text_by(name, first, node.lineno)
         if name in PASSING or name in PASSING_SECOND or awaits(shape):
-            return first
+            return in_another_order(first) if name in ORDERING else first
         if name in ("asdict", "vars") and first.box is not None and first.box.kind == "object":
             return Value(box=as_dict(first.box), origins=first.origins)
         if name == "cast" and len(shape.positional) > 1:
@@ -269,6 +271,11 @@ class Methods:
 def is_dumped(receiver: Value, verb: str) -> bool:
     """Whether a method encodes what a library wrote as a text: `json.dumps(body).encode()`."""
     return verb == "encode" and STORE in receiver.types
+
+
+def in_another_order(value: Value) -> Value:
+    """The members of a list in another order, or some of them: which comes first isn't known."""
+    return replace(value, types=without_ends(value.types)) if value.types else value
 
 
 def gives_itself(verb: str, receiver: Value) -> bool:

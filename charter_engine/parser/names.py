@@ -23,6 +23,7 @@ from charter_engine.parser.values import (
     UNKNOWN,
     Box,
     Class,
+    Ends,
     External,
     Function,
     Instance,
@@ -491,7 +492,7 @@ def carried_by(annotation: ast.expr) -> ast.expr | None:
     return inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
 
 
-def part_of(kind: Function | Kind | Made | Member, name: str) -> set[Type]:
+def part_of(kind: Function | Kind | Made | Member | Ends, name: str) -> set[Type]:
     """What an attribute of something of a catalogue's kind is, or of a function that a decorator
     made an object."""
     if isinstance(kind, Kind):

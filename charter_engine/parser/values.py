@@ -127,7 +127,14 @@ class Made(Struct, frozen=True, eq=False):
         return id(self.node)
 
 
-Type = External | Kind | Member | Function | Class | Instance | Package | Made
+class Ends(Struct, frozen=True, cache_hash=True):
+    """What the first and the last member hold of a list of which nothing else is known."""
+
+    first: Origins
+    last: Origins
+
+
+Type = External | Kind | Member | Function | Class | Instance | Package | Made | Ends
 
 
 def place_of(kind: Type) -> str:
@@ -156,8 +163,8 @@ def _place(kind: Type) -> tuple[str, str, int, str]:
             return "Made", module.name, node.lineno, name
         case Member(kind=name, path=path):
             return "Member", f"{name} {path}", 0, ""
-        case Kind(name=name):
-            return "Kind", name, 0, ""
+        case Kind() | Ends():
+            return type(kind).__name__, kind.name if isinstance(kind, Kind) else "", 0, ""
         case External(dotted=dotted):
             return "External", dotted, 0, ""
 
@@ -586,6 +593,19 @@ def is_empty_list(value: Value) -> bool:
     """Whether a value is a list without members."""
     box = value.box
     return box is not None and box.kind == "list" and not box.items and box.rest is None
+
+
+def without_ends(types: frozenset[Type]) -> frozenset[Type]:
+    """What a value may be, where nothing is told of its first and last members."""
+    return frozenset(kind for kind in types if type(kind) is not Ends) if types else types
+
+
+def end_of(value: Value, index: object) -> Origins | None:
+    """What the first or the last member of a list holds; None where that isn't told."""
+    ends = [kind for kind in value.types if type(kind) is Ends] if value.box is None else []
+    if not ends or index not in (0, -1):
+        return None
+    return frozenset[Origin]().union(*(one.first if index == 0 else one.last for one in ends))
 
 
 MAX_JOINED_DEPTH = 3
