@@ -15,6 +15,7 @@ from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.syntax import last_name
 from charter_engine.parser.values import (
+    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -201,14 +202,19 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
         )
     rest = {name: value for name, value in function.named if name not in definition.parameters}
     names |= {name: value for name, value in function.named if name in definition.parameters}
+    unnamed = NOTHING
     for name, _, value in shape.keywords:
         if name == "**":
             rest |= value.box.fields if value.box is not None else {}
+            is_open = value.box is None or value.box.rest is not None
+            unnamed |= value.all_origins() if is_open else NOTHING
         elif name in definition.parameters:
             names[name] = value
         else:
             rest[name] = value
     names |= {name: value for name, value in rest.items() if name in definition.parameters}
+    for name in parameters if unnamed else ():
+        names.setdefault(name, Value(origins=unnamed))
     if spec.kwarg is not None:
         names[spec.kwarg.arg] = Value(box=Box("dict", fields=rest))
     return names

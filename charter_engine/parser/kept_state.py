@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from charter_engine.parser.edges import EARLIER_RUN, value_in_round
 from charter_engine.parser.entries import Entries, sites_of
 from charter_engine.parser.findings import Findings
-from charter_engine.parser.memory import Memory
+from charter_engine.parser.memory import SESSION, Memory
 from charter_engine.parser.recognise import words_of
 from charter_engine.parser.symbols import FunctionDefinition
 from charter_engine.parser.values import Box, Element, Static, Value, is_answer, join
@@ -71,19 +71,20 @@ class KeptState:
                 passing |= said.keys() - self.known.get(id(box), set()) if is_once else set()
 
     def kept(self) -> Iterator[Box]:
-        """The lists that modules and objects hold, also by session or another key."""
-        for names in self.holders():
-            for value in names.values():
-                box = value.box
-                if box is not None and box.kind == "list":
-                    yield box
-                elif box is not None and box.kind == "dict":
-                    members = (member.box for member in box.members())
-                    yield from (one for one in members if one is not None and one.kind == "list")
+        """The lists that modules, objects and sessions hold, also by a key."""
+        pending = [(value, 0) for names in self.holders() for value in names.values()]
+        while pending:
+            value, depth = pending.pop()
+            box = value.box
+            if box is not None and box.kind == "list":
+                yield box
+            elif box is not None and depth < MAX_DEPTH:
+                pending += [(member, depth + 1) for member in box.members()]
 
     def holders(self) -> Iterator[dict[str, Value]]:
         yield from self.memory.globals.values()
         yield from (box.fields for box in self.memory.objects.values())
+        yield from (box.fields for name, box in self.memory.shared.items() if name == SESSION)
 
     def note(self) -> None:
         """Note what is held once all functions were run."""
@@ -105,9 +106,9 @@ class KeptState:
         self.left.clear()
 
     def with_left(self, value: Value, held: Value, name: str) -> Value:
-        if value.box is held.box:
-            return value if value.box is not None else join(value, held, name)
-        if value.box is not None and held.box is not None:
+        if value.box is None:
+            return join(value, held, name)
+        if held.box is not None and held.box is not value.box:
             self.put_into(value.box, held.box)
         return value
 
@@ -156,4 +157,5 @@ def shape_of(value: Value, depth: int = 0) -> object:
 
 
 MAX_DEPTH = 2
-"""Assumed: texts of messages lie no deeper in them."""
+"""Assumed: texts of messages lie no deeper in them, and lists that are kept no deeper in what
+keeps them."""

@@ -46,8 +46,16 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-SESSIONS = ("streamlit.session_state", "chainlit.user_session")
-"""Stores that outlive a run of the script."""
+SESSIONS = (
+    "streamlit.session_state",
+    "chainlit.user_session",
+    "flask.session",
+    "quart.session",
+)
+"""Stores that outlive a run of the script, or a request."""
+
+KEPT_FOR_USERS = frozenset(("user_data", "chat_data", "bot_data"))
+"""Attributes under which what a bot's handlers are given keeps something for those to come."""
 
 RUN_BY = {
     "acall": ("aforward", "forward"),
@@ -182,6 +190,8 @@ class Names:
             found = self.global_name(source, name, seen)
             if found is not None:
                 return found
+        if dotted in SESSIONS:
+            return Value(box=self.memory.shared_box(SESSION))
         kind = External(dotted) if module is None else Package(module)
         value = Value(types=frozenset((kind,)))
         if source is None and package is None:
@@ -226,7 +236,7 @@ class Names:
     def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
         origins = NOTHING if name in BESIDE_ANSWER else value.origins
         if not value.types and value.box is None:
-            return UNKNOWN.with_origins(origins)
+            return self.kept_for_users(name).with_origins(origins)
         given = self.argument_given(value, name)
         if given is not None:
             return given
@@ -264,6 +274,11 @@ class Names:
         if types:
             result = replace(result, types=result.types | types)
         return result.with_origins(origins)
+
+    def kept_for_users(self, name: str) -> Value:
+        """What an attribute of something unknown holds: what a bot keeps for its users."""
+        is_kept = name in KEPT_FOR_USERS
+        return Value(box=self.memory.shared_box(SESSION)) if is_kept else UNKNOWN
 
     def argument_given(self, value: Value, name: str) -> Value | None:
         """What an attribute of a library's object gives of what that was made with: the first of

@@ -157,3 +157,63 @@ def work():
         ).values()
     ]
     assert [len(calls) for calls in from_calls] == [1, 2]
+
+
+STORES = """
+class Store:
+    def __init__(self):
+        self.turns = []
+
+store = None
+
+def get_store():
+    global store
+    if store is None:
+        store = Store()
+    return store
+
+def chat(text):
+    said = ask(f"Go on: {get_store().turns} {text}")
+    get_store().turns.append(said)
+    return said
+"""
+
+
+def test_what_is_made_where_there_is_none_yet_is_made_once() -> None:
+    assert flows(STORES) == {"chat > chat, later"}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "from fastapi import FastAPI\napp = FastAPI()\napp.state.talk = []\n"
+        "def talk(update):\n    return app.state.talk",
+        "from flask import session\ndef talk(update):\n    return session.setdefault('talk', [])",
+        "def talk(update):\n    return update.user_data.setdefault('talk', [])",
+    ],
+)
+def test_what_a_server_or_a_bot_keeps_for_its_handlers_is_there_in_a_later_turn(kept: str) -> None:
+    source = f"""
+{kept}
+
+def chat(update, text):
+    said = ask(f"Go on: {{talk(update)}} {{text}}")
+    talk(update).append(said)
+    return said
+"""
+    assert flows(source) == {"chat > chat, later"}
+
+
+@pytest.mark.parametrize(("read", "found"), [("lrange(user, 0, -1)", True), ("get(user)", False)])
+def test_a_list_of_a_store_is_a_talk_whatever_its_key(read: str, found: bool) -> None:
+    source = f"""
+import redis
+
+store = redis.Redis()
+
+def chat(user, text):
+    said = ask(f"Go on: {{store.{read}}} {{text}}")
+    store.{"rpush" if found else "set"}(user, said)
+    return said
+"""
+    assert ("chat > chat, later" in flows(source)) is found
