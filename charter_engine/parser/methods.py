@@ -147,8 +147,8 @@ class Methods:
             default = shape.positional[1][1] if len(shape.positional) > 1 else None
             is_there = default is None or (is_empty_list(default) and end_of(found, -1) is not None)
             return found if default is None or is_there else join(found, default, "default")
-        if verb == "items" and receiver.box is not None and receiver.box.kind == "dict":
-            return Value(box=items_of(receiver.box), origins=receiver.origins)
+        if verb in LISTING and receiver.box is not None and receiver.box.kind == "dict":
+            return Value(box=LISTING[verb](receiver.box), origins=receiver.origins)
         if verb in ("values", "items", "copy", "keys") or is_dumped(receiver, verb):
             return receiver
         if verb in AS_DICT and receiver.box is not None and receiver.box.kind == "object":
@@ -323,6 +323,15 @@ def items_of(box: Box) -> Box:
     ]
     rest = Value(box=Box("tuple", [Element(box.rest), Element(box.rest)])) if box.rest else None
     return Box("list", pairs, rest=rest)
+
+
+def values_of(box: Box) -> Box:
+    """What a dict holds, one after the other."""
+    return Box("list", [Element(value) for value in box.fields.values()], rest=box.rest)
+
+
+LISTING = {"items": items_of, "values": values_of}
+"""Methods by which a dict gives what it holds, in pairs with its keys, or alone."""
 
 
 def numbers_of(shape: CallShape) -> list[Element]:

@@ -321,3 +321,17 @@ def test_a_decorator_that_keeps_nothing_leaves_the_function_as_it_is() -> None:
         """)
         == set()
     )
+
+
+def test_what_an_answer_gives_by_name_reaches_the_function_that_it_calls() -> None:
+    source = """
+import json
+
+def translate(text):
+    return ask("Translate this into French, as a poet would: " + text)
+
+def work(question):
+    wish = ask("Which tool shall be called, and with what? " + question)
+    return translate(**json.loads(wish))
+"""
+    assert flows(source) == {"work > translate"}

@@ -324,3 +324,37 @@ def test_a_guard_of_the_output_asks_about_the_answer() -> None:
         """
     )
     assert edges(file) == {(11, 8, "data")}
+
+
+REGISTERED = """
+from agents import Agent, Runner, function_tool
+from openai import OpenAI
+
+REGISTRY = {}
+
+def register(function):
+    REGISTRY[function.__name__] = function_tool(function)
+    return function
+
+@register
+def translate(text: str) -> str:
+    "Translate."
+    return OpenAI().responses.create(model="m", instructions="Translate.", input=text).output_text
+
+agent = Agent(name="desk", instructions="You help.", tools=TOOLS)
+Runner.run_sync(agent, input())
+"""
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        "[REGISTRY[name] for name in input().split()]",
+        "list(REGISTRY.values())",
+        "[*REGISTRY.values()]",
+        "[function_tool(translate)]",
+    ],
+)
+def test_tools_that_are_registered_elsewhere_are_the_agents(tools: str) -> None:
+    found = edges(compiled(REGISTERED.replace("TOOLS", tools)))
+    assert {(17, 14, "data"), (14, 17, "loop")} <= found
