@@ -6,7 +6,7 @@ import numpy as np
 
 from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.kvcache.workload.columns import Ints, Workload
-from charter_engine.plan.retention.demotions import content_tokens, demotions
+from charter_engine.plan.retention.demotions import demotions
 from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.next_use import Decisions
@@ -34,8 +34,7 @@ def with_follow_ups(
 
     There is no follow-up where the session's next request came before the answer. Each stands right
     behind its request: for predictions in which requests end as they arrive, and in which blocks
-    would otherwise lie idle while in truth they are in use. Prompts end where their known content
-    does, for a follow-up finds what its request left, whatever it is.
+    would otherwise lie idle while in truth they are in use.
     """
     decisions = Decisions(workload, ((np.arange(len(workload)), model),))
     sent, final = decisions.asked(pricing)
@@ -60,7 +59,7 @@ def with_follow_ups(
         | {count + place: final[index] for place, index in enumerate(again)}
         | {ranked + place: one.asked for place, one in enumerate(demoted)}
     )
-    length = content_tokens(workload)[chosen]
+    length = workload.input_length[chosen]
     length[ranked:] = [one.tokens for one in demoted]
     order = np.argsort(behind, kind="stable")
     found = replace(

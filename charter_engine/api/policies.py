@@ -1,7 +1,6 @@
 """Retention policies side by side on a workload: what each asks for, what it closes of the gap, and
 which to take."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from charter_engine.contracts.prediction import PolicyChoice, Prediction
 from charter_engine.errors import UsageError
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.demotions import DemotedPrompt
-from charter_engine.kvcache.predict.predictor import Retain, resolve_retention
+from charter_engine.kvcache.predict.predictor import Retain, one_a_request
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.retention.features import by_session
 from charter_engine.plan.retention.scale import ALL_PRICINGS, PRICING, Pricing
@@ -114,8 +113,7 @@ def retention_by_policy(workload: Workload, request: PredictRequest) -> AskedByP
                 if estimates is not None
                 else annotate(workload, policy, pricing=pricing).retention
             )
-            replaced = dataclasses.replace(workload, retention=records)
-            asked[policy, pricing] = resolve_retention(replaced, None) or {}
+            asked[policy, pricing] = one_a_request(records, len(workload)) or {}
     return AskedByPolicy(asked, workload.mean_prompt_tokens, estimates, given, notes)
 
 

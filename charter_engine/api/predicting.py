@@ -1,6 +1,5 @@
 """Predicting: what settings, policies or a plan would do on a workload."""
 
-import dataclasses
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -42,8 +41,8 @@ from charter_engine.kvcache.predict.demotions import DemotedPrompt
 from charter_engine.kvcache.predict.predictor import (
     Predictor,
     Retain,
+    one_a_request,
     plan_retention,
-    resolve_retention,
 )
 from charter_engine.kvcache.predict.simulation import code_is_kept, code_is_possible
 from charter_engine.kvcache.predict.timeline import Timing
@@ -240,9 +239,8 @@ def _asked_by_plan(plan: Plan | None, name: str, workload: Workload) -> _AskedBy
         if reuse_times is not None:
             estimates, pricing = learnt_elsewhere(workload, reuse_times.model), reuse_times.pricing
             asked = estimates.asked("next-use", pricing)
-            replaced = dataclasses.replace(workload, retention=asked)
             demoted = estimates.demoted_in(reuse_times.room, pricing)
-            return _AskedByPlan(resolve_retention(replaced, None), demoted)
+            return _AskedByPlan(one_a_request(asked, len(workload)), demoted)
         unmatched = tuple(node for node in plan.nodes if node not in workload.nodes)
         notes = _unmatched_note(name, plan.nodes, workload)
         return _AskedByPlan(plan_retention(plan), unmatched=unmatched, notes=notes)

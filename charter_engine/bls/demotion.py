@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .presumed_pool import HeldStretch, PresumedPool
-from .retention import DEFAULT_PRIORITY, Rule, TokenRange
-from .reuse_times import NodeRules
+from .retention import DEFAULT_PRIORITY, Retention, Rule, TokenRange
+from .reuse_times import NodeRules, pays_beside
 from .worths import WorthTable
 
 STANDS_S = 10.0
@@ -42,15 +42,26 @@ class Demotion:
     start: int = 0
 
     def may_go(self, cost: float, under_way: int) -> bool:
-        """Whether it is worth the time that computing `cost` tokens takes, for which each request
-        under way is taken to wait, too."""
-        return self.saved > cost * (1 + under_way)
+        """Whether it is worth the time that computing `cost` tokens takes, beside so many
+        requests."""
+        return bool(pays_beside(self.saved, cost, under_way))
+
+    def asks(self, node: NodeRules, kept: Rule, tokens: int) -> Retention:
+        """What its request of so many tokens asks for, over a prompt of this node; `kept` is what
+        `carry_out` gives."""
+        ranges = (
+            node.ranges(self.rule, tokens)
+            if self.left is None
+            else ranges_left(node, kept, self.start, self.rule)
+        )
+        return Retention(ranges, self.rule.priority)
 
 
 def best_demotion(pool: PresumedPool, worths: WorthTable, now_s: float) -> Demotion | None:
     """The demotion that saves most, of the sessions looked at and of what is superseded; None if of
-    them that goes first which is worth least."""
-    first = pool.first_idle(now_s, MOST_LOOKED_AT)
+    them that goes first which is worth least. What sessions have left behind is worth nothing:
+    where it goes next, whatever is demoted goes in its place."""
+    first, gone_before = pool.first_idle(now_s, MOST_LOOKED_AT)
     if first is None:
         return None
     idle = [first, *pool.next_idle(MOST_LOOKED_AT)]
@@ -59,8 +70,9 @@ def best_demotion(pool: PresumedPool, worths: WorthTable, now_s: float) -> Demot
     since_s = np.array([held.since_s for held in idle])
     blocks = np.array([held.blocks for held in (*idle, *left)])
     worth = np.append(worths.shortly(kinds, now_s - since_s), np.zeros(len(left)))
-    tokens = np.minimum(blocks, first.blocks) * size
-    saved = (worth[0] - worth) * tokens * STANDS_S
+    instead = np.minimum(blocks, gone_before + first.blocks)
+    spared = np.maximum(instead - gone_before, 0)
+    saved = (worth[0] * spared - worth * instead) * size * STANDS_S
     best = int(np.argmax(saved))
     if saved[best] <= 0:
         return None

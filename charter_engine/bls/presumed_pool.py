@@ -196,10 +196,16 @@ class PresumedPool:
         self._expire(now_s)
         return chain.from_iterable(self._levels[priority] for priority in sorted(self._levels))
 
-    def first_idle(self, now_s: float, most: int) -> HeldStretch | None:
-        """The idle stretch that is evicted first, if it is among the `most` that are."""
-        first = islice(self.in_order(now_s), most)
-        return next((held for held in first if held.kind is not None), None)
+    def first_idle(self, now_s: float, most: int) -> tuple[HeldStretch | None, int]:
+        """The idle stretch that is evicted first, if it is among the `most` that are, and how many
+        blocks go before it that sessions have left behind."""
+        left = 0
+        for held in islice(self.in_order(now_s), most):
+            if held.kind is not None:
+                return held, left
+            if held.session is None:
+                left += held.blocks
+        return None, left
 
     def next_idle(self, most: int) -> list[HeldStretch]:
         """Up to so many idle stretches, by turns."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from .reuse_times import RefreshWorth
+from .reuse_times import RefreshWorth, pays_beside
 from .sessions import Sent
 
 PAUSE_S = 0.05
@@ -30,12 +30,11 @@ FOUND_AGAIN = 1.1
 def may_go(saved: Any, cost: Any, waited_s: Any, under_way: Any) -> Any:
     """Whether a refresh is worth sending that has waited for so long, beside so many requests.
 
-    It saves `saved` prompt tokens, and costs the engine as much time as computing `cost`; each
-    request under way is taken to wait that long, too.
+    It saves `saved` prompt tokens, and costs the engine as much time as computing `cost`.
     Numbers or arrays of one shape.
     """
     patient = (under_way == 0) | (waited_s >= PATIENCE_S)
-    return (waited_s >= PAUSE_S) & patient & (saved > cost * (1 + under_way))
+    return (waited_s >= PAUSE_S) & patient & pays_beside(saved, cost, under_way)
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,12 @@ def last_rule(own: Rule) -> Rule:
     return Rule(own.priority + 1, own.duration_ms)
 
 
+def pays_beside(saved: Any, cost: Any, under_way: Any) -> Any:
+    """Whether a request that saves so many prompt tokens is worth the time that computing `cost` of
+    them takes: each request under way is taken to wait that long, too. Numbers or arrays."""
+    return saved > cost * (1 + under_way)
+
+
 @dataclass(frozen=True)
 class RefreshWorth:
     """What a retention refresh is worth, in prompt tokens.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from .demotion import best_demotion, carry_out, ranges_left
+from .demotion import best_demotion, carry_out
 from .past import SessionPast, with_answer
 from .prefixes import Prefixes, common_tokens
 from .presumed_pool import PresumedPool
@@ -187,12 +187,8 @@ class Sessions:
                 return None
         token_ids, node = best.prompt
         token_ids = token_ids[: node.shared_tokens + best.tokens + 1]
-        ranges = (
-            ranges_left(node, kept, best.start, best.rule)
-            if best.left
-            else self.reuse_times.ranges(node, best.rule, len(token_ids))
-        )
-        return Demoted(token_ids, _inputs(ranges, best.rule, len(token_ids)))
+        asked = best.asks(node, kept, len(token_ids))
+        return Demoted(token_ids, retention_inputs(asked, len(token_ids)))
 
     def overtaken(self, sent: Sent) -> bool:
         """Whether the session's next request is here already: then its blocks are in use, and it

@@ -201,20 +201,19 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
             box=Box("tuple", [Element(value) for value in given[len(parameters) :]])
         )
     rest = {name: value for name, value in function.named if name not in definition.parameters}
-    names |= {name: value for name, value in function.named if name in definition.parameters}
     unnamed = NOTHING
+    names |= {name: value for name, value in function.named if name in definition.parameters}
     for name, _, value in shape.keywords:
         if name == "**":
             rest |= value.box.fields if value.box is not None else {}
-            is_open = value.box is None or value.box.rest is not None
-            unnamed |= value.all_origins() if is_open else NOTHING
+            unnamed |= value.origins if value.box is None else NOTHING
         elif name in definition.parameters:
             names[name] = value
         else:
             rest[name] = value
     names |= {name: value for name, value in rest.items() if name in definition.parameters}
-    for name in parameters if unnamed else ():
-        names.setdefault(name, Value(origins=unnamed))
+    if unnamed:
+        names = dict.fromkeys(parameters, Value(origins=unnamed)) | names
     if spec.kwarg is not None:
         names[spec.kwarg.arg] = Value(box=Box("dict", fields=rest))
     return names

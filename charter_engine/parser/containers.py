@@ -161,7 +161,16 @@ def item(value: Value, key: Value) -> Value:
     index = key.constant[0] if key.constant is not None else None
     if isinstance(index, int) and is_settled(box, index):
         return box.items[index].value.with_origins(value.origins)
-    return any_member(value)
+    member = any_member(value)
+    return named_by_caller(member, key) if name is None and box.kind != "list" else member
+
+
+def named_by_caller(member: Value, key: Value) -> Value:
+    """A text out of a table, under a name that the caller gives: `PROMPTS[task]`."""
+    named = frozenset(origin for origin in key.all_origins() if origin.chain[0][0] < 0)
+    if not named or member.pieces is None:
+        return member
+    return Value(origins=member.all_origins() | named)
 
 
 def is_made(value: Value) -> bool:

@@ -39,12 +39,13 @@ MAX_DEPTH = 2
 
 
 class Held(NamedTuple):
-    """What a list held."""
+    """What a list, or a dict of lists, held."""
 
     box: Box
     items: tuple[Element, ...]
     rest: Value | None
     limit: Limit | None
+    fields: dict[str, Value]
 
 
 class Lists(NamedTuple):
@@ -85,8 +86,8 @@ class Lists(NamedTuple):
                 for name, value in box.fields.items()
                 if name not in fields and not is_answer(value)
             }
-        for box, items, rest, limit in self.held:
-            box.items, box.rest, box.limit = list(items), rest, limit
+        for box, items, rest, limit, fields in self.held:
+            box.items, box.rest, box.limit, box.fields = list(items), rest, limit, dict(fields)
 
 
 class FunctionEntry(NamedTuple):
@@ -143,13 +144,14 @@ def sites_of(chain: Chain) -> tuple[int, ...]:
 @dataclass(slots=True)
 class Entries:
     """The first and last calls of functions that are `asking` a model, of which some are
-    `wrappers`; `called` are all that others at hand call. `ways` are those that lead to the calls
-    of a function in a round."""
+    `wrappers`, and of those `leading` to them; `called` are all that others at hand call. `ways`
+    are those that lead to the calls of a function in a round."""
 
     memory: Memory
     progress: AnalysisProgress
     called: set[FunctionDefinition] = field(default_factory=set)
     asking: set[FunctionDefinition] = field(default_factory=set)
+    leading: set[FunctionDefinition] = field(default_factory=set)
     wrappers: Collection[FunctionDefinition] = ()
     calls: dict[FunctionDefinition, CallersCalls] = field(default_factory=dict)
     ways: dict[tuple[FunctionDefinition, int], WaysToCalls] = field(default_factory=dict)
@@ -165,7 +167,7 @@ class Entries:
         """Keep a call: of several starts, of the first that calls the function in a loop; of the
         later round where there is no loop. `outputs` are those that were made so far."""
         self.called.add(function.definition)
-        if function.definition not in self.asking:
+        if function.definition not in self.leading:
             return
         way = self.ways.setdefault((function.definition, self.progress.round), WaysToCalls())
         way.add(outputs, frame.elsewhere)
@@ -214,7 +216,7 @@ class Entries:
             for name, value in owned.fields.items():
                 if is_list(value):
                     fields.append((owned, name, value))
-                    add_lists(value, found)
+                add_lists(value, found)
             if is_own:
                 own.append((owned, dict(owned.fields)))
         for value in known.values.values():
@@ -258,12 +260,19 @@ def is_list(value: Value) -> bool:
 
 
 def held_by(box: Box) -> Held:
-    return Held(box, tuple(box.items), box.rest, box.limit)
+    return Held(box, tuple(box.items), box.rest, box.limit, dict(box.fields))
 
 
 def add_lists(value: Value, found: dict[int, Held]) -> None:
-    """Add what a value's list holds, and the list that it is joined to."""
+    """Add what a value's list holds, and the list that it is joined to; of a dict of lists, by
+    session or by name, each."""
     box = value.box
+    if box is not None and box.kind == "dict" and id(box) not in found:
+        lists = [member for member in box.members() if is_list(member)]
+        if lists or not (box.fields or box.rest):
+            found[id(box)] = held_by(box)
+        for member in lists:
+            add_lists(member, found)
     while box is not None and box.kind == "list" and id(box) not in found:
         found[id(box)] = held_by(box)
         box = box.joined_to

@@ -396,8 +396,8 @@ class Evaluator:
         is_dict = isinstance(node, ast.DictComp)
         box = Box("dict" if is_dict else "list", depth=inner.certainty - len(node.generators))
         key, box.rest = self.key_and_member(inner, node)
-        if is_answer(key) and not is_answer(box.rest):
-            box.rest = key
+        if is_answer(key):
+            box.rest = join(box.rest, key) if is_answer(box.rest) else key
         return Value(box=box, origins=box.rest.origins)
 
     def made_of_each(self, inner: Frame, node: Comprehension, members: tuple[Value, ...]) -> Value:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from charter_engine.parser.alternatives import Ways
 from charter_engine.parser.arguments import bind
 from charter_engine.parser.attributes import (
     NO_ATTRIBUTES,
@@ -29,8 +30,8 @@ from charter_engine.parser.objects import stored_in
 from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.recursions import Recursion
 from charter_engine.parser.strings import origins_of
-from charter_engine.parser.symbols import FunctionDefinition
-from charter_engine.parser.syntax import gives_all, is_super
+from charter_engine.parser.symbols import FunctionDefinition, walk
+from charter_engine.parser.syntax import gives_all, is_super, last_name
 from charter_engine.parser.values import (
     UNKNOWN,
     Chain,
@@ -109,6 +110,9 @@ class Follower:
         result: Value | None = None
         left: list[AttributeResolver] = []
         wrappers, is_recorded = self.evaluator.wrapper_calls, False
+        elsewhere = frame.elsewhere
+        ways = Ways(self.findings.outputs, elsewhere)
+        excludes = not is_one and is_chosen(frame, node.func)
         for function, own in zip(functions, each, strict=False):
             is_wrapper = not is_one and wrappers.behind(function, shape) is not None
             if is_wrapper and is_recorded:
@@ -116,11 +120,14 @@ class Follower:
             is_recorded = is_recorded or is_wrapper
             hand_over(frame, holder, own)
             before = self.progress.steps
+            if excludes:
+                frame.elsewhere = ways.on_the_next()
             value = self.follow_one(frame, node, function, shape, holder if is_one else "")
             if is_one and left:
                 self.progress.spare_steps(before)
             result = join(result, value, "result") if result is not None else value
             left.append(attributes_of(frame, holder, frame.names))
+        frame.elsewhere = elsewhere
         hand_over(frame, holder, left_by_each(left) if is_one else NO_ATTRIBUTES)
         return result or UNKNOWN
 
@@ -328,6 +335,30 @@ class Follower:
         if frame.function.name == "__init__" and frame.function.owner is not None:
             return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN
+
+
+def is_chosen(frame: Frame, function: ast.expr) -> bool:
+    """Whether one of several functions is called, which a key or a test chooses:
+    `HANDLERS[kind](x)`, `handler = HANDLERS.get(kind)`."""
+    while isinstance(function, ast.Attribute):
+        function = function.value
+    if not isinstance(function, ast.Name):
+        return isinstance(function, CHOICES)
+    return frame.function is not None and any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == function.id
+        and (isinstance(node.value, CHOICES) or looks_up(node.value))
+        for node in walk(frame.function.node)
+    )
+
+
+def looks_up(node: ast.expr) -> bool:
+    """`HANDLERS.get(kind)`."""
+    return isinstance(node, ast.Call) and last_name(node.func) == "get" and bool(node.args)
+
+
+CHOICES = (ast.Subscript, ast.IfExp)
 
 
 def chains_in(names: dict[str, Value]) -> frozenset[Chain]:

@@ -124,6 +124,7 @@ class Interpreter:
         sites = self.findings.sites.values()
         self.entries.asking = {site.function for site in sites if site.function is not None}
         self.entries.asking |= self.those_that_call_wrappers(visited)
+        self.entries.leading = self.entries.asking.union(*[site.under for site in sites])
         self.entries.wrappers = self.findings.wrappers.keys()
         called = {
             item

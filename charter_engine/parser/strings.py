@@ -168,9 +168,11 @@ class Strings:
                 lookup = self.mapping_lookup(value, source, fields)
             else:
                 fields[name] = (value, source)
-        return unknown_text(
-            receiver, Value(origins=arguments_origins(shape)), text.filled(receiver, lookup)
-        )
+        given = Value(origins=arguments_origins(shape))
+        pieces = receiver.pieces or ()
+        if not any(isinstance(piece, Static) and "{" in piece.text for piece in pieces):
+            receiver = text_of([with_filling_of(piece, given) for piece in pieces])
+        return unknown_text(receiver, given, text.filled(receiver, lookup))
 
     def join_method(self, receiver: Value, shape: CallShape) -> Value:
         source, members = shape.positional[0]
@@ -199,6 +201,11 @@ class Strings:
                 ),
             )
         )
+
+
+def with_filling_of(piece: Piece, filling: Value) -> Piece:
+    """A part of a template whose fields stand in what isn't seen, if in any part."""
+    return with_filling(piece, filling) if isinstance(piece, Hole) else piece
 
 
 def with_filling(hole: Hole, filling: Value) -> Hole:

@@ -95,13 +95,16 @@ def as_sent(site: Site, sites: dict[int, Site]) -> Site:
 
 
 def holds(sent: tuple[Message, ...], given: tuple[Message, ...]) -> bool:
-    """Whether everything of a prompt, which is not nothing, is part of another."""
+    """Whether everything of a prompt, which is not nothing, is part of another; a single word may
+    name a template that the other is made of."""
     pieces = in_pieces(sent)
     text = "\n".join(piece.text for piece in pieces if isinstance(piece, Static))
     fillings = {key for piece in pieces if isinstance(piece, Hole) for key in keys_of(piece)}
     asked = in_pieces(given)
     return bool(asked) and all(
-        piece.text in text if isinstance(piece, Static) else piece.key in fillings
+        piece.text in text or piece.text.isidentifier()
+        if isinstance(piece, Static)
+        else piece.key in fillings
         for piece in asked
     )
 

@@ -69,7 +69,7 @@ def wrapper_of(
         number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
     }
     is_called_so = definition.name == "__init__" or is_handed_by_framework(analysis, definition)
-    if is_called_so or returns_name_of_answer(definition):
+    if is_called_so or returns_name_of_answer(definition) or hands_back(definition):
         return None
     if not asked and answer_text(result) > ANSWER_TEXT:
         return None
@@ -106,9 +106,11 @@ def wrapper_of(
                 visit.site, frozenset(name for number, name in own.items() if number in given)
             )
     given_sites = {visit.site for visit in visits if parameters_of(visit) & set(own)}
-    first = next((n for n, one in enumerate(visits) if passes_on(one, set(own), limit)), 0)
+    answering = [(number, one) for number, one in enumerate(visits) if one.site in leads_to]
+    passing = [number for number, one in answering if passes_on(one, set(own), limit)]
+    first = next(iter(passing or [number for number, _ in answering]), 0)
     is_program = returns_several(result, given_sites) or any(
-        is_own_step(analysis, definition, visit, limit, comes_first=number < first)
+        is_own_step(analysis, definition, visit, comes_first=number < first)
         for number, visit in enumerate(visits)
         if parameters_of(visit) & set(own) and (number < first or visit.site not in leads_to)
     )
@@ -186,7 +188,6 @@ def is_own_step(
     analysis: Analysis,
     definition: FunctionDefinition,
     visit: Visit,
-    limit: OwnText,
     *,
     comes_first: bool,
 ) -> bool:
@@ -198,7 +199,7 @@ def is_own_step(
     return (
         (is_sure or (comes_first and not visit.conditional))
         and not is_fed(visit)
-        and not passes_on(visit, own, limit)
+        and not passes_on(visit, own, OWN_TEXT[0])
     )
 
 
@@ -228,6 +229,35 @@ def returns_nothing(definition: FunctionDefinition) -> bool:
         isinstance(node, ast.Return) and node.value is not None
         for node in ast.walk(definition.node)
     )
+
+
+def hands_back(definition: FunctionDefinition) -> bool:
+    """Whether a function hands back the very object that it was given, with something stored in it:
+    `state.plan = …`, `return state`. It is a step of those that share the object."""
+    returned = {
+        node.value.id if isinstance(node.value, ast.Name) else ""
+        for node in walk(definition.node)
+        if isinstance(node, ast.Return) and node.value is not None
+    }
+    given = returned & set(definition.parameters)
+    return returned == given and any(holder_of(node) in given for node in walk(definition.node))
+
+
+def holder_of(node: ast.AST) -> str:
+    """The name of the object in which something is stored: `state.plan = …`, `state.notes["a"] =
+    …`, `state.notes.append(…)`; empty for anything else."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        node = node.func.value
+        is_stored = isinstance(node, ast.Attribute)
+    else:
+        is_stored = isinstance(node, ast.Attribute | ast.Subscript) and is_store(node)
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if is_stored and isinstance(node, ast.Name) else ""
+
+
+def is_store(node: ast.Attribute | ast.Subscript) -> bool:
+    return isinstance(node.ctx, ast.Store)
 
 
 def returns_name_of_answer(definition: FunctionDefinition) -> bool:

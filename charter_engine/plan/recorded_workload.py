@@ -13,7 +13,7 @@ from charter_engine.contracts.prediction import Prediction
 from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.demotions import DemotedPrompt
-from charter_engine.kvcache.predict.predictor import Predictor, Retain, resolve_retention
+from charter_engine.kvcache.predict.predictor import Predictor, Retain, one_a_request
 from charter_engine.kvcache.workload.columns import Workload
 from charter_engine.plan.decide import POLICIES, Advice
 from charter_engine.plan.pool import CurrentServer
@@ -29,6 +29,7 @@ from charter_engine.plan.retention.streams import (
     judge,
     learnt_crosswise,
     learnt_elsewhere,
+    verdict,
 )
 from charter_engine.plan.retention.variants import NextUse, variants
 
@@ -201,8 +202,16 @@ class RecordedWorkload:
             return Advice("default", "the workload fits the pool")
         size = self.deployment.tokens_per_block
         host_blocks = self.deployment.host_blocks_of(size)
-        as_it_is = PlanPoint(AS_RECORDED, size, host_blocks, "default")
-        policy, reason, _ = judge(self.workload, self.deployment.pool_at(as_it_is), self._estimates)
+        default = PlanPoint(AS_RECORDED, size, host_blocks, "default")
+        if self._given is not None:
+            # Under every pricing, not only by that of the file.
+            pool = self.deployment.pool_at(default)
+            policy, reason, _ = judge(self.workload, pool, self._estimates)
+            return Advice(policy, reason.text)
+        next_use = PlanPoint(AS_RECORDED, size, host_blocks, "next-use")
+        found = self.evaluate([next_use, default])
+        rate, base = (one.token_hit_rate for one in found)
+        policy, reason = verdict(self._estimates, base, rate, host_blocks)
         return Advice(policy, reason.text)
 
     def _variants(self, point: PlanPoint) -> tuple[NextUse, ...]:
@@ -227,7 +236,5 @@ class RecordedWorkload:
                 if self._estimates is not None
                 else annotate(self.workload, policy).retention
             )
-            self._asked[policy, pricing] = (
-                resolve_retention(replace(self.workload, retention=records), None) or {}
-            )
+            self._asked[policy, pricing] = one_a_request(records, len(self.workload)) or {}
         return self._asked[policy, pricing]

@@ -20,7 +20,7 @@ from charter_engine.paths import private_directory
 from charter_engine.store.mapped_columns import Columns, write_columns
 
 FORMAT = 5
-READING = 1
+READING = 2
 """Raised where files are read as other workloads than before, so that what is kept of them is read
 anew."""
 _COLUMNS = (

@@ -10,12 +10,7 @@ from charter_tui.alerts import latest
 from charter_tui.present.figures import counted, short_count
 from charter_tui.present.possible import Way, offered, with_ways
 from charter_tui.present.spans import EMPTY, Line, Span, Tone, line, plain
-from charter_tui.present.words import (
-    EmptyState,
-    Standing,
-    labelled_lines,
-    sentence_lines,
-)
+from charter_tui.present.words import EmptyState, Standing, labelled_lines, sentence_lines
 from charter_tui.state import Snapshot
 
 Local = Callable[[float], time.struct_time]

@@ -101,7 +101,7 @@ class RequestFilter:
     def in_words(self, session_named: Naming = str) -> str:
         """What is shown, for the line above the table; empty where nothing is left out."""
         parts = [
-            _of_session(session_named(self.session)) if self.session else "",
+            f"of {_session_words(session_named(self.session))}" if self.session else "",
             f"of {self.text}" if self.text else "",
             f"cause {self.cause}" if self.cause else "",
             f"slower than {self.slow_ms / 1000:g} s" if self.slow_ms else "",
@@ -110,8 +110,9 @@ class RequestFilter:
         return ", ".join(part for part in parts if part)
 
 
-def _of_session(name: str) -> str:
-    return plain(f"of {name}" if name.startswith("run ") else f"of session {name}")
+def _session_words(name: str) -> str:
+    """A session by its name, which of an own run says so itself."""
+    return plain(name if name.startswith("run ") else f"session {name}")
 
 
 def request_columns(width: int) -> tuple[Column, ...]:
@@ -312,10 +313,6 @@ def brief_lines(
     )
 
 
-def _heading(name: str) -> str:
-    return plain(name.capitalize() if name.startswith("run ") else f"Session {name}")
-
-
 def timeline_lines(
     session: Sequence[TrafficRecord],
     here: int,
@@ -329,9 +326,10 @@ def timeline_lines(
     begin = min(record.at for record in session)
     end = max(record.at + (record.total_ms or 0.0) / 1000 for record in session)
     span = max(end - begin, 0.001)
+    called = _session_words(session_named(session[0].session))
     lines = [
         line(
-            Span(_heading(session_named(session[0].session)), "title"),
+            Span(f"{called[:1].upper()}{called[1:]}", "title"),
             Span(
                 f"  {counted(len(session))} in {milliseconds(span * 1000, 'measured').text}",
                 "muted",

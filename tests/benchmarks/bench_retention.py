@@ -33,7 +33,7 @@ from charter_engine.kvcache.workload.formats.packed_sessions import from_packed
 from charter_engine.kvcache.workload.sessions import AgentSession, pool
 from charter_engine.plan.retention.model import ReuseTimeModel, learn
 from charter_engine.plan.retention.next_use import records
-from charter_engine.plan.retention.streams import choose, judge, learnt_crosswise
+from charter_engine.plan.retention.streams import judge, learnt_crosswise
 from tests.follow_ups import FollowedUp, with_follow_ups
 
 SESSIONS = Path(__file__).parents[3] / "shared" / "traces" / "agent_sessions.jsonl.gz"
@@ -141,15 +141,17 @@ def report_host(
 ) -> dict[tuple[str, str, int], float]:
     """Print and give the share closed with a host tier, by eviction line and pool."""
     closed: dict[tuple[str, str, int], float] = {}
+    before = {gpu: fitting(past, gpu) for gpu, _ in HOST_POOLS}
+    estimates = {gpu: learnt_crosswise(fits, "answered") for gpu, fits in before.items()}
     for eviction in EVICTIONS:
         for gpu, host in HOST_POOLS:
             settings = PoolSettings(gpu, BLOCK_TOKENS, host_blocks=host, eviction=eviction)
             fits = fitting(workload, gpu)
-            choice = choose(fitting(past, gpu), settings, decide_at="answered")
-            pricing = choice.variant.pricing
+            policy, _, variant = judge(before[gpu], settings, estimates[gpu])
+            pricing = variant.pricing
             bracket = Predictor(fits).predict(settings).bracket
             assert bracket is not None
-            if choice.policy == "default":
+            if policy == "default":
                 rates = dict.fromkeys(("answered", "followed"), bracket.default_lru)
             else:
                 asked = records(fits, model, pricing)
@@ -165,7 +167,7 @@ def report_host(
             print(
                 f"seed {seed}, {eviction}, {gpu:,} + {host:,} blocks: "
                 f"default {bracket.default_lru:.3f}, optimum {bracket.optimum:.3f}; "
-                f"{choice.policy}, price {pricing.price}, most {pricing.most}, "
+                f"{policy}, price {pricing.price}, most {pricing.most}, "
                 f"last tokens {pricing.last_tokens}; "
                 + ", ".join(
                     f"{way} {rate:.3f}, closed {(rate - bracket.default_lru) / gap:.3f}"

@@ -311,17 +311,10 @@ def resolve_retention(
 ) -> list[Retention | None] | None:
     """One entry a request, or None if nobody asks for anything.
 
-    Equal settings of requests are one object. Raises ValueError for a sequence of another length.
+    Raises ValueError for a sequence of another length.
     """
     if retention is None:
-        if not workload.retention:
-            return None
-        known: dict[Retention, Retention] = {}
-        asked = {
-            index: known.setdefault(retention, retention)
-            for index, retention in workload.retention.items()
-        }
-        return [asked.get(index) for index in range(len(workload))]
+        return one_a_request(workload.retention, len(workload))
     if isinstance(retention, Mapping):
         if not retention:
             return None
@@ -330,6 +323,16 @@ def resolve_retention(
     if len(retention) != len(workload):
         raise ValueError(f"{len(retention)} retention settings for {len(workload)} requests")
     return list(retention)
+
+
+def one_a_request(asked: Mapping[int, Retention], requests: int) -> list[Retention | None] | None:
+    """What requests ask for by their index, as one entry for each of so many, or None if nobody
+    asks for anything. Equal settings are one object."""
+    if not asked:
+        return None
+    known: dict[Retention, Retention] = {}
+    shared = {index: known.setdefault(one, one) for index, one in asked.items()}
+    return [shared.get(index) for index in range(requests)]
 
 
 def plan_retention(plan: Plan) -> dict[str, Retention]:

@@ -66,9 +66,10 @@ class Workload:
     index `nodes` and `sessions`. `outputs` holds generated token ids where they are known, by
     request; units beyond the prompt tell them, too, with the unit in which the output begins as the
     prompt's last. Other generated tokens are content nobody else has. `served_ms` is how long each
-    request took where that was recorded (NaN where not, None if nowhere). `follows` says for some
-    requests after which others they are sent. `notes` is what every report on this workload has to
-    say of it: that lines were skipped, or that nothing can be told of its content.
+    request took where that was recorded (NaN where not, None if nowhere). `tails` numbers the
+    prompt tokens that no unit covers: equal numbers are equal content (None: all differ). `follows`
+    says for some requests after which others they are sent. `notes` is what every report on this
+    workload has to say of it: that lines were skipped, or that nothing can be told of its content.
     """
 
     arrival_ms: Floats
@@ -85,6 +86,7 @@ class Workload:
     retention: Mapping[int, Retention] = field(default_factory=dict)
     outputs: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     served_ms: Floats | None = None
+    tails: Ints | None = None
     follows: Mapping[int, Follows] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -113,6 +115,12 @@ class Workload:
     def mean_prompt_tokens(self) -> float:
         """Tokens of a prompt on the mean; 0 without requests."""
         return self.prompt_tokens / max(len(self), 1)
+
+    @cached_property
+    def covered_tokens(self) -> Ints:
+        """Of each prompt, how many tokens units cover."""
+        covered: Ints = np.minimum(np.diff(self.unit_offset) * self.unit_tokens, self.input_length)
+        return covered
 
     @cached_property
     def told_outputs(self) -> Ints:
@@ -179,7 +187,7 @@ class Workload:
         return self.select(np.argsort(self.arrival_ms, kind="stable"))
 
     def select(self, order: Sequence[int] | Ints) -> "Workload":
-        """The requests `order` names, in that order."""
+        """The requests `order` names, in that order; one named twice is twice the same prompt."""
         chosen = np.asarray(order, dtype=np.int64)
         lengths = self.run_offset[chosen + 1] - self.run_offset[chosen]
         offset = np.concatenate(([0], np.cumsum(lengths)))
@@ -199,9 +207,15 @@ class Workload:
             retention=renumbered(self.retention, chosen),
             outputs=renumbered(self.outputs, chosen),
             served_ms=None if self.served_ms is None else self.served_ms[chosen],
+            tails=self._tails_of(chosen),
             follows=Waits.of(self.follows).selected(chosen, len(self)),
             notes=self.notes,
         )
+
+    def _tails_of(self, chosen: Ints) -> Ints | None:
+        if self.tails is not None:
+            return self.tails[chosen]
+        return chosen if len(np.unique(chosen)) < len(chosen) else None
 
 
 Row = tuple[float, int, int, int, list[Run], str, str, float | None]

@@ -24,16 +24,14 @@ class Content:
     """The tokens of all prompts and outputs. Equal units give equal tokens, different ones have
     none in common.
 
-    Prompt tokens no unit covers, and outputs nobody knows, are tokens that occur nowhere else.
+    Prompt tokens no unit covers, but for those of equal `Workload.tails`, and outputs nobody knows,
+    are tokens that occur nowhere else.
     """
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
-        covered = np.diff(workload.unit_offset) * workload.unit_tokens
-        self.covered: Ints = np.minimum(covered, workload.input_length)
-        """Tokens of each prompt that units cover."""
         self._told = workload.told_outputs
-        self._tail_start = _starts(workload.input_length - self.covered)
+        self._tail_start = _tail_starts(workload)
         self._output_start = _starts(workload.output_length)
 
     @cached_property
@@ -51,7 +49,7 @@ class Content:
         return first
 
     def tail_token(self, index: int) -> int:
-        """The first of the tokens only this prompt has."""
+        """The first of the tokens that no unit covers."""
         return _TAILS + int(self._tail_start[index])
 
     def tail_tokens(self) -> Tokens:
@@ -60,7 +58,8 @@ class Content:
 
     def prompt(self, index: int) -> list[int]:
         """All tokens of a prompt."""
-        length, covered = int(self.workload.input_length[index]), int(self.covered[index])
+        length = int(self.workload.input_length[index])
+        covered = int(self.workload.covered_tokens[index])
         tail = self.tail_token(index)
         return self._known(index, 0, covered) + list(range(tail, tail + length - covered))
 
@@ -98,6 +97,15 @@ def _first_tokens(ids: Ints, size: int, kind: int) -> Tokens:
     first *= np.uint64(size)
     first += np.uint64((kind + 1) << _KIND_BITS)
     return first
+
+
+def _tail_starts(workload: Workload) -> Ints:
+    lengths = workload.input_length - workload.covered_tokens
+    if workload.tails is None:
+        return _starts(lengths)
+    longest = np.zeros(int(workload.tails.max(initial=0)) + 1, dtype=np.int64)
+    np.maximum.at(longest, workload.tails, lengths)
+    return _starts(longest)[workload.tails]
 
 
 def _starts(lengths: Ints) -> Ints:

@@ -121,7 +121,7 @@ def _sort_keys(content: Content, depths: list[int]) -> list[bytes]:
     do."""
     workload, first = content.workload, content.first_tokens.astype("<u8", copy=False)
     covered, offset, sizes = (
-        content.covered.tolist(),
+        workload.covered_tokens.tolist(),
         workload.unit_offset.tolist(),
         workload.unit_tokens.tolist(),
     )

@@ -13,6 +13,7 @@ from charter_engine.kvcache.workload.batch import (
     within,
 )
 from charter_engine.kvcache.workload.columns import Floats, Ints, Workload, WorkloadBuilder
+from charter_engine.kvcache.workload.continuing import CallRuns, with_last_blocks
 
 LARGEST_NUMBER = 1 << 40
 """Of an id that counts blocks; a larger one is a hash."""
@@ -80,6 +81,7 @@ class AgentSession:
         """Add the session's calls to a workload, from `start_s` on, with `base` added to its own
         ids; those that are hashes are told apart as salts are.
 
+        The last, not full block of a call is the one that the next goes on with, where it does.
         Between two calls at most `gap_cap_s` pass on top of the time the later one was served in.
         Returns the next free id.
         """
@@ -95,6 +97,8 @@ class AgentSession:
         now = np.cumsum(np.concatenate(([start_s], pauses)))[: len(self)]
         runs = self.runs[order]
         places = within(np.cumsum(self.runs)[order] - runs, runs)
+        calls = CallRuns(runs, self.run_first[places] + shift, self.run_count[places])
+        calls = with_last_blocks(calls, self.input_length[order], self.unit_tokens)
         builder.extend_by_runs(
             RequestColumns(
                 arrival_ms=now * 1000,
@@ -107,9 +111,9 @@ class AgentSession:
                 sessions=[self.name] * len(self),
                 served_ms=served * 1000,
             ),
-            self.run_first[places] + shift,
-            self.run_count[places],
-            runs,
+            calls.first_ids,
+            calls.counts,
+            calls.runs,
             salt=salt,
         )
         return base if hashed else max(base, shift + beyond)

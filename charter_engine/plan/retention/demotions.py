@@ -5,20 +5,13 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from charter_engine.bls.demotion import best_demotion, carry_out, ranges_left
+from charter_engine.bls.demotion import best_demotion, carry_out
 from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
-from charter_engine.bls.retention import Retention
 from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.bls.worths import WorthTable
 from charter_engine.kvcache.predict.demotions import DemotedPrompt
-from charter_engine.kvcache.workload.columns import Workload
-from charter_engine.plan.retention.features import (
-    Ints,
-    by_session,
-    common_prefix,
-    common_prefixes,
-)
-from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions, retention_of
+from charter_engine.plan.retention.features import by_session, common_prefix, common_prefixes
+from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions
 from charter_engine.plan.retention.scale import Pricing
 
 
@@ -51,9 +44,9 @@ class _Demoting:
     def __init__(self, decisions: Decisions, pricing: Pricing, room: PoolRoom) -> None:
         workload = decisions.workload
         self.pool = PresumedPool(room)
-        self._workload, self._pricing, self._cost = workload, pricing, decisions.refresh_cost
+        self._workload, self._cost = workload, decisions.refresh_cost
         self._worths = WorthTable(decisions.worths(pricing))
-        self._tokens = content_tokens(workload)
+        self._tokens = workload.input_length
         self._common = np.zeros(len(workload), dtype=np.int64)
         for requests in by_session(workload):
             self._common[requests] = common_prefixes(workload, requests)
@@ -92,24 +85,10 @@ class _Demoting:
         kept = carry_out(self.pool, best, now_s)
         demoted, node = best.prompt
         tokens = min(node.shared_tokens + best.tokens + 1, int(self._tokens[demoted]))
-        asked = (
-            Retention(ranges_left(node, kept, best.start, best.rule), best.rule.priority)
-            if best.left
-            else retention_of(best.rule, node, tokens, self._pricing)
-        )
-        return [DemotedPrompt(request, demoted, tokens, asked)]
+        return [DemotedPrompt(request, demoted, tokens, best.asks(node, kept, tokens))]
 
     def _under_way(self, now_s: float) -> int:
         arrived, left = (
             np.searchsorted(times, now_s, side="right") for times in (self._arrival_s, self._left_s)
         )
         return int(arrived - left)
-
-
-def content_tokens(workload: Workload) -> Ints:
-    """Of each prompt the tokens whose content is known, or all where none is."""
-    known = np.diff(workload.unit_offset) * workload.unit_tokens
-    found: Ints = np.where(
-        known > 0, np.minimum(workload.input_length, known), workload.input_length
-    )
-    return found

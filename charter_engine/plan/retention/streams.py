@@ -17,7 +17,7 @@ from charter_engine.contracts.reuse_times import RefreshCost
 from charter_engine.contracts.workload import WorkloadRequest
 from charter_engine.kvcache.manager.settings import PoolSettings
 from charter_engine.kvcache.predict.demotions import DemotedPrompt
-from charter_engine.kvcache.predict.predictor import Predictor, resolve_retention
+from charter_engine.kvcache.predict.predictor import Predictor, one_a_request
 from charter_engine.kvcache.workload.columns import Workload, as_workload
 from charter_engine.plan.retention.demotions import demotions
 from charter_engine.plan.retention.features import by_session
@@ -227,15 +227,20 @@ def judge(
     carried out best."""
     predictor = Predictor(replace(workload, retention={}))
     base = predictor.predict(settings, bracket=False).token_hit_rate
-    found = {}
-    for variant in variants(settings, workload.mean_prompt_tokens):
-        asked = estimates.asked("next-use", variant.pricing)
-        found[variant] = predictor.predict(
+    ways = variants(settings, workload.mean_prompt_tokens)
+    asked = {
+        pricing: one_a_request(estimates.asked("next-use", pricing), len(workload))
+        for pricing in {way.pricing for way in ways}
+    }
+    found = {
+        way: predictor.predict(
             settings,
-            retention=resolve_retention(replace(workload, retention=asked), None),
-            demotions=estimates.demotions(variant, settings),
+            retention=asked[way.pricing],
+            demotions=estimates.demotions(way, settings),
             bracket=False,
         )
+        for way in ways
+    }
     best, prediction = best_predicted(found)
     rate = prediction.token_hit_rate
     return *verdict(estimates, base, rate, settings.host_blocks), best

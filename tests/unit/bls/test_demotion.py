@@ -56,6 +56,23 @@ def test_what_two_prompts_of_a_session_have_left_is_demoted_over_the_earlier_one
     assert best_demotion(held, WORTHS, 3.0) is None
 
 
+def test_nothing_is_demoted_while_what_sessions_have_left_behind_goes_first() -> None:
+    held = pool(
+        ("old", 30, STEADY, Rule(36)), ("a", 10, STEADY, Rule(50)), ("b", 20, FALLING, Rule(60))
+    )
+    held.forget("old")
+    assert best_demotion(held, WORTHS, 20.0) is None
+
+
+def test_a_demotion_saves_what_goes_beyond_what_sessions_have_left_behind() -> None:
+    held = pool(
+        ("old", 4, STEADY, Rule(36)), ("a", 10, STEADY, Rule(50)), ("b", 12, FALLING, Rule(60))
+    )
+    held.forget("old")
+    best = best_demotion(held, WORTHS, 20.0)
+    assert best == Demotion("b", 12 * SIZE, Rule(34), 0.25 * 8 * SIZE * STANDS_S)
+
+
 def test_an_earlier_prompt_is_kept_as_it_is_up_to_what_was_left_behind() -> None:
     node = NodeRules(0.0, shared_tokens=100, shared=Rule(90))
     asked = ranges_left(node, Rule(60, 8_000), 128, Rule(34))

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from tests.unit.parser.compiled import joined
+from tests.unit.parser.compiled import compiled, edges, joined
 
 BRANCHES = """
 def run(kind, text):
@@ -204,3 +204,56 @@ class Agent:
 
 def test_methods_that_branches_call_exclude_each_other_as_the_branches_do() -> None:
     assert joined(ROUTED) == {"One > Join", "Two > Join"}
+
+
+HANDLERS = """
+from openai import OpenAI
+
+client = OpenAI()
+
+class Store:
+    def __init__(self):
+        self.talks = {}
+
+    def talk(self, name):
+        return self.talks.setdefault(name, [])
+
+class Desk:
+    def __init__(self, store):
+        self.store = store
+
+    def asked(self, name, rules):
+        messages = [{"role": "system", "content": rules}, *self.store.talk(name)]
+        answer = client.chat.completions.create(model="m", messages=messages)
+        return answer.choices[0].message.content
+
+    def bills(self, name):
+        return self.asked(name, "You know all about bills. Ask for the number of the bill.")
+
+    def parcels(self, name):
+        return self.asked(name, "You know all about parcels. Ask for the number of the parcel.")
+
+    def reply(self, name, kind, text):
+        self.store.talk(name).append({"role": "user", "content": text})
+        CHOICE
+        self.store.talk(name).append({"role": "assistant", "content": said})
+        print(said)
+
+def main(name, kind, text):
+    Desk(Store()).reply(name, kind, text)
+"""
+
+CHOICES = {
+    "a table": "said = {'bill': self.bills, 'parcel': self.parcels}[kind](name)",
+    "a look-up": "chosen = {'bill': self.bills}.get(kind, self.parcels); said = chosen(name)",
+    "a test": "said = self.bills(name) if kind == 'bill' else self.parcels(name)",
+    "a chosen one": "chosen = self.bills if kind == 'bill' else self.parcels; said = chosen(name)",
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_functions_of_which_one_is_chosen_hear_nothing_of_each_other_in_the_same_turn(
+    choice: str,
+) -> None:
+    file = compiled(HANDLERS.replace("CHOICE", CHOICES[choice]))
+    assert not [edge for edge in edges(file) if edge[2] == "data"]

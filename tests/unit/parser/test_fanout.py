@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled
+from tests.unit.parser.compiled import compiled, flows
 
 HELPERS = """
 import asyncio
@@ -370,3 +370,21 @@ def work(headings):
 def test_tasks_of_langgraph_run_side_by_side_unless_they_are_waited_for_at_once() -> None:
     written, polished = compiled(TASKS).calls
     assert (written.fanout, polished.fanout) == ("create_task", None)
+
+
+def test_futures_that_are_the_keys_of_a_dict_hand_their_answers_on() -> None:
+    assert flows("""
+        from concurrent.futures import ThreadPoolExecutor, as_completed
+
+        def work(part):
+            return ask(f"Work on this part as well as you can, in three sentences: {part}")
+
+        def main(question):
+            parts = ask(f"Break this into parts: {question}").splitlines()
+            told = []
+            with ThreadPoolExecutor() as pool:
+                futures = {pool.submit(work, part): part for part in parts}
+                for done in as_completed(futures):
+                    told.append(done.result())
+            print(ask("Put these answers together: " + str(told)))
+        """) == {"main > work", "main > main", "work > main"}

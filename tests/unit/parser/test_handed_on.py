@@ -323,15 +323,16 @@ def test_a_decorator_that_keeps_nothing_leaves_the_function_as_it_is() -> None:
     )
 
 
-def test_what_an_answer_gives_by_name_reaches_the_function_that_it_calls() -> None:
-    source = """
-import json
+def test_arguments_that_a_model_wrote_reach_the_parameters_of_a_tool() -> None:
+    assert flows("""
+        import json
 
-def translate(text):
-    return ask("Translate this into French, as a poet would: " + text)
+        def summarize(page):
+            return ask(f"Sum this page up in three sentences: {page}")
 
-def work(question):
-    wish = ask("Which tool shall be called, and with what? " + question)
-    return translate(**json.loads(wish))
-"""
-    assert flows(source) == {"work > translate"}
+        TOOLS = {"summarize": summarize}
+
+        def main(question):
+            wanted = ask(f"Which tool does this need? {question}")
+            print(TOOLS["summarize"](**json.loads(wanted)))
+        """) == {"main > summarize"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges, lines, package
+from tests.unit.parser.compiled import ASK, compiled, edges, flows, lines, package
 
 
 def test_a_wrapper_that_tries_again_is_one_though_its_object_keeps_the_conversation() -> None:
@@ -748,3 +748,83 @@ def test_what_hands_back_only_the_id_of_an_answer_is_a_step(
         """.replace("RETURNED", returned)
     )
     assert lines(file) == asking
+
+
+TABLE = """
+from openai import OpenAI
+
+PROMPTS = {
+    "plan": "Break this question into three smaller ones, one on each line: {question}",
+    "answer": "Answer this question, in short, by what is known: {question}\\n{known}",
+}
+
+class Researcher:
+    def _llm(self, task, **values):
+        prompt = PROMPTS[task].format(**values)
+        answer = OpenAI().responses.create(model="m", input=prompt)
+        return answer.output_text
+
+    def run(self, question):
+        parts = self._llm("plan", question=question)
+        print(self._llm("answer", question=question, known=parts))
+"""
+"""A wrapper whose callers name a prompt in a table, and what fills it."""
+
+
+def test_a_template_that_callers_name_in_a_table_comes_from_them() -> None:
+    file = compiled(TABLE)
+    assert lines(file) == [12, 16, 17]
+    assert edges(file) == {(16, 17, "data")}
+    assert "Break this question" in str(file.calls[1].segments[0].text)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "notes.plan = SAID",
+        "notes.said['plan'] = SAID",
+        "notes.said.append(SAID)",
+        "notes['plan'] = SAID",
+    ],
+)
+def test_what_hands_back_the_object_that_it_was_given_is_a_step(stored: str) -> None:
+    said = "ask('Plan this: ' + notes.topic)"
+    source = f"""
+def generate_plan(notes):
+    {stored.replace("SAID", said)}
+    return notes
+
+def main(notes):
+    print(generate_plan(notes))
+"""
+    assert flows(source) == set()
+    assert [call.function for call in compiled(ASK + source).calls] == ["ask", "generate_plan"]
+
+
+def test_a_function_that_sorts_what_it_is_given_before_it_answers_is_a_step() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        class Desk:
+            def __init__(self):
+                self.messages = []
+
+            def kind_of(self, text):
+                asked = f"Say in one word what this is about: a bill, a parcel, or else: {text}"
+                return client.responses.create(model="m", input=asked).output_text
+
+            def reply(self, text):
+                kind = self.kind_of(text)
+                self.messages.append({"role": "user", "content": text})
+                answer = client.chat.completions.create(model="m", messages=self.messages)
+                print(kind)
+                return answer.choices[0].message.content
+
+        def serve(text):
+            return Desk().reply(text)
+        """
+    )
+    assert lines(file) == [12, 17]
