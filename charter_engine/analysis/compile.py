@@ -30,7 +30,7 @@ from charter_engine.parser.symbols import Module, index_module
 from charter_engine.parser.tokens import TokenCounter
 from charter_engine.prompts.graph import settled
 
-COMPILER_VERSION = 58
+COMPILER_VERSION = 59
 """Part of every cache key: raised whenever the same source may compile to something else."""
 
 

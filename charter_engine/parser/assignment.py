@@ -18,16 +18,21 @@ from charter_engine.parser.values import (
     Class,
     Instance,
     Kind,
+    Member,
     Package,
+    Type,
     Value,
     as_pieces,
     in_order,
+    is_answer,
+    is_empty_list,
     join,
     made_in,
     moved,
     place_of,
     text_of,
 )
+from charter_engine.parser.written_files import STORE
 
 if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
@@ -82,8 +87,10 @@ class Assigner:
         if isinstance(target, ast.Name):
             if frame.function is None:
                 value = self.memory.as_functions_set(frame.module.path, target.id, value)
+            is_global = target.id in frame.globals_written
+            value = self.as_made_before(frame, target.id, value) if is_global else value
             frame.names[target.id] = value
-            if target.id in frame.globals_written:
+            if is_global:
                 kept = moved(value, "attribute")
                 self.memory.keep_global(frame.module.path, target.id, kept)
             if target.id in frame.outer_written:
@@ -96,6 +103,13 @@ class Assigner:
             self.store_item(frame, target, value)
         elif isinstance(target, ast.Starred):
             self.assign(frame, target.value, value)
+
+    def as_made_before(self, frame: Frame, name: str, value: Value) -> Value:
+        """What a function makes for its module where there is none yet: where there was one that
+        holds answers, that."""
+        held = self.memory.globals.get(frame.module.path, {}).get(name)
+        is_there = held is not None and held.box is not None and is_made_once(frame, held)
+        return held if held is not None and is_there else value
 
     def keep(self, frame: Frame, target: ast.expr, value: Value) -> None:
         """Let what keeps a conversation hold what was said, also where a function finds it in its
@@ -135,10 +149,10 @@ class Assigner:
     def store_attribute(self, frame: Frame, target: ast.Attribute, value: Value) -> None:
         holder = self.evaluator.evaluate(frame, target.value)
         value = moved(value, "attribute")
-        if holder.box is None and not holder.types:
+        if holder.box is None and all(map(is_foreign, holder.types)):
             holder = replace(holder, box=Box("object", depth=frame.certainty))
-            self.assign(frame, target.value, holder)
-        if target.attr == KEPT_TALK and is_empty(value) and self.keeps_talk(holder):
+            self.give(frame, target.value, holder)
+        if target.attr == KEPT_TALK and is_empty_list(value) and self.keeps_talk(holder):
             self.assign(frame, target.value, replace(holder, origins=NOTHING))
         is_record = self.is_record(holder)
         for kind in in_order(holder.types):
@@ -164,6 +178,15 @@ class Assigner:
                 if certain or target.attr not in fields
                 else join(fields[target.attr], value, target.attr)
             )
+
+    def give(self, frame: Frame, target: ast.expr, value: Value) -> None:
+        """Let what an expression names hold something from here on, also where a function finds it
+        in its module."""
+        names = self.memory.globals.get(frame.module.path, {})
+        if isinstance(target, ast.Name) and target.id not in frame.names and target.id in names:
+            names[target.id] = value
+        else:
+            self.assign(frame, target, value)
 
     def keeps_talk(self, holder: Value) -> bool:
         """Whether a value is an agent that keeps what it was asked and answered."""
@@ -201,10 +224,11 @@ class Assigner:
         above = maker.certainty if maker is not None and is_apart else 0
         made = constructor is not None and frame.certainty == above
         before = fields.get(name)
+        made = made and not (maker is not None and is_made_once(maker, before))
         if (
             made
             and (created or self.progress.round == 0)
-            and (created or before is None or not (before.origins or holds_objects(before)))
+            and (created or before is None or not (before.all_origins() or holds_objects(before)))
         ):
             fields[name] = (
                 replace(value, types=value.types | before.types) if before is not None else value
@@ -295,10 +319,27 @@ KEPT_TALK = "messages"
 """The attribute under which an agent keeps what it was asked and answered."""
 
 
-def is_empty(value: Value) -> bool:
-    """Whether a value is a list without members."""
-    box = value.box
-    return box is not None and box.kind == "list" and not box.items and box.rest is None
+def is_foreign(kind: Type) -> bool:
+    """Whether a type is that of an object of which the catalogue knows nothing but that it isn't at
+    hand."""
+    return kind == STORE or (isinstance(kind, Member) and kind.kind == STORE.name)
+
+
+def is_made_once(maker: Frame, held: Value | None) -> bool:
+    """Whether an object is made only where there is none yet (`if store is None: store = Store()`),
+    and holds answers: it has been made before."""
+    return held is not None and any(map(tests_absence, maker.conditions)) and is_answer(held)
+
+
+def tests_absence(test: ast.expr | str) -> bool:
+    """Whether a test asks for what isn't there: `store is None`, `not store`, `key not in
+    stores`."""
+    match test:
+        case ast.Compare(ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
+            return True
+        case ast.Compare(ops=[ast.NotIn()]) | ast.UnaryOp(op=ast.Not()):
+            return True
+    return False
 
 
 def holds_objects(value: Value) -> bool:

@@ -174,6 +174,7 @@ class CallResolver:
             return self.agents.answered(frame, node, asked, shape, found)
         made = (
             bounded(frame, shape)
+            or self.evaluator.containers.by_default(frame, shape)
             or self.known(frame, node, receiver, shape)
             or self.constructors.made_by(frame, callee, receiver, shape)
         )

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.limits import head_of, window_of
 from charter_engine.parser.prompt_files import FILE
+from charter_engine.parser.recognise import CallShape
 from charter_engine.parser.syntax import names_stored
 from charter_engine.parser.values import (
     MAX_ITEMS,
@@ -26,6 +27,7 @@ from charter_engine.parser.values import (
     Type,
     Value,
     each_object,
+    end_of,
     join,
 )
 
@@ -96,6 +98,21 @@ class Containers:
         key = self.evaluator.evaluate(frame, node.slice)
         return item(value, UNKNOWN if is_chosen_anew(frame, value, node.slice) else key)
 
+    def by_default(self, frame: Frame, shape: CallShape) -> Value | None:
+        """`defaultdict(list)`: a dict that has a list under any key; None for any other call."""
+        if shape.verb != "defaultdict" or not shape.positional:
+            return None
+        made, _ = shape.positional[0]
+        if isinstance(made, ast.Lambda):
+            return Value(box=Box("dict", rest=self.evaluator.evaluate(frame, made.body)))
+        if not isinstance(made, ast.Name) or made.id not in LISTS:
+            return None
+        fresh = Box("list", depth=frame.certainty, branches=frame.branches)
+        return Value(box=Box("dict", rest=Value(box=fresh), depth=frame.certainty))
+
+
+LISTS = ("list", "deque")
+
 
 def member_of(frame: Frame, box: Box, value: Value, node: ast.AST) -> Element:
     """What is added to a list at a place of the source."""
@@ -149,8 +166,9 @@ def item(value: Value, key: Value) -> Value:
     if is_made(value) and key.static_text() is None and key.constant is None:
         return value
     if box is None:
+        end = end_of(value, key.constant[0]) if key.constant is not None else None
         return Value(
-            origins=value.origins,
+            origins=value.origins if end is None else end,
             types=types if any(isinstance(kind, Kind) for kind in types) else frozenset(),
         )
     name = key.static_text()

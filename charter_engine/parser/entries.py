@@ -8,10 +8,13 @@ is called.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
+from charter_engine.parser.alternatives import Elsewhere, OutputLog
 from charter_engine.parser.attributes import NO_ATTRIBUTES, AttributeResolver
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.memory import Memory
@@ -61,6 +64,19 @@ class Lists(NamedTuple):
             tuple((box, dict(box.fields)) for box, _ in self.own),
         )
 
+    def as_made_anew(self, remade: Mapping[int, Box]) -> Lists:
+        """The same for lists that top levels have made anew, by the numbers of those before."""
+        return Lists(
+            tuple(
+                (box, name, replace(value, box=remade[id(value.box)]))
+                if id(value.box) in remade
+                else (box, name, value)
+                for box, name, value in self.fields
+            ),
+            tuple(held._replace(box=remade.get(id(held.box), held.box)) for held in self.held),
+            self.own,
+        )
+
     def put_back(self) -> None:
         for box, name, value in self.fields:
             box.fields[name] = value
@@ -103,10 +119,33 @@ class CallersCalls:
 
 
 @dataclass(slots=True)
+class WaysToCalls:
+    """What was asked before the calls of a function on the ways to them, by the sites, and the
+    outputs of ways that exclude a call."""
+
+    asked: set[tuple[int, ...]] = field(default_factory=set)
+    others: set[Chain] = field(default_factory=set)
+
+    def add(self, outputs: OutputLog, elsewhere: Elsewhere) -> None:
+        """Add the way to a call that excludes what is `elsewhere`."""
+        unmade = outputs.unmade(elsewhere)
+        self.others |= unmade
+        self.asked |= {sites_of(chain) for chain in outputs.last if chain not in unmade}
+
+    def excluded(self) -> dict[Chain, int]:
+        """The outputs of ways that exclude all calls."""
+        return {chain: 0 for chain in self.others if sites_of(chain) not in self.asked}
+
+
+def sites_of(chain: Chain) -> tuple[int, ...]:
+    return tuple(site for site, _ in chain)
+
+
+@dataclass(slots=True)
 class Entries:
     """The first and last calls of functions that are `asking` a model, of which some are
-    `wrappers`, and of those `leading` to them; `called` are all that others at hand call.
-    `elsewhere` are the outputs of ways that exclude every call of a function in a round."""
+    `wrappers`, and of those `leading` to them; `called` are all that others at hand call. `ways`
+    are those that lead to the calls of a function in a round."""
 
     memory: Memory
     progress: AnalysisProgress
@@ -115,23 +154,23 @@ class Entries:
     leading: set[FunctionDefinition] = field(default_factory=set)
     wrappers: Collection[FunctionDefinition] = ()
     calls: dict[FunctionDefinition, CallersCalls] = field(default_factory=dict)
-    elsewhere: dict[tuple[FunctionDefinition, int], frozenset[Chain]] = field(default_factory=dict)
+    ways: dict[tuple[FunctionDefinition, int], WaysToCalls] = field(default_factory=dict)
 
     def note(
         self,
         frame: Frame,
         function: Function,
         known: AttributeResolver,
-        unmade: frozenset[Chain] = frozenset(),
+        outputs: OutputLog,
         given: Collection[Value] = (),
     ) -> None:
         """Keep a call: of several starts, of the first that calls the function in a loop; of the
-        later round where there is no loop. `unmade` are outputs of ways that exclude the call."""
+        later round where there is no loop. `outputs` are those that were made so far."""
         self.called.add(function.definition)
         if function.definition not in self.leading:
             return
-        way = function.definition, self.progress.round
-        self.elsewhere[way] = self.elsewhere.get(way, unmade) & unmade
+        way = self.ways.setdefault((function.definition, self.progress.round), WaysToCalls())
+        way.add(outputs, frame.elsewhere)
         loops = frame.turning()
         entry = FunctionEntry(
             known, loops, self.lists_of(function, known, given), one_of_several(function)
@@ -142,6 +181,19 @@ class Entries:
             self.calls[function.definition] = CallersCalls(start, entry, entry, now)
         elif calls.start == start and (calls.round == now or not calls.last.loops):
             calls.last, calls.round = entry, now
+
+    def is_uncalled(self, definition: FunctionDefinition) -> bool:
+        """Whether no call of a function that asks was followed so far: those that do may come
+        later."""
+        return definition in self.asking and definition not in self.calls
+
+    def make_anew(self, remade: Mapping[int, Box]) -> None:
+        """Let functions begin with lists that top levels have made anew in the place of others."""
+        for calls in self.calls.values():
+            calls.first, calls.last = (
+                entry._replace(lists=entry.lists.as_made_anew(remade))
+                for entry in (calls.first, calls.last)
+            )
 
     def is_helper(self, frame: Frame) -> bool:
         """Whether a function that is called is no step of an agent, so that only its callers give

@@ -253,7 +253,7 @@ class Follower:
             self.progress.stop()
             return None
         unmade = self.findings.outputs.unmade(frame.elsewhere)
-        self.entries.note(frame, function, known, unmade, names.values())
+        self.entries.note(frame, function, known, self.findings.outputs, names.values())
         spread = spread_of(frame)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None

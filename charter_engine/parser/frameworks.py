@@ -16,6 +16,7 @@ from charter_engine.parser.memory import Memory
 from charter_engine.parser.program import Program
 from charter_engine.parser.recognise import words_of
 from charter_engine.parser.spoken import TALK
+from charter_engine.parser.state_ends import StateEnds
 from charter_engine.parser.symbols import (
     ClassDefinition,
     FunctionDefinition,
@@ -32,6 +33,7 @@ from charter_engine.parser.values import (
     either,
     join,
     moved,
+    without_ends,
 )
 
 
@@ -66,7 +68,11 @@ class SharedStates:
             if is_event(definition)
         }
         self.linked = program.linked
-        self.is_whole = bool(nodes) and nodes <= named | NO_FUNCTIONS
+        tools = self.graph.tool_nodes if self.graph is not None else set()
+        functions = self.graph.functions.items() if self.graph is not None else ()
+        placed = {function for node, function in functions if node not in tools}
+        self.is_whole = bool(nodes) and placed <= named | NO_FUNCTIONS
+        self.ends = StateEnds(program.graph, memory, program.modules.values())
 
     def parameter(self, definition: FunctionDefinition) -> str | None:
         """The parameter that holds a state, looked for once."""
@@ -168,7 +174,18 @@ class SharedStates:
             return self.memory.shared_box(f"store {self.flows.stores[definition.owner]}")
         if definition.node_name not in self.nodes:
             return self.memory.shared_box("state")
-        return self.state_at(definition.node_name)
+        box = self.state_at(definition.node_name)
+        if self.is_whole and definition.node_name not in self.memory.sent:
+            box.fields = {
+                key: self.with_ends(definition.node_name, key, held)
+                for key, held in box.fields.items()
+            }
+        return box
+
+    def with_ends(self, node: str, key: str, held: Value) -> Value:
+        """What a key holds where a node starts, with what is told of its first and last members."""
+        ends = self.ends.ends_of(node, key, self.nodes) if held.box is None else None
+        return held if ends is None else replace(held, types=held.types | {ends})
 
     def state_at(self, node: str) -> Box:
         """What the state of a graph holds where the function of that name starts."""
@@ -229,7 +246,7 @@ class SharedStates:
 
     def leave(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:
         """Keep what the state holds after a node: what it held before, with what was written."""
-        after = self.state_for(definition)
+        after = self.state_at(definition.node_name)
         known = {key: value.all_origins() for key, value in after.fields.items()}
         held = frame.names.get(self.parameter(definition) or "")
         for key, value in held.box.fields.items() if held is not None and held.box else ():
@@ -251,6 +268,7 @@ class SharedStates:
                     writes[key] = Element(written, maybe=not is_gone)
         self.memory.changes += 1
         self.memory.left[definition.node_name] = after
+        self.memory.always[definition.node_name] = frame.always or frozenset()
 
     def leave_beside(self, node: str, others: dict[str, Value]) -> dict[str, Value]:
         """Let the state after a node hold what the same function left in another place as well;
@@ -291,6 +309,7 @@ class SharedStates:
         written = in_state(answer)
         after.fields[key] = join(after.fields.get(key), written, key)
         self.memory.written[node] = {key: Element(written, maybe=True)}
+        self.memory.always[node] = frozenset((key,))
         self.memory.changes += 1
         self.memory.left[node] = after
 
@@ -393,7 +412,8 @@ def in_state(value: Value, depth: int = 0) -> Value:
     object stay apart, also of those in a list."""
     value = moved(value, "state")
     if value.box is None:
-        return value
+        kinds = without_ends(value.types)
+        return value if len(kinds) == len(value.types) else replace(value, types=kinds)
     if depth < MAX_OBJECTS and holds_records(value.box):
         items = [replace(one, value=in_state(one.value, depth + 1)) for one in value.box.items]
         rest = in_state(value.box.rest, depth + 1) if value.box.rest is not None else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.parser.flags import truth_of
 from charter_engine.parser.frames import Frame
+from charter_engine.parser.narrowing import compared
 from charter_engine.parser.symbols import ClassDefinition, FunctionDefinition, walk
 from charter_engine.parser.syntax import outcome_of
 from charter_engine.parser.values import Value
@@ -48,10 +49,21 @@ class GivenWays:
                 value = self.given(frame, test.left)
                 is_none = None if value is None else is_nothing(value)
                 return None if is_none is None else is_none is isinstance(test.ops[0], ast.Is)
+            case ast.Compare(ops=[ast.Eq() | ast.NotEq() | ast.In() | ast.NotIn() as operator]):
+                value = self.given(frame, test.left)
+                text = value.static_text() if value is not None else None
+                if text is None:
+                    return None
+                return compared(
+                    text, operator, test.comparators[0], partial(self.written_text, frame)
+                )
             case ast.Name() | ast.Attribute():
                 value = self.given(frame, test)
                 return None if value is None else truth_of(value)
         return None
+
+    def written_text(self, frame: Frame, node: ast.expr) -> str | None:
+        return self.evaluator.evaluate(frame, node).static_text()
 
     def given(self, frame: Frame, node: ast.expr) -> Value | None:
         """What a call gave of which an expression reads all: a parameter that the function doesn't

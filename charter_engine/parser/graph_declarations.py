@@ -16,7 +16,14 @@ from charter_engine.parser.graph_ways import (
     names_in,
 )
 from charter_engine.parser.inner_graphs import enter_inner, enter_run
-from charter_engine.parser.made_functions import functions_made, functions_wrapping
+from charter_engine.parser.made_functions import (
+    functions_handing_back,
+    functions_made,
+    functions_wrapping,
+    given_to_unseen,
+    is_configured,
+    makers_of_tool_nodes,
+)
 from charter_engine.parser.node_functions import ClassNamed, MethodOf, ModuleMeant, NodeFunctions
 from charter_engine.parser.state_graphs import END, StateGraph, key_of, name_of, named
 from charter_engine.parser.symbols import FunctionDefinition, Module, lambda_name
@@ -32,13 +39,16 @@ DECLARING = frozenset(
 class Declaring:
     """What is known where graphs are put together: their `builders`, the `functions` behind nodes,
     those that others have `made`, by these the parameters whose function what they make hands the
-    state to, the routers that tell themselves where they lead, the places of those of which it
-    isn't told, and the `texts` by which nodes are named, with those of a loop's `turn`."""
+    state to, and those whose function they hand back, what makes nodes that run tools, the routers
+    that tell themselves where they lead, the places of those of which it isn't told, and the
+    `texts` by which nodes are named, with those of a loop's `turn`."""
 
     builders: Builders
     functions: NodeFunctions
     made: dict[str, str]
     wrapping: dict[str, tuple[FunctionDefinition, int, str]]
+    handing_back: dict[str, tuple[int, str]]
+    tool_makers: Collection[str]
     texts: GraphTexts
     turn: Texts = field(default_factory=dict)
     routers: dict[str, list[str]] = field(default_factory=dict)
@@ -49,17 +59,49 @@ class Declaring:
         return self.texts.text(module, node, self.turn) or name_of(node)
 
     def wrapped(self, module: Module, node: ast.expr, place: ast.Call) -> ast.expr:
-        """The function at hand that stands in another: `logged("plan", plan)`."""
-        if not isinstance(node, ast.Call) or last_name(node.func) not in self.wrapping:
-            return node
-        made, number, name = self.wrapping[last_name(node.func)]
-        given = {item.arg: item.value for item in node.keywords}
-        inner = node.args[number] if number < len(node.args) else given.get(name)
+        """The function at hand that stands in another: `logged("plan", plan)`,
+        `RunnableLambda(plan).with_config(tags=tags)`."""
+        inner = self.given_to(node)
         inner = self.wrapped(module, inner, place) if inner is not None else None
         if inner is None or self.functions.behind(module, inner, place) is None:
             return node
-        self.functions.handing_on.add(made)
+        if isinstance(node, ast.Call) and last_name(node.func) in self.wrapping:
+            self.functions.handing_on.add(self.wrapping[last_name(node.func)][0])
         return inner
+
+    def given_to(self, node: ast.expr) -> ast.expr | None:
+        """What a call is given that makes another function of it."""
+        if not isinstance(node, ast.Call):
+            return None
+        called = last_name(node.func)
+        if called in self.wrapping:
+            _, number, name = self.wrapping[called]
+        elif called in self.handing_back:
+            number, name = self.handing_back[called]
+        else:
+            return given_to_unseen(node, self.functions.times)
+        given = {item.arg: item.value for item in node.keywords}
+        return node.args[number] if number < len(node.args) else given.get(name)
+
+    def name_made(self, node: ast.expr) -> str:
+        """The name of the function that another one makes; empty for any other."""
+        return self.made.get(
+            last_name(node.func) if isinstance(node, ast.Call) else name_of(node), ""
+        )
+
+    def runs_tools(self, module: Module, node: ast.expr) -> bool:
+        """Whether an expression is, or names, what runs tools: `ToolNode(tools)`."""
+        if not isinstance(node, ast.Call):
+            name = last_name(node)
+            calls = [
+                call
+                for kept, call in self.builders.assigned[module.path]
+                if last_name(kept) == name
+            ]
+            return any(self.runs_tools(module, call) for call in calls)
+        while isinstance(node, ast.Call) and is_configured(node.func):
+            node = node.func.value
+        return isinstance(node, ast.Call) and last_name(node.func) in self.tool_makers
 
     def name_behind(self, module: Module, node: ast.expr, place: ast.Call) -> str:
         """The name of the function that an expression in a call names."""
@@ -88,8 +130,11 @@ def graph_of(
     graph.builders = Builders(modules, module_meant)
     functions = NodeFunctions(definitions, class_named, module_meant, method_of)
     wrapping = functions_wrapping(definitions)
+    handing_back = functions_handing_back(definitions)
+    made = functions_made(modules)
     texts = GraphTexts(module_meant)
-    known = Declaring(graph.builders, functions, functions_made(modules), wrapping, texts)
+    makers = makers_of_tool_nodes(definitions)
+    known = Declaring(graph.builders, functions, made, wrapping, handing_back, makers, texts)
     for module, call in declaring:
         for turn in texts.turns(module, call):
             declare(graph, module, call, replace(known, turn=turn))
@@ -153,12 +198,13 @@ def declare_node(
         return
     maker = last_name(given.func) if isinstance(given, ast.Call) else name_of(given)
     graph.standing[node] = known.builders.compiled_as(module, maker)
+    if known.runs_tools(module, given):
+        graph.tool_nodes.add(node)
     given = known.wrapped(module, given, call)
-    maker = last_name(given.func) if isinstance(given, ast.Call) else name_of(given)
     name = known.name_behind(module, given, call) or name_of(call.args[0])
     if isinstance(given, ast.Lambda) and not calls_one_of(graph.at_hand, given):
         name = lambda_name(given)
-    graph.functions[node] = known.made.get(maker, name)
+    graph.functions[node] = known.name_made(given) or name
 
 
 def calls_one_of(names: Collection[str], node: ast.Lambda) -> bool:
@@ -191,7 +237,9 @@ def declare_choices(
     router = by_place[0] if by_place else given.get("path", given.get("condition"))
     choices = given.get("path_map", given.get("conditional_edge_mapping"))
     choices = by_place[1] if len(by_place) > 1 else choices
+    router = known.wrapped(module, router, call) if router is not None else None
     name = known.name_behind(module, router, call) if router is not None else ""
+    name = (known.name_made(router) if router is not None else "") or name
     if isinstance(router, ast.Lambda):
         name = lambda_name(router) if sends(router) else ""
     place = source

@@ -36,10 +36,12 @@ class GraphRuns:
 
     def start(self, builder: str, given: Value) -> None:
         held = self.memory.left.setdefault(f"{builder}/START", Box("dict"))
+        begun = self.memory.begun.setdefault(f"{builder}/START", {}) if given.box else {}
         is_record = given.box is not None and given.box.kind == "object"
         for key, value in given.box.fields.items() if given.box is not None else ():
             if is_record and is_blank(value):
                 continue
+            begun[key] = join(begun.get(key), value, key)
             before = held.fields.get(key)
             if before is None or not value.all_origins() <= before.all_origins():
                 self.memory.changes += 1

@@ -296,16 +296,22 @@ def after(source: ast.expr, shape: CallShape) -> tuple[tuple[ast.expr, Value], .
 GIVING_BACK = frozenset("partial wraps wrap delayed asyncify streamify".split())
 """Functions that give back what they are given in another form."""
 
+MAKING_TOOLS = frozenset("function_tool tool beta_tool kernel_function ai_function".split())
+"""Decorators that make a function a tool, which may be called with it as well."""
+
 PROGRAM = Kind("dspy.module")
 
 
 def stands_for(shape: CallShape) -> Value | None:
-    """What a call gives back in another form: `partial(f)`, `streamify(module)`, or a program that
-    an optimizer has compiled; None for any other."""
-    if shape.verb not in GIVING_BACK and shape.verb != "compile":
-        return None
+    """What a call gives back in another form: `partial(f)`, `function_tool(f)`,
+    `streamify(module)`, or a program that an optimizer has compiled; None for any other."""
+    first = shape.positional[0][1] if shape.positional else None
     if shape.verb in GIVING_BACK:
-        return shape.positional[0][1] if shape.positional else None
+        return first
+    if shape.verb in MAKING_TOOLS:
+        return first if first is not None and functions_in(first) else None
+    if shape.verb != "compile":
+        return None
     program = shape.argument(0, "student")
     is_program = program is not None and any(
         isinstance(kind, Instance) or kind == PROGRAM for kind in program.types

@@ -16,13 +16,14 @@ from charter_engine.parser import wrappers
 from charter_engine.parser.arguments import bound_before
 from charter_engine.parser.attributes import hand_over
 from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.entries import NO_ENTRY, Entries, FunctionEntry
+from charter_engine.parser.entries import NO_ENTRY, Entries, FunctionEntry, WaysToCalls
 from charter_engine.parser.evidence import EVIDENCE
 from charter_engine.parser.expressions import Evaluator
 from charter_engine.parser.findings import Findings, Visit, Wrapper
 from charter_engine.parser.following import MAX_CHOICES
 from charter_engine.parser.frames import Frame
 from charter_engine.parser.handlers import handler_node, is_graph_node
+from charter_engine.parser.kept_state import KeptState, runs_once
 from charter_engine.parser.memory import Memory, tells_more
 from charter_engine.parser.program import Program
 from charter_engine.parser.prompt_files import NoFiles, TextFiles
@@ -103,6 +104,7 @@ class Interpreter:
         self.progress = analysis.progress
         self.entries = analysis.entries
         self.evaluator = Evaluator(analysis)
+        self.kept = KeptState(analysis.memory, analysis.findings, analysis.entries)
         self.ranks = analysis.program.graph.rank() if analysis.program.graph is not None else {}
         self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
         self.is_large = self.is_small = False
@@ -124,7 +126,11 @@ class Interpreter:
         self.entries.asking |= self.those_that_call_wrappers(visited)
         self.entries.leading = self.entries.asking.union(*[site.under for site in sites])
         self.entries.wrappers = self.findings.wrappers.keys()
-        called = {item for item in self.entries.called if item.name != "__init__"}
+        called = {
+            item
+            for item in self.entries.called
+            if item.name != "__init__" and item.node_name not in self.ranks
+        }
         called |= {
             step
             for one in visited
@@ -138,16 +144,26 @@ class Interpreter:
             for module in self.program.in_turn:
                 if module.path not in self.fruitless:
                     self.run_module(module)
+            self.kept.put_back()
             self.evaluator.team_runs.serve()
             agents = self.agents_in_turn()
             for definition in alone:
                 self.run_agents(agents, before=definition)
+                self.kept.begin(definition.node_name)
                 self.run_for_each_class(definition, NO_ENTRY)
+                self.kept.end(is_once=runs_once(definition))
+            waiting: list[FunctionDefinition] = []
             for definition in by_others:
-                self.run_agents(agents, before=definition)
+                if self.entries.is_uncalled(definition):
+                    waiting.append(definition)
+                else:
+                    self.run_agents(agents, before=definition)
+                    self.run_as_called(definition)
+            for definition in waiting:
                 self.run_as_called(definition)
             self.run_agents(agents)
             self.run_lambdas()
+            self.kept.note()
 
     def run_for_each_class(self, definition: FunctionDefinition, entry: FunctionEntry) -> None:
         """Run a function; a method of a base as each of the classes has it that do what it leaves
@@ -231,7 +247,7 @@ class Interpreter:
             self.evaluator.follower.dead_ends.known.clear()
             self.memory.forget()
             self.entries.calls.clear()
-            self.entries.elsewhere.clear()
+            self.entries.ways.clear()
             for site in self.findings.sites.values():
                 site.edges.clear()
                 site.sent.clear()
@@ -542,10 +558,12 @@ class Interpreter:
             entry = FunctionEntry(lists=self.entries.lists_of(Function(definition)))
         else:
             entry = calls.last if self.progress.round else calls.first
+        self.kept.begin(definition.node_name)
         left = entry.lists.as_they_are()
         entry.lists.put_back()
         self.run_for_each_class(definition, entry)
         left.put_back()
+        self.kept.end(is_once=False)
         self.memory.changes += 1
 
     def run_alone(
@@ -583,14 +601,14 @@ class Interpreter:
                 self.findings.parameter_origin(definition, arg.arg) | handed_down
             )
         try:
-            unmade = self.entries.elsewhere.get((definition, self.progress.round), frozenset())
+            ways = self.entries.ways.get((definition, self.progress.round), WaysToCalls())
             frame = Frame(
                 definition.module,
                 names,
                 function=definition,
                 driven=entry.loops,
                 spread=recursion.fanout,
-                elsewhere=dict.fromkeys(unmade, 0),
+                elsewhere=ways.excluded(),
             )
             if definition.own_name:
                 hand_over(frame, definition.own_name, entry.known)

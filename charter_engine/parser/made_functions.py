@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import TypeGuard
 
+from charter_engine.parser.graph_builders import returned
 from charter_engine.parser.state_graphs import name_of
 from charter_engine.parser.symbols import FunctionDefinition, Module
 from charter_engine.parser.syntax import last_name, output_name
@@ -50,6 +52,55 @@ def functions_wrapping(
         for name in calling_with(definition, definition.parameters[0])
         if name in outer.parameters
     }
+
+
+def functions_handing_back(
+    definitions: Collection[FunctionDefinition],
+) -> dict[str, tuple[int, str]]:
+    """The functions that return one that they are given as code that isn't at hand makes it
+    (`return RunnableLambda(work).with_config(tags=tags)`), by their names: the parameter's place
+    and name."""
+    at_hand = {definition.name for definition in definitions}
+    found: dict[str, tuple[int, str]] = {}
+    for definition in definitions:
+        made = returned(definition.node)
+        given = given_to_unseen(made, at_hand) if made is not None else None
+        if isinstance(given, ast.Name) and given.id in definition.parameters:
+            place = definition.parameters.index(given.id) - definition.takes_self
+            found[definition.name] = place, given.id
+    return found
+
+
+TOOL_NODE = "ToolNode"
+"""LangGraph's node that runs the tools that a model asks for."""
+
+
+def makers_of_tool_nodes(definitions: Iterable[FunctionDefinition]) -> set[str]:
+    """What is called to make a node that runs tools: the class, and functions that return one."""
+    found = {TOOL_NODE}
+    for definition in definitions:
+        made = returned(definition.node)
+        while isinstance(made, ast.Call) and is_configured(made.func):
+            made = made.func.value
+        if isinstance(made, ast.Call) and last_name(made.func) == TOOL_NODE:
+            found.add(definition.name)
+    return found
+
+
+def given_to_unseen(node: ast.expr, at_hand: Collection[str]) -> ast.expr | None:
+    """What code that isn't at hand is given to make a runnable of: `RunnableLambda(plan,
+    name="plan").with_config(tags=tags)`."""
+    while isinstance(node, ast.Call) and is_configured(node.func):
+        node = node.func.value
+    if not isinstance(node, ast.Call) or last_name(node.func) in at_hand:
+        return None
+    named = [item.value for item in node.keywords if item.arg in ("func", "afunc")]
+    return next((one for one in (*node.args[:1], *named)), None)
+
+
+def is_configured(function: ast.expr) -> TypeGuard[ast.Attribute]:
+    """Whether a method gives a runnable as it is, with settings: `with_config`, `with_retry`."""
+    return isinstance(function, ast.Attribute) and function.attr.startswith("with_")
 
 
 def calling_with(definition: FunctionDefinition, first: str) -> Iterator[str]:

@@ -31,12 +31,14 @@ class Memory:
 
     `changes` counts what was changed, so that following a function again can be spared while
     nothing was. `recursions` are those of functions that call themselves. `left` is what the
-    state of a graph holds after a node, `written` what the node put into it, by the keys, `sent`
-    what a node is started with, by its function; `beside` are the functions that `Send` leads into.
+    state of a graph holds after a node, `written` what the node put into it, by the keys, `always`
+    the keys that it writes on every way, `begun` what a graph was given, by its start, `sent` what
+    a node is started with, by its function; `beside` are the functions that `Send` leads into.
     `returned` is what the steps of flows returned, `said` what roles did in their turns. `spoken`
     tells by site as whom its answers are said among the messages of states. `answers`
     is what runs of teams tell beside their answers, by the identity of their calls, `answered` what
-    those said in them that tell it themselves.
+    those said in them that tell it themselves. `grown` are the lists to which something was added
+    since a function was started from.
     """
 
     objects: dict[tuple[ClassDefinition, str], Box] = field(default_factory=dict)
@@ -48,6 +50,8 @@ class Memory:
     recursions: dict[FunctionDefinition, Recursion] = field(default_factory=dict)
     left: dict[str, Box] = field(default_factory=dict)
     written: dict[str, dict[str, Element]] = field(default_factory=dict)
+    always: dict[str, frozenset[str]] = field(default_factory=dict)
+    begun: dict[str, dict[str, Value]] = field(default_factory=dict)
     sent: dict[str, Box] = field(default_factory=dict)
     beside: set[str] = field(default_factory=set)
     returned: dict[FunctionDefinition, Value] = field(default_factory=dict)
@@ -55,6 +59,7 @@ class Memory:
     spoken: dict[int, set[str]] = field(default_factory=dict)
     answers: dict[int, dict[str, Value]] = field(default_factory=dict)
     answered: dict[Made, Value] = field(default_factory=dict)
+    grown: dict[int, Box] = field(default_factory=dict)
     changes: int = 0
 
     def object_of(self, owner: ClassDefinition, place: str = "") -> Box:
@@ -114,6 +119,7 @@ class Memory:
             ):
                 return
         self.changes += 1
+        self.grown[id(box)] = box
         if len(box.items) < MAX_ITEMS:
             box.items.append(added)
         else:
@@ -167,11 +173,14 @@ class Memory:
             self.shared[APP] = Box("dict", fields=kept)
         self.left.clear()
         self.written.clear()
+        self.always.clear()
+        self.begun.clear()
         self.sent.clear()
         self.beside.clear()
         self.returned.clear()
         self.said.clear()
         self.forget_runs()
+        self.grown.clear()
         self.recursions.clear()
 
 

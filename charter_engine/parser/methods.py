@@ -30,10 +30,14 @@ from charter_engine.parser.values import (
     Static,
     Value,
     as_pieces,
+    end_of,
+    functions_in,
+    is_empty_list,
     join,
     moved,
     static,
     text_of,
+    without_ends,
 )
 from charter_engine.parser.written_files import STORE
 
@@ -61,7 +65,11 @@ FORGETTING = frozenset(
 AS_PROMPT = frozenset(("to_messages", "to_string"))
 """Methods by which a filled template of LangChain's is handed on as messages or as a text."""
 
+COPYING = frozenset("model_copy copy with_config with_retry with_options".split())
+"""Methods by which a tool or a task gives itself once more, perhaps with other settings."""
+
 PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict".split())
+ORDERING = frozenset("reversed sorted set filter nlargest nsmallest".split())
 PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
 """Functions that give what they are given, or some of it: first, or after how that is chosen."""
 
@@ -102,7 +110,8 @@ class Methods:
             found = self.evaluator.strings.string_method(frame, node, receiver, shape)
             if found is not None:
                 return found
-        if shape.verb in AS_PROMPT and (receiver.pieces is not None or receiver.box is not None):
+        is_text = receiver.pieces is not None or receiver.box is not None
+        if (shape.verb in AS_PROMPT and is_text) or gives_itself(shape.verb, receiver):
             return receiver
         if shape.verb == "setdefault" and receiver.box is not None and shape.positional:
             return self.set_default(receiver.box, [value for _, value in shape.positional])
@@ -140,15 +149,12 @@ class Methods:
             if receiver.box.kind == "list":
                 return any_member(receiver)
             written, key = shape.positional[0] if shape.positional else (shape.node, UNKNOWN)
-            is_open = is_chosen_anew(frame, receiver, written)
-            found = item(receiver, UNKNOWN if is_open else key)
-            return (
-                join(found, shape.positional[1][1], "default")
-                if len(shape.positional) > 1
-                else found
-            )
-        if verb == "items" and receiver.box is not None and receiver.box.kind == "dict":
-            return Value(box=items_of(receiver.box), origins=receiver.origins)
+            found = item(receiver, UNKNOWN if is_chosen_anew(frame, receiver, written) else key)
+            default = shape.positional[1][1] if len(shape.positional) > 1 else None
+            is_there = default is None or (is_empty_list(default) and end_of(found, -1) is not None)
+            return found if default is None or is_there else join(found, default, "default")
+        if verb in LISTING and receiver.box is not None and receiver.box.kind == "dict":
+            return Value(box=LISTING[verb](receiver.box), origins=receiver.origins)
         if verb in ("values", "items", "copy", "keys") or is_dumped(receiver, verb):
             return receiver
         if verb in AS_DICT and receiver.box is not None and receiver.box.kind == "object":
@@ -242,7 +248,7 @@ class Methods:
         if name in ("dedent", "cleandoc", HANDING_ON):
             return text_by(name, first, node.lineno)
         if name in PASSING or name in PASSING_SECOND or awaits(shape):
-            return first
+            return in_another_order(first) if name in ORDERING else first
         if name in ("asdict", "vars") and first.box is not None and first.box.kind == "object":
             return Value(box=as_dict(first.box), origins=first.origins)
         if name == "cast" and len(shape.positional) > 1:
@@ -271,6 +277,16 @@ class Methods:
 def is_dumped(receiver: Value, verb: str) -> bool:
     """Whether a method encodes what a library wrote as a text: `json.dumps(body).encode()`."""
     return verb == "encode" and STORE in receiver.types
+
+
+def in_another_order(value: Value) -> Value:
+    """The members of a list in another order, or some of them: which comes first isn't known."""
+    return replace(value, types=without_ends(value.types)) if value.types else value
+
+
+def gives_itself(verb: str, receiver: Value) -> bool:
+    """Whether a method of a function that a decorator made an object gives that once more."""
+    return verb in COPYING and bool(functions_in(receiver))
 
 
 def text_by(name: str, given: Value, line: int) -> Value:
@@ -313,6 +329,15 @@ def items_of(box: Box) -> Box:
     ]
     rest = Value(box=Box("tuple", [Element(box.rest), Element(box.rest)])) if box.rest else None
     return Box("list", pairs, rest=rest)
+
+
+def values_of(box: Box) -> Box:
+    """What a dict holds, one after the other."""
+    return Box("list", [Element(value) for value in box.fields.values()], rest=box.rest)
+
+
+LISTING = {"items": items_of, "values": values_of}
+"""Methods by which a dict gives what it holds, in pairs with its keys, or alone."""
 
 
 def numbers_of(shape: CallShape) -> list[Element]:

@@ -29,6 +29,7 @@ from charter_engine.parser.values import (
     UNKNOWN,
     Box,
     Class,
+    Ends,
     External,
     Function,
     Instance,
@@ -52,8 +53,16 @@ if TYPE_CHECKING:
     from charter_engine.parser.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-SESSIONS = ("streamlit.session_state", "chainlit.user_session")
-"""Stores that outlive a run of the script."""
+SESSIONS = (
+    "streamlit.session_state",
+    "chainlit.user_session",
+    "flask.session",
+    "quart.session",
+)
+"""Stores that outlive a run of the script, or a request."""
+
+KEPT_FOR_USERS = frozenset(("user_data", "chat_data", "bot_data"))
+"""Attributes under which what a bot's handlers are given keeps something for those to come."""
 
 RUN_BY = {
     "acall": ("aforward", "forward"),
@@ -183,15 +192,21 @@ class Names:
         rebound = self.rebound_by(base, name) if module is not None else ""
         if rebound and dotted not in seen:
             return self.imported(rebound, seen | {dotted})
+        package = self.program.package_of(module) if module is not None else None
+        kept = self.kept_by_package(package, name) if package is not None else None
+        if kept is not None:
+            return kept
         is_followed = module is None and not self.program.catalogue.is_frameworks_own(dotted)
         source = self.program.module_named(base) if is_followed else None
         if source is not None and source.path not in seen:
             found = self.global_name(source, name, seen)
             if found is not None:
                 return found
+        if dotted in SESSIONS:
+            return Value(box=self.memory.shared_box(SESSION))
         kind = External(dotted) if module is None else Package(module)
         value = Value(types=frozenset((kind,)))
-        if source is None:
+        if source is None and package is None:
             self.outside[dotted] = value
         return value
 
@@ -204,6 +219,13 @@ class Names:
             return ""
         dotted = self.program.imported_by(module, imported)
         return dotted if dotted == f"{package}.{name}.{name}" else ""
+
+    def kept_by_package(self, package: Module, name: str) -> Value | None:
+        """What a package keeps under the name of a module of its own (`memory = Memory()`): that
+        is what the name stands for from then on; None where it keeps nothing so."""
+        kept = self.memory.globals.get(package.path, NO_GLOBALS).get(name)
+        is_module = kept is None or any(isinstance(kind, Package) for kind in kept.types)
+        return None if is_module else kept
 
     def attribute(self, frame: Frame, node: ast.Attribute) -> Value:
         value = self.evaluator.evaluate(frame, node.value)
@@ -228,7 +250,7 @@ class Names:
     def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
         origins = NOTHING if name in BESIDE_ANSWER else value.origins
         if not value.types and value.box is None:
-            return UNKNOWN.with_origins(origins)
+            return self.kept_for_users(name).with_origins(origins)
         given = self.argument_given(value, name)
         if given is not None:
             return given
@@ -266,6 +288,11 @@ class Names:
         if types:
             result = replace(result, types=result.types | types)
         return result.with_origins(origins)
+
+    def kept_for_users(self, name: str) -> Value:
+        """What an attribute of something unknown holds: what a bot keeps for its users."""
+        is_kept = name in KEPT_FOR_USERS
+        return Value(box=self.memory.shared_box(SESSION)) if is_kept else UNKNOWN
 
     def argument_given(self, value: Value, name: str) -> Value | None:
         """What an attribute of a library's object gives: what was said in a run, or of what the
@@ -503,7 +530,7 @@ def carried_by(annotation: ast.expr) -> ast.expr | None:
     return inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
 
 
-def part_of(kind: Function | Kind | Made | Member | Ran, name: str) -> set[Type]:
+def part_of(kind: Function | Kind | Made | Member | Ran | Ends, name: str) -> set[Type]:
     """What an attribute of something of a catalogue's kind is, or of a function that a decorator
     made an object."""
     if isinstance(kind, Kind):

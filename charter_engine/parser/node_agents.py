@@ -58,6 +58,7 @@ class NodeAgents:
         self.memory = analysis.memory
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.at_hand = frozenset(evaluator.states.nodes)
         self.found: dict[str, Made] = {}
         self.tools: dict[str, OfferedTools] = {}
         self.bound: dict[FunctionDefinition, dict[int, Function]] = {}
@@ -81,7 +82,7 @@ class NodeAgents:
         if made is None or self.program.catalogue.family_of_verb(made.kind, ASKING) is None:
             return
         function = self.function_of(frame, shape.node, given[0].static_text() or name_of(made))
-        if function is not None:
+        if function is not None and function not in self.at_hand:
             self.found[function] = made
             self.evaluator.states.nodes.add(function)
             self.evaluator.teams.ran.add(made)
@@ -108,7 +109,8 @@ class NodeAgents:
         named = (given[0].static_text() if given else None) or "tools"
         function = self.function_of(frame, shape.node, named) if functions else None
         graph = self.program.graph
-        if graph is not None and function is not None and len(graph.nodes_of(function)) == 1:
+        is_one = graph is not None and len(graph.nodes_of(function or "")) == 1
+        if function is not None and is_one and function not in self.at_hand:
             self.tools[function] = OfferedTools(functions, frame.module, shape.node.lineno)
             self.evaluator.states.nodes.add(function)
 

@@ -48,7 +48,15 @@ KEPT_AS = {
 }
 """Methods that give a model something to offer in every request."""
 
-HOLDING = ("function_declarations", "func", "fn", "function", "coroutine", "0")
+HOLDING = (
+    "function_declarations",
+    "func",
+    "fn",
+    "async_fn",
+    "function",
+    "coroutine",
+    "0",
+)
 """Under these names, objects of SDKs hold a function or the definitions of some."""
 
 WRITTEN_SO = frozenset(("type", "name", "function", "toolSpec", "json_schema"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from pathlib import PurePath
 
 from charter_engine.parser.catalogue import Catalogue
 from charter_engine.parser.clusters import names_by_place, script_beside
@@ -53,11 +54,8 @@ class Program:
         self.files = files
         self.catalogue = catalogue
         self.by_place = modules_by_place(modules.values(), catalogue)
-        packages = {module.name for module in modules.values() if module.is_package}
-        self.beside = {
-            module.path: imports_beside(module, packages, modules, catalogue)
-            for module in modules.values()
-        }
+        self.by_path = {module.path: module for module in modules.values()}
+        self.beside = all_beside(modules, catalogue)
         self.in_turn = in_turn(modules.values(), self.module_of)
         definitions = [one for module in modules.values() for one in module.functions.values()]
         self.enclosing = {one.outer for one in definitions}
@@ -128,6 +126,12 @@ class Program:
     def module_meant(self, module: Module, dotted: str) -> Module | None:
         """The module at hand that another one means by a dotted name."""
         return self.module_named(self.imported_by(module, dotted))
+
+    def package_of(self, module: Module) -> Module | None:
+        """The module that is run when the package is imported that a module stands in."""
+        beside = str(PurePath(module.path).with_name("__init__.py"))
+        found = self.by_path.get(beside)
+        return None if found is module else found
 
     def module_of(self, module: Module, dotted: str) -> Module | None:
         """The module at hand that a module means by a dotted name, or has it from."""
@@ -414,6 +418,15 @@ def modules_by_place(modules: Collection[Module], catalogue: Catalogue) -> dict[
         name: module
         for name, module in found.items()
         if module is not None and name not in catalogue.packages
+    }
+
+
+def all_beside(modules: Mapping[str, Module], catalogue: Catalogue) -> dict[str, dict[str, str]]:
+    """What each file imports of its neighbours by their own names, by its path."""
+    packages = {module.name for module in modules.values() if module.is_package}
+    return {
+        module.path: imports_beside(module, packages, modules, catalogue)
+        for module in modules.values()
     }
 
 

@@ -9,6 +9,9 @@ from charter_engine.parser.symbols import Module
 from charter_engine.parser.syntax import last_name
 
 SENDING = "urlopen"
+POSTING = frozenset("post request stream send fetch".split())
+"""Methods of HTTP's clients by which a request is made and sent."""
+
 ADDRESS = ("full_url", "url", "0")
 BODY = ("data", "1")
 """What a request is made with, by name and place."""
@@ -17,6 +20,8 @@ BODY = ("data", "1")
 def as_sent(shape: CallShape) -> CallShape:
     """`urlopen(request)` as a call that is given the address and the body of the request; any
     other call as it is."""
+    if shape.verb in POSTING:
+        return with_named(shape)
     if shape.verb != SENDING or not shape.positional:
         return shape
     (node, request), *others = shape.positional
@@ -27,6 +32,18 @@ def as_sent(shape: CallShape) -> CallShape:
         body = others[0][1]
     given = () if body is None else (("data", node, body),)
     return replace(shape, positional=((node, address), *others), keywords=(*shape.keywords, *given))
+
+
+def with_named(shape: CallShape) -> CallShape:
+    """A call with what a dict gives it by name as if that stood there: `client.post(url,
+    **options)`."""
+    named = tuple(
+        (name, node, held)
+        for given, node, value in shape.keywords
+        if given == "**" and value.box is not None and value.box.kind == "dict"
+        for name, held in value.box.fields.items()
+    )
+    return replace(shape, keywords=(*shape.keywords, *named)) if named else shape
 
 
 def is_sent_later(module: Module, shape: CallShape) -> bool:

@@ -24,7 +24,8 @@ class StateGraph:
     to; `inner` maps a node to the graph that it is, `standing` one to the graph that it may be.
     Over the ways in `apart`, a function's into the graph that it runs, no state
     goes of itself. The functions in `handing` hand on what they return as a whole, those
-    `handing_on` the state, to the function behind a node. `at_hand` are the names of functions.
+    `handing_on` the state, to the function behind a node. `at_hand` are the names of functions,
+    `tool_nodes` the nodes that run the tools that a model asks for.
     """
 
     at_hand: frozenset[str] = frozenset()
@@ -37,6 +38,7 @@ class StateGraph:
     builders: Builders = field(default_factory=lambda: Builders((), lambda *_: None))
     handing: set[str] = field(default_factory=set)
     handing_on: set[FunctionDefinition] = field(default_factory=set)
+    tool_nodes: set[str] = field(default_factory=set)
 
     def lead(self, source: str, target: str) -> None:
         self.after.setdefault(source, set()).add(target)

@@ -140,7 +140,14 @@ class Ran(Struct, frozen=True, eq=False):
         return id(self.node)
 
 
-Type = External | Kind | Member | Function | Class | Instance | Package | Made | Ran
+class Ends(Struct, frozen=True, cache_hash=True):
+    """What the first and the last member hold of a list of which nothing else is known."""
+
+    first: Origins
+    last: Origins
+
+
+Type = External | Kind | Member | Function | Class | Instance | Package | Made | Ran | Ends
 
 
 def place_of(kind: Type) -> str:
@@ -171,8 +178,10 @@ def _place(kind: Type) -> tuple[str, str, int, str]:
             return "Member", f"{name} {path}", 0, ""
         case Kind(name=name) | External(dotted=name):
             return type(kind).__name__, name, 0, ""
-        case Ran(node=node):
-            return "Ran", "", node.lineno, str(node.col_offset)
+        case Ran() | Ends():
+            run = kind.node if isinstance(kind, Ran) else None
+            place = (run.lineno, str(run.col_offset)) if run is not None else (0, "")
+            return type(kind).__name__, "", *place
 
 
 class Static(Struct, frozen=True):
@@ -571,7 +580,7 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
     if first.kind == second.kind == "tuple" and len(first.items) == len(second.items):
         known |= {id(element.value) for element in second.items}
         for mine, other in zip(first.items, second.items, strict=True):
-            mine.value = join(mine.value, other.value, "item", depth + 1)
+            mine.value = join_parts(mine.value, other.value, depth + 1)
     for element in list(second.items):
         if element.place in placed:
             first.limit = first.limit or element.limit
@@ -583,6 +592,35 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
         first.rest = join(first.rest, second.rest, "", depth + 1)
     second.joined_to = first
     return first
+
+
+def join_parts(first: Value, second: Value, depth: int) -> Value:
+    """What either of two tuples has in one place; an empty list beside a text of what went wrong
+    (`return [], "Too long."`) says that there is none."""
+    if is_empty_list(first) and second.box is not None and second.box.kind == "list":
+        return second
+    if is_empty_list(second) and first.box is not None and first.box.kind == "list":
+        return first
+    return join(first, second, "item", depth)
+
+
+def is_empty_list(value: Value) -> bool:
+    """Whether a value is a list without members."""
+    box = value.box
+    return box is not None and box.kind == "list" and not box.items and box.rest is None
+
+
+def without_ends(types: frozenset[Type]) -> frozenset[Type]:
+    """What a value may be, where nothing is told of its first and last members."""
+    return frozenset(kind for kind in types if type(kind) is not Ends) if types else types
+
+
+def end_of(value: Value, index: object) -> Origins | None:
+    """What the first or the last member of a list holds; None where that isn't told."""
+    ends = [kind for kind in value.types if type(kind) is Ends] if value.box is None else []
+    if not ends or index not in (0, -1):
+        return None
+    return frozenset[Origin]().union(*(one.first if index == 0 else one.last for one in ends))
 
 
 MAX_JOINED_DEPTH = 3

@@ -46,6 +46,10 @@ KEEPING = frozenset("set setex setnx hset rpush lpush".split())
 FETCHING = frozenset("get getex getdel hget hgetall lrange lindex lpop rpop".split())
 """Methods of a key-value store, whose first argument is the key."""
 
+TELLING = frozenset("rpush lpush lrange".split())
+"""Those by which a list is kept, as conversations are: what is set under a key that only the
+running program knows may be there only to spare asking again."""
+
 MODES = frozenset("wax+")
 """Letters of a mode in which a file is written."""
 
@@ -193,6 +197,8 @@ def key_in(shape: CallShape) -> str:
     little is."""
     key = shape.positional[0][1] if shape.positional else UNKNOWN
     name = name_of(replace(key, types=NO_TYPES))
+    if not name and shape.verb in TELLING and isinstance(key.source, ast.Name):
+        name = f"?{key.source.id}"
     return f"key {name.replace('/', ':')}" if name else ""
 
 

@@ -544,3 +544,39 @@ graph.compile().invoke({"task": "tides", "facts": None})
 """
     )
     assert edges(file) == {(19, 30, "data")}
+
+
+RUNNABLES = """
+from langchain_core.runnables import RunnableLambda
+
+class Work(TypedDict):
+    topic: str
+    plan: str
+    text: str
+
+def plan(state: Work):
+    return {"plan": llm.invoke(f"Plan {state['topic']}").content}
+
+def write(state: Work):
+    return {"text": llm.invoke(f"Write by {state['plan']} on {state['topic']}").content}
+
+def check(state: Work):
+    return {"topic": llm.invoke(f"Check {state['text']}").content}
+
+def tagged(name, function, **settings):
+    return RunnableLambda(function, name=name).with_config(tags=[name], metadata=settings)
+
+graph = StateGraph(Work)
+graph.add_node("first", tagged("plan", plan))
+graph.add_node("second", RunnableLambda(write).with_retry())
+graph.add_node("third", tagged("check", function=check))
+graph.add_edge(START, "first")
+graph.add_edge("first", "second")
+graph.add_edge("second", "third")
+"""
+
+
+def test_a_node_that_a_library_makes_of_a_function_is_that_function() -> None:
+    found = compiled(HEAD + RUNNABLES)
+    plan, write, check = [call.line for call in found.calls]
+    assert edges(found) == {(plan, write, "data"), (write, check, "data")}

@@ -1,5 +1,7 @@
 """The state of LangGraph's graphs: what nodes find in it and leave there."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.unit.parser.compiled import compiled, edges, lines
@@ -337,3 +339,116 @@ def test_of_records_in_a_list_of_the_state_the_fields_that_are_read_go_on(
     file = compiled(source.replace("CRITIQUE", critique))
     searched, reviewed, answered = lines(file)
     assert edges(file) == {(searched, reviewed, "data"), (reviewed, answered, "data")}
+
+
+ENDS = """
+from typing import Annotated, TypedDict
+from langchain_core.messages import AIMessage
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.prebuilt import ToolNode
+
+llm = ChatOpenAI(model="m")
+
+class Talk(TypedDict):
+    messages: Annotated[list, add_messages]
+
+def ask(state: Talk):
+    return {"messages": [llm.invoke(state["messages"])]}
+
+def note(state: Talk):
+    return {"messages": [llm.invoke("Note " + state["messages"][0].content)]}
+
+def close(state: Talk):
+    messages = state["messages"]
+    return {"messages": [llm.invoke("Close " + READ.content)]}
+
+graph = StateGraph(Talk)
+graph.add_node("ask", ask)
+graph.add_node("tools", ToolNode([print]))
+graph.add_node("note", note)
+graph.add_node("close", close)
+graph.add_edge(START, "ask")
+graph.add_edge("ask", "note")
+EDGES
+app = graph.compile()
+app.invoke(GIVEN)
+"""
+
+INPUT = '{"messages": [("user", input())]}'
+
+
+@pytest.mark.parametrize(
+    ("read", "edge", "given", "reaching"),
+    [
+        ("messages[-1]", ("note", "close"), INPUT, {18}),
+        ("messages[0]", ("note", "close"), INPUT, set()),
+        ("messages[-2]", ("note", "close"), INPUT, {15, 18}),
+        ("list(reversed(messages))[0]", ("note", "close"), INPUT, {15, 18}),
+        ("messages[-1]", ("note", "tools", "close"), INPUT, set()),
+        ("messages[0]", ("note", "close"), '{"messages": []}', {15, 18}),
+        ("state.get('messages', [])[-1]", ("note", "close"), INPUT, {18}),
+    ],
+)
+def test_a_node_that_reads_one_message_hears_who_wrote_that(
+    read: str, edge: tuple[str, ...], given: str, reaching: set[int]
+) -> None:
+    ways = [f"graph.add_edge({one!r}, {other!r})" for one, other in pairwise(edge)]
+    source = ENDS.replace("EDGES", "\n".join(ways)).replace("READ", read).replace("GIVEN", given)
+    assert {source for source, target, _ in edges(compiled(source)) if target == 22} == reaching
+
+
+def test_a_message_that_is_the_last_by_either_of_two_ways_may_be_eithers() -> None:
+    source = ENDS.replace("READ", "messages[-1]").replace("GIVEN", INPUT)
+    ways = 'graph.add_edge("note", "close")\ngraph.add_edge("ask", "close")'
+    assert {(15, 22, "data"), (18, 22, "data")} <= edges(compiled(source.replace("EDGES", ways)))
+
+
+def test_routers_that_functions_make_are_known() -> None:
+    source = ENDS.replace("READ", "messages[-1]").replace("GIVEN", INPUT)
+    source = source.replace(
+        "graph = StateGraph",
+        "def make_router(name):\n    def route(state: Talk):\n"
+        '        return "close"\n    return route\n\ngraph = StateGraph',
+    )
+    ways = 'graph.add_conditional_edges("note", make_router("first"))'
+    assert (18, 22, "data") in edges(compiled(source.replace("EDGES", ways)))
+
+
+CALLED = """
+from typing import TypedDict
+from langchain_openai import ChatOpenAI
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
+
+llm = ChatOpenAI(model="m")
+
+class Work(TypedDict):
+    topic: str
+    parts: list
+
+def plan(state: Work):
+    return {"parts": llm.invoke("List the parts of " + state["topic"]).content.split()}
+
+def write(state: Work):
+    return {"text": llm.invoke(f"Write of {state['part']}").content}
+
+def spread(state: Work):
+    return [Send("write", {"part": part}) for part in state["parts"]]
+
+def preview(topic):
+    plan({"topic": topic})
+    write({"part": topic})
+
+graph = StateGraph(Work)
+graph.add_node("plan", plan)
+graph.add_node("write", write)
+graph.add_edge(START, "plan")
+graph.add_conditional_edges("plan", spread, ["write"])
+graph.add_conditional_edges("write", lambda state: "plan" if state["topic"] else END)
+"""
+
+
+def test_nodes_that_functions_call_as_well_stand_where_the_graph_puts_them() -> None:
+    assert edges(compiled(CALLED)) == {(14, 17, "data")}

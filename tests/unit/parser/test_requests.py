@@ -202,3 +202,25 @@ def test_requests_that_ask_for_no_text_are_none(
 ) -> None:
     file = compiled(f"import requests\n\ndone = requests.post({address!r}, json={body!r}).json()\n")
     assert bool(file.calls) is asks
+
+
+def test_a_request_is_known_by_what_its_callers_give_by_name() -> None:
+    file = compiled(
+        """
+        import httpx
+
+        async def post(client, url, **options):
+            answer = await client.post(url, **options)
+            return answer.json()
+
+        async def search(word):
+            said = {"model": "m", "input": {"messages": [{"role": "user", "content": word}]}}
+            return await post(httpx.AsyncClient(), URL, json=said)
+
+        async def store(word):
+            return await post(httpx.AsyncClient(), "https://store.example.com/words", json=word)
+
+        URL = "https://api.example.com/v1/answers"
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (10, "wrapper")]

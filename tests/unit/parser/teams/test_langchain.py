@@ -295,3 +295,28 @@ def test_what_hands_on_a_sessions_history_asks_as_what_it_is_given(runnable: str
     )
     assert said(file, 22)[0] == ("system", "You help.", False)
     assert (22, 22, "loop") in edges(file)
+
+
+COPIED = """
+from deepagents import create_deep_agent
+from langchain_core.tools import tool
+from openai import OpenAI
+
+@tool
+def research(question: str) -> str:
+    "Look something up."
+    return OpenAI().responses.create(model="m", instructions="Search.", input=question).output_text
+
+def watched(real):
+    copy = real.model_copy()
+    object.__setattr__(copy, "name", "watched " + real.name)
+    return copy
+
+TOOLS = (("Research", research),)
+agent = create_deep_agent(model="m", tools=[watched(one) for _, one in TOOLS])
+agent.invoke({"messages": [{"role": "user", "content": input()}]})
+"""
+
+
+def test_a_copy_of_a_tool_asks_what_the_tool_asks() -> None:
+    assert edges(compiled(COPIED)) == {(18, 9, "data"), (9, 18, "loop"), (18, 18, "loop")}

@@ -226,3 +226,25 @@ def test_an_engine_without_one_sends_the_question() -> None:
         "sdk": ["question"],
         "wrapper": ["Who wrote it?"],
     }
+
+
+def test_a_tool_made_of_a_coroutine_asks_what_that_asks() -> None:
+    file = compiled(
+        """
+        from llama_index.core.agent.workflow import FunctionAgent
+        from llama_index.core.tools import FunctionTool
+        from llama_index.llms.openai import OpenAI
+
+        llm = OpenAI(model="m")
+
+        async def criticise(text: str) -> str:
+            return (await llm.acomplete(f"Tell what is wrong with this: {text}")).text
+
+        TOOLS = {"criticise": FunctionTool.from_defaults(async_fn=criticise)}
+        agent = FunctionAgent(tools=[*TOOLS.values()], llm=llm, system_prompt="You write.")
+
+        async def main():
+            print(await agent.run(user_msg=input()))
+        """
+    )
+    assert {(15, 9, "data"), (9, 15, "loop")} <= edges(file)

@@ -344,3 +344,37 @@ async def work(question):
 def test_a_function_that_runs_several_agents_of_the_programs_own_is_a_step() -> None:
     assert lines(compiled(TRIAGE.replace("HANDOFFS", "[other]"))) == [4, 8]
     assert lines(compiled(TRIAGE.replace("HANDOFFS", "[]"))) == [8, 12]
+
+
+REGISTERED = """
+from agents import Agent, Runner, function_tool
+from openai import OpenAI
+
+REGISTRY = {}
+
+def register(function):
+    REGISTRY[function.__name__] = function_tool(function)
+    return function
+
+@register
+def translate(text: str) -> str:
+    "Translate."
+    return OpenAI().responses.create(model="m", instructions="Translate.", input=text).output_text
+
+agent = Agent(name="desk", instructions="You help.", tools=TOOLS)
+Runner.run_sync(agent, input())
+"""
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        "[REGISTRY[name] for name in input().split()]",
+        "list(REGISTRY.values())",
+        "[*REGISTRY.values()]",
+        "[function_tool(translate)]",
+    ],
+)
+def test_tools_that_are_registered_elsewhere_are_the_agents(tools: str) -> None:
+    found = edges(compiled(REGISTERED.replace("TOOLS", tools)))
+    assert {(17, 14, "data"), (14, 17, "loop")} <= found

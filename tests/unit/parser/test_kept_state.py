@@ -1,0 +1,219 @@
+"""What modules keep: functions that nothing at hand calls may be run again and find it."""
+
+import pytest
+
+from charter_engine.analysis.compile import CompileOptions, compile_sources
+from tests.unit.parser.compiled import flows, package
+
+CHAT = """
+history = []
+
+def chat(text):
+    said = ask(f"Go on: {history} {text}")
+    history.append(said)
+    return said
+"""
+
+
+def test_a_function_that_others_run_hears_what_it_left_in_a_module() -> None:
+    assert flows(CHAT) == {"chat > chat, later"}
+
+
+@pytest.mark.parametrize("name", ["main", "test_chat"])
+def test_a_function_that_is_run_once_hears_nothing(name: str) -> None:
+    assert flows(CHAT.replace("def chat", f"def {name}")) == set()
+
+
+@pytest.mark.parametrize(
+    ("kept", "found"),
+    [
+        ("talks = {}\ndef talk(key):\n    return talks.setdefault(key, [])", True),
+        (
+            "talks = {}\ndef talk(key):\n    if key not in talks:\n        talks[key] = []\n"
+            "    return talks[key]",
+            True,
+        ),
+        (
+            "from collections import defaultdict\ntalks = defaultdict(list)\ndef talk(key):\n"
+            "    return talks[key]",
+            True,
+        ),
+        ("def talk(key):\n    return []", False),
+    ],
+)
+def test_a_module_keeps_a_conversation_for_each_session(kept: str, found: bool) -> None:
+    source = f"""
+{kept}
+
+def chat(key, text):
+    said = ask(f"Go on: {{talk(key)}} {{text}}")
+    talk(key).append(said)
+    return said
+"""
+    assert ("chat > chat, later" in flows(source)) is found
+
+
+def test_what_is_kept_only_to_be_found_again_is_no_earlier_turn() -> None:
+    source = """
+known = {}
+
+def look_up(word):
+    if word not in known:
+        known[word] = ask(f"What does {word} mean?")
+    return known[word]
+
+def write(word):
+    return ask("Write a verse with it: " + look_up(word))
+"""
+    assert flows(source) == {"look_up > write"}
+
+
+MEMORY = """
+class Memory:
+    def __init__(self):
+        self.turns = []
+
+    def messages(self, text):
+        return [*self.turns, {"role": "user", "content": text}]
+
+    def keep(self, text, said):
+        self.turns.append({"role": "user", "content": text})
+        self.turns.append({"role": "assistant", "content": said})
+"""
+
+TALK = """
+from openai import OpenAI
+from talks import memory
+
+def chat(text):
+    said = OpenAI().chat.completions.create(model="m", messages=memory.messages(text))
+    memory.keep(text, said.choices[0].message.content)
+"""
+
+
+def test_what_a_package_keeps_under_the_name_of_its_module_stands_for_that() -> None:
+    kept = "from .memory import Memory\nmemory = Memory()\n"
+    sources = {"talks/__init__.py": kept, "talks/memory.py": MEMORY, "serve.py": TALK}
+    found = compile_sources(dict(sources), options=CompileOptions())
+    [call] = [call for file in found.files for call in file.calls]
+    assert [(edge.call, edge.carried) for edge in call.depends_on] == [(call.id, "loop")]
+
+
+PROVIDERS = """
+history = []
+
+def sum_up(vendor):
+    if vendor == "near":
+        return ask(f"Sum this up: {history}")
+    elif vendor == "far":
+        return ask(f"Sum this up for a stranger: {history}")
+    return ""
+
+def near(text):
+    said = ask(f"Answer {text} by {sum_up('near')}")
+    history.append(said)
+    return said
+
+def far(text):
+    said = ask(f"Answer a stranger {text} by {sum_up('far')}")
+    history.append(said)
+    return said
+
+def chat(text, vendor):
+    if vendor == "near":
+        return near(text)
+    elif vendor == "far":
+        return far(text)
+"""
+
+
+def test_ways_that_exclude_each_other_hear_each_other_in_a_later_turn_alone() -> None:
+    assert flows(PROVIDERS) == {
+        "sum_up > near",
+        "sum_up > far",
+        "near > sum_up, later",
+        "far > sum_up, later",
+    }
+
+
+def test_a_text_that_a_call_gives_settles_what_is_compared_with_it() -> None:
+    source = """
+def draft(kind):
+    if kind == "verse":
+        return ask("Write a verse.")
+    return ask("Write a letter.")
+
+def work():
+    return ask("Improve this: " + draft(KIND))
+"""
+    from_calls = [
+        {edge.call for call in file.calls for edge in call.depends_on}
+        for kind in ('"verse"', "input()")
+        for file in package(
+            work="from openai import OpenAI\nclient = OpenAI()\ndef ask(text):\n"
+            '    messages = [{"role": "user", "content": text}]\n'
+            '    return client.chat.completions.create(model="m", messages=messages)'
+            ".choices[0].message.content\n" + source.replace("KIND", kind)
+        ).values()
+    ]
+    assert [len(calls) for calls in from_calls] == [1, 2]
+
+
+STORES = """
+class Store:
+    def __init__(self):
+        self.turns = []
+
+store = None
+
+def get_store():
+    global store
+    if store is None:
+        store = Store()
+    return store
+
+def chat(text):
+    said = ask(f"Go on: {get_store().turns} {text}")
+    get_store().turns.append(said)
+    return said
+"""
+
+
+def test_what_is_made_where_there_is_none_yet_is_made_once() -> None:
+    assert flows(STORES) == {"chat > chat, later"}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "from fastapi import FastAPI\napp = FastAPI()\napp.state.talk = []\n"
+        "def talk(update):\n    return app.state.talk",
+        "from flask import session\ndef talk(update):\n    return session.setdefault('talk', [])",
+        "def talk(update):\n    return update.user_data.setdefault('talk', [])",
+    ],
+)
+def test_what_a_server_or_a_bot_keeps_for_its_handlers_is_there_in_a_later_turn(kept: str) -> None:
+    source = f"""
+{kept}
+
+def chat(update, text):
+    said = ask(f"Go on: {{talk(update)}} {{text}}")
+    talk(update).append(said)
+    return said
+"""
+    assert flows(source) == {"chat > chat, later"}
+
+
+@pytest.mark.parametrize(("read", "found"), [("lrange(user, 0, -1)", True), ("get(user)", False)])
+def test_a_list_of_a_store_is_a_talk_whatever_its_key(read: str, found: bool) -> None:
+    source = f"""
+import redis
+
+store = redis.Redis()
+
+def chat(user, text):
+    said = ask(f"Go on: {{store.{read}}} {{text}}")
+    store.{"rpush" if found else "set"}(user, said)
+    return said
+"""
+    assert ("chat > chat, later" in flows(source)) is found
