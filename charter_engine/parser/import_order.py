@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 
 from charter_engine.parser.symbols import Module, absolute_base
 from charter_engine.parser.syntax import BLOCKS, last_name
@@ -33,13 +34,17 @@ def in_turn(modules: Iterable[Module], meant: MeansModule) -> list[Module]:
 
 
 def imported_at_once(module: Module) -> Iterator[str]:
-    """The dotted names that a module's top level imports, in the order of the source."""
+    """The dotted names that a module's top level imports, in the order of the source, each after
+    the packages that it stands in."""
     for statement in run_at_once(module.tree):
+        names: list[str] = []
         if isinstance(statement, ast.Import):
-            yield from (alias.name for alias in statement.names)
+            names = [alias.name for alias in statement.names]
         elif isinstance(statement, ast.ImportFrom):
             base = absolute_base(statement, module)
-            yield from (f"{base}.{alias.name}".lstrip(".") for alias in statement.names)
+            names = [f"{base}.{alias.name}".lstrip(".") for alias in statement.names]
+        for name in names:
+            yield from accumulate(name.split("."), "{}.{}".format)
 
 
 def run_at_once(scope: ast.AST) -> Iterator[ast.AST]:
