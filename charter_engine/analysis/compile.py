@@ -20,14 +20,14 @@ from charter_engine.contracts.graph import (
     Diagnostic,
     Opportunity,
 )
-from charter_engine.parser.catalogue import Catalogue, default_catalogue
-from charter_engine.parser.clusters import Importing, clusters, imports_of
 from charter_engine.parser.interpreter import interpret
-from charter_engine.parser.prompt_files import TextFiles
-from charter_engine.parser.reading import ReadSource, Unreadable, read_source
+from charter_engine.parser.model_calls.catalogue import Catalogue, default_catalogue
+from charter_engine.parser.prompts.prompt_files import TextFiles
+from charter_engine.parser.prompts.tokens import TokenCounter
 from charter_engine.parser.report import calls_of, diagnostics_of, unseen_members
-from charter_engine.parser.symbols import Module, index_module
-from charter_engine.parser.tokens import TokenCounter
+from charter_engine.parser.source.clusters import Importing, clusters, imports_of
+from charter_engine.parser.source.reading import ReadSource, Unreadable, read_source
+from charter_engine.parser.source.symbols import Module, index_module
 from charter_engine.prompts.graph import settled
 
 COMPILER_VERSION = 59

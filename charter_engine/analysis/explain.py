@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from charter_engine.analysis.compile import CompileOptions, indexed, module_names, together
 from charter_engine.contracts.graph import Call, Segment
-from charter_engine.parser.findings import Site
 from charter_engine.parser.interpreter import interpret
-from charter_engine.parser.nearest import NearCall
-from charter_engine.parser.prompt_files import TextFiles
-from charter_engine.parser.reading import Unreadable, read_source
+from charter_engine.parser.model_calls.findings import Site
+from charter_engine.parser.model_calls.nearest import NearCall
+from charter_engine.parser.prompts.prompt_files import TextFiles
 from charter_engine.parser.report import calls_of
+from charter_engine.parser.source.reading import Unreadable, read_source
+from charter_engine.parser.source.symbols import Module
 from charter_engine.parser.state import Analysis, AskedPlace
-from charter_engine.parser.symbols import Module
 
 MOST_NEAR = 3
 """Assumed: whoever asks about a line means one of the calls next to it."""

@@ -6,8 +6,12 @@ from typing import Any
 
 from charter_engine.analysis.compile import CompileOptions
 from charter_engine.errors import UsageError
-from charter_engine.parser.catalogue import CatalogueError, default_catalogue, extended_catalogue
-from charter_engine.parser.tokens import RealTokenCounter, TokenCounter
+from charter_engine.parser.model_calls.catalogue import (
+    CatalogueError,
+    default_catalogue,
+    extended_catalogue,
+)
+from charter_engine.parser.prompts.tokens import RealTokenCounter, TokenCounter
 
 
 def compile_options(config: str | None = None, tokenizer: str | None = None) -> CompileOptions:

@@ -18,7 +18,7 @@ from charter_engine.contracts.graph import CompiledFile, CompileResult, Diagnost
 from charter_engine.contracts.notes import Note
 from charter_engine.errors import CharterError, UsageError
 from charter_engine.executor.inputs import InputError, default_inputs_path, read_inputs
-from charter_engine.parser.reading import Unreadable, source_text
+from charter_engine.parser.source.reading import Unreadable, source_text
 from charter_engine.paths import compile_cache_path
 from charter_engine.prompts.tokens import Encode
 from charter_engine.store.compile_cache import CompileCache

@@ -20,7 +20,7 @@ from charter_engine.api.progress import Progress, Report, silent
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.lint import FileFix, Finding, LintReport, LintRequest, LintRule
 from charter_engine.errors import UsageError
-from charter_engine.parser.reading import Unreadable, source_text
+from charter_engine.parser.source.reading import Unreadable, source_text
 from charter_engine.store.source_files import read_file, unread
 from charter_engine.store.workers import rarely_collecting
 

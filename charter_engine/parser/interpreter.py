@@ -12,34 +12,34 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 
-from charter_engine.parser import wrappers
-from charter_engine.parser.arguments import bound_before
-from charter_engine.parser.attributes import hand_over
-from charter_engine.parser.catalogue import Catalogue
-from charter_engine.parser.entries import NO_ENTRY, Entries, FunctionEntry, WaysToCalls
-from charter_engine.parser.evidence import EVIDENCE
-from charter_engine.parser.expressions import Evaluator
-from charter_engine.parser.findings import Findings, Visit, Wrapper
-from charter_engine.parser.following import MAX_CHOICES
-from charter_engine.parser.frames import Frame
-from charter_engine.parser.handlers import handler_node, is_graph_node
-from charter_engine.parser.kept_state import KeptState, runs_once
-from charter_engine.parser.memory import Memory, tells_more
-from charter_engine.parser.program import Program
-from charter_engine.parser.prompt_files import NoFiles, TextFiles
-from charter_engine.parser.reach import NO_NAMES
-from charter_engine.parser.recursions import Recursion
-from charter_engine.parser.role_turns import acting_in
-from charter_engine.parser.room import with_room
+from charter_engine.parser.flows.kept_state import KeptState, runs_once
+from charter_engine.parser.flows.memory import Memory, tells_more
+from charter_engine.parser.interpreting.arguments import bound_before
+from charter_engine.parser.interpreting.attributes import hand_over
+from charter_engine.parser.interpreting.entries import NO_ENTRY, Entries, FunctionEntry, WaysToCalls
+from charter_engine.parser.interpreting.expressions import Evaluator
+from charter_engine.parser.interpreting.following import MAX_CHOICES
+from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.interpreting.reach import NO_NAMES
+from charter_engine.parser.interpreting.recursions import Recursion
+from charter_engine.parser.interpreting.room import with_room
+from charter_engine.parser.model_calls import wrappers
+from charter_engine.parser.model_calls.catalogue import Catalogue
+from charter_engine.parser.model_calls.evidence import EVIDENCE
+from charter_engine.parser.model_calls.findings import Findings, Visit, Wrapper
+from charter_engine.parser.prompts.prompt_files import NoFiles, TextFiles
+from charter_engine.parser.source.program import Program
+from charter_engine.parser.source.symbols import FunctionDefinition, Module
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
-from charter_engine.parser.symbols import FunctionDefinition, Module
-from charter_engine.parser.values import (
+from charter_engine.parser.teams.role_turns import acting_in
+from charter_engine.parser.values.values import (
     UNKNOWN,
     Function,
     Value,
     made_in,
     object_of,
 )
+from charter_engine.parser.workflows.handlers import handler_node, is_graph_node
 
 STEPS_PER_FUNCTION = 4_000
 STEPS_PER_MODULE = 60_000

@@ -19,14 +19,14 @@ from charter_engine.contracts.graph import (
     Role,
     Segment,
 )
-from charter_engine.parser.conversations import with_conversation
-from charter_engine.parser.findings import Site, UnseenMembers
+from charter_engine.parser.graphs.conversations import with_conversation
+from charter_engine.parser.model_calls.findings import Site, UnseenMembers
+from charter_engine.parser.prompts.tokens import TokenCounter
+from charter_engine.parser.prompts.turns import Turns, as_sent, limit_of, turns_of
+from charter_engine.parser.prompts.varying import Turning
 from charter_engine.parser.state import Stop
-from charter_engine.parser.team_prompts import as_heard
-from charter_engine.parser.tokens import TokenCounter
-from charter_engine.parser.turns import Turns, as_sent, limit_of, turns_of
-from charter_engine.parser.values import Hole, Piece, Static, add_piece
-from charter_engine.parser.varying import Turning
+from charter_engine.parser.teams.team_prompts import as_heard
+from charter_engine.parser.values.values import Hole, Piece, Static, add_piece
 from charter_engine.prompts.parts import split_static
 
 MAX_SEGMENTS = 400

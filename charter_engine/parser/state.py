@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from charter_engine.parser.entries import Entries
-from charter_engine.parser.findings import Findings
-from charter_engine.parser.memory import Memory
-from charter_engine.parser.nearest import MOST_KEPT, NearCall
-from charter_engine.parser.program import Program
+from charter_engine.parser.flows.memory import Memory
+from charter_engine.parser.interpreting.entries import Entries
+from charter_engine.parser.model_calls.findings import Findings
+from charter_engine.parser.model_calls.nearest import MOST_KEPT, NearCall
+from charter_engine.parser.source.program import Program
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from charter_engine.analysis.clusters import Compiled
 from charter_engine.contracts.compiling import CacheStatus
-from charter_engine.parser.clusters import Import
+from charter_engine.parser.source.clusters import Import
 from charter_engine.paths import make_private, private_directory
 
 CACHE_VERSION = 5

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from charter_engine.analysis.compile import CompileOptions, module_names
 from charter_engine.contracts.graph import CompiledFile
-from charter_engine.parser.clusters import Import, Importing, clusters, imports_of
-from charter_engine.parser.reading import Unreadable
+from charter_engine.parser.source.clusters import Import, Importing, clusters, imports_of
+from charter_engine.parser.source.reading import Unreadable
 from charter_engine.store.compile_cache import Cluster, CompileCache, FileEntry, KeptPackage
 from charter_engine.store.parsed import ParsedSources
 from charter_engine.store.source_files import read_file, require_text, unread

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from charter_engine.parser.reading import ReadSource, read_source
+from charter_engine.parser.source.reading import ReadSource, read_source
 
 MOST_KEPT_BYTES = 32 * 1024 * 1024
 """Of sources; their trees take some twelve times as much memory."""

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from charter_engine.parser.clusters import Import
+from charter_engine.parser.source.clusters import Import
 from charter_engine.store.source_files import is_entry_point
 
 ImportsOf = Callable[[str], Sequence[Import]]

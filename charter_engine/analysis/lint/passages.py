@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from charter_engine.analysis.lint.subject import shared_tree
-from charter_engine.parser.reading import parse
-from charter_engine.parser.symbols import walk
-from charter_engine.parser.syntax import last_name
+from charter_engine.parser.source.reading import parse
+from charter_engine.parser.source.symbols import walk
+from charter_engine.parser.source.syntax import last_name
 
 NO_NAMES = frozenset(("value", "kind", "type_comment"))
 """Fields of nodes that hold texts which are no names."""

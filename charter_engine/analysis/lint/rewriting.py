@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from charter_engine.contracts.graph import CompiledFile
 from charter_engine.contracts.lint import Finding
-from charter_engine.parser.reading import Unreadable
+from charter_engine.parser.source.reading import Unreadable
 
 
 def rewritten(compiled: CompiledFile, source: str, finding: Finding) -> str | None:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from charter_engine.analysis.lint.catalogue import RULES
 from charter_engine.contracts.graph import Call, CompiledFile, Segment
 from charter_engine.contracts.lint import Confidence, Finding
-from charter_engine.parser.reading import parse_quietly
-from charter_engine.parser.symbols import walk
+from charter_engine.parser.source.reading import parse_quietly
+from charter_engine.parser.source.symbols import walk
 from charter_engine.prompts.parts import LABEL_CHARACTERS, is_constant, messages, movable_groups
 
 Seen = TypeVar("Seen")

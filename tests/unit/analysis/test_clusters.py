@@ -7,8 +7,8 @@ import pytest
 from charter_engine.analysis.clusters import with_distinct_ids
 from charter_engine.analysis.compile import compile_source, module_names
 from charter_engine.contracts.graph import CompiledFile
-from charter_engine.parser import clusters as parts
-from charter_engine.parser.clusters import Import, Importing
+from charter_engine.parser.source import clusters as parts
+from charter_engine.parser.source.clusters import Import, Importing
 from charter_engine.store.packages import imports_in
 from charter_engine.store.parsed import ParsedSources
 

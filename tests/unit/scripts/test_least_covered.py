@@ -14,7 +14,7 @@ def test_the_total_and_the_least_covered_modules_of_the_chosen_rooms_are_printed
     shares = {
         "charter_engine/api/agents.py": 90.0,
         "charter_engine/store/database.py": 40.0,
-        "charter_engine/parser/calls.py": 10.0,
+        "charter_engine/parser/interpreting/calls.py": 10.0,
     }
     files = {name: {"summary": {"percent_covered": share}} for name, share in shares.items()}
     report = tmp_path / "coverage.json"

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from charter_engine.contracts.graph import CompiledFile
-from charter_engine.parser.clusters import Importing, clusters
+from charter_engine.parser.source.clusters import Importing, clusters
 from charter_engine.store import compile_cache, packages
 from charter_engine.store.compile_cache import MEMORY_ENTRIES, CompileCache
 from charter_engine.store.incremental import Incremental, compile_incrementally

@@ -1,0 +1,88 @@
+"""Which outputs were made on another way through a function than the one that is followed.
+
+Branches of an `if` or `match`, and the handlers of errors, exclude each other: what one of them
+leaves in a list, an object or a graph's state is not there yet when another one is run. Nor is it
+in what follows a branch that leaves the function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Final
+
+from charter_engine.parser.values.values import Chain
+
+Elsewhere = Mapping[Chain, int]
+"""Outputs made on other ways only, each with the length of the log when this way began: once it is
+made on this way too, it is there."""
+
+NOWHERE: Final[Elsewhere] = {}
+NO_OUTPUTS: frozenset[Chain] = frozenset()
+
+
+@dataclass(slots=True)
+class OutputLog:
+    """The outputs made since an analysis started from a function or a module, in order; of each
+    when it was made first and last."""
+
+    made: list[Chain] = field(default_factory=list)
+    first: dict[Chain, int] = field(default_factory=dict)
+    last: dict[Chain, int] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        self.made.clear()
+        self.first.clear()
+        self.last.clear()
+
+    def add(self, *chains: Chain) -> None:
+        for chain in chains:
+            self.last[chain] = len(self.made)
+            self.first.setdefault(chain, len(self.made))
+            self.made.append(chain)
+
+    def new_since(self, start: int, end: int | None = None) -> AbstractSet[Chain]:
+        """The outputs made first since the log had a length; `end`: made until it had that."""
+        if start == len(self.made):
+            return NO_OUTPUTS
+        return {chain for chain in self.made[start:end] if self.first[chain] >= start}
+
+    def is_elsewhere(self, chain: Chain, elsewhere: Elsewhere) -> bool:
+        """Whether an output was not made on the way that is followed."""
+        since = elsewhere.get(chain)
+        return since is not None and self.last.get(chain, -1) < since
+
+    def unmade(self, elsewhere: Elsewhere) -> frozenset[Chain]:
+        """The outputs that were not made on the way that is followed."""
+        return frozenset(chain for chain in elsewhere if self.is_elsewhere(chain, elsewhere))
+
+
+class Ways:
+    """Ways through a function that exclude each other, as they are followed one after another from
+    the same place."""
+
+    def __init__(self, log: OutputLog, elsewhere: Elsewhere) -> None:
+        self.log = log
+        self.before = elsewhere
+        self.start = self.begun = len(log.made)
+        self.on_those_that_go_on: set[Chain] = set()
+
+    def on_the_next(self) -> Elsewhere:
+        """What was not made on the way that begins here."""
+        self.begun = len(self.log.made)
+        return self.with_others(self.log.new_since(self.start))
+
+    def end(self, goes_on: bool) -> None:
+        """End a way; `goes_on`: what follows the ways can be reached by it."""
+        if goes_on:
+            self.on_those_that_go_on.update(self.log.made[self.begun :])
+
+    def on_what_follows(self) -> Elsewhere:
+        """What was made only on ways that left the function."""
+        return self.with_others(self.log.new_since(self.start) - self.on_those_that_go_on)
+
+    def with_others(self, chains: AbstractSet[Chain]) -> Elsewhere:
+        if not chains:
+            return self.before
+        return {**self.before, **dict.fromkeys(chains, len(self.log.made))}

@@ -1,0 +1,56 @@
+"""What a test of its class tells of a value: `if isinstance(model, Stub)`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.source.program import Program
+from charter_engine.parser.values.values import Class, Instance, Value
+
+NAMES: dict[str, Value] = {}
+
+
+class ToldByClass(NamedTuple):
+    """The names of which a test tells something, as they are where it holds, and where it
+    doesn't."""
+
+    where_true: dict[str, Value] = NAMES
+    where_false: dict[str, Value] = NAMES
+
+
+def told_by_class(
+    frame: Frame,
+    test: ast.expr,
+    program: Program,
+    evaluate: Callable[[Frame, ast.expr], Value],
+) -> ToldByClass:
+    """What a test tells of a name that may be an object of a class at hand, or something else."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        where_false, where_true = told_by_class(frame, test.operand, program, evaluate)
+        return ToldByClass(where_true, where_false)
+    match test:
+        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), named]):
+            value = frame.names.get(name)
+        case _:
+            return ToldByClass()
+    if value is None or len(value.types) < 2:
+        return ToldByClass()
+    parts = named.elts if isinstance(named, ast.Tuple) else [named]
+    kinds = [kind for part in parts for kind in evaluate(frame, part).types]
+    classes = {kind.definition for kind in kinds if isinstance(kind, Class)}
+    if len(classes) < len(parts):
+        return ToldByClass()
+    own = frozenset(
+        kind
+        for kind in value.types
+        if isinstance(kind, Instance) and not classes.isdisjoint(program.lineage(kind.definition))
+    )
+    others = value.types - own
+    if not own or not others:
+        return ToldByClass()
+    return ToldByClass({name: replace(value, types=own)}, {name: replace(value, types=others)})

@@ -1,0 +1,146 @@
+"""Which way a function goes by what its caller gives it: `if client is None` of a parameter that a
+call leaves out, or of an attribute that keeps one."""
+
+from __future__ import annotations
+
+import ast
+from functools import partial
+from typing import TYPE_CHECKING
+
+from charter_engine.parser.branches.flags import truth_of
+from charter_engine.parser.branches.narrowing import compared
+from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, walk
+from charter_engine.parser.source.syntax import outcome_of
+from charter_engine.parser.values.values import Value
+
+if TYPE_CHECKING:
+    from charter_engine.parser.interpreting.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+
+class GivenWays:
+    """Settles tests on what calls give. A function is interpreted on its own as well, with all its
+    ways: what asks a model on another one is a call all the same."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.findings = analysis.findings
+        self.evaluator = evaluator
+        self.assigned: dict[FunctionDefinition, frozenset[str]] = {}
+        self.made_up: dict[ClassDefinition, frozenset[str]] = {}
+
+    def settled(self, frame: Frame, node: ast.If) -> bool | None:
+        """Which way a function goes that a call at hand leads to, where that decides whether a
+        model is asked: the other way may ask one, or this one leaves the function. None where that
+        is open, as in what a framework calls."""
+        if not frame.is_called or not self.findings.are_judged:
+            return None
+        way = outcome_of(node.test, partial(self.way, frame))
+        taken, other = (node.body, node.orelse) if way else (node.orelse, node.body)
+        if way is None or not (self.evaluator.flags.may_ask(other) or leaves(taken)):
+            return None
+        return way
+
+    def way(self, frame: Frame, test: ast.expr) -> bool | None:
+        """How a part of a test comes out; None where that is open."""
+        match test:
+            case ast.Compare(ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]):
+                value = self.given(frame, test.left)
+                is_none = None if value is None else is_nothing(value)
+                return None if is_none is None else is_none is isinstance(test.ops[0], ast.Is)
+            case ast.Compare(ops=[ast.Eq() | ast.NotEq() | ast.In() | ast.NotIn() as operator]):
+                value = self.given(frame, test.left)
+                text = value.static_text() if value is not None else None
+                if text is None:
+                    return None
+                return compared(
+                    text, operator, test.comparators[0], partial(self.written_text, frame)
+                )
+            case ast.Name() | ast.Attribute():
+                value = self.given(frame, test)
+                return None if value is None else truth_of(value)
+        return None
+
+    def written_text(self, frame: Frame, node: ast.expr) -> str | None:
+        return self.evaluator.evaluate(frame, node).static_text()
+
+    def given(self, frame: Frame, node: ast.expr) -> Value | None:
+        """What a call gave of which an expression reads all: a parameter that the function doesn't
+        assign, or an attribute of its object that keeps one; None for any other."""
+        definition = frame.function
+        if definition is None:
+            return None
+        if isinstance(node, ast.Name):
+            is_given = node.id in definition.parameters and node.id not in self.set_by(definition)
+            return frame.names.get(node.id) if is_given else None
+        if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+            return None
+        is_own = node.value.id == definition.own_name
+        if not is_own or not self.keeps_given(definition.owner, node.attr):
+            return None
+        stored = frame.names.get(f"{node.value.id}.{node.attr}")
+        return stored if self.evaluator.evaluate(frame, node) is stored else None
+
+    def set_by(self, definition: FunctionDefinition) -> frozenset[str]:
+        """The names that a function assigns."""
+        known = self.assigned.get(definition)
+        if known is None:
+            known = self.assigned[definition] = frozenset(
+                node.id
+                for node in walk(definition.node)
+                if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+            )
+        return known
+
+    def keeps_given(self, owner: ClassDefinition | None, name: str) -> bool:
+        """Whether all that a class and its bases store in an attribute is `None` or a
+        parameter."""
+        if owner is None:
+            return False
+        known = self.made_up.get(owner)
+        if known is None:
+            stored = (
+                made_up_in(method)
+                for one in self.program.lineage(owner)
+                for method in one.methods.values()
+            )
+            known = self.made_up[owner] = frozenset[str]().union(*stored)
+        return name not in known
+
+
+def leaves(body: list[ast.stmt]) -> bool:
+    """Whether statements end with leaving the function."""
+    return bool(body) and isinstance(body[-1], ast.Return | ast.Raise)
+
+
+def made_up_in(method: FunctionDefinition) -> set[str]:
+    """The attributes in which a method stores something else than `None` or a parameter of its
+    own."""
+    nodes = walk(method.node)
+    plain = {
+        id(target)
+        for node in nodes
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        and (node.value is None or is_given_or_none(node.value, method))
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    }
+    return {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and id(node) not in plain
+    }
+
+
+def is_given_or_none(value: ast.expr, method: FunctionDefinition) -> bool:
+    is_none = isinstance(value, ast.Constant) and value.value is None
+    return is_none or (isinstance(value, ast.Name) and value.id in method.parameters)
+
+
+def is_nothing(value: Value) -> bool | None:
+    """Whether a value is `None`; None where it may be."""
+    if value.constant is not None:
+        return value.constant[0] is None
+    return False if value.pieces else None

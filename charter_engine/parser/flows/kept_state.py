@@ -1,0 +1,161 @@
+"""What modules and objects keep from one run of a function to the next: a history, conversations by
+session. Who runs a function that nothing at hand calls (a server, a bot, a page) may do so again,
+and it then finds what it left; a top level sets that up only once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from charter_engine.parser.flows.edges import EARLIER_RUN, value_in_round
+from charter_engine.parser.flows.memory import SESSION, Memory
+from charter_engine.parser.interpreting.entries import Entries, sites_of
+from charter_engine.parser.model_calls.findings import Findings
+from charter_engine.parser.model_calls.recognise import words_of
+from charter_engine.parser.source.symbols import FunctionDefinition
+from charter_engine.parser.values.values import Box, Element, Static, Value, is_answer, join
+
+ONCE = frozenset(("main", "test", "demo", "example"))
+"""Words of the names of functions that a program runs once."""
+
+
+def runs_once(definition: FunctionDefinition) -> bool:
+    """Whether a program runs a function once, as its name tells."""
+    return not ONCE.isdisjoint(words_of(definition.name))
+
+
+class LastingNames(NamedTuple):
+    """Names with what they hold, and with what they held before top levels were run again."""
+
+    names: dict[str, Value]
+    before: dict[str, Value]
+
+
+class KeptState:
+    """Looks after the lists that outlive the functions that add to them."""
+
+    def __init__(self, memory: Memory, findings: Findings, entries: Entries) -> None:
+        self.memory = memory
+        self.findings = findings
+        self.entries = entries
+        self.left: list[LastingNames] = []
+        self.lists: dict[int, Box] = {}
+        self.known: dict[int, set[object]] = {}
+        self.passing: dict[int, set[object]] = {}
+
+    def begin(self, start: str) -> None:
+        """Start from a function: what is kept of the answers that it makes itself was left in a
+        turn before."""
+        own = {number for number, site in self.findings.sites.items() if start in site.starts}
+        self.known = {number: set(once_each(box.items)) for number, box in self.lists.items()}
+        for box in self.lists.values():
+            for place, item in enumerate(box.items):
+                made = {origin.chain[0][0] for origin in item.value.all_origins()}
+                if not made.isdisjoint(own):
+                    box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
+
+    def end(self, *, is_once: bool) -> None:
+        """End what was started from a function: what it left in lists that are kept is there once,
+        however many functions leave it. Of one that is run once, no later run finds it."""
+        grown = [box for box in self.memory.grown.values() if any(map(is_said, box.items))]
+        self.memory.grown.clear()
+        kept = {id(box) for box in self.kept()} if grown else set()
+        for box in grown:
+            if id(box) in kept:
+                self.lists[id(box)] = box
+                said = once_each(box.items)
+                box.items[:] = said.values()
+                passing = self.passing.setdefault(id(box), set())
+                passing |= said.keys() - self.known.get(id(box), set()) if is_once else set()
+
+    def kept(self) -> Iterator[Box]:
+        """The lists that modules, objects and sessions hold, also by a key."""
+        pending = [(value, 0) for names in self.holders() for value in names.values()]
+        while pending:
+            value, depth = pending.pop()
+            box = value.box
+            if box is not None and box.kind == "list":
+                yield box
+            elif box is not None and depth < MAX_DEPTH:
+                pending += [(member, depth + 1) for member in box.members()]
+
+    def holders(self) -> Iterator[dict[str, Value]]:
+        yield from self.memory.globals.values()
+        yield from (box.fields for box in self.memory.objects.values())
+        yield from (box.fields for name, box in self.memory.shared.items() if name == SESSION)
+
+    def note(self) -> None:
+        """Note what is held once all functions were run."""
+        self.left = [LastingNames(names, dict(names)) for names in self.holders()]
+
+    def put_back(self) -> None:
+        """Let what top levels have made anew hold what functions had left there."""
+        remade: dict[int, Box] = {}
+        for names, before in self.left:
+            for name, held in before.items():
+                value = names.get(name)
+                if value is None or value is held:
+                    continue
+                if value.box is not None and held.box is not None:
+                    remade[id(held.box)] = value.box
+                if is_answer(held):
+                    names[name] = self.with_left(value, held, name)
+        self.entries.make_anew(remade)
+        self.left.clear()
+
+    def with_left(self, value: Value, held: Value, name: str) -> Value:
+        if value.box is None:
+            return join(value, held, name)
+        if held.box is not None and held.box is not value.box:
+            self.put_into(value.box, held.box)
+        return value
+
+    def put_into(self, box: Box, held: Box) -> None:
+        """Add to a list or dict what another held that functions have put there: members that
+        aren't in it, and what is kept under names, or in lists under any."""
+        known = {item.place for item in box.items}
+        passing = self.passing.get(id(held), ())
+        for key, item in once_each(held.items).items():
+            if item.place not in known and key not in passing:
+                box.items.append(item)
+        if box.items and box.kind == "list":
+            self.lists[id(box)] = box
+        for name, value in held.fields.items():
+            if is_answer(value):
+                own = box.fields.get(name)
+                box.fields[name] = value if own is None else self.with_left(own, value, name)
+        if held.rest is not None and held.rest.box is not None and is_answer(held.rest):
+            box.rest = held.rest if box.rest is None else join(box.rest, held.rest)
+        self.memory.changes += 1
+
+
+def is_said(item: Element) -> bool:
+    return is_answer(item.value)
+
+
+def once_each(items: Iterable[Element]) -> dict[object, Element]:
+    """Members of a list without those that say the same, of the same calls and added in the same
+    place, as one before; by what tells them apart."""
+    found: dict[object, Element] = {}
+    for item in items:
+        calls = frozenset(sites_of(origin.chain) for origin in item.value.all_origins())
+        found.setdefault((item.place, calls, shape_of(item.value)), item)
+    return found
+
+
+def shape_of(value: Value, depth: int = 0) -> object:
+    """What tells the texts in a value apart, whatever fills them."""
+    pieces = tuple(
+        piece.text if isinstance(piece, Static) else piece.key for piece in value.pieces or ()
+    )
+    fields = value.box.fields if value.box is not None and depth <= MAX_DEPTH else {}
+    inner = tuple((name, shape_of(held, depth + 1)) for name, held in fields.items())
+    source = id(value.source) if not pieces and not inner else 0
+    return pieces, inner, source
+
+
+MAX_DEPTH = 2
+"""Assumed: texts of messages lie no deeper in them, and lists that are kept no deeper in what
+keeps them."""

@@ -1,0 +1,234 @@
+"""Files, and keys of stores, that a program writes and reads itself: answers go from call to call
+through them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from charter_engine.parser.flows.edges import in_round
+from charter_engine.parser.interpreting.frames import Frame, outermost
+from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.prompts.prompt_files import FILE, PATH, name_of
+from charter_engine.parser.values.strings import answers_in
+from charter_engine.parser.values.values import (
+    NOTHING,
+    UNKNOWN,
+    Box,
+    Chain,
+    Kind,
+    Origins,
+    Type,
+    Value,
+    moved,
+)
+
+if TYPE_CHECKING:
+    from charter_engine.parser.state import Analysis
+
+WRITING = frozenset("write writelines write_text write_bytes".split())
+READING = frozenset("read_text read_bytes".split())
+LOADING = "load"
+"""The function that reads a record out of an open file: `json.load(file)`."""
+
+DEEPEST = 4
+"""Records within records that are told apart by their fields."""
+
+DUMPING = frozenset(("dump", "safe_dump", "print"))
+"""Functions that write what they are given into a file that they are given."""
+
+STORE = Kind("store")
+KEEPING = frozenset("set setex setnx hset rpush lpush".split())
+FETCHING = frozenset("get getex getdel hget hgetall lrange lindex lpop rpop".split())
+"""Methods of a key-value store, whose first argument is the key."""
+
+TELLING = frozenset("rpush lpush lrange".split())
+"""Those by which a list is kept, as conversations are: what is set under a key that only the
+running program knows may be there only to spare asking again."""
+
+MODES = frozenset("wax+")
+"""Letters of a mode in which a file is written."""
+
+Start = tuple[str, int]
+
+
+class Written(NamedTuple):
+    """Answers that a place of the source put into a file at `path`, and where and in which round
+    the analysis had started then."""
+
+    path: str
+    answers: Origins
+    place: int
+    start: Start
+    round: int
+
+
+class WrittenFiles:
+    """Keeps the answers in files by the files' names.
+
+    What a function reads before it writes it is of an earlier run of the program: only a function
+    that nobody at hand calls may be called again.
+    """
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.memory = analysis.memory
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.entries = analysis.entries
+        self.written: dict[str, dict[Written, None]] = {}
+        self.writers: dict[Start, set[int]] = {}
+        self.readers: dict[Start, set[int]] = {}
+        self.ordered: set[tuple[int, int]] = set()
+        self.records: dict[str, dict[int, Value]] = {}
+
+    def called(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Value | None:
+        """What a call that reads a file gives, where the program wrote it; None for any other.
+        What one writes is kept."""
+        if not self.findings.are_judged:
+            return None
+        if shape.verb in WRITING and receiver.types & {PATH, FILE}:
+            self.write(node, name_of(receiver), answers_in(shape))
+        elif shape.verb in DUMPING:
+            for value in given_files(shape):
+                self.write(node, name_of(value), answers_in(shape))
+                self.keep_record(node, name_of(value), shape.given[0])
+        elif shape.verb == LOADING and shape.positional and FILE in shape.given[0].types:
+            return self.record_in(shape.given[0])
+        elif shape.verb in KEEPING and STORE in receiver.types:
+            self.write(node, key_in(shape), answers_in(shape))
+        elif shape.verb in READING and PATH in receiver.types:
+            return self.found(frame, node, name_of(receiver))
+        elif shape.verb in FETCHING and STORE in receiver.types:
+            return self.found(frame, node, key_in(shape))
+        return None
+
+    def found(self, frame: Frame, node: ast.Call, path: str) -> Value | None:
+        origins = self.read(frame, node, path)
+        return Value(origins=origins) if origins else None
+
+    def opened(self, frame: Frame, node: ast.Call, file: Value) -> Value:
+        """An open file, with the answers that it holds."""
+        if FILE not in file.types or not self.findings.are_judged or is_written(node):
+            return file
+        return file.with_origins(self.read(frame, node, name_of(file)))
+
+    def write(self, node: ast.expr, path: str, given: Origins) -> None:
+        """Keep the answers that go into a file at a place of the source."""
+        answers = moved(Value(origins=given), "attribute").origins
+        if not path or not answers:
+            return
+        start = self.progress.path, self.progress.line
+        self.writers.setdefault(start, set()).add(id(node))
+        self.ordered |= {(id(node), reader) for reader in self.readers.get(start, ())}
+        kept = self.written.setdefault(PurePath(path).name, {})
+        added = Written(path, answers, id(node), start, self.progress.round)
+        if added not in kept:
+            self.memory.changes += 1
+            kept[added] = None
+
+    def keep_record(self, node: ast.expr, path: str, dumped: Value) -> None:
+        """Keep the record that a place of the source dumps into a file, by its fields."""
+        is_record = dumped.box is not None and dumped.box.kind == "dict" and dumped.box.rest is None
+        held = dumped if is_record else UNKNOWN
+        self.records.setdefault(PurePath(path).name, {})[id(node)] = held
+
+    def record_in(self, file: Value) -> Value | None:
+        """The record in a file of which the answers are known that may be there, where one place
+        alone dumps one into it; None for any other file."""
+        name = PurePath(name_of(file)).name
+        places = {one.place for one in self.written.get(name, ())}
+        records = self.records.get(name, {})
+        if not file.origins or places != records.keys() or len(places) != 1:
+            return None
+        (record,) = records.values()
+        return replace(found_in(record, file.origins), source=None) if record.box else None
+
+    def read(self, frame: Frame, node: ast.Call, path: str) -> Origins:
+        """The answers in a file at the place that a call reads it."""
+        if not path:
+            return NOTHING
+        start = self.progress.path, self.progress.line
+        self.readers.setdefault(start, set()).add(id(node))
+        self.ordered |= {(writer, id(node)) for writer in self.writers.get(start, ())}
+        return frozenset(
+            origin
+            for one in self.written.get(PurePath(path).name, ())
+            if is_one_file(one.path, path)
+            for origin in self.reaching(frame, one, id(node), start)
+        )
+
+    def reaching(self, frame: Frame, one: Written, reader: int, start: Start) -> Origins:
+        """Of the answers that were written, those that the reader may find."""
+        if (one.start, one.round) == (start, self.progress.round):
+            return one.answers
+        if (one.place, reader) not in self.ordered:
+            return in_round(one.answers, self.progress.round)
+        function = outermost(frame).function
+        is_called_again = function is not None and function not in self.entries.called
+        return one.answers if is_called_again and one.start == start else NOTHING
+
+
+def found_in(record: Value, answers: Origins, depth: int = 0) -> Value:
+    """A record with those of the answers in its fields that a file of it holds when it is read."""
+    made = chains_in(record.origins)
+    origins = frozenset(one for one in answers if chains_in(frozenset((one,))) <= made)
+    box = record.box
+    if box is None or depth > DEEPEST:
+        return replace(record, origins=origins, box=None)
+    fields = {name: found_in(held, answers, depth + 1) for name, held in box.fields.items()}
+    items = [replace(one, value=found_in(one.value, answers, depth + 1)) for one in box.items]
+    rest = found_in(box.rest, answers, depth + 1) if box.rest is not None else None
+    return replace(record, origins=origins, box=Box(box.kind, items, fields, rest))
+
+
+def chains_in(origins: Origins) -> set[Chain]:
+    """Where outputs were made, whichever round of the analysis that was."""
+    return {origin.chain for origin in in_round(origins, 0)}
+
+
+def key_in(shape: CallShape) -> str:
+    """The key of a store that a call names, with `?` for what isn't known of it; empty where too
+    little is."""
+    key = shape.positional[0][1] if shape.positional else UNKNOWN
+    name = name_of(replace(key, types=NO_TYPES))
+    if not name and shape.verb in TELLING and isinstance(key.source, ast.Name):
+        name = f"?{key.source.id}"
+    return f"key {name.replace('/', ':')}" if name else ""
+
+
+NO_TYPES: frozenset[Type] = frozenset()
+
+
+def given_files(shape: CallShape) -> Iterator[Value]:
+    """The open files among the arguments of a call."""
+    given = shape.given
+    return (value for value in given if FILE in value.types)
+
+
+def is_written(node: ast.Call) -> bool:
+    """Whether a call opens a file to write it."""
+    by_path = isinstance(node.func, ast.Attribute) and len(node.args) < 2 and not is_module(node)
+    modes = node.args[:1] if by_path else node.args[1:2]
+    modes += [item.value for item in node.keywords if item.arg == "mode"]
+    return any(
+        isinstance(mode, ast.Constant) and isinstance(mode.value, str) and MODES & set(mode.value)
+        for mode in modes
+    )
+
+
+def is_module(node: ast.Call) -> bool:
+    """Whether a call opens a file by a module's function: `io.open(path)`."""
+    function = node.func
+    named = function.value if isinstance(function, ast.Attribute) else None
+    return isinstance(named, ast.Name) and named.id in ("io", "codecs", "aiofiles", "anyio")
+
+
+def is_one_file(written: str, read: str) -> bool:
+    """Whether two paths may lead to one file: a path of a name alone stands in any folder."""
+    return written == read or "/" not in written or "/" not in read

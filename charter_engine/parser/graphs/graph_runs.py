@@ -1,0 +1,79 @@
+"""Runs of state graphs: what a program starts a graph with, and what it finds at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from charter_engine.parser.flows.edges import EARLIER_RUN, value_in_round
+from charter_engine.parser.graphs.frameworks import SharedStates, in_state
+from charter_engine.parser.graphs.inner_graphs import builder_run
+from charter_engine.parser.graphs.kept_graphs import begun_anew, is_conversation, kept_between_runs
+from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.source.symbols import Module
+from charter_engine.parser.values.values import UNKNOWN, Box, Value, join
+
+if TYPE_CHECKING:
+    from charter_engine.parser.state import Analysis
+
+
+class GraphRuns:
+    """Takes what a graph is given into its state, and what its last nodes leave out of it."""
+
+    def __init__(self, analysis: Analysis, states: SharedStates) -> None:
+        self.graph = analysis.program.graph
+        self.modules = analysis.program.modules.values()
+        self.memory = analysis.memory
+        self.progress = analysis.progress
+        self.states = states
+
+    def called(self, module: Module, shape: CallShape) -> Value | None:
+        """What `graph.invoke(state)` gives; None for any other call."""
+        builder = builder_run(self.graph, module, shape.node) if self.graph is not None else ""
+        if self.graph is None or builder not in self.graph.builders.keys:
+            return None
+        self.start(builder, shape.argument(0, "input") or UNKNOWN)
+        return self.left(builder) if shape.verb.endswith("invoke") else None
+
+    def start(self, builder: str, given: Value) -> None:
+        held = self.memory.left.setdefault(f"{builder}/START", Box("dict"))
+        begun = self.memory.begun.setdefault(f"{builder}/START", {}) if given.box else {}
+        is_record = given.box is not None and given.box.kind == "object"
+        for key, value in given.box.fields.items() if given.box is not None else ():
+            if is_record and is_blank(value):
+                continue
+            begun[key] = join(begun.get(key), value, key)
+            before = held.fields.get(key)
+            if before is None or not value.all_origins() <= before.all_origins():
+                self.memory.changes += 1
+                self.memory.note_spoken(key, value)
+                held.fields[key] = join(before, in_state(value), key)
+
+    def carry_on(self) -> None:
+        """Let graphs begin with the conversations that their runs before ended with, where a
+        checkpointer keeps these."""
+        kept = kept_between_runs(self.graph, self.modules) if self.graph is not None else []
+        anew = begun_anew(self.modules) if kept else ()
+        for builder in kept:
+            held = self.memory.left.setdefault(f"{builder}/START", Box("dict")).fields
+            for key, value in self.at_end(builder, EARLIER_RUN).items():
+                if is_conversation(key) and key not in anew and value.all_origins():
+                    held[key] = join(held.get(key), value, key)
+
+    def left(self, builder: str) -> Value:
+        return Value(box=Box("dict", fields=self.at_end(builder, self.progress.round)))
+
+    def at_end(self, builder: str, round_number: int) -> dict[str, Value]:
+        """What the state of a graph holds at its end, as of a round of that number."""
+        assert self.graph is not None
+        fields: dict[str, Value] = {}
+        for name in sorted(self.graph.ending(builder, self.states.nodes)):
+            box = self.memory.left.get(name)
+            for key, value in box.fields.items() if box is not None else ():
+                fields[key] = join(fields.get(key), value_in_round(value, round_number), key)
+        return fields
+
+
+def is_blank(value: Value) -> bool:
+    """Whether a field of a record holds nothing but what its class begins with: none, or an empty
+    text."""
+    return value.constant == (None,) or value.pieces == ()

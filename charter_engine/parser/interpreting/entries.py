@@ -1,0 +1,286 @@
+"""What functions find when others call them: what their object holds then, and the lists that other
+objects and modules hold.
+
+A function that others at hand call is interpreted on its own as well. It then begins with what they
+had left when they called it first, or, for a later turn, last; what it leaves counts only where it
+is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from charter_engine.parser.branches.alternatives import Elsewhere, OutputLog
+from charter_engine.parser.flows.memory import Memory
+from charter_engine.parser.interpreting.attributes import NO_ATTRIBUTES, AttributeResolver
+from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
+from charter_engine.parser.values.values import (
+    Box,
+    Chain,
+    Element,
+    Function,
+    Instance,
+    Limit,
+    Value,
+    is_answer,
+    place_of,
+)
+
+if TYPE_CHECKING:
+    from charter_engine.parser.state import AnalysisProgress
+
+MAX_DEPTH = 2
+"""Objects within objects whose lists a method may send."""
+
+
+class Held(NamedTuple):
+    """What a list, or a dict of lists, held."""
+
+    box: Box
+    items: tuple[Element, ...]
+    rest: Value | None
+    limit: Limit | None
+    fields: dict[str, Value]
+
+
+class Lists(NamedTuple):
+    """The lists that objects have in their fields, what each list held, and all that a method's own
+    objects hold."""
+
+    fields: tuple[tuple[Box, str, Value], ...] = ()
+    held: tuple[Held, ...] = ()
+    own: tuple[tuple[Box, dict[str, Value]], ...] = ()
+
+    def as_they_are(self) -> Lists:
+        """The same fields and lists, with what they hold at this moment."""
+        return Lists(
+            tuple((box, name, box.fields[name]) for box, name, _ in self.fields),
+            tuple(held_by(held.box) for held in self.held),
+            tuple((box, dict(box.fields)) for box, _ in self.own),
+        )
+
+    def as_made_anew(self, remade: Mapping[int, Box]) -> Lists:
+        """The same for lists that top levels have made anew, by the numbers of those before."""
+        return Lists(
+            tuple(
+                (box, name, replace(value, box=remade[id(value.box)]))
+                if id(value.box) in remade
+                else (box, name, value)
+                for box, name, value in self.fields
+            ),
+            tuple(held._replace(box=remade.get(id(held.box), held.box)) for held in self.held),
+            self.own,
+        )
+
+    def put_back(self) -> None:
+        for box, name, value in self.fields:
+            box.fields[name] = value
+        for box, fields in self.own:
+            box.fields = fields | {
+                name: value
+                for name, value in box.fields.items()
+                if name not in fields and not is_answer(value)
+            }
+        for box, items, rest, limit, fields in self.held:
+            box.items, box.rest, box.limit, box.fields = list(items), rest, limit, dict(fields)
+
+
+class FunctionEntry(NamedTuple):
+    """A call of a function: what its caller knew of its object, in which loops, the lists, and the
+    object where it is one of several of the function's class."""
+
+    known: AttributeResolver = NO_ATTRIBUTES
+    loops: frozenset[int] = frozenset()
+    lists: Lists = Lists()
+    bound: Value | None = None
+
+
+NO_ENTRY = FunctionEntry()
+
+
+Start = tuple[str, int]
+"""Where an analysis started: the path and line of a function, or of a module."""
+
+
+@dataclass(slots=True)
+class CallersCalls:
+    """The calls that one start of the analysis makes of a function, in a round: the first and the
+    last."""
+
+    start: Start
+    first: FunctionEntry
+    last: FunctionEntry
+    round: int
+
+
+@dataclass(slots=True)
+class WaysToCalls:
+    """What was asked before the calls of a function on the ways to them, by the sites, and the
+    outputs of ways that exclude a call."""
+
+    asked: set[tuple[int, ...]] = field(default_factory=set)
+    others: set[Chain] = field(default_factory=set)
+
+    def add(self, outputs: OutputLog, elsewhere: Elsewhere) -> None:
+        """Add the way to a call that excludes what is `elsewhere`."""
+        unmade = outputs.unmade(elsewhere)
+        self.others |= unmade
+        self.asked |= {sites_of(chain) for chain in outputs.last if chain not in unmade}
+
+    def excluded(self) -> dict[Chain, int]:
+        """The outputs of ways that exclude all calls."""
+        return {chain: 0 for chain in self.others if sites_of(chain) not in self.asked}
+
+
+def sites_of(chain: Chain) -> tuple[int, ...]:
+    return tuple(site for site, _ in chain)
+
+
+@dataclass(slots=True)
+class Entries:
+    """The first and last calls of functions that are `asking` a model, of which some are
+    `wrappers`, and of those `leading` to them; `called` are all that others at hand call. `ways`
+    are those that lead to the calls of a function in a round."""
+
+    memory: Memory
+    progress: AnalysisProgress
+    called: set[FunctionDefinition] = field(default_factory=set)
+    asking: set[FunctionDefinition] = field(default_factory=set)
+    leading: set[FunctionDefinition] = field(default_factory=set)
+    wrappers: Collection[FunctionDefinition] = ()
+    calls: dict[FunctionDefinition, CallersCalls] = field(default_factory=dict)
+    ways: dict[tuple[FunctionDefinition, int], WaysToCalls] = field(default_factory=dict)
+
+    def note(
+        self,
+        frame: Frame,
+        function: Function,
+        known: AttributeResolver,
+        outputs: OutputLog,
+        given: Collection[Value] = (),
+    ) -> None:
+        """Keep a call: of several starts, of the first that calls the function in a loop; of the
+        later round where there is no loop. `outputs` are those that were made so far."""
+        self.called.add(function.definition)
+        if function.definition not in self.leading:
+            return
+        way = self.ways.setdefault((function.definition, self.progress.round), WaysToCalls())
+        way.add(outputs, frame.elsewhere)
+        loops = frame.turning()
+        entry = FunctionEntry(
+            known, loops, self.lists_of(function, known, given), one_of_several(function)
+        )
+        start, now = (self.progress.path, self.progress.line), self.progress.round
+        calls = self.calls.get(function.definition)
+        if calls is None or (loops and calls.start != start and not calls.last.loops):
+            self.calls[function.definition] = CallersCalls(start, entry, entry, now)
+        elif calls.start == start and (calls.round == now or not calls.last.loops):
+            calls.last, calls.round = entry, now
+
+    def is_uncalled(self, definition: FunctionDefinition) -> bool:
+        """Whether no call of a function that asks was followed so far: those that do may come
+        later."""
+        return definition in self.asking and definition not in self.calls
+
+    def make_anew(self, remade: Mapping[int, Box]) -> None:
+        """Let functions begin with lists that top levels have made anew in the place of others."""
+        for calls in self.calls.values():
+            calls.first, calls.last = (
+                entry._replace(lists=entry.lists.as_made_anew(remade))
+                for entry in (calls.first, calls.last)
+            )
+
+    def is_helper(self, frame: Frame) -> bool:
+        """Whether a function that is called is no step of an agent, so that only its callers give
+        it inputs."""
+        is_step = frame.function in self.asking and frame.function not in self.wrappers
+        return frame.caller is not None and not is_step
+
+    def lists_of(
+        self,
+        function: Function,
+        known: AttributeResolver = NO_ATTRIBUTES,
+        given: Collection[Value] = (),
+    ) -> Lists:
+        """The lists that a function may reach by its object, by those that it is given, and by its
+        module."""
+        found: dict[int, Held] = {}
+        fields: list[tuple[Box, str, Value]] = []
+        own: list[tuple[Box, dict[str, Value]]] = []
+        for owned, is_own in self.objects_of(function, given):
+            for name, value in owned.fields.items():
+                if is_list(value):
+                    fields.append((owned, name, value))
+                add_lists(value, found)
+            if is_own:
+                own.append((owned, dict(owned.fields)))
+        for value in known.values.values():
+            add_lists(value, found)
+        for value in self.memory.globals.get(function.definition.module.path, {}).values():
+            add_lists(value, found)
+        return Lists(tuple(fields), tuple(found.values()), tuple(own))
+
+    def objects_of(
+        self, function: Function, given: Collection[Value]
+    ) -> Iterator[tuple[Box, bool]]:
+        """What the object of a method and those that a function is given hold, and what the objects
+        in these hold; of each whether it is one of the former."""
+        reached = [value.types for value in (function.bound, *given) if value is not None]
+        owners = {
+            (kind.definition, kind.place)
+            for types in reached
+            for kind in types
+            if isinstance(kind, Instance)
+        }
+        if function.definition.owner is not None:
+            owners.add((function.definition.owner, ""))
+        seen: set[tuple[ClassDefinition, str]] = set()
+        for depth in range(MAX_DEPTH):
+            objects = [
+                self.memory.objects[owner] for owner in owners if owner in self.memory.objects
+            ]
+            yield from [(box, depth == 0) for box in objects]
+            seen |= owners
+            owners = {
+                (kind.definition, kind.place)
+                for box in objects
+                for value in box.fields.values()
+                for kind in value.types
+                if isinstance(kind, Instance)
+            } - seen
+
+
+def is_list(value: Value) -> bool:
+    return value.box is not None and value.box.kind == "list"
+
+
+def held_by(box: Box) -> Held:
+    return Held(box, tuple(box.items), box.rest, box.limit, dict(box.fields))
+
+
+def add_lists(value: Value, found: dict[int, Held]) -> None:
+    """Add what a value's list holds, and the list that it is joined to; of a dict of lists, by
+    session or by name, each."""
+    box = value.box
+    if box is not None and box.kind == "dict" and id(box) not in found:
+        lists = [member for member in box.members() if is_list(member)]
+        if lists or not (box.fields or box.rest):
+            found[id(box)] = held_by(box)
+        for member in lists:
+            add_lists(member, found)
+    while box is not None and box.kind == "list" and id(box) not in found:
+        found[id(box)] = held_by(box)
+        box = box.joined_to
+
+
+def one_of_several(method: Function) -> Value | None:
+    """The object that a method of its class is called on, where several are told apart."""
+    kinds = method.bound.types if method.bound is not None else ()
+    owner = method.definition.owner
+    is_own = any(isinstance(kind, Instance) and kind.definition is owner for kind in kinds)
+    return method.bound if is_own and any(map(place_of, kinds)) else None

@@ -1,0 +1,479 @@
+"""Statements: assignments, branches, loops, and the bodies of functions and classes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from charter_engine.contracts.graph import Loop
+from charter_engine.parser.branches.alternatives import Ways
+from charter_engine.parser.branches.class_tests import told_by_class
+from charter_engine.parser.branches.flags import truth_of
+from charter_engine.parser.branches.narrowing import Narrowed, narrowed, widen
+from charter_engine.parser.graphs.frameworks import updates_in
+from charter_engine.parser.interpreting.attributes import note_left
+from charter_engine.parser.interpreting.frames import Frame, LoopState
+from charter_engine.parser.source.compact import by_kind
+from charter_engine.parser.source.symbols import ClassDefinition
+from charter_engine.parser.source.syntax import (
+    calls_members,
+    calls_methods,
+    has_break,
+    is_endless,
+    leaves_at_once,
+    pattern_names,
+    safe_end,
+)
+from charter_engine.parser.values.annotated_members import type_members
+from charter_engine.parser.values.containers import any_member, each_member, one_and_others
+from charter_engine.parser.values.values import (
+    NOTHING,
+    Class,
+    Function,
+    Instance,
+    Value,
+    functions_in,
+    join,
+    join_names,
+    made_in,
+)
+
+if TYPE_CHECKING:
+    from charter_engine.parser.interpreting.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+
+class StatementWalker:
+    """Runs statements in order. Each returns whether the next one can be reached."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.evaluator = evaluator
+        self.executors = self.executors_by_node()
+        self.telling_apart: dict[int, bool] = {}
+
+    def executors_by_node(self) -> dict[type, Callable[[Frame, Any], bool]]:
+        assigner = self.evaluator.assigner
+        return by_kind(
+            {
+                ast.Expr: self.expression,
+                ast.Assign: assigner.assignment,
+                ast.AnnAssign: assigner.annotated,
+                ast.AugAssign: assigner.augmented,
+                ast.Delete: assigner.deleted,
+                ast.If: self.branch,
+                ast.Match: self.matched,
+                ast.Try: self.tried,
+                ast.TryStar: self.tried,
+                ast.With: self.with_block,
+                ast.AsyncWith: self.with_block,
+                ast.For: self.for_loop,
+                ast.AsyncFor: self.for_loop,
+                ast.While: self.while_loop,
+                ast.Break: self.leave_turn,
+                ast.Continue: self.leave_turn,
+                ast.Return: self.returned,
+                ast.Raise: self.raised,
+                ast.FunctionDef: self.define_function,
+                ast.AsyncFunctionDef: self.define_function,
+                ast.ClassDef: self.define_class,
+                ast.Import: self.imported,
+                ast.ImportFrom: self.imported,
+                ast.Global: self.declare_global,
+                ast.Nonlocal: self.declare_global,
+                ast.Assert: self.asserted,
+            }
+        )
+
+    def execute(self, frame: Frame, body: list[ast.stmt]) -> bool:
+        for statement in body:
+            if frame.caller is not None and self.progress.is_spent:
+                return True
+            handler = self.executors.get(type(statement))
+            if handler is not None and not handler(frame, statement):
+                return False
+        return True
+
+    def expression(self, frame: Frame, node: ast.Expr) -> bool:
+        self.evaluator.run(frame, node.value)
+        return True
+
+    def branch(self, frame: Frame, node: ast.If) -> bool:
+        self.evaluator.run(frame, node.test)
+        way = self.way_made(frame, node.test)
+        if way is None:
+            way = self.evaluator.flags.settled(frame, node)
+        if way is None:
+            way = self.evaluator.given_ways.settled(frame, node)
+        if way is not None:
+            return self.execute(frame, node.body if way else node.orelse)
+        told = narrowed(frame, node.test, self.evaluator.known_beside(frame))
+        goes_on = self.alternatives(
+            frame,
+            [(node.test, node.body), (node.test if node.orelse else None, node.orelse)],
+            told,
+            told_by_class(frame, node.test, self.program, self.evaluator.evaluate),
+        )
+        if told is not None and not told.holds_after(node):
+            widen(told.loop, frame.names)
+        return goes_on
+
+    def way_made(self, frame: Frame, test: ast.expr) -> bool | None:
+        """Which way a constructor goes by what it is given: `if system:`, or a role by what it has
+        to do; None where that is open, or for any other function."""
+        way = self.evaluator.role_turns.way_made(frame, test)
+        if way is not None:
+            return way
+        is_called = frame.caller is not None and frame.function is not None
+        if not is_called or frame.function is None or frame.function.name != "__init__":
+            return None
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            way = self.way_made(frame, test.operand)
+            return None if way is None else not way
+        if not isinstance(test, ast.Name | ast.Attribute):
+            return None
+        return truth_of(self.evaluator.evaluate(frame, test))
+
+    def alternatives(
+        self,
+        frame: Frame,
+        branches: list[tuple[ast.expr | str | None, list[ast.stmt]]],
+        told: Narrowed | None = None,
+        known: Sequence[dict[str, Value]] = (),
+    ) -> bool:
+        """Run each branch from the same names, then go on with what any of them may have left. Of a
+        test that tells members of a list apart, each has those that lead to it;
+        `known` is what else holds in each of them alone."""
+        before, after = frame.names, None
+        ways = Ways(self.findings.outputs, frame.elsewhere)
+        for number, (condition, body) in enumerate(branches):
+            frame.names = before | known[number] if known else dict(before)
+            if told is not None:
+                frame.names[told.name] = told.ways[number]
+            frame.elsewhere = ways.on_the_next()
+            if condition is not None:
+                frame.conditions.append(condition)
+            alive = self.execute(frame, body)
+            ways.end(alive)
+            if condition is not None:
+                frame.conditions.pop()
+            if alive and after is not None and told is not None:
+                widen(told.loop, after)
+                widen(told.loop, frame.names)
+            if alive:
+                after = frame.names if after is None else join_names(after, frame.names)
+        frame.names = after if after is not None else before
+        frame.elsewhere = ways.on_what_follows()
+        return after is not None
+
+    def matched(self, frame: Frame, node: ast.Match) -> bool:
+        subject = self.evaluator.evaluate(frame, node.subject)
+        for case in node.cases:
+            for name in pattern_names(case.pattern):
+                frame.names[name] = Value(origins=subject.all_origins())
+        branches: list[tuple[ast.expr | str | None, list[ast.stmt]]] = [
+            (node.subject, case.body) for case in node.cases
+        ]
+        return self.alternatives(frame, [*branches, (None, [])])
+
+    def tried(self, frame: Frame, node: ast.Try) -> bool:
+        before = dict(frame.names)
+        risky = len(node.body) - safe_end(node.body)
+        raised_before, frame.raised = frame.raised, NOTHING
+        alive = self.execute(frame, node.body[:risky])
+        raised = Value(origins=frame.raised)
+        frame.raised = raised_before if node.handlers else raised_before | frame.raised
+        middle = join_names(before, frame.names)
+        done = frame.names
+        after = None
+        ways = Ways(self.findings.outputs, frame.elsewhere)
+        for handler in node.handlers:
+            frame.names = dict(middle)
+            frame.elsewhere = ways.on_the_next()
+            if handler.name:
+                frame.names[handler.name] = raised
+            frame.conditions.append("except")
+            goes_on = self.execute(frame, handler.body)
+            ways.end(goes_on)
+            if goes_on:
+                after = frame.names if after is None else join_names(after, frame.names)
+            frame.conditions.pop()
+        frame.names = done
+        frame.elsewhere = ways.on_the_next()
+        goes_on = (
+            alive and self.execute(frame, node.body[risky:]) and self.execute(frame, node.orelse)
+        )
+        ways.end(goes_on)
+        if goes_on:
+            after = frame.names if after is None else join_names(frame.names, after)
+        frame.names = after if after is not None else middle
+        frame.elsewhere = ways.on_what_follows()
+        return self.execute(frame, node.finalbody) and after is not None
+
+    def with_block(self, frame: Frame, node: ast.With | ast.AsyncWith) -> bool:
+        for item in node.items:
+            value = self.evaluator.evaluate(frame, item.context_expr)
+            if item.optional_vars is not None:
+                self.evaluator.assigner.assign(frame, item.optional_vars, value)
+        return self.execute(frame, node.body)
+
+    def for_loop(self, frame: Frame, node: ast.For | ast.AsyncFor) -> bool:
+        iterable = self.evaluator.evaluate(frame, node.iter)
+        record = Loop(
+            kind="for",
+            line=node.lineno,
+            target=self.program.source_of(node.target),
+            iterable=self.program.source_of(node.iter)[:200],
+        )
+        members = each_member(iterable)
+        if self.are_told_apart(node, members):
+            self.unroll(frame, node, record, members)
+            return self.without_break(frame, node)
+        turns = self.turns_over(node, iterable)
+
+        def begin(turn: int) -> None:
+            self.evaluator.assigner.assign(frame, node.target, turns[turn])
+            type_members(frame, self.evaluator.names, node.target, node.iter)
+            if len(turns) == 1 and isinstance(node.target, ast.Name):
+                frame.loops[-1].taken = [(frame.names[node.target.id], iterable)]
+
+        if isinstance(node.target, ast.Name):
+            frame.names.pop(node.target.id, None)
+        self.repeat(frame, node, record, begin, len(turns))
+        return self.without_break(frame, node)
+
+    def are_told_apart(self, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:
+        """Whether a loop calls its members, names attributes by them, or calls a method of objects
+        that are each of a class of its own."""
+        if are_of_own_classes(members):
+            return calls_methods(node)
+        if not members or not all(map(may_be_named, members)):
+            return False
+        known = self.telling_apart.get(id(node))
+        if known is None:
+            known = self.telling_apart[id(node)] = calls_members(node)
+        return known
+
+    def unroll(
+        self,
+        frame: Frame,
+        node: ast.For | ast.AsyncFor,
+        record: Loop,
+        members: tuple[Value, ...],
+    ) -> None:
+        """Run a body once for each member, as if the turns were written one after another."""
+        loop = LoopState(self.program.loop_number(node), record, node=node)
+        frame.loops.append(loop)
+        for member in members:
+            self.evaluator.assigner.assign(frame, node.target, member)
+            if self.progress.is_spent or not self.turn(frame, node, loop):
+                break
+        frame.loops.pop()
+
+    def turns_over(self, node: ast.For | ast.AsyncFor, iterable: Value) -> tuple[Value, ...]:
+        """What a loop's target is in each turn: each member of a literal that agents are made of,
+        or of agents that are changed, one agent and the others, or any member."""
+        members = each_member(iterable)
+        if members and (self.program.makes_agents(node) or changes_agents(node, members)):
+            return members
+        return one_and_others(any_member(iterable))
+
+    def while_loop(self, frame: Frame, node: ast.While) -> bool:
+        record = Loop(
+            kind="while", line=node.lineno, iterable=self.program.source_of(node.test)[:200]
+        )
+        endless = is_endless(node)
+        self.repeat(frame, node, record, lambda _: self.evaluator.run(frame, node.test))
+        return self.without_break(frame, node) and not (endless and not has_break(node.body))
+
+    def without_break(self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While) -> bool:
+        """Run what follows a loop that no `break` ended, and go on with what either leaves."""
+        if not node.orelse or not has_break(node.body):
+            return self.execute(frame, node.orelse)
+        left = dict(frame.names)
+        alive = self.execute(frame, node.orelse)
+        frame.names = join_names(left, frame.names) if alive else left
+        return True
+
+    def repeat(
+        self,
+        frame: Frame,
+        node: ast.For | ast.AsyncFor | ast.While,
+        record: Loop,
+        start: Callable[[int], object],
+        turns: int = 1,
+    ) -> None:
+        """Run a body in each of its turns that differ, and once more if a model was asked in it or
+        a name gained an output: what the first turn left reaches the second, in the function that
+        was started from also where the steps are spent and no other is entered."""
+        loop = LoopState(self.program.loop_number(node), record, retries=leaves_at_once(node.body))
+        loop.node = node
+        before = dict(frame.names)
+        frame.loops.append(loop)
+        sites = self.findings.reached
+        is_whole = self.findings.are_judged and frame.caller is None
+        for iteration in range(max(turns, 2)):
+            loop.iteration = iteration
+            start(min(iteration, turns - 1))
+            self.turn(frame, node, loop)
+            told = self.findings.reached != sites or gained(before, frame.names)
+            if not told and iteration + 1 >= turns:
+                break
+            if self.progress.is_spent and not (told and is_whole):
+                break
+        frame.loops.pop()
+        if not (isinstance(node, ast.While) and is_endless(node)):
+            frame.names = join_names(before, frame.names)
+
+    def turn(self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While, loop: LoopState) -> bool:
+        """Run a body once. Whether another turn, or what follows the loop, can be reached."""
+        elsewhere = frame.elsewhere
+        alive = self.execute(frame, node.body)
+        frame.elsewhere = elsewhere
+        widen(loop, frame.names)
+        for names in loop.exits:
+            widen(loop, names)
+            frame.names = join_names(frame.names, names) if alive else names
+            alive = True
+        loop.exits.clear()
+        return alive
+
+    def leave_turn(self, frame: Frame, node: ast.Break | ast.Continue) -> bool:
+        if frame.loops:
+            frame.loops[-1].exits.append(frame.names)
+        return False
+
+    def returned(self, frame: Frame, node: ast.Return) -> bool:
+        if node.value is not None:
+            value = self.evaluator.evaluate(frame, node.value)
+            keys = keys_of(value)
+            frame.always = keys if frame.always is None else frame.always & keys
+            frame.returned = (
+                join(frame.returned, value, "result") if frame.returned is not None else value
+            )
+        note_left(frame)
+        return False
+
+    def raised(self, frame: Frame, node: ast.Raise) -> bool:
+        if node.exc is None:
+            return False
+        said = self.evaluator.evaluate(frame, node.exc).all_origins()
+        given = node.exc.args if isinstance(node.exc, ast.Call) and not said else []
+        for one in given:
+            said |= self.evaluator.evaluate(frame, one).all_origins()
+        frame.raised |= said
+        return False
+
+    def define_function(self, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        definition = frame.module.functions[id(node)]
+        value = Value(types=frozenset((Function(definition),)))
+        frame.names[node.name] = value
+        if frame.function is None:
+            self.decorate(frame, node, value)
+        return True
+
+    def decorate(
+        self, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef, value: Value
+    ) -> None:
+        """Let decorators at hand keep the function: under its name in a table, or in a list."""
+        for decorator in node.decorator_list:
+            named = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if not functions_in(self.evaluator.evaluate(frame, named)):
+                continue
+            for function in functions_in(self.evaluator.evaluate(frame, decorator)):
+                definition = function.definition
+                own = definition.parameters[definition.takes_self :][:1]
+                self.evaluator.follower.enter(frame, function, dict.fromkeys(own, value))
+
+    def define_class(self, frame: Frame, node: ast.ClassDef) -> bool:
+        definition = frame.module.classes[id(node)]
+        frame.names[node.name] = Value(types=frozenset((Class(definition),)))
+        if frame.function is None or (definition, "") not in self.memory.objects:
+            inner = Frame(frame.module, {}, function=frame.function, owner=definition)
+            self.execute(
+                inner,
+                [
+                    item
+                    for item in node.body
+                    if not isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+                ],
+            )
+            fields = self.memory.object_of(definition).fields
+            for name, value in inner.names.items():
+                fields.setdefault(name, value)
+        return True
+
+    def imported(self, frame: Frame, node: ast.Import | ast.ImportFrom) -> bool:
+        """At a top level, names stand for what they import until they are given something else,
+        as the one before may have left them; but for those that functions set."""
+        if frame.function is None:
+            for alias in node.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                if (frame.module.path, name) not in self.memory.global_types:
+                    frame.names.pop(name, None)
+        return True
+
+    def declare_global(self, frame: Frame, node: ast.Global | ast.Nonlocal) -> bool:
+        if isinstance(node, ast.Global):
+            frame.globals_written |= set(node.names)
+        else:
+            frame.outer_written |= set(node.names)
+        return True
+
+    def asserted(self, frame: Frame, node: ast.Assert) -> bool:
+        self.evaluator.run(frame, node.test)
+        return True
+
+
+def keys_of(value: Value) -> frozenset[str]:
+    """The keys that a returned dict, or the update of a returned command, sets."""
+    boxes = updates_in(value.box) if value.box is not None else []
+    return frozenset(boxes[0].fields) if len(boxes) == 1 else frozenset()
+
+
+def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:
+    """Whether a name holds an output that it didn't hold before."""
+    return any(
+        origin.chain[0][0] >= 0
+        for name, value in before.items()
+        if name in after
+        for origin in after[name].origins - value.origins
+    )
+
+
+def may_be_named(member: Value) -> bool:
+    """Whether a member of a list is a function at hand or a text, or a tuple that holds one."""
+    if member.box is not None and member.box.kind == "tuple":
+        return any(may_be_named(item.value) for item in member.box.items)
+    return bool(member.static_text()) or any(isinstance(kind, Function) for kind in member.types)
+
+
+def are_of_own_classes(members: tuple[Value, ...]) -> bool:
+    """Whether members of a list are objects at hand, no two of one class."""
+    classes = [
+        {kind.definition for kind in one.types if isinstance(kind, Instance)} for one in members
+    ]
+    are_known = bool(members) and all(len(one) == 1 for one in classes)
+    return are_known and len(set[ClassDefinition]().union(*classes)) == len(members)
+
+
+def changes_agents(node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:
+    """Whether a loop goes through agents and changes what each was given:
+    `agent.handoffs.append(lead)`, `agent.tools = tools`."""
+    if not isinstance(node.target, ast.Name) or not all(any(made_in(one)) for one in members):
+        return False
+    return any(
+        isinstance(one, ast.Attribute)
+        and isinstance(one.value, ast.Name)
+        and one.value.id == node.target.id
+        and (isinstance(one.ctx, ast.Store) or one.attr in GIVEN)
+        for one in ast.walk(node)
+    )
+
+
+GIVEN = frozenset("handoffs functions tools sub_agents".split())
+"""Under these names agents keep whom they lead to."""

@@ -1,0 +1,197 @@
+"""What code returns that isn't at hand: objects that hold what they are given, and texts."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.interpreting.handed_on import words_handed_on
+from charter_engine.parser.model_calls import evidence, recognise
+from charter_engine.parser.model_calls.recognise import CallShape, constructed_box
+from charter_engine.parser.prompts import prompts
+from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.values.strings import arguments_origins
+from charter_engine.parser.values.values import (
+    NOTHING,
+    UNKNOWN,
+    Box,
+    Element,
+    Kind,
+    Type,
+    Value,
+    static,
+)
+
+if TYPE_CHECKING:
+    from charter_engine.parser.interpreting.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))
+"""Modules and classes whose functions make a message of the role that they are named after."""
+
+PATTERN = Kind("regex.pattern")
+"""What `re.compile` makes: what it finds is part of what it is given."""
+
+ENTERING = frozenset(("enter_context", "enter_async_context"))
+"""Methods of an `ExitStack` that give what they enter."""
+
+CONVERSIONS = frozenset(
+    "asdict dump to message messages convert truncate clean strip encode tokenizer processor "
+    "dict format chat apply dumps loads".split()
+)
+"""Words of functions that hand on a prompt they are given in another shape."""
+
+TEXT_METHODS = frozenset(
+    "strip lstrip rstrip format replace lower copy encode decode removeprefix get split join "
+    "to dict model_dump".split()
+)
+
+MESSAGE_CLASSES = {
+    "System": "system",
+    "Human": "user",
+    "User": "user",
+    "AI": "assistant",
+    "Assistant": "assistant",
+    "Tool": "tool",
+}
+
+LOOKUPS = frozenset(
+    "search retrieve execute embed query fetch request requests urlopen similarity lookup "
+    "browse scrape download exec subprocess sql step".split()
+)
+"""Words of functions whose result is found with what they are given, not made of it."""
+
+MAKING = frozenset("convert build make format to prepare create parse clean normalize".split())
+"""First words of functions that make a request or a query, and send none."""
+
+REQUESTS = frozenset("request requests query queries body messages message prompt".split())
+
+DATABASES = frozenset("db database sql postgres sqlite mongo neo4j".split())
+
+FINDING = frozenset("get find list select count describe".split())
+
+
+class UnseenCode:
+    """Tells what comes back of code that isn't at hand."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.findings = analysis.findings
+        self.evaluator = evaluator
+
+    def passed_on(self, frame: Frame, receiver: Value, callee: Value, shape: CallShape) -> Value:
+        """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
+        something up."""
+        verb = shape.verb
+        if callee.types and self.program.catalogue.asks_person(callee.types):
+            return Value()
+        if verb in ENTERING and shape.positional:
+            return shape.positional[0][1]
+        if shape.path[-1:] == ("gather",):
+            return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
+        if verb == "RunnableSequence":
+            return self.evaluator.runnables.in_sequence(frame, shape)
+        if verb[:1].isupper() or shape.path == ("dict",) or made_message(shape):
+            return self.made_object(shape)
+        given = arguments_origins(shape)
+        if given and self.looks_up(shape):
+            given = NOTHING
+        if given and not converts(shape):
+            given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
+        held = receiver.all_origins()
+        if len(shape.path) == 1:
+            held |= callee.origins
+        if held and verb not in TEXT_METHODS:
+            held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
+        return Value(origins=held | given)
+
+    def looks_up(self, shape: CallShape) -> bool:
+        """Whether what comes back is found with what is given, not made of it."""
+        if PATTERN in shape.receiver or self.sends(shape):
+            return False
+        named = recognise.words_of(shape.verb)
+        if named[:1] and named[0] in MAKING and REQUESTS.issuperset(named[1:]):
+            return False
+        words = (*named, *words_handed_on(shape))
+        return (
+            not LOOKUPS.isdisjoint(words)
+            or asks_database(shape)
+            or bool(recognise.other_kind(shape, self.program.catalogue))
+        )
+
+    def sends(self, shape: CallShape) -> bool:
+        """Whether `urlopen(request)` sends what was made to ask a model."""
+        if shape.verb != "urlopen" or not shape.positional:
+            return False
+        made = [origin.chain[-1][0] for origin in shape.positional[0][1].origins]
+        nodes = [self.findings.sites[number].node for number in made if number >= 0]
+        return any(
+            isinstance(node, ast.Call) and last_name(node.func) == "Request" for node in nodes
+        )
+
+    def send(self, box: Box) -> None:
+        """`Send("node", {…})` starts a node with a state of its own."""
+        target = box.fields.get("node", box.fields.get("0", UNKNOWN)).static_text()
+        payload = box.fields.get("arg", box.fields.get("1", UNKNOWN)).box
+        if target is not None and payload is not None:
+            self.evaluator.states.send(target, payload)
+
+    def made_object(self, shape: CallShape) -> Value:
+        """An object of a class that isn't at hand: what its constructor was given, by name and
+        place."""
+        if shape.verb == "RemoveMessage":
+            return Value()
+        box = constructed_box(shape)
+        if box is None and recognise.words_of(shape.verb)[-1:] == ("history",):
+            box = Box("object")
+        kinds = (
+            frozenset((Kind("model"),))
+            if evidence.makes_model(shape.verb, self.program.catalogue)
+            else frozenset[Type]()
+        )
+        if box is None:
+            return Value(types=kinds)
+        role = made_message(shape) or next(
+            (role for word, role in MESSAGE_CLASSES.items() if shape.verb.startswith(word)), None
+        )
+        if shape.verb.endswith("Message") and "0" in box.fields and "role" not in box.fields:
+            speak_first(box)
+        if role is not None and "role" not in box.fields:
+            box.fields["role"] = static(role)
+        if shape.verb == "Send":
+            self.send(box)
+        return Value(types=kinds, box=box)
+
+
+def speak_first(box: Box) -> None:
+    """Let a message have the role that it is given before its text: `Message("user", [text])`,
+    `ChatMessage(Role.USER, text=text)`."""
+    first = box.fields["0"]
+    is_role = prompts.role_named(first) in prompts.ROLES
+    if is_role and not box.fields.keys().isdisjoint(("1", *prompts.SAID)):
+        box.fields["role"] = box.fields.pop("0")
+        box.fields |= {"content": box.fields.pop("1")} if "1" in box.fields else {}
+
+
+def made_message(shape: CallShape) -> str | None:
+    """The role of what `ChatMessage.from_user(…)`, `BaseMessage.make_user_message(…)` or
+    `messages.user(…)` makes; None for any other call."""
+    maker = shape.path[-2] if len(shape.path) > 1 else ""
+    role = shape.verb.removeprefix("from_").removeprefix("make_").removesuffix("_message")
+    if maker.endswith("Message"):
+        return prompts.ROLES.get(role) if role != shape.verb else None
+    return prompts.ROLES.get(role.lower()) if maker in MESSAGE_MAKERS else None
+
+
+def converts(shape: CallShape) -> bool:
+    """Whether a function hands on what it is given in another shape, by its name."""
+    words = recognise.words_of(shape.verb)
+    return not CONVERSIONS.isdisjoint(words) or "return_tensors" in shape.keyword_names
+
+
+def asks_database(shape: CallShape) -> bool:
+    """Whether a method finds something in a database: `sql_engine.get_schema(tables)`."""
+    held = recognise.words_of(shape.path[-2]) if len(shape.path) > 1 else ()
+    found = recognise.words_of(shape.verb)[:1]
+    return not DATABASES.isdisjoint(held) and not FINDING.isdisjoint(found)

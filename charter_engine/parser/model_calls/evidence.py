@@ -1,0 +1,558 @@
+"""Calls of imported or injected wrappers, whose type can't be told: names, arguments and use are
+weighed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import replace
+from functools import lru_cache
+
+from charter_engine.parser.model_calls.catalogue import Catalogue, Evidence, Family
+from charter_engine.parser.model_calls.recognise import (
+    CallShape,
+    Recognition,
+    has_roles,
+    names_in,
+    names_model,
+    other_kind,
+    words_of,
+)
+from charter_engine.parser.prompts.prompts import spoken
+from charter_engine.parser.source.symbols import Module
+from charter_engine.parser.source.syntax import last_name, output_name, used_by
+from charter_engine.parser.values.values import External, Hole, Kind, Static, Type, Value
+
+ENOUGH = 5
+"""Evidence that makes a call: say, a model's receiver (2), a prompt (2) and an asking verb (1)."""
+
+NAMED = (ast.Name, ast.Attribute)
+
+CERTAIN = 2
+"""What an argument counts that is a model without doubt."""
+
+MODEL_GIVEN = frozenset(
+    "llm model model_name llm_config chat_model language_model model_client model_id "
+    "instructions system_prompt system_message".split()
+)
+"""Names under which a constructor is given the model that its object asks, or the rules that this
+is told."""
+
+RUNNABLES = frozenset({"chain", "llm", "model", "agent", "grader", "judge", "generator"})
+
+GENERIC = frozenset("model models completion completions".split())
+"""Words for a model that are used of other things as well."""
+
+EVIDENCE = Family(
+    name="injected",
+    open_ended=True,
+    positional=("prompt", "max_tokens"),
+    prompt=(
+        "instructions",
+        "system",
+        "system_prompt",
+        "system_message",
+        "system_msg",
+        "prompt",
+        "messages",
+        "message",
+        "query",
+        "question",
+        "input",
+        "text",
+    ),
+    roles={
+        "system": "system",
+        "system_prompt": "system",
+        "system_message": "system",
+        "system_msg": "system",
+    },
+)
+
+
+def by_evidence(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
+    """A call of an imported or injected wrapper, judged by its names, its arguments and the use of
+    its result."""
+    score, reasons = weigh(shape, catalogue)
+    if score < ENOUGH:
+        return None
+    both = both_given(shape, catalogue.evidence)
+    family = EVIDENCE if both is None else replace(EVIDENCE, positional=both)
+    return Recognition(
+        family, "; ".join(reasons) + f" (evidence {score}, {ENOUGH} needed)", by_evidence=True
+    )
+
+
+def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
+    """The evidence for a call, and the reasons in words."""
+    if is_request(shape, catalogue):
+        reasons = ["a client's resource is given a model and a prompt by these names"]
+        return weigh_arguments(shape, catalogue, 3, reasons, least=1)
+    objection = ruled_out(shape, catalogue)
+    if objection is not None:
+        return 0, [objection] if objection else []
+    words = catalogue.evidence
+    verb = asking_words(shape.verb)
+    strong, weak = set(verb) & words.function_strong, set(verb) & words.function_weak
+    if set(verb) & words.function_task and not strong:
+        return weigh_receiver(
+            shape, catalogue, 1, [f"`{shape.verb}` is a task for a model"], least=1
+        )
+    if not strong and not weak and is_model_type(shape.callee, catalogue):
+        return weigh_receiver(shape, catalogue, 1, ["a model is called"], least=1)
+    if not strong and not weak:
+        return weigh_receiver(shape, catalogue, 0, [f"`{shape.verb}` may be anything"], least=2)
+    score, reasons = (
+        (3 if strong else 2 if "ai" in verb else 1) + (set(verb) <= words.running),
+        [f"`{shape.verb}` speaks of asking a model"],
+    )
+    known = words.function_strong | words.function_weak | words.function_filler
+    others = {
+        word for number, word in enumerate(verb) if word not in known and not is_care(verb, number)
+    }
+    if len(others) > 1 and strong and not weak and verb[-1] not in strong:
+        score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
+    elif others and not strong and not is_given_request(shape, words):
+        score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
+    elif strong and weak and not others and is_text_used(shape):
+        score += 1
+    if not strong and any(written_model(value) for _, value in shape.positional):
+        score, reasons = score + 2, [*reasons, "it is given the name of a model"]
+    return weigh_receiver(shape, catalogue, score, reasons, least=1)
+
+
+MODELS = re.compile(r"(gpt-|claude-|gemini-|llama-?\d|mistral-|deepseek-|qwen\d?-|o[134]-)[\w.:-]+")
+
+
+def written_model(value: Value) -> bool:
+    """Whether a text is the name of a model that is known by it: `"gpt-4o"`."""
+    written = value.static_text()
+    return written is not None and MODELS.fullmatch(written) is not None
+
+
+def is_text_used(shape: CallShape) -> bool:
+    """Whether a function is given a text that is put together where it is called, and something is
+    made of what it returns: `state["answer"] = call_llm(f"Answer {question}")`."""
+    is_kept = not isinstance(used_by(shape.parents, shape.node), ast.Expr)
+    return is_kept and any(isinstance(node, ast.JoinedStr) for node, _ in shape.positional[:2])
+
+
+NICKNAME = re.compile(
+    r"(o[134]|(grok|mixtral|gemma)|(sonnet|haiku|opus)_?\d)[\d_]*"
+    r"((mini|nano|pro|preview|fast|high|medium|low)[\d_]*)*"
+)
+"""Names of functions that are a model's: `o3mini_high`, `sonnet_4`."""
+
+
+@lru_cache(maxsize=4096)
+def asking_words(name: str) -> tuple[str, ...]:
+    """The words of a function's name; those of a model's nickname are one that speaks of asking
+    it."""
+    return ("llm",) if NICKNAME.fullmatch(name) else words_of(name)
+
+
+def is_request(shape: CallShape, catalogue: Catalogue) -> bool:
+    """Whether a call has the shape that SDKs give a completion: `client.turns.create(model=…,
+    input=…)`, of which something is made."""
+    if len(shape.path) < 3:
+        return False
+    words = catalogue.evidence
+    verb = words_of(shape.verb)
+    return (
+        verb[0] in words.requesting
+        and words.requesting | words.requested >= set(verb)
+        and bool(shape.keyword_names & words.request_prompts)
+        and bool(shape.keyword_names & words.request_models)
+        and not other_kind(shape, catalogue)
+        and not shape.keyword_names & words.other_keywords
+        and not set(words_of(shape.path[-2])) & (words.receiver_never | words.receiver_storing)
+        and not isinstance(used_by(shape.parents, shape.node), ast.Expr)
+    )
+
+
+def is_given_request(shape: CallShape, words: Evidence) -> bool:
+    """Whether a function that asks is given what a request for a completion holds, by the names
+    that SDKs have for it: `generate_with_references(model=…, messages=…, temperature=…)`."""
+    given = shape.keyword_names
+    options = given & words.model_keywords - words.request_models
+    asks = words_of(shape.verb)[0] in words.function_weak
+    return asks and bool(given & words.request_prompts and given & words.request_models and options)
+
+
+def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PLR0911 - the first objection ends it
+    """Why a call can't be one whatever else speaks for it; empty: it has no name, or a class's."""
+    words = catalogue.evidence
+    verb = asking_words(shape.verb)
+    receiver = shape.path[-2] if len(shape.path) > 1 else ""
+    look_alike = other_kind(shape, catalogue)
+    if look_alike:
+        return f"the receiver is a {look_alike}"
+    if not verb or shape.verb[:1].isupper():
+        return ""
+    asks = not (words.function_strong.isdisjoint(verb) and words.function_weak.isdisjoint(verb))
+    if not asks and (set(verb) & words.function_making or not concerns_model(shape, catalogue)):
+        return "its name does not speak of asking a model"
+    objection = names_other_work(shape.verb, catalogue)
+    if objection:
+        return objection
+    if shape.keyword_names & words.other_keywords:
+        return "it makes something other than text"
+    of_receiver, last = set(words_of(receiver)), set(words_of(receiver)[-1:])
+    is_known = last & (words.receiver_strong | {"agent", "chain", "team", "crew"})
+    is_chat = verb == ("chat",) and belongs_to_model(shape, catalogue)
+    if of_receiver & words.receiver_never and not is_known and not is_chat:
+        return f"the receiver `{receiver}` is no model"
+    runs = (
+        of_receiver & (words.receiver_strong | words.receiver_running)
+        or shape.made_with & MODEL_GIVEN
+    )
+    if set(verb) <= words.running and not runs:
+        return f"`{receiver or shape.verb}` is no agent that could be run"
+    return None
+
+
+@lru_cache(maxsize=4096)
+def names_other_work(name: str, catalogue: Catalogue) -> str:
+    """What a function does by its name, where that is not to ask a model; empty: it may ask one."""
+    verb, words = words_of(name), catalogue.evidence
+    if gets_model(verb, words):
+        return "it gets or makes a model, it does not ask it"
+    if verb[0] == "generate" and verb[-1] in ("prompt", "prompts"):
+        return "it makes a prompt"
+    never = says_otherwise(verb, words)
+    return f"its name says otherwise ({', '.join(never)})" if never else ""
+
+
+def says_otherwise(verb: tuple[str, ...], words: Evidence) -> list[str]:
+    """The words of a function's name that speak of something other than asking."""
+    return [
+        word
+        for number, word in enumerate(verb)
+        if word in words.function_never
+        and not leads_to_model(verb, number, words)
+        and not says_how(verb, number, words)
+        and not (len(verb) == 1 and word in words.function_weak)
+    ]
+
+
+def says_how(verb: tuple[str, ...], number: int, words: Evidence) -> bool:
+    """Whether a word of a function's name that speaks of asking tells how it does, or what it does
+    with the answer: `call_llm_with_retry`, `cached_llm_call`, `ask_gpt_and_log`."""
+    asking = words.function_strong | words.function_weak
+    if is_care(verb, number):
+        return not asking.isdisjoint(verb)
+    return "and" in verb[:number] and not asking.isdisjoint(verb[: verb.index("and")])
+
+
+def is_care(verb: tuple[str, ...], number: int) -> bool:
+    """Whether a word tells with what care something is done: `retry`, `with_timeout`."""
+    return verb[number] in DONE_SO or (verb[number] in CARE and "with" in verb[:number])
+
+
+DONE_SO = ("retry", "cached")
+"""Words that tell how something is done, wherever they stand."""
+
+CARE = frozenset(
+    "retries backoff fallback fallbacks timeout cache caching limit limits logging log tracking "
+    "tracing trace metrics validation guard guardrails".split()
+)
+"""Words that do after `with`."""
+
+
+def concerns_model(shape: CallShape, catalogue: Catalogue) -> bool:
+    """Whether the receiver or an argument is a model; for what is a task for one, whether an
+    argument may be."""
+    receiver = shape.path[-2] if len(shape.path) > 1 else ""
+    if names_model(receiver, catalogue):
+        return True
+    if is_model_type(shape.receiver, catalogue) or is_model_type(shape.callee, catalogue):
+        return True
+    given = model_evidence(shape, catalogue)
+    return given == CERTAIN or (
+        given > 0 and bool(set(words_of(shape.verb)) & catalogue.evidence.function_task)
+    )
+
+
+def weigh_receiver(
+    shape: CallShape, catalogue: Catalogue, score: int, reasons: list[str], least: int
+) -> tuple[int, list[str]]:
+    """What the receiver, or a model among the arguments, adds; then the arguments."""
+    words = catalogue.evidence
+    verb = words_of(shape.verb)
+    receiver = shape.path[-2] if len(shape.path) > 1 else ""
+    of_receiver = set(words_of(receiver))
+    given_model = model_evidence(shape, catalogue)
+    if names_model(receiver, catalogue):
+        is_sure = words_of(receiver) == ("llm",) and not words.function_weak.isdisjoint(verb)
+        score, reasons = score + 2 + is_sure, [*reasons, f"`{receiver}` names a model"]
+    elif is_model_type(shape.receiver | shape.callee, catalogue):
+        called = receiver or shape.verb
+        score, reasons = score + 2, [*reasons, f"`{called}` is a model by its type"]
+    elif shape.made_with & MODEL_GIVEN:
+        score, reasons = score + 1, [*reasons, f"`{receiver}` was made as a model's"]
+    elif of_receiver & words.receiver_weak:
+        score, reasons = score + (verb != ("query",)), [*reasons, f"`{receiver}` may be a model"]
+    elif comes_from_model(shape, catalogue):
+        score, reasons = score + 1, [*reasons, "its module is named after a model"]
+    elif belongs_to_model(shape, catalogue):
+        score, reasons = score + 2, [*reasons, f"`{'.'.join(shape.path[:-1])}` belongs to a model"]
+    elif receiver and receiver != "self" and set(verb).isdisjoint(words.function_strong):
+        score -= 1
+    elif given_model:
+        score, reasons = score + given_model, [*reasons, "it is given a model"]
+    if set(verb) & {"invoke", "ainvoke"} and of_receiver & RUNNABLES:
+        score, reasons = score + 1, [*reasons, "it is invoked as LangChain's runnables are"]
+    return weigh_arguments(shape, catalogue, score, reasons, least)
+
+
+def weigh_arguments(
+    shape: CallShape, catalogue: Catalogue, score: int, reasons: list[str], least: int
+) -> tuple[int, list[str]]:
+    """What the arguments and the use of the result add; without `least` evidence of a prompt it
+    can't be enough."""
+    words = catalogue.evidence
+    prompt = prompt_evidence(shape, catalogue)
+    if not prompt and options_by_place(shape, catalogue) > 1 and spoken(shape):
+        prompt = 1
+    if prompt:
+        score, reasons = score + prompt, [*reasons, "an argument is shaped like a prompt"]
+    by_place = options_by_place(shape, catalogue)
+    if by_place:
+        score, reasons = score + by_place, [*reasons, "it takes a model's options by place"]
+    if names_prompt_parts(shape, words):
+        score, reasons = score + 1, [*reasons, "its arguments are named as a prompt's parts"]
+    options = len(shape.keyword_names & words.model_keywords)
+    if options:
+        score, reasons = score + min(options, 2), [*reasons, "it takes a model's options"]
+    if set(words_of(shape.used_as)) & words.result_names:
+        score, reasons = score + 1, [*reasons, f"its result is used as text (`{shape.used_as}`)"]
+    if prompt < least:
+        score = min(score, ENOUGH - 1)
+    return score, reasons
+
+
+def options_by_place(shape: CallShape, catalogue: Catalogue) -> int:
+    """0 to 2: numbers that a function named after a model is given by place: a temperature, a
+    limit of tokens."""
+    if catalogue.evidence.function_strong.isdisjoint(words_of(shape.verb)):
+        return 0
+    given = [value.constant[0] for _, value in shape.positional if value.constant is not None]
+    temperature = any(isinstance(number, float) and 0 <= number <= 2 for number in given)
+    limit = any(type(number) is int and number >= 16 for number in given)
+    return temperature + limit
+
+
+def comes_from_model(shape: CallShape, catalogue: Catalogue) -> bool:
+    """Whether a function is imported from a module that is named after a model, and its own name
+    says no more than that it asks: `from llm_utils import invoke`."""
+    words = catalogue.evidence
+    modules = [kind.dotted.split(".")[-2:-1] for kind in shape.callee if isinstance(kind, External)]
+    named = {word for module in modules for name in module for word in words_of(name)}
+    verb = set(words_of(shape.verb))
+    is_asking = bool(verb & words.function_weak) and len(shape.path) == 1
+    is_asking = is_asking and verb <= words.function_weak | words.function_filler
+    return is_asking and not named.isdisjoint(words.receiver_strong - GENERIC)
+
+
+def belongs_to_model(shape: CallShape, catalogue: Catalogue) -> bool:
+    """`llm.interpreter.chat`, `llm_factory.create("critic").invoke`: the receiver is part of
+    something named as a model, or made by something named after one."""
+    receiver = shape.node.func.value if isinstance(shape.node.func, ast.Attribute) else None
+    maker = receiver.func if isinstance(receiver, ast.Call) else None
+    made_by = maker.value if isinstance(maker, ast.Attribute) else None
+    words = words_of(last_name(made_by)) if made_by is not None else ()
+    return not {"llm", "llms"}.isdisjoint(words) or any(
+        names_model(part, catalogue) for part in shape.path[:-2]
+    )
+
+
+def is_model_type(kinds: frozenset[Type], catalogue: Catalogue) -> bool:
+    return bool(kinds) and any(
+        isinstance(kind, Kind) and catalogue.is_model(kind.name) for kind in kinds
+    )
+
+
+def makes_model(name: str, catalogue: Catalogue) -> bool:
+    """Whether a class is a model's by the end of its name: `ThinkGPT`, `AzureLLM`; `LLMConfig` is
+    none."""
+    return bool(set(words_of(name)[-1:]) & (catalogue.evidence.receiver_strong - GENERIC))
+
+
+def is_model_class(dotted: str, catalogue: Catalogue) -> bool:
+    """Whether a class outside the sources is a model's by its name, or by its name and that of its
+    module: `shop.llm_api.ModelAPI`."""
+    module, _, name = dotted.rpartition(".")
+    words = catalogue.evidence
+    parts = words_of(name)
+    if not name[:1].isupper() or parts[-1] not in words.receiver_strong | words.receiver_running:
+        return False
+    of_module = set(words_of(module)) & (words.receiver_strong - GENERIC)
+    return makes_model(name, catalogue) or bool(set(parts) & words.receiver_strong and of_module)
+
+
+def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
+    """CERTAIN: an argument is a model, by its type or as `llm`; 1: it is called `model`, which may
+    be but its name."""
+    best = 0
+    given = [*shape.positional, *[(node, value) for _, node, value in shape.keywords]]
+    for node, value in given:
+        if value.types and is_model_type(value.types, catalogue):
+            return CERTAIN
+        if not isinstance(node, NAMED):
+            continue
+        name = last_name(node)
+        last = words_of(name)[-1:]
+        if last == ("llm",):
+            return CERTAIN
+        if last == ("model",) and (isinstance(node, ast.Attribute) or name.isupper()):
+            best = 1
+    return best
+
+
+def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
+    """0 to 3: how much the arguments look like a prompt. Messages with roles leave no doubt."""
+    best = 0
+    words = catalogue.evidence
+    given = [("", node, value) for node, value in shape.positional] + list(shape.keywords)
+    for name, node, value in given:
+        if is_model_type(value.types, catalogue):
+            continue
+        names = set(words_of(name))
+        if not name or name in words.prompt_names:
+            names |= {word for part in names_in(node) for word in words_of(part)}
+            names |= {word for part in names_within(value) for word in words_of(part)}
+        if has_roles(value) or {"system", "user"} <= shape.keyword_names:
+            return 3
+        if name == "**":
+            best = max(best, 1)
+        if names & words.prompt_strong or reads_as_prompt(value):
+            best = 2
+        elif (
+            names & words.prompt_names
+            or value.pieces
+            or any(isinstance(piece, Hole) for piece in value.pieces or ())
+        ):
+            best = max(best, 1)
+    return best
+
+
+def names_within(value: Value) -> list[str]:
+    """The names of what an object holds, and of what it was given by place."""
+    fields = value.box.fields if value.box is not None else {}
+    placed = [held.source for name, held in fields.items() if name.isdigit()]
+    return [
+        *fields,
+        *(name for source in placed if source is not None for name in names_in(source)),
+    ]
+
+
+def names_prompt_parts(shape: CallShape, words: Evidence) -> bool:
+    """Whether several arguments are named as parts of a prompt, or one is that is written out for a
+    model."""
+    named = [
+        value for name, _, value in shape.keywords if set(words_of(name)) & words.prompt_strong
+    ]
+    if both_given(shape, words):
+        return True
+    receiver = set(words_of(shape.path[-2])) if len(shape.path) > 1 else set[str]()
+    may_be_model = bool(receiver & (words.receiver_weak | words.receiver_strong))
+    return len(named) > 1 or (may_be_model and any(reads_as_prompt(value) for value in named))
+
+
+def both_given(shape: CallShape, words: Evidence) -> tuple[str, str] | None:
+    """What the first two arguments by place are, where one is rules and one what these are for, as
+    their names or several words of text tell: `invoke(system, human)`."""
+    given = [(set(words_of(last_name(node))), value) for node, value in spoken(shape)[:2]]
+    if len(given) < 2 or len(shape.path) != 1:
+        return None
+    (first, one), (second, other) = given
+    said = words.prompt_names | SPEAKERS
+    if "system" in first and second & said:
+        return "system", "prompt"
+    if "system" in second and first & said:
+        return "prompt", "system"
+    return ("prompt", "text") if reads_as_prompt(one) and reads_as_prompt(other) else None
+
+
+SPEAKERS = frozenset(("human", "user"))
+
+
+def reads_as_prompt(value: Value) -> bool:
+    """A text of several words."""
+    written = " ".join(piece.text for piece in value.pieces or () if isinstance(piece, Static))
+    return len(written.split()) >= 4
+
+
+def gets_model(verb: tuple[str, ...], words: Evidence) -> bool:
+    """`get_llm`, `create_chat_openai`: what is got or made is the model itself; `get_completion`
+    gets its answer."""
+    known = words.function_strong | words.function_weak | words.function_filler | words.result_names
+    is_model = verb[-1] in words.function_strong - words.result_names - {"aask"}
+    return (
+        len(verb) > 1
+        and (is_model or (verb[0] == "get" and verb[-1] not in known))
+        and verb[0] in ("get", "create", "new")
+        and not set(verb) & {"from", "with", "by", "via", "response"}
+    )
+
+
+def leads_to_model(verb: tuple[str, ...], number: int, words: Evidence) -> bool:
+    """`get_response_from_llm`, `send_to_gpt`: a preposition before the model, after a word of
+    asking."""
+    following = verb[number + 1 : number + 2]
+    asking = verb[0] in words.function_weak or verb[0] == "get"
+    return (
+        verb[number] in ("from", "to") and asking and bool(set(following) & words.function_strong)
+    )
+
+
+def runs_agent(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
+    """`executor.map(self.agent.run, tasks)`: a method that runs an agent, handed on to be
+    called."""
+    words = catalogue.evidence
+    receiver = words_of(shape.path[-2]) if len(shape.path) > 1 else ()
+    if receiver[-1:] != ("agent",) or not set(words_of(shape.verb)) <= words.running:
+        return None
+    return Recognition(EVIDENCE, f"`{shape.path[-2]}.{shape.verb}` runs an agent", by_evidence=True)
+
+
+def is_client(shape: CallShape, catalogue: Catalogue) -> bool:
+    """Whether a call judged by evidence is one of a model's or client's own method, not of a
+    wrapper's function."""
+    words = catalogue.evidence
+    receiver = set(words_of(shape.path[-2])) if len(shape.path) > 1 else set()
+    return (
+        bool(receiver & (words.receiver_strong | words.receiver_weak))
+        and not set(words_of(shape.verb)) & words.function_strong
+    )
+
+
+def asks_by_name(name: str, catalogue: Catalogue) -> int:
+    """How plainly a name says that its function asks a model: 2 names one, 1 is all about asking, 0
+    neither."""
+    words = catalogue.evidence
+    parts = set(words_of(name))
+    if (
+        parts & words.function_never
+        or parts - words.function_strong - words.function_weak - words.function_filler
+    ):
+        return 0
+    return 2 if parts & words.function_strong else int(bool(parts & words.function_weak))
+
+
+def is_asked_itself(module: Module, node: ast.Call) -> bool:
+    """Whether what a call gives is run afterwards: `agent = ollama_agent(…)` makes an agent."""
+    name = output_name(module.parents, node)
+    return name is not None and any(
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr in OF_ASKERS
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == name
+        for call in module.calls
+    )
+
+
+OF_ASKERS = frozenset(
+    "run run_sync run_stream run_async arun invoke ainvoke kickoff chat achat ask complete".split()
+)
+"""Methods of what asks a model, which no answer has."""

@@ -1,0 +1,196 @@
+"""What an analysis finds: LLM calls as sites, and the functions that are wrappers of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import NamedTuple
+
+from charter_engine.contracts.graph import Carried, Flow, Loop
+from charter_engine.parser.branches.alternatives import OutputLog
+from charter_engine.parser.model_calls.recognise import Recognition
+from charter_engine.parser.source.symbols import FunctionDefinition, Module
+from charter_engine.parser.values.values import Chain, Origin, Origins, Piece, Value
+
+Message = tuple[str, Value]
+"""A part of a prompt: the role it is sent in (empty: unknown) and its text."""
+
+
+class Offer(NamedTuple):
+    """One definition of a tool or an answer's schema: its text, or a hole where it isn't known.
+    `made`: from a function or a class, so that an SDK may word it otherwise."""
+
+    piece: Piece
+    made: bool = False
+
+
+Place = tuple[int, int, str]
+"""A hole's place in the source."""
+
+Fillings = dict[Place, dict[Chain, tuple[int, Carried]]]
+"""By a hole's place: the outputs that fill it, each with its call, in the same turn
+or a later one."""
+
+
+class HeardAnswer(NamedTuple):
+    """An answer of one of a team that reaches another's prompt, by the number of its call and a
+    name; `again`: there is another one of it in every turn."""
+
+    site: int
+    carried: Carried
+    role: str
+    name: str
+    again: bool
+
+
+@dataclass(slots=True, eq=False)
+class Site:
+    """One LLM call in the source, and what was learned of it each time it was reached.
+
+    `starts` names the functions interpreted on their own that lead to it, `under` are all those on
+    the way. `opening` is the prompt of the first turn, `prompt` that of a later one;
+    `is_alone`: as its function sees them on its own.
+    `settled` are the holes of messages that were there before the turns began.
+    `turning` is what makes the turns: the loop around it, or its function. `sent` is what a call of
+    a wrapper comes to, first and in a later turn, by the client's call that it leads to. `given` is
+    what a wrapper is called with, by its parameters; `head` is what the request offers the model.
+    `heard` are the answers of a team that reach the prompt. `thread` is the conversation that it
+    names, where that stands in the source.
+    """
+
+    number: int
+    node: ast.expr
+    module: Module
+    function: FunctionDefinition | None
+    family: str
+    kind: str
+    why: tuple[str, ...]
+    starts: set[str] = field(default_factory=set)
+    under: set[FunctionDefinition] = field(default_factory=set)
+    loop: Loop | None = None
+    turning: ast.AST | None = None
+    condition: str | None = None
+    fanout: str | None = None
+    output: str | None = None
+    opening: tuple[Message, ...] = ()
+    prompt: tuple[Message, ...] = ()
+    is_alone: bool = False
+    parameters: dict[str, str | int | float | bool] = field(default_factory=dict)
+    sent: dict[int, tuple[tuple[Message, ...], tuple[Message, ...]]] = field(default_factory=dict)
+    given: dict[str, Value] = field(default_factory=dict)
+    head: tuple[Offer, ...] = ()
+    via: list[int] = field(default_factory=list)
+    repeated_by: list[Loop] = field(default_factory=list)
+    edges: dict[tuple[int, Carried], Flow] = field(default_factory=dict)
+    fillings: Fillings = field(default_factory=dict)
+    settled: set[Place] = field(default_factory=set)
+    heard: tuple[HeardAnswer, ...] = ()
+    thread: str = ""
+
+
+@dataclass(slots=True)
+class Visit:
+    """A site reached while a function was interpreted on its own: what decides whether it is a
+    wrapper.
+
+    `repeated`: in a loop that isn't a retry; `spread`: all at once. `keeps_conversation`: the
+    function sends an attribute of its object. `own_prompt`: the instructions stand in what is
+    called. `opens`: another function sends the conversation that this one has begun in its object.
+    `conditional`: a branch decides whether it is reached. `runs_given`: it runs agents
+    that the function is given. `within` are the functions that were entered on the way.
+    """
+
+    site: int
+    prompt: tuple[Message, ...]
+    repeated: bool = False
+    spread: bool = False
+    keeps_conversation: bool = False
+    own_prompt: bool = False
+    opens: bool = False
+    conditional: bool = False
+    runs_given: bool = False
+    within: frozenset[FunctionDefinition] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """A function that asks a model and returns its answer: the sites its calls lead to, the one
+    that tells its family first, and which of its parameters are the prompt."""
+
+    sites: tuple[int, ...]
+    parameters: frozenset[str]
+
+    @property
+    def site(self) -> int:
+        return self.sites[0]
+
+
+class UnseenMembers(NamedTuple):
+    """A run of a team whose members are not at hand: where it is, and how they are written."""
+
+    path: str
+    line: int
+    written: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """The sites and wrappers found so far.
+
+    `parameters` numbers the parameters of functions interpreted on their own: they appear as
+    origins with negative site numbers, so that what a prompt takes from its function's caller can
+    be seen. `called_wrappers` are those that the sources call themselves. `posts` are the requests
+    that some caller's address or body proved to ask for a completion. `visits` are the sites
+    reached from the function that is judged, None where none is. `reached` counts every time a site
+    was. `asked_elsewhere` are functions whose calls in other modules speak of asking a model, with
+    the sites that answered there; `opaque` such calls that lead to none that is known; `unsettled`
+    are functions with such calls that were not followed to their end. `are_judged`: all wrappers
+    are known. `given_runs` are the sites that run what their functions are given, `unseen` are runs
+    of teams that are not at hand, `graph_loops` the loops in which state graphs are run, `outputs`
+    what was made since the last start, `turning` the handlers that messages come back to.
+    `guessed` are the sites that evidence alone spoke for before all modules had been run, and
+    nothing since; `disproved` calls, by the identity of their nodes, whose receiver is known to be
+    something else.
+    """
+
+    sites: dict[int, Site] = field(default_factory=dict)
+    site_numbers: dict[int, int] = field(default_factory=dict)
+    wrappers: dict[FunctionDefinition, Wrapper] = field(default_factory=dict)
+    called_wrappers: set[FunctionDefinition] = field(default_factory=set)
+    posts: dict[int, Recognition] = field(default_factory=dict)
+    parameters: dict[FunctionDefinition, dict[str, int]] = field(default_factory=dict)
+    parameter_numbers: Iterator[int] = field(default_factory=lambda: count(-1, -1))
+    visits: list[Visit] | None = None
+    reached: int = 0
+    asked_elsewhere: dict[FunctionDefinition, set[int]] = field(default_factory=dict)
+    opaque: set[int] = field(default_factory=set)
+    unsettled: set[FunctionDefinition] = field(default_factory=set)
+    are_judged: bool = False
+    given_runs: set[int] = field(default_factory=set)
+    unseen: set[UnseenMembers] = field(default_factory=set)
+    graph_loops: list[Loop] = field(default_factory=list)
+    outputs: OutputLog = field(default_factory=OutputLog)
+    turning: set[FunctionDefinition] = field(default_factory=set)
+    guessed: set[int] = field(default_factory=set)
+    disproved: set[int] = field(default_factory=set)
+
+    def take_back(self) -> None:
+        """Drop the guesses that turned out to be no calls, and that nothing at hand leads from."""
+        sites = self.sites.values()
+        used = {source for site in sites for source, _ in site.edges}
+        used |= {number for site in sites for number in site.via}
+        used |= {answer.site for site in sites for answer in site.heard}
+        for number in self.guessed - used:
+            if id(self.sites[number].node) in self.disproved:
+                del self.sites[number]
+
+    def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
+        numbers = self.parameters.setdefault(function, {})
+        number = (
+            numbers[name]
+            if name in numbers
+            else numbers.setdefault(name, next(self.parameter_numbers))
+        )
+        return frozenset((Origin(((number, ()),)),))

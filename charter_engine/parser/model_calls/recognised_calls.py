@@ -1,0 +1,113 @@
+"""Which calls ask a model, by the catalogue, an address that other calls gave, or evidence."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.model_calls import evidence, recognise
+from charter_engine.parser.model_calls.catalogue import Evidence
+from charter_engine.parser.model_calls.decorated import calls_decorated
+from charter_engine.parser.model_calls.nearest import near_call
+from charter_engine.parser.model_calls.recognise import CallShape, Recognition
+from charter_engine.parser.model_calls.sent_requests import is_sent_later
+from charter_engine.parser.source.symbols import FunctionDefinition
+from charter_engine.parser.values.values import Made, Value
+from charter_engine.parser.workflows.executors import handling_of
+
+if TYPE_CHECKING:
+    from charter_engine.parser.interpreting.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+HANDED_IN = "agent_framework.agent"
+
+
+class CallRecogniser:
+    """Tells which calls ask a model."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.evaluator = evaluator
+
+    def recognised(
+        self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
+    ) -> Recognition | None:
+        """What the catalogue, or an address that other calls gave, says of a call."""
+        found = (
+            recognise.recognise(shape, self.program.catalogue)
+            or self.known_post(node, shape)
+            or self.known_by_name(frame, shape)
+        )
+        if found is None or self.evaluator.teams.asks_nobody(receiver, shape, found.family):
+            return None
+        is_open = bool(found.family.url) and recognise.is_open_request(shape, found.family)
+        if is_open and does_other_work(frame, shape, self.program.catalogue.evidence):
+            return None
+        return None if is_sent_later(frame.module, shape) else found
+
+    def known_by_name(self, frame: Frame, shape: CallShape) -> Recognition | None:
+        """What the catalogue says of a method that a class at hand only declares, by the name of
+        the class."""
+        if not shape.receiver:
+            return None
+        kinds = self.evaluator.names.named_kinds(frame, shape.receiver)
+        if not kinds:
+            return None
+        return recognise.by_kind(replace(shape, receiver=kinds), self.program.catalogue)
+
+    def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
+        """What other arguments proved a request to be, unless these speak against it."""
+        found = self.findings.posts.get(id(node))
+        return None if found is None or recognise.posts_elsewhere(shape, found.family) else found
+
+    def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
+        """What speaks for a call of an imported or injected wrapper."""
+        if calls_decorated(frame.function, node):
+            return None
+        made = [kind for kind in shape.receiver if isinstance(kind, Made)]
+        if len(made) == 1 and self.evaluator.teams.runs_own_code(made[0]):
+            return None
+        handed = runs_what_is_handed_in(frame.function, shape)
+        family = self.program.catalogue.family_of_verb(HANDED_IN, shape.verb) if handed else None
+        if family is not None:
+            return Recognition(family, "an executor runs what the function around it is given")
+        found = evidence.by_evidence(shape, self.program.catalogue)
+        if found is None and shape.receiver:
+            self.findings.disproved.add(id(node))
+        return None if found is not None and evidence.is_asked_itself(frame.module, node) else found
+
+    def note_near(self, frame: Frame, shape: CallShape) -> None:
+        """Keep why something is no call of a model."""
+        score, reasons = evidence.weigh(shape, self.program.catalogue)
+        found = (*reasons, f"evidence {score}, {evidence.ENOUGH} needed")
+        near = near_call(frame.module.path, shape, self.program.catalogue, score, found)
+        self.progress.keep_near(near)
+
+
+def does_other_work(frame: Frame, shape: CallShape, words: Evidence) -> bool:
+    """Whether a request is made by a function, or for one, that by its name or that of its class
+    has something other than text made, or at an address that is named so."""
+    near = [one for one in (frame, frame.caller) if one is not None and one.function is not None]
+    functions = [one.function for one in near if one.function is not None]
+    owners = [function.owner.name for function in functions if function.owner is not None]
+    given = [node for node, _ in shape.positional[:2]]
+    given += [node for name, node, _ in shape.keywords if name == "url"]
+    named = [name for node in given for name in recognise.names_in(node)]
+    return any(
+        recognise.names_other_product(name, words)
+        for name in (*(function.name for function in functions), *owners, *named)
+    )
+
+
+def runs_what_is_handed_in(function: FunctionDefinition | None, shape: CallShape) -> bool:
+    """Whether an executor calls a method, with something to say, of what isn't at hand: the
+    function around it is given that (`agents["judge"].run(text)`)."""
+    outer = function.outer if function is not None else None
+    is_handed = outer is not None and shape.path[:1] and shape.path[0] in outer.parameters
+    is_open = len(shape.path) > 1 and not shape.receiver and bool(shape.positional)
+    return bool(is_handed and is_open and function and handling_of(function))

@@ -1,0 +1,484 @@
+"""Which functions are wrappers: their prompt comes from the caller, the model's answer goes back.
+
+A function that puts what it is given into a prompt of its own is a step of the agent, not a
+wrapper: its node is the call inside it.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import itertools
+import re
+from typing import NamedTuple
+
+from charter_engine.parser.flows.edges import parameters_in
+from charter_engine.parser.model_calls.catalogue import Catalogue
+from charter_engine.parser.model_calls.evidence import asks_by_name
+from charter_engine.parser.model_calls.findings import Visit, Wrapper
+from charter_engine.parser.model_calls.handed_records import hands_on_record
+from charter_engine.parser.model_calls.recognise import words_of
+from charter_engine.parser.prompts.filed_rules import (
+    fills_imported,
+    has_filed_rules,
+    has_imported_rules,
+)
+from charter_engine.parser.prompts.prompts import OPTIONS
+from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name, walk
+from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.state import Analysis
+from charter_engine.parser.values.values import Hole, Instance, Piece, Static, Value, pieces_of
+from charter_engine.parser.workflows.handlers import is_handler
+
+
+class OwnText(NamedTuple):
+    """So many characters a wrapper may add to the prompt it is given, and so many its own rules
+    before that may have: the system message."""
+
+    prompt: int
+    rules: int
+
+
+OWN_TEXT = (OwnText(4, 150), OwnText(100, 300), OwnText(600, 600))
+"""By how plainly a function's name says that it asks a model."""
+
+TEXT_OF_A_STEP = OwnText(4, 60)
+"""Assumed: what a function adds that hands on a record, as the steps of many programs do."""
+
+FOREIGN = 26
+"""What a filling from elsewhere counts for, whose text can't be seen."""
+
+ANSWER_TEXT = 60
+"""So many characters it may add to the answer."""
+
+MARKUP = re.compile(
+    r"\\n|data:image/?|base64|\b(human|assistant|user|system|ai|instruction|response|input|output|inst|im_start|im_end|prompt|s)\b|[^\w]+",
+    re.IGNORECASE,
+)
+"""What a chat template is made of; it says nothing of its own."""
+
+
+def wrapper_of(
+    analysis: Analysis,
+    definition: FunctionDefinition,
+    result: Value,
+    visits: list[Visit],
+    asked: bool = False,
+) -> Wrapper | None:
+    """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is
+    none.
+
+    What a role does, or an agent by a handler, is a step. Where it is `asked` as a model is, it may
+    add more to prompt and answer; one that asks step by step, each with the answer of the step
+    before, is a program all the same.
+    """
+    if not visits or definition in analysis.program.prompts or takes_turns(visits):
+        return None
+    answered = answers_in(analysis, result, visits)
+    own = {
+        number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
+    }
+    is_called_so = definition.name == "__init__" or is_handed_by_framework(analysis, definition)
+    if is_called_so or returns_name_of_answer(definition):
+        return None
+    if not asked and answer_text(result) > ANSWER_TEXT:
+        return None
+    plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
+    if runs_by_name(definition.name):
+        runs_given = any(visit.runs_given for visit in visits)
+        is_agent = not AGENTS.isdisjoint(words_of(definition.name)) and plainly < 2
+        plainly = max(plainly, 1) if runs_given else 0 if is_agent else plainly
+    limit = TEXT_OF_A_STEP if hands_on_record(definition) else OWN_TEXT[plainly]
+    silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
+    fed = [visit for visit in visits if visit.site in sites_in(visit)]
+    steps = steps_among([visit for visit in visits if visit.site in answered], set(own), limit)
+    most = speaks_of_asking(definition.name, analysis.program.catalogue)
+    if any(not visit.repeated for visit in fed) if asked else steps > most:
+        return None
+    fed_back = {visit.site for visit in fed}
+    fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
+    told_elsewhere = sites_told_elsewhere(analysis, visits) if plainly < 2 else set[int]()
+    leads_to: dict[int, frozenset[str]] = {}
+    for visit in visits:
+        goes_round = visit.repeated and visit.site in fed_back
+        if (visit.site not in answered and not silent) or goes_round:
+            continue
+        if visit.own_prompt or visit.opens or visit.site in told_elsewhere:
+            continue
+        if has_filed_rules(visit, modules_of(analysis, visit)):
+            continue
+        if (
+            passes_on(visit, set(own), limit)
+            or (visit.keeps_conversation and is_answer(result))
+            or (
+                sends_own_state(definition, visit, set(own), limit)
+                and not fills_template(analysis.findings.sites[visit.site].node)
+            )
+            or (asked and sends_unknown(visit))
+        ):
+            given = parameters_of(visit)
+            leads_to.setdefault(
+                visit.site, frozenset(name for number, name in own.items() if number in given)
+            )
+    given_sites = {visit.site for visit in visits if parameters_of(visit) & set(own)}
+    answering = [(number, one) for number, one in enumerate(visits) if one.site in leads_to]
+    passing = [number for number, one in answering if passes_on(one, set(own), limit)]
+    first = next(iter(passing or [number for number, _ in answering]), 0)
+    is_program = returns_several(result, given_sites) or any(
+        is_own_step(analysis, definition, visit, comes_first=number < first)
+        for number, visit in enumerate(visits)
+        if parameters_of(visit) & set(own) and (number < first or visit.site not in leads_to)
+    )
+    if not leads_to or (not asked and is_program):
+        return None
+    return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
+
+
+def writes_prompt(analysis: Analysis, definition: FunctionDefinition, visits: list[Visit]) -> bool:
+    """Whether a function asks about what it is given in words of its own, more of them than a
+    function of its name adds."""
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    limit = OWN_TEXT[asks_by_name(definition.name, analysis.program.catalogue)]
+    about = [visit for visit in visits if parameters_of(visit) & own]
+    return bool(about) and not any(passes_on(visit, own, limit) for visit in about)
+
+
+def without_steps(
+    analysis: Analysis,
+    definition: FunctionDefinition,
+    wrapper: Wrapper,
+    visits: list[Visit],
+    steps: set[FunctionDefinition],
+) -> Wrapper | None:
+    """A wrapper without the sites that only steps lead to; None where none is left, or where a step
+    asks about what the wrapper is given before it does itself."""
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    seen = [(visit, not visit.within.isdisjoint(steps)) for visit in visits]
+    if not any(is_through for _, is_through in seen):
+        return wrapper
+    straight = {visit.site for visit, is_through in seen if not is_through}
+    sites = tuple(site for site in wrapper.sites if site in straight)
+    before = itertools.takewhile(lambda one: one[1] or one[0].site not in sites, seen)
+    asks_before = any(
+        is_through and not visit.conditional and not is_fed(visit) and parameters_of(visit) & own
+        for visit, is_through in before
+    )
+    return None if asks_before or not sites else dataclasses.replace(wrapper, sites=sites)
+
+
+def takes_turns(visits: list[Visit]) -> bool:
+    """Whether a function asks again with what tools gave that it was answered to ask: it is an
+    agent. A conversation that an object keeps may hold what its caller's tools gave."""
+    asked: set[int] = set()
+    for visit in visits:
+        has_tools_answer = any(role == "tool" for role, _ in visit.prompt)
+        if has_tools_answer and not visit.keeps_conversation and asked & sites_in(visit):
+            return True
+        asked.add(visit.site)
+    return False
+
+
+def is_handed_by_framework(analysis: Analysis, definition: FunctionDefinition) -> bool:
+    """Whether a framework calls a method with what others said: what a role does, or a handler of
+    messages."""
+    return definition in analysis.program.roles.runs or is_handler(definition)
+
+
+def answers_in(analysis: Analysis, result: Value, visits: list[Visit]) -> set[int]:
+    """The sites whose answers a function hands back: in what it returns, or as attributes of an
+    object that asks no model itself."""
+    sites = [analysis.findings.sites[number] for number in {visit.site for visit in visits}]
+    askers = {function.owner for site in sites for function in site.under}
+    objects = (
+        analysis.memory.object_of(kind.definition, kind.place)
+        for kind in result.types
+        if isinstance(kind, Instance) and kind.definition not in askers
+    )
+    held = [result, *(value for box in objects for value in box.fields.values())]
+    return {
+        site
+        for value in held
+        for origin in value.all_origins()
+        for site, _ in origin.chain
+        if site >= 0
+    }
+
+
+def runs_by_name(name: str) -> bool:
+    """Whether a function's name says that it runs something: `run_agent_task`."""
+    return not RUNNING.isdisjoint(words_of(name)[:1])
+
+
+RUNNING = frozenset("run arun execute aexecute kickoff".split())
+"""First words of the names of functions that run what they are given."""
+
+
+AGENTS = frozenset("agent assistant bot".split())
+"""Words for what has a prompt of its own: a function named after one is that, and asks for none."""
+
+
+def sites_told_elsewhere(analysis: Analysis, visits: list[Visit]) -> set[int]:
+    """The sites that are asked with rules or a template of modules that aren't at hand."""
+    return {
+        visit.site
+        for visit in visits
+        for modules in [modules_of(analysis, visit)]
+        if has_imported_rules(visit, modules) or fills_imported(visit, modules)
+    }
+
+
+def modules_of(analysis: Analysis, visit: Visit) -> list[Module]:
+    """The modules of the functions that lead to a site."""
+    functions = analysis.findings.sites[visit.site].under
+    return [*{function.module.path: function.module for function in functions}.values()]
+
+
+def steps_among(visits: list[Visit], own: set[int], limit: OwnText) -> int:
+    """How many prompts of its own a function makes, in any case, of what was answered before. What
+    several providers would be sent is one."""
+    asked: set[str] = set()
+    for visit in visits:
+        said = [value for role, value in visit.prompt if role not in ("system", "assistant")]
+        if (visit.repeated and not visit.spread) or visit.conditional or not said:
+            continue
+        last = pieces_of(said[-1])
+        made_of = {site for origin in said[-1].all_origins() for site, _ in origin.chain}
+        is_given = bool(made_of & own) and own_text(last, own) <= limit.prompt
+        if max(made_of, default=-1) >= 0 and not is_given:
+            asked.add(written(last))
+    return len(asked)
+
+
+def speaks_of_asking(name: str, catalogue: Catalogue) -> bool:
+    """Whether a function's name has a word of asking that isn't one of running: such a function may
+    look at the answer once more."""
+    words = catalogue.evidence
+    asking = (words.function_strong | words.function_weak) - words.running
+    return not asking.isdisjoint(words_of(name))
+
+
+def is_own_step(
+    analysis: Analysis,
+    definition: FunctionDefinition,
+    visit: Visit,
+    *,
+    comes_first: bool,
+) -> bool:
+    """Whether a function asks something of its own about what it is given in any case, itself or
+    first of all: it routes, or rewrites a question. What it asks about an answer mends that."""
+    site = analysis.findings.sites[visit.site]
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    is_sure = site.function is definition and site.condition is None
+    return (
+        (is_sure or (comes_first and not visit.conditional))
+        and not is_fed(visit)
+        and not passes_on(visit, own, OWN_TEXT[0])
+    )
+
+
+def is_fed(visit: Visit) -> bool:
+    """Whether a prompt holds what a model answered before."""
+    return max(sites_in(visit), default=-1) >= 0
+
+
+def parameters_of(visit: Visit) -> set[int]:
+    """The parameters, by number, that a prompt is made of."""
+    return {number for _, value in visit.prompt for number in parameters_in(value.all_origins())}
+
+
+def sites_in(visit: Visit) -> set[int]:
+    """The sites whose output is part of a prompt."""
+    return {
+        site
+        for _, value in visit.prompt
+        for origin in value.all_origins()
+        for site, _ in origin.chain
+    }
+
+
+def returns_nothing(definition: FunctionDefinition) -> bool:
+    """Whether a function keeps the answer to itself: it writes or prints it."""
+    return not definition.is_generator and not any(
+        isinstance(node, ast.Return) and node.value is not None
+        for node in ast.walk(definition.node)
+    )
+
+
+def returns_name_of_answer(definition: FunctionDefinition) -> bool:
+    """Whether a function hands back only the id under which the answer may be fetched."""
+    returned = [
+        node.value
+        for node in walk(definition.node)
+        if isinstance(node, ast.Return) and node.value is not None
+    ]
+    named = [node for node in returned if not isinstance(node, ast.Constant)]
+    return bool(named) and all(words_of(last_name(held_in(node)))[-1:] == ("id",) for node in named)
+
+
+def held_in(node: ast.expr) -> ast.expr:
+    """What a member is taken from: `ids[0]`."""
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
+def asks_first(name: str, catalogue: Catalogue) -> bool:
+    """Whether a function's name begins with a word of asking (`generate_policy`,
+    `ask_and_print`)."""
+    words = catalogue.evidence
+    first = set(words_of(name)[:1])
+    return bool(
+        first
+        & (words.function_strong | words.function_weak)
+        - words.running
+        - words.function_filler
+        - HANDING_OVER
+    )
+
+
+HANDING_OVER = frozenset(("send", "message"))
+"""Words of functions that hand something over: one that returns nothing is no wrapper by them."""
+
+
+def passes_on(visit: Visit, own: set[int], limit: OwnText) -> bool:
+    """Whether a prompt is what the caller gave, with at most a short system message of its own
+    beside it."""
+    if not parameters_of(visit) & own:
+        return False
+    rules = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role == "system")
+    asked = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role != "system")
+    if limit == OWN_TEXT[0] and sentences_in(visit) >= SEVERAL_SENTENCES:
+        return False
+    return asked <= limit.prompt and rules <= limit.rules
+
+
+def sentences_in(visit: Visit) -> int:
+    """How many sentences the system messages of a prompt have that are written out at hand."""
+    said = [pieces_of(part) for role, part in visit.prompt if role == "system"]
+    texts = [piece.text for pieces in said for piece in pieces if isinstance(piece, Static)]
+    return sum(len(SENTENCE_END.findall(text)) for text in texts)
+
+
+SENTENCE_END = re.compile(r"\w[^\s\w]*[.!?:](?=\s|[A-Z]|$)")
+SEVERAL_SENTENCES = 3
+"""Assumed: with so many of its own, a function whose name says nothing of asking is a step."""
+
+
+def sends_own_state(
+    definition: FunctionDefinition, visit: Visit, own: set[int], limit: OwnText
+) -> bool:
+    """Whether a method asks with what its object holds, which may be nothing as yet, and with none
+    of its parameters: each call of it is another step."""
+    if not definition.takes_self or parameters_of(visit) & own or limit == OWN_TEXT[0]:
+        return False
+    asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
+    filled = [piece.source for pieces in asked for piece in pieces if isinstance(piece, Hole)]
+    if not any(asked):
+        filled = [node for node in ast.walk(definition.node) if isinstance(node, ast.Attribute)]
+    is_own = any(
+        isinstance(source, ast.Attribute)
+        and isinstance(source.ctx, ast.Load)
+        and isinstance(source.value, ast.Name)
+        and source.value.id == definition.own_name
+        for source in filled
+    )
+    return is_own and sum(own_text(pieces, set()) for pieces in asked) <= limit.prompt
+
+
+def fills_template(node: ast.AST) -> bool:
+    """Whether a call gives a model a template and what it is filled with:
+    `llm.predict(self.template, question=question)`."""
+    if not isinstance(node, ast.Call) or not node.args:
+        return False
+    filled = [word.arg for word in node.keywords if word.arg and word.arg not in OPTIONS]
+    return last_name(node.func) in PREDICTING and bool(filled)
+
+
+PREDICTING = frozenset("predict apredict structured_predict astructured_predict".split())
+"""Methods of LlamaIndex's models that fill the template that they are given."""
+
+
+def sends_unknown(visit: Visit) -> bool:
+    """Whether nothing of a prompt is written at hand: what was given was lost on the way, as in a
+    serializer that sorts messages by their class."""
+    asked = [value for role, value in visit.prompt if role != "system"]
+    is_traced = any(value.all_origins() for value in asked)
+    return bool(asked) and not is_traced and not any(written(pieces_of(one)) for one in asked)
+
+
+def written(pieces: tuple[Piece, ...]) -> str:
+    """What is written out of a text at hand, without markup."""
+    return "".join(
+        MARKUP.sub("", piece.text)
+        if isinstance(piece, Static)
+        else written(piece.value.pieces or ())
+        for piece in pieces
+    )
+
+
+def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
+    """Characters that don't come from the caller; a filling mixed from several parameters counts as
+    written here."""
+    total = 0
+    for piece in pieces:
+        if isinstance(piece, Static):
+            total += len(MARKUP.sub("", piece.text))
+        elif piece.value.pieces is not None:
+            total += own_text(piece.value.pieces, own)
+        elif fills_text(piece) or not (
+            len(parameters_in(piece.value.all_origins()) & own) == 1 or is_conversation(piece)
+        ):
+            total += FOREIGN
+    return total
+
+
+def fills_text(piece: Hole) -> bool:
+    """Whether a filling is what a text that isn't at hand becomes: `prompts.get_prompt("plan",
+    goal=goal)`, `template.format(goal=goal)`."""
+    if not isinstance(piece.source, ast.Call):
+        return False
+    words = words_of(last_name(piece.source.func))
+    is_named_so = bool(words) and words[0] in GETTING and words[-1] in TEXTS
+    return is_named_so or words in FILLING
+
+
+FILLING = (("format",), ("format", "map"), ("render",), ("substitute",), ("safe", "substitute"))
+GETTING = frozenset("get load make build create fill format render".split())
+TEXTS = frozenset("prompt prompts template templates".split())
+"""Words of functions that fill a text: all of them, or the first with the last."""
+
+
+def is_conversation(piece: Hole) -> bool:
+    """A filling that by its name is the conversation so far, or the system prompt."""
+    source = piece.source if isinstance(piece.source, str) else dotted_name(piece.source)
+    return not source or bool(set(words_of(source)) & CONVERSATION)
+
+
+CONVERSATION = frozenset(
+    "system history messages message memory conversation context chat prefix prompt tools".split()
+)
+
+
+def answer_text(result: Value) -> int:
+    """Characters that the function itself adds to the answer."""
+    members = (
+        []
+        if result.box is None
+        else [member for member in result.box.members() if member.all_origins()]
+    )
+    pieces = [piece for value in (result, *members) for piece in value.pieces or ()]
+    return sum(len(MARKUP.sub("", piece.text)) for piece in pieces if isinstance(piece, Static))
+
+
+def returns_several(result: Value, asked: set[int]) -> bool:
+    """Whether a function hands back one by one what several calls answered that were `asked` with
+    what it was given: it is a program, not a wrapper."""
+    members = result.box.members() if result.box is not None and result.box.kind != "list" else ()
+    made = [
+        {site for origin in member.all_origins() for site, _ in origin.chain if site in asked}
+        for member in members
+    ]
+    return len({frozenset(sites) for sites in made if sites}) > 1
+
+
+def is_answer(result: Value) -> bool:
+    """Whether a function returns the answer itself, perhaps with one thing beside it."""
+    return result.box is None or result.box.kind != "tuple" or len(result.box.items) <= 2

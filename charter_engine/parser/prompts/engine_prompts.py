@@ -1,0 +1,55 @@
+"""Query engines that ask by a template of the program's own (LlamaIndex): `text_qa_template`, also
+where `update_prompts` sets it later."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from charter_engine.parser.model_calls.findings import Message
+from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.prompts.prompts import kept_messages
+from charter_engine.parser.values.values import Box, Kind, Value
+
+ENGINE = Kind("llamaindex.model")
+TEMPLATE = Kind("llamaindex.prompt")
+
+ASKING = frozenset("query aquery synthesize asynthesize".split())
+"""Methods by which an engine, or what puts its answers together, is asked."""
+
+TEMPLATES = ("text_qa_template", "summary_template", "qa_template")
+"""The arguments in which either is given the template of its first request."""
+
+HOLDING = "response_synthesizer"
+"""The argument in which an engine is given what puts its answers together."""
+
+UPDATING = "update_prompts"
+QUESTION = "query_str"
+"""The field of a template in which the question stands."""
+
+
+def asked_by_template(engine: Value, shape: CallShape) -> tuple[Message, ...]:
+    """What an engine with a template of its own sends where it is asked; empty for any other."""
+    template = template_of(engine) if shape.verb in ASKING and ENGINE in shape.receiver else None
+    if template is None or not shape.given:
+        return ()
+    node = shape.positional[0][0] if shape.positional else shape.node
+    question = (QUESTION, node, shape.given[0])
+    return kept_messages(template, replace(shape, positional=(), keywords=(question,)))
+
+
+def template_of(engine: Value) -> Value | None:
+    fields = engine.box.fields if engine.box is not None else {}
+    given = (fields[name] for name in TEMPLATES if name in fields)
+    own = next((value for value in given if TEMPLATE in value.types), None)
+    return own or (template_of(fields[HOLDING]) if HOLDING in fields else None)
+
+
+def with_templates(engine: Value, shape: CallShape) -> Value | None:
+    """`engine.update_prompts({"response_synthesizer:text_qa_template": template})`: the engine with
+    these templates; None for any other call."""
+    if shape.verb != UPDATING or ENGINE not in shape.receiver or not shape.given:
+        return None
+    given = (shape.given[0].box or Box("dict")).fields
+    named = {name.rpartition(":")[2]: value for name, value in given.items()}
+    fields = engine.box.fields if engine.box is not None else {}
+    return replace(engine, box=Box("object", fields={**fields, **named}))

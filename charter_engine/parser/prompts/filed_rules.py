@@ -1,0 +1,118 @@
+"""Rules of a function's own that are kept elsewhere: in a file which isn't at hand (`RUBRIC =
+load_prompt("style.md")`), or in a constant of a module which isn't (`from texts import RULES`)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from charter_engine.parser.flows.edges import parameters_in
+from charter_engine.parser.model_calls.findings import Visit
+from charter_engine.parser.model_calls.recognise import words_of
+from charter_engine.parser.source.symbols import Module, dotted_name
+from charter_engine.parser.source.syntax import last_name, statements
+from charter_engine.parser.values.values import Hole, pieces_of
+
+WRITTEN_IN = frozenset(".md .txt .prompt .jinja .jinja2 .j2 .yaml .yml .toml .json .xml".split())
+"""How the names of files end that hold prompts."""
+
+
+def has_filed_rules(visit: Visit, modules: Iterable[Module]) -> bool:
+    """Whether the system message of a prompt is, or begins with, what a file says that one of the
+    modules names."""
+    return any(
+        is_filed(source) or names_filed(source, module)
+        for source in own_rules(visit)
+        for module in modules
+    )
+
+
+def has_imported_rules(visit: Visit, modules: Iterable[Module]) -> bool:
+    """Whether the system message of a prompt is, or begins with, a constant that one of the modules
+    imports."""
+    rules = [one for one in own_rules(visit) if isinstance(one, ast.expr)]
+    return are_imported(rules, modules)
+
+
+def fills_imported(visit: Visit, modules: Iterable[Module]) -> bool:
+    """Whether what a prompt asks is a template that isn't at hand, filled: a constant that one of
+    the modules imports (`PLAN.format(goal=goal)`), or one that is loaded by its name."""
+    asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
+    filled = [piece.source for pieces in asked for piece in pieces if isinstance(piece, Hole)]
+    templates = [
+        source.func.value
+        for source in filled
+        if isinstance(source, ast.Call)
+        and isinstance(source.func, ast.Attribute)
+        and source.func.attr in FILLING
+    ]
+    return are_imported(templates, modules) or any(map(is_loaded, templates))
+
+
+def is_loaded(source: ast.expr) -> bool:
+    """Whether an expression loads a template by its name: `load_prompt("reply")`."""
+    if not isinstance(source, ast.Call) or not source.args:
+        return False
+    is_literal = isinstance(source.args[0], ast.Constant)
+    return is_literal and not LOADED.isdisjoint(words_of(last_name(source.func)))
+
+
+LOADED = frozenset("prompt prompts template templates".split())
+"""Words of functions that load a template."""
+
+
+FILLING = ("format", "format_map", "render", "substitute", "safe_substitute")
+"""Methods that fill a template."""
+
+
+def are_imported(constants: Iterable[ast.expr], modules: Iterable[Module]) -> bool:
+    """Whether one of some expressions names a constant that one of the modules imports, or of a
+    module that it does."""
+    named = [dotted_name(one) for one in constants if last_name(one).isupper()]
+    return any(name.partition(".")[0] in module.imports for name in named for module in modules)
+
+
+def own_rules(visit: Visit) -> list[ast.expr | str]:
+    """What the system messages of a prompt begin with, where that isn't told, nor given by the
+    caller."""
+    told = [pieces_of(value)[:1] for role, value in visit.prompt if role == "system"]
+    open_ones = [piece for pieces in told for piece in pieces if isinstance(piece, Hole)]
+    return [piece.source for piece in open_ones if not parameters_in(piece.value.all_origins())]
+
+
+def names_filed(source: ast.expr | str, module: Module) -> bool:
+    """Whether a module keeps under a name, or one of its objects under an attribute, what a file
+    says."""
+    is_name = isinstance(source, ast.Name)
+    name = source if isinstance(source, str) else last_name(source)
+    return bool(name) and any(
+        isinstance(target, ast.Name if is_name else ast.Attribute)
+        and last_name(target) == name
+        and is_filed(statement.value)
+        for statement in (module.tree.body if is_name else statements(module.tree))
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+    )
+
+
+def is_filed(source: ast.expr | str) -> bool:
+    """Whether an expression calls something with the name of a text file, or what by its name loads
+    rules that are always the same: `load_instructions()`."""
+    if not isinstance(source, ast.Call):
+        return False
+    words = words_of(last_name(source.func))
+    loads = bool(words) and words[0] in LOADING and words[-1] in RULES
+    if loads and all(isinstance(argument, ast.Constant) for argument in source.args):
+        return not source.keywords
+    return any(
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and PurePath(node.value).suffix in WRITTEN_IN
+        for node in ast.walk(source)
+    )
+
+
+LOADING = frozenset(("load", "read"))
+RULES = frozenset("prompt prompts instructions rules persona template".split())
+"""First and last words of the names of functions that load rules."""

@@ -1,0 +1,269 @@
+"""Lists, tuples and dicts: what is put into them, and what is taken out."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
+
+from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.prompts.limits import head_of, window_of
+from charter_engine.parser.prompts.prompt_files import FILE
+from charter_engine.parser.source.syntax import names_stored
+from charter_engine.parser.values.values import (
+    MAX_ITEMS,
+    UNKNOWN,
+    Box,
+    Class,
+    Element,
+    Function,
+    Instance,
+    Kind,
+    Limit,
+    Made,
+    Package,
+    Type,
+    Value,
+    each_object,
+    end_of,
+    join,
+)
+
+if TYPE_CHECKING:
+    from charter_engine.parser.interpreting.expressions import Evaluator
+    from charter_engine.parser.state import Analysis
+
+
+class Containers:
+    """Evaluates container literals and subscripts."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.progress = analysis.progress
+        self.evaluator = evaluator
+
+    def sequence(self, frame: Frame, node: ast.List | ast.Tuple | ast.Set) -> Value:
+        kind: Literal["list", "tuple"] = "tuple" if isinstance(node, ast.Tuple) else "list"
+        box = Box(kind, depth=frame.certainty, branches=frame.branches)
+        for item in node.elts:
+            if isinstance(item, ast.Starred):
+                inner = self.evaluator.evaluate(frame, item.value)
+                if inner.box is not None and inner.box.kind in ("list", "tuple"):
+                    box.items += copied(inner.box)
+                    box.rest = join(box.rest, inner.box.rest) if inner.box.rest else box.rest
+                    box.rest = (
+                        join(box.rest, Value(origins=inner.origins)) if inner.origins else box.rest
+                    )
+                else:
+                    box.items.append(Element(Value(origins=inner.all_origins()), maybe=True))
+            elif len(box.items) < MAX_ITEMS:
+                box.items.append(Element(self.evaluator.placed(frame, item), place=id(item)))
+            else:
+                box.rest = join(box.rest, self.evaluator.evaluate(frame, item))
+        return Value(box=box)
+
+    def dictionary(self, frame: Frame, node: ast.Dict) -> Value:
+        box = Box("dict", depth=frame.certainty)
+        for key, item in zip(node.keys, node.values, strict=True):
+            value = self.evaluator.placed(frame, item)
+            if key is None:
+                if value.box is not None:
+                    box.fields |= value.box.fields
+                    box.rest = join(box.rest, value.box.rest) if value.box.rest else box.rest
+                elif value.origins:
+                    box.rest = join(box.rest, value)
+                continue
+            name = self.key_text(frame, key)
+            if name is None:
+                box.rest = join(box.rest, value)
+            else:
+                box.fields[name] = value
+        return Value(box=box)
+
+    def key_text(self, frame: Frame, node: ast.expr) -> str | None:
+        """The text of a key; most stand in the source."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            self.progress.steps += 1
+            return node.value
+        return self.evaluator.evaluate(frame, node).static_text()
+
+    def subscript(self, frame: Frame, node: ast.Subscript) -> Value:
+        value = self.evaluator.evaluate(frame, node.value)
+        if isinstance(node.slice, ast.Slice):
+            kept = head_of(frame, node.slice, self.evaluator.evaluate)
+            if kept and value.box is not None and is_settled(value.box, kept - 1):
+                return replace(value, box=replace(value.box, items=copied(value.box)[:kept]))
+            return sliced(value, window_of(frame, node.slice, self.evaluator.evaluate))
+        key = self.evaluator.evaluate(frame, node.slice)
+        return item(value, UNKNOWN if is_chosen_anew(frame, value, node.slice) else key)
+
+    def by_default(self, frame: Frame, shape: CallShape) -> Value | None:
+        """`defaultdict(list)`: a dict that has a list under any key; None for any other call."""
+        if shape.verb != "defaultdict" or not shape.positional:
+            return None
+        made, _ = shape.positional[0]
+        if isinstance(made, ast.Lambda):
+            return Value(box=Box("dict", rest=self.evaluator.evaluate(frame, made.body)))
+        if not isinstance(made, ast.Name) or made.id not in LISTS:
+            return None
+        fresh = Box("list", depth=frame.certainty, branches=frame.branches)
+        return Value(box=Box("dict", rest=Value(box=fresh), depth=frame.certainty))
+
+
+LISTS = ("list", "deque")
+
+
+def member_of(frame: Frame, box: Box, value: Value, node: ast.AST) -> Element:
+    """What is added to a list at a place of the source."""
+    return Element(
+        value,
+        maybe=frame.certainty > box.depth,
+        place=id(node),
+        loops=frame.turning() if frame.branches <= box.branches else frozenset(),
+    )
+
+
+def copied(box: Box) -> list[Element]:
+    """The members of a list, in another."""
+    return [
+        Element(item.value, item.maybe, item.place, item.loops, item.limit or box.limit)
+        for item in box.items
+    ]
+
+
+def sliced(value: Value, limit: Limit | None) -> Value:
+    """Some of a list's members; with a limit, the last of them."""
+    if value.box is not None and value.box.kind == "list":
+        items = [
+            Element(item.value, True, item.place, item.loops if limit else frozenset(), limit)
+            for item in copied(value.box)
+        ]
+        return Value(box=Box("list", items, rest=value.box.rest), origins=value.origins)
+    return Value(origins=value.all_origins())
+
+
+def is_chosen_anew(frame: Frame, table: Value, key: ast.expr) -> bool:
+    """Whether a loop takes another function of a table in each turn, by a name that it gives
+    another value: `while step != "end": step = STEPS[step]()`."""
+    turning = [loop.node for loop in frame.loops if isinstance(loop.node, ast.While)]
+    if not turning or table.box is None or not isinstance(key, ast.Name | ast.Attribute):
+        return False
+    members = [*table.box.members()]
+    is_table = bool(members) and all(any(map(is_callable, one.types)) for one in members)
+    return is_table and any(ast.unparse(key) in names_stored(loop) for loop in turning)
+
+
+def is_callable(kind: Type) -> bool:
+    return isinstance(kind, Function | Instance)
+
+
+def item(value: Value, key: Value) -> Value:
+    box = value.box
+    types = frozenset(
+        kind for kind in value.types if not isinstance(kind, Function | Class | Package)
+    )
+    if is_made(value) and key.static_text() is None and key.constant is None:
+        return value
+    if box is None:
+        end = end_of(value, key.constant[0]) if key.constant is not None else None
+        return Value(
+            origins=value.origins if end is None else end,
+            types=types if any(isinstance(kind, Kind) for kind in types) else frozenset(),
+        )
+    name = key.static_text()
+    if name is not None and box.kind != "list":
+        held = box.fields.get(name)
+        return (held if held is not None else box.rest or UNKNOWN).with_origins(value.origins)
+    index = key.constant[0] if key.constant is not None else None
+    if isinstance(index, int) and is_settled(box, index):
+        return box.items[index].value.with_origins(value.origins)
+    member = any_member(value)
+    return named_by_caller(member, key) if name is None and box.kind != "list" else member
+
+
+def named_by_caller(member: Value, key: Value) -> Value:
+    """A text out of a table, under a name that the caller gives: `PROMPTS[task]`."""
+    named = frozenset(origin for origin in key.all_origins() if origin.chain[0][0] < 0)
+    if not named or member.pieces is None:
+        return member
+    return Value(origins=member.all_origins() | named)
+
+
+def is_made(value: Value) -> bool:
+    """Whether a value is an agent or a team: `task[int]` is the same, for answers of that type."""
+    is_object = value.box is None or value.box.kind == "object"
+    return is_object and any(isinstance(kind, Made) for kind in value.types)
+
+
+def is_settled(box: Box, index: int) -> bool:
+    """Whether it is known which member stands at an index: nothing before it may be missing."""
+    if index < 0:
+        before = box.items if box.rest is None and -len(box.items) <= index else None
+    else:
+        before = box.items[: index + 1] if index < len(box.items) else None
+    return before is not None and not any(item.maybe or item.limit for item in before)
+
+
+def any_member(value: Value) -> Value:
+    """A member of a list or dict without saying which; of an open file, one of its lines."""
+    if FILE in value.types:
+        return Value(origins=value.origins)
+    if value.box is None:
+        types = frozenset(kind for kind in value.types if isinstance(kind, Instance | Kind))
+        return Value(types=types, origins=value.origins)
+    found: Value | None = None
+    for number, member in enumerate(value.box.members()):
+        found = join(detached(found), member, "item") if found is not None else member
+        if number > 12:
+            return Value(types=found.types, origins=value.all_origins(), box=found.box)
+    if found is not None and found.pieces is not None and len(value.box.items) > 1:
+        found = replace(found, pieces=None)
+    return (found or UNKNOWN).with_origins(value.origins)
+
+
+MOST_MEMBERS = 8
+"""A literal of more members is not gone through one by one."""
+
+
+def each_member(value: Value) -> tuple[Value, ...]:
+    """The members of a short list one by one; none where it isn't known which they are."""
+    box = value.box
+    if box is None or box.kind == "dict" or box.rest is not None:
+        return ()
+    if len(box.items) > MOST_MEMBERS or any(item.maybe or item.limit for item in box.items):
+        return ()
+    return tuple(item.value for item in box.items)
+
+
+def one_and_others(value: Value) -> tuple[Value, ...]:
+    """A value that may be one of several objects: as the first of them, and as any other."""
+    members = value.box.items if value.box is not None and value.box.kind == "tuple" else []
+    if members:
+        return tuples_of([one_and_others(item.value) for item in members], value)
+    first, *others = each_object(value)
+    return (first, replace(value, types=value.types - first.types)) if others else (value,)
+
+
+def tuples_of(members: list[tuple[Value, ...]], value: Value) -> tuple[Value, ...]:
+    """Tuples of what their members are in each turn."""
+    turns = max(map(len, members))
+    if turns == 1:
+        return (value,)
+    return tuple(
+        replace(value, box=Box("tuple", [Element(parts[turn % len(parts)]) for parts in members]))
+        for turn in range(turns)
+    )
+
+
+def detached(value: Value) -> Value:
+    """A value whose box can be joined with another without changing what it came from; what is
+    added reaches both."""
+    box = value.box
+    return (
+        value
+        if box is None
+        else replace(
+            value, box=replace(box, items=list(box.items), fields=dict(box.fields), joined_to=box)
+        )
+    )
