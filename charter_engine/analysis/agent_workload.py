@@ -150,6 +150,10 @@ class _Ahead(NamedTuple):
     others_begin: float
 
 
+_BEGINNING = "\n"
+"""Assumed: what a server puts in the place of a prompt without text, which no request may have."""
+
+
 class _Writer:
     """Carries the clock and the supply of unseen output ids through all runs."""
 
@@ -244,6 +248,7 @@ class _Writer:
         after: tuple[int, ...],
     ) -> PlacedRequest:
         tokens, spans = tokenised(prompt, self._encode)
+        tokens = tokens or tuple(self._encode(_BEGINNING, ())[0])
         length = _max_tokens(instance.call)
         output = tuple(range(self._next_output_id, self._next_output_id + length))
         self._next_output_id += length

@@ -130,3 +130,9 @@ def test_no_more_chains_are_on_their_way_than_may_be(at_once: int, inputs: int) 
         }
         assert len(on_their_way) <= at_once
     assert len(sent) == 2 * inputs
+
+
+def test_a_prompt_without_text_is_a_request_of_one_token() -> None:
+    empty = call("empty", Segment(kind="static", text=""))
+    sent = requests((FIRST, empty), [{"text": "a"}], None)
+    assert [(item.node, item.input_length) for item in sent] == [("first", 1), ("empty", 1)]
