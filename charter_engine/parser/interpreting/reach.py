@@ -7,7 +7,6 @@ import ast
 import builtins
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from itertools import chain
 from typing import NamedTuple
 
 from charter_engine.parser.flows.ways import led_to
@@ -189,9 +188,9 @@ def named_by_text(definition: FunctionDefinition) -> tuple[str, ...]:
 def calls_local(definition: FunctionDefinition, own_names: Collection[str]) -> bool:
     """Whether a function calls what only a name of its own stands for: `for ask in (self.first,
     self.second): ask(text)`."""
-    called = {node.func.id for node in definition.calls if isinstance(node.func, ast.Name)}
-    known = (definition.module.imports.keys(), own_names, PYTHONS_OWN, definition.parameters)
-    return not called.issubset(chain.from_iterable(known))
+    known = (definition.module.imports, own_names, PYTHONS_OWN, definition.parameters)
+    called = (node.func.id for node in definition.calls if isinstance(node.func, ast.Name))
+    return any(all(name not in names for names in known) for name in called)
 
 
 def names_held(definition: FunctionDefinition) -> set[str]:
