@@ -322,7 +322,7 @@ class SharedStates:
         """`Send("node", {…})`: what the functions start with that the node leads into."""
         started = self.graph.started_by(target) if self.graph is not None else set()
         inside = self.graph.inside(target) if self.graph is not None else set()
-        self.memory.beside |= inside | started | {target}
+        self.memory.beside |= dict.fromkeys(inside | started | {target}, "send")
         for function in started or {target}:
             box = self.memory.sent.setdefault(function, Box("dict"))
             for key, value in payload.fields.items():
