@@ -267,7 +267,7 @@ class SharedStates:
                 self.memory.note_spoken(key, value)
                 kept = after.fields.get(key)
                 is_gone = key in gone and key in (frame.always or ())
-                written = in_state(value)
+                written = in_state(self.ends.reduced(key, value))
                 after.fields[key] = written if is_gone else joined_in_state(kept, written, key)
                 if written.all_origins() != known.get(key, NOTHING):
                     writes[key] = Element(written, maybe=not is_gone)
