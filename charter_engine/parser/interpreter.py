@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 from charter_engine.parser.flows.kept_state import KeptState, runs_once
 from charter_engine.parser.flows.memory import Memory, tells_more
+from charter_engine.parser.graphs.inner_graphs import with_runs
 from charter_engine.parser.interpreting.arguments import bound_before
 from charter_engine.parser.interpreting.attributes import hand_over
 from charter_engine.parser.interpreting.entries import NO_ENTRY, Entries, FunctionEntry, WaysToCalls
@@ -139,6 +140,8 @@ class Interpreter:
         }
         alone = [one for one in visited if one not in called]
         by_others = [one for one in visited if one in called]
+        if self.program.graph is not None:
+            alone = with_runs(alone, self.program.graph)
         for round_number in (0, 1):
             self.start_round(round_number)
             for module in self.program.in_turn:

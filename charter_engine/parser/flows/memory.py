@@ -33,7 +33,8 @@ class Memory:
     nothing was. `recursions` are those of functions that call themselves. `left` is what the
     state of a graph holds after a node, `written` what the node put into it, by the keys, `always`
     the keys that it writes on every way, `begun` what a graph was given, by its start, `sent` what
-    a node is started with, by its function; `beside` are the functions that `Send` leads into.
+    a node is started with, by its function; `beside` says how functions run side by side that
+    `Send` leads into, or several runs of their graph.
     `returned` is what the steps of flows returned, `said` what roles did in their turns. `spoken`
     tells by site as whom its answers are said among the messages of states. `answers`
     is what runs of teams tell beside their answers, by the identity of their calls, `answered` what
@@ -53,7 +54,7 @@ class Memory:
     always: dict[str, frozenset[str]] = field(default_factory=dict)
     begun: dict[str, dict[str, Value]] = field(default_factory=dict)
     sent: dict[str, Box] = field(default_factory=dict)
-    beside: set[str] = field(default_factory=set)
+    beside: dict[str, str] = field(default_factory=dict)
     returned: dict[FunctionDefinition, Value] = field(default_factory=dict)
     said: dict[RoleTurn, Value] = field(default_factory=dict)
     spoken: dict[int, set[str]] = field(default_factory=dict)

@@ -267,7 +267,7 @@ class SharedStates:
                 self.memory.note_spoken(key, value)
                 kept = after.fields.get(key)
                 is_gone = key in gone and key in (frame.always or ())
-                written = in_state(value)
+                written = in_state(self.ends.reduced(key, value))
                 after.fields[key] = written if is_gone else joined_in_state(kept, written, key)
                 if written.all_origins() != known.get(key, NOTHING):
                     writes[key] = Element(written, maybe=not is_gone)
@@ -322,7 +322,7 @@ class SharedStates:
         """`Send("node", {…})`: what the functions start with that the node leads into."""
         started = self.graph.started_by(target) if self.graph is not None else set()
         inside = self.graph.inside(target) if self.graph is not None else set()
-        self.memory.beside |= inside | started | {target}
+        self.memory.beside |= dict.fromkeys(inside | started | {target}, "send")
         for function in started or {target}:
             box = self.memory.sent.setdefault(function, Box("dict"))
             for key, value in payload.fields.items():

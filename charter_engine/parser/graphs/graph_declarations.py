@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from charter_engine.parser.graphs.graph_builders import Builders, called
-from charter_engine.parser.graphs.graph_texts import GraphTexts, Texts
+from charter_engine.parser.graphs.graph_texts import GraphTexts, Turn, in_turn
 from charter_engine.parser.graphs.graph_ways import (
     follow_commands,
     goes_anywhere_by,
@@ -55,13 +55,13 @@ class Declaring:
     handing_back: dict[str, tuple[int, str]]
     tool_makers: Collection[str]
     texts: GraphTexts
-    turn: Texts = field(default_factory=dict)
+    turn: Turn = field(default_factory=dict)
     routers: dict[str, list[str]] = field(default_factory=dict)
     untold: set[str] = field(default_factory=set)
 
     def named(self, module: Module, node: ast.expr) -> str:
         """The name that an expression gives a node."""
-        return self.texts.text(module, node, self.turn) or name_of(node)
+        return self.texts.text(module, node, self.turn) or name_of(in_turn(node, self.turn))
 
     def wrapped(self, module: Module, node: ast.expr, place: ast.Call) -> ast.expr:
         """The function at hand that stands in another: `logged("plan", plan)`,
@@ -196,6 +196,7 @@ def declare_node(
         (item.value for item in call.keywords if item.arg in ("action", "node")),
         call.args[1] if len(call.args) > 1 else call.args[0],
     )
+    given = in_turn(given, known.turn) if known.turn else given
     node = key_of(builder, known.named(module, call.args[0]))
     graph.lines.setdefault(node, call.lineno)
     if isinstance(given, ast.Call) and called(given) == "compile":
@@ -206,7 +207,7 @@ def declare_node(
     if known.runs_tools(module, given):
         graph.tool_nodes.add(node)
     given = known.wrapped(module, given, call)
-    name = known.name_behind(module, given, call) or name_of(call.args[0])
+    name = known.name_behind(module, given, call) or known.named(module, call.args[0])
     if isinstance(given, ast.Lambda) and not calls_one_of(graph.at_hand, given):
         name = lambda_name(given)
     graph.functions[node] = known.name_made(given) or name

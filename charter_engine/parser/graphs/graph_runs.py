@@ -8,8 +8,8 @@ from charter_engine.parser.flows.edges import EARLIER_RUN, value_in_round
 from charter_engine.parser.graphs.frameworks import SharedStates, in_state
 from charter_engine.parser.graphs.inner_graphs import builder_run
 from charter_engine.parser.graphs.kept_graphs import begun_anew, is_conversation, kept_between_runs
+from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
-from charter_engine.parser.source.symbols import Module
 from charter_engine.parser.values.values import UNKNOWN, Box, Value, join
 
 if TYPE_CHECKING:
@@ -26,11 +26,15 @@ class GraphRuns:
         self.progress = analysis.progress
         self.states = states
 
-    def called(self, module: Module, shape: CallShape) -> Value | None:
-        """What `graph.invoke(state)` gives; None for any other call."""
-        builder = builder_run(self.graph, module, shape.node) if self.graph is not None else ""
-        if self.graph is None or builder not in self.graph.builders.keys:
+    def called(self, frame: Frame, shape: CallShape, beside: str | None) -> Value | None:
+        """What `graph.invoke(state)` gives; None for any other call. `beside` says how the call
+        runs beside others."""
+        graph = self.graph
+        builder = builder_run(graph, frame.module, shape.node) if graph is not None else ""
+        if graph is None or builder not in graph.builders.keys:
             return None
+        if beside is not None:
+            self.memory.beside |= dict.fromkeys(graph.inside_of([builder]), beside)
         self.start(builder, shape.argument(0, "input") or UNKNOWN)
         return self.left(builder) if shape.verb.endswith("invoke") else None
 

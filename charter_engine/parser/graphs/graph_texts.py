@@ -11,10 +11,10 @@ from charter_engine.parser.graphs.node_functions import ModuleMeant
 from charter_engine.parser.source.symbols import Module
 from charter_engine.parser.source.syntax import last_name, statements
 
-Texts = dict[str, str]
-"""What the names of a loop's targets are in one of its turns."""
+Turn = dict[str, ast.expr]
+"""What the names of a loop's targets are in one of its turns, as it is written."""
 
-NO_TEXTS: Texts = {}
+NO_TURN: Turn = {}
 
 MOST_TURNS = 64
 """Assumed: of a longer literal, which is data, no graph is made."""
@@ -31,27 +31,27 @@ class GraphTexts:
         self.named: dict[str, dict[str, ast.expr]] = {}
         self.loops: dict[str, dict[int, list[ast.For]]] = {}
 
-    def turns(self, module: Module, call: ast.Call) -> list[Texts]:
+    def turns(self, module: Module, call: ast.Call) -> list[Turn]:
         """The loops around a call as what their targets are in each turn; one without any where no
         loop is, or where one isn't over a literal."""
-        turns = [NO_TEXTS]
+        turns = [NO_TURN]
         for loop in self.loops_around(module, call):
             members = list(self.members(module, loop.iter))
-            bound = [dict(self.bound(module, loop.target, member)) for member in members]
+            bound = [dict(bound_by(loop.target, member)) for member in members]
             turns = [one | other for one, other in product(turns, bound)] if bound else turns
-        return turns if len(turns) <= MOST_TURNS else [NO_TEXTS]
+        return turns if len(turns) <= MOST_TURNS else [NO_TURN]
 
-    def text(self, module: Module, node: ast.expr, texts: Texts) -> str | None:
+    def text(self, module: Module, node: ast.expr, turn: Turn) -> str | None:
         """The text that an expression is in a turn; None where that isn't known."""
         if isinstance(node, ast.Constant):
             return str(node.value)
-        if isinstance(node, ast.Name) and node.id in texts:
-            return texts[node.id]
+        if isinstance(node, ast.Name) and node.id in turn:
+            return self.text(module, turn[node.id], NO_TURN)
         if isinstance(node, ast.JoinedStr):
-            parts = [self.text(module, part, texts) for part in node.values]
+            parts = [self.text(module, part, turn) for part in node.values]
             return None if None in parts else "".join(part or "" for part in parts)
         if isinstance(node, ast.FormattedValue):
-            return self.text(module, node.value, texts)
+            return self.text(module, node.value, turn)
         if isinstance(node, ast.Name):
             written = self.meant(module, node.id)
             return str(written.value) if isinstance(written, ast.Constant) else None
@@ -101,8 +101,7 @@ class GraphTexts:
         if name in PASSING and given:
             yield from self.members(module, given[0])
         elif name == "items" and held:
-            for key in self.members(module, held[0]):
-                yield paired(key, ast.Name("", ast.Load()))
+            yield from self.entries(module, held[0])
         elif name == "enumerate" and given:
             for member in self.members(module, given[0]):
                 yield paired(ast.Name("", ast.Load()), member)
@@ -112,18 +111,13 @@ class GraphTexts:
             columns = [list(self.members(module, one)) for one in given]
             yield from (paired(*row) for row in zip(*columns, strict=False))
 
-    def bound(
-        self, module: Module, target: ast.expr, member: ast.expr
-    ) -> Iterator[tuple[str, str]]:
-        """The names that a loop gives the texts of a member."""
-        if isinstance(target, ast.Tuple | ast.List):
-            parts = member.elts if isinstance(member, ast.Tuple | ast.List) else []
-            for inner, part in zip(target.elts, parts, strict=False):
-                yield from self.bound(module, inner, part)
-        elif isinstance(target, ast.Name):
-            text = self.text(module, member, NO_TEXTS)
-            if text is not None:
-                yield target.id, text
+    def entries(self, module: Module, node: ast.expr) -> Iterator[ast.expr]:
+        """The keys of a dict with their values."""
+        written = self.meant(module, node.id) if isinstance(node, ast.Name) else node
+        if isinstance(written, ast.Dict):
+            for key, value in zip(written.keys, written.values, strict=True):
+                if key is not None:
+                    yield paired(key, value)
 
     def meant(self, module: Module, name: str) -> ast.expr | None:
         """What a module, or the one that it imports a name from, assigns to that once."""
@@ -146,6 +140,31 @@ class GraphTexts:
                         around.setdefault(id(node), []).append(loop)
             self.loops[module.path] = around
         return self.loops[module.path].get(id(call), [])
+
+
+def bound_by(target: ast.expr, member: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a loop gives a member and its parts."""
+    if isinstance(target, ast.Tuple | ast.List):
+        parts = member.elts if isinstance(member, ast.Tuple | ast.List) else []
+        for inner, part in zip(target.elts, parts, strict=False):
+            yield from bound_by(inner, part)
+    elif isinstance(target, ast.Name):
+        yield target.id, member
+
+
+def in_turn(node: ast.expr, turn: Turn) -> ast.expr:
+    """An expression as a turn of a loop has it: `partial(node, llm=llm)` of each node of a
+    table."""
+    written = node
+    if isinstance(node, ast.Name):
+        return turn.get(node.id, node)
+    if isinstance(node, ast.Attribute):
+        written = ast.Attribute(in_turn(node.value, turn), node.attr, node.ctx)
+    elif isinstance(node, ast.Call):
+        given = [in_turn(one, turn) for one in node.args]
+        named = [ast.keyword(one.arg, in_turn(one.value, turn)) for one in node.keywords]
+        written = ast.Call(in_turn(node.func, turn), given, named)
+    return ast.copy_location(written, node)
 
 
 def assigned_once(module: Module) -> Iterator[tuple[str, ast.expr]]:

@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from charter_engine.parser.graphs.graph_texts import NO_TEXTS, Texts
+from charter_engine.parser.graphs.graph_texts import NO_TURN
 from charter_engine.parser.graphs.state_graphs import END, StateGraph, key_of
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.source.syntax import last_name
@@ -38,11 +38,11 @@ def follow_commands(graph: StateGraph, definition: FunctionDefinition, known: De
             lead_anywhere(graph, place)
 
 
-def constants_in(definition: FunctionDefinition, known: Declaring) -> Texts:
+def constants_in(definition: FunctionDefinition, known: Declaring) -> dict[str, str]:
     """The texts of the constants that a function names."""
     names = {node.id: node for node in ast.walk(definition.node) if isinstance(node, ast.Name)}
     texts = {
-        name: known.texts.text(definition.module, node, NO_TEXTS) for name, node in names.items()
+        name: known.texts.text(definition.module, node, NO_TURN) for name, node in names.items()
     }
     return {name: text for name, text in texts.items() if text}
 

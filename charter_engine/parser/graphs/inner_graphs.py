@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from charter_engine.parser.graphs.graph_builders import called
-from charter_engine.parser.graphs.state_graphs import StateGraph, last_nodes
+from charter_engine.parser.graphs.state_graphs import StateGraph, last_nodes, named
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
 from charter_engine.parser.source.syntax import last_name
 
@@ -62,3 +62,23 @@ def enter_inner(graph: StateGraph) -> None:
         graph.lead(node, f"{builder}/START")
         for last in last_nodes(graph, builder):
             graph.lead(last, f"{builder}/END")
+
+
+def with_runs(
+    functions: Sequence[FunctionDefinition], graph: StateGraph
+) -> list[FunctionDefinition]:
+    """Functions in the order of a run, in which one that runs a graph comes again behind what that
+    leads through: it goes on with what is left there."""
+    order = list(functions)
+    run = {
+        graph.functions[node]: graph.inside(named(node))
+        for node, target in graph.apart
+        if named(target) == "START" and node in graph.functions
+    }
+    for name in sorted(run, key=lambda one: (len(run[one]), one)):
+        last = max(
+            (place for place, one in enumerate(order) if one.node_name in run[name]), default=0
+        )
+        before = [one for one in order[:last] if one.node_name == name]
+        order[last + 1 : last + 1] = before[-1:]
+    return order

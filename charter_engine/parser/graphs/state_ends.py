@@ -7,6 +7,7 @@ import ast
 from collections.abc import Collection, Iterable
 
 from charter_engine.parser.flows.memory import Memory
+from charter_engine.parser.graphs.reducers import adding_at_hand
 from charter_engine.parser.graphs.state_graphs import StateGraph, is_router, named
 from charter_engine.parser.source.symbols import Module, dotted_name
 from charter_engine.parser.source.syntax import last_name
@@ -30,19 +31,36 @@ class StateEnds:
         self.memory = memory
         modules = list(modules) if graph is not None else []
         removes = any(REMOVING in module.imports for module in modules)
-        self.growing = frozenset[str]() if removes else growing_keys(modules)
+        adding = adding_at_hand(modules)
+        self.growing = frozenset[str]() if removes else growing_keys(modules, ADDING)
+        self.renewed = frozenset[str]() if removes else growing_keys(modules, adding) - self.growing
+        self.taken = {
+            key: name
+            for reducer, name in adding.items()
+            for key in (growing_keys(modules, (reducer,)) & self.renewed if name else ())
+        }
 
     def ends_of(self, function: str, key: str, at_hand: Collection[str]) -> ListEnds | None:
         """The ends of what a key holds where a function starts; None where they aren't told."""
-        if self.graph is None or key not in self.growing:
+        if self.graph is None or key not in self.growing | self.renewed:
             return None
         nodes = self.graph.nodes_of(function)
+        first = self.first_of(nodes, key) if key in self.growing else None
+        return ListEnds(first, self.last_before(nodes, key, at_hand))
+
+    def reduced(self, key: str, written: Value) -> Value:
+        """What a node writes as the reducer of a key takes it: out of a dict that says to begin
+        anew, what it begins with."""
+        name = self.taken.get(key, "")
+        is_dict = written.box is not None and written.box.kind == "dict"
+        return written.box.fields.get(name, written) if written.box and is_dict else written
+
+    def first_of(self, nodes: Iterable[str], key: str) -> Origins | None:
+        """What the graphs of nodes are given first under a key; None where that isn't told."""
         starts = {f"{node.partition('/')[0]}/START" for node in nodes}
         given = [self.given_at(start, key) for start in starts]
-        if None in given:
-            return None
-        first = NOTHING.union(*(origins for origins in given if origins is not None))
-        return ListEnds(first, self.last_before(nodes, key, at_hand))
+        told = [origins for origins in given if origins is not None]
+        return NOTHING.union(*told) if len(told) == len(given) else None
 
     def given_at(self, start: str, key: str) -> Origins | None:
         """What a graph is given first under a key: a list that begins with an input, where its runs
@@ -93,8 +111,8 @@ class StateEnds:
         )
 
 
-def growing_keys(modules: Iterable[Module]) -> frozenset[str]:
-    """The keys of states whose reducer puts what is new last."""
+def growing_keys(modules: Iterable[Module], adding: Collection[str]) -> frozenset[str]:
+    """The keys of states whose reducer is one of those that put what is new last."""
     found: set[str] = set()
     for module in modules:
         if any(last in MESSAGE_STATES for last in map(last_part, module.imports.values())):
@@ -102,7 +120,7 @@ def growing_keys(modules: Iterable[Module]) -> frozenset[str]:
         for definition in module.classes.values():
             for item in definition.node.body:
                 if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-                    found |= {item.target.id} if is_added_to(item.annotation) else set()
+                    found |= {item.target.id} if is_added_to(item.annotation, adding) else set()
     return frozenset(found)
 
 
@@ -110,10 +128,10 @@ def last_part(dotted: str) -> str:
     return dotted.rpartition(".")[2]
 
 
-def is_added_to(annotation: ast.expr) -> bool:
+def is_added_to(annotation: ast.expr, adding: Collection[str]) -> bool:
     """Whether an annotation names such a reducer: `Annotated[list, add_messages]`."""
     if not isinstance(annotation, ast.Subscript) or last_name(annotation.value) != "Annotated":
         return False
     told = annotation.slice
     parts = told.elts if isinstance(told, ast.Tuple) else []
-    return any(last_part(dotted_name(part)) in ADDING for part in parts[1:])
+    return any(last_part(dotted_name(part)) in adding for part in parts[1:])

@@ -73,16 +73,19 @@ class StateGraph:
     def inside(self, name: str) -> set[str]:
         """The functions of the graphs that a node of that name is, or whose function runs, and of
         those within them."""
-        led_into = [(node, builder) for node, builder in self.inner.items()]
-        led_into += [
-            (node, target.partition("/")[0])
-            for node, target in self.apart
-            if named(target) == "START"
-        ]
+        return self.inside_of([one for node, one in self.led_into() if named(node) == name])
+
+    def led_into(self) -> list[tuple[str, str]]:
+        """The nodes that lead into a graph, each with that: those that are one, and those whose
+        function runs it."""
+        running = [one for one in self.apart if named(one[1]) == "START"]
+        return [*self.inner.items(), *((node, to.partition("/")[0]) for node, to in running)]
+
+    def inside_of(self, starts: Iterable[str]) -> set[str]:
+        """The functions of graphs, and of those within them."""
         within: dict[str, set[str]] = {}
-        for node, inner in led_into:
+        for node, inner in self.led_into():
             within.setdefault(node.partition("/")[0], set()).add(inner)
-        starts = [builder for node, builder in led_into if named(node) == name]
         builders = {one for start in starts for one in (start, *led_to(within, start))}
         return {
             function

@@ -234,7 +234,7 @@ class CallResolver:
             return None
         evaluator = self.evaluator
         if GRAPH in shape.receiver and shape.verb in GRAPH_RUNS:
-            evaluator.recorder.note_graph_run(frame)
+            evaluator.recorder.note_graph_run(frame, node)
         if shape.verb == "send_event" and frame.function is not None and shape.positional:
             evaluator.states.send_event(frame.function, shape.positional[0][1])
         if shape.verb == "send_message" and frame.function is not None and shape.positional:
@@ -254,7 +254,7 @@ class CallResolver:
             or evaluator.routed.called(frame, node, shape)
             or evaluator.teams.chats.said_last(receiver, shape)
             or evaluator.teams.own_runs.follow(frame, receiver, shape)
-            or evaluator.graph_runs.called(frame.module, shape)
+            or evaluator.graph_runs.called(frame, shape, evaluator.recorder.fanout_at(frame, node))
             or evaluator.flow_runs.called(shape)
             or evaluator.run_answers.called(shape)
             or partly_called(shape)

@@ -148,8 +148,8 @@ class Findings:
     the sites that answered there; `opaque` such calls that lead to none that is known; `unsettled`
     are functions with such calls that were not followed to their end. `are_judged`: all wrappers
     are known. `given_runs` are the sites that run what their functions are given, `unseen` are runs
-    of teams that are not at hand, `graph_loops` the loops in which state graphs are run, `outputs`
-    what was made since the last start, `turning` the handlers that messages come back to.
+    of teams that are not at hand, `graph_loops` the loops in which each state graph is run,
+    `outputs` what was made since the last start, `turning` the handlers that messages come back to.
     `guessed` are the sites that evidence alone spoke for before all modules had been run, and
     nothing since; `disproved` calls, by the identity of their nodes, whose receiver is known to be
     something else.
@@ -170,7 +170,7 @@ class Findings:
     are_judged: bool = False
     given_runs: set[int] = field(default_factory=set)
     unseen: set[UnseenMembers] = field(default_factory=set)
-    graph_loops: list[Loop] = field(default_factory=list)
+    graph_loops: dict[str, list[Loop]] = field(default_factory=dict)
     outputs: OutputLog = field(default_factory=OutputLog)
     turning: set[FunctionDefinition] = field(default_factory=set)
     guessed: set[int] = field(default_factory=set)

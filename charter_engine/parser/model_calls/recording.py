@@ -18,6 +18,7 @@ from charter_engine.parser.flows.edges import (
     loops_since,
 )
 from charter_engine.parser.flows.fanout import BATCHES, SEVERAL
+from charter_engine.parser.graphs.inner_graphs import builder_run
 from charter_engine.parser.graphs.routed_forks import is_shut_out
 from charter_engine.parser.graphs.threads import begins_anew, is_of_this_turn, thread_of
 from charter_engine.parser.interpreting.frames import Frame, functions_under_way, outermost
@@ -289,11 +290,11 @@ class SiteRecorder:
         if function is not None and self.program.flows.is_parallel(function):
             return "gather"
         start = self.progress.start
-        is_sent = start in self.memory.beside or start in self.program.spread
+        sent = self.memory.beside.get(start) or ("send" if start in self.program.spread else None)
         known = self.program.forked.get(start, ())
         own = frame.function if frame.caller is None else None
         is_forked = not all(is_shut_out(own, node, one) for one in known)
-        beside = "send" if is_sent else "fork" if is_forked else None
+        beside = sent or ("fork" if is_forked else None)
         return frame.fanout or frame.spread or (None if frame.chain else beside)
 
     def note_repetition(self, frame: Frame, site: Site) -> None:
@@ -313,9 +314,7 @@ class SiteRecorder:
         is_new = recursion is not None and recursion not in site.repeated_by
         if recursion is not None and is_new and self.findings.are_judged:
             site.repeated_by.append(recursion)
-        if self.program.graph is not None and self.program.graph.nodes_of(self.progress.start):
-            run = [replace(loop, kind="caller") for loop in self.findings.graph_loops]
-            site.repeated_by += [loop for loop in run if loop not in site.repeated_by]
+        site.repeated_by += [loop for loop in self.run_in() if loop not in site.repeated_by]
         caller = frame.caller
         while caller is not None:
             if caller.loops and caller.loops[-1].record.kind != "cycle":
@@ -336,11 +335,28 @@ class SiteRecorder:
             return None
         return Loop(kind="cycle", line=frame.function.node.lineno)
 
-    def note_graph_run(self, frame: Frame) -> None:
+    def note_graph_run(self, frame: Frame, node: ast.Call) -> None:
         """Keep in which loop a state graph is run, which repeats its nodes."""
         turning = [loop.record for loop in frame.all_loops() if not loop.retries]
-        if turning and turning[-1] not in self.findings.graph_loops:
-            self.findings.graph_loops.append(turning[-1])
+        graph = self.program.graph
+        run = builder_run(graph, frame.module, node) if graph is not None else ""
+        loops = self.findings.graph_loops.setdefault(run, [])
+        if turning and turning[-1] not in loops:
+            loops.append(turning[-1])
+
+    def run_in(self) -> list[Loop]:
+        """The loops in which the graph is run that the function is of which an analysis started;
+        those of graphs that aren't told apart are any's."""
+        graph = self.program.graph
+        if graph is None or not graph.nodes_of(self.progress.start):
+            return []
+        told = graph.builders.keys
+        return [
+            replace(loop, kind="caller")
+            for run, loops in self.findings.graph_loops.items()
+            if run not in told or self.progress.start in graph.inside_of([run])
+            for loop in loops
+        ]
 
     def note_turns(self, method: FunctionDefinition, site: Site) -> None:
         """Keep how a node of a flow is repeated: by the flow, or for each member of a list."""

@@ -141,9 +141,10 @@ class Ran(Struct, frozen=True, eq=False):
 
 
 class ListEnds(Struct, frozen=True, cache_hash=True):
-    """What the first and the last member hold of a list of which nothing else is known."""
+    """What the first and the last member hold of a list of which nothing else is known; the first
+    None where that isn't told."""
 
-    first: Origins
+    first: Origins | None
     last: Origins
 
 
@@ -618,9 +619,11 @@ def without_ends(types: frozenset[Type]) -> frozenset[Type]:
 def end_of(value: Value, index: object) -> Origins | None:
     """What the first or the last member of a list holds; None where that isn't told."""
     ends = [kind for kind in value.types if type(kind) is ListEnds] if value.box is None else []
-    if not ends or index not in (0, -1):
+    found = [one.first if index == 0 else one.last for one in ends]
+    if not found or index not in (0, -1):
         return None
-    return frozenset[Origin]().union(*(one.first if index == 0 else one.last for one in ends))
+    told = [origins for origins in found if origins is not None]
+    return frozenset[Origin]().union(*told) if len(told) == len(found) else None
 
 
 MAX_JOINED_DEPTH = 3

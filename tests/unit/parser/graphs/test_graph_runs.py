@@ -254,3 +254,77 @@ def test_a_graph_that_a_module_makes_which_comes_later_is_no_model() -> None:
     )
     assert lines(found["chat.py"]) == []
     assert lines(found["team/graph.py"]) == [9]
+
+
+LED = """
+import asyncio, operator
+from typing import Annotated
+from langgraph.types import Command
+
+class Lead(TypedDict):
+    talk: Annotated[list, operator.add]
+
+class Work(TypedDict):
+    topic: str
+    found: str
+    short: str
+
+async def lead(state: Lead):
+    answer = await llm.ainvoke(["Lead."] + state["talk"])
+    return Command(goto="hand_out", update={"talk": [answer]})
+
+async def hand_out(state: Lead):
+    asked = state["talk"][-1].tool_calls
+    if not asked:
+        return Command(goto="__end__")
+    RUN
+    return Command(goto="lead", update={"talk": [one["short"] for one in done]})
+
+async def work(state: Work):
+    return {"found": (await llm.ainvoke(f"Work on {state['topic']}")).content}
+
+async def shorten(state: Work):
+    return {"short": (await llm.ainvoke(f"Shorten {state['found']}")).content}
+
+working = StateGraph(Work)
+working.add_node("work", work)
+working.add_node("shorten", shorten)
+working.add_edge(START, "work")
+working.add_edge("work", "shorten")
+worker = working.compile()
+
+leading = StateGraph(Lead)
+leading.add_node("lead", lead)
+leading.add_node("hand_out", hand_out)
+leading.add_edge(START, "lead")
+app = leading.compile()
+"""
+
+TOGETHER = "done = await asyncio.gather(*[worker.ainvoke({'topic': one}) for one in asked])"
+IN_TURN = "done = [await worker.ainvoke({'topic': one}) for one in asked]"
+
+
+@pytest.mark.parametrize("run", [TOGETHER, IN_TURN])
+def test_what_runs_of_a_graph_end_with_is_there_in_the_next_pass_of_what_runs_it(run: str) -> None:
+    leading, working, shortening = lines(file := compiled(HEAD + LED.replace("RUN", run)))
+    assert edges(file) == {
+        (leading, leading, "loop"),
+        (leading, working, "data"),
+        (working, shortening, "data"),
+        (shortening, leading, "loop"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("run", "found"), [(TOGETHER, [None, "gather", "gather"]), (IN_TURN, [None] * 3)]
+)
+def test_the_calls_of_a_graph_run_side_by_side_as_its_runs_do(
+    run: str, found: list[str | None]
+) -> None:
+    assert [call.fanout for call in compiled(HEAD + LED.replace("RUN", run)).calls] == found
+
+
+def test_a_loop_that_runs_a_graph_repeats_the_calls_of_that_graph_alone() -> None:
+    calls = compiled(HEAD + LED.replace("RUN", IN_TURN)).calls
+    repeated = [[loop.kind for loop in call.repeated_by] for call in calls]
+    assert repeated == [["cycle"], ["cycle", "caller"], ["cycle", "caller"]]

@@ -399,6 +399,49 @@ def test_a_node_that_reads_one_message_hears_who_wrote_that(
     assert {source for source, target, _ in edges(compiled(source)) if target == 22} == reaching
 
 
+@pytest.mark.parametrize(
+    ("body", "last", "first"),
+    [
+        ("return held + new", {18}, {15, 18}),
+        ("return [*held, *new]", {18}, {15, 18}),
+        ("return operator.add(held or [], new)", {18}, {15, 18}),
+        (
+            "if isinstance(new, dict):\n        return new['all']\n    return held + new",
+            {18},
+            {15, 18},
+        ),
+        ("return new + held", {15, 18}, {15, 18}),
+        ("return held + new if new else held[-3:]", {15, 18}, {15, 18}),
+        ("if len(new) > 3:\n        return new + held\n    return held + new", {15, 18}, {15, 18}),
+    ],
+)
+def test_a_reducer_of_the_programs_own_tells_what_is_last_where_it_puts_that_there(
+    body: str, last: set[int], first: set[int]
+) -> None:
+    reducer = f"\n\ndef put(held, new):\n    {body}\n"
+    joined = 'graph.add_edge("note", "close")'
+    source = ENDS.replace("EDGES", joined).replace("GIVEN", INPUT).replace("add_messages]", "put]")
+    for read, reaching in (("messages[-1]", last), ("messages[0]", first)):
+        found = edges(compiled(source.replace("READ", read) + reducer))
+        assert {source for source, target, _ in found if target == 22} == reaching
+
+
+@pytest.mark.parametrize(("key", "reaching"), [("all", {18}), ("other", {15, 18})])
+def test_a_node_begins_a_conversation_anew_by_the_dict_that_its_reducer_takes_it_from(
+    key: str, reaching: set[int]
+) -> None:
+    reducer = (
+        "\n\ndef put(held, new):\n    if isinstance(new, dict):\n"
+        "        return new.get('all', new)\n    return held + new\n"
+    )
+    source = ENDS.replace("EDGES", 'graph.add_edge("note", "close")').replace("GIVEN", INPUT)
+    source = source.replace("add_messages]", "put]").replace("READ", "messages[-1]")
+    asked = '[llm.invoke(state["messages"])]'
+    source = source.replace(asked, f'{{"kind": "anew", "{key}": {asked}}}')
+    found = edges(compiled(source + reducer))
+    assert {source for source, target, _ in found if target == 22} == reaching
+
+
 def test_a_message_that_is_the_last_by_either_of_two_ways_may_be_eithers() -> None:
     source = ENDS.replace("READ", "messages[-1]").replace("GIVEN", INPUT)
     ways = 'graph.add_edge("note", "close")\ngraph.add_edge("ask", "close")'

@@ -63,6 +63,41 @@ def test_edges_lead_to_the_nodes_that_literals_name(joined: str) -> None:
     assert (REVIEWED, PLANNED, "loop") not in edges(compiled(HEAD + NODES + joined))
 
 
+@pytest.mark.parametrize(
+    "added",
+    [
+        'for name, node in {"first": plan, "second": write, "third": review}.items():\n'
+        "    graph.add_node(name, node)\n",
+        'steps = [("first", plan), ("second", write), ("third", review)]\n'
+        "for name, node in steps:\n"
+        "    graph.add_node(name, functools.partial(node))\n",
+        'for name, node in zip(["first", "second", "third"], [plan, write, review]):\n'
+        "    graph.add_node(name, node)\n",
+    ],
+)
+def test_nodes_that_a_loop_adds_run_the_functions_of_its_table(added: str) -> None:
+    joined = "".join(
+        f"graph.add_edge({one}, {other})\n"
+        for one, other in [("START", '"first"'), ('"first"', '"second"'), ('"second"', '"third"')]
+    )
+    assert edges(compiled(HEAD + added + joined)) == ONWARD
+    turned = joined.replace("first", "last").replace("second", "first").replace("last", "second")
+    assert edges(compiled(HEAD + added + turned)) == {(WRITTEN, REVIEWED, "data")}
+
+
+def test_what_is_sent_to_a_node_that_a_loop_adds_starts_it() -> None:
+    added = "for node in (plan, write, review):\n    graph.add_node(node)\n"
+    joined = (
+        'graph.add_edge(START, "plan")\n'
+        "def spread(state: Work):\n"
+        '    return [Send("write", {"plan": one}) for one in state["plan"].split()]\n'
+        'graph.add_conditional_edges("plan", spread, ["write"])\n'
+    )
+    found = compiled("from langgraph.types import Send\n" + HEAD + added + joined)
+    assert edges(found) == {(PLANNED + 1, WRITTEN + 1, "data")}
+    assert [call.fanout for call in found.calls] == [None, "send", None]
+
+
 def test_every_member_of_a_literal_leads_to_the_node_that_a_loop_says() -> None:
     found = compiled(
         HEAD
