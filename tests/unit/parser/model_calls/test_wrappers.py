@@ -1043,3 +1043,24 @@ def test_providers_that_are_tried_one_after_the_other_are_behind_one_call(ways: 
     file = compiled(TRIED.replace("WAYS", ways))
     assert lines(file) == [7, 11, 16, 23, 24]
     assert edges(file) == {(23, 24, "data")}
+
+
+def test_a_wrapper_may_lead_to_one_that_does_much_before_it_hands_the_answer_back() -> None:
+    kept = "\n    ".join(f"keep('row', {number}, answer.usage)" for number in range(120))
+    file = compiled(
+        f"""
+from openai import OpenAI
+
+def get_result(text):
+    return first_of(text)
+
+def first_of(text):
+    answer = OpenAI().responses.create(model="m", input=text)
+    {kept}
+    return answer.output_text
+
+print(get_result("Hello"))
+"""
+    )
+    assert [(call.line, call.kind) for call in file.calls[:2]] == [(5, "wrapper"), (8, "sdk")]
+    assert file.calls[-1].kind == "wrapper"
