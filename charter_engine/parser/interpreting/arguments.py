@@ -59,8 +59,8 @@ class Arguments:
     def first_names(
         self, function: Function, names: dict[str, Value], caller: Frame | None = None
     ) -> dict[str, Value]:
-        """The names a function starts with: its object, what it was given, defaults, and what
-        annotations say."""
+        """The names a function starts with: its object, what it was given, defaults, what
+        annotations say, and where none does, what a name that is also a class's does."""
         definition = function.definition
         spec = definition.node.args
         frame = self.evaluator.names.frame_of(definition.module)
@@ -83,6 +83,8 @@ class Arguments:
                     value = replace(value, types=typed.types)
                 if typed.box is not None and value.box is None:
                     value = replace(value, box=typed.box)
+            elif value == UNKNOWN and (named := self.program.named_after(parameter.name)):
+                value = Value(types=frozenset((Instance(named),)))
             found[parameter.name] = value
         self.share_state(definition, names, found)
         for special in (spec.vararg, spec.kwarg):

@@ -92,6 +92,7 @@ class StatementWalker:
     def execute(self, frame: Frame, body: list[ast.stmt]) -> bool:
         for statement in body:
             if frame.caller is not None and self.progress.is_spent:
+                self.progress.is_cut = True
                 return True
             handler = self.executors.get(type(statement))
             if handler is not None and not handler(frame, statement):

@@ -88,6 +88,7 @@ def wrapper_of(
         runs_given = any(visit.runs_given for visit in visits)
         is_agent = not AGENTS.isdisjoint(words_of(definition.name)) and plainly < 2
         plainly = max(plainly, 1) if runs_given else 0 if is_agent else plainly
+    plainly = max(plainly, int(fills_given_template(definition)))
     limit = TEXT_OF_A_STEP if hands_on_record(definition) else OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed = [visit for visit in visits if visit.site in sites_in(visit)]
@@ -347,7 +348,32 @@ def passes_on(visit: Visit, own: set[int], limit: OwnText) -> bool:
     asked = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role != "system")
     if limit == OWN_TEXT[0] and sentences_in(visit) >= SEVERAL_SENTENCES:
         return False
-    return asked <= limit.prompt and rules <= limit.rules
+    most = OWN_TEXT[0].prompt if chooses_rules(visit) else limit.prompt
+    return asked <= most and rules <= limit.rules
+
+
+def chooses_rules(visit: Visit) -> bool:
+    """Whether a system message is one of a table of constants (`RULES[role]`): with words of its
+    own about what it is given beside it, a function is each of these roles."""
+    told = [pieces_of(part) for role, part in visit.prompt if role == "system"]
+    sources = [piece.source for pieces in told for piece in pieces if isinstance(piece, Hole)]
+    return any(
+        isinstance(source, ast.Subscript) and last_name(source.value).isupper()
+        for source in sources
+    )
+
+
+def fills_given_template(definition: FunctionDefinition) -> bool:
+    """Whether a function fills a template that its caller gives (`template.format(text=text)`): it
+    may add a sentence about what it sends with it."""
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and words_of(node.func.attr) in FILLING
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in definition.parameters
+        for node in walk(definition.node)
+    )
 
 
 def sentences_in(visit: Visit) -> int:

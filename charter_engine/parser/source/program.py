@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from functools import cached_property
 from pathlib import PurePath
 
 from charter_engine.parser.flows.fanout import gathers
@@ -200,6 +201,23 @@ class Program:
                 for base in self.lineage(owner)
             }
         return definition in self.asking
+
+    @cached_property
+    def by_words(self) -> dict[tuple[str, ...], list[ClassDefinition]]:
+        """The classes at hand by the words of their names."""
+        found: dict[tuple[str, ...], list[ClassDefinition]] = {}
+        for module in self.modules.values():
+            for owner in module.classes.values():
+                found.setdefault(words_of(owner.name), []).append(owner)
+        return found
+
+    def named_after(self, parameter: str) -> ClassDefinition | None:
+        """The class of which a parameter that says nothing else of itself holds an object by its
+        name: the only one at hand with these words, several (`chat_helper`, `ChatHelper`), if it
+        may lead to a model."""
+        words = words_of(parameter)
+        named = self.by_words.get(words, []) if len(words) > 1 else []
+        return named[0] if len(named) == 1 and self.may_ask(named[0]) else None
 
     def made_from(self, definition: ClassDefinition) -> list[ClassDefinition]:
         """The classes at hand that have a class as a base, or as one of their bases' bases, those

@@ -1043,3 +1043,78 @@ def test_providers_that_are_tried_one_after_the_other_are_behind_one_call(ways: 
     file = compiled(TRIED.replace("WAYS", ways))
     assert lines(file) == [7, 11, 16, 23, 24]
     assert edges(file) == {(23, 24, "data")}
+
+
+def test_a_wrapper_may_lead_to_one_that_does_much_before_it_hands_the_answer_back() -> None:
+    kept = "\n    ".join(f"keep('row', {number}, answer.usage)" for number in range(120))
+    file = compiled(
+        f"""
+from openai import OpenAI
+
+def get_result(text):
+    return first_of(text)
+
+def first_of(text):
+    answer = OpenAI().responses.create(model="m", input=text)
+    {kept}
+    return answer.output_text
+
+print(get_result("Hello"))
+"""
+    )
+    assert [(call.line, call.kind) for call in file.calls[:2]] == [(5, "wrapper"), (8, "sdk")]
+    assert file.calls[-1].kind == "wrapper"
+
+
+@pytest.mark.parametrize(
+    ("template", "found"),
+    [("template.format(text=text)", [9, 12]), ("f'Review this: {text}'", [9])],
+)
+def test_one_that_fills_its_callers_template_may_add_a_sentence_of_its_own(
+    template: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        LINE = "Score the draft below for the editor: {{text}}"
+
+        def evaluate(text, template):
+            asked = {template}
+            asked += "\\n\\nThe pages are given in order, look at how one leads to the next."
+            answer = OpenAI().responses.create(model="m", input=asked)
+            return answer.output_text
+
+        print(evaluate(input(), LINE))
+        """
+    )
+    assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [("f'Analyse the shares of {text} by what is known.'", [12]), ("text", [12, 15, 16])],
+)
+def test_one_that_takes_its_rules_from_a_table_and_asks_in_its_own_words_is_a_step(
+    asked: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        RULES = {{
+            "bull": "You look for what speaks for a share. Be short. Give numbers.",
+            "bear": "You look for what speaks against a share. Be short. Give numbers.",
+        }}
+
+        def call_agent(role, text):
+            told = {{"role": "system", "content": RULES[role]}}
+            asked = {{"role": "user", "content": {asked}}}
+            answer = OpenAI().chat.completions.create(model="m", messages=[told, asked])
+            return answer.choices[0].message.content
+
+        print(call_agent("bull", input()))
+        print(call_agent("bear", input()))
+        """
+    )
+    assert lines(file) == found
