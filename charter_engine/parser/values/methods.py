@@ -55,6 +55,9 @@ CONVERSATION = frozenset(
     "turns scratchpad".split()
 )
 
+EMPTYING = frozenset("clear reset areset".split())
+"""Methods that empty a list, or a memory."""
+
 CONNECTED = "connected"
 """Under this name a pipeline or a graph of agents keeps what is connected."""
 
@@ -119,7 +122,7 @@ class Methods:
             return self.grow(frame, node, receiver, shape)
         if (
             receiver.box is not None
-            and shape.verb == "clear"
+            and shape.verb in EMPTYING
             and isinstance(node.func, ast.Attribute)
         ):
             self.evaluator.assigner.empty(frame, node.func.value, receiver)
@@ -159,7 +162,7 @@ class Methods:
             return receiver
         if verb in AS_DICT and receiver.box is not None and receiver.box.kind == "object":
             return Value(box=as_dict(receiver.box), origins=receiver.origins)
-        is_done = verb in ("clear", "sort", "reverse", "remove", "count", "index")
+        is_done = verb in (*EMPTYING, "sort", "reverse", "remove", "count", "index")
         return Value() if is_done else None
 
     def store_method(self, box: Box, shape: CallShape) -> Value | None:
