@@ -55,8 +55,8 @@ CONVERSATION = frozenset(
     "turns scratchpad".split()
 )
 
-EMPTYING = frozenset("clear reset areset".split())
-"""Methods that empty a list, or a memory."""
+RESETTING = frozenset(("reset", "areset"))
+"""Methods that empty a memory."""
 
 CONNECTED = "connected"
 """Under this name a pipeline or a graph of agents keeps what is connected."""
@@ -122,7 +122,7 @@ class Methods:
             return self.grow(frame, node, receiver, shape)
         if (
             receiver.box is not None
-            and shape.verb in EMPTYING
+            and empties(shape.verb, receiver.box)
             and isinstance(node.func, ast.Attribute)
         ):
             self.evaluator.assigner.empty(frame, node.func.value, receiver)
@@ -162,7 +162,7 @@ class Methods:
             return receiver
         if verb in AS_DICT and receiver.box is not None and receiver.box.kind == "object":
             return Value(box=as_dict(receiver.box), origins=receiver.origins)
-        is_done = verb in (*EMPTYING, "sort", "reverse", "remove", "count", "index")
+        is_done = verb in ("clear", "sort", "reverse", "remove", "count", "index")
         return Value() if is_done else None
 
     def store_method(self, box: Box, shape: CallShape) -> Value | None:
@@ -275,6 +275,11 @@ class Methods:
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=arguments_origins(shape))
         return None
+
+
+def empties(verb: str, box: Box) -> bool:
+    """Whether a method leaves nothing in what it is called on."""
+    return verb == "clear" or (verb in RESETTING and box.kind == "list")
 
 
 def is_dumped(receiver: Value, verb: str) -> bool:
