@@ -105,7 +105,9 @@ class Interpreter:
         self.progress = analysis.progress
         self.entries = analysis.entries
         self.evaluator = Evaluator(analysis)
-        self.kept = KeptState(analysis.memory, analysis.findings, analysis.entries)
+        self.kept = KeptState(
+            analysis.memory, analysis.findings, analysis.entries, analysis.program.catalogue
+        )
         self.ranks = analysis.program.graph.rank() if analysis.program.graph is not None else {}
         self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
         self.is_large = self.is_small = False
@@ -152,7 +154,7 @@ class Interpreter:
             agents = self.agents_in_turn()
             for definition in alone:
                 self.run_agents(agents, before=definition)
-                self.kept.begin(definition.node_name)
+                self.kept.begin(definition.node_name, is_once=runs_once(definition))
                 self.run_for_each_class(definition, NO_ENTRY)
                 self.kept.end(is_once=runs_once(definition))
             waiting: list[FunctionDefinition] = []
@@ -561,7 +563,7 @@ class Interpreter:
             entry = FunctionEntry(lists=self.entries.lists_of(Function(definition)))
         else:
             entry = calls.last if self.progress.round else calls.first
-        self.kept.begin(definition.node_name)
+        self.kept.begin(definition.node_name, is_once=runs_once(definition))
         left = entry.lists.as_they_are()
         entry.lists.put_back()
         self.run_for_each_class(definition, entry)

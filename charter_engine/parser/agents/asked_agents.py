@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from charter_engine.parser.agents.memories import memory_given, memory_held, said_with
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.catalogue import Family
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.model_calls.recording import is_called, talk_of
 from charter_engine.parser.teams.speakers import Team
+from charter_engine.parser.values.containers import member_of
 from charter_engine.parser.values.values import (
     NOTHING,
     Box,
@@ -35,6 +37,7 @@ class AgentsAsked:
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
         self.findings = analysis.findings
+        self.memory = analysis.memory
         self.evaluator = evaluator
 
     def answered(
@@ -91,13 +94,20 @@ class AgentsAsked:
         """Let what keeps the conversation of a call hold its answer: what is called, or what it is
         given for that."""
         talk = talk_of(shape, family)
+        memory = memory_given(shape, family, self.program.catalogue)
         if self.evaluator.recorder.remembers(shape):
             talk = keeper_of(shape)
+            memory = memory_held(shape, self.program.catalogue)
+        if memory is not None and memory.box is not None:
+            for said in said_with(shape, family, answer):
+                added = member_of(frame, memory.box, said, shape.node)
+                self.memory.add_item(memory.box, added)
+            return
         if talk is not None:
-            said = moved(answer, "history").origins
+            answers = moved(answer, "history").origins
             kept = self.evaluator.evaluate(frame, talk)
             if kept.constant != (None,):
-                self.evaluator.assigner.keep(frame, talk, kept.with_origins(said))
+                self.evaluator.assigner.keep(frame, talk, kept.with_origins(answers))
 
     def asked_beside(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape

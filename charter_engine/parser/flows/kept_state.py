@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from charter_engine.parser.agents.memories import is_memory
 from charter_engine.parser.flows.edges import EARLIER_RUN, value_in_round
 from charter_engine.parser.flows.memory import SESSION, Memory
 from charter_engine.parser.interpreting.entries import Entries, sites_of
+from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.findings import Findings
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.source.symbols import FunctionDefinition
@@ -34,34 +36,54 @@ class LastingNames(NamedTuple):
 
 
 class KeptState:
-    """Looks after the lists that outlive the functions that add to them."""
+    """Looks after the lists that outlive the functions that add to them.
 
-    def __init__(self, memory: Memory, findings: Findings, entries: Entries) -> None:
+    `talks` are those of memories: a library keeps in them what was said in turns before. `served`
+    are the functions started from so far that may be run again.
+    """
+
+    def __init__(
+        self, memory: Memory, findings: Findings, entries: Entries, catalogue: Catalogue
+    ) -> None:
         self.memory = memory
         self.findings = findings
         self.entries = entries
+        self.catalogue = catalogue
         self.left: list[LastingNames] = []
         self.lists: dict[int, Box] = {}
         self.known: dict[int, set[object]] = {}
         self.passing: dict[int, set[object]] = {}
+        self.served: set[str] = set()
+        self.talks: set[int] = set()
 
-    def begin(self, start: str) -> None:
+    def begin(self, start: str, *, is_once: bool) -> None:
         """Start from a function: what is kept of the answers that it makes itself was left in a
-        turn before."""
-        own = {number for number, site in self.findings.sites.items() if start in site.starts}
+        turn before, and so was what others left in a memory that are run again as well."""
+        own = self.made_from({start})
+        if not is_once:
+            self.served.add(start)
+        before = own if is_once else self.made_from(self.served)
         self.known = {number: set(once_each(box.items)) for number, box in self.lists.items()}
-        for box in self.lists.values():
+        for number, box in self.lists.items():
+            earlier = before if number in self.talks else own
             for place, item in enumerate(box.items):
                 made = {origin.chain[0][0] for origin in item.value.all_origins()}
-                if not made.isdisjoint(own):
+                if not made.isdisjoint(earlier):
                     box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
+
+    def made_from(self, starts: set[str]) -> set[int]:
+        """The calls that were reached from functions."""
+        sites = self.findings.sites.items()
+        return {number for number, site in sites if not starts.isdisjoint(site.starts)}
 
     def end(self, *, is_once: bool) -> None:
         """End what was started from a function: what it left in lists that are kept is there once,
         however many functions leave it. Of one that is run once, no later run finds it."""
         grown = [box for box in self.memory.grown.values() if any(map(is_said, box.items))]
         self.memory.grown.clear()
-        kept = {id(box) for box in self.kept()} if grown else set()
+        held = list(self.kept()) if grown else []
+        kept = {id(value.box) for value in held}
+        self.talks |= {id(value.box) for value in held if is_memory(value, self.catalogue)}
         for box in grown:
             if id(box) in kept:
                 self.lists[id(box)] = box
@@ -70,14 +92,14 @@ class KeptState:
                 passing = self.passing.setdefault(id(box), set())
                 passing |= said.keys() - self.known.get(id(box), set()) if is_once else set()
 
-    def kept(self) -> Iterator[Box]:
+    def kept(self) -> Iterator[Value]:
         """The lists that modules, objects and sessions hold, also by a key."""
         pending = [(value, 0) for names in self.holders() for value in names.values()]
         while pending:
             value, depth = pending.pop()
             box = value.box
             if box is not None and box.kind == "list":
-                yield box
+                yield value
             elif box is not None and depth < MAX_DEPTH:
                 pending += [(member, depth + 1) for member in box.members()]
 
@@ -116,6 +138,7 @@ class KeptState:
         """Add to a list or dict what another held that functions have put there: members that
         aren't in it, and what is kept under names, or in lists under any."""
         known = {item.place for item in box.items}
+        self.talks |= {id(box)} if id(held) in self.talks else set()
         passing = self.passing.get(id(held), ())
         for key, item in once_each(held.items).items():
             if item.place not in known and key not in passing:

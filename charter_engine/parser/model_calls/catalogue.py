@@ -51,6 +51,7 @@ class KindRule:
     remembers: tuple[str, ...] = ()
     remembers_with: tuple[str, ...] = ()
     remembers_by: tuple[str, ...] = ()
+    talks: bool = False
     exact: bool = False
     fetched: bool = False
     becomes: dict[str, str] = field(default_factory=dict)

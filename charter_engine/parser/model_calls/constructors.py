@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from charter_engine.parser.agents.memories import memory_made
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.chains import (
     CHAIN,
@@ -70,7 +71,11 @@ class Constructors:
                     if rule.stands_for and box is not None and rule.stands_for in box.fields:
                         held = box.fields[rule.stands_for]
                         return replace(held, types=held.types | {Kind(name)})
-                    made = self.evaluator.agents.made(frame, shape.node, name, box)
+                    made = (
+                        memory_made(frame, name, shape)
+                        if rule.talks
+                        else self.evaluator.agents.made(frame, shape.node, name, box)
+                    )
                     return replace(
                         made or Value(types=frozenset((Kind(name),)), box=box),
                         origins=arguments_origins(shape) | receiver.all_origins(),

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Carried, Loop
 from charter_engine.parser.agents.handed_in import runs_what_is_given, tasks_given
+from charter_engine.parser.agents.memories import memory_held
 from charter_engine.parser.flows.edges import (
     EARLIER_RUN,
     best_flow,
@@ -84,6 +85,10 @@ class SiteRecorder:
         is_kept = self.remembers(shape)
         talk = receiver if is_kept else continued(shape, found.family)
         talk = self.of_thread(frame, site, talk, shape, chain) if is_kept else talk
+        memory = memory_held(shape, self.program.catalogue) if is_kept else None
+        if memory is not None:
+            held = moved(Value(origins=memory.all_origins()), "history")
+            talk = replace(receiver, origins=held.origins)
         given = with_talk(talk, site, given)
         holder = holder_of(receiver, shape)
         self.keep_head(frame, site, offers(shape, found.family, holder))

@@ -55,6 +55,9 @@ CONVERSATION = frozenset(
     "turns scratchpad".split()
 )
 
+RESETTING = frozenset(("reset", "areset"))
+"""Methods that empty a memory."""
+
 CONNECTED = "connected"
 """Under this name a pipeline or a graph of agents keeps what is connected."""
 
@@ -119,7 +122,7 @@ class Methods:
             return self.grow(frame, node, receiver, shape)
         if (
             receiver.box is not None
-            and shape.verb == "clear"
+            and empties(shape.verb, receiver.box)
             and isinstance(node.func, ast.Attribute)
         ):
             self.evaluator.assigner.empty(frame, node.func.value, receiver)
@@ -272,6 +275,11 @@ class Methods:
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=arguments_origins(shape))
         return None
+
+
+def empties(verb: str, box: Box) -> bool:
+    """Whether a method leaves nothing in what it is called on."""
+    return verb == "clear" or (verb in RESETTING and box.kind == "list")
 
 
 def is_dumped(receiver: Value, verb: str) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from charter_engine.analysis.compile import CompileOptions, compile_sources
-from tests.unit.parser.compiled import flows, package
+from tests.unit.parser.compiled import compiled, edges, flows, package
 
 CHAT = """
 history = []
@@ -217,3 +217,66 @@ def chat(user, text):
     return said
 """
     assert ("chat > chat, later" in flows(source)) is found
+
+
+ENGINES = """
+from llama_index.core import VectorStoreIndex
+from llama_index.core.memory import ChatMemoryBuffer
+
+index = VectorStoreIndex.from_documents([])
+talks = {}
+
+def engine(key):
+    if key not in talks:
+        talks[key] = ChatMemoryBuffer.from_defaults(token_limit=3000)
+    return index.as_chat_engine(memory=MEMORY)
+
+def tell(key, text):
+    return engine(key).chat(text)
+
+def advise(key, text):
+    return engine(key).chat(text)
+"""
+
+
+@pytest.mark.parametrize(
+    ("memory", "found"), [("talks[key]", True), ("ChatMemoryBuffer.from_defaults()", False)]
+)
+def test_a_memory_that_a_module_keeps_holds_what_any_of_its_engines_answered(
+    memory: str, found: bool
+) -> None:
+    both = {f"{one} > {other}, later" for one in ("tell", "advise") for other in ("tell", "advise")}
+    assert flows(ENGINES.replace("MEMORY", memory)) == (both if found else set())
+
+
+MEMORIES = """
+from llama_index.core import Settings
+from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.memory import Memory
+
+agent = FunctionAgent(tools=[], llm=Settings.llm, system_prompt="Be kind.")
+
+async def main(text):
+    memory = Memory.from_defaults()
+    question = await Settings.llm.acomplete(f"Make {text} whole.")
+    await agent.run(str(ASKED), memory=GIVEN)
+    RESET
+    lines = [str(said.content) for said in await memory.aget()]
+    return await Settings.llm.acomplete(f"Sum up {lines}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "reset", "found"),
+    [
+        ("question", "memory", "pass", {(10, 11), (10, 14), (11, 14)}),
+        ("text", "memory", "pass", {(11, 14)}),
+        ("question", "memory", "await memory.areset()", {(10, 11)}),
+        ("question", "Memory.from_defaults()", "pass", {(10, 11)}),
+    ],
+)
+def test_a_memory_holds_what_was_asked_with_it_too(
+    asked: str, given: str, reset: str, found: set[tuple[int, int]]
+) -> None:
+    source = MEMORIES.replace("ASKED", asked).replace("GIVEN", given).replace("RESET", reset)
+    assert edges(compiled(source)) == {(first, second, "data") for first, second in found}
