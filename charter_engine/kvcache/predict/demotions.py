@@ -87,12 +87,16 @@ class WithDemotions:
         computed: Ints = (self.workload.input_length - reused_tokens)[self.demotions]
         return computed
 
-    def until_misjudged(self, reused_tokens: Ints) -> int:
-        """How many of the demotions a deployment sends before it finds that too much was computed
-        of prompts that were taken to be there, by what all requests reuse."""
+    def sent(self, reused_tokens: Ints) -> list[bool]:
+        """Which of the demotions a deployment sends, by what all requests reuse: none while too
+        much was computed of prompts that were taken to be there, beside what clients had computed
+        by then."""
         computed = self.workload.input_length - reused_tokens
         computed[self.demotions] = 0
-        for_clients = np.cumsum(computed)[self.demotions]
-        in_vain = np.cumsum(self.computed_by_demotions(reused_tokens) - 1)
-        too_much = np.flatnonzero(in_vain > MOST_MISJUDGED * for_clients)
-        return int(too_much[0]) + 1 if len(too_much) else len(self.demotions)
+        for_clients = np.cumsum(computed)[self.demotions].tolist()
+        by_demotions = self.computed_by_demotions(reused_tokens).tolist()
+        in_vain, found = 0, []
+        for own, clients in zip(by_demotions, for_clients, strict=True):
+            found.append(in_vain <= MOST_MISJUDGED * clients)
+            in_vain += (own - 1) * found[-1]
+        return found

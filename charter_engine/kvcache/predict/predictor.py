@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 from functools import cached_property, partial
+from itertools import compress
 
 import numpy as np
 from msgspec.structs import replace
@@ -124,8 +125,8 @@ class Predictor:
         With `timing` requests wait, are computed, hold their blocks and end by the latency model
         (without one: first principles, *assumed*), and reuse what is there then; with `cache`,
         which is used up by that, also what it holds of earlier workloads. The last token of a
-        prompt is never reused. Beside the requests go `demotions`, as long as a deployment sends
-        them: what they compute counts as not reused, and takes its time. Raises ValueError for
+        prompt is never reused. Beside the requests go those `demotions` that a deployment
+        sends: what they compute counts as not reused, and takes its time. Raises ValueError for
         retention that does not fit the workload, and InvalidRetention.
         """
         asked = resolve_retention(self.workload, retention)
@@ -155,9 +156,9 @@ class Predictor:
         """What the workload's own requests get beside demotions."""
         beside = WithDemotions.of(self.workload, asked, demotions)
         result = serve(Predictor(beside.workload, self.compiled), beside.retention)
-        sent = beside.until_misjudged(result.reused_tokens)
-        if sent < len(demotions):
-            return self._beside(demotions[:sent], asked, serve)
+        sent = [*compress(demotions, beside.sent(result.reused_tokens))]
+        if len(sent) < len(demotions):
+            return self._beside(sent, asked, serve)
         return result.of_own(beside)
 
     def _served(

@@ -57,11 +57,19 @@ def test_what_a_demotion_computes_of_a_prompt_that_is_gone_counts() -> None:
     assert (found.computed_tokens, found.demotions) == (3 * 12 + 12, 1)
 
 
-def test_demotions_end_where_too_much_was_computed_of_prompts_that_were_gone() -> None:
+def test_demotions_pause_while_too_much_was_computed_of_prompts_that_were_gone() -> None:
     gone = [DemotedPrompt(2, 0, 12, FIRST), DemotedPrompt(3, 1, 12, FIRST)]
     assert MOST_MISJUDGED * 36 < 11
     found = Predictor(workload(1, 2, 3, 4)).predict(POOL, demotions=gone, bracket=False)
     assert (found.computed_tokens, found.demotions) == (4 * 12 + 12, 1)
+
+
+def test_demotions_go_on_once_clients_have_computed_enough_beside() -> None:
+    requests = workload(*range(200))
+    gone = [DemotedPrompt(behind, 0, 12, FIRST) for behind in (10, 20, 150)]
+    assert MOST_MISJUDGED * 21 * 12 < 11 < MOST_MISJUDGED * 151 * 12
+    found = Predictor(requests).predict(POOL, demotions=gone, bracket=False)
+    assert (found.computed_tokens, found.demotions) == (200 * 12 + 2 * 12, 2)
 
 
 @pytest.mark.parametrize("how", ["queued", "timed"])
