@@ -222,9 +222,10 @@ class SiteRecorder:
         """An edge to a later turn that a graph's state carries: only within a cycle of the graph,
         and only to what the source leads to. Where a function stands in the graph that isn't known
         to be in it, nobody can tell."""
-        if self.program.graph is None:
-            return edge
         source, target, _ = edge
+        if self.program.graph is None:
+            is_begun = self.is_handled(target) and not self.is_handled(source)
+            return (source, target, "data") if is_begun else edge
         pairs = [
             (first, second)
             for first in self.findings.sites[source].starts
@@ -237,6 +238,10 @@ class SiteRecorder:
             return edge
         is_ahead = any(second in self.program.leads.get(first, ()) for first, second in pairs)
         return (source, target, "data") if is_ahead else None
+
+    def is_handled(self, number: int) -> bool:
+        """Whether a site stands in a step of a workflow."""
+        return any(map(self.program.stands_between, self.findings.sites[number].under))
 
     def in_flow(self, edge: Edge, source: ClassDefinition, target: ClassDefinition) -> Edge | None:
         """An edge that the store of a flow carries: to a later turn only where the flow leads

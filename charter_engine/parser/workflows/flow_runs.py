@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.flows.edges import value_in_round
-from charter_engine.parser.graphs.frameworks import in_state
+from charter_engine.parser.graphs.frameworks import absorb_box, in_state, started_by
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
@@ -51,12 +51,27 @@ class FlowRuns:
         for owner in owners:
             steps = [one for one in self.methods_of(owner) if is_step(one)]
             if steps:
-                return self.ended(steps, kicked_off=shape.verb in KICKING_OFF)
+                self.start(owner, shape)
+                return self.ended(steps, kicked_off=shape.verb in KICKING_OFF) or UNKNOWN
         return self.end_of_graph() if begins_with_node(shape) else None
 
     def methods_of(self, owner: ClassDefinition) -> list[FunctionDefinition]:
         lineage = self.program.lineage(owner)
         return [method for one in lineage for method in one.methods.values()]
+
+    def start(self, owner: ClassDefinition, shape: CallShape) -> None:
+        """Let the steps with which a workflow begins find what a run is given by name."""
+        given = {name: value for name, _, value in shape.keywords}
+        if shape.verb in RUNNING:
+            for one in self.program.lineage(owner):
+                absorb_box(self.memory, Box("dict", fields=given), started_by(one.name))
+            return
+        inputs = given.get("inputs", shape.argument(0, "inputs") or UNKNOWN).box
+        state = self.memory.object_of(owner).fields.setdefault(STATE, Value(box=Box("object"))).box
+        for name, value in inputs.fields.items() if inputs is not None and state is not None else ():
+            held = state.fields.get(name)
+            self.memory.changes += held is None or not value.all_origins() <= held.all_origins()
+            state.fields[name] = join(held, in_state(value), name)
 
     def ended(self, steps: list[FunctionDefinition], *, kicked_off: bool) -> Value | None:
         """What the last steps returned, or the result of the event that ends a workflow."""
