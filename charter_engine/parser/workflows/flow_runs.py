@@ -60,15 +60,19 @@ class FlowRuns:
         return [method for one in lineage for method in one.methods.values()]
 
     def start(self, owner: ClassDefinition, shape: CallShape) -> None:
-        """Let the steps with which a workflow begins find what a run is given by name."""
-        given = {name: value for name, _, value in shape.keywords}
+        """Let the steps with which a run begins find what that is given: a workflow's in their
+        event, a flow's in its state."""
+        given = Box("dict", fields={name: value for name, _, value in shape.keywords})
         if shape.verb in RUNNING:
             for one in self.program.lineage(owner):
-                absorb_box(self.memory, Box("dict", fields=given), started_by(one.name))
+                absorb_box(self.memory, given, started_by(one.name))
             return
-        inputs = given.get("inputs", shape.argument(0, "inputs") or UNKNOWN).box
-        state = self.memory.object_of(owner).fields.setdefault(STATE, Value(box=Box("object"))).box
-        for name, value in inputs.fields.items() if inputs is not None and state is not None else ():
+        inputs = shape.argument(0, "inputs")
+        fields = self.memory.object_of(owner).fields
+        state = fields.setdefault(STATE, Value(box=Box("object"))).box
+        if inputs is None or inputs.box is None or state is None:
+            return
+        for name, value in inputs.box.fields.items():
             held = state.fields.get(name)
             self.memory.changes += held is None or not value.all_origins() <= held.all_origins()
             state.fields[name] = join(held, in_state(value), name)
