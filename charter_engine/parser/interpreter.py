@@ -33,13 +33,8 @@ from charter_engine.parser.source.program import Program
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.teams.role_turns import acting_in
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Function,
-    Value,
-    made_in,
-    object_of,
-)
+from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.values import UNKNOWN, Function, Value, object_of
 from charter_engine.parser.workflows.handlers import handler_node, is_graph_node
 
 STEPS_PER_FUNCTION = 4_000

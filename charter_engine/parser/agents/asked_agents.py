@@ -15,16 +15,9 @@ from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.model_calls.recording import is_called, talk_of
 from charter_engine.parser.teams.speakers import Team
 from charter_engine.parser.values.containers import member_of
-from charter_engine.parser.values.values import (
-    NOTHING,
-    Box,
-    Kind,
-    Made,
-    Member,
-    Value,
-    join,
-    moved,
-)
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.origins import NOTHING
+from charter_engine.parser.values.values import Box, Kind, Made, Member, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

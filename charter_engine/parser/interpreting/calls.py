@@ -42,9 +42,11 @@ from charter_engine.parser.prompts.prompt_files import READ_BY_NAME
 from charter_engine.parser.source.symbols import ClassDefinition
 from charter_engine.parser.source.syntax import is_super, without_parameters
 from charter_engine.parser.teams.role_turns import RECALLING, RECALLING_SOME
+from charter_engine.parser.values.candidates import in_order
 from charter_engine.parser.values.containers import any_member
 from charter_engine.parser.values.copies import METHODS as COPYING_METHODS
 from charter_engine.parser.values.copies import changed_copy
+from charter_engine.parser.values.joining import either, join
 from charter_engine.parser.values.methods import OF_A_LOOP
 from charter_engine.parser.values.reflection import REFLECTING
 from charter_engine.parser.values.strings import arguments_origins
@@ -58,9 +60,6 @@ from charter_engine.parser.values.values import (
     Made,
     Member,
     Value,
-    either,
-    in_order,
-    join,
 )
 from charter_engine.parser.workflows.flow_runs import RUNNING
 from charter_engine.parser.workflows.handlers import POSTING

@@ -19,16 +19,16 @@ from charter_engine.parser.flows.memory import Memory
 from charter_engine.parser.interpreting.attributes import NO_ATTRIBUTES, AttributeResolver
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
+from charter_engine.parser.values.candidates import place_of
+from charter_engine.parser.values.origins import Chain
 from charter_engine.parser.values.values import (
     Box,
-    Chain,
     Element,
     Function,
     Instance,
     Limit,
     Value,
     is_answer,
-    place_of,
 )
 
 if TYPE_CHECKING:

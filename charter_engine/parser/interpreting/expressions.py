@@ -50,7 +50,9 @@ from charter_engine.parser.teams.team_runs import TeamRuns
 from charter_engine.parser.values.annotated_members import type_members
 from charter_engine.parser.values.containers import Containers, any_member, copied, each_member
 from charter_engine.parser.values.copies import is_plain_dict, with_fields
+from charter_engine.parser.values.joining import join
 from charter_engine.parser.values.methods import Methods
+from charter_engine.parser.values.pieces import as_pieces, constant_name, static, text_of
 from charter_engine.parser.values.reflection import Reflection
 from charter_engine.parser.values.strings import Strings
 from charter_engine.parser.values.values import (
@@ -61,12 +63,7 @@ from charter_engine.parser.values.values import (
     Function,
     Piece,
     Value,
-    as_pieces,
-    constant_name,
     is_answer,
-    join,
-    static,
-    text_of,
 )
 from charter_engine.parser.workflows.flow_runs import FlowRuns
 from charter_engine.parser.workflows.mixed_graphs import MixedGraphs

@@ -33,18 +33,10 @@ from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.model_calls.wrapper_calls import sites_behind
 from charter_engine.parser.source.symbols import FunctionDefinition, walk
 from charter_engine.parser.source.syntax import gives_all, is_super, last_name
+from charter_engine.parser.values.joining import held_apart, join
+from charter_engine.parser.values.origins import Chain, Origins
 from charter_engine.parser.values.strings import origins_of
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Chain,
-    Function,
-    Instance,
-    Origins,
-    Value,
-    held_apart,
-    join,
-    moved,
-)
+from charter_engine.parser.values.values import UNKNOWN, Function, Instance, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

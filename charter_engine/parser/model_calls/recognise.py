@@ -10,16 +10,8 @@ from msgspec import Struct
 
 from charter_engine.parser.model_calls.catalogue import Catalogue, Evidence, Family
 from charter_engine.parser.source.syntax import last_name, use_of
-from charter_engine.parser.values.values import (
-    Box,
-    External,
-    Kind,
-    Member,
-    Static,
-    Type,
-    Value,
-    in_order,
-)
+from charter_engine.parser.values.candidates import in_order
+from charter_engine.parser.values.values import Box, External, Kind, Member, Static, Type, Value
 
 WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 

@@ -34,18 +34,9 @@ from charter_engine.parser.prompts.offered import offers
 from charter_engine.parser.prompts.turns import grown_from
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.source.syntax import last_name, output_name
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Chain,
-    Hole,
-    Kind,
-    Origin,
-    Static,
-    Value,
-    moved,
-    pieces_of,
-)
+from charter_engine.parser.values.origins import Chain, Origin
+from charter_engine.parser.values.pieces import pieces_of
+from charter_engine.parser.values.values import UNKNOWN, Box, Hole, Kind, Static, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis

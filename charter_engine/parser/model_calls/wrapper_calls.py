@@ -19,6 +19,7 @@ from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.model_calls.recording import record_fillings
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.source.symbols import FunctionDefinition
+from charter_engine.parser.values.origins import Origin
 from charter_engine.parser.values.strings import origins_of
 from charter_engine.parser.values.values import (
     UNKNOWN,
@@ -26,7 +27,6 @@ from charter_engine.parser.values.values import (
     Instance,
     Kind,
     Member,
-    Origin,
     Type,
     Value,
 )

@@ -46,27 +46,23 @@ from charter_engine.parser.teams.team_prompts import (
     without_inputs,
     written,
 )
+from charter_engine.parser.values.candidates import made_as, made_in
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.origins import NOTHING, Chain, Origin, Origins
+from charter_engine.parser.values.pieces import pieces_of
 from charter_engine.parser.values.values import (
-    NOTHING,
     UNKNOWN,
     Box,
-    Chain,
     Class,
     Element,
     Function,
     Instance,
     Kind,
     Made,
-    Origin,
-    Origins,
     Piece,
     Static,
     Value,
     answers_in,
-    join,
-    made_as,
-    made_in,
-    pieces_of,
 )
 from charter_engine.parser.workflows.workflow_steps import WORKFLOW, WorkflowSteps, has_functions
 
