@@ -32,9 +32,8 @@ from charter_engine.parser.interpreting.unseen_code import UnseenCode
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.constructors import Constructors
 from charter_engine.parser.model_calls.given_askers import given_asker
-from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.model_calls.recognise import CallShape, is_called
 from charter_engine.parser.model_calls.recognised_calls import CallRecogniser
-from charter_engine.parser.model_calls.recording import is_called
 from charter_engine.parser.model_calls.sent_requests import as_sent
 from charter_engine.parser.prompts.engine_prompts import with_templates
 from charter_engine.parser.prompts.limits import bounded
@@ -233,7 +232,7 @@ class CallResolver:
             return None
         evaluator = self.evaluator
         if GRAPH in shape.receiver and shape.verb in GRAPH_RUNS:
-            evaluator.recorder.note_graph_run(frame, node)
+            evaluator.repetition.note_graph_run(frame, node)
         if shape.verb == "send_event" and frame.function is not None and shape.positional:
             evaluator.states.send_event(frame.function, shape.positional[0][1])
         if shape.verb == "send_message" and frame.function is not None and shape.positional:
@@ -253,7 +252,9 @@ class CallResolver:
             or evaluator.routed.called(frame, node, shape)
             or evaluator.teams.chats.said_last(receiver, shape)
             or evaluator.teams.own_runs.follow(frame, receiver, shape)
-            or evaluator.graph_runs.called(frame, shape, evaluator.recorder.fanout_at(frame, node))
+            or evaluator.graph_runs.called(
+                frame, shape, evaluator.repetition.fanout_at(frame, node)
+            )
             or evaluator.flow_runs.called(shape)
             or evaluator.run_answers.called(shape)
             or partly_called(shape)

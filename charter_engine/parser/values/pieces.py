@@ -8,7 +8,12 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from charter_engine.parser.values.origins import NOTHING, Origins
-from charter_engine.parser.values.values import Hole, Piece, Static, Value
+from charter_engine.parser.values.values import (
+    Hole,
+    Piece,
+    Static,
+    Value,
+)
 
 
 def static(text: str, line: int = 0) -> Value:
@@ -80,3 +85,15 @@ def add_piece(pieces: list[Piece], piece: Piece) -> None:
         pieces[-1] = last.part(last.text + piece.text)
     elif not (isinstance(piece, Static) and not piece.text):
         pieces.append(piece)
+
+
+def holes_of(value: Value) -> list[Hole]:
+    """The holes of a text, and those of the texts that fill them."""
+    found: list[Hole] = []
+    pending = list(pieces_of(value))
+    while pending and len(found) < 200:
+        piece = pending.pop()
+        if isinstance(piece, Hole):
+            found.append(piece)
+            pending += piece.value.pieces or ()
+    return found
