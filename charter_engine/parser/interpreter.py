@@ -17,7 +17,13 @@ from charter_engine.parser.flows.memory import Memory, tells_more
 from charter_engine.parser.graphs.inner_graphs import with_runs
 from charter_engine.parser.interpreting.arguments import bound_before
 from charter_engine.parser.interpreting.attributes import hand_over
-from charter_engine.parser.interpreting.entries import NO_ENTRY, Entries, FunctionEntry, WaysToCalls
+from charter_engine.parser.interpreting.entries import (
+    NO_ENTRY,
+    NOTHING_GIVEN,
+    Entries,
+    FunctionEntry,
+    WaysToCalls,
+)
 from charter_engine.parser.interpreting.expressions import Evaluator
 from charter_engine.parser.interpreting.following import MAX_CHOICES
 from charter_engine.parser.interpreting.frames import Frame
@@ -33,13 +39,8 @@ from charter_engine.parser.source.program import Program
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.teams.role_turns import acting_in
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Function,
-    Value,
-    made_in,
-    object_of,
-)
+from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.values import UNKNOWN, Function, Value, object_of
 from charter_engine.parser.workflows.handlers import handler_node, is_graph_node
 
 STEPS_PER_FUNCTION = 4_000
@@ -69,8 +70,6 @@ function is followed less far."""
 FEWEST_STEPS = 600
 FEWEST_OF_A_MODULE = 2_500
 """In a very large package every function, and every program, is still followed, if not far."""
-
-NOTHING_GIVEN: Mapping[str, Value] = {}
 
 NEAR = 2
 """There, so many calls may lie between a function that was cut off and one that asks a model, by
@@ -587,7 +586,8 @@ class Interpreter:
         follower = self.evaluator.follower
         follower.followed.clear()
         function = Function(definition, entry.bound)
-        names = self.evaluator.arguments.first_names(function, dict(given))
+        given = {**self.agents_given(definition), **given}
+        names = self.evaluator.arguments.first_names(function, given)
         recursion = self.memory.recursions.get(definition, Recursion())
         spec = definition.node.args
         for arg in (
@@ -627,6 +627,13 @@ class Interpreter:
         self.evaluator.states.keep_returned(definition, result)
         self.evaluator.role_turns.keep(result)
         return result
+
+    def agents_given(self, definition: FunctionDefinition) -> Mapping[str, Value]:
+        """The agents that a step has of its callers, as these made them; a wrapper asks whatever it
+        is given."""
+        calls = self.entries.calls.get(definition) if self.findings.visits is None else None
+        is_step = definition not in self.findings.wrappers
+        return calls.agents if calls is not None and is_step else NOTHING_GIVEN
 
 
 def prepares(definition: FunctionDefinition) -> bool:

@@ -11,20 +11,13 @@ from charter_engine.parser.agents.memories import memory_given, memory_held, sai
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.catalogue import Family
-from charter_engine.parser.model_calls.recognise import CallShape, Recognition
-from charter_engine.parser.model_calls.recording import is_called, talk_of
+from charter_engine.parser.model_calls.recognise import CallShape, Recognition, is_called
+from charter_engine.parser.prompts.kept_talks import talk_of
 from charter_engine.parser.teams.speakers import Team
 from charter_engine.parser.values.containers import member_of
-from charter_engine.parser.values.values import (
-    NOTHING,
-    Box,
-    Kind,
-    Made,
-    Member,
-    Value,
-    join,
-    moved,
-)
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.origins import NOTHING
+from charter_engine.parser.values.values import Box, Kind, Made, Member, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -95,7 +88,7 @@ class AgentsAsked:
         given for that."""
         talk = talk_of(shape, family)
         memory = memory_given(shape, family, self.program.catalogue)
-        if self.evaluator.recorder.remembers(shape):
+        if self.evaluator.kept_talks.remembers(shape):
             talk = keeper_of(shape)
             memory = memory_held(shape, self.program.catalogue)
         if memory is not None and memory.box is not None:

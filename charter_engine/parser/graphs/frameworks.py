@@ -21,18 +21,11 @@ from charter_engine.parser.source.symbols import (
     dotted_name,
 )
 from charter_engine.parser.source.syntax import declared_fields
+from charter_engine.parser.values.candidates import without_ends
 from charter_engine.parser.values.containers import any_member
-from charter_engine.parser.values.values import (
-    NOTHING,
-    UNKNOWN,
-    Box,
-    Element,
-    Value,
-    either,
-    join,
-    moved,
-    without_ends,
-)
+from charter_engine.parser.values.joining import either, join
+from charter_engine.parser.values.origins import NOTHING
+from charter_engine.parser.values.values import UNKNOWN, Box, Element, Value, moved
 from charter_engine.parser.workflows.executors import executor_of, handling_of
 from charter_engine.parser.workflows.handlers import (
     heard_steps,

@@ -24,8 +24,10 @@ from charter_engine.parser.source.symbols import (
     is_state_of_app,
 )
 from charter_engine.parser.source.syntax import annotation_names, last_name
+from charter_engine.parser.values.candidates import each_object, in_order, place_of
+from charter_engine.parser.values.joining import either, join
+from charter_engine.parser.values.origins import NOTHING, Origin
 from charter_engine.parser.values.values import (
-    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -36,17 +38,11 @@ from charter_engine.parser.values.values import (
     ListEnds,
     Made,
     Member,
-    Origin,
     Package,
     Ran,
     Type,
     Value,
-    each_object,
-    either,
-    in_order,
     is_answer,
-    join,
-    place_of,
 )
 
 if TYPE_CHECKING:

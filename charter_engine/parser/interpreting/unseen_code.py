@@ -11,17 +11,10 @@ from charter_engine.parser.model_calls import evidence, recognise
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.values.origins import NOTHING
+from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.strings import arguments_origins
-from charter_engine.parser.values.values import (
-    NOTHING,
-    UNKNOWN,
-    Box,
-    Element,
-    Kind,
-    Type,
-    Value,
-    static,
-)
+from charter_engine.parser.values.values import UNKNOWN, Box, Element, Kind, Type, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

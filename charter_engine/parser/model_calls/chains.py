@@ -8,16 +8,8 @@ from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.evidence import MODEL_GIVEN
 from charter_engine.parser.model_calls.recognise import CallShape, names_in, names_model, words_of
 from charter_engine.parser.prompts.offered import KEPT_AS
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Element,
-    External,
-    Kind,
-    Type,
-    Value,
-    static,
-)
+from charter_engine.parser.values.pieces import static
+from charter_engine.parser.values.values import UNKNOWN, Box, Element, External, Kind, Type, Value
 
 PROMPTS = frozenset((Kind("langchain.prompt"), Kind("langchain.fetched.prompt")))
 PARSER = Kind("langchain.parser")

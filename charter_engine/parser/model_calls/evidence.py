@@ -200,7 +200,8 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     of_receiver, last = set(words_of(receiver)), set(words_of(receiver)[-1:])
     is_known = last & (words.receiver_strong | {"agent", "chain", "team", "crew"})
     is_chat = verb == ("chat",) and belongs_to_model(shape, catalogue)
-    if of_receiver & words.receiver_never and not is_known and not is_chat:
+    is_asked = bool(is_known) or is_chat or is_given_conversation(shape)
+    if of_receiver & words.receiver_never and not is_asked:
         return f"the receiver `{receiver}` is no model"
     runs = (
         of_receiver & (words.receiver_strong | words.receiver_running)
@@ -296,6 +297,8 @@ def weigh_receiver(
         score, reasons = score + 1, [*reasons, "its module is named after a model"]
     elif belongs_to_model(shape, catalogue):
         score, reasons = score + 2, [*reasons, f"`{'.'.join(shape.path[:-1])}` belongs to a model"]
+    elif is_given_conversation(shape):
+        score, reasons = score + 2, [*reasons, "it is given a conversation as agents are"]
     elif receiver and receiver != "self" and set(verb).isdisjoint(words.function_strong):
         score -= 1
     elif given_model:
@@ -434,6 +437,19 @@ def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
         ):
             best = max(best, 1)
     return best
+
+
+def is_given_conversation(shape: CallShape) -> bool:
+    """Whether a call gives a conversation as LangChain's agents are given one, in a state:
+    `planner.ainvoke({"messages": [HumanMessage(text)]})`."""
+    state = shape.positional[0][1].box if shape.positional else None
+    messages = state.fields.get("messages") if state is not None else None
+    is_run = not INVOKING.isdisjoint(words_of(shape.verb)) and len(shape.path) > 1
+    return is_run and messages is not None and messages.box is not None
+
+
+INVOKING = frozenset("invoke ainvoke stream astream".split())
+"""Words of the methods by which LangChain's runnables are run."""
 
 
 def names_within(value: Value) -> list[str]:

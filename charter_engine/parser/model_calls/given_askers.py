@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from charter_engine.parser.model_calls.catalogue import Catalogue, Family
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition, words_of
 from charter_engine.parser.source.syntax import used_by
-from charter_engine.parser.values.values import Kind, Made, Value, in_order
+from charter_engine.parser.values.candidates import in_order
+from charter_engine.parser.values.values import Kind, Made, Value
 
 VERBS = ("invoke", "run", "kickoff", "chat", "complete")
 """Methods by which one that is given may be asked; the first that it has is taken."""

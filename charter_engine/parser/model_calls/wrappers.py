@@ -27,7 +27,8 @@ from charter_engine.parser.prompts.prompts import OPTIONS
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name, walk
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.state import Analysis
-from charter_engine.parser.values.values import Hole, Instance, Piece, Static, Value, pieces_of
+from charter_engine.parser.values.pieces import pieces_of
+from charter_engine.parser.values.values import Hole, Instance, Piece, Static, Value
 from charter_engine.parser.workflows.handlers import is_handler
 
 

@@ -12,7 +12,8 @@ from charter_engine.parser.model_calls.findings import Visit
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.source.symbols import Module, dotted_name
 from charter_engine.parser.source.syntax import last_name, statements
-from charter_engine.parser.values.values import Hole, pieces_of
+from charter_engine.parser.values.pieces import pieces_of
+from charter_engine.parser.values.values import Hole
 
 WRITTEN_IN = frozenset(".md .txt .prompt .jinja .jinja2 .j2 .yaml .yml .toml .json .xml".split())
 """How the names of files end that hold prompts."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.interpreting.following import MAX_CHOICES
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
-from charter_engine.parser.values.values import Function, Instance, Static, Value, in_order, join
+from charter_engine.parser.values.candidates import in_order
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.values import Function, Instance, Static, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

@@ -8,17 +8,9 @@ from typing import TYPE_CHECKING, Any
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.values import text
-from charter_engine.parser.values.values import (
-    NOTHING,
-    Hole,
-    Origins,
-    Piece,
-    Static,
-    Value,
-    as_pieces,
-    static,
-    text_of,
-)
+from charter_engine.parser.values.origins import NOTHING, Origins
+from charter_engine.parser.values.pieces import as_pieces, static, text_of
+from charter_engine.parser.values.values import Hole, Piece, Static, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from charter_engine.parser.prompts.jinja import written_out
-from charter_engine.parser.values.values import Hole, Piece, Static, Value, as_pieces, text_of
+from charter_engine.parser.values.pieces import as_pieces, text_of
+from charter_engine.parser.values.values import Hole, Piece, Static, Value
 
 Lookup = Callable[[str], tuple[Value, "ast.expr | str"] | None]
 """The value of a field by its name (or position), and the source of what fills it."""

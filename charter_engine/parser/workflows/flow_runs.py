@@ -14,7 +14,8 @@ from charter_engine.parser.graphs.frameworks import absorb_box, in_state, starte
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
-from charter_engine.parser.values.values import UNKNOWN, Box, Instance, Value, join
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.values import UNKNOWN, Box, Instance, Value
 from charter_engine.parser.workflows.handlers import (
     handler_node,
     is_graph_node,
