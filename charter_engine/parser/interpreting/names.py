@@ -121,7 +121,8 @@ class Names:
 
     def name(self, frame: Frame, node: ast.Name) -> Value:
         found = frame.names.get(node.id)
-        if found is None:
+        is_missing = found is not None and is_for_lack_of(frame.module, node.id, found)
+        if found is None or (is_missing and frame.function is None):
             found = self.outer_name(frame, node.id)
         if found is None and node.id == "__file__":
             return path_value(frame.module.path)
@@ -162,7 +163,8 @@ class Names:
         self, module: Module, name: str, seen: frozenset[str] = frozenset()
     ) -> Value | None:
         found = self.memory.globals.get(module.path, NO_GLOBALS).get(name)
-        if found is not None:
+        is_missing = found is not None and is_for_lack_of(module, name, found)
+        if found is not None and not is_missing:
             return found
         if name in module.imports:
             dotted = self.program.imported_by(module, module.imports[name])
@@ -509,6 +511,12 @@ class Names:
                 found.add(Kind("model"))
         value = self.annotations[id(annotation)] = Value(types=frozenset(found))
         return value
+
+
+def is_for_lack_of(module: Module, name: str, held: Value) -> bool:
+    """Whether a module's name is None for lack of what it imports by it: `except ImportError:
+    OpenAI = None`."""
+    return held.constant == (None,) and name in module.imports
 
 
 CONTEXT_FIELDS = ("state", "deps", "context")

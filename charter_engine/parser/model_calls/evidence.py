@@ -440,16 +440,21 @@ def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
 
 
 def is_given_conversation(shape: CallShape) -> bool:
-    """Whether a call gives a conversation as LangChain's agents are given one, in a state:
-    `planner.ainvoke({"messages": [HumanMessage(text)]})`."""
+    """Whether a call gives nothing but a conversation as LangChain's agents are given one, in a
+    state: `planner.ainvoke({"messages": [HumanMessage(text)]})`. A graph's state may be like it."""
     state = shape.positional[0][1].box if shape.positional else None
-    messages = state.fields.get("messages") if state is not None else None
-    is_run = not INVOKING.isdisjoint(words_of(shape.verb)) and len(shape.path) > 1
-    return is_run and messages is not None and messages.box is not None
+    if state is None or len(shape.path) < 2 or INVOKING.isdisjoint(words_of(shape.verb)):
+        return False
+    messages = state.fields.get("messages") if len(state.fields) == 1 else None
+    is_graph = not GRAPHS.isdisjoint(words_of(shape.path[-2]))
+    return messages is not None and messages.box is not None and not is_graph
 
 
 INVOKING = frozenset("invoke ainvoke stream astream".split())
 """Words of the methods by which LangChain's runnables are run."""
+
+GRAPHS = frozenset("app graph workflow".split())
+"""Words of the names of graphs, whose nodes are looked for in their place."""
 
 
 def names_within(value: Value) -> list[str]:

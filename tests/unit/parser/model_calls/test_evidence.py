@@ -577,6 +577,7 @@ class Agents:
         ('ainvoke({"messages": [HumanMessage(content=f"Plan {text}")]}, context=1)', [9]),
         ('ainvoke({"messages": [("user", text)]})', [9]),
         ('ainvoke({"rows": [text]})', []),
+        ('ainvoke({"messages": [("user", text)], "rounds": 2})', []),
         ('store({"messages": [("user", text)]})', []),
     ],
 )
