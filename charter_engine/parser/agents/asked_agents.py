@@ -86,6 +86,9 @@ class AgentsAsked:
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
         """Let what keeps the conversation of a call hold its answer: what is called, or what it is
         given for that."""
+        answers = moved(answer, "history")
+        unseen = self.evaluator.kept_talks.unseen(frame, shape, family)
+        unseen.rest = join(unseen.rest, answers, "history")
         talk = talk_of(shape, family)
         memory = memory_given(shape, family, self.program.catalogue)
         if self.evaluator.kept_talks.remembers(shape):
@@ -97,10 +100,9 @@ class AgentsAsked:
                 self.memory.add_item(memory.box, added)
             return
         if talk is not None:
-            answers = moved(answer, "history").origins
             kept = self.evaluator.evaluate(frame, talk)
             if kept.constant != (None,):
-                self.evaluator.assigner.keep(frame, talk, kept.with_origins(answers))
+                self.evaluator.assigner.keep(frame, talk, kept.with_origins(answers.origins))
 
     def asked_beside(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape

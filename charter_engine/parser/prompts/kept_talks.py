@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser.agents.memories import memory_held
-from charter_engine.parser.graphs.threads import begins_anew, is_of_this_turn, thread_of
+from charter_engine.parser.flows.kept_state import runs_once
+from charter_engine.parser.graphs.threads import (
+    assigned_in,
+    begins_anew,
+    is_of_this_turn,
+    thread_of,
+)
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.catalogue import Family, KindRule
 from charter_engine.parser.model_calls.findings import Message, Site
 from charter_engine.parser.model_calls.recognise import CallShape, is_called
+from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.values import UNKNOWN, Box, Kind, Value, moved
 
@@ -27,6 +34,7 @@ class KeptTalks:
     def __init__(self, analysis: Analysis) -> None:
         self.program = analysis.program
         self.findings = analysis.findings
+        self.memory = analysis.memory
 
     def before(
         self,
@@ -40,13 +48,26 @@ class KeptTalks:
         """What a call goes on from: what its receiver keeps, or else what it is given to go on
         with."""
         if not self.remembers(shape):
-            return continued(shape, family)
+            unseen = self.unseen(frame, shape, family)
+            said = Value(box=unseen).all_origins()
+            return continued(shape, family).with_origins(said)
         memory = memory_held(shape, self.program.catalogue)
         talk = self.of_thread(frame, site, receiver, shape, chain)
         if memory is None:
             return talk
         held = moved(Value(origins=memory.all_origins()), "history")
         return replace(receiver, origins=held.origins)
+
+    def unseen(self, frame: Frame, shape: CallShape, family: Family) -> Box:
+        """What was said in a conversation that outlasts the function that goes on with it:
+        `session=sessions.get_session(user)`."""
+        given = given_talk(shape, family)
+        source = lasting_talk(frame, given) if given is not None else None
+        if source is None:
+            return Box("dict")
+        owner = frame.function.owner if frame.function is not None else None
+        holder = owner.name if owner is not None else frame.module.path
+        return self.memory.shared_box(f"talk {holder} {ast.unparse(source)}")
 
     def remembers(self, shape: CallShape) -> bool:
         """Whether what is called keeps what it was asked and answered before."""
@@ -92,14 +113,31 @@ CALLED = "__call__"
 """The method by which an object itself is called."""
 
 
+def lasting_talk(frame: Frame, given: ast.expr) -> ast.Call | None:
+    """How a function that is run again and again gets at a conversation that others keep: by a
+    function that hands it out, or with what it is kept in; None for any other."""
+    function = frame.function
+    if function is None or runs_once(function):
+        return None
+    made = assigned_in(function.node).get(given.id, []) if isinstance(given, ast.Name) else [given]
+    source = made[0].value if made and isinstance(made[0], ast.Await) else next(iter(made), None)
+    if len(made) != 1 or not isinstance(source, ast.Call):
+        return None
+    is_made = last_name(source.func)[:1].isupper()
+    return source if not is_made or len(source.args) + len(source.keywords) > 1 else None
+
+
+def given_talk(shape: CallShape, family: Family) -> ast.expr | None:
+    """What is written for the conversation that a call is given to go on with."""
+    return next((node for name, node, _ in shape.keywords if name in family.talks_in), None)
+
+
 def talk_of(shape: CallShape, family: Family) -> ast.expr | None:
     """What holds the conversation that a call goes on with: `talk` of `conversation=talk.id`."""
-    for name, node, _ in shape.keywords:
-        if name in family.talks_in:
-            is_key = isinstance(node, ast.Attribute) and node.attr == "id"
-            held = node.value if is_key and isinstance(node, ast.Attribute) else node
-            return held if isinstance(held, ast.Name | ast.Attribute) else None
-    return None
+    node = given_talk(shape, family)
+    is_key = isinstance(node, ast.Attribute) and node.attr == "id"
+    held = node.value if is_key and isinstance(node, ast.Attribute) else node
+    return held if isinstance(held, ast.Name | ast.Attribute) else None
 
 
 CONTINUED = ("previous_response_id", "previous_interaction_id", "message_history")
