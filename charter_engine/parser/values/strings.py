@@ -110,6 +110,8 @@ class Strings:
         if verb in ("strip", "lstrip", "rstrip"):
             characters = shape.positional[0][1].static_text() if shape.positional else None
             return text.stripped(receiver, verb, characters) or Value(origins=receiver.origins)
+        if verb in text.SPLITTING:
+            return text.split_up(receiver, verb, shape.positional, node.lineno)
         if verb in text.STATIC_METHODS:
             written = receiver.static_text()
             arguments = [value.static_text() for _, value in shape.positional]
