@@ -31,13 +31,6 @@ NAMED = (ast.Name, ast.Attribute)
 CERTAIN = 2
 """What an argument counts that is a model without doubt."""
 
-MODEL_GIVEN = frozenset(
-    "llm model model_name llm_config chat_model language_model model_client model_id "
-    "instructions system_prompt system_message".split()
-)
-"""Names under which a constructor is given the model that its object asks, or the rules that this
-is told."""
-
 RUNNABLES = frozenset({"chain", "llm", "model", "agent", "grader", "judge", "generator"})
 
 GENERIC = frozenset("model models completion completions".split())
@@ -204,7 +197,7 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
         return f"the receiver `{receiver}` is no model"
     runs = (
         of_receiver & (words.receiver_strong | words.receiver_running)
-        or shape.made_with & MODEL_GIVEN
+        or shape.made_with & words.model_given
     )
     if set(verb) <= words.running and not runs:
         return f"`{receiver or shape.verb}` is no agent that could be run"
@@ -288,7 +281,7 @@ def weigh_receiver(
     elif is_model_type(shape.receiver | shape.callee, catalogue):
         called = receiver or shape.verb
         score, reasons = score + 2, [*reasons, f"`{called}` is a model by its type"]
-    elif shape.made_with & MODEL_GIVEN:
+    elif shape.made_with & words.model_given:
         score, reasons = score + 1, [*reasons, f"`{receiver}` was made as a model's"]
     elif of_receiver & words.receiver_weak:
         score, reasons = score + (verb != ("query",)), [*reasons, f"`{receiver}` may be a model"]
@@ -540,19 +533,13 @@ def asks_by_name(name: str, catalogue: Catalogue) -> int:
     return 2 if parts & words.function_strong else int(bool(parts & words.function_weak))
 
 
-def is_asked_itself(module: Module, node: ast.Call) -> bool:
+def is_asked_itself(module: Module, node: ast.Call, catalogue: Catalogue) -> bool:
     """Whether what a call gives is run afterwards: `agent = ollama_agent(…)` makes an agent."""
     name = output_name(module.parents, node)
     return name is not None and any(
         isinstance(call.func, ast.Attribute)
-        and call.func.attr in OF_ASKERS
+        and call.func.attr in catalogue.evidence.asker_methods
         and isinstance(call.func.value, ast.Name)
         and call.func.value.id == name
         for call in module.calls
     )
-
-
-OF_ASKERS = frozenset(
-    "run run_sync run_stream run_async arun invoke ainvoke kickoff chat achat ask complete".split()
-)
-"""Methods of what asks a model, which no answer has."""
