@@ -13,8 +13,8 @@ import re
 from typing import NamedTuple
 
 from charter_engine.parser.flows.edges import parameters_in
+from charter_engine.parser.model_calls.asking_names import asks_by_name
 from charter_engine.parser.model_calls.catalogue import Catalogue
-from charter_engine.parser.model_calls.evidence import asks_by_name
 from charter_engine.parser.model_calls.findings import Visit, Wrapper
 from charter_engine.parser.model_calls.handed_records import hands_on_record
 from charter_engine.parser.model_calls.recognise import words_of
