@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from charter_engine.parser.flows.memory import APP, SESSION
 from charter_engine.parser.interpreting.attributes import holder_name
 from charter_engine.parser.interpreting.frames import Frame, under_way
-from charter_engine.parser.model_calls import evidence
+from charter_engine.parser.model_calls import asking_names
 from charter_engine.parser.prompts.prompt_files import path_value
 from charter_engine.parser.source.symbols import (
     APPS,
@@ -507,7 +507,7 @@ class Names:
             kind_name = self.program.catalogue.kind_of_annotation(name.rpartition(".")[2], dotted)
             if kind_name is not None and not found:
                 found.add(Kind(kind_name))
-            elif not found and evidence.is_model_class(dotted, self.program.catalogue):
+            elif not found and asking_names.is_model_class(dotted, self.program.catalogue):
                 found.add(Kind("model"))
         value = self.annotations[id(annotation)] = Value(types=frozenset(found))
         return value

@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 
 from charter_engine.analysis.compile import CompileOptions, compile_source, compile_sources
-from charter_engine.parser import interpreter
+from charter_engine.parser.passes import starts
 from tests.unit.parser.compiled import compiled, lines, package
 
 CLIENT = """
@@ -212,7 +212,7 @@ def test_a_package_of_many_functions_shows_the_same_calls(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = package(**PACKAGES[name])
-    monkeypatch.setattr(interpreter, "MANY_FUNCTIONS", 0)
+    monkeypatch.setattr(starts, "MANY_FUNCTIONS", 0)
     assert package(**PACKAGES[name]) == together
 
 
