@@ -235,6 +235,8 @@ def is_made(value: Value) -> bool:
 
 def is_settled(box: Box, index: int) -> bool:
     """Whether it is known which member stands at an index: nothing before it may be missing."""
+    if box.begins_either_way:
+        return False
     if index < 0:
         before = box.items if box.rest is None and -len(box.items) <= index else None
     else:

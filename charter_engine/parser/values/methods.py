@@ -66,6 +66,11 @@ COPYING = frozenset("model_copy copy with_config with_retry with_options".split(
 
 PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict".split())
 ORDERING = frozenset("reversed sorted set filter nlargest nsmallest".split())
+KEEPING_ORDER = frozenset(
+    "heappush heappushpop heapreplace insort insort_left insort_right".split()
+)
+"""Functions that put a member into a list that is in order, of which some take out another."""
+
 PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
 """Functions that give what they are given, or some of it: first, or after how that is chosen."""
 
@@ -249,16 +254,12 @@ class Methods:
             return Value(box=as_dict(first.box), origins=first.origins)
         if name == "cast" and len(shape.positional) > 1:
             return shape.positional[1][1]
-        if name == "enumerate":
-            return Value(
-                box=Box(
-                    "list",
-                    rest=Value(box=Box("tuple", [Element(Value()), Element(any_member(first))])),
-                )
-            )
-        if name == "zip":
-            members = [Element(any_member(value)) for _, value in shape.positional]
+        if name in ("enumerate", "zip"):
+            beside = [Value(), first] if name == "enumerate" else given
+            members = [Element(any_member(value)) for value in beside]
             return Value(box=Box("list", rest=Value(box=Box("tuple", members))))
+        if name in KEEPING_ORDER:
+            return self.kept_in_order(frame, node, given)
         if name == "range" and (members := numbers_of(shape)):
             return Value(box=Box("list", members))
         if name in FORGETTING:
@@ -268,6 +269,14 @@ class Methods:
         if name in ("int", "float", "max", "min", "sum", "abs", "next", "repr"):
             return Value(origins=arguments_origins(shape))
         return None
+
+    def kept_in_order(self, frame: Frame, node: ast.Call, given: list[Value]) -> Value:
+        """`heappush(queue, item)`, `heappop(queue)`: any member of a list that keeps what is put
+        into it."""
+        held, box = given[0], given[0].box
+        if len(given) > 1 and box is not None:
+            self.memory.add_item(box, member_of(frame, box, given[1], node))
+        return any_member(held)
 
 
 def empties(verb: str, box: Box) -> bool:

@@ -214,7 +214,8 @@ class Box(Struct, eq=False):
 
     `depth` and `branches` count the branches and loops, and the branches alone, that it was made
     in. `joined_to` is a box that holds these contents besides others: what is added here is added
-    there. `limit` is what it holds at most.
+    there. `limit` is what it holds at most. `begins_either_way`: it may be another list, with which
+    it was joined, that begins with other members.
     """
 
     kind: Literal["list", "tuple", "dict", "object"]
@@ -225,6 +226,7 @@ class Box(Struct, eq=False):
     branches: int = 0
     joined_to: Box | None = None
     limit: Limit | None = None
+    begins_either_way: bool = False
 
     def members(self) -> Iterator[Value]:
         yield from [element.value for element in self.items]
