@@ -12,6 +12,7 @@ from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.prompts.limits import head_of, window_of
 from charter_engine.parser.prompts.prompt_files import FILE
 from charter_engine.parser.source.syntax import names_stored
+from charter_engine.parser.values.text import remade
 from charter_engine.parser.values.values import (
     MAX_ITEMS,
     UNKNOWN,
@@ -94,6 +95,8 @@ class Containers:
             kept = head_of(frame, node.slice, self.evaluator.evaluate)
             if kept and value.box is not None and is_settled(value.box, kept - 1):
                 return replace(value, box=replace(value.box, items=copied(value.box)[:kept]))
+            if value.pieces is not None:
+                return remade(value, node)
             return sliced(value, window_of(frame, node.slice, self.evaluator.evaluate))
         key = self.evaluator.evaluate(frame, node.slice)
         return item(value, UNKNOWN if is_chosen_anew(frame, value, node.slice) else key)

@@ -249,7 +249,7 @@ class Methods:
                 else text_of(as_pieces(first, node, node.lineno, node.col_offset))
             )
         if name in ("dedent", "cleandoc", HANDING_ON):
-            return text_by(name, first, node.lineno)
+            return text_by(name, first, node)
         if name in PASSING or name in PASSING_SECOND or awaits(shape):
             return in_another_order(first) if name in ORDERING else first
         if name in ("asdict", "vars") and first.box is not None and first.box.kind == "object":
@@ -297,13 +297,13 @@ def gives_itself(verb: str, receiver: Value) -> bool:
     return verb in COPYING and bool(functions_in(receiver))
 
 
-def text_by(name: str, given: Value, line: int) -> Value:
+def text_by(name: str, given: Value, node: ast.Call) -> Value:
     """What a function makes of a text."""
     if name == HANDING_ON and given.pieces is not None:
         return text_of((Hole(HANDOFF_RULES, UNKNOWN), Static("\n\n"), *given.pieces))
     written = given.static_text()
     outcome = text.apply_static(name, written, []) if written is not None else None
-    return Value(origins=given.origins) if outcome is None else static(outcome, line)
+    return text.remade(given, node) if outcome is None else static(outcome, node.lineno)
 
 
 def awaits(shape: CallShape) -> bool:

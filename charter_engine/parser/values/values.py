@@ -213,13 +213,15 @@ class Hole(Struct, frozen=True, eq=False):
     """A place in a text that is filled when the program runs, by `source`: an expression's tree or
     its text.
 
-    `value` is what is known of the filling.
+    `value` is what is known of the filling. `written` is what the source writes out of it on each
+    way through the program: the shortest of these texts.
     """
 
     source: ast.expr | str
     value: Value
     line: int = 0
     column: int = 0
+    written: str = ""
 
     @property
     def key(self) -> tuple[int, int, str]:
@@ -495,7 +497,19 @@ def join_pieces(first: Value, second: Value, name: str) -> tuple[Piece, ...] | N
             common += beginning_of(mine, other)
             break
         common.append(mine)
-    return (*common, Hole(name, join_origins(first, second)))
+    rests = (pieces[len(common) :] for pieces in (first.pieces, second.pieces))
+    written = min(map(written_in, rests), key=len)
+    return (*common, Hole(name, join_origins(first, second), written=written))
+
+
+def written_in(pieces: Iterable[Piece]) -> str:
+    """What the source writes out of a text, on each way through the program."""
+    return "".join(
+        piece.text
+        if isinstance(piece, Static)
+        else piece.written or written_in(piece.value.pieces or ())
+        for piece in pieces
+    )
 
 
 def beginning_of(first: Piece, second: Piece) -> tuple[Piece, ...]:

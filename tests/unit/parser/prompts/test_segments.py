@@ -83,6 +83,14 @@ def test_text_methods(text: str) -> None:
     assert_exact(f"t = {text!r}.replace('x', 'yy').upper()", "t + a", NAMES)
 
 
+@given(TEXT, TEXT)
+def test_a_filled_text_that_is_stripped(first: str, second: str) -> None:
+    around = f"t = {first!r} + a + {second!r}"
+    assert_exact(around, "t.strip()", NAMES)
+    assert_exact(around, "t.lstrip('xya')", NAMES)
+    assert_exact(f"{around}\nt = f' {{t}}\\n'", "t.rstrip()", NAMES)
+
+
 def test_a_named_constant_keeps_its_own_segment() -> None:
     call = only(
         compiled(
