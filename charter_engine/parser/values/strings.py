@@ -10,17 +10,9 @@ from msgspec.structs import replace
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.values import text
-from charter_engine.parser.values.values import (
-    NOTHING,
-    Hole,
-    Origins,
-    Piece,
-    Static,
-    Value,
-    as_pieces,
-    static,
-    text_of,
-)
+from charter_engine.parser.values.origins import NOTHING, Origins
+from charter_engine.parser.values.pieces import as_pieces, static, text_of
+from charter_engine.parser.values.values import Hole, Piece, Static, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -122,6 +114,8 @@ class Strings:
             if characters is None and shape.positional:
                 return text.remade(receiver, node)
             return text.stripped(receiver, verb, characters)
+        if verb in text.SPLITTING:
+            return text.split_up(receiver, verb, shape.positional, node.lineno)
         if verb in text.STATIC_METHODS:
             written = receiver.static_text()
             arguments = [value.static_text() for _, value in shape.positional]
