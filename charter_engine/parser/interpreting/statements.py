@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.branches.alternatives import Ways
 from charter_engine.parser.branches.class_tests import told_by_class
 from charter_engine.parser.branches.flags import truth_of
+from charter_engine.parser.branches.given_ways import is_nothing
 from charter_engine.parser.branches.narrowing import Narrowed, narrowed, widen
 from charter_engine.parser.graphs.frameworks import updates_in
 from charter_engine.parser.interpreting.attributes import note_left
@@ -22,6 +24,7 @@ from charter_engine.parser.source.syntax import (
     has_break,
     is_endless,
     leaves_at_once,
+    outcome_of,
     pattern_names,
     safe_end,
 )
@@ -125,12 +128,22 @@ class StatementWalker:
         is_called = frame.caller is not None and frame.function is not None
         if not is_called or frame.function is None or frame.function.name != "__init__":
             return None
-        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            way = self.way_made(frame, test.operand)
-            return None if way is None else not way
-        if not isinstance(test, ast.Name | ast.Attribute):
-            return None
-        return truth_of(self.evaluator.evaluate(frame, test))
+        return outcome_of(test, partial(self.way_of, frame))
+
+    def way_of(self, frame: Frame, test: ast.expr) -> bool | None:
+        """How a part of a test comes out by what is known of a name or an attribute; None where
+        that is open."""
+        match test:
+            case ast.Name() | ast.Attribute():
+                return truth_of(self.evaluator.evaluate(frame, test))
+            case ast.Compare(
+                left=ast.Name() | ast.Attribute() as left,
+                ops=[ast.Is() | ast.IsNot() as operator],
+                comparators=[ast.Constant(value=None)],
+            ):
+                is_none = is_nothing(self.evaluator.evaluate(frame, left))
+                return None if is_none is None else is_none is isinstance(operator, ast.Is)
+        return None
 
     def alternatives(
         self,

@@ -150,6 +150,7 @@ class Methods:
             found = item(receiver, UNKNOWN if is_chosen_anew(frame, receiver, written) else key)
             default = shape.positional[1][1] if len(shape.positional) > 1 else None
             is_there = default is None or (is_empty_list(default) and end_of(found, -1) is not None)
+            is_there = is_there or is_constant_with(shape, receiver, key)
             return found if default is None or is_there else join(found, default, "default")
         if verb in LISTING and receiver.box is not None and receiver.box.kind == "dict":
             return Value(box=LISTING[verb](receiver.box), origins=receiver.origins)
@@ -275,6 +276,12 @@ class Methods:
 def empties(verb: str, box: Box) -> bool:
     """Whether a method leaves nothing in what it is called on."""
     return verb == "clear" or (verb in RESETTING and box.kind == "list")
+
+
+def is_constant_with(shape: CallShape, table: Value, key: Value) -> bool:
+    """Whether a method of a constant (`RULES.get(role, "")`) is given a key that the table has."""
+    is_constant = len(shape.path) > 1 and shape.path[-2].isupper()
+    return is_constant and table.box is not None and key.static_text() in table.box.fields
 
 
 def is_dumped(receiver: Value, verb: str) -> bool:
