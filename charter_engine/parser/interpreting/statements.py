@@ -240,6 +240,8 @@ class StatementWalker:
         if self.are_told_apart(node, members):
             self.unroll(frame, node, record, members)
             return self.without_break(frame, node)
+        if self.is_written_out(node, members):
+            return self.go_through(frame, node, members)
         turns = self.turns_over(node, iterable)
 
         def begin(turn: int) -> None:
@@ -264,6 +266,27 @@ class StatementWalker:
         if known is None:
             known = self.telling_apart[id(node)] = calls_members(node)
         return known
+
+    def is_written_out(self, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:
+        """Whether a loop goes over texts that the source writes out, neither asks a model nor makes
+        what does, and runs to its end in each turn."""
+        return (
+            bool(members)
+            and self.findings.are_judged
+            and all(one.static_text() and not one.origins for one in members)
+            and all(isinstance(one, ast.Expr | ast.Assign | ast.AugAssign) for one in node.body)
+            and not self.evaluator.flags.may_ask(node.body)
+            and not self.program.makes_agents(node)
+        )
+
+    def go_through(
+        self, frame: Frame, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]
+    ) -> bool:
+        """Run a body for each member as if no loop were written."""
+        for member in members:
+            self.evaluator.assigner.assign(frame, node.target, member)
+            self.execute(frame, node.body)
+        return self.execute(frame, node.orelse)
 
     def unroll(
         self,
