@@ -17,8 +17,6 @@ from charter_engine.parser.values.candidates import end_of, functions_in, withou
 from charter_engine.parser.values.containers import (
     MOST_MEMBERS,
     any_member,
-    is_chosen_anew,
-    item,
     member_of,
 )
 from charter_engine.parser.values.joining import is_empty_list, join
@@ -147,7 +145,7 @@ class Methods:
             if receiver.box.kind == "list":
                 return any_member(receiver)
             written, key = shape.positional[0] if shape.positional else (shape.node, UNKNOWN)
-            found = item(receiver, UNKNOWN if is_chosen_anew(frame, receiver, written) else key)
+            found = self.evaluator.containers.member(frame, receiver, written, key)
             default = shape.positional[1][1] if len(shape.positional) > 1 else None
             is_there = default is None or (is_empty_list(default) and end_of(found, -1) is not None)
             is_there = is_there or is_constant_with(shape, receiver, key)

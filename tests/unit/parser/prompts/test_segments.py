@@ -314,3 +314,42 @@ def test_the_name_that_a_model_is_made_with_is_no_part_of_a_prompt() -> None:
         "Be brief.",
         "text",
     ]
+
+
+def test_lines_that_are_there_on_every_way_are_told_among_others() -> None:
+    call = only(
+        compiled(
+            """
+            def run(client, topic, notes):
+                lines = ["You write.", f"Topic: {topic}"]
+                for note in notes:
+                    lines.append(f"- {note}")
+                if notes:
+                    lines.append("Use the notes.")
+                lines.append("Begin.")
+                prompt = "\\n".join(lines)
+                client.chat.completions.create(messages=[dict(role="user", content=prompt)])
+            """
+        )
+    )
+    assert [segment.text or segment.expression for segment in call.segments] == [
+        "You write.\nTopic: ",
+        "topic",
+        "'\\n'.join(lines[2:4])",
+        "\nBegin.",
+    ]
+
+
+def test_lines_are_one_unknown_text_where_others_may_stand_between_them() -> None:
+    call = only(
+        compiled(
+            """
+            def run(client, notes):
+                lines = list(notes)
+                lines.append("Begin.")
+                prompt = "\\n".join(lines)
+                client.chat.completions.create(messages=[dict(role="user", content=prompt)])
+            """
+        )
+    )
+    assert [segment.expression for segment in call.segments] == ["'\\n'.join(lines)"]
