@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.branches.alternatives import Ways
-from charter_engine.parser.branches.class_tests import told_by_class
+from charter_engine.parser.branches.class_tests import told_by_class, told_by_shape
 from charter_engine.parser.branches.flags import truth_of
 from charter_engine.parser.branches.given_ways import is_nothing
 from charter_engine.parser.branches.narrowing import Narrowed, narrowed, widen
@@ -106,6 +106,8 @@ class StatementWalker:
             way = self.evaluator.flags.settled(frame, node)
         if way is None:
             way = self.evaluator.given_ways.settled(frame, node)
+        if way is None:
+            way = self.way_of_shape(frame, node)
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
         told = narrowed(frame, node.test, self.evaluator.known_beside(frame))
@@ -118,6 +120,17 @@ class StatementWalker:
         if told is not None and not told.holds_after(node):
             widen(told.loop, frame.names)
         return goes_on
+
+    def way_of_shape(self, frame: Frame, node: ast.If) -> bool | None:
+        """Which way a branch goes that is for lists or texts alone; None where that is open, or
+        where the other way asks a model."""
+        way = outcome_of(
+            node.test, lambda part: told_by_shape(frame, part, self.evaluator.evaluate)
+        )
+        if way is None or not self.findings.are_judged:
+            return None
+        other = node.orelse if way else node.body
+        return None if self.evaluator.flags.may_ask(other) else way
 
     def way_made(self, frame: Frame, test: ast.expr) -> bool | None:
         """Which way a constructor goes by what it is given: `if system:`, or a role by what it has
