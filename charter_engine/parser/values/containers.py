@@ -14,6 +14,7 @@ from charter_engine.parser.prompts.prompt_files import FILE
 from charter_engine.parser.source.syntax import names_stored
 from charter_engine.parser.values.candidates import each_object, end_of
 from charter_engine.parser.values.joining import MAX_ITEMS, join
+from charter_engine.parser.values.text import remade
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -94,6 +95,8 @@ class Containers:
             kept = head_of(frame, node.slice, self.evaluator.evaluate)
             if kept and value.box is not None and is_settled(value.box, kept - 1):
                 return replace(value, box=replace(value.box, items=copied(value.box)[:kept]))
+            if value.pieces is not None:
+                return remade(value, node)
             return sliced(value, window_of(frame, node.slice, self.evaluator.evaluate))
         key = self.evaluator.evaluate(frame, node.slice)
         self.with_default(frame, value, key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from charter_engine.parser.values.pieces import written_in
 from charter_engine.parser.values.values import UNKNOWN, Box, Hole, Made, Piece, Static, Type, Value
 
 
@@ -36,7 +37,9 @@ def join_pieces(first: Value, second: Value, name: str) -> tuple[Piece, ...] | N
             common += beginning_of(mine, other)
             break
         common.append(mine)
-    return (*common, Hole(name, join_origins(first, second)))
+    rests = (pieces[len(common) :] for pieces in (first.pieces, second.pieces))
+    written = min(map(written_in, rests), key=len)
+    return (*common, Hole(name, join_origins(first, second), written=written))
 
 
 def beginning_of(first: Piece, second: Piece) -> tuple[Piece, ...]:

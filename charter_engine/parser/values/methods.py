@@ -153,6 +153,7 @@ class Methods:
             found = self.evaluator.containers.member(frame, receiver, written, key)
             default = shape.positional[1][1] if len(shape.positional) > 1 else None
             is_there = default is None or (is_empty_list(default) and end_of(found, -1) is not None)
+            is_there = is_there or is_constant_with(shape, receiver, key)
             return found if default is None or is_there else join(found, default, "default")
         if verb in LISTING and receiver.box is not None and receiver.box.kind == "dict":
             return Value(box=LISTING[verb](receiver.box), origins=receiver.origins)
@@ -247,7 +248,7 @@ class Methods:
                 else text_of(as_pieces(first, node, node.lineno, node.col_offset))
             )
         if name in ("dedent", "cleandoc", HANDING_ON):
-            return text_by(name, first, node.lineno)
+            return text_by(name, first, node)
         if name in PASSING or name in PASSING_SECOND or awaits(shape):
             return in_another_order(first) if name in ORDERING else first
         if name in ("asdict", "vars") and first.box is not None and first.box.kind == "object":
@@ -284,6 +285,12 @@ def empties(verb: str, box: Box) -> bool:
     return verb == "clear" or (verb in RESETTING and box.kind == "list")
 
 
+def is_constant_with(shape: CallShape, table: Value, key: Value) -> bool:
+    """Whether a method of a constant (`RULES.get(role, "")`) is given a key that the table has."""
+    is_constant = len(shape.path) > 1 and shape.path[-2].isupper()
+    return is_constant and table.box is not None and key.static_text() in table.box.fields
+
+
 def is_dumped(receiver: Value, verb: str) -> bool:
     """Whether a method encodes what a library wrote as a text: `json.dumps(body).encode()`."""
     return verb == "encode" and STORE in receiver.types
@@ -299,13 +306,13 @@ def gives_itself(verb: str, receiver: Value) -> bool:
     return verb in COPYING and bool(functions_in(receiver))
 
 
-def text_by(name: str, given: Value, line: int) -> Value:
+def text_by(name: str, given: Value, node: ast.Call) -> Value:
     """What a function makes of a text."""
     if name == HANDING_ON and given.pieces is not None:
         return text_of((Hole(HANDOFF_RULES, UNKNOWN), Static("\n\n"), *given.pieces))
     written = given.static_text()
     outcome = text.apply_static(name, written, []) if written is not None else None
-    return Value(origins=given.origins) if outcome is None else static(outcome, line)
+    return text.remade(given, node) if outcome is None else static(outcome, node.lineno)
 
 
 def awaits(shape: CallShape) -> bool:

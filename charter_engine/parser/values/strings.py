@@ -6,6 +6,8 @@ import ast
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.values import text
@@ -114,7 +116,9 @@ class Strings:
             return self.join_method(receiver, shape)
         if verb in ("strip", "lstrip", "rstrip"):
             characters = shape.positional[0][1].static_text() if shape.positional else None
-            return text.stripped(receiver, verb, characters) or Value(origins=receiver.origins)
+            if characters is None and shape.positional:
+                return text.remade(receiver, node)
+            return text.stripped(receiver, verb, characters)
         if verb in text.SPLITTING:
             return text.split_up(receiver, verb, shape.positional, node.lineno)
         if verb in text.STATIC_METHODS:
@@ -126,8 +130,8 @@ class Strings:
                 )
                 if outcome is not None:
                     return static(outcome, node.lineno)
-            return self.replaced(receiver, shape) or Value(
-                origins=receiver.origins | arguments_origins(shape)
+            return self.replaced(receiver, shape) or text.remade(
+                receiver, node, arguments_origins(shape)
             )
         return None
 
@@ -217,7 +221,7 @@ def with_filling(hole: Hole, filling: Value) -> Hole:
     if not filling.origins:
         return hole
     value = hole.value.with_origins(filling.origins)
-    return Hole(hole.source, value, hole.line, hole.column)
+    return replace(hole, value=value)
 
 
 def unknown_text(template: Value, filling: Value, result: Value | None) -> Value:

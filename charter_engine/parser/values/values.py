@@ -159,13 +159,15 @@ class Hole(Struct, frozen=True, eq=False):
     """A place in a text that is filled when the program runs, by `source`: an expression's tree or
     its text.
 
-    `value` is what is known of the filling.
+    `value` is what is known of the filling. `written` is what the source writes out of it on each
+    way through the program: the shortest of these texts.
     """
 
     source: ast.expr | str
     value: Value
     line: int = 0
     column: int = 0
+    written: str = ""
 
     @property
     def key(self) -> tuple[int, int, str]:
