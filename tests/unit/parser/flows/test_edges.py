@@ -405,6 +405,31 @@ def run(executor, topics):
     assert edges(file) == {(17, 18, "data")}
 
 
+def test_what_a_state_takes_up_of_others_reaches_them_in_a_later_turn() -> None:
+    assert flows(
+        """
+def code(text):
+    return ask(f"Write code. {text}")
+
+def check(text):
+    return ask(f"Check this: {text}")
+
+def run():
+    state, before = "code", ""
+    while state != "done":
+        if state == "code":
+            written = code(before)
+            state = "check"
+        elif state == "check":
+            found = check(written)
+            state = "retry"
+        else:
+            before = f"Before: {written} {found}"
+            state = "code"
+"""
+    ) == {"code > code, later", "code > check, later", "check > code, later"}
+
+
 def test_a_while_loop_may_not_run_at_all() -> None:
     file = compiled(
         ASK
