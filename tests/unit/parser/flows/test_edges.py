@@ -430,6 +430,31 @@ def run():
     ) == {"code > code, later", "code > check, later", "check > code, later"}
 
 
+@pytest.mark.parametrize(
+    "filled",
+    [
+        'PromptTemplate.from_template("Write about {topic} for {reader}.").format(**plan())',
+        'PromptTemplate.from_template("Write about {topic} for {reader}.").invoke(plan())',
+        "fill(**plan())",
+    ],
+)
+def test_an_answer_whose_fields_are_not_known_may_fill_any_of_a_template(filled: str) -> None:
+    source = f"""
+import json
+from langchain_core.prompts import PromptTemplate
+
+def fill(**fields):
+    return "Write about {{topic}} for {{reader}}.".format(**fields)
+
+def plan():
+    return json.loads(ask("Plan a talk."))
+
+def write():
+    return ask({filled})
+"""
+    assert flows(source) == {"plan > write"}
+
+
 def test_a_while_loop_may_not_run_at_all() -> None:
     file = compiled(
         ASK
