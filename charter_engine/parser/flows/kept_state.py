@@ -124,18 +124,24 @@ class KeptState:
                 if value.box is not None and held.box is not None:
                     remade[id(held.box)] = value.box
                 if is_answer(held):
-                    names[name] = self.with_left(value, held, name)
+                    names[name] = self.with_left(value, held, name, set())
         self.entries.make_anew(remade)
         self.left.clear()
 
-    def with_left(self, value: Value, held: Value, name: str) -> Value:
+    def with_left(
+        self, value: Value, held: Value, name: str, filled: set[tuple[int, int]]
+    ) -> Value:
+        """`filled` are the boxes that something was put into, each with what held that."""
         if value.box is None:
             return join(value, held, name)
         if held.box is not None and held.box is not value.box:
-            self.put_into(value.box, held.box)
+            pair = id(value.box), id(held.box)
+            if pair not in filled:
+                filled.add(pair)
+                self.put_into(value.box, held.box, filled)
         return value
 
-    def put_into(self, box: Box, held: Box) -> None:
+    def put_into(self, box: Box, held: Box, filled: set[tuple[int, int]]) -> None:
         """Add to a list or dict what another held that functions have put there: members that
         aren't in it, and what is kept under names, or in lists under any."""
         known = {item.place for item in box.items}
@@ -149,7 +155,9 @@ class KeptState:
         for name, value in held.fields.items():
             if is_answer(value):
                 own = box.fields.get(name)
-                box.fields[name] = value if own is None else self.with_left(own, value, name)
+                box.fields[name] = (
+                    value if own is None else self.with_left(own, value, name, filled)
+                )
         if held.rest is not None and held.rest.box is not None and is_answer(held.rest):
             box.rest = held.rest if box.rest is None else join(box.rest, held.rest)
         self.memory.changes += 1

@@ -223,7 +223,8 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
     for name, _, value in shape.keywords:
         if name == "**":
             rest |= value.box.fields if value.box is not None else {}
-            unnamed |= value.origins if value.box is None else NOTHING
+            other = value if value.box is None else value.box.rest
+            unnamed |= other.all_origins() if other is not None else NOTHING
         elif name in definition.parameters:
             names[name] = value
         else:
@@ -232,5 +233,6 @@ def bind(function: Function, shape: CallShape) -> dict[str, Value]:
     if unnamed:
         names = dict.fromkeys(parameters, Value(origins=unnamed)) | names
     if spec.kwarg is not None:
-        names[spec.kwarg.arg] = Value(box=Box("dict", fields=rest))
+        others = Value(origins=unnamed) if unnamed else None
+        names[spec.kwarg.arg] = Value(box=Box("dict", fields=rest, rest=others))
     return names

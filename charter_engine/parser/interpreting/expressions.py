@@ -17,7 +17,7 @@ from charter_engine.parser.agents.made_agents import AgentMaker
 from charter_engine.parser.agents.served_agents import ServedAgents
 from charter_engine.parser.branches.flags import Flags
 from charter_engine.parser.branches.given_ways import GivenWays
-from charter_engine.parser.branches.narrowing import KnownBeside, those_of
+from charter_engine.parser.branches.narrowing import KnownBeside, compared, those_of
 from charter_engine.parser.flows.edge_recorder import EdgeRecorder
 from charter_engine.parser.flows.queues import Queues
 from charter_engine.parser.flows.repetition import Repetition
@@ -43,6 +43,7 @@ from charter_engine.parser.model_calls.wrapper_calls import WrapperCalls
 from charter_engine.parser.prompts.kept_talks import KeptTalks
 from charter_engine.parser.prompts.prompt_files import PromptFiles
 from charter_engine.parser.source.compact import by_kind
+from charter_engine.parser.source.syntax import outcome_of
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.teams.arrangements import chain_of, may_chain
 from charter_engine.parser.teams.role_turns import RoleTurns
@@ -51,7 +52,13 @@ from charter_engine.parser.teams.run_answers import RunAnswers
 from charter_engine.parser.teams.team_members import TeamFinder
 from charter_engine.parser.teams.team_runs import TeamRuns
 from charter_engine.parser.values.annotated_members import type_members
-from charter_engine.parser.values.containers import Containers, any_member, copied, each_member
+from charter_engine.parser.values.containers import (
+    Containers,
+    any_member,
+    copied,
+    each_member,
+    keys_or_members,
+)
 from charter_engine.parser.values.copies import is_plain_dict, with_fields
 from charter_engine.parser.values.joining import join
 from charter_engine.parser.values.methods import Methods
@@ -89,6 +96,7 @@ class Evaluator:
         self.program = analysis.program
         self.spoken = analysis.memory.spoken
         self.progress = analysis.progress
+        self.findings = analysis.findings
         self.entries = analysis.entries
         self.depth = 0
         self.states = SharedStates(analysis.program, analysis.memory)
@@ -378,6 +386,8 @@ class Evaluator:
             made = self.made_of_each(inner, node, members)
         elif members and has_roles(iterable) and not isinstance(node, ast.DictComp):
             made = self.made_of_messages(inner, node, members)
+        elif isinstance(node, ast.DictComp) and len(node.generators) == 1:
+            made = self.made_by_key(inner, node, iterable)
         else:
             made = self.made_of_any(inner, node)
         del frame.loops[len(frame.loops) - entered :]
@@ -435,6 +445,44 @@ class Evaluator:
             return join(made, another)
         loop.member = 0
         return Value(box=box)
+
+    def made_by_key(self, inner: Frame, node: ast.DictComp, iterable: Value) -> Value:
+        """What a dict comprehension that asks no model makes of a list or a dict: of members that
+        are known one by one and that its conditions may let through, each under its own key
+        (`{name: given[name] for name in ("plan", "text")}`)."""
+        (generator,) = node.generators
+        reached = self.findings.reached
+        made = self.made_of_any(inner, node)
+        if reached != self.findings.reached or iterable.box is None:
+            return made
+        fields: dict[str, Value] = {}
+        for member in keys_or_members(iterable.box):
+            self.assigner.assign(inner, generator.target, member)
+            if any(self.fails(inner, condition) for condition in generator.ifs):
+                continue
+            key, value = self.key_and_member(inner, node)
+            name = key.static_text()
+            if name is None:
+                return made
+            fields[name] = value
+        if not fields:
+            return made
+        rest = made.box.rest if made.box is not None and iterable.box.rest is not None else None
+        box = Box("dict", fields=fields, rest=rest, depth=inner.certainty - 1)
+        return Value(box=box, origins=iterable.origins)
+
+    def fails(self, frame: Frame, condition: ast.expr) -> bool:
+        """Whether a condition that compares texts that stand in the source doesn't hold."""
+        written = self.known_beside(frame).written
+
+        def outcome(test: ast.expr) -> bool | None:
+            match test:
+                case ast.Compare(left=left, ops=[operator], comparators=[other]):
+                    text = written(left)
+                    return None if text is None else compared(text, operator, other, written)
+            return None
+
+        return outcome_of(condition, outcome) is False
 
     def made_of_messages(
         self, inner: Frame, node: Comprehension, members: tuple[Value, ...]

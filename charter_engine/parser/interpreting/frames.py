@@ -20,7 +20,8 @@ class LoopState(Struct, eq=False):
     `member` tells which member of a literal a comprehension is at. `retries` marks a loop that only
     tries again what failed. `node` is its statement, None for a comprehension or what is mapped.
     `taken` is what its target may be, each with the list that this is a member of: first the one
-    that it goes over, then those of its members that tests have told.
+    that it goes over, then those of its members that tests have told. `is_late`: what a turn leaves
+    in histories was seen in the turns before.
     """
 
     number: int
@@ -28,6 +29,7 @@ class LoopState(Struct, eq=False):
     retries: bool = False
     node: ast.For | ast.AsyncFor | ast.While | None = None
     iteration: int = 0
+    is_late: bool = False
     member: int = 0
     exits: list[dict[str, Value]] = field(default_factory=list)
     taken: list[tuple[Value, Value]] = field(default_factory=list)

@@ -33,7 +33,7 @@ from charter_engine.parser.values.candidates import functions_in, made_in
 from charter_engine.parser.values.containers import any_member, each_member, one_and_others
 from charter_engine.parser.values.joining import join, join_names
 from charter_engine.parser.values.origins import NOTHING
-from charter_engine.parser.values.values import Class, Function, Instance, Value
+from charter_engine.parser.values.values import Class, Function, Instance, Value, answers_in
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -352,21 +352,26 @@ class StatementWalker:
     ) -> None:
         """Run a body in each of its turns that differ, and once more if a model was asked in it or
         a name gained an output: what the first turn left reaches the second, in the function that
-        was started from also where the steps are spent and no other is entered."""
+        was started from also where the steps are spent and no other is entered. Of a state
+        machine, the next turn may read what a state has taken up of another one's answers."""
         loop = LoopState(self.program.loop_number(node), record, retries=leaves_at_once(node.body))
         loop.node = node
         before = dict(frame.names)
         frame.loops.append(loop)
         sites = self.findings.reached
         is_whole = self.findings.are_judged and frame.caller is None
-        for iteration in range(max(turns, 2)):
-            loop.iteration = iteration
+        held = answers_held(frame.names)
+        for iteration in range(max(turns, MOST_TURNS if is_machine(node) else 2)):
+            loop.iteration, loop.is_late = iteration, iteration >= max(turns, 2)
             start(min(iteration, turns - 1))
             self.turn(frame, node, loop)
             told = self.findings.reached != sites or gained(before, frame.names)
             if not told and iteration + 1 >= turns:
                 break
             if self.progress.is_spent and not (told and is_whole):
+                break
+            held, held_before = answers_held(frame.names), held
+            if iteration + 1 >= max(turns, 2) and held <= held_before:
                 break
         frame.loops.pop()
         if not (isinstance(node, ast.While) and is_endless(node)):
@@ -486,6 +491,36 @@ def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:
         if name in after
         for origin in after[name].origins - value.origins
     )
+
+
+def answers_held(names: dict[str, Value]) -> frozenset[tuple[str, int]]:
+    """The calls whose answers are part of what names hold, each with the name."""
+    return frozenset((name, call) for name, value in names.items() for call in answers_in(value))
+
+
+MOST_TURNS = 4
+"""Assumed: an answer is taken up by so many states of a machine, one after the other."""
+
+
+def is_machine(loop: ast.For | ast.AsyncFor | ast.While) -> bool:
+    """Whether a loop's turns each take one of several ways, as a state says."""
+    return isinstance(loop, ast.While) and any(ways_of(one) >= FEWEST_STATES for one in loop.body)
+
+
+FEWEST_STATES = 3
+"""Derived: what one of two states leaves for the other is read in the second turn."""
+
+
+def ways_of(statement: ast.stmt) -> int:
+    """How many ways a statement has that exclude each other."""
+    if isinstance(statement, ast.Match):
+        return len(statement.cases)
+    if not isinstance(statement, ast.If):
+        return 1
+    match statement.orelse:
+        case [ast.If() as other]:
+            return 1 + ways_of(other)
+    return 1 + bool(statement.orelse)
 
 
 def may_be_named(member: Value) -> bool:

@@ -36,8 +36,9 @@ CONVERSIONS = frozenset(
 """Words of functions that hand on a prompt they are given in another shape."""
 
 TEXT_METHODS = frozenset(
-    "strip lstrip rstrip format replace lower copy encode decode removeprefix get split join "
-    "to dict model_dump".split()
+    "strip lstrip rstrip format replace lower upper title capitalize copy encode decode "
+    "removeprefix removesuffix get pop items values split splitlines join to dict "
+    "model_dump".split()
 )
 
 MESSAGE_CLASSES = {

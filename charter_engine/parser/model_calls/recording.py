@@ -152,7 +152,8 @@ class SiteRecorder:
         things.
         """
         is_alone = frame.caller is None
-        if site.prompt and not is_alone:
+        is_late = any(loop.is_late for loop in frame.loops)
+        if site.prompt and (is_late or not is_alone):
             return
         seen = frozen(prompt)
         if site.prompt and self.progress.round > 0:

@@ -14,7 +14,7 @@ from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values import text
 from charter_engine.parser.values.candidates import in_order
 from charter_engine.parser.values.containers import any_member
-from charter_engine.parser.values.origins import Origin
+from charter_engine.parser.values.origins import NOTHING, Origin, Origins
 from charter_engine.parser.values.pieces import static, text_of
 from charter_engine.parser.values.values import (
     UNKNOWN,
@@ -239,13 +239,18 @@ def is_open(value: Value) -> bool:
 
 def has_open_field(value: Value) -> bool:
     """Whether a text has a field of a template that nothing fills."""
-    return any(
-        isinstance(hole.source, str)
-        and bool(hole.source)
-        and hole.value.pieces is None
-        and hole.value.box is None
-        and not hole.value.origins
-        for hole in holes_in(value.pieces or ())
+    return any(map(is_open_field, value.pieces or ()))
+
+
+def is_open_field(piece: Piece) -> bool:
+    """Whether a part of a text is a field of a template that nothing fills."""
+    return (
+        isinstance(piece, Hole)
+        and isinstance(piece.source, str)
+        and bool(piece.source)
+        and piece.value.pieces is None
+        and piece.value.box is None
+        and not piece.value.origins
     )
 
 
@@ -273,7 +278,10 @@ SIGNATURE = Kind("dspy.signature")
 def filled_template(holder: Value, shape: CallShape, syntax: str) -> Value | None:
     """What a template's own method makes of it: the text, or the messages, with the fields filled
     from the call."""
-    messages = kept_messages(holder, shape, syntax)
+    messages = [
+        (role, with_unnamed(value, unnamed_in(shape)))
+        for role, value in kept_messages(holder, shape, syntax)
+    ]
     if not messages:
         return None
     if len(messages) == 1 and not messages[0][0]:
@@ -283,6 +291,27 @@ def filled_template(holder: Value, shape: CallShape, syntax: str) -> Value | Non
         for role, part in messages
     ]
     return Value(box=Box("list", [Element(part) for part in parts]))
+
+
+def unnamed_in(shape: CallShape) -> Origins:
+    """What a template is filled with by a dict whose names aren't known: `template.invoke(given)`,
+    `template.format(**given)`."""
+    spread = [value for name, _, value in shape.keywords if name == "**"]
+    given = [*spread, *(value for _, value in shape.positional[:1] if value.pieces is None)]
+    held = [value if value.box is None else value.box.rest for value in given]
+    return NOTHING.union(*(value.all_origins() for value in held if value is not None))
+
+
+def with_unnamed(filled: Value, unnamed: Origins) -> Value:
+    """A text made from a template whose fields that nothing fills by its name may hold more."""
+    if not unnamed:
+        return filled
+    return text_of(
+        replace(piece, value=piece.value.with_origins(unnamed))
+        if isinstance(piece, Hole) and is_open_field(piece)
+        else piece
+        for piece in filled.pieces or ()
+    )
 
 
 def is_name(value: Value) -> bool:
@@ -353,6 +382,7 @@ def arguments_by_name(shape: CallShape, family: Family) -> dict[str, Value]:
     for name, _, value in shape.keywords:
         if name == "**" and value.box is not None:
             given |= value.box.fields
+            given |= {"**": value.box.rest} if value.box.rest is not None else {}
         elif name == "**":
             given["**"] = value
         else:

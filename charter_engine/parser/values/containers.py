@@ -14,6 +14,7 @@ from charter_engine.parser.prompts.prompt_files import FILE
 from charter_engine.parser.source.syntax import names_stored
 from charter_engine.parser.values.candidates import each_object, end_of
 from charter_engine.parser.values.joining import MAX_ITEMS, join
+from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.text import remade
 from charter_engine.parser.values.values import (
     UNKNOWN,
@@ -278,6 +279,14 @@ def each_member(value: Value) -> tuple[Value, ...]:
     return tuple(item.value for item in box.items)
 
 
+def keys_or_members(box: Box) -> tuple[Value, ...]:
+    """What a loop over a dict or a list goes through, as far as that is known: a dict's keys, or
+    the members that are there in any case."""
+    if box.kind == "dict":
+        return tuple(static(name) for name in box.fields)
+    return tuple(item.value for item in box.items if not item.maybe)
+
+
 def one_and_others(value: Value) -> tuple[Value, ...]:
     """A value that may be one of several objects: as the first of them, and as any other."""
     members = value.box.items if value.box is not None and value.box.kind == "tuple" else []
@@ -299,13 +308,13 @@ def tuples_of(members: list[tuple[Value, ...]], value: Value) -> tuple[Value, ..
 
 
 def detached(value: Value) -> Value:
-    """A value whose box can be joined with another without changing what it came from; what is
-    added reaches both."""
+    """A value whose box can be joined with another without changing what it came from, and of a
+    tuple each member's (`for name, text in texts.items()`); what is added reaches both."""
     box = value.box
-    return (
-        value
-        if box is None
-        else replace(
-            value, box=replace(box, items=list(box.items), fields=dict(box.fields), joined_to=box)
-        )
-    )
+    if box is None:
+        return value
+    items = list(box.items)
+    if box.kind == "tuple":
+        items = [replace(item, value=detached(item.value)) for item in items]
+    own = replace(box, items=items, fields=dict(box.fields), joined_to=box)
+    return replace(value, box=own)

@@ -405,6 +405,56 @@ def run(executor, topics):
     assert edges(file) == {(17, 18, "data")}
 
 
+def test_what_a_state_takes_up_of_others_reaches_them_in_a_later_turn() -> None:
+    assert flows(
+        """
+def code(text):
+    return ask(f"Write code. {text}")
+
+def check(text):
+    return ask(f"Check this: {text}")
+
+def run():
+    state, before = "code", ""
+    while state != "done":
+        if state == "code":
+            written = code(before)
+            state = "check"
+        elif state == "check":
+            found = check(written)
+            state = "retry"
+        else:
+            before = f"Before: {written} {found}"
+            state = "code"
+"""
+    ) == {"code > code, later", "code > check, later", "check > code, later"}
+
+
+@pytest.mark.parametrize(
+    "filled",
+    [
+        'PromptTemplate.from_template("Write about {topic} for {reader}.").format(**plan())',
+        'PromptTemplate.from_template("Write about {topic} for {reader}.").invoke(plan())',
+        "fill(**plan())",
+    ],
+)
+def test_an_answer_whose_fields_are_not_known_may_fill_any_of_a_template(filled: str) -> None:
+    source = f"""
+import json
+from langchain_core.prompts import PromptTemplate
+
+def fill(**fields):
+    return "Write about {{topic}} for {{reader}}.".format(**fields)
+
+def plan():
+    return json.loads(ask("Plan a talk."))
+
+def write():
+    return ask({filled})
+"""
+    assert flows(source) == {"plan > write"}
+
+
 def test_a_while_loop_may_not_run_at_all() -> None:
     file = compiled(
         ASK

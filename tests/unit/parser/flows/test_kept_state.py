@@ -53,6 +53,20 @@ def chat(key, text):
     assert ("chat > chat, later" in flows(source)) is found
 
 
+def test_what_holds_what_holds_it_keeps_what_was_said() -> None:
+    source = """
+first = {"heard": []}
+second = {"other": first}
+first["other"] = second
+
+def chat(text):
+    said = ask(f"Go on: {first['heard']} {text}")
+    first["heard"].append(said)
+    return said
+"""
+    assert flows(source) == {"chat > chat, later"}
+
+
 def test_what_is_kept_only_to_be_found_again_is_no_earlier_turn() -> None:
     source = """
 known = {}

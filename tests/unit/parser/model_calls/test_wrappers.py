@@ -31,6 +31,49 @@ def test_a_wrapper_that_tries_again_is_one_though_its_object_keeps_the_conversat
     assert [(call.line, call.kind) for call in file.calls] == [(11, "wrapper"), (15, "sdk")]
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "{name: text for name, text in inputs.items() if name in self.prompt.input_variables}",
+        "{name: inputs[name] for name in self.prompt.input_variables}",
+        "{name: inputs.get(name) for name in self.prompt.input_variables}",
+        "dict(inputs)",
+    ],
+)
+def test_a_chain_that_fills_its_template_with_what_it_is_given_is_a_wrapper(wanted: str) -> None:
+    file = compiled(
+        f"""
+        from langchain_core.prompts import PromptTemplate
+        from openai import OpenAI
+
+        class Chain:
+            def __init__(self, prompt, key):
+                self.client = OpenAI()
+                self.prompt = prompt
+                self.key = key
+
+            @classmethod
+            def from_text(cls, template, key="answer"):
+                return cls(PromptTemplate.from_template(template), key)
+
+            def invoke(self, inputs, **kwargs):
+                text = self.prompt.format(**{wanted})
+                messages = [{{"role": "user", "content": text}}]
+                reply = self.client.chat.completions.create(model="m", messages=messages)
+                return {{self.key: reply.choices[0].message.content}}
+
+        def plan(topic):
+            return Chain.from_text("Plan a talk about {{topic}}.").invoke({{"topic": topic}})
+
+        def write(topic):
+            told = plan(topic)["answer"]
+            return Chain.from_text("Write the talk of this plan: {{plan}}").invoke({{"plan": told}})
+        """
+    )
+    assert [call.kind for call in file.calls] == ["sdk", "wrapper", "wrapper"]
+    assert edges(file) == {(22, 26, "data")}
+
+
 def test_a_wrapper_may_parse_the_answer_and_ask_again() -> None:
     file = compiled(
         """
