@@ -201,8 +201,7 @@ class SharedStates:
             last = self.written_last(node, key)
             if last is not None:
                 is_gone = key in self.overwritten
-                is_told = held.box is not None and holds_records(held.box)
-                told = held if is_told else held.with_origins(last.all_origins())
+                told = held if holds_rows(held) else held.with_origins(last.all_origins())
                 fields[key] = last if is_gone else told
         if not self.is_whole:
             fields = self.memory.shared_box(UNPLACED).fields | fields
@@ -441,6 +440,14 @@ def holds_records(box: Box) -> bool:
     return is_list and all(
         one is not None and (is_row(one) or (one.fields and is_record(one))) for one in held
     )
+
+
+def holds_rows(value: Value) -> bool:
+    """Whether a value is a list of tuples, and nothing else is known of it."""
+    box = value.box
+    is_list = box is not None and box.kind == "list" and bool(box.items) and box.rest is None
+    held = [one.value.box for one in box.items] if box is not None and is_list else []
+    return bool(held) and all(one is not None and is_row(one) for one in held)
 
 
 def is_row(box: Box) -> bool:
