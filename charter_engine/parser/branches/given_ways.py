@@ -32,17 +32,21 @@ class GivenWays:
 
     def settled(self, frame: Frame, node: ast.If) -> bool | None:
         """Which way a function goes that a call at hand leads to, where that decides whether a
-        model is asked: the other way may ask one, or this one leaves the function. So does a test
-        that fills in what the call leaves out (`if system is None: system = RULES`). None where
-        that is open, as in what a framework calls."""
-        if not frame.is_called or not self.findings.are_judged:
+        model is asked or what is returned: the other way may ask one, or either of them leaves the
+        function. So does a test that fills in what the call leaves out (`if system is None: system
+        = RULES`). None where that is open, as in what a framework calls; before all wrappers are
+        known also where the other way does more than leave."""
+        if not frame.is_called:
             return None
         way = outcome_of(node.test, partial(self.way, frame))
-        taken, other = (node.body, node.orelse) if way else (node.orelse, node.body)
-        is_telling = leaves(taken) or fills_in(node) or self.evaluator.flags.may_ask(other)
-        if way is None or not is_telling:
+        if way is None:
             return None
-        return way
+        taken, other = (node.body, node.orelse) if way else (node.orelse, node.body)
+        asks = self.evaluator.flags.may_ask(other)
+        if not self.findings.are_judged:
+            return way if leaves(other) and not asks else None
+        is_telling = asks or fills_in(node) or leaves(taken) or leaves(other)
+        return way if is_telling else None
 
     def way(self, frame: Frame, test: ast.expr) -> bool | None:
         """How a part of a test comes out; None where that is open."""

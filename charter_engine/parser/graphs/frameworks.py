@@ -12,7 +12,7 @@ from charter_engine.parser.flows.memory import Memory
 from charter_engine.parser.graphs.spoken import TALK
 from charter_engine.parser.graphs.state_ends import StateEnds
 from charter_engine.parser.interpreting.frames import Frame
-from charter_engine.parser.model_calls.recognise import words_of
+from charter_engine.parser.model_calls.recognise import is_said_by, words_of
 from charter_engine.parser.source.program import Program
 from charter_engine.parser.source.symbols import (
     ClassDefinition,
@@ -201,7 +201,8 @@ class SharedStates:
             last = self.written_last(node, key)
             if last is not None:
                 is_gone = key in self.overwritten
-                fields[key] = last if is_gone else held.with_origins(last.all_origins())
+                told = held if holds_rows(held) else held.with_origins(last.all_origins())
+                fields[key] = last if is_gone else told
         if not self.is_whole:
             fields = self.memory.shared_box(UNPLACED).fields | fields
         return Box("dict", fields=fields)
@@ -410,15 +411,15 @@ MAX_OBJECTS = 2
 
 def in_state(value: Value, depth: int = 0) -> Value:
     """A value and its members after they went through a framework's state; the attributes of an
-    object stay apart, also of those in a list."""
+    object stay apart, and the parts of a tuple, also of those in a list."""
     value = moved(value, "state")
     if value.box is None:
         kinds = without_ends(value.types)
         return value if len(kinds) == len(value.types) else replace(value, types=kinds)
-    if depth < MAX_OBJECTS and holds_records(value.box):
+    if depth < MAX_OBJECTS and (holds_records(value.box) or is_row(value.box)):
         items = [replace(one, value=in_state(one.value, depth + 1)) for one in value.box.items]
         rest = in_state(value.box.rest, depth + 1) if value.box.rest is not None else None
-        return replace(value, box=Box("list", items, rest=rest))
+        return replace(value, box=Box(value.box.kind, items, rest=rest))
     if (is_record(value.box) or value.box.kind == "object") and depth < MAX_OBJECTS:
         fields = {name: in_state(held, depth + 1) for name, held in value.box.fields.items()}
         return replace(value, box=Box(value.box.kind, fields=fields, rest=value.box.rest))
@@ -432,11 +433,26 @@ def in_state(value: Value, depth: int = 0) -> Value:
 
 
 def holds_records(box: Box) -> bool:
-    """Whether a list holds objects with fields, none of them a message."""
+    """Whether a list holds objects with fields, or tuples, none of them a message."""
     held = [one.value.box for one in box.items]
     held += [box.rest.box] if box.rest is not None else []
     is_list = box.kind == "list" and bool(held)
-    return is_list and all(one is not None and one.fields and is_record(one) for one in held)
+    return is_list and all(
+        one is not None and (is_row(one) or (one.fields and is_record(one))) for one in held
+    )
+
+
+def holds_rows(value: Value) -> bool:
+    """Whether a value is a list of tuples, and nothing else is known of it."""
+    box = value.box
+    is_list = box is not None and box.kind == "list" and bool(box.items) and box.rest is None
+    held = [one.value.box for one in box.items] if box is not None and is_list else []
+    return bool(held) and all(one is not None and is_row(one) for one in held)
+
+
+def is_row(box: Box) -> bool:
+    """Whether a box is a tuple of several parts, but no message."""
+    return box.kind == "tuple" and len(box.items) > 1 and not is_said_by(box)
 
 
 def is_record(box: Box) -> bool:

@@ -159,7 +159,7 @@ class Follower:
         if wrapper is not None:
             return wrappers.record(frame, node, function, names, wrapper, shape, holder)
         asked = wrappers.asks_elsewhere(frame, function, shape)
-        if asked is not None and id(node) in self.findings.opaque:
+        if asked is not None and self.findings.hides_asking(node, function.definition):
             return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         self.note_followed(frame, node, function)
         reached = self.findings.reached
@@ -169,8 +169,11 @@ class Follower:
         if asked is not None and not self.findings.are_judged:
             answered = self.findings.asked_elsewhere.setdefault(function.definition, set())
             answered |= sites_behind(inner)
-            unasked = self.findings.reached == reached and not wrappers.makes_asker(inner)
-            if unasked and wrappers.is_opaque(frame, node):
+            has_asked = self.findings.reached != reached
+            if has_asked:
+                self.findings.led_on.setdefault(id(node), set()).add(function.definition)
+            unasked = not has_asked and not wrappers.makes_asker(inner)
+            if unasked and wrappers.is_opaque(frame, node, function.definition):
                 return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         if inner is None:
             running = under_way(frame, function.definition)

@@ -146,11 +146,12 @@ class Findings:
     that some caller's address or body proved to ask for a completion. `visits` are the sites
     reached from the function that is judged, None where none is. `reached` counts every time a site
     was. `asked_elsewhere` are functions whose calls in other modules speak of asking a model, with
-    the sites that answered there; `opaque` such calls that lead to none that is known; `unsettled`
-    are functions with such calls that were not followed to their end. `are_judged`: all wrappers
-    are known. `given_runs` are the sites that run what their functions are given, `unseen` are runs
-    of teams that are not at hand, `graph_loops` the loops in which each state graph is run,
-    `outputs` what was made since the last start, `turning` the handlers that messages come back to.
+    the sites that answered there; `opaque` such calls that lead to none that is known, `led_on`
+    the functions by which such calls lead to one; `unsettled` are functions with such calls that
+    were not followed to their end. `are_judged`: all wrappers are known. `given_runs` are the sites
+    that run what their functions are given, `unseen` are runs of teams that are not at hand,
+    `graph_loops` the loops in which each state graph is run, `outputs` what was made since the last
+    start, `turning` the handlers that messages come back to.
     `guessed` are the sites that evidence alone spoke for before all modules had been run, and
     nothing since; `disproved` calls, by the identity of their nodes, whose receiver is known to be
     something else.
@@ -166,7 +167,8 @@ class Findings:
     visits: list[Visit] | None = None
     reached: int = 0
     asked_elsewhere: dict[FunctionDefinition, set[int]] = field(default_factory=dict)
-    opaque: set[int] = field(default_factory=set)
+    opaque: dict[int, set[FunctionDefinition]] = field(default_factory=dict)
+    led_on: dict[int, set[FunctionDefinition]] = field(default_factory=dict)
     unsettled: set[FunctionDefinition] = field(default_factory=set)
     are_judged: bool = False
     given_runs: set[int] = field(default_factory=set)
@@ -183,9 +185,19 @@ class Findings:
         used = {source for site in sites for source, _ in site.edges}
         used |= {number for site in sites for number in site.via}
         used |= {answer.site for site in sites for answer in site.heard}
+        fillings = (filled for site in sites for filled in site.fillings.values())
+        used |= {number for filled in fillings for number, _ in filled.values()}
         for number in self.guessed - used:
             if id(self.sites[number].node) in self.disproved:
                 del self.sites[number]
+
+    def hides_asking(self, node: ast.Call, function: FunctionDefinition) -> bool:
+        """Whether a call of a function that speaks of asking a model leads to none that is known,
+        and none of another one there does; open until all wrappers are known."""
+        hidden = self.opaque.get(id(node), set())
+        led_on = self.led_on.get(id(node), set())
+        is_one_of_several = bool(led_on) and len(hidden | led_on | {function}) > 1
+        return self.are_judged and bool(hidden) and not is_one_of_several
 
     def parameter_origin(self, function: FunctionDefinition, name: str) -> Origins:
         numbers = self.parameters.setdefault(function, {})

@@ -114,14 +114,14 @@ class WrapperCalls:
         catalogue = self.program.catalogue
         return recognise.recognise(seen, catalogue) or evidence.by_evidence(seen, catalogue)
 
-    def is_opaque(self, frame: Frame, node: ast.Call) -> bool:
+    def is_opaque(self, frame: Frame, node: ast.Call, function: FunctionDefinition) -> bool:
         """Whether a call that speaks of asking a model led to none that is known, as far as it is
         followed; what is only looked at is settled later."""
         if self.progress.is_looking and self.progress.is_spent:
             if frame.function is not None:
                 self.findings.unsettled.add(frame.function)
             return False
-        self.findings.opaque.add(id(node))
+        self.findings.opaque.setdefault(id(node), set()).add(function)
         return True
 
     def makes_asker(self, result: Value | None) -> bool:

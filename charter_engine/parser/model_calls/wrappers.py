@@ -174,11 +174,28 @@ def takes_turns(visits: list[Visit]) -> bool:
     agent. A conversation that an object keeps may hold what its caller's tools gave."""
     asked: set[int] = set()
     for visit in visits:
-        has_tools_answer = any(role == "tool" for role, _ in visit.prompt)
+        has_tools_answer = any(tells_of_tool(role, part) for role, part in visit.prompt)
         if has_tools_answer and not visit.keeps_conversation and asked & sites_in(visit):
             return True
         asked.add(visit.site)
     return False
+
+
+def tells_of_tool(role: str, part: Value) -> bool:
+    """Whether a message is what a tool gave, by its role or by the words before it: `f"Tool result:
+    {found}"`."""
+    if role == "tool":
+        return True
+    texts = (piece.text for piece in part.pieces or () if isinstance(piece, Static))
+    return role != "system" and any(map(TOOL_GAVE.search, texts))
+
+
+TOOL_GAVE = re.compile(
+    r"\b(tool|function)s?(['’]s)?[\s_]+(call[\s_]+)?(result|output|response)s?\b[^\w{}.]*$"
+    r"|\bobservations?\b[^\w{}.]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Words that end a line before what a tool gave."""
 
 
 def is_handed_by_framework(analysis: Analysis, definition: FunctionDefinition) -> bool:

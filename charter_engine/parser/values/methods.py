@@ -310,9 +310,7 @@ def text_by(name: str, given: Value, node: ast.Call) -> Value:
     """What a function makes of a text."""
     if name == HANDING_ON and given.pieces is not None:
         return text_of((Hole(HANDOFF_RULES, UNKNOWN), Static("\n\n"), *given.pieces))
-    written = given.static_text()
-    outcome = text.apply_static(name, written, []) if written is not None else None
-    return text.remade(given, node) if outcome is None else static(outcome, node.lineno)
+    return text.without_margin(given, name, node.lineno) or text.remade(given, node)
 
 
 def awaits(shape: CallShape) -> bool:
@@ -344,7 +342,7 @@ def items_of(box: Box) -> Box:
         Element(Value(box=Box("tuple", [Element(static(name)), Element(value)])))
         for name, value in box.fields.items()
     ]
-    rest = Value(box=Box("tuple", [Element(box.rest), Element(box.rest)])) if box.rest else None
+    rest = Value(box=Box("tuple", [Element(UNKNOWN), Element(box.rest)])) if box.rest else None
     return Box("list", pairs, rest=rest)
 
 

@@ -274,6 +274,29 @@ def apply_static(method: str, text: str, arguments: list[str]) -> str | None:
     return outcome if isinstance(outcome, str) else None
 
 
+GAP = "\0"
+"""Stands for a hole where a text is moved: no text of a source has it."""
+
+
+def without_margin(given: Value, method: str, line: int) -> Value | None:
+    """What `dedent` or `cleandoc` makes of a text, around what fills it; None where nothing is
+    known of that."""
+    if given.pieces is None:
+        return None
+    holes = [piece for piece in given.pieces if isinstance(piece, Hole)]
+    written = "".join(piece.text if isinstance(piece, Static) else GAP for piece in given.pieces)
+    outcome = apply_static(method, written, [])
+    if outcome is None or outcome.count(GAP) != len(holes):
+        return None
+    first, *others = outcome.split(GAP)
+    rest = (
+        piece
+        for hole, part in zip(holes, others, strict=True)
+        for piece in (hole, Static(part, line))
+    )
+    return text_of((Static(first, line), *rest))
+
+
 SPLITTING = frozenset("split rsplit partition rpartition".split())
 """Methods that divide a text at another."""
 

@@ -43,6 +43,30 @@ def test_a_parameter_that_the_function_sets_itself_is_open() -> None:
     assert "work > rate" in flows(source.replace("GIVEN", "client=None"))
 
 
+def test_what_a_way_that_is_not_taken_would_return_is_not_what_a_call_gives() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        def rules(given=None):
+            if given is not None:
+                return given
+            return "Tell what is wrong. Leave out what is right. Repeat nothing. Be brief. Be kind."
+
+        def check(text):
+            messages = [{"role": "system", "content": rules()}, {"role": "user", "content": text}]
+            reply = client.chat.completions.create(model="m", messages=messages)
+            return reply.choices[0].message.content
+
+        print(check(input()))
+        """
+    )
+    assert lines(file) == [13]
+    assert file.calls[0].segments[0].text.startswith("Tell what is wrong.")
+
+
 AGENT = """
 from openai import OpenAI
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.compiled import compiled, edges, flows, lines
 
 GRAPH = """
 import operator
@@ -495,3 +495,50 @@ graph.add_conditional_edges("write", lambda state: "plan" if state["topic"] else
 
 def test_nodes_that_functions_call_as_well_stand_where_the_graph_puts_them() -> None:
     assert edges(compiled(CALLED)) == {(14, 17, "data")}
+
+
+PAIRS = """
+import operator
+from typing import Annotated, TypedDict
+from langgraph.graph import END, START, StateGraph
+
+class State(TypedDict):
+    task: str
+    done: Annotated[list[tuple[str, str]], operator.add]
+
+def plan(state):
+    return {"task": ask("Plan.")}
+
+def work(state):
+    return {"done": [(state["task"], ask(f"Do {state['task']}"))]}
+
+def report(state):
+    done = "\\n".join(READ)
+    print(ask(f"Report {done}"))
+
+graph = StateGraph(State)
+for name, node in (("plan", plan), ("work", work), ("report", report)):
+    graph.add_node(name, node)
+graph.add_edge(START, "plan")
+graph.add_edge("plan", "work")
+graph.add_edge("work", "report")
+graph.add_edge("report", END)
+app = graph.compile()
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "found"),
+    [
+        ("result for _, result in state['done']", {"work > report"}),
+        ("pair[1] for pair in state['done']", {"work > report"}),
+        (
+            "f'{task}: {result}' for task, result in state['done']",
+            {"plan > report", "work > report"},
+        ),
+    ],
+)
+def test_of_pairs_in_a_list_of_the_state_the_parts_that_are_read_go_on(
+    read: str, found: set[str]
+) -> None:
+    assert flows(PAIRS.replace("READ", read)) == {"plan > work"} | found

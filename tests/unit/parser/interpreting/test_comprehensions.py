@@ -53,6 +53,19 @@ def test_what_only_the_running_program_decides_keeps_nothing_out() -> None:
     assert flows(source) == {"plan > write", "note > write"}
 
 
+@pytest.mark.parametrize(("said", "found"), [("name", set()), ("text", {"work > work"})])
+def test_a_key_that_is_not_known_is_not_what_stands_under_it(said: str, found: set[str]) -> None:
+    source = f"""
+def work(names):
+    texts = {{}}
+    for name in names:
+        texts[name.lower()] = ask("Write a text.")
+    for name, text in texts.items():
+        print(ask(f"Is this good? {{{said}}}"))
+"""
+    assert {edge for edge in flows(source) if "later" not in edge} == found
+
+
 def test_a_loop_over_pairs_does_not_mix_what_stands_under_the_names() -> None:
     source = """
 def plan():

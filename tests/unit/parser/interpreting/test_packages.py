@@ -625,3 +625,54 @@ def test_a_call_that_only_sounded_like_one_is_none_once_its_object_is_known() ->
         ("agent.py", 7)
     ]
     assert edges(found["agent.py"]) == {(7, 7, "loop")}
+
+
+def test_one_of_several_agents_that_asks_in_a_way_that_is_not_known_hides_no_other() -> None:
+    found = package(
+        tasks="""
+        class Task:
+            def __init__(self, agent, text):
+                self.agent = agent
+                self.text = text
+
+            def execute(self):
+                return self.agent.run(self.text)
+        """,
+        staff="""
+        from openai import OpenAI
+
+        class Finder:
+            def __init__(self, tools):
+                self.tools = tools
+
+            def run(self, text):
+                return self.tools.find(text)
+
+        class Writer:
+            def __init__(self):
+                self.client = OpenAI()
+
+            def run(self, text):
+                plan = f"Plan what to write, in three parts, each of which says one thing: {text}"
+                told = self.client.responses.create(model="m", input=plan).output_text
+                rules = f"Write all parts of this plan, one after the other, with a title: {told}"
+                return self.client.responses.create(model="m", input=rules).output_text
+        """,
+        main="""
+        from openai import OpenAI
+        from pkg.staff import Finder, Writer
+        from pkg.tasks import Task
+
+        def main(tools, question):
+            topic = OpenAI().responses.create(model="m", input=f"Topic of: {question}").output_text
+            facts = Task(Finder(tools), topic).execute()
+            return Task(Writer(), f"{topic} {facts}").execute()
+
+        if __name__ == "__main__":
+            main(input(), input())
+        """,
+    )
+    (topic,) = found["main.py"].calls
+    plan, write = found["staff.py"].calls
+    assert topic.id in {edge.call for edge in plan.depends_on}
+    assert plan.id in {edge.call for edge in write.depends_on}

@@ -216,6 +216,36 @@ def test_what_asks_again_with_what_tools_gave_is_a_step(result: str, asking: lis
     assert lines(file) == [line - 1 for line in asking]
 
 
+@pytest.mark.parametrize(
+    ("told", "asking"),
+    [("Tool result: ", [8, 15]), ("Observation: ", [8, 15]), ("Mend this: ", [8, 15, 18])],
+)
+def test_so_is_what_tells_in_words_what_a_tool_gave(told: str, asking: list[int]) -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+        from tools import use
+
+        client = OpenAI()
+
+        def ask(question):
+            messages = [{"role": "user", "content": question}]
+            reply = client.chat.completions.create(model="m", messages=messages)
+            answer = reply.choices[0].message.content
+            messages = [
+                {"role": "user", "content": question},
+                {"role": "assistant", "content": answer},
+                {"role": "user", "content": f"TOLD{use(answer)}"},
+            ]
+            return client.chat.completions.create(model="m", messages=messages)
+
+        def main():
+            return ask("How warm is it?")
+        """.replace("TOLD", told)
+    )
+    assert lines(file) == [line + 1 for line in asking]
+
+
 def test_an_object_that_is_told_what_its_callers_tools_gave_is_a_client() -> None:
     file = compiled(
         """

@@ -30,6 +30,15 @@ def assert_exact(setup: str, prompt: str, names: dict[str, object]) -> None:
     assert filled(call, names) == expected
 
 
+def test_a_text_loses_its_margin_around_what_fills_it() -> None:
+    for setup, moved in (
+        ("from textwrap import dedent", "dedent"),
+        ("from inspect import cleandoc", "cleandoc"),
+    ):
+        text = 'f"\\n    Ask {name}.\\n      Then {name} again:\\n    {text}\\n"'
+        assert_exact(setup, f"{moved}({text})", {"name": "Ann", "text": "What is new?"})
+
+
 NAMES: dict[str, object] = {
     "a": "alpha",
     "b": "{b}%s",
