@@ -269,10 +269,10 @@ class StatementWalker:
         return self.without_break(frame, node)
 
     def are_told_apart(self, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:
-        """Whether a loop calls its members, names attributes by them, or calls a method of objects
-        that are each of a class of its own."""
+        """Whether a loop calls its members, names attributes by them, or calls objects that are
+        each of a class of its own, or a method of theirs."""
         if are_of_own_classes(members):
-            return calls_methods(node)
+            return calls_methods(node) or calls_members(node)
         if not members or not all(map(may_be_named, members)):
             return False
         known = self.telling_apart.get(id(node))
@@ -425,9 +425,13 @@ class StatementWalker:
         return True
 
     def decorate(
-        self, frame: Frame, node: ast.FunctionDef | ast.AsyncFunctionDef, value: Value
+        self,
+        frame: Frame,
+        node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+        value: Value,
     ) -> None:
-        """Let decorators at hand keep the function: under its name in a table, or in a list."""
+        """Let decorators at hand keep the function or the class: under a name in a table, or in a
+        list."""
         for decorator in node.decorator_list:
             named = decorator.func if isinstance(decorator, ast.Call) else decorator
             if not functions_in(self.evaluator.evaluate(frame, named)):
@@ -453,6 +457,8 @@ class StatementWalker:
             fields = self.memory.object_of(definition).fields
             for name, value in inner.names.items():
                 fields.setdefault(name, value)
+        if frame.function is None:
+            self.decorate(frame, node, frame.names[node.name])
         return True
 
     def imported(self, frame: Frame, node: ast.Import | ast.ImportFrom) -> bool:

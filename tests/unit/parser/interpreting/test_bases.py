@@ -185,6 +185,17 @@ def test_objects_in_a_literal_list_of_which_a_loop_calls_a_method_run_one_after_
     assert edges(file) == {(8, 13, "data")}
 
 
+def test_objects_in_a_literal_list_that_a_loop_calls_run_one_after_another() -> None:
+    file = compiled(
+        TOOLS.replace("_run", "__call__")
+        + "def talk(text):\n"
+        + "    for step in [Plan(), Write()]:\n"
+        + "        text = step(text)\n"
+        + "    return text\n"
+    )
+    assert edges(file) == {(8, 13, "data")}
+
+
 def test_objects_of_one_class_in_a_list_are_asked_again_and_again() -> None:
     file = compiled(
         TOOLS

@@ -366,6 +366,42 @@ def main(name):
 """) == {"plan > main"}
 
 
+@pytest.mark.parametrize("called", ["TABLE[name](board).act()", "member.act()"])
+def test_a_decorator_keeps_the_class_in_a_table(called: str) -> None:
+    looped = "for name in TABLE:" if "TABLE" in called else "for member in members:"
+    assert flows(f"""
+TABLE = {{}}
+
+def keep(name):
+    def kept(made):
+        TABLE[name] = made
+        return made
+    return kept
+
+@keep("guess")
+class Guess:
+    def __init__(self, board):
+        self.board = board
+
+    def act(self):
+        self.board["guess"] = ask(f"Name one cause of {{self.board['problem']}}")
+
+@keep("test")
+class Test:
+    def __init__(self, board):
+        self.board = board
+
+    def act(self):
+        self.board["test"] = ask(f"Test this cause: {{self.board['guess']}}")
+
+def main(problem):
+    board = {{"problem": problem}}
+    members = [made(board) for made in TABLE.values()]
+    {looped}
+        {called}
+""") == {"act > act"}
+
+
 def test_a_decorator_that_keeps_nothing_leaves_the_function_as_it_is() -> None:
     assert (
         flows("""
