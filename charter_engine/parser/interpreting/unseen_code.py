@@ -93,12 +93,20 @@ class UnseenCode:
             given = NOTHING
         if given and not converts(shape):
             given = frozenset(origin for origin in given if origin.chain[0][0] >= 0)
-        held = receiver.all_origins()
+        is_alone = self.gives_answer_alone(receiver, verb)
+        held = receiver.origins if is_alone else receiver.all_origins()
         if len(shape.path) == 1:
             held |= callee.origins
         if held and verb not in TEXT_METHODS:
             held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
         return Value(origins=held | given)
+
+    def gives_answer_alone(self, receiver: Value, verb: str) -> bool:
+        """Whether a method of a model's answer, which by others hands back what went in as well,
+        gives the answer alone: `result.final_output_as(Report)`."""
+        fields = receiver.box.fields if receiver.box is not None else {}
+        is_answer = bool(fields) and self.program.catalogue.handing_back.issuperset(fields)
+        return is_answer and verb not in fields
 
     def looks_up(self, shape: CallShape) -> bool:
         """Whether what comes back is found with what is given, not made of it."""

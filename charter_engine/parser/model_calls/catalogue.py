@@ -217,6 +217,7 @@ class Catalogue:
             for name, given in kind.gives.items():
                 self.gives.setdefault(name, {})[kind.name] = given.split("|")
         self.proving = {verb: kind.name for kind in kinds for verb in kind.proved_by}
+        self.handing_back = frozenset(name for family in families for name in family.hands_back)
         self._paths = {name: family for family in families for name in family.paths}
         self._verbs = {
             (kind, verb): family

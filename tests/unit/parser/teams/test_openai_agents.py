@@ -378,3 +378,24 @@ Runner.run_sync(agent, input())
 def test_tools_that_are_registered_elsewhere_are_the_agents(tools: str) -> None:
     found = edges(compiled(REGISTERED.replace("TOOLS", tools)))
     assert {(17, 14, "data"), (14, 17, "loop")} <= found
+
+
+TYPED = """
+from agents import Agent, Runner
+
+searcher = Agent(name="Searcher", instructions="You search.")
+writer = Agent(name="Writer", instructions="You write.", output_type=Report)
+critic = Agent(name="Critic", instructions="You judge.")
+
+async def serve(text):
+    found = await Runner.run(searcher, text)
+    report = await Runner.run(writer, found.final_output)
+    await Runner.run(critic, report.GIVEN)
+"""
+
+
+def test_an_answer_that_is_taken_as_a_type_is_the_answer_alone() -> None:
+    taken = compiled(TYPED.replace("GIVEN", "final_output_as(Report).markdown"))
+    handed_back = compiled(TYPED.replace("GIVEN", "to_input_list()"))
+    assert edges(taken) == {(9, 10, "data"), (10, 11, "data")}
+    assert edges(handed_back) == {(9, 10, "data"), (9, 11, "data"), (10, 11, "data")}
