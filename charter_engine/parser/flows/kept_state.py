@@ -63,10 +63,14 @@ class KeptState:
         if not is_once:
             self.served.add(start)
         before = own if is_once else self.made_from(self.served)
-        self.known = {number: set(once_each(box.items)) for number, box in self.lists.items()}
+        self.known = (
+            {number: set(once_each(box.items)) for number, box in self.lists.items()}
+            if is_once
+            else {}
+        )
         for number, box in self.lists.items():
             earlier = before if number in self.talks else own
-            for place, item in enumerate(box.items):
+            for place, item in enumerate(box.items if earlier else ()):
                 made = {origin.chain[0][0] for origin in item.value.all_origins()}
                 if not made.isdisjoint(earlier):
                     box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
@@ -94,14 +98,11 @@ class KeptState:
 
     def kept(self) -> Iterator[Value]:
         """The lists that modules, objects and sessions hold, also by a key."""
-        pending = [(value, 0) for names in self.holders() for value in names.values()]
-        while pending:
-            value, depth = pending.pop()
-            box = value.box
-            if box is not None and box.kind == "list":
-                yield value
-            elif box is not None and depth < MAX_DEPTH:
-                pending += [(member, depth + 1) for member in box.members()]
+        held = [value for names in self.holders() for value in names.values()]
+        for _ in range(MAX_DEPTH + 1):
+            boxed = [(value, value.box) for value in held if value.box is not None]
+            yield from (value for value, box in boxed if box.kind == "list")
+            held = [member for _, box in boxed if box.kind != "list" for member in box.members()]
 
     def holders(self) -> Iterator[dict[str, Value]]:
         yield from self.memory.globals.values()

@@ -90,7 +90,8 @@ class CallResolver:
         way = way_of(path)
         if way is not None and is_awaited_alone(frame, node, way):
             way = None
-        if way == "create_task" and frame.function in self.program.gathering:
+        gathering = frame.function if frame.function in self.program.gathering else None
+        if way == "create_task" and gathering is not None:
             way = "gather" if is_kept(frame, node) else way
         outer, frame.fanout = frame.fanout, way or frame.fanout
         receiver, callee = self.callee_of(frame, node.func)
@@ -113,7 +114,9 @@ class CallResolver:
             verb=path[-1] if path else "",
         )
         shape = as_sent(shape)
-        is_later = outer is None and is_gathered(frame, node, callee, self.program.gathering)
+        is_later = (
+            outer is None and gathering is not None and is_gathered(frame, node, callee, gathering)
+        )
         started = started_way(frame, node, callee) if callee.types else None
         started = started or delayed_way(path)
         frame.fanout = "gather" if is_later else started or outer
@@ -254,7 +257,7 @@ class CallResolver:
             or evaluator.routed.called(frame, node, shape)
             or evaluator.teams.chats.said_last(receiver, shape)
             or evaluator.teams.own_runs.follow(frame, receiver, shape)
-            or evaluator.graph_runs.called(frame, shape, evaluator.recorder.fanout_at(frame, node))
+            or evaluator.graph_runs.called(frame, shape, evaluator.recorder.fanout_at)
             or evaluator.flow_runs.called(shape)
             or evaluator.run_answers.called(shape)
             or partly_called(shape)

@@ -125,8 +125,9 @@ class Names:
 
     def name(self, frame: Frame, node: ast.Name) -> Value:
         found = frame.names.get(node.id)
-        if found is None:
-            found = self.outer_name(frame, node.id)
+        if found is not None:
+            return found
+        found = self.outer_name(frame, node.id)
         if found is None and node.id == "__file__":
             return path_value(frame.module.path)
         return UNKNOWN if found is None else found
@@ -297,8 +298,8 @@ class Names:
     def argument_given(self, value: Value, name: str) -> Value | None:
         """What an attribute of a library's object gives: what was said in a run, or of what the
         object was made with, the first of several arguments that it was given."""
-        told = (self.evaluator.run_answers.told_by(kind, name) for kind in in_order(value.types))
-        if (answer := next((one for one in told if one is not None), None)) is not None:
+        answer = self.evaluator.run_answers.told(value, name)
+        if answer is not None:
             return answer
         rules = self.program.catalogue.gives.get(name)
         if rules is None or value.box is None:
@@ -317,8 +318,9 @@ class Names:
             return described
         stored: Value | None = None
         owners = self.program.lineage(kind.definition)
+        place = place_of(kind)
         for owner in owners:
-            held = self.memory.held_by(owner, place_of(kind), name)
+            held = self.memory.held_by(owner, place, name)
             if held is not None and owner is not kind.definition:
                 held = self.inherited_part(held, owners)
             if held is not None and not (is_text(stored) and not is_answer(held)):

@@ -22,6 +22,7 @@ from charter_engine.parser.values.values import (
     Ran,
     Type,
     Value,
+    in_order,
     made_in,
 )
 
@@ -82,6 +83,13 @@ class RunAnswers:
             [self.evaluator.agents.made_last(one) for one in made_in(item.value)] for item in items
         ]
         return placed or [[one] for one in teams.members_of(run, held)]
+
+    def told(self, value: Value, name: str) -> Value | None:
+        """What an attribute of a value tells of what was said in a run; None for any other."""
+        if not self.memory.answers and not self.memory.answered:
+            return None
+        told = (self.told_by(kind, name) for kind in in_order(value.types))
+        return next((one for one in told if one is not None), None)
 
     def told_by(self, kind: Type, name: str) -> Value | None:
         """What an attribute of a run's answer, or of one that took part, tells; None for any
