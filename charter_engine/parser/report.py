@@ -26,7 +26,8 @@ from charter_engine.parser.prompts.turns import Turns, as_sent, limit_of, turns_
 from charter_engine.parser.prompts.varying import Turning
 from charter_engine.parser.state import Stop
 from charter_engine.parser.teams.team_prompts import as_heard
-from charter_engine.parser.values.values import Hole, Piece, Static, add_piece
+from charter_engine.parser.values.pieces import add_piece
+from charter_engine.parser.values.values import Hole, Piece, Static
 from charter_engine.prompts.parts import split_static
 
 MAX_SEGMENTS = 400

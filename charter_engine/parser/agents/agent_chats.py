@@ -6,7 +6,8 @@ from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.teams.team_prompts import chats_of
 from charter_engine.parser.teams.teams import asks_itself
-from charter_engine.parser.values.values import UNKNOWN, Box, Made, Value, made_in, moved
+from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.values import UNKNOWN, Box, Made, Value, moved
 
 CHATTING_TWO = frozenset(("initiate_chat", "a_initiate_chat"))
 """Methods by which an agent talks with another."""

@@ -13,6 +13,13 @@ from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefini
 from charter_engine.parser.source.syntax import last_name, output_name
 from charter_engine.parser.teams.ag2 import named_in_config, registered_for
 from charter_engine.parser.teams.team_prompts import offer_of
+from charter_engine.parser.values.candidates import (
+    functions_in,
+    in_order,
+    made_as,
+    made_in,
+    members_in,
+)
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -22,11 +29,6 @@ from charter_engine.parser.values.values import (
     Kind,
     Made,
     Value,
-    functions_in,
-    in_order,
-    made_as,
-    made_in,
-    members_in,
 )
 
 OFFERING = ("tools", "functions", "tool_retriever", "0", "1")

@@ -11,20 +11,13 @@ from charter_engine.parser.agents.memories import memory_given, memory_held, sai
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.catalogue import Family
-from charter_engine.parser.model_calls.recognise import CallShape, Recognition
-from charter_engine.parser.model_calls.recording import is_called, talk_of
+from charter_engine.parser.model_calls.recognise import CallShape, Recognition, is_called
+from charter_engine.parser.prompts.kept_talks import talk_of
 from charter_engine.parser.teams.speakers import Team
 from charter_engine.parser.values.containers import member_of
-from charter_engine.parser.values.values import (
-    NOTHING,
-    Box,
-    Kind,
-    Made,
-    Member,
-    Value,
-    join,
-    moved,
-)
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.origins import NOTHING
+from charter_engine.parser.values.values import Box, Kind, Made, Member, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -93,9 +86,12 @@ class AgentsAsked:
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
         """Let what keeps the conversation of a call hold its answer: what is called, or what it is
         given for that."""
+        answers = moved(answer, "history")
+        unseen = self.evaluator.kept_talks.unseen(frame, shape, family)
+        unseen.rest = join(unseen.rest, answers, "history")
         talk = talk_of(shape, family)
         memory = memory_given(shape, family, self.program.catalogue)
-        if self.evaluator.recorder.remembers(shape):
+        if self.evaluator.kept_talks.remembers(shape):
             talk = keeper_of(shape)
             memory = memory_held(shape, self.program.catalogue)
         if memory is not None and memory.box is not None:
@@ -104,10 +100,9 @@ class AgentsAsked:
                 self.memory.add_item(memory.box, added)
             return
         if talk is not None:
-            answers = moved(answer, "history").origins
             kept = self.evaluator.evaluate(frame, talk)
             if kept.constant != (None,):
-                self.evaluator.assigner.keep(frame, talk, kept.with_origins(answers))
+                self.evaluator.assigner.keep(frame, talk, kept.with_origins(answers.origins))
 
     def asked_beside(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape

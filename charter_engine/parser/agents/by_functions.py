@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.catalogue import KindRule
 from charter_engine.parser.prompts import prompts
-from charter_engine.parser.values.values import (
-    Box,
-    Element,
-    Made,
-    Value,
-    functions_in,
-    made_in,
-    members_in,
-)
+from charter_engine.parser.values.candidates import functions_in, made_in, members_in
+from charter_engine.parser.values.values import Box, Element, Made, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

@@ -10,15 +10,8 @@ from charter_engine.parser.model_calls.catalogue import KindRule
 from charter_engine.parser.prompts.prompt_files import opened, yaml_data
 from charter_engine.parser.source.symbols import ClassDefinition
 from charter_engine.parser.source.syntax import last_name
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Element,
-    Function,
-    Instance,
-    Value,
-    static,
-)
+from charter_engine.parser.values.pieces import static
+from charter_engine.parser.values.values import UNKNOWN, Box, Element, Function, Instance, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

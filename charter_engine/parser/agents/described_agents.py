@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from charter_engine.parser.model_calls.catalogue import KindRule
 from charter_engine.parser.source.symbols import Module
-from charter_engine.parser.values.values import Box, Element, Kind, Made, Value, made_in
+from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.values import Box, Element, Kind, Made, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.source.program import Program

@@ -11,7 +11,8 @@ from charter_engine.parser.interpreting.arguments import bind
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.teams.team_prompts import EMPTY
-from charter_engine.parser.values.values import Box, Value, functions_in, made_in
+from charter_engine.parser.values.candidates import functions_in, made_in
+from charter_engine.parser.values.values import Box, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

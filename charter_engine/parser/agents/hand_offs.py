@@ -8,7 +8,8 @@ from charter_engine.parser.model_calls.catalogue import KindRule
 from charter_engine.parser.source.syntax import output_name
 from charter_engine.parser.teams.ag2 import declared_by
 from charter_engine.parser.teams.team_parts import Part, name_of, text_in
-from charter_engine.parser.values.values import Made, Value, members_in
+from charter_engine.parser.values.candidates import members_in
+from charter_engine.parser.values.values import Made, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.teams.teams import TeamBuilder

@@ -16,6 +16,8 @@ from charter_engine.parser.model_calls.catalogue import KindRule
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box
 from charter_engine.parser.model_calls.runnables import COMPOSED
 from charter_engine.parser.source.symbols import ClassDefinition
+from charter_engine.parser.values.candidates import in_order, made_in, members_in
+from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -26,10 +28,6 @@ from charter_engine.parser.values.values import (
     Kind,
     Made,
     Value,
-    in_order,
-    made_in,
-    members_in,
-    static,
 )
 
 if TYPE_CHECKING:

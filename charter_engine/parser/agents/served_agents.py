@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from charter_engine.parser.values.values import UNKNOWN, Made, Value, in_order
+from charter_engine.parser.values.candidates import in_order
+from charter_engine.parser.values.values import UNKNOWN, Made, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
-from charter_engine.parser.values.values import Chain
+from charter_engine.parser.values.origins import Chain
 
 Elsewhere = Mapping[Chain, int]
 """Outputs made on other ways only, each with the length of the log when this way began: once it is

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import ClassDefinition, walk
 from charter_engine.parser.source.syntax import declared_fields, last_name
-from charter_engine.parser.values.values import Instance, Static, Value, place_of
+from charter_engine.parser.values.candidates import place_of
+from charter_engine.parser.values.values import Instance, Static, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

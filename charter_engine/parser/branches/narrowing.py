@@ -14,7 +14,9 @@ from charter_engine.parser.graphs.spoken import CLASS_ROLES, TYPE_ROLES, UNTOLD,
 from charter_engine.parser.interpreting.frames import Frame, LoopState
 from charter_engine.parser.source.syntax import last_name, outcome_of
 from charter_engine.parser.values.containers import any_member
-from charter_engine.parser.values.values import Box, Origin, Value, static
+from charter_engine.parser.values.origins import Origin
+from charter_engine.parser.values.pieces import static
+from charter_engine.parser.values.values import Box, Value
 
 WrittenText = Callable[[ast.expr], str | None]
 """The text of an expression that is all written out; None for any other."""

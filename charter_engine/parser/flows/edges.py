@@ -9,16 +9,8 @@ from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Carried, Flow
 from charter_engine.parser.interpreting.frames import Frame
-from charter_engine.parser.values.values import (
-    FLOW_RANK,
-    Box,
-    Chain,
-    Element,
-    Loops,
-    Origin,
-    Origins,
-    Value,
-)
+from charter_engine.parser.values.origins import FLOW_RANK, Chain, Loops, Origin, Origins
+from charter_engine.parser.values.values import Box, Element, Value
 
 
 def loops_since(frame: Frame, chain: Chain, round_number: int) -> Loops:

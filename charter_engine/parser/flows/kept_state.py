@@ -17,7 +17,8 @@ from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.findings import Findings
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.source.symbols import FunctionDefinition
-from charter_engine.parser.values.values import Box, Element, Static, Value, is_answer, join
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.values import Box, Element, Static, Value, is_answer
 
 ONCE = frozenset(("main", "test", "demo", "example"))
 """Words of the names of functions that a program runs once."""

@@ -10,18 +10,9 @@ from charter_engine.parser.graphs.spoken import said_in
 from charter_engine.parser.interpreting.recursions import Recursion
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.teams.watched_roles import RoleTurn
-from charter_engine.parser.values.values import (
-    MAX_ITEMS,
-    Box,
-    Class,
-    Element,
-    Function,
-    Made,
-    Type,
-    Value,
-    join,
-    made_in,
-)
+from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.joining import MAX_ITEMS, join
+from charter_engine.parser.values.values import Box, Class, Element, Function, Made, Type, Value
 
 
 @dataclass(slots=True)

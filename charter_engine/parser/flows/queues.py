@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.flows.edges import value_in_round
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.values.candidates import place_of
 from charter_engine.parser.values.containers import detached
-from charter_engine.parser.values.values import UNKNOWN, Box, External, Value, join, moved, place_of
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.values import UNKNOWN, Box, External, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

@@ -14,18 +14,9 @@ from charter_engine.parser.flows.edges import in_round
 from charter_engine.parser.interpreting.frames import Frame, outermost
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.prompts.prompt_files import FILE, PATH, name_of
+from charter_engine.parser.values.origins import NOTHING, Chain, Origins
 from charter_engine.parser.values.strings import answers_in
-from charter_engine.parser.values.values import (
-    NOTHING,
-    UNKNOWN,
-    Box,
-    Chain,
-    Kind,
-    Origins,
-    Type,
-    Value,
-    moved,
-)
+from charter_engine.parser.values.values import UNKNOWN, Box, Kind, Type, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis

@@ -21,18 +21,11 @@ from charter_engine.parser.source.symbols import (
     dotted_name,
 )
 from charter_engine.parser.source.syntax import declared_fields
+from charter_engine.parser.values.candidates import without_ends
 from charter_engine.parser.values.containers import any_member
-from charter_engine.parser.values.values import (
-    NOTHING,
-    UNKNOWN,
-    Box,
-    Element,
-    Value,
-    either,
-    join,
-    moved,
-    without_ends,
-)
+from charter_engine.parser.values.joining import either, join
+from charter_engine.parser.values.origins import NOTHING
+from charter_engine.parser.values.values import UNKNOWN, Box, Element, Value, moved
 from charter_engine.parser.workflows.executors import executor_of, handling_of
 from charter_engine.parser.workflows.handlers import (
     heard_steps,
@@ -341,6 +334,9 @@ class SharedStates:
 WHOLE = ""
 """Under this name the state after a node holds all that it returned, where it hands that on."""
 
+START = "StartEvent"
+"""The event with which a workflow begins, which a run makes of what it is given."""
+
 UNPLACED = "unplaced"
 """What functions leave in a state that may be nodes of a graph, though none is known to be."""
 
@@ -521,8 +517,9 @@ def event_parameters(
     definition: FunctionDefinition, known: Collection[str]
 ) -> dict[str, list[str]]:
     """Parameters annotated as a workflow's events, with the classes of these; `known` are classes
-    of events."""
+    of events. The event that starts a run is its own workflow's."""
     spec = definition.node.args
+    owner = definition.owner.name if definition.owner is not None else ""
     found = {}
     for arg in [*spec.posonlyargs, *spec.args]:
         if arg.annotation is None:
@@ -530,5 +527,10 @@ def event_parameters(
         names = [node.id for node in ast.walk(arg.annotation) if isinstance(node, ast.Name)]
         events = [name for name in names if name.endswith("Event") or name in known]
         if events:
-            found[arg.arg] = events
+            found[arg.arg] = [started_by(owner) if name == START else name for name in events]
     return found
+
+
+def started_by(workflow: str) -> str:
+    """Under what name the event is kept that starts runs of a workflow of that class."""
+    return f"{START} {workflow}"

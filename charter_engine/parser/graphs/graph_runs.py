@@ -12,7 +12,8 @@ from charter_engine.parser.graphs.inner_graphs import builder_run
 from charter_engine.parser.graphs.kept_graphs import begun_anew, is_conversation, kept_between_runs
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
-from charter_engine.parser.values.values import UNKNOWN, Box, Value, join
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.values import UNKNOWN, Box, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis

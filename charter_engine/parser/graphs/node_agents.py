@@ -15,19 +15,9 @@ from charter_engine.parser.source.symbols import FunctionDefinition, Module
 from charter_engine.parser.teams.team_parts import name_of
 from charter_engine.parser.teams.team_prompts import NOWHERE
 from charter_engine.parser.teams.team_runs import HANDED_IN
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Function,
-    Kind,
-    Made,
-    Value,
-    functions_in,
-    join,
-    made_in,
-    members_in,
-    moved,
-)
+from charter_engine.parser.values.candidates import functions_in, made_in, members_in
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.values import UNKNOWN, Box, Function, Kind, Made, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

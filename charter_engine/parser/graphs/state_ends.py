@@ -11,7 +11,9 @@ from charter_engine.parser.graphs.reducers import adding_at_hand
 from charter_engine.parser.graphs.state_graphs import StateGraph, is_router, named
 from charter_engine.parser.source.symbols import Module, dotted_name
 from charter_engine.parser.source.syntax import last_name
-from charter_engine.parser.values.values import NOTHING, ListEnds, Origins, Value, is_empty_list
+from charter_engine.parser.values.joining import is_empty_list
+from charter_engine.parser.values.origins import NOTHING, Origins
+from charter_engine.parser.values.values import ListEnds, Value
 
 ADDING = frozenset(("add_messages", "add"))
 """Reducers that put what a node returns behind what was there."""

@@ -9,7 +9,8 @@ from charter_engine.parser.flows.edges import turned
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.source.syntax import last_name
-from charter_engine.parser.values.values import UNKNOWN, Chain, Origin, Value
+from charter_engine.parser.values.origins import Chain, Origin
+from charter_engine.parser.values.values import UNKNOWN, Value
 
 CONFIG = "config"
 """The argument that names the thread: by this name, or second by place."""

@@ -14,8 +14,9 @@ from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
 from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.values.candidates import functions_in, in_order
+from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.values import (
-    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -23,8 +24,6 @@ from charter_engine.parser.values.values import (
     Function,
     Instance,
     Value,
-    functions_in,
-    in_order,
 )
 
 if TYPE_CHECKING:

@@ -11,9 +11,12 @@ from charter_engine.parser.flows.written_files import STORE
 from charter_engine.parser.interpreting.attributes import holder_name
 from charter_engine.parser.interpreting.frames import Frame, constructor_of, outermost_init
 from charter_engine.parser.prompts.limits import begun_anew, cut_at, kept_by, windowed
+from charter_engine.parser.values.candidates import in_order, made_in, place_of
 from charter_engine.parser.values.containers import any_member, member_of
+from charter_engine.parser.values.joining import is_empty_list, join
+from charter_engine.parser.values.origins import NOTHING
+from charter_engine.parser.values.pieces import as_pieces, text_of
 from charter_engine.parser.values.values import (
-    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -23,15 +26,8 @@ from charter_engine.parser.values.values import (
     Package,
     Type,
     Value,
-    as_pieces,
-    in_order,
     is_answer,
-    is_empty_list,
-    join,
-    made_in,
     moved,
-    place_of,
-    text_of,
 )
 
 if TYPE_CHECKING:

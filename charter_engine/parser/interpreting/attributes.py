@@ -12,7 +12,8 @@ import ast
 from dataclasses import dataclass
 
 from charter_engine.parser.interpreting.frames import Frame
-from charter_engine.parser.values.values import Value, either, join_names
+from charter_engine.parser.values.joining import either, join_names
+from charter_engine.parser.values.values import Value
 
 GIVEN_TO_BASE = "super()"
 """Under this name a constructor keeps what it gives to that of a base which isn't at hand."""

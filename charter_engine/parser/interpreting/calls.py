@@ -32,9 +32,8 @@ from charter_engine.parser.interpreting.unseen_code import UnseenCode
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.constructors import Constructors
 from charter_engine.parser.model_calls.given_askers import given_asker
-from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.model_calls.recognise import CallShape, is_called
 from charter_engine.parser.model_calls.recognised_calls import CallRecogniser
-from charter_engine.parser.model_calls.recording import is_called
 from charter_engine.parser.model_calls.sent_requests import as_sent
 from charter_engine.parser.prompts.engine_prompts import with_templates
 from charter_engine.parser.prompts.limits import bounded
@@ -42,9 +41,11 @@ from charter_engine.parser.prompts.prompt_files import READ_BY_NAME
 from charter_engine.parser.source.symbols import ClassDefinition
 from charter_engine.parser.source.syntax import is_super, without_parameters
 from charter_engine.parser.teams.role_turns import RECALLING, RECALLING_SOME
+from charter_engine.parser.values.candidates import in_order
 from charter_engine.parser.values.containers import any_member
 from charter_engine.parser.values.copies import METHODS as COPYING_METHODS
 from charter_engine.parser.values.copies import changed_copy
+from charter_engine.parser.values.joining import either, join
 from charter_engine.parser.values.methods import OF_A_LOOP
 from charter_engine.parser.values.reflection import REFLECTING
 from charter_engine.parser.values.strings import arguments_origins
@@ -58,9 +59,6 @@ from charter_engine.parser.values.values import (
     Made,
     Member,
     Value,
-    either,
-    in_order,
-    join,
 )
 from charter_engine.parser.workflows.flow_runs import RUNNING
 from charter_engine.parser.workflows.handlers import POSTING
@@ -237,7 +235,7 @@ class CallResolver:
             return None
         evaluator = self.evaluator
         if GRAPH in shape.receiver and shape.verb in GRAPH_RUNS:
-            evaluator.recorder.note_graph_run(frame, node)
+            evaluator.repetition.note_graph_run(frame, node)
         if shape.verb == "send_event" and frame.function is not None and shape.positional:
             evaluator.states.send_event(frame.function, shape.positional[0][1])
         if shape.verb == "send_message" and frame.function is not None and shape.positional:
@@ -257,7 +255,7 @@ class CallResolver:
             or evaluator.routed.called(frame, node, shape)
             or evaluator.teams.chats.said_last(receiver, shape)
             or evaluator.teams.own_runs.follow(frame, receiver, shape)
-            or evaluator.graph_runs.called(frame, shape, evaluator.recorder.fanout_at)
+            or evaluator.graph_runs.called(frame, shape, evaluator.repetition.fanout_at)
             or evaluator.flow_runs.called(shape)
             or evaluator.run_answers.called(shape)
             or partly_called(shape)

@@ -13,17 +13,9 @@ from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box, words_of
 from charter_engine.parser.source.syntax import declared_fields, is_super, used_by
 from charter_engine.parser.teams.team_prompts import NESTING
+from charter_engine.parser.values.candidates import in_order
 from charter_engine.parser.values.strings import answers_in
-from charter_engine.parser.values.values import (
-    Box,
-    Element,
-    Instance,
-    Kind,
-    Member,
-    Value,
-    in_order,
-    moved,
-)
+from charter_engine.parser.values.values import Box, Element, Instance, Kind, Member, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

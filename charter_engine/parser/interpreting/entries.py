@@ -8,8 +8,9 @@ is called.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
@@ -19,16 +20,18 @@ from charter_engine.parser.flows.memory import Memory
 from charter_engine.parser.interpreting.attributes import NO_ATTRIBUTES, AttributeResolver
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
+from charter_engine.parser.values.candidates import place_of
+from charter_engine.parser.values.origins import Chain
 from charter_engine.parser.values.values import (
+    UNKNOWN,
     Box,
-    Chain,
     Element,
     Function,
     Instance,
+    Kind,
     Limit,
     Value,
     is_answer,
-    place_of,
 )
 
 if TYPE_CHECKING:
@@ -102,6 +105,8 @@ class FunctionEntry(NamedTuple):
 
 NO_ENTRY = FunctionEntry()
 
+NOTHING_GIVEN: Mapping[str, Value] = MappingProxyType({})
+
 
 Start = tuple[str, int]
 """Where an analysis started: the path and line of a function, or of a module."""
@@ -110,12 +115,13 @@ Start = tuple[str, int]
 @dataclass(slots=True)
 class CallersCalls:
     """The calls that one start of the analysis makes of a function, in a round: the first and the
-    last."""
+    last. `agents` are those that all calls give a parameter."""
 
     start: Start
     first: FunctionEntry
     last: FunctionEntry
     round: int
+    agents: dict[str, Value]
 
 
 @dataclass(slots=True)
@@ -162,7 +168,7 @@ class Entries:
         function: Function,
         known: AttributeResolver,
         outputs: OutputLog,
-        given: Collection[Value] = (),
+        given: Mapping[str, Value] = NOTHING_GIVEN,
     ) -> None:
         """Keep a call: of several starts, of the first that calls the function in a loop; of the
         later round where there is no loop. `outputs` are those that were made so far."""
@@ -172,13 +178,20 @@ class Entries:
         way = self.ways.setdefault((function.definition, self.progress.round), WaysToCalls())
         way.add(outputs, frame.elsewhere)
         loops = frame.turning()
-        entry = FunctionEntry(
-            known, loops, self.lists_of(function, known, given), one_of_several(function)
-        )
-        start, now = (self.progress.path, self.progress.line), self.progress.round
         calls = self.calls.get(function.definition)
+        entry = FunctionEntry(
+            known,
+            loops,
+            self.lists_of(function, known, given.values()),
+            one_of_several(function),
+        )
+        agents = agents_in(given)
+        if calls is not None:
+            agents = {name: one for name, one in calls.agents.items() if is_same(one, agents, name)}
+            calls.agents = agents
+        start, now = (self.progress.path, self.progress.line), self.progress.round
         if calls is None or (loops and calls.start != start and not calls.last.loops):
-            self.calls[function.definition] = CallersCalls(start, entry, entry, now)
+            self.calls[function.definition] = CallersCalls(start, entry, entry, now, agents)
         elif calls.start == start and (calls.round == now or not calls.last.loops):
             calls.last, calls.round = entry, now
 
@@ -253,6 +266,31 @@ class Entries:
                 for kind in value.types
                 if isinstance(kind, Instance)
             } - seen
+
+
+def agents_in(given: Mapping[str, Value]) -> dict[str, Value]:
+    """The agents among what a function is given, by its parameters."""
+    return {
+        name: value
+        for name, value in given.items()
+        if value.box is not None and any(isinstance(kind, Kind) for kind in value.types)
+    }
+
+
+def is_same(agent: Value, others: Mapping[str, Value], name: str) -> bool:
+    """Whether another call gives a parameter an agent of the same kind and with the same texts."""
+    other = others.get(name, UNKNOWN)
+    return other.types == agent.types and texts_of(other) == texts_of(agent)
+
+
+def texts_of(agent: Value) -> dict[str, tuple[Hashable, ...]]:
+    """The texts that an agent was made with."""
+    fields = agent.box.fields if agent.box is not None else {}
+    return {
+        name: tuple([piece.key for piece in value.pieces])
+        for name, value in fields.items()
+        if value.pieces is not None
+    }
 
 
 def is_list(value: Value) -> bool:

@@ -18,7 +18,9 @@ from charter_engine.parser.agents.served_agents import ServedAgents
 from charter_engine.parser.branches.flags import Flags
 from charter_engine.parser.branches.given_ways import GivenWays
 from charter_engine.parser.branches.narrowing import KnownBeside, those_of
+from charter_engine.parser.flows.edge_recorder import EdgeRecorder
 from charter_engine.parser.flows.queues import Queues
+from charter_engine.parser.flows.repetition import Repetition
 from charter_engine.parser.flows.written_files import STORE, WrittenFiles
 from charter_engine.parser.graphs.frameworks import SharedStates
 from charter_engine.parser.graphs.graph_runs import GraphRuns
@@ -38,6 +40,7 @@ from charter_engine.parser.model_calls.recognise import has_roles
 from charter_engine.parser.model_calls.recording import SiteRecorder
 from charter_engine.parser.model_calls.runnables import Runnables
 from charter_engine.parser.model_calls.wrapper_calls import WrapperCalls
+from charter_engine.parser.prompts.kept_talks import KeptTalks
 from charter_engine.parser.prompts.prompt_files import PromptFiles
 from charter_engine.parser.source.compact import by_kind
 from charter_engine.parser.state import Analysis
@@ -50,7 +53,9 @@ from charter_engine.parser.teams.team_runs import TeamRuns
 from charter_engine.parser.values.annotated_members import type_members
 from charter_engine.parser.values.containers import Containers, any_member, copied, each_member
 from charter_engine.parser.values.copies import is_plain_dict, with_fields
+from charter_engine.parser.values.joining import join
 from charter_engine.parser.values.methods import Methods
+from charter_engine.parser.values.pieces import as_pieces, constant_name, static, text_of
 from charter_engine.parser.values.reflection import Reflection
 from charter_engine.parser.values.strings import Strings
 from charter_engine.parser.values.values import (
@@ -61,12 +66,7 @@ from charter_engine.parser.values.values import (
     Function,
     Piece,
     Value,
-    as_pieces,
-    constant_name,
     is_answer,
-    join,
-    static,
-    text_of,
 )
 from charter_engine.parser.workflows.flow_runs import FlowRuns
 from charter_engine.parser.workflows.mixed_graphs import MixedGraphs
@@ -93,7 +93,10 @@ class Evaluator:
         self.depth = 0
         self.states = SharedStates(analysis.program, analysis.memory)
         self.graph_runs = GraphRuns(analysis, self.states)
-        self.recorder = SiteRecorder(analysis)
+        self.edges = EdgeRecorder(analysis)
+        self.repetition = Repetition(analysis)
+        self.kept_talks = KeptTalks(analysis)
+        self.recorder = SiteRecorder(analysis, self)
         self.names = Names(analysis, self)
         self.containers = Containers(analysis, self)
         self.strings = Strings(analysis, self)

@@ -33,18 +33,10 @@ from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.model_calls.wrapper_calls import sites_behind
 from charter_engine.parser.source.symbols import FunctionDefinition, walk
 from charter_engine.parser.source.syntax import gives_all, is_super, last_name
+from charter_engine.parser.values.joining import held_apart, join
+from charter_engine.parser.values.origins import Chain, Origins
 from charter_engine.parser.values.strings import origins_of
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Chain,
-    Function,
-    Instance,
-    Origins,
-    Value,
-    held_apart,
-    join,
-    moved,
-)
+from charter_engine.parser.values.values import UNKNOWN, Function, Instance, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -253,7 +245,7 @@ class Follower:
             self.progress.stop()
             return None
         unmade = self.findings.outputs.unmade(frame.elsewhere)
-        self.entries.note(frame, function, known, self.findings.outputs, names.values())
+        self.entries.note(frame, function, known, self.findings.outputs, names)
         spread = spread_of(frame)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.branches.alternatives import NOWHERE, Elsewhere
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, Module
-from charter_engine.parser.values.values import NOTHING, UNKNOWN, Chain, Origins, Type, Value
+from charter_engine.parser.values.origins import NOTHING, Chain, Origins
+from charter_engine.parser.values.values import UNKNOWN, Type, Value
 
 
 class LoopState(Struct, eq=False):

@@ -14,6 +14,7 @@ from charter_engine.parser.interpreting.frames import Frame, LoopState
 from charter_engine.parser.model_calls import evidence, recognise
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.values.candidates import functions_in, members_in
 from charter_engine.parser.values.containers import any_member
 from charter_engine.parser.values.strings import arguments_origins
 from charter_engine.parser.values.values import (
@@ -26,8 +27,6 @@ from charter_engine.parser.values.values import (
     Kind,
     Member,
     Value,
-    functions_in,
-    members_in,
 )
 
 if TYPE_CHECKING:

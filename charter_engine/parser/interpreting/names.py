@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from charter_engine.parser.flows.memory import APP, SESSION
 from charter_engine.parser.interpreting.attributes import holder_name
 from charter_engine.parser.interpreting.frames import Frame, under_way
-from charter_engine.parser.model_calls import evidence
+from charter_engine.parser.model_calls import asking_names
 from charter_engine.parser.prompts.prompt_files import path_value
 from charter_engine.parser.source.symbols import (
     APPS,
@@ -24,8 +24,10 @@ from charter_engine.parser.source.symbols import (
     is_state_of_app,
 )
 from charter_engine.parser.source.syntax import annotation_names, last_name
+from charter_engine.parser.values.candidates import each_object, in_order, place_of
+from charter_engine.parser.values.joining import either, join
+from charter_engine.parser.values.origins import NOTHING, Origin
 from charter_engine.parser.values.values import (
-    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -36,17 +38,11 @@ from charter_engine.parser.values.values import (
     ListEnds,
     Made,
     Member,
-    Origin,
     Package,
     Ran,
     Type,
     Value,
-    each_object,
-    either,
-    in_order,
     is_answer,
-    join,
-    place_of,
 )
 
 if TYPE_CHECKING:
@@ -125,7 +121,8 @@ class Names:
 
     def name(self, frame: Frame, node: ast.Name) -> Value:
         found = frame.names.get(node.id)
-        if found is not None:
+        is_inside = frame.function is not None
+        if found is not None and (is_inside or not is_for_lack_of(frame.module, node.id, found)):
             return found
         found = self.outer_name(frame, node.id)
         if found is None and node.id == "__file__":
@@ -167,7 +164,8 @@ class Names:
         self, module: Module, name: str, seen: frozenset[str] = frozenset()
     ) -> Value | None:
         found = self.memory.globals.get(module.path, NO_GLOBALS).get(name)
-        if found is not None:
+        is_missing = found is not None and is_for_lack_of(module, name, found)
+        if found is not None and not is_missing:
             return found
         if name in module.imports:
             dotted = self.program.imported_by(module, module.imports[name])
@@ -511,10 +509,16 @@ class Names:
             kind_name = self.program.catalogue.kind_of_annotation(name.rpartition(".")[2], dotted)
             if kind_name is not None and not found:
                 found.add(Kind(kind_name))
-            elif not found and evidence.is_model_class(dotted, self.program.catalogue):
+            elif not found and asking_names.is_model_class(dotted, self.program.catalogue):
                 found.add(Kind("model"))
         value = self.annotations[id(annotation)] = Value(types=frozenset(found))
         return value
+
+
+def is_for_lack_of(module: Module, name: str, held: Value) -> bool:
+    """Whether a module's name is None for lack of what it imports by it: `except ImportError:
+    OpenAI = None`."""
+    return held.constant == (None,) and name in module.imports
 
 
 CONTEXT_FIELDS = ("state", "deps", "context")

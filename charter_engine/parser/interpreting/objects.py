@@ -16,9 +16,10 @@ from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box, named_in
 from charter_engine.parser.source.symbols import ClassDefinition
 from charter_engine.parser.source.syntax import declared_fields, last_name
+from charter_engine.parser.values.candidates import made_in, place_of
+from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.strings import arguments_origins
 from charter_engine.parser.values.values import (
-    NOTHING,
     UNKNOWN,
     Box,
     Class,
@@ -28,9 +29,7 @@ from charter_engine.parser.values.values import (
     Kind,
     Made,
     Value,
-    made_in,
     object_of,
-    place_of,
 )
 from charter_engine.parser.workflows.handlers import is_node_class
 

@@ -10,8 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from charter_engine.parser.flows.ways import led_to
+from charter_engine.parser.model_calls.asking_names import (
+    asking_words,
+    is_model_class,
+    says_otherwise,
+)
 from charter_engine.parser.model_calls.catalogue import COMMON_VERBS, Catalogue
-from charter_engine.parser.model_calls.evidence import asking_words, is_model_class, says_otherwise
 from charter_engine.parser.model_calls.recognise import names_in, names_model
 from charter_engine.parser.source.function_tables import looked_up_in, tables_holding
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name, walk

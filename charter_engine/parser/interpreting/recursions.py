@@ -14,7 +14,8 @@ from charter_engine.parser.flows.edges import in_round
 from charter_engine.parser.flows.fanout import spread_of
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import FunctionDefinition
-from charter_engine.parser.values.values import NOTHING, Origin, Origins, Value, moved
+from charter_engine.parser.values.origins import NOTHING, Origin, Origins
+from charter_engine.parser.values.values import Value, moved
 
 
 @dataclass(slots=True)

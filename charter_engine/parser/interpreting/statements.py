@@ -26,18 +26,11 @@ from charter_engine.parser.source.syntax import (
     safe_end,
 )
 from charter_engine.parser.values.annotated_members import type_members
+from charter_engine.parser.values.candidates import functions_in, made_in
 from charter_engine.parser.values.containers import any_member, each_member, one_and_others
-from charter_engine.parser.values.values import (
-    NOTHING,
-    Class,
-    Function,
-    Instance,
-    Value,
-    functions_in,
-    join,
-    join_names,
-    made_in,
-)
+from charter_engine.parser.values.joining import join, join_names
+from charter_engine.parser.values.origins import NOTHING
+from charter_engine.parser.values.values import Class, Function, Instance, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING
 
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.interpreting.handed_on import words_handed_on
-from charter_engine.parser.model_calls import evidence, recognise
+from charter_engine.parser.model_calls import asking_names, recognise
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.values.origins import NOTHING
+from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.strings import arguments_origins
-from charter_engine.parser.values.values import (
-    NOTHING,
-    UNKNOWN,
-    Box,
-    Element,
-    Kind,
-    Type,
-    Value,
-    static,
-)
+from charter_engine.parser.values.values import UNKNOWN, Box, Element, Kind, Type, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -147,7 +140,7 @@ class UnseenCode:
             box = Box("object")
         kinds = (
             frozenset((Kind("model"),))
-            if evidence.makes_model(shape.verb, self.program.catalogue)
+            if asking_names.makes_model(shape.verb, self.program.catalogue)
             else frozenset[Type]()
         )
         if box is None:

@@ -159,6 +159,13 @@ class Evidence:
     request_prompts: frozenset[str] = frozenset()
     request_models: frozenset[str] = frozenset()
     receiver_storing: frozenset[str] = frozenset()
+    rules_loading: frozenset[str] = frozenset()
+    rules_loaded: frozenset[str] = frozenset()
+    templates: frozenset[str] = frozenset()
+    running_given: frozenset[str] = frozenset()
+    beside_running: frozenset[str] = frozenset()
+    model_given: frozenset[str] = frozenset()
+    asker_methods: frozenset[str] = frozenset()
 
 
 class Catalogue:

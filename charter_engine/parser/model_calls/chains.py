@@ -5,19 +5,10 @@ from __future__ import annotations
 import ast
 
 from charter_engine.parser.model_calls.catalogue import Catalogue
-from charter_engine.parser.model_calls.evidence import MODEL_GIVEN
 from charter_engine.parser.model_calls.recognise import CallShape, names_in, names_model, words_of
 from charter_engine.parser.prompts.offered import KEPT_AS
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Element,
-    External,
-    Kind,
-    Type,
-    Value,
-    static,
-)
+from charter_engine.parser.values.pieces import static
+from charter_engine.parser.values.values import UNKNOWN, Box, Element, External, Kind, Type, Value
 
 PROMPTS = frozenset((Kind("langchain.prompt"), Kind("langchain.fetched.prompt")))
 PARSER = Kind("langchain.parser")
@@ -95,7 +86,9 @@ def makes_chain(shape: CallShape, catalogue: Catalogue) -> bool:
     if words[-1:] != ("chain",) or words[0] in catalogue.evidence.running:
         return shape.verb == FROM_MODEL
     is_model_named = any(names_model(word, catalogue) for word in words)
-    return is_model_named or not shape.keyword_names.isdisjoint(MODEL_GIVEN | {"engine"})
+    return is_model_named or not shape.keyword_names.isdisjoint(
+        catalogue.evidence.model_given | {"engine"}
+    )
 
 
 def placeholder(shape: CallShape) -> Box:

@@ -21,18 +21,10 @@ from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.offered import KEPT_AS
 from charter_engine.parser.teams.agent_graphs import draw
 from charter_engine.parser.teams.drawn_teams import is_drawn
+from charter_engine.parser.values.candidates import in_order
+from charter_engine.parser.values.pieces import text_of
 from charter_engine.parser.values.strings import arguments_origins
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    External,
-    Hole,
-    Kind,
-    Member,
-    Value,
-    in_order,
-    text_of,
-)
+from charter_engine.parser.values.values import UNKNOWN, Box, External, Hole, Kind, Member, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

@@ -6,8 +6,13 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import replace
-from functools import lru_cache
 
+from charter_engine.parser.model_calls.asking_names import (
+    GENERIC,
+    asking_words,
+    is_care,
+    names_other_work,
+)
 from charter_engine.parser.model_calls.catalogue import Catalogue, Evidence, Family
 from charter_engine.parser.model_calls.recognise import (
     CallShape,
@@ -31,17 +36,7 @@ NAMED = (ast.Name, ast.Attribute)
 CERTAIN = 2
 """What an argument counts that is a model without doubt."""
 
-MODEL_GIVEN = frozenset(
-    "llm model model_name llm_config chat_model language_model model_client model_id "
-    "instructions system_prompt system_message".split()
-)
-"""Names under which a constructor is given the model that its object asks, or the rules that this
-is told."""
-
 RUNNABLES = frozenset({"chain", "llm", "model", "agent", "grader", "judge", "generator"})
-
-GENERIC = frozenset("model models completion completions".split())
-"""Words for a model that are used of other things as well."""
 
 EVIDENCE = Family(
     name="injected",
@@ -137,20 +132,6 @@ def is_text_used(shape: CallShape) -> bool:
     return is_kept and any(isinstance(node, ast.JoinedStr) for node, _ in shape.positional[:2])
 
 
-NICKNAME = re.compile(
-    r"(o[134]|(grok|mixtral|gemma)|(sonnet|haiku|opus)_?\d)[\d_]*"
-    r"((mini|nano|pro|preview|fast|high|medium|low)[\d_]*)*"
-)
-"""Names of functions that are a model's: `o3mini_high`, `sonnet_4`."""
-
-
-@lru_cache(maxsize=4096)
-def asking_words(name: str) -> tuple[str, ...]:
-    """The words of a function's name; those of a model's nickname are one that speaks of asking
-    it."""
-    return ("llm",) if NICKNAME.fullmatch(name) else words_of(name)
-
-
 def is_request(shape: CallShape, catalogue: Catalogue) -> bool:
     """Whether a call has the shape that SDKs give a completion: `client.turns.create(model=…,
     input=…)`, of which something is made."""
@@ -200,63 +181,16 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     of_receiver, last = set(words_of(receiver)), set(words_of(receiver)[-1:])
     is_known = last & (words.receiver_strong | {"agent", "chain", "team", "crew"})
     is_chat = verb == ("chat",) and belongs_to_model(shape, catalogue)
-    if of_receiver & words.receiver_never and not is_known and not is_chat:
+    is_asked = bool(is_known) or is_chat or is_given_conversation(shape)
+    if of_receiver & words.receiver_never and not is_asked:
         return f"the receiver `{receiver}` is no model"
     runs = (
         of_receiver & (words.receiver_strong | words.receiver_running)
-        or shape.made_with & MODEL_GIVEN
+        or shape.made_with & words.model_given
     )
     if set(verb) <= words.running and not runs:
         return f"`{receiver or shape.verb}` is no agent that could be run"
     return None
-
-
-@lru_cache(maxsize=4096)
-def names_other_work(name: str, catalogue: Catalogue) -> str:
-    """What a function does by its name, where that is not to ask a model; empty: it may ask one."""
-    verb, words = words_of(name), catalogue.evidence
-    if gets_model(verb, words):
-        return "it gets or makes a model, it does not ask it"
-    if verb[0] == "generate" and verb[-1] in ("prompt", "prompts"):
-        return "it makes a prompt"
-    never = says_otherwise(verb, words)
-    return f"its name says otherwise ({', '.join(never)})" if never else ""
-
-
-def says_otherwise(verb: tuple[str, ...], words: Evidence) -> list[str]:
-    """The words of a function's name that speak of something other than asking."""
-    return [
-        word
-        for number, word in enumerate(verb)
-        if word in words.function_never
-        and not leads_to_model(verb, number, words)
-        and not says_how(verb, number, words)
-        and not (len(verb) == 1 and word in words.function_weak)
-    ]
-
-
-def says_how(verb: tuple[str, ...], number: int, words: Evidence) -> bool:
-    """Whether a word of a function's name that speaks of asking tells how it does, or what it does
-    with the answer: `call_llm_with_retry`, `cached_llm_call`, `ask_gpt_and_log`."""
-    asking = words.function_strong | words.function_weak
-    if is_care(verb, number):
-        return not asking.isdisjoint(verb)
-    return "and" in verb[:number] and not asking.isdisjoint(verb[: verb.index("and")])
-
-
-def is_care(verb: tuple[str, ...], number: int) -> bool:
-    """Whether a word tells with what care something is done: `retry`, `with_timeout`."""
-    return verb[number] in DONE_SO or (verb[number] in CARE and "with" in verb[:number])
-
-
-DONE_SO = ("retry", "cached")
-"""Words that tell how something is done, wherever they stand."""
-
-CARE = frozenset(
-    "retries backoff fallback fallbacks timeout cache caching limit limits logging log tracking "
-    "tracing trace metrics validation guard guardrails".split()
-)
-"""Words that do after `with`."""
 
 
 def concerns_model(shape: CallShape, catalogue: Catalogue) -> bool:
@@ -288,7 +222,7 @@ def weigh_receiver(
     elif is_model_type(shape.receiver | shape.callee, catalogue):
         called = receiver or shape.verb
         score, reasons = score + 2, [*reasons, f"`{called}` is a model by its type"]
-    elif shape.made_with & MODEL_GIVEN:
+    elif shape.made_with & words.model_given:
         score, reasons = score + 1, [*reasons, f"`{receiver}` was made as a model's"]
     elif of_receiver & words.receiver_weak:
         score, reasons = score + (verb != ("query",)), [*reasons, f"`{receiver}` may be a model"]
@@ -296,6 +230,8 @@ def weigh_receiver(
         score, reasons = score + 1, [*reasons, "its module is named after a model"]
     elif belongs_to_model(shape, catalogue):
         score, reasons = score + 2, [*reasons, f"`{'.'.join(shape.path[:-1])}` belongs to a model"]
+    elif is_given_conversation(shape):
+        score, reasons = score + 2, [*reasons, "it is given a conversation as agents are"]
     elif receiver and receiver != "self" and set(verb).isdisjoint(words.function_strong):
         score -= 1
     elif given_model:
@@ -372,24 +308,6 @@ def is_model_type(kinds: frozenset[Type], catalogue: Catalogue) -> bool:
     )
 
 
-def makes_model(name: str, catalogue: Catalogue) -> bool:
-    """Whether a class is a model's by the end of its name: `ThinkGPT`, `AzureLLM`; `LLMConfig` is
-    none."""
-    return bool(set(words_of(name)[-1:]) & (catalogue.evidence.receiver_strong - GENERIC))
-
-
-def is_model_class(dotted: str, catalogue: Catalogue) -> bool:
-    """Whether a class outside the sources is a model's by its name, or by its name and that of its
-    module: `shop.llm_api.ModelAPI`."""
-    module, _, name = dotted.rpartition(".")
-    words = catalogue.evidence
-    parts = words_of(name)
-    if not name[:1].isupper() or parts[-1] not in words.receiver_strong | words.receiver_running:
-        return False
-    of_module = set(words_of(module)) & (words.receiver_strong - GENERIC)
-    return makes_model(name, catalogue) or bool(set(parts) & words.receiver_strong and of_module)
-
-
 def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
     """CERTAIN: an argument is a model, by its type or as `llm`; 1: it is called `model`, which may
     be but its name."""
@@ -434,6 +352,24 @@ def prompt_evidence(shape: CallShape, catalogue: Catalogue) -> int:
         ):
             best = max(best, 1)
     return best
+
+
+def is_given_conversation(shape: CallShape) -> bool:
+    """Whether a call gives nothing but a conversation as LangChain's agents are given one, in a
+    state: `planner.ainvoke({"messages": [HumanMessage(text)]})`. A graph's state may be like it."""
+    state = shape.positional[0][1].box if shape.positional else None
+    if state is None or len(shape.path) < 2 or INVOKING.isdisjoint(words_of(shape.verb)):
+        return False
+    messages = state.fields.get("messages") if len(state.fields) == 1 else None
+    is_graph = not GRAPHS.isdisjoint(words_of(shape.path[-2]))
+    return messages is not None and messages.box is not None and not is_graph
+
+
+INVOKING = frozenset("invoke ainvoke stream astream".split())
+"""Words of the methods by which LangChain's runnables are run."""
+
+GRAPHS = frozenset("app graph workflow".split())
+"""Words of the names of graphs, whose nodes are looked for in their place."""
 
 
 def names_within(value: Value) -> list[str]:
@@ -483,29 +419,6 @@ def reads_as_prompt(value: Value) -> bool:
     return len(written.split()) >= 4
 
 
-def gets_model(verb: tuple[str, ...], words: Evidence) -> bool:
-    """`get_llm`, `create_chat_openai`: what is got or made is the model itself; `get_completion`
-    gets its answer."""
-    known = words.function_strong | words.function_weak | words.function_filler | words.result_names
-    is_model = verb[-1] in words.function_strong - words.result_names - {"aask"}
-    return (
-        len(verb) > 1
-        and (is_model or (verb[0] == "get" and verb[-1] not in known))
-        and verb[0] in ("get", "create", "new")
-        and not set(verb) & {"from", "with", "by", "via", "response"}
-    )
-
-
-def leads_to_model(verb: tuple[str, ...], number: int, words: Evidence) -> bool:
-    """`get_response_from_llm`, `send_to_gpt`: a preposition before the model, after a word of
-    asking."""
-    following = verb[number + 1 : number + 2]
-    asking = verb[0] in words.function_weak or verb[0] == "get"
-    return (
-        verb[number] in ("from", "to") and asking and bool(set(following) & words.function_strong)
-    )
-
-
 def runs_agent(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     """`executor.map(self.agent.run, tasks)`: a method that runs an agent, handed on to be
     called."""
@@ -527,32 +440,13 @@ def is_client(shape: CallShape, catalogue: Catalogue) -> bool:
     )
 
 
-def asks_by_name(name: str, catalogue: Catalogue) -> int:
-    """How plainly a name says that its function asks a model: 2 names one, 1 is all about asking, 0
-    neither."""
-    words = catalogue.evidence
-    parts = set(words_of(name))
-    if (
-        parts & words.function_never
-        or parts - words.function_strong - words.function_weak - words.function_filler
-    ):
-        return 0
-    return 2 if parts & words.function_strong else int(bool(parts & words.function_weak))
-
-
-def is_asked_itself(module: Module, node: ast.Call) -> bool:
+def is_asked_itself(module: Module, node: ast.Call, catalogue: Catalogue) -> bool:
     """Whether what a call gives is run afterwards: `agent = ollama_agent(…)` makes an agent."""
     name = output_name(module.parents, node)
     return name is not None and any(
         isinstance(call.func, ast.Attribute)
-        and call.func.attr in OF_ASKERS
+        and call.func.attr in catalogue.evidence.asker_methods
         and isinstance(call.func.value, ast.Name)
         and call.func.value.id == name
         for call in module.calls
     )
-
-
-OF_ASKERS = frozenset(
-    "run run_sync run_stream run_async arun invoke ainvoke kickoff chat achat ask complete".split()
-)
-"""Methods of what asks a model, which no answer has."""

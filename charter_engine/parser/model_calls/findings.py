@@ -12,7 +12,8 @@ from charter_engine.contracts.graph import Carried, Flow, Loop
 from charter_engine.parser.branches.alternatives import OutputLog
 from charter_engine.parser.model_calls.recognise import Recognition
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
-from charter_engine.parser.values.values import Chain, Origin, Origins, Piece, Value
+from charter_engine.parser.values.origins import Chain, Origin, Origins
+from charter_engine.parser.values.values import Piece, Value
 
 Message = tuple[str, Value]
 """A part of a prompt: the role it is sent in (empty: unknown) and its text."""

@@ -11,23 +11,11 @@ from msgspec.structs import replace
 from charter_engine.parser.model_calls.catalogue import Catalogue, Family
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition, words_of
 from charter_engine.parser.source.syntax import used_by
-from charter_engine.parser.values.values import Kind, Made, Value, in_order
+from charter_engine.parser.values.candidates import in_order
+from charter_engine.parser.values.values import Kind, Made, Value
 
 VERBS = ("invoke", "run", "kickoff", "chat", "complete")
 """Methods by which one that is given may be asked; the first that it has is taken."""
-
-RUNNING = frozenset(
-    "run arun call acall invoke ainvoke execute aexecute ask aask query chat complete stream "
-    "astream retry attempt".split()
-)
-"""Words of functions that run what they are given."""
-
-BESIDE = frozenset(
-    "agent chain llm model runnable node with and retries retrying backoff fallback fallbacks "
-    "timeout timed limit rate limited safe safely async sync once guard guarded cached logging "
-    "tracing metrics helper internal structured json output text response result the a an".split()
-)
-"""Words that say whom they run, how, and what that gives."""
 
 
 class GivenAsker(NamedTuple):
@@ -41,8 +29,9 @@ class GivenAsker(NamedTuple):
 def given_asker(shape: CallShape, catalogue: Catalogue) -> GivenAsker | None:
     """The only model or agent that a function is given to run, by its name, and hands on the answer
     of; None for any other call."""
-    words = set(words_of(shape.verb))
-    runs = not words.isdisjoint(RUNNING) and words <= RUNNING | BESIDE
+    words, known = set(words_of(shape.verb)), catalogue.evidence
+    running = known.running_given
+    runs = not words.isdisjoint(running) and words <= running | known.beside_running
     if not runs or shape.receiver or shape.verb[:1].isupper():
         return None
     if isinstance(used_by(shape.parents, shape.node), ast.Expr):

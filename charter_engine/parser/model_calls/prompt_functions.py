@@ -22,6 +22,7 @@ from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.offered import OFFERED
 from charter_engine.parser.source.symbols import FunctionDefinition
+from charter_engine.parser.values.pieces import pieces_of, static
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -31,8 +32,6 @@ from charter_engine.parser.values.values import (
     Static,
     Value,
     moved,
-    pieces_of,
-    static,
 )
 
 if TYPE_CHECKING:

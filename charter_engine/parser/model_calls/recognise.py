@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from charter_engine.parser.model_calls.catalogue import Catalogue, Evidence, Family
 from charter_engine.parser.source.syntax import last_name, use_of
+from charter_engine.parser.values.candidates import in_order
 from charter_engine.parser.values.values import (
     Box,
     External,
@@ -18,7 +19,6 @@ from charter_engine.parser.values.values import (
     Static,
     Type,
     Value,
-    in_order,
 )
 
 WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -420,3 +420,8 @@ def constructed_box(shape: CallShape) -> Box | None:
     fields = named_in(shape)
     fields |= {str(number): value for number, (_, value) in enumerate(shape.positional)}
     return Box("object", fields=fields) if fields else None
+
+
+def is_called(shape: CallShape) -> bool:
+    """Whether what is asked is called itself (`agent(text)`), not a method of it."""
+    return any(isinstance(kind, Kind) for kind in shape.callee)

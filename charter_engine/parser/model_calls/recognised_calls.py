@@ -79,7 +79,9 @@ class CallRecogniser:
         found = evidence.by_evidence(shape, self.program.catalogue)
         if found is None and shape.receiver:
             self.findings.disproved.add(id(node))
-        return None if found is not None and evidence.is_asked_itself(frame.module, node) else found
+        catalogue = self.program.catalogue
+        makes = found is not None and evidence.is_asked_itself(frame.module, node, catalogue)
+        return None if makes else found
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""

@@ -16,17 +16,8 @@ from msgspec.structs import replace
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.chains import CHAIN, PROMPTS, piped, steps_in
 from charter_engine.parser.model_calls.recognise import CallShape
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Function,
-    Kind,
-    Made,
-    Value,
-    in_order,
-    made_as,
-    made_in,
-)
+from charter_engine.parser.values.candidates import in_order, made_as, made_in
+from charter_engine.parser.values.values import UNKNOWN, Box, Function, Kind, Made, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from charter_engine.parser.flows.edge_recorder import record_fillings
 from charter_engine.parser.flows.fanout import SEVERAL
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls import evidence, recognise
 from charter_engine.parser.model_calls.findings import Message, Wrapper
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
-from charter_engine.parser.model_calls.recording import record_fillings
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.source.symbols import FunctionDefinition
+from charter_engine.parser.values.origins import Origin
 from charter_engine.parser.values.strings import origins_of
 from charter_engine.parser.values.values import (
     UNKNOWN,
@@ -26,7 +27,6 @@ from charter_engine.parser.values.values import (
     Instance,
     Kind,
     Member,
-    Origin,
     Type,
     Value,
 )
@@ -63,13 +63,13 @@ class WrapperCalls:
         )
         site.given = names
         site.via = [number for number in wrapper.sites if number != site.number]
-        chain = self.evaluator.recorder.chain_to(frame, site)
+        chain = self.evaluator.edges.chain_to(frame, site)
         prompt = wrapper_prompt(names, wrapper) or self.findings.sites[wrapper.site].prompt
         self.evaluator.recorder.describe(
             frame, site, prompt, prompts.options_of(shape, evidence.EVIDENCE)
         )
         for _, part in prompt:
-            record_fillings(site, part, self.evaluator.recorder.edges_to(frame, chain, part))
+            record_fillings(site, part, self.evaluator.edges.edges_to(frame, chain, part))
         before, frame.chain = frame.chain, chain
         fanout, spread, frame.fanout, frame.spread = frame.fanout, frame.spread, None, None
         follower = self.evaluator.follower
@@ -78,7 +78,7 @@ class WrapperCalls:
         frame.chain, frame.fanout, frame.spread = before, fanout, spread
         site.fanout = site.fanout or self.spread_within(function.definition)
         if inner is None:
-            self.evaluator.recorder.record_edges(frame, chain, origins_of(names.values()), {})
+            self.evaluator.edges.record(frame, chain, origins_of(names.values()), {})
         self.findings.outputs.add(chain)
         answer = replace(inner or UNKNOWN, pieces=None, constant=None)
         asked = origins_of(names.values())

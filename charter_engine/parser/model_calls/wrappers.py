@@ -13,8 +13,8 @@ import re
 from typing import NamedTuple
 
 from charter_engine.parser.flows.edges import parameters_in
+from charter_engine.parser.model_calls.asking_names import asks_by_name
 from charter_engine.parser.model_calls.catalogue import Catalogue
-from charter_engine.parser.model_calls.evidence import asks_by_name
 from charter_engine.parser.model_calls.findings import Visit, Wrapper
 from charter_engine.parser.model_calls.handed_records import hands_on_record
 from charter_engine.parser.model_calls.recognise import words_of
@@ -27,7 +27,8 @@ from charter_engine.parser.prompts.prompts import OPTIONS
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name, walk
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.state import Analysis
-from charter_engine.parser.values.values import Hole, Instance, Piece, Static, Value, pieces_of
+from charter_engine.parser.values.pieces import pieces_of
+from charter_engine.parser.values.values import Hole, Instance, Piece, Static, Value
 from charter_engine.parser.workflows.handlers import is_handler
 
 
@@ -93,6 +94,7 @@ def wrapper_of(
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)
     fed = [visit for visit in visits if visit.site in sites_in(visit)]
     steps = steps_among([visit for visit in visits if visit.site in answered], set(own), limit)
+    words = analysis.program.catalogue.evidence
     most = speaks_of_asking(definition.name, analysis.program.catalogue)
     if any(not visit.repeated for visit in fed) if asked else steps > most:
         return None
@@ -106,7 +108,7 @@ def wrapper_of(
             continue
         if visit.own_prompt or visit.opens or visit.site in told_elsewhere:
             continue
-        if has_filed_rules(visit, modules_of(analysis, visit)):
+        if has_filed_rules(visit, modules_of(analysis, visit), words):
             continue
         if (
             passes_on(visit, set(own), limit)
@@ -220,11 +222,12 @@ AGENTS = frozenset("agent assistant bot".split())
 
 def sites_told_elsewhere(analysis: Analysis, visits: list[Visit]) -> set[int]:
     """The sites that are asked with rules or a template of modules that aren't at hand."""
+    words = analysis.program.catalogue.evidence
     return {
         visit.site
         for visit in visits
         for modules in [modules_of(analysis, visit)]
-        if has_imported_rules(visit, modules) or fills_imported(visit, modules)
+        if has_imported_rules(visit, modules) or fills_imported(visit, modules, words)
     }
 
 

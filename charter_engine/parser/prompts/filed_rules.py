@@ -8,21 +8,23 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from charter_engine.parser.flows.edges import parameters_in
+from charter_engine.parser.model_calls.catalogue import Evidence
 from charter_engine.parser.model_calls.findings import Visit
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.source.symbols import Module, dotted_name
 from charter_engine.parser.source.syntax import last_name, statements
-from charter_engine.parser.values.values import Hole, pieces_of
+from charter_engine.parser.values.pieces import pieces_of
+from charter_engine.parser.values.values import Hole
 
 WRITTEN_IN = frozenset(".md .txt .prompt .jinja .jinja2 .j2 .yaml .yml .toml .json .xml".split())
 """How the names of files end that hold prompts."""
 
 
-def has_filed_rules(visit: Visit, modules: Iterable[Module]) -> bool:
+def has_filed_rules(visit: Visit, modules: Iterable[Module], words: Evidence) -> bool:
     """Whether the system message of a prompt is, or begins with, what a file says that one of the
     modules names."""
     return any(
-        is_filed(source) or names_filed(source, module)
+        is_filed(source, words) or names_filed(source, module, words)
         for source in own_rules(visit)
         for module in modules
     )
@@ -35,7 +37,7 @@ def has_imported_rules(visit: Visit, modules: Iterable[Module]) -> bool:
     return are_imported(rules, modules)
 
 
-def fills_imported(visit: Visit, modules: Iterable[Module]) -> bool:
+def fills_imported(visit: Visit, modules: Iterable[Module], words: Evidence) -> bool:
     """Whether what a prompt asks is a template that isn't at hand, filled: a constant that one of
     the modules imports (`PLAN.format(goal=goal)`), or one that is loaded by its name."""
     asked = [pieces_of(value) for role, value in visit.prompt if role != "system"]
@@ -47,19 +49,15 @@ def fills_imported(visit: Visit, modules: Iterable[Module]) -> bool:
         and isinstance(source.func, ast.Attribute)
         and source.func.attr in FILLING
     ]
-    return are_imported(templates, modules) or any(map(is_loaded, templates))
+    return are_imported(templates, modules) or any(is_loaded(one, words) for one in templates)
 
 
-def is_loaded(source: ast.expr) -> bool:
+def is_loaded(source: ast.expr, words: Evidence) -> bool:
     """Whether an expression loads a template by its name: `load_prompt("reply")`."""
     if not isinstance(source, ast.Call) or not source.args:
         return False
     is_literal = isinstance(source.args[0], ast.Constant)
-    return is_literal and not LOADED.isdisjoint(words_of(last_name(source.func)))
-
-
-LOADED = frozenset("prompt prompts template templates".split())
-"""Words of functions that load a template."""
+    return is_literal and not words.templates.isdisjoint(words_of(last_name(source.func)))
 
 
 FILLING = ("format", "format_map", "render", "substitute", "safe_substitute")
@@ -81,7 +79,7 @@ def own_rules(visit: Visit) -> list[ast.expr | str]:
     return [piece.source for piece in open_ones if not parameters_in(piece.value.all_origins())]
 
 
-def names_filed(source: ast.expr | str, module: Module) -> bool:
+def names_filed(source: ast.expr | str, module: Module, words: Evidence) -> bool:
     """Whether a module keeps under a name, or one of its objects under an attribute, what a file
     says."""
     is_name = isinstance(source, ast.Name)
@@ -89,20 +87,20 @@ def names_filed(source: ast.expr | str, module: Module) -> bool:
     return bool(name) and any(
         isinstance(target, ast.Name if is_name else ast.Attribute)
         and last_name(target) == name
-        and is_filed(statement.value)
+        and is_filed(statement.value, words)
         for statement in (module.tree.body if is_name else statements(module.tree))
         if isinstance(statement, ast.Assign)
         for target in statement.targets
     )
 
 
-def is_filed(source: ast.expr | str) -> bool:
+def is_filed(source: ast.expr | str, words: Evidence) -> bool:
     """Whether an expression calls something with the name of a text file, or what by its name loads
     rules that are always the same: `load_instructions()`."""
     if not isinstance(source, ast.Call):
         return False
-    words = words_of(last_name(source.func))
-    loads = bool(words) and words[0] in LOADING and words[-1] in RULES
+    verb = words_of(last_name(source.func))
+    loads = bool(verb) and verb[0] in words.rules_loading and verb[-1] in words.rules_loaded
     if loads and all(isinstance(argument, ast.Constant) for argument in source.args):
         return not source.keywords
     return any(
@@ -111,8 +109,3 @@ def is_filed(source: ast.expr | str) -> bool:
         and PurePath(node.value).suffix in WRITTEN_IN
         for node in ast.walk(source)
     )
-
-
-LOADING = frozenset(("load", "read"))
-RULES = frozenset("prompt prompts instructions rules persona template".split())
-"""First and last words of the names of functions that load rules."""

@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from charter_engine.parser.values.values import Hole, Piece, Static, Value, add_piece
+from charter_engine.parser.values.pieces import add_piece
+from charter_engine.parser.values.values import Hole, Piece, Static, Value
 
 Include = Callable[[str], Static | None]
 """The text of another template, by its name; None where it isn't at hand."""

@@ -17,15 +17,8 @@ from charter_engine.parser.model_calls.findings import Offer
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.prompts.prompts import arguments_by_name, field_of
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, dotted_name
-from charter_engine.parser.values.values import (
-    Box,
-    Class,
-    Function,
-    Hole,
-    Static,
-    Value,
-    in_order,
-)
+from charter_engine.parser.values.candidates import in_order
+from charter_engine.parser.values.values import Box, Class, Function, Hole, Static, Value
 
 TOOLS = ("tools", "functions", "config.tools")
 SCHEMAS = (

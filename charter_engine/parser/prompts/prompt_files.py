@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.prompts import jinja
 from charter_engine.parser.source.symbols import Module
+from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -25,7 +26,6 @@ from charter_engine.parser.values.values import (
     Package,
     Static,
     Value,
-    static,
 )
 
 if TYPE_CHECKING:

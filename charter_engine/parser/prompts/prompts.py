@@ -12,7 +12,10 @@ from charter_engine.parser.model_calls.findings import Message
 from charter_engine.parser.model_calls.recognise import CallShape, names_in, words_of
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values import text
+from charter_engine.parser.values.candidates import in_order
 from charter_engine.parser.values.containers import any_member
+from charter_engine.parser.values.origins import Origin
+from charter_engine.parser.values.pieces import static, text_of
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -20,12 +23,8 @@ from charter_engine.parser.values.values import (
     Element,
     Hole,
     Kind,
-    Origin,
     Piece,
     Value,
-    in_order,
-    static,
-    text_of,
 )
 
 ROLES = {

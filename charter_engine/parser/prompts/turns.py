@@ -14,16 +14,9 @@ from msgspec.structs import replace
 
 from charter_engine.parser.model_calls.findings import Message, Site
 from charter_engine.parser.prompts.prompts import perhaps
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Hole,
-    Limit,
-    Piece,
-    Static,
-    Value,
-    made_in,
-    pieces_of,
-)
+from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.pieces import pieces_of
+from charter_engine.parser.values.values import UNKNOWN, Hole, Limit, Piece, Static, Value
 
 NOTHING_SEEN: tuple[Message, ...] = (("", Value(pieces=(Hole("", UNKNOWN),))),)
 """The prompt of a call that is sent something, though none of it can be seen."""

@@ -7,6 +7,7 @@ known without parsing.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePath
@@ -33,13 +34,41 @@ class Importing(Struct, frozen=True):
 
 
 def imports_of(tree: ast.Module) -> tuple[Import, ...]:
-    return tuple(
+    found = [
         Import(node.level, node.module or "", tuple(alias.name for alias in node.names))
         if isinstance(node, ast.ImportFrom)
         else Import(0, "", tuple(alias.name for alias in node.names))
         for node in statements(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
-    )
+    ]
+    is_by_name = any(IMPORTING in (one.module, *one.names) for one in found)
+    written = sorted(set(written_in(tree))) if is_by_name else []
+    return (*found, *([Import(0, "", tuple(written))] if written else ()))
+
+
+IMPORTING = "importlib"
+"""The module by which others are imported by names that are texts."""
+
+DOTTED = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)+)(:\w+)?")
+
+
+def written_in(tree: ast.Module) -> Iterator[str]:
+    """The texts of a file that may be dotted names of modules, or of what is in one
+    (`"agents.writer"`, `"agents.writer:Writer"`); of one that is put together, the package."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            first = node.values[0] if node.values else None
+            beginning = str(first.value) if isinstance(first, ast.Constant) else ""
+            if beginning.endswith(".") and DOTTED.fullmatch(f"{beginning}x"):
+                yield f"{beginning}{ANY}"
+        text = node.value if isinstance(node, ast.Constant) else None
+        found = DOTTED.fullmatch(text) if isinstance(text, str) else None
+        if found is not None:
+            yield from (found["module"], found["module"].rpartition(".")[0])
+
+
+ANY = "*"
+"""Stands for any module of a package."""
 
 
 def clusters(files: Mapping[str, Importing]) -> list[list[str]]:
@@ -57,12 +86,21 @@ def clusters(files: Mapping[str, Importing]) -> list[list[str]]:
     for path, file in files.items():
         targets = [*imported(file, is_package=is_package(path)), *beside(file, packages, named)]
         for target in targets:
-            for other in named.get(target, ()):
+            for other in meant_by(target, named):
                 cluster_of[root(other)] = root(path)
     members: dict[str, list[str]] = {}
     for path in files:
         members.setdefault(root(path), []).append(path)
     return list(members.values())
+
+
+def meant_by(name: str, named: Mapping[str, Collection[str]]) -> Collection[str]:
+    """The files that a dotted name may mean, or one for any module of a package."""
+    package, _, last = name.rpartition(".")
+    if last != ANY:
+        return named.get(name, ())
+    within = (paths for other, paths in named.items() if other.rpartition(".")[0] == package)
+    return {path for paths in within for path in paths}
 
 
 def paths_by_name(files: Mapping[str, Importing]) -> dict[str, set[str]]:

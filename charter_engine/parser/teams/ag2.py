@@ -11,15 +11,8 @@ from collections.abc import Iterator
 from charter_engine.parser.model_calls.recognise import CallShape, named_in
 from charter_engine.parser.source.symbols import Module, dotted_name
 from charter_engine.parser.source.syntax import last_name, output_name
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Made,
-    Value,
-    functions_in,
-    made_in,
-    members_in,
-)
+from charter_engine.parser.values.candidates import functions_in, made_in, members_in
+from charter_engine.parser.values.values import UNKNOWN, Box, Made, Value
 
 TARGETS = frozenset(
     "AgentTarget AgentNameTarget OnCondition OnContextCondition ON_CONDITION AfterWork AFTER_WORK "

@@ -14,7 +14,9 @@ from typing import NamedTuple
 from charter_engine.parser.flows.ways import led_to
 from charter_engine.parser.model_calls.recognise import CallShape, named_in
 from charter_engine.parser.teams.team_parts import name_of
+from charter_engine.parser.values.candidates import in_order, made_in, members_in, place_of
 from charter_engine.parser.values.methods import CONNECTED
+from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -23,11 +25,6 @@ from charter_engine.parser.values.values import (
     Instance,
     Made,
     Value,
-    in_order,
-    made_in,
-    members_in,
-    place_of,
-    static,
 )
 
 Node = Made | str

@@ -8,18 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from charter_engine.parser.teams.team_parts import Part, is_true, name_of, text_in, whole_of
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Class,
-    Element,
-    External,
-    Made,
-    Value,
-    in_order,
-    made_in,
-    members_in,
-)
+from charter_engine.parser.values.candidates import in_order, made_in, members_in
+from charter_engine.parser.values.values import UNKNOWN, Box, Class, Element, External, Made, Value
 from charter_engine.parser.workflows.workflow_steps import in_steps
 
 if TYPE_CHECKING:

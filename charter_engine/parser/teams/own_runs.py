@@ -10,18 +10,8 @@ from charter_engine.parser.model_calls.findings import Site
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.teams.courses import Course, course_of, methods_called
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Element,
-    Function,
-    Made,
-    Value,
-    in_order,
-    made_as,
-    made_in,
-    moved,
-)
+from charter_engine.parser.values.candidates import in_order, made_as, made_in
+from charter_engine.parser.values.values import UNKNOWN, Box, Element, Function, Made, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

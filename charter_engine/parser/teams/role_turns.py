@@ -12,15 +12,14 @@ from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.teams.watched_roles import RoleTurn, classes_in
+from charter_engine.parser.values.origins import NOTHING, Origins
 from charter_engine.parser.values.values import (
-    NOTHING,
     UNKNOWN,
     Box,
     Class,
     Element,
     Function,
     Instance,
-    Origins,
     Value,
     moved,
     object_of,

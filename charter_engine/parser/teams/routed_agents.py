@@ -18,6 +18,9 @@ from charter_engine.parser.interpreting.frames import Frame, LoopState, under_wa
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.values.candidates import functions_in, in_order, members_in
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -25,13 +28,8 @@ from charter_engine.parser.values.values import (
     Function,
     Instance,
     Value,
-    functions_in,
-    in_order,
-    join,
-    members_in,
     moved,
     object_of,
-    static,
 )
 from charter_engine.parser.workflows.handlers import POSTING, is_handler
 

@@ -12,19 +12,9 @@ from typing import TYPE_CHECKING
 
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.teams.speakers import Team
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Chain,
-    Element,
-    Made,
-    Origin,
-    Ran,
-    Type,
-    Value,
-    in_order,
-    made_in,
-)
+from charter_engine.parser.values.candidates import in_order, made_in
+from charter_engine.parser.values.origins import Chain, Origin
+from charter_engine.parser.values.values import UNKNOWN, Box, Element, Made, Ran, Type, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator

@@ -25,6 +25,7 @@ from charter_engine.parser.teams.speakers import Team
 from charter_engine.parser.teams.team_parts import text_in
 from charter_engine.parser.teams.teams import RETURNED, TeamBuilder, asks_itself
 from charter_engine.parser.teams.unseen_teams import UnseenTeams
+from charter_engine.parser.values.candidates import made_as, made_in, members_in
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -32,9 +33,6 @@ from charter_engine.parser.values.values import (
     Instance,
     Made,
     Value,
-    made_as,
-    made_in,
-    members_in,
     object_of,
 )
 from charter_engine.parser.workflows.executors import handling_of

@@ -23,19 +23,10 @@ from charter_engine.parser.source.syntax import output_name, used_by
 from charter_engine.parser.teams.team_parts import text_in
 from charter_engine.parser.teams.teams import MANAGER, TOLD
 from charter_engine.parser.values import text
-from charter_engine.parser.values.values import (
-    UNKNOWN,
-    Box,
-    Chain,
-    Hole,
-    Made,
-    Origin,
-    Piece,
-    Static,
-    Value,
-    made_in,
-    static,
-)
+from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.origins import Chain, Origin
+from charter_engine.parser.values.pieces import static
+from charter_engine.parser.values.values import UNKNOWN, Box, Hole, Made, Piece, Static, Value
 
 FIELD = re.compile(r"\{([A-Za-z_]\w*)\??\}")
 """Where a text of an agent or a task takes a value of the run's state or inputs."""

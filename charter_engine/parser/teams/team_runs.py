@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Carried, Flow, Loop
+from charter_engine.parser.flows.edge_recorder import Edges, record_fillings
 from charter_engine.parser.flows.edges import best_flow, loops_since
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.catalogue import Family, KindRule
 from charter_engine.parser.model_calls.chains import CHAIN
 from charter_engine.parser.model_calls.findings import HeardAnswer, Message, Site
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
-from charter_engine.parser.model_calls.recording import Edges, frozen, holes_of, record_fillings
+from charter_engine.parser.model_calls.recording import frozen
 from charter_engine.parser.model_calls.runnables import FED, made_of
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.offered import OFFERED, offers
@@ -46,27 +47,23 @@ from charter_engine.parser.teams.team_prompts import (
     without_inputs,
     written,
 )
+from charter_engine.parser.values.candidates import made_as, made_in
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.origins import NOTHING, Chain, Origin, Origins
+from charter_engine.parser.values.pieces import holes_of, pieces_of
 from charter_engine.parser.values.values import (
-    NOTHING,
     UNKNOWN,
     Box,
-    Chain,
     Class,
     Element,
     Function,
     Instance,
     Kind,
     Made,
-    Origin,
-    Origins,
     Piece,
     Static,
     Value,
     answers_in,
-    join,
-    made_as,
-    made_in,
-    pieces_of,
 )
 from charter_engine.parser.workflows.workflow_steps import WORKFLOW, WorkflowSteps, has_functions
 
@@ -140,7 +137,7 @@ class TeamRuns:
         if not self.findings.are_judged:
             return answer
         run = self.findings.sites[self.findings.site_numbers[id(node)]]
-        chain = self.evaluator.recorder.chain_to(frame, run)
+        chain = self.evaluator.edges.chain_to(frame, run)
         chains = dict.fromkeys(self.told_alike(team.opened.first), chain)
         turn = loops_since(frame, (), self.progress.round)
         for speaker in team.speakers:
@@ -393,7 +390,7 @@ class TeamRuns:
         edges: Edges = {}
         for _, part in site.opening:
             outside = (origin for origin in part.all_origins() if origin.chain not in now)
-            self.evaluator.recorder.record_edges(frame, chain, frozenset(outside), edges)
+            self.evaluator.edges.record(frame, chain, frozenset(outside), edges)
             record_fillings(site, part, edges)
 
     def connect(

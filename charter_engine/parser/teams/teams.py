@@ -20,7 +20,8 @@ from charter_engine.parser.teams.own_runs import OwnCourse
 from charter_engine.parser.teams.speakers import Team, in_turn
 from charter_engine.parser.teams.steps import is_beside, steps_of
 from charter_engine.parser.teams.team_parts import NOBODY, Part, name_of, text_in, whole_of
-from charter_engine.parser.values.values import UNKNOWN, External, Function, Made, Value, members_in
+from charter_engine.parser.values.candidates import members_in
+from charter_engine.parser.values.values import UNKNOWN, External, Function, Made, Value
 from charter_engine.parser.workflows.pipelines import wired
 
 MembersOf = Callable[[Made, str], list[Made]]

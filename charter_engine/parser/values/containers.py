@@ -12,8 +12,9 @@ from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.prompts.limits import head_of, window_of
 from charter_engine.parser.prompts.prompt_files import FILE
 from charter_engine.parser.source.syntax import names_stored
+from charter_engine.parser.values.candidates import each_object, end_of
+from charter_engine.parser.values.joining import MAX_ITEMS, join
 from charter_engine.parser.values.values import (
-    MAX_ITEMS,
     UNKNOWN,
     Box,
     Class,
@@ -26,9 +27,6 @@ from charter_engine.parser.values.values import (
     Package,
     Type,
     Value,
-    each_object,
-    end_of,
-    join,
 )
 
 if TYPE_CHECKING:

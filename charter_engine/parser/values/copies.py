@@ -6,8 +6,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.values.candidates import made_in
 from charter_engine.parser.values.containers import copied
-from charter_engine.parser.values.values import UNKNOWN, Box, External, Value, join, made_in
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.values import UNKNOWN, Box, External, Value
 
 COPYING = frozenset(
     "dataclasses.replace attrs.evolve attr.evolve msgspec.structs.replace copy.replace".split()

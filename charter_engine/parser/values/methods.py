@@ -13,6 +13,7 @@ from charter_engine.parser.model_calls.recognise import CallShape, named_in, wor
 from charter_engine.parser.prompts.limits import CUTTING, cut_at
 from charter_engine.parser.prompts.prompts import ROLES
 from charter_engine.parser.values import text
+from charter_engine.parser.values.candidates import end_of, functions_in, without_ends
 from charter_engine.parser.values.containers import (
     MOST_MEMBERS,
     any_member,
@@ -20,6 +21,8 @@ from charter_engine.parser.values.containers import (
     item,
     member_of,
 )
+from charter_engine.parser.values.joining import is_empty_list, join
+from charter_engine.parser.values.pieces import as_pieces, static, text_of
 from charter_engine.parser.values.strings import arguments_origins
 from charter_engine.parser.values.values import (
     UNKNOWN,
@@ -30,15 +33,7 @@ from charter_engine.parser.values.values import (
     Limit,
     Static,
     Value,
-    as_pieces,
-    end_of,
-    functions_in,
-    is_empty_list,
-    join,
     moved,
-    static,
-    text_of,
-    without_ends,
 )
 
 if TYPE_CHECKING:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.interpreting.following import MAX_CHOICES
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
-from charter_engine.parser.values.values import Function, Instance, Static, Value, in_order, join
+from charter_engine.parser.values.candidates import in_order
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.values import Function, Instance, Package, Static, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
 
+IMPORTING = "import_module"
 REFLECTING = frozenset(("getattr", "setattr"))
 
 
@@ -24,8 +27,10 @@ class Reflection:
         self.attributes: dict[tuple[int, str], ast.Attribute] = {}
 
     def called(self, frame: Frame, node: ast.Call, shape: CallShape) -> Value | None:
-        """What `getattr` or `setattr` gives; None where the name isn't known, and for any other
-        call."""
+        """What `getattr` or `setattr` gives, or a module that is imported by its name; None where
+        the name isn't known, and for any other call."""
+        if shape.verb == IMPORTING and shape.positional:
+            return self.module(frame, shape.positional[0][1].static_text())
         if len(shape.path) != 1 or shape.verb not in REFLECTING or len(node.args) < 2:
             return None
         name = shape.positional[1][1]
@@ -39,6 +44,12 @@ class Reflection:
             return Value()
         found = self.evaluator.evaluate(frame, attribute)
         return join(found, shape.positional[2][1]) if len(shape.positional) > 2 else found
+
+    def module(self, frame: Frame, dotted: str | None) -> Value | None:
+        """The module at hand of a name; None where none has it."""
+        program = self.evaluator.program
+        found = program.module_meant(frame.module, dotted) if dotted else None
+        return Value(types=frozenset((Package(found),))) if found is not None else None
 
     def attribute(self, node: ast.Call, name: str) -> ast.Attribute:
         """The attribute as it would be written, made once."""

@@ -8,17 +8,9 @@ from typing import TYPE_CHECKING, Any
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.values import text
-from charter_engine.parser.values.values import (
-    NOTHING,
-    Hole,
-    Origins,
-    Piece,
-    Static,
-    Value,
-    as_pieces,
-    static,
-    text_of,
-)
+from charter_engine.parser.values.origins import NOTHING, Origins
+from charter_engine.parser.values.pieces import as_pieces, static, text_of
+from charter_engine.parser.values.values import Hole, Piece, Static, Value
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -118,6 +110,8 @@ class Strings:
         if verb in ("strip", "lstrip", "rstrip"):
             characters = shape.positional[0][1].static_text() if shape.positional else None
             return text.stripped(receiver, verb, characters) or Value(origins=receiver.origins)
+        if verb in text.SPLITTING:
+            return text.split_up(receiver, verb, shape.positional, node.lineno)
         if verb in text.STATIC_METHODS:
             written = receiver.static_text()
             arguments = [value.static_text() for _, value in shape.positional]

@@ -12,11 +12,13 @@ import inspect
 import re
 import string
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 from charter_engine.parser.prompts.jinja import written_out
-from charter_engine.parser.values.values import Hole, Piece, Static, Value, as_pieces, text_of
+from charter_engine.parser.values.pieces import as_pieces, static, text_of
+from charter_engine.parser.values.values import Box, Element, Hole, Piece, Static, Value
 
 Lookup = Callable[[str], tuple[Value, "ast.expr | str"] | None]
 """The value of a field by its name (or position), and the source of what fills it."""
@@ -244,3 +246,30 @@ def apply_static(method: str, text: str, arguments: list[str]) -> str | None:
     except (TypeError, ValueError):
         return None
     return outcome if isinstance(outcome, str) else None
+
+
+SPLITTING = frozenset("split rsplit partition rpartition".split())
+"""Methods that divide a text at another."""
+
+MAX_PARTS = 16
+"""Into so many parts a text is divided at most; assumed: paths and keys have fewer."""
+
+
+def split_up(
+    value: Value, method: str, given: Sequence[tuple[ast.expr, Value]], line: int
+) -> Value | None:
+    """The parts of a text that is known in whole, as a list; None where it isn't known, nor by what
+    and how often it is divided."""
+    written = value.static_text()
+    arguments: list[Any] = [
+        one.constant[0] if one.constant is not None else one.static_text() for _, one in given
+    ]
+    if written is None or None in arguments:
+        return None
+    try:
+        parts = getattr(written, method)(*arguments)
+    except (TypeError, ValueError):
+        return None
+    if len(parts) > MAX_PARTS:
+        return None
+    return Value(box=Box("list", [Element(static(part, line)) for part in parts]))

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.flows.edges import value_in_round
-from charter_engine.parser.graphs.frameworks import in_state
+from charter_engine.parser.graphs.frameworks import absorb_box, in_state, started_by
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
-from charter_engine.parser.values.values import UNKNOWN, Box, Instance, Value, join
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.values import UNKNOWN, Box, Instance, Value
 from charter_engine.parser.workflows.handlers import (
     handler_node,
     is_graph_node,
@@ -51,12 +52,31 @@ class FlowRuns:
         for owner in owners:
             steps = [one for one in self.methods_of(owner) if is_step(one)]
             if steps:
-                return self.ended(steps, kicked_off=shape.verb in KICKING_OFF)
+                self.start(owner, shape)
+                return self.ended(steps, kicked_off=shape.verb in KICKING_OFF) or UNKNOWN
         return self.end_of_graph() if begins_with_node(shape) else None
 
     def methods_of(self, owner: ClassDefinition) -> list[FunctionDefinition]:
         lineage = self.program.lineage(owner)
         return [method for one in lineage for method in one.methods.values()]
+
+    def start(self, owner: ClassDefinition, shape: CallShape) -> None:
+        """Let the steps with which a run begins find what that is given: a workflow's in their
+        event, a flow's in its state."""
+        given = Box("dict", fields={name: value for name, _, value in shape.keywords})
+        if shape.verb in RUNNING:
+            for one in self.program.lineage(owner):
+                absorb_box(self.memory, given, started_by(one.name))
+            return
+        inputs = shape.argument(0, "inputs")
+        fields = self.memory.object_of(owner).fields
+        state = fields.setdefault(STATE, Value(box=Box("object"))).box
+        if inputs is None or inputs.box is None or state is None:
+            return
+        for name, value in inputs.box.fields.items():
+            held = state.fields.get(name)
+            self.memory.changes += held is None or not value.all_origins() <= held.all_origins()
+            state.fields[name] = join(held, in_state(value), name)
 
     def ended(self, steps: list[FunctionDefinition], *, kicked_off: bool) -> Value | None:
         """What the last steps returned, or the result of the event that ends a workflow."""

@@ -14,7 +14,8 @@ from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.teams.agent_graphs import AgentGraph
 from charter_engine.parser.teams.drawn_teams import is_drawn
 from charter_engine.parser.teams.speakers import Team
-from charter_engine.parser.values.values import Chain, Made, Origin, Value, answers_in
+from charter_engine.parser.values.origins import Chain, Origin
+from charter_engine.parser.values.values import Made, Value, answers_in
 from charter_engine.parser.workflows.executors import executor_of, handling_of
 
 if TYPE_CHECKING:

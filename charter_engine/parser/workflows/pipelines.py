@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from charter_engine.parser.flows.ways import reached_by
 from charter_engine.parser.teams.team_parts import Part, whole_of
-from charter_engine.parser.values.values import Made, made_in
+from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.values import Made
 
 if TYPE_CHECKING:
     from charter_engine.parser.teams.teams import TeamBuilder

@@ -9,23 +9,20 @@ from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.findings import HeardAnswer
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.teams.team_parts import NOBODY, Part, name_of
+from charter_engine.parser.values.candidates import in_order, made_in, members_in
 from charter_engine.parser.values.containers import item
+from charter_engine.parser.values.joining import join
+from charter_engine.parser.values.origins import Chain, Origin
+from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
-    Chain,
     Function,
     Instance,
     Made,
-    Origin,
     Type,
     Value,
     answers_in,
-    in_order,
-    join,
-    made_in,
-    members_in,
-    static,
 )
 
 if TYPE_CHECKING:

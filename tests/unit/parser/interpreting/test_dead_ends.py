@@ -5,11 +5,11 @@ import ast
 
 import pytest
 
-from charter_engine.parser import interpreter
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.interpreting import dead_ends
 from charter_engine.parser.interpreting.dead_ends import ENOUGH, DeadEnds
 from charter_engine.parser.model_calls.catalogue import default_catalogue
+from charter_engine.parser.passes import starts
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, index_module
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.values.values import UNKNOWN, Box, Element, Function, Value
@@ -86,8 +86,8 @@ def interpreted(modules: dict[str, str]) -> Analysis:
 
 
 def test_programs_follow_a_dead_end_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreter, "STEPS_OF_MODULES", 0)
-    monkeypatch.setattr(interpreter, "FEWEST_OF_A_MODULE", 400)
+    monkeypatch.setattr(starts, "STEPS_OF_MODULES", 0)
+    monkeypatch.setattr(starts, "FEWEST_OF_A_MODULE", 400)
     spared = analysed(ENOUGH + 10)
     monkeypatch.setattr(dead_ends, "ENOUGH", 100)
     followed = analysed(ENOUGH + 10)
@@ -99,7 +99,7 @@ def test_programs_follow_a_dead_end_no_further(monkeypatch: pytest.MonkeyPatch) 
 def test_a_look_at_a_large_package_follows_a_dead_end_no_further(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(interpreter, "MANY_FUNCTIONS", 0)
+    monkeypatch.setattr(starts, "MANY_FUNCTIONS", 0)
     modules = {
         f"step_{number}": f"from library import run\n\ndef ask_{number}(task):\n    run(task)\n"
         for number in range(ENOUGH + 10)

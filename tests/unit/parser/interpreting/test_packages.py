@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 
 from charter_engine.analysis.compile import CompileOptions, compile_source, compile_sources
-from charter_engine.parser import interpreter
+from charter_engine.parser.passes import starts
 from tests.unit.parser.compiled import compiled, lines, package
 
 CLIENT = """
@@ -212,7 +212,7 @@ def test_a_package_of_many_functions_shows_the_same_calls(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = package(**PACKAGES[name])
-    monkeypatch.setattr(interpreter, "MANY_FUNCTIONS", 0)
+    monkeypatch.setattr(starts, "MANY_FUNCTIONS", 0)
     assert package(**PACKAGES[name]) == together
 
 
@@ -536,3 +536,49 @@ def test_what_a_file_imports_later_or_for_checkers_alone_need_not_run_before_it(
     files = compile_sources(sources, options=CompileOptions()).files
     (call,) = next(file for file in files if file.path == "work.py").calls
     assert call.segments[0].text == "You write."
+
+
+WRITER = """
+from openai import OpenAI
+
+class Writer:
+    def run(self, text):
+        messages = [{"role": "user", "content": text}]
+        return OpenAI().chat.completions.create(model="m", messages=messages)
+"""
+
+LOADING = """
+import importlib
+
+KNOWN = {"writer": "agents.writer.Writer"}
+
+def load(name):
+    LOAD
+
+agent = load("GIVEN")
+
+def main():
+    agent.run("Write about snow.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "load"),
+    [
+        ("writer", 'return importlib.import_module("agents.writer").Writer()'),
+        ("writer", 'return importlib.import_module(f"agents.{name}").Writer()'),
+        (
+            "agents.writer:Writer",
+            'path, kind = name.split(":"); return getattr(importlib.import_module(path), kind)()',
+        ),
+        (
+            "writer",
+            'path, kind = KNOWN[name].rsplit(".", 1); '
+            "return getattr(importlib.import_module(path), kind)()",
+        ),
+    ],
+)
+def test_a_module_is_imported_by_its_name_in_a_text(given: str, load: str) -> None:
+    main = LOADING.replace("LOAD", load).replace("GIVEN", given)
+    found = package(agents__writer=WRITER, agents____init__="", main=main)
+    assert [call.line for call in found["main.py"].calls] == [12]

@@ -557,3 +557,29 @@ def test_the_name_of_a_model_and_rules_that_an_object_is_made_with_are_evidence(
         """
     )
     assert lines(file) == found
+
+
+GIVEN_STATE = """
+from langchain_core.messages import HumanMessage
+from shop.agents import Runnable, Spec
+
+class Agents:
+    search_planner: Runnable | None = None
+
+    async def plan(self, text):
+        return await self.search_planner.{call}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ('ainvoke({"messages": [HumanMessage(content=f"Plan {text}")]}, context=1)', [9]),
+        ('ainvoke({"messages": [("user", text)]})', [9]),
+        ('ainvoke({"rows": [text]})', []),
+        ('ainvoke({"messages": [("user", text)], "rounds": 2})', []),
+        ('store({"messages": [("user", text)]})', []),
+    ],
+)
+def test_what_is_given_a_conversation_in_a_state_is_an_agent(call: str, found: list[int]) -> None:
+    assert lines(compiled(GIVEN_STATE.replace("{call}", call))) == found

@@ -139,3 +139,30 @@ def test_another_session_that_starts_is_no_call() -> None:
         """).calls
         == ()
     )
+
+
+ASSISTANT = """
+from agents import Agent, Runner, SQLiteSession
+
+agent = Agent(name="chat", instructions="Chat.")
+
+async def NAME(sessions, user, text):
+    session = MADE
+    return await Runner.run(agent, text, session=session)
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "found"),
+    [
+        ("sessions.get_session(user)", "reply", {(8, 8, "loop")}),
+        ("await sessions.session_of(user)", "reply", {(8, 8, "loop")}),
+        ('SQLiteSession(user, "talks.db")', "reply", {(8, 8, "loop")}),
+        ("SQLiteSession(user)", "reply", set()),
+        ("sessions.get_session(user)", "main", set()),
+    ],
+)
+def test_an_agent_hears_what_a_session_keeps_that_outlasts_the_function(
+    made: str, name: str, found: set[tuple[int, int, str]]
+) -> None:
+    assert edges(compiled(ASSISTANT.replace("MADE", made).replace("NAME", name))) == found

@@ -135,3 +135,49 @@ def main():
 
 def test_an_entry_point_that_is_invoked_gives_what_its_function_returns() -> None:
     assert flows(ENTRY) == {"plan > main"}
+
+
+BEGUN_WORKFLOW = """
+from llama_index.core.workflow import StartEvent, StopEvent, Workflow, step
+
+class Work(Workflow):
+    @step
+    async def write(self, ev: StartEvent) -> StopEvent:
+        return StopEvent(result=ask(f"Write about {ev.topic}"))
+
+class Other(Workflow):
+    @step
+    async def read(self, ev: StartEvent) -> StopEvent:
+        return StopEvent(result=ask(f"Read about {ev.topic}"))
+
+async def main():
+    work = Work(timeout=60)
+    done = await work.run(topic=ask("Name a topic"))
+"""
+
+BEGUN_FLOW = """
+from crewai.flow.flow import Flow, start
+
+class Work(Flow):
+    @start()
+    def write(self):
+        return ask(f"Write about {self.state['topic']}")
+
+def main():
+    done = Work().kickoff(inputs={"topic": ask("Name a topic")})
+"""
+
+
+@pytest.mark.parametrize(("program", "run"), [(BEGUN_WORKFLOW, 24), (BEGUN_FLOW, 18)])
+def test_a_flow_begins_with_what_its_run_is_given(program: str, run: int) -> None:
+    assert edges(compiled(ASK + program)) == {(run, 15, "data")}
+
+
+def test_what_a_workflow_ends_with_begins_its_next_run() -> None:
+    program = BEGUN_WORKFLOW + "    again = await work.run(topic=done)\n"
+    assert edges(compiled(ASK + program)) == {(24, 15, "data"), (15, 15, "loop")}
+
+
+def test_a_run_gives_what_its_steps_return_alone() -> None:
+    program = BEGUN_FLOW + '    ask(f"Translate {done}")\n'
+    assert flows(program) == {"main > write", "write > main"}

@@ -1,0 +1,179 @@
+"""Where the interpreter starts: at top levels and functions, each on its own and for so many
+steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from charter_engine.parser.interpreting.attributes import hand_over
+from charter_engine.parser.interpreting.entries import (
+    NO_ENTRY,
+    NOTHING_GIVEN,
+    FunctionEntry,
+    WaysToCalls,
+)
+from charter_engine.parser.interpreting.expressions import Evaluator
+from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.interpreting.recursions import Recursion
+from charter_engine.parser.source.symbols import FunctionDefinition, Module
+from charter_engine.parser.state import Analysis
+from charter_engine.parser.values.values import UNKNOWN, Function, Value
+
+STEPS_PER_FUNCTION = 4_000
+STEPS_PER_MODULE = 60_000
+"""Calls are followed until so many expressions are evaluated from one start. The statements of the
+function itself are always run to their end."""
+
+FEW_FUNCTIONS = 40
+STEPS_AMONG_FEW = 12_000
+"""Where no more functions than these may lead to a model, each is followed further: one that
+uploads files, logs and keeps records on its way spends thousands of steps before it asks. All of
+them together come to less than `PLENTY` in a pass."""
+
+STEPS_OF_A_LOOK = 500
+"""In the first pass, until it is known which functions ask a model themselves."""
+
+STEPS_OF_MODULES = 240_000
+STEPS_OF_LOOKING_AT_MODULES = 60_000
+"""Top levels of a package share so many in each pass, and in the first: its programs, which follow
+the same library, would each go through all of that."""
+
+PLENTY = 600_000
+MANY_FUNCTIONS = 1_600
+"""Once an analysis has taken so many steps, or where so many functions may lead to a model, each
+function is followed less far."""
+
+FEWEST_STEPS = 600
+FEWEST_OF_A_MODULE = 2_500
+"""In a very large package every function, and every program, is still followed, if not far."""
+
+
+class Starts:
+    """Starts an evaluator at a module or function; `is_large` and `is_small` tell how many
+    functions there are that may lead to a model."""
+
+    def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
+        self.memory = analysis.memory
+        self.findings = analysis.findings
+        self.progress = analysis.progress
+        self.entries = analysis.entries
+        self.evaluator = evaluator
+        self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
+        self.is_large = self.is_small = False
+        self.fruitless: set[str] = set()
+
+    def begin_round(self) -> None:
+        """Let the top levels of a package share what steps they have in a pass."""
+        self.left_for_modules = STEPS_OF_MODULES
+        self.evaluator.follower.lambdas.clear()
+
+    def expect(self, functions: int) -> None:
+        """Follow each function as far as their number allows."""
+        self.is_large = functions > MANY_FUNCTIONS
+        self.is_small = functions <= FEW_FUNCTIONS
+
+    def run_module(self, module: Module) -> None:
+        """A top level; it is fruitless, and not followed again, where its steps were spent before
+        they came to a model."""
+        before, reached = self.progress.steps, self.findings.reached
+        steps = self.steps_for_module()
+        self.progress.begin(module.path, steps)
+        self.findings.outputs.begin()
+        self.progress.is_short = steps == FEWEST_OF_A_MODULE
+        self.evaluator.follower.followed.clear()
+        self.evaluator.names.forget()
+        frame = Frame(module, self.memory.globals.setdefault(module.path, {}))
+        try:
+            self.evaluator.walker.execute(frame, module.tree.body)
+        except RecursionError:
+            self.progress.stop(deep=True)
+        self.left_for_modules -= self.progress.steps - before
+        if self.findings.are_judged and self.progress.is_spent and self.findings.reached == reached:
+            self.fruitless.add(module.path)
+            self.progress.stop()
+        self.memory.globals[module.path] = frame.names
+        self.evaluator.names.forget()
+
+    def steps_for_module(self) -> int:
+        fewest = FEWEST_OF_A_MODULE if self.findings.are_judged else FEWEST_STEPS
+        return max(fewest, min(STEPS_PER_MODULE, self.left_for_modules // 4))
+
+    def steps_for_function(self) -> int:
+        if self.progress.is_looking:
+            return STEPS_OF_A_LOOK
+        is_short = self.is_large or self.progress.steps >= PLENTY
+        if is_short:
+            return FEWEST_STEPS
+        return STEPS_AMONG_FEW if self.is_small else STEPS_PER_FUNCTION
+
+    def agents_given(self, definition: FunctionDefinition) -> Mapping[str, Value]:
+        """The agents that a step has of its callers, as these made them; a wrapper asks whatever it
+        is given."""
+        calls = self.entries.calls.get(definition) if self.findings.visits is None else None
+        is_step = definition not in self.findings.wrappers
+        return calls.agents if calls is not None and is_step else NOTHING_GIVEN
+
+    def run_alone(
+        self,
+        definition: FunctionDefinition,
+        entry: FunctionEntry = NO_ENTRY,
+        given: Mapping[str, Value] = NOTHING_GIVEN,
+    ) -> Value:
+        """A function with its parameters unknown but for those `given`: each is an origin of its
+        own, so that it can be told in a prompt."""
+        place = definition.module.path
+        steps = self.steps_for_function()
+        self.progress.begin(place, steps, definition.node_name, definition.node.lineno)
+        self.findings.outputs.begin()
+        self.progress.is_short = self.is_large and self.progress.is_looking
+        follower = self.evaluator.follower
+        follower.followed.clear()
+        function = Function(definition, entry.bound)
+        given = {**self.agents_given(definition), **given}
+        names = self.evaluator.arguments.first_names(function, given)
+        recursion = self.memory.recursions.get(definition, Recursion())
+        spec = definition.node.args
+        for arg in (
+            *spec.posonlyargs,
+            *spec.args,
+            *spec.kwonlyargs,
+            *(item for item in (spec.vararg, spec.kwarg) if item),
+        ):
+            if arg.arg == definition.own_name:
+                continue
+            if arg.arg in given or arg.arg in definition.kept_from_around:
+                continue
+            value = names.get(arg.arg, UNKNOWN)
+            handed_down = recursion.given_before(arg.arg, self.progress.round)
+            names[arg.arg] = value.with_origins(
+                self.findings.parameter_origin(definition, arg.arg) | handed_down
+            )
+        try:
+            ways = self.entries.ways.get((definition, self.progress.round), WaysToCalls())
+            frame = Frame(
+                definition.module,
+                names,
+                function=definition,
+                driven=entry.loops,
+                spread=recursion.fanout,
+                elsewhere=ways.excluded(),
+            )
+            if definition.own_name:
+                hand_over(frame, definition.own_name, entry.known)
+            result = follower.run_body(frame)
+        except RecursionError:
+            self.progress.stop(deep=True)
+            return UNKNOWN
+        if (again := self.memory.recursions.get(definition)) is not None:
+            again.keep_returned(result)
+        self.evaluator.states.absorb(definition, frame, result)
+        self.evaluator.states.keep_returned(definition, result)
+        self.evaluator.role_turns.keep(result)
+        return result
+
+    def run_lambdas(self) -> None:
+        """Follow the lambdas that nothing at hand calls: what they are given to may."""
+        for definition in self.program.asking_lambdas:
+            if definition not in self.evaluator.follower.lambdas:
+                self.run_alone(definition)

@@ -1,0 +1,99 @@
+"""Texts as pieces: put together, put into others, and told apart by what they are filled with."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from charter_engine.parser.values.origins import NOTHING, Origins
+from charter_engine.parser.values.values import (
+    Hole,
+    Piece,
+    Static,
+    Value,
+)
+
+
+def static(text: str, line: int = 0) -> Value:
+    return Value(pieces=(Static(text, line),) if text else ())
+
+
+def as_pieces(
+    value: Value, source: ast.expr | str, line: int = 0, column: int = 0
+) -> tuple[Piece, ...]:
+    """The text of `value` where `source` puts it into another text."""
+    if value.constant is not None and type(value.constant[0]) in (int, bool):
+        return (Static(str(value.constant[0]), line),)
+    written = value.static_text()
+    if written is None:
+        return (Hole(source, value, line, column),)
+    name = constant_name(source)
+    if name and value.pieces:
+        return (Static(written, line_of(value.pieces), name, file_of(value.pieces)),)
+    return value.pieces or ()
+
+
+def pieces_of(value: Value) -> tuple[Piece, ...]:
+    """A text's pieces; what is none is a hole in one."""
+    if value.pieces is not None:
+        return value.pieces
+    return (
+        Hole(
+            value.source if value.source is not None else "",
+            replace(value, box=None, origins=value.all_origins()),
+        ),
+    )
+
+
+def constant_name(source: ast.expr | str) -> str:
+    """The name of a constant: an attribute, or a name in capitals."""
+    if isinstance(source, ast.Attribute):
+        return source.attr
+    return source.id if isinstance(source, ast.Name) and source.id.isupper() else ""
+
+
+def file_of(pieces: tuple[Piece, ...]) -> str:
+    return pieces[0].path if isinstance(pieces[0], Static) else ""
+
+
+def line_of(pieces: tuple[Piece, ...]) -> int:
+    return pieces[0].line if pieces else 0
+
+
+def text_of(pieces: Iterable[Piece]) -> Value:
+    """A string made of `pieces`, with the origins of what fills its holes."""
+    merged: list[Piece] = []
+    origins: Origins = NOTHING
+    for piece in pieces:
+        if isinstance(piece, Hole):
+            origins |= piece.value.all_origins()
+        add_piece(merged, piece)
+    return Value(pieces=tuple(merged), origins=origins)
+
+
+def add_piece(pieces: list[Piece], piece: Piece) -> None:
+    """Append a piece; neighbouring texts become one, except the text of a named constant."""
+    last = pieces[-1] if pieces else None
+    if (
+        isinstance(piece, Static)
+        and isinstance(last, Static)
+        and not (piece.name or last.name)
+        and piece.path == last.path
+    ):
+        pieces[-1] = last.part(last.text + piece.text)
+    elif not (isinstance(piece, Static) and not piece.text):
+        pieces.append(piece)
+
+
+def holes_of(value: Value) -> list[Hole]:
+    """The holes of a text, and those of the texts that fill them."""
+    found: list[Hole] = []
+    pending = list(pieces_of(value))
+    while pending and len(found) < 200:
+        piece = pending.pop()
+        if isinstance(piece, Hole):
+            found.append(piece)
+            pending += piece.value.pieces or ()
+    return found
