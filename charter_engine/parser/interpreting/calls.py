@@ -100,12 +100,7 @@ class CallResolver:
             callee=callee.types,
             receiver=receiver.types,
             positional=self.positional(frame, node),
-            keywords=tuple(
-                [
-                    (item.arg or "**", item.value, self.evaluator.placed(frame, item.value))
-                    for item in node.keywords
-                ]
-            ),
+            keywords=self.keywords(frame, node) if node.keywords else (),
             node=node,
             parents=frame.module.parents,
             held=receiver.box,
@@ -121,6 +116,14 @@ class CallResolver:
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
         return value
+
+    def keywords(self, frame: Frame, node: ast.Call) -> tuple[tuple[str, ast.expr, Value], ...]:
+        return tuple(
+            [
+                (item.arg or "**", item.value, self.evaluator.placed(frame, item.value))
+                for item in node.keywords
+            ]
+        )
 
     def positional(self, frame: Frame, node: ast.Call) -> tuple[tuple[ast.expr, Value], ...]:
         given: list[tuple[ast.expr, Value]] = []
@@ -283,8 +286,8 @@ class CallResolver:
             functions = self.evaluator.names.of_each_object(functions[0])
         elif self.findings.are_judged:
             functions = [self.evaluator.names.of_its_objects(one) for one in functions]
-        functions = self.doing(functions + self.called_as(callee))
-        if functions:
+        functions += self.called_as(callee)
+        if functions and (functions := self.doing(functions)):
             return self.evaluator.follower.follow(frame, node, functions, as_called(shape))
         made: Value | None = None
         for kind in types:
