@@ -121,6 +121,8 @@ def started_way(frame: Frame, node: ast.Call, callee: Value) -> str | None:
 
 
 def is_task(definition: FunctionDefinition) -> bool:
+    if not definition.decorators:
+        return False
     imports = definition.module.imports
     named = (name.partition(".") for name in definition.decorators)
     return any(imports.get(first, first) + dot + rest == TASK for first, dot, rest in named)

@@ -99,11 +99,21 @@ class KeptState:
 
     def kept(self) -> Iterator[Value]:
         """The lists that modules, objects and sessions hold, also by a key."""
-        held = [value for names in self.holders() for value in names.values()]
+        held = [
+            (value, value.box)
+            for names in self.holders()
+            for value in names.values()
+            if value.box is not None
+        ]
         for _ in range(MAX_DEPTH + 1):
-            boxed = [(value, value.box) for value in held if value.box is not None]
-            yield from (value for value, box in boxed if box.kind == "list")
-            held = [member for _, box in boxed if box.kind != "list" for member in box.members()]
+            yield from (value for value, box in held if box.kind == "list")
+            held = [
+                (member, member.box)
+                for _, box in held
+                if box.kind != "list"
+                for member in box.members()
+                if member.box is not None
+            ]
 
     def holders(self) -> Iterator[dict[str, Value]]:
         yield from self.memory.globals.values()

@@ -146,7 +146,7 @@ class CallResolver:
             receiver = self.evaluator.evaluate(frame, node.value)
             return receiver, self.evaluator.names.attribute_of(frame, receiver, node.attr)
         callee = self.evaluator.evaluate(frame, node)
-        is_agent = any(isinstance(kind, Made) for kind in callee.types)
+        is_agent = bool(callee.types) and any(isinstance(kind, Made) for kind in callee.types)
         return UNKNOWN, self.evaluator.names.with_base_kinds(callee) if is_agent else callee
 
     def inherited(self, frame: Frame, name: str) -> tuple[Value, Value]:

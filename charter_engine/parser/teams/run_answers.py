@@ -60,6 +60,8 @@ class RunAnswers:
 
     def called(self, shape: CallShape) -> Value | None:
         """What a method of a run's answer tells: `events.get_outputs()`; None for any other."""
+        if not self.memory.answers:
+            return None
         told = (self.told_by(kind, shape.verb) for kind in shape.receiver if type(kind) is Ran)
         return next((one for one in told if one is not None), None)
 

@@ -86,7 +86,7 @@ def links_between(modules: Collection[Module]) -> Iterator[ExecutorLink]:
     """The edges of all workflows."""
     drawn = {module.path: drawn_in(module) for module in modules}
     named_by_key = any(
-        isinstance(node, ast.Subscript)
+        isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
         for calls in drawn.values()
         for call in calls
         for node in walk(call)
