@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from charter_engine.parser.agents.memories import is_memory
-from charter_engine.parser.flows.edges import EARLIER_RUN, value_in_round
+from charter_engine.parser.flows.edges import EARLIER_RUN, is_of_round, value_in_round
 from charter_engine.parser.flows.memory import SESSION, Memory
 from charter_engine.parser.interpreting.entries import Entries, sites_of
 from charter_engine.parser.model_calls.catalogue import Catalogue
@@ -52,7 +52,6 @@ class KeptState:
         self.catalogue = catalogue
         self.left: list[LastingNames] = []
         self.lists: dict[int, Box] = {}
-        self.known: dict[int, set[object]] = {}
         self.passing: dict[int, set[object]] = {}
         self.served: set[str] = set()
         self.talks: set[int] = set()
@@ -64,16 +63,13 @@ class KeptState:
         if not is_once:
             self.served.add(start)
         before = own if is_once else self.made_from(self.served)
-        self.known = (
-            {number: set(once_each(box.items)) for number, box in self.lists.items()}
-            if is_once
-            else {}
-        )
         for number, box in self.lists.items():
             earlier = before if number in self.talks else own
             for place, item in enumerate(box.items if earlier else ()):
-                made = {origin.chain[0][0] for origin in item.value.all_origins()}
-                if not made.isdisjoint(earlier):
+                if any(
+                    origin.chain[0][0] in earlier and not is_of_round(origin, EARLIER_RUN)
+                    for origin in item.value.all_origins()
+                ):
                     box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
 
     def made_from(self, starts: set[str]) -> set[int]:
@@ -84,18 +80,19 @@ class KeptState:
     def end(self, *, is_once: bool) -> None:
         """End what was started from a function: what it left in lists that are kept is there once,
         however many functions leave it. Of one that is run once, no later run finds it."""
-        grown = [box for box in self.memory.grown.values() if any(map(is_said, box.items))]
+        grown = [one for one in self.memory.grown.values() if any(map(is_said, one.box.items))]
         self.memory.grown.clear()
         held = list(self.kept()) if grown else []
         kept = {id(value.box) for value in held}
         self.talks |= {id(value.box) for value in held if is_memory(value, self.catalogue)}
-        for box in grown:
+        for box, before in grown:
             if id(box) in kept:
-                self.lists[id(box)] = box
                 said = once_each(box.items)
+                if is_once:
+                    known = once_each(before) if id(box) in self.lists else {}
+                    self.passing.setdefault(id(box), set()).update(said.keys() - known.keys())
+                self.lists[id(box)] = box
                 box.items[:] = said.values()
-                passing = self.passing.setdefault(id(box), set())
-                passing |= said.keys() - self.known.get(id(box), set()) if is_once else set()
 
     def kept(self) -> Iterator[Value]:
         """The lists that modules, objects and sessions hold, also by a key."""
