@@ -18,7 +18,15 @@ from charter_engine.parser.model_calls.findings import Findings
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.values.joining import join
-from charter_engine.parser.values.values import Box, Element, Static, Value, is_answer
+from charter_engine.parser.values.origins import Origin
+from charter_engine.parser.values.values import (
+    Box,
+    Element,
+    Static,
+    Value,
+    collect_origins,
+    is_answer,
+)
 
 ONCE = frozenset(("main", "test", "demo", "example"))
 """Words of the names of functions that a program runs once."""
@@ -63,14 +71,10 @@ class KeptState:
         if not is_once:
             self.served.add(start)
         before = own if is_once else self.made_from(self.served)
-        for number, box in self.lists.items():
-            earlier = before if number in self.talks else own
-            for place, item in enumerate(box.items if earlier else ()):
-                if any(
-                    origin.chain[0][0] in earlier and not is_of_round(origin, EARLIER_RUN)
-                    for origin in item.value.all_origins()
-                ):
-                    box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
+        talks = [box for number, box in self.lists.items() if number in self.talks]
+        others = [box for number, box in self.lists.items() if number not in self.talks]
+        set_back(others, own)
+        set_back(talks, before)
 
     def made_from(self, starts: set[str]) -> set[int]:
         """The calls that were reached from functions."""
@@ -161,6 +165,31 @@ class KeptState:
         if held.rest is not None and held.rest.box is not None and is_answer(held.rest):
             box.rest = held.rest if box.rest is None else join(box.rest, held.rest)
         self.memory.changes += 1
+
+
+def set_back(lists: list[Box], calls: set[int]) -> None:
+    """Let what some calls made in this turn, and lists hold, be of a turn before."""
+    if not calls or not is_told(origins_within(lists), calls):
+        return
+    for box in lists:
+        for place, item in enumerate(box.items):
+            if is_told(item.value.all_origins(), calls):
+                box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
+
+
+def origins_within(boxes: Iterable[Box]) -> set[Origin]:
+    found: set[Origin] = set()
+    seen: set[int] = set()
+    for box in boxes:
+        collect_origins(box, found, seen)
+    return found
+
+
+def is_told(origins: Iterable[Origin], calls: set[int]) -> bool:
+    """Whether one of some calls made any of the outputs in this turn."""
+    return any(
+        origin.chain[0][0] in calls and not is_of_round(origin, EARLIER_RUN) for origin in origins
+    )
 
 
 def is_said(item: Element) -> bool:
