@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from charter_engine.parser.branches.flags import truth_of
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.program import Program
 from charter_engine.parser.values.values import Class, Instance, Value
@@ -24,6 +25,36 @@ class ToldByClass(NamedTuple):
 
 
 NOTHING_TOLD = ToldByClass()
+
+
+def told_by_shape(
+    frame: Frame, test: ast.expr, evaluate: Callable[[Frame, ast.expr], Value]
+) -> bool | None:
+    """How a test comes out that asks whether a value is a list, a dict or a text
+    (`isinstance(rules, list)`); None where that is open."""
+    match test:
+        case ast.Call(
+            func=ast.Name(id="isinstance"), args=[ast.Name() | ast.Attribute() as node, named]
+        ):
+            parts = named.elts if isinstance(named, ast.Tuple) else [named]
+            asked = {part.id for part in parts if isinstance(part, ast.Name)}
+            shape = shape_of(evaluate(frame, node))
+            is_known = shape is not None and len(asked) == len(parts) and asked <= SHAPES
+            return shape in asked if is_known else None
+    return None
+
+
+SHAPES = frozenset(("list", "dict", "tuple", "str"))
+
+
+def shape_of(value: Value) -> str | None:
+    """What a value is that the source writes out: a list, a dict, a tuple or a text; None for any
+    other, and for one that may be several."""
+    if value.types or value.origins or value.constant is not None:
+        return None
+    if value.box is None:
+        return "str" if truth_of(value) else None
+    return value.box.kind if value.pieces is None and value.box.kind in SHAPES else None
 
 
 def told_by_class(

@@ -32,13 +32,15 @@ class GivenWays:
 
     def settled(self, frame: Frame, node: ast.If) -> bool | None:
         """Which way a function goes that a call at hand leads to, where that decides whether a
-        model is asked: the other way may ask one, or this one leaves the function. None where that
-        is open, as in what a framework calls."""
+        model is asked: the other way may ask one, or this one leaves the function. So does a test
+        that fills in what the call leaves out (`if system is None: system = RULES`). None where
+        that is open, as in what a framework calls."""
         if not frame.is_called or not self.findings.are_judged:
             return None
         way = outcome_of(node.test, partial(self.way, frame))
         taken, other = (node.body, node.orelse) if way else (node.orelse, node.body)
-        if way is None or not (self.evaluator.flags.may_ask(other) or leaves(taken)):
+        is_telling = leaves(taken) or fills_in(node) or self.evaluator.flags.may_ask(other)
+        if way is None or not is_telling:
             return None
         return way
 
@@ -66,13 +68,14 @@ class GivenWays:
         return self.evaluator.evaluate(frame, node).static_text()
 
     def given(self, frame: Frame, node: ast.expr) -> Value | None:
-        """What a call gave of which an expression reads all: a parameter that the function doesn't
-        assign, or an attribute of its object that keeps one; None for any other."""
+        """What a call gave of which an expression reads all: a parameter, unless a loop may have
+        assigned it, or an attribute of its object that keeps one; None for any other."""
         definition = frame.function
         if definition is None:
             return None
         if isinstance(node, ast.Name):
-            is_given = node.id in definition.parameters and node.id not in self.set_by(definition)
+            is_set = node.id in self.set_by(definition) and bool(frame.loops)
+            is_given = node.id in definition.parameters and not is_set
             return frame.names.get(node.id) if is_given else None
         if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
             return None
@@ -114,6 +117,16 @@ def leaves(body: list[ast.stmt]) -> bool:
     return bool(body) and isinstance(body[-1], ast.Return | ast.Raise)
 
 
+def fills_in(node: ast.If) -> bool:
+    """Whether a branch does nothing but give the names another value that its test is about."""
+    tested = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)}
+    return not node.orelse and all(
+        isinstance(one, ast.Assign)
+        and all(isinstance(target, ast.Name) and target.id in tested for target in one.targets)
+        for one in node.body
+    )
+
+
 def made_up_in(method: FunctionDefinition) -> set[str]:
     """The attributes in which a method stores something else than `None` or a parameter of its
     own."""
@@ -143,4 +156,4 @@ def is_nothing(value: Value) -> bool | None:
     """Whether a value is `None`; None where it may be."""
     if value.constant is not None:
         return value.constant[0] is None
-    return False if value.pieces else None
+    return False if truth_of(value) else None

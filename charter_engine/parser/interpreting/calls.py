@@ -288,6 +288,8 @@ class CallResolver:
             functions = [self.evaluator.names.of_its_objects(one) for one in functions]
         functions += self.called_as(callee)
         if functions and (functions := self.doing(functions)):
+            if self.findings.guessed:
+                self.findings.disproved.add(id(node))
             return self.evaluator.follower.follow(frame, node, functions, as_called(shape))
         made: Value | None = None
         for kind in types:

@@ -299,6 +299,9 @@ class Evaluator:
 
     def choice(self, frame: Frame, node: ast.IfExp) -> Value:
         self.run(frame, node.test)
+        way = self.walker.way_made(frame, node.test)
+        if way is not None:
+            return self.evaluate(frame, node.body if way else node.orelse)
         first = self.evaluate(frame, node.body)
         return replace(
             join(first, self.evaluate(frame, node.orelse), "choice"), source=first.source

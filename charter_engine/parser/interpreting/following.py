@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -233,7 +234,7 @@ class Follower:
         if holder and own:
             hand_over(frame, holder, NO_ATTRIBUTES)
         running = under_way(frame, definition)
-        if running is not None:
+        if running is not None and not is_another_task(frame, definition, names):
             recursion = self.memory.recursions.setdefault(definition, Recursion())
             recursion.hand_down(frame, running, names)
             return None
@@ -374,6 +375,31 @@ def holder_of_call(frame: Frame, node: ast.Call) -> str:
     if is_super(node.func.value) and function is not None and function.parameters:
         return function.parameters[0]
     return holder_name(node.func.value)
+
+
+NAME = re.compile(r"[\w.:/-]{1,40}")
+"""A text that names something: a topic, an action."""
+
+
+def is_another_task(
+    frame: Frame, definition: FunctionDefinition, names: Mapping[str, Value]
+) -> bool:
+    """Whether a function that is under way is called to do something else, by a name that it wasn't
+    given before: `publish("draft", text)` in what `publish("idea", text)` calls."""
+    said = {name: text for name, value in names.items() if (text := named(value))}
+    running: Frame | None = frame
+    while said and (running := under_way(running, definition)) is not None:
+        before = {name: named(running.names.get(name, UNKNOWN)) for name in said}
+        if not any(text and text != said[name] for name, text in before.items()):
+            return False
+        running = running.caller
+    return bool(said)
+
+
+def named(value: Value) -> str:
+    """The name that a value is; empty for any other text."""
+    written = value.static_text() or ""
+    return written if NAME.fullmatch(written) else ""
 
 
 def signature(value: Value) -> Hashable:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.branches.alternatives import Ways
-from charter_engine.parser.branches.class_tests import told_by_class
+from charter_engine.parser.branches.class_tests import told_by_class, told_by_shape
 from charter_engine.parser.branches.flags import truth_of
+from charter_engine.parser.branches.given_ways import is_nothing
 from charter_engine.parser.branches.narrowing import Narrowed, narrowed, widen
 from charter_engine.parser.graphs.frameworks import updates_in
 from charter_engine.parser.interpreting.attributes import note_left
@@ -22,6 +24,7 @@ from charter_engine.parser.source.syntax import (
     has_break,
     is_endless,
     leaves_at_once,
+    outcome_of,
     pattern_names,
     safe_end,
 )
@@ -103,6 +106,8 @@ class StatementWalker:
             way = self.evaluator.flags.settled(frame, node)
         if way is None:
             way = self.evaluator.given_ways.settled(frame, node)
+        if way is None:
+            way = self.way_of_shape(frame, node)
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
         told = (
@@ -118,6 +123,17 @@ class StatementWalker:
             widen(told.loop, frame.names)
         return goes_on
 
+    def way_of_shape(self, frame: Frame, node: ast.If) -> bool | None:
+        """Which way a branch goes that is for lists or texts alone; None where that is open, or
+        where the other way asks a model."""
+        way = outcome_of(
+            node.test, lambda part: told_by_shape(frame, part, self.evaluator.evaluate)
+        )
+        if way is None or not self.findings.are_judged:
+            return None
+        other = node.orelse if way else node.body
+        return None if self.evaluator.flags.may_ask(other) else way
+
     def way_made(self, frame: Frame, test: ast.expr) -> bool | None:
         """Which way a constructor goes by what it is given: `if system:`, or a role by what it has
         to do; None where that is open, or for any other function."""
@@ -127,12 +143,22 @@ class StatementWalker:
         is_called = frame.caller is not None and frame.function is not None
         if not is_called or frame.function is None or frame.function.name != "__init__":
             return None
-        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            way = self.way_made(frame, test.operand)
-            return None if way is None else not way
-        if not isinstance(test, ast.Name | ast.Attribute):
-            return None
-        return truth_of(self.evaluator.evaluate(frame, test))
+        return outcome_of(test, partial(self.way_of, frame))
+
+    def way_of(self, frame: Frame, test: ast.expr) -> bool | None:
+        """How a part of a test comes out by what is known of a name or an attribute; None where
+        that is open."""
+        match test:
+            case ast.Name() | ast.Attribute():
+                return truth_of(self.evaluator.evaluate(frame, test))
+            case ast.Compare(
+                left=ast.Name() | ast.Attribute() as left,
+                ops=[ast.Is() | ast.IsNot() as operator],
+                comparators=[ast.Constant(value=None)],
+            ):
+                is_none = is_nothing(self.evaluator.evaluate(frame, left))
+                return None if is_none is None else is_none is isinstance(operator, ast.Is)
+        return None
 
     def alternatives(
         self,
@@ -229,6 +255,8 @@ class StatementWalker:
         if self.are_told_apart(node, members):
             self.unroll(frame, node, record, members)
             return self.without_break(frame, node)
+        if self.is_written_out(node, members):
+            return self.go_through(frame, node, members)
         turns = self.turns_over(node, iterable)
 
         def begin(turn: int) -> None:
@@ -253,6 +281,27 @@ class StatementWalker:
         if known is None:
             known = self.telling_apart[id(node)] = calls_members(node)
         return known
+
+    def is_written_out(self, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:
+        """Whether a loop goes over texts that the source writes out, neither asks a model nor makes
+        what does, and runs to its end in each turn."""
+        return (
+            bool(members)
+            and self.findings.are_judged
+            and all(one.static_text() and not one.origins for one in members)
+            and all(isinstance(one, ast.Expr | ast.Assign | ast.AugAssign) for one in node.body)
+            and not self.evaluator.flags.may_ask(node.body)
+            and not self.program.makes_agents(node)
+        )
+
+    def go_through(
+        self, frame: Frame, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]
+    ) -> bool:
+        """Run a body for each member as if no loop were written."""
+        for member in members:
+            self.evaluator.assigner.assign(frame, node.target, member)
+            self.execute(frame, node.body)
+        return self.execute(frame, node.orelse)
 
     def unroll(
         self,

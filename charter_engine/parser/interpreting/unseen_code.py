@@ -60,9 +60,9 @@ MAKING = frozenset("convert build make format to prepare create parse clean norm
 
 REQUESTS = frozenset("request requests query queries body messages message prompt".split())
 
-DATABASES = frozenset("db database sql postgres sqlite mongo neo4j".split())
+DATABASES = frozenset("db database sql postgres sqlite mongo neo4j collection".split())
 
-FINDING = frozenset("get find list select count describe".split())
+FINDING = frozenset("get find list select count describe aggregate".split())
 
 
 class UnseenCode:

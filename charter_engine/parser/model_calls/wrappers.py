@@ -445,17 +445,17 @@ def written(pieces: tuple[Piece, ...]) -> str:
 
 def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
     """Characters that don't come from the caller; a filling mixed from several parameters counts as
-    written here."""
+    written here, and of several texts the shortest."""
     total = 0
     for piece in pieces:
         if isinstance(piece, Static):
             total += len(MARKUP.sub("", piece.text))
         elif piece.value.pieces is not None:
             total += own_text(piece.value.pieces, own)
-        elif fills_text(piece) or not (
-            len(parameters_in(piece.value.all_origins()) & own) == 1 or is_conversation(piece)
-        ):
-            total += FOREIGN
+        else:
+            is_given = len(parameters_in(piece.value.all_origins()) & own) == 1
+            is_foreign = fills_text(piece) or not (is_given or is_conversation(piece))
+            total += max(FOREIGN * is_foreign, len(MARKUP.sub("", piece.written)))
     return total
 
 

@@ -49,9 +49,7 @@ class WrapperSearch:
         """Interpret everything on its own; returns the functions worth interpreting again."""
         for module in self.program.in_turn:
             self.starts.run_module(module)
-        self.findings.guessed = {
-            number for number, site in self.findings.sites.items() if site.family == EVIDENCE.name
-        }
+        self.note_guesses()
         worth = [
             definition
             for definition in in_order_of_turn(self.program)
@@ -80,11 +78,14 @@ class WrapperSearch:
         visited |= {
             one
             for one in worth
-            if one not in visited and self.is_told_more(one) and self.judged(one, found)
+            if (one not in visited or self.is_guess(one))
+            and self.is_told_more(one)
+            and self.judged(one, found)
         }
         self.leave_out_steps(found)
         self.add_those_asked_elsewhere(found)
         self.starts.run_lambdas()
+        self.note_guesses()
         self.findings.visits = None
         self.findings.wrappers = found
         self.findings.are_judged = True
@@ -98,6 +99,12 @@ class WrapperSearch:
             or self.program.stands_between(definition)
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+
+    def note_guesses(self) -> None:
+        """Keep which sites evidence alone speaks for, until they are reached again."""
+        self.findings.guessed = {
+            number for number, site in self.findings.sites.items() if site.family == EVIDENCE.name
+        }
 
     def makers(self) -> set[FunctionDefinition]:
         """The functions that were seen to return an agent or a team: who calls them may run it."""
@@ -190,6 +197,14 @@ class WrapperSearch:
         self.add_wrapper(definition, found)
         is_cut = self.progress.is_cut and not self.progress.is_looking
         return bool(visits) or is_cut or prepares(definition)
+
+    def is_guess(self, definition: FunctionDefinition) -> bool:
+        """Whether evidence alone speaks for a call of a function."""
+        _, visits = self.outcomes.get(definition, (UNKNOWN, []))
+        sites = self.findings.sites
+        return any(
+            visit.site in sites and sites[visit.site].family == EVIDENCE.name for visit in visits
+        )
 
     def is_told_more(self, definition: FunctionDefinition) -> bool:
         """Whether the object of a method, or the function that one stands in, was given something

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from charter_engine.parser.agents.memories import memory_held
+from charter_engine.parser.flows.edges import in_round
 from charter_engine.parser.flows.kept_state import runs_once
 from charter_engine.parser.graphs.threads import (
     assigned_in,
@@ -35,6 +36,7 @@ class KeptTalks:
         self.program = analysis.program
         self.findings = analysis.findings
         self.memory = analysis.memory
+        self.progress = analysis.progress
 
     def before(
         self,
@@ -49,7 +51,7 @@ class KeptTalks:
         with."""
         if not self.remembers(shape):
             unseen = self.unseen(frame, shape, family)
-            said = Value(box=unseen).all_origins()
+            said = in_round(Value(box=unseen).all_origins(), self.progress.round - 1)
             return continued(shape, family).with_origins(said)
         memory = memory_held(shape, self.program.catalogue)
         talk = self.of_thread(frame, site, receiver, shape, chain)

@@ -79,7 +79,12 @@ NO_FAMILY = Family("")
 
 
 class TeamRuns:
-    """Records what runs of teams lead to."""
+    """Records what runs of teams lead to.
+
+    A call may run one of several teams. `forked` are the calls that a team of theirs runs beside
+    others, `turned` the loops in which it repeats them: what these hold for one team says nothing
+    of another that the same call runs.
+    """
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
@@ -88,6 +93,8 @@ class TeamRuns:
         self.progress = analysis.progress
         self.evaluator = evaluator
         self.led: set[int] = set()
+        self.forked: set[int] = set()
+        self.turned: dict[int, list[Loop]] = {}
 
     def tell_anew(self, node: ast.Call) -> None:
         """Forget what a run said while it was not known who takes part: their file came later."""
@@ -222,7 +229,7 @@ class TeamRuns:
                 if self.evaluator.teams.own_runs.site_of(speaker) is None:
                     self.describe(outer, told[speaker], given, hears)
                     self.trace(frame, outer, chains[speaker], team, chains)
-                self.repeat_with(outer, run, team)
+                self.repeat_with(outer, run)
             for site in sites:
                 self.fill(site, speaker, team, chains)
                 self.connect(site, team, speaker, heard, chains)
@@ -269,7 +276,8 @@ class TeamRuns:
                 continue
             loop = Loop(kind="cycle", line=speaker.node.lineno)
             asked = [one for one in self.findings.sites.values() if definition in one.under]
-            for turning in (site, *asked):
+            self.turn(site, loop)
+            for turning in asked:
                 turning.repeated_by += [loop] if loop not in turning.repeated_by else []
             name = label_of(speaker, site)
             self.hear(site, HeardAnswer(site.number, "loop", "assistant", name, again=True))
@@ -365,22 +373,27 @@ class TeamRuns:
         }
         return {name: Value(origins=origins) for name in names} if len(names) == 1 else {}
 
-    def repeat_with(self, site: Site, run: Site | None, team: Team) -> None:
+    def repeat_with(self, site: Site, run: Site | None) -> None:
         """A call of a team runs as often as the call that runs the team, and beside as many."""
         if run is None:
             return
-        first = team.opened.first[0]
-        site.fanout = site.fanout or (None if first in team.beside else run.fanout)
+        site.fanout = site.fanout or (None if run.number in self.forked else run.fanout)
         above = [replace(run.loop, kind="caller")] if run.loop is not None else []
-        within = {first.node.lineno, team.turning.get(first)}
+        turned = self.turned.get(run.number, [])
         above += [
             loop
             for loop in run.repeated_by
-            if loop.kind == "caller" or (loop.kind == "cycle" and loop.line not in within)
+            if loop.kind == "caller" or (loop.kind == "cycle" and loop not in turned)
         ]
         site.repeated_by += [loop for loop in above if loop not in site.repeated_by]
         site.starts |= run.starts
         site.under |= run.under
+
+    def turn(self, site: Site, loop: Loop) -> None:
+        """Keep that a team repeats a call of its own."""
+        if loop not in site.repeated_by:
+            site.repeated_by.append(loop)
+            self.turned.setdefault(site.number, []).append(loop)
 
     def trace(
         self, frame: Frame, site: Site, chain: Chain, team: Team, chains: dict[Made, Chain]
@@ -403,11 +416,11 @@ class TeamRuns:
     ) -> None:
         """Keep how often a speaker speaks, beside whom, and whose answers it hears."""
         if speaker in team.turning:
-            loop = Loop(kind="cycle", line=team.turning[speaker])
-            site.repeated_by += [loop] if loop not in site.repeated_by else []
+            self.turn(site, Loop(kind="cycle", line=team.turning[speaker]))
             site.settled |= {hole.key for _, part in site.opening for hole in holes_of(part)}
-        if speaker in team.beside:
-            site.fanout = site.fanout or "fork"
+        if speaker in team.beside and site.fanout is None:
+            site.fanout = "fork"
+            self.forked.add(site.number)
         is_named = fed_by(speaker, team, chains) is not None
         for other in heard:
             source = chains[other.speaker][0][0]

@@ -14,6 +14,7 @@ from charter_engine.parser.prompts.prompt_files import FILE
 from charter_engine.parser.source.syntax import names_stored
 from charter_engine.parser.values.candidates import each_object, end_of
 from charter_engine.parser.values.joining import MAX_ITEMS, join
+from charter_engine.parser.values.text import remade
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
 
 
 class Containers:
-    """Evaluates container literals and subscripts."""
+    """Evaluates container literals and subscripts. `defaults` are the dicts that make a list under
+    any key, by their identity."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.defaults: dict[int, Box] = {}
 
     def sequence(self, frame: Frame, node: ast.List | ast.Tuple | ast.Set) -> Value:
         kind: Literal["list", "tuple"] = "tuple" if isinstance(node, ast.Tuple) else "list"
@@ -92,9 +95,26 @@ class Containers:
             kept = head_of(frame, node.slice, self.evaluator.evaluate)
             if kept and value.box is not None and is_settled(value.box, kept - 1):
                 return replace(value, box=replace(value.box, items=copied(value.box)[:kept]))
+            if value.pieces is not None:
+                return remade(value, node)
             return sliced(value, window_of(frame, node.slice, self.evaluator.evaluate))
         key = self.evaluator.evaluate(frame, node.slice)
-        return item(value, UNKNOWN if is_chosen_anew(frame, value, node.slice) else key)
+        self.with_default(frame, value, key)
+        return self.member(frame, value, node.slice, key)
+
+    def member(self, frame: Frame, value: Value, written: ast.expr, key: Value) -> Value:
+        """What a list or dict holds under a key, as that is written and as far as it is known."""
+        if self.is_callers_choice(frame, value, key):
+            return UNKNOWN
+        return item(value, UNKNOWN if is_chosen_anew(frame, value, written) else key)
+
+    def is_callers_choice(self, frame: Frame, table: Value, key: Value) -> bool:
+        """Whether a function's callers say which function of a table is meant, and it is started
+        without any: `handlers[topic](message)`."""
+        if frame.caller is not None or frame.function not in self.evaluator.entries.called:
+            return False
+        is_given = bool(key.origins) and all(one.chain[0][0] < 0 for one in key.origins)
+        return is_given and key.static_text() is None and holds_functions(table)
 
     def by_default(self, frame: Frame, shape: CallShape) -> Value | None:
         """`defaultdict(list)`: a dict that has a list under any key; None for any other call."""
@@ -105,11 +125,26 @@ class Containers:
             return Value(box=Box("dict", rest=self.evaluator.evaluate(frame, made.body)))
         if not isinstance(made, ast.Name) or made.id not in LISTS:
             return None
-        fresh = Box("list", depth=frame.certainty, branches=frame.branches)
-        return Value(box=Box("dict", rest=Value(box=fresh), depth=frame.certainty))
+        made_box = Box("dict", rest=Value(box=fresh_list(frame)), depth=frame.certainty)
+        self.defaults[id(made_box)] = made_box
+        return Value(box=made_box)
+
+    def with_default(self, frame: Frame, table: Value, key: Value) -> None:
+        """Let a `defaultdict` hold a list of its own under a key that is known."""
+        box, name = table.box, key.static_text()
+        if box is None or name is None or name in box.fields or id(box) not in self.defaults:
+            return
+        fresh = fresh_list(frame)
+        if box.rest is not None and box.rest.box is not None:
+            fresh.items = copied(box.rest.box)
+        box.fields[name] = Value(box=fresh)
 
 
 LISTS = ("list", "deque")
+
+
+def fresh_list(frame: Frame) -> Box:
+    return Box("list", depth=frame.certainty, branches=frame.branches)
 
 
 def member_of(frame: Frame, box: Box, value: Value, node: ast.AST) -> Element:
@@ -147,9 +182,16 @@ def is_chosen_anew(frame: Frame, table: Value, key: ast.expr) -> bool:
     turning = [loop.node for loop in frame.loops if isinstance(loop.node, ast.While)]
     if not turning or table.box is None or not isinstance(key, ast.Name | ast.Attribute):
         return False
-    members = [*table.box.members()]
-    is_table = bool(members) and all(any(map(is_callable, one.types)) for one in members)
+    is_table = holds_functions(table)
     return is_table and any(ast.unparse(key) in names_stored(loop) for loop in turning)
+
+
+def holds_functions(table: Value) -> bool:
+    """Whether all that a table holds may be called, or are lists of what may be."""
+    members = [*table.box.members()] if table.box is not None else []
+    return bool(members) and all(
+        any(map(is_callable, one.types)) or holds_functions(one) for one in members
+    )
 
 
 def is_callable(kind: Type) -> bool:
@@ -196,6 +238,8 @@ def is_made(value: Value) -> bool:
 
 def is_settled(box: Box, index: int) -> bool:
     """Whether it is known which member stands at an index: nothing before it may be missing."""
+    if box.begins_either_way:
+        return False
     if index < 0:
         before = box.items if box.rest is None and -len(box.items) <= index else None
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from charter_engine.parser.values.pieces import written_in
 from charter_engine.parser.values.values import UNKNOWN, Box, Hole, Made, Piece, Static, Type, Value
 
 
@@ -36,7 +37,9 @@ def join_pieces(first: Value, second: Value, name: str) -> tuple[Piece, ...] | N
             common += beginning_of(mine, other)
             break
         common.append(mine)
-    return (*common, Hole(name, join_origins(first, second)))
+    rests = (pieces[len(common) :] for pieces in (first.pieces, second.pieces))
+    written = min(map(written_in, rests), key=len)
+    return (*common, Hole(name, join_origins(first, second), written=written))
 
 
 def beginning_of(first: Piece, second: Piece) -> tuple[Piece, ...]:
@@ -114,6 +117,9 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
         known |= {id(element.value) for element in second.items}
         for mine, other in zip(first.items, second.items, strict=True):
             mine.value = join_parts(mine.value, other.value, depth + 1)
+    begins = second.items[0] if second.items and first.items else None
+    if begins is not None and id(begins.value) not in known and begins.place not in placed:
+        first.begins_either_way = True
     for element in list(second.items):
         if element.place in placed:
             first.limit = first.limit or element.limit

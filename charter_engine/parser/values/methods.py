@@ -17,8 +17,6 @@ from charter_engine.parser.values.candidates import end_of, functions_in, withou
 from charter_engine.parser.values.containers import (
     MOST_MEMBERS,
     any_member,
-    is_chosen_anew,
-    item,
     member_of,
 )
 from charter_engine.parser.values.joining import is_empty_list, join
@@ -68,6 +66,11 @@ COPYING = frozenset("model_copy copy with_config with_retry with_options".split(
 
 PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict".split())
 ORDERING = frozenset("reversed sorted set filter nlargest nsmallest".split())
+KEEPING_ORDER = frozenset(
+    "heappush heappushpop heapreplace insort insort_left insort_right".split()
+)
+"""Functions that put a member into a list that is in order, of which some take out another."""
+
 PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
 """Functions that give what they are given, or some of it: first, or after how that is chosen."""
 
@@ -147,9 +150,10 @@ class Methods:
             if receiver.box.kind == "list":
                 return any_member(receiver)
             written, key = shape.positional[0] if shape.positional else (shape.node, UNKNOWN)
-            found = item(receiver, UNKNOWN if is_chosen_anew(frame, receiver, written) else key)
+            found = self.evaluator.containers.member(frame, receiver, written, key)
             default = shape.positional[1][1] if len(shape.positional) > 1 else None
             is_there = default is None or (is_empty_list(default) and end_of(found, -1) is not None)
+            is_there = is_there or is_constant_with(shape, receiver, key)
             return found if default is None or is_there else join(found, default, "default")
         if verb in LISTING and receiver.box is not None and receiver.box.kind == "dict":
             return Value(box=LISTING[verb](receiver.box), origins=receiver.origins)
@@ -244,23 +248,19 @@ class Methods:
                 else text_of(as_pieces(first, node, node.lineno, node.col_offset))
             )
         if name in ("dedent", "cleandoc", HANDING_ON):
-            return text_by(name, first, node.lineno)
+            return text_by(name, first, node)
         if name in PASSING or name in PASSING_SECOND or awaits(shape):
             return in_another_order(first) if name in ORDERING else first
         if name in ("asdict", "vars") and first.box is not None and first.box.kind == "object":
             return Value(box=as_dict(first.box), origins=first.origins)
         if name == "cast" and len(shape.positional) > 1:
             return shape.positional[1][1]
-        if name == "enumerate":
-            return Value(
-                box=Box(
-                    "list",
-                    rest=Value(box=Box("tuple", [Element(Value()), Element(any_member(first))])),
-                )
-            )
-        if name == "zip":
-            members = [Element(any_member(value)) for _, value in shape.positional]
+        if name in ("enumerate", "zip"):
+            beside = [Value(), first] if name == "enumerate" else given
+            members = [Element(any_member(value)) for value in beside]
             return Value(box=Box("list", rest=Value(box=Box("tuple", members))))
+        if name in KEEPING_ORDER:
+            return self.kept_in_order(frame, node, given)
         if name == "range" and (members := numbers_of(shape)):
             return Value(box=Box("list", members))
         if name in FORGETTING:
@@ -271,10 +271,24 @@ class Methods:
             return Value(origins=arguments_origins(shape))
         return None
 
+    def kept_in_order(self, frame: Frame, node: ast.Call, given: list[Value]) -> Value:
+        """`heappush(queue, item)`, `heappop(queue)`: any member of a list that keeps what is put
+        into it."""
+        held, box = given[0], given[0].box
+        if len(given) > 1 and box is not None:
+            self.memory.add_item(box, member_of(frame, box, given[1], node))
+        return any_member(held)
+
 
 def empties(verb: str, box: Box) -> bool:
     """Whether a method leaves nothing in what it is called on."""
     return verb == "clear" or (verb in RESETTING and box.kind == "list")
+
+
+def is_constant_with(shape: CallShape, table: Value, key: Value) -> bool:
+    """Whether a method of a constant (`RULES.get(role, "")`) is given a key that the table has."""
+    is_constant = len(shape.path) > 1 and shape.path[-2].isupper()
+    return is_constant and table.box is not None and key.static_text() in table.box.fields
 
 
 def is_dumped(receiver: Value, verb: str) -> bool:
@@ -292,13 +306,13 @@ def gives_itself(verb: str, receiver: Value) -> bool:
     return verb in COPYING and bool(functions_in(receiver))
 
 
-def text_by(name: str, given: Value, line: int) -> Value:
+def text_by(name: str, given: Value, node: ast.Call) -> Value:
     """What a function makes of a text."""
     if name == HANDING_ON and given.pieces is not None:
         return text_of((Hole(HANDOFF_RULES, UNKNOWN), Static("\n\n"), *given.pieces))
     written = given.static_text()
     outcome = text.apply_static(name, written, []) if written is not None else None
-    return Value(origins=given.origins) if outcome is None else static(outcome, line)
+    return text.remade(given, node) if outcome is None else static(outcome, node.lineno)
 
 
 def awaits(shape: CallShape) -> bool:

@@ -87,6 +87,16 @@ def add_piece(pieces: list[Piece], piece: Piece) -> None:
         pieces.append(piece)
 
 
+def written_in(pieces: Iterable[Piece]) -> str:
+    """What the source writes out of a text, on each way through the program."""
+    return "".join(
+        piece.text
+        if isinstance(piece, Static)
+        else piece.written or written_in(piece.value.pieces or ())
+        for piece in pieces
+    )
+
+
 def holes_of(value: Value) -> list[Hole]:
     """The holes of a text, and those of the texts that fill them."""
     found: list[Hole] = []

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
@@ -15,6 +18,10 @@ from charter_engine.parser.values.values import Hole, Piece, Static, Value
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
     from charter_engine.parser.state import Analysis
+
+
+WHOLE = slice(None)
+"""All members of a list."""
 
 
 class Strings:
@@ -109,7 +116,9 @@ class Strings:
             return self.join_method(receiver, shape)
         if verb in ("strip", "lstrip", "rstrip"):
             characters = shape.positional[0][1].static_text() if shape.positional else None
-            return text.stripped(receiver, verb, characters) or Value(origins=receiver.origins)
+            if characters is None and shape.positional:
+                return text.remade(receiver, node)
+            return text.stripped(receiver, verb, characters)
         if verb in text.SPLITTING:
             return text.split_up(receiver, verb, shape.positional, node.lineno)
         if verb in text.STATIC_METHODS:
@@ -121,8 +130,8 @@ class Strings:
                 )
                 if outcome is not None:
                     return static(outcome, node.lineno)
-            return self.replaced(receiver, shape) or Value(
-                origins=receiver.origins | arguments_origins(shape)
+            return self.replaced(receiver, shape) or text.remade(
+                receiver, node, arguments_origins(shape)
             )
         return None
 
@@ -169,32 +178,37 @@ class Strings:
         return unknown_text(receiver, given, text.filled(receiver, lookup))
 
     def join_method(self, receiver: Value, shape: CallShape) -> Value:
+        """`"\\n".join(lines)`: members that are there on every way as they are, a hole for each run
+        of others."""
         source, members = shape.positional[0]
         box = members.box
-        certain = (
-            box is not None and box.rest is None and not any(element.maybe for element in box.items)
-        )
-        if (
-            certain
-            and box is not None
-            and box.items
-            and receiver.pieces is not None
-            and not members.origins
-        ):
-            return text.joined(
-                receiver, [(element.value, element.value.source or source) for element in box.items]
-            )
-        whole = f"{receiver.static_text() or ''!r}.join({self.program.source_of(source)})"
-        return text_of(
-            (
-                Hole(
-                    whole[:400],
-                    Value(origins=members.all_origins()),
-                    source.lineno,
-                    source.col_offset,
-                ),
-            )
-        )
+        is_open = box is None or box.rest is not None or not box.items or bool(members.origins)
+        if box is None or is_open or receiver.pieces is None:
+            return text_of((self.joined_part(receiver, source, members),))
+        pieces: list[Piece] = []
+        for is_certain, run in groupby(range(len(box.items)), lambda at: not box.items[at].maybe):
+            places = list(run)
+            if is_certain:
+                items = [box.items[at].value for at in places]
+                pieces += receiver.pieces if pieces else ()
+                joined = text.joined(receiver, [(item, item.source or source) for item in items])
+                pieces += joined.pieces or ()
+            else:
+                part = slice(places[0], places[-1] + 1)
+                pieces.append(self.joined_part(receiver, source, members, part))
+        return text_of(pieces)
+
+    def joined_part(
+        self, receiver: Value, source: ast.expr, members: Value, part: slice = WHOLE
+    ) -> Hole:
+        """What some of the members come to, with what stands between them."""
+        written = self.program.source_of(source)
+        origins = members.all_origins()
+        if members.box is not None and part != WHOLE:
+            written = f"{written}[{part.start or ''}:{part.stop}]"
+            origins = origins_of(item.value for item in members.box.items[part])
+        whole = f"{receiver.static_text() or ''!r}.join({written})"
+        return Hole(whole[:400], Value(origins=origins), source.lineno, source.col_offset)
 
 
 def with_filling_of(piece: Piece, filling: Value) -> Piece:
@@ -207,7 +221,7 @@ def with_filling(hole: Hole, filling: Value) -> Hole:
     if not filling.origins:
         return hole
     value = hole.value.with_origins(filling.origins)
-    return Hole(hole.source, value, hole.line, hole.column)
+    return replace(hole, value=value)
 
 
 def unknown_text(template: Value, filling: Value, result: Value | None) -> Value:

@@ -16,8 +16,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from charter_engine.parser.prompts.jinja import written_out
-from charter_engine.parser.values.pieces import as_pieces, static, text_of
+from charter_engine.parser.values.origins import NOTHING, Origins
+from charter_engine.parser.values.pieces import as_pieces, static, text_of, written_in
 from charter_engine.parser.values.values import Box, Element, Hole, Piece, Static, Value
 
 Lookup = Callable[[str], tuple[Value, "ast.expr | str"] | None]
@@ -205,24 +208,47 @@ def joined(separator: Value, members: Iterable[tuple[Value, ast.expr | str]]) ->
     return text_of(pieces)
 
 
-def stripped(value: Value, side: str, characters: str | None) -> Value | None:
-    """`strip`, `lstrip`, `rstrip` (`side` as Python names it); None where a hole stands at an end
-    that is stripped."""
+def stripped(value: Value, side: str, characters: str | None) -> Value:
+    """`strip`, `lstrip`, `rstrip` (`side` as Python names it). Where a hole stands at an end, what
+    fills it is stripped; it is taken to hold more than that."""
     pieces = list(value.pieces or ())
-    if side != "rstrip" and pieces:
-        if isinstance(pieces[0], Hole) or (
-            not (text := pieces[0].text.lstrip(characters)) and len(pieces) > 1
-        ):
-            return None
-        pieces[0] = pieces[0].part(text)
-    if side != "lstrip" and pieces:
-        last = pieces[-1]
-        if isinstance(last, Hole) or (
-            not (text := last.text.rstrip(characters)) and len(pieces) > 1
-        ):
-            return None
-        pieces[-1] = last.part(text)
+    if len(pieces) == 1:
+        left = end_stripped(pieces[0], side, characters)
+        return text_of(() if left is None else (left,))
+    for end, number in (("lstrip", 0), ("rstrip", -1)):
+        while side in ("strip", end) and pieces:
+            piece = pieces.pop(number)
+            left = end_stripped(piece, end, characters)
+            if left is not None:
+                pieces.insert(number if number == 0 else len(pieces), left)
+                break
     return text_of(pieces)
+
+
+def end_stripped(piece: Piece, side: str, characters: str | None) -> Piece | None:
+    """What is left of a piece at an end of a text; None where that is nothing."""
+    if isinstance(piece, Hole):
+        given = "" if characters is None else repr(characters)
+        source = piece.source if isinstance(piece.source, str) else ast.unparse(piece.source)
+        value = piece.value
+        inner = stripped(value, side, characters) if value.pieces is not None else None
+        return replace(
+            piece,
+            source=source and f"{source}.{side}({given})",
+            value=inner or Value(origins=value.all_origins()),
+        )
+    text: str = getattr(piece.text, side)(characters)
+    return piece.part(text) if text else None
+
+
+def remade(value: Value, node: ast.expr, given: Origins = NOTHING) -> Value:
+    """What is made of a text, with what else is `given`, in a way that can't be told."""
+    origins = value.origins | given
+    written = written_in(value.pieces or ())
+    if not written:
+        return Value(origins=origins)
+    hole = Hole(node, Value(origins=origins), node.lineno, node.col_offset, written)
+    return text_of((hole,))
 
 
 STATIC_METHODS: dict[str, Callable[..., object]] = {

@@ -158,13 +158,15 @@ class Hole(Struct, frozen=True, eq=False):
     """A place in a text that is filled when the program runs, by `source`: an expression's tree or
     its text.
 
-    `value` is what is known of the filling.
+    `value` is what is known of the filling. `written` is what the source writes out of it on each
+    way through the program: the shortest of these texts.
     """
 
     source: ast.expr | str
     value: Value
     line: int = 0
     column: int = 0
+    written: str = ""
 
     @property
     def key(self) -> tuple[int, int, str]:
@@ -213,7 +215,8 @@ class Box(Struct, eq=False):
 
     `depth` and `branches` count the branches and loops, and the branches alone, that it was made
     in. `joined_to` is a box that holds these contents besides others: what is added here is added
-    there. `limit` is what it holds at most.
+    there. `limit` is what it holds at most. `begins_either_way`: it may be another list, with which
+    it was joined, that begins with other members.
     """
 
     kind: Literal["list", "tuple", "dict", "object"]
@@ -224,6 +227,7 @@ class Box(Struct, eq=False):
     branches: int = 0
     joined_to: Box | None = None
     limit: Limit | None = None
+    begins_either_way: bool = False
 
     def members(self) -> list[Value]:
         found = [element.value for element in self.items]

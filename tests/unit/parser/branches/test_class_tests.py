@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, lines
+from tests.unit.parser.compiled import compiled, lines, only
 
 MODELS = """
 from vllm import LLM
@@ -49,3 +49,45 @@ def test_what_leaves_is_nothing_that_follows() -> None:
 """
     )
     assert lines(file) == [18]
+
+
+SHAPED = """
+from openai import OpenAI
+
+client = OpenAI()
+
+class Agent:
+    def __init__(self, rules):
+        self.rules = rules
+        self.said = []
+
+    def begin(self):
+        if isinstance(self.rules, list):
+            for rule in self.rules:
+                self.said.append({"role": "system", "content": rule})
+        else:
+            self.said.append({"role": "system", "content": self.rules})
+
+def main(question):
+    agent = Agent(RULES)
+    agent.begin()
+    agent.said.append({"role": "user", "content": question})
+    return client.chat.completions.create(model="m", messages=agent.said)
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("['Plan.', 'Write.']", ["Plan.", "Write.", "question"]),
+        ("'Plan.'", ["Plan.", "question"]),
+    ],
+)
+def test_what_is_for_lists_is_not_done_with_a_text(rules: str, told: list[str]) -> None:
+    call = only(compiled(SHAPED.replace("RULES", rules)))
+    assert [part.text or part.name for part in call.segments] == told
+
+
+def test_what_may_be_a_list_or_a_text_goes_either_way() -> None:
+    call = only(compiled(SHAPED.replace("RULES", "question")))
+    assert len(call.segments) > 2

@@ -92,3 +92,107 @@ def test_an_attribute_that_a_method_gives_a_value_of_its_own_is_open() -> None:
         "    def step", "    def look(self):\n        self.client = OpenAI()\n\n    def step"
     )
     assert edges(compiled(source.replace("CLIENT", "client=None"))) == {(30, 25, "data")}
+
+
+FILLED_IN = """
+from openai import OpenAI
+
+client = OpenAI()
+RULES = "Answer in one sentence."
+
+class Agent:
+    def __init__(self, rules=None):
+        BODY
+
+    def answer(self, question):
+        return client.responses.create(model="m", instructions=self.rules, input=question)
+
+Agent(GIVEN).answer("Which sea is that?")
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if rules is None:\n            rules = RULES\n        self.rules = rules",
+        "self.rules = RULES if rules is None else rules",
+        "self.rules = rules if rules is not None else RULES",
+    ],
+)
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("", "Answer in one sentence."), ("'Answer in rhymes.'", "Answer in rhymes.")],
+)
+def test_a_constructor_fills_in_what_it_is_not_given(body: str, given: str, told: str) -> None:
+    call = compiled(FILLED_IN.replace("BODY", body).replace("GIVEN", given)).calls[-1]
+    assert [part.text for part in call.segments][:1] == [told]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("", "Answer in one sentence."), (", rules='Answer in rhymes.'", "Answer in rhymes.")],
+)
+def test_so_does_a_wrapper(given: str, told: str) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        client = OpenAI()
+        RULES = "Answer in one sentence."
+
+        def ask(question, rules=None):
+            if rules is None:
+                rules = RULES
+            reply = client.responses.create(model="m", instructions=rules, input=question)
+            return reply.output_text
+
+        print(ask("Which sea is that?"{given}))
+        """
+    )
+    call = next(call for call in file.calls if call.kind == "wrapper")
+    assert [part.text for part in call.segments] == [told, "Which sea is that?"]
+
+
+@pytest.mark.parametrize(
+    ("role", "told"), [("", "Plan."), ("role='writer'", "Write."), ("role=input()", "")]
+)
+def test_a_constant_table_gives_what_stands_under_a_key(role: str, told: str | None) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        client = OpenAI()
+        RULES = {{"planner": "Plan.", "writer": "Write."}}
+
+        class Agent:
+            def __init__(self, role="planner"):
+                self.rules = RULES.get(role, "Help.")
+
+            def answer(self, question):
+                return client.responses.create(model="m", instructions=self.rules, input=question)
+
+        Agent({role}).answer("Which sea is that?")
+        """
+    )
+    assert file.calls[-1].segments[0].text == told
+
+
+def test_what_a_loop_may_have_filled_in_is_open() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        def ask(questions, rules=None):
+            for question in questions:
+                if rules is None:
+                    rules = "Answer in one sentence."
+                reply = client.responses.create(model="m", instructions=rules, input=question)
+                rules = reply.output_text
+            return rules
+
+        print(ask(["Which sea is that?"]))
+        """
+    )
+    assert {edge.carried for call in file.calls for edge in call.depends_on} == {"loop"}

@@ -618,13 +618,17 @@ def test_what_is_read_from_an_answer_is_made_of_it() -> None:
 
 @pytest.mark.parametrize(
     ("found", "carried"),
-    [("sql_engine.get_schema(plan)", set()), ("notes.get_summary(plan)", {(8, 9, "data")})],
+    [
+        ("sql_engine.get_schema(plan)", set()),
+        ("notes_collection.find({'plan': plan}).limit(5)", set()),
+        ("notes.get_summary(plan)", {(8, 9, "data")}),
+    ],
 )
 def test_what_is_found_in_a_database_with_an_answer_carries_none(
     found: str, carried: set[tuple[int, int, str]]
 ) -> None:
     work = f"""
-def work(question, sql_engine, notes):
+def work(question, sql_engine, notes, notes_collection):
     plan = ask(f"Plan: {{question}}")
     return ask(f"Write with {{{found}}}")
 """

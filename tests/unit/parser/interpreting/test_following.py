@@ -155,3 +155,38 @@ def test_a_method_that_takes_its_object_among_others_loses_no_call() -> None:
         """
     )
     assert [call.line for call in file.calls] == [11, 13]
+
+
+BEAM = """
+import heapq
+
+class Node:
+    def __init__(self, text, parent=None):
+        self.text, self.parent = text, parent
+
+def search(problem):
+    beam = [Node(problem)]
+    for _ in range(3):
+        found = []
+        for node in beam:
+            KEEP
+        beam = found
+    print(finish(beam[0]))
+
+def expand(node):
+    return ask(f"Propose a step after {node.text}")
+
+def finish(node):
+    return ask(f"Answer by {node.text}")
+"""
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        "found.append(Node(expand(node), node))",
+        "heapq.heappush(found, Node(expand(node), node))",
+    ],
+)
+def test_the_best_of_what_a_loop_found_is_not_what_it_began_with(keep: str) -> None:
+    assert flows(BEAM.replace("KEEP", keep)) == {"expand > expand, later", "expand > finish"}

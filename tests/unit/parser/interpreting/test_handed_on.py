@@ -429,3 +429,72 @@ def test_a_loop_takes_one_function_of_a_table_after_another(take: str) -> None:
         main()
         """)
     assert found == {"plan > write", "write > judge", "judge > write, later"}
+
+
+BUS = """
+from collections import defaultdict
+from dataclasses import dataclass
+
+@dataclass
+class Idea:
+    text: str
+
+@dataclass
+class Draft:
+    idea: Idea
+    text: str
+
+class Bus:
+    def __init__(self):
+        self.handlers = MADE
+
+    def subscribe(self, topic, handler):
+        KEEP
+
+    def publish(self, topic, message):
+        CALL
+
+def on_topic(topic):
+    bus.publish("idea", Idea(ask(f"Give an idea about {topic}")))
+
+def on_idea(idea):
+    bus.publish("draft", Draft(idea, ask(f"Draft the idea {idea.text}")))
+
+def on_draft(draft):
+    print(ask(f"Review {draft.text} by the idea {draft.idea.text}"))
+
+bus = Bus()
+bus.subscribe("topic", on_topic)
+bus.subscribe("idea", on_idea)
+bus.subscribe("draft", on_draft)
+bus.publish("topic", "snow")
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "keep", "call"),
+    [
+        (
+            "{}",
+            "self.handlers[topic] = handler",
+            "self.handlers[topic](message)",
+        ),
+        (
+            "{}",
+            "self.handlers.setdefault(topic, []).append(handler)",
+            "[handler(message) for handler in self.handlers.get(topic, [])]",
+        ),
+        (
+            "defaultdict(list)",
+            "self.handlers[topic].append(handler)",
+            "[handler(message) for handler in self.handlers[topic]]",
+        ),
+    ],
+)
+def test_a_message_reaches_the_handlers_of_its_topic_alone(made: str, keep: str, call: str) -> None:
+    bus = BUS.replace("MADE", made).replace("KEEP", keep).replace("CALL", call)
+    assert flows(bus) == {
+        "on_topic > on_idea",
+        "on_topic > on_draft",
+        "on_idea > on_draft",
+    }

@@ -7,7 +7,7 @@ import pytest
 
 from charter_engine.analysis.compile import CompileOptions, compile_source, compile_sources
 from charter_engine.parser.passes import starts
-from tests.unit.parser.compiled import compiled, lines, package
+from tests.unit.parser.compiled import compiled, edges, lines, package
 
 CLIENT = """
 from openai import OpenAI
@@ -582,3 +582,46 @@ def test_a_module_is_imported_by_its_name_in_a_text(given: str, load: str) -> No
     main = LOADING.replace("LOAD", load).replace("GIVEN", given)
     found = package(agents__writer=WRITER, agents____init__="", main=main)
     assert [call.line for call in found["main.py"].calls] == [12]
+
+
+def test_a_call_that_only_sounded_like_one_is_none_once_its_object_is_known() -> None:
+    agent = """
+        from openai import OpenAI
+
+        class Agent:
+            def respond(self, messages):
+                while True:
+                    answer = OpenAI().chat.completions.create(model="m", messages=messages)
+                    messages.append(answer.choices[0].message)
+                    if not answer.choices[0].message.tool_calls:
+                        return messages[-1].content
+
+        class Session:
+            def __init__(self, agent):
+                self.agent = agent
+                self.messages = [{"role": "system", "content": "You are a helpful bot."}]
+
+            def handle(self, text):
+                self.messages.append({"role": "user", "content": text})
+                reply = self.agent.respond(self.messages)
+                return reply
+        """
+    main = """
+        from agent import Agent, Session
+
+        agent = Agent()
+        sessions = {}
+
+        def session_of(user):
+            if user not in sessions:
+                sessions[user] = Session(agent)
+            return sessions[user]
+
+        def on_message(user, text):
+            return session_of(user).handle(text)
+        """
+    found = package(agent=agent, main=main)
+    assert [(path, call.line) for path, file in found.items() for call in file.calls] == [
+        ("agent.py", 7)
+    ]
+    assert edges(found["agent.py"]) == {(7, 7, "loop")}

@@ -64,6 +64,47 @@ print(query("Emden"))
     assert lines(compiled(source.replace("QUESTION", question))) == found
 
 
+LETTERS = """
+import textwrap
+from openai import OpenAI
+
+client = OpenAI()
+
+def compose(letter, brief):
+    if brief:
+        prompt = f"Answer a letter in one sentence. Keep names and dates, and be polite: {letter}"
+    else:
+        prompt = SECOND
+    return client.responses.create(model="m", input=TIDIED).output_text
+
+print(compose(input(), input()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("second", "found"),
+    [
+        ('f"Write a long answer to a letter. Keep names and dates, and be polite: {letter}"', [12]),
+        ("letter", [12, 14]),
+    ],
+)
+def test_what_writes_a_prompt_of_its_own_on_each_of_its_ways_is_a_step(
+    second: str, found: list[int]
+) -> None:
+    source = LETTERS.replace("SECOND", second).replace("TIDIED", "prompt")
+    assert lines(compiled(source)) == found
+
+
+@pytest.mark.parametrize(
+    "tidied",
+    ["prompt.strip()", "textwrap.dedent(prompt)", "prompt[:4000]", "prompt.replace(brief, '')"],
+)
+def test_so_is_one_that_tidies_its_prompt_before_it_sends_it(tidied: str) -> None:
+    second = 'f"Write a long answer to a letter. Keep names and dates, and be polite: {letter}"'
+    source = LETTERS.replace("SECOND", second).replace("TIDIED", tidied)
+    assert lines(compiled(source)) == [12]
+
+
 @pytest.mark.parametrize(
     ("rules", "found"),
     [

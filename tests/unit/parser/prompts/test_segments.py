@@ -83,6 +83,41 @@ def test_text_methods(text: str) -> None:
     assert_exact(f"t = {text!r}.replace('x', 'yy').upper()", "t + a", NAMES)
 
 
+@given(TEXT, TEXT)
+def test_a_filled_text_that_is_stripped(first: str, second: str) -> None:
+    around = f"t = {first!r} + a + {second!r}"
+    assert_exact(around, "t.strip()", NAMES)
+    assert_exact(around, "t.lstrip('xya')", NAMES)
+    assert_exact(f"{around}\nt = f' {{t}}\\n'", "t.rstrip()", NAMES)
+
+
+def test_a_loop_over_texts_that_are_written_out() -> None:
+    assert_exact("t = 'Rules:'\nfor one in ('Plan.', 'Write.'): t += ' ' + one", "t + a", NAMES)
+    assert_exact("t = []\nfor one in ['Plan.', 'Write.']: t.append(one)", "'; '.join(t) + a", NAMES)
+
+
+def test_each_message_that_a_loop_makes_of_a_literal_is_told() -> None:
+    call = only(
+        compiled(
+            """
+            RULES = ["Plan first.", "Then write."]
+
+            def run(client, text):
+                messages = []
+                for rule in RULES:
+                    messages.append({"role": "system", "content": rule})
+                messages.append({"role": "user", "content": text})
+                return client.chat.completions.create(messages=messages)
+            """
+        )
+    )
+    assert [(part.role, part.text or part.name) for part in call.segments] == [
+        ("system", "Plan first."),
+        ("system", "Then write."),
+        ("user", "text"),
+    ]
+
+
 def test_a_named_constant_keeps_its_own_segment() -> None:
     call = only(
         compiled(
@@ -279,3 +314,42 @@ def test_the_name_that_a_model_is_made_with_is_no_part_of_a_prompt() -> None:
         "Be brief.",
         "text",
     ]
+
+
+def test_lines_that_are_there_on_every_way_are_told_among_others() -> None:
+    call = only(
+        compiled(
+            """
+            def run(client, topic, notes):
+                lines = ["You write.", f"Topic: {topic}"]
+                for note in notes:
+                    lines.append(f"- {note}")
+                if notes:
+                    lines.append("Use the notes.")
+                lines.append("Begin.")
+                prompt = "\\n".join(lines)
+                client.chat.completions.create(messages=[dict(role="user", content=prompt)])
+            """
+        )
+    )
+    assert [segment.text or segment.expression for segment in call.segments] == [
+        "You write.\nTopic: ",
+        "topic",
+        "'\\n'.join(lines[2:4])",
+        "\nBegin.",
+    ]
+
+
+def test_lines_are_one_unknown_text_where_others_may_stand_between_them() -> None:
+    call = only(
+        compiled(
+            """
+            def run(client, notes):
+                lines = list(notes)
+                lines.append("Begin.")
+                prompt = "\\n".join(lines)
+                client.chat.completions.create(messages=[dict(role="user", content=prompt)])
+            """
+        )
+    )
+    assert [segment.expression for segment in call.segments] == ["'\\n'.join(lines)"]

@@ -240,3 +240,32 @@ Workflow(steps=[find, Step(executor=Judge())]).run("Go.")
 """
     )
     assert (23, 21, "data") in edges(file)
+
+
+CHOSEN = """
+from agno.agent import Agent
+from agno.workflow import Loop, Parallel, Workflow
+
+plan = Agent(name="plan", instructions="Plan.")
+draft = Agent(name="draft", instructions="Draft.")
+check = Agent(name="check", instructions="Check.")
+short = Agent(name="short", instructions="Write a short text.")
+print_ = Agent(name="print", instructions="Print it.")
+
+def main(text, brief):
+    if brief:
+        chosen = Workflow(name="brief", steps=FIRST)
+    else:
+        chosen = Workflow(name="other", steps=[plan, draft])
+    return chosen.run(text)
+"""
+
+
+def test_what_one_of_several_teams_repeats_is_not_repeated_by_another() -> None:
+    file = compiled(CHOSEN.replace("FIRST", "[Loop(steps=[short, check])]"))
+    assert turning(file) == [7, 16]
+
+
+def test_what_one_of_several_teams_runs_side_by_side_is_alone_in_another() -> None:
+    file = compiled(CHOSEN.replace("FIRST", "[Parallel(short, check), print_]"))
+    assert [call.line for call in file.calls if call.fanout] == [7, 16]
