@@ -24,10 +24,16 @@ class FolderFiles:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.seen: dict[str, str] = {}
+        self._found: dict[tuple[str, str], tuple[str, str] | None] = {}
 
     def read(self, path: str, near: str) -> tuple[str, str] | None:
         """The full path and the text of a file, looked for from the folder of the source `near` up
-        to the root; None where there is none that may be read."""
+        to the root, and read once; None where there is none that may be read."""
+        if (path, near) not in self._found:
+            self._found[path, near] = self._read(path, near)
+        return self._found[path, near]
+
+    def _read(self, path: str, near: str) -> tuple[str, str] | None:
         for candidate in self._candidates(path, near):
             content = content_of(candidate, self.root)
             self.seen[str(candidate)] = digest_of(content)

@@ -19,7 +19,6 @@ Elsewhere = Mapping[Chain, int]
 made on this way too, it is there."""
 
 NOWHERE: Final[Elsewhere] = {}
-NO_OUTPUTS: frozenset[Chain] = frozenset()
 
 
 @dataclass(slots=True)
@@ -44,8 +43,6 @@ class OutputLog:
 
     def new_since(self, start: int, end: int | None = None) -> AbstractSet[Chain]:
         """The outputs made first since the log had a length; `end`: made until it had that."""
-        if start == len(self.made):
-            return NO_OUTPUTS
         return {chain for chain in self.made[start:end] if self.first[chain] >= start}
 
     def is_elsewhere(self, chain: Chain, elsewhere: Elsewhere) -> bool:
@@ -71,15 +68,19 @@ class Ways:
     def on_the_next(self) -> Elsewhere:
         """What was not made on the way that begins here."""
         self.begun = len(self.log.made)
+        if self.begun == self.start:
+            return self.before
         return self.with_others(self.log.new_since(self.start))
 
     def end(self, goes_on: bool) -> None:
         """End a way; `goes_on`: what follows the ways can be reached by it."""
-        if goes_on:
+        if goes_on and self.begun < len(self.log.made):
             self.on_those_that_go_on.update(self.log.made[self.begun :])
 
     def on_what_follows(self) -> Elsewhere:
         """What was made only on ways that left the function."""
+        if self.start == len(self.log.made):
+            return self.before
         return self.with_others(self.log.new_since(self.start) - self.on_those_that_go_on)
 
     def with_others(self, chains: AbstractSet[Chain]) -> Elsewhere:

@@ -24,6 +24,9 @@ class ToldByClass(NamedTuple):
     where_false: dict[str, Value] = NAMES
 
 
+NOTHING_TOLD = ToldByClass()
+
+
 def told_by_shape(
     frame: Frame, test: ast.expr, evaluate: Callable[[Frame, ast.expr], Value]
 ) -> bool | None:
@@ -68,14 +71,14 @@ def told_by_class(
         case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), named]):
             value = frame.names.get(name)
         case _:
-            return ToldByClass()
+            return NOTHING_TOLD
     if value is None or len(value.types) < 2:
-        return ToldByClass()
+        return NOTHING_TOLD
     parts = named.elts if isinstance(named, ast.Tuple) else [named]
     kinds = [kind for part in parts for kind in evaluate(frame, part).types]
     classes = {kind.definition for kind in kinds if isinstance(kind, Class)}
     if len(classes) < len(parts):
-        return ToldByClass()
+        return NOTHING_TOLD
     own = frozenset(
         kind
         for kind in value.types
@@ -83,5 +86,5 @@ def told_by_class(
     )
     others = value.types - own
     if not own or not others:
-        return ToldByClass()
+        return NOTHING_TOLD
     return ToldByClass({name: replace(value, types=own)}, {name: replace(value, types=others)})

@@ -91,15 +91,10 @@ def gathers(definition: FunctionDefinition, helpers: Collection[str] = ()) -> bo
     return not names.isdisjoint(GATHERING) or not names.isdisjoint(helpers)
 
 
-def is_gathered(
-    frame: Frame, node: ast.Call, callee: Value, gathering: Collection[FunctionDefinition]
-) -> bool:
-    """Whether a call makes one of several coroutines that are awaited together later: in a loop, as
-    in `jobs = [ask(x) for x in xs]`, or one by one, as in `jobs.append(ask(x))`; then
-    `gather(*jobs)`. `gathering` are the functions that do so, themselves or by another."""
-    function = frame.function
-    if function is None or function not in gathering:
-        return False
+def is_gathered(frame: Frame, node: ast.Call, callee: Value, function: FunctionDefinition) -> bool:
+    """Whether a call makes one of several coroutines that the function around it awaits together
+    later: in a loop, as in `jobs = [ask(x) for x in xs]`, or one by one, as in
+    `jobs.append(ask(x))`; then `gather(*jobs)`."""
     if isinstance(frame.module.parents.get(id(node)), ast.Await):
         return False
     entered = [kind.definition.node for kind in callee.types if isinstance(kind, Function)]
@@ -126,6 +121,8 @@ def started_way(frame: Frame, node: ast.Call, callee: Value) -> str | None:
 
 
 def is_task(definition: FunctionDefinition) -> bool:
+    if not definition.decorators:
+        return False
     imports = definition.module.imports
     named = (name.partition(".") for name in definition.decorators)
     return any(imports.get(first, first) + dot + rest == TASK for first, dot, rest in named)
@@ -158,15 +155,17 @@ def is_listed(frame: Frame, node: ast.Call, function: FunctionDefinition) -> boo
     )
 
 
-def gathered_names(function: FunctionDefinition) -> set[str]:
-    """The names that a function hands to what waits for several things together."""
+@lru_cache(maxsize=4)
+def gathered_names(function: FunctionDefinition) -> frozenset[str]:
+    """The names that a function hands to what waits for several things together: looked for once,
+    since all the calls in one ask for them."""
     given = [
         argument.value if isinstance(argument, ast.Starred) else argument
         for call in function.calls
         if last_name(call.func) in GATHERING
         for argument in call.args
     ]
-    return {argument.id for argument in given if isinstance(argument, ast.Name)}
+    return frozenset(argument.id for argument in given if isinstance(argument, ast.Name))
 
 
 def is_awaited_alone(frame: Frame, node: ast.Call, way: str) -> bool:

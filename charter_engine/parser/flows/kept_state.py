@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from charter_engine.parser.agents.memories import is_memory
-from charter_engine.parser.flows.edges import EARLIER_RUN, value_in_round
+from charter_engine.parser.flows.edges import EARLIER_RUN, is_of_round, value_in_round
 from charter_engine.parser.flows.memory import SESSION, Memory
 from charter_engine.parser.interpreting.entries import Entries, sites_of
 from charter_engine.parser.model_calls.catalogue import Catalogue
@@ -18,7 +18,15 @@ from charter_engine.parser.model_calls.findings import Findings
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.values.joining import join
-from charter_engine.parser.values.values import Box, Element, Static, Value, is_answer
+from charter_engine.parser.values.origins import Origin
+from charter_engine.parser.values.values import (
+    Box,
+    Element,
+    Static,
+    Value,
+    collect_origins,
+    is_answer,
+)
 
 ONCE = frozenset(("main", "test", "demo", "example"))
 """Words of the names of functions that a program runs once."""
@@ -52,7 +60,6 @@ class KeptState:
         self.catalogue = catalogue
         self.left: list[LastingNames] = []
         self.lists: dict[int, Box] = {}
-        self.known: dict[int, set[object]] = {}
         self.passing: dict[int, set[object]] = {}
         self.served: set[str] = set()
         self.talks: set[int] = set()
@@ -64,13 +71,10 @@ class KeptState:
         if not is_once:
             self.served.add(start)
         before = own if is_once else self.made_from(self.served)
-        self.known = {number: set(once_each(box.items)) for number, box in self.lists.items()}
-        for number, box in self.lists.items():
-            earlier = before if number in self.talks else own
-            for place, item in enumerate(box.items):
-                made = {origin.chain[0][0] for origin in item.value.all_origins()}
-                if not made.isdisjoint(earlier):
-                    box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
+        talks = [box for number, box in self.lists.items() if number in self.talks]
+        others = [box for number, box in self.lists.items() if number not in self.talks]
+        set_back(others, own)
+        set_back(talks, before)
 
     def made_from(self, starts: set[str]) -> set[int]:
         """The calls that were reached from functions."""
@@ -80,29 +84,37 @@ class KeptState:
     def end(self, *, is_once: bool) -> None:
         """End what was started from a function: what it left in lists that are kept is there once,
         however many functions leave it. Of one that is run once, no later run finds it."""
-        grown = [box for box in self.memory.grown.values() if any(map(is_said, box.items))]
+        grown = [one for one in self.memory.grown.values() if any(map(is_said, one.box.items))]
         self.memory.grown.clear()
         held = list(self.kept()) if grown else []
         kept = {id(value.box) for value in held}
         self.talks |= {id(value.box) for value in held if is_memory(value, self.catalogue)}
-        for box in grown:
+        for box, before in grown:
             if id(box) in kept:
-                self.lists[id(box)] = box
                 said = once_each(box.items)
+                if is_once:
+                    known = once_each(before) if id(box) in self.lists else {}
+                    self.passing.setdefault(id(box), set()).update(said.keys() - known.keys())
+                self.lists[id(box)] = box
                 box.items[:] = said.values()
-                passing = self.passing.setdefault(id(box), set())
-                passing |= said.keys() - self.known.get(id(box), set()) if is_once else set()
 
     def kept(self) -> Iterator[Value]:
         """The lists that modules, objects and sessions hold, also by a key."""
-        pending = [(value, 0) for names in self.holders() for value in names.values()]
-        while pending:
-            value, depth = pending.pop()
-            box = value.box
-            if box is not None and box.kind == "list":
-                yield value
-            elif box is not None and depth < MAX_DEPTH:
-                pending += [(member, depth + 1) for member in box.members()]
+        held = [
+            (value, value.box)
+            for names in self.holders()
+            for value in names.values()
+            if value.box is not None
+        ]
+        for _ in range(MAX_DEPTH + 1):
+            yield from (value for value, box in held if box.kind == "list")
+            held = [
+                (member, member.box)
+                for _, box in held
+                if box.kind != "list"
+                for member in box.members()
+                if member.box is not None
+            ]
 
     def holders(self) -> Iterator[dict[str, Value]]:
         yield from self.memory.globals.values()
@@ -161,6 +173,31 @@ class KeptState:
         if held.rest is not None and held.rest.box is not None and is_answer(held.rest):
             box.rest = held.rest if box.rest is None else join(box.rest, held.rest)
         self.memory.changes += 1
+
+
+def set_back(lists: list[Box], calls: set[int]) -> None:
+    """Let what some calls made in this turn, and lists hold, be of a turn before."""
+    if not calls or not is_told(origins_within(lists), calls):
+        return
+    for box in lists:
+        for place, item in enumerate(box.items):
+            if is_told(item.value.all_origins(), calls):
+                box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
+
+
+def origins_within(boxes: Iterable[Box]) -> set[Origin]:
+    found: set[Origin] = set()
+    seen: set[int] = set()
+    for box in boxes:
+        collect_origins(box, found, seen)
+    return found
+
+
+def is_told(origins: Iterable[Origin], calls: set[int]) -> bool:
+    """Whether one of some calls made any of the outputs in this turn."""
+    return any(
+        origin.chain[0][0] in calls and not is_of_round(origin, EARLIER_RUN) for origin in origins
+    )
 
 
 def is_said(item: Element) -> bool:

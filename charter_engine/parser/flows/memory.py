@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -13,6 +14,13 @@ from charter_engine.parser.teams.watched_roles import RoleTurn
 from charter_engine.parser.values.candidates import made_in
 from charter_engine.parser.values.joining import MAX_ITEMS, join
 from charter_engine.parser.values.values import Box, Class, Element, Function, Made, Type, Value
+
+
+class GrownList(NamedTuple):
+    """A list to which something was added, and its members before."""
+
+    box: Box
+    before: tuple[Element, ...]
 
 
 @dataclass(slots=True)
@@ -51,7 +59,7 @@ class Memory:
     spoken: dict[int, set[str]] = field(default_factory=dict)
     answers: dict[int, dict[str, Value]] = field(default_factory=dict)
     answered: dict[Made, Value] = field(default_factory=dict)
-    grown: dict[int, Box] = field(default_factory=dict)
+    grown: dict[int, GrownList] = field(default_factory=dict)
     changes: int = 0
 
     def object_of(self, owner: ClassDefinition, place: str = "") -> Box:
@@ -111,7 +119,7 @@ class Memory:
             ):
                 return
         self.changes += 1
-        self.grown[id(box)] = box
+        self.grown.setdefault(id(box), GrownList(box, tuple(box.items)))
         if len(box.items) < MAX_ITEMS:
             box.items.append(added)
         else:

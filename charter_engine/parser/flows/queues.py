@@ -68,10 +68,10 @@ class Queues:
         if shape.verb in FIELDS:
             given = [value for name, _, value in shape.keywords if name == "default_factory"]
             types = given[0].types if given else types
-        if not types:
-            return ""
-        dotted = (kind.dotted for kind in types if isinstance(kind, External))
-        return next((name for name in dotted if name in QUEUES or name in IN_ORDER), "")
+        for kind in types:
+            if isinstance(kind, External) and (kind.dotted in QUEUES or kind.dotted in IN_ORDER):
+                return kind.dotted
+        return ""
 
     def made(self, frame: Frame, node: ast.Call, is_queue: bool) -> Value:
         """A queue, which in all rounds of an analysis is one, or something like it, which begins

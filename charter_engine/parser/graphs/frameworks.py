@@ -58,6 +58,7 @@ class SharedStates:
         self.helpers: set[FunctionDefinition] = set()
         self.parameters: dict[FunctionDefinition, str | None] = {}
         self.events: dict[FunctionDefinition, dict[str, list[str]]] = {}
+        self.contexts: dict[FunctionDefinition, str | None] = {}
         self.heard: dict[FunctionDefinition, list[FunctionDefinition]] = {}
         self.event_classes = {
             definition.name: definition
@@ -88,6 +89,12 @@ class SharedStates:
         if definition not in self.events:
             self.events[definition] = event_parameters(definition, self.event_classes)
         return self.events[definition]
+
+    def context_parameter(self, definition: FunctionDefinition) -> str | None:
+        """The parameter that holds what is shared beside a state, looked for once."""
+        if definition not in self.contexts:
+            self.contexts[definition] = context_parameter(definition)
+        return self.contexts[definition]
 
     def heard_by(self, definition: FunctionDefinition) -> dict[str, Value]:
         """What a step of a flow is given: what those returned that it listens to, or sent it."""

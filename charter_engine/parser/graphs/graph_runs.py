@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.flows.edges import EARLIER_RUN, value_in_round
@@ -16,6 +18,9 @@ from charter_engine.parser.values.values import UNKNOWN, Box, Value
 if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
 
+FanoutAt = Callable[[Frame, ast.Call], str | None]
+"""Tells how a call runs beside others."""
+
 
 class GraphRuns:
     """Takes what a graph is given into its state, and what its last nodes leave out of it."""
@@ -27,13 +32,13 @@ class GraphRuns:
         self.progress = analysis.progress
         self.states = states
 
-    def called(self, frame: Frame, shape: CallShape, beside: str | None) -> Value | None:
-        """What `graph.invoke(state)` gives; None for any other call. `beside` says how the call
-        runs beside others."""
+    def called(self, frame: Frame, shape: CallShape, fanout_at: FanoutAt) -> Value | None:
+        """What `graph.invoke(state)` gives; None for any other call."""
         graph = self.graph
         builder = builder_run(graph, frame.module, shape.node) if graph is not None else ""
         if graph is None or builder not in graph.builders.keys:
             return None
+        beside = fanout_at(frame, shape.node)
         if beside is not None:
             self.memory.beside |= dict.fromkeys(graph.inside_of([builder]), beside)
         self.start(builder, shape.argument(0, "input") or UNKNOWN)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from charter_engine.parser.graphs.frameworks import WHOLE, context_parameter
+from charter_engine.parser.graphs.frameworks import WHOLE
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
@@ -155,7 +155,8 @@ class Arguments:
             self.share_flow(definition, names, found)
         elif not CONTEXTS.isdisjoint(definition.parameters):
             self.share_context(definition, found)
-        found |= self.evaluator.role_turns.given_to(definition)
+        if self.evaluator.role_turns.now is not None:
+            found |= self.evaluator.role_turns.given_to(definition)
         for parameter, events in states.events_of(definition).items():
             if names.get(parameter, UNKNOWN).box is None:
                 found[parameter] = replace(
@@ -174,7 +175,7 @@ class Arguments:
             found[parameter] = names.get(parameter, value)
 
     def share_context(self, definition: FunctionDefinition, found: dict[str, Value]) -> None:
-        context = context_parameter(definition)
+        context = self.evaluator.states.context_parameter(definition)
         if context is not None:
             found[context] = replace(found[context], box=self.evaluator.states.context())
 

@@ -88,7 +88,8 @@ class CallResolver:
         way = way_of(path)
         if way is not None and is_awaited_alone(frame, node, way):
             way = None
-        if way == "create_task" and frame.function in self.program.gathering:
+        gathering = frame.function if frame.function in self.program.gathering else None
+        if way == "create_task" and gathering is not None:
             way = "gather" if is_kept(frame, node) else way
         outer, frame.fanout = frame.fanout, way or frame.fanout
         receiver, callee = self.callee_of(frame, node.func)
@@ -99,25 +100,30 @@ class CallResolver:
             callee=callee.types,
             receiver=receiver.types,
             positional=self.positional(frame, node),
-            keywords=tuple(
-                [
-                    (item.arg or "**", item.value, self.evaluator.placed(frame, item.value))
-                    for item in node.keywords
-                ]
-            ),
+            keywords=self.keywords(frame, node) if node.keywords else (),
             node=node,
             parents=frame.module.parents,
             held=receiver.box,
             verb=path[-1] if path else "",
         )
         shape = as_sent(shape)
-        is_later = outer is None and is_gathered(frame, node, callee, self.program.gathering)
+        is_later = (
+            outer is None and gathering is not None and is_gathered(frame, node, callee, gathering)
+        )
         started = started_way(frame, node, callee) if callee.types else None
         started = started or delayed_way(path)
         frame.fanout = "gather" if is_later else started or outer
         value = self.outcome(frame, node, receiver, callee, shape)
         frame.fanout = outer
         return value
+
+    def keywords(self, frame: Frame, node: ast.Call) -> tuple[tuple[str, ast.expr, Value], ...]:
+        return tuple(
+            [
+                (item.arg or "**", item.value, self.evaluator.placed(frame, item.value))
+                for item in node.keywords
+            ]
+        )
 
     def positional(self, frame: Frame, node: ast.Call) -> tuple[tuple[ast.expr, Value], ...]:
         given: list[tuple[ast.expr, Value]] = []
@@ -140,7 +146,7 @@ class CallResolver:
             receiver = self.evaluator.evaluate(frame, node.value)
             return receiver, self.evaluator.names.attribute_of(frame, receiver, node.attr)
         callee = self.evaluator.evaluate(frame, node)
-        is_agent = any(isinstance(kind, Made) for kind in callee.types)
+        is_agent = bool(callee.types) and any(isinstance(kind, Made) for kind in callee.types)
         return UNKNOWN, self.evaluator.names.with_base_kinds(callee) if is_agent else callee
 
     def inherited(self, frame: Frame, name: str) -> tuple[Value, Value]:
@@ -252,9 +258,7 @@ class CallResolver:
             or evaluator.routed.called(frame, node, shape)
             or evaluator.teams.chats.said_last(receiver, shape)
             or evaluator.teams.own_runs.follow(frame, receiver, shape)
-            or evaluator.graph_runs.called(
-                frame, shape, evaluator.repetition.fanout_at(frame, node)
-            )
+            or evaluator.graph_runs.called(frame, shape, evaluator.repetition.fanout_at)
             or evaluator.flow_runs.called(shape)
             or evaluator.run_answers.called(shape)
             or partly_called(shape)
@@ -282,8 +286,8 @@ class CallResolver:
             functions = self.evaluator.names.of_each_object(functions[0])
         elif self.findings.are_judged:
             functions = [self.evaluator.names.of_its_objects(one) for one in functions]
-        functions = self.doing(functions + self.called_as(callee))
-        if functions:
+        functions += self.called_as(callee)
+        if functions and (functions := self.doing(functions)):
             if self.findings.guessed:
                 self.findings.disproved.add(id(node))
             return self.evaluator.follower.follow(frame, node, functions, as_called(shape))

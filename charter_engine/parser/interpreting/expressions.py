@@ -173,8 +173,6 @@ class Evaluator:
 
     def evaluate(self, frame: Frame, node: ast.expr | None) -> Value:
         """The value of an expression in a frame."""
-        if node is None:
-            return UNKNOWN
         evaluator = self.evaluators.get(type(node))
         if evaluator is None:
             return UNKNOWN

@@ -158,8 +158,10 @@ class Follower:
         wrapper = None if is_decorated else wrappers.behind(function, shape)
         if wrapper is not None:
             return wrappers.record(frame, node, function, names, wrapper, shape, holder)
-        asked = wrappers.asks_elsewhere(frame, function, shape)
-        if asked is not None and self.findings.hides_asking(node, function.definition):
+        is_hidden = self.findings.hides_asking(node, function.definition)
+        is_open = is_hidden or not self.findings.are_judged
+        asked = wrappers.asks_elsewhere(frame, function, shape) if is_open else None
+        if asked is not None and is_hidden:
             return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         self.note_followed(frame, node, function)
         reached = self.findings.reached
@@ -314,7 +316,7 @@ class Follower:
         """How much deeper a function lies than the frame that calls it: what may lead to a model
         counts half of what doesn't, and what a constructor calls of its own object is part of
         it."""
-        maker = constructor_of(frame)
+        maker = constructor_of(frame) if definition.owner is not None else None
         made = maker.function.owner if maker is not None and maker.function is not None else None
         if made is not None and definition.owner in self.program.lineage(made):
             return 0

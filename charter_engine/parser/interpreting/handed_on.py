@@ -78,13 +78,13 @@ class HandedOn:
     def asks_model(self, shape: CallShape) -> bool:
         """Whether an argument is a model's method, named and not called (`retry(client.…create,
         …)`). What a class is made with may be called later or never."""
-        if shape.verb[:1].isupper() or self.makes_known(shape):
-            return False
         if shape.positional:
             first, value = shape.positional[0]
-            return isinstance(first, ast.Attribute) and self.is_asking(first, value)
-        handed = handed_on(shape) if shape.keywords else []
-        return bool(handed) and isinstance(handed[0][0], ast.Attribute)
+            asks = isinstance(first, ast.Attribute) and self.is_asking(first, value)
+        else:
+            handed = handed_on(shape) if shape.keywords else []
+            asks = bool(handed) and isinstance(handed[0][0], ast.Attribute)
+        return asks and not shape.verb[:1].isupper() and not self.makes_known(shape)
 
     def makes_known(self, shape: CallShape) -> bool:
         """Whether a call makes something that the catalogue knows: `FunctionTool.from_defaults(fn=

@@ -121,9 +121,10 @@ class Names:
 
     def name(self, frame: Frame, node: ast.Name) -> Value:
         found = frame.names.get(node.id)
-        is_missing = found is not None and is_for_lack_of(frame.module, node.id, found)
-        if found is None or (is_missing and frame.function is None):
-            found = self.outer_name(frame, node.id)
+        is_inside = frame.function is not None
+        if found is not None and (is_inside or not is_for_lack_of(frame.module, node.id, found)):
+            return found
+        found = self.outer_name(frame, node.id)
         if found is None and node.id == "__file__":
             return path_value(frame.module.path)
         return UNKNOWN if found is None else found
@@ -295,8 +296,8 @@ class Names:
     def argument_given(self, value: Value, name: str) -> Value | None:
         """What an attribute of a library's object gives: what was said in a run, or of what the
         object was made with, the first of several arguments that it was given."""
-        told = (self.evaluator.run_answers.told_by(kind, name) for kind in in_order(value.types))
-        if (answer := next((one for one in told if one is not None), None)) is not None:
+        answer = self.evaluator.run_answers.told(value, name)
+        if answer is not None:
             return answer
         rules = self.program.catalogue.gives.get(name)
         if rules is None or value.box is None:
@@ -315,8 +316,9 @@ class Names:
             return described
         stored: Value | None = None
         owners = self.program.lineage(kind.definition)
+        place = place_of(kind)
         for owner in owners:
-            held = self.memory.held_by(owner, place_of(kind), name)
+            held = self.memory.held_by(owner, place, name)
             if held is not None and owner is not kind.definition:
                 held = self.inherited_part(held, owners)
             if held is not None and not (is_text(stored) and not is_answer(held)):

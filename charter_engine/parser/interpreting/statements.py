@@ -110,7 +110,9 @@ class StatementWalker:
             way = self.way_of_shape(frame, node)
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
-        told = narrowed(frame, node.test, self.evaluator.known_beside(frame))
+        told = (
+            narrowed(frame, node.test, self.evaluator.known_beside(frame)) if frame.loops else None
+        )
         goes_on = self.alternatives(
             frame,
             [(node.test, node.body), (node.test if node.orelse else None, node.orelse)],

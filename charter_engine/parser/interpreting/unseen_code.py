@@ -180,10 +180,13 @@ def made_message(shape: CallShape) -> str | None:
     """The role of what `ChatMessage.from_user(…)`, `BaseMessage.make_user_message(…)` or
     `messages.user(…)` makes; None for any other call."""
     maker = shape.path[-2] if len(shape.path) > 1 else ""
+    is_class = maker.endswith("Message")
+    if not is_class and maker not in MESSAGE_MAKERS:
+        return None
     role = shape.verb.removeprefix("from_").removeprefix("make_").removesuffix("_message")
-    if maker.endswith("Message"):
+    if is_class:
         return prompts.ROLES.get(role) if role != shape.verb else None
-    return prompts.ROLES.get(role.lower()) if maker in MESSAGE_MAKERS else None
+    return prompts.ROLES.get(role.lower())
 
 
 def converts(shape: CallShape) -> bool:

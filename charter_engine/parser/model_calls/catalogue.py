@@ -242,6 +242,7 @@ class Catalogue:
             | self._path_ends
         ) - COMMON_VERBS
         self._known: dict[str, str | None] = {}
+        self._known_paths: dict[tuple[str, ...], Family | None] = {}
 
     def kind_of_constructor(self, dotted: str) -> str | None:
         """The kind that calling `dotted` makes, if the catalogue knows it."""
@@ -303,6 +304,11 @@ class Catalogue:
 
         Accessors between a resource and its verb are passed over.
         """
+        if path not in self._known_paths:
+            self._known_paths[path] = self._family_by_ending(path)
+        return self._known_paths[path]
+
+    def _family_by_ending(self, path: tuple[str, ...]) -> Family | None:
         path = tuple(name for name in path if name not in self.evidence.accessors)
         if len(path) < 2 or path[-1] not in self._path_ends:
             return None

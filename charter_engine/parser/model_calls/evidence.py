@@ -171,7 +171,8 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     if not verb or shape.verb[:1].isupper():
         return ""
     asks = not (words.function_strong.isdisjoint(verb) and words.function_weak.isdisjoint(verb))
-    if not asks and (set(verb) & words.function_making or not concerns_model(shape, catalogue)):
+    makes = not asks and not words.function_making.isdisjoint(verb)
+    if makes or not (asks or concerns_model(shape, catalogue)):
         return "its name does not speak of asking a model"
     objection = names_other_work(shape.verb, catalogue)
     if objection:
@@ -312,8 +313,8 @@ def model_evidence(shape: CallShape, catalogue: Catalogue) -> int:
     """CERTAIN: an argument is a model, by its type or as `llm`; 1: it is called `model`, which may
     be but its name."""
     best = 0
-    given = [*shape.positional, *[(node, value) for _, node, value in shape.keywords]]
-    for node, value in given:
+    given = [(node, value) for _, node, value in shape.keywords] if shape.keywords else ()
+    for node, value in (*shape.positional, *given):
         if value.types and is_model_type(value.types, catalogue):
             return CERTAIN
         if not isinstance(node, NAMED):

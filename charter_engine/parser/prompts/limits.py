@@ -84,7 +84,7 @@ def cut_at(frame: Frame, history: ast.expr, evaluate: Evaluate) -> Limit | None:
     return None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def sizes_tested(test: ast.expr) -> list[ast.Compare]:
     """What a test holds of the form `f(…) > n`."""
     return [

@@ -64,6 +64,7 @@ class PromptFiles:
     def __init__(self, analysis: Analysis) -> None:
         self.program = analysis.program
         self.files = analysis.program.files
+        self.starts: dict[tuple[str, str], int] = {}
 
     def attribute(self, value: Value, name: str) -> Value | None:
         """`path.parent`, `path.parents`; None where a value is no path."""
@@ -165,7 +166,7 @@ class PromptFiles:
         if found is None or not found.path:
             return None
         try:
-            return Data(found).value(parse(found.text))
+            return Data(found, self.starts).value(parse(found.text))
         except (ValueError, RecursionError):
             return None
 
@@ -190,10 +191,12 @@ class PromptFiles:
 
 
 class Data:
-    """Turns the data of a file into values; every text keeps its place in the file."""
+    """Turns the data of a file into values; every text keeps its place in the file. `starts` are
+    those places, by file and text: a program may read a file again and again."""
 
-    def __init__(self, source: Static) -> None:
+    def __init__(self, source: Static, starts: dict[tuple[str, str], int]) -> None:
         self.source = source
+        self.starts = starts
         self.left = MAX_LEAVES
 
     def value(self, data: Any, depth: int = 0) -> Value:
@@ -214,9 +217,17 @@ class Data:
 
     def text(self, text: str) -> Static:
         """A text with the line where it begins, if it stands in the file as it is."""
-        begins = r"\s+".join(re.escape(word) for word in text.split(maxsplit=FIRST_WORDS)[:-1])
-        found = re.search(begins or re.escape(text.strip()), self.source.text)
-        return self.source.part(text, found.start() if found is not None else 0)
+        place = self.source.path, text
+        if place not in self.starts:
+            self.starts[place] = start_of(text, self.source.text)
+        return self.source.part(text, self.starts[place])
+
+
+def start_of(text: str, whole: str) -> int:
+    """Where a text begins in the file that holds it; 0 where it doesn't stand there as it is."""
+    begins = r"\s+".join(re.escape(word) for word in text.split(maxsplit=FIRST_WORDS)[:-1])
+    found = re.search(begins or re.escape(text.strip()), whole)
+    return found.start() if found is not None else 0
 
 
 def yaml_data(text: str) -> object:

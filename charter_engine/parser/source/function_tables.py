@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, walk
 from charter_engine.parser.source.syntax import BLOCKS, last_name
@@ -11,6 +12,7 @@ from charter_engine.parser.source.syntax import BLOCKS, last_name
 ASSIGNING = (ast.Assign, ast.AnnAssign)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 TABLES = (ast.Dict, ast.List, ast.Tuple)
+NAMED = (ast.Name, ast.Attribute)
 
 
 def tables_holding(modules: Collection[Module]) -> dict[str, set[str]]:
@@ -104,11 +106,7 @@ def registered_in(module: Module) -> Iterator[tuple[str, str]]:
                 yield last_name(given), last_name(call.func)
 
 
-def looked_up_in(definition: FunctionDefinition, tables: Collection[str]) -> set[str]:
+def looked_up_in(definition: FunctionDefinition, tables: AbstractSet[str]) -> set[str]:
     """The tables that a function names which calls something that it has looked up."""
-    names = (
-        last_name(node)
-        for node in walk(definition.node)
-        if isinstance(node, ast.Name | ast.Attribute)
-    )
-    return {name for name in names if name in tables}
+    names = {last_name(node) for node in walk(definition.node) if isinstance(node, NAMED)}
+    return names & tables

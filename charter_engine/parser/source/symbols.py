@@ -211,8 +211,9 @@ def walk(node: ast.AST) -> list[ast.AST]:
         for name in FIELDS_BELOW[type(item)]:
             held: Any = getattr(item, name)
             if type(held) is list:
-                found += [one for one in held if isinstance(one, ast.AST)]
-            elif isinstance(held, ast.AST):
+                if held:
+                    found += [one for one in held if isinstance(one, ast.AST)]
+            elif held is not None and isinstance(held, ast.AST):
                 found.append(held)
     return found
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.teams.speakers import Team
-from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.candidates import in_order, made_in
 from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.values import UNKNOWN, Box, Element, Made, Ran, Type, Value
 
@@ -60,6 +60,8 @@ class RunAnswers:
 
     def called(self, shape: CallShape) -> Value | None:
         """What a method of a run's answer tells: `events.get_outputs()`; None for any other."""
+        if not self.memory.answers:
+            return None
         told = (self.told_by(kind, shape.verb) for kind in shape.receiver if type(kind) is Ran)
         return next((one for one in told if one is not None), None)
 
@@ -73,6 +75,13 @@ class RunAnswers:
             [self.evaluator.agents.made_last(one) for one in made_in(item.value)] for item in items
         ]
         return placed or [[one] for one in teams.members_of(run, held)]
+
+    def told(self, value: Value, name: str) -> Value | None:
+        """What an attribute of a value tells of what was said in a run; None for any other."""
+        if not self.memory.answers and not self.memory.answered:
+            return None
+        told = (self.told_by(kind, name) for kind in in_order(value.types))
+        return next((one for one in told if one is not None), None)
 
     def told_by(self, kind: Type, name: str) -> Value | None:
         """What an attribute of a run's answer, or of one that took part, tells; None for any

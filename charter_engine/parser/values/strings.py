@@ -242,4 +242,4 @@ def answers_in(shape: CallShape) -> Origins:
 def arguments_origins(shape: CallShape) -> Origins:
     given = shape.given
     telling = [value.all_origins() for value in given if value.origins or value.box is not None]
-    return NOTHING.union(*telling)
+    return NOTHING.union(*telling) if telling else NOTHING

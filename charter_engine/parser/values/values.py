@@ -8,7 +8,6 @@ the contents of a list, dict or object, which the program may share between name
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
@@ -230,11 +229,10 @@ class Box(Struct, eq=False):
     limit: Limit | None = None
     begins_either_way: bool = False
 
-    def members(self) -> Iterator[Value]:
-        yield from [element.value for element in self.items]
-        yield from list(self.fields.values())
-        if self.rest is not None:
-            yield self.rest
+    def members(self) -> list[Value]:
+        found = [element.value for element in self.items]
+        found += self.fields.values()
+        return found if self.rest is None else [*found, self.rest]
 
 
 class Value(Struct, eq=False, frozen=True):

@@ -85,7 +85,13 @@ class ExecutorLink(NamedTuple):
 def links_between(modules: Collection[Module]) -> Iterator[ExecutorLink]:
     """The edges of all workflows."""
     drawn = {module.path: drawn_in(module) for module in modules}
-    kept = kept_under(modules) if any(drawn.values()) else {}
+    named_by_key = any(
+        isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
+        for calls in drawn.values()
+        for call in calls
+        for node in walk(call)
+    )
+    kept = kept_under(modules) if named_by_key else {}
     own = {one.name for module in modules for one in module.classes.values()}
     own |= {one.name for module in modules for one in module.functions.values()}
     for module in modules:
