@@ -126,10 +126,12 @@ class StatementWalker:
     def way_of_shape(self, frame: Frame, node: ast.If) -> bool | None:
         """Which way a branch goes that is for lists or texts alone; None where that is open, or
         where the other way asks a model."""
+        if not self.findings.are_judged:
+            return None
         way = outcome_of(
             node.test, lambda part: told_by_shape(frame, part, self.evaluator.evaluate)
         )
-        if way is None or not self.findings.are_judged:
+        if way is None:
             return None
         other = node.orelse if way else node.body
         return None if self.evaluator.flags.may_ask(other) else way
