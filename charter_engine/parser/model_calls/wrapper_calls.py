@@ -136,9 +136,11 @@ class WrapperCalls:
 
 def wrapper_prompt(names: dict[str, Value], wrapper: Wrapper) -> tuple[Message, ...]:
     """What a call of a wrapper says itself: the arguments that become the prompt, the system's
-    first."""
+    first; with a template all that may fill it."""
     given = [name for name in names if name in wrapper.parameters] or list(names)
     wanted = [name for name in given if set(recognise.words_of(name)) & PROMPT_WORDS] or given[:1]
+    if any("template" in recognise.words_of(name) for name in wanted):
+        wanted = given
     messages: list[tuple[str, Value]] = []
     for name in sorted(wanted, key=lambda item: "system" not in item):
         messages += prompts.messages_of(names[name], "system" if "system" in name else "")

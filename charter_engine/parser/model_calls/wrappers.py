@@ -389,11 +389,26 @@ def fills_given_template(definition: FunctionDefinition) -> bool:
     return any(
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and words_of(node.func.attr) in FILLING
+        and (words_of(node.func.attr) in FILLING or replaces_placeholder(node))
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id in definition.parameters
         for node in walk(definition.node)
     )
+
+
+def replaces_placeholder(node: ast.Call) -> bool:
+    """Whether a call puts something in the place that a text marks: `template.replace("{text}",
+    text)`."""
+    if last_name(node.func) != "replace" or len(node.args) < 2:
+        return False
+    marked, put, *_ = node.args
+    written = (one.value for one in ast.walk(marked) if isinstance(one, ast.Constant))
+    is_marked = any(isinstance(text, str) and PLACEHOLDER.search(text) for text in written)
+    return is_marked and not isinstance(put, ast.Constant)
+
+
+PLACEHOLDER = re.compile(r"[{<$%]|\[\[")
+"""Signs that mark the place in a template where something is put."""
 
 
 def sentences_in(visit: Visit) -> int:

@@ -60,6 +60,16 @@ BESIDE = frozenset(
 """What stands in a message, a template or a request's body beside its text."""
 
 
+BODIES = ("messages", "input")
+"""What a request's body has its conversation in."""
+
+SETTINGS = frozenset(
+    "include metadata reasoning thinking truncation service_tier modalities stop_sequences "
+    "stream_options provider plugins betas anthropic_version".split()
+)
+"""What stands in a request's body beside its conversation, and is told to no model."""
+
+
 Fields = dict[str, tuple[Value, ast.expr | str]]
 """What fills the fields of a template, each with its source."""
 
@@ -468,8 +478,9 @@ def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS)
     if not fields and value.box is not None and value.box.rest is None and not value.box.items:
         return [(role, value)]
     messages: list[Message] = []
+    settings = SETTINGS if not fields.keys().isdisjoint(BODIES) else frozenset[str]()
     for name, member in fields.items():
-        if name not in BESIDE and name not in OPTIONS and member.constant is None:
+        if name not in BESIDE | OPTIONS | settings and member.constant is None:
             spoken_by = "system" if name in KEPT_FOR_SYSTEM else role
             messages += messages_of(member, spoken_by, depth + 1, under_way)
     if value.box is not None and value.box.items:

@@ -200,6 +200,8 @@ def is_callable(kind: Type) -> bool:
 
 
 def item(value: Value, key: Value) -> Value:
+    if key.static_text() in COUNTED:
+        value = without_answers(value)
     box = value.box
     types = frozenset(
         kind for kind in value.types if not isinstance(kind, Function | Class | Package)
@@ -221,6 +223,21 @@ def item(value: Value, key: Value) -> Value:
         return box.items[index].value.with_origins(value.origins)
     member = any_member(value)
     return named_by_caller(member, key) if name is None and box.kind != "list" else member
+
+
+COUNTED = frozenset(
+    "prompt_tokens completion_tokens total_tokens input_tokens output_tokens cached_tokens "
+    "reasoning_tokens prompt_tokens_details completion_tokens_details usageMetadata "
+    "promptTokenCount candidatesTokenCount totalTokenCount prompt_eval_count eval_count "
+    "finish_reason stop_reason finishReason".split()
+)
+"""Keys under which a server's answer tells how long it is or why it ended, and nothing of what the
+model said."""
+
+
+def without_answers(value: Value) -> Value:
+    """A value that no model's answer is part of; what a list or dict holds stays."""
+    return replace(value, origins=frozenset(one for one in value.origins if one.chain[0][0] < 0))
 
 
 def named_by_caller(member: Value, key: Value) -> Value:

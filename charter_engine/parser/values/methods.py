@@ -15,8 +15,10 @@ from charter_engine.parser.prompts.prompts import ROLES
 from charter_engine.parser.values import text
 from charter_engine.parser.values.candidates import end_of, functions_in, without_ends
 from charter_engine.parser.values.containers import (
+    COUNTED,
     MOST_MEMBERS,
     any_member,
+    item,
     member_of,
 )
 from charter_engine.parser.values.joining import is_empty_list, join
@@ -134,7 +136,7 @@ class Methods:
         if receiver.box is not None:
             found = self.store_method(receiver.box, shape)
             return found if found is not None else self.container_method(frame, receiver, shape)
-        return None
+        return counted_in(receiver, shape)
 
     def cut(self, frame: Frame, history: ast.expr, box: Box, shape: CallShape) -> None:
         """`while len(history) > n: history.pop(1)`: what is kept is bounded."""
@@ -399,3 +401,9 @@ def history(value: Value, depth: int = 0) -> Value:
         fields = {name: history(member, depth + 1) for name, member in value.box.fields.items()}
         return replace(moved(value, "history"), box=Box("dict", fields=fields, rest=value.box.rest))
     return moved(value, "history")
+
+
+def counted_in(receiver: Value, shape: CallShape) -> Value | None:
+    """What `answer.get("total_tokens")` gives; None for any other call."""
+    key = shape.positional[0][1] if shape.verb == "get" and shape.positional else UNKNOWN
+    return item(receiver, key) if key.static_text() in COUNTED else None

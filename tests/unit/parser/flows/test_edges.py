@@ -587,6 +587,31 @@ def test_what_a_request_used_is_nothing_that_the_model_said() -> None:
     assert edges(file) == set()
 
 
+@pytest.mark.parametrize(
+    ("told", "carried"),
+    [
+        ('(reply.get("usage") or {}).get("total_tokens")', set()),
+        ('reply["usage"]["completion_tokens"]', set()),
+        ('reply["choices"][0]["finish_reason"]', set()),
+        ('reply["choices"][0]["message"]["content"]', {(6, 7, "data")}),
+    ],
+)
+def test_what_a_record_tells_of_a_request_is_nothing_that_the_model_said(
+    told: str, carried: set[tuple[int, int, str]]
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        def run(task):
+            ask = OpenAI().chat.completions.create
+            reply = ask(model="m", messages=[{{"role": "user", "content": task}}]).model_dump()
+            return ask(model="m", messages=[{{"role": "user", "content": f"{{{told}}}: {{task}}"}}])
+        """
+    )
+    assert edges(file) == carried
+
+
 def test_what_fills_a_template_whose_text_is_not_at_hand_reaches_the_prompt() -> None:
     file = compiled(
         """

@@ -224,3 +224,30 @@ def test_a_request_is_known_by_what_its_callers_give_by_name() -> None:
         """
     )
     assert [(call.line, call.kind) for call in file.calls] == [(5, "sdk"), (10, "wrapper")]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        '"include": ["web_search_call.action.sources"]',
+        '"reasoning": {"effort": "the highest effort"}',
+        '"metadata": {"purpose": "a look for all brands"}',
+    ],
+)
+def test_settings_of_a_request_are_told_to_no_model(setting: str) -> None:
+    file = compiled(
+        f"""
+        import requests
+
+        def post(body):
+            return requests.post("https://api.openai.com/v1/responses", json=body).json()
+
+        def search_web(text):
+            return post({{"model": "m", "input": text, {setting}}})
+
+        def work(topic):
+            return search_web(f"What is known about {{topic}}?")
+        """
+    )
+    assert [call.line for call in file.calls] == [5, 8, 11]
+    assert [part.kind for part in file.calls[1].segments] == ["variable"]

@@ -224,3 +224,24 @@ def test_providers_that_are_tried_one_after_the_other_are_behind_one_call(ways: 
     file = compiled(TRIED.replace("WAYS", ways))
     assert lines(file) == [7, 11, 16, 23, 24]
     assert edges(file) == {(23, 24, "data")}
+
+
+def test_a_call_says_what_may_fill_the_template_that_it_gives() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        def ask(prompt):
+            return OpenAI().responses.create(model="m", input=prompt).output_text
+
+        def query(keyword, query_template=None):
+            text = query_template.replace("{keyword}", keyword) if query_template else keyword
+            return ask(text)
+
+        def work(keywords, template):
+            for keyword in keywords:
+                yield query(f"{keyword} Please include sources.", query_template=template)
+        """
+    )
+    said = [getattr(part, "text", "") for part in file.calls[2].segments]
+    assert " Please include sources." in said

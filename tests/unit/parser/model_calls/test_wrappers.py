@@ -391,3 +391,35 @@ print(get_result("Hello"))
     )
     assert [(call.line, call.kind) for call in file.calls[:2]] == [(5, "wrapper"), (8, "sdk")]
     assert file.calls[-1].kind == "wrapper"
+
+
+FILLS = """
+from openai import OpenAI
+
+def review(keyword, template=None):
+    if template:
+        text = template.PUT
+    else:
+        text = f"Search for information about: {keyword}"
+    return {"text": OpenAI().responses.create(model="m", input=text).output_text}
+
+def work(keyword):
+    return review(keyword, template="As a traveller: {keyword}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("put", "kinds"),
+    [
+        ("format(keyword=keyword)", ["sdk", "wrapper"]),
+        ('replace("{keyword}", keyword)', ["sdk", "wrapper"]),
+        ('replace("<keyword>", keyword)', ["sdk", "wrapper"]),
+        ('replace("{" + "keyword" + "}", keyword)', ["sdk", "wrapper"]),
+        ('replace("traveller", keyword)', ["sdk"]),
+        ('replace("<br>", "")', ["sdk"]),
+    ],
+)
+def test_what_fills_the_template_that_it_is_given_may_add_a_sentence(
+    put: str, kinds: list[str]
+) -> None:
+    assert [call.kind for call in compiled(FILLS.replace("PUT", put)).calls] == kinds
