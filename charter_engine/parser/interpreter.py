@@ -111,7 +111,7 @@ class Interpreter:
         agents = self.agents_in_turn()
         for definition in alone:
             self.run_agents(agents, before=definition)
-            self.kept.begin(definition.node_name, is_once=runs_once(definition))
+            self.kept.begin(definition.node_name, is_once=runs_once(definition), is_called=False)
             self.run_for_each_class(definition, NO_ENTRY)
             self.kept.end(is_once=runs_once(definition))
         waiting: list[FunctionDefinition] = []
@@ -218,7 +218,7 @@ class Interpreter:
             entry = FunctionEntry(lists=self.entries.lists_of(Function(definition)))
         else:
             entry = calls.last if self.progress.round else calls.first
-        self.kept.begin(definition.node_name, is_once=runs_once(definition))
+        self.kept.begin(definition.node_name, is_once=runs_once(definition), is_called=True)
         left = entry.lists.as_they_are()
         entry.lists.put_back()
         self.run_for_each_class(definition, entry)

@@ -95,7 +95,7 @@ def is_gathered(frame: Frame, node: ast.Call, callee: Value, function: FunctionD
     """Whether a call makes one of several coroutines that the function around it awaits together
     later: in a loop, as in `jobs = [ask(x) for x in xs]`, or one by one, as in
     `jobs.append(ask(x))`; then `gather(*jobs)`."""
-    if isinstance(frame.module.parents.get(id(node)), ast.Await):
+    if is_used_at_once(frame, node, function):
         return False
     entered = [kind.definition.node for kind in callee.types if isinstance(kind, Function)]
     kept = is_kept(frame, node) if entered else is_listed(frame, node, function)
@@ -103,6 +103,33 @@ def is_gathered(frame: Frame, node: ast.Call, callee: Value, function: FunctionD
         return False
     is_known = isinstance(function.node, ast.AsyncFunctionDef) or bool(entered)
     return is_known and all(isinstance(one, ast.AsyncFunctionDef) for one in entered)
+
+
+USED_AT_ONCE = (
+    *(ast.Await, ast.For, ast.AsyncFor, ast.comprehension, ast.withitem),
+    *(ast.Attribute, ast.Subscript),
+)
+"""What stands around a call of which something is made where it is called."""
+
+
+def is_used_at_once(frame: Frame, node: ast.Call, function: FunctionDefinition) -> bool:
+    """Whether what a call gives is no coroutine that is awaited later: it is gone through, or parts
+    of it are read, there or by its name."""
+    parent = frame.module.parents.get(id(node))
+    if isinstance(parent, ast.Assign):
+        names = {target.id for target in parent.targets if isinstance(target, ast.Name)}
+        return not names.isdisjoint(names_read_into(function))
+    return isinstance(parent, USED_AT_ONCE)
+
+
+@lru_cache(maxsize=4)
+def names_read_into(function: FunctionDefinition) -> frozenset[str]:
+    """The names of which a function reads a part: looked for once, as `gathered_names` are."""
+    return frozenset(
+        part.value.id
+        for part in walk(function.node)
+        if isinstance(part, ast.Attribute | ast.Subscript) and isinstance(part.value, ast.Name)
+    )
 
 
 TASK = "langgraph.func.task"

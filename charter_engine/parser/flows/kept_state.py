@@ -15,7 +15,7 @@ from charter_engine.parser.flows.memory import SESSION, Memory
 from charter_engine.parser.interpreting.entries import Entries, sites_of
 from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.findings import Findings
-from charter_engine.parser.model_calls.recognise import words_of
+from charter_engine.parser.model_calls.recognise import has_roles, words_of
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.values.joining import join
 from charter_engine.parser.values.origins import Origin
@@ -47,8 +47,9 @@ class LastingNames(NamedTuple):
 class KeptState:
     """Looks after the lists that outlive the functions that add to them.
 
-    `talks` are those of memories: a library keeps in them what was said in turns before. `served`
-    are the functions started from so far that may be run again.
+    `talks` are those of memories: a library keeps in them what was said in turns before.
+    `conversations` are lists of messages that modules and sessions keep. `served` are the functions
+    started from so far that may be run again.
     """
 
     def __init__(
@@ -63,16 +64,19 @@ class KeptState:
         self.passing: dict[int, set[object]] = {}
         self.served: set[str] = set()
         self.talks: set[int] = set()
+        self.conversations: set[int] = set()
 
-    def begin(self, start: str, *, is_once: bool) -> None:
+    def begin(self, start: str, *, is_once: bool, is_called: bool) -> None:
         """Start from a function: what is kept of the answers that it makes itself was left in a
-        turn before, and so was what others left in a memory that are run again as well."""
+        turn before, and so was what others left in a memory that are run again as well, or in a
+        conversation where nothing at hand calls the function."""
         own = self.made_from({start})
         if not is_once:
             self.served.add(start)
         before = own if is_once else self.made_from(self.served)
-        talks = [box for number, box in self.lists.items() if number in self.talks]
-        others = [box for number, box in self.lists.items() if number not in self.talks]
+        told = self.talks if is_called else self.talks | self.conversations
+        talks = [box for number, box in self.lists.items() if number in told]
+        others = [box for number, box in self.lists.items() if number not in told]
         set_back(others, own)
         set_back(talks, before)
 
@@ -86,7 +90,9 @@ class KeptState:
         however many functions leave it. Of one that is run once, no later run finds it."""
         grown = [one for one in self.memory.grown.values() if any(map(is_said, one.box.items))]
         self.memory.grown.clear()
-        held = list(self.kept()) if grown else []
+        held = list(kept_in(self.holders())) if grown else []
+        lasting = kept_in(self.modules_and_sessions()) if grown else ()
+        messages = {id(value.box) for value in lasting if has_roles(value)}
         kept = {id(value.box) for value in held}
         self.talks |= {id(value.box) for value in held if is_memory(value, self.catalogue)}
         for box, before in grown:
@@ -97,28 +103,14 @@ class KeptState:
                     self.passing.setdefault(id(box), set()).update(said.keys() - known.keys())
                 self.lists[id(box)] = box
                 box.items[:] = said.values()
-
-    def kept(self) -> Iterator[Value]:
-        """The lists that modules, objects and sessions hold, also by a key."""
-        held = [
-            (value, value.box)
-            for names in self.holders()
-            for value in names.values()
-            if value.box is not None
-        ]
-        for _ in range(MAX_DEPTH + 1):
-            yield from (value for value, box in held if box.kind == "list")
-            held = [
-                (member, member.box)
-                for _, box in held
-                if box.kind != "list"
-                for member in box.members()
-                if member.box is not None
-            ]
+        self.conversations |= messages & self.lists.keys()
 
     def holders(self) -> Iterator[dict[str, Value]]:
-        yield from self.memory.globals.values()
+        yield from self.modules_and_sessions()
         yield from (box.fields for box in self.memory.objects.values())
+
+    def modules_and_sessions(self) -> Iterator[dict[str, Value]]:
+        yield from self.memory.globals.values()
         yield from (box.fields for name, box in self.memory.shared.items() if name == SESSION)
 
     def note(self) -> None:
@@ -157,7 +149,8 @@ class KeptState:
         """Add to a list or dict what another held that functions have put there: members that
         aren't in it, and what is kept under names, or in lists under any."""
         known = {item.place for item in box.items}
-        self.talks |= {id(box)} if id(held) in self.talks else set()
+        for told in (self.talks, self.conversations):
+            told.update({id(box)} if id(held) in told else ())
         passing = self.passing.get(id(held), ())
         for key, item in once_each(held.items).items():
             if item.place not in known and key not in passing:
@@ -173,6 +166,22 @@ class KeptState:
         if held.rest is not None and held.rest.box is not None and is_answer(held.rest):
             box.rest = held.rest if box.rest is None else join(box.rest, held.rest)
         self.memory.changes += 1
+
+
+def kept_in(holders: Iterable[dict[str, Value]]) -> Iterator[Value]:
+    """The lists that some names hold, also by a key."""
+    held = [
+        (value, value.box) for names in holders for value in names.values() if value.box is not None
+    ]
+    for _ in range(MAX_DEPTH + 1):
+        yield from (value for value, box in held if box.kind == "list")
+        held = [
+            (member, member.box)
+            for _, box in held
+            if box.kind != "list"
+            for member in box.members()
+            if member.box is not None
+        ]
 
 
 def set_back(lists: list[Box], calls: set[int]) -> None:

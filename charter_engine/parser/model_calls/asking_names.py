@@ -95,10 +95,10 @@ def is_model_class(dotted: str, catalogue: Catalogue) -> bool:
 
 
 def gets_model(verb: tuple[str, ...], words: Evidence) -> bool:
-    """`get_llm`, `create_chat_openai`: what is got or made is the model itself; `get_completion`
-    gets its answer."""
+    """`get_llm`, `create_chat_openai`, `get_chat_model`: what is got or made is the model itself;
+    `get_completion` gets its answer."""
     known = words.function_strong | words.function_weak | words.function_filler | words.result_names
-    is_model = verb[-1] in words.function_strong - words.result_names - {"aask"}
+    is_model = verb[-1] in (words.function_strong | {"model"}) - words.result_names - {"aask"}
     return (
         len(verb) > 1
         and (is_model or (verb[0] == "get" and verb[-1] not in known))

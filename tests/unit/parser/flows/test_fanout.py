@@ -388,3 +388,51 @@ def test_futures_that_are_the_keys_of_a_dict_hand_their_answers_on() -> None:
                     told.append(done.result())
             print(ask("Put these answers together: " + str(told)))
         """) == {"main > work", "main > main", "work > main"}
+
+
+ASKED_BETWEEN_TOOLS = """
+import asyncio
+from openai import AsyncOpenAI, OpenAI
+
+class Adapter:
+    async def stream(self, messages):
+        client = AsyncOpenAI()
+        async for part in await client.responses.create(input=messages, stream=True):
+            yield part.delta
+
+async def find(name):
+    return name
+
+async def work(question, client: OpenAI, adapter: Adapter):
+    messages = [{"role": "user", "content": question}]
+    for _ in range(5):
+        answer = STATEMENT
+        messages.append({"role": "assistant", "content": str(answer)})
+        messages.append(await asyncio.gather(*[find(name) for name in NAMES]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "names"),
+    [
+        ("[part async for part in adapter.stream(messages)]", "answer"),
+        (
+            "''\n        async for part in adapter.stream(messages):\n            answer += part",
+            "answer",
+        ),
+        (
+            "client.chat.completions.create(model='m', messages=messages)",
+            "answer.choices[0].message.tool_calls",
+        ),
+        (
+            "client.chat.completions.create(model='m', messages=messages).choices[0].message",
+            "[answer.content]",
+        ),
+    ],
+)
+def test_a_call_whose_answer_is_used_at_once_runs_beside_nothing(
+    statement: str, names: str
+) -> None:
+    source = ASKED_BETWEEN_TOOLS.replace("STATEMENT", statement).replace("NAMES", names)
+    asked = [call.fanout for call in compiled(source).calls if call.function == "work"]
+    assert asked == [None]

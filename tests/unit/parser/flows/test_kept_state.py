@@ -19,6 +19,46 @@ def test_a_function_that_others_run_hears_what_it_left_in_a_module() -> None:
     assert flows(CHAT) == {"chat > chat, later"}
 
 
+ENDPOINTS = """
+from openai import OpenAI
+
+client = OpenAI()
+KEPT
+
+def chat(key, text):
+    past = talk(key)
+    past.append({"role": "user", "content": text})
+    said = client.chat.completions.create(model="m", messages=past).choices[0].message.content
+    past.append({"role": "assistant", "content": said})
+    return said
+
+def stream(key, text):
+    past = talk(key)
+    past.append({"role": "user", "content": text})
+    said = ""
+    for part in client.chat.completions.create(model="m", messages=past, stream=True):
+        said += part.choices[0].delta.content
+    past.append({"role": "assistant", "content": said})
+    return said
+"""
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "messages = []\ndef talk(key):\n    return messages",
+        "talks = {}\ndef talk(key):\n    return talks.setdefault(key, [])",
+    ],
+)
+def test_functions_that_others_run_hear_each_other_in_a_later_turn_alone(kept: str) -> None:
+    assert flows(ENDPOINTS.replace("KEPT", kept)) == {
+        "chat > chat, later",
+        "chat > stream, later",
+        "stream > chat, later",
+        "stream > stream, later",
+    }
+
+
 @pytest.mark.parametrize("name", ["main", "test_chat"])
 def test_a_function_that_is_run_once_hears_nothing(name: str) -> None:
     assert flows(CHAT.replace("def chat", f"def {name}")) == set()

@@ -60,6 +60,7 @@ def test_prompts_and_models_among_names_make_a_call(call: str) -> None:
         "engine = create_engine(prompt)",
         'response = get_completions_repo("gpt", prompt=prompt, model=self.model)',
         "text = self.prompter.generate_prompt(prompt)",
+        'chat = self.provider.get_chat_model(model="m", temperature=0.3, prompt=prompt)',
     ],
 )
 def test_what_only_sounds_like_asking_is_no_call(line: str) -> None:
