@@ -396,3 +396,18 @@ def test_the_type_of_a_picture_is_no_text_of_the_prompt() -> None:
         )
     )
     assert [part.text for part in call.segments] == ["", "Tell all."]
+
+
+def test_the_label_of_a_field_that_a_person_fills_is_no_text_of_the_prompt() -> None:
+    call = only(
+        compiled(
+            """
+            import streamlit
+            from openai import OpenAI
+
+            question = streamlit.text_input("What do you want to know?")
+            OpenAI().responses.create(model="m", input=question)
+            """
+        )
+    )
+    assert [(part.kind, part.text) for part in call.segments] == [("variable", "")]
