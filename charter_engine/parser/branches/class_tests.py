@@ -48,12 +48,14 @@ SHAPES = frozenset(("list", "dict", "tuple", "str"))
 
 
 def shape_of(value: Value) -> str | None:
-    """What a value is that the source writes out: a list, a dict, a tuple or a text; None for any
-    other, and for one that may be several."""
-    if value.types or value.origins or value.constant is not None:
+    """What a value is that the source writes out: a list, a dict, a tuple or a text, be it one that
+    answers fill; None for any other, and for one that may be several."""
+    if value.types or value.constant is not None:
         return None
     if value.box is None:
         return "str" if truth_of(value) else None
+    if value.origins:
+        return None
     return value.box.kind if value.pieces is None and value.box.kind in SHAPES else None
 
 

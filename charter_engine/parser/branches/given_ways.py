@@ -11,7 +11,7 @@ from charter_engine.parser.branches.flags import truth_of
 from charter_engine.parser.branches.narrowing import compared
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, walk
-from charter_engine.parser.source.syntax import outcome_of
+from charter_engine.parser.source.syntax import last_name, outcome_of
 from charter_engine.parser.values.values import Value
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ class GivenWays:
         """Which way a function goes that a call at hand leads to, where that decides whether a
         model is asked or what is returned: the other way may ask one, or either of them leaves the
         function. So does a test that fills in what the call leaves out (`if system is None: system
-        = RULES`). None where that is open, as in what a framework calls; before all wrappers are
-        known also where the other way does more than leave."""
+        = RULES`), or adds it to the messages (`if system: messages.append(…)`). None where that is
+        open, as in what a framework calls; before all wrappers are known also where the other way
+        does more than leave."""
         if not frame.is_called:
             return None
         way = outcome_of(node.test, partial(self.way, frame))
@@ -45,7 +46,7 @@ class GivenWays:
         asks = self.evaluator.flags.may_ask(other)
         if not self.findings.are_judged:
             return way if leaves(other) and not asks else None
-        is_telling = asks or fills_in(node) or leaves(taken) or leaves(other)
+        is_telling = asks or fills_in(node) or adds(node) or leaves(taken) or leaves(other)
         return way if is_telling else None
 
     def way(self, frame: Frame, test: ast.expr) -> bool | None:
@@ -129,6 +130,19 @@ def fills_in(node: ast.If) -> bool:
         and all(isinstance(target, ast.Name) and target.id in tested for target in one.targets)
         for one in node.body
     )
+
+
+def adds(node: ast.If) -> bool:
+    """Whether a branch does nothing but add to lists."""
+    return not node.orelse and all(
+        isinstance(one, ast.Expr)
+        and isinstance(one.value, ast.Call)
+        and last_name(one.value.func) in ADDING
+        for one in node.body
+    )
+
+
+ADDING = frozenset(("append", "extend", "insert"))
 
 
 def made_up_in(method: FunctionDefinition) -> set[str]:

@@ -78,13 +78,6 @@ def delayed_way(path: tuple[str, ...]) -> str | None:
     return "parallel" if path[-1:] == ("delayed()",) else None
 
 
-def spread_of(frame: Frame) -> str | None:
-    """How the calls of a function that is called from here run side by side."""
-    if frame.fanout in SEVERAL or (frame.fanout is not None and frame.loops):
-        return frame.fanout
-    return frame.spread
-
-
 def gathers(definition: FunctionDefinition, helpers: Collection[str] = ()) -> bool:
     """Whether a function waits for several things together, itself or by one of `helpers`."""
     names = {last_name(call.func) for call in definition.calls}

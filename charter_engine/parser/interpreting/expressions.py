@@ -15,7 +15,7 @@ from charter_engine.parser.agents.crews import Crews
 from charter_engine.parser.agents.factories import Factories
 from charter_engine.parser.agents.made_agents import AgentMaker
 from charter_engine.parser.agents.served_agents import ServedAgents
-from charter_engine.parser.branches.flags import Flags
+from charter_engine.parser.branches.flags import Flags, truth_of
 from charter_engine.parser.branches.given_ways import GivenWays
 from charter_engine.parser.branches.narrowing import KnownBeside, compared, those_of
 from charter_engine.parser.flows.edge_recorder import EdgeRecorder
@@ -316,7 +316,11 @@ class Evaluator:
         )
 
     def boolean(self, frame: Frame, node: ast.BoolOp) -> Value:
+        """What may come of `one or other`, without the other where the one counts as true."""
         values = [self.evaluate(frame, item) for item in node.values]
+        if isinstance(node.op, ast.Or):
+            true_ones = (number for number, value in enumerate(values, 1) if truth_of(value))
+            values = values[: next(true_ones, len(values))]
         known = [value for value in values if value.constant is None or value.constant[0]]
         result: Value | None = None
         for value in known:

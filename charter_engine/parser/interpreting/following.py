@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser.branches.alternatives import Ways
 from charter_engine.parser.flows.edges import loops_since
-from charter_engine.parser.flows.fanout import spread_of
+from charter_engine.parser.flows.started import spread_of
 from charter_engine.parser.interpreting.arguments import bind
 from charter_engine.parser.interpreting.attributes import (
     NO_ATTRIBUTES,
@@ -166,8 +166,8 @@ class Follower:
         self.note_followed(frame, node, function)
         reached = self.findings.reached
         given = {name: moved(value, "argument") for name, value in names.items()}
-        is_called = self.is_called_as_written(node, shape)
-        inner = self.enter(frame, function, given, holder, is_called=is_called)
+        is_called = self.is_called_as_written(frame, node, shape)
+        inner = self.enter(frame, function, given, holder, is_called=is_called, call=node)
         if asked is not None and not self.findings.are_judged:
             answered = self.findings.asked_elsewhere.setdefault(function.definition, set())
             answered |= sites_behind(inner)
@@ -213,9 +213,12 @@ class Follower:
             name = function.definition.qualname
             self.progress.note(f"{name}(…) is no call: it is followed, but it is no wrapper of one")
 
-    def is_called_as_written(self, node: ast.Call, shape: CallShape) -> bool:
-        """Whether a function is given what stands in a call of it, and nothing else."""
-        return gives_all(node) and shape.path == self.program.path_of(node.func)
+    def is_called_as_written(self, frame: Frame, node: ast.Call, shape: CallShape) -> bool:
+        """Whether a function is given what stands in a call of it, and nothing else; what the
+        function around it was called with so and hands on by `**options` stands in that call."""
+        args = frame.function.node.args if frame.is_called and frame.function is not None else None
+        others = args.kwarg.arg if args is not None and args.kwarg is not None else ""
+        return gives_all(node, others) and shape.path == self.program.path_of(node.func)
 
     def enter(
         self,
@@ -225,11 +228,12 @@ class Follower:
         holder: str = "",
         *,
         is_called: bool = False,
+        call: ast.Call | None = None,
     ) -> Value | None:
         """Follow a call into a function at hand; None where that goes too deep or in circles.
 
         `holder` names the object in the frame whose method the function is; `is_called`: a call at
-        hand gives it `names` and nothing else.
+        hand gives it `names` and nothing else; `call` where one is written.
         """
         definition = function.definition
         own = definition.own_name
@@ -239,7 +243,7 @@ class Follower:
         running = under_way(frame, definition)
         if running is not None and not is_another_task(frame, definition, names):
             recursion = self.memory.recursions.setdefault(definition, Recursion())
-            recursion.hand_down(frame, running, names)
+            recursion.hand_down(spread_of(frame, call), running, names)
             return None
         deeper = self.depth_of(frame, definition)
         if deeper and frame.depth >= MAX_FRAMES:
@@ -252,7 +256,7 @@ class Follower:
             return None
         unmade = self.findings.outputs.unmade(frame.elsewhere)
         self.entries.note(frame, function, known, self.findings.outputs, names)
-        spread = spread_of(frame)
+        spread = spread_of(frame, call)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
         key = (

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.flows.edges import in_round
-from charter_engine.parser.flows.fanout import spread_of
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.values.origins import NOTHING, Origin, Origins
@@ -27,10 +26,10 @@ class Recursion:
     fanout: str | None = None
     returned: Origins = NOTHING
 
-    def hand_down(self, frame: Frame, running: Frame, names: dict[str, Value]) -> None:
-        """Keep what a call in `frame` hands the function that is `running`, beside what that was
-        given itself."""
-        self.fanout = self.fanout or spread_of(frame)
+    def hand_down(self, spread: str | None, running: Frame, names: dict[str, Value]) -> None:
+        """Keep what a call hands the function that is `running`, beside what that was given itself;
+        `spread`: how the calls that it makes run side by side."""
+        self.fanout = self.fanout or spread
         above = len(running.chain)
         for name, value in names.items():
             self.given[name] = self.given.get(name, NOTHING) | {

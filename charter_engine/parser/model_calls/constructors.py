@@ -53,7 +53,8 @@ class Constructors:
         for kind in in_order(callee.types):
             if isinstance(kind, External):
                 name = self.program.catalogue.kind_of_constructor(kind.dotted)
-                if name is not None and self.is_for_other_task(name, shape):
+                is_person = name is not None and self.program.catalogue.asks_person((kind,))
+                if is_person or (name is not None and self.is_for_other_task(name, shape)):
                     return Value()
                 if name is not None and requests(kind.dotted):
                     return Value(types=frozenset((Kind(name),)))

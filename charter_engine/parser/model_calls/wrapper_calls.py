@@ -73,7 +73,7 @@ class WrapperCalls:
         before, frame.chain = frame.chain, chain
         fanout, spread, frame.fanout, frame.spread = frame.fanout, frame.spread, None, None
         follower = self.evaluator.follower
-        is_called = follower.is_called_as_written(node, shape)
+        is_called = follower.is_called_as_written(frame, node, shape)
         inner = follower.enter(frame, function, names, holder, is_called=is_called)
         frame.chain, frame.fanout, frame.spread = before, fanout, spread
         site.fanout = site.fanout or self.spread_within(function.definition)

@@ -55,7 +55,8 @@ OPTIONS = frozenset(
 )
 
 BESIDE = frozenset(
-    "type role id name cache_control tools tool_choice response_format template_format".split()
+    "type role id name cache_control tools tool_choice response_format template_format media_type "
+    "mime_type mimeType".split()
 )
 """What stands in a message, a template or a request's body beside its text."""
 
@@ -105,7 +106,8 @@ def prompt_of(shape: CallShape, family: Family, under_way: Turns = NO_TURNS) -> 
         ]
     if not messages and not given.keys().isdisjoint((family.runs, family.names)):
         return ()
-    if not messages and shape.positional:
+    is_option = not OPTIONS.isdisjoint(family.positional[:1])
+    if not messages and shape.positional and not is_option:
         first = shape.positional[0][1]
         only = one_of(first) if shape.verb in BATCHES else first
         messages += messages_of(only, "", under_way=under_way)

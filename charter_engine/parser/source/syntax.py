@@ -231,10 +231,11 @@ def outcome_of(test: ast.expr, outcome: Callable[[ast.expr], bool | None]) -> bo
     return outcome(test)
 
 
-def gives_all(node: ast.Call) -> bool:
-    """Whether a call says one by one what it gives."""
+def gives_all(node: ast.Call, known: str = "") -> bool:
+    """Whether a call says one by one what it gives, beside what a dict holds that is `known`."""
     return not any(isinstance(item, ast.Starred) for item in node.args) and all(
-        item.arg for item in node.keywords
+        item.arg or (isinstance(item.value, ast.Name) and item.value.id == known)
+        for item in node.keywords
     )
 
 

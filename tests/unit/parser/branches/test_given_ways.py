@@ -178,6 +178,78 @@ def test_so_does_a_wrapper(given: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "rules = rules or RULES\n    if rules:\n        messages.append(said(rules))\n"
+        "    messages.append(said(question))",
+        "messages.append(said(question))\n    rules = rules or RULES\n    if rules:\n"
+        "        messages.insert(0, said(rules))",
+        "if isinstance(question, str):\n        messages.append(said(rules or RULES))\n"
+        "        messages.append(said(question))\n"
+        "    else:\n        messages = question",
+    ],
+    ids=["append", "insert", "by shape"],
+)
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("", "Answer in one sentence."), (", rules='Answer in rhymes.'", "Answer in rhymes.")],
+)
+def test_messages_that_a_wrapper_adds_are_those_of_the_call(
+    body: str, given: str, told: str
+) -> None:
+    file = compiled(
+        f"""
+from openai import OpenAI
+
+client = OpenAI()
+RULES = "Answer in one sentence."
+
+def said(text):
+    return {{"role": "user", "content": text}}
+
+def ask(question, rules=None):
+    messages = []
+    {body}
+    return client.chat.completions.create(model="m", messages=messages).choices[0].message.content
+
+def main(sea):
+    print(ask(f"Which sea is {{sea}}?"{given}))
+"""
+    )
+    call = next(call for call in file.calls if call.kind == "wrapper")
+    assert [part.text for part in call.segments] == [told, "Which sea is ", "", "?"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("", "Answer in one sentence."), (", rules='Answer in rhymes.'", "Answer in rhymes.")],
+)
+def test_what_a_wrapper_around_another_hands_on_as_it_was_given_decides_as_well(
+    given: str, told: str
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        client = OpenAI()
+        RULES = "Answer in one sentence."
+
+        def ask(question, rules=None):
+            if rules is None:
+                rules = RULES
+            reply = client.responses.create(model="m", instructions=rules, input=question)
+            return reply.output_text
+
+        def ask_calmly(question, **options):
+            return ask(question=question, **options)
+
+        print(ask_calmly("Which sea is that?"{given}))
+        """
+    )
+    assert [part.text for part in file.calls[-1].segments] == [told, "Which sea is that?"]
+
+
+@pytest.mark.parametrize(
     ("role", "told"), [("", "Plan."), ("role='writer'", "Write."), ("role=input()", "")]
 )
 def test_a_constant_table_gives_what_stands_under_a_key(role: str, told: str | None) -> None:

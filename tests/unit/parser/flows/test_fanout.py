@@ -7,6 +7,7 @@ from tests.unit.parser.compiled import compiled, flows
 HELPERS = """
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from joblib import Parallel, delayed
 from openai import AsyncOpenAI, OpenAI
 
@@ -39,6 +40,33 @@ AT_ONCE = [
         "one = asyncio.create_task(later(essays[0]))\n"
         "    other = asyncio.create_task(later(essays[1]))\n"
         "    await asyncio.gather(one, other)",
+    ),
+    (
+        "create_task",
+        "if essays:\n        asyncio.create_task(later(essays[0]))\n"
+        "    asyncio.create_task(later(essays[1]))",
+    ),
+    (
+        "create_task",
+        "task = asyncio.create_task(later(essays))\n    tasks.add(task)\n"
+        "    task.add_done_callback(tasks.discard)",
+    ),
+    ("create_task", "tasks.add(asyncio.create_task(later(essays)))"),
+    (
+        "create_task",
+        "async with asyncio.TaskGroup() as group:\n"
+        "        group.create_task(later(essays[0]))\n"
+        "        group.create_task(later(essays[1]))",
+    ),
+    (
+        "submit",
+        "one = pool.submit(now, essays[0])\n    other = pool.submit(now, essays[1])\n"
+        "    print(one.result(), other.result())",
+    ),
+    (
+        "thread",
+        "Thread(target=now, args=(essays[0],)).start()\n"
+        "    Thread(target=now, args=(essays[1],)).start()",
     ),
     (
         "create_task",
@@ -76,6 +104,18 @@ def test_what_a_helper_asks_runs_side_by_side_as_the_helper_does(way: str, body:
         "one = later(essays)\n    await one\n    await asyncio.gather(*essays)",
         "await asyncio.wait_for(asyncio.to_thread(now, essays), 9)",
         "await asyncio.wait_for(later(essays), 9)",
+        "asyncio.create_task(later(essays))",
+        "one = asyncio.create_task(later(essays[0]))\n    await one\n"
+        "    other = asyncio.create_task(later(essays[1]))\n    await other",
+        "one = pool.submit(now, essays[0])\n    print(one.result())\n"
+        "    other = pool.submit(now, essays[1])\n    print(other.result())",
+        "pool.submit(now, essays[0]).result()\n    pool.submit(now, essays[1]).result()",
+        "if pool:\n        asyncio.create_task(later(essays[0]))\n    else:\n"
+        "        asyncio.create_task(later(essays[1]))",
+        "if pool:\n        asyncio.create_task(later(essays[0]))\n        return\n"
+        "    asyncio.create_task(later(essays[1]))",
+        "with ThreadPoolExecutor() as pool:\n        pool.submit(now, essays[0])\n"
+        "    with ThreadPoolExecutor() as pool:\n        pool.submit(now, essays[1])",
     ],
 )
 def test_what_runs_one_after_the_other_is_not_fanned_out(body: str) -> None:

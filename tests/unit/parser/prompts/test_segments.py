@@ -362,3 +362,52 @@ def test_lines_are_one_unknown_text_where_others_may_stand_between_them() -> Non
         )
     )
     assert [segment.expression for segment in call.segments] == ["'\\n'.join(lines)"]
+
+
+def test_a_model_that_stands_first_is_no_prompt_where_a_wrapper_hands_the_messages_on() -> None:
+    file = compiled(
+        """
+        from litellm import completion
+
+        def ask(model, **options):
+            return completion(model, **options)
+
+        def grade(essay):
+            said = [{"role": "user", "content": f"Grade this essay: {essay}"}]
+            return ask("m", messages=said, temperature=0).choices[0].message.content
+        """
+    )
+    grade = next(call for call in file.calls if call.kind == "wrapper")
+    assert [part.text for part in grade.segments] == ["Grade this essay: ", ""]
+
+
+def test_the_type_of_a_picture_is_no_text_of_the_prompt() -> None:
+    call = only(
+        compiled(
+            """
+            from anthropic import Anthropic
+
+            def look(kind, data):
+                source = {"type": "base64", "media_type": f"image/{kind}", "data": data}
+                parts = [{"type": "image", "source": source}, {"type": "text", "text": "Tell all."}]
+                said = [{"role": "user", "content": parts}]
+                return Anthropic().messages.create(model="m", max_tokens=9, messages=said)
+            """
+        )
+    )
+    assert [part.text for part in call.segments] == ["", "Tell all."]
+
+
+def test_the_label_of_a_field_that_a_person_fills_is_no_text_of_the_prompt() -> None:
+    call = only(
+        compiled(
+            """
+            import streamlit
+            from openai import OpenAI
+
+            question = streamlit.text_input("What do you want to know?")
+            OpenAI().responses.create(model="m", input=question)
+            """
+        )
+    )
+    assert [(part.kind, part.text) for part in call.segments] == [("variable", "")]
