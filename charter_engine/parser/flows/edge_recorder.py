@@ -4,6 +4,7 @@ one, and what they fill there."""
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.graph import Carried
@@ -48,7 +49,7 @@ class EdgeRecorder:
 
         One that comes by other ways than a graph's state alone is not judged by the graph.
         """
-        for origin in sorted(origins, key=lambda origin: origin.how == "state"):
+        for origin in by_other_ways_first(origins):
             if origin.chain[0][0] < 0:
                 continue
             if origin.chain not in known:
@@ -63,8 +64,11 @@ class EdgeRecorder:
 
     def edges_to(self, frame: Frame, chain: Chain, value: Value) -> Edges:
         """What each output in a value would amount to as an edge."""
-        made = (origin for origin in value.all_origins() if origin.chain[0][0] >= 0)
-        return {origin.chain: self.edge_from(frame, origin, chain) for origin in made}
+        made = [origin for origin in value.all_origins() if origin.chain[0][0] >= 0]
+        return {
+            origin.chain: self.edge_from(frame, origin, chain)
+            for origin in reversed(by_other_ways_first(made))
+        }
 
     def edge_from(self, frame: Frame, origin: Origin, chain: Chain) -> Edge | None:
         if frame.elsewhere and self.findings.outputs.is_elsewhere(origin.chain, frame.elsewhere):
@@ -144,6 +148,12 @@ class EdgeRecorder:
         return function in self.findings.wrappers and (
             self.progress.round == 0 or function in self.findings.called_wrappers
         )
+
+
+def by_other_ways_first(origins: Iterable[Origin]) -> list[Origin]:
+    """Outputs, those last that come by a graph's state: an output that comes both ways is judged by
+    the other."""
+    return sorted(origins, key=lambda origin: origin.how == "state")
 
 
 def record_fillings(site: Site, value: Value, edges: Edges) -> None:

@@ -220,7 +220,7 @@ class SharedStates:
         assert self.graph is not None
         found: Value | None = None
         seen: set[str] = set()
-        pending = list(self.graph.before(name, self.nodes))
+        pending = self.graph.before(name, self.nodes)
         while pending:
             writer = pending.pop()
             if writer in seen:
@@ -232,7 +232,7 @@ class SharedStates:
             for value in (given, written.value if written is not None else None):
                 found = joined_in_state(found, value, key) if value is not None else found
             if written is None or (written.maybe and not added):
-                pending += sorted(self.graph.before(writer, self.nodes))
+                pending += self.graph.before(writer, self.nodes)
         return found
 
     def absorb(self, definition: FunctionDefinition, frame: Frame, result: Value) -> None:

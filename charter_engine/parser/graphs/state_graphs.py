@@ -130,10 +130,10 @@ class StateGraph:
         targets = {target for following in self.after.values() for target in following}
         return {*self.functions, *self.after, *targets}
 
-    def before(self, function: str, at_hand: Collection[str]) -> set[str]:
+    def before(self, function: str, at_hand: Collection[str]) -> list[str]:
         """The functions at hand whose state reaches a function, through nodes that are none, and
-        the starts of graphs that do."""
-        return self.before_nodes(self.nodes_of(function), at_hand)
+        the starts of graphs that do; by name, as what they leave is joined in that order."""
+        return sorted(self.before_nodes(self.nodes_of(function), at_hand))
 
     def ending(self, builder: str, at_hand: Collection[str]) -> set[str]:
         """The functions at hand, and the starts, whose state a graph ends with."""
