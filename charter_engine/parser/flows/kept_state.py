@@ -24,7 +24,6 @@ from charter_engine.parser.values.values import (
     Element,
     Static,
     Value,
-    collect_origins,
     is_answer,
 )
 
@@ -185,21 +184,34 @@ def kept_in(holders: Iterable[dict[str, Value]]) -> Iterator[Value]:
 
 
 def set_back(lists: list[Box], calls: set[int]) -> None:
-    """Let what some calls made in this turn, and lists hold, be of a turn before."""
-    if not calls or not is_told(origins_within(lists), calls):
-        return
-    for box in lists:
+    """Let what some calls made in this turn, and lists hold, be of a turn before. What an object
+    with a life of its own holds is in the lists of that."""
+    for box in lists if calls else ():
         for place, item in enumerate(box.items):
-            if is_told(item.value.all_origins(), calls):
+            if is_told(origins_of_message(item.value), calls):
                 box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
 
 
-def origins_within(boxes: Iterable[Box]) -> set[Origin]:
-    found: set[Origin] = set()
-    seen: set[int] = set()
+MOST_BOXES = 16
+"""Assumed: a message, with its parts and what its tools were given, holds no more lists, dicts and
+objects than these."""
+
+
+def origins_of_message(value: Value) -> Iterator[Origin]:
+    """The outputs in a member of a list; none of what holds more than a message does."""
+    boxes = [value.box] if value.box is not None else []
+    seen = {id(box) for box in boxes}
     for box in boxes:
-        collect_origins(box, found, seen)
-    return found
+        for member in box.members():
+            if member.box is not None and id(member.box) not in seen:
+                seen.add(id(member.box))
+                boxes.append(member.box)
+        if len(boxes) > MOST_BOXES:
+            return
+    yield from value.origins
+    for box in boxes:
+        for member in box.members():
+            yield from member.origins
 
 
 def is_told(origins: Iterable[Origin], calls: set[int]) -> bool:
