@@ -324,14 +324,19 @@ def tuples_of(members: list[tuple[Value, ...]], value: Value) -> tuple[Value, ..
     )
 
 
+PAIRED = -1
+"""The place of what stands in a pair of a dict (`texts.items()`): none of the source."""
+
+
 def detached(value: Value) -> Value:
-    """A value whose box can be joined with another without changing what it came from, and of a
-    tuple each member's (`for name, text in texts.items()`); what is added reaches both."""
+    """A value whose box can be joined with another without changing what it came from, and of what
+    stands under a name each part (`for name, text in texts.items()`); what is added reaches
+    both."""
     box = value.box
     if box is None:
         return value
     items = list(box.items)
-    if box.kind == "tuple":
+    if items and items[0].place == PAIRED:
         items = [replace(item, value=detached(item.value)) for item in items]
     own = replace(box, items=items, fields=dict(box.fields), joined_to=box)
     return replace(value, box=own)

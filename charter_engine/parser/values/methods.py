@@ -17,6 +17,7 @@ from charter_engine.parser.values.candidates import end_of, functions_in, withou
 from charter_engine.parser.values.containers import (
     COUNTED,
     MOST_MEMBERS,
+    PAIRED,
     any_member,
     item,
     member_of,
@@ -341,7 +342,13 @@ def as_dict(box: Box) -> Box:
 def items_of(box: Box) -> Box:
     """A dict's keys and values in pairs."""
     pairs = [
-        Element(Value(box=Box("tuple", [Element(static(name)), Element(value)])))
+        Element(
+            Value(
+                box=Box(
+                    "tuple", [Element(static(name), place=PAIRED), Element(value, place=PAIRED)]
+                )
+            )
+        )
         for name, value in box.fields.items()
     ]
     rest = Value(box=Box("tuple", [Element(UNKNOWN), Element(box.rest)])) if box.rest else None
