@@ -24,11 +24,11 @@ STEPS_PER_MODULE = 60_000
 """Calls are followed until so many expressions are evaluated from one start. The statements of the
 function itself are always run to their end."""
 
+FEW_FUNCTIONS = 40
 STEPS_AMONG_FEW = 12_000
-STEPS_OF_FUNCTIONS = 480_000
-"""Where few functions may lead to a model, each is followed further, as far as they share so many
-in a pass, less than `PLENTY`: one that uploads files, logs and keeps records on its way spends
-thousands of steps before it asks."""
+"""Where no more functions than these may lead to a model, each is followed further: one that
+uploads files, logs and keeps records on its way spends thousands of steps before it asks. All of
+them together come to less than `PLENTY` in a pass."""
 
 STEPS_OF_A_LOOK = 500
 """In the first pass, until it is known which functions ask a model themselves."""
@@ -49,8 +49,8 @@ FEWEST_OF_A_MODULE = 2_500
 
 
 class Starts:
-    """Starts an evaluator at a module or function; `is_large` tells whether there are very many
-    functions that may lead to a model, `share` how far each of them is followed."""
+    """Starts an evaluator at a module or function; `is_large` and `is_small` tell how many
+    functions there are that may lead to a model."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
@@ -60,8 +60,7 @@ class Starts:
         self.entries = analysis.entries
         self.evaluator = evaluator
         self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
-        self.is_large = False
-        self.share = STEPS_PER_FUNCTION
+        self.is_large = self.is_small = False
         self.fruitless: set[str] = set()
 
     def begin_round(self) -> None:
@@ -72,8 +71,7 @@ class Starts:
     def expect(self, functions: int) -> None:
         """Follow each function as far as their number allows."""
         self.is_large = functions > MANY_FUNCTIONS
-        share = STEPS_OF_FUNCTIONS // max(functions, 1)
-        self.share = min(max(share, STEPS_PER_FUNCTION), STEPS_AMONG_FEW)
+        self.is_small = functions <= FEW_FUNCTIONS
 
     def run_module(self, module: Module) -> None:
         """A top level; it is fruitless, and not followed again, where its steps were spent before
@@ -105,7 +103,9 @@ class Starts:
         if self.progress.is_looking:
             return STEPS_OF_A_LOOK
         is_short = self.is_large or self.progress.steps >= PLENTY
-        return FEWEST_STEPS if is_short else self.share
+        if is_short:
+            return FEWEST_STEPS
+        return STEPS_AMONG_FEW if self.is_small else STEPS_PER_FUNCTION
 
     def agents_given(self, definition: FunctionDefinition) -> Mapping[str, Value]:
         """The agents that a step has of its callers, as these made them; a wrapper asks whatever it

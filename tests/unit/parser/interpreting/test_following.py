@@ -190,33 +190,3 @@ def finish(node):
 )
 def test_the_best_of_what_a_loop_found_is_not_what_it_began_with(keep: str) -> None:
     assert flows(BEAM.replace("KEEP", keep)) == {"expand > expand, later", "expand > finish"}
-
-
-BESIDE = """
-from openai import OpenAI
-
-def ask(text):
-    return OpenAI().responses.create(model="m", input=text).output_text
-
-def record(row, text):
-    for key in ("a", "b", "c", "d"):
-        kept[key] = dict(row=row, text=text, key=key, at=now(), more=[row, text, key])
-    return ask if row < 0 else None
-
-def prepare(question):
-    RECORDS
-    return ask(f"Prepare an answer to this question: {question}")
-
-def work(question):
-    first = prepare(question)
-    return ask(f"Go on from this: {first}")
-"""
-"""A program that keeps records on its way to a model."""
-
-
-@pytest.mark.parametrize("number", [3, 42])
-def test_the_fewer_functions_there_are_the_further_each_is_followed(number: int) -> None:
-    records = "; ".join(f"record({row}, question)" for row in range(120))
-    others = "".join(f"\ndef step_{one}(text):\n    return ask(text)\n" for one in range(number))
-    file = compiled(BESIDE.replace("RECORDS", records) + others)
-    assert edges(file) == {(14, 18, "data")}
