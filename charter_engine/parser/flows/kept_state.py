@@ -89,8 +89,8 @@ class KeptState:
         however many functions leave it. Of one that is run once, no later run finds it."""
         grown = [one for one in self.memory.grown.values() if any(map(is_said, one.box.items))]
         self.memory.grown.clear()
-        held = list(kept_in(self.holders())) if grown else []
-        lasting = kept_in(self.modules_and_sessions()) if grown else ()
+        lasting = list(kept_in(self.modules_and_sessions())) if grown else []
+        held = [*lasting, *kept_in(self.objects())] if grown else []
         messages = {id(value.box) for value in lasting if has_roles(value)}
         kept = {id(value.box) for value in held}
         self.talks |= {id(value.box) for value in held if is_memory(value, self.catalogue)}
@@ -106,11 +106,14 @@ class KeptState:
 
     def holders(self) -> Iterator[dict[str, Value]]:
         yield from self.modules_and_sessions()
-        yield from (box.fields for box in self.memory.objects.values())
+        yield from self.objects()
 
     def modules_and_sessions(self) -> Iterator[dict[str, Value]]:
         yield from self.memory.globals.values()
         yield from (box.fields for name, box in self.memory.shared.items() if name == SESSION)
+
+    def objects(self) -> Iterator[dict[str, Value]]:
+        return (box.fields for box in self.memory.objects.values())
 
     def note(self) -> None:
         """Note what is held once all functions were run."""

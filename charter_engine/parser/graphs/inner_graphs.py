@@ -10,8 +10,8 @@ from charter_engine.parser.graphs.state_graphs import StateGraph, last_nodes, na
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
 from charter_engine.parser.source.syntax import last_name
 
-RUNNING = frozenset("invoke ainvoke stream astream".split())
-"""Methods that run a graph."""
+INVOKING = frozenset("invoke ainvoke stream astream".split())
+"""Methods by which LangChain's runnables are run, and LangGraph's graphs."""
 
 
 def enter_run(graph: StateGraph, definitions: Iterable[FunctionDefinition]) -> None:
@@ -27,7 +27,7 @@ def enter_run(graph: StateGraph, definitions: Iterable[FunctionDefinition]) -> N
 
 def builder_run(graph: StateGraph, module: Module, call: ast.Call) -> str:
     """The graph that a call runs, by its key; empty for any other call."""
-    if called(call) not in RUNNING or not isinstance(call.func, ast.Attribute):
+    if called(call) not in INVOKING or not isinstance(call.func, ast.Attribute):
         return ""
     held = call.func.value
     name = last_name(held.func if isinstance(held, ast.Call) else held)

@@ -7,6 +7,7 @@ import ast
 import re
 from dataclasses import replace
 
+from charter_engine.parser.graphs.inner_graphs import INVOKING
 from charter_engine.parser.model_calls.asking_names import (
     GENERIC,
     asking_words,
@@ -365,9 +366,6 @@ def is_given_conversation(shape: CallShape) -> bool:
     is_graph = not GRAPHS.isdisjoint(words_of(shape.path[-2]))
     return messages is not None and messages.box is not None and not is_graph
 
-
-INVOKING = frozenset("invoke ainvoke stream astream".split())
-"""Words of the methods by which LangChain's runnables are run."""
 
 GRAPHS = frozenset("app graph workflow".split())
 """Words of the names of graphs, whose nodes are looked for in their place."""

@@ -102,9 +102,7 @@ class WrapperSearch:
 
     def note_guesses(self) -> None:
         """Keep which sites evidence alone speaks for, until they are reached again."""
-        self.findings.guessed = {
-            number for number, site in self.findings.sites.items() if site.family == EVIDENCE.name
-        }
+        self.findings.guessed = set(filter(self.is_by_evidence, self.findings.sites))
 
     def makers(self) -> set[FunctionDefinition]:
         """The functions that were seen to return an agent or a team: who calls them may run it."""
@@ -201,10 +199,12 @@ class WrapperSearch:
     def is_guess(self, definition: FunctionDefinition) -> bool:
         """Whether evidence alone speaks for a call of a function."""
         _, visits = self.outcomes.get(definition, (UNKNOWN, []))
-        sites = self.findings.sites
-        return any(
-            visit.site in sites and sites[visit.site].family == EVIDENCE.name for visit in visits
-        )
+        return any(self.is_by_evidence(visit.site) for visit in visits)
+
+    def is_by_evidence(self, number: int) -> bool:
+        """Whether evidence alone speaks for a site."""
+        site = self.findings.sites.get(number)
+        return site is not None and site.family == EVIDENCE.name
 
     def is_told_more(self, definition: FunctionDefinition) -> bool:
         """Whether the object of a method, or the function that one stands in, was given something

@@ -12,7 +12,7 @@ from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.prompts.limits import head_of, window_of
 from charter_engine.parser.prompts.prompt_files import FILE
 from charter_engine.parser.source.syntax import names_stored
-from charter_engine.parser.values.candidates import each_object, end_of
+from charter_engine.parser.values.candidates import each_object, end_of, functions_in
 from charter_engine.parser.values.joining import MAX_ITEMS, join
 from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.text import remade
@@ -183,16 +183,15 @@ def is_chosen_anew(frame: Frame, table: Value, key: ast.expr) -> bool:
     turning = [loop.node for loop in frame.loops if isinstance(loop.node, ast.While)]
     if not turning or table.box is None or not isinstance(key, ast.Name | ast.Attribute):
         return False
-    is_table = holds_functions(table)
+    members = [*table.box.members()]
+    is_table = bool(members) and all(any(map(is_callable, one.types)) for one in members)
     return is_table and any(ast.unparse(key) in names_stored(loop) for loop in turning)
 
 
 def holds_functions(table: Value) -> bool:
-    """Whether all that a table holds may be called, or are lists of what may be."""
+    """Whether all that a table holds are functions, or lists of functions."""
     members = [*table.box.members()] if table.box is not None else []
-    return bool(members) and all(
-        any(map(is_callable, one.types)) or holds_functions(one) for one in members
-    )
+    return bool(members) and all(functions_in(one) or holds_functions(one) for one in members)
 
 
 def is_callable(kind: Type) -> bool:
@@ -324,19 +323,14 @@ def tuples_of(members: list[tuple[Value, ...]], value: Value) -> tuple[Value, ..
     )
 
 
-PAIRED = -1
-"""The place of what stands in a pair of a dict (`texts.items()`): none of the source."""
-
-
 def detached(value: Value) -> Value:
-    """A value whose box can be joined with another without changing what it came from, and of what
-    stands under a name each part (`for name, text in texts.items()`); what is added reaches
-    both."""
+    """A value whose box can be joined with another without changing what it came from, and of a
+    tuple each member's (`for name, text in texts.items()`); what is added reaches both."""
     box = value.box
     if box is None:
         return value
     items = list(box.items)
-    if items and items[0].place == PAIRED:
+    if box.kind == "tuple":
         items = [replace(item, value=detached(item.value)) for item in items]
     own = replace(box, items=items, fields=dict(box.fields), joined_to=box)
     return replace(value, box=own)

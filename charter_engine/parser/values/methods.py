@@ -17,7 +17,6 @@ from charter_engine.parser.values.candidates import end_of, functions_in, withou
 from charter_engine.parser.values.containers import (
     COUNTED,
     MOST_MEMBERS,
-    PAIRED,
     any_member,
     item,
     member_of,
@@ -72,7 +71,7 @@ ORDERING = frozenset("reversed sorted set filter nlargest nsmallest".split())
 KEEPING_ORDER = frozenset(
     "heappush heappushpop heapreplace insort insort_left insort_right".split()
 )
-"""Functions that put a member into a list that is in order, of which some take out another."""
+"""Functions that put a member into a list that is in order, or take one out of it."""
 
 PASSING_SECOND = frozenset("filter nlargest nsmallest".split())
 """Functions that give what they are given, or some of it: first, or after how that is chosen."""
@@ -342,13 +341,7 @@ def as_dict(box: Box) -> Box:
 def items_of(box: Box) -> Box:
     """A dict's keys and values in pairs."""
     pairs = [
-        Element(
-            Value(
-                box=Box(
-                    "tuple", [Element(static(name), place=PAIRED), Element(value, place=PAIRED)]
-                )
-            )
-        )
+        Element(Value(box=Box("tuple", [Element(static(name)), Element(value)])))
         for name, value in box.fields.items()
     ]
     rest = Value(box=Box("tuple", [Element(UNKNOWN), Element(box.rest)])) if box.rest else None
