@@ -19,7 +19,7 @@ from charter_engine.parser.flows.fanout import (
 )
 from charter_engine.parser.flows.queues import FIELDS
 from charter_engine.parser.flows.written_files import DUMPING
-from charter_engine.parser.interpreting.environment import from_environment
+from charter_engine.parser.interpreting.defaults import by_default
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.interpreting.handed_on import (
     LATER,
@@ -263,7 +263,7 @@ class CallResolver:
         if shape.verb == STREAMED:
             return self.handed_on.called_later(frame, node, receiver, shape)
         found = (
-            from_environment(shape)
+            by_default(shape)
             or evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)
             or evaluator.reflection.called(frame, node, shape)

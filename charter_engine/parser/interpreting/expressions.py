@@ -29,8 +29,8 @@ from charter_engine.parser.graphs.node_agents import NodeAgents
 from charter_engine.parser.interpreting.arguments import Arguments
 from charter_engine.parser.interpreting.assignment import Assigner
 from charter_engine.parser.interpreting.calls import CallResolver
+from charter_engine.parser.interpreting.defaults import without_environment
 from charter_engine.parser.interpreting.effects import Effects
-from charter_engine.parser.interpreting.environment import without_environment
 from charter_engine.parser.interpreting.following import Follower
 from charter_engine.parser.interpreting.frames import Frame, LoopState
 from charter_engine.parser.interpreting.names import Names
