@@ -56,6 +56,7 @@ class SiteRecorder:
         given = given or prompts.prompt_of(shape, found.family, frame.turning())
         chain = self.evaluator.edges.chain_to(frame, site)
         talk = self.evaluator.kept_talks.before(frame, site, receiver, shape, found.family, chain)
+        site.talk = talk
         given = with_talk(talk, site, given)
         holder = holder_of(receiver, shape)
         self.keep_head(frame, site, offers(shape, found.family, holder))

@@ -38,6 +38,7 @@ from charter_engine.parser.teams.team_prompts import (
     NOWHERE,
     as_message,
     chats_of,
+    histories_in,
     inputs_of,
     label_of,
     messages_in,
@@ -149,7 +150,8 @@ class TeamRuns:
         task = self.task_of(shape, found.family)
         tasks = dict.fromkeys(team.speakers, task) | messages_in(shape)
         self.findings.outputs.add(*chains.values())
-        self.keep(frame, team, chains, inputs_of(shape, found.family), tasks, run)
+        inputs = inputs_of(shape, found.family) | histories_in(team, run.talk)
+        self.keep(frame, team, chains, inputs, tasks, run)
         for speaker in team.opened.first:
             self.called.follow_input_guards(frame, speaker, given_to(shape, found.family))
         last = [speaker for speaker in team.opened.last if speaker in chains]
