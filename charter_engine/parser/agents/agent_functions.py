@@ -46,8 +46,9 @@ VALIDATING = ("output_validator", "result_validator")
 INPUT_GUARDING = ("input_guardrails",)
 """The argument in which an agent is given functions that look at what it is asked."""
 
-SENDING_BACK = frozenset(("crewai.task",))
-"""Kinds whose guards return what they say against an answer."""
+SENDING_BACK = {"crewai.task": ("guardrail", "guardrails")}
+"""The arguments of kinds in which these are given functions that return what they say against an
+answer."""
 
 SERVERS = "mcp_servers"
 """The argument in which an agent is given servers of tools, some of the program's own."""
@@ -118,9 +119,9 @@ class AgentFunctions:
         it."""
         return self.asking(functions_under(made.box, INPUT_GUARDING))
 
-    def sends_back(self, made: Made) -> bool:
+    def sends_back(self, made: Made, guard: Function) -> bool:
         """Whether what a guard returns is told to who answered, and not only what it raises."""
-        return made.kind in SENDING_BACK
+        return guard in functions_under(made.box, SENDING_BACK.get(made.kind, ()))
 
     def asking(self, functions: Iterable[Function]) -> list[Function]:
         """Those that may ask a model."""

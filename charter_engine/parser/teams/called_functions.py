@@ -68,7 +68,9 @@ class CalledFunctions:
         functions = self.evaluator.teams.functions
         for guard in functions.guards_of(speaker):
             told = self.called(frame, guard, guard.definition.parameters[-1:], answer)
-            returned = told.returned.all_origins() if functions.sends_back(speaker) else NOTHING
+            returned = (
+                told.returned.all_origins() if functions.sends_back(speaker, guard) else NOTHING
+            )
             against = told.raised | returned
             if answers_in(Value(origins=against)) - {site.number}:
                 self.go_round(site, speaker, guard, "user", against)
