@@ -33,7 +33,7 @@ HANDED_IN = frozenset(("self", "cls", "ctx", "context", "wrapper", "tool_context
 """Parameters of tools that the framework fills, not the model."""
 
 
-class Told(NamedTuple):
+class ToldBack(NamedTuple):
     """What a function tells the agent that it is called for: what it returned, and the outputs in
     the error that it raised in its stead."""
 
@@ -106,13 +106,15 @@ class CalledFunctions:
             called = function.definition.name
             runs.hear(site, HeardAnswer(source, "loop", role, called, again=True))
 
-    def called(self, frame: Frame, function: Function, names: Iterable[str], given: Value) -> Told:
+    def called(
+        self, frame: Frame, function: Function, names: Iterable[str], given: Value
+    ) -> ToldBack:
         """What a function tells that a framework calls, which gives `names` of its parameters
         what an agent answers."""
         before, raised, frame.chain = frame.chain, frame.raised, ()
         frame.raised = NOTHING
         result = self.evaluator.follower.enter(frame, function, dict.fromkeys(names, given))
-        told = Told(result or UNKNOWN, frame.raised)
+        told = ToldBack(result or UNKNOWN, frame.raised)
         frame.chain, frame.raised = before, raised
         return told
 
