@@ -273,6 +273,7 @@ class CallResolver:
             or evaluator.teams.own_runs.follow(frame, receiver, shape)
             or evaluator.graph_runs.called(frame, shape, evaluator.repetition.fanout_at)
             or evaluator.flow_runs.called(shape)
+            or evaluator.canvases.called(frame, receiver, shape)
             or evaluator.run_answers.called(shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)

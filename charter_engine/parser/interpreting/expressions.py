@@ -77,6 +77,7 @@ from charter_engine.parser.values.values import (
     Value,
     is_answer,
 )
+from charter_engine.parser.workflows import task_canvases
 from charter_engine.parser.workflows.flow_runs import FlowRuns
 from charter_engine.parser.workflows.mixed_graphs import MixedGraphs
 
@@ -139,6 +140,7 @@ class Evaluator:
         self.mixed = MixedGraphs(analysis, self)
         self.node_agents = NodeAgents(analysis, self)
         self.runnables = Runnables(analysis, self)
+        self.canvases = task_canvases.TaskCanvases(self)
         self.calls = CallResolver(analysis, self)
         self.evaluators = self.evaluators_by_node()
 
@@ -276,6 +278,9 @@ class Evaluator:
         """`prompt | model`, or the fields of two dicts."""
         if is_plain_dict(left) and is_plain_dict(right) and right.box is not None:
             return with_fields(left, right.box).with_origins(right.origins)
+        canvas = task_canvases.piped(left, right)
+        if canvas is not None:
+            return canvas
         left, right = map(self.names.with_base_kinds, (left, right))
         pipe = piped(left, right, node.left, self.program.catalogue)
         return self.runnables.piped(frame, node, left, right, pipe)

@@ -548,7 +548,18 @@ def part_of(kind: Function | Kind | Made | Member | Ran | ListEnds, name: str) -
         return set()
     decorated = {name.rpartition(".")[2] for name in kind.definition.decorators}
     is_entry = ENTRY in decorated and name in INVOKED_BY
-    return {kind} if name in CALLED_THROUGH or is_entry else set()
+    return {with_task(kind)} if name in CALLED_THROUGH or is_entry else set()
+
+
+def with_task(function: Function) -> Function:
+    """A function that Celery gives the task itself before all else (`@app.task(bind=True)`), bound
+    to that; any other as it is."""
+    is_bound = any(
+        keyword.arg == "bind" and isinstance(keyword.value, ast.Constant) and keyword.value.value
+        for decorator in getattr(function.definition.node, "decorator_list", ())
+        for keyword in getattr(decorator, "keywords", ())
+    )
+    return replace(function, given=(UNKNOWN, *function.given)) if is_bound else function
 
 
 def is_no_app(kind: Type) -> bool:

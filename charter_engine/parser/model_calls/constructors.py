@@ -18,6 +18,7 @@ from charter_engine.parser.model_calls.chains import (
 )
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box, written_in
 from charter_engine.parser.prompts import prompts
+from charter_engine.parser.prompts.history_stores import LASTING, outlasts_runs
 from charter_engine.parser.prompts.offered import KEPT_AS
 from charter_engine.parser.teams.agent_graphs import draw
 from charter_engine.parser.teams.drawn_teams import is_drawn
@@ -67,7 +68,8 @@ class Constructors:
                     box = self.evaluator.crews.configured(frame, rule, self.made_box(name, shape))
                     if rule.stands_for and box is not None and rule.stands_for in box.fields:
                         held = box.fields[rule.stands_for]
-                        return replace(held, types=held.types | {Kind(name)})
+                        lasting = {LASTING} if outlasts_runs(box) else set[Kind]()
+                        return replace(held, types=held.types | {Kind(name)} | lasting)
                     made = (
                         memory_made(frame, name, shape)
                         if rule.talks
