@@ -351,8 +351,10 @@ class Evaluator:
         if node.value is not None:
             value = self.evaluate(frame, node.value)
             member = any_member(value) if isinstance(node, ast.YieldFrom) else value
+            is_one = frame.function is not None and frame.function.manages_context
             frame.returned = join(
-                frame.returned, Value(box=Box("list", rest=member), origins=member.origins)
+                frame.returned,
+                member if is_one else Value(box=Box("list", rest=member), origins=member.origins),
             )
         return UNKNOWN
 

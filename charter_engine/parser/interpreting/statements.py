@@ -17,7 +17,7 @@ from charter_engine.parser.graphs.frameworks import updates_in
 from charter_engine.parser.interpreting.attributes import note_left
 from charter_engine.parser.interpreting.frames import Frame, LoopState
 from charter_engine.parser.source.compact import by_kind
-from charter_engine.parser.source.symbols import ClassDefinition
+from charter_engine.parser.source.symbols import ENTERED, ClassDefinition, returns_itself
 from charter_engine.parser.source.syntax import (
     calls_members,
     calls_methods,
@@ -29,7 +29,7 @@ from charter_engine.parser.source.syntax import (
     safe_end,
 )
 from charter_engine.parser.values.annotated_members import type_members
-from charter_engine.parser.values.candidates import functions_in, made_in
+from charter_engine.parser.values.candidates import functions_in, in_order, made_in
 from charter_engine.parser.values.containers import any_member, each_member, one_and_others
 from charter_engine.parser.values.joining import join, join_names
 from charter_engine.parser.values.origins import NOTHING
@@ -242,8 +242,22 @@ class StatementWalker:
         for item in node.items:
             value = self.evaluator.evaluate(frame, item.context_expr)
             if item.optional_vars is not None:
-                self.evaluator.assigner.assign(frame, item.optional_vars, value)
+                given = self.entered(frame, value)
+                self.evaluator.assigner.assign(frame, item.optional_vars, given)
         return self.execute(frame, node.body)
+
+    def entered(self, frame: Frame, manager: Value) -> Value:
+        """What a `with` block is given: what its manager says, or that itself."""
+        for kind in in_order(manager.types):
+            owner = kind.definition if isinstance(kind, Instance) else None
+            methods = (
+                () if owner is None else (self.program.method_of(owner, name) for name in ENTERED)
+            )
+            for method in methods:
+                if method is not None and not returns_itself(method):
+                    function = Function(method, bound=manager)
+                    return self.evaluator.follower.enter(frame, function, {}) or manager
+        return manager
 
     def for_loop(self, frame: Frame, node: ast.For | ast.AsyncFor) -> bool:
         iterable = self.evaluator.evaluate(frame, node.iter)
