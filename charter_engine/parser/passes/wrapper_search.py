@@ -82,6 +82,7 @@ class WrapperSearch:
             and self.is_told_more(one)
             and self.judged(one, found)
         }
+        self.add_those_that_hand_on(worth, found)
         self.leave_out_steps(found)
         self.add_those_asked_elsewhere(found)
         self.starts.run_lambdas()
@@ -237,6 +238,33 @@ class WrapperSearch:
             found[definition] = wrapper
         elif visits and not asked:
             found.pop(definition, None)
+
+    def add_those_that_hand_on(
+        self, worth: list[FunctionDefinition], found: dict[FunctionDefinition, Wrapper]
+    ) -> None:
+        """Functions that hand what they are given to a wrapper and add nothing themselves, however
+        much that adds; and who hands it to these."""
+        pending = [one for one in worth if one in self.outcomes and one not in found]
+        before = -1
+        while len(found) > before:
+            before = len(found)
+            for definition in pending:
+                wrapper = self.handing_on(definition, found)
+                if wrapper is not None:
+                    found[definition] = wrapper
+            pending = [one for one in pending if one not in found]
+
+    def handing_on(
+        self, definition: FunctionDefinition, found: dict[FunctionDefinition, Wrapper]
+    ) -> Wrapper | None:
+        """The wrapper that a function is, but for what those `found` add through which it asks."""
+        beside = wrappers.added_on_the_way(self.analysis, definition, self.outcomes, found)
+        outcome = self.outcomes[definition]
+        return (
+            wrappers.wrapper_of(self.analysis, definition, *outcome, beside=beside)
+            if beside
+            else None
+        )
 
     def leave_out_steps(self, found: dict[FunctionDefinition, Wrapper]) -> None:
         """Take those out of the wrappers `found` that ask through a step of the agent, or have one

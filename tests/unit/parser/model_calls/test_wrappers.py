@@ -423,3 +423,37 @@ def test_what_fills_the_template_that_it_is_given_may_add_a_sentence(
     put: str, kinds: list[str]
 ) -> None:
     assert [call.kind for call in compiled(FILLS.replace("PUT", put)).calls] == kinds
+
+
+HANDED = """
+from openai import OpenAI
+
+client = OpenAI()
+
+def ask(prompt):
+    return client.responses.create(model="m", input=prompt).output_text
+
+def ask_json(prompt, schema):
+    return schema.model_validate_json(ask(f"{prompt} Answer with JSON that fits {schema} alone."))
+
+class Agent:
+    def fill(self, prompt, schema):
+        return ask_json(prompt, schema)
+
+    def fill_about(self, prompt, schema):
+        return ask_json(f"Fill in what is asked below, for a reader in a hurry: {prompt}", schema)
+
+class Judge(Agent):
+    def run(self, draft):
+        return self.METHOD(f"Score {draft}", Score).value
+"""
+
+
+def test_who_hands_a_prompt_to_a_wrapper_is_one_however_much_that_adds() -> None:
+    file = compiled(HANDED.replace("METHOD", "fill"))
+    assert lines(file) == [7, 10, 14, 17, 21]
+
+
+def test_who_adds_to_the_prompt_of_a_wrapper_is_a_step() -> None:
+    file = compiled(HANDED.replace("METHOD", "fill_about"))
+    assert lines(file) == [7, 10, 14, 17]
