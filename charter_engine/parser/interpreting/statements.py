@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
 
 
+TOLD = "__init_subclass__"
+"""The method of a base that is called with each class made from it."""
+
+
 class StatementWalker:
     """Runs statements in order. Each returns whether the next one can be reached."""
 
@@ -476,8 +480,23 @@ class StatementWalker:
             for name, value in inner.names.items():
                 fields.setdefault(name, value)
         if frame.function is None:
+            self.tell_base(frame, node, definition)
             self.decorate(frame, node, frame.names[node.name])
         return True
+
+    def tell_base(self, frame: Frame, node: ast.ClassDef, definition: ClassDefinition) -> None:
+        """Let the nearest base that asks to be told of a class keep it: `__init_subclass__`."""
+        bases = self.program.lineage(definition)[1:]
+        told = next((base.methods[TOLD] for base in bases if TOLD in base.methods), None)
+        if told is None:
+            return
+        given = {
+            word.arg: self.evaluator.evaluate(frame, word.value)
+            for word in node.keywords
+            if word.arg is not None and word.arg in told.parameters
+        }
+        function = Function(told, bound=frame.names[node.name])
+        self.evaluator.follower.enter(frame, function, given)
 
     def imported(self, frame: Frame, node: ast.Import | ast.ImportFrom) -> bool:
         """At a top level, names stand for what they import until they are given something else,
