@@ -77,6 +77,7 @@ class CallResolver:
         self.program = analysis.program
         self.findings = analysis.findings
         self.progress = analysis.progress
+        self.entries = analysis.entries
         self.evaluator = evaluator
         self.recogniser = CallRecogniser(analysis, evaluator)
         self.agents = AgentsAsked(analysis, evaluator)
@@ -330,14 +331,15 @@ class CallResolver:
 
     def takes_steps(self, definition: ClassDefinition) -> bool:
         """Whether objects of a class ask a model of their own accord. Clients of several vendors,
-        which hand prompts on, stand for each other."""
+        which only hand prompts on, stand for each other."""
         lineage = self.program.lineage(definition)
         named = {recognise.words_of(owner.name)[-1:] for owner in lineage}
-        methods = (method for owner in lineage for method in owner.methods.values())
-        is_client = not CLIENTS.isdisjoint(named) or any(
-            method in self.findings.wrappers for method in methods
-        )
-        return self.program.may_ask(definition) and not is_client
+        methods = {method for owner in lineage for method in owner.methods.values()}
+        asking = methods & self.entries.asking
+        hands_on = not methods.isdisjoint(self.findings.wrappers)
+        is_client = hands_on and asking <= self.findings.wrappers.keys()
+        is_named_so = not CLIENTS.isdisjoint(named)
+        return self.program.may_ask(definition) and not is_client and not is_named_so
 
     def declared(
         self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser.graphs.frameworks import absorb_box, called_by, in_state, is_event
 from charter_engine.parser.interpreting.arguments import bind
+from charter_engine.parser.interpreting.assignment import is_made_once
 from charter_engine.parser.interpreting.attributes import GIVEN_TO_BASE
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box, named_in
@@ -90,6 +91,8 @@ class ObjectMaker:
         for name, value in fields.items() if is_node_class(kind.definition) else ():
             handed = in_state(value)
             self.evaluator.assigner.store_field(frame, Instance(kind.definition), name, handed)
+        if not is_record:
+            self.begin(frame, kind.definition, place, fields)
         is_told = len(fields) == len(shape.positional) + len(shape.keywords)
         if is_record and fields:
             fields = self.defaults_of(frame, kind.definition) | fields
@@ -97,6 +100,21 @@ class ObjectMaker:
         if is_told and self.findings.are_judged:
             return replace(instance, box=box, origins=NOTHING)
         return replace(instance, box=box)
+
+    def begin(
+        self, frame: Frame, definition: ClassDefinition, place: str, given: Collection[str]
+    ) -> None:
+        """Let an object without a constructor of its own begin with the lists and dicts that its
+        class makes for each, but for those that it is given."""
+        is_apart = definition in self.program.made_in or definition in self.program.made_once
+        if frame.certainty and not is_apart:
+            return
+        held = self.memory.object_of(definition, place).fields
+        for name, value in self.defaults_of(frame, definition).items():
+            is_new = name not in given and not is_made_once(frame, held.get(name))
+            if value.box is not None and is_new:
+                held[name] = value
+                self.memory.changes += 1
 
     def defaults_of(self, frame: Frame, definition: ClassDefinition) -> dict[str, Value]:
         """What a record holds from the start without being given it: what its class writes out, and

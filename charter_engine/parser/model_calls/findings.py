@@ -120,10 +120,12 @@ class Visit:
 @dataclass(frozen=True, slots=True)
 class Wrapper:
     """A function that asks a model and returns its answer: the sites its calls lead to, the one
-    that tells its family first, and which of its parameters are the prompt."""
+    that tells its family first, and which of its parameters are the prompt. `askers` are those by
+    which it is given the function that asks."""
 
     sites: tuple[int, ...]
     parameters: frozenset[str]
+    askers: frozenset[str] = frozenset()
 
     @property
     def site(self) -> int:
