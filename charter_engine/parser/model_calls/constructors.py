@@ -34,8 +34,9 @@ STORE = "store"
 """The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
 theirs."""
 
-REQUESTING = frozenset("requests httpx urllib3".split())
-"""Libraries whose functions look up what a server has: `requests.get(url, params=…)`."""
+REQUESTING = frozenset("requests httpx urllib3 os sys".split())
+"""Libraries whose functions look up what a server or the system has: `requests.get(url,
+params=…)`."""
 
 
 class Constructors:
@@ -171,5 +172,6 @@ def by_names(box: Box | None, names: tuple[str, ...]) -> Box | None:
 
 
 def requests(dotted: str) -> bool:
-    """Whether a dotted name is a function that asks a server for something, no client of one."""
+    """Whether a dotted name is a function that asks a server or the system for something, no client
+    of one."""
     return dotted.partition(".")[0] in REQUESTING and dotted.rpartition(".")[2].islower()
