@@ -64,6 +64,7 @@ RUN_BY = {
     "acall": ("aforward", "forward"),
     "batch": ("forward",),
     "run": ("_run",),
+    "start": ("run",),
     "arun": ("_arun",),
     "invoke": ("_run",),
     "ainvoke": ("_arun", "_run"),
@@ -73,8 +74,8 @@ RUN_BY = {
     "aretrieve": ("_aretrieve", "_retrieve"),
 }
 """Methods that a framework's base gives a class of the program's own (DSPy's modules, tools of
-LangChain and CrewAI, query engines, transforms and retrievers of LlamaIndex), and what they call of
-it."""
+LangChain and CrewAI, query engines, transforms and retrievers of LlamaIndex, threads), and what
+they call of it."""
 
 BESIDE_ANSWER = frozenset("usage usage_metadata stop_reason finish_reason".split())
 """Attributes of an answer that hold nothing of what the model said."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
+from charter_engine.parser.branches.absence import ABSENT, is_stand_in
 from charter_engine.parser.graphs.frameworks import absorb_box, called_by, in_state, is_event
 from charter_engine.parser.interpreting.arguments import bind
 from charter_engine.parser.interpreting.assignment import is_made_once
@@ -69,7 +70,7 @@ class ObjectMaker:
         for owner in self.program.lineage(kind.definition):
             if "__init__" in owner.methods:
                 function = Function(owner.methods["__init__"], replace(instance, origins=NOTHING))
-                made = self.evaluator.follower.enter(frame, function, bind(function, shape))
+                made = self.constructed(frame, node, function, shape)
                 box = made.box if made is not None and is_record else None
                 if box is not None:
                     box.depth = frame.certainty
@@ -115,6 +116,17 @@ class ObjectMaker:
             if value.box is not None and is_new:
                 held[name] = value
                 self.memory.changes += 1
+
+    def constructed(
+        self, frame: Frame, node: ast.Call, constructor: Function, shape: CallShape
+    ) -> Value | None:
+        """What a constructor leaves in its object, which may be made only where there is none."""
+        if not is_stand_in(node, frame.module.parents):
+            return self.evaluator.follower.enter(frame, constructor, bind(constructor, shape))
+        frame.conditions.append(ABSENT)
+        made = self.evaluator.follower.enter(frame, constructor, bind(constructor, shape))
+        frame.conditions.pop()
+        return made
 
     def defaults_of(self, frame: Frame, definition: ClassDefinition) -> dict[str, Value]:
         """What a record holds from the start without being given it: what its class writes out, and

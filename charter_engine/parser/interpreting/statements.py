@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
+from charter_engine.parser.branches.absence import HANDLED
 from charter_engine.parser.branches.alternatives import Ways
 from charter_engine.parser.branches.class_tests import told_by_class, told_by_shape
 from charter_engine.parser.branches.flags import truth_of
@@ -227,7 +228,7 @@ class StatementWalker:
             frame.elsewhere = ways.on_the_next()
             if handler.name:
                 frame.names[handler.name] = raised
-            frame.conditions.append("except")
+            frame.conditions.append(HANDLED)
             goes_on = self.execute(frame, handler.body)
             ways.end(goes_on)
             if goes_on:

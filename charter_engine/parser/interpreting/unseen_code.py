@@ -100,7 +100,7 @@ class UnseenCode:
         held = receiver.origins if is_alone else receiver.all_origins()
         if len(shape.path) == 1:
             held |= callee.origins
-        if held and verb not in TEXT_METHODS and CONVERTING.isdisjoint(words_of(verb)[:1]):
+        if held and not gives_its_text(verb):
             held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
         return Value(origins=held | given)
 
@@ -190,6 +190,12 @@ def made_message(shape: CallShape) -> str | None:
     if is_class:
         return prompts.ROLES.get(role) if role != shape.verb else None
     return prompts.ROLES.get(role.lower())
+
+
+def gives_its_text(verb: str) -> bool:
+    """Whether a method hands on what its object is, as a text or in another shape: `strip`,
+    `to_openai`."""
+    return verb in TEXT_METHODS or not CONVERTING.isdisjoint(words_of(verb)[:1])
 
 
 def converts(shape: CallShape) -> bool:

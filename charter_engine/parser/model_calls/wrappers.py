@@ -411,11 +411,19 @@ def fills_given_template(definition: FunctionDefinition) -> bool:
     return any(
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and (words_of(node.func.attr) in FILLING or replaces_placeholder(node))
+        and (fills_by_name(node) or replaces_placeholder(node))
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id in definition.parameters
         for node in walk(definition.node)
     )
+
+
+def fills_by_name(node: ast.Call) -> bool:
+    """Whether a call fills a text, by the name of its method and because it is given what it fills
+    it with: `notes.render(last=4)` only shows them."""
+    given = [*node.args, *(word.value for word in node.keywords)]
+    is_filled = any(not isinstance(one, ast.Constant) for one in given)
+    return is_filled and words_of(last_name(node.func)) in FILLING
 
 
 def replaces_placeholder(node: ast.Call) -> bool:

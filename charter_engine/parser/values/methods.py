@@ -234,6 +234,8 @@ class Methods:
                     self.memory.add_item(box, member_of(frame, box, rest, node))
             elif shape.verb == "update" and value.box is not None:
                 box.fields |= value.box.fields
+            elif shape.verb == "update" and box.kind == "dict":
+                self.memory.add_rest(box, Value(origins=value.all_origins()))
             else:
                 self.memory.add_item(box, member_of(frame, box, added, node))
         return Value()

@@ -238,6 +238,42 @@ def test_what_is_made_where_there_is_none_yet_is_made_once() -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "return stores.setdefault(key, Store())",
+        "store = stores.get(key) or Store()\n    stores[key] = store\n    return store",
+        "store = stores.get(key, Store())\n    stores[key] = store\n    return store",
+        "store = stores[key] if key in stores else Store()\n    stores[key] = store\n"
+        "    return store",
+        "if anew or key not in stores:\n        stores[key] = Store()\n    return stores[key]",
+        "try:\n        return stores[key]\n    except KeyError:\n"
+        "        stores[key] = Store()\n        return stores[key]",
+    ],
+)
+def test_what_stands_in_for_what_is_not_there_is_made_once_for_a_key(body: str) -> None:
+    source = f"""
+class Store:
+    def __init__(self):
+        self.turns = []
+
+    def add(self, said):
+        self.turns.append(said)
+
+stores = {{}}
+
+def get_store(key, anew=False):
+    {body}
+
+def chat(key, text):
+    store = get_store(key)
+    said = ask(f"Go on: {{store.turns}} {{text}}")
+    store.add(said)
+    return said
+"""
+    assert flows(source) == {"chat > chat, later"}
+
+
+@pytest.mark.parametrize(
     "kept",
     [
         "from fastapi import FastAPI\napp = FastAPI()\napp.state.talk = []\n"

@@ -531,3 +531,48 @@ def test_a_conversation_is_followed_that_is_told_in_another_shape(
         for call in file.calls
         for edge in call.depends_on
     ] == [("idea", "rate", "data")]
+
+
+@pytest.mark.parametrize("told", ["one.to_openai()", "one.as_message()"])
+def test_messages_that_tell_themselves_in_another_shape_are_those_of_the_caller(told: str) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        def complete(messages):
+            told = [{told} for one in messages]
+            return OpenAI().responses.create(input=told).output_text
+
+        def work(text):
+            return complete([Message("user", f"Write a poem on this subject: {{text}}")])
+        """
+    )
+    assert [call.kind for call in file.calls] == ["sdk", "wrapper"]
+
+
+@pytest.mark.parametrize("shown", ["render()", "render(last=4)"])
+def test_what_shows_the_notes_that_it_is_given_fills_no_template_of_its_caller(shown: str) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        class Notes:
+            def __init__(self):
+                self.said = []
+
+            def render(self, last=None):
+                return "\\n".join(self.said)
+
+        def decide(topic, notes):
+            return OpenAI().responses.create(
+                instructions="You are a judge of debates. Name the winner and say why.",
+                input=f"Topic: {{topic}} {{notes.{shown}}}",
+            ).output_text
+
+        def main():
+            notes = Notes()
+            notes.said.append(decide("tea", notes))
+            return decide("coffee", notes)
+        """
+    )
+    assert [call.kind for call in file.calls] == ["sdk"]
