@@ -286,7 +286,7 @@ class Entries:
             } - seen
         if len(self.memory.objects) <= FEW_OBJECTS:
             others = (box for owner, box in self.memory.objects.items() if owner not in seen)
-            yield from [(box, False) for box in others]
+            yield from [(box, True) for box in others]
 
 
 def agents_in(given: Mapping[str, Value]) -> dict[str, Value]:
