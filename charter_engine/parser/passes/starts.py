@@ -31,7 +31,10 @@ uploads files, logs and keeps records on its way spends thousands of steps befor
 them together come to less than `PLENTY` in a pass."""
 
 STEPS_OF_A_LOOK = 500
-"""In the first pass, until it is known which functions ask a model themselves."""
+FEWEST_OF_A_LOOK = 150
+"""In the first pass, until it is known which functions ask a model themselves. In a very large
+package the fewest do that: of browser-use and OpenHands, 500 steps showed no call that 150 did
+not, measured."""
 
 STEPS_OF_MODULES = 240_000
 STEPS_OF_LOOKING_AT_MODULES = 60_000
@@ -101,7 +104,7 @@ class Starts:
 
     def steps_for_function(self) -> int:
         if self.progress.is_looking:
-            return STEPS_OF_A_LOOK
+            return FEWEST_OF_A_LOOK if self.is_large else STEPS_OF_A_LOOK
         is_short = self.is_large or self.progress.steps >= PLENTY
         if is_short:
             return FEWEST_STEPS
