@@ -97,6 +97,32 @@ def test_programs_follow_a_dead_end_no_further(monkeypatch: pytest.MonkeyPatch) 
     assert spared.findings.sites.keys() == followed.findings.sites.keys()
 
 
+def test_nor_do_programs_before_it_is_known_which_functions_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(starts, "STEPS_OF_LOOKING_AT_MODULES", 0)
+    spared = analysed(ENOUGH + 10)
+    monkeypatch.setattr(dead_ends, "ENOUGH", 100)
+    followed = analysed(ENOUGH + 10)
+    assert followed.progress.steps - spared.progress.steps > 9 * 300
+    assert spared.findings.sites.keys() == followed.findings.sites.keys()
+
+
+def test_a_program_that_comes_to_no_model_in_many_steps_is_followed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    modules = {
+        "library": LIBRARY,
+        "report": f"from library import run\n\ntask = str(run)\nif task:\n{LONG}\n",
+    }
+    monkeypatch.setattr(starts, "FEWEST_OF_A_MODULE", 500)
+    spared = interpreted(modules)
+    monkeypatch.setattr(starts, "FEWEST_OF_A_MODULE", 100_000)
+    followed = interpreted(modules)
+    assert followed.progress.steps - spared.progress.steps > 500
+    assert spared.findings.sites.keys() == followed.findings.sites.keys()
+
+
 def test_a_look_at_a_large_package_follows_a_dead_end_no_further(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
