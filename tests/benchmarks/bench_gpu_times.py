@@ -2,9 +2,10 @@
 principles say.
 
 A transformer of Llama-3.1-8B's shape with random weights in bf16 is run by PyTorch's own kernels:
-prefill of a prompt's tail behind a reused head, a decoding step of many requests, KV blocks between
-pinned host memory and the GPU. Prints medians, what `from_first_principles` says of each, and the
-rates that the measured times come to. Needs PyTorch and a CUDA GPU of 60 GB.
+prefill of a prompt's tail behind a reused head, a decoding step of many requests, retention
+refreshes alone and in such a step, KV blocks between pinned host memory and the GPU. Prints
+medians, what is assumed of each, and the rates that the measured times come to. Needs PyTorch and a
+CUDA GPU of 60 GB.
 
     python -m tests.benchmarks.bench_gpu_times [DEVICE [FILE.json]]
 """
@@ -14,7 +15,7 @@ import importlib.util
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -37,6 +38,13 @@ PREFILLS = (
 """Tokens computed, and tokens reused before them."""
 DECODES = ((1, 1_024), (1, 8_192), (8, 8_192), (16, 1_024), (64, 1_024), (64, 4_096))
 """Requests that decode together, and the context of each."""
+REFRESHES = tuple(
+    (requests, context, computed, reused)
+    for requests, context in ((0, 0), (16, 4_096), (64, 4_096))
+    for computed, reused in ((1, 4_096), (64, 4_096), (1, 32_768), (64, 32_768))
+)
+"""Requests that decode beside a refresh, the context of each, and of the refresh the tokens
+computed (at least one, at most a block) and those reused before them."""
 BLOCK_TOKENS = 64
 BLOCKS = (1, 16, 128, 512)
 """How many blocks come back from host at once."""
@@ -58,6 +66,25 @@ class Measured(Struct, frozen=True):
         return (
             f"{self.what:<10}{self.tokens:>8,}{self.context:>8,}"
             f"{self.milliseconds:>11.3f}{self.assumed:>11.3f}{ratio:>8.2f}"
+        )
+
+
+class Refreshed(Struct, frozen=True):
+    """What a refresh added to a step in which `requests` decode behind `context` tokens each, or
+    took alone, in milliseconds; and what `refresh_cost` assumes of it, a step of its own."""
+
+    requests: int
+    context: int
+    computed: int
+    reused: int
+    milliseconds: float
+    assumed: float
+
+    def line(self) -> str:
+        beside = f"beside {self.requests} of {self.context:,}" if self.requests else "alone"
+        return (
+            f"refresh, {self.computed} behind {self.reused:,} {beside}:"
+            f" {self.milliseconds:.3f} ms, assumed {self.assumed:.3f}"
         )
 
 
@@ -87,41 +114,64 @@ class Transformer:
         of = (requests, self.shape.kv_heads, tokens, self.shape.head_dim)
         return [(weights(*of), weights(*of)) for _ in self.layers]
 
-    def forward(self, words: Any, cache: Cache, turn: tuple[Any, Any]) -> Any:
-        """Logits of each request's last token; `words` is [requests, tokens], `turn` the cosines
-        and sines of their positions."""
+    def forward(self, together: Sequence["Part"]) -> Any:
+        """Logits of each request's last token, the parts' one after another: their tokens share
+        every product with weights, and each part attends by itself."""
         functional = torch.nn.functional
+        words = torch.cat([part.words.flatten() for part in together])
+        sizes = [part.words.numel() for part in together]
         hidden = functional.embedding(words, self.embedding)
-        for layer, (keys, values) in zip(self.layers, cache, strict=True):
+        for number, layer in enumerate(self.layers):
             before, projection, out, behind, up, down = layer
             heads = functional.linear(functional.rms_norm(hidden, (HIDDEN,), before), projection)
-            attended = self._attention(heads, keys, values, turn)
-            hidden = hidden + functional.linear(attended, out)
+            attended = [
+                self._attention(mine, part, *part.cache[number])
+                for mine, part in zip(heads.split(sizes), together, strict=True)
+            ]
+            hidden = hidden + functional.linear(joined(attended), out)
             inner = functional.linear(functional.rms_norm(hidden, (HIDDEN,), behind), up)
             gate, linear = inner.chunk(2, dim=-1)
             hidden = hidden + functional.linear(functional.silu(gate).mul_(linear), down)
-        last = functional.rms_norm(hidden[:, -1], (HIDDEN,), self.norm)
-        return functional.linear(last, self.head)
+        last = joined(
+            [
+                mine.view(*part.words.shape, HIDDEN)[:, -1]
+                for mine, part in zip(hidden.split(sizes), together, strict=True)
+            ]
+        )
+        return functional.linear(functional.rms_norm(last, (HIDDEN,), self.norm), self.head)
 
-    def _attention(self, heads: Any, keys: Any, values: Any, turn: tuple[Any, Any]) -> Any:
-        """Of new tokens to the context in `keys` and `values`, and to themselves.
+    def _attention(self, heads: Any, part: "Part", keys: Any, values: Any) -> Any:
+        """Of a part's new tokens to the context in `keys` and `values`, and to themselves.
 
-        The parts are attended to in turn, the context by all and the new tokens causally: the same
+        The two are attended to in turn, the context by all and the new tokens causally: the same
         arithmetic as that of a chunk of a prefill. A single new token counts as context.
         """
-        requests, tokens, _ = heads.shape
+        requests, tokens = part.words.shape
         by_head = heads.view(requests, tokens, -1, self.shape.head_dim).transpose(1, 2)
         kv_heads = self.shape.kv_heads
         query, key, value = by_head.split((self.shape.heads, kv_heads, kv_heads), dim=1)
-        query, key = turned(query, turn), turned(key, turn)
+        query, key = turned(query, part.turn), turned(key, part.turn)
         attend = torch.nn.functional.scaled_dot_product_attention
-        parts = []
+        found = []
         if keys.shape[2]:
-            parts.append(attend(query, keys, values, enable_gqa=True))
+            found.append(attend(query, keys, values, enable_gqa=True))
         if tokens > 1:
-            parts.append(attend(query, key, value, is_causal=True, enable_gqa=True))
-        attended = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-        return attended.transpose(1, 2).reshape(requests, tokens, HIDDEN)
+            found.append(attend(query, key, value, is_causal=True, enable_gqa=True))
+        attended = found[0] if len(found) == 1 else found[0] + found[1]
+        return attended.transpose(1, 2).reshape(requests * tokens, HIDDEN)
+
+
+class Part(Struct, frozen=True):
+    """Requests of one length in a pass: their new tokens, [requests, tokens], what of each is
+    cached, and the cosines and sines of the new positions."""
+
+    words: Any
+    cache: Cache
+    turn: tuple[Any, Any]
+
+
+def joined(tensors: list[Any]) -> Any:
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
 
 
 def weights(*shape: int) -> Any:
@@ -153,23 +203,45 @@ def median_ms(work: Callable[[], object], times: int = 7) -> float:
 def passes(model: Transformer, assumed: LatencyModel) -> Iterator[Measured]:
     """Prefill, then decoding; each pass a CUDA graph, so that launching kernels costs nothing."""
     for computed, reused in PREFILLS:
-        took = pass_ms(model, model.cache(1, reused), computed)
+        took = pass_ms(model, [part_of(model, 1, reused, computed)])
         expected = assumed.iteration_ms(assumed.prefill_ms(computed, reused))
         yield Measured("prefill", computed, reused, took, expected)
     for requests, context in DECODES:
-        took = pass_ms(model, model.cache(requests, context), 1)
+        took = pass_ms(model, [part_of(model, requests, context, 1)])
         yield Measured("decode", requests, context, took, assumed.step_ms(requests * context))
 
 
-def pass_ms(model: Transformer, cache: Cache, tokens: int) -> float:
-    """Of one pass over new tokens of every request in the cache."""
+def refreshes(model: Transformer, assumed: LatencyModel) -> Iterator[Refreshed]:
+    """What a refresh adds to a step in which other requests decode, or takes alone."""
+    for requests, context, computed, reused in REFRESHES:
+        others = [part_of(model, requests, context, 1)] if requests else []
+        without = pass_ms(model, others) if others else 0.0
+        with_it = pass_ms(model, [*others, part_of(model, 1, reused, computed)])
+        yield Refreshed(
+            requests,
+            context,
+            computed,
+            reused,
+            with_it - without,
+            assumed.step_ms(reused + computed),
+        )
+
+
+def part_of(model: Transformer, requests: int, reused: int, tokens: int) -> Part:
     size = model.shape.head_dim
-    words = torch.randint(WORDS, (cache[0][0].shape[0], tokens), device="cuda")
-    turn = (weights(tokens, size), weights(tokens, size))
-    model.forward(words, cache, turn)
+    return Part(
+        torch.randint(WORDS, (requests, tokens), device="cuda"),
+        model.cache(requests, reused),
+        (weights(tokens, size), weights(tokens, size)),
+    )
+
+
+def pass_ms(model: Transformer, together: list[Part]) -> float:
+    """Of one pass over new tokens of all parts."""
+    model.forward(together)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        model.forward(words, cache, turn)
+        model.forward(together)
     took = median_ms(graph.replay)
     graph.reset()
     torch.cuda.empty_cache()
@@ -227,9 +299,13 @@ def main() -> None:
         for measured in chain(passes(model, assumed), host_copies(SHAPE, assumed)):
             found.append(measured)
             print(measured.line(), flush=True)
-    print("\n".join(rates(SHAPE, found)))
+        print("\n".join(rates(SHAPE, found)))
+        sent = []
+        for refreshed in refreshes(model, assumed):
+            sent.append(refreshed)
+            print(refreshed.line(), flush=True)
     if len(sys.argv) > 2:
-        Path(sys.argv[2]).write_text(json.dumps(to_builtins(found), indent=1))
+        Path(sys.argv[2]).write_text(json.dumps(to_builtins([*found, *sent]), indent=1))
 
 
 if __name__ == "__main__":

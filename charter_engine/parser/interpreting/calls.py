@@ -19,6 +19,7 @@ from charter_engine.parser.flows.fanout import (
 )
 from charter_engine.parser.flows.queues import FIELDS
 from charter_engine.parser.flows.written_files import DUMPING
+from charter_engine.parser.interpreting.defaults import by_default
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.interpreting.handed_on import (
     LATER,
@@ -172,10 +173,9 @@ class CallResolver:
             return join(entered, self.agents.asked_beside(frame, node, receiver, shape))
         if self.evaluator.teams.own_runs.is_part(frame, node, shape):
             return Value()
-        found = self.recogniser.recognised(frame, node, receiver, shape)
-        if found is not None:
-            asked = callee if is_called(shape) else receiver
-            return self.agents.answered(frame, node, asked, shape, found)
+        answer = self.recognised(frame, node, receiver, callee, shape)
+        if answer is not None:
+            return answer
         made = (
             bounded(frame, shape)
             or self.evaluator.containers.by_default(frame, shape)
@@ -214,6 +214,18 @@ class CallResolver:
         done = self.declared(frame, node, callee, shape)
         return done or self.unseen_code.passed_on(frame, receiver, callee, shape)
 
+    def recognised(
+        self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape
+    ) -> Value | None:
+        """What a call that is known to ask is answered; None for any other. A method that a base of
+        the program's own only declares does what its subclasses do, whatever its name."""
+        found = self.recogniser.recognised(frame, node, receiver, shape)
+        if found is None:
+            return None
+        asked = callee if is_called(shape) else receiver
+        done = self.declared(frame, node, callee, shape)
+        return done or self.agents.answered(frame, node, asked, shape, found)
+
     def answered_unseen(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
     ) -> Value | None:
@@ -251,7 +263,8 @@ class CallResolver:
         if shape.verb == STREAMED:
             return self.handed_on.called_later(frame, node, receiver, shape)
         found = (
-            evaluator.queues.called(frame, node, receiver, shape)
+            by_default(shape)
+            or evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)
             or evaluator.reflection.called(frame, node, shape)
             or evaluator.role_turns.called(frame, shape)

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 MAX_DEPTH = 2
 """Objects within objects whose lists a method may send."""
 
+FEW_OBJECTS = 100
+"""Where there are no more than these, a function may reach each of them: by a table in which
+nothing was put yet, or by what makes them."""
+
 
 class Held(NamedTuple):
     """What a list, or a dict of lists, held."""
@@ -266,6 +270,9 @@ class Entries:
                 for kind in value.types
                 if isinstance(kind, Instance)
             } - seen
+        if len(self.memory.objects) <= FEW_OBJECTS:
+            others = (box for owner, box in self.memory.objects.items() if owner not in seen)
+            yield from [(box, False) for box in others]
 
 
 def agents_in(given: Mapping[str, Value]) -> dict[str, Value]:

@@ -15,6 +15,7 @@ from charter_engine.parser.agents.crews import Crews
 from charter_engine.parser.agents.factories import Factories
 from charter_engine.parser.agents.made_agents import AgentMaker
 from charter_engine.parser.agents.served_agents import ServedAgents
+from charter_engine.parser.branches.file_ways import FileWays
 from charter_engine.parser.branches.flags import Flags, truth_of
 from charter_engine.parser.branches.given_ways import GivenWays
 from charter_engine.parser.branches.narrowing import KnownBeside, compared, those_of
@@ -28,6 +29,7 @@ from charter_engine.parser.graphs.node_agents import NodeAgents
 from charter_engine.parser.interpreting.arguments import Arguments
 from charter_engine.parser.interpreting.assignment import Assigner
 from charter_engine.parser.interpreting.calls import CallResolver
+from charter_engine.parser.interpreting.defaults import without_environment
 from charter_engine.parser.interpreting.effects import Effects
 from charter_engine.parser.interpreting.following import Follower
 from charter_engine.parser.interpreting.frames import Frame, LoopState
@@ -119,6 +121,7 @@ class Evaluator:
         self.effects = Effects(analysis, self)
         self.flags = Flags(analysis, self)
         self.given_ways = GivenWays(analysis, self)
+        self.file_ways = FileWays(self)
         self.files = PromptFiles(analysis)
         self.written = WrittenFiles(analysis)
         self.queues = Queues(analysis, self)
@@ -308,6 +311,8 @@ class Evaluator:
     def choice(self, frame: Frame, node: ast.IfExp) -> Value:
         self.run(frame, node.test)
         way = self.walker.way_made(frame, node.test)
+        if way is None:
+            way = self.file_ways.settled(frame, node.test)
         if way is not None:
             return self.evaluate(frame, node.body if way else node.orelse)
         first = self.evaluate(frame, node.body)
@@ -317,8 +322,10 @@ class Evaluator:
 
     def boolean(self, frame: Frame, node: ast.BoolOp) -> Value:
         """What may come of `one or other`, without the other where the one counts as true."""
-        values = [self.evaluate(frame, item) for item in node.values]
-        if isinstance(node.op, ast.Or):
+        is_choice = isinstance(node.op, ast.Or)
+        items = without_environment(node.values) if is_choice else node.values
+        values = [self.evaluate(frame, item) for item in items]
+        if is_choice:
             true_ones = (number for number, value in enumerate(values, 1) if truth_of(value))
             values = values[: next(true_ones, len(values))]
         known = [value for value in values if value.constant is None or value.constant[0]]

@@ -249,7 +249,8 @@ class Names:
     def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
         origins = NOTHING if name in BESIDE_ANSWER else value.origins
         if not value.types and value.box is None:
-            return self.kept_for_users(name).with_origins(origins)
+            is_of_enum = name == "value" and value.pieces is not None
+            return value if is_of_enum else self.kept_for_users(name).with_origins(origins)
         given = self.argument_given(value, name)
         if given is not None:
             return given

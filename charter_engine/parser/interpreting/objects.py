@@ -108,8 +108,9 @@ class ObjectMaker:
                 made = FACTORIES.get(last_name(default)) if is_factory(default) else None
                 if made is not None:
                     found[name] = Value(box=Box(made, depth=frame.certainty))
-                elif isinstance(default, ast.Constant):
-                    found[name] = self.evaluator.evaluate(module, default)
+                elif isinstance(default, ast.Lambda | ast.Constant):
+                    made_by = default.body if isinstance(default, ast.Lambda) else default
+                    found[name] = self.evaluator.evaluate(module, made_by)
         return found
 
     def keep_fields(

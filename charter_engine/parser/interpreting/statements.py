@@ -107,6 +107,8 @@ class StatementWalker:
         if way is None:
             way = self.evaluator.given_ways.settled(frame, node)
         if way is None:
+            way = self.evaluator.file_ways.settled(frame, node.test)
+        if way is None:
             way = self.way_of_shape(frame, node)
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
@@ -215,7 +217,8 @@ class StatementWalker:
         done = frame.names
         after = None
         ways = Ways(self.findings.outputs, frame.elsewhere)
-        for handler in node.handlers:
+        is_read = self.evaluator.file_ways.is_read(frame, node.body)
+        for handler in () if is_read else node.handlers:
             frame.names = dict(middle)
             frame.elsewhere = ways.on_the_next()
             if handler.name:

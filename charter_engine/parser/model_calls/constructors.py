@@ -37,6 +37,10 @@ theirs."""
 REQUESTING = frozenset("requests httpx urllib3".split())
 """Libraries whose functions look up what a server has: `requests.get(url, params=…)`."""
 
+SYSTEM = frozenset("os sys".split())
+"""Modules whose functions give what the system has or does, and no object that holds what they are
+given."""
+
 
 class Constructors:
     """Makes objects of the catalogue's kinds."""
@@ -128,7 +132,7 @@ class Constructors:
         """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
         if kind == PLACEHOLDER:
             return placeholder(shape)
-        if kind == STORE and shape.verb == "loads":
+        if kind == STORE and (shape.verb == "loads" or not SYSTEM.isdisjoint(shape.path[:1])):
             return None
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})

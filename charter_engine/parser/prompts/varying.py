@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from charter_engine.parser.interpreting.defaults import reads_environment
 from charter_engine.parser.model_calls.findings import Site
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.source.syntax import names_stored
@@ -44,14 +45,15 @@ class Turning:
 
 
 def changes(expression: ast.expr | str, names: frozenset[str]) -> bool:
-    """Whether an expression calls something, or reads one of the names."""
+    """Whether an expression calls something, or reads one of the names. A variable of the
+    environment stays as it is."""
     if isinstance(expression, str):
         try:
             expression = ast.parse(expression, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return True
     return any(
-        isinstance(node, ast.Call | ast.Await)
+        (isinstance(node, ast.Call | ast.Await) and not reads_environment(node))
         or (isinstance(node, ast.Name) and node.id in names)
         or (isinstance(node, ast.Attribute) and ast.unparse(node) in names)
         for node in ast.walk(expression)

@@ -334,3 +334,60 @@ def test_a_memory_holds_what_was_asked_with_it_too(
 ) -> None:
     source = MEMORIES.replace("ASKED", asked).replace("GIVEN", given).replace("RESET", reset)
     assert edges(compiled(source)) == {(first, second, "data") for first, second in found}
+
+
+def test_what_a_table_of_sessions_keeps_comes_in_a_later_turn() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        def ask(text):
+            return client.responses.create(model="m", input=text).output_text
+
+        class Session:
+            def __init__(self):
+                self.said = []
+
+            def all_said(self):
+                return " ".join(self.said)
+
+        class Sessions:
+            def __init__(self):
+                self.live = {}
+
+            def of(self, name):
+                session = self.live.get(name)
+                if session is None:
+                    session = Session()
+                    self.live[name] = session
+                return session
+
+        class Desk:
+            def __init__(self, sessions):
+                self.sessions = sessions
+
+            def turn(self, name, question):
+                session = self.sessions.of(name)
+                self.foresee(session)
+                answer = ask("Answer what the harbour asks, and guess no depth: " + question)
+                session.said.append(answer)
+                return answer
+
+            def foresee(self, session: Session):
+                return ask("Say what the harbour will be asked next: " + session.all_said())
+
+        SESSIONS = Sessions()
+
+        def serve(name, question):
+            return Desk(SESSIONS).turn(name, question)
+        """
+    )
+    foresees, answers = (
+        next(call.line for call in file.calls if call.function == f"Desk.{name}")
+        for name in ("foresee", "turn")
+    )
+    assert {edge for edge in edges(file) if edge[0] == answers and edge[1] == foresees} == {
+        (answers, foresees, "loop")
+    }

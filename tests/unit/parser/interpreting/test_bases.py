@@ -259,3 +259,43 @@ def test_beside_a_stand_in_what_a_base_declares_is_done_by_a_class_that_asks(
         "sdk",
         "wrapper",
     ]
+
+
+def test_a_declared_method_does_what_is_done_for_it_also_by_the_name_of_one_that_asks() -> None:
+    files = package(
+        llm="""
+            from abc import ABC, abstractmethod
+            from anthropic import Anthropic
+
+            class BaseLLM(ABC):
+                @abstractmethod
+                def complete(self, messages, rules=None): ...
+
+            class Claude(BaseLLM):
+                def __init__(self):
+                    self.client = Anthropic()
+
+                def complete(self, messages, rules=None):
+                    request = {"model": "m", "max_tokens": 9, "messages": messages}
+                    if rules:
+                        request["system"] = rules
+                    return self.client.messages.create(**request).content[0].text
+        """,
+        agent="""
+            from pkg.llm import BaseLLM
+
+            class Agent:
+                def __init__(self, llm: BaseLLM):
+                    self.llm = llm
+
+                def answer(self, question):
+                    asked = [{"role": "user", "content": question}]
+                    return self.llm.complete(messages=asked, rules="Name the berth.")
+        """,
+    )
+    call = files["agent.py"].calls[-1]
+    assert call.kind == "wrapper"
+    assert [segment.text or segment.name for segment in call.segments] == [
+        "Name the berth.",
+        "question",
+    ]

@@ -58,6 +58,8 @@ def texts(body: str) -> list[str]:
     "read",
     [
         'Path("prompts/rules.md").read_text()',
+        """open(f"{Path('prompts')}/rules.md").read()""",
+        'open(str(Path("prompts") / "rules.md")).read()',
         'Path("prompts", "rules.md").open().read()',
         '(Path(__file__).parent / "prompts" / "rules.md").read_text(encoding="utf-8")',
         'Path(__file__).resolve().parents[0].joinpath("prompts/rules.md").read_text()',
@@ -232,3 +234,43 @@ def test_files_that_a_loop_names_are_read_in_turn() -> None:
         return ask(rules())
     """
     assert texts(body) == ["Name the berth.", "\n\nGuess no depth.\n", "Hello {{ name }}.\n"]
+
+
+FALLBACK = 'RULES = "Be plain."\n\ndef rules():\n    path = Path("prompts/rules.md")\n'
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "    try:\n        return path.read_text('utf-8')\n    except FileNotFoundError:\n"
+        "        return RULES\n",
+        "    try:\n        with open(path) as file:\n            text = file.read()\n"
+        "    except OSError as error:\n        print(error)\n        text = RULES\n"
+        "    return text\n",
+        "    if path.exists():\n        return path.read_text()\n    return RULES\n",
+        "    if not os.path.isfile(path):\n        return RULES\n    return path.read_text()\n",
+        "    return path.read_text() if path.is_file() else RULES\n",
+    ],
+)
+def test_a_file_that_is_there_is_read_whatever_stands_in_for_it(read: str) -> None:
+    assert "".join(texts(FALLBACK + read + "ask(rules())")) == TEXTS["prompts/rules.md"]
+
+
+@pytest.mark.parametrize("asked", ["open(path).read() + fetch(path)", "fetch(path)"])
+def test_what_may_fail_beside_a_file_leaves_open_what_is_read(asked: str) -> None:
+    read = f"    try:\n        return {asked}\n    except OSError:\n        return RULES\n"
+    assert "Name the berth." not in texts(FALLBACK + read + "ask(rules())")
+
+
+def test_a_file_that_the_program_writes_holds_its_answers() -> None:
+    body = """
+        path = Path("prompts/rules.md")
+
+        def turn(question):
+            known = path.read_text() if path.exists() else "Nothing yet."
+            path.write_text(ask(known + question).choices[0].message.content)
+    """
+    sources: dict[str, str | bytes] = {"agent/main.py": HEAD + dedent(body)}
+    found = compile_sources(sources, options=CompileOptions(), files=Texts())
+    last = found.files[0].calls[-1]
+    assert [(edge.call, edge.carried) for edge in last.depends_on] == [(last.id, "loop")]
