@@ -153,7 +153,8 @@ class Methods:
             if receiver.box.kind == "list":
                 return any_member(receiver)
             written, key = shape.positional[0] if shape.positional else (shape.node, UNKNOWN)
-            found = self.evaluator.containers.member(frame, receiver, written, key)
+            table = shape.node.func.value if isinstance(shape.node.func, ast.Attribute) else written
+            found = self.evaluator.containers.member(frame, receiver, table, written, key)
             default = shape.positional[1][1] if len(shape.positional) > 1 else None
             is_there = default is None or (is_empty_list(default) and end_of(found, -1) is not None)
             is_there = is_there or is_constant_with(shape, receiver, key)
@@ -229,13 +230,15 @@ class Methods:
                 and value.box.kind == box.kind
             ):
                 placed = put_behind(box, value)
-                if placed.box is not None:
-                    self.memory.merge_into(box, placed.box, frame.certainty > box.depth)
+                members = placed.box or value.box
+                self.memory.merge_into(box, members, frame.certainty > box.depth)
                 if placed.origins:
                     rest = Value(origins=added.origins)
                     self.memory.add_item(box, member_of(frame, box, rest, node))
             elif shape.verb == "update" and value.box is not None:
                 box.fields |= value.box.fields
+            elif shape.verb == "update" and box.kind == "dict":
+                self.memory.add_rest(box, Value(origins=value.all_origins()))
             else:
                 self.memory.add_item(box, member_of(frame, box, added, node))
         return Value()
