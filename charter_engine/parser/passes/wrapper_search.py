@@ -337,7 +337,8 @@ class WrapperSearch:
         """Functions that other modules call as one calls a model: those that ask one themselves,
         and those that ask only what they are given."""
         for definition, answered in self.findings.asked_elsewhere.items():
-            if definition in found or definition not in self.outcomes:
+            is_stand_in = self.evaluator.wrapper_calls.is_stand_in(definition)
+            if definition in found or definition not in self.outcomes or is_stand_in:
                 continue
             self.add_wrapper(definition, found, asked=True)
             _, visits = self.outcomes[definition]
