@@ -423,3 +423,37 @@ def test_what_fills_the_template_that_it_is_given_may_add_a_sentence(
     put: str, kinds: list[str]
 ) -> None:
     assert [call.kind for call in compiled(FILLS.replace("PUT", put)).calls] == kinds
+
+
+RUN_ELSEWHERE = {
+    "agent": '''
+    from openai import OpenAI
+
+    client = OpenAI()
+    RULES = """
+    You look into laws. Name each source that you take. Leave out what you can't name. Say what is
+    sure, and what isn't. Never claim that your work is final. Return one object with these keys:
+    issues, rules, analysis, sources, risks, assumptions, steps. Add no fences around it. Each
+    source has a state, which is open as long as nobody has looked it up. No answer of yours says
+    that it was looked up: only those who keep the sources can say so.
+    """
+
+    class Agent:
+        def run(self, question):
+            messages = [{"role": "system", "content": RULES}, {"role": "user", "content": question}]
+            return client.chat.completions.create(model="m", messages=messages).choices[0].text
+    ''',
+    "app": """
+    from agent import Agent
+
+    def main(question):
+        agent = Agent()
+        answer = agent.run(question)
+        return answer
+    """,
+}
+
+
+def test_an_agent_with_rules_of_its_own_is_none_though_other_files_run_it() -> None:
+    found = package(**RUN_ELSEWHERE)
+    assert [len(found[name].calls) for name in ("agent.py", "app.py")] == [1, 0]
