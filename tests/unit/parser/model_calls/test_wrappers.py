@@ -457,3 +457,24 @@ RUN_ELSEWHERE = {
 def test_an_agent_with_rules_of_its_own_is_none_though_other_files_run_it() -> None:
     found = package(**RUN_ELSEWHERE)
     assert [len(found[name].calls) for name in ("agent.py", "app.py")] == [1, 0]
+
+
+def test_an_image_that_a_function_encodes_is_no_text_of_its_own() -> None:
+    file = compiled(
+        """
+        import anthropic, base64
+
+        client = anthropic.Anthropic()
+
+        def look(prompt, image):
+            img_str = base64.b64encode(shrunk(image).tobytes()).decode()
+            source = {"type": "base64", "media_type": "image/png", "data": img_str}
+            content = [{"type": "image", "source": source}, {"type": "text", "text": prompt}]
+            said = [{"role": "user", "content": content}]
+            return client.messages.create(model="m", max_tokens=9, messages=said).content[0].text
+
+        def main(image):
+            print(look("Tell what this shows.", image))
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(11, "sdk"), (14, "wrapper")]
