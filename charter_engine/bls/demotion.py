@@ -66,10 +66,10 @@ def best_demotion(pool: PresumedPool, worths: WorthTable, now_s: float) -> Demot
         return None
     idle = [first, *pool.next_idle(MOST_LOOKED_AT)]
     size, left = pool.room.tokens_per_block, pool.superseded()
-    kinds = np.array([held.kind for held in idle])
+    rows = np.array([held.worths for held in idle])
     since_s = np.array([held.since_s for held in idle])
     blocks = np.array([held.blocks for held in (*idle, *left)])
-    worth = np.append(worths.shortly(kinds, now_s - since_s), np.zeros(len(left)))
+    worth = np.append(worths.shortly(rows, now_s - since_s), np.zeros(len(left)))
     instead = np.minimum(blocks, gone_before + first.blocks)
     spared = np.maximum(instead - gone_before, 0)
     saved = (worth[0] * spared - worth * instead) * size * STANDS_S

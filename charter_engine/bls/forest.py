@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isnan
 from typing import Any
 
@@ -19,7 +20,7 @@ Cuts = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class Forest:
-    """Trees, each a complete binary tree in heap order.
+    """Trees of one depth, each a complete binary tree in heap order.
 
     Node n of tree t asks whether feature `feature[t][n]` is in a bin up to `threshold[t][n]`.
     Yes leads to node 2n + 1, no to 2n + 2.
@@ -38,26 +39,50 @@ class Forest:
 
     def score(self, features: Sequence[float]) -> float:
         """The score of a request with these features, in their order; NaN is an unknown value."""
-        bins = [
-            MISSING if isnan(value) else bisect_right(cuts, value)
-            for value, cuts in zip(features, self.cuts, strict=True)
-        ]
         total = self.start
-        for feature, threshold, leaf in self.trees():
-            inner, node = len(feature), 0
-            while node < inner:
-                node = 2 * node + 1 + (bins[feature[node]] > threshold[node])
-            total += leaf[node - inner]
+        for added in self.added(features).tolist():
+            total += added
         return total
 
     def scores(self, rows: Any) -> Any:
         """The score of each row of an array of features: what `score` says of it, to the last
         bit."""
-        bins = binned(rows, self.cuts)
         total = np.full(len(rows), self.start)
-        for feature, threshold, leaf in self.trees():
-            total += np.array(leaf)[leaves(bins, np.array(feature), np.array(threshold))]
+        for added in self.added_to_each(rows):
+            total += added
         return total
+
+    def added(self, features: Sequence[float]) -> Any:
+        """What each tree adds to the score of a request with these features."""
+        bins = np.array(
+            [
+                MISSING if isnan(value) else bisect_right(cuts, value)
+                for value, cuts in zip(features, self.cuts, strict=True)
+            ]
+        )
+        feature, threshold, leaf = self._side_by_side
+        trees, node = np.arange(len(leaf)), np.zeros(len(leaf), dtype=np.int64)
+        inner = feature.shape[1]
+        for _ in range(inner.bit_length()):
+            node = 2 * node + 1 + (bins[feature[trees, node]] > threshold[trees, node])
+        return leaf[trees, node - inner]
+
+    def added_to_each(self, rows: Any) -> Iterator[Any]:
+        """What each tree adds to the scores of all rows of an array of features."""
+        bins = binned(rows, self.cuts)
+        for feature, threshold, leaf in self.trees():
+            yield np.array(leaf)[leaves(bins, np.array(feature), np.array(threshold))]
+
+    @cached_property
+    def _side_by_side(self) -> tuple[Any, Any, Any]:
+        """What the trees ask, where they cut and what their leaves add, a row for each tree."""
+        trees = len(self.leaf)
+        inner = len(self.feature[0]) if trees else 0
+        feature, threshold = (
+            np.array(part, dtype=np.int64).reshape(trees, inner)
+            for part in (self.feature, self.threshold)
+        )
+        return feature, threshold, np.array(self.leaf, dtype=np.float64).reshape(trees, inner + 1)
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ class HeldStretch:
     """What is left of a session's prompt, from its first block on.
 
     It falls to the default priority at `until_s`.
-    `kind` tells what it is worth by how long it has been idle; None while its request is under way,
-    and of what a session has left behind, which has no `session`.
+    `worths` is a row of what it is worth by how long it has been idle; None while its request is
+    under way, and of what a session has left behind, which has no `session`.
     `prompt` is the prompt it is of, as who serves it tells, while it may be asked for; what a
     session has left behind of it comes after `start` tokens, from which its next prompt went on.
     """
@@ -50,7 +50,7 @@ class HeldStretch:
     blocks: int
     priority: int = DEFAULT_PRIORITY
     until_s: float = inf
-    kind: int | None = None
+    worths: Any = None
     since_s: float = 0.0
     prompt: Any = None
     start: int = 0
@@ -136,13 +136,14 @@ class PresumedPool:
     def answered(
         self,
         session: Session,
-        kind: int | None,
+        worths: Any,
         now_s: float,
         tokens: int = 0,
         prompt: Any = None,
     ) -> None:
-        """The session's prompt turns out to be of this kind, is of so many tokens with its answer
-        (`prompt`, where it is told), and lies idle from now on."""
+        """The session's prompt turns out to be worth this by age, is of so many tokens with its
+        answer (`prompt`, where it is told), and lies idle from now on. `worths` is None where that
+        is unknown."""
         self._expire(now_s)
         held = self._held.get(session)
         if held is None:
@@ -151,12 +152,12 @@ class PresumedPool:
         self._unqueue(held)
         self._take(more)
         held.blocks += more
-        held.kind, held.since_s = kind, now_s
+        held.worths, held.since_s = worths, now_s
         if prompt is not None:
             held.prompt = prompt
         self._queue(held)
         self._idle.pop(held, None)
-        if kind is not None and held.blocks:
+        if worths is not None and held.blocks:
             self._idle[held] = None
 
     def forget(self, session: Session) -> None:
@@ -167,7 +168,7 @@ class PresumedPool:
             left.prompt = None
         if held is not None:
             self._idle.pop(held, None)
-            held.session = held.kind = held.prompt = None
+            held.session = held.worths = held.prompt = None
 
     def superseded(self) -> list[HeldStretch]:
         """What two requests of its session have left behind, where all that comes before it is
@@ -177,7 +178,7 @@ class PresumedPool:
             left
             for left, session in self._superseded.items()
             if (last := self._held.get(session)) is not None
-            and last.kind is not None
+            and last.worths is not None
             and last.blocks * size >= left.start
         ]
 
@@ -201,7 +202,7 @@ class PresumedPool:
         blocks go before it that sessions have left behind."""
         left = 0
         for held in islice(self.in_order(now_s), most):
-            if held.kind is not None:
+            if held.worths is not None:
                 return held, left
             if held.session is None:
                 left += held.blocks

@@ -23,6 +23,7 @@ from .checks import (
 )
 from .features import FEATURES
 from .forest import MISSING, Division, Forest
+from .pauses import Pauses
 from .presumed_pool import PoolRoom
 from .retention import DEFAULT_PRIORITY, MAX_PRIORITY, NEVER_AGAIN, DecideAt, Rule, TokenRange
 from .worths import Worths
@@ -127,7 +128,8 @@ class ReuseTimeRules:
     An answer that changes a request's level is followed up where `refresh` pays.
     The `last_tokens` of a prompt rank above the rest of it (see `last_rule`).
     With `worths`, a row for each level, prompts are ranked beside each other (see `ranking`), and
-    in a pool of this `room` demoted, too (see `demotion`).
+    in a pool of this `room` demoted, too (see `demotion`): by the worths of their level, or with
+    `pauses` by what each is worth itself.
     """
 
     decide_at: DecideAt
@@ -140,6 +142,7 @@ class ReuseTimeRules:
     division: Division | None = None
     worths: Worths | None = None
     room: PoolRoom | None = None
+    pauses: Pauses | None = None
 
     def node(self, name: str) -> NodeRules:
         """What is known of a node; of an unknown one, the mean of all requests."""
@@ -180,6 +183,14 @@ def reuse_times_section(rules: ReuseTimeRules) -> dict[str, Any]:
         },
         "worths": rules.worths and asdict(rules.worths),
         "room": rules.room and asdict(rules.room),
+        "pauses": rules.pauses
+        and {
+            "bounds_s": rules.pauses.bounds_s,
+            "horizon_s": rules.pauses.horizon_s,
+            "start": rules.pauses.start,
+            "beyond": rules.pauses.beyond,
+            "forest": _forest_section(rules.pauses.forest),
+        },
     }
 
 
@@ -229,6 +240,7 @@ def parse_reuse_times(raw: Any, place: str) -> ReuseTimeRules:
         division=division,
         worths=_worths(raw.get("worths"), f"{place}.worths", levels),
         room=_room(raw.get("room"), f"{place}.room"),
+        pauses=_pauses(raw.get("pauses"), f"{place}.pauses"),
     )
 
 
@@ -282,6 +294,22 @@ def _room(raw: Any, place: str) -> PoolRoom | None:
     return PoolRoom(blocks, size, eviction)
 
 
+def _pauses(raw: Any, place: str) -> Pauses | None:
+    if raw is None:
+        return None
+    raw = object_of(raw, place)
+    bounds = ascending(raw.get("bounds_s"), f"{place}.bounds_s")
+    require(bool(bounds) and bounds[0] > 0, f"{place}.bounds_s", "must be above 0")
+    start = numbers(raw.get("start"), f"{place}.start")
+    classes = len(bounds) + 1
+    require(len(start) == classes, f"{place}.start", f"must be {classes} numbers")
+    beyond = wholes(raw, "beyond", place, most=len(bounds))
+    forest = _forest(raw.get("forest"), f"{place}.forest")
+    trees = len(forest.leaf)
+    require(len(beyond) == trees, f"{place}.beyond", f"must be a class for each of {trees} trees")
+    return Pauses(bounds, number(raw, "horizon_s", place), start, beyond, forest)
+
+
 def _refresh(raw: Any, place: str, levels: int) -> RefreshWorth:
     raw = object_of(raw, place)
     gains = tuple(
@@ -325,6 +353,8 @@ def _forest(raw: Any, place: str) -> Forest:
         _tree(item, f"{place}.trees[{index}]")
         for index, item in enumerate(list_of(raw, "trees", place))
     ]
+    depths = {len(leaf) for _, _, leaf in trees}
+    require(len(depths) <= 1, f"{place}.trees", "must be of one depth")
     return Forest(
         cuts,
         number(raw, "start", place),

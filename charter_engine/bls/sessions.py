@@ -155,13 +155,14 @@ class Sessions:
                 self._keep(sent.session, tokens, marks)
         if self.reuse_times.decide_at == "sent" or sent.explicit:
             level = None if sent.explicit else sent.level
-            self._lies_idle(sent, level, tokens, now_s)
+            self._lies_idle(sent, level, sent.features, tokens, now_s)
             return None
-        level = self.reuse_times.level(with_answer(sent.features, float(len(output_ids)), served_s))
+        features = with_answer(sent.features, float(len(output_ids)), served_s)
+        level = self.reuse_times.level(features)
         if self._ranking is not None:
             with self._lock:
                 self._ranking.answered(sent.session.name, level, now_s)
-        self._lies_idle(sent, level, tokens, now_s)
+        self._lies_idle(sent, level, features, tokens, now_s)
         pays = self.reuse_times.refresh.pays(sent.level, level, len(sent.token_ids))
         return level if pays and not self._alike(sent, level) else None
 
@@ -240,11 +241,28 @@ class Sessions:
             self._presume(lambda pool: pool.ask(sent.session.name, ranked, now_s))
             return ranked.priority
 
-    def _lies_idle(self, sent: Sent, level: int | None, tokens: Any, now_s: float) -> None:
+    def _lies_idle(
+        self, sent: Sent, level: int | None, features: list[float], tokens: Any, now_s: float
+    ) -> None:
         """A request's blocks lie idle from now on: those of its prompt and its answer."""
         own, prompt = len(tokens) - sent.node.shared_tokens, SentPrompt(tokens, sent.node)
+
+        def lies_idle(pool: PresumedPool) -> None:
+            worths = None if level is None else self._worths_by_age(level, features)
+            pool.answered(sent.session.name, worths, now_s, own, prompt)
+
         with self._lock:
-            self._presume(lambda pool: pool.answered(sent.session.name, level, now_s, own, prompt))
+            self._presume(lies_idle)
+
+    def _worths_by_age(self, level: int, features: list[float]) -> Any:
+        """What the prompt of a request of this level with these features is worth, by how long it
+        has been idle; None where nothing is compared."""
+        if self._worths is None:
+            return None
+        pauses = self.reuse_times.pauses
+        if pauses is None:
+            return self._worths.row(level)
+        return pauses.worths(pauses.shares(features), self._worths.ages_s)
 
     def _leave_behind(self, name: Name) -> None:
         """Nothing is known any more of a session that the pool holds."""

@@ -26,8 +26,8 @@ class WorthTable:
     """The same as arrays, to look up many at once."""
 
     def __init__(self, worths: Worths) -> None:
-        self._ages = np.asarray(worths.ages_s, dtype=np.float64)
-        self._ends = np.append(self._ages[1:], inf)
+        self.ages_s = np.asarray(worths.ages_s, dtype=np.float64)
+        self._ends = np.append(self.ages_s[1:], inf)
         self._rows = np.asarray(worths.rows, dtype=np.float64)
         self.ahead_s = np.asarray(worths.ahead_s, dtype=np.float64)
 
@@ -39,9 +39,15 @@ class WorthTable:
         """The ages from which on what has been idle for so long may be worth something else."""
         return self._ends[self._age(idle_s)]
 
-    def shortly(self, kinds: Any, idle_s: Any) -> Any:
-        """The mean worth of each of several at `ahead_s` seconds from now."""
-        return self.at(kinds[:, None], idle_s[:, None] + self.ahead_s).mean(axis=1)
+    def row(self, kind: int) -> Any:
+        """What blocks of a kind are worth by age."""
+        return self._rows[kind]
+
+    def shortly(self, rows: Any, idle_s: Any) -> Any:
+        """The mean worth at `ahead_s` seconds from now of each of several, of which a row tells
+        what it is worth by age."""
+        ages = self._age(idle_s[:, None] + self.ahead_s)
+        return np.take_along_axis(rows, ages, axis=1).mean(axis=1)
 
     def _age(self, idle_s: Any) -> Any:
-        return np.searchsorted(self._ages, np.maximum(idle_s, 0.0), side="right") - 1
+        return np.searchsorted(self.ages_s, np.maximum(idle_s, 0.0), side="right") - 1

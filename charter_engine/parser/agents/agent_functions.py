@@ -40,6 +40,16 @@ RETURNING = ("output_type", "result_type")
 GUARDING = ("output_guardrails", "guardrail", "guardrails", "callback", "after_model_callback")
 """The arguments in which an agent or a task is given functions that look at its answer."""
 
+VALIDATING = ("output_validator", "result_validator")
+"""Methods of agents that make a function one that looks at their answer."""
+
+INPUT_GUARDING = ("input_guardrails",)
+"""The argument in which an agent is given functions that look at what it is asked."""
+
+SENDING_BACK = {"crewai.task": ("guardrail", "guardrails")}
+"""The arguments of kinds in which these are given functions that return what they say against an
+answer."""
+
 SERVERS = "mcp_servers"
 """The argument in which an agent is given servers of tools, some of the program's own."""
 
@@ -101,7 +111,17 @@ class AgentFunctions:
     def guards_of(self, made: Made) -> list[Function]:
         """The functions at hand that look at what an agent answers, and may ask a model about it
         or write it into a file."""
-        return self.telling(functions_under(made.box, GUARDING))
+        declared = map(Function, declared_on(made, VALIDATING))
+        return self.telling([*functions_under(made.box, GUARDING), *declared])
+
+    def input_guards_of(self, made: Made) -> list[Function]:
+        """The functions at hand that look at what an agent is asked, and may ask a model about
+        it."""
+        return self.asking(functions_under(made.box, INPUT_GUARDING))
+
+    def sends_back(self, made: Made, guard: Function) -> bool:
+        """Whether what a guard returns is told to who answered, and not only what it raises."""
+        return guard in functions_under(made.box, SENDING_BACK.get(made.kind, ()))
 
     def asking(self, functions: Iterable[Function]) -> list[Function]:
         """Those that may ask a model."""

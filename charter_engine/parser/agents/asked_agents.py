@@ -11,8 +11,8 @@ from charter_engine.parser.agents.memories import memory_given, memory_held, sai
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.catalogue import Family
-from charter_engine.parser.model_calls.recognise import CallShape, Recognition, is_called
-from charter_engine.parser.prompts.kept_talks import talk_of
+from charter_engine.parser.model_calls.recognise import CallShape, Recognition
+from charter_engine.parser.prompts.kept_talks import keeper_of, talk_of
 from charter_engine.parser.teams.speakers import Team
 from charter_engine.parser.values.containers import member_of
 from charter_engine.parser.values.joining import join
@@ -118,15 +118,6 @@ class AgentsAsked:
         if found is None:
             return None
         return self.evaluator.recorder.model_call(frame, node, receiver, shape, found)
-
-
-def keeper_of(shape: CallShape) -> ast.expr | None:
-    """What keeps the conversation of a call: what is called, or whose method; None where it has no
-    name."""
-    function = shape.node.func
-    if isinstance(function, ast.Attribute) and not is_called(shape):
-        return function.value
-    return function if isinstance(function, ast.Name | ast.Attribute) else None
 
 
 def only_under(key: str, shape: CallShape) -> CallShape:

@@ -130,14 +130,22 @@ TASK = "langgraph.func.task"
 
 
 def started_way(frame: Frame, node: ast.Call, callee: Value) -> str | None:
-    """How a task of LangGraph's functional API runs that isn't waited for where it is called; None
-    for any other function at hand."""
+    """How a task of LangGraph's functional API runs that isn't waited for where it is called, or
+    what an object of a thread's class does; None for any other function at hand."""
+    if is_start_of_thread(node, callee):
+        return "thread"
     for kind in callee.types:
         if not isinstance(kind, Function) or not is_task(kind.definition):
             return None
     parent = frame.module.parents.get(id(node))
     is_waited_for = isinstance(parent, ast.Await | ast.Attribute)
     return None if is_waited_for else "create_task"
+
+
+def is_start_of_thread(node: ast.Call, callee: Value) -> bool:
+    """Whether a call starts a thread whose class says what it does: `Worker(jobs).start()`."""
+    names = {kind.definition.name for kind in callee.types if isinstance(kind, Function)}
+    return last_name(node.func) == "start" and names == {"run"}
 
 
 def is_task(definition: FunctionDefinition) -> bool:

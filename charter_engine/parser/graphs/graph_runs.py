@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.flows.edges import EARLIER_RUN, value_in_round
 from charter_engine.parser.graphs.frameworks import SharedStates, in_state
 from charter_engine.parser.graphs.inner_graphs import builder_run
-from charter_engine.parser.graphs.kept_graphs import begun_anew, is_conversation, kept_between_runs
+from charter_engine.parser.graphs.kept_graphs import (
+    begun_anew,
+    is_conversation,
+    kept_between_runs,
+    keys_given,
+)
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.values.joining import join
@@ -60,13 +65,17 @@ class GraphRuns:
 
     def carry_on(self) -> None:
         """Let graphs begin with the conversations that their runs before ended with, where a
-        checkpointer keeps these."""
+        checkpointer keeps these, and with what else is kept beside them that no run sets."""
         kept = kept_between_runs(self.graph, self.modules) if self.graph is not None else []
         anew = begun_anew(self.modules) if kept else ()
         for builder in kept:
             held = self.memory.left.setdefault(f"{builder}/START", Box("dict")).fields
-            for key, value in self.at_end(builder, EARLIER_RUN).items():
-                if is_conversation(key) and key not in anew and value.all_origins():
+            left = self.at_end(builder, EARLIER_RUN)
+            said = {key for key in left if is_conversation(key) and key not in anew}
+            given = keys_given(self.graph, self.modules, builder) if self.graph else set[str]()
+            beside = left.keys() - given if said & given else set[str]()
+            for key, value in left.items():
+                if key in said | beside and value.all_origins():
                     held[key] = join(held.get(key), value, key)
 
     def left(self, builder: str) -> Value:

@@ -9,6 +9,7 @@ from charter_engine.parser.graphs.graph_builders import MAKING, called
 from charter_engine.parser.graphs.inner_graphs import builder_run
 from charter_engine.parser.graphs.spoken import TALK
 from charter_engine.parser.graphs.state_graphs import StateGraph
+from charter_engine.parser.graphs.threads import assigned_in
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name
 from charter_engine.parser.source.syntax import last_name
@@ -30,6 +31,32 @@ def kept_between_runs(graph: StateGraph, modules: Collection[Module]) -> list[st
             if builder := builder_run(graph, module, call):
                 runs.setdefault(builder, []).append(goes_on(module, call))
     return sorted(key for key in compiled if is_run_again(runs.get(key, [])))
+
+
+def keys_given(graph: StateGraph, modules: Collection[Module], builder: str) -> set[str]:
+    """The keys of its state that the runs of a graph set; none where that isn't written out."""
+    given = [
+        state_given(module, call)
+        for module in modules
+        for call in module.calls
+        if builder_run(graph, module, call) == builder
+    ]
+    states = [state for state in given if not isinstance(state, ast.Call)]
+    if not all(isinstance(state, ast.Dict) for state in states):
+        return set()
+    keys = [key for state in states if isinstance(state, ast.Dict) for key in state.keys]
+    return {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+
+
+def state_given(module: Module, call: ast.Call) -> ast.expr | None:
+    """What a graph is run with, as it is written; None where that isn't told."""
+    named = [item.value for item in call.keywords if item.arg == "input"]
+    given = next(iter([*call.args, *named]), None)
+    if not isinstance(given, ast.Name):
+        return given
+    function = function_around(module, call)
+    made = assigned_in(function.node if function is not None else module.tree).get(given.id, [])
+    return made[0] if len(made) == 1 else None
 
 
 def is_run_again(runs: list[bool]) -> bool:

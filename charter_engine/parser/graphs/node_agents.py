@@ -12,9 +12,9 @@ from charter_engine.parser.graphs.state_graphs import key_of
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
+from charter_engine.parser.teams.called_functions import HANDED_IN
 from charter_engine.parser.teams.team_parts import name_of
 from charter_engine.parser.teams.team_prompts import NOWHERE
-from charter_engine.parser.teams.team_runs import HANDED_IN
 from charter_engine.parser.values.candidates import functions_in, made_in, members_in
 from charter_engine.parser.values.joining import join
 from charter_engine.parser.values.values import UNKNOWN, Box, Function, Kind, Made, Value, moved

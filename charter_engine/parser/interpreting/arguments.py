@@ -15,6 +15,7 @@ from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.candidates import functions_in, in_order
+from charter_engine.parser.values.containers import any_member
 from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.values import (
     UNKNOWN,
@@ -100,13 +101,17 @@ class Arguments:
         return found
 
     def provided(self, frame: Frame, provider: ast.expr) -> Value:
-        """What a provider gives: what the function returns, or an object of the class."""
+        """What a provider gives: what the function returns or yields, or an object of the class."""
         value = self.evaluator.evaluate(frame, provider)
         classes = [kind for kind in in_order(value.types) if isinstance(kind, Class)]
         if classes:
             return Value(types=frozenset((Instance(classes[0].definition),)))
-        given = [self.evaluator.follower.enter(frame, one, {}) for one in functions_in(value)[:1]]
-        return given[0] or UNKNOWN if given else UNKNOWN
+        for function in functions_in(value)[:1]:
+            definition = function.definition
+            given = self.evaluator.follower.enter(frame, function, {}) or UNKNOWN
+            yields = definition.is_generator and not definition.manages_context
+            return any_member(given) if yields else given
+        return UNKNOWN
 
     def parameters_of(self, definition: FunctionDefinition) -> tuple[Parameter, ...]:
         """A function's parameters, looked up once."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from charter_engine.parser.branches.absence import tests_absence
 from charter_engine.parser.flows.written_files import STORE
 from charter_engine.parser.interpreting.attributes import holder_name
 from charter_engine.parser.interpreting.frames import Frame, constructor_of, outermost_init
@@ -325,17 +326,6 @@ def is_made_once(maker: Frame, held: Value | None) -> bool:
     """Whether an object is made only where there is none yet (`if store is None: store = Store()`),
     and holds answers: it has been made before."""
     return held is not None and any(map(tests_absence, maker.conditions)) and is_answer(held)
-
-
-def tests_absence(test: ast.expr | str) -> bool:
-    """Whether a test asks for what isn't there: `store is None`, `not store`, `key not in
-    stores`."""
-    match test:
-        case ast.Compare(ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
-            return True
-        case ast.Compare(ops=[ast.NotIn()]) | ast.UnaryOp(op=ast.Not()):
-            return True
-    return False
 
 
 def holds_objects(value: Value) -> bool:

@@ -19,7 +19,7 @@ from charter_engine.parser.flows.fanout import (
 )
 from charter_engine.parser.flows.queues import FIELDS
 from charter_engine.parser.flows.written_files import DUMPING
-from charter_engine.parser.interpreting.environment import from_environment
+from charter_engine.parser.interpreting.defaults import by_default
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.interpreting.handed_on import (
     LATER,
@@ -77,6 +77,7 @@ class CallResolver:
         self.program = analysis.program
         self.findings = analysis.findings
         self.progress = analysis.progress
+        self.entries = analysis.entries
         self.evaluator = evaluator
         self.recogniser = CallRecogniser(analysis, evaluator)
         self.agents = AgentsAsked(analysis, evaluator)
@@ -263,7 +264,7 @@ class CallResolver:
         if shape.verb == STREAMED:
             return self.handed_on.called_later(frame, node, receiver, shape)
         found = (
-            from_environment(shape)
+            by_default(shape)
             or evaluator.queues.called(frame, node, receiver, shape)
             or evaluator.written.called(frame, node, receiver, shape)
             or evaluator.reflection.called(frame, node, shape)
@@ -273,6 +274,7 @@ class CallResolver:
             or evaluator.teams.own_runs.follow(frame, receiver, shape)
             or evaluator.graph_runs.called(frame, shape, evaluator.repetition.fanout_at)
             or evaluator.flow_runs.called(shape)
+            or evaluator.canvases.called(frame, receiver, shape)
             or evaluator.run_answers.called(shape)
             or partly_called(shape)
             or changed_copy(receiver, shape)
@@ -329,14 +331,15 @@ class CallResolver:
 
     def takes_steps(self, definition: ClassDefinition) -> bool:
         """Whether objects of a class ask a model of their own accord. Clients of several vendors,
-        which hand prompts on, stand for each other."""
+        which only hand prompts on, stand for each other."""
         lineage = self.program.lineage(definition)
         named = {recognise.words_of(owner.name)[-1:] for owner in lineage}
-        methods = (method for owner in lineage for method in owner.methods.values())
-        is_client = not CLIENTS.isdisjoint(named) or any(
-            method in self.findings.wrappers for method in methods
-        )
-        return self.program.may_ask(definition) and not is_client
+        methods = {method for owner in lineage for method in owner.methods.values()}
+        asking = methods & self.entries.asking
+        hands_on = not methods.isdisjoint(self.findings.wrappers)
+        is_client = hands_on and asking <= self.findings.wrappers.keys()
+        is_named_so = not CLIENTS.isdisjoint(named)
+        return self.program.may_ask(definition) and not is_client and not is_named_so
 
     def declared(
         self, frame: Frame, node: ast.Call, callee: Value, shape: CallShape

@@ -21,6 +21,7 @@ from charter_engine.parser.interpreting.attributes import NO_ATTRIBUTES, Attribu
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.values.candidates import place_of
+from charter_engine.parser.values.joining import join
 from charter_engine.parser.values.origins import Chain
 from charter_engine.parser.values.values import (
     UNKNOWN,
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 2
 """Objects within objects whose lists a method may send."""
+
+FEW_OBJECTS = 100
+"""Where there are no more than these, a function may reach each of them: by a table in which
+nothing was put yet, or by what makes them."""
 
 
 class Held(NamedTuple):
@@ -151,7 +156,8 @@ def sites_of(chain: Chain) -> tuple[int, ...]:
 class Entries:
     """The first and last calls of functions that are `asking` a model, of which some are
     `wrappers`, and of those `leading` to them; `called` are all that others at hand call. `ways`
-    are those that lead to the calls of a function in a round."""
+    are those that lead to the calls of a function in a round, `handed` the functions that its
+    calls hand it, by its parameters."""
 
     memory: Memory
     progress: AnalysisProgress
@@ -161,6 +167,7 @@ class Entries:
     wrappers: Collection[FunctionDefinition] = ()
     calls: dict[FunctionDefinition, CallersCalls] = field(default_factory=dict)
     ways: dict[tuple[FunctionDefinition, int], WaysToCalls] = field(default_factory=dict)
+    handed: dict[FunctionDefinition, dict[str, Value]] = field(default_factory=dict)
 
     def note(
         self,
@@ -173,6 +180,7 @@ class Entries:
         """Keep a call: of several starts, of the first that calls the function in a loop; of the
         later round where there is no loop. `outputs` are those that were made so far."""
         self.called.add(function.definition)
+        self.note_functions(function.definition, given)
         if function.definition not in self.leading:
             return
         way = self.ways.setdefault((function.definition, self.progress.round), WaysToCalls())
@@ -194,6 +202,16 @@ class Entries:
             self.calls[function.definition] = CallersCalls(start, entry, entry, now, agents)
         elif calls.start == start and (calls.round == now or not calls.last.loops):
             calls.last, calls.round = entry, now
+
+    def note_functions(self, definition: FunctionDefinition, given: Mapping[str, Value]) -> None:
+        """Keep the functions that any call hands another one, by its parameters."""
+        for name, value in given.items():
+            if any(isinstance(kind, Function) for kind in value.types):
+                handed = self.handed.setdefault(definition, {})
+                if name not in handed:
+                    handed[name] = value
+                elif not value.types <= handed[name].types:
+                    handed[name] = join(handed[name], value)
 
     def is_uncalled(self, definition: FunctionDefinition) -> bool:
         """Whether no call of a function that asks was followed so far: those that do may come
@@ -266,6 +284,9 @@ class Entries:
                 for kind in value.types
                 if isinstance(kind, Instance)
             } - seen
+        if len(self.memory.objects) <= FEW_OBJECTS:
+            others = (box for owner, box in self.memory.objects.items() if owner not in seen)
+            yield from [(box, False) for box in others]
 
 
 def agents_in(given: Mapping[str, Value]) -> dict[str, Value]:

@@ -29,8 +29,8 @@ from charter_engine.parser.graphs.node_agents import NodeAgents
 from charter_engine.parser.interpreting.arguments import Arguments
 from charter_engine.parser.interpreting.assignment import Assigner
 from charter_engine.parser.interpreting.calls import CallResolver
+from charter_engine.parser.interpreting.defaults import without_environment
 from charter_engine.parser.interpreting.effects import Effects
-from charter_engine.parser.interpreting.environment import without_environment
 from charter_engine.parser.interpreting.following import Follower
 from charter_engine.parser.interpreting.frames import Frame, LoopState
 from charter_engine.parser.interpreting.names import Names
@@ -55,6 +55,7 @@ from charter_engine.parser.teams.team_members import TeamFinder
 from charter_engine.parser.teams.team_runs import TeamRuns
 from charter_engine.parser.values.annotated_members import type_members
 from charter_engine.parser.values.containers import (
+    MOST_MEMBERS,
     Containers,
     any_member,
     copied,
@@ -77,6 +78,7 @@ from charter_engine.parser.values.values import (
     Value,
     is_answer,
 )
+from charter_engine.parser.workflows import task_canvases
 from charter_engine.parser.workflows.flow_runs import FlowRuns
 from charter_engine.parser.workflows.mixed_graphs import MixedGraphs
 
@@ -139,6 +141,7 @@ class Evaluator:
         self.mixed = MixedGraphs(analysis, self)
         self.node_agents = NodeAgents(analysis, self)
         self.runnables = Runnables(analysis, self)
+        self.canvases = task_canvases.TaskCanvases(self)
         self.calls = CallResolver(analysis, self)
         self.evaluators = self.evaluators_by_node()
 
@@ -276,6 +279,9 @@ class Evaluator:
         """`prompt | model`, or the fields of two dicts."""
         if is_plain_dict(left) and is_plain_dict(right) and right.box is not None:
             return with_fields(left, right.box).with_origins(right.origins)
+        canvas = task_canvases.piped(left, right)
+        if canvas is not None:
+            return canvas
         left, right = map(self.names.with_base_kinds, (left, right))
         pipe = piped(left, right, node.left, self.program.catalogue)
         return self.runnables.piped(frame, node, left, right, pipe)
@@ -358,8 +364,10 @@ class Evaluator:
         if node.value is not None:
             value = self.evaluate(frame, node.value)
             member = any_member(value) if isinstance(node, ast.YieldFrom) else value
+            is_one = frame.function is not None and frame.function.manages_context
             frame.returned = join(
-                frame.returned, Value(box=Box("list", rest=member), origins=member.origins)
+                frame.returned,
+                member if is_one else Value(box=Box("list", rest=member), origins=member.origins),
             )
         return UNKNOWN
 
@@ -393,8 +401,8 @@ class Evaluator:
                 type_members(inner, self.names, generator.target, generator.iter)
         if self.program.makes_agents(node):
             made = self.made_of_each(inner, node, members)
-        elif members and has_roles(iterable) and not isinstance(node, ast.DictComp):
-            made = self.made_of_messages(inner, node, members)
+        elif tells_messages(node, iterable):
+            made = self.made_of_messages(inner, node, iterable)
         elif isinstance(node, ast.DictComp) and len(node.generators) == 1:
             made = self.made_by_key(inner, node, iterable)
         else:
@@ -493,15 +501,13 @@ class Evaluator:
 
         return outcome_of(condition, outcome) is False
 
-    def made_of_messages(
-        self, inner: Frame, node: Comprehension, members: tuple[Value, ...]
-    ) -> Value:
-        """What a comprehension makes of the messages of a conversation, one by one: another shape
-        of them, or lines of a transcript."""
+    def made_of_messages(self, inner: Frame, node: Comprehension, conversation: Value) -> Value:
+        """What a comprehension makes of the messages of a conversation, one by one, also of those
+        that may be there: another shape of them, or lines of a transcript."""
         box = Box("list", depth=inner.certainty - 1)
-        for member in members:
-            self.assigner.assign(inner, node.generators[0].target, member)
-            box.items.append(Element(self.key_and_member(inner, node)[1]))
+        for message in conversation.box.items if conversation.box is not None else ():
+            self.assigner.assign(inner, node.generators[0].target, message.value)
+            box.items.append(replace(message, value=self.key_and_member(inner, node)[1]))
         return Value(box=box)
 
     def key_and_member(self, inner: Frame, node: Comprehension) -> tuple[Value, Value]:
@@ -515,3 +521,13 @@ class Evaluator:
         return (
             Value(types=frozenset((Function(definition),))) if definition is not None else UNKNOWN
         )
+
+
+def tells_messages(node: Comprehension, conversation: Value) -> bool:
+    """Whether a comprehension tells all messages of a conversation that are known one by one."""
+    box = conversation.box
+    if box is None or box.kind == "dict" or box.rest is not None or isinstance(node, ast.DictComp):
+        return False
+    is_short = len(box.items) <= MOST_MEMBERS and not any(item.limit for item in box.items)
+    takes_all = len(node.generators) == 1 and not node.generators[0].ifs
+    return is_short and takes_all and has_roles(conversation)

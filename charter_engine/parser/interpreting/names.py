@@ -64,6 +64,7 @@ RUN_BY = {
     "acall": ("aforward", "forward"),
     "batch": ("forward",),
     "run": ("_run",),
+    "start": ("run",),
     "arun": ("_arun",),
     "invoke": ("_run",),
     "ainvoke": ("_arun", "_run"),
@@ -73,8 +74,8 @@ RUN_BY = {
     "aretrieve": ("_aretrieve", "_retrieve"),
 }
 """Methods that a framework's base gives a class of the program's own (DSPy's modules, tools of
-LangChain and CrewAI, query engines, transforms and retrievers of LlamaIndex), and what they call of
-it."""
+LangChain and CrewAI, query engines, transforms and retrievers of LlamaIndex, threads), and what
+they call of it."""
 
 BESIDE_ANSWER = frozenset("usage usage_metadata stop_reason finish_reason".split())
 """Attributes of an answer that hold nothing of what the model said."""
@@ -249,7 +250,8 @@ class Names:
     def attribute_of(self, frame: Frame, value: Value, name: str) -> Value:
         origins = NOTHING if name in BESIDE_ANSWER else value.origins
         if not value.types and value.box is None:
-            return self.kept_for_users(name).with_origins(origins)
+            is_of_enum = name == "value" and value.pieces is not None
+            return value if is_of_enum else self.kept_for_users(name).with_origins(origins)
         given = self.argument_given(value, name)
         if given is not None:
             return given
@@ -547,7 +549,18 @@ def part_of(kind: Function | Kind | Made | Member | Ran | ListEnds, name: str) -
         return set()
     decorated = {name.rpartition(".")[2] for name in kind.definition.decorators}
     is_entry = ENTRY in decorated and name in INVOKED_BY
-    return {kind} if name in CALLED_THROUGH or is_entry else set()
+    return {with_task(kind)} if name in CALLED_THROUGH or is_entry else set()
+
+
+def with_task(function: Function) -> Function:
+    """A function that Celery gives the task itself before all else (`@app.task(bind=True)`), bound
+    to that; any other as it is."""
+    is_bound = any(
+        keyword.arg == "bind" and isinstance(keyword.value, ast.Constant) and keyword.value.value
+        for decorator in getattr(function.definition.node, "decorator_list", ())
+        for keyword in getattr(decorator, "keywords", ())
+    )
+    return replace(function, given=(UNKNOWN, *function.given)) if is_bound else function
 
 
 def is_no_app(kind: Type) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
+from charter_engine.parser.branches.absence import ABSENT, is_stand_in
 from charter_engine.parser.graphs.frameworks import absorb_box, called_by, in_state, is_event
 from charter_engine.parser.interpreting.arguments import bind
+from charter_engine.parser.interpreting.assignment import is_made_once
 from charter_engine.parser.interpreting.attributes import GIVEN_TO_BASE
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box, named_in
@@ -68,7 +70,7 @@ class ObjectMaker:
         for owner in self.program.lineage(kind.definition):
             if "__init__" in owner.methods:
                 function = Function(owner.methods["__init__"], replace(instance, origins=NOTHING))
-                made = self.evaluator.follower.enter(frame, function, bind(function, shape))
+                made = self.constructed(frame, node, function, shape)
                 box = made.box if made is not None and is_record else None
                 if box is not None:
                     box.depth = frame.certainty
@@ -90,6 +92,8 @@ class ObjectMaker:
         for name, value in fields.items() if is_node_class(kind.definition) else ():
             handed = in_state(value)
             self.evaluator.assigner.store_field(frame, Instance(kind.definition), name, handed)
+        if not is_record:
+            self.begin(frame, kind.definition, place, fields)
         is_told = len(fields) == len(shape.positional) + len(shape.keywords)
         if is_record and fields:
             fields = self.defaults_of(frame, kind.definition) | fields
@@ -97,6 +101,32 @@ class ObjectMaker:
         if is_told and self.findings.are_judged:
             return replace(instance, box=box, origins=NOTHING)
         return replace(instance, box=box)
+
+    def begin(
+        self, frame: Frame, definition: ClassDefinition, place: str, given: Collection[str]
+    ) -> None:
+        """Let an object without a constructor of its own begin with the lists and dicts that its
+        class makes for each, but for those that it is given."""
+        is_apart = definition in self.program.made_in or definition in self.program.made_once
+        if frame.certainty and not is_apart:
+            return
+        held = self.memory.object_of(definition, place).fields
+        for name, value in self.defaults_of(frame, definition).items():
+            is_new = name not in given and not is_made_once(frame, held.get(name))
+            if value.box is not None and is_new:
+                held[name] = value
+                self.memory.changes += 1
+
+    def constructed(
+        self, frame: Frame, node: ast.Call, constructor: Function, shape: CallShape
+    ) -> Value | None:
+        """What a constructor leaves in its object, which may be made only where there is none."""
+        if not is_stand_in(node, frame.module.parents):
+            return self.evaluator.follower.enter(frame, constructor, bind(constructor, shape))
+        frame.conditions.append(ABSENT)
+        made = self.evaluator.follower.enter(frame, constructor, bind(constructor, shape))
+        frame.conditions.pop()
+        return made
 
     def defaults_of(self, frame: Frame, definition: ClassDefinition) -> dict[str, Value]:
         """What a record holds from the start without being given it: what its class writes out, and
@@ -108,8 +138,9 @@ class ObjectMaker:
                 made = FACTORIES.get(last_name(default)) if is_factory(default) else None
                 if made is not None:
                     found[name] = Value(box=Box(made, depth=frame.certainty))
-                elif isinstance(default, ast.Constant):
-                    found[name] = self.evaluator.evaluate(module, default)
+                elif isinstance(default, ast.Lambda | ast.Constant):
+                    made_by = default.body if isinstance(default, ast.Lambda) else default
+                    found[name] = self.evaluator.evaluate(module, made_by)
         return found
 
     def keep_fields(

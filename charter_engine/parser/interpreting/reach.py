@@ -140,6 +140,9 @@ class CallNames:
         }
 
 
+CALLED = "__call__"
+"""The method by which an object is called, also by its own methods: `self(text)`."""
+
 MEMBER = "[]"
 """The name by which a member of a list or dict is called: `agents["plan"](text)`."""
 
@@ -164,7 +167,7 @@ def names_in_calls(definition: FunctionDefinition) -> Named:
             called.add(target.attr)
             given.update(names_in(target.value))
         elif isinstance(target, ast.Name):
-            called.add(target.id)
+            called.add(CALLED if target.id == definition.own_name else target.id)
         elif isinstance(target, ast.Call):
             called.add(last_name(target.func))
         elif isinstance(target, ast.Subscript):
@@ -243,7 +246,7 @@ def names_for(definition: FunctionDefinition, instances: dict[str, set[str]]) ->
     objects for what makes them callable."""
     if definition.owner is not None and definition.name == "__init__":
         return {definition.name, definition.owner.name}
-    if definition.owner is not None and definition.name in ("__call__", "forward"):
+    if definition.owner is not None and definition.name in (CALLED, "forward"):
         return {definition.name, *instances.get(definition.owner.name, ())}
     return {definition.name}
 
@@ -326,10 +329,12 @@ def names_of_agents(modules: Collection[Module], catalogue: Catalogue) -> set[st
 
 
 def names_of_instances(modules: Iterable[Module]) -> dict[str, set[str]]:
-    """The names that objects of a class, or of a class made from it, are given, by the class."""
+    """The names that objects of a class, or of a class made from it, are given, by the class, also
+    as parameters."""
+    listed = list(modules)
     found: dict[str, set[str]] = {}
     bases: dict[str, set[str]] = {}
-    for module in modules:
+    for module in listed:
         for defined in module.classes.values():
             bases.setdefault(defined.name, set()).update(
                 base.rpartition(".")[2] for base in defined.bases
@@ -342,6 +347,23 @@ def names_of_instances(modules: Iterable[Module]) -> dict[str, set[str]]:
     for made in list(found):
         for base in led_to(bases, made) - {made}:
             found.setdefault(base, set()).update(found[made])
+    declared = names_declared(listed, bases)
+    for made in bases if declared else ():
+        for base in {made, *led_to(bases, made)} & declared.keys():
+            found.setdefault(made, set()).update(declared[base])
+    return found
+
+
+def names_declared(modules: Iterable[Module], classes: Collection[str]) -> dict[str, set[str]]:
+    """The names of the parameters that are objects of a class by their annotation, by the class."""
+    found: dict[str, set[str]] = {}
+    for module in modules:
+        for definition in module.functions.values():
+            spec = definition.node.args
+            for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs):
+                for name, _ in annotation_names(arg.annotation, {}) if arg.annotation else ():
+                    if name.rpartition(".")[2] in classes:
+                        found.setdefault(name.rpartition(".")[2], set()).add(arg.arg)
     return found
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
+from charter_engine.parser.branches.absence import HANDLED
 from charter_engine.parser.branches.added_members import AddedOnWays, put_back
 from charter_engine.parser.branches.alternatives import Ways
 from charter_engine.parser.branches.class_tests import told_by_class, told_by_shape
@@ -18,7 +19,7 @@ from charter_engine.parser.graphs.frameworks import updates_in
 from charter_engine.parser.interpreting.attributes import note_left
 from charter_engine.parser.interpreting.frames import Frame, LoopState
 from charter_engine.parser.source.compact import by_kind
-from charter_engine.parser.source.symbols import ClassDefinition
+from charter_engine.parser.source.symbols import ENTERED, ClassDefinition, returns_itself
 from charter_engine.parser.source.syntax import (
     calls_members,
     calls_methods,
@@ -30,7 +31,7 @@ from charter_engine.parser.source.syntax import (
     safe_end,
 )
 from charter_engine.parser.values.annotated_members import type_members
-from charter_engine.parser.values.candidates import functions_in, made_in
+from charter_engine.parser.values.candidates import functions_in, in_order, made_in
 from charter_engine.parser.values.containers import any_member, each_member, one_and_others
 from charter_engine.parser.values.joining import join, join_names
 from charter_engine.parser.values.origins import NOTHING
@@ -39,6 +40,10 @@ from charter_engine.parser.values.values import Class, Function, Instance, Value
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
     from charter_engine.parser.state import Analysis
+
+
+TOLD = "__init_subclass__"
+"""The method of a base that is called with each class made from it."""
 
 
 class StatementWalker:
@@ -230,7 +235,7 @@ class StatementWalker:
             frame.elsewhere = ways.on_the_next()
             if handler.name:
                 frame.names[handler.name] = raised
-            frame.conditions.append("except")
+            frame.conditions.append(HANDLED)
             goes_on = self.execute(frame, handler.body)
             ways.end(goes_on)
             if goes_on:
@@ -252,8 +257,22 @@ class StatementWalker:
         for item in node.items:
             value = self.evaluator.evaluate(frame, item.context_expr)
             if item.optional_vars is not None:
-                self.evaluator.assigner.assign(frame, item.optional_vars, value)
+                given = self.entered(frame, value)
+                self.evaluator.assigner.assign(frame, item.optional_vars, given)
         return self.execute(frame, node.body)
+
+    def entered(self, frame: Frame, manager: Value) -> Value:
+        """What a `with` block is given: what its manager says, or that itself."""
+        for kind in in_order(manager.types):
+            owner = kind.definition if isinstance(kind, Instance) else None
+            methods = (
+                () if owner is None else (self.program.method_of(owner, name) for name in ENTERED)
+            )
+            for method in methods:
+                if method is not None and not returns_itself(method):
+                    function = Function(method, bound=manager)
+                    return self.evaluator.follower.enter(frame, function, {}) or manager
+        return manager
 
     def for_loop(self, frame: Frame, node: ast.For | ast.AsyncFor) -> bool:
         iterable = self.evaluator.evaluate(frame, node.iter)
@@ -474,8 +493,23 @@ class StatementWalker:
             for name, value in inner.names.items():
                 fields.setdefault(name, value)
         if frame.function is None:
+            self.tell_base(frame, node, definition)
             self.decorate(frame, node, frame.names[node.name])
         return True
+
+    def tell_base(self, frame: Frame, node: ast.ClassDef, definition: ClassDefinition) -> None:
+        """Let the nearest base that asks to be told of a class keep it: `__init_subclass__`."""
+        bases = self.program.lineage(definition)[1:]
+        told = next((base.methods[TOLD] for base in bases if TOLD in base.methods), None)
+        if told is None:
+            return
+        given = {
+            word.arg: self.evaluator.evaluate(frame, word.value)
+            for word in node.keywords
+            if word.arg is not None and word.arg in told.parameters
+        }
+        function = Function(told, bound=frame.names[node.name])
+        self.evaluator.follower.enter(frame, function, given)
 
     def imported(self, frame: Frame, node: ast.Import | ast.ImportFrom) -> bool:
         """At a top level, names stand for what they import until they are given something else,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.interpreting.handed_on import words_handed_on
 from charter_engine.parser.model_calls import asking_names, recognise
-from charter_engine.parser.model_calls.recognise import CallShape, constructed_box
+from charter_engine.parser.model_calls.recognise import CallShape, constructed_box, words_of
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.origins import NOTHING
@@ -40,6 +40,9 @@ TEXT_METHODS = frozenset(
     "removeprefix removesuffix get pop items values split splitlines join to dict "
     "model_dump".split()
 )
+
+CONVERTING = frozenset(("to", "as"))
+"""First words of the names of methods that give what they are called on in another shape."""
 
 MESSAGE_CLASSES = {
     "System": "system",
@@ -97,7 +100,7 @@ class UnseenCode:
         held = receiver.origins if is_alone else receiver.all_origins()
         if len(shape.path) == 1:
             held |= callee.origins
-        if held and verb not in TEXT_METHODS:
+        if held and not gives_its_text(verb):
             held = frozenset(origin for origin in held if origin.chain[0][0] >= 0)
         return Value(origins=held | given)
 
@@ -112,7 +115,7 @@ class UnseenCode:
         """Whether what comes back is found with what is given, not made of it."""
         if PATTERN in shape.receiver or self.sends(shape):
             return False
-        named = recognise.words_of(shape.verb)
+        named = words_of(shape.verb)
         if named[:1] and named[0] in MAKING and REQUESTS.issuperset(named[1:]):
             return False
         words = (*named, *words_handed_on(shape))
@@ -145,7 +148,7 @@ class UnseenCode:
         if shape.verb == "RemoveMessage":
             return Value()
         box = constructed_box(shape)
-        if box is None and recognise.words_of(shape.verb)[-1:] == ("history",):
+        if box is None and words_of(shape.verb)[-1:] == ("history",):
             box = Box("object")
         kinds = (
             frozenset((Kind("model"),))
@@ -189,14 +192,20 @@ def made_message(shape: CallShape) -> str | None:
     return prompts.ROLES.get(role.lower())
 
 
+def gives_its_text(verb: str) -> bool:
+    """Whether a method hands on what its object is, as a text or in another shape: `strip`,
+    `to_openai`."""
+    return verb in TEXT_METHODS or not CONVERTING.isdisjoint(words_of(verb)[:1])
+
+
 def converts(shape: CallShape) -> bool:
     """Whether a function hands on what it is given in another shape, by its name."""
-    words = recognise.words_of(shape.verb)
+    words = words_of(shape.verb)
     return not CONVERSIONS.isdisjoint(words) or "return_tensors" in shape.keyword_names
 
 
 def asks_database(shape: CallShape) -> bool:
     """Whether a method finds something in a database: `sql_engine.get_schema(tables)`."""
-    held = recognise.words_of(shape.path[-2]) if len(shape.path) > 1 else ()
-    found = recognise.words_of(shape.verb)[:1]
+    held = words_of(shape.path[-2]) if len(shape.path) > 1 else ()
+    found = words_of(shape.verb)[:1]
     return not DATABASES.isdisjoint(held) and not FINDING.isdisjoint(found)

@@ -18,6 +18,7 @@ from charter_engine.parser.model_calls.chains import (
 )
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box, written_in
 from charter_engine.parser.prompts import prompts
+from charter_engine.parser.prompts.history_stores import LASTING, outlasts_runs
 from charter_engine.parser.prompts.offered import KEPT_AS
 from charter_engine.parser.teams.agent_graphs import draw
 from charter_engine.parser.teams.drawn_teams import is_drawn
@@ -34,9 +35,12 @@ STORE = "store"
 """The kind of what libraries make that never ask a model; what `json.loads` reads is no object of
 theirs."""
 
-REQUESTING = frozenset("requests httpx urllib3 os sys".split())
-"""Libraries whose functions look up what a server or the system has: `requests.get(url,
-params=…)`."""
+REQUESTING = frozenset("requests httpx urllib3".split())
+"""Libraries whose functions look up what a server has: `requests.get(url, params=…)`."""
+
+SYSTEM = frozenset("os sys".split())
+"""Modules whose functions give what the system has or does, and no object that holds what they are
+given."""
 
 
 class Constructors:
@@ -64,7 +68,8 @@ class Constructors:
                     box = self.evaluator.crews.configured(frame, rule, self.made_box(name, shape))
                     if rule.stands_for and box is not None and rule.stands_for in box.fields:
                         held = box.fields[rule.stands_for]
-                        return replace(held, types=held.types | {Kind(name)})
+                        lasting = {LASTING} if outlasts_runs(box) else set[Kind]()
+                        return replace(held, types=held.types | {Kind(name)} | lasting)
                     made = (
                         memory_made(frame, name, shape)
                         if rule.talks
@@ -129,7 +134,7 @@ class Constructors:
         """What an object of a kind holds: what it was made with, or a text that isn't at hand."""
         if kind == PLACEHOLDER:
             return placeholder(shape)
-        if kind == STORE and shape.verb == "loads":
+        if kind == STORE and (shape.verb == "loads" or not SYSTEM.isdisjoint(shape.path[:1])):
             return None
         if self.program.catalogue.kinds[kind].fetched:
             return Box("object", fields={"template": text_of((Hole("", UNKNOWN),))})
@@ -172,6 +177,5 @@ def by_names(box: Box | None, names: tuple[str, ...]) -> Box | None:
 
 
 def requests(dotted: str) -> bool:
-    """Whether a dotted name is a function that asks a server or the system for something, no client
-    of one."""
+    """Whether a dotted name is a function that asks a server for something, no client of one."""
     return dotted.partition(".")[0] in REQUESTING and dotted.rpartition(".")[2].islower()

@@ -13,7 +13,7 @@ from charter_engine.parser.branches.alternatives import OutputLog
 from charter_engine.parser.model_calls.recognise import Recognition
 from charter_engine.parser.source.symbols import FunctionDefinition, Module
 from charter_engine.parser.values.origins import Chain, Origin, Origins
-from charter_engine.parser.values.values import Piece, Value
+from charter_engine.parser.values.values import UNKNOWN, Piece, Value
 
 Message = tuple[str, Value]
 """A part of a prompt: the role it is sent in (empty: unknown) and its text."""
@@ -58,7 +58,8 @@ class Site:
     a wrapper comes to, first and in a later turn, by the client's call that it leads to. `given` is
     what a wrapper is called with, by its parameters; `head` is what the request offers the model.
     `heard` are the answers of a team that reach the prompt. `thread` is the conversation that it
-    names, where that stands in the source.
+    names, where that stands in the source. `talk` is what was said before in a conversation that
+    is kept for it.
     """
 
     number: int
@@ -89,6 +90,7 @@ class Site:
     settled: set[Place] = field(default_factory=set)
     heard: tuple[HeardAnswer, ...] = ()
     thread: str = ""
+    talk: Value = UNKNOWN
 
 
 @dataclass(slots=True)
@@ -118,10 +120,12 @@ class Visit:
 @dataclass(frozen=True, slots=True)
 class Wrapper:
     """A function that asks a model and returns its answer: the sites its calls lead to, the one
-    that tells its family first, and which of its parameters are the prompt."""
+    that tells its family first, and which of its parameters are the prompt. `askers` are those by
+    which it is given the function that asks."""
 
     sites: tuple[int, ...]
     parameters: frozenset[str]
+    askers: frozenset[str] = frozenset()
 
     @property
     def site(self) -> int:

@@ -14,7 +14,7 @@ from charter_engine.parser.model_calls.catalogue import Family
 from charter_engine.parser.model_calls.findings import Message, Offer, Place, Site, Visit
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.prompts import prompts
-from charter_engine.parser.prompts.engine_prompts import asked_by_template
+from charter_engine.parser.prompts.engine_prompts import asked_by_template, template_given
 from charter_engine.parser.prompts.kept_talks import (
     own_conversation,
     with_input,
@@ -56,6 +56,7 @@ class SiteRecorder:
         given = given or prompts.prompt_of(shape, found.family, frame.turning())
         chain = self.evaluator.edges.chain_to(frame, site)
         talk = self.evaluator.kept_talks.before(frame, site, receiver, shape, found.family, chain)
+        site.talk = talk
         given = with_talk(talk, site, given)
         holder = holder_of(receiver, shape)
         self.keep_head(frame, site, offers(shape, found.family, holder))
@@ -209,7 +210,9 @@ def visit_of(
         repeated=repeated,
         spread=repeated and site.fanout in SEVERAL,
         keeps_conversation=frame.caller is None and bool(sent),
-        own_prompt=(family.own_prompt and not is_given) or fills_template(shape),
+        own_prompt=(family.own_prompt and not is_given)
+        or fills_template(shape)
+        or template_given(shape) is not None,
         opens=frame.caller is not None and bool(sent & outermost(frame).stored.keys()),
         conditional=frame.branches > 0,
         runs_given=family.own_prompt and is_given,
@@ -260,6 +263,7 @@ def holder_of(receiver: Value, shape: CallShape) -> Value:
     if (
         receiver.box is None
         and shape.positional
+        and template_given(shape) is None
         and any(isinstance(kind, Kind) for kind in shape.positional[0][1].types)
     ):
         return shape.positional[0][1]

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 FED = "fed"
 """Under this name a prompt keeps what its fields are filled by."""
 
-COMPOSED = frozenset(("langchain.parallel", "langchain.branch", "langchain.lambda"))
+ASKING = frozenset(("langchain.filled", "langchain.retriever"))
+"""What functions make of a model and a template that they are given."""
+
+RETRIEVAL = "langchain.retrieval"
+
+COMPOSED = frozenset(("langchain.parallel", "langchain.branch", "langchain.lambda", RETRIEVAL))
+COMPOSED |= ASKING
 
 
 class Runnables:
@@ -89,9 +95,18 @@ class Runnables:
         one that leads to no model asks none."""
         if kind == "langchain.lambda":
             return self.leading(frame, node, box.fields.get("0", UNKNOWN)) or other(box)
+        if kind in ASKING:
+            return self.filled(frame, node, box)
         if any(True for value in box.members() for _ in made_in(value)):
             return self.made(frame, node, kind, box)
-        return other(box)
+        return other(box) if kind != RETRIEVAL else Value(types=frozenset((CHAIN,)))
+
+    def filled(self, frame: Frame, node: ast.expr, box: Box) -> Value:
+        """`create_stuff_documents_chain(llm, prompt)`: the same as `prompt | llm`."""
+        prompt, model = box.fields.get("prompt", UNKNOWN), box.fields.get("llm", UNKNOWN)
+        pipe = piped(prompt, model, node, self.program.catalogue)
+        chain = self.made(frame, node, "langchain.chain", pipe.box or Box("object"))
+        return replace(pipe, types=pipe.types | chain.types)
 
     def leading(self, frame: Frame, node: ast.expr, value: Value) -> Value | None:
         """A part of a pipe as what leads to chains; None where it leads to none."""

@@ -13,12 +13,14 @@ from msgspec.structs import replace
 
 from charter_engine.parser.flows.edge_recorder import record_fillings
 from charter_engine.parser.flows.fanout import SEVERAL
+from charter_engine.parser.interpreting.arguments import bind
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls import evidence, recognise
 from charter_engine.parser.model_calls.findings import Message, Wrapper
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.source.symbols import FunctionDefinition
+from charter_engine.parser.values.candidates import functions_in
 from charter_engine.parser.values.origins import Origin
 from charter_engine.parser.values.strings import origins_of
 from charter_engine.parser.values.values import (
@@ -85,15 +87,22 @@ class WrapperCalls:
         return replace(answer, origins=answer.origins - asked | {Origin(chain)})
 
     def behind(self, function: Function, shape: CallShape) -> Wrapper | None:
-        """The wrapper that a function is, unless this call posts to another address."""
+        """The wrapper that a function is, unless this call posts to another address, or gives it
+        something else to call than what asks a model."""
         wrapper = self.findings.wrappers.get(function.definition)
-        if wrapper is None:
+        if wrapper is None or (wrapper.askers and not self.gives_askers(function, shape, wrapper)):
             return None
         post = self.findings.posts.get(id(self.findings.sites[wrapper.site].node))
         if post is None:
             return wrapper
         given = without_models(function.definition, shape)
         return None if recognise.posts_elsewhere(given, post.family) else wrapper
+
+    def gives_askers(self, function: Function, shape: CallShape, wrapper: Wrapper) -> bool:
+        """Whether a call gives a wrapper others to ask by."""
+        given = bind(function, shape)
+        handed = [one for name in wrapper.askers for one in functions_in(given.get(name, UNKNOWN))]
+        return any(one.definition in self.findings.wrappers for one in handed)
 
     def spread_within(self, wrapper: FunctionDefinition) -> str | None:
         """How a wrapper asks several times side by side for one call of it."""

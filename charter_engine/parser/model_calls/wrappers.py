@@ -10,13 +10,23 @@ import ast
 import dataclasses
 import itertools
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from charter_engine.parser.flows.edges import parameters_in
 from charter_engine.parser.model_calls.asking_names import asks_by_name
 from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.findings import Visit, Wrapper
 from charter_engine.parser.model_calls.handed_records import hands_on_record
+from charter_engine.parser.model_calls.own_text import (
+    FILLING,
+    MARKUP,
+    NO_TEXT,
+    OwnText,
+    own_text,
+    text_beside,
+    written,
+)
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.prompts.filed_rules import (
     fills_imported,
@@ -24,39 +34,23 @@ from charter_engine.parser.prompts.filed_rules import (
     has_imported_rules,
 )
 from charter_engine.parser.prompts.prompts import OPTIONS
-from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name, walk
+from charter_engine.parser.source.symbols import FunctionDefinition, Module, walk
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.values.pieces import pieces_of
-from charter_engine.parser.values.values import Hole, Instance, Piece, Static, Value
+from charter_engine.parser.values.values import Hole, Instance, Static, Value
 from charter_engine.parser.workflows.handlers import is_handler
-
-
-class OwnText(NamedTuple):
-    """So many characters a wrapper may add to the prompt it is given, and so many its own rules
-    before that may have: the system message."""
-
-    prompt: int
-    rules: int
-
 
 OWN_TEXT = (OwnText(4, 150), OwnText(100, 300), OwnText(600, 600))
 """By how plainly a function's name says that it asks a model."""
 
+NOTHING_BESIDE: Mapping[int, OwnText] = MappingProxyType({})
+
 TEXT_OF_A_STEP = OwnText(4, 60)
 """Assumed: what a function adds that hands on a record, as the steps of many programs do."""
 
-FOREIGN = 26
-"""What a filling from elsewhere counts for, whose text can't be seen."""
-
 ANSWER_TEXT = 60
 """So many characters it may add to the answer."""
-
-MARKUP = re.compile(
-    r"\\n|data:image/?|base64|\b(human|assistant|user|system|ai|instruction|response|input|output|inst|im_start|im_end|prompt|s)\b|[^\w]+",
-    re.IGNORECASE,
-)
-"""What a chat template is made of; it says nothing of its own."""
 
 
 def wrapper_of(
@@ -65,13 +59,15 @@ def wrapper_of(
     result: Value,
     visits: list[Visit],
     asked: bool = False,
+    beside: Mapping[int, OwnText] = NOTHING_BESIDE,
 ) -> Wrapper | None:
     """The wrapper that `definition` is, by what it returned and the sites it visited; None if it is
     none.
 
     What a role does, or an agent by a handler, is a step. Where it is `asked` as a model is, it may
     add more to prompt and answer; one that asks step by step, each with the answer of the step
-    before, is a program all the same.
+    before, is a program all the same. `beside` is, by site, what wrappers add through which it
+    asks.
     """
     if not visits or definition in analysis.program.prompts or takes_turns(visits):
         return None
@@ -86,7 +82,7 @@ def wrapper_of(
         return None
     is_run = runs_by_name(definition.name)
     plainly = asks_by_name(definition.name, analysis.program.catalogue)
-    plainly = 2 if asked and not (is_run and has_rules(visits)) else plainly
+    plainly = 2 if asked and not (is_run and tells_rules(visits)) else plainly
     if is_run:
         runs_given = any(visit.runs_given for visit in visits)
         is_agent = not AGENTS.isdisjoint(words_of(definition.name)) and plainly < 2
@@ -113,7 +109,7 @@ def wrapper_of(
         if has_filed_rules(visit, modules_of(analysis, visit), words):
             continue
         if (
-            passes_on(visit, set(own), limit)
+            passes_on(visit, set(own), limit, beside.get(visit.site, NO_TEXT))
             or (visit.keeps_conversation and is_answer(result))
             or (
                 sends_own_state(definition, visit, set(own), limit)
@@ -127,7 +123,11 @@ def wrapper_of(
             )
     given_sites = {visit.site for visit in visits if parameters_of(visit) & set(own)}
     answering = [(number, one) for number, one in enumerate(visits) if one.site in leads_to]
-    passing = [number for number, one in answering if passes_on(one, set(own), limit)]
+    passing = [
+        number
+        for number, one in answering
+        if passes_on(one, set(own), limit, beside.get(one.site, NO_TEXT))
+    ]
     first = next(iter(passing or [number for number, _ in answering]), 0)
     is_program = returns_several(result, given_sites) or any(
         is_own_step(analysis, definition, visit, comes_first=number < first)
@@ -361,17 +361,39 @@ HANDING_OVER = frozenset(("send", "message"))
 """Words of functions that hand something over: one that returns nothing is no wrapper by them."""
 
 
-def passes_on(visit: Visit, own: set[int], limit: OwnText) -> bool:
+def passes_on(visit: Visit, own: set[int], limit: OwnText, beside: OwnText = NO_TEXT) -> bool:
     """Whether a prompt is what the caller gave, with at most a short system message of its own
-    beside it."""
+    beside it, and what is there `beside` both."""
     if not parameters_of(visit) & own:
         return False
-    rules = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role == "system")
-    asked = sum(own_text(pieces_of(part), own) for role, part in visit.prompt if role != "system")
-    if limit == OWN_TEXT[0] and sentences_in(visit) >= SEVERAL_SENTENCES:
+    asked, rules = text_beside(visit, own)
+    has_rules = rules > beside.rules
+    if has_rules and limit == OWN_TEXT[0] and sentences_in(visit) >= SEVERAL_SENTENCES:
         return False
     most = OWN_TEXT[0].prompt if chooses_rules(visit) else limit.prompt
-    return asked <= most and rules <= limit.rules
+    return asked - beside.prompt <= most and rules - beside.rules <= limit.rules
+
+
+def added_on_the_way(
+    analysis: Analysis,
+    definition: FunctionDefinition,
+    outcomes: Mapping[FunctionDefinition, tuple[Value, list[Visit]]],
+    found: Mapping[FunctionDefinition, Wrapper],
+) -> dict[int, OwnText]:
+    """What wrappers add through which a function asks, by site: of each way the least, and of
+    wrappers within wrappers the most."""
+    added: dict[int, OwnText] = {}
+    for visit in outcomes[definition][1]:
+        for inner in visit.within & found.keys():
+            own = set(analysis.findings.parameters.get(inner, {}).values())
+            told = [
+                text_beside(one, own)
+                for one in outcomes[inner][1]
+                if one.site == visit.site and one.site in found[inner].sites
+            ]
+            if told:
+                added[visit.site] = max(min(told), added.get(visit.site, NO_TEXT))
+    return {site: text for site, text in added.items() if text != NO_TEXT}
 
 
 def chooses_rules(visit: Visit) -> bool:
@@ -391,11 +413,19 @@ def fills_given_template(definition: FunctionDefinition) -> bool:
     return any(
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and (words_of(node.func.attr) in FILLING or replaces_placeholder(node))
+        and (fills_by_name(node) or replaces_placeholder(node))
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id in definition.parameters
         for node in walk(definition.node)
     )
+
+
+def fills_by_name(node: ast.Call) -> bool:
+    """Whether a call fills a text, by the name of its method and because it is given what it fills
+    it with: `notes.render(last=4)` only shows them."""
+    given = [*node.args, *(word.value for word in node.keywords)]
+    is_filled = any(not isinstance(one, ast.Constant) for one in given)
+    return is_filled and words_of(last_name(node.func)) in FILLING
 
 
 def replaces_placeholder(node: ast.Call) -> bool:
@@ -413,7 +443,7 @@ PLACEHOLDER = re.compile(r"[{<$%]|\[\[")
 """Signs that mark the place in a template where something is put."""
 
 
-def has_rules(visits: list[Visit]) -> bool:
+def tells_rules(visits: list[Visit]) -> bool:
     """Whether a function asks with rules of its own: who runs it runs an agent."""
     return any(sentences_in(visit) >= SEVERAL_SENTENCES for visit in visits)
 
@@ -470,69 +500,6 @@ def sends_unknown(visit: Visit) -> bool:
     asked = [value for role, value in visit.prompt if role != "system"]
     is_traced = any(value.all_origins() for value in asked)
     return bool(asked) and not is_traced and not any(written(pieces_of(one)) for one in asked)
-
-
-def written(pieces: tuple[Piece, ...]) -> str:
-    """What is written out of a text at hand, without markup."""
-    return "".join(
-        MARKUP.sub("", piece.text)
-        if isinstance(piece, Static)
-        else written(piece.value.pieces or ())
-        for piece in pieces
-    )
-
-
-def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
-    """Characters that don't come from the caller; a filling mixed from several parameters counts as
-    written here, and of several texts the shortest."""
-    total = 0
-    for piece in pieces:
-        if isinstance(piece, Static):
-            total += len(MARKUP.sub("", piece.text))
-        elif piece.value.pieces is not None:
-            total += own_text(piece.value.pieces, own)
-        else:
-            is_given = len(parameters_in(piece.value.all_origins()) & own) == 1
-            is_known = is_given or is_conversation(piece) or is_image(piece)
-            is_foreign = fills_text(piece) or not is_known
-            total += max(FOREIGN * is_foreign, len(MARKUP.sub("", piece.written)))
-    return total
-
-
-def fills_text(piece: Hole) -> bool:
-    """Whether a filling is what a text that isn't at hand becomes: `prompts.get_prompt("plan",
-    goal=goal)`, `template.format(goal=goal)`."""
-    if not isinstance(piece.source, ast.Call):
-        return False
-    words = words_of(last_name(piece.source.func))
-    is_named_so = bool(words) and words[0] in GETTING and words[-1] in TEXTS
-    return is_named_so or words in FILLING
-
-
-FILLING = (("format",), ("format", "map"), ("render",), ("substitute",), ("safe", "substitute"))
-GETTING = frozenset("get load make build create fill format render".split())
-TEXTS = frozenset("prompt prompts template templates".split())
-"""Words of functions that fill a text: all of them, or the first with the last."""
-
-
-def is_conversation(piece: Hole) -> bool:
-    """A filling that by its name is the conversation so far, or the system prompt."""
-    source = piece.source if isinstance(piece.source, str) else dotted_name(piece.source)
-    return not source or bool(set(words_of(source)) & CONVERSATION)
-
-
-CONVERSATION = frozenset(
-    "system history messages message memory conversation context chat prefix prompt tools".split()
-)
-
-
-def is_image(piece: Hole) -> bool:
-    """A filling that by its name is an image: what is said with it stands beside it."""
-    source = piece.source if isinstance(piece.source, str) else last_name(piece.source)
-    return not IMAGES.isdisjoint(words_of(source))
-
-
-IMAGES = frozenset("image images img base64 b64 screenshot photo picture".split())
 
 
 def answer_text(result: Value) -> int:

@@ -112,10 +112,13 @@ class Starts:
 
     def agents_given(self, definition: FunctionDefinition) -> Mapping[str, Value]:
         """The agents that a step has of its callers, as these made them; a wrapper asks whatever it
-        is given."""
+        is given, by the functions that it is given."""
         calls = self.entries.calls.get(definition) if self.findings.visits is None else None
-        is_step = definition not in self.findings.wrappers
-        return calls.agents if calls is not None and is_step else NOTHING_GIVEN
+        wrapper = self.findings.wrappers.get(definition)
+        if wrapper is not None:
+            handed = self.entries.handed.get(definition, NOTHING_GIVEN)
+            return {name: handed[name] for name in wrapper.askers if name in handed}
+        return calls.agents if calls is not None else NOTHING_GIVEN
 
     def run_alone(
         self,

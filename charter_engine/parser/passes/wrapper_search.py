@@ -5,21 +5,25 @@ A function whose prompt comes from outside and whose answer goes back is one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from charter_engine.parser.flows.memory import tells_more
 from charter_engine.parser.interpreting.arguments import bound_before
+from charter_engine.parser.interpreting.entries import NOTHING_GIVEN
 from charter_engine.parser.interpreting.expressions import Evaluator
 from charter_engine.parser.interpreting.following import MAX_CHOICES
 from charter_engine.parser.interpreting.reach import NO_NAMES
 from charter_engine.parser.model_calls import wrappers
+from charter_engine.parser.model_calls.decorated import calls_decorated
 from charter_engine.parser.model_calls.evidence import EVIDENCE
 from charter_engine.parser.model_calls.findings import Visit, Wrapper
 from charter_engine.parser.passes.order import in_order_of_turn
 from charter_engine.parser.passes.starts import Starts
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.state import Analysis
-from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.candidates import functions_in, made_in
 from charter_engine.parser.values.values import UNKNOWN, Function, Value
 
 NEAR = 2
@@ -40,6 +44,7 @@ class WrapperSearch:
         self.memory = analysis.memory
         self.findings = analysis.findings
         self.progress = analysis.progress
+        self.entries = analysis.entries
         self.evaluator = evaluator
         self.starts = starts
         self.outcomes: dict[FunctionDefinition, tuple[Value, list[Visit]]] = {}
@@ -82,6 +87,10 @@ class WrapperSearch:
             and self.is_told_more(one)
             and self.judged(one, found)
         }
+        given_askers = self.add_those_given_askers(found)
+        visited |= given_askers
+        worth += [one for one in given_askers if one not in worth]
+        self.add_those_that_hand_on(worth, found)
         self.leave_out_steps(found)
         self.add_those_asked_elsewhere(found)
         self.starts.run_lambdas()
@@ -174,10 +183,13 @@ class WrapperSearch:
         return visited, cut
 
     def judged(
-        self, definition: FunctionDefinition, found: dict[FunctionDefinition, Wrapper]
+        self,
+        definition: FunctionDefinition,
+        found: dict[FunctionDefinition, Wrapper],
+        given: Mapping[str, Value] = NOTHING_GIVEN,
     ) -> bool:
-        """Interpret a function on its own and add it to the wrappers `found` if it is one. Whether
-        it matters again."""
+        """Interpret a function on its own, with its parameters unknown but for those `given`, and
+        add it to the wrappers `found` if it is one. Whether it matters again."""
         visits: list[Visit] = []
         self.findings.visits = visits
         self.around[definition] = dict(self.told(definition))
@@ -185,7 +197,7 @@ class WrapperSearch:
         for function in list(functions)[1:MAX_CHOICES]:
             self.starts.run_alone(definition, given=bound_before(function))
         first = next(iter(functions), Function(definition))
-        result = self.starts.run_alone(definition, given=bound_before(first))
+        result = self.starts.run_alone(definition, given={**bound_before(first), **given})
         state = self.evaluator.states.parameter(definition)
         if state is not None:
             if definition.node_name not in self.evaluator.states.nodes:
@@ -238,6 +250,58 @@ class WrapperSearch:
         elif visits and not asked:
             found.pop(definition, None)
 
+    def add_those_given_askers(
+        self, found: dict[FunctionDefinition, Wrapper]
+    ) -> set[FunctionDefinition]:
+        """Functions that ask by a wrapper that their callers hand them, or the function around
+        them; returns those that were followed with it."""
+        followed: set[FunctionDefinition] = set()
+        for definition, handed in list(self.entries.handed.items()):
+            askers = {
+                name: value
+                for name, value in handed.items()
+                if any(one.definition in found for one in functions_in(value))
+            }
+            inside = definition.module.functions.values() if askers else ()
+            for one in inside:
+                given = askers if one is definition else NOTHING_GIVEN
+                called = names_called(one) & askers.keys()
+                if (one is not definition and one.outer is not definition) or not called:
+                    continue
+                if one not in found:
+                    followed.add(one)
+                    self.judged(one, found, given)
+                if one in found and given:
+                    found[one] = replace(found[one], askers=frozenset(called))
+        return followed
+
+    def add_those_that_hand_on(
+        self, worth: list[FunctionDefinition], found: dict[FunctionDefinition, Wrapper]
+    ) -> None:
+        """Functions that hand what they are given to a wrapper and add nothing themselves, however
+        much that adds; and who hands it to these."""
+        pending = [one for one in worth if one in self.outcomes and one not in found]
+        before = -1
+        while len(found) > before:
+            before = len(found)
+            for definition in pending:
+                wrapper = self.handing_on(definition, found)
+                if wrapper is not None:
+                    found[definition] = wrapper
+            pending = [one for one in pending if one not in found]
+
+    def handing_on(
+        self, definition: FunctionDefinition, found: dict[FunctionDefinition, Wrapper]
+    ) -> Wrapper | None:
+        """The wrapper that a function is, but for what those `found` add through which it asks."""
+        beside = wrappers.added_on_the_way(self.analysis, definition, self.outcomes, found)
+        outcome = self.outcomes[definition]
+        return (
+            wrappers.wrapper_of(self.analysis, definition, *outcome, beside=beside)
+            if beside
+            else None
+        )
+
     def leave_out_steps(self, found: dict[FunctionDefinition, Wrapper]) -> None:
         """Take those out of the wrappers `found` that ask through a step of the agent, or have one
         ask before: what such a step writes is no caller's."""
@@ -284,3 +348,12 @@ def prepares(definition: FunctionDefinition) -> bool:
     """Whether a function leaves something that others ask: a constructor, or what begins a
     session."""
     return definition.name == "__init__" or definition.sets_session
+
+
+def names_called(definition: FunctionDefinition) -> set[str]:
+    """The names that a function calls: `ask(text)`, but for what it decorates."""
+    return {
+        one.func.id
+        for one in definition.calls
+        if isinstance(one.func, ast.Name) and not calls_decorated(definition, one)
+    }

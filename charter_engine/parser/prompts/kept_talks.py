@@ -21,6 +21,7 @@ from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.catalogue import Family, KindRule
 from charter_engine.parser.model_calls.findings import Message, Site
 from charter_engine.parser.model_calls.recognise import CallShape, is_called
+from charter_engine.parser.prompts.history_stores import LASTING
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.values import UNKNOWN, Box, Kind, Value, moved
@@ -49,12 +50,12 @@ class KeptTalks:
     ) -> Value:
         """What a call goes on from: what its receiver keeps, or else what it is given to go on
         with."""
+        unseen = self.unseen(frame, shape, family)
+        said = in_round(Value(box=unseen).all_origins(), self.progress.round - 1)
         if not self.remembers(shape):
-            unseen = self.unseen(frame, shape, family)
-            said = in_round(Value(box=unseen).all_origins(), self.progress.round - 1)
             return continued(shape, family).with_origins(said)
         memory = memory_held(shape, self.program.catalogue)
-        talk = self.of_thread(frame, site, receiver, shape, chain)
+        talk = self.of_thread(frame, site, receiver, shape, chain).with_origins(said)
         if memory is None:
             return talk
         held = moved(Value(origins=memory.all_origins()), "history")
@@ -62,7 +63,10 @@ class KeptTalks:
 
     def unseen(self, frame: Frame, shape: CallShape, family: Family) -> Box:
         """What was said in a conversation that outlasts the function that goes on with it:
-        `session=sessions.get_session(user)`."""
+        `session=sessions.get_session(user)`, or the program."""
+        keeper = keeper_of(shape)
+        if keeper is not None and LASTING in shape.receiver:
+            return self.memory.shared_box(f"talk {frame.module.path} {ast.unparse(keeper)}")
         given = given_talk(shape, family)
         source = lasting_talk(frame, given) if given is not None else None
         if source is None:
@@ -140,6 +144,15 @@ def talk_of(shape: CallShape, family: Family) -> ast.expr | None:
     is_key = isinstance(node, ast.Attribute) and node.attr == "id"
     held = node.value if is_key and isinstance(node, ast.Attribute) else node
     return held if isinstance(held, ast.Name | ast.Attribute) else None
+
+
+def keeper_of(shape: CallShape) -> ast.expr | None:
+    """What keeps the conversation of a call: what is called, or whose method; None where it has no
+    name."""
+    function = shape.node.func
+    if isinstance(function, ast.Attribute) and not is_called(shape):
+        return function.value
+    return function if isinstance(function, ast.Name | ast.Attribute) else None
 
 
 CONTINUED = ("previous_response_id", "previous_interaction_id", "message_history")

@@ -24,6 +24,7 @@ from charter_engine.parser.values.values import (
     External,
     Kind,
     Package,
+    Piece,
     Static,
     Value,
 )
@@ -288,7 +289,17 @@ def path_of(value: Value) -> str | None:
         return value.box.fields.get("path", UNKNOWN).static_text()
     if value.box is not None and value.box.kind == "list" and len(value.box.items) == 1:
         return path_of(value.box.items[0].value)
-    return value.static_text() or None
+    written = [part_of(piece) for piece in value.pieces or ()]
+    known = [part for part in written if part is not None]
+    return ("".join(known) or None) if len(known) == len(written) else None
+
+
+def part_of(piece: Piece) -> str | None:
+    """A part of a text that names a path (`str(folder)`, `f"{folder}/rules.md"`); None: it isn't
+    known."""
+    if isinstance(piece, Static):
+        return piece.text
+    return path_of(piece.value) if PATH in piece.value.types else None
 
 
 def joined(parts: list[Value]) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from charter_engine.parser.interpreting.environment import reads_environment
+from charter_engine.parser.interpreting.defaults import reads_environment
 from charter_engine.parser.model_calls.findings import Site
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.source.syntax import names_stored

@@ -34,6 +34,12 @@ TOLD = of_kinds(ast.Call, ast.Attribute, ast.Subscript, ast.Global, ast.Nonlocal
 """Nodes that say something of their module, or of the functions that they stand in."""
 
 
+CONTEXT_MANAGERS = frozenset(("contextmanager", "asynccontextmanager"))
+
+ENTERED = ("__enter__", "__aenter__")
+"""The methods that give a `with` block what it works with."""
+
+
 @dataclass(slots=True, eq=False)
 class FunctionDefinition:
     """A function, method or lambda. `owner` is the class it is a method of; `outer` the function it
@@ -68,6 +74,13 @@ class FunctionDefinition:
 
     def __post_init__(self) -> None:
         self.node_name = self.node_name or self.name
+
+    @property
+    def manages_context(self) -> bool:
+        """Whether a `with` block is given what it yields."""
+        return self.is_generator and any(
+            name.rpartition(".")[2] in CONTEXT_MANAGERS for name in self.decorators
+        )
 
     @property
     def takes_self(self) -> bool:
@@ -189,6 +202,12 @@ def tell(node: ast.AST, module: Module, function: FunctionDefinition | None) -> 
             function.sets_globals = True
     elif function is not None:
         function.is_generator = True
+
+
+def returns_itself(method: FunctionDefinition) -> bool:
+    """Whether a method returns nothing but its object."""
+    returned = [node.value for node in walk(method.node) if isinstance(node, ast.Return)]
+    return all(isinstance(one, ast.Name) and one.id == method.own_name for one in returned)
 
 
 def children(node: ast.AST) -> Iterator[ast.AST]:

@@ -146,6 +146,13 @@ def for_each(builder: TeamBuilder, made: Made, members: list[Made]) -> Part:
     return part
 
 
+def looked_up(builder: TeamBuilder, _: Made, members: list[Made]) -> Part:
+    """`create_retrieval_chain(retriever, answer)`: what one asks for is looked up, and the other is
+    told what was found."""
+    parts = list(map(builder.part, members))
+    return Part(parts[0].first, parts[-1].last)
+
+
 ARRANGED: dict[str, Arrange] = {
     "in pairs": in_pairs,
     "in text": in_text,
@@ -153,6 +160,7 @@ ARRANGED: dict[str, Arrange] = {
     "by next": by_next,
     "for each": for_each,
     "in steps": in_steps,
+    "looked up": looked_up,
 }
 """The ways that this module knows of."""
 

@@ -100,6 +100,7 @@ class TeamFinder:
             *self.functions.tools_of(run),
             *self.functions.outputs_of(run),
             *self.functions.guards_of(run),
+            *self.functions.input_guards_of(run),
         ]
         is_plain = team.speakers == [run] and not team.turning and not led_to
         holder = holder_of(asked, shape)

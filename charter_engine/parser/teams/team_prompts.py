@@ -20,13 +20,24 @@ from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.offered import OFFERED
 from charter_engine.parser.source.syntax import output_name, used_by
+from charter_engine.parser.teams.speakers import Team
 from charter_engine.parser.teams.team_parts import text_in
 from charter_engine.parser.teams.teams import MANAGER, TOLD
 from charter_engine.parser.values import text
-from charter_engine.parser.values.candidates import made_in
+from charter_engine.parser.values.candidates import made_in, members_in
 from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.pieces import static
-from charter_engine.parser.values.values import UNKNOWN, Box, Hole, Made, Piece, Static, Value
+from charter_engine.parser.values.values import (
+    UNKNOWN,
+    Box,
+    Hole,
+    Made,
+    Piece,
+    Static,
+    Value,
+    is_answer,
+    moved,
+)
 
 FIELD = re.compile(r"\{([A-Za-z_]\w*)\??\}")
 """Where a text of an agent or a task takes a value of the run's state or inputs."""
@@ -101,6 +112,26 @@ def inputs_of(shape: CallShape, family: Family) -> dict[str, Value]:
     held = [given[name].box for name in ("inputs", "arguments") if name in given]
     fields = {name: value for box in held if box is not None for name, value in box.fields.items()}
     return {**given, **fields} if family.only_known else fields
+
+
+def histories_in(team: Team, talk: Value) -> dict[str, Value]:
+    """What the places for a history hold in the templates of a run's chains: what was said before
+    in the conversation that is kept for the run."""
+    if not is_answer(talk):
+        return {}
+    said = moved(Value(origins=talk.origins), "history")
+    chains = (speaker for speaker in team.speakers if speaker.kind == CHAIN_MADE)
+    held = (value for chain in chains for value in chain.box.fields.values())
+    parts = (part for value in held for part in members_in(value))
+    return {name: said for part in parts for name in FIELD.findall(place_of_history(part))}
+
+
+def place_of_history(part: Value) -> str:
+    """`{history}` of the pair that stands for a history in a template: `("placeholder",
+    "{history}")`; empty for any other part."""
+    pair = part.box.items if part.box is not None and part.box.kind == "tuple" else []
+    role, place = [one.value.static_text() or "" for one in pair] if len(pair) == 2 else ("", "")
+    return place if role == "placeholder" else ""
 
 
 def without_inputs(shape: CallShape) -> CallShape:

@@ -8,7 +8,6 @@ that it hears. What a framework adds in words of its own is not at hand.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -27,10 +26,10 @@ from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.offered import OFFERED, offers
 from charter_engine.parser.source.syntax import (
     are_alternatives,
-    declared_fields,
     last_name,
     output_name,
 )
+from charter_engine.parser.teams.called_functions import CalledFunctions
 from charter_engine.parser.teams.speakers import Heard, Team
 from charter_engine.parser.teams.team_parts import NOBODY, text_in
 from charter_engine.parser.teams.team_prompts import (
@@ -39,6 +38,7 @@ from charter_engine.parser.teams.team_prompts import (
     NOWHERE,
     as_message,
     chats_of,
+    histories_in,
     inputs_of,
     label_of,
     messages_in,
@@ -49,21 +49,18 @@ from charter_engine.parser.teams.team_prompts import (
 )
 from charter_engine.parser.values.candidates import made_as, made_in
 from charter_engine.parser.values.joining import join
-from charter_engine.parser.values.origins import NOTHING, Chain, Origin, Origins
+from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.pieces import holes_of, pieces_of
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
     Class,
     Element,
-    Function,
-    Instance,
     Kind,
     Made,
     Piece,
     Static,
     Value,
-    answers_in,
 )
 from charter_engine.parser.workflows.workflow_steps import WORKFLOW, WorkflowSteps, has_functions
 
@@ -71,9 +68,6 @@ if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
     from charter_engine.parser.state import Analysis
 
-
-HANDED_IN = frozenset(("self", "cls", "ctx", "context", "wrapper", "tool_context", "run_context"))
-"""Parameters of tools that the framework fills, not the model."""
 
 NO_FAMILY = Family("")
 
@@ -92,6 +86,7 @@ class TeamRuns:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.called = CalledFunctions(analysis, evaluator)
         self.led: set[int] = set()
         self.forked: set[int] = set()
         self.turned: dict[int, list[Loop]] = {}
@@ -155,11 +150,14 @@ class TeamRuns:
         task = self.task_of(shape, found.family)
         tasks = dict.fromkeys(team.speakers, task) | messages_in(shape)
         self.findings.outputs.add(*chains.values())
-        self.keep(frame, team, chains, inputs_of(shape, found.family), tasks, run)
+        inputs = inputs_of(shape, found.family) | histories_in(team, run.talk)
+        self.keep(frame, team, chains, inputs, tasks, run)
+        for speaker in team.opened.first:
+            self.called.follow_input_guards(frame, speaker, given_to(shape, found.family))
         last = [speaker for speaker in team.opened.last if speaker in chains]
         origins = frozenset(Origin(chains[speaker]) for speaker in last)
         for speaker in last:
-            origins |= self.follow_outputs(frame, speaker, chains[speaker])
+            origins |= self.called.follow_outputs(frame, speaker, chains[speaker])
         made = next(iter(team.parts))
         stepped = self.stepped(frame, made, shape, team, chains)
         origins = stepped.all_origins() if stepped is not None else origins
@@ -183,9 +181,7 @@ class TeamRuns:
         family = self.program.catalogue.family_of_verb(made.kind, shape.verb)
         if made.kind != WORKFLOW or family is None or not has_functions(made):
             return None
-        arguments = prompts.arguments_by_name(shape, family)
-        given = next((arguments[name] for name in family.prompt if name in arguments), UNKNOWN)
-        steps = WorkflowSteps(self.evaluator, frame, team, chains, given)
+        steps = WorkflowSteps(self.evaluator, frame, team, chains, given_to(shape, family))
         return steps.run(made)
 
     def serve(self) -> None:
@@ -233,8 +229,8 @@ class TeamRuns:
             for site in sites:
                 self.fill(site, speaker, team, chains)
                 self.connect(site, team, speaker, heard, chains)
-                self.follow_tools(frame, site, speaker, chains[speaker])
-                self.follow_guards(frame, speaker, chains[speaker])
+                self.called.follow_tools(frame, site, speaker, chains[speaker])
+                self.called.follow_guards(frame, site, speaker, chains[speaker])
                 self.save(speaker, chains[speaker])
         self.evaluator.mixed.keep(team, chains)
 
@@ -262,54 +258,6 @@ class TeamRuns:
                 and written_as(one, self.rule_of(one)) == said
             )
         ]
-
-    def follow_tools(self, frame: Frame, site: Site, speaker: Made, chain: Chain) -> None:
-        """Follow the functions that an agent calls as tools: what it writes goes in, and what other
-        models answer in them comes back to it."""
-        written = Value(origins=frozenset((Origin(chain, "argument"),)))
-        for tool in self.evaluator.teams.functions.tools_of(speaker):
-            definition = tool.definition
-            reached, steps = self.findings.reached, self.progress.steps
-            result = self.called(frame, filled_by(tool, written), filled_in(tool), written)
-            self.progress.spare_steps(steps)
-            if self.findings.reached <= reached:
-                continue
-            loop = Loop(kind="cycle", line=speaker.node.lineno)
-            asked = [one for one in self.findings.sites.values() if definition in one.under]
-            self.turn(site, loop)
-            for turning in asked:
-                turning.repeated_by += [loop] if loop not in turning.repeated_by else []
-            name = label_of(speaker, site)
-            self.hear(site, HeardAnswer(site.number, "loop", "assistant", name, again=True))
-            for source in sorted(answers_in(result or UNKNOWN) - {site.number}):
-                self.hear(site, HeardAnswer(source, "loop", "tool", definition.name, again=True))
-
-    def follow_outputs(self, frame: Frame, speaker: Made, chain: Chain) -> Origins:
-        """Follow the functions that an agent's answer goes to; returns what models answer in
-        them, which is the answer then."""
-        written = Value(origins=frozenset((Origin(chain, "argument"),)))
-        found: Origins = NOTHING
-        for output in self.evaluator.teams.functions.outputs_of(speaker):
-            result = self.called(frame, output, filled_in(output), written)
-            found |= result.all_origins() if result is not None else NOTHING
-        return found
-
-    def follow_guards(self, frame: Frame, speaker: Made, chain: Chain) -> None:
-        """Follow the functions that look at what an agent answers: the last of what they are given
-        is its answer."""
-        answer = Value(origins=frozenset((Origin(chain, "argument"),)))
-        for guard in self.evaluator.teams.functions.guards_of(speaker):
-            self.called(frame, guard, guard.definition.parameters[-1:], answer)
-
-    def called(
-        self, frame: Frame, function: Function, names: Iterable[str], given: Value
-    ) -> Value | None:
-        """What a function returns that a framework calls, which gives `names` of its parameters
-        what an agent answers."""
-        before, frame.chain = frame.chain, ()
-        result = self.evaluator.follower.enter(frame, function, dict.fromkeys(names, given))
-        frame.chain = before
-        return result
 
     def save(self, speaker: Made, chain: Chain) -> None:
         """Keep an answer that goes into a file."""
@@ -457,6 +405,12 @@ class TeamRuns:
         site.edges[source, carried] = best_flow(site.edges.get((source, carried)), flow)
 
 
+def given_to(shape: CallShape, family: Family) -> Value:
+    """What a run is given to work on."""
+    arguments = prompts.arguments_by_name(shape, family)
+    return next((arguments[name] for name in family.prompt if name in arguments), UNKNOWN)
+
+
 def written_as(made: Made, rule: KindRule) -> list[tuple[str, list[str]]]:
     """What is written of an agent, equal for those that are told the same."""
     return [
@@ -490,21 +444,6 @@ def common_box(agents: list[Made]) -> Box:
             name: join(fields.get(name), value, name) for name, value in one.box.fields.items()
         }
     return Box("object", fields=fields)
-
-
-def filled_in(function: Function) -> list[str]:
-    """The parameters of a function that a model fills in."""
-    return [name for name in function.definition.parameters if name not in HANDED_IN]
-
-
-def filled_by(tool: Function, written: Value) -> Function:
-    """A tool that is a class, with its fields as a model writes them."""
-    bound = tool.bound
-    kind = next((one for one in bound.types if isinstance(one, Instance)), None) if bound else None
-    if bound is None or kind is None or bound.box is not None:
-        return tool
-    fields = dict.fromkeys(declared_fields(kind.definition.node), written)
-    return Function(tool.definition, replace(bound, box=Box("object", fields=fields)))
 
 
 def fed_by(speaker: Made, team: Team, chains: dict[Made, Chain]) -> dict[str, Value] | None:

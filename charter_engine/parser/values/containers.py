@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from charter_engine.parser.interpreting.frames import Frame
-from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.model_calls.recognise import CallShape, words_of
 from charter_engine.parser.prompts.limits import head_of, window_of
 from charter_engine.parser.prompts.prompt_files import FILE
-from charter_engine.parser.source.syntax import names_stored
+from charter_engine.parser.source.syntax import last_name, names_stored
 from charter_engine.parser.values.candidates import each_object, end_of, functions_in
 from charter_engine.parser.values.joining import MAX_ITEMS, join
 from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.text import remade
 from charter_engine.parser.values.values import (
+    ABSENT,
     UNKNOWN,
     Box,
     Class,
@@ -101,12 +102,16 @@ class Containers:
             return sliced(value, window_of(frame, node.slice, self.evaluator.evaluate))
         key = self.evaluator.evaluate(frame, node.slice)
         self.with_default(frame, value, key)
-        return self.member(frame, value, node.slice, key)
+        return self.member(frame, value, node.value, node.slice, key)
 
-    def member(self, frame: Frame, value: Value, written: ast.expr, key: Value) -> Value:
-        """What a list or dict holds under a key, as that is written and as far as it is known."""
+    def member(
+        self, frame: Frame, value: Value, table: ast.expr, written: ast.expr, key: Value
+    ) -> Value:
+        """What a list or dict holds under a key, as both are written and as far as it is known."""
         if self.is_callers_choice(frame, value, key):
             return UNKNOWN
+        if is_kept_nowhere(value, table, key):
+            return ABSENT
         return item(value, UNKNOWN if is_chosen_anew(frame, value, written) else key)
 
     def is_callers_choice(self, frame: Frame, table: Value, key: Value) -> bool:
@@ -142,6 +147,21 @@ class Containers:
 
 
 LISTS = ("list", "deque")
+
+CACHES = frozenset("cache caches cached memo loaded".split())
+"""Words in the names of dicts that keep what was made under the name by which it is asked for."""
+
+
+def is_kept_nowhere(value: Value, table: ast.expr, key: Value) -> bool:
+    """Whether a dict of the program's own holds nothing yet, or a cache nothing under a key: what
+    is taken out of it is there only after it was put there."""
+    box = value.box
+    if box is None or box.kind != "dict" or box.rest is not None or value.origins:
+        return False
+    name = key.static_text()
+    is_missing = name is not None and name not in box.fields
+    is_cache = not CACHES.isdisjoint(words_of(last_name(table)))
+    return not box.fields or (is_missing and is_cache)
 
 
 def fresh_list(frame: Frame) -> Box:

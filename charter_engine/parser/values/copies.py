@@ -21,8 +21,7 @@ METHODS = COPIED_WITH | {"_replace"}
 
 
 def changed_copy(receiver: Value, shape: CallShape) -> Value | None:
-    """What a call copies with other fields; None where it isn't known what that holds, and for any
-    other call."""
+    """What a call copies with other fields; None where that is no record, or nothing is copied."""
     base = copied_by(receiver, shape)
     if base is None or base.box is None or base.box.kind not in ("dict", "object"):
         return None
@@ -34,8 +33,9 @@ def changed_copy(receiver: Value, shape: CallShape) -> Value | None:
 
 
 def copied_by(receiver: Value, shape: CallShape) -> Value | None:
-    if shape.verb in METHODS and receiver.box is not None and not any(made_in(receiver)):
-        return receiver
+    """What a call copies: of an object of which nothing is known, one that holds nothing as yet."""
+    if shape.verb in METHODS and not any(made_in(receiver)):
+        return receiver if receiver.box is not None else replace(receiver, box=Box("object"))
     if not shape.positional or not (shape.callee or shape.path == ("dict",)):
         return None
     first = shape.positional[0][1]

@@ -5,13 +5,25 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from charter_engine.parser.values.pieces import written_in
-from charter_engine.parser.values.values import UNKNOWN, Box, Hole, Made, Piece, Static, Type, Value
+from charter_engine.parser.values.values import (
+    ABSENT,
+    UNKNOWN,
+    Box,
+    Hole,
+    Made,
+    Piece,
+    Static,
+    Type,
+    Value,
+)
 
 
 def join(first: Value | None, second: Value | None, name: str = "", depth: int = 0) -> Value:
     """What is known of a value that is one or the other, by the way the program took."""
-    if first is None or second is None or first is second:
-        return first or second or UNKNOWN
+    if first is None or first is ABSENT:
+        return second or first or UNKNOWN
+    if second is None or second is ABSENT or first is second:
+        return first
     is_text = first.pieces is not None or second.pieces is not None
     box = first.box or second.box
     if first.box is not None and second.box is not None:

@@ -152,7 +152,8 @@ class Methods:
             if receiver.box.kind == "list":
                 return any_member(receiver)
             written, key = shape.positional[0] if shape.positional else (shape.node, UNKNOWN)
-            found = self.evaluator.containers.member(frame, receiver, written, key)
+            table = shape.node.func.value if isinstance(shape.node.func, ast.Attribute) else written
+            found = self.evaluator.containers.member(frame, receiver, table, written, key)
             default = shape.positional[1][1] if len(shape.positional) > 1 else None
             is_there = default is None or (is_empty_list(default) and end_of(found, -1) is not None)
             is_there = is_there or is_constant_with(shape, receiver, key)
@@ -233,6 +234,8 @@ class Methods:
                     self.memory.add_item(box, member_of(frame, box, rest, node))
             elif shape.verb == "update" and value.box is not None:
                 box.fields |= value.box.fields
+            elif shape.verb == "update" and box.kind == "dict":
+                self.memory.add_rest(box, Value(origins=value.all_origins()))
             else:
                 self.memory.add_item(box, member_of(frame, box, added, node))
         return Value()

@@ -295,6 +295,9 @@ def answers_in(value: Value) -> set[int]:
 
 
 UNKNOWN = Value()
+ABSENT = Value()
+"""What is taken out of a dict in which nothing was put: where something else may be meant, that
+is."""
 
 
 def collect_origins(box: Box, found: set[Origin], seen: set[int]) -> None:

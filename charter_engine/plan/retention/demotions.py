@@ -10,8 +10,13 @@ from charter_engine.bls.presumed_pool import PoolRoom, PresumedPool
 from charter_engine.bls.reuse_times import NodeRules
 from charter_engine.bls.worths import WorthTable
 from charter_engine.kvcache.predict.demotions import DemotedPrompt
-from charter_engine.plan.retention.features import by_session, common_prefix, common_prefixes
-from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decisions
+from charter_engine.plan.retention.features import (
+    Floats,
+    by_session,
+    common_prefix,
+    common_prefixes,
+)
+from charter_engine.plan.retention.next_use import ANSWERED, SENT, Decided, Decisions
 from charter_engine.plan.retention.scale import Pricing
 
 
@@ -34,7 +39,7 @@ def demotions(decisions: Decisions, pricing: Pricing, room: PoolRoom) -> list[De
         if one.rule is not None:
             demoting.pool.ask(session, one.rule, one.at_s)
         if one.moment == ANSWERED or decides_when_sent:
-            demoting.pool.answered(session, one.kind, one.at_s)
+            demoting.pool.answered(session, demoting.worths_by_age(one), one.at_s)
     return found
 
 
@@ -45,6 +50,7 @@ class _Demoting:
         workload = decisions.workload
         self.pool = PresumedPool(room)
         self._workload, self._cost = workload, decisions.refresh_cost
+        self._pauses = decisions.pauses
         self._worths = WorthTable(decisions.worths(pricing))
         self._tokens = workload.input_length
         self._common = np.zeros(len(workload), dtype=np.int64)
@@ -72,6 +78,14 @@ class _Demoting:
 
         at_s = float(self._arrival_s[request])
         self.pool.serve(session, own, again, at_s, (request, node), earlier)
+
+    def worths_by_age(self, one: Decided) -> Floats | None:
+        """What a request's prompt is worth by how long it has been idle; None where nothing is
+        known of it."""
+        if one.kind is None:
+            return None
+        pauses = self._pauses[one.request]
+        return self._worths.row(one.kind) if pauses is None else pauses.worths(self._worths.ages_s)
 
     def behind(self, request: int) -> list[DemotedPrompt]:
         """What is demoted behind a request."""

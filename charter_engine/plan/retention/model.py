@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import Division, Forest
+from charter_engine.bls.pauses import Pauses
 from charter_engine.bls.retention import DecideAt
 from charter_engine.contracts.reuse_times import RefreshCost, ReuseKind
 from charter_engine.kvcache.workload.columns import Workload
@@ -23,7 +24,9 @@ from charter_engine.plan.retention.features import (
     session_features,
 )
 from charter_engine.plan.retention.kinds import EdgeReuse, learnt_edges, learnt_kinds
+from charter_engine.plan.retention.pauses import learn_pauses
 from charter_engine.plan.retention.refreshes import ASSUMED_COST
+from charter_engine.plan.retention.scale import horizon
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -92,6 +95,7 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
     `spread` is the deviation of the logarithm of the reuse times within levels.
     `edges` and `kinds` hold the reuse times between two calls, and by what lay between them.
     `refresh_cost` is what a retention refresh takes where the model is used.
+    `pauses` tell what each prompt is worth where prompts are demoted; without them its level does.
     """
 
     sessions: int
@@ -109,6 +113,7 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
     kinds: dict[ReuseKind, ReuseTimes] = {}
     refresh_cost: RefreshCost = ASSUMED_COST
     served_s: tuple[float, ...] = (0.0,)
+    pauses: Pauses | None = None
 
     def served(self, workload: Workload) -> Floats:
         """How many seconds lie between the arrival of each request and deciding about it."""
@@ -127,8 +132,31 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
         sessions = by_session(workload)
         if not sessions:
             return sent, final
+        rows, named = self._features(workload, sessions), np.concatenate(sessions)
+        sent[named] = final[named] = self._levels(rows)
+        if self.decide_at == "answered":
+            known = ~np.isnan(rows[:, FEATURES.index("output before")])
+            sent[named] = np.where(known, self._levels(as_sent(rows)), -1)
+        return sent, final
+
+    def pauses_of(self, workload: Workload) -> Floats:
+        """The shares of each class of `pauses` behind every request; NaN without a session.
+
+        Raises ValueError for a model without `pauses`.
+        """
+        if self.pauses is None:
+            raise ValueError("the model tells no pauses")
+        found = np.full((len(workload), len(self.pauses.start)), np.nan)
+        sessions = by_session(workload)
+        if sessions:
+            rows = self._features(workload, sessions)
+            found[np.concatenate(sessions)] = self.pauses.shares_of_each(rows)
+        return found
+
+    def _features(self, workload: Workload, sessions: Sequence[Ints]) -> Floats:
+        """One row of `FEATURES` for each request of these sessions."""
         node_scores = self._node_scores(workload)
-        rows = np.concatenate(
+        return np.concatenate(
             [
                 session_features(
                     workload,
@@ -140,12 +168,6 @@ class ReuseTimeModel(Struct, frozen=True, kw_only=True):
                 for requests in sessions
             ]
         )
-        named = np.concatenate(sessions)
-        sent[named] = final[named] = self._levels(rows)
-        if self.decide_at == "answered":
-            known = ~np.isnan(rows[:, FEATURES.index("output before")])
-            sent[named] = np.where(known, self._levels(as_sent(rows)), -1)
-        return sent, final
 
     def _levels(self, rows: Floats) -> Ints:
         groups: Ints = np.searchsorted(np.array(self.steps), self.forest.scores(rows), side="right")
@@ -210,6 +232,7 @@ def learn(
         edges=learnt_edges(workload, sessions),
         kinds=_kinds(workload, sessions, nodes),
         refresh_cost=refresh_cost,
+        pauses=learn_pauses(features, pauses[named], horizon(model.everything)),
     )
 
 

@@ -2,11 +2,13 @@
 likely, at a rank beside the prompts that are held by then."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
+from charter_engine.bls.pauses import Pauses
 from charter_engine.bls.ranking import Ranking
 from charter_engine.bls.retention import DEFAULT, Retention, Rule
 from charter_engine.bls.reuse_times import NodeRules, RefreshWorth, last_rule
@@ -94,6 +96,15 @@ class Decisions:
         """What blocks are worth, of all kinds that `decided` tells."""
         return worths_of([one for part in self._parts for one in part.rates], pricing)
 
+    @cached_property
+    def pauses(self) -> "list[PausesAhead | None]":
+        """What is known of the pauses behind each request, where its model tells them."""
+        found: list[PausesAhead | None] = [None] * len(self.workload)
+        for part in self._parts:
+            for index, ahead in zip(part.chosen.tolist(), part.pauses_ahead(), strict=False):
+                found[index] = ahead
+        return found
+
     def decided(self, pricing: Pricing) -> "tuple[Decided, ...]":
         """All that happens to the requests, in order, and what is asked for them then."""
         if pricing not in self._decided:
@@ -136,6 +147,19 @@ class Decisions:
         if event.at_s > self._arrival_s[event.request]:
             return event.at_s, event.moment, -event.worth, event.request, event.moment
         return event.at_s, REFRESHED + 1, 0.0, event.request, event.moment
+
+
+class PausesAhead(NamedTuple):
+    """The shares of pauses behind a request that its model tells, which begin in `waits_s`."""
+
+    pauses: Pauses
+    shares: Floats
+    waits_s: float
+
+    def worths(self, ages_s: Floats) -> Floats:
+        """What the request's prompt is worth by how long it has been idle."""
+        found: Floats = self.pauses.worths(self.shares, ages_s - self.waits_s)
+        return found
 
 
 SENT, ANSWERED, REFRESHED = range(3)
@@ -193,6 +217,7 @@ class _Part:
     ) -> None:
         own = workload.select(chosen)
         self._workload, self.chosen, self.model = workload, chosen, model
+        self._own, self._at_once = own, at_once
         self.served = model.served(own)
         self._nodes = [workload.nodes[node] for node in own.node.tolist()]
         self._lengths: list[int] = own.input_length.tolist()
@@ -231,6 +256,14 @@ class _Part:
             refresh = None if is_same else refreshes.get(index)
             found[index] = _Asking(before, after, refresh, nodes[node])
         return found
+
+    def pauses_ahead(self) -> "Iterator[PausesAhead]":
+        """What its model tells of the pauses behind its requests; nothing where it tells none."""
+        pauses = self.model.pauses
+        if pauses is not None:
+            waits_s = self.served if self._at_once else np.zeros(len(self._own))
+            for shares, seconds in zip(self.model.pauses_of(self._own), waits_s, strict=True):
+                yield PausesAhead(pauses, shares, float(seconds))
 
     def _refreshes(self, worth: RefreshWorth) -> dict[int, Refresh]:
         """The refreshes of the requests decided here, by index."""

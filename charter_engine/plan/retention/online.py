@@ -28,6 +28,7 @@ def online(
         division=model.division,
         worths=worths_of(rates, pricing) if pricing.ahead_s else None,
         room=room,
+        pauses=model.pauses if room is not None else None,
     )
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import MISSING, Division, Forest
+from charter_engine.bls.pauses import Pauses
 from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.bls.retention import DEFAULT_PRIORITY, MAX_PRIORITY
 from charter_engine.plan.retention.distribution import BINS, ReuseTimes
@@ -123,7 +124,20 @@ def _problem(found: ReuseTimesFile) -> str:
     for times in (*model.levels, model.everything, *parts, *model.kinds.values()):
         if not _is_histogram(times):
             return f"a distribution of reuse times is not {BINS} counts from 0 up"
-    return _problem_of_forest(model.forest)
+    return _problem_of_forest(model.forest) or _problem_of_pauses(model.pauses)
+
+
+def _problem_of_pauses(pauses: Pauses | None) -> str:
+    if pauses is None:
+        return ""
+    bounds, classes = pauses.bounds_s, len(pauses.bounds_s) + 1
+    if not bounds or list(bounds) != sorted(bounds) or not bounds[0] > 0:
+        return "classes of pauses are not bounded by seconds in ascending order"
+    if len(pauses.start) != classes or len(pauses.beyond) != len(pauses.forest.leaf):
+        return f"there is not a number for each of {classes} classes of pauses and for each tree"
+    if not 0 <= min(pauses.beyond, default=0) <= max(pauses.beyond, default=0) < classes:
+        return "a tree tells a class of pauses there is not"
+    return _problem_of_forest(pauses.forest)
 
 
 def _problem_of_levels(model: ReuseTimeModel) -> str:
@@ -161,8 +175,9 @@ def _problem_of_forest(forest: Forest) -> str:
         list(edges) != sorted(edges) for edges in forest.cuts
     ):
         return f"the forest does not cut {len(FEATURES)} features"
-    if not len(forest.feature) == len(forest.threshold) == len(forest.leaf):
-        return "the forest's trees are incomplete"
+    depths = {len(leaf) for leaf in forest.leaf}
+    if not len(forest.feature) == len(forest.threshold) == len(forest.leaf) or len(depths) > 1:
+        return "the forest's trees are incomplete, or not of one depth"
     for feature, threshold, leaf in forest.trees():
         inner = len(feature)
         if len(threshold) != inner or len(leaf) != inner + 1 or inner < 1 or (inner + 1) & inner:

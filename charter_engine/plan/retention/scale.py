@@ -134,7 +134,12 @@ class Scale(Struct, frozen=True):
 
 def scale(everything: ReuseTimes, parts: Sequence[ReuseTimes], pricing: Pricing = PRICING) -> Scale:
     """The scale for parts whose reuse times together are `everything`."""
-    horizon_s = min(everything.median(), EDGES[-1]) * HORIZON
+    horizon_s = horizon(everything)
     average = max(float(everything.rates(horizon_s)[0]), 1e-9)
     worths = sorted(float(times.rates(horizon_s)[0]) for times in parts)
     return Scale(average, horizon_s, tuple(worths), pricing)
+
+
+def horizon(everything: ReuseTimes) -> float:
+    """For how many seconds memory is given at least, by all reuse times together."""
+    return float(min(everything.median(), EDGES[-1])) * HORIZON

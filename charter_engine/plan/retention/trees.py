@@ -5,13 +5,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter_engine.bls.forest import FEATURE_BINS, MISSING, Forest, binned, leaves
+from charter_engine.bls.pauses import shares
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Bins = NDArray[np.uint8]
 
 LEAST_LEAF = (8, 40)
 ROWS_PER_LEAST_LEAF = 8
 """A leaf's least rows are the share 1/8 of all, within these limits."""
+LEAF_DIGITS = 4
+"""Assumed: what a leaf adds to the logarithm of a chance, in digits behind the point."""
+LEAST_CHANCE = 1e-6
+"""Assumed: of a class that was never seen."""
 LEAST_ERROR = 1e-9
 """A cut that takes away no more squared error than this is none."""
 
@@ -38,27 +44,76 @@ def fit(
     if least_rows is None:
         least_rows = int(np.clip(len(target) // ROWS_PER_LEAST_LEAF, *LEAST_LEAF))
     random = np.random.default_rng(seed)
-    columns = features.shape[1]
-    cuts = tuple(_cuts(features[:, column]) for column in range(columns))
+    cuts = tuple(map(_cuts, features.T))
     bins = binned(features, cuts)
     start = float(target.mean()) if len(target) else 0.0
     predicted = np.full(len(target), start)
     grown = []
     wanted = int(np.clip(len(target) // 10, 60, 160)) if trees is None else trees
     for _ in range(wanted if len(target) >= 2 * least_rows else 0):
-        rows = np.flatnonzero(random.random(len(target)) < share_of_rows)
-        asked = np.sort(
-            random.choice(columns, max(1, round(columns * share_of_features)), replace=False)
-        )
+        rows, asked = _drawn(random, features, share_of_rows, share_of_features)
         tree = _grow(bins, target - predicted, rows, asked, depth, least_rows)
         feature, threshold, leaf = tree[0], tree[1], tree[2] * rate
         predicted += leaf[leaves(bins, feature, threshold)]
         grown.append((tuple(feature.tolist()), tuple(threshold.tolist()), tuple(leaf.tolist())))
-    return (
-        Forest(cuts, start, *(tuple(part) for part in zip(*grown, strict=True)))
-        if grown
-        else Forest(cuts, start)
-    )
+    return Forest(cuts, start, *zip(*grown, strict=True))
+
+
+def fit_classes(
+    features: Floats,
+    classes: Ints,
+    count: int,
+    *,
+    depth: int = 5,
+    rate: float = 0.1,
+    share_of_features: float = 0.4,
+    share_of_rows: float = 0.6,
+    damping: float = 2.0,
+    seed: int = 1,
+) -> tuple[tuple[float, ...], tuple[int, ...], Forest]:
+    """Trees that tell how likely each of `count` classes in an order is, by logistic regression:
+    with what the sums of the classes start, from which class on each tree adds to them, and the
+    trees.
+
+    Each tells classes up to one, drawn by chance, from those beyond it.
+    The same arguments give the same trees.
+    """
+    least_rows = int(np.clip(len(classes) // ROWS_PER_LEAST_LEAF, *LEAST_LEAF))
+    random = np.random.default_rng(seed)
+    cuts = tuple(map(_cuts, features.T))
+    bins = binned(features, cuts)
+    seen = np.bincount(classes, minlength=count) / len(classes)
+    start = np.round(np.log(seen + LEAST_CHANCE), LEAF_DIGITS)
+    sums = np.tile(start, (len(classes), 1))
+    first, grown = [], []
+    wanted = int(np.clip(len(classes) // 10, 60, 600))
+    for _ in range(wanted if len(classes) >= 2 * least_rows else 0):
+        rows, asked = _drawn(random, features, share_of_rows, share_of_features)
+        beyond = int(random.integers(1, count))
+        likely = shares(sums)[:, beyond:].sum(axis=1)
+        missed = (classes >= beyond) - likely
+        feature, threshold, _ = _grow(bins, missed, rows, asked, depth, least_rows)
+        place = leaves(bins, feature, threshold)
+        gradient, curvature = (
+            np.bincount(place[rows], part[rows], 2**depth)
+            for part in (missed, likely * (1.0 - likely))
+        )
+        leaf = np.round(rate * gradient / (curvature + damping), LEAF_DIGITS)
+        sums[:, beyond:] += leaf[place][:, None]
+        first.append(beyond)
+        grown.append((tuple(feature.tolist()), tuple(threshold.tolist()), tuple(leaf.tolist())))
+    forest = Forest(cuts, 0.0, *zip(*grown, strict=True))
+    return tuple(start.tolist()), tuple(first), forest
+
+
+def _drawn(
+    random: np.random.Generator, features: Floats, share_of_rows: float, share_of_features: float
+) -> tuple[Ints, Ints]:
+    """The rows and the columns that a tree is grown of."""
+    count, columns = features.shape
+    rows = np.flatnonzero(random.random(count) < share_of_rows)
+    asked = random.choice(columns, max(1, round(columns * share_of_features)), replace=False)
+    return rows, np.sort(asked)
 
 
 def _grow(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import Forest
+from charter_engine.bls.pauses import Pauses
 from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.bls.refresh_timing import (
     LONGEST_S,
@@ -253,7 +254,7 @@ def followed_up(most: int = 8) -> tuple[Sessions, Sent, int]:
     return sessions, sent, level
 
 
-def demotable(now_s: float, blocks: int = 100) -> Sessions:
+def demotable(now_s: float, blocks: int = 100, pauses: Pauses | None = None) -> Sessions:
     """Sessions whose blocks are worth most at first, and little once they were idle for ten
     seconds. `b` ranks below `a`, since it was idle for long then, but came again; `a` did not.
     """
@@ -267,6 +268,7 @@ def demotable(now_s: float, blocks: int = 100) -> Sessions:
         forest=Forest(((),) * len(FEATURES), 0.0),
         worths=worths,
         room=PoolRoom(blocks, 64, "flat"),
+        pauses=pauses,
     )
     sessions = Sessions(rules)
     visited(sessions, "b", 50_000, now_s - 27.0)
@@ -275,8 +277,8 @@ def demotable(now_s: float, blocks: int = 100) -> Sessions:
     return sessions
 
 
-def visited(sessions: Sessions, name: str, start: int, at_s: float) -> None:
+def visited(sessions: Sessions, name: str, start: int, at_s: float, tokens: int = 1_000) -> None:
     """Two requests of a session, the second of which asks for something."""
     for turn in range(2):
-        sent = sessions.sent(name, prompt(start, 1_000 + turn), "", at_s + turn / 10)
+        sent = sessions.sent(name, prompt(start, tokens + turn), "", at_s + turn / 10)
         answered(sessions, sent, at_s + turn / 10 + 0.05)

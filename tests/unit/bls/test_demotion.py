@@ -24,7 +24,7 @@ def pool(*prompts: tuple[str, int, int, Rule]) -> PresumedPool:
     for session, blocks, kind, rule in prompts:
         held.serve(session, blocks * SIZE, 0, 0.0)
         held.ask(session, rule, 0.0)
-        held.answered(session, kind, 0.0)
+        held.answered(session, WORTHS.row(kind), 0.0)
     return held
 
 
@@ -47,7 +47,7 @@ def test_what_two_prompts_of_a_session_have_left_is_demoted_over_the_earlier_one
     for now_s, (name, blocks, common) in enumerate((("old", 9, 0), ("new", 8, 2), ("new", 9, 8))):
         held.serve("b", blocks * SIZE, common * SIZE, now_s, name, lambda _: 2 * SIZE)
         held.ask("b", Rule(60, 9_000), now_s)
-        held.answered("b", STEADY, now_s)
+        held.answered("b", WORTHS.row(STEADY), now_s)
     best = best_demotion(held, WORTHS, 3.0)
     assert best is not None and best.left is not None
     assert (best.prompt, best.start, best.tokens) == ("old", 2 * SIZE, 9 * SIZE)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Literal
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from charter_engine.bls.presumed_pool import PoolRoom
 from charter_engine.bls.retention import Retention
 from charter_engine.bls.sessions import Sessions
 from charter_engine.plan.retention.demotions import demotions
+from charter_engine.plan.retention.model import ReuseTimeModel
 from charter_engine.plan.retention.next_use import Decisions
 from charter_engine.plan.retention.online import online
 from charter_engine.plan.retention.scale import PRICING
@@ -24,9 +26,15 @@ def at_once(count: int, seed: int) -> list[Turn]:
     return [replace(turn, served_ms=0.0, output=NO_OUTPUT) for turn in turns(count, seed)]
 
 
+BY_PAUSES, BY_LEVELS = model("sent"), msgspec.structs.replace(model("sent"), pauses=None)
+
+
+@pytest.mark.parametrize("learnt", [BY_PAUSES, BY_LEVELS], ids=["pauses", "levels"])
 @pytest.mark.parametrize("eviction", ["leaf", "flat"])
-def test_a_deployment_demotes_what_the_prediction_does(eviction: Literal["leaf", "flat"]) -> None:
-    stream, learnt, room = at_once(40, 5), model("sent"), PoolRoom(150, 64, eviction)
+def test_a_deployment_demotes_what_the_prediction_does(
+    eviction: Literal["leaf", "flat"], learnt: ReuseTimeModel
+) -> None:
+    stream, room = at_once(40, 5), PoolRoom(150, 64, eviction)
     sessions = Sessions(online(learnt, PRICING, room))
     found = []
     for index, turn in enumerate(stream):

@@ -9,6 +9,7 @@ import pytest
 
 from charter_engine.bls.features import FEATURES
 from charter_engine.bls.forest import Forest
+from charter_engine.bls.pauses import Pauses
 from charter_engine.bls.retention import Rule
 from charter_engine.bls.reuse_times import NodeRules, RefreshWorth, ReuseTimeRules
 from charter_engine.bls.sessions import Sessions
@@ -196,6 +197,18 @@ def test_a_prompt_that_came_to_be_worth_less_than_what_goes_first_is_demoted_onc
     assert demoted.token_ids[SYSTEM] == 10_000
     assert set(demoted.retention["retention_token_range_priorities"]) == {34}
     assert sessions.demotion(27.0, 0) is None
+
+
+def test_prompts_of_one_level_are_demoted_by_what_each_is_worth_itself() -> None:
+    """Here sessions with short prompts do not come back, and all others do."""
+    length = FEATURES.index("prompt tokens")
+    cuts = tuple((1_000.0,) if index == length else () for index in range(len(FEATURES)))
+    forest = Forest(cuts, 0.0, ((length,),), ((0,),), ((9.0, -9.0),))
+    sessions = demotable(27.0, pauses=Pauses((100.0,), 0.0, (0.0, 0.0), (1,), forest))
+    visited(sessions, "short", 70_000, 26.0, tokens=200)
+    demoted = sessions.demotion(27.0, 0)
+    assert demoted is not None
+    assert demoted.token_ids[SYSTEM] == 70_000
 
 
 def test_what_is_demoted_is_as_much_of_a_prompt_as_is_there() -> None:

@@ -124,6 +124,13 @@ def test_a_second_score_that_does_not_divide_the_levels_is_refused(
             damaged(forest=lambda f: {**f, "feature": [[9999] * len(row) for row in f["feature"]]}),
             "feature there is",
         ),
+        (damaged(pauses=lambda pauses: {**pauses, "bounds_s": [0.0]}), "seconds in ascending"),
+        (damaged(pauses=lambda pauses: {**pauses, "start": [0.5]}), "each of"),
+        (damaged(pauses=lambda pauses: {**pauses, "beyond": pauses["beyond"][1:]}), "each tree"),
+        (
+            damaged(pauses=lambda pauses: {**pauses, "beyond": [99] * len(pauses["beyond"])}),
+            "class of pauses there is not",
+        ),
     ],
 )
 def test_what_is_no_reuse_times_file_is_refused_in_words(content: bytes, words: str) -> None:
@@ -131,6 +138,12 @@ def test_what_is_no_reuse_times_file_is_refused_in_words(content: bytes, words: 
         decode(content, "waits.json")
     assert str(refusal.value).startswith("waits.json: ")
     assert "charter-engine learn" in refusal.value.remedy
+
+
+def test_a_file_that_tells_no_pauses_is_read() -> None:
+    document = json.loads(encode(model()))
+    del document["model"]["pauses"]
+    assert decode(json.dumps(document).encode(), "waits.json").model.pauses is None
 
 
 @given(st.integers(0, 10**6))

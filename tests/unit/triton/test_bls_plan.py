@@ -379,6 +379,25 @@ def test_reuse_times_that_differ_anywhere_read_differently() -> None:
             "waits.room.eviction: must be one of leaf, flat",
         ),
         (
+            lambda raw: raw["forest"]["trees"].append(
+                {"feature": [0], "threshold": [0], "leaf": [0.0, 0.0]}
+            ),
+            "waits.forest.trees: must be of one depth",
+        ),
+        (
+            lambda raw: raw["pauses"]["bounds_s"].__setitem__(0, 0.0),
+            "waits.pauses.bounds_s: must be above 0",
+        ),
+        (lambda raw: raw["pauses"]["start"].pop(), r"waits.pauses.start: must be \d+ numbers"),
+        (
+            lambda raw: raw["pauses"]["beyond"].__setitem__(0, 99),
+            r"waits.pauses.beyond: must be 0 to \d+",
+        ),
+        (
+            lambda raw: raw["pauses"]["beyond"].pop(),
+            r"waits.pauses.beyond: must be a class for each of \d+ trees",
+        ),
+        (
             lambda raw: raw["worths"]["rows"].pop(),
             r"waits.worths.rows: must be \d+ rows of \d+ numbers",
         ),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, flows
+from tests.unit.parser.compiled import ASK, compiled, flows
 
 HELPERS = """
 import asyncio
@@ -476,3 +476,33 @@ def test_a_call_whose_answer_is_used_at_once_runs_beside_nothing(
     source = ASKED_BETWEEN_TOOLS.replace("STATEMENT", statement).replace("NAMES", names)
     asked = [call.fanout for call in compiled(source).calls if call.function == "work"]
     assert asked == [None]
+
+
+@pytest.mark.parametrize(
+    "started",
+    [
+        "    for worker in workers:\n        worker.start()\n",
+        "    for text in texts:\n        Worker(text, found).start()\n",
+    ],
+)
+def test_an_object_of_a_threads_class_does_beside_others_what_its_class_says(started: str) -> None:
+    source = f"""
+import threading
+
+class Worker(threading.Thread):
+    def __init__(self, text, found):
+        super().__init__(daemon=True)
+        self.text = text
+        self.found = found
+
+    def run(self):
+        self.found[self.text] = ask(f"Summarize this part: {{self.text}}")
+
+def main(texts):
+    found = {{}}
+    workers = [Worker(text, found) for text in texts]
+{started}
+    print(ask(f"Join these parts: {{list(found.values())}}"))
+"""
+    assert flows(source) == {"run > main"}
+    assert [call.fanout for call in compiled(ASK + source).calls][-2:] == ["thread", None]

@@ -238,6 +238,42 @@ def test_what_is_made_where_there_is_none_yet_is_made_once() -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "return stores.setdefault(key, Store())",
+        "store = stores.get(key) or Store()\n    stores[key] = store\n    return store",
+        "store = stores.get(key, Store())\n    stores[key] = store\n    return store",
+        "store = stores[key] if key in stores else Store()\n    stores[key] = store\n"
+        "    return store",
+        "if anew or key not in stores:\n        stores[key] = Store()\n    return stores[key]",
+        "try:\n        return stores[key]\n    except KeyError:\n"
+        "        stores[key] = Store()\n        return stores[key]",
+    ],
+)
+def test_what_stands_in_for_what_is_not_there_is_made_once_for_a_key(body: str) -> None:
+    source = f"""
+class Store:
+    def __init__(self):
+        self.turns = []
+
+    def add(self, said):
+        self.turns.append(said)
+
+stores = {{}}
+
+def get_store(key, anew=False):
+    {body}
+
+def chat(key, text):
+    store = get_store(key)
+    said = ask(f"Go on: {{store.turns}} {{text}}")
+    store.add(said)
+    return said
+"""
+    assert flows(source) == {"chat > chat, later"}
+
+
+@pytest.mark.parametrize(
     "kept",
     [
         "from fastapi import FastAPI\napp = FastAPI()\napp.state.talk = []\n"
@@ -370,3 +406,60 @@ def test_what_is_kept_in_an_object_that_is_not_at_hand_reaches_what_came_before_
             return ask(f"Write this text anew, please, and say it better than before: {text}")
     """
     assert flows(source) == {"improve > rate, later", "improve > improve, later"}
+
+
+def test_what_a_table_of_sessions_keeps_comes_in_a_later_turn() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        def ask(text):
+            return client.responses.create(model="m", input=text).output_text
+
+        class Session:
+            def __init__(self):
+                self.said = []
+
+            def all_said(self):
+                return " ".join(self.said)
+
+        class Sessions:
+            def __init__(self):
+                self.live = {}
+
+            def of(self, name):
+                session = self.live.get(name)
+                if session is None:
+                    session = Session()
+                    self.live[name] = session
+                return session
+
+        class Desk:
+            def __init__(self, sessions):
+                self.sessions = sessions
+
+            def turn(self, name, question):
+                session = self.sessions.of(name)
+                self.foresee(session)
+                answer = ask("Answer what the harbour asks, and guess no depth: " + question)
+                session.said.append(answer)
+                return answer
+
+            def foresee(self, session: Session):
+                return ask("Say what the harbour will be asked next: " + session.all_said())
+
+        SESSIONS = Sessions()
+
+        def serve(name, question):
+            return Desk(SESSIONS).turn(name, question)
+        """
+    )
+    foresees, answers = (
+        next(call.line for call in file.calls if call.function == f"Desk.{name}")
+        for name in ("foresee", "turn")
+    )
+    assert {edge for edge in edges(file) if edge[0] == answers and edge[1] == foresees} == {
+        (answers, foresees, "loop")
+    }

@@ -91,3 +91,30 @@ def test_a_conversation_that_is_kept_grows_by_an_answer_each_run() -> None:
     opening, left = call.segments[-2:]
     assert (opening.kind, opening.each_turn) == ("variable", False)
     assert (left.kind, left.call, left.each_turn) == ("upstream", call.id, True)
+
+
+NOTED = (
+    CHAT.replace("['topic']}.\"", "['topic']}, as noted: {state.get('notes')}\"").replace(
+        "app = ", 'graph.add_node("note", note)\ngraph.add_edge("answer", "note")\napp = '
+    )
+    + """
+def note(state: State):
+    return {"notes": llm.invoke(f"Note {state['topic']}.").content}
+"""
+)
+NOTE = 32
+
+
+@pytest.mark.parametrize(
+    ("run", "is_kept"),
+    [
+        (RUN, True),
+        (RUN.replace("text)]}", 'text)], "notes": ""}'), False),
+        (RUN.replace('{"messages": [("user", text)]}', "text"), False),
+    ],
+)
+def test_what_no_run_sets_beside_a_kept_conversation_is_kept_with_it(
+    run: str, is_kept: bool
+) -> None:
+    noted = {edge for edge in edges(compiled(NOTED + run)) if edge[0] == NOTE}
+    assert noted == ({(NOTE, ANSWER, "loop")} if is_kept else set())

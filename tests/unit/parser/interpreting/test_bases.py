@@ -261,6 +261,64 @@ def test_beside_a_stand_in_what_a_base_declares_is_done_by_a_class_that_asks(
     ]
 
 
+REGISTRY = """
+TABLE = {}
+
+def register(name):
+    def keep(kind):
+        TABLE[name] = kind
+        return kind
+    return keep
+
+class Step:
+    BASE
+
+    def say(self, prompt):
+        return ask(prompt)
+
+FIRST
+    def process(self, data):
+        data["intent"] = self.say(f"Which intent has {data['text']}")
+        return data
+
+SECOND
+    def process(self, data):
+        data["reply"] = self.say(f"Answer by the intent {data['intent']}")
+        return data
+
+steps = [TABLE[name]() for name in ("intent", "reply")]
+data = {"text": "Hello"}
+for step in steps:
+    data = step.process(data)
+"""
+KEPT = """def __init_subclass__(cls, name="", **options):
+        TABLE[name] = cls"""
+
+
+@pytest.mark.parametrize(
+    ("base", "first", "second"),
+    [
+        (KEPT, "class Intent(Step, name='intent'):", "class Reply(Step, name='reply'):"),
+        (
+            "pass",
+            "@register('intent')\nclass Intent(Step):",
+            "@register('reply')\nclass Reply(Step):",
+        ),
+    ],
+)
+def test_steps_that_ask_by_their_base_are_made_by_their_names_in_a_table(
+    base: str, first: str, second: str
+) -> None:
+    program = REGISTRY.replace("BASE", base).replace("FIRST", first).replace("SECOND", second)
+    file = compiled(ASK + program)
+    place = {call.id: call.function for call in file.calls}
+    assert [
+        (place[edge.call], call.function, edge.carried)
+        for call in file.calls
+        for edge in call.depends_on
+    ] == [("Intent.process", "Reply.process", "data")]
+
+
 def test_a_declared_method_does_what_is_done_for_it_also_by_the_name_of_one_that_asks() -> None:
     files = package(
         llm="""

@@ -534,3 +534,46 @@ def test_a_message_reaches_the_handlers_of_its_topic_alone(made: str, keep: str,
         "on_topic > on_draft",
         "on_idea > on_draft",
     }
+
+
+HANDED = """
+def with_retry(fn, prompt):
+    for attempt in range(3):
+        try:
+            return fn(prompt)
+        except TimeoutError:
+            continue
+
+def falling_back(first, second):
+    def asked(prompt):
+        try:
+            return first(prompt)
+        except TimeoutError:
+            return second(prompt)
+    return asked
+
+def shorter(text):
+    return text[:100]
+
+both = falling_back(ask, ask)
+
+def draft():
+    return with_retry(ask, "An idea")
+
+def work():
+    return MADE
+
+print(work())
+"""
+
+
+@pytest.mark.parametrize("made", ["with_retry(ask, f'Rate {draft()}')", "both(f'Rate {draft()}')"])
+def test_who_is_handed_the_function_that_asks_is_a_wrapper(made: str) -> None:
+    file = compiled(ASK + HANDED.replace("MADE", made))
+    assert {call.function for call in file.calls if call.kind == "wrapper"} >= {"draft", "work"}
+    assert flows(HANDED.replace("MADE", made)) == {"draft > work"}
+
+
+def test_who_is_handed_something_else_asks_nothing() -> None:
+    file = compiled(ASK + HANDED.replace("MADE", "with_retry(shorter, draft())"))
+    assert "work" not in {call.function for call in file.calls}

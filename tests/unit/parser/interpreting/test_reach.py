@@ -108,3 +108,19 @@ def test_the_tests_before_calling_a_method_are_looked_for_once() -> None:
     tests = conditions_of(shorten)
     assert [ast.unparse(test) for test in tests] == ["len(self.log) > 20"]
     assert conditions_of(shorten) is tests
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        "class Many(One):\n    def work(self, text):\n        return self(text)",
+        "def work(one: One, text):\n    return one(text)",
+        "def work(one: Base, text):\n    return one(text)",
+        'def work(one: "One | None", text):\n    return one(text)',
+    ],
+)
+def test_who_calls_an_object_leads_to_what_makes_it_callable(caller: str) -> None:
+    called = "class One(Base):\n    def __call__(self, text):\n        pass\n"
+    module = indexed(f"class Base:\n    pass\n{called}{caller}")
+    names = CallNames([module], default_catalogue())
+    assert named(module, "work") in names.leading_to([named(module, "__call__")])

@@ -1,5 +1,7 @@
 """Functions that ask a model for their callers."""
 
+import re
+
 import pytest
 
 from tests.unit.parser.compiled import compiled, edges, lines, package
@@ -478,3 +480,154 @@ def test_an_image_that_a_function_encodes_is_no_text_of_its_own() -> None:
         """
     )
     assert [(call.line, call.kind) for call in file.calls] == [(11, "sdk"), (14, "wrapper")]
+
+
+HANDED = """
+from openai import OpenAI
+
+client = OpenAI()
+
+def ask(prompt):
+    return client.responses.create(model="m", input=prompt).output_text
+
+def ask_json(prompt, schema):
+    return schema.model_validate_json(ask(f"{prompt} Answer with JSON that fits {schema} alone."))
+
+class Agent:
+    def fill(self, prompt, schema):
+        return ask_json(prompt, schema)
+
+    def fill_about(self, prompt, schema):
+        return ask_json(f"Fill in what is asked below, for a reader in a hurry: {prompt}", schema)
+
+class Judge(Agent):
+    def run(self, draft):
+        return self.METHOD(f"Score {draft}", Score).value
+"""
+
+
+def test_who_hands_a_prompt_to_a_wrapper_is_one_however_much_that_adds() -> None:
+    file = compiled(HANDED.replace("METHOD", "fill"))
+    assert lines(file) == [7, 10, 14, 17, 21]
+
+
+def test_who_adds_to_the_prompt_of_a_wrapper_is_a_step() -> None:
+    file = compiled(HANDED.replace("METHOD", "fill_about"))
+    assert lines(file) == [7, 10, 14, 17]
+
+
+TOLD = """
+from dataclasses import asdict, dataclass, field
+from openai import OpenAI
+
+@dataclass
+class Message:
+    role: str
+    content: str
+
+    def to_dict(self):
+        return {"role": self.role, "content": self.content}
+
+@dataclass
+class Conversation:
+    messages: list[Message] = field(default_factory=list)
+
+    def add(self, role, content):
+        self.messages.append(Message(role, content))
+        return self
+
+    def to_list(self):
+        return [message.to_dict() for message in self.messages]
+
+class Model:
+    def __init__(self):
+        self.client = OpenAI()
+
+    def complete(self, conversation):
+        answer = self.client.chat.completions.create(model="m", messages=SENT)
+        return answer.choices[0].message.content
+
+    def ask(self, text, rules=None):
+        conversation = MADE
+        if rules:
+            conversation.ADD("system", rules)
+        conversation.ADD("user", text)
+        return self.complete(conversation)
+
+model = Model()
+
+def idea(topic):
+    return model.ask(f"An idea about {topic}", "Be brief.")
+
+def rate(text):
+    return model.ask(f"Tell what is wrong with {text}")
+
+print(rate(idea("snow")))
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "made", "add"),
+    [
+        ("[one.to_dict() for one in conversation]", "[]", r"append(Message(\1))"),
+        ("[asdict(one) for one in conversation]", "[]", r"append(Message(\1))"),
+        ("conversation.to_list()", "Conversation()", r"add(\1)"),
+    ],
+)
+def test_a_conversation_is_followed_that_is_told_in_another_shape(
+    sent: str, made: str, add: str
+) -> None:
+    source = TOLD.replace("SENT", sent).replace("MADE", made)
+    file = compiled(re.sub(r"ADD\((.*)\)", add, source))
+    place = {call.id: call.function for call in file.calls}
+    assert set(place.values()) == {"Model.complete", "Model.ask", "idea", "rate"}
+    assert [
+        (place[edge.call], call.function, edge.carried)
+        for call in file.calls
+        for edge in call.depends_on
+    ] == [("idea", "rate", "data")]
+
+
+@pytest.mark.parametrize("told", ["one.to_openai()", "one.as_message()"])
+def test_messages_that_tell_themselves_in_another_shape_are_those_of_the_caller(told: str) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        def complete(messages):
+            told = [{told} for one in messages]
+            return OpenAI().responses.create(input=told).output_text
+
+        def work(text):
+            return complete([Message("user", f"Write a poem on this subject: {{text}}")])
+        """
+    )
+    assert [call.kind for call in file.calls] == ["sdk", "wrapper"]
+
+
+@pytest.mark.parametrize("shown", ["render()", "render(last=4)"])
+def test_what_shows_the_notes_that_it_is_given_fills_no_template_of_its_caller(shown: str) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        class Notes:
+            def __init__(self):
+                self.said = []
+
+            def render(self, last=None):
+                return "\\n".join(self.said)
+
+        def decide(topic, notes):
+            return OpenAI().responses.create(
+                instructions="You are a judge of debates. Name the winner and say why.",
+                input=f"Topic: {{topic}} {{notes.{shown}}}",
+            ).output_text
+
+        def main():
+            notes = Notes()
+            notes.said.append(decide("tea", notes))
+            return decide("coffee", notes)
+        """
+    )
+    assert [call.kind for call in file.calls] == ["sdk"]

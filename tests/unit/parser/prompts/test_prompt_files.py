@@ -58,6 +58,8 @@ def texts(body: str) -> list[str]:
     "read",
     [
         'Path("prompts/rules.md").read_text()',
+        """open(f"{Path('prompts')}/rules.md").read()""",
+        'open(str(Path("prompts") / "rules.md")).read()',
         'Path("prompts", "rules.md").open().read()',
         '(Path(__file__).parent / "prompts" / "rules.md").read_text(encoding="utf-8")',
         'Path(__file__).resolve().parents[0].joinpath("prompts/rules.md").read_text()',

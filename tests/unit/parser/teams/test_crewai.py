@@ -305,3 +305,28 @@ Crew(agents=[agent], tasks=[task]).kickoff()
         (19, 15, "data"),
         (15, 19, "loop"),
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "told_back"),
+    [("guardrail", {(8, 12, "loop"), (12, 12, "loop")}), ("callback", set())],
+)
+def test_what_a_guard_says_against_an_answer_is_told_to_who_answers_anew(
+    given: str, told_back: set[tuple[int, int, str]]
+) -> None:
+    file = compiled(
+        f"""
+        from crewai import LLM, Agent, Crew, Task
+
+        llm = LLM(model="m")
+        agent = Agent(role="r", goal="g", backstory="b")
+
+        def check(output):
+            verdict = llm.call(f"Judge: {{output.raw}}")
+            return verdict == "OK", verdict
+
+        task = Task(description="Write on {{topic}}", agent=agent, {given}=check)
+        result = Crew(agents=[agent], tasks=[task]).kickoff()
+        """
+    )
+    assert edges(file) == {(12, 8, "data")} | told_back

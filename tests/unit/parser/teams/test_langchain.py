@@ -2,6 +2,7 @@
 
 import pytest
 
+from charter_engine.contracts.graph import CompiledFile
 from tests.unit.parser.compiled import compiled, edges, lines
 from tests.unit.parser.teams.speaking import said
 
@@ -320,3 +321,60 @@ agent.invoke({"messages": [{"role": "user", "content": input()}]})
 
 def test_a_copy_of_a_tool_asks_what_the_tool_asks() -> None:
     assert edges(compiled(COPIED)) == {(18, 9, "data"), (9, 18, "loop"), (18, 18, "loop")}
+
+
+RETRIEVAL = """
+from langchain.chains import create_history_aware_retriever, create_retrieval_chain
+from langchain.chains.combine_documents import create_stuff_documents_chain
+from langchain_community.chat_message_histories import FileChatMessageHistory
+from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+from langchain_core.runnables.history import RunnableWithMessageHistory
+from langchain_openai import ChatOpenAI
+from store import retriever
+import streamlit
+
+model = ChatOpenAI()
+answer = ChatPromptTemplate.from_messages(
+    [("system", "Answer from {context}."), MessagesPlaceholder("past"), ("human", "{input}")])
+rewrite = ChatPromptTemplate.from_messages(
+    [("system", "Rewrite the question."), ("placeholder", "{past}"), ("human", "{input}")])
+aware = create_history_aware_retriever(model, retriever, rewrite)
+answering = create_stuff_documents_chain(model, answer)
+chain = create_retrieval_chain(RETRIEVER, answering)
+store = {}
+
+def history_of(session):
+    return HISTORY
+
+talk = RunnableWithMessageHistory(chain, history_of, history_messages_key="past")
+reply = RUNNABLE.invoke({"input": streamlit.chat_input()})
+"""
+
+
+def retrieval(retriever: str, runnable: str, history: str = "store[session]") -> CompiledFile:
+    given = RETRIEVAL.replace("RETRIEVER", retriever).replace("HISTORY", history)
+    return compiled(given.replace("RUNNABLE", runnable))
+
+
+def test_a_retrieval_chain_asks_with_the_template_of_the_chain_that_it_is_given() -> None:
+    file = retrieval("retriever", "chain")
+    assert lines(file) == [25]
+    assert said(file, 25)[:2] == [("system", "Answer from ", False), ("system", "context", False)]
+
+
+def test_a_retriever_that_asks_comes_first_and_what_it_looks_up_is_no_answer() -> None:
+    file = retrieval("aware", "chain")
+    assert said(file, 25)[0] == ("system", "Rewrite the question.", False)
+    assert said(file, 17)[0] == ("system", "Answer from ", False)
+    assert edges(file) == set()
+
+
+@pytest.mark.parametrize(
+    "history", ["streamlit.session_state.talks[session]", 'FileChatMessageHistory("talk.json")']
+)
+def test_a_history_that_outlasts_a_run_is_heard_in_its_place_by_every_chain(history: str) -> None:
+    assert edges(retrieval("aware", "talk", history)) == {(17, 25, "loop"), (17, 17, "loop")}
+
+
+def test_a_history_that_ends_with_the_program_tells_a_single_run_nothing() -> None:
+    assert edges(retrieval("aware", "talk")) == set()

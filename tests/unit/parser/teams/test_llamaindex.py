@@ -248,3 +248,25 @@ def test_a_tool_made_of_a_coroutine_asks_what_that_asks() -> None:
         """
     )
     assert {(15, 9, "data"), (9, 15, "loop")} <= edges(file)
+
+
+@pytest.mark.parametrize(
+    "asked", ["predict(JUDGE, report=text)", "structured_predict(Verdict, JUDGE, report=text)"]
+)
+@pytest.mark.parametrize("model", ['OpenAI(model="m")', "given"])
+def test_a_template_that_a_model_is_given_is_filled_by_the_call(asked: str, model: str) -> None:
+    file = compiled(
+        f"""
+        from llama_index.core.llms import LLM
+        from llama_index.core.prompts import PromptTemplate
+        from llama_index.llms.openai import OpenAI
+        from schemas import Verdict
+
+        JUDGE = PromptTemplate("Judge this: {{report}}")
+
+        def judge(given: LLM, text: str):
+            verdict = {model}.{asked}
+            print(verdict)
+        """
+    )
+    assert said(file, 10) == [(None, "Judge this: ", False), (None, "text", False)]

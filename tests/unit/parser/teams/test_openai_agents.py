@@ -326,6 +326,26 @@ def test_a_guard_of_the_output_asks_about_the_answer() -> None:
     assert edges(file) == {(11, 8, "data")}
 
 
+def test_a_guard_of_the_input_asks_about_what_the_agent_is_given() -> None:
+    file = compiled(
+        """
+        from agents import Agent, Runner, input_guardrail
+
+        judge = Agent(name="judge", instructions="Tell whether it is safe.")
+        planner = Agent(name="planner", instructions="You plan.")
+
+        @input_guardrail
+        async def check(context, agent, text):
+            return await Runner.run(judge, text)
+
+        helper = Agent(name="helper", instructions="You help.", input_guardrails=[check])
+        plan = Runner.run_sync(planner, "Hello")
+        result = Runner.run_sync(helper, plan.final_output)
+        """
+    )
+    assert edges(file) == {(12, 9, "data"), (12, 13, "data")}
+
+
 TRIAGE = """
 from agents import Agent, Runner
 

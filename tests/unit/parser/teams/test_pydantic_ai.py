@@ -1,8 +1,9 @@
-"""pydantic-ai: agents that tools run."""
+"""pydantic-ai: agents that tools or validators run, graphs and sessions."""
 
 import pytest
 
 from tests.unit.parser.compiled import compiled, edges
+from tests.unit.parser.teams.speaking import turning
 
 TOOLS = """
 from pydantic_ai import Agent, RunContext
@@ -161,3 +162,33 @@ def test_an_agent_that_a_session_keeps_is_asked_with_its_instructions() -> None:
         """
     )
     assert [part.text or part.name for part in file.calls[0].segments] == ["Be kind.", "content"]
+
+
+VALIDATED = """
+from pydantic_ai import Agent, ModelRetry, RunContext
+
+judge = Agent("m", system_prompt="Judge drafts.")
+writer = Agent("m", system_prompt="Write drafts.")
+
+@writer.output_validator
+async def check(ctx: RunContext[None], draft: str) -> str:
+    verdict = await judge.run(f"Judge: {draft}")
+    if verdict.output != "OK":
+        raise ModelRetry(REMARKS)
+    return draft
+
+def main():
+    return writer.run_sync("Write on tides.")
+"""
+
+
+def test_a_validator_is_given_the_answer_and_what_it_raises_is_told_to_the_agent() -> None:
+    file = compiled(VALIDATED.replace("REMARKS", "verdict.output"))
+    assert edges(file) == {(15, 9, "data"), (9, 15, "loop"), (15, 15, "loop")}
+    assert turning(file) == [9, 15]
+
+
+def test_a_validator_that_raises_nothing_that_a_model_said_only_lets_the_agent_try_again() -> None:
+    file = compiled(VALIDATED.replace("REMARKS", '"Too long."'))
+    assert edges(file) == {(15, 9, "data")}
+    assert turning(file) == []

@@ -102,3 +102,56 @@ def test_a_dict_that_is_updated_has_the_other_fields_as_they_were(update: str) -
         """
     assert flows(source.replace("KEY", "text")) == {"write > close"}
     assert flows(source.replace("KEY", "plan")) == set()
+
+
+def test_a_copy_of_what_is_not_known_has_its_other_fields() -> None:
+    source = """
+        from pydantic import BaseModel
+
+        class State(BaseModel):
+            topic: str
+            plan: list[str] = []
+
+        class Plan:
+            def run(self, state):
+                plan = ask(f"Plan {state.topic} please").splitlines()
+                return state.model_copy(update={"plan": [line for line in plan]})
+
+        class Write:
+            def run(self, state):
+                return ask(f"Write {state.FIELD} please")
+
+        def run(state):
+            for step in (Plan(), Write()):
+                state = step.run(state)
+            return state
+
+        def main():
+            run(State(topic="tea"))
+        """
+    assert flows(source.replace("FIELD", "plan")) == {"run > run"}
+    assert flows(source.replace("FIELD", "topic")) == set()
+
+
+@pytest.mark.parametrize("held", ["state", "state.data"])
+def test_a_dict_may_hold_whatever_it_was_updated_with(held: str) -> None:
+    source = f"""
+        import json
+        from dataclasses import dataclass, field
+
+        @dataclass
+        class State:
+            topic: str
+            data: dict = field(default_factory=dict)
+
+        def main():
+            state = {"State('tea')" if "." in held else "{}"}
+            {held}.update(json.loads(ask("Plan the day as JSON")))
+            close(state)
+
+        def close(state):
+            print(ask(f"Close {{{held}['plan']}} please"))
+
+        main()
+        """
+    assert flows(source) == {"main > close"}

@@ -1,5 +1,5 @@
-"""Variables of the environment: where the source says what stands in for one, that is taken, as the
-variable itself is known to the running program alone."""
+"""What stands in for values that come from elsewhere: variables of the environment, which the
+running program alone knows, and what records aren't given."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ from charter_engine.parser.values.values import External, Value
 if TYPE_CHECKING:
     from charter_engine.parser.model_calls.recognise import CallShape
 
+FIELDS = frozenset(
+    "pydantic.Field pydantic.fields.Field dataclasses.field sqlmodel.Field attrs.field".split()
+)
+"""Functions that declare an attribute of a class, with what it holds from the start."""
+
 READING = frozenset(("os.getenv", "os.environ.get"))
 WRITTEN = READING | frozenset(("getenv", "environ.get"))
 
 
-def from_environment(shape: CallShape) -> Value | None:
-    """What a variable is that a call reads: what the call names for one that isn't set; None for
-    any other call."""
+def by_default(shape: CallShape) -> Value | None:
+    """What a call that reads a variable, or declares a field, names for one that isn't set; None
+    for any other call, and for a field that has to be given."""
     names = {kind.dotted for kind in shape.callee if isinstance(kind, External)}
-    if READING.isdisjoint(names):
-        return None
-    return shape.argument(1, "default") or Value()
+    if not READING.isdisjoint(names):
+        return shape.argument(1, "default") or Value()
+    given = shape.argument(0, "default") if not FIELDS.isdisjoint(names) else None
+    return given if given is not None and given.static_text() else None
 
 
 def without_environment(choices: list[ast.expr]) -> list[ast.expr]:
