@@ -225,7 +225,7 @@ def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
             continue
         constant = [segment for segment in whole(call) if segment.kind == "static"]
         tokens = sum(_static_tokens(segment) for segment in constant)
-        if tokens:
+        if tokens and any(segment.text.strip() for segment in constant):
             head = _head_tokens(call)
             yield Opportunity(
                 pattern="loop_invariant",

@@ -16,6 +16,13 @@ from charter_engine.parser.values.joining import MAX_ITEMS, join
 from charter_engine.parser.values.values import Box, Class, Element, Function, Made, Type, Value
 
 
+class AddedMember(NamedTuple):
+    """A member that was added to a list."""
+
+    box: Box
+    member: Element
+
+
 class GrownList(NamedTuple):
     """A list to which something was added, and its members before."""
 
@@ -38,7 +45,7 @@ class Memory:
     tells by site as whom its answers are said among the messages of states. `answers`
     is what runs of teams tell beside their answers, by the identity of their calls, `answered` what
     those said in them that tell it themselves. `grown` are the lists to which something was added
-    since a function was started from.
+    since a function was started from, `added` the members, in order.
     """
 
     objects: dict[tuple[ClassDefinition, str], Box] = field(default_factory=dict)
@@ -60,6 +67,7 @@ class Memory:
     answers: dict[int, dict[str, Value]] = field(default_factory=dict)
     answered: dict[Made, Value] = field(default_factory=dict)
     grown: dict[int, GrownList] = field(default_factory=dict)
+    added: list[AddedMember] = field(default_factory=list)
     changes: int = 0
 
     def object_of(self, owner: ClassDefinition, place: str = "") -> Box:
@@ -122,6 +130,7 @@ class Memory:
         self.grown.setdefault(id(box), GrownList(box, tuple(box.items)))
         if len(box.items) < MAX_ITEMS:
             box.items.append(added)
+            self.added.append(AddedMember(box, added))
         else:
             box.rest = join(box.rest, added.value)
         if box.joined_to is not None:

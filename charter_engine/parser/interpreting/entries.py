@@ -47,7 +47,7 @@ nothing was put yet, or by what makes them."""
 
 
 class Held(NamedTuple):
-    """What a list, or a dict of lists, held."""
+    """What a list, or a dict or an object that isn't at hand with lists in it, held."""
 
     box: Box
     items: tuple[Element, ...]
@@ -325,9 +325,9 @@ def held_by(box: Box) -> Held:
 
 def add_lists(value: Value, found: dict[int, Held]) -> None:
     """Add what a value's list holds, and the list that it is joined to; of a dict of lists, by
-    session or by name, each."""
+    session or by name, and of an object that isn't at hand (`self.memory.notes`), each."""
     box = value.box
-    if box is not None and box.kind == "dict" and id(box) not in found:
+    if box is not None and box.kind in ("dict", "object") and id(box) not in found:
         lists = [member for member in box.members() if is_list(member)]
         if lists or not (box.fields or box.rest):
             found[id(box)] = held_by(box)

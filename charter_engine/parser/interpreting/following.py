@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from charter_engine.parser.branches.added_members import put_back
 from charter_engine.parser.branches.alternatives import Ways
 from charter_engine.parser.flows.edges import loops_since
 from charter_engine.parser.flows.started import spread_of
@@ -338,6 +339,7 @@ class Follower:
             return self.evaluator.evaluate(frame, node.body)
         if self.evaluator.walker.execute(frame, node.body):
             note_left(frame)
+        put_back(self.memory, frame.absent)
         if frame.function in self.program.enclosing:
             self.memory.keep_closure(frame.function, frame.names)
         if frame.function.name == "__init__" and frame.function.owner is not None:

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
+from charter_engine.parser.branches.added_members import Absent
 from charter_engine.parser.branches.alternatives import NOWHERE, Elsewhere
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.values.origins import NOTHING, Chain, Origins
@@ -45,7 +46,8 @@ class Frame(Struct, eq=False):
     how what is evaluated here runs beside other things, `spread` how the whole function does.
     `is_called`: a call at hand gives all that it is given. `driven` are the loops that its callers
     are in, `given` the outputs that a function which calls itself was called with, `elsewhere`
-    those of ways that exclude this one. What stands above stays the same until the function
+    those of ways that exclude this one, `absent` what ways have added to lists that left the
+    function. What stands above stays the same until the function
     returns, and is counted once.
     """
 
@@ -71,6 +73,7 @@ class Frame(Struct, eq=False):
     driven: frozenset[int] = frozenset()
     given: frozenset[Chain] = frozenset()
     elsewhere: Elsewhere = field(default_factory=lambda: NOWHERE)
+    absent: list[Absent] = field(default_factory=list)
     certainty_above: int = 0
     branches_above: int = 0
 

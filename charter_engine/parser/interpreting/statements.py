@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from charter_engine.contracts.graph import Loop
 from charter_engine.parser.branches.absence import HANDLED
+from charter_engine.parser.branches.added_members import AddedOnWays, put_back
 from charter_engine.parser.branches.alternatives import Ways
 from charter_engine.parser.branches.class_tests import told_by_class, told_by_shape
 from charter_engine.parser.branches.flags import truth_of
@@ -180,7 +181,7 @@ class StatementWalker:
         test that tells members of a list apart, each has those that lead to it;
         `known` is what else holds in each of them alone."""
         before, after = frame.names, None
-        ways = Ways(self.findings.outputs, frame.elsewhere)
+        ways, added = Ways(self.findings.outputs, frame.elsewhere), AddedOnWays(self.memory)
         for number, (condition, body) in enumerate(branches):
             frame.names = before | known[number] if known else dict(before)
             if told is not None:
@@ -190,6 +191,8 @@ class StatementWalker:
                 frame.conditions.append(condition)
             alive = self.execute(frame, body)
             ways.end(alive)
+            is_last = not any(others for _, others in branches[number + 1 :])
+            added.end(goes_on=alive, is_last=is_last)
             if condition is not None:
                 frame.conditions.pop()
             if alive and after is not None and told is not None:
@@ -199,6 +202,7 @@ class StatementWalker:
                 after = frame.names if after is None else join_names(after, frame.names)
         frame.names = after if after is not None else before
         frame.elsewhere = ways.on_what_follows()
+        frame.absent += added.end_all()
         return after is not None
 
     def matched(self, frame: Frame, node: ast.Match) -> bool:
@@ -215,7 +219,10 @@ class StatementWalker:
         before = dict(frame.names)
         risky = len(node.body) - safe_end(node.body)
         raised_before, frame.raised = frame.raised, NOTHING
+        absent, frame.absent = frame.absent, []
         alive = self.execute(frame, node.body[:risky])
+        put_back(self.memory, frame.absent)
+        frame.absent = absent
         raised = Value(origins=frame.raised)
         frame.raised = raised_before if node.handlers else raised_before | frame.raised
         middle = join_names(before, frame.names)
@@ -406,8 +413,10 @@ class StatementWalker:
     def turn(self, frame: Frame, node: ast.For | ast.AsyncFor | ast.While, loop: LoopState) -> bool:
         """Run a body once. Whether another turn, or what follows the loop, can be reached."""
         elsewhere = frame.elsewhere
+        absent, frame.absent = frame.absent, []
         alive = self.execute(frame, node.body)
-        frame.elsewhere = elsewhere
+        put_back(self.memory, frame.absent)
+        frame.elsewhere, frame.absent = elsewhere, absent
         widen(loop, frame.names)
         for names in loop.exits:
             widen(loop, names)

@@ -64,7 +64,8 @@ def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
             total += own_text(piece.value.pieces, own)
         else:
             is_given = len(parameters_in(piece.value.all_origins()) & own) == 1
-            is_foreign = fills_text(piece) or not (is_given or is_conversation(piece))
+            is_known = is_given or is_conversation(piece) or is_image(piece)
+            is_foreign = fills_text(piece) or not is_known
             total += max(FOREIGN * is_foreign, len(MARKUP.sub("", piece.written)))
     return total
 
@@ -94,3 +95,12 @@ def is_conversation(piece: Hole) -> bool:
 CONVERSATION = frozenset(
     "system history messages message memory conversation context chat prefix prompt tools".split()
 )
+
+
+def is_image(piece: Hole) -> bool:
+    """A filling that by its name is an image: what is said with it stands beside it."""
+    source = piece.source if isinstance(piece.source, str) else last_name(piece.source)
+    return not IMAGES.isdisjoint(words_of(source))
+
+
+IMAGES = frozenset("image images img base64 b64 screenshot photo picture".split())

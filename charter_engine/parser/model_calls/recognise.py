@@ -313,8 +313,10 @@ def addresses_in(shape: CallShape, *, whole: bool) -> list[str]:
 
 def asks_completion(body: Value) -> bool:
     """Whether a request's body, perhaps dumped as JSON, has messages or a prompt beside a model's
-    options."""
+    options; what keeps a record of a request that was answered has what that took as well."""
     fields = fields_within(body)
+    if not ANSWERED.isdisjoint(fields):
+        return False
     said = said_in(fields)
     is_asked = said is not None or "prompt" in fields or "text_input" in fields
     if "inputs" in fields and not CONTINUING.isdisjoint(fields):
@@ -327,7 +329,9 @@ def asks_completion(body: Value) -> bool:
 def asks_to_answer(fields: dict[str, Value]) -> bool:
     """Whether the fields of a body are those of a conversation, which no other endpoint takes."""
     said = said_in(fields)
-    return said is not None and ("model" in fields or has_roles(said))
+    if said is None or not ANSWERED.isdisjoint(fields):
+        return False
+    return "model" in fields or has_roles(said)
 
 
 def said_in(fields: dict[str, Value]) -> Value | None:
@@ -347,6 +351,11 @@ RESPONSE_OPTIONS = frozenset(
     "tools instructions max_output_tokens reasoning previous_response_id temperature".split()
 )
 """What stands beside `input` in a request for an answer, and never in one for an embedding."""
+
+ANSWERED = frozenset(
+    "choices prompt_tokens completion_tokens input_tokens output_tokens total_tokens".split()
+)
+"""What stands in an answer, and in no request for one."""
 
 CONTINUING = frozenset(("max_new_tokens", "return_full_text"))
 """What stands beside `inputs` where a text is to be gone on with, and in no other request."""

@@ -82,8 +82,10 @@ def wrapper_of(
         return None
     if not asked and answer_text(result) > ANSWER_TEXT:
         return None
-    plainly = 2 if asked else asks_by_name(definition.name, analysis.program.catalogue)
-    if runs_by_name(definition.name):
+    is_run = runs_by_name(definition.name)
+    plainly = asks_by_name(definition.name, analysis.program.catalogue)
+    plainly = 2 if asked and not (is_run and tells_rules(visits)) else plainly
+    if is_run:
         runs_given = any(visit.runs_given for visit in visits)
         is_agent = not AGENTS.isdisjoint(words_of(definition.name)) and plainly < 2
         plainly = max(plainly, 1) if runs_given else 0 if is_agent else plainly
@@ -456,6 +458,11 @@ def replaces_placeholder(node: ast.Call) -> bool:
 
 PLACEHOLDER = re.compile(r"[{<$%]|\[\[")
 """Signs that mark the place in a template where something is put."""
+
+
+def tells_rules(visits: list[Visit]) -> bool:
+    """Whether a function asks with rules of its own: who runs it runs an agent."""
+    return any(sentences_in(visit) >= SEVERAL_SENTENCES for visit in visits)
 
 
 def sentences_in(visit: Visit) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from charter_engine.parser.branches.added_members import put_back
 from charter_engine.parser.interpreting.attributes import hand_over
 from charter_engine.parser.interpreting.entries import (
     NO_ENTRY,
@@ -87,6 +88,7 @@ class Starts:
         steps = self.steps_for_module()
         self.progress.begin(module.path, steps)
         self.findings.outputs.begin()
+        self.memory.added.clear()
         self.progress.is_short = steps == self.fewest_for_module
         self.evaluator.follower.followed.clear()
         self.evaluator.names.forget()
@@ -95,6 +97,7 @@ class Starts:
             self.evaluator.walker.execute(frame, module.tree.body)
         except RecursionError:
             self.progress.stop(deep=True)
+        put_back(self.memory, frame.absent)
         taken = self.progress.steps - before
         self.left_for_modules -= taken
         if self.findings.are_judged and self.findings.reached == reached:
@@ -147,6 +150,7 @@ class Starts:
         steps = self.steps_for_function()
         self.progress.begin(place, steps, definition.node_name, definition.node.lineno)
         self.findings.outputs.begin()
+        self.memory.added.clear()
         self.progress.is_short = self.is_large and self.progress.is_looking
         follower = self.evaluator.follower
         follower.followed.clear()

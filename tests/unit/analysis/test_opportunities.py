@@ -107,6 +107,13 @@ def test_a_loop_names_what_is_constant_and_what_varies() -> None:
     assert delta.shared_tokens == invariant.shared_tokens > 0
 
 
+def test_spaces_between_what_varies_are_no_constant_text() -> None:
+    between = Segment(kind="static", text="\n\n", tokens=1)
+    first, second = (Segment(kind="variable", name=name) for name in ("first", "second"))
+    calls = [call("look", first, between, second, in_loop=True, loop=Loop(kind="for", line=1))]
+    assert of(calls, "loop_invariant") == []
+
+
 def test_loops_that_carry_their_own_output_are_no_error() -> None:
     looped = call(
         "a",

@@ -372,6 +372,42 @@ def test_a_memory_holds_what_was_asked_with_it_too(
     assert edges(compiled(source)) == {(first, second, "data") for first, second in found}
 
 
+def test_what_is_kept_in_an_object_that_is_not_at_hand_reaches_what_came_before_it_later() -> None:
+    source = """
+    import json
+
+    class Runner:
+        def __init__(self, memory):
+            self.memory = memory
+
+        def start(self):
+            self.task = create_task(self.loop())
+
+        async def loop(self):
+            while True:
+                await self.cycle()
+
+        async def cycle(self):
+            best = self.pick()
+            await self.rate(best)
+            self.keep(await self.improve(best))
+
+        def pick(self):
+            return json.loads(getattr(self.memory.notes.best(), "value", "")).get("text")
+
+        def keep(self, text):
+            said = json.dumps({"text": text})
+            self.memory.notes.update(category="x", value=said)
+
+        async def rate(self, text):
+            return float(ask(f"Rate this text, please, from one to ten: {text}"))
+
+        async def improve(self, text):
+            return ask(f"Write this text anew, please, and say it better than before: {text}")
+    """
+    assert flows(source) == {"improve > rate, later", "improve > improve, later"}
+
+
 def test_what_a_table_of_sessions_keeps_comes_in_a_later_turn() -> None:
     file = compiled(
         """

@@ -251,3 +251,17 @@ def test_settings_of_a_request_are_told_to_no_model(setting: str) -> None:
     )
     assert [call.line for call in file.calls] == [5, 8, 11]
     assert [part.kind for part in file.calls[1].segments] == ["variable"]
+
+
+def test_a_record_of_a_request_that_was_answered_is_no_request() -> None:
+    file = compiled(
+        """
+        import httpx
+
+        def note(run, messages, answer):
+            said = {"model": "m", "messages": [{"role": "user", "content": messages}]}
+            body = {"prompt": said, "answer": answer.text, "prompt_tokens": answer.tokens}
+            return httpx.post(f"/api/runs/{run}/notes", json=body).json()
+        """
+    )
+    assert file.calls == ()

@@ -427,6 +427,61 @@ def test_what_fills_the_template_that_it_is_given_may_add_a_sentence(
     assert [call.kind for call in compiled(FILLS.replace("PUT", put)).calls] == kinds
 
 
+RUN_ELSEWHERE = {
+    "agent": '''
+    from openai import OpenAI
+
+    client = OpenAI()
+    RULES = """
+    You look into laws. Name each source that you take. Leave out what you can't name. Say what is
+    sure, and what isn't. Never claim that your work is final. Return one object with these keys:
+    issues, rules, analysis, sources, risks, assumptions, steps. Add no fences around it. Each
+    source has a state, which is open as long as nobody has looked it up. No answer of yours says
+    that it was looked up: only those who keep the sources can say so.
+    """
+
+    class Agent:
+        def run(self, question):
+            messages = [{"role": "system", "content": RULES}, {"role": "user", "content": question}]
+            return client.chat.completions.create(model="m", messages=messages).choices[0].text
+    ''',
+    "app": """
+    from agent import Agent
+
+    def main(question):
+        agent = Agent()
+        answer = agent.run(question)
+        return answer
+    """,
+}
+
+
+def test_an_agent_with_rules_of_its_own_is_none_though_other_files_run_it() -> None:
+    found = package(**RUN_ELSEWHERE)
+    assert [len(found[name].calls) for name in ("agent.py", "app.py")] == [1, 0]
+
+
+def test_an_image_that_a_function_encodes_is_no_text_of_its_own() -> None:
+    file = compiled(
+        """
+        import anthropic, base64
+
+        client = anthropic.Anthropic()
+
+        def look(prompt, image):
+            img_str = base64.b64encode(shrunk(image).tobytes()).decode()
+            source = {"type": "base64", "media_type": "image/png", "data": img_str}
+            content = [{"type": "image", "source": source}, {"type": "text", "text": prompt}]
+            said = [{"role": "user", "content": content}]
+            return client.messages.create(model="m", max_tokens=9, messages=said).content[0].text
+
+        def main(image):
+            print(look("Tell what this shows.", image))
+        """
+    )
+    assert [(call.line, call.kind) for call in file.calls] == [(11, "sdk"), (14, "wrapper")]
+
+
 HANDED = """
 from openai import OpenAI
 
