@@ -104,8 +104,7 @@ class Interpreter:
         """Run the top levels, the functions that nothing calls, and those that others call: last
         the ones that none of these came to."""
         for module in self.program.in_turn:
-            if module.path not in self.starts.fruitless:
-                self.starts.run_module(module)
+            self.starts.run_module(module)
         self.kept.put_back()
         self.evaluator.team_runs.serve()
         agents = self.agents_in_turn()

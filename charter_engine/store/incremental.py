@@ -1,6 +1,7 @@
 """Compile only what changed: clusters of files that import each other, looked up before they are
 compiled."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from charter_engine.store.packages import Changes, SourceGroup, digest_of, look_
 from charter_engine.store.parsed import ParsedSources
 from charter_engine.store.prompt_files import FolderFiles, are_unchanged
 from charter_engine.store.source_files import groups_of, read_file, shown, unread
-from charter_engine.store.workers import Workers, rarely_collecting
+from charter_engine.store.workers import Workers, let_go, rarely_collecting
 
 OnProgress = Callable[[int, int], None]
 """Told the files done and the files there are."""
@@ -64,6 +65,7 @@ def compile_incrementally(
             and (found := cache.result(key)) is not None
         }
         missing = [cluster for key, cluster in wanted.items() if key not in results]
+        gc.freeze()  # the trees are needed until they are compiled
         cached = done = sum(len(compiled) for compiled in results.values())
         total = sum(len(cluster.names) for cluster in wanted.values())
         work = partial(_compile, options=options, parsed=parsed)
@@ -75,6 +77,7 @@ def compile_incrementally(
                     cache.keep_beside(cluster.key, outcome.beside)
             results[cluster.key] = compiled
             done += len(compiled)
+            let_go(len(cluster.names), total - done)
             if progress is not None:
                 progress(done, total)
     files = {

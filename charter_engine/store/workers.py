@@ -22,6 +22,9 @@ RARELY = (5_000_000, 100, 50)
 """How many objects are made, and how many collections of the younger ones done, before garbage is
 looked for: what a compilation drops is seldom part of a circle, and goes without that."""
 
+MUCH = 200
+"""What compiling so many files leaves is worth looking for before as many others are compiled."""
+
 LARGEST_BATCH = 4
 """Items handed to a worker at once: each batch carries the catalogue, while what is done is kept
 batch by batch."""
@@ -92,6 +95,13 @@ def _collect_less() -> None:
     until it is done."""
     gc.freeze()
     gc.set_threshold(*RARELY)
+
+
+def let_go(files: int, others: int) -> None:
+    """Give back what compiling so many files of a cluster has left, whose parts hold each other,
+    where that is much beside what compiling the others takes."""
+    if min(files, others) >= MUCH:
+        gc.collect()
 
 
 @contextmanager

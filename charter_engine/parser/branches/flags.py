@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 
 class Flags:
-    """Keeps whether what was stored in attributes counts as true, by the objects."""
+    """Keeps whether what was stored in attributes counts as true, by the objects. `leading` are the
+    names of the functions that may lead to a model."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
         self.findings = analysis.findings
         self.evaluator = evaluator
+        self.leading = frozenset(definition.name for definition in analysis.program.reaching)
         self.truths: dict[tuple[ClassDefinition, str, str], set[bool | None]] = {}
         self.asking: dict[int, bool] = {}
         self.declared: dict[tuple[ClassDefinition, str], bool] = {}
@@ -101,9 +103,8 @@ class Flags:
         return known
 
     def may_be_asked_by(self, calls: list[ast.Call]) -> bool:
-        names = {definition.name for definition in self.program.reaching}
         return any(
-            id(call) in self.findings.site_numbers or last_name(call.func) in names
+            id(call) in self.findings.site_numbers or last_name(call.func) in self.leading
             for call in calls
         )
 

@@ -13,7 +13,7 @@ from charter_engine.parser.interpreting.attributes import holder_name
 from charter_engine.parser.interpreting.frames import Frame, constructor_of, outermost_init
 from charter_engine.parser.prompts.limits import begun_anew, cut_at, kept_by, windowed
 from charter_engine.parser.values.candidates import in_order, made_in, place_of
-from charter_engine.parser.values.containers import any_member, member_of
+from charter_engine.parser.values.containers import any_member, member_of, put_behind
 from charter_engine.parser.values.joining import is_empty_list, join
 from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.pieces import as_pieces, text_of
@@ -286,11 +286,13 @@ class Assigner:
             )
             return True
         if current.box is not None and current.pieces is None:
+            value = put_behind(current.box, value)
             for element in value.box.items if value.box is not None else []:
                 added = moved(element.value, "history")
-                self.memory.add_item(
-                    current.box, member_of(frame, current.box, added, element.value.source or node)
-                )
+                source = element.value.source or node
+                member = member_of(frame, current.box, added, source)
+                member.maybe = member.maybe or element.maybe
+                self.memory.add_item(current.box, member)
             if value.box is None or value.box.rest is not None:
                 rest = (
                     value.box.rest

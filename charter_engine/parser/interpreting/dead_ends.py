@@ -16,6 +16,10 @@ from charter_engine.parser.values.values import Function, Value
 ENOUGH = 3
 """After so many times that a function was followed in vain, it is not followed again."""
 
+SO_MANY_MORE = 2
+"""Assumed: who has more steps left than so many times those that were spent in vain may come
+through."""
+
 MAX_DEPTH = 3
 """Lists within lists that are looked through for a function."""
 
@@ -45,13 +49,14 @@ class DeadEnds:
         found.steps = max(found.steps, steps)
 
     def is_one(self, function: FunctionDefinition, given: Iterable[Value], steps: int) -> bool:
-        """Whether a function would be followed in vain with so many steps left. One that is given
-        a function does what that does, which may be another thing each time."""
+        """Whether a function would be followed in vain with so many steps left: not many more than
+        were spent so. One that is given a function does what that does, which may be another thing
+        each time."""
         found = self.known.get(function)
         return (
             found is not None
             and found.times >= ENOUGH
-            and found.steps >= steps
+            and found.steps * SO_MANY_MORE >= steps
             and not any(map(holds_function, given))
         )
 

@@ -259,8 +259,9 @@ class Entries:
     def objects_of(
         self, function: Function, given: Collection[Value]
     ) -> Iterator[tuple[Box, bool]]:
-        """What the object of a method and those that a function is given hold, and what the objects
-        in these hold; of each whether it is one of the former."""
+        """What the object of a method and those that a function is given hold, what the objects in
+        these hold, and where there are few, all others; of each whether it begins as it was with
+        all that it holds, not its lists alone."""
         reached = [value.types for value in (function.bound, *given) if value is not None]
         owners = {
             (kind.definition, kind.place)
@@ -286,7 +287,7 @@ class Entries:
             } - seen
         if len(self.memory.objects) <= FEW_OBJECTS:
             others = (box for owner, box in self.memory.objects.items() if owner not in seen)
-            yield from [(box, False) for box in others]
+            yield from [(box, True) for box in others]
 
 
 def agents_in(given: Mapping[str, Value]) -> dict[str, Value]:

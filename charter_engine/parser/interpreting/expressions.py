@@ -61,6 +61,7 @@ from charter_engine.parser.values.containers import (
     copied,
     each_member,
     keys_or_members,
+    put_behind,
 )
 from charter_engine.parser.values.copies import is_plain_dict, with_fields
 from charter_engine.parser.values.joining import join
@@ -297,6 +298,7 @@ class Evaluator:
         if left.pieces is not None or right.pieces is not None:
             pieces = (*self.side(left, left_source), *self.side(right, right_source))
             return replace(text_of(pieces), types=left.types & right.types)
+        right = put_behind(left.box, right) if left.box is not None else right
         if (
             left.box is not None
             and right.box is not None

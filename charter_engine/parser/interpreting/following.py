@@ -161,7 +161,7 @@ class Follower:
             return wrappers.record(frame, node, function, names, wrapper, shape, holder)
         is_hidden = self.findings.hides_asking(node, function.definition)
         is_open = is_hidden or not self.findings.are_judged
-        asked = wrappers.asks_elsewhere(frame, function, shape) if is_open else None
+        asked = wrappers.asks_elsewhere(frame, node, function, shape) if is_open else None
         if asked is not None and is_hidden:
             return self.evaluator.recorder.model_call(frame, node, UNKNOWN, shape, asked)
         self.note_followed(frame, node, function)

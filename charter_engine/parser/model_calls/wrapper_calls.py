@@ -6,6 +6,7 @@ What other modules ask as a model, and asks one in a way that isn't known, is ta
 from __future__ import annotations
 
 import ast
+from collections.abc import Set
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,15 @@ from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls import evidence, recognise
 from charter_engine.parser.model_calls.findings import Message, Wrapper
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
+from charter_engine.parser.model_calls.stand_ins import asks_nobody, is_meant
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.values.candidates import functions_in
-from charter_engine.parser.values.origins import Origin
+from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.strings import origins_of
 from charter_engine.parser.values.values import (
     UNKNOWN,
+    Box,
     Function,
     Instance,
     Kind,
@@ -46,6 +49,7 @@ class WrapperCalls:
         self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.stand_ins: dict[FunctionDefinition, bool] = {}
 
     def record(
         self,
@@ -83,8 +87,10 @@ class WrapperCalls:
             self.evaluator.edges.record(frame, chain, origins_of(names.values()), {})
         self.findings.outputs.add(chain)
         answer = replace(inner or UNKNOWN, pieces=None, constant=None)
-        asked = origins_of(names.values())
-        return replace(answer, origins=answer.origins - asked | {Origin(chain)})
+        asked = {origin.chain for origin in origins_of(names.values())}
+        own = frozenset(origin for origin in answer.origins if origin.chain not in asked)
+        box = without_asked(answer.box, chain, asked)
+        return replace(answer, box=box, origins=own | {Origin(chain)})
 
     def behind(self, function: Function, shape: CallShape) -> Wrapper | None:
         """The wrapper that a function is, unless this call posts to another address, or gives it
@@ -112,16 +118,29 @@ class WrapperCalls:
         return next((way for way in ways if way in SEVERAL), None)
 
     def asks_elsewhere(
-        self, frame: Frame, function: Function, shape: CallShape
+        self, frame: Frame, node: ast.Call, function: Function, shape: CallShape
     ) -> Recognition | None:
         """Whether a call of another module's function is one of a model by what stands here: the
-        function may ask in a way that isn't known."""
+        function may ask in a way that isn't known. One that answers out of its own source asks
+        nobody."""
         if function.definition.module is frame.module:
             return None
         kinds = kinds_in(shape.receiver) | self.evaluator.names.named_kinds(frame, shape.receiver)
         seen = replace(shape, callee=frozenset(), receiver=kinds, held=None)
         catalogue = self.program.catalogue
-        return recognise.recognise(seen, catalogue) or evidence.by_evidence(seen, catalogue)
+        asked = recognise.recognise(seen, catalogue) or evidence.by_evidence(seen, catalogue)
+        around = frame.function
+        if asked is None or around is None or not is_meant(node, function.definition, around):
+            return asked
+        return None if self.is_stand_in(function.definition) else asked
+
+    def is_stand_in(self, definition: FunctionDefinition) -> bool:
+        """Whether a function asks nobody: it answers out of its own source."""
+        known = self.stand_ins.get(definition)
+        if known is None:
+            known = asks_nobody(self.program, definition)
+            self.stand_ins[definition] = known
+        return known
 
     def is_opaque(self, frame: Frame, node: ast.Call, function: FunctionDefinition) -> bool:
         """Whether a call that speaks of asking a model led to none that is known, as far as it is
@@ -154,6 +173,24 @@ def wrapper_prompt(names: dict[str, Value], wrapper: Wrapper) -> tuple[Message, 
     for name in sorted(wanted, key=lambda item: "system" not in item):
         messages += prompts.messages_of(names[name], "system" if "system" in name else "")
     return tuple(messages)
+
+
+def without_asked(box: Box | None, chain: Chain, asked: Set[Chain]) -> Box | None:
+    """A record that a wrapper gives, with what its parts have of the answer: a part that holds it
+    is told by the call, whatever that was asked with."""
+    if box is None or box.kind not in ("object", "dict"):
+        return box
+    fields: dict[str, Value] = {}
+    for name, part in box.fields.items():
+        own = frozenset(origin for origin in part.origins if origin.chain not in asked)
+        if own != part.origins and any(is_within(origin, chain) for origin in own):
+            fields[name] = replace(part, pieces=None, constant=None, origins=own)
+    return replace(box, fields=box.fields | fields, joined_to=box) if fields else box
+
+
+def is_within(origin: Origin, chain: Chain) -> bool:
+    """Whether an output was made within a call."""
+    return origin.chain[: len(chain)] == chain
 
 
 def without_models(definition: FunctionDefinition, shape: CallShape) -> CallShape:

@@ -16,10 +16,12 @@ from types import MappingProxyType
 from charter_engine.parser.flows.edges import parameters_in
 from charter_engine.parser.model_calls.asking_names import asks_by_name
 from charter_engine.parser.model_calls.catalogue import Catalogue
+from charter_engine.parser.model_calls.chosen_templates import chooses_template
 from charter_engine.parser.model_calls.findings import Visit, Wrapper
 from charter_engine.parser.model_calls.handed_records import hands_on_record
 from charter_engine.parser.model_calls.own_text import (
     FILLING,
+    FOREIGN,
     MARKUP,
     NO_TEXT,
     OwnText,
@@ -99,6 +101,8 @@ def wrapper_of(
     fed_back = {visit.site for visit in fed}
     fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
     told_elsewhere = sites_told_elsewhere(analysis, visits) if plainly < 2 else set[int]()
+    if limit.prompt < FOREIGN:
+        told_elsewhere |= sites_of_own_templates(analysis, definition, visits, limit)
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back
@@ -247,6 +251,19 @@ def sites_told_elsewhere(analysis: Analysis, visits: list[Visit]) -> set[int]:
         for visit in visits
         for modules in [modules_of(analysis, visit)]
         if has_imported_rules(visit, modules) or fills_imported(visit, modules, words)
+    }
+
+
+def sites_of_own_templates(
+    analysis: Analysis, definition: FunctionDefinition, visits: list[Visit], limit: OwnText
+) -> set[int]:
+    """The sites that a function asks with its own text on one way, and with one of elsewhere on
+    another."""
+    sites = analysis.findings.sites
+    return {
+        visit.site
+        for visit in visits
+        if chooses_template(definition, visit, sites[visit.site], limit.prompt)
     }
 
 

@@ -170,10 +170,11 @@ class WrapperSearch:
         """Follow each function a little way: those that reach a model so, and those that were cut
         off. What leads to no function that asks is not followed further. Functions that set a
         global or keep something for others come first: what these find there may be what they
-        ask."""
+        ask. What top levels followed in vain may come to a model with the steps of a look."""
         visited: set[FunctionDefinition] = set()
         cut: set[FunctionDefinition] = set()
         self.progress.is_looking = True
+        self.evaluator.follower.dead_ends.known.clear()
         for definition in sorted(worth, key=lambda one: not (one.sets_globals or one.sets_session)):
             if self.judged(definition, found):
                 visited.add(definition)
@@ -336,7 +337,8 @@ class WrapperSearch:
         """Functions that other modules call as one calls a model: those that ask one themselves,
         and those that ask only what they are given."""
         for definition, answered in self.findings.asked_elsewhere.items():
-            if definition in found or definition not in self.outcomes:
+            is_stand_in = self.evaluator.wrapper_calls.is_stand_in(definition)
+            if definition in found or definition not in self.outcomes or is_stand_in:
                 continue
             self.add_wrapper(definition, found, asked=True)
             _, visits = self.outcomes[definition]

@@ -52,6 +52,7 @@ class Containers:
         for item in node.elts:
             if isinstance(item, ast.Starred):
                 inner = self.evaluator.evaluate(frame, item.value)
+                inner = put_behind(box, inner) if inner.box is not None else inner
                 if inner.box is not None and inner.box.kind in ("list", "tuple"):
                     box.items += copied(inner.box)
                     box.rest = join(box.rest, inner.box.rest) if inner.box.rest else box.rest
@@ -176,6 +177,18 @@ def member_of(frame: Frame, box: Box, value: Value, node: ast.AST) -> Element:
         place=id(node),
         loops=frame.turning() if frame.branches <= box.branches else frozenset(),
     )
+
+
+def put_behind(box: Box, added: Value) -> Value:
+    """What is added to a list of texts, with those of its members that aren't known one by one in
+    their place, as one that may be there: `lines += [f"* {name}" for name in names]`."""
+    texts = [item.value for item in box.items if item.value.pieces is not None]
+    rest = added.box.rest if added.box is not None else added
+    if not texts or len(texts) < len(box.items) or rest is None or rest.box is not None:
+        return added
+    items = copied(added.box) if added.box is not None else []
+    rest = rest.with_origins(added.origins)
+    return Value(box=Box("list", [*items, Element(rest, maybe=True)]))
 
 
 def copied(box: Box) -> list[Element]:

@@ -20,6 +20,7 @@ from charter_engine.parser.values.containers import (
     any_member,
     item,
     member_of,
+    put_behind,
 )
 from charter_engine.parser.values.joining import is_empty_list, join
 from charter_engine.parser.values.pieces import as_pieces, static, text_of
@@ -228,8 +229,10 @@ class Methods:
                 and value.box is not None
                 and value.box.kind == box.kind
             ):
-                self.memory.merge_into(box, value.box, frame.certainty > box.depth)
-                if value.origins:
+                placed = put_behind(box, value)
+                members = placed.box or value.box
+                self.memory.merge_into(box, members, frame.certainty > box.depth)
+                if placed.origins:
                     rest = Value(origins=added.origins)
                     self.memory.add_item(box, member_of(frame, box, rest, node))
             elif shape.verb == "update" and value.box is not None:

@@ -2,8 +2,11 @@
 
 import gc
 import os
+from weakref import ref
 
-from charter_engine.store.workers import WORTH_A_POOL, Workers, rarely_collecting
+import pytest
+
+from charter_engine.store.workers import MUCH, WORTH_A_POOL, Workers, let_go, rarely_collecting
 
 OLDEST = 2
 CIRCLES = 20_000
@@ -53,3 +56,20 @@ def test_what_a_compilation_leaves_is_not_gone_through_as_it_ends() -> None:
     gc.collect(OLDEST - 1)
     gc.callbacks.remove(note)
     assert sum(found) < CIRCLES
+
+
+class Part:
+    """What holds itself by way of another."""
+
+    def __init__(self) -> None:
+        self.other = self
+
+
+@pytest.mark.parametrize(("files", "others", "is_there"), [(MUCH, MUCH, False), (MUCH, 1, True)])
+def test_what_compiling_much_leaves_is_given_back_before_much_more_is_compiled(
+    files: int, others: int, is_there: bool
+) -> None:
+    with rarely_collecting():
+        part = ref(Part())
+        let_go(files, others)
+        assert (part() is not None) == is_there

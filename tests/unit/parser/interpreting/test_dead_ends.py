@@ -7,7 +7,7 @@ import pytest
 
 from charter_engine.parser.interpreter import interpret
 from charter_engine.parser.interpreting import dead_ends
-from charter_engine.parser.interpreting.dead_ends import ENOUGH, DeadEnds
+from charter_engine.parser.interpreting.dead_ends import ENOUGH, SO_MANY_MORE, DeadEnds
 from charter_engine.parser.model_calls.catalogue import default_catalogue
 from charter_engine.parser.passes import starts
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, index_module
@@ -52,8 +52,9 @@ def test_a_function_is_a_dead_end_after_some_times(run: FunctionDefinition) -> N
     assert known_of(run, ENOUGH, 100).is_one(run, (), 100)
 
 
-def test_who_has_more_steps_left_may_come_through(run: FunctionDefinition) -> None:
-    assert not known_of(run, ENOUGH, 100).is_one(run, (), 101)
+def test_who_has_many_more_steps_left_may_come_through(run: FunctionDefinition) -> None:
+    assert known_of(run, ENOUGH, 100).is_one(run, (), 100 * SO_MANY_MORE)
+    assert not known_of(run, ENOUGH, 100).is_one(run, (), 100 * SO_MANY_MORE + 1)
 
 
 def test_who_is_given_a_function_is_followed(run: FunctionDefinition) -> None:
@@ -96,6 +97,32 @@ def test_programs_follow_a_dead_end_no_further(monkeypatch: pytest.MonkeyPatch) 
     assert spared.findings.sites.keys() == followed.findings.sites.keys()
 
 
+def test_nor_do_programs_before_it_is_known_which_functions_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(starts, "STEPS_OF_LOOKING_AT_MODULES", 0)
+    spared = analysed(ENOUGH + 10)
+    monkeypatch.setattr(dead_ends, "ENOUGH", 100)
+    followed = analysed(ENOUGH + 10)
+    assert followed.progress.steps - spared.progress.steps > 9 * 300
+    assert spared.findings.sites.keys() == followed.findings.sites.keys()
+
+
+def test_a_program_that_comes_to_no_model_in_many_steps_is_followed_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    modules = {
+        "library": LIBRARY,
+        "report": f"from library import run\n\ntask = str(run)\nif task:\n{LONG}\n",
+    }
+    monkeypatch.setattr(starts, "FEWEST_OF_A_MODULE", 500)
+    spared = interpreted(modules)
+    monkeypatch.setattr(starts, "FEWEST_OF_A_MODULE", 100_000)
+    followed = interpreted(modules)
+    assert followed.progress.steps - spared.progress.steps > 500
+    assert spared.findings.sites.keys() == followed.findings.sites.keys()
+
+
 def test_a_look_at_a_large_package_follows_a_dead_end_no_further(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -107,5 +134,21 @@ def test_a_look_at_a_large_package_follows_a_dead_end_no_further(
     spared = interpreted(modules)
     monkeypatch.setattr(dead_ends, "ENOUGH", 100)
     followed = interpreted(modules)
-    assert followed.progress.steps - spared.progress.steps > 9 * 300
+    assert followed.progress.steps - spared.progress.steps > 9 * starts.FEWEST_OF_A_LOOK
     assert spared.findings.sites.keys() == followed.findings.sites.keys()
+
+
+def test_a_look_at_a_large_package_goes_less_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules = {
+        f"step_{number}": f"def ask_{number}(task):\n{LONG}\n    return task.run(str(task))\n"
+        for number in range(3)
+    }
+    helped = {
+        name: f"{source}\ndef main_{name}(task):\n    return ask_{name[5:]}(task)\n"
+        for name, source in modules.items()
+    }
+    monkeypatch.setattr(starts, "MANY_FUNCTIONS", 0)
+    short = interpreted(helped)
+    monkeypatch.setattr(starts, "FEWEST_OF_A_LOOK", starts.STEPS_OF_A_LOOK)
+    long = interpreted(helped)
+    assert short.progress.steps < long.progress.steps

@@ -303,3 +303,55 @@ def test_one_that_takes_its_rules_from_a_table_and_asks_in_its_own_words_is_a_st
         """
     )
     assert lines(file) == found
+
+
+CHOSEN = """
+from openai import OpenAI
+from settings import fill, found
+
+TEMPLATE = "Say in one sentence what this letter asks for, and who wrote it: {letter}"
+
+def written(letter):
+    return "Say in one sentence what this letter asks for, and who wrote it: " + letter
+
+def sum_up(letter, given):
+    PROMPT
+    return OpenAI().responses.create(model="m", input=prompt).output_text
+
+print(sum_up(input(), input()))
+"""
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        'prompt = fill(found["text"], letter=letter) if found else TEMPLATE.format(letter=letter)',
+        'prompt = (found["prompt"] or TEMPLATE).format(letter=letter)',
+        'template = found["prompt"] or TEMPLATE; prompt = template.format(letter=letter)',
+        "prompt = written(letter)\n    if found:\n        prompt = found.prompt(letter=letter)",
+        'prompt = f"Say what this letter asks for: {letter}"\n'
+        '    if found:\n        prompt = fill(found["prompt"], letter=letter)',
+    ],
+)
+def test_one_that_asks_its_own_text_or_one_that_is_kept_elsewhere_is_a_step(prompt: str) -> None:
+    assert len(lines(compiled(CHOSEN.replace("PROMPT", prompt)))) == 1
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "prompt = letter or found.prompt(name=given)",
+        "prompt = letter if given else found.letter",
+        "prompt = fill(letter, name=given) if given else letter",
+        "prompt = fill(given, letter=letter) if found else letter.strip()",
+        'prompt = letter if letter.startswith("Please answer: ") else fill(letter)',
+    ],
+)
+def test_one_that_asks_its_callers_text_on_one_way_is_none(prompt: str) -> None:
+    assert len(lines(compiled(CHOSEN.replace("PROMPT", prompt)))) == 2
+
+
+def test_rules_that_may_be_kept_elsewhere_are_beside_what_a_wrapper_is_given() -> None:
+    prompt = """rules = found["rules"] or "You are a polite clerk."
+    prompt = [{"role": "system", "content": rules}, {"role": "user", "content": letter}]"""
+    assert len(lines(compiled(CHOSEN.replace("PROMPT", prompt)))) == 2

@@ -1,11 +1,12 @@
 """Prompts as segments: filled in and joined, they are what the program would send, byte for
 byte."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charter_engine.contracts.graph import Call
-from tests.unit.parser.compiled import compiled, only
+from tests.unit.parser.compiled import compiled, edges, only
 
 SEND = "client.chat.completions.create(messages=[dict(role='user', content={prompt})])"
 
@@ -347,6 +348,59 @@ def test_lines_that_are_there_on_every_way_are_told_among_others() -> None:
         "'\\n'.join(lines[2:4])",
         "\nBegin.",
     ]
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        'lines += [f"- {note}" for note in notes]',
+        "lines += [str(note) for note in notes]",
+        "lines += notes",
+        'lines.extend(f"- {note}" for note in notes)',
+        'lines = lines + [f"- {note}" for note in notes]',
+        "lines = [*lines, *(note.text for note in notes)]",
+    ],
+)
+def test_lines_of_another_list_are_one_part_among_those_that_are_written(added: str) -> None:
+    call = only(
+        compiled(
+            f"""
+            def run(client, topic, notes):
+                lines = ["You write.", f"Topic: {{topic}}"]
+                {added}
+                lines.append("Begin.")
+                prompt = "\\n".join(lines)
+                client.chat.completions.create(messages=[dict(role="user", content=prompt)])
+            """
+        )
+    )
+    assert [segment.text or segment.expression for segment in call.segments] == [
+        "You write.\nTopic: ",
+        "topic",
+        "'\\n'.join(lines[2:3])",
+        "\nBegin.",
+    ]
+
+
+def test_answers_that_are_put_behind_lines_reach_the_prompt() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        def ask(prompt):
+            return client.responses.create(model="m", input=prompt).output_text
+
+        def main(topic):
+            lines = ["Write about this, by these plans.", topic]
+            plans = [ask(f"Plan part {number}") for number in range(3)]
+            lines += [f"- {plan}" for plan in plans]
+            lines.append("Begin.")
+            return ask("\\n".join(lines))
+        """
+    )
+    assert edges(file) == {(11, 14, "data")}
 
 
 def test_lines_are_one_unknown_text_where_others_may_stand_between_them() -> None:
