@@ -247,9 +247,30 @@ class Program:
         return next((owner.methods[name] for owner in owners), None)
 
     def bases_of(self, definition: ClassDefinition) -> list[ClassDefinition]:
-        """The classes at hand that a class names as its bases."""
+        """The classes at hand that a class names as its bases, and the protocols that it fulfils by
+        its methods."""
         named = [self.class_named(definition.module, name) for name in definition.bases]
-        return [base for base in named if base is not None]
+        bases = [base for base in named if base is not None]
+        if not self.protocols or definition in self.protocols:
+            return bases
+        methods = definition.methods.keys() | {name for base in bases for name in base.methods}
+        return bases + [
+            protocol
+            for protocol in self.protocols
+            if protocol not in bases and protocol.methods.keys() <= methods
+        ]
+
+    @cached_property
+    def protocols(self) -> list[ClassDefinition]:
+        """The classes at hand that only declare what others do without naming them."""
+        return [
+            owner
+            for module in self.modules.values()
+            for owner in module.classes.values()
+            if any(base.rpartition(".")[2] == "Protocol" for base in owner.bases)
+            and owner.methods
+            and all(method.is_abstract for method in owner.methods.values())
+        ]
 
     def implementing(
         self, definition: ClassDefinition, method: FunctionDefinition

@@ -357,3 +357,30 @@ def test_a_declared_method_does_what_is_done_for_it_also_by_the_name_of_one_that
         "Name the berth.",
         "question",
     ]
+
+
+def test_who_fulfils_a_protocol_by_its_methods_does_what_that_declares() -> None:
+    files = package(
+        llm="""
+            from typing import Protocol
+            from openai import OpenAI
+
+            class Writer(Protocol):
+                def write(self, text: str) -> str: ...
+
+            class Remote:
+                def write(self, text: str) -> str:
+                    return OpenAI().responses.create(model="m", input=text).output_text
+        """,
+        agent="""
+            from pkg.llm import Writer
+
+            class Agent:
+                def __init__(self, writer: Writer):
+                    self.writer = writer
+
+                def answer(self, question):
+                    return self.writer.write(f"Answer for the harbour: {question}")
+        """,
+    )
+    assert [call.kind for call in files["agent.py"].calls] == ["wrapper"]
