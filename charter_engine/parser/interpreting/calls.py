@@ -29,7 +29,7 @@ from charter_engine.parser.interpreting.handed_on import (
     partly_called,
     stands_for,
 )
-from charter_engine.parser.interpreting.unseen_code import UnseenCode
+from charter_engine.parser.interpreting.unseen_code import DATABASE_QUERY, UnseenCode, queried
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.constructors import Constructors
 from charter_engine.parser.model_calls.given_askers import given_asker
@@ -185,7 +185,7 @@ class CallResolver:
         )
         if made is not None:
             return made
-        if isinstance(node.func, ast.Attribute):
+        if isinstance(node.func, ast.Attribute) and DATABASE_QUERY not in shape.receiver:
             value = self.evaluator.methods.method(frame, node, receiver, shape)
             if value is not None:
                 return value
@@ -213,7 +213,7 @@ class CallResolver:
             self.recogniser.note_near(frame, shape)
         self.evaluator.effects.leave(frame, node, receiver, shape)
         done = self.declared(frame, node, callee, shape)
-        return done or self.unseen_code.passed_on(frame, receiver, callee, shape)
+        return done or queried(shape) or self.unseen_code.passed_on(frame, receiver, callee, shape)
 
     def recognised(
         self, frame: Frame, node: ast.Call, receiver: Value, callee: Value, shape: CallShape

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MESSAGE_MAKERS = frozenset(("Messages", "messages", "ell"))
 """Modules and classes whose functions make a message of the role that they are named after."""
 
+NO_TYPES: frozenset[Type] = frozenset()
+
 PATTERN = Kind("regex.pattern")
 """What `re.compile` makes: what it finds is part of what it is given."""
 
@@ -67,6 +69,22 @@ REQUESTS = frozenset("request requests query queries body messages message promp
 DATABASES = frozenset("db database sql postgres sqlite mongo neo4j collection".split())
 
 FINDING = frozenset("get find list select count describe aggregate".split())
+
+DATABASE_QUERY = Kind("database.query")
+"""A query of a database: its methods narrow it down or give what it finds."""
+
+QUERY_HOLDERS = frozenset(("objects", "query"))
+"""Attributes of a class of records that hold queries of them: Django's, Flask-SQLAlchemy's."""
+
+SESSIONS = DATABASES | {"session"}
+
+WRITING = frozenset("create insert upsert add bulk update save".split())
+"""First words of a query's methods that hand back what they are given."""
+
+FOUND = frozenset(
+    "first last get one scalar scalars earliest latest fetchone fetchall count exists".split()
+)
+"""First words of a query's methods that give what it finds, and no further query."""
 
 
 class UnseenCode:
@@ -153,7 +171,7 @@ class UnseenCode:
         kinds = (
             frozenset((Kind("model"),))
             if asking_names.makes_model(shape.verb, self.program.catalogue)
-            else frozenset[Type]()
+            else NO_TYPES
         )
         if box is None:
             return Value(types=kinds)
@@ -209,3 +227,26 @@ def asks_database(shape: CallShape) -> bool:
     held = words_of(shape.path[-2]) if len(shape.path) > 1 else ()
     found = words_of(shape.verb)[:1]
     return not DATABASES.isdisjoint(held) and not FINDING.isdisjoint(found)
+
+
+def queried(shape: CallShape) -> Value | None:
+    """What a method of a query of a database gives: rows, or a further query; None for any other
+    call."""
+    if not is_of_query(shape):
+        return None
+    is_found = not FOUND.isdisjoint(words_of(shape.verb)[:1])
+    return Value(types=NO_TYPES if is_found else frozenset((DATABASE_QUERY,)))
+
+
+def is_of_query(shape: CallShape) -> bool:
+    """Whether a method belongs to a query of a database, of which what it is given becomes no part
+    of what is found: `Product.objects.filter(name=name)`, `session.query(Product)`."""
+    verb = words_of(shape.verb)
+    if not WRITING.isdisjoint(verb):
+        return False
+    if DATABASE_QUERY in shape.receiver:
+        return True
+    holder = shape.path[-2] if len(shape.path) > 1 else ""
+    is_of_class = len(shape.path) > 2 and shape.path[-3][:1].isupper()
+    begins = shape.verb == "query" and not SESSIONS.isdisjoint(words_of(holder))
+    return begins or (is_of_class and holder in QUERY_HOLDERS)

@@ -686,6 +686,31 @@ def test_what_a_thread_looks_up_is_not_made_of_what_it_is_given() -> None:
     assert edges(compiled(source)) == set()
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        "Note.objects.filter(is_open=True).exclude(title=query).first()",
+        "[note.text for note in Note.objects.filter(Q(title=query) | Q(text=query))]",
+        "Note.query.filter_by(title=query).all()",
+        "db.query(Note).filter(Note.title.contains(query)).one_or_none()",
+        "self.session.query(Note).join(Tag).where(Tag.name.like(query)).all()",
+    ],
+)
+def test_rows_that_a_query_finds_are_not_made_of_what_it_is_given(found: str) -> None:
+    assert edges(compiled(SEARCHED.replace("FOUND", found))) == set()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "Note.objects.create(text=query).text",
+        "Note.objects.update_or_create(title='plan', defaults={'text': query})",
+    ],
+)
+def test_rows_that_are_written_hold_what_they_are_given(kept: str) -> None:
+    assert edges(compiled(SEARCHED.replace("FOUND", kept))) == {(7, 8, "data")}
+
+
 def test_what_is_read_from_an_answer_is_made_of_it() -> None:
     found = "json.loads(query)"
     assert edges(compiled(SEARCHED.replace("FOUND", found))) == {(7, 8, "data")}
