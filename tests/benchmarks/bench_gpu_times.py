@@ -38,12 +38,9 @@ PREFILLS = (
 """Tokens computed, and tokens reused before them."""
 DECODES = ((1, 1_024), (1, 8_192), (8, 8_192), (16, 1_024), (64, 1_024), (64, 4_096))
 """Requests that decode together, and the context of each."""
-REFRESHES = tuple(
-    (requests, context, computed, reused)
-    for requests, context in ((0, 0), (16, 4_096), (64, 4_096))
-    for computed, reused in ((1, 4_096), (64, 4_096), (1, 32_768), (64, 32_768))
-)
-"""Requests that decode beside a refresh, the context of each, and of the refresh the tokens
+BESIDE = ((0, 0), (16, 4_096), (64, 4_096))
+REFRESHES = ((1, 4_096), (64, 4_096), (1, 32_768), (64, 32_768))
+"""Requests that decode beside a refresh, and the context of each; of the refresh the tokens
 computed (at least one, at most a block) and those reused before them."""
 BLOCK_TOKENS = 64
 BLOCKS = (1, 16, 128, 512)
@@ -213,18 +210,14 @@ def passes(model: Transformer, assumed: LatencyModel) -> Iterator[Measured]:
 
 def refreshes(model: Transformer, assumed: LatencyModel) -> Iterator[Refreshed]:
     """What a refresh adds to a step in which other requests decode, or takes alone."""
-    for requests, context, computed, reused in REFRESHES:
+    for requests, context in BESIDE:
         others = [part_of(model, requests, context, 1)] if requests else []
         without = pass_ms(model, others) if others else 0.0
-        with_it = pass_ms(model, [*others, part_of(model, 1, reused, computed)])
-        yield Refreshed(
-            requests,
-            context,
-            computed,
-            reused,
-            with_it - without,
-            assumed.step_ms(reused + computed),
-        )
+        for computed, reused in REFRESHES:
+            together = pass_ms(model, [*others, part_of(model, 1, reused, computed)])
+            expected = assumed.step_ms(reused + computed)
+            yield Refreshed(requests, context, computed, reused, together - without, expected)
+        del others
 
 
 def part_of(model: Transformer, requests: int, reused: int, tokens: int) -> Part:
