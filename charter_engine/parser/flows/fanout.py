@@ -65,6 +65,13 @@ def way_of(path: tuple[str, ...]) -> str | None:
     return FANOUT.get(path[-1]) if path and path != ("map",) else None
 
 
+def way_within(outer: str | None, way: str | None, is_repeated: bool) -> str | None:
+    """How a function runs that is run in a `way` by itself, and with others in an `outer` one:
+    `gather(to_thread(plan, x), to_thread(check, x))`. A loop makes several of either."""
+    is_one_of_several = outer in SEVERAL and way not in SEVERAL and not is_repeated
+    return outer if is_one_of_several else way or outer
+
+
 @lru_cache(maxsize=4096)
 def parallel_way(path: tuple[str, ...]) -> str | None:
     """How a function that isn't at hand runs one that it is given, by its name:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from charter_engine.contracts.graph import Loop
-from charter_engine.parser.flows.fanout import MAPPING, is_awaited_alone, parallel_way, way_of
+from charter_engine.parser.flows.fanout import (
+    MAPPING,
+    is_awaited_alone,
+    parallel_way,
+    way_of,
+    way_within,
+)
 from charter_engine.parser.interpreting.frames import Frame, LoopState
 from charter_engine.parser.model_calls import evidence, recognise
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
@@ -134,7 +140,8 @@ class HandedOn:
                 continue
             way = way_of(shape.path) or parallel_way(shape.path)
             way = None if way is not None and is_awaited_alone(frame, node, way) else way
-            outer, frame.fanout = frame.fanout, way or frame.fanout
+            outer = frame.fanout
+            frame.fanout = way_within(outer, way, bool(frame.loops))
             if is_mapped:
                 frame.loops.append(self.mapped_over(node, shape))
             if functions:

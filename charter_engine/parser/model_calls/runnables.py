@@ -58,11 +58,14 @@ class Runnables:
             fields = right.box.fields if right.box is not None else {}
             kept = before if left.box is None or made_of(left) is not None else left
             return replace(right, box=Box("object", fields={**fields, FED: kept}))
-        is_chain = any(self.is_model(kind) for kind in pipe.types)
+        is_chain = self.is_asked(pipe)
         behind = self.leading(frame, node.right, right)
         if before is not None and behind is not None:
             box = Box("object", fields={"0": before, "1": behind})
             return self.made(frame, place or node, "langchain.sequence", box)
+        if before is not None and is_chain and self.is_asked(right):
+            box = Box("object", fields={FED: before})
+            return self.made(frame, place or node, "langchain.chain", box)
         known = before or behind
         if known is not None:
             made = frozenset(kind for kind in known.types if isinstance(kind, Made))
@@ -131,6 +134,10 @@ class Runnables:
         loop = frame.loops[-1].record if frame.loops else None
         made = Made(kind, node, frame.module, frame.function, box, loop)
         return Value(types=frozenset((CHAIN, made)), box=box)
+
+    def is_asked(self, value: Value) -> bool:
+        """Whether a part of a pipe is a model, whatever stands before it."""
+        return any(self.is_model(kind) for kind in value.types)
 
     def is_model(self, kind: object) -> bool:
         return isinstance(kind, Kind) and self.program.catalogue.is_model(kind.name)

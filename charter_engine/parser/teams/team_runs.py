@@ -448,10 +448,12 @@ def common_box(agents: list[Made]) -> Box:
 
 def fed_by(speaker: Made, team: Team, chains: dict[Made, Chain]) -> dict[str, Value] | None:
     """What the fields of a chain's prompt are filled with by the chains before it, by their names;
-    None where the one before gives it a text."""
+    None where the one before gives it a text, or where its prompt isn't at hand."""
     giver = team.given_by.get(speaker)
     if giver is None:
         return {}
+    if speaker.box.fields.keys() == {FED}:
+        return None
     fed = speaker.box.fields.get(FED, UNKNOWN)
     giver = ending(made_of(fed) if giver == speaker else giver)
     box = fed.box if giver is None else giver.box

@@ -81,6 +81,16 @@ AT_ONCE = [
     ("to_thread", "await asyncio.gather(*[asyncio.to_thread(now, essay) for essay in essays])"),
     (
         "gather",
+        "await asyncio.gather(\n        asyncio.to_thread(now, essays[0]), "
+        "asyncio.to_thread(now, essays[1]))",
+    ),
+    (
+        "gather",
+        "jobs = [asyncio.to_thread(now, essays[0]), asyncio.to_thread(now, essays[1])]\n"
+        "    await asyncio.gather(*jobs)",
+    ),
+    (
+        "gather",
         "async def one(x):\n        return await later(x)\n    "
         "await asyncio.gather(*map(one, essays))",
     ),

@@ -38,6 +38,17 @@ def ask(topic):
         ("RunnablePassthrough.assign(joke=joke) | judge | llm", [16, 19], {(19, 16, "data")}),
         ("joke | judge | llm", [16, 19], {(19, 16, "data")}),
         ("joke | RunnableSequence(judge, llm)", [16, 19], {(19, 16, "data")}),
+        ("joke | llm", [16, 19], {(19, 16, "data")}),
+        (
+            "joke | (lambda text: text.upper()) | llm | StrOutputParser()",
+            [16, 19],
+            {(19, 16, "data")},
+        ),
+        (
+            "RunnableParallel(joke=joke, poem=poem) | (lambda both: both['joke']) | llm",
+            [10, 16, 19],
+            {(10, 16, "data"), (19, 16, "data")},
+        ),
         ("RunnableSequence(joke, judge, llm)", [16, 19], {(19, 16, "data")}),
         ('{"topic": joke} | poem', [10, 19], {(19, 10, "data")}),
         ('{"other": joke} | poem', [10, 19], set()),
