@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from charter_engine.parser.agents.memories import is_memory
 from charter_engine.parser.flows.edges import EARLIER_RUN, is_of_round, value_in_round
 from charter_engine.parser.flows.memory import SESSION, Memory
+from charter_engine.parser.flows.told_lists import ToldLists
 from charter_engine.parser.interpreting.entries import Entries, sites_of
 from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.findings import Findings
@@ -43,12 +44,25 @@ class LastingNames(NamedTuple):
     before: dict[str, Value]
 
 
+class HeldBoxes(NamedTuple):
+    """The values that some names hold, and those of them with a box. Another table of the same
+    number holds the same boxes where it holds the same values."""
+
+    values: tuple[Value, ...]
+    boxed: tuple[Value, ...]
+
+
+NOTHING_HELD = HeldBoxes((), ())
+
+
 class KeptState:
     """Looks after the lists that outlive the functions that add to them.
 
     `talks` are those of memories: a library keeps in them what was said in turns before.
     `conversations` are lists of messages that modules and sessions keep. `served` are the functions
-    started from so far that may be run again.
+    started from so far that may be run again. `boxes` is what names held when they
+    were looked at last, by the numbers of their tables: most hold the same from one start to the
+    next.
     """
 
     def __init__(
@@ -62,6 +76,8 @@ class KeptState:
         self.lists: dict[int, Box] = {}
         self.passing: dict[int, set[object]] = {}
         self.served: set[str] = set()
+        self.told_lists = ToldLists(self.lists)
+        self.boxes: dict[int, HeldBoxes] = {}
         self.talks: set[int] = set()
         self.conversations: set[int] = set()
 
@@ -69,31 +85,34 @@ class KeptState:
         """Start from a function: what is kept of the answers that it makes itself was left in a
         turn before, and so was what others left in a memory that are run again as well, or in a
         conversation where nothing at hand calls the function."""
-        own = self.made_from({start})
+        own = self.made_from([start])
         if not is_once:
             self.served.add(start)
-        before = own if is_once else self.made_from(self.served)
         told = self.talks if is_called else self.talks | self.conversations
-        talks = [box for number, box in self.lists.items() if number in told]
-        others = [box for number, box in self.lists.items() if number not in told]
-        set_back(others, own)
-        set_back(talks, before)
+        talks = [box for number, box in self.lists.items() if number in told] if told else []
+        if own:
+            by_own = self.told_lists.told_by(own)
+            set_back([self.lists[number] for number in by_own if number not in told], own)
+        if talks:
+            set_back(talks, own if is_once else self.made_from(self.served))
 
-    def made_from(self, starts: set[str]) -> set[int]:
+    def made_from(self, starts: Iterable[str]) -> set[int]:
         """The calls that were reached from functions."""
-        sites = self.findings.sites.items()
-        return {number for number, site in sites if not starts.isdisjoint(site.starts)}
+        reached = self.findings.reached_from
+        return set().union(*[reached[start] for start in starts if start in reached])
 
     def end(self, *, is_once: bool) -> None:
         """End what was started from a function: what it left in lists that are kept is there once,
         however many functions leave it. Of one that is run once, no later run finds it."""
         grown = [one for one in self.memory.grown.values() if any(map(is_said, one.box.items))]
         self.memory.grown.clear()
-        lasting = list(kept_in(self.modules_and_sessions())) if grown else []
-        held = [*lasting, *kept_in(self.objects())] if grown else []
+        lasting = list(self.kept_in(self.modules_and_sessions())) if grown else []
+        held = [*lasting, *self.kept_in(self.objects())] if grown else []
         messages = {id(value.box) for value in lasting if has_roles(value)}
         kept = {id(value.box) for value in held}
-        self.talks |= {id(value.box) for value in held if is_memory(value, self.catalogue)}
+        self.talks |= {
+            id(value.box) for value in held if value.types and is_memory(value, self.catalogue)
+        }
         for box, before in grown:
             if id(box) in kept:
                 said = once_each(box.items)
@@ -114,6 +133,18 @@ class KeptState:
 
     def objects(self) -> Iterator[dict[str, Value]]:
         return (box.fields for box in self.memory.objects.values())
+
+    def kept_in(self, holders: Iterable[dict[str, Value]]) -> Iterator[Value]:
+        """The lists that some names hold, also by a key."""
+        return lists_in([value for names in holders for value in self.boxes_in(names)])
+
+    def boxes_in(self, names: dict[str, Value]) -> tuple[Value, ...]:
+        """The values with boxes that some names hold."""
+        values, seen = tuple(names.values()), self.boxes.get(id(names), NOTHING_HELD)
+        if values != seen.values:
+            boxed = tuple([value for value in values if value.box is not None])
+            seen = self.boxes[id(names)] = HeldBoxes(values, boxed)
+        return seen.boxed
 
     def note(self) -> None:
         """Note what is held once all functions were run."""
@@ -170,11 +201,9 @@ class KeptState:
         self.memory.changes += 1
 
 
-def kept_in(holders: Iterable[dict[str, Value]]) -> Iterator[Value]:
-    """The lists that some names hold, also by a key."""
-    held = [
-        (value, value.box) for names in holders for value in names.values() if value.box is not None
-    ]
+def lists_in(values: Iterable[Value]) -> Iterator[Value]:
+    """The lists among values with boxes, and those that others hold by a key."""
+    held = [(value, value.box) for value in values if value.box is not None]
     for _ in range(MAX_DEPTH + 1):
         yield from (value for value, box in held if box.kind == "list")
         held = [

@@ -158,7 +158,7 @@ class Findings:
     start, `turning` the handlers that messages come back to.
     `guessed` are the sites that evidence alone spoke for before all modules had been run, and
     nothing since; `disproved` calls, by the identity of their nodes, whose receiver is known to be
-    something else.
+    something else. `reached_from` are the sites by the functions in their `starts`.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -182,6 +182,12 @@ class Findings:
     turning: set[FunctionDefinition] = field(default_factory=set)
     guessed: set[int] = field(default_factory=set)
     disproved: set[int] = field(default_factory=set)
+    reached_from: dict[str, set[int]] = field(default_factory=dict)
+
+    def reach_from(self, start: str, site: Site) -> None:
+        """Note that a function interpreted on its own leads to a site."""
+        site.starts.add(start)
+        self.reached_from.setdefault(start, set()).add(site.number)
 
     def take_back(self) -> None:
         """Drop the guesses that turned out to be no calls, and that nothing at hand leads from."""

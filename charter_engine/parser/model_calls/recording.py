@@ -135,7 +135,7 @@ class SiteRecorder:
             )
         site.fanout = site.fanout or self.evaluator.repetition.fanout_at(frame, node)
         site.output = site.output or output_name(frame.module.parents, node)
-        site.starts.add(self.progress.start)
+        self.findings.reach_from(self.progress.start, site)
         site.under |= functions_under_way(frame)
         self.evaluator.repetition.note(frame, site)
         return site

@@ -334,7 +334,8 @@ class TeamRuns:
             if loop.kind == "caller" or (loop.kind == "cycle" and loop not in turned)
         ]
         site.repeated_by += [loop for loop in above if loop not in site.repeated_by]
-        site.starts |= run.starts
+        for start in run.starts:
+            self.findings.reach_from(start, site)
         site.under |= run.under
 
     def turn(self, site: Site, loop: Loop) -> None:
