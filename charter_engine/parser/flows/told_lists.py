@@ -3,6 +3,7 @@ each holds."""
 
 from __future__ import annotations
 
+from charter_engine.parser.flows.edges import EARLIER_RUN, is_of_round
 from charter_engine.parser.values.values import Box, Element
 
 
@@ -21,6 +22,7 @@ class ToldLists:
         self.places: dict[int, int] = {}
         self.by_call: dict[int, set[int]] = {}
         self.open_ones: set[int] = set()
+        self.calls: dict[int, set[int]] = {}
 
     def told_by(self, calls: set[int]) -> list[int]:
         """The numbers of lists that may hold what some calls made, in the order of all."""
@@ -32,12 +34,19 @@ class ToldLists:
 
     def look_at(self, number: int, box: Box) -> None:
         self.places.setdefault(number, len(self.places))
+        self.open_ones.discard(number)
+        for call in self.calls.pop(number, ()):
+            self.by_call[call].discard(number)
+        calls = self.calls[number] = set[int]()
         self.seen[number] = list(box.items)
         for item in box.items:
             if item.value.box is not None:
                 self.open_ones.add(number)
             for origin in item.value.origins:
-                self.by_call.setdefault(origin.chain[0][0], set()).add(number)
+                if not is_of_round(origin, EARLIER_RUN):
+                    calls.add(origin.chain[0][0])
+        for call in calls:
+            self.by_call.setdefault(call, set()).add(number)
 
 
 NONE: frozenset[int] = frozenset()
