@@ -53,10 +53,9 @@ class FileWays:
         return bool(known) and all(self.is_there(frame, path) for path in known)
 
     def is_there(self, frame: Frame, node: ast.expr) -> bool:
-        path = path_of(self.evaluator.evaluate(frame, node))
-        if not path or PurePath(path).name in self.evaluator.written.written:
-            return False
-        return self.evaluator.files.files.read(path, frame.module.path) is not None
+        value = self.evaluator.evaluate(frame, node)
+        is_written = PurePath(path_of(value) or "").name in self.evaluator.written.written
+        return not is_written and self.evaluator.files.read(frame.module, value) is not None
 
 
 def paths_read(body: list[ast.stmt]) -> tuple[ast.expr, ...]:

@@ -12,8 +12,8 @@ class ToldLists:
 
     `lists` are kept by others, by their numbers, and only added to. `seen` is what each held when
     it was looked at last: from one start to the next few hold anything else. `by_call` are those
-    that held an output of a call, `open_ones` those whose members hold boxes, into which more may
-    have come; `places` is the order of all.
+    that hold an output of a call, `calls` the calls of each, `open_ones` those whose members hold
+    boxes, into which more may have come; `places` is the order of all.
     """
 
     def __init__(self, lists: dict[int, Box]) -> None:

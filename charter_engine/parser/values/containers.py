@@ -17,7 +17,7 @@ from charter_engine.parser.values.joining import MAX_ITEMS, join
 from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.text import remade
 from charter_engine.parser.values.values import (
-    ABSENT,
+    NOT_PUT_THERE,
     UNKNOWN,
     Box,
     Class,
@@ -112,7 +112,7 @@ class Containers:
         if self.is_callers_choice(frame, value, key):
             return UNKNOWN
         if is_kept_nowhere(value, table, key):
-            return ABSENT
+            return NOT_PUT_THERE
         return item(value, UNKNOWN if is_chosen_anew(frame, value, written) else key)
 
     def is_callers_choice(self, frame: Frame, table: Value, key: Value) -> bool:

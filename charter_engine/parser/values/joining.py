@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser.values.pieces import written_in
 from charter_engine.parser.values.values import (
-    ABSENT,
+    NOT_PUT_THERE,
     UNKNOWN,
     Box,
     Hole,
@@ -20,9 +20,9 @@ from charter_engine.parser.values.values import (
 
 def join(first: Value | None, second: Value | None, name: str = "", depth: int = 0) -> Value:
     """What is known of a value that is one or the other, by the way the program took."""
-    if first is None or first is ABSENT:
+    if first is None or first is NOT_PUT_THERE:
         return second or first or UNKNOWN
-    if second is None or second is ABSENT or first is second:
+    if second is None or second is NOT_PUT_THERE or first is second:
         return first
     is_text = first.pieces is not None or second.pieces is not None
     box = first.box or second.box

@@ -295,7 +295,7 @@ def answers_in(value: Value) -> set[int]:
 
 
 UNKNOWN = Value()
-ABSENT = Value()
+NOT_PUT_THERE = Value()
 """What is taken out of a dict in which nothing was put: where something else may be meant, that
 is."""
 
