@@ -44,25 +44,12 @@ class LastingNames(NamedTuple):
     before: dict[str, Value]
 
 
-class HeldBoxes(NamedTuple):
-    """The values that some names hold, and those of them with a box. Another table of the same
-    number holds the same boxes where it holds the same values."""
-
-    values: tuple[Value, ...]
-    boxed: tuple[Value, ...]
-
-
-NOTHING_HELD = HeldBoxes((), ())
-
-
 class KeptState:
     """Looks after the lists that outlive the functions that add to them.
 
     `talks` are those of memories: a library keeps in them what was said in turns before.
     `conversations` are lists of messages that modules and sessions keep. `served` are the functions
-    started from so far that may be run again. `boxes` is what names held when they
-    were looked at last, by the numbers of their tables: most hold the same from one start to the
-    next.
+    started from so far that may be run again.
     """
 
     def __init__(
@@ -77,7 +64,6 @@ class KeptState:
         self.passing: dict[int, set[object]] = {}
         self.served: set[str] = set()
         self.told_lists = ToldLists(self.lists)
-        self.boxes: dict[int, HeldBoxes] = {}
         self.talks: set[int] = set()
         self.conversations: set[int] = set()
 
@@ -106,8 +92,8 @@ class KeptState:
         however many functions leave it. Of one that is run once, no later run finds it."""
         grown = [one for one in self.memory.grown.values() if any(map(is_said, one.box.items))]
         self.memory.grown.clear()
-        lasting = list(self.kept_in(self.modules_and_sessions())) if grown else []
-        held = [*lasting, *self.kept_in(self.objects())] if grown else []
+        lasting = list(kept_in(self.modules_and_sessions())) if grown else []
+        held = [*lasting, *kept_in(self.objects())] if grown else []
         messages = {id(value.box) for value in lasting if has_roles(value)}
         kept = {id(value.box) for value in held}
         self.talks |= {
@@ -133,18 +119,6 @@ class KeptState:
 
     def objects(self) -> Iterator[dict[str, Value]]:
         return (box.fields for box in self.memory.objects.values())
-
-    def kept_in(self, holders: Iterable[dict[str, Value]]) -> Iterator[Value]:
-        """The lists that some names hold, also by a key."""
-        return lists_in([value for names in holders for value in self.boxes_in(names)])
-
-    def boxes_in(self, names: dict[str, Value]) -> tuple[Value, ...]:
-        """The values with boxes that some names hold."""
-        values, seen = tuple(names.values()), self.boxes.get(id(names), NOTHING_HELD)
-        if values != seen.values:
-            boxed = tuple([value for value in values if value.box is not None])
-            seen = self.boxes[id(names)] = HeldBoxes(values, boxed)
-        return seen.boxed
 
     def note(self) -> None:
         """Note what is held once all functions were run."""
@@ -201,9 +175,11 @@ class KeptState:
         self.memory.changes += 1
 
 
-def lists_in(values: Iterable[Value]) -> Iterator[Value]:
-    """The lists among values with boxes, and those that others hold by a key."""
-    held = [(value, value.box) for value in values if value.box is not None]
+def kept_in(holders: Iterable[dict[str, Value]]) -> Iterator[Value]:
+    """The lists that some names hold, also by a key."""
+    held = [
+        (value, value.box) for names in holders for value in names.values() if value.box is not None
+    ]
     for _ in range(MAX_DEPTH + 1):
         yield from (value for value, box in held if box.kind == "list")
         held = [
