@@ -48,8 +48,8 @@ class KeptState:
     """Looks after the lists that outlive the functions that add to them.
 
     `talks` are those of memories: a library keeps in them what was said in turns before.
-    `conversations` are lists of messages that modules and sessions keep. `served` are the functions
-    started from so far that may be run again.
+    `conversations` are lists of messages. `served` are the functions started from so far that may
+    be run again.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class KeptState:
         self.memory.grown.clear()
         lasting = list(kept_in(self.modules_and_sessions())) if grown else []
         held = [*lasting, *kept_in(self.objects())] if grown else []
-        messages = {id(value.box) for value in lasting if has_roles(value)}
+        messages = {id(value.box) for value in held if has_roles(value)}
         kept = {id(value.box) for value in held}
         self.talks |= {
             id(value.box) for value in held if value.types and is_memory(value, self.catalogue)

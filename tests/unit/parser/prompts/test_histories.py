@@ -43,7 +43,36 @@ def test_a_method_that_empties_a_history_cuts_it(reset: str) -> None:
 
 def test_a_method_that_leaves_a_history_cuts_nothing() -> None:
     file = compiled(DESK.replace("RESET", "self.count = 0"))
-    assert {(20, 21, "data"), (21, 20, "loop"), (21, 25, "data")} <= edges(file)
+    assert {(20, 21, "data"), (21, 20, "loop"), (21, 25, "loop")} <= edges(file)
+
+
+def test_a_conversation_of_an_object_that_nothing_drives_is_heard_in_later_turns() -> None:
+    file = compiled(
+        """
+        from openai import OpenAI
+
+        class Guide:
+            def __init__(self):
+                self.client = OpenAI()
+                self.messages = [{"role": "system", "content": "You know every plant."}]
+                self.outline = ""
+
+            def ask(self, text):
+                self.messages.append({"role": "user", "content": text})
+                got = self.client.chat.completions.create(model="m", messages=self.messages)
+                self.outline = got.choices[0].message.content
+                self.messages.append({"role": "assistant", "content": self.outline})
+
+            def sum_up(self):
+                self.messages.append({"role": "user", "content": "Sum up."})
+                return self.client.chat.completions.create(model="m", messages=self.messages)
+
+            def write(self):
+                asked = [{"role": "user", "content": self.outline}]
+                return self.client.chat.completions.create(model="m", messages=asked)
+        """
+    )
+    assert edges(file) == {(12, 12, "loop"), (12, 18, "loop"), (12, 22, "data")}
 
 
 def test_a_conversation_held_in_an_attribute_is_cut_by_its_own_methods() -> None:
@@ -84,7 +113,7 @@ def test_a_conversation_held_in_an_attribute_is_cut_by_its_own_methods() -> None
 def test_a_history_that_is_emptied_in_a_branch_may_still_be_there() -> None:
     file = compiled(DESK.replace("RESET", "if self.past:\n            self.past = []"))
     assert (21, 22, "data") in edges(file)
-    assert (22, 26, "data") in edges(file)
+    assert (22, 26, "loop") in edges(file)
 
 
 CALLER = """
