@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 WRITING = frozenset("write writelines write_text write_bytes".split())
 READING = frozenset("read_text read_bytes".split())
-LOADING = "load"
-"""The function that reads a record out of an open file: `json.load(file)`."""
+LOADING = frozenset("load safe_load".split())
+"""Functions that read a record out of an open file: `json.load(file)`."""
+
+PARSING = LOADING | {"loads"}
+"""Functions that make a record of its text: `json.loads(path.read_text())`."""
 
 DEEPEST = 4
 """Records within records that are told apart by their fields."""
@@ -85,16 +88,20 @@ class WrittenFiles:
             return None
         if shape.verb in WRITING and receiver.types & {PATH, FILE}:
             self.write(node, name_of(receiver), answers_in(shape))
+            for value in shape.given[:1]:
+                self.keep_record(node, name_of(receiver), record_told(value))
         elif shape.verb in DUMPING:
             for value in given_files(shape):
                 self.write(node, name_of(value), answers_in(shape))
                 self.keep_record(node, name_of(value), shape.given[0])
-        elif shape.verb == LOADING and shape.positional and FILE in shape.given[0].types:
-            return self.record_in(shape.given[0])
+        elif shape.verb in PARSING and shape.positional:
+            return self.parsed(shape.verb, shape.given[0])
         elif shape.verb in KEEPING and STORE in receiver.types:
             self.write(node, key_in(shape), answers_in(shape))
         elif shape.verb in READING and PATH in receiver.types:
-            return self.found(frame, node, name_of(receiver))
+            return self.text_in(name_of(receiver), self.read(frame, node, name_of(receiver)))
+        elif shape.verb == "read" and FILE in receiver.types:
+            return self.text_in(name_of(receiver), receiver.origins)
         elif shape.verb in FETCHING and STORE in receiver.types:
             return self.found(frame, node, key_in(shape))
         return None
@@ -102,6 +109,20 @@ class WrittenFiles:
     def found(self, frame: Frame, node: ast.Call, path: str) -> Value | None:
         origins = self.read(frame, node, path)
         return Value(origins=origins) if origins else None
+
+    def text_in(self, path: str, answers: Origins) -> Value | None:
+        """The text of a file that holds answers, with the record that it tells, if known."""
+        if not answers:
+            return None
+        record = self.record_in(path, answers)
+        return Value(origins=answers) if record is None else text_of_record(record, answers)
+
+    def parsed(self, verb: str, given: Value) -> Value | None:
+        """The record in an open file, or that a text tells."""
+        if FILE in given.types:
+            return self.record_in(name_of(given), given.origins) if verb in LOADING else None
+        record = record_told(given)
+        return record if record.box is not None else None
 
     def opened(self, frame: Frame, node: ast.Call, file: Value) -> Value:
         """An open file, with the answers that it holds."""
@@ -129,16 +150,16 @@ class WrittenFiles:
         held = dumped if is_record else UNKNOWN
         self.records.setdefault(PurePath(path).name, {})[id(node)] = held
 
-    def record_in(self, file: Value) -> Value | None:
-        """The record in a file of which the answers are known that may be there, where one place
-        alone dumps one into it; None for any other file."""
-        name = PurePath(name_of(file)).name
+    def record_in(self, path: str, answers: Origins) -> Value | None:
+        """The record in a file that may hold these answers, where one place alone dumps one into
+        it; None for any other file."""
+        name = PurePath(path).name
         places = {one.place for one in self.written.get(name, ())}
         records = self.records.get(name, {})
-        if not file.origins or places != records.keys() or len(places) != 1:
+        if not answers or places != records.keys() or len(places) != 1:
             return None
         (record,) = records.values()
-        return replace(found_in(record, file.origins), source=None) if record.box else None
+        return replace(found_in(record, answers), source=None) if record.box else None
 
     def read(self, frame: Frame, node: ast.Call, path: str) -> Origins:
         """The answers in a file at the place that a call reads it."""
@@ -176,6 +197,19 @@ def found_in(record: Value, answers: Origins, depth: int = 0) -> Value:
     items = [replace(one, value=found_in(one.value, answers, depth + 1)) for one in box.items]
     rest = found_in(box.rest, answers, depth + 1) if box.rest is not None else None
     return replace(record, origins=origins, box=Box(box.kind, items, fields, rest))
+
+
+def record_told(text: Value) -> Value:
+    """The record that a text tells which a library made of it: `json.dumps(record)`."""
+    is_dumped = STORE in text.types and text.box is not None and text.box.kind == "object"
+    return text.box.fields.get("0", UNKNOWN) if is_dumped and text.box is not None else UNKNOWN
+
+
+def text_of_record(record: Value, answers: Origins) -> Value:
+    """The text that tells a record."""
+    return Value(
+        types=frozenset((STORE,)), origins=answers, box=Box("object", fields={"0": record})
+    )
 
 
 def chains_in(origins: Origins) -> set[Chain]:

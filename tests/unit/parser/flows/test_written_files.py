@@ -250,3 +250,44 @@ def test_a_record_that_one_place_alone_dumps_is_read_by_its_fields(
     file = compiled(ASK + RECORD.replace("READ", read).replace("MORE", more))
     title = next(call for call in file.calls if call.function == "look")
     assert len(title.depends_on) == (answers if is_known else 2)
+
+
+TOLD = """
+import json, yaml
+from pathlib import Path
+
+def make():
+    plan = ask("Plan the work")
+    text = ask(f"Write after {plan}")
+    work = {"plan": plan, "text": text}
+    WRITE
+
+def look():
+    WORK
+    return ask(f"Find a title for {work['plan']}")
+
+make()
+look()
+"""
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        'Path("out/work").write_text(json.dumps(work, indent=2), encoding="utf-8")',
+        'with open("out/work", "w") as file:\n        file.write(json.dumps(work))',
+    ],
+)
+@pytest.mark.parametrize(
+    "read",
+    [
+        'work = json.loads(Path("out/work").read_text())',
+        'work = yaml.safe_load(Path("out/work").read_text(encoding="utf-8"))',
+        'with open("out/work") as file:\n        work = json.loads(file.read())',
+        'with open("out/work") as file:\n        work = yaml.safe_load(file)',
+    ],
+)
+def test_a_record_whose_text_is_written_is_read_by_its_fields(write: str, read: str) -> None:
+    file = compiled(ASK + TOLD.replace("WRITE", write).replace("WORK", read, 1))
+    title = next(call for call in file.calls if call.function == "look")
+    assert len(title.depends_on) == 1
