@@ -25,11 +25,10 @@ STEPS_PER_MODULE = 60_000
 """Calls are followed until so many expressions are evaluated from one start. The statements of the
 function itself are always run to their end."""
 
-FEW_FUNCTIONS = 40
 STEPS_AMONG_FEW = 12_000
-"""Where no more functions than these may lead to a model, each is followed further: one that
-uploads files, logs and keeps records on its way spends thousands of steps before it asks. All of
-them together come to less than `PLENTY` in a pass."""
+"""Where few functions may lead to a model, each is followed further, as long as all of them
+together come to less than `PLENTY` in a pass: one that uploads files, logs and keeps records on its
+way spends thousands of steps before it asks."""
 
 STEPS_OF_A_LOOK = 500
 FEWEST_OF_A_LOOK = 150
@@ -53,9 +52,10 @@ FEWEST_OF_A_MODULE = 2_500
 
 
 class Starts:
-    """Starts an evaluator at a module or function; `is_large` and `is_small` tell how many
-    functions there are that may lead to a model. `fruitless` are the top levels that came to none
-    in many steps, with those that each is charged instead of being followed again."""
+    """Starts an evaluator at a module or function; `is_large` tells that very many functions may
+    lead to a model, `most_for_function` how far each is followed. `fruitless` are the top levels
+    that came to none in many steps, with those that each is charged instead of being followed
+    again."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
@@ -65,7 +65,8 @@ class Starts:
         self.entries = analysis.entries
         self.evaluator = evaluator
         self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
-        self.is_large = self.is_small = False
+        self.is_large = False
+        self.most_for_function = STEPS_PER_FUNCTION
         self.fruitless: dict[str, int] = {}
 
     def begin_round(self) -> None:
@@ -76,7 +77,8 @@ class Starts:
     def expect(self, functions: int) -> None:
         """Follow each function as far as their number allows."""
         self.is_large = functions > MANY_FUNCTIONS
-        self.is_small = functions <= FEW_FUNCTIONS
+        share = PLENTY // max(functions, 1)
+        self.most_for_function = max(STEPS_PER_FUNCTION, min(STEPS_AMONG_FEW, share))
 
     def run_module(self, module: Module) -> None:
         """A top level, unless it is fruitless. One that came to its end leaves the others as many
@@ -126,7 +128,7 @@ class Starts:
         is_short = self.is_large or self.progress.steps >= PLENTY
         if is_short:
             return FEWEST_STEPS
-        return STEPS_AMONG_FEW if self.is_small else STEPS_PER_FUNCTION
+        return self.most_for_function
 
     def agents_given(self, definition: FunctionDefinition) -> Mapping[str, Value]:
         """The agents that a step has of its callers, as these made them; a wrapper asks whatever it
