@@ -84,11 +84,12 @@ def wrapper_of(
         return None
     is_run = runs_by_name(definition.name)
     plainly = asks_by_name(definition.name, analysis.program.catalogue)
-    plainly = 2 if asked and not (is_run and tells_rules(visits)) else plainly
+    has_rules = is_run and tells_rules(visits)
+    plainly = 2 if asked and not has_rules else plainly
     if is_run:
         runs_given = any(visit.runs_given for visit in visits)
         is_agent = not AGENTS.isdisjoint(words_of(definition.name)) and plainly < 2
-        plainly = max(plainly, 1) if runs_given else 0 if is_agent else plainly
+        plainly = max(plainly, 1) if runs_given else 0 if is_agent or has_rules else plainly
     plainly = max(plainly, int(fills_given_template(definition)))
     limit = TEXT_OF_A_STEP if hands_on_record(definition) else OWN_TEXT[plainly]
     silent = asks_first(definition.name, analysis.program.catalogue) and returns_nothing(definition)

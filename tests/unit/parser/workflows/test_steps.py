@@ -166,14 +166,14 @@ RULES = (
 )
 
 class Plan:
-    def run(self, notes):
+    def ask(self, notes):
         notes["plan"] = client.responses.create(
             model="m", instructions=RULES, input=notes["topic"]
         ).output_text
         RETURNED
 
 def main(topic):
-    return Plan().run({"topic": topic})
+    return Plan().ask({"topic": topic})
 """
 
 
@@ -186,6 +186,12 @@ def test_a_method_that_hands_on_a_record_with_its_answer_in_it_is_a_step(
     source = "from openai import OpenAI\n\nclient = OpenAI()\n" + STEPS_OF_ITS_OWN
     file = compiled(source.replace("RETURNED", returned))
     assert [call.kind for call in file.calls] == kinds
+
+
+def test_one_that_is_named_after_running_is_a_step_by_its_rules_however_it_answers() -> None:
+    source = "from openai import OpenAI\n\nclient = OpenAI()\n" + STEPS_OF_ITS_OWN
+    file = compiled(source.replace("RETURNED", 'return notes["plan"]').replace("ask(", "run("))
+    assert [call.kind for call in file.calls] == ["sdk"]
 
 
 OWN = """
