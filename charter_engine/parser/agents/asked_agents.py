@@ -17,7 +17,8 @@ from charter_engine.parser.teams.speakers import Team
 from charter_engine.parser.values.containers import member_of
 from charter_engine.parser.values.joining import join
 from charter_engine.parser.values.origins import NOTHING
-from charter_engine.parser.values.values import Box, Kind, Made, Member, Value, moved
+from charter_engine.parser.values.pieces import static
+from charter_engine.parser.values.values import Box, Element, Kind, Made, Member, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -42,7 +43,9 @@ class AgentsAsked:
         given = only_under(key, shape) if key else shape
         answer = self.asked(frame, node, asked, given, found)
         self.keep_talk(frame, shape, found.family, answer)
-        return answered_under(key, answer) if key and shape.verb.endswith("invoke") else answer
+        return (
+            answered_under(key, answer, given) if key and shape.verb.endswith("invoke") else answer
+        )
 
     def asked(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape, found: Recognition
@@ -80,7 +83,9 @@ class AgentsAsked:
     def talks_under(self, asked: Value) -> str:
         """The key under which an agent is given a conversation and answers; empty: none."""
         kinds = self.program.catalogue.kinds
-        keys = {kinds[one.kind].answers_under for one in asked.types if isinstance(one, Made)}
+        made = {one.kind for one in asked.types if isinstance(one, Made)}
+        made = made or {one.name for one in asked.types if isinstance(one, Kind)} & kinds.keys()
+        keys = {kinds[name].answers_under for name in made}
         return keys.pop() if len(keys) == 1 else ""
 
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
@@ -127,16 +132,26 @@ def only_under(key: str, shape: CallShape) -> CallShape:
         return shape
     (source, value), *others = shape.positional
     held = value.box
-    if held is None or held.kind != "dict" or held.rest is not None or "input" in held.fields:
+    if held is None or held.kind != "dict" or "input" in held.fields:
+        return shape
+    if held.rest is not None and key not in held.fields:
         return shape
     said = {key: held.fields[key]} if key in held.fields else {}
     talk = replace(value, box=Box("dict", fields=said), origins=NOTHING)
     return replace(shape, positional=((source, talk), *others))
 
 
-def answered_under(key: str, answer: Value) -> Value:
-    """The answer of an agent as the dict in which it gives that."""
+def answered_under(key: str, answer: Value, shape: CallShape) -> Value:
+    """The answer of an agent as the dict in which it gives that, behind the conversation that it
+    was given."""
     if answer.box is not None:
         return answer
     said = Value(origins=answer.origins)
+    state = shape.positional[0][1].box if shape.positional else None
+    talk = state.fields.get(key) if state is not None else None
+    if talk is not None and talk.box is not None and talk.box.kind == "list":
+        message = Value(box=Box("object", fields={"role": static("assistant"), "content": said}))
+        items = [*talk.box.items, Element(message, place=shape.node.lineno)]
+        whole = Value(box=Box("list", items, rest=talk.box.rest))
+        return Value(box=Box("dict", fields={key: whole}, rest=said))
     return replace(answer, box=Box("dict", fields={key: said}, rest=said))

@@ -33,13 +33,14 @@ from charter_engine.parser.interpreting.unseen_code import DATABASE_QUERY, Unsee
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.constructors import Constructors
 from charter_engine.parser.model_calls.given_askers import given_asker
+from charter_engine.parser.model_calls.go_betweens import hands_on, stands_before
 from charter_engine.parser.model_calls.recognise import CallShape, is_called
 from charter_engine.parser.model_calls.recognised_calls import CallRecogniser
 from charter_engine.parser.model_calls.sent_requests import as_sent
 from charter_engine.parser.prompts.engine_prompts import with_templates
 from charter_engine.parser.prompts.limits import bounded
 from charter_engine.parser.prompts.prompt_files import READ_BY_NAME
-from charter_engine.parser.source.symbols import ClassDefinition
+from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.source.syntax import is_super, without_parameters
 from charter_engine.parser.teams.role_turns import RECALLING, RECALLING_SOME
 from charter_engine.parser.values.candidates import in_order
@@ -84,6 +85,7 @@ class CallResolver:
         self.constructors = Constructors(analysis, evaluator)
         self.unseen_code = UnseenCode(analysis, evaluator)
         self.handed_on = HandedOn(analysis, evaluator, self.agents.asked)
+        self.stood_before: dict[FunctionDefinition, ClassDefinition | None] = {}
 
     def call(self, frame: Frame, node: ast.Call) -> Value:
         path = self.program.path_of(node.func)
@@ -146,10 +148,23 @@ class CallResolver:
             if is_super(node.value):
                 return self.inherited(frame, node.attr)
             receiver = self.evaluator.evaluate(frame, node.value)
+            receiver = receiver if receiver.types else self.behind(frame, node, receiver)
             return receiver, self.evaluator.names.attribute_of(frame, receiver, node.attr)
         callee = self.evaluator.evaluate(frame, node)
         is_agent = bool(callee.types) and any(isinstance(kind, Made) for kind in callee.types)
         return UNKNOWN, self.evaluator.names.with_base_kinds(callee) if is_agent else callee
+
+    def behind(self, frame: Frame, node: ast.Attribute, receiver: Value) -> Value:
+        """What a method hands on to of which nothing is known: an object of the class before which
+        its own stands; any other receiver as it is."""
+        function = frame.function
+        if function is None or not hands_on(function, node):
+            return receiver
+        if function not in self.stood_before:
+            catalogue = self.program.catalogue
+            self.stood_before[function] = stands_before(self.program, function, catalogue)
+        other = self.stood_before[function]
+        return receiver if other is None else replace(receiver, types=frozenset((Instance(other),)))
 
     def inherited(self, frame: Frame, name: str) -> tuple[Value, Value]:
         """What `super()` is, and its method: of a base at hand, or of one that the catalogue

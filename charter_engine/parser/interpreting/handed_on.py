@@ -55,14 +55,37 @@ RUNNING = frozenset(
 
 
 def calls_what_it_is_given(shape: CallShape) -> bool:
-    """Whether a function that isn't at hand calls the function that it is given first: one without
-    a name, or any where its own name says so."""
-    if not shape.positional or shape.verb[:1].isupper():
+    """Whether a function that isn't at hand calls the function that it is given: the first, where
+    that has no name or its own name says so, or where it does, the only one that is given by
+    name."""
+    if shape.verb[:1].isupper():
         return False
-    first, value = shape.positional[0]
-    is_function = any(isinstance(kind, Function) for kind in value.types)
     is_said = not RUNNING.isdisjoint(recognise.words_of(shape.verb))
-    return is_function and (isinstance(first, ast.Lambda) or is_said)
+    if shape.positional:
+        first, value = shape.positional[0]
+        if functions_in(value):
+            return isinstance(first, ast.Lambda) or is_said
+    return is_said and bool(run_by_name(shape))
+
+
+def run_by_name(shape: CallShape) -> list[tuple[ast.expr, Value]]:
+    """The only function that a call gives by name to be run, where what is called says that it runs
+    something: `call_with_retry(operation=lambda: ask(text), attempts=3)`."""
+    if not shape.keywords or RUNNING.isdisjoint(recognise.words_of(shape.verb)):
+        return []
+    found = [
+        (source, value)
+        for name, source, value in shape.keywords
+        if functions_in(value) and CALLED_ASIDE.isdisjoint(recognise.words_of(name))
+    ]
+    return found if len(found) == 1 else []
+
+
+CALLED_ASIDE = frozenset(
+    "on callback callbacks hook error errors handler before after when stop wait condition "
+    "predicate key log logger validator validate should is fallback".split()
+)
+"""Words of parameters that take a function which is called beside what is run."""
 
 
 class AsksModel(Protocol):
@@ -212,10 +235,11 @@ HANDED_ON = frozenset("func function fn target callable method".split())
 
 def handed_on(shape: CallShape) -> list[tuple[ast.expr, Value]]:
     """The arguments that may be functions to call: the first (after an executor, the second) or one
-    so named."""
+    so named, or else the only one that is run."""
     places = shape.positional[: 2 if shape.verb == "run_in_executor" else 1]
     named = [(source, value) for name, source, value in shape.keywords if name in HANDED_ON]
-    return [*places, *named]
+    is_told = bool(named) or any(functions_in(value) for _, value in places)
+    return [*places, *(named if is_told else run_by_name(shape))]
 
 
 def words_handed_on(shape: CallShape) -> tuple[str, ...]:

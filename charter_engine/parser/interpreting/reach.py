@@ -13,6 +13,7 @@ from charter_engine.parser.flows.ways import led_to
 from charter_engine.parser.model_calls.asking_names import (
     asking_words,
     is_model_class,
+    names_writer,
     says_otherwise,
 )
 from charter_engine.parser.model_calls.catalogue import COMMON_VERBS, Catalogue
@@ -369,10 +370,10 @@ def names_declared(modules: Iterable[Module], classes: Collection[str]) -> dict[
 
 def may_ask(name: str, catalogue: Catalogue) -> bool:
     """Whether a function of that name may be one that asks a model."""
-    if name in catalogue.verbs:
+    evidence = catalogue.evidence
+    if name in catalogue.verbs or names_writer(name, evidence):
         return True
     words = asking_words(name)
-    evidence = catalogue.evidence
     speaks = not (evidence.function_strong | evidence.function_weak).isdisjoint(words)
     if not speaks or name[:1].isupper():
         return False

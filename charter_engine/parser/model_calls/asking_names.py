@@ -76,6 +76,25 @@ CARE = frozenset(
 """Words that do after `with`."""
 
 
+def names_writer(name: str, words: Evidence) -> bool:
+    """Whether a name is that of an object that writes texts where it is called: `generator`,
+    `writer_agent`; of what something else does or makes it is none (`create_agent`,
+    `image_generator`)."""
+    parts = words_of(name)
+    if not WRITERS.intersection(parts[-1:]) or name[:1].isupper():
+        return False
+    doing = words.function_making | (words.function_weak - WRITTEN) | words.function_never
+    others = words.other_products | words.other_work | doing
+    return others.isdisjoint(parts[:-1])
+
+
+WRITERS = frozenset("generator agent assistant chatbot responder".split())
+"""Last words of the names of objects that are asked by calling them."""
+
+WRITTEN = frozenset("answer response reply message chat".split())
+"""Words for what they write, which are verbs as well."""
+
+
 def makes_model(name: str, catalogue: Catalogue) -> bool:
     """Whether a class is a model's by the end of its name: `ThinkGPT`, `AzureLLM`; `LLMConfig` is
     none."""

@@ -103,6 +103,7 @@ class Family:
 
     name: str
     paths: tuple[str, ...] = ()
+    named_after: str = ""
     functions: tuple[str, ...] = ()
     function_patterns: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
@@ -232,6 +233,9 @@ class Catalogue:
             verb for kind in self._called for verb in self.kinds[kind].keeps
         )
         self._anywhere = {verb: family for family in families for verb in family.verbs_anywhere}
+        self._named_after = {
+            verb: family for family in families if family.named_after for verb in family.verbs
+        }
         self._path_ends = frozenset(name.rpartition(".")[2] for name in self._paths)
         self.verbs = (
             frozenset(
@@ -319,6 +323,10 @@ class Catalogue:
             ):
                 return family
         return None
+
+    def family_named_after(self, verb: str) -> Family | None:
+        """The family of a method that counts on whatever is named after what the family asks."""
+        return self._named_after.get(verb)
 
     def family_of_verb(self, kind: str, verb: str) -> Family | None:
         return self._verbs.get((kind, verb))

@@ -91,6 +91,33 @@ def makes_chain(shape: CallShape, catalogue: Catalogue) -> bool:
     )
 
 
+def chain_box(shape: CallShape) -> Box | None:
+    """What a chain that a function elsewhere makes keeps of its prompt: the messages that the
+    function is given by the names of their roles (`create_llm_chain(system_prompt=RULES,
+    human_prompt=TASK)`); None without any."""
+    said = [
+        (role, value)
+        for name, _, value in shape.keywords
+        for role in [SAID_BY.get(name.removesuffix("_prompt").removesuffix("_template"))]
+        if role is not None and value.pieces is not None
+    ]
+    messages = [Box("tuple", [Element(static(role)), Element(value)]) for role, value in said]
+    talk = Box("list", [Element(Value(box=message)) for message in messages])
+    return Box("object", fields={"messages": Value(box=talk)}) if said else None
+
+
+SAID_BY = {
+    "system": "system",
+    "system_message": "system",
+    "human": "user",
+    "human_message": "user",
+    "user": "user",
+    "prompt": "user",
+    "template": "user",
+}
+"""Roles by the names under which a function is given the messages of a chain."""
+
+
 def placeholder(shape: CallShape) -> Box:
     """`MessagesPlaceholder("history")` as the pair that a template may have in its place:
     `("placeholder", "{history}")`."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeGuard
 
 from charter_engine.parser.model_calls.findings import Site, Visit
+from charter_engine.parser.prompts.filed_rules import names_text_file
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, walk
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.pieces import pieces_of
@@ -19,17 +20,51 @@ def chooses_template(definition: FunctionDefinition, visit: Visit, site: Site, l
     than `least` characters or what somebody else's function or table gives; on no way it is its
     caller's."""
     asked = name_asked(visit)
-    entered = {function.name for function in visit.within}
-    asking = [call for call in definition.calls if last_name(call.func) in entered]
-    asking += [site.node] if site.function is definition and isinstance(site.node, ast.Call) else []
-    kept = kept_in(definition)
+    kept = kept_in(definition, definition.parameters)
     return any(
         is_own(ways, definition, least)
-        for call in asking
+        for call in asking_calls(definition, visit, site)
         for name in names_behind(call, kept)
         for ways in [[way for value in kept[name] for way in ways_of(value)]]
         if name == asked or (asked == CHOICE and len(ways) > len(kept[name]))
     )
+
+
+def fills_filed(definition: FunctionDefinition, visit: Visit, site: Site) -> bool:
+    """Whether what a function asks with is made, on one way at least, of what it reads from a text
+    file: `text = template or PROMPT_PATH.read_text()`."""
+    kept = kept_in(definition)
+    return any(
+        reads_text_file(way, definition.module)
+        for call in asking_calls(definition, visit, site)
+        for name in names_behind(call, kept)
+        for value in kept[name]
+        for way in ways_of(value)
+    )
+
+
+def reads_text_file(way: ast.expr, module: Module) -> bool:
+    """Whether an expression reads a file that it names, or a constant of its module does."""
+    if not isinstance(way, ast.Call) or not isinstance(way.func, ast.Attribute):
+        return False
+    if way.func.attr not in READING:
+        return False
+    holder = way.func.value
+    named = holder.id if isinstance(holder, ast.Name) else ""
+    kept = (node.value for node in module.tree.body if named and keeps(node, named))
+    return any(map(names_text_file, (holder, *kept)))
+
+
+READING = ("read_text", "read")
+"""Methods of paths and open files that give the text."""
+
+
+def asking_calls(definition: FunctionDefinition, visit: Visit, site: Site) -> list[ast.Call]:
+    """The calls of a function that lead to a client's call, or that call itself."""
+    entered = {function.name for function in visit.within}
+    asking = [call for call in definition.calls if last_name(call.func) in entered]
+    is_own_call = site.function is definition and isinstance(site.node, ast.Call)
+    return [*asking, site.node] if is_own_call and isinstance(site.node, ast.Call) else asking
 
 
 CHOICE = "choice"
@@ -47,13 +82,13 @@ def name_asked(visit: Visit) -> str:
     return ""
 
 
-def kept_in(definition: FunctionDefinition) -> dict[str, list[ast.expr]]:
-    """What a function keeps under each of its names that is no parameter."""
+def kept_in(definition: FunctionDefinition, but: Sequence[str] = ()) -> dict[str, list[ast.expr]]:
+    """What a function keeps under each of its names, but for some."""
     kept: dict[str, list[ast.expr]] = {}
     for node in walk(definition.node):
         if isinstance(node, ast.Assign):
             for target in node.targets:
-                if isinstance(target, ast.Name) and target.id not in definition.parameters:
+                if isinstance(target, ast.Name) and target.id not in but:
                     kept.setdefault(target.id, []).append(node.value)
     return kept
 

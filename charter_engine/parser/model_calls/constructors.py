@@ -12,6 +12,7 @@ from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.chains import (
     CHAIN,
     PLACEHOLDER,
+    chain_box,
     is_unseen,
     makes_chain,
     placeholder,
@@ -124,7 +125,8 @@ class Constructors:
         """What code that isn't at hand makes, as its name or a method that nothing else has
         proves."""
         if makes_chain(shape, self.program.catalogue):
-            return Value(types=frozenset((CHAIN,)), origins=arguments_origins(shape))
+            types, box = frozenset((CHAIN,)), chain_box(shape)
+            return Value(types=types, box=box, origins=arguments_origins(shape))
         proved = self.program.catalogue.proving.get(shape.verb)
         if proved is None or len(shape.path) == 1 or not is_unseen(receiver):
             return None

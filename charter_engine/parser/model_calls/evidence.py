@@ -13,6 +13,7 @@ from charter_engine.parser.model_calls.asking_names import (
     asking_words,
     is_care,
     names_other_work,
+    names_writer,
 )
 from charter_engine.parser.model_calls.catalogue import Catalogue, Evidence, Family
 from charter_engine.parser.model_calls.recognise import (
@@ -38,6 +39,9 @@ CERTAIN = 2
 """What an argument counts that is a model without doubt."""
 
 RUNNABLES = frozenset({"chain", "llm", "model", "agent", "grader", "judge", "generator"})
+
+MADE_ELSEWHERE = Kind("agent.made")
+"""An agent that a function which isn't at hand makes."""
 
 EVIDENCE = Family(
     name="injected",
@@ -79,11 +83,15 @@ def by_evidence(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     )
 
 
-def weigh(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
+def weigh(  # noqa: PLR0911 - the first rule that applies decides
+    shape: CallShape, catalogue: Catalogue
+) -> tuple[int, list[str]]:
     """The evidence for a call, and the reasons in words."""
     if is_request(shape, catalogue):
         reasons = ["a client's resource is given a model and a prompt by these names"]
         return weigh_arguments(shape, catalogue, 3, reasons, least=1)
+    if is_called_itself(shape, catalogue.evidence):
+        return weigh_called(shape, catalogue)
     objection = ruled_out(shape, catalogue)
     if objection is not None:
         return 0, [objection] if objection else []
@@ -152,6 +160,30 @@ def is_request(shape: CallShape, catalogue: Catalogue) -> bool:
     )
 
 
+def weigh_called(shape: CallShape, catalogue: Catalogue) -> tuple[int, list[str]]:
+    """The evidence that an object which is called itself writes a text."""
+    is_plain = any(reads_as_prompt(value) for value in shape.given)
+    is_plain = is_plain or bool(shape.keyword_names & catalogue.evidence.request_prompts)
+    reasons = [f"`{shape.verb}` may be a model or an agent, which is called itself"]
+    return weigh_arguments(shape, catalogue, 2 + is_plain, reasons, least=2)
+
+
+def is_called_itself(shape: CallShape, words: Evidence) -> bool:
+    """Whether what is called is no function at hand or imported, but an object that may write texts
+    by its name, and nothing else that is made of a prompt: `generator(prompt=prompt)`."""
+    is_held = len(shape.path) == 1 or shape.path[:-1] == ("self",)
+    if shape.callee or not is_held or not names_writer(shape.verb, words):
+        return False
+    is_other = not words.other_products.isdisjoint(words_of(shape.used_as))
+    return not is_other and shape.keyword_names.isdisjoint(words.other_keywords | OF_PICTURES)
+
+
+OF_PICTURES = frozenset(
+    "size width height image negative_prompt num_inference_steps guidance_scale strength".split()
+)
+"""What is given beside the prompt for a picture."""
+
+
 def is_given_request(shape: CallShape, words: Evidence) -> bool:
     """Whether a function that asks is given what a request for a completion holds, by the names
     that SDKs have for it: `generate_with_references(model=…, messages=…, temperature=…)`."""
@@ -183,12 +215,14 @@ def ruled_out(shape: CallShape, catalogue: Catalogue) -> str | None:  # noqa: PL
     of_receiver, last = set(words_of(receiver)), set(words_of(receiver)[-1:])
     is_known = last & (words.receiver_strong | {"agent", "chain", "team", "crew"})
     is_chat = verb == ("chat",) and belongs_to_model(shape, catalogue)
-    is_asked = bool(is_known) or is_chat or is_given_conversation(shape)
+    is_made = MADE_ELSEWHERE in shape.receiver
+    is_asked = bool(is_known) or is_chat or is_made or is_given_conversation(shape)
     if of_receiver & words.receiver_never and not is_asked:
         return f"the receiver `{receiver}` is no model"
     runs = (
         of_receiver & (words.receiver_strong | words.receiver_running)
         or shape.made_with & words.model_given
+        or is_made
     )
     if set(verb) <= words.running and not runs:
         return f"`{receiver or shape.verb}` is no agent that could be run"

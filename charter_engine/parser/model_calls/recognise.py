@@ -88,7 +88,12 @@ def recognise(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
     receivers."""
     if not shape.callee and shape.verb not in catalogue.verbs:
         return None
-    return by_function(shape, catalogue) or by_path(shape, catalogue) or by_kind(shape, catalogue)
+    return (
+        by_function(shape, catalogue)
+        or by_path(shape, catalogue)
+        or by_kind(shape, catalogue)
+        or by_name(shape, catalogue)
+    )
 
 
 def by_function(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
@@ -179,6 +184,19 @@ def by_kind(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
                     family, f"the receiver is a {kind.name} and .{shape.verb} asks it"
                 )
     return None
+
+
+def by_name(shape: CallShape, catalogue: Catalogue) -> Recognition | None:
+    """A method that frameworks alone have, of what is named after what it runs, wherever that is
+    made: `self.team.research_crew().kickoff(inputs={…})`."""
+    family = catalogue.family_named_after(shape.verb)
+    holder = words_of(shape.path[-2]) if len(shape.path) > 1 else ()
+    if family is None or holder[-1:] != (family.named_after,) or other_kind(shape, catalogue):
+        return None
+    return Recognition(
+        family,
+        f"`{shape.path[-2]}` is named after a {family.named_after}, which .{shape.verb} runs",
+    )
 
 
 def asks_for_other(shape: CallShape, family: Family) -> bool:

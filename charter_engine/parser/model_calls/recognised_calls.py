@@ -10,12 +10,14 @@ from msgspec.structs import replace
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls import evidence, recognise
 from charter_engine.parser.model_calls.catalogue import Evidence
+from charter_engine.parser.model_calls.chosen_templates import keeps
 from charter_engine.parser.model_calls.decorated import calls_decorated
+from charter_engine.parser.model_calls.go_betweens import asks_as_model
 from charter_engine.parser.model_calls.nearest import near_call
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.model_calls.sent_requests import is_sent_later
 from charter_engine.parser.source.symbols import FunctionDefinition
-from charter_engine.parser.values.values import Made, Value
+from charter_engine.parser.values.values import Instance, Made, Value
 from charter_engine.parser.workflows.executors import handling_of
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class CallRecogniser:
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
         self.findings = analysis.findings
+        self.memory = analysis.memory
         self.progress = analysis.progress
         self.evaluator = evaluator
 
@@ -67,7 +70,7 @@ class CallRecogniser:
 
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What speaks for a call of an imported or injected wrapper."""
-        if calls_decorated(frame.function, node):
+        if calls_decorated(frame.function, node) or self.is_lacking(shape):
             return None
         made = [kind for kind in shape.receiver if isinstance(kind, Made)]
         if len(made) == 1 and self.evaluator.teams.runs_own_code(made[0]):
@@ -77,11 +80,42 @@ class CallRecogniser:
         if family is not None:
             return Recognition(family, "an executor runs what the function around it is given")
         found = evidence.by_evidence(shape, self.program.catalogue)
+        if found is None and not shape.receiver and frame.function is not None:
+            found = self.handed_on(frame.function, node)
         if found is None and shape.receiver:
             self.findings.disproved.add(id(node))
         catalogue = self.program.catalogue
         makes = found is not None and evidence.is_asked_itself(frame.module, node, catalogue)
         return None if makes else found
+
+    def handed_on(self, function: FunctionDefinition, node: ast.Call) -> Recognition | None:
+        """A call by which a model's client hands on what it is asked to one that isn't at hand."""
+        if not asks_as_model(function, node, self.program.catalogue):
+            return None
+        why = f"`{function.qualname}` hands on what it is asked to what it was made with"
+        return Recognition(evidence.EVIDENCE, why, by_evidence=True)
+
+    def is_lacking(self, shape: CallShape) -> bool:
+        """Whether a method is called that none of the objects has which the receiver may be: all
+        are of classes whose bases are at hand, and nothing keeps anything under that name. What a
+        method calls on its own object is set elsewhere."""
+        if not shape.receiver or shape.callee or shape.path[:-1] == ("self",):
+            return False
+        kinds = [kind for kind in shape.receiver if isinstance(kind, Instance)]
+        return len(kinds) == len(shape.receiver) and not any(
+            self.may_have(kind, shape.verb) for kind in kinds
+        )
+
+    def may_have(self, kind: Instance, name: str) -> bool:
+        """Whether an object, or one of a class made from its class, may have an attribute."""
+        program, definition = self.program, kind.definition
+        classes = [definition, *program.made_from(definition)]
+        return (
+            name in self.memory.object_of(definition, kind.place).fields
+            or not program.is_whole(definition)
+            or any(program.method_of(one, name) is not None for one in classes)
+            or any(keeps(statement, name) for one in classes for statement in one.node.body)
+        )
 
     def note_near(self, frame: Frame, shape: CallShape) -> None:
         """Keep why something is no call of a model."""

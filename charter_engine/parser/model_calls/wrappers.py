@@ -16,7 +16,7 @@ from types import MappingProxyType
 from charter_engine.parser.flows.edges import parameters_in
 from charter_engine.parser.model_calls.asking_names import asks_by_name
 from charter_engine.parser.model_calls.catalogue import Catalogue
-from charter_engine.parser.model_calls.chosen_templates import chooses_template
+from charter_engine.parser.model_calls.chosen_templates import chooses_template, fills_filed
 from charter_engine.parser.model_calls.findings import Visit, Wrapper
 from charter_engine.parser.model_calls.handed_records import hands_on_record
 from charter_engine.parser.model_calls.own_text import (
@@ -101,15 +101,15 @@ def wrapper_of(
         return None
     fed_back = {visit.site for visit in fed}
     fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
-    told_elsewhere = sites_told_elsewhere(analysis, visits) if plainly < 2 else set[int]()
+    elsewhere = sites_told_elsewhere(analysis, definition, visits) if plainly < 2 else set[int]()
     if limit.prompt < FOREIGN:
-        told_elsewhere |= sites_of_own_templates(analysis, definition, visits, limit)
+        elsewhere |= sites_of_own_templates(analysis, definition, visits, limit)
     leads_to: dict[int, frozenset[str]] = {}
     for visit in visits:
         goes_round = visit.repeated and visit.site in fed_back
         if (visit.site not in answered and not silent) or goes_round:
             continue
-        if visit.own_prompt or visit.opens or visit.site in told_elsewhere:
+        if visit.own_prompt or visit.opens or visit.site in elsewhere:
             continue
         if has_filed_rules(visit, modules_of(analysis, visit), words):
             continue
@@ -244,14 +244,18 @@ AGENTS = frozenset("agent assistant bot".split())
 """Words for what has a prompt of its own: a function named after one is that, and asks for none."""
 
 
-def sites_told_elsewhere(analysis: Analysis, visits: list[Visit]) -> set[int]:
-    """The sites that are asked with rules or a template of modules that aren't at hand."""
-    words = analysis.program.catalogue.evidence
+def sites_told_elsewhere(
+    analysis: Analysis, definition: FunctionDefinition, visits: list[Visit]
+) -> set[int]:
+    """The sites that are asked with rules or a template of modules or files that aren't at hand."""
+    words, sites = analysis.program.catalogue.evidence, analysis.findings.sites
     return {
         visit.site
         for visit in visits
         for modules in [modules_of(analysis, visit)]
-        if has_imported_rules(visit, modules) or fills_imported(visit, modules, words)
+        if has_imported_rules(visit, modules)
+        or fills_imported(visit, modules, words)
+        or fills_filed(definition, visit, sites[visit.site])
     }
 
 

@@ -103,6 +103,11 @@ def is_filed(source: ast.expr | str, words: Evidence) -> bool:
     loads = bool(verb) and verb[0] in words.rules_loading and verb[-1] in words.rules_loaded
     if loads and all(isinstance(argument, ast.Constant) for argument in source.args):
         return not source.keywords
+    return names_text_file(source)
+
+
+def names_text_file(source: ast.expr) -> bool:
+    """Whether the name of a text file is written in an expression."""
     return any(
         isinstance(node, ast.Constant)
         and isinstance(node.value, str)

@@ -246,6 +246,14 @@ class Program:
         owners = (owner for owner in self.lineage(definition) if name in owner.methods)
         return next((owner.methods[name] for owner in owners), None)
 
+    def is_whole(self, definition: ClassDefinition) -> bool:
+        """Whether all that objects of a class have is at hand: its bases are, and none of its
+        attributes is made up as it is asked for."""
+        lineage = self.lineage(definition)
+        named = {base.rpartition(".")[2] for owner in lineage for base in owner.bases}
+        is_closed = named <= {owner.name for owner in lineage} | EMPTY_BASES
+        return is_closed and self.method_of(definition, "__getattr__") is None
+
     def bases_of(self, definition: ClassDefinition) -> list[ClassDefinition]:
         """The classes at hand that a class names as its bases, and the protocols that it fulfils by
         its methods."""
@@ -428,6 +436,10 @@ def handed_about(
         if function.name != "__init__" and not isinstance(function.node, ast.Lambda):
             found |= names & set(names_in_annotations(function.node))
     return found
+
+
+EMPTY_BASES = frozenset("object ABC Protocol".split())
+"""Bases that have nothing which a program's own classes would ask a model by."""
 
 
 def names_in_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:

@@ -463,3 +463,27 @@ def test_what_a_table_of_sessions_keeps_comes_in_a_later_turn() -> None:
     assert {edge for edge in edges(file) if edge[0] == answers and edge[1] == foresees} == {
         (answers, foresees, "loop")
     }
+
+
+TALK_OF_AGENT = """
+from langchain.agents import create_agent
+from langchain_core.messages import HumanMessage
+
+agent = create_agent("small", tools=[])
+talk = []
+
+def tell(text):
+    global talk
+    found = agent.invoke({"messages": talk + [HumanMessage(text)]})
+    talk = found["messages"]
+    return talk[-1].content
+
+def advise(text):
+    global talk
+    talk = agent.invoke({"messages": talk + [HumanMessage(text)]})["messages"]
+"""
+
+
+def test_what_an_agent_answers_is_the_conversation_that_a_module_keeps() -> None:
+    both = {f"{one} > {other}, later" for one in ("tell", "advise") for other in ("tell", "advise")}
+    assert flows(TALK_OF_AGENT) == both

@@ -577,3 +577,22 @@ def test_who_is_handed_the_function_that_asks_is_a_wrapper(made: str) -> None:
 def test_who_is_handed_something_else_asks_nothing() -> None:
     file = compiled(ASK + HANDED.replace("MADE", "with_retry(shorter, draft())"))
     assert "work" not in {call.function for call in file.calls}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ('operation=lambda: ask(f"Write of {topic}"), attempts=3', True),
+        ('"write", task=lambda: ask(f"Write of {topic}")', True),
+        ('operation=topic, on_error=lambda: ask(f"Write of {topic}")', False),
+    ],
+)
+def test_what_is_run_by_name_is_answered(given: str, found: bool) -> None:
+    source = f"""
+from tools import call_with_retry
+
+def work(topic):
+    draft = call_with_retry({given})
+    return ask(f"Judge {{draft}}")
+"""
+    assert flows(source) == ({"lambda > work"} if found else set())

@@ -249,3 +249,25 @@ def test_how_a_templates_fields_are_written_is_none_of_its_text() -> None:
         )
     )
     assert [part.text for part in call.segments if part.kind == "static"] == []
+
+
+def test_a_chain_made_elsewhere_has_the_messages_that_it_is_made_with() -> None:
+    file = compiled(
+        """
+        from llms import create_llm_chain
+
+        def work(text):
+            chain = create_llm_chain(system_prompt="Be brief.", human_prompt="Sum up {text} now.")
+            return chain.invoke({"text": text})
+        """
+    )
+    said = [
+        (part.role, part.text if part.kind == "static" else part.name)
+        for part in only(file).segments
+    ]
+    assert said == [
+        ("system", "Be brief."),
+        ("user", "Sum up "),
+        ("user", "text"),
+        ("user", " now."),
+    ]

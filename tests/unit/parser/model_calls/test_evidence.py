@@ -584,3 +584,130 @@ class Agents:
 )
 def test_what_is_given_a_conversation_in_a_state_is_an_agent(call: str, found: list[int]) -> None:
     assert lines(compiled(GIVEN_STATE.replace("{call}", call))) == found
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ("agent.invoke(state)", True),
+        ('agent.astream_events(state, version="v2")', True),
+        ('agent.run(f"Write a poem about {topic}")', True),
+        ("agent.save(topic)", False),
+        ("agent.update(name=topic)", False),
+    ],
+)
+def test_what_a_function_elsewhere_makes_as_an_agent_is_run(call: str, found: bool) -> None:
+    source = f"""
+from agents import create_writer_agent, first_state
+
+def work(topic):
+    agent, state = create_writer_agent("small"), first_state(topic)
+    return {call}
+"""
+    assert lines(compiled(source)) == [6] * found
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("return generator(prompt=prompt), name", True),
+        ("reply = self.generator(prompt)", True),
+        ('return writer_agent(f"Write a poem about {name}")', True),
+        ("return generator(prompt, max_new_tokens=200)", True),
+        ("picture = generator(prompt=prompt)", False),
+        ("return generator(prompt=prompt, width=512)", False),
+        ("return image_generator(prompt=prompt)", False),
+        ("return create_agent(prompt=prompt)", False),
+        ("return generator(name)", False),
+        ("action = agent(observation)", False),
+    ],
+)
+def test_an_object_that_writes_by_its_name_is_asked_by_calling_it(line: str, found: bool) -> None:
+    given = "self, generator, image_generator, writer_agent, agent, prompt, name, observation"
+    source = f"class Work:\n    def act({given}):\n        {line}\n"
+    assert lines(compiled(source)) == [3] * found
+
+
+ROUTED = """
+class Near:
+    def complete(self, prompt):
+        return f"near {prompt}"
+    REST
+
+class Far(BASE):
+    def complete(self, prompt):
+        return f"far {prompt}"
+
+def work(prompt, is_near):
+    client = Near() if is_near else Far()
+    reply = client.complete_async(prompt=prompt, temperature=0.2)
+    return reply
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "rest", "found"),
+    [
+        ("object", "", False),
+        ("Client", "", True),
+        ("object", "complete_async = wrapped(complete)", True),
+    ],
+)
+def test_a_method_that_no_object_at_hand_has_is_no_call(base: str, rest: str, found: bool) -> None:
+    file = compiled(ROUTED.replace("BASE", base).replace("REST", rest))
+    assert lines(file) == [13] * found
+
+
+BEFORE = """
+from openai import OpenAI
+
+class PlainClient:
+    def complete(self, prompt):
+        return OpenAI().responses.create(model="m", input=prompt).output_text
+
+class CLASS:
+    def __init__(self, inner):
+        self.inner = inner
+
+    def complete(self, GIVEN):
+        return self.inner.complete(GIVEN)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "found"),
+    [
+        ("CachedClient", "prompt", True),
+        ("PlainFallbackClient", "*args, **kwargs", True),
+        ("EmailClient", "*args", False),
+        ("JobQueue", "prompt", False),
+        ("SafeLLMClient", "*args", True),
+    ],
+)
+def test_a_client_that_stands_before_another_hands_on_to_it(
+    name: str, given: str, found: bool
+) -> None:
+    file = compiled(BEFORE.replace("CLASS", name).replace("GIVEN", given))
+    assert lines(file) == [6] + [13] * found
+
+
+@pytest.mark.parametrize(
+    ("name", "verb", "found"),
+    [
+        ("CachedLLM", "complete", True),
+        ("CachedLLM", "close", False),
+        ("LLMQueue", "send", False),
+        ("ModelRegistry", "query", False),
+        ("AutoCompleter", "complete", False),
+    ],
+)
+def test_a_models_client_hands_on_what_it_is_asked(name: str, verb: str, found: bool) -> None:
+    source = f"""
+class {name}:
+    def __init__(self, inner):
+        self.inner = inner
+
+    def {verb}(self, text):
+        return self.inner.{verb}(text)
+"""
+    assert lines(compiled(source)) == [7] * found

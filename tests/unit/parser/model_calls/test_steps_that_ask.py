@@ -322,3 +322,32 @@ def test_a_function_that_sorts_what_it_is_given_before_it_answers_is_a_step() ->
         """
     )
     assert lines(file) == [12, 17]
+
+
+FILED = """
+from pathlib import Path
+
+PLACE = Path("prompts/judge.md")
+
+def judge(paper, template=None, notes=""):
+    text = TEXT
+    prompt = text.format(title=paper.title, notes=notes)
+    return ask(prompt)
+
+def work(papers, template=None):
+    for paper in papers:
+        print(judge(paper, template=template, notes="none"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("template if template is not None else PLACE.read_text()", {"ask", "judge"}),
+        ('open("judge.txt").read()', {"ask", "judge"}),
+        ("template", {"ask", "judge", "work"}),
+    ],
+)
+def test_one_that_fills_what_a_file_says_is_a_step(text: str, found: set[str]) -> None:
+    file = compiled(ASK + FILED.replace("TEXT", text))
+    assert {call.function for call in file.calls} == found

@@ -245,3 +245,29 @@ def test_a_call_says_what_may_fill_the_template_that_it_gives() -> None:
     )
     said = [getattr(part, "text", "") for part in file.calls[2].segments]
     assert " Please include sources." in said
+
+
+ASKED_AGAIN = """
+import json
+from openai import OpenAI
+
+client = OpenAI()
+
+def ask_json(prompt):
+    answer = client.responses.create(model="m", input=prompt).output_text
+    try:
+        return json.loads(answer)
+    except ValueError:
+        again = prompt + " Answer this time, with nothing but JSON."
+        answer = client.responses.create(model="m", input=again).output_text
+        return json.loads(answer)
+
+def work(papers):
+    for paper in papers:
+        print(ask_json(paper.text))
+"""
+
+
+def test_a_call_of_a_wrapper_has_what_that_sends_in_any_case() -> None:
+    (call,) = [call for call in compiled(ASKED_AGAIN).calls if call.function == "work"]
+    assert [part.kind for part in call.segments] == ["variable"]

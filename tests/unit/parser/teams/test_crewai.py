@@ -330,3 +330,24 @@ def test_what_a_guard_says_against_an_answer_is_told_to_who_answers_anew(
         """
     )
     assert edges(file) == {(12, 8, "data")} | told_back
+
+
+@pytest.mark.parametrize(
+    ("run", "found"),
+    [
+        ('team.first_crew().kickoff(inputs={"topic": topic})', True),
+        ('NewsCrew().kickoff(inputs={"topic": topic})', True),
+        ('await make_news_crew().kickoff_async(inputs={"topic": topic})', True),
+        ('NewsFlow().kickoff(inputs={"topic": topic})', False),
+        ('meeting.kickoff(inputs={"topic": topic})', False),
+        ("team.first_crew().start(topic)", False),
+    ],
+)
+def test_a_crew_made_elsewhere_is_known_by_its_name(run: str, found: bool) -> None:
+    source = f"""
+from teams import NewsCrew, NewsFlow, make_news_crew, meeting, team
+
+async def work(topic):
+    return {run}
+"""
+    assert [call.line for call in compiled(source).calls] == [5] * found

@@ -3,7 +3,7 @@
 import pytest
 
 from charter_engine.contracts.graph import CompiledFile
-from tests.unit.parser.compiled import compiled, edges, lines
+from tests.unit.parser.compiled import compiled, edges, lines, only
 from tests.unit.parser.teams.speaking import said
 
 RUNNABLES = """
@@ -389,3 +389,24 @@ def test_a_history_that_outlasts_a_run_is_heard_in_its_place_by_every_chain(hist
 
 def test_a_history_that_ends_with_the_program_tells_a_single_run_nothing() -> None:
     assert edges(retrieval("aware", "talk")) == set()
+
+
+def test_a_loop_sends_an_agent_what_was_asked_and_answered_before() -> None:
+    file = compiled(
+        """
+        from langchain.agents import create_agent
+
+        agent = create_agent("small", tools=[])
+
+        def talk():
+            state = {"messages": []}
+            while True:
+                state["messages"].append(("user", input()))
+                state = agent.invoke(state)
+        """
+    )
+    assert [(part.role, part.each_turn) for part in only(file).segments] == [
+        ("user", False),
+        ("assistant", True),
+        ("user", True),
+    ]
