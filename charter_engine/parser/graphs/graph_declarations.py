@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -34,10 +34,17 @@ from charter_engine.parser.interpreting.made_functions import (
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, lambda_name
 from charter_engine.parser.source.syntax import last_name
 
-DECLARING = frozenset(
-    "add_node add_edge add_conditional_edges set_entry_point set_conditional_entry_point "
-    "set_finish_point add_sequence".split()
-)
+PARAMETERS = {
+    "add_node": ("node", "action"),
+    "add_edge": ("start_key", "end_key"),
+    "add_conditional_edges": ("source", "path|condition", "path_map|conditional_edge_mapping"),
+    "add_sequence": ("nodes",),
+    "set_entry_point": ("key",),
+    "set_finish_point": ("key",),
+    "set_conditional_entry_point": ("path|condition", "path_map|conditional_edge_mapping"),
+}
+"""The methods by which a graph is declared, with what they take, in its order, by the names that it
+has had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ def graph_of(
         (module, call)
         for module in modules
         for call in module.calls
-        if isinstance(call.func, ast.Attribute) and call.func.attr in DECLARING
+        if isinstance(call.func, ast.Attribute) and call.func.attr in PARAMETERS
     ]
     if not declaring:
         return None
@@ -162,42 +169,56 @@ def graph_of(
     return graph
 
 
+def taken_by(call: ast.Call) -> list[ast.expr | None]:
+    """What a declaration is given, by place or by name, in the order of what it takes."""
+    names = PARAMETERS[called(call)]
+    named = {item.arg: item.value for item in call.keywords if item.arg}
+    return [
+        call.args[place]
+        if place < len(call.args)
+        else next((named[one] for one in name.split("|") if one in named), None)
+        for place, name in enumerate(names)
+    ]
+
+
 def declare(graph: StateGraph, module: Module, call: ast.Call, known: Declaring) -> None:
     assert isinstance(call.func, ast.Attribute)
     builder = known.builders.key(module, call.func.value)
-    names = [key_of(builder, known.named(module, argument)) for argument in call.args]
     kind = call.func.attr
-    if kind == "add_node" and call.args:
+    first, *others = taken_by(call)
+    if kind == "set_conditional_entry_point":
+        declare_choices(graph, module, call, f"{builder}/START", [first, *others], known)
+        return
+    if first is None:
+        return
+    name = key_of(builder, known.named(module, first))
+    if kind == "add_node":
         declare_node(graph, module, call, builder, known)
-    elif kind == "add_sequence" and call.args:
+    elif kind == "add_sequence":
         declare_sequence(graph, module, call, builder, known)
-    elif kind == "add_edge" and len(names) > 1:
-        sources = (
-            [key_of(builder, known.named(module, item)) for item in call.args[0].elts]
-            if isinstance(call.args[0], ast.List)
-            else [names[0]]
-        )
-        for source in sources:
-            graph.lead(source, names[1])
-    elif kind == "set_entry_point" and names:
-        graph.lead(f"{builder}/START", names[0])
-    elif kind == "set_finish_point" and names:
-        graph.lead(names[0], f"{builder}/END")
-    elif kind == "set_conditional_entry_point":
-        declare_choices(graph, module, call, f"{builder}/START", known)
-    elif kind == "add_conditional_edges" and names:
-        declare_choices(graph, module, call, names[0], known)
+    elif kind == "add_edge" and others[0] is not None:
+        target = key_of(builder, known.named(module, others[0]))
+        for source in first.elts if isinstance(first, ast.List) else ():
+            graph.lead(key_of(builder, known.named(module, source)), target)
+        if not isinstance(first, ast.List):
+            graph.lead(name, target)
+            graph.joined.setdefault(name, set()).add(target)
+    elif kind == "set_entry_point":
+        graph.lead(f"{builder}/START", name)
+    elif kind == "set_finish_point":
+        graph.lead(name, f"{builder}/END")
+    elif kind == "add_conditional_edges":
+        declare_choices(graph, module, call, name, others, known)
 
 
 def declare_node(
     graph: StateGraph, module: Module, call: ast.Call, builder: str, known: Declaring
 ) -> None:
-    given = next(
-        (item.value for item in call.keywords if item.arg in ("action", "node")),
-        call.args[1] if len(call.args) > 1 else call.args[0],
-    )
+    first, action = taken_by(call)
+    assert first is not None
+    given = action if action is not None else first
     given = in_turn(given, known.turn) if known.turn else given
-    node = key_of(builder, known.named(module, call.args[0]))
+    node = key_of(builder, known.named(module, first))
     graph.lines.setdefault(node, call.lineno)
     if isinstance(given, ast.Call) and called(given) == "compile":
         graph.inner[node] = known.builders.key(module, given)
@@ -207,7 +228,7 @@ def declare_node(
     if known.runs_tools(module, given):
         graph.tool_nodes.add(node)
     given = known.wrapped(module, given, call)
-    name = known.name_behind(module, given, call) or known.named(module, call.args[0])
+    name = known.name_behind(module, given, call) or known.named(module, first)
     if isinstance(given, ast.Lambda) and not calls_one_of(graph.at_hand, given):
         name = lambda_name(given)
     graph.functions[node] = known.name_made(given) or name
@@ -223,7 +244,8 @@ def declare_sequence(
 ) -> None:
     """`add_sequence([first, second])`, members perhaps with a name: `("first", first)`."""
     keys = []
-    for item in call.args[0].elts if isinstance(call.args[0], ast.List) else ():
+    (listed,) = taken_by(call)
+    for item in listed.elts if isinstance(listed, ast.List) else ():
         parts = item.elts if isinstance(item, ast.Tuple) and item.elts else [item]
         node = key_of(builder, name_of(parts[0]))
         graph.functions[node] = known.name_behind(module, parts[-1], call)
@@ -234,15 +256,16 @@ def declare_sequence(
 
 
 def declare_choices(
-    graph: StateGraph, module: Module, call: ast.Call, source: str, known: Declaring
+    graph: StateGraph,
+    module: Module,
+    call: ast.Call,
+    source: str,
+    given: Sequence[ast.expr | None],
+    known: Declaring,
 ) -> None:
     """The nodes that a router may lead to, where they are listed; its routers keep the others."""
     builder = source.partition("/")[0]
-    given = {item.arg: item.value for item in call.keywords}
-    by_place = call.args if source.endswith("/START") and len(call.args) < 2 else call.args[1:]
-    router = by_place[0] if by_place else given.get("path", given.get("condition"))
-    choices = given.get("path_map", given.get("conditional_edge_mapping"))
-    choices = by_place[1] if len(by_place) > 1 else choices
+    router, choices = given
     router = known.wrapped(module, router, call) if router is not None else None
     name = known.name_behind(module, router, call) if router is not None else ""
     name = (known.name_made(router) if router is not None else "") or name

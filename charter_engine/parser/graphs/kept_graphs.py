@@ -127,10 +127,11 @@ def begun_anew(modules: Collection[Module]) -> frozenset[str]:
     """The conversations that a graph's state declares without a reducer: what a run is given
     replaces them."""
     states = {
-        last_name(call.args[0])
+        last_name(given)
         for module in modules
         for call in module.calls
-        if call.args and last_name(call.func) in MAKING
+        if last_name(call.func) in MAKING
+        for given in [*call.args[:1], *(item.value for item in call.keywords)]
     }
     return frozenset(
         item.target.id

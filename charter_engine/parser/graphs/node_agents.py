@@ -8,6 +8,7 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from charter_engine.parser.agents.agent_functions import PLAIN_TOOL, function_in
+from charter_engine.parser.graphs.graph_declarations import PARAMETERS
 from charter_engine.parser.graphs.state_graphs import key_of
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
@@ -28,6 +29,9 @@ TALK = "messages"
 """The key of a state that LangGraph's agents read and write."""
 
 ASKING = "invoke"
+
+NAMING = "add_node"
+"""The method by which a graph is given a node."""
 
 
 class OfferedTools(NamedTuple):
@@ -63,7 +67,8 @@ class NodeAgents:
         if graph is None or not isinstance(shape.node.func, ast.Attribute):
             return
         given = [value for _, value in shape.positional]
-        given += [value for name, _, value in shape.keywords if name in ("node", "action")]
+        named = {name: value for name, _, value in shape.keywords}
+        given += [named[name] for name in PARAMETERS[NAMING] if name in named]
         for one in (one for value in given for one in functions_in(value)):
             if one.given or one.named:
                 self.bound.setdefault(one.definition, {})[id(shape.node)] = one

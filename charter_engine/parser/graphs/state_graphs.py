@@ -21,16 +21,17 @@ END = frozenset(("END", "__end__"))
 @dataclass(slots=True)
 class StateGraph:
     """`functions` maps a node to the function behind it; `after` maps a node to those it may lead
-    to; `inner` maps a node to the graph that it is, `standing` one to the graph that it may be.
-    Over the ways in `apart`, a function's into the graph that it runs, no state
-    goes of itself. The functions in `handing` hand on what they return as a whole, those
-    `handing_on` the state, to the function behind a node. `at_hand` are the names of functions,
-    `tool_nodes` the nodes that run the tools that a model asks for.
+    to, `joined` to those it always leads to, all together; `inner` maps a node to the graph that it
+    is, `standing` one to the graph that it may be. Over the ways in `apart`, a function's into the
+    graph that it runs, no state goes of itself. The functions in `handing` hand on what they return
+    as a whole, those `handing_on` the state, to the function behind a node. `at_hand` are the names
+    of functions, `tool_nodes` the nodes that run the tools that a model asks for.
     """
 
     at_hand: frozenset[str] = frozenset()
     functions: dict[str, str] = field(default_factory=dict)
     after: dict[str, set[str]] = field(default_factory=dict)
+    joined: dict[str, set[str]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     inner: dict[str, str] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)

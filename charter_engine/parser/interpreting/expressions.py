@@ -58,10 +58,9 @@ from charter_engine.parser.values.containers import (
     MOST_MEMBERS,
     Containers,
     any_member,
-    copied,
     each_member,
     keys_or_members,
-    put_behind,
+    lists_added,
 )
 from charter_engine.parser.values.copies import is_plain_dict, with_fields
 from charter_engine.parser.values.joining import join
@@ -298,23 +297,7 @@ class Evaluator:
         if left.pieces is not None or right.pieces is not None:
             pieces = (*self.side(left, left_source), *self.side(right, right_source))
             return replace(text_of(pieces), types=left.types & right.types)
-        right = put_behind(left.box, right) if left.box is not None else right
-        if (
-            left.box is not None
-            and right.box is not None
-            and left.box.kind == right.box.kind == "list"
-        ):
-            items = [*copied(left.box), *copied(right.box)]
-            rest = join(left.box.rest, right.box.rest) if left.box.rest or right.box.rest else None
-            return Value(box=Box("list", items, rest=rest), origins=left.origins | right.origins)
-        if left.box is not None or right.box is not None:
-            box = Box("list")
-            for side in (left, right):
-                box.items += copied(side.box) if side.box else []
-                if side.box is None or side.box.rest is not None:
-                    box.rest = join(box.rest, (side.box.rest if side.box else None) or side)
-            return Value(box=box, origins=left.origins | right.origins)
-        return Value(origins=left.all_origins() | right.all_origins())
+        return lists_added(left, right, left_source, right_source)
 
     def choice(self, frame: Frame, node: ast.IfExp) -> Value:
         self.run(frame, node.test)

@@ -164,14 +164,16 @@ def script_beside(
     importer: str, imported: str, packages: Collection[str], named: Collection[str]
 ) -> str | None:
     """The dotted name of what a module imports from the folder of the script that is run, which
-    Python looks through first: the nearest folder above that is no package."""
-    first = imported.partition(".")[0]
+    Python looks through first: the nearest folder above that is no package. A file holds names, but
+    no further modules."""
+    first, _, rest = imported.partition(".")
     if first in sys.stdlib_module_names:
         return None
     folder = importer
     while "." in folder:
         folder = folder.rpartition(".")[0]
         found = f"{folder}.{first}"
-        if folder not in packages and found in named and found != importer:
+        is_meant = found in named and found != importer and ("." not in rest or found in packages)
+        if folder not in packages and is_meant:
             return f"{folder}.{imported}"
     return None

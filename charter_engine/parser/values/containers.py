@@ -14,6 +14,7 @@ from charter_engine.parser.prompts.prompt_files import FILE
 from charter_engine.parser.source.syntax import last_name, names_stored
 from charter_engine.parser.values.candidates import each_object, end_of, functions_in
 from charter_engine.parser.values.joining import MAX_ITEMS, join
+from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.text import remade
 from charter_engine.parser.values.values import (
@@ -189,6 +190,24 @@ def put_behind(box: Box, added: Value) -> Value:
     items = copied(added.box) if added.box is not None else []
     rest = rest.with_origins(added.origins)
     return Value(box=Box("list", [*items, Element(rest, maybe=True)]))
+
+
+def lists_added(left: Value, right: Value, left_source: ast.expr, right_source: ast.expr) -> Value:
+    """Two lists as one; what isn't known to be one keeps its place, as a member that may be
+    there."""
+    right = put_behind(left.box, right) if left.box is not None else right
+    if left.box is None and right.box is None:
+        return Value(origins=left.origins | right.origins)
+    box = Box("list")
+    held = NOTHING
+    for side, source in ((left, left_source), (right, right_source)):
+        if side.box is None:
+            box.items.append(Element(Value(origins=side.origins, source=source), maybe=True))
+            continue
+        held |= side.origins
+        box.items += copied(side.box)
+        box.rest = join(box.rest, side.box.rest) if side.box.rest else box.rest
+    return Value(box=box, origins=held)
 
 
 def copied(box: Box) -> list[Element]:

@@ -211,6 +211,34 @@ def test_nodes_that_one_node_leads_to_without_a_condition_run_side_by_side() -> 
     assert [call.fanout for call in file.calls] == ["fork", "fork"]
 
 
+INNER = """
+def polish(state):
+    return {"better": llm.invoke(f"Polish this: {state['good']}").content}
+
+inner = StateGraph(dict)
+inner.add_sequence([praise, polish])
+inner.add_edge(START, "praise")
+graph = StateGraph(dict)
+graph.add_node("praise", inner.compile())
+graph.add_node("blame", blame)
+"""
+
+
+@pytest.mark.parametrize(
+    "joined",
+    [
+        'graph.add_edge(START, "praise")\ngraph.add_edge(START, "blame")\n',
+        'for name in ("praise", "blame"):\n    graph.add_edge(START, name)\n',
+        'GOOD = "praise"\ngraph.add_edge(START, end_key=GOOD)\ngraph.add_edge(START, "blame")\n',
+    ],
+)
+def test_a_graph_that_one_node_leads_to_beside_others_runs_beside_them_all_through(
+    joined: str,
+) -> None:
+    file = compiled(FORK + INNER + joined)
+    assert [call.fanout for call in file.calls] == ["fork"] * 3
+
+
 def test_a_node_that_chooses_between_others_runs_none_beside_another() -> None:
     file = compiled(FORK + 'graph.add_conditional_edges(START, pick, ["praise", "blame"])\n')
     assert [call.fanout for call in file.calls] == [None, None]

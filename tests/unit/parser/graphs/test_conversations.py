@@ -58,6 +58,12 @@ def test_every_turn_of_a_cycle_leaves_its_answer_in_the_conversation(source: str
     assert len(expand((call,), {"turns": 5, "state['messages']": "Hello."})) == 5
 
 
+def test_what_is_said_behind_a_conversation_stands_behind_what_its_turns_leave() -> None:
+    call = asked('llm.invoke(state["messages"] + [("user", "Go on.")])')
+    beginning, left, rule = call.segments
+    assert (beginning.kind, left.each_turn, rule.text) == ("variable", True, "Go on.")
+
+
 @pytest.mark.parametrize(
     ("source", "tidied", "limit"),
     [

@@ -580,3 +580,36 @@ def test_a_node_that_a_library_makes_of_a_function_is_that_function() -> None:
     found = compiled(HEAD + RUNNABLES)
     plan, write, check = [call.line for call in found.calls]
     assert edges(found) == {(plan, write, "data"), (write, check, "data")}
+
+
+BY_NAME = """
+def plan(state: Work):
+    return {"plan": llm.invoke(f"Plan {state['task']} and heed {state['facts']}").content}
+
+def write(state: Work):
+    return {"text": llm.invoke(f"Write by {state['plan']}").content}
+
+def check(state: Work):
+    return {"facts": llm.invoke(f"Check {state['text']}").content}
+
+def choose(state: Work):
+    return "again" if state["facts"] else "done"
+
+graph = StateGraph(state_schema=Work)
+graph.add_node(node="first", action=plan)
+graph.add_node(action=write, node="second")
+graph.add_node(node=check)
+graph.set_entry_point(key="first")
+graph.add_edge(start_key="first", end_key="second")
+graph.add_edge(start_key="second", end_key="check")
+graph.add_conditional_edges(
+    source="check", path=choose, path_map={"again": "first", "done": END}
+)
+"""
+
+
+def test_a_graph_may_be_declared_by_the_names_of_what_its_methods_take() -> None:
+    found = compiled(HEAD + BY_NAME)
+    plan, write, check = [call.line for call in found.calls]
+    assert edges(found) == {(plan, write, "data"), (write, check, "data"), (check, plan, "loop")}
+    assert all(call.repeated_by for call in found.calls)

@@ -676,3 +676,39 @@ def test_one_of_several_agents_that_asks_in_a_way_that_is_not_known_hides_no_oth
     plan, write = found["staff.py"].calls
     assert topic.id in {edge.call for edge in plan.depends_on}
     assert plan.id in {edge.call for edge in write.depends_on}
+
+
+GRADER = """
+from langchain_core.prompts import PromptTemplate
+from langchain_openai import ChatOpenAI
+
+grader = PromptTemplate.from_template("Grade this: {text}") | ChatOpenAI()
+"""
+
+GRADE = """
+from graph.chains.grading import grader
+
+def grade(state):
+    return {"grade": grader.invoke({"text": state["text"]})}
+"""
+
+DECLARED = """
+from langgraph.graph import StateGraph
+from graph.nodes.grade import grade
+
+flow = StateGraph(dict)
+flow.add_node("grade", grade)
+"""
+
+
+def test_a_file_with_the_name_of_its_package_hides_no_module_of_that() -> None:
+    sources: dict[str, str | bytes] = {
+        "main.py": "from graph.graph import flow",
+        "graph/__init__.py": "",
+        "graph/graph.py": DECLARED,
+        "graph/chains/grading.py": GRADER,
+        "graph/nodes/grade.py": GRADE,
+    }
+    files = compile_sources(sources, options=CompileOptions()).files
+    (call,) = [call for file in files for call in file.calls]
+    assert call.segments[0].text == "Grade this: "
