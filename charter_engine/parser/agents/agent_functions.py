@@ -53,8 +53,15 @@ answer."""
 SERVERS = "mcp_servers"
 """The argument in which an agent is given servers of tools, some of the program's own."""
 
-DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm")
-"""Methods of agents that make a function one of their tools."""
+DECLARING_TOOLS = ("tool", "tool_plain", "register_for_llm", "action")
+"""Methods of agents, and of what holds their tools, that make a function one of these."""
+
+TOOLSETS = {
+    "toolsets": "pydantic_ai.toolset",
+    "tools": "browser_use.tools",
+    "controller": "browser_use.tools",
+}
+"""The arguments in which agents are given what holds their tools, and the kinds of that."""
 
 WORKING = ("_run", "_arun", "forward")
 """Methods by which the classes of tools do their work (CrewAI, LangChain, smolagents)."""
@@ -83,7 +90,12 @@ class AgentFunctions:
     def tools_of(self, made: Made) -> list[Function]:
         """The functions at hand that an agent may call and that may ask a model or write a file,
         those of its toolsets and of its own servers among them."""
-        toolsets = list(made_in(made.box.fields.get("toolsets", UNKNOWN)))
+        toolsets = [
+            one
+            for name, kind in TOOLSETS.items()
+            for one in made_in(made.box.fields.get(name, UNKNOWN))
+            if one.kind == kind
+        ]
         servers = members_in(made.box.fields.get(SERVERS, UNKNOWN))
         offers = [offer_of(made), *(toolset.box.fields for toolset in toolsets)]
         given = [offer[name] for offer in offers for name in OFFERING if name in offer]
