@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser.agents.memories import memory_made
 from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.model_calls.catalogue import KindRule
 from charter_engine.parser.model_calls.chains import (
     CHAIN,
     PLACEHOLDER,
@@ -18,6 +19,7 @@ from charter_engine.parser.model_calls.chains import (
     placeholder,
 )
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box, written_in
+from charter_engine.parser.model_calls.runnables import ASSIGNING
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.history_stores import LASTING, outlasts_runs
 from charter_engine.parser.prompts.offered import KEPT_AS
@@ -100,14 +102,7 @@ class Constructors:
         another kind; None for any other."""
         rule = self.program.catalogue.kinds[method.kind]
         if method.path in (*rule.keeps, *rule.nodes):
-            if is_drawn(rule) and receiver.box is not None:
-                is_factory = method.path in rule.factories
-                drawn = self.evaluator.factories.called(frame, shape) if is_factory else shape
-                draw(receiver.box, drawn)
-            if method.path in rule.nodes:
-                return next((value for _, value in shape.positional), UNKNOWN)
-            filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
-            return with_offer(filled, shape)
+            return self.kept_by(frame, method, receiver, shape, rule)
         if method.path in rule.takes:
             return self.evaluator.agents.take(frame, receiver, shape, rule)
         if method.path in rule.fills:
@@ -120,6 +115,21 @@ class Constructors:
         made = self.evaluator.agents.made(frame, shape.node, name, box)
         value = made or Value(types=frozenset((Kind(name),)), box=box)
         return replace(value, origins=receiver.origins)
+
+    def kept_by(
+        self, frame: Frame, method: Member, receiver: Value, shape: CallShape, rule: KindRule
+    ) -> Value:
+        """What a method returns that keeps a kind, or adds a member to what is drawn."""
+        if method.path == ASSIGNING:
+            return self.evaluator.runnables.assigned(frame, receiver, shape)
+        if is_drawn(rule) and receiver.box is not None:
+            is_factory = method.path in rule.factories
+            drawn = self.evaluator.factories.called(frame, shape) if is_factory else shape
+            draw(receiver.box, drawn)
+        if method.path in rule.nodes:
+            return next((value for _, value in shape.positional), UNKNOWN)
+        filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
+        return with_offer(filled, shape)
 
     def made_unseen(self, receiver: Value, shape: CallShape) -> Value | None:
         """What code that isn't at hand makes, as its name or a method that nothing else has

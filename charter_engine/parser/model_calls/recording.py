@@ -15,6 +15,7 @@ from charter_engine.parser.model_calls.findings import Message, Offer, Place, Si
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.engine_prompts import asked_by_template, template_given
+from charter_engine.parser.prompts.given_fields import filled_whole
 from charter_engine.parser.prompts.kept_talks import (
     own_conversation,
     with_input,
@@ -61,7 +62,10 @@ class SiteRecorder:
         holder = holder_of(receiver, shape)
         self.keep_head(frame, site, offers(shape, found.family, holder))
         kept = prompts.kept_messages(holder, shape)
-        is_whole = fills_template(shape) and any(is_written(part) for _, part in kept)
+        whole = filled_whole(holder, shape, talk, site)
+        is_whole = whole is not None
+        is_whole = is_whole or (fills_template(shape) and any(is_written(part) for _, part in kept))
+        kept = whole if whole is not None else kept
         messages = kept if is_whole else prompts.with_given(kept, given)
         if self.findings.visits is None:
             is_filled = is_whole and not any(prompts.has_open_field(part) for _, part in kept)

@@ -143,10 +143,14 @@ KEPT_FOR_SYSTEM = (
     "system_instruction",
     "instruction",
     "config.system_instruction",
+    "agent_kwargs.system_message",
+    "agent_kwargs.prefix",
 )
 KEPT = (
     *KEPT_FOR_SYSTEM,
     "prompt",
+    "chain_type_kwargs.prompt",
+    "combine_docs_chain_kwargs.prompt",
     "template",
     "messages",
     "message_templates",
@@ -349,9 +353,15 @@ def fields_of(shape: CallShape) -> Fields:
     return found
 
 
+INPUT = "input"
+"""The argument of a runnable that holds what its template is filled with."""
+
+
 def filling_of(shape: CallShape) -> Box | None:
     """The dict that a call gives a template to fill in; of a batch of them, one."""
-    box = shape.positional[0][1].box if shape.positional else None
+    named = (value for name, _, value in shape.keywords if name == INPUT)
+    given = shape.positional[0][1] if shape.positional else next(named, UNKNOWN)
+    box = given.box
     if box is None or box.kind != "list" or shape.verb not in BATCHES:
         return box
     return next((member.box for member in box.members() if member.box is not None), box)

@@ -153,6 +153,11 @@ def looked_up(builder: TeamBuilder, _: Made, members: list[Made]) -> Part:
     return Part(parts[0].first, parts[-1].last)
 
 
+def looking_up(builder: TeamBuilder, _: Made, members: list[Made]) -> Part:
+    """`rewrite | retriever`: what is looked up with an answer is none."""
+    return Part(whole_of(map(builder.part, members)).first, ())
+
+
 ARRANGED: dict[str, Arrange] = {
     "in pairs": in_pairs,
     "in text": in_text,
@@ -161,6 +166,7 @@ ARRANGED: dict[str, Arrange] = {
     "for each": for_each,
     "in steps": in_steps,
     "looked up": looked_up,
+    "looking up": looking_up,
 }
 """The ways that this module knows of."""
 

@@ -114,6 +114,14 @@ def inputs_of(shape: CallShape, family: Family) -> dict[str, Value]:
     return {**given, **fields} if family.only_known else fields
 
 
+def fields_given(team: Team, shape: CallShape) -> dict[str, Value]:
+    """What a run of chains is given by names, under which it reaches all of them that nothing else
+    is given there."""
+    if not any(speaker.kind == CHAIN_MADE for speaker in team.speakers):
+        return {}
+    return {name: value for name, (value, _) in prompts.fields_of(shape).items()}
+
+
 def histories_in(team: Team, talk: Value) -> dict[str, Value]:
     """What the places for a history hold in the templates of a run's chains: what was said before
     in the conversation that is kept for the run."""

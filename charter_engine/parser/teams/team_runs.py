@@ -21,7 +21,7 @@ from charter_engine.parser.model_calls.chains import CHAIN
 from charter_engine.parser.model_calls.findings import HeardAnswer, Message, Site
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.model_calls.recording import frozen
-from charter_engine.parser.model_calls.runnables import FED, made_of
+from charter_engine.parser.model_calls.runnables import FED, GETTER, ending, made_of
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.offered import OFFERED, offers
 from charter_engine.parser.source.syntax import (
@@ -38,6 +38,7 @@ from charter_engine.parser.teams.team_prompts import (
     NOWHERE,
     as_message,
     chats_of,
+    fields_given,
     histories_in,
     inputs_of,
     label_of,
@@ -151,6 +152,7 @@ class TeamRuns:
         tasks = dict.fromkeys(team.speakers, task) | messages_in(shape)
         self.findings.outputs.add(*chains.values())
         inputs = inputs_of(shape, found.family) | histories_in(team, run.talk)
+        inputs = fields_given(team, shape) | inputs
         self.keep(frame, team, chains, inputs, tasks, run)
         for speaker in team.opened.first:
             self.called.follow_input_guards(frame, speaker, given_to(shape, found.family))
@@ -474,7 +476,7 @@ def taken_on(value: Value, box: Box, team: Team) -> list[Made]:
     """Whose answer a dict takes on by `itemgetter("plan")`, of what the chains beside it are
     given."""
     source = value.source
-    if not isinstance(source, ast.Call) or last_name(source.func) != "itemgetter":
+    if not isinstance(source, ast.Call) or last_name(source.func) != GETTER:
         return []
     beside = [
         one for held in box.members() for made in made_in(held) for one in first_of(made, team)
@@ -484,14 +486,8 @@ def taken_on(value: Value, box: Box, team: Team) -> list[Made]:
         return [giver] if giver is not None else []
     key = source.args[0] if source.args else None
     name = key.value if isinstance(key, ast.Constant) else None
-    return [*made_in(giver.box.fields.get(name, UNKNOWN))] if isinstance(name, str) else []
-
-
-def ending(made: Made | None) -> Made | None:
-    """What gives the answer of a sequence of runnables: the part that comes last."""
-    while made is not None and made.kind == "langchain.sequence":
-        made = made_of(made.box.fields["1"])
-    return made
+    held = giver.box.fields.get(name, UNKNOWN) if isinstance(name, str) else UNKNOWN
+    return [*made_in(held)] or taken_on(held, giver.box, team)
 
 
 def first_of(made: Made, team: Team) -> tuple[Made, ...]:
