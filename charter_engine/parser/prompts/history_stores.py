@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from charter_engine.parser.graphs.threads import assigned_in
 from charter_engine.parser.interpreting.names import SESSIONS
-from charter_engine.parser.source.symbols import FunctionDefinition, dotted_name
+from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.candidates import functions_in
 from charter_engine.parser.values.values import UNKNOWN, Box, Kind
@@ -34,14 +34,15 @@ def outlasts_runs(held: Box) -> bool:
 
 def hands_out_lasting(definition: FunctionDefinition) -> bool:
     names = {*classes_in(definition.node), *kept_classes(definition)} - PASSING
-    return reads_session(definition) or any(name.endswith(HISTORY) for name in names)
+    is_read = reads_session(definition.node, definition.module)
+    return is_read or any(name.endswith(HISTORY) for name in names)
 
 
-def reads_session(definition: FunctionDefinition) -> bool:
-    """Whether a function takes something out of a user's session."""
-    imports = definition.module.imports
-    read = map(dotted_name, ast.walk(definition.node))
+def reads_session(part: ast.AST, module: Module) -> bool:
+    """Whether a part of a module takes something out of a user's session."""
+    read = map(dotted_name, ast.walk(part))
     names = (name.partition(".") for name in read if name)
+    imports = module.imports
     return any(f"{imports.get(first, first)}{dot}{rest}" in SESSIONS for first, dot, rest in names)
 
 

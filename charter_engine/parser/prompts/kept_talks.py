@@ -16,12 +16,12 @@ from charter_engine.parser.graphs.threads import (
     is_of_this_turn,
     thread_of,
 )
-from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.interpreting.frames import Frame, outermost
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.catalogue import Family, KindRule
 from charter_engine.parser.model_calls.findings import Message, Site
 from charter_engine.parser.model_calls.recognise import CallShape, is_called
-from charter_engine.parser.prompts.history_stores import LASTING
+from charter_engine.parser.prompts.history_stores import LASTING, reads_session
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.values import UNKNOWN, Box, Kind, Value, moved
@@ -38,6 +38,7 @@ class KeptTalks:
         self.findings = analysis.findings
         self.memory = analysis.memory
         self.progress = analysis.progress
+        self.entries = analysis.entries
 
     def before(
         self,
@@ -55,7 +56,7 @@ class KeptTalks:
         if not self.remembers(shape):
             return continued(shape, family).with_origins(said)
         memory = memory_held(shape, self.program.catalogue)
-        talk = self.of_thread(frame, site, receiver, shape, chain).with_origins(said)
+        talk = self.of_thread(frame, site, receiver.with_origins(said), shape, chain)
         if memory is None:
             return talk
         held = moved(Value(origins=memory.all_origins()), "history")
@@ -65,7 +66,8 @@ class KeptTalks:
         """What was said in a conversation that outlasts the function that goes on with it:
         `session=sessions.get_session(user)`, or the program."""
         keeper = keeper_of(shape)
-        if keeper is not None and LASTING in shape.receiver:
+        is_kept = keeper is not None and self.remembers(shape) and self.outlasts(frame, keeper)
+        if keeper is not None and (is_kept or LASTING in shape.receiver):
             return self.memory.shared_box(f"talk {frame.module.path} {ast.unparse(keeper)}")
         given = given_talk(shape, family)
         source = lasting_talk(frame, given) if given is not None else None
@@ -74,6 +76,16 @@ class KeptTalks:
         owner = frame.function.owner if frame.function is not None else None
         holder = owner.name if owner is not None else frame.module.path
         return self.memory.shared_box(f"talk {holder} {ast.unparse(source)}")
+
+    def outlasts(self, frame: Frame, keeper: ast.expr) -> bool:
+        """Whether what keeps a conversation is there when a function is run again that nothing at
+        hand calls, or the page: a module holds it, or a user's session."""
+        if reads_session(keeper, frame.module):
+            return True
+        start = outermost(frame).function
+        if start is None or start in self.entries.called or runs_once(start):
+            return False
+        return isinstance(keeper, ast.Name) and is_held_by_module(frame, keeper.id)
 
     def remembers(self, shape: CallShape) -> bool:
         """Whether what is called keeps what it was asked and answered before."""
@@ -113,6 +125,16 @@ def continued(shape: CallShape, family: Family) -> Value:
         given |= recognise.fields_within(given.get(name, UNKNOWN))
     value = next((given[name] for name in names if name in given), UNKNOWN)
     return moved(Value(origins=value.all_origins()), "history")
+
+
+def is_held_by_module(frame: Frame, name: str) -> bool:
+    """Whether a name in a function is its module's."""
+    function = frame.function
+    is_own = function is not None and (
+        name in function.parameters or name in assigned_in(function.node)
+    )
+    is_known = name in assigned_in(frame.module.tree) or name in frame.module.imports
+    return is_known and not is_own
 
 
 CALLED = "__call__"

@@ -63,7 +63,7 @@ prompt = PromptTemplate.from_template("Be kind.\\n{chat_history}\\nHuman: {text}
 memory = ConversationBufferMemory(memory_key="chat_history")
 talk = MADE
 
-def work():
+def main():
     talk.predict(text="Hello.")
     talk.predict(text="And now?")
 """
@@ -122,3 +122,29 @@ def test_what_a_retriever_looks_up_by_an_answer_is_none(retriever: str) -> None:
     )
     assert lines(file) == [9, 14]
     assert edges(file) == set()
+
+
+SERVED = """
+from flask import request
+from langchain.chains import ConversationChain
+from langchain.memory import ConversationBufferMemory
+from langchain_openai import ChatOpenAI
+from strands import Agent
+
+talk = ConversationChain(llm=ChatOpenAI())
+agent = Agent(system_prompt="You help.")
+
+@app.route("/talk")
+def answer():
+    return TALK
+"""
+
+
+@pytest.mark.parametrize("talk", ['talk.run(request.json["text"])', 'agent(request.json["text"])'])
+def test_what_a_module_keeps_for_a_server_hears_what_was_said_in_a_turn_before(talk: str) -> None:
+    assert edges(compiled(SERVED.replace("TALK", talk))) == {(13, 13, "loop")}
+
+
+def test_what_a_function_makes_anew_for_each_turn_has_heard_nothing() -> None:
+    made = SERVED.replace("    return", "    talk = ConversationChain(llm=ChatOpenAI())\n    return")
+    assert edges(compiled(made.replace("TALK", 'talk.run(request.json["text"])'))) == set()
