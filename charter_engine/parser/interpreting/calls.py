@@ -99,6 +99,7 @@ class CallResolver:
         receiver, callee = self.callee_of(frame, node.func)
         if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
             path = self.program.path_of(callee.source)
+        is_itself = any(isinstance(kind, Kind) for kind in callee.types)
         shape = CallShape(
             path=path,
             callee=callee.types,
@@ -107,7 +108,7 @@ class CallResolver:
             keywords=self.keywords(frame, node) if node.keywords else (),
             node=node,
             parents=frame.module.parents,
-            held=receiver.box,
+            held=callee.box if is_itself else receiver.box,
             verb=path[-1] if path else "",
         )
         shape = as_sent(shape)

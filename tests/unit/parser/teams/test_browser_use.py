@@ -24,7 +24,7 @@ def test_an_agent_is_asked_its_task_where_it_runs() -> None:
     file = compiled(
         AGENTS
         + "async def main():\n"
-        + '    found = (await find()).final_result()\n'
+        + "    found = (await find()).final_result()\n"
         + '    Agent("Buy it at " + found, llm, override_system_message="You buy.").run_sync()\n'
     )
     assert lines(file) == [10, 14, 17]

@@ -146,5 +146,32 @@ def test_what_a_module_keeps_for_a_server_hears_what_was_said_in_a_turn_before(t
 
 
 def test_what_a_function_makes_anew_for_each_turn_has_heard_nothing() -> None:
-    made = SERVED.replace("    return", "    talk = ConversationChain(llm=ChatOpenAI())\n    return")
+    own = "    talk = ConversationChain(llm=ChatOpenAI())\n    return"
+    made = SERVED.replace("    return", own)
     assert edges(compiled(made.replace("TALK", 'talk.run(request.json["text"])'))) == set()
+
+
+PAGE = """
+import streamlit as st
+from langchain.chains import ConversationalRetrievalChain
+from langchain.memory import ConversationBufferMemory
+from langchain_openai import ChatOpenAI
+
+def make(store):
+    memory = ConversationBufferMemory(memory_key="chat_history")
+    return ConversationalRetrievalChain.from_llm(ChatOpenAI(), store.as_retriever(), memory=memory)
+
+def answer(question):
+    return st.session_state.talk({"question": question})
+
+def main():
+    st.write(answer(st.text_input("Ask")))
+    st.session_state.talk = make(load())
+
+main()
+"""
+
+
+@pytest.mark.parametrize("verb", ["", ".invoke"])
+def test_what_a_users_session_keeps_hears_what_was_said_when_the_page_ran_before(verb: str) -> None:
+    assert edges(compiled(PAGE.replace("talk(", f"talk{verb}("))) == {(12, 12, "loop")}
