@@ -19,6 +19,7 @@ from charter_engine.parser.flows.fanout import (
 )
 from charter_engine.parser.flows.queues import FIELDS
 from charter_engine.parser.flows.written_files import DUMPING
+from charter_engine.parser.interpreting.called_by_class import of_first_argument
 from charter_engine.parser.interpreting.defaults import by_default
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.interpreting.handed_on import (
@@ -99,11 +100,12 @@ class CallResolver:
         receiver, callee = self.callee_of(frame, node.func)
         if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
             path = self.program.path_of(callee.source)
+        callee, given = of_first_argument(receiver, callee, self.positional(frame, node))
         shape = CallShape(
             path=path,
             callee=callee.types,
             receiver=receiver.types,
-            positional=self.positional(frame, node),
+            positional=given,
             keywords=self.keywords(frame, node) if node.keywords else (),
             node=node,
             parents=frame.module.parents,
