@@ -26,14 +26,12 @@ from charter_engine.parser.prompts.turns import Turns, as_sent, limit_of, turns_
 from charter_engine.parser.prompts.varying import Turning
 from charter_engine.parser.state import Stop
 from charter_engine.parser.teams.team_prompts import as_heard
-from charter_engine.parser.values.pieces import add_piece
+from charter_engine.parser.values.pieces import flattened
 from charter_engine.parser.values.values import Hole, Piece, Static
 from charter_engine.prompts.parts import split_static
 
 MAX_SEGMENTS = 400
 """Assumed: more than a prompt that somebody wrote has."""
-MAX_NESTING = 8
-"""Assumed: deeper than prompts are put together; texts may hold each other."""
 MAX_EXPRESSION = 300
 """Assumed: characters by which an expression is recognised."""
 
@@ -232,18 +230,6 @@ ROLES: dict[str, Role] = {
     "assistant": "assistant",
     "tool": "tool",
 }
-
-
-def flattened(pieces: Iterable[Piece], depth: int = 0) -> list[Piece]:
-    """Texts that fill holes take the holes' places, as far as they are known."""
-    found: list[Piece] = []
-    for piece in pieces:
-        inner = piece.value.pieces if isinstance(piece, Hole) else None
-        for part in (
-            flattened(inner, depth + 1) if inner is not None and depth < MAX_NESTING else (piece,)
-        ):
-            add_piece(found, part)
-    return found
 
 
 def segments_for(

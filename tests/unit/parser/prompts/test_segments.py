@@ -465,3 +465,32 @@ def test_the_label_of_a_field_that_a_person_fills_is_no_text_of_the_prompt() -> 
         )
     )
     assert [(part.kind, part.text) for part in call.segments] == [("variable", "")]
+
+
+LOG = """
+from openai import OpenAI
+
+def ask(prompt):
+    messages = [{"role": "user", "content": prompt}]
+    return OpenAI().chat.completions.create(model="m", messages=messages).choices[0].message.content
+
+def main(goal):
+    log = BEGUN
+    for step in goal.split(","):
+        done = "\\n".join(log)
+        log.append(ask(f"Do {step}. Done so far: {done}"))
+    return ask("Sum it up: " + "\\n".join(log))
+"""
+
+
+@pytest.mark.parametrize("begun", ["[]", '["Begun."]'])
+def test_a_list_that_a_loop_fills_with_answers_is_told_as_such(begun: str) -> None:
+    step, sum_up = (c for c in compiled(LOG.replace("BEGUN", begun)).calls if c.function == "main")
+    assert [(one.kind, one.carried) for one in step.segments][-1] == ("upstream", "loop")
+    assert [(one.kind, one.carried) for one in sum_up.segments][-1] == ("upstream", "data")
+
+
+def test_a_list_of_which_a_loop_decides_each_member_is_named_as_a_whole() -> None:
+    file = compiled(LOG.replace("BEGUN", "[]"))
+    (sum_up,) = (call for call in file.calls if call.segments[0].text.startswith("Sum"))
+    assert [one.expression for one in sum_up.segments] == ["", "'\\n'.join(log)"]
