@@ -298,7 +298,8 @@ class Evaluator:
         if left.pieces is not None or right.pieces is not None:
             pieces = (*self.side(left, left_source), *self.side(right, right_source))
             return replace(text_of(pieces), types=left.types & right.types)
-        right = put_behind(left.box, right) if left.box is not None else right
+        right = put_behind(left.box, right, right_source) if left.box is not None else right
+        left = put_behind(right.box, left, left_source) if right.box is not None else left
         if (
             left.box is not None
             and right.box is not None
@@ -324,9 +325,8 @@ class Evaluator:
         if way is not None:
             return self.evaluate(frame, node.body if way else node.orelse)
         first = self.evaluate(frame, node.body)
-        return replace(
-            join(first, self.evaluate(frame, node.orelse), "choice"), source=first.source
-        )
+        written = self.program.source_of(node)
+        return replace(join(first, self.evaluate(frame, node.orelse), written), source=first.source)
 
     def boolean(self, frame: Frame, node: ast.BoolOp) -> Value:
         """What may come of `one or other`, without the other where the one counts as true."""
@@ -337,9 +337,10 @@ class Evaluator:
             true_ones = (number for number, value in enumerate(values, 1) if truth_of(value))
             values = values[: next(true_ones, len(values))]
         known = [value for value in values if value.constant is None or value.constant[0]]
+        written = self.program.source_of(node) if len(known) > 1 else ""
         result: Value | None = None
         for value in known:
-            result = join(result, value, "choice") if result is not None else value
+            result = join(result, value, written) if result is not None else value
         return result or UNKNOWN
 
     def compared(self, frame: Frame, node: ast.Compare) -> Value:

@@ -23,6 +23,7 @@ from charter_engine.parser.values.containers import (
     put_behind,
 )
 from charter_engine.parser.values.joining import is_empty_list, join
+from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.pieces import as_pieces, static, text_of
 from charter_engine.parser.values.strings import arguments_origins
 from charter_engine.parser.values.values import (
@@ -50,6 +51,9 @@ CONVERSATION = frozenset(
     "messages history past talk msgs chat conversation context dialogue memory log transcript "
     "turns scratchpad".split()
 )
+
+BEGINNING = frozenset("append extend appendleft insert update".split())
+"""Methods of something unknown that say that it is a list."""
 
 RESETTING = frozenset(("reset", "areset"))
 """Methods that empty a memory."""
@@ -209,14 +213,11 @@ class Methods:
         if box is not None and box.kind == "object" and "message" in words_of(shape.verb):
             given = [message_given(shape)]
         if box is None:
-            if shape.verb not in ("append", "extend", "appendleft", "update") or not isinstance(
-                node.func, ast.Attribute
-            ):
+            if shape.verb not in BEGINNING or not isinstance(node.func, ast.Attribute):
                 return None
-            box = Box(
-                "list", rest=replace(receiver, types=frozenset()) if receiver.origins else None
-            )
-            self.evaluator.assigner.assign(frame, node.func.value, replace(receiver, box=box))
+            box = begun_with(receiver, node.func.value, given)
+            kept = replace(receiver, box=box, origins=box.rest.origins if box.rest else NOTHING)
+            self.evaluator.assigner.assign(frame, node.func.value, kept)
         conversational = bool(
             set("_".join(shape.path[-2:-1]).lower().split("_")) & CONVERSATION or frame.all_loops()
         )
@@ -286,6 +287,17 @@ class Methods:
         if len(given) > 1 and box is not None:
             self.memory.add_item(box, member_of(frame, box, given[1], node))
         return any_member(held)
+
+
+def begun_with(held: Value, name: ast.expr, added: list[Value]) -> Box:
+    """A list of which nothing else is known than what is added to it; where these are messages,
+    what it held before comes first."""
+    held = replace(held, types=frozenset(), source=held.source or name)
+    if not held.origins:
+        return Box("list")
+    if any(value.box is not None and "role" in value.box.fields for value in added):
+        return Box("list", [Element(held, maybe=True)])
+    return Box("list", rest=held)
 
 
 def empties(verb: str, box: Box) -> bool:
