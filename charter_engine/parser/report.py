@@ -131,7 +131,7 @@ def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: To
         kind="wrapper" if site.kind == "wrapper" else "sdk",
         family=site.family,
         function=qualname(site),
-        via=tuple(ids[number] for number in site.via),
+        via=tuple(ids[number] for number in via_of(site, sites)),
         in_loop=site.loop is not None,
         loop=site.loop,
         repeated_by=tuple(site.repeated_by),
@@ -144,6 +144,22 @@ def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: To
         segments=segments,
         depends_on=dependencies_of(site, ids),
     )
+
+
+def via_of(site: Site, sites: dict[int, Site]) -> list[int]:
+    """The calls that a wrapper's call leads to: those of wrappers that it asks by, then those of
+    clients."""
+    if site.called is None or not site.via:
+        return site.via
+    found: list[int] = []
+    functions = [site.called]
+    for function in functions:
+        for one in sites.values():
+            is_asked = one.function is function and bool(one.via) and {*one.via} <= {*site.via}
+            if is_asked and one.called is not None and one.number not in {site.number, *found}:
+                found.append(one.number)
+                functions.append(one.called)
+    return [number for number in (*found, *site.via) if number != site.number]
 
 
 def head_of(

@@ -263,7 +263,10 @@ class Evaluator:
         if isinstance(node.op, ast.Div) and (path := self.files.divided(left, right)) is not None:
             return path
         if isinstance(node.op, ast.Add):
-            return self.added(left, right, source, node.right)
+            made = self.added(left, right, source, node.right)
+            if made.box is not None:
+                made.box.depth, made.box.branches = frame.certainty, frame.branches
+            return made
         if (
             isinstance(node.op, ast.Mult)
             and left.static_text() is not None
