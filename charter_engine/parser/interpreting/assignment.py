@@ -263,7 +263,8 @@ class Assigner:
         if is_whole(target.slice):
             self.assign(frame, target.value, replace(value, types=holder.types))
             return
-        key = self.evaluator.containers.key_text(frame, target.slice)
+        named = self.evaluator.containers.key_of(frame, target.slice)
+        key = named.static_text()
         box = holder.box
         if box is None:
             box = Box("dict", rest=Value(origins=holder.origins) if holder.origins else None)
@@ -275,7 +276,9 @@ class Assigner:
             )
         elif key != "role":
             box.rest = join(box.rest, value) if box.rest is not None else value
-        self.memory.changes += bool(value.origins)
+            if box.kind == "dict":
+                box.keys = join(box.keys, named)
+        self.memory.changes += bool(value.origins or named.origins)
 
     def augmented(self, frame: Frame, node: ast.AugAssign) -> bool:
         current = self.evaluator.evaluate(frame, node.target)

@@ -60,6 +60,7 @@ from charter_engine.parser.values.containers import (
     any_member,
     copied,
     each_member,
+    gone_through,
     keys_or_members,
     put_behind,
 )
@@ -77,7 +78,6 @@ from charter_engine.parser.values.values import (
     Function,
     Piece,
     Value,
-    is_answer,
 )
 from charter_engine.parser.workflows import task_canvases
 from charter_engine.parser.workflows.flow_runs import FlowRuns
@@ -397,13 +397,13 @@ class Evaluator:
             inner.loops.append(LoopState(self.program.loop_number(generator), record))
             entered += 1
             members = each_member(iterable) if not generator.ifs and entered == 1 else ()
-            self.assigner.assign(inner, generator.target, any_member(iterable))
+            self.assigner.assign(inner, generator.target, gone_through(iterable))
             type_members(inner, self.names, generator.target, generator.iter)
             for condition in generator.ifs:
                 self.run(inner, condition)
             taken = self.those_taken(inner, generator, iterable)
             if taken is not iterable:
-                self.assigner.assign(inner, generator.target, any_member(taken))
+                self.assigner.assign(inner, generator.target, gone_through(taken))
                 type_members(inner, self.names, generator.target, generator.iter)
         if self.program.makes_agents(node):
             made = self.made_of_each(inner, node, members)
@@ -440,8 +440,7 @@ class Evaluator:
         is_dict = isinstance(node, ast.DictComp)
         box = Box("dict" if is_dict else "list", depth=inner.certainty - len(node.generators))
         key, box.rest = self.key_and_member(inner, node)
-        if is_answer(key):
-            box.rest = join(box.rest, key) if is_answer(box.rest) else key
+        box.keys = key if is_dict else None
         return Value(box=box, origins=box.rest.origins)
 
     def made_of_each(self, inner: Frame, node: Comprehension, members: tuple[Value, ...]) -> Value:

@@ -89,10 +89,14 @@ class Containers:
 
     def key_text(self, frame: Frame, node: ast.expr) -> str | None:
         """The text of a key; most stand in the source."""
+        return self.key_of(frame, node).static_text()
+
+    def key_of(self, frame: Frame, node: ast.expr) -> Value:
+        """What is known of a key."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             self.progress.steps += 1
-            return node.value
-        return self.evaluator.evaluate(frame, node).static_text()
+            return static(node.value)
+        return self.evaluator.evaluate(frame, node)
 
     def subscript(self, frame: Frame, node: ast.Subscript) -> Value:
         value = self.evaluator.evaluate(frame, node.value)
@@ -332,6 +336,13 @@ def any_member(value: Value) -> Value:
 
 MOST_MEMBERS = 8
 """A literal of more members is not gone through one by one."""
+
+
+def gone_through(value: Value) -> Value:
+    """What a loop takes out of a list, or out of a dict that the program keeps by keys that aren't
+    written out: these."""
+    box = value.box
+    return any_member(value) if box is None or box.keys is None else box.keys
 
 
 def each_member(value: Value) -> tuple[Value, ...]:
