@@ -276,9 +276,10 @@ class Assigner:
             )
         elif key != "role":
             box.rest = join(box.rest, value) if box.rest is not None else value
-            if box.kind == "dict":
+            if box.kind == "dict" and (box.keys is None or not named.origins <= box.keys.origins):
                 box.keys = join(box.keys, named)
-        self.memory.changes += bool(value.origins or named.origins)
+                self.memory.changes += bool(named.origins)
+        self.memory.changes += bool(value.origins)
 
     def augmented(self, frame: Frame, node: ast.AugAssign) -> bool:
         current = self.evaluator.evaluate(frame, node.target)
