@@ -16,6 +16,7 @@ from charter_engine.parser.interpreting.arguments import bound_before
 from charter_engine.parser.interpreting.entries import NO_ENTRY, Entries, FunctionEntry
 from charter_engine.parser.interpreting.expressions import Evaluator
 from charter_engine.parser.interpreting.following import MAX_CHOICES
+from charter_engine.parser.interpreting.own_texts import OwnTexts
 from charter_engine.parser.interpreting.reach import NO_NAMES
 from charter_engine.parser.interpreting.room import with_room
 from charter_engine.parser.model_calls.catalogue import Catalogue
@@ -64,6 +65,7 @@ class Interpreter:
         )
         self.starts = Starts(analysis, self.evaluator)
         self.ranks = ranks_in(analysis.program)
+        self.own_texts = OwnTexts(analysis.program, analysis.memory)
 
     def run(self) -> None:
         visited = WrapperSearch(self.analysis, self.evaluator, self.starts).run()
@@ -220,6 +222,8 @@ class Interpreter:
         self.kept.begin(definition.node_name, is_once=runs_once(definition), is_called=True)
         left = entry.lists.as_they_are()
         entry.lists.put_back()
+        objects = tuple(calls.objects) if calls is not None else ()
+        entry = self.own_texts.entered(definition, entry, objects)
         self.run_for_each_class(definition, entry)
         left.put_back()
         self.kept.end(is_once=False)

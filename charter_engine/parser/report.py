@@ -26,14 +26,12 @@ from charter_engine.parser.prompts.turns import Turns, as_sent, limit_of, turns_
 from charter_engine.parser.prompts.varying import Turning
 from charter_engine.parser.state import Stop
 from charter_engine.parser.teams.team_prompts import as_heard
-from charter_engine.parser.values.pieces import add_piece
+from charter_engine.parser.values.pieces import flattened
 from charter_engine.parser.values.values import Hole, Piece, Static
 from charter_engine.prompts.parts import split_static
 
 MAX_SEGMENTS = 400
 """Assumed: more than a prompt that somebody wrote has."""
-MAX_NESTING = 8
-"""Assumed: deeper than prompts are put together; texts may hold each other."""
 MAX_EXPRESSION = 300
 """Assumed: characters by which an expression is recognised."""
 
@@ -133,7 +131,7 @@ def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: To
         kind="wrapper" if site.kind == "wrapper" else "sdk",
         family=site.family,
         function=qualname(site),
-        via=tuple(ids[number] for number in site.via),
+        via=tuple(ids[number] for number in via_of(site, sites)),
         in_loop=site.loop is not None,
         loop=site.loop,
         repeated_by=tuple(site.repeated_by),
@@ -146,6 +144,22 @@ def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: To
         segments=segments,
         depends_on=dependencies_of(site, ids),
     )
+
+
+def via_of(site: Site, sites: dict[int, Site]) -> list[int]:
+    """The calls that a wrapper's call leads to: those of wrappers that it asks by, then those of
+    clients."""
+    if site.called is None or not site.via:
+        return site.via
+    found: list[int] = []
+    functions = [site.called]
+    for function in functions:
+        for one in sites.values():
+            is_asked = one.function is function and bool(one.via) and {*one.via} <= {*site.via}
+            if is_asked and one.called is not None and one.number not in {site.number, *found}:
+                found.append(one.number)
+                functions.append(one.called)
+    return [number for number in (*found, *site.via) if number != site.number]
 
 
 def head_of(
@@ -232,18 +246,6 @@ ROLES: dict[str, Role] = {
     "assistant": "assistant",
     "tool": "tool",
 }
-
-
-def flattened(pieces: Iterable[Piece], depth: int = 0) -> list[Piece]:
-    """Texts that fill holes take the holes' places, as far as they are known."""
-    found: list[Piece] = []
-    for piece in pieces:
-        inner = piece.value.pieces if isinstance(piece, Hole) else None
-        for part in (
-            flattened(inner, depth + 1) if inner is not None and depth < MAX_NESTING else (piece,)
-        ):
-            add_piece(found, part)
-    return found
 
 
 def segments_for(

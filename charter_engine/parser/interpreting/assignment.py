@@ -263,7 +263,8 @@ class Assigner:
         if is_whole(target.slice):
             self.assign(frame, target.value, replace(value, types=holder.types))
             return
-        key = self.evaluator.containers.key_text(frame, target.slice)
+        named = self.evaluator.containers.key_of(frame, target.slice)
+        key = named.static_text()
         box = holder.box
         if box is None:
             box = Box("dict", rest=Value(origins=holder.origins) if holder.origins else None)
@@ -275,6 +276,9 @@ class Assigner:
             )
         elif key != "role":
             box.rest = join(box.rest, value) if box.rest is not None else value
+            if box.kind == "dict" and (box.keys is None or not named.origins <= box.keys.origins):
+                box.keys = join(box.keys, named)
+                self.memory.changes += bool(named.origins)
         self.memory.changes += bool(value.origins)
 
     def augmented(self, frame: Frame, node: ast.AugAssign) -> bool:

@@ -24,7 +24,7 @@ class AttributeResolver:
     """Attributes of one object by name: what they hold, and what its class's object held then."""
 
     values: dict[str, Value]
-    stored: dict[str, Value]
+    stored: dict[str, Value | None]
 
 
 NO_ATTRIBUTES = AttributeResolver({}, {})

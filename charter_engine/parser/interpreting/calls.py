@@ -19,6 +19,7 @@ from charter_engine.parser.flows.fanout import (
 )
 from charter_engine.parser.flows.queues import FIELDS
 from charter_engine.parser.flows.written_files import DUMPING
+from charter_engine.parser.interpreting.called_by_class import of_first_argument
 from charter_engine.parser.interpreting.defaults import by_default
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.interpreting.handed_on import (
@@ -100,11 +101,12 @@ class CallResolver:
         if isinstance(node.func, ast.Name) and isinstance(callee.source, ast.Attribute):
             path = self.program.path_of(callee.source)
         is_itself = any(isinstance(kind, Kind) for kind in callee.types)
+        callee, given = of_first_argument(receiver, callee, self.positional(frame, node))
         shape = CallShape(
             path=path,
             callee=callee.types,
             receiver=receiver.types,
-            positional=self.positional(frame, node),
+            positional=given,
             keywords=self.keywords(frame, node) if node.keywords else (),
             node=node,
             parents=frame.module.parents,

@@ -120,13 +120,15 @@ Start = tuple[str, int]
 @dataclass(slots=True)
 class CallersCalls:
     """The calls that one start of the analysis makes of a function, in a round: the first and the
-    last. `agents` are those that all calls give a parameter."""
+    last. `agents` are those that all calls give a parameter, `objects` those that any calls it
+    on."""
 
     start: Start
     first: FunctionEntry
     last: FunctionEntry
     round: int
     agents: dict[str, Value]
+    objects: dict[Instance, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -199,9 +201,16 @@ class Entries:
             calls.agents = agents
         start, now = (self.progress.path, self.progress.line), self.progress.round
         if calls is None or (loops and calls.start != start and not calls.last.loops):
-            self.calls[function.definition] = CallersCalls(start, entry, entry, now, agents)
-        elif calls.start == start and (calls.round == now or not calls.last.loops):
+            objects = calls.objects if calls is not None else {}
+            calls = CallersCalls(start, entry, entry, now, agents, objects)
+            self.calls[function.definition] = calls
+        elif (
+            calls.start == start
+            and (calls.round == now or not calls.last.loops)
+            and is_of_one(calls.first, entry)
+        ):
             calls.last, calls.round = entry, now
+        calls.objects |= objects_in(function)
 
     def note_functions(self, definition: FunctionDefinition, given: Mapping[str, Value]) -> None:
         """Keep the functions that any call hands another one, by its parameters."""
@@ -336,6 +345,20 @@ def add_lists(value: Value, found: dict[int, Held]) -> None:
     while box is not None and box.kind == "list" and id(box) not in found:
         found[id(box)] = held_by(box)
         box = box.joined_to
+
+
+def is_of_one(first: FunctionEntry, other: FunctionEntry) -> bool:
+    """Whether two calls of a method are made on the same object, as far as several are told
+    apart."""
+    if first.bound is None or other.bound is None:
+        return True
+    return first.bound.types == other.bound.types
+
+
+def objects_in(method: Function) -> dict[Instance, None]:
+    """The objects that a method is called on."""
+    kinds = method.bound.types if method.bound is not None else ()
+    return dict.fromkeys(kind for kind in kinds if isinstance(kind, Instance))
 
 
 def one_of_several(method: Function) -> Value | None:

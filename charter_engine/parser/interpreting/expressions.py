@@ -59,6 +59,7 @@ from charter_engine.parser.values.containers import (
     Containers,
     any_member,
     each_member,
+    gone_through,
     keys_or_members,
     lists_added,
 )
@@ -76,7 +77,6 @@ from charter_engine.parser.values.values import (
     Function,
     Piece,
     Value,
-    is_answer,
 )
 from charter_engine.parser.workflows import task_canvases
 from charter_engine.parser.workflows.flow_runs import FlowRuns
@@ -262,7 +262,10 @@ class Evaluator:
         if isinstance(node.op, ast.Div) and (path := self.files.divided(left, right)) is not None:
             return path
         if isinstance(node.op, ast.Add):
-            return self.added(left, right, source, node.right)
+            made = self.added(left, right, source, node.right)
+            if made.box is not None:
+                made.box.depth, made.box.branches = frame.certainty, frame.branches
+            return made
         if (
             isinstance(node.op, ast.Mult)
             and left.static_text() is not None
@@ -307,9 +310,8 @@ class Evaluator:
         if way is not None:
             return self.evaluate(frame, node.body if way else node.orelse)
         first = self.evaluate(frame, node.body)
-        return replace(
-            join(first, self.evaluate(frame, node.orelse), "choice"), source=first.source
-        )
+        written = self.program.source_of(node)
+        return replace(join(first, self.evaluate(frame, node.orelse), written), source=first.source)
 
     def boolean(self, frame: Frame, node: ast.BoolOp) -> Value:
         """What may come of `one or other`, without the other where the one counts as true."""
@@ -320,9 +322,10 @@ class Evaluator:
             true_ones = (number for number, value in enumerate(values, 1) if truth_of(value))
             values = values[: next(true_ones, len(values))]
         known = [value for value in values if value.constant is None or value.constant[0]]
+        written = self.program.source_of(node) if len(known) > 1 else ""
         result: Value | None = None
         for value in known:
-            result = join(result, value, "choice") if result is not None else value
+            result = join(result, value, written) if result is not None else value
         return result or UNKNOWN
 
     def compared(self, frame: Frame, node: ast.Compare) -> Value:
@@ -376,13 +379,13 @@ class Evaluator:
             inner.loops.append(LoopState(self.program.loop_number(generator), record))
             entered += 1
             members = each_member(iterable) if not generator.ifs and entered == 1 else ()
-            self.assigner.assign(inner, generator.target, any_member(iterable))
+            self.assigner.assign(inner, generator.target, gone_through(iterable))
             type_members(inner, self.names, generator.target, generator.iter)
             for condition in generator.ifs:
                 self.run(inner, condition)
             taken = self.those_taken(inner, generator, iterable)
             if taken is not iterable:
-                self.assigner.assign(inner, generator.target, any_member(taken))
+                self.assigner.assign(inner, generator.target, gone_through(taken))
                 type_members(inner, self.names, generator.target, generator.iter)
         if self.program.makes_agents(node):
             made = self.made_of_each(inner, node, members)
@@ -419,8 +422,7 @@ class Evaluator:
         is_dict = isinstance(node, ast.DictComp)
         box = Box("dict" if is_dict else "list", depth=inner.certainty - len(node.generators))
         key, box.rest = self.key_and_member(inner, node)
-        if is_answer(key):
-            box.rest = join(box.rest, key) if is_answer(box.rest) else key
+        box.keys = key if is_dict else None
         return Value(box=box, origins=box.rest.origins)
 
     def made_of_each(self, inner: Frame, node: Comprehension, members: tuple[Value, ...]) -> Value:

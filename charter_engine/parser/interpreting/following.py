@@ -25,6 +25,7 @@ from charter_engine.parser.interpreting.attributes import (
     left_by_each,
     note_left,
 )
+from charter_engine.parser.interpreting.called_by_class import object_in_front
 from charter_engine.parser.interpreting.dead_ends import DeadEnds
 from charter_engine.parser.interpreting.frames import Frame, constructor_of, under_way
 from charter_engine.parser.interpreting.objects import stored_in
@@ -91,7 +92,7 @@ class Follower:
     def follow(
         self, frame: Frame, node: ast.Call, functions: list[Function], shape: CallShape
     ) -> Value:
-        holder = holder_of_call(frame, node)
+        holder = holder_of_call(frame, node, functions[0], shape)
         if len(functions) == 1:
             return self.follow_one(frame, node, functions[0], shape, holder)
         known = attributes_of(frame, holder, frame.names) if holder else NO_ATTRIBUTES
@@ -376,14 +377,15 @@ def chains_in(names: dict[str, Value]) -> frozenset[Chain]:
     return frozenset(origin.chain for origin in origins_of(names.values()))
 
 
-def holder_of_call(frame: Frame, node: ast.Call) -> str:
+def holder_of_call(frame: Frame, node: ast.Call, method: Function, shape: CallShape) -> str:
     """The name of the object whose method is called: `self` for `super().…`; empty: it has none."""
     if not isinstance(node.func, ast.Attribute):
         return ""
     function = frame.function
     if is_super(node.func.value) and function is not None and function.parameters:
         return function.parameters[0]
-    return holder_name(node.func.value)
+    in_front = object_in_front(method, shape)
+    return holder_name(node.func.value if in_front is None else in_front)
 
 
 NAME = re.compile(r"[\w.:/-]{1,40}")

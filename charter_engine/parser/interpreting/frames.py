@@ -53,7 +53,7 @@ class Frame(Struct, eq=False):
 
     module: Module
     names: dict[str, Value]
-    stored: dict[str, Value] = field(default_factory=dict)
+    stored: dict[str, Value | None] = field(default_factory=dict)
     left: dict[str, Value] | None = None
     function: FunctionDefinition | None = None
     caller: Frame | None = None

@@ -297,7 +297,10 @@ class Names:
 
     def argument_given(self, value: Value, name: str) -> Value | None:
         """What an attribute of a library's object gives: what was said in a run, or of what the
-        object was made with, the first of several arguments that it was given."""
+        object was made with, the first of several arguments that it was given. The value of an
+        enumeration's member is its text."""
+        if name == "value" and (text := text_of_member(value)) is not None:
+            return text
         answer = self.evaluator.run_answers.told(value, name)
         if answer is not None:
             return answer
@@ -332,7 +335,7 @@ class Names:
                 known = stored or UNKNOWN
                 stored = replace(known, types=types, box=known.box or box)
         if stored is not None:
-            return stored
+            return as_member(kind, stored)
         for owner in owners:
             method = owner.methods.get(name)
             if method is not None:
@@ -561,6 +564,23 @@ def with_task(function: Function) -> Function:
         for keyword in getattr(decorator, "keywords", ())
     )
     return replace(function, given=(UNKNOWN, *function.given)) if is_bound else function
+
+
+def as_member(kind: Instance | Class, held: Value) -> Value:
+    """What a class or an object holds; a text of an enumeration that has methods is an object of
+    it, too."""
+    owner = kind.definition
+    is_text_alone = held.pieces is not None and not held.types
+    is_object = is_text_alone and owner.methods and owner.is_enum and isinstance(kind, Class)
+    return replace(held, types=frozenset((Instance(owner),))) if is_object else held
+
+
+def text_of_member(value: Value) -> Value | None:
+    """The text that a member of an enumeration is; None for anything else."""
+    is_member = value.pieces is not None and any(
+        isinstance(kind, Instance) and kind.definition.is_enum for kind in value.types
+    )
+    return replace(value, types=frozenset()) if is_member else None
 
 
 def is_no_app(kind: Type) -> bool:

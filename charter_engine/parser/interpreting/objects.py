@@ -82,7 +82,7 @@ class ObjectMaker:
             return agent
         if self.program.method_of(kind.definition, "run") in self.program.roles.runs:
             self.keep_fields(frame, kind.definition, shape, is_action=True)
-        fields = {name: value for name, _, value in shape.keywords if name != "**"}
+        fields = named_in(shape)
         for name, (_, value) in zip(
             declared_fields(kind.definition.node), shape.positional, strict=False
         ):
@@ -94,7 +94,9 @@ class ObjectMaker:
             self.evaluator.assigner.store_field(frame, Instance(kind.definition), name, handed)
         if not is_record:
             self.begin(frame, kind.definition, place, fields)
-        is_told = len(fields) == len(shape.positional) + len(shape.keywords)
+        is_told = all(name != "**" for name, _, _ in shape.keywords) and (
+            len(fields) == len(shape.positional) + len(shape.keywords)
+        )
         if is_record and fields:
             fields = self.defaults_of(frame, kind.definition) | fields
         box = Box("object", fields=fields, depth=frame.certainty) if fields else None

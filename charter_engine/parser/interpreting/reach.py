@@ -18,6 +18,7 @@ from charter_engine.parser.model_calls.asking_names import (
 )
 from charter_engine.parser.model_calls.catalogue import COMMON_VERBS, Catalogue
 from charter_engine.parser.model_calls.recognise import names_in, names_model
+from charter_engine.parser.model_calls.run_commands import may_run_one
 from charter_engine.parser.source.function_tables import looked_up_in, tables_holding
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name, walk
 from charter_engine.parser.source.syntax import annotation_names, last_name, output_name
@@ -266,13 +267,14 @@ def is_given_model(definition: FunctionDefinition, catalogue: Catalogue) -> bool
 
 
 def sends_request(definition: FunctionDefinition, catalogue: Catalogue) -> bool:
-    """Whether a function calls something with a model and a prompt by the names that SDKs use."""
+    """Whether a function calls something with a model and a prompt by the names that SDKs use, or
+    runs a command that asks."""
     words = catalogue.evidence
     for node in definition.calls:
         given = {keyword.arg for keyword in node.keywords}
         if given & words.request_models and given & words.request_prompts:
             return True
-    return False
+    return may_run_one(definition)
 
 
 def names_of_models(module: Module, catalogue: Catalogue) -> set[str]:

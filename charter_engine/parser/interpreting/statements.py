@@ -32,7 +32,11 @@ from charter_engine.parser.source.syntax import (
 )
 from charter_engine.parser.values.annotated_members import type_members
 from charter_engine.parser.values.candidates import functions_in, in_order, made_in
-from charter_engine.parser.values.containers import any_member, each_member, one_and_others
+from charter_engine.parser.values.containers import (
+    each_member,
+    gone_through,
+    one_and_others,
+)
 from charter_engine.parser.values.joining import join, join_names
 from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.values import Class, Function, Instance, Value, answers_in
@@ -356,7 +360,7 @@ class StatementWalker:
         members = each_member(iterable)
         if members and (self.program.makes_agents(node) or changes_agents(node, members)):
             return members
-        return one_and_others(any_member(iterable))
+        return one_and_others(gone_through(iterable))
 
     def while_loop(self, frame: Frame, node: ast.While) -> bool:
         record = Loop(

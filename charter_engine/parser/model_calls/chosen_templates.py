@@ -26,7 +26,7 @@ def chooses_template(definition: FunctionDefinition, visit: Visit, site: Site, l
         for call in asking_calls(definition, visit, site)
         for name in names_behind(call, kept)
         for ways in [[way for value in kept[name] for way in ways_of(value)]]
-        if name == asked or (asked == CHOICE and len(ways) > len(kept[name]))
+        if name == asked or (is_choice(asked) and len(ways) > len(kept[name]))
     )
 
 
@@ -67,8 +67,9 @@ def asking_calls(definition: FunctionDefinition, visit: Visit, site: Site) -> li
     return [*asking, site.node] if is_own_call and isinstance(site.node, ast.Call) else asking
 
 
-CHOICE = "choice"
-"""What a text is named that is one or the other within an expression."""
+def is_choice(asked: str) -> bool:
+    """Whether a text is named that is one or the other within an expression."""
+    return " if " in asked or " or " in asked
 
 
 def name_asked(visit: Visit) -> str:

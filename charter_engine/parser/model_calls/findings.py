@@ -59,7 +59,7 @@ class Site:
     what a wrapper is called with, by its parameters; `head` is what the request offers the model.
     `heard` are the answers of a team that reach the prompt. `thread` is the conversation that it
     names, where that stands in the source. `talk` is what was said before in a conversation that
-    is kept for it.
+    is kept for it. `called` is the wrapper that a call is one of.
     """
 
     number: int
@@ -91,6 +91,7 @@ class Site:
     heard: tuple[HeardAnswer, ...] = ()
     thread: str = ""
     talk: Value = UNKNOWN
+    called: FunctionDefinition | None = None
 
 
 @dataclass(slots=True)

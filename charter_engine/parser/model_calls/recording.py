@@ -98,7 +98,7 @@ class SiteRecorder:
             self.evaluator.edges.record(frame, chain, part.all_origins(), edges)
         for _, part in messages:
             record_fillings(site, part, edges)
-        settled = settled_places(shape, frame.turning())
+        settled = settled_places(shape, frame)
         site.settled |= settled
         self.note_sent(frame, site, messages, edges, settled)
 
@@ -231,13 +231,16 @@ def frozen(prompt: tuple[Message, ...]) -> tuple[Message, ...]:
     )
 
 
-def settled_places(shape: CallShape, under_way: frozenset[int]) -> set[Place]:
-    """The holes of messages that were added to a history before the loops under way began."""
+def settled_places(shape: CallShape, frame: Frame) -> set[Place]:
+    """The holes of messages that were added to a history before the loops under way began; what is
+    made as deep in them as the call that sends it is made in each turn."""
+    under_way = frame.turning()
     given = shape.given
     boxes = [value.box for value in given if value.box is not None and value.box.kind == "list"]
     return {
         hole.key
         for box in boxes
+        if box.depth < frame.certainty
         for element in box.items
         if under_way and element.place and not element.maybe and not element.loops & under_way
         for _, part in prompts.messages_of(element.value, "")

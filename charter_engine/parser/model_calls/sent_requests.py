@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.model_calls.run_commands import STARTING, as_asked
 from charter_engine.parser.source.symbols import Module
 from charter_engine.parser.source.syntax import last_name
 
@@ -18,8 +19,10 @@ BODY = ("data", "1")
 
 
 def as_sent(shape: CallShape) -> CallShape:
-    """`urlopen(request)` as a call that is given the address and the body of the request; any
-    other call as it is."""
+    """`urlopen(request)` as a call that is given the address and the body of the request, a command
+    that asks a model as a call that is given its prompt; any other call as it is."""
+    if shape.verb in STARTING:
+        return as_asked(shape)
     if shape.verb in POSTING:
         return with_named(shape)
     if shape.verb != SENDING or not shape.positional:

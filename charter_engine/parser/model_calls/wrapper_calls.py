@@ -67,7 +67,7 @@ class WrapperCalls:
         site = self.evaluator.recorder.site_for(
             frame, node, self.findings.sites[wrapper.site].family, "wrapper", (why,)
         )
-        site.given = names
+        site.given, site.called = names, function.definition
         site.via = [number for number in wrapper.sites if number != site.number]
         chain = self.evaluator.edges.chain_to(frame, site)
         prompt = wrapper_prompt(names, wrapper) or self.findings.sites[wrapper.site].prompt

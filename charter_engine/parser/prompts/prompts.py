@@ -24,6 +24,7 @@ from charter_engine.parser.values.values import (
     Hole,
     Kind,
     Piece,
+    Static,
     Value,
 )
 
@@ -453,7 +454,7 @@ def messages_of(
             (part_role, Value(origins=part.all_origins()))
             for part_role, part in messages_of(value.box.rest, role, depth + 1, under_way)
         ]
-    if value.origins:
+    if value.origins and not value.origins <= Value(box=value.box).all_origins():
         messages.append((role, Value(origins=value.origins)))
     return messages
 
@@ -474,7 +475,14 @@ def perhaps(part: Value) -> Value:
     """A text that may be sent, or be sent several times: what fills it is known, its exact words
     are not."""
     holes = tuple(piece for piece in part.pieces or () if isinstance(piece, Hole))
+    if part.pieces and not holes:
+        holes = tuple(Hole(named_by(piece), UNKNOWN) for piece in part.pieces[:1])
     return Value(pieces=holes or None, origins=part.all_origins(), source=part.source)
+
+
+def named_by(piece: Piece) -> str:
+    """What names a text: the constant that holds it, or the text as the source writes it."""
+    return piece.name or repr(piece.text) if isinstance(piece, Static) else ""
 
 
 def message_of(value: Value, role: str, depth: int, under_way: Turns = NO_TURNS) -> list[Message]:

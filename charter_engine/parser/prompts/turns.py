@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from charter_engine.parser.model_calls.findings import Message, Site
 from charter_engine.parser.prompts.prompts import perhaps
 from charter_engine.parser.values.candidates import made_in
-from charter_engine.parser.values.pieces import pieces_of
+from charter_engine.parser.values.pieces import flattened, pieces_of
 from charter_engine.parser.values.values import UNKNOWN, Hole, Limit, Piece, Static, Value
 
 NOTHING_SEEN: tuple[Message, ...] = (("", Value(pieces=(Hole("", UNKNOWN),))),)
@@ -159,7 +159,11 @@ def grown_from(first: tuple[Message, ...], later: tuple[Message, ...]) -> Turns 
         tuple(message for message in messages if not is_anew(message))
         for messages in (first, later)
     )
-    return grown_by(first, later) or grown_by(texts_of(first), texts_of(later))
+    return (
+        grown_by(first, later)
+        or grown_by(texts_of(first), texts_of(later))
+        or grown_by(whole_texts_of(first), whole_texts_of(later))
+    )
 
 
 def grown_by(first: tuple[Message, ...], later: tuple[Message, ...]) -> Turns | None:
@@ -186,6 +190,16 @@ def texts_of(messages: tuple[Message, ...]) -> tuple[Message, ...]:
         (role, Value(pieces=(piece,), origins=value.origins, limit=value.limit))
         for role, value in messages
         for piece in value.pieces or ()
+    )
+
+
+def whole_texts_of(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The pieces of messages one by one, with those of the texts that fill them in their places."""
+    return texts_of(
+        tuple(
+            (role, replace(value, pieces=tuple(flattened(value.pieces or ()))))
+            for role, value in messages
+        )
     )
 
 

@@ -92,6 +92,9 @@ class FunctionDefinition:
         return self.parameters[0] if self.takes_self and self.parameters else ""
 
 
+ENUMS = frozenset(("Enum", "StrEnum"))
+
+
 @dataclass(slots=True, eq=False)
 class ClassDefinition:
     """A class. `tests` are those of a size on which its methods call each other, by the name of the
@@ -112,6 +115,11 @@ class ClassDefinition:
             method.is_property or (name.startswith("__") and name != "__call__")
             for name, method in self.methods.items()
         )
+
+    @property
+    def is_enum(self) -> bool:
+        """Whether a class names the members that it has, once and for all."""
+        return any(base.rpartition(".")[2] in ENUMS for base in self.bases)
 
 
 @dataclass(slots=True, eq=False)

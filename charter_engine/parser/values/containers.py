@@ -52,8 +52,9 @@ class Containers:
         box = Box(kind, depth=frame.certainty, branches=frame.branches)
         for item in node.elts:
             if isinstance(item, ast.Starred):
-                inner = self.evaluator.evaluate(frame, item.value)
-                inner = put_behind(box, inner) if inner.box is not None else inner
+                inner = self.evaluator.placed(frame, item.value)
+                if inner.box is not None:
+                    inner = put_behind(box, inner, item.value)
                 if inner.box is not None and inner.box.kind in ("list", "tuple"):
                     box.items += copied(inner.box)
                     box.rest = join(box.rest, inner.box.rest) if inner.box.rest else box.rest
@@ -61,7 +62,8 @@ class Containers:
                         join(box.rest, Value(origins=inner.origins)) if inner.origins else box.rest
                     )
                 else:
-                    box.items.append(Element(Value(origins=inner.all_origins()), maybe=True))
+                    members = Value(origins=inner.all_origins(), source=inner.source)
+                    box.items.append(Element(members, maybe=True))
             elif len(box.items) < MAX_ITEMS:
                 box.items.append(Element(self.evaluator.placed(frame, item), place=id(item)))
             else:
@@ -88,10 +90,14 @@ class Containers:
 
     def key_text(self, frame: Frame, node: ast.expr) -> str | None:
         """The text of a key; most stand in the source."""
+        return self.key_of(frame, node).static_text()
+
+    def key_of(self, frame: Frame, node: ast.expr) -> Value:
+        """What is known of a key."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             self.progress.steps += 1
-            return node.value
-        return self.evaluator.evaluate(frame, node).static_text()
+            return static(node.value)
+        return self.evaluator.evaluate(frame, node)
 
     def subscript(self, frame: Frame, node: ast.Subscript) -> Value:
         value = self.evaluator.evaluate(frame, node.value)
@@ -180,22 +186,37 @@ def member_of(frame: Frame, box: Box, value: Value, node: ast.AST) -> Element:
     )
 
 
-def put_behind(box: Box, added: Value) -> Value:
-    """What is added to a list of texts, with those of its members that aren't known one by one in
-    their place, as one that may be there: `lines += [f"* {name}" for name in names]`."""
-    texts = [item.value for item in box.items if item.value.pieces is not None]
-    rest = added.box.rest if added.box is not None else added
-    if not texts or len(texts) < len(box.items) or rest is None or rest.box is not None:
-        return added
-    items = copied(added.box) if added.box is not None else []
-    rest = rest.with_origins(added.origins)
-    return Value(box=Box("list", [*items, Element(rest, maybe=True)]))
+def put_behind(box: Box, added: Value, source: ast.expr | None = None) -> Value:
+    """What is added to a list of texts or messages, with those of its members that aren't known one
+    by one in their place: `lines += [f"* {name}" for name in names]`, `[rules, *history]`."""
+    is_told = bool(box.items) and all(is_said(item.value) for item in box.items)
+    return in_its_place(added, source) if is_told else added
+
+
+def in_its_place(members: Value, source: ast.expr | None) -> Value:
+    """A list with those of its members that aren't known one by one as one that may be there."""
+    box = members.box
+    rest = members if box is None else box.rest
+    is_list = box is None or box.kind in ("list", "tuple")
+    if rest is None or not is_list or not (rest.box is None or is_said(rest)):
+        return members
+    if rest.pieces is None and rest.box is None and rest.source is None:
+        rest = replace(rest, source=source)
+    items = copied(box) if box is not None else []
+    element = Element(rest.with_origins(members.origins), maybe=True)
+    return Value(box=Box("list", [*items, element]))
+
+
+def is_said(value: Value) -> bool:
+    """Whether a member of a list is a text, or a message with a role."""
+    return value.pieces is not None or (value.box is not None and "role" in value.box.fields)
 
 
 def lists_added(left: Value, right: Value, left_source: ast.expr, right_source: ast.expr) -> Value:
     """Two lists as one; what isn't known to be one keeps its place, as a member that may be
     there."""
-    right = put_behind(left.box, right) if left.box is not None else right
+    right = put_behind(left.box, right, right_source) if left.box is not None else right
+    left = put_behind(right.box, left, left_source) if right.box is not None else left
     if left.box is None and right.box is None:
         return Value(origins=left.origins | right.origins)
     box = Box("list")
@@ -335,6 +356,13 @@ def any_member(value: Value) -> Value:
 
 MOST_MEMBERS = 8
 """A literal of more members is not gone through one by one."""
+
+
+def gone_through(value: Value) -> Value:
+    """What a loop takes out of a list, or out of a dict that the program keeps by keys that aren't
+    written out: these."""
+    box = value.box
+    return any_member(value) if box is None or box.keys is None else box.keys
 
 
 def each_member(value: Value) -> tuple[Value, ...]:

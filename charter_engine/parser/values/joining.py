@@ -141,6 +141,8 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
         first.fields[name] = join(first.fields.get(name), value, name, depth + 1)
     if second.rest is not None:
         first.rest = join(first.rest, second.rest, "", depth + 1)
+    if second.keys is not None:
+        first.keys = join(first.keys, second.keys, "", depth + 1)
     second.joined_to = first
     return first
 

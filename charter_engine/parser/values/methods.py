@@ -18,11 +18,13 @@ from charter_engine.parser.values.containers import (
     COUNTED,
     MOST_MEMBERS,
     any_member,
+    gone_through,
     item,
     member_of,
     put_behind,
 )
 from charter_engine.parser.values.joining import is_empty_list, join
+from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.pieces import as_pieces, static, text_of
 from charter_engine.parser.values.strings import arguments_origins
 from charter_engine.parser.values.values import (
@@ -51,6 +53,9 @@ CONVERSATION = frozenset(
     "turns scratchpad".split()
 )
 
+BEGINNING = frozenset("append extend appendleft insert update".split())
+"""Methods of something unknown that say that it is a list."""
+
 RESETTING = frozenset(("reset", "areset"))
 """Methods that empty a memory."""
 
@@ -67,7 +72,9 @@ AS_PROMPT = frozenset(("to_messages", "to_string"))
 COPYING = frozenset("model_copy copy with_config with_retry with_options".split())
 """Methods by which a tool or a task gives itself once more, perhaps with other settings."""
 
-PASSING = frozenset("list tuple set sorted reversed deepcopy copy iter aiter dict".split())
+PASSING = frozenset(
+    "list tuple set sorted reversed deepcopy copy iter aiter dict as_completed tqdm".split()
+)
 ORDERING = frozenset("reversed sorted set filter nlargest nsmallest".split())
 KEEPING_ORDER = frozenset(
     "heappush heappushpop heapreplace insort insort_left insort_right".split()
@@ -160,7 +167,7 @@ class Methods:
             is_there = is_there or is_constant_with(shape, receiver, key)
             return found if default is None or is_there else join(found, default, "default")
         if verb in LISTING and receiver.box is not None and receiver.box.kind == "dict":
-            return Value(box=LISTING[verb](receiver.box), origins=receiver.origins)
+            return listed(receiver, receiver.box, verb)
         if verb in ("values", "items", "copy", "keys") or is_dumped(receiver, verb):
             return receiver
         if verb in AS_DICT and receiver.box is not None and receiver.box.kind == "object":
@@ -209,14 +216,11 @@ class Methods:
         if box is not None and box.kind == "object" and "message" in words_of(shape.verb):
             given = [message_given(shape)]
         if box is None:
-            if shape.verb not in ("append", "extend", "appendleft", "update") or not isinstance(
-                node.func, ast.Attribute
-            ):
+            if shape.verb not in BEGINNING or not isinstance(node.func, ast.Attribute):
                 return None
-            box = Box(
-                "list", rest=replace(receiver, types=frozenset()) if receiver.origins else None
-            )
-            self.evaluator.assigner.assign(frame, node.func.value, replace(receiver, box=box))
+            box = begun_with(receiver, node.func.value, given)
+            kept = replace(receiver, box=box, origins=box.rest.origins if box.rest else NOTHING)
+            self.evaluator.assigner.assign(frame, node.func.value, kept)
         conversational = bool(
             set("_".join(shape.path[-2:-1]).lower().split("_")) & CONVERSATION or frame.all_loops()
         )
@@ -265,7 +269,7 @@ class Methods:
             return shape.positional[1][1]
         if name in ("enumerate", "zip"):
             beside = [Value(), first] if name == "enumerate" else given
-            members = [Element(any_member(value)) for value in beside]
+            members = [Element(gone_through(value)) for value in beside]
             return Value(box=Box("list", rest=Value(box=Box("tuple", members))))
         if name in KEEPING_ORDER:
             return self.kept_in_order(frame, node, given)
@@ -286,6 +290,17 @@ class Methods:
         if len(given) > 1 and box is not None:
             self.memory.add_item(box, member_of(frame, box, given[1], node))
         return any_member(held)
+
+
+def begun_with(held: Value, name: ast.expr, added: list[Value]) -> Box:
+    """A list of which nothing else is known than what is added to it; where these are messages,
+    what it held before comes first."""
+    held = replace(held, types=frozenset(), source=held.source or name)
+    if not held.origins:
+        return Box("list")
+    if any(value.box is not None and "role" in value.box.fields for value in added):
+        return Box("list", [Element(held, maybe=True)])
+    return Box("list", rest=held)
 
 
 def empties(verb: str, box: Box) -> bool:
@@ -350,7 +365,8 @@ def items_of(box: Box) -> Box:
         Element(Value(box=Box("tuple", [Element(static(name)), Element(value)])))
         for name, value in box.fields.items()
     ]
-    rest = Value(box=Box("tuple", [Element(UNKNOWN), Element(box.rest)])) if box.rest else None
+    key = Element(box.keys or UNKNOWN)
+    rest = Value(box=Box("tuple", [key, Element(box.rest)])) if box.rest else None
     return Box("list", pairs, rest=rest)
 
 
@@ -359,8 +375,21 @@ def values_of(box: Box) -> Box:
     return Box("list", [Element(value) for value in box.fields.values()], rest=box.rest)
 
 
-LISTING = {"items": items_of, "values": values_of}
-"""Methods by which a dict gives what it holds, in pairs with its keys, or alone."""
+def keys_of(box: Box) -> Box:
+    """The keys of a dict."""
+    return Box("list", [Element(static(name)) for name in box.fields], rest=box.keys)
+
+
+LISTING = {"items": items_of, "values": values_of, "keys": keys_of}
+"""Methods by which a dict gives what it holds, in pairs with its keys, or alone, and its keys."""
+
+
+def listed(value: Value, box: Box, verb: str) -> Value:
+    """What such a method gives of a dict; of one whose keys are known, these alone have what they
+    are made of."""
+    if verb == "keys" and box.keys is None:
+        return value
+    return Value(box=LISTING[verb](box), origins=value.origins if box.keys is None else NOTHING)
 
 
 def numbers_of(shape: CallShape) -> list[Element]:

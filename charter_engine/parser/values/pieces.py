@@ -15,6 +15,9 @@ from charter_engine.parser.values.values import (
     Value,
 )
 
+MAX_NESTING = 8
+"""Assumed: deeper than prompts are put together; texts may hold each other."""
+
 
 def static(text: str, line: int = 0) -> Value:
     return Value(pieces=(Static(text, line),) if text else ())
@@ -85,6 +88,18 @@ def add_piece(pieces: list[Piece], piece: Piece) -> None:
         pieces[-1] = last.part(last.text + piece.text)
     elif not (isinstance(piece, Static) and not piece.text):
         pieces.append(piece)
+
+
+def flattened(pieces: Iterable[Piece], depth: int = 0) -> list[Piece]:
+    """Texts that fill holes take the holes' places, as far as they are known."""
+    found: list[Piece] = []
+    for piece in pieces:
+        inner = piece.value.pieces if isinstance(piece, Hole) else None
+        for part in (
+            flattened(inner, depth + 1) if inner is not None and depth < MAX_NESTING else (piece,)
+        ):
+            add_piece(found, part)
+    return found
 
 
 def written_in(pieces: Iterable[Piece]) -> str:

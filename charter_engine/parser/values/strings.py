@@ -194,7 +194,8 @@ class Strings:
                 joined = text.joined(receiver, [(item, item.source or source) for item in items])
                 pieces += joined.pieces or ()
             else:
-                part = slice(places[0], places[-1] + 1)
+                is_all = len(places) == len(box.items)
+                part = WHOLE if is_all else slice(places[0], places[-1] + 1)
                 pieces.append(self.joined_part(receiver, source, members, part))
         return text_of(pieces)
 

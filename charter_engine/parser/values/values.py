@@ -216,7 +216,8 @@ class Box(Struct, eq=False):
     `depth` and `branches` count the branches and loops, and the branches alone, that it was made
     in. `joined_to` is a box that holds these contents besides others: what is added here is added
     there. `limit` is what it holds at most. `begins_either_way`: it may be another list, with which
-    it was joined, that begins with other members.
+    it was joined, that begins with other members. `keys` are those of a dict that aren't written
+    out.
     """
 
     kind: Literal["list", "tuple", "dict", "object"]
@@ -228,6 +229,7 @@ class Box(Struct, eq=False):
     joined_to: Box | None = None
     limit: Limit | None = None
     begins_either_way: bool = False
+    keys: Value | None = None
 
     def members(self) -> list[Value]:
         found = [element.value for element in self.items]
@@ -307,7 +309,8 @@ def collect_origins(box: Box, found: set[Origin], seen: set[int]) -> None:
         if id(box) in seen:
             continue
         seen.add(id(box))
-        for member in box.members():
+        members = box.members() if box.keys is None else (*box.members(), box.keys)
+        for member in members:
             if member.origins:
                 found |= member.origins
             if member.box is not None:

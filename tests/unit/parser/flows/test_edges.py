@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges, flows, lines, package
+from tests.unit.parser.compiled import compiled, edges, flows, joined, lines, package
 
 ASK = """
 import openai
@@ -733,3 +733,57 @@ def work(question, sql_engine, notes, notes_collection):
     return ask(f"Write with {{{found}}}")
 """
     assert edges(compiled(ASK + work)) == carried
+
+
+@pytest.mark.parametrize(
+    ("asked", "flow"),
+    [
+        ("for name in told: ask(f'Rate {name}.')", {"Name > Say"}),
+        ("for name in told.keys(): ask(f'Rate {name}.')", {"Name > Say"}),
+        ("for name in told: ask(f'Rate {told[name]}.')", {"Name > Say", "Say > Rate"}),
+        ("for name, text in told.items(): ask(f'Rate {text}.')", {"Name > Say", "Say > Rate"}),
+        ("ask(f'Rate {list(told.values())}.')", {"Name > Say", "Say > Rate"}),
+    ],
+)
+def test_a_dict_by_keys_that_are_not_known_gives_its_keys_and_its_values_apart(
+    asked: str, flow: set[str]
+) -> None:
+    source = """
+    def main(names):
+        told = {}
+        about = ask("Name a sea.")
+        for name in names:
+            told[name] = ask(f"Say where {name} is, by {about}.")
+        ASKED
+    """
+    assert joined(source.replace("ASKED", asked)) == flow
+
+
+FUTURES = """
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+def work(sea):
+    return ask(f"Say where this sea is as well as you can, in three sentences: {sea}")
+
+def main():
+    seas = ask("Name seas.").splitlines()
+    told = {}
+    with ThreadPoolExecutor() as pool:
+        MAKE
+        for future in as_completed(futures):
+            told[futures[future]] = future.result()
+    ask(f"Rate {list(told.values())}.")
+"""
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "futures = {pool.submit(work, sea): sea for sea in seas}",
+        """futures = {}
+        for sea in seas:
+            futures[pool.submit(work, sea)] = sea""",
+    ],
+)
+def test_futures_in_a_dict_hand_on_what_was_answered_and_no_more(made: str) -> None:
+    assert joined(FUTURES.replace("MAKE", made)) == {"Name > Say", "Say > Rate"}

@@ -134,7 +134,7 @@ def test_a_wrapper_in_the_same_file_makes_its_calls_nodes() -> None:
         (8, "wrapper"),
         (10, "wrapper"),
     ]
-    assert file.calls[2].via == (file.calls[0].id,)
+    assert file.calls[2].via == (file.calls[1].id, file.calls[0].id)
 
 
 def test_a_function_with_a_prompt_of_its_own_is_a_step_and_no_wrapper() -> None:

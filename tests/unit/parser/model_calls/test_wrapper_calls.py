@@ -271,3 +271,36 @@ def work(papers):
 def test_a_call_of_a_wrapper_has_what_that_sends_in_any_case() -> None:
     (call,) = [call for call in compiled(ASKED_AGAIN).calls if call.function == "work"]
     assert [part.kind for part in call.segments] == ["variable"]
+
+
+NESTED = """
+from openai import OpenAI
+
+def complete(messages):
+    return OpenAI().chat.completions.create(model="m", messages=messages).choices[0].message.content
+
+def ask(prompt):
+    return complete(MESSAGES)
+
+def ask_model(prompt):
+    return ask(prompt + " Be brief.")
+
+def main(names):
+    for name in names:
+        print(ask_model(f"Tell me about {name}."))
+"""
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        '[{"role": "system", "content": "You help."}, {"role": "user", "content": prompt}]',
+        '[{"role": "system", "content": "You help."}] + [{"role": "user", "content": prompt}]',
+    ],
+)
+def test_a_call_leads_to_those_of_the_wrappers_that_it_asks_by(messages: str) -> None:
+    file = compiled(NESTED.replace("MESSAGES", messages))
+    client, asked, model, main = file.calls
+    assert set(main.via) == {client.id, asked.id, model.id}
+    assert {name for one in file.opportunities for name in one.nodes} == {main.id}
+    assert [segment.fixed for segment in main.segments if segment.kind == "variable"] == [False]

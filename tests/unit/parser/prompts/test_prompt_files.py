@@ -274,3 +274,23 @@ def test_a_file_that_the_program_writes_holds_its_answers() -> None:
     found = compile_sources(sources, options=CompileOptions(), files=Texts())
     last = found.files[0].calls[-1]
     assert [(edge.call, edge.carried) for edge in last.depends_on] == [(last.id, "loop")]
+
+
+def test_a_record_that_is_made_of_a_file_holds_what_the_file_says() -> None:
+    found = texts(
+        """
+from dataclasses import dataclass
+
+@dataclass
+class Profile:
+    rules: str
+
+def load(name):
+    return Profile(**tomllib.loads(Path("prompts/all.toml").read_text())[name])
+
+def work():
+    profile = load("harbour")
+    return ask(f"Here are the rules: {profile.rules}")
+"""
+    )
+    assert found == ["Here are the rules: ", "Guess no depth."]

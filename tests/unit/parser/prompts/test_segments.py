@@ -465,3 +465,80 @@ def test_the_label_of_a_field_that_a_person_fills_is_no_text_of_the_prompt() -> 
         )
     )
     assert [(part.kind, part.text) for part in call.segments] == [("variable", "")]
+
+
+LOG = """
+from openai import OpenAI
+
+def ask(prompt):
+    messages = [{"role": "user", "content": prompt}]
+    return OpenAI().chat.completions.create(model="m", messages=messages).choices[0].message.content
+
+def main(goal):
+    log = BEGUN
+    for step in goal.split(","):
+        done = "\\n".join(log)
+        log.append(ask(f"Do {step}. Done so far: {done}"))
+    return ask("Sum it up: " + "\\n".join(log))
+"""
+
+
+@pytest.mark.parametrize("begun", ["[]", '["Begun."]'])
+def test_a_list_that_a_loop_fills_with_answers_is_told_as_such(begun: str) -> None:
+    step, sum_up = (c for c in compiled(LOG.replace("BEGUN", begun)).calls if c.function == "main")
+    assert [(one.kind, one.carried) for one in step.segments][-1] == ("upstream", "loop")
+    assert [(one.kind, one.carried) for one in sum_up.segments][-1] == ("upstream", "data")
+
+
+def test_a_list_of_which_a_loop_decides_each_member_is_named_as_a_whole() -> None:
+    file = compiled(LOG.replace("BEGUN", "[]"))
+    (sum_up,) = (call for call in file.calls if call.segments[0].text.startswith("Sum"))
+    assert [one.expression for one in sum_up.segments] == ["", "'\\n'.join(log)"]
+
+
+MESSAGES = """
+def run(client, store, history, question, is_expert):
+    rules = {"role": "system", "content": "Be kind."}
+    asked = {"role": "user", "content": question}
+    told = [{"role": one.role, "content": one.text} for one in store.load()]
+    MAKE
+    client.chat.completions.create(model="m", messages=messages)
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("messages = [rules, *history, asked]", ["Be kind.", "history", "question"]),
+        ("messages = [rules] + history + [asked]", ["Be kind.", "history", "question"]),
+        ("messages = [rules, *told, asked]", ["Be kind.", "one.text", "question"]),
+        (
+            "messages = history; messages.insert(0, rules); messages.append(asked)",
+            ["Be kind.", "messages", "question"],
+        ),
+    ],
+)
+def test_messages_that_are_not_known_one_by_one_stand_in_their_place(
+    made: str, said: list[str]
+) -> None:
+    call = only(compiled(MESSAGES.replace("MAKE", made)))
+    assert [one.text or one.expression for one in call.segments] == said
+
+
+def test_a_text_that_an_expression_chooses_is_named_by_that() -> None:
+    made = 'rules["content"] = "Be exact." if is_expert else "Be kind."; messages = [rules]'
+    call = only(compiled(MESSAGES.replace("MAKE", made)))
+    assert [(one.kind, one.expression) for one in call.segments] == [
+        ("variable", "'Be exact.' if is_expert else 'Be kind.'")
+    ]
+
+
+def test_a_message_that_a_branch_adds_is_named_by_its_text() -> None:
+    made = "messages = [rules, asked]\n    if is_expert:\n        messages.append(HINT)"
+    hint = '{"role": "user", "content": "Be exact."}'
+    call = only(compiled(MESSAGES.replace("MAKE", made).replace("HINT", hint)))
+    assert [(one.kind, one.text or one.expression) for one in call.segments] == [
+        ("static", "Be kind."),
+        ("variable", "question"),
+        ("variable", "'Be exact.'"),
+    ]
