@@ -272,6 +272,7 @@ class Follower:
             spread,
             unmade,
             is_called,
+            id(call) if definition in self.program.makers else 0,
         )
         before = self.followed.get(key)
         if before is not None:
@@ -295,6 +296,7 @@ class Follower:
             given=chains_in(names) if definition in self.program.recursive else frozenset(),
             elsewhere=frame.elsewhere,
             is_called=is_called,
+            call=call,
         )
         hand_over(inner, own, known)
         result = self.run_body(inner)
