@@ -241,13 +241,18 @@ def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
 
 def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
     """One template filled again and again: repeated calls, and different calls with the same
-    constant parts."""
+    constant parts, or of which one is given in the source what others fill in."""
     templates: dict[tuple[str, ...], list[Call]] = defaultdict(list)
     for call in calls:
         constant = tuple(segment.text for segment in call.segments if segment.kind == "static")
         if any(text.strip() for text in constant) and _varying(call):
             templates[constant].append(call)
-    for constant, members in templates.items():
+    sizes: dict[int, list[Call]] = defaultdict(list)
+    for call in calls:
+        sizes[len(call.segments)].append(call)
+    for constant, filled in templates.items():
+        given = [one for one in sizes[len(filled[0].segments)] if _is_given(one, filled[0])]
+        members = [*filled, *given]
         repeated = any(_repeats(call) or call.fanout not in (None, ONCE) for call in members)
         if not repeated and len(members) < 2:
             continue
@@ -265,6 +270,17 @@ def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
             constant=constant,
             varying=varying,
         )
+
+
+def _is_given(call: Call, template: Call) -> bool:
+    """Whether a call's prompt is that of another one, with constant text where that varies."""
+    pairs = list(zip(call.segments, template.segments, strict=True))
+    alike = all(
+        own.kind == "static" and own.text == filled.text
+        for own, filled in pairs
+        if filled.kind == "static"
+    )
+    return alike and any(own.kind == "static" != filled.kind for own, filled in pairs)
 
 
 def _repeats(call: Call) -> bool:
