@@ -24,16 +24,23 @@ NOWHERE: Final[Elsewhere] = {}
 @dataclass(slots=True)
 class OutputLog:
     """The outputs made since an analysis started from a function or a module, in order; of each
-    when it was made first and last."""
+    when it was made first and last. `earlier` are the sites whose outputs a function that is
+    started from finds there of an earlier turn alone."""
 
     made: list[Chain] = field(default_factory=list)
     first: dict[Chain, int] = field(default_factory=dict)
     last: dict[Chain, int] = field(default_factory=dict)
+    earlier: frozenset[tuple[int, ...]] = frozenset()
 
-    def begin(self) -> None:
+    def begin(self, earlier: frozenset[tuple[int, ...]] = frozenset()) -> None:
         self.made.clear()
         self.first.clear()
         self.last.clear()
+        self.earlier = earlier
+
+    def is_earlier(self, chain: Chain) -> bool:
+        """Whether an output that was there at the start is one of an earlier turn."""
+        return sites_of(chain) in self.earlier and chain not in self.last
 
     def add(self, *chains: Chain) -> None:
         for chain in chains:
@@ -53,6 +60,10 @@ class OutputLog:
     def unmade(self, elsewhere: Elsewhere) -> frozenset[Chain]:
         """The outputs that were not made on the way that is followed."""
         return frozenset(chain for chain in elsewhere if self.is_elsewhere(chain, elsewhere))
+
+
+def sites_of(chain: Chain) -> tuple[int, ...]:
+    return tuple(site for site, _ in chain)
 
 
 class Ways:
