@@ -144,9 +144,8 @@ class WaysToCalls:
         """Add the way to a call in some loops that excludes what is `elsewhere`."""
         unmade = outputs.unmade(elsewhere)
         self.others |= unmade
-        for chain in outputs.last:
-            if chain not in unmade:
-                sites = sites_of(chain)
+        for chain, sites in outputs.sites.items():
+            if sites not in self.in_turn and chain not in unmade:
                 self.asked.add(sites)
                 if not turned(chain[0][1], loops):
                     self.in_turn.add(sites)
@@ -194,9 +193,10 @@ class Entries:
         if function.definition not in self.leading:
             return
         way = self.ways.setdefault((function.definition, self.progress.round), WaysToCalls())
-        goes_on = call is not None and names_next(call, frame.module.parents)
-        loops_before = () if goes_on else loops_since(frame, (), self.progress.round)
-        way.add(outputs, frame.elsewhere, loops_before)
+        if outputs.made or frame.elsewhere:
+            goes_on = call is not None and names_next(call, frame.module.parents)
+            loops_before = () if goes_on else loops_since(frame, (), self.progress.round)
+            way.add(outputs, frame.elsewhere, loops_before)
         loops = frame.turning()
         calls = self.calls.get(function.definition)
         entry = FunctionEntry(
