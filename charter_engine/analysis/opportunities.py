@@ -241,13 +241,16 @@ def loop_invariants(calls: Sequence[Call]) -> Iterator[Opportunity]:
 
 def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
     """One template filled again and again: repeated calls, and different calls with the same
-    constant parts."""
+    constant parts, or of which one is given in the source what others fill in."""
     templates: dict[tuple[str, ...], list[Call]] = defaultdict(list)
     for call in calls:
         constant = tuple(segment.text for segment in call.segments if segment.kind == "static")
         if any(text.strip() for text in constant) and _varying(call):
             templates[constant].append(call)
-    for constant, members in templates.items():
+    written = [one for one in calls if one.segments and not _varying(one)]
+    for constant, filled in templates.items():
+        given = [one for one in written if _is_given(one, filled[0])]
+        members = [*filled, *given]
         repeated = any(_repeats(call) or call.fanout not in (None, ONCE) for call in members)
         if not repeated and len(members) < 2:
             continue
@@ -265,6 +268,24 @@ def delta_matchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
             constant=constant,
             varying=varying,
         )
+
+
+def _is_given(call: Call, template: Call) -> bool:
+    """Whether a call's prompt, which is all constant, is that of another one with a text where that
+    varies."""
+    parts = [one.text if one.kind == "static" else "" for one in template.segments]
+    text = "".join(segment.text for segment in call.segments)
+    if sum(map(len, parts)) < LEAST_SHARED_TOKENS * CHARACTERS_A_TOKEN:
+        return False
+    if not text.startswith(parts[0]) or not text.endswith(parts[-1]):
+        return False
+    place = 0
+    for part in parts:
+        found = text.find(part, place)
+        if found < 0:
+            return False
+        place = found + len(part)
+    return True
 
 
 def _repeats(call: Call) -> bool:

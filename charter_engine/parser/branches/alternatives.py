@@ -24,21 +24,33 @@ NOWHERE: Final[Elsewhere] = {}
 @dataclass(slots=True)
 class OutputLog:
     """The outputs made since an analysis started from a function or a module, in order; of each
-    when it was made first and last."""
+    when it was made first and last, and its `sites`. `earlier` are the sites whose outputs a
+    function that is started from finds there of an earlier turn alone."""
 
     made: list[Chain] = field(default_factory=list)
     first: dict[Chain, int] = field(default_factory=dict)
     last: dict[Chain, int] = field(default_factory=dict)
+    sites: dict[Chain, tuple[int, ...]] = field(default_factory=dict)
+    earlier: frozenset[tuple[int, ...]] = frozenset()
 
-    def begin(self) -> None:
+    def begin(self, earlier: frozenset[tuple[int, ...]] = frozenset()) -> None:
         self.made.clear()
         self.first.clear()
         self.last.clear()
+        self.sites.clear()
+        self.earlier = earlier
+
+    def is_earlier(self, chain: Chain) -> bool:
+        """Whether an output that was there at the start is one of an earlier turn."""
+        is_told = bool(self.earlier) and sites_of(chain) in self.earlier
+        return is_told and chain not in self.last
 
     def add(self, *chains: Chain) -> None:
         for chain in chains:
             self.last[chain] = len(self.made)
-            self.first.setdefault(chain, len(self.made))
+            if chain not in self.first:
+                self.first[chain] = len(self.made)
+                self.sites[chain] = sites_of(chain)
             self.made.append(chain)
 
     def new_since(self, start: int, end: int | None = None) -> AbstractSet[Chain]:
@@ -53,6 +65,10 @@ class OutputLog:
     def unmade(self, elsewhere: Elsewhere) -> frozenset[Chain]:
         """The outputs that were not made on the way that is followed."""
         return frozenset(chain for chain in elsewhere if self.is_elsewhere(chain, elsewhere))
+
+
+def sites_of(chain: Chain) -> tuple[int, ...]:
+    return tuple(site for site, _ in chain)
 
 
 class Ways:

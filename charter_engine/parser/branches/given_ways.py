@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.branches.flags import truth_of
+from charter_engine.parser.branches.given_functions import holds_function
 from charter_engine.parser.branches.narrowing import compared
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, walk
@@ -55,6 +56,8 @@ class GivenWays:
             case ast.Compare(ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]):
                 value = self.given(frame, test.left)
                 is_none = None if value is None else is_nothing(value)
+                if is_none is None and self.is_function(frame, test.left):
+                    is_none = False
                 return None if is_none is None else is_none is isinstance(test.ops[0], ast.Is)
             case ast.Compare(ops=[ast.Eq() | ast.NotEq() | ast.In() | ast.NotIn() as operator]):
                 value = self.given(frame, test.left)
@@ -66,8 +69,14 @@ class GivenWays:
                 )
             case ast.Name() | ast.Attribute():
                 value = self.given(frame, test)
-                return None if value is None else truth_of(value)
+                is_true = None if value is None else truth_of(value)
+                return True if is_true is None and self.is_function(frame, test) else is_true
         return None
+
+    def is_function(self, frame: Frame, node: ast.expr) -> bool:
+        """Whether an expression is a parameter that holds a function which a call at hand names."""
+        is_given = isinstance(node, ast.Name) and self.given(frame, node) is not None
+        return is_given and isinstance(node, ast.Name) and holds_function(frame, node.id)
 
     def written_text(self, frame: Frame, node: ast.expr) -> str | None:
         return self.evaluator.evaluate(frame, node).static_text()

@@ -74,6 +74,9 @@ class EdgeRecorder:
         if frame.elsewhere and self.findings.outputs.is_elsewhere(origin.chain, frame.elsewhere):
             return None
         edge = edge_between(origin.chain, chain, self.apart)
+        if edge is not None and edge[2] == "data" and origin.how != "state":
+            is_earlier = self.findings.outputs.is_earlier(origin.chain)
+            return (edge[0], edge[1], "loop") if is_earlier else edge
         if edge is None or edge[2] == "data":
             return edge
         source, target = self.node_of(edge[0]), self.node_of(edge[1])

@@ -10,10 +10,11 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from charter_engine.parser.agents.memories import is_memory
+from charter_engine.parser.branches.alternatives import sites_of
 from charter_engine.parser.flows.edges import EARLIER_RUN, is_of_round, value_in_round
 from charter_engine.parser.flows.memory import SESSION, Memory
 from charter_engine.parser.flows.told_lists import ToldLists
-from charter_engine.parser.interpreting.entries import Entries, sites_of
+from charter_engine.parser.interpreting.entries import Entries
 from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.findings import Findings
 from charter_engine.parser.model_calls.recognise import has_roles, words_of

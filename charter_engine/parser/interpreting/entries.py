@@ -8,6 +8,7 @@ is called.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,14 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from charter_engine.parser.branches.alternatives import Elsewhere, OutputLog
+from charter_engine.parser.branches.alternatives import Elsewhere, OutputLog, sites_of
+from charter_engine.parser.flows.edges import loops_since, turned
 from charter_engine.parser.flows.memory import Memory
 from charter_engine.parser.interpreting.attributes import NO_ATTRIBUTES, AttributeResolver
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.values.candidates import place_of
 from charter_engine.parser.values.joining import join
-from charter_engine.parser.values.origins import Chain
+from charter_engine.parser.values.origins import Chain, Loops
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -133,25 +135,30 @@ class CallersCalls:
 
 @dataclass(slots=True)
 class WaysToCalls:
-    """What was asked before the calls of a function on the ways to them, by the sites, and the
-    outputs of ways that exclude a call."""
+    """What was asked before the calls of a function on the ways to them, by the sites, of that what
+    was asked in the same turn, and the outputs of ways that exclude a call."""
 
     asked: set[tuple[int, ...]] = field(default_factory=set)
+    in_turn: set[tuple[int, ...]] = field(default_factory=set)
     others: set[Chain] = field(default_factory=set)
 
-    def add(self, outputs: OutputLog, elsewhere: Elsewhere) -> None:
-        """Add the way to a call that excludes what is `elsewhere`."""
+    def add(self, outputs: OutputLog, elsewhere: Elsewhere, loops: Loops) -> None:
+        """Add the way to a call in some loops that excludes what is `elsewhere`."""
         unmade = outputs.unmade(elsewhere)
         self.others |= unmade
-        self.asked |= {sites_of(chain) for chain in outputs.last if chain not in unmade}
+        for chain, sites in outputs.sites.items():
+            if sites not in self.in_turn and chain not in unmade:
+                self.asked.add(sites)
+                if not turned(chain[0][1], loops):
+                    self.in_turn.add(sites)
+
+    def earlier(self) -> frozenset[tuple[int, ...]]:
+        """The sites that were asked before a call only where a loop has gone round in between."""
+        return frozenset(self.asked - self.in_turn)
 
     def excluded(self) -> dict[Chain, int]:
         """The outputs of ways that exclude all calls."""
         return {chain: 0 for chain in self.others if sites_of(chain) not in self.asked}
-
-
-def sites_of(chain: Chain) -> tuple[int, ...]:
-    return tuple(site for site, _ in chain)
 
 
 @dataclass(slots=True)
@@ -178,15 +185,20 @@ class Entries:
         known: AttributeResolver,
         outputs: OutputLog,
         given: Mapping[str, Value] = NOTHING_GIVEN,
+        call: ast.Call | None = None,
     ) -> None:
         """Keep a call: of several starts, of the first that calls the function in a loop; of the
-        later round where there is no loop. `outputs` are those that were made so far."""
+        later round where there is no loop. `outputs` are those that were made so far, `call` where
+        one is written."""
         self.called.add(function.definition)
         self.note_functions(function.definition, given)
         if function.definition not in self.leading:
             return
         way = self.ways.setdefault((function.definition, self.progress.round), WaysToCalls())
-        way.add(outputs, frame.elsewhere)
+        if outputs.made or frame.elsewhere:
+            goes_on = call is not None and names_next(call, frame.module.parents)
+            loops_before = () if goes_on else loops_since(frame, (), self.progress.round)
+            way.add(outputs, frame.elsewhere, loops_before)
         loops = frame.turning()
         calls = self.calls.get(function.definition)
         entry = FunctionEntry(
@@ -297,6 +309,26 @@ class Entries:
         if len(self.memory.objects) <= FEW_OBJECTS:
             others = (box for owner, box in self.memory.objects.items() if owner not in seen)
             yield from [(box, True) for box in others]
+
+
+def names_next(call: ast.Call, parents: Mapping[int, ast.AST]) -> bool:
+    """Whether a function of a table says which of them is the next, as if they stood one after the
+    other: `step = STEPS[step]()`."""
+    key: ast.expr | None = None
+    match call.func:
+        case ast.Subscript(slice=key):
+            pass
+        case ast.Call(func=ast.Attribute(attr="get"), args=[key, *_]):
+            pass
+    parent = parents.get(id(call))
+    if isinstance(parent, ast.Await):
+        parent = parents.get(id(parent))
+    if key is None or not isinstance(parent, ast.Assign):
+        return False
+    targets = (part for target in parent.targets for part in ast.walk(target))
+    return any(
+        isinstance(one, ast.expr) and ast.unparse(one) == ast.unparse(key) for one in targets
+    )
 
 
 def agents_in(given: Mapping[str, Value]) -> dict[str, Value]:

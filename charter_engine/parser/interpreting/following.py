@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from charter_engine.parser.branches.added_members import put_back
 from charter_engine.parser.branches.alternatives import Ways
+from charter_engine.parser.branches.machines import is_chosen
 from charter_engine.parser.flows.edges import loops_since
 from charter_engine.parser.flows.started import spread_of
 from charter_engine.parser.interpreting.arguments import bind
@@ -34,8 +35,8 @@ from charter_engine.parser.model_calls.decorated import calls_decorated
 from charter_engine.parser.model_calls.findings import Visit
 from charter_engine.parser.model_calls.recognise import CallShape
 from charter_engine.parser.model_calls.wrapper_calls import sites_behind
-from charter_engine.parser.source.symbols import FunctionDefinition, walk
-from charter_engine.parser.source.syntax import gives_all, is_super, last_name
+from charter_engine.parser.source.symbols import FunctionDefinition
+from charter_engine.parser.source.syntax import gives_all, is_super
 from charter_engine.parser.values.joining import held_apart, join
 from charter_engine.parser.values.origins import Chain, Origins
 from charter_engine.parser.values.strings import origins_of
@@ -99,6 +100,9 @@ class Follower:
         is_one = len({function.definition for function in functions}) == 1
         if not is_one and self.progress.is_far and not self.leads_on(functions):
             functions = functions[:FEW_CHOICES]
+        if len(functions) > MAX_CHOICES:
+            reaching = self.program.reaching
+            functions = sorted(functions, key=lambda one: one.definition not in reaching)
         each = [
             self.known_of(function, known) if is_one else NO_ATTRIBUTES
             for function in functions[:MAX_CHOICES]
@@ -257,7 +261,7 @@ class Follower:
             self.progress.stop()
             return None
         unmade = self.findings.outputs.unmade(frame.elsewhere)
-        self.entries.note(frame, function, known, self.findings.outputs, names)
+        self.entries.note(frame, function, known, self.findings.outputs, names, call)
         spread = spread_of(frame, call)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
@@ -273,6 +277,7 @@ class Follower:
             spread,
             unmade,
             is_called,
+            id(call) if definition in self.program.makers else 0,
         )
         before = self.followed.get(key)
         if before is not None:
@@ -296,6 +301,7 @@ class Follower:
             given=chains_in(names) if definition in self.program.recursive else frozenset(),
             elsewhere=frame.elsewhere,
             is_called=is_called,
+            call=call,
         )
         hand_over(inner, own, known)
         result = self.run_body(inner)
@@ -346,30 +352,6 @@ class Follower:
         if frame.function.name == "__init__" and frame.function.owner is not None:
             return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN
-
-
-def is_chosen(frame: Frame, function: ast.expr) -> bool:
-    """Whether one of several functions is called, which a key or a test chooses:
-    `HANDLERS[kind](x)`, `handler = HANDLERS.get(kind)`."""
-    while isinstance(function, ast.Attribute):
-        function = function.value
-    if not isinstance(function, ast.Name):
-        return isinstance(function, CHOICES)
-    return frame.function is not None and any(
-        isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == function.id
-        and (isinstance(node.value, CHOICES) or looks_up(node.value))
-        for node in walk(frame.function.node)
-    )
-
-
-def looks_up(node: ast.expr) -> bool:
-    """`HANDLERS.get(kind)`."""
-    return isinstance(node, ast.Call) and last_name(node.func) == "get" and bool(node.args)
-
-
-CHOICES = (ast.Subscript, ast.IfExp)
 
 
 def chains_in(names: dict[str, Value]) -> frozenset[Chain]:

@@ -44,10 +44,10 @@ class Frame(Struct, eq=False):
     its own. `left` are those that stood where the function returned; `always` are the keys of every
     dict that it returned; `raised` the outputs in errors that nothing has handled yet. `fanout` is
     how what is evaluated here runs beside other things, `spread` how the whole function does.
-    `is_called`: a call at hand gives all that it is given. `driven` are the loops that its callers
-    are in, `given` the outputs that a function which calls itself was called with, `elsewhere`
-    those of ways that exclude this one, `absent` what ways have added to lists that left the
-    function. What stands above stays the same until the function
+    `is_called`: a call at hand gives all that it is given, `call` is that which is written.
+    `driven` are the loops that its callers are in, `given` the outputs that a function which calls
+    itself was called with, `elsewhere` those of ways that exclude this one, `absent` what ways have
+    added to lists that left the function. What stands above stays the same until the function
     returns, and is counted once.
     """
 
@@ -70,6 +70,7 @@ class Frame(Struct, eq=False):
     outer_written: set[str] = field(default_factory=set)
     depth: int = 0
     is_called: bool = False
+    call: ast.Call | None = None
     driven: frozenset[int] = frozenset()
     given: frozenset[Chain] = frozenset()
     elsewhere: Elsewhere = field(default_factory=lambda: NOWHERE)

@@ -202,16 +202,17 @@ class ObjectMaker:
         return {NEXT: Value(box=Box("list", items))}
 
     def place_of_object(self, frame: Frame, node: ast.Call, definition: ClassDefinition) -> str:
-        """Where, in which turns of loops and by which of several objects an object is made; empty
-        for one of a class that is made in one place alone, in the first turn, for a record, and
-        where too many places make some."""
+        """Where, in which turns of loops, by which of several objects and for whom an object is
+        made; empty for one of a class that is made in one place alone, in the first turn, for a
+        record, and where too many places make some."""
         places = self.program.made_in.get(definition, 0)
         if not places or self.program.is_record(definition):
             return ""
         turns, maker = turns_of(frame), place_of_own(frame)
         if places == 1 and not turns and not maker:
             return ""
-        return f"{frame.module.path}:{node.lineno}:{node.col_offset}{turns}{maker}"
+        asked = made_for(frame) if frame.function in self.program.makers else ""
+        return f"{frame.module.path}:{node.lineno}:{node.col_offset}{turns}{maker}{asked}"
 
 
 FACTORIES: dict[str, Literal["list", "dict"]] = {"list": "list", "dict": "dict"}
@@ -235,6 +236,14 @@ def place_of_own(frame: Frame) -> str:
     """Tells apart what one method makes for different objects; empty where there is one alone."""
     places = [place_of(kind) for kind in frame.own_types if isinstance(kind, Instance)]
     return f"<{places[0]}" if len(places) == 1 and places[0] else ""
+
+
+def made_for(frame: Frame) -> str:
+    """Tells apart what one function makes for different calls of it."""
+    caller, call = frame.caller, frame.call
+    if caller is None or call is None:
+        return ""
+    return f"@{caller.module.path}:{call.lineno}:{call.col_offset}"
 
 
 def turns_of(frame: Frame) -> str:

@@ -14,6 +14,7 @@ from charter_engine.parser.branches.alternatives import Ways
 from charter_engine.parser.branches.class_tests import told_by_class, told_by_shape
 from charter_engine.parser.branches.flags import truth_of
 from charter_engine.parser.branches.given_ways import is_nothing
+from charter_engine.parser.branches.machines import is_machine
 from charter_engine.parser.branches.narrowing import Narrowed, narrowed, widen
 from charter_engine.parser.graphs.frameworks import updates_in
 from charter_engine.parser.interpreting.attributes import note_left
@@ -560,27 +561,6 @@ def answers_held(names: dict[str, Value]) -> frozenset[tuple[str, int]]:
 
 MOST_TURNS = 4
 """Assumed: an answer is taken up by so many states of a machine, one after the other."""
-
-
-def is_machine(loop: ast.For | ast.AsyncFor | ast.While) -> bool:
-    """Whether a loop's turns each take one of several ways, as a state says."""
-    return isinstance(loop, ast.While) and any(ways_of(one) >= FEWEST_STATES for one in loop.body)
-
-
-FEWEST_STATES = 3
-"""Derived: what one of two states leaves for the other is read in the second turn."""
-
-
-def ways_of(statement: ast.stmt) -> int:
-    """How many ways a statement has that exclude each other."""
-    if isinstance(statement, ast.Match):
-        return len(statement.cases)
-    if not isinstance(statement, ast.If):
-        return 1
-    match statement.orelse:
-        case [ast.If() as other]:
-            return 1 + ways_of(other)
-    return 1 + bool(statement.orelse)
 
 
 def may_be_named(member: Value) -> bool:

@@ -151,7 +151,8 @@ class Starts:
         place = definition.module.path
         steps = self.steps_for_function()
         self.progress.begin(place, steps, definition.node_name, definition.node.lineno)
-        self.findings.outputs.begin()
+        ways = self.entries.ways.get((definition, self.progress.round), WaysToCalls())
+        self.findings.outputs.begin(ways.earlier())
         self.memory.added.clear()
         self.progress.is_short = self.is_large and self.progress.is_looking
         follower = self.evaluator.follower
@@ -177,7 +178,6 @@ class Starts:
                 self.findings.parameter_origin(definition, arg.arg) | handed_down
             )
         try:
-            ways = self.entries.ways.get((definition, self.progress.round), WaysToCalls())
             frame = Frame(
                 definition.module,
                 names,

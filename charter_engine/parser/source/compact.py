@@ -67,6 +67,8 @@ def reader(fields: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 COMPACT: dict[type, CompactKind] = {kind: compact_kind(kind) for kind in kinds_of_nodes()}
+CALL = COMPACT[ast.Call]
+ATTRIBUTE = COMPACT[ast.Attribute]
 
 
 def of_kinds(*kinds: type[ast.AST]) -> frozenset[type]:
@@ -81,11 +83,11 @@ def by_kind(known: Mapping[type[ast.AST], Known]) -> dict[type[ast.AST], Known]:
 
 
 def compacted(tree: ast.Module) -> ast.Module:
-    """The tree in compact nodes, which takes over the lists of the one given."""
+    """The tree in compact nodes, which takes over the lists of the one given. An attribute that is
+    looked up by a text is one like any other."""
     lines: dict[int, int] = {}
-    kind = COMPACT[ast.Module]
-    whole: ast.Module = compact_node(tree, kind, lines)
-    pending: list[tuple[ast.AST, tuple[str, ...]]] = [(whole, kind.below)]
+    pending: list[tuple[ast.AST, tuple[str, ...]]] = []
+    whole: ast.Module = compact_node(tree, COMPACT[ast.Module], lines, pending)
     while pending:
         node, below = pending.pop()
         for name in below:
@@ -93,28 +95,43 @@ def compacted(tree: ast.Module) -> ast.Module:
             if type(held) is not list:
                 inner_kind = COMPACT.get(type(held))
                 if inner_kind is not None:
-                    inner = compact_node(held, inner_kind, lines)
-                    setattr(node, name, inner)
-                    if inner_kind.below:
-                        pending.append((inner, inner_kind.below))
+                    setattr(node, name, compact_node(held, inner_kind, lines, pending))
             elif not held:
                 setattr(node, name, EMPTY)
             else:
                 for place, item in enumerate(held):
                     inner_kind = COMPACT.get(type(item))
                     if inner_kind is not None:
-                        inner = held[place] = compact_node(item, inner_kind, lines)
-                        if inner_kind.below:
-                            pending.append((inner, inner_kind.below))
+                        held[place] = compact_node(item, inner_kind, lines, pending)
     return whole
 
 
-def compact_node(node: Any, kind: CompactKind, lines: dict[int, int]) -> Any:
-    """The compact one of a node. All that stand on a line share the one number in `lines`."""
+def compact_node(
+    node: Any,
+    kind: CompactKind,
+    lines: dict[int, int],
+    pending: list[tuple[ast.AST, tuple[str, ...]]],
+) -> Any:
+    """The compact one of a node, which is `pending` until what it holds is compact as well. All
+    that stand on a line share the one number in `lines`."""
+    if kind is CALL and (named := attribute_named(node)) is not None:
+        node, kind = named, ATTRIBUTE
     compact: Any = kind.made(*kind.held(node))
     if kind.is_placed:
         line, end = node.lineno, node.end_lineno
         compact.lineno = lines.setdefault(line, line)
         compact.col_offset = node.col_offset
         compact.end_lineno = lines.setdefault(end, end)
+    if kind.below:
+        pending.append((compact, kind.below))
     return compact
+
+
+def attribute_named(node: ast.Call) -> ast.Attribute | None:
+    """`client.messages` of `getattr(client, "messages")`; None of any other call."""
+    if not isinstance(node.func, ast.Name) or node.func.id != "getattr" or node.keywords:
+        return None
+    match node.args:
+        case [holder, ast.Constant(value=str(name))] if name.isidentifier():
+            return ast.copy_location(ast.Attribute(holder, name, ast.Load()), node)
+    return None

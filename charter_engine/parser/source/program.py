@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import PurePath
 
 from charter_engine.parser.flows.fanout import gathers
@@ -22,6 +20,7 @@ from charter_engine.parser.prompts.prompt_files import TextFiles
 from charter_engine.parser.source.clusters import names_by_place, script_beside
 from charter_engine.parser.source.compact import of_kinds
 from charter_engine.parser.source.import_order import in_turn
+from charter_engine.parser.source.made_places import places_among
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, Module, walk
 from charter_engine.parser.source.syntax import last_name, path_of
 from charter_engine.parser.teams.watched_roles import roles_of
@@ -45,9 +44,9 @@ class Program:
     functions of a state graph that run beside others, with what is known of the state wherever
     they do. `made_in` tells in how many places objects
     are made of a class whose objects are told apart, `made_once` are all that are made in one place
-    alone, and `linked` are the executors that edges of a workflow link. `asking_lambdas` may ask a
-    model. `prompts` are the functions that decorators make prompts, with what makes them so.
-    `roles` are those that watch each other.
+    alone, `makers` make another object for each that calls them, and `linked` are the executors
+    that edges of a workflow link. `asking_lambdas` may ask a model. `prompts` are the functions
+    that decorators make prompts, with what makes them so. `roles` are those that watch each other.
     """
 
     def __init__(self, modules: dict[str, Module], catalogue: Catalogue, files: TextFiles) -> None:
@@ -96,12 +95,10 @@ class Program:
         self.asking_lambdas = self.call_names.lambdas_that_may_ask(
             modules.values(), self.reaching, catalogue
         )
-        made_in = places_of_classes(modules.values())
-        asking = {one for one in made_in if may_ask(one, self.reaching)}
-        handed = handed_about(definitions, made_in.keys() - asking)
-        self.made_in = {one: times for one, times in made_in.items() if one.name not in handed}
-        self.made_once = {one for one, times in made_in.items() if times == 1}
-        self.agents = {definition.name for definition in asking}
+        may_be_asking = partial(may_ask, reaching=self.reaching)
+        places = places_among(modules.values(), definitions, may_be_asking)
+        self.made_in, self.made_once, self.makers = places.apart, places.once, places.makers
+        self.agents = {definition.name for definition in places.asking}
         self.factories = {one.name for one in definitions if self.makes_agent(one)}
         self.asking: set[ClassDefinition] | None = None
         self.derived: dict[ClassDefinition, list[ClassDefinition]] | None = None
@@ -404,57 +401,14 @@ def calls_itself(definition: FunctionDefinition) -> bool:
 MAKING = frozenset("make create build new get init setup spawn".split())
 """Words that the names of functions that make something begin with."""
 
-MOST_PLACES = 8
-"""A class whose objects are made in more places than this is a helper, not an agent."""
-
 
 def may_ask(definition: ClassDefinition, reaching: AbstractSet[FunctionDefinition]) -> bool:
     """Whether objects of a class may ask a model by a method of its own, or of a base."""
     return bool(definition.bases) or not reaching.isdisjoint(definition.methods.values())
 
 
-def places_of_classes(modules: Collection[Module]) -> dict[ClassDefinition, int]:
-    """In how many places objects of each class are made, by the names that are called, where these
-    are few."""
-    places = Counter(last_name(call.func) for module in modules for call in module.calls)
-    return {
-        definition: places[definition.name]
-        for module in modules
-        for definition in module.classes.values()
-        if 0 < places[definition.name] <= MOST_PLACES
-    }
-
-
-def handed_about(
-    functions: Iterable[FunctionDefinition], classes: Collection[ClassDefinition]
-) -> set[str]:
-    """The names of those classes that functions say they are given, or return: where such an object
-    was made can't be told there. A constructor keeps what it is given."""
-    names = {definition.name for definition in classes}
-    found: set[str] = set()
-    for function in functions:
-        if function.name != "__init__" and not isinstance(function.node, ast.Lambda):
-            found |= names & set(names_in_annotations(function.node))
-    return found
-
-
 EMPTY_BASES = frozenset("object ABC Protocol".split())
 """Bases that have nothing which a program's own classes would ask a model by."""
-
-
-def names_in_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
-    """The names in what a function says of its parameters and its result."""
-    spec = node.args
-    given = [item.annotation for item in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
-    for annotation in (*given, node.returns):
-        for part in ast.walk(annotation) if annotation is not None else ():
-            if isinstance(part, ast.Name | ast.Attribute):
-                yield last_name(part)
-            elif isinstance(part, ast.Constant) and isinstance(part.value, str):
-                yield from WORDS.findall(part.value)
-
-
-WORDS = re.compile(r"\w+")
 
 
 def modules_by_place(modules: Collection[Module], catalogue: Catalogue) -> dict[str, Module]:

@@ -130,6 +130,25 @@ def test_a_node_of_a_fork_fills_its_template_once() -> None:
     assert of((filled,), "delta_matching") == []
 
 
+def test_a_template_is_filled_as_well_by_a_call_that_gives_a_text_of_its_own() -> None:
+    topic = Segment(kind="variable", name="topic")
+    sea = Segment(kind="static", text="the Baltic Sea")
+    rules = Segment(kind="static", text="Be brief.")
+    asked, tried = call("asked", SYSTEM, topic, rules), call("tried", SYSTEM, sea, rules)
+    (delta,) = of((asked, tried), "delta_matching")
+    assert delta.nodes == ("asked", "tried")
+    assert delta.varying == ("topic",)
+
+
+def test_a_call_with_other_rules_fills_another_template() -> None:
+    topic = Segment(kind="variable", name="topic")
+    sea, rules, others = (
+        Segment(kind="static", text=text) for text in ("the sea", "Be brief.", "Be kind.")
+    )
+    calls = (call("a", SYSTEM, topic, rules), call("b", SYSTEM, sea, others), call("c", SYSTEM))
+    assert of(calls, "delta_matching") == []
+
+
 def test_a_wrappers_call_and_the_clients_call_behind_it_share_nothing() -> None:
     asked = call("wrapper", SYSTEM, kind="wrapper", via=("client",))
     assert find_opportunities((call("client", SYSTEM), asked)) == ()

@@ -29,12 +29,30 @@ print(work(input()))
         ("client is None", "question", True),
         ("client is not None", "client=input()", True),
         ("client or question", "question", True),
+        ("client is None", "client=work", False),
+        ("client is None", "client=lambda text: text", False),
+        ("client is None", "client=work if question else None", True),
+        ("not client", "client=work", False),
+        ("client", "client=work", True),
     ],
 )
 def test_a_function_goes_the_way_that_its_caller_gives_it(
     test: str, given: str, rated: bool
 ) -> None:
     found = flows(DESK.replace("TEST", test).replace("GIVEN", given))
+    assert ("work > rate" in found) is rated
+
+
+@pytest.mark.parametrize(
+    ("written", "rated"),
+    [("work", False), ("print and work", True), ("work if text else None", True)],
+)
+def test_a_function_that_is_handed_on_is_none_of_what_is_left_out(
+    written: str, rated: bool
+) -> None:
+    source = DESK.replace("return rate(draft, GIVEN)", f"return pass_on(draft, {written})")
+    handing = "def pass_on(text, given):\n    return rate(text, client=given)\n\nprint(work("
+    found = flows(source.replace("print(work(", handing).replace("TEST", "client is None"))
     assert ("work > rate" in found) is rated
 
 

@@ -596,3 +596,28 @@ def work(topic):
     return ask(f"Judge {{draft}}")
 """
     assert flows(source) == ({"lambda > work"} if found else set())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        'getattr(client.chat, "completions").create(model="m", messages=messages)',
+        'getattr(client, "chat").completions.create(model="m", messages=messages)',
+        'asyncio.to_thread(getattr(client, "chat").completions.create, model="m", '
+        "messages=messages)",
+    ],
+)
+def test_a_client_is_asked_through_what_is_looked_up_in_it_by_a_text(asked: str) -> None:
+    file = compiled(f"""
+        import asyncio
+
+        from openai import OpenAI
+
+        client = OpenAI()
+
+        async def answer(text):
+            messages = [{{"role": "user", "content": "Answer briefly: " + text}}]
+            reply = {asked}
+            return reply
+        """)
+    assert [call.line for call in file.calls] == [10]

@@ -1,5 +1,7 @@
 """Conversations that several functions share, or that their object keeps: what each call sends."""
 
+import pytest
+
 from charter_engine.contracts.graph import Call
 from tests.unit.parser.compiled import compiled
 from tests.unit.parser.prompts.test_turns import shown
@@ -257,3 +259,66 @@ def test_a_history_that_a_method_of_the_constructor_begins_is_each_objects_own()
         for at in (plan, review, further)
     }
     assert flows == {plan: set(), review: set(), further: {(review, "data")}}
+
+
+MAKER = f"""{HEAD}
+class Agent:
+    def __init__(self, rules):
+        self.messages = [{{"role": "system", "content": rules}}]
+
+    def draft(self, text):
+        self.messages.append({{"role": "user", "content": "Write down what you know of " + text}})
+        said = {ask("self.messages")}.content
+        self.messages.append({{"role": "assistant", "content": said}})
+        print(said)
+
+    def judge(self, text):
+        self.messages.append({{"role": "user", "content": "Say what is wrong with " + text}})
+        said = {ask("self.messages")}.content
+        self.messages.append({{"role": "assistant", "content": said}})
+        print(said)
+
+MADE
+
+def main(topics):
+    writer = make("You write.")
+    critic = make("You judge.")
+    for topic in topics:
+        writer.draft(topic)
+        critic.judge(topic)
+"""
+"""An agent that drafts and one that judges, each made by a call of `make`."""
+
+
+def heard(source: str) -> set[tuple[str, str]]:
+    """Which method of a program hears which."""
+    file = compiled(source)
+    place = {call.id: call.function.rpartition(".")[2] for call in file.calls}
+    return {(place[edge.call], place[call.id]) for call in file.calls for edge in call.depends_on}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "def make(rules):\n    return Agent(rules)",
+        "def make(rules):\n    agent = Agent(rules)\n    print(rules)\n    return agent",
+        "def make(rules):\n    if not rules:\n        return Agent('')\n    return Agent(rules)",
+        "class Makers:\n    @staticmethod\n    def make(rules):\n        return Agent(rules)\n\n"
+        "make = Makers.make",
+    ],
+)
+def test_a_function_makes_another_object_for_each_place_that_calls_it(made: str) -> None:
+    assert heard(MAKER.replace("MADE", made)) == {("draft", "draft"), ("judge", "judge")}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "agents = {}\n\ndef make(rules):\n    agent = Agent(rules)\n    agents[0] = agent\n"
+        "    return agent",
+        "from functools import cache\n\n@cache\ndef make(rules):\n    return Agent(rules)",
+        "only = Agent('')\n\ndef make(rules):\n    return only",
+    ],
+)
+def test_one_that_keeps_what_it_makes_may_give_each_the_same(made: str) -> None:
+    assert ("draft", "judge") in heard(MAKER.replace("MADE", made))

@@ -46,6 +46,16 @@ def test_its_nodes_are_of_the_same_kinds_and_stand_in_the_same_places() -> None:
             assert getattr(compact, name, None) == getattr(node, name, None)
 
 
+def test_an_attribute_that_is_looked_up_by_a_text_is_one_like_any_other() -> None:
+    looked_up = ast.parse('getattr(getattr(client, "messages"), "create")(text)')
+    assert ast.unparse(compacted(looked_up)) == "client.messages.create(text)"
+
+
+def test_one_that_may_be_missing_or_has_no_name_in_the_source_is_looked_up() -> None:
+    for written in ("getattr(client, 'create', None)", "getattr(client, name)", "getattr(*parts)"):
+        assert ast.unparse(compacted(ast.parse(written))) == written
+
+
 def test_no_node_keeps_a_dict() -> None:
     held = [vars(node) for node in ast.walk(compacted(ast.parse(SOURCE))) if type(node)._fields]
     assert held
