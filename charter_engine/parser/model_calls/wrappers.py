@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from charter_engine.parser.branches.absence import HANDLED
 from charter_engine.parser.flows.edges import parameters_in
 from charter_engine.parser.model_calls.asking_names import asks_by_name
 from charter_engine.parser.model_calls.catalogue import Catalogue
@@ -139,7 +140,12 @@ def wrapper_of(
         for number, visit in enumerate(visits)
         if parameters_of(visit) & set(own) and (number < first or visit.site not in leads_to)
     )
-    if not leads_to or (not asked and is_program):
+    is_step = any(
+        asks_on_its_way(analysis, definition, visit, limit)
+        for visit in visits
+        if visit.site in answered - leads_to.keys()
+    )
+    if not leads_to or is_step or (not asked and is_program):
         return None
     return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
 
@@ -319,6 +325,18 @@ def is_own_step(
         and not is_fed(visit)
         and not passes_on(visit, own, OWN_TEXT[0])
     )
+
+
+def asks_on_its_way(
+    analysis: Analysis, definition: FunctionDefinition, visit: Visit, limit: OwnText
+) -> bool:
+    """Whether a function writes a prompt of its own about what it is given on one of its ways:
+    `if is_chat: return ask(history)`, `else: return ask(f"{RULES} {told(history)}")`."""
+    site = analysis.findings.sites[visit.site]
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    is_branch = site.function is definition and site.condition not in (None, HANDLED)
+    asks = is_branch and not visit.repeated and not is_fed(visit)
+    return asks and bool(parameters_of(visit) & own) and not passes_on(visit, own, limit)
 
 
 def is_fed(visit: Visit) -> bool:

@@ -351,3 +351,38 @@ def work(papers, template=None):
 def test_one_that_fills_what_a_file_says_is_a_step(text: str, found: set[str]) -> None:
     file = compiled(ASK + FILED.replace("TEXT", text))
     assert {call.function for call in file.calls} == found
+
+
+TWO_WAYS = """
+from langchain_core.messages import SystemMessage
+from langchain_openai import ChatOpenAI
+
+model = ChatOpenAI(model="m")
+
+RULES = SystemMessage(
+    content="You edit letters and never add a fact. You keep the tone of whoever wrote them, and "
+    "you answer in one paragraph of plain words, without a list and without a heading."
+)
+
+def invoke_model(history, is_chat):
+    if is_chat:
+        return model.invoke(history).content
+    return model.invoke(TOLD).content
+
+def main(text):
+    print(invoke_model([text], True))
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("f'Go on: {history[-1]}'", [14, 15, 18]),
+        ("f'{RULES.content} Go on: {history[-1]}'", [14, 15]),
+        ("f'{RULES} Go on: {history[-1]}'", [14, 15]),
+    ],
+)
+def test_a_function_that_writes_a_prompt_on_one_of_its_ways_is_a_step(
+    told: str, found: list[int]
+) -> None:
+    assert lines(compiled(TWO_WAYS.replace("TOLD", told))) == found
