@@ -103,6 +103,7 @@ def wrapper_of(
     fed_back = {visit.site for visit in fed}
     fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
     elsewhere = sites_told_elsewhere(analysis, definition, visits) if plainly < 2 else set[int]()
+    elsewhere |= sites_told_of_steps(visits, set(own), limit)
     if limit.prompt < FOREIGN:
         elsewhere |= sites_of_own_templates(analysis, definition, visits, limit)
     leads_to: dict[int, frozenset[str]] = {}
@@ -276,6 +277,18 @@ def sites_of_own_templates(
         for visit in visits
         if chooses_template(definition, visit, sites[visit.site], limit.prompt)
     }
+
+
+def sites_told_of_steps(visits: list[Visit], own: set[int], limit: OwnText) -> set[int]:
+    """The sites that are told what a prompt of the function's own was answered, as a conversation
+    that it sums up when it grows too long."""
+    steps = {visit.site for visit in visits if is_given_to_own(visit, own, limit)}
+    return {visit.site for visit in visits if sites_in(visit) & steps - {visit.site}}
+
+
+def is_given_to_own(visit: Visit, own: set[int], limit: OwnText) -> bool:
+    """Whether what a function is given is part of a prompt of its own."""
+    return bool(parameters_of(visit) & own) and not passes_on(visit, own, limit)
 
 
 def modules_of(analysis: Analysis, visit: Visit) -> list[Module]:
