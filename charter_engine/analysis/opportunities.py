@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from charter_engine.analysis.layout import content_of
 from charter_engine.contracts.figures import Label
 from charter_engine.contracts.graph import Call, Opportunity, Segment
+from charter_engine.parser.prompts.tokens import estimate
 from charter_engine.prompts.assembly import CHARACTERS_A_TOKEN, runnable
 from charter_engine.prompts.graph import successors
 from charter_engine.prompts.parts import whole
@@ -109,7 +110,13 @@ def _common_start(segments: Sequence[Segment]) -> int:
         return 0
     columns = zip(*(segment.text for segment in segments), strict=False)
     common = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
-    return common // CHARACTERS_A_TOKEN
+    return _tokens_in(segments[0].text[:common])
+
+
+def _tokens_in(text: str) -> int:
+    """The tokens of a part of a text: in writing other than Latin, one of a character or two."""
+    least = len(text) // CHARACTERS_A_TOKEN
+    return least if text.isascii() else max(least, estimate(text))
 
 
 def _shared_prefix(calls: Sequence[Call], tokens: int) -> Opportunity:

@@ -30,6 +30,7 @@ from charter_engine.parser.interpreting.handed_on import (
     partly_called,
     stands_for,
 )
+from charter_engine.parser.interpreting.run_tools import as_tool_run, functions_run
 from charter_engine.parser.interpreting.unseen_code import DATABASE_QUERY, UnseenCode, queried
 from charter_engine.parser.model_calls import recognise
 from charter_engine.parser.model_calls.constructors import Constructors
@@ -319,11 +320,12 @@ class CallResolver:
             functions = self.evaluator.names.of_each_object(functions[0])
         elif self.findings.are_judged:
             functions = [self.evaluator.names.of_its_objects(one) for one in functions]
-        functions += self.called_as(callee)
+        functions += [*self.called_as(callee), *functions_run(receiver, shape)]
         if functions and (functions := self.doing(functions)):
             if self.findings.guessed:
                 self.findings.disproved.add(id(node))
-            return self.evaluator.follower.follow(frame, node, functions, as_called(shape))
+            given = as_tool_run(functions, receiver, as_called(shape))
+            return self.evaluator.follower.follow(frame, node, functions, given)
         made: Value | None = None
         for kind in types:
             if isinstance(kind, Class) and (made is None or self.takes_steps(kind.definition)):

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from charter_engine.parser.flows.memory import APP, SESSION
 from charter_engine.parser.interpreting.attributes import holder_name
 from charter_engine.parser.interpreting.frames import Frame, under_way
+from charter_engine.parser.interpreting.run_tools import RUN_OF_TOOLS, is_tool
 from charter_engine.parser.model_calls import asking_names
 from charter_engine.parser.prompts.prompt_files import path_value
 from charter_engine.parser.source.symbols import (
@@ -552,7 +553,8 @@ def part_of(kind: Function | Kind | Made | Member | Ran | ListEnds, name: str) -
         return set()
     decorated = {name.rpartition(".")[2] for name in kind.definition.decorators}
     is_entry = ENTRY in decorated and name in INVOKED_BY
-    return {with_task(kind)} if name in CALLED_THROUGH or is_entry else set()
+    is_run = name in RUN_OF_TOOLS and is_tool(kind.definition)
+    return {with_task(kind)} if name in CALLED_THROUGH or is_entry or is_run else set()
 
 
 def with_task(function: Function) -> Function:

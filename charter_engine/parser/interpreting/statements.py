@@ -40,6 +40,7 @@ from charter_engine.parser.values.containers import (
 )
 from charter_engine.parser.values.joining import join, join_names
 from charter_engine.parser.values.origins import NOTHING
+from charter_engine.parser.values.stored_members import keep_stored
 from charter_engine.parser.values.values import Class, Function, Instance, Value, answers_in
 
 if TYPE_CHECKING:
@@ -304,6 +305,7 @@ class StatementWalker:
         if isinstance(node.target, ast.Name):
             frame.names.pop(node.target.id, None)
         self.repeat(frame, node, record, begin, len(turns))
+        keep_stored(frame, node)
         return self.without_break(frame, node)
 
     def are_told_apart(self, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:

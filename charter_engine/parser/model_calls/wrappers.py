@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from charter_engine.parser.branches.absence import HANDLED
 from charter_engine.parser.flows.edges import parameters_in
 from charter_engine.parser.model_calls.asking_names import asks_by_name
 from charter_engine.parser.model_calls.catalogue import Catalogue
@@ -102,6 +103,7 @@ def wrapper_of(
     fed_back = {visit.site for visit in fed}
     fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
     elsewhere = sites_told_elsewhere(analysis, definition, visits) if plainly < 2 else set[int]()
+    elsewhere |= sites_told_of_steps(visits, set(own), limit)
     if limit.prompt < FOREIGN:
         elsewhere |= sites_of_own_templates(analysis, definition, visits, limit)
     leads_to: dict[int, frozenset[str]] = {}
@@ -139,7 +141,12 @@ def wrapper_of(
         for number, visit in enumerate(visits)
         if parameters_of(visit) & set(own) and (number < first or visit.site not in leads_to)
     )
-    if not leads_to or (not asked and is_program):
+    is_step = any(
+        asks_on_its_way(analysis, definition, visit, limit)
+        for visit in visits
+        if visit.site in answered - leads_to.keys()
+    )
+    if not leads_to or is_step or (not asked and is_program):
         return None
     return Wrapper(tuple(leads_to), next(iter(leads_to.values())))
 
@@ -272,6 +279,18 @@ def sites_of_own_templates(
     }
 
 
+def sites_told_of_steps(visits: list[Visit], own: set[int], limit: OwnText) -> set[int]:
+    """The sites that are told what a prompt of the function's own was answered, as a conversation
+    that it sums up when it grows too long."""
+    steps = {visit.site for visit in visits if is_given_to_own(visit, own, limit)}
+    return {visit.site for visit in visits if sites_in(visit) & steps - {visit.site}}
+
+
+def is_given_to_own(visit: Visit, own: set[int], limit: OwnText) -> bool:
+    """Whether what a function is given is part of a prompt of its own."""
+    return bool(parameters_of(visit) & own) and not passes_on(visit, own, limit)
+
+
 def modules_of(analysis: Analysis, visit: Visit) -> list[Module]:
     """The modules of the functions that lead to a site."""
     functions = analysis.findings.sites[visit.site].under
@@ -319,6 +338,18 @@ def is_own_step(
         and not is_fed(visit)
         and not passes_on(visit, own, OWN_TEXT[0])
     )
+
+
+def asks_on_its_way(
+    analysis: Analysis, definition: FunctionDefinition, visit: Visit, limit: OwnText
+) -> bool:
+    """Whether a function writes a prompt of its own about what it is given on one of its ways:
+    `if is_chat: return ask(history)`, `else: return ask(f"{RULES} {told(history)}")`."""
+    site = analysis.findings.sites[visit.site]
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    is_branch = site.function is definition and site.condition not in (None, HANDLED)
+    asks = is_branch and not visit.repeated and not is_fed(visit)
+    return asks and bool(parameters_of(visit) & own) and not passes_on(visit, own, limit)
 
 
 def is_fed(visit: Visit) -> bool:

@@ -31,7 +31,8 @@ def as_pieces(
         return (Static(str(value.constant[0]), line),)
     written = value.static_text()
     if written is None:
-        return (Hole(source, value, line, column),)
+        told = "" if value.pieces is not None else written_inside(value)
+        return (Hole(source, value, line, column, told),)
     name = constant_name(source)
     if name and value.pieces:
         return (Static(written, line_of(value.pieces), name, file_of(value.pieces)),)
@@ -110,6 +111,12 @@ def written_in(pieces: Iterable[Piece]) -> str:
         else piece.written or written_in(piece.value.pieces or ())
         for piece in pieces
     )
+
+
+def written_inside(value: Value) -> str:
+    """What the source writes out of a message or another record that is put into a text whole."""
+    held = value.box.fields.values() if value.box is not None else ()
+    return "".join(written_in(field.pieces or ()) for field in held)
 
 
 def holes_of(value: Value) -> list[Hole]:

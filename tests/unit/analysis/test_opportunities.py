@@ -53,6 +53,17 @@ def test_some_prompts_may_begin_alike_for_longer_than_all_do() -> None:
     assert [group.shared_tokens for group in found] == [len(plan) // 4, len(longer) // 4]
 
 
+def test_a_beginning_in_chinese_counts_more_tokens_than_one_in_latin_letters() -> None:
+    def told(beginning: str) -> list[Opportunity]:
+        texts = (f"{beginning}写文章。", f"{beginning}写大纲。")
+        names = zip("ab", texts, strict=True)
+        calls = [call(name, Segment(kind="static", text=text)) for name, text in names]
+        return of(calls, "shared_prefix")
+
+    assert [group.nodes for group in told("你是一个新闻播客的")] == []
+    assert [group.nodes for group in told("你是一个全天不间断人工智能新闻播客的")] == [("a", "b")]
+
+
 def test_unknown_text_is_never_taken_for_shared() -> None:
     unknown = Segment(kind="unknown", tokens=100)
     assert of((call("a", unknown, SYSTEM), call("b", unknown, SYSTEM)), "shared_prefix") == []

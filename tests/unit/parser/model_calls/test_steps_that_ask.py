@@ -351,3 +351,87 @@ def work(papers, template=None):
 def test_one_that_fills_what_a_file_says_is_a_step(text: str, found: set[str]) -> None:
     file = compiled(ASK + FILED.replace("TEXT", text))
     assert {call.function for call in file.calls} == found
+
+
+TWO_WAYS = """
+from langchain_core.messages import SystemMessage
+from langchain_openai import ChatOpenAI
+
+model = ChatOpenAI(model="m")
+
+RULES = SystemMessage(
+    content="You edit letters and never add a fact. You keep the tone of whoever wrote them, and "
+    "you answer in one paragraph of plain words, without a list and without a heading."
+)
+
+def invoke_model(history, is_chat):
+    if is_chat:
+        return model.invoke(history).content
+    return model.invoke(TOLD).content
+
+def main(text):
+    print(invoke_model([text], True))
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("f'Go on: {history[-1]}'", [14, 15, 18]),
+        ("f'{RULES.content} Go on: {history[-1]}'", [14, 15]),
+        ("f'{RULES} Go on: {history[-1]}'", [14, 15]),
+    ],
+)
+def test_a_function_that_writes_a_prompt_on_one_of_its_ways_is_a_step(
+    told: str, found: list[int]
+) -> None:
+    assert lines(compiled(TWO_WAYS.replace("TOLD", told))) == found
+
+
+TALKING = """
+from openai import OpenAI
+
+client = OpenAI()
+
+def shortened(messages):
+    if len(messages) < 20:
+        return messages
+    asked = SUM_UP
+    summary = client.responses.create(model="m", input=asked).output_text
+    return [{"role": "user", "content": f"So far: {summary}"}, *messages[-4:]]
+
+class Guide:
+    def __init__(self):
+        self.messages = []
+
+    def chat(self, text):
+        self.messages.append({"role": "user", "content": text})
+        self.messages = shortened(self.messages)
+        answer = client.chat.completions.create(model="m", messages=self.messages)
+        said = answer.choices[0].message.content
+        self.messages.append({"role": "assistant", "content": said})
+        return said
+
+def serve(texts):
+    guide = Guide()
+    for text in texts:
+        print(guide.chat(text))
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (
+            "'Sum up in three sentences what this visitor of our museum has asked, what the guide '"
+            "'has answered, and each fact about the things on show: ' + str(messages[1:-4])",
+            [11, 21],
+        ),
+        ("'a text that has nothing to do with what was said'", [11, 21, 29]),
+    ],
+)
+def test_an_object_that_sums_up_its_conversation_before_it_asks_takes_steps(
+    asked: str, found: list[int]
+) -> None:
+    file = compiled(TALKING.replace("SUM_UP", asked))
+    assert lines(file) == [line - 1 for line in found]
