@@ -4,7 +4,7 @@ and it then finds what it left; a top level sets that up only once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from charter_engine.parser.agents.memories import is_memory
 from charter_engine.parser.branches.alternatives import sites_of
 from charter_engine.parser.flows.edges import EARLIER_RUN, is_of_round, value_in_round
+from charter_engine.parser.flows.held_lists import MAX_DEPTH, HeldLists
 from charter_engine.parser.flows.memory import SESSION, Memory
 from charter_engine.parser.flows.told_lists import ToldLists
 from charter_engine.parser.interpreting.entries import Entries
@@ -21,13 +22,9 @@ from charter_engine.parser.model_calls.recognise import has_roles, words_of
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.values.joining import join
 from charter_engine.parser.values.origins import Origin
-from charter_engine.parser.values.values import (
-    Box,
-    Element,
-    Static,
-    Value,
-    is_answer,
-)
+from charter_engine.parser.values.values import Box, Element, Static, Value, is_answer
+
+NO_CALLS: frozenset[int] = frozenset()
 
 ONCE = frozenset(("main", "test", "demo", "example"))
 """Words of the names of functions that a program runs once."""
@@ -64,7 +61,8 @@ class KeptState:
         self.lists: dict[int, Box] = {}
         self.passing: dict[int, set[object]] = {}
         self.served: set[str] = set()
-        self.told_lists = ToldLists(self.lists)
+        self.told_lists = ToldLists()
+        self.held_lists = HeldLists(memory)
         self.talks: set[int] = set()
         self.conversations: set[int] = set()
 
@@ -72,54 +70,66 @@ class KeptState:
         """Start from a function: what is kept of the answers that it makes itself was left in a
         turn before, and so was what others left in a memory that are run again as well, or in a
         conversation where nothing at hand calls the function."""
-        own = self.made_from([start])
+        own = self.findings.reached_from.get(start, NO_CALLS)
         if not is_once:
             self.served.add(start)
+        self.look()
         told = self.talks if is_called else self.talks | self.conversations
-        talks = [box for number, box in self.lists.items() if number in told] if told else []
         if own:
-            by_own = self.told_lists.told_by(own)
-            set_back([self.lists[number] for number in by_own if number not in told], own)
-        if talks:
-            set_back(talks, own if is_once else self.made_from(self.served))
+            self.set_back(self.told_lists.told_by(own) - told, own)
+        if told:
+            served = own if is_once else self.made_from(self.served)
+            self.set_back(self.told_lists.told_by(served) & told, served)
 
-    def made_from(self, starts: Iterable[str]) -> set[int]:
+    def look(self) -> None:
+        """Look at what may have changed since the last look."""
+        for value in self.held_lists.look():
+            if value.types and is_memory(value, self.catalogue):
+                self.talks.add(id(value.box))
+            if id(value.box) in self.lists:
+                self.note_kept(self.lists[id(value.box)])
+        for number in self.memory.grown:
+            if number in self.lists:
+                self.note_kept(self.lists[number])
+
+    def note_kept(self, box: Box) -> None:
+        """Note what a list that is kept holds now."""
+        self.told_lists.look_at(box)
+        if self.held_lists.is_held(box) and has_roles(Value(box=box)):
+            self.conversations.add(id(box))
+
+    def set_back(self, numbers: Iterable[int], calls: Set[int]) -> None:
+        """Let what some calls made in this turn be of a turn before, in some of the lists."""
+        for number in numbers:
+            set_back(self.lists[number], calls)
+            self.told_lists.look_at(self.lists[number])
+
+    def made_from(self, starts: Iterable[str]) -> Set[int]:
         """The calls that were reached from functions."""
         reached = self.findings.reached_from
-        return set().union(*[reached[start] for start in starts if start in reached])
+        return NO_CALLS.union(*[reached.get(start, NO_CALLS) for start in starts])
 
     def end(self, *, is_once: bool) -> None:
         """End what was started from a function: what it left in lists that are kept is there once,
         however many functions leave it. Of one that is run once, no later run finds it."""
         grown = [one for one in self.memory.grown.values() if any(map(is_said, one.box.items))]
+        self.look()
         self.memory.grown.clear()
-        lasting = list(kept_in(self.modules_and_sessions())) if grown else []
-        held = [*lasting, *kept_in(self.objects())] if grown else []
-        messages = {id(value.box) for value in held if has_roles(value)}
-        kept = {id(value.box) for value in held}
-        self.talks |= {
-            id(value.box) for value in held if value.types and is_memory(value, self.catalogue)
-        }
         for box, before in grown:
-            if id(box) in kept:
+            if self.held_lists.is_held(box):
                 said = once_each(box.items)
                 if is_once:
                     known = once_each(before) if id(box) in self.lists else {}
                     self.passing.setdefault(id(box), set()).update(said.keys() - known.keys())
                 self.lists[id(box)] = box
                 box.items[:] = said.values()
-        self.conversations |= messages & self.lists.keys()
+                self.note_kept(box)
 
     def holders(self) -> Iterator[dict[str, Value]]:
-        yield from self.modules_and_sessions()
-        yield from self.objects()
-
-    def modules_and_sessions(self) -> Iterator[dict[str, Value]]:
+        """The names of modules and sessions, and the fields of objects."""
         yield from self.memory.globals.values()
         yield from (box.fields for name, box in self.memory.shared.items() if name == SESSION)
-
-    def objects(self) -> Iterator[dict[str, Value]]:
-        return (box.fields for box in self.memory.objects.values())
+        yield from (box.fields for box in self.memory.objects.values())
 
     def note(self) -> None:
         """Note what is held once all functions were run."""
@@ -165,6 +175,7 @@ class KeptState:
                 box.items.append(item)
         if box.items and box.kind == "list":
             self.lists[id(box)] = box
+            self.note_kept(box)
         for name, value in held.fields.items():
             if is_answer(value):
                 own = box.fields.get(name)
@@ -176,29 +187,12 @@ class KeptState:
         self.memory.changes += 1
 
 
-def kept_in(holders: Iterable[dict[str, Value]]) -> Iterator[Value]:
-    """The lists that some names hold, also by a key."""
-    held = [
-        (value, value.box) for names in holders for value in names.values() if value.box is not None
-    ]
-    for _ in range(MAX_DEPTH + 1):
-        yield from (value for value, box in held if box.kind == "list")
-        held = [
-            (member, member.box)
-            for _, box in held
-            if box.kind != "list"
-            for member in box.members()
-            if member.box is not None
-        ]
-
-
-def set_back(lists: list[Box], calls: set[int]) -> None:
-    """Let what some calls made in this turn, and lists hold, be of a turn before. What an object
+def set_back(box: Box, calls: Set[int]) -> None:
+    """Let what some calls made in this turn, and a list holds, be of a turn before. What an object
     with a life of its own holds is in the lists of that."""
-    for box in lists if calls else ():
-        for place, item in enumerate(box.items):
-            if is_told(origins_of_message(item.value), calls):
-                box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
+    for place, item in enumerate(box.items):
+        if is_told(origins_of_message(item.value), calls):
+            box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
 
 
 MOST_BOXES = 16
@@ -223,7 +217,7 @@ def origins_of_message(value: Value) -> Iterator[Origin]:
             yield from member.origins
 
 
-def is_told(origins: Iterable[Origin], calls: set[int]) -> bool:
+def is_told(origins: Iterable[Origin], calls: Set[int]) -> bool:
     """Whether one of some calls made any of the outputs in this turn."""
     return any(
         origin.chain[0][0] in calls and not is_of_round(origin, EARLIER_RUN) for origin in origins
@@ -253,8 +247,3 @@ def shape_of(value: Value, depth: int = 0) -> object:
     inner = tuple((name, shape_of(held, depth + 1)) for name, held in fields.items())
     source = id(value.source) if not pieces and not inner else 0
     return pieces, inner, source
-
-
-MAX_DEPTH = 2
-"""Assumed: texts of messages lie no deeper in them, and lists that are kept no deeper in what
-keeps them."""

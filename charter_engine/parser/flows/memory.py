@@ -45,7 +45,9 @@ class Memory:
     tells by site as whom its answers are said among the messages of states. `answers`
     is what runs of teams tell beside their answers, by the identity of their calls, `answered` what
     those said in them that tell it themselves. `grown` are the lists to which something was added
-    since a function was started from, `added` the members, in order.
+    since a function was started from, `added` the members, in order. `opened` are the objects, by
+    their identity, and `opened_modules` the modules, into which something may have been put since
+    it was last looked what they hold.
     """
 
     objects: dict[tuple[ClassDefinition, str], Box] = field(default_factory=dict)
@@ -68,13 +70,21 @@ class Memory:
     answered: dict[Made, Value] = field(default_factory=dict)
     grown: dict[int, GrownList] = field(default_factory=dict)
     added: list[AddedMember] = field(default_factory=list)
+    opened: dict[int, Box] = field(default_factory=dict)
+    opened_modules: set[str] = field(default_factory=set)
     changes: int = 0
 
     def object_of(self, owner: ClassDefinition, place: str = "") -> Box:
         held = self.objects.get((owner, place))
         if held is None:
             held = self.objects[owner, place] = Box("object")
+        self.opened[id(held)] = held
         return held
+
+    def names_of(self, path: str) -> dict[str, Value]:
+        """The names of a module, to put something there."""
+        self.opened_modules.add(path)
+        return self.globals.get(path, {})
 
     def held_by(self, owner: ClassDefinition, place: str, name: str) -> Value | None:
         """What an attribute of an object holds; where nothing stored it there, what objects of the
@@ -86,6 +96,7 @@ class Memory:
         """Keep what a function sets a module's global to, beside what it held; of an agent that was
         kept before, as it was made last."""
         names = self.globals.setdefault(path, {})
+        self.opened_modules.add(path)
         held = join(names.get(name), value, name)
         if value.types:
             known = self.global_types.get((path, name), frozenset())
@@ -190,6 +201,8 @@ class Memory:
         self.said.clear()
         self.forget_runs()
         self.grown.clear()
+        self.opened.clear()
+        self.opened_modules.clear()
         self.recursions.clear()
 
 

@@ -1,7 +1,9 @@
-"""Which of the lists that are kept may hold what some calls made, without going through all of what
-each holds."""
+"""Which of the lists that are kept may hold what some calls made, without going through what each
+holds."""
 
 from __future__ import annotations
+
+from collections.abc import Set
 
 from charter_engine.parser.flows.edges import EARLIER_RUN, is_of_round
 from charter_engine.parser.values.values import Box, Element
@@ -10,33 +12,33 @@ from charter_engine.parser.values.values import Box, Element
 class ToldLists:
     """Finds the lists that may hold what some calls made in this turn.
 
-    `lists` are kept by others, by their numbers, and only added to. `seen` is what each held when
-    it was looked at last: from one start to the next few hold anything else. `by_call` are those
-    that hold an output of a call, `calls` the calls of each, `open_ones` those whose members hold
-    boxes, into which more may have come; `places` is the order of all.
+    `seen` is what each held when it was looked at last. `by_call` are those that hold an output of
+    a call, `calls` the calls of each, `open_ones` those whose members hold boxes, into which more
+    may have come.
     """
 
-    def __init__(self, lists: dict[int, Box]) -> None:
-        self.lists = lists
+    def __init__(self) -> None:
         self.seen: dict[int, list[Element]] = {}
-        self.places: dict[int, int] = {}
         self.by_call: dict[int, set[int]] = {}
         self.open_ones: set[int] = set()
         self.calls: dict[int, set[int]] = {}
 
-    def told_by(self, calls: set[int]) -> list[int]:
-        """The numbers of lists that may hold what some calls made, in the order of all."""
-        seen = self.seen
-        for number in [one for one, box in self.lists.items() if seen.get(one) != box.items]:
-            self.look_at(number, self.lists[number])
-        found = self.open_ones.union(*[self.by_call.get(call, NONE) for call in calls])
-        return sorted(found, key=self.places.__getitem__)
+    def told_by(self, calls: Set[int]) -> set[int]:
+        """The numbers of lists that may hold what some calls made."""
+        told = [self.by_call[call] for call in self.by_call.keys() & calls]
+        return self.open_ones.union(*told)
 
-    def look_at(self, number: int, box: Box) -> None:
-        self.places.setdefault(number, len(self.places))
+    def look_at(self, box: Box) -> None:
+        """Note what a list holds now."""
+        number = id(box)
+        if self.seen.get(number) == box.items:
+            return
         self.open_ones.discard(number)
         for call in self.calls.pop(number, ()):
-            self.by_call[call].discard(number)
+            holding = self.by_call[call]
+            holding.discard(number)
+            if not holding:
+                del self.by_call[call]
         calls = self.calls[number] = set[int]()
         self.seen[number] = list(box.items)
         for item in box.items:
@@ -47,6 +49,3 @@ class ToldLists:
                     calls.add(origin.chain[0][0])
         for call in calls:
             self.by_call.setdefault(call, set()).add(number)
-
-
-NONE: frozenset[int] = frozenset()

@@ -123,7 +123,7 @@ class NodeAgents:
         written = states.written_last(name, TALK, added=True)
         origins = written.all_origins() if written is not None else frozenset()
         asked = moved(Value(origins=origins), "argument")
-        frame = Frame(tools.module, dict(self.memory.globals.get(tools.module.path, {})))
+        frame = Frame(tools.module, dict(self.memory.names_of(tools.module.path)))
         answer: Value | None = None
         for tool in tools.functions:
             names = [one for one in tool.definition.parameters if one not in HANDED_IN]
@@ -154,7 +154,7 @@ class NodeAgents:
             held=made.box,
             verb=ASKING,
         )
-        frame = Frame(made.module, dict(self.memory.globals.get(made.module.path, {})))
+        frame = Frame(made.module, dict(self.memory.names_of(made.module.path)))
         why = f"an agent that stands as the node {name!r} of a graph"
         answer = self.evaluator.calls.agents.asked(
             frame, node, receiver, shape, Recognition(family, why)

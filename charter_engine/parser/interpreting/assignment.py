@@ -113,7 +113,7 @@ class Assigner:
         module."""
         is_global = isinstance(target, ast.Name) and target.id not in frame.names
         if is_global and isinstance(target, ast.Name) and frame.function is not None:
-            names = self.memory.globals.get(frame.module.path, {})
+            names = self.memory.names_of(frame.module.path)
             held = names.get(target.id)
             if held is not None and self.has_threads(held):
                 names[target.id] = held.with_origins(moved(value, "history").origins)
@@ -179,7 +179,7 @@ class Assigner:
     def give(self, frame: Frame, target: ast.expr, value: Value) -> None:
         """Let what an expression names hold something from here on, also where a function finds it
         in its module."""
-        names = self.memory.globals.get(frame.module.path, {})
+        names = self.memory.names_of(frame.module.path)
         if isinstance(target, ast.Name) and target.id not in frame.names and target.id in names:
             names[target.id] = value
         else:

@@ -168,6 +168,8 @@ class Names:
         found = self.memory.globals.get(module.path, NO_GLOBALS).get(name)
         is_missing = found is not None and is_for_lack_of(module, name, found)
         if found is not None and not is_missing:
+            if found.box is not None:
+                self.memory.opened_modules.add(module.path)
             return found
         if name in module.imports:
             dotted = self.program.imported_by(module, module.imports[name])

@@ -105,6 +105,7 @@ class Starts:
         if self.findings.are_judged and self.findings.reached == reached:
             self.note_in_vain(module, taken)
         self.memory.globals[module.path] = frame.names
+        self.memory.opened_modules.add(module.path)
         self.evaluator.names.forget()
 
     def note_in_vain(self, module: Module, taken: int) -> None:

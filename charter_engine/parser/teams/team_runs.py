@@ -199,7 +199,7 @@ class TeamRuns:
             family = self.program.catalogue.family_that_runs(speaker.kind)
             site = self.site_for(speaker, family, made.node.lineno)
             chains[speaker] = ((site.number, turn),)
-        names = self.memory.globals.get(made.module.path, {})
+        names = self.memory.names_of(made.module.path)
         self.keep(Frame(made.module, dict(names)), team, chains, {}, {}, None)
 
     def keep(
