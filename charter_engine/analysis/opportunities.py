@@ -3,6 +3,7 @@
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from charter_engine.analysis.layout import content_of
 from charter_engine.contracts.figures import Label
@@ -133,23 +134,15 @@ def _shared_prefix(calls: Sequence[Call], tokens: int) -> Opportunity:
 def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
     """Maximal paths of data edges whose prompts have something in common."""
     by_id = {call.id: call for call in calls}
+    known: dict[tuple[str, str], _Repeated] = {}
     for path in _chains(successors(calls)):
         members = [by_id[node] for node in path]
-        shared = min(
-            sum(
-                _static_tokens(segment)
-                for segment in after.segments
-                if content_of(segment) in _contents(before)
-            )
-            for before, after in itertools.pairwise(members)
-        )
-        again = sorted(
-            {
-                name
-                for before, after in itertools.pairwise(members)
-                for name in _inputs(before, after)
-            }
-        )
+        steps = list(itertools.pairwise(path))
+        for before, after in steps:
+            if (before, after) not in known:
+                known[before, after] = _repeated(by_id[before], by_id[after])
+        shared = min(known[step].tokens for step in steps)
+        again = sorted({name for step in steps for name in known[step].inputs})
         words = f" and repeats {', '.join(again)}" if again else ""
         yield Opportunity(
             pattern="sequential_chain",
@@ -160,6 +153,24 @@ def sequential_chains(calls: Sequence[Call]) -> Iterator[Opportunity]:
             f"at least {shared} tokens of constant text stand in neighbouring prompts",
             constant=tuple(again),
         )
+
+
+class _Repeated(NamedTuple):
+    """What a prompt says again of the one before it: tokens of constant text, and inputs."""
+
+    tokens: int
+    inputs: tuple[str, ...]
+
+
+def _repeated(before: Call, after: Call) -> _Repeated:
+    said = {content_of(segment) for segment in before.segments}
+    again = [segment for segment in after.segments if content_of(segment) in said]
+    return _Repeated(
+        sum(map(_static_tokens, again)),
+        tuple(
+            segment.name or segment.expression for segment in again if segment.kind == "variable"
+        ),
+    )
 
 
 def _chains(following: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
@@ -176,9 +187,11 @@ def _chains(following: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
     for path in itertools.chain(starts, entries):
         if path[-1] in reached:
             continue
-        while ahead := [node for node in following[path[-1]] if node not in path]:
+        passed = set(path)
+        while ahead := [node for node in following[path[-1]] if node not in passed]:
             fresh = [node for node in ahead if node not in reached]
-            path.append(min(fresh or ahead, key=lambda node: position[node]))
+            path.append(min(fresh or ahead, key=position.__getitem__))
+            passed.add(path[-1])
         if len(path) > 1:
             reached.update(path)
             yield path
@@ -188,11 +201,11 @@ def _way_to(
     node: str, feeding: Mapping[str, Sequence[str]], position: Mapping[str, int]
 ) -> list[str]:
     """The calls that lead to one from a call that nothing feeds, by the earliest of each."""
-    way: list[str] = []
+    way: dict[str, None] = {}
     while before := [source for source in feeding.get(node, ()) if source not in way]:
-        node = min(before, key=lambda source: position[source])
-        way.insert(0, node)
-    return way
+        node = min(before, key=position.__getitem__)
+        way[node] = None
+    return list(reversed(way))
 
 
 def branchings(calls: Sequence[Call]) -> Iterator[Opportunity]:
@@ -322,18 +335,6 @@ def _static_tokens(segment: Segment) -> int:
     if segment.kind != "static":
         return 0
     return segment.tokens if segment.tokens is not None else len(segment.text) // CHARACTERS_A_TOKEN
-
-
-def _contents(call: Call) -> set[tuple[str, str]]:
-    return {content_of(segment) for segment in call.segments}
-
-
-def _inputs(before: Call, after: Call) -> list[str]:
-    return [
-        segment.name or segment.expression
-        for segment in after.segments
-        if segment.kind == "variable" and content_of(segment) in _contents(before)
-    ]
 
 
 def _ids(calls: Sequence[Call]) -> tuple[str, ...]:

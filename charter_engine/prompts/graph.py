@@ -1,5 +1,6 @@
 """Calls → graph: data edges in an order that always exists, loop-carried edges beside it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -20,10 +21,9 @@ def settled(calls: Sequence[Call]) -> tuple[Call, ...]:
         for edge in call.depends_on
         if edge.carried == "data" and edge.call in position
     ]
+    forward = [edge for edge in edges if position[edge[0]] < position[edge[1]]]
     backward = [edge for edge in edges if position[edge[0]] >= position[edge[1]]]
-    if not backward:
-        return tuple(calls)
-    closing = closing_edges([edge for edge in edges if edge not in backward], backward)
+    closing = closing_edges(forward, backward)
     return tuple(without_closing(call, closing) for call in calls) if closing else tuple(calls)
 
 
@@ -31,18 +31,42 @@ def closing_edges(
     forward: Iterable[tuple[str, str]], backward: Iterable[tuple[str, str]]
 ) -> set[tuple[str, str]]:
     """Those of the backward edges that close a circle, taking each that does not into the graph."""
-    # Most agents have no backward edge, and networkx takes a tenth of a second to import.
-    import networkx
-
-    graph = networkx.DiGraph(forward)
+    after: Neighbours = defaultdict(list)
+    before: Neighbours = defaultdict(list)
+    for source, target in forward:
+        after[source].append(target)
+        before[target].append(source)
     closing = set()
     for source, target in backward:
-        graph.add_nodes_from((source, target))
-        if networkx.has_path(graph, target, source):
+        if leads_to(target, source, after, before):
             closing.add((source, target))
         else:
-            graph.add_edge(source, target)
+            after[source].append(target)
+            before[target].append(source)
     return closing
+
+
+Neighbours = dict[str, list[str]]
+
+
+def leads_to(start: str, goal: str, after: Neighbours, before: Neighbours) -> bool:
+    """Whether a path leads from one node to another, looked for from both ends at once."""
+    ahead, behind = {start}, {goal}
+    front, back = [start], [goal]
+    while ahead.isdisjoint(behind) and front and back:
+        if len(front) <= len(back):
+            front = step(front, after, ahead)
+        else:
+            back = step(back, before, behind)
+    return not ahead.isdisjoint(behind)
+
+
+def step(nodes: Iterable[str], neighbours: Neighbours, seen: set[str]) -> list[str]:
+    """The neighbours of some nodes that were not seen before, from now on among these."""
+    found = [other for node in nodes for other in neighbours.get(node, ())]
+    fresh = list(dict.fromkeys(one for one in found if one not in seen))
+    seen.update(fresh)
+    return fresh
 
 
 def without_closing(call: Call, closing: set[tuple[str, str]]) -> Call:

@@ -32,6 +32,13 @@ def test_a_backward_edge_that_closes_nothing_stays() -> None:
     assert settled([call("a", "b"), call("b")])[0].depends_on[0].carried == "data"
 
 
+def test_a_backward_edge_may_close_a_circle_with_one_that_stays() -> None:
+    first, second, third = settled([call("a", "c"), call("b"), call("c", "b", "a")])
+    assert [edge.carried for edge in first.depends_on] == ["loop"]
+    assert second.depends_on == ()
+    assert {edge.carried for edge in third.depends_on} == {"data"}
+
+
 def test_data_edges_are_followed_from_call_to_call() -> None:
     following = successors(settled([call("a", "c"), call("b", "a"), call("c", "b")]))
     graphlib.TopologicalSorter(following).prepare()
