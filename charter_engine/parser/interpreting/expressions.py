@@ -33,6 +33,7 @@ from charter_engine.parser.interpreting.defaults import without_environment
 from charter_engine.parser.interpreting.effects import Effects
 from charter_engine.parser.interpreting.following import Follower
 from charter_engine.parser.interpreting.frames import Frame, LoopState
+from charter_engine.parser.interpreting.idle_functions import IdleFunctions
 from charter_engine.parser.interpreting.names import Names
 from charter_engine.parser.interpreting.objects import ObjectMaker
 from charter_engine.parser.interpreting.statements import StatementWalker
@@ -116,6 +117,7 @@ class Evaluator:
         self.assigner = Assigner(analysis, self)
         self.walker = StatementWalker(analysis, self)
         self.follower = Follower(analysis, self)
+        self.idle_functions = IdleFunctions(analysis, self)
         self.arguments = Arguments(analysis, self)
         self.objects = ObjectMaker(analysis, self)
         self.wrapper_calls = WrapperCalls(analysis, self)
@@ -199,7 +201,10 @@ class Evaluator:
         if steps:
             self.progress.steps += steps
         else:
+            before = frame.untaken
+            frame.untaken = node.value if isinstance(node, ast.Await) else node
             self.evaluate(frame, node)
+            frame.untaken = before
 
     def steps_of_idling(self, frame: Frame, node: ast.expr) -> int:
         """In how many steps an expression is evaluated that does nothing; 0: it may do something,

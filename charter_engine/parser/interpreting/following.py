@@ -173,7 +173,10 @@ class Follower:
         reached = self.findings.reached
         given = {name: moved(value, "argument") for name, value in names.items()}
         is_called = self.is_called_as_written(frame, node, shape)
-        inner = self.enter(frame, function, given, holder, is_called=is_called, call=node)
+        is_taken = asked is not None or frame.untaken is not node
+        inner = self.enter(
+            frame, function, given, holder, is_called=is_called, call=node, is_taken=is_taken
+        )
         if asked is not None and not self.findings.are_judged:
             answered = self.findings.asked_elsewhere.setdefault(function.definition, set())
             answered |= sites_behind(inner)
@@ -235,11 +238,13 @@ class Follower:
         *,
         is_called: bool = False,
         call: ast.Call | None = None,
+        is_taken: bool = True,
     ) -> Value | None:
         """Follow a call into a function at hand; None where that goes too deep or in circles.
 
         `holder` names the object in the frame whose method the function is; `is_called`: a call at
-        hand gives it `names` and nothing else; `call` where one is written.
+        hand gives it `names` and nothing else; `call` where one is written; `is_taken`: somebody
+        takes its value.
         """
         definition = function.definition
         own = definition.own_name
@@ -262,6 +267,10 @@ class Follower:
             return None
         unmade = self.findings.outputs.unmade(frame.elsewhere)
         self.entries.note(frame, function, known, self.findings.outputs, names, call)
+        if not is_taken and (idle := self.evaluator.idle_functions.steps_of(definition)):
+            self.progress.steps += idle
+            hand_over(frame, holder, known)
+            return UNKNOWN
         spread = spread_of(frame, call)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
@@ -281,13 +290,7 @@ class Follower:
         )
         before = self.followed.get(key)
         if before is not None:
-            if self.findings.visits is not None:
-                self.findings.visits += before.visits
-            self.findings.reached += before.reached
-            self.findings.outputs.add(*before.made)
-            frame.raised |= before.raised
-            hand_over(frame, holder, before.left)
-            return before.result
+            return self.as_before(frame, holder, before)
         seen, reached = len(self.findings.visits or ()), self.findings.reached
         made = len(self.findings.outputs.made)
         inner = Frame(
@@ -323,6 +326,16 @@ class Follower:
         if holder and own:
             hand_over(frame, holder, left)
         return result
+
+    def as_before(self, frame: Frame, holder: str, before: Followed) -> Value | None:
+        """What following a function gave that was followed with the same, and what it did."""
+        if self.findings.visits is not None:
+            self.findings.visits += before.visits
+        self.findings.reached += before.reached
+        self.findings.outputs.add(*before.made)
+        frame.raised |= before.raised
+        hand_over(frame, holder, before.left)
+        return before.result
 
     def depth_of(self, frame: Frame, definition: FunctionDefinition) -> int:
         """How much deeper a function lies than the frame that calls it: what may lead to a model

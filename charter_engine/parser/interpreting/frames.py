@@ -47,8 +47,8 @@ class Frame(Struct, eq=False):
     `is_called`: a call at hand gives all that it is given, `call` is that which is written.
     `driven` are the loops that its callers are in, `given` the outputs that a function which calls
     itself was called with, `elsewhere` those of ways that exclude this one, `absent` what ways have
-    added to lists that left the function. What stands above stays the same until the function
-    returns, and is counted once.
+    added to lists that left the function; `untaken` is the expression under way whose value nobody
+    takes. What stands above stays the same until the function returns, and is counted once.
     """
 
     module: Module
@@ -75,6 +75,7 @@ class Frame(Struct, eq=False):
     given: frozenset[Chain] = frozenset()
     elsewhere: Elsewhere = field(default_factory=lambda: NOWHERE)
     absent: list[Absent] = field(default_factory=list)
+    untaken: ast.expr | None = None
     certainty_above: int = 0
     branches_above: int = 0
 
