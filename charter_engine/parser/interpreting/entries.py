@@ -266,15 +266,17 @@ class Entries:
         own: list[tuple[Box, dict[str, Value]]] = []
         for owned, is_own in self.objects_of(function, given):
             for name, value in owned.fields.items():
-                if is_list(value):
-                    fields.append((owned, name, value))
-                add_lists(value, found)
+                if value.box is not None:
+                    if value.box.kind == "list":
+                        fields.append((owned, name, value))
+                    add_lists(value, found)
             if is_own:
                 own.append((owned, dict(owned.fields)))
         for value in known.values.values():
             add_lists(value, found)
         for value in self.memory.globals.get(function.definition.module.path, {}).values():
-            add_lists(value, found)
+            if value.box is not None:
+                add_lists(value, found)
         return Lists(tuple(fields), tuple(found.values()), tuple(own))
 
     def objects_of(

@@ -108,6 +108,7 @@ class Names:
         self.inherited: dict[ClassDefinition, frozenset[Kind]] = {}
         self.annotations: dict[int, Value] = {}
         self.frames: dict[str, Frame] = {}
+        self.parts: dict[tuple[frozenset[Type], str], Value] = {}
 
     def forget(self) -> None:
         """Look classes and annotations up anew: a module's top level may define them."""
@@ -255,7 +256,8 @@ class Names:
         if not value.types and value.box is None:
             is_of_enum = name == "value" and value.pieces is not None
             return value if is_of_enum else self.kept_for_users(name).with_origins(origins)
-        given = self.argument_given(value, name)
+        part = self.catalogued_part(value.types, name) if value.box is None else None
+        given = self.argument_given(value, name) if part is None else part.with_origins(origins)
         if given is not None:
             return given
         found: Value | None = None
@@ -292,6 +294,18 @@ class Names:
         if types:
             result = replace(result, types=result.types | types)
         return result.with_origins(origins)
+
+    def catalogued_part(self, types: frozenset[Type], name: str) -> Value | None:
+        """An attribute of what is of the catalogue's types alone, put together once; None where it
+        may be anything else."""
+        part = self.parts.get((types, name))
+        if part is None:
+            kinds = [kind for kind in types if isinstance(kind, Kind | Member)]
+            if len(kinds) < len(types):
+                return None
+            parts = frozenset[Type]().union(*[part_of(kind, name) for kind in kinds])
+            part = self.parts[types, name] = Value(types=parts)
+        return part
 
     def kept_for_users(self, name: str) -> Value:
         """What an attribute of something unknown holds: what a bot keeps for its users."""

@@ -400,8 +400,9 @@ class StatementWalker:
         frame.loops.append(loop)
         sites = self.findings.reached
         is_whole = self.findings.are_judged and frame.caller is None
-        held = answers_held(frame.names)
-        for iteration in range(max(turns, MOST_TURNS if is_machine(node) else 2)):
+        is_turning = is_machine(node)
+        held = answers_held(frame.names) if is_turning else NOTHING_HELD
+        for iteration in range(max(turns, MOST_TURNS if is_turning else 2)):
             loop.iteration, loop.is_late = iteration, iteration >= max(turns, 2)
             start(min(iteration, turns - 1))
             self.turn(frame, node, loop)
@@ -410,9 +411,10 @@ class StatementWalker:
                 break
             if self.progress.is_spent and not (told and is_whole):
                 break
-            held, held_before = answers_held(frame.names), held
-            if iteration + 1 >= max(turns, 2) and held <= held_before:
-                break
+            if is_turning:
+                held, held_before = answers_held(frame.names), held
+                if iteration + 1 >= max(turns, 2) and held <= held_before:
+                    break
         frame.loops.pop()
         if not (isinstance(node, ast.While) and is_endless(node)):
             frame.names = join_names(before, frame.names)
@@ -554,6 +556,9 @@ def gained(before: dict[str, Value], after: dict[str, Value]) -> bool:
         if name in after
         for origin in after[name].origins - value.origins
     )
+
+
+NOTHING_HELD: frozenset[tuple[str, int]] = frozenset()
 
 
 def answers_held(names: dict[str, Value]) -> frozenset[tuple[str, int]]:

@@ -464,12 +464,11 @@ def fills_given_template(definition: FunctionDefinition) -> bool:
     """Whether a function fills a template that its caller gives (`template.format(text=text)`): it
     may add a sentence about what it sends with it."""
     return any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and (fills_by_name(node) or replaces_placeholder(node))
+        isinstance(node.func, ast.Attribute)
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id in definition.parameters
-        for node in walk(definition.node)
+        and (fills_by_name(node) or replaces_placeholder(node))
+        for node in definition.calls
     )
 
 

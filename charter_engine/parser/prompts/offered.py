@@ -34,6 +34,9 @@ SCHEMAS = (
     "config.response_json_schema",
 )
 OFFERED = (*TOOLS, *SCHEMAS)
+OFFERED_IN = frozenset(name.partition(".")[0] for name in OFFERED)
+"""The arguments that these are, or are parts of."""
+
 KEPT_AS = {
     "bind_tools": "tools",
     "bind_functions": "functions",
@@ -70,6 +73,8 @@ def offers(shape: CallShape, family: Family, holder: Value) -> tuple[Offer, ...]
     given = arguments_by_name(shape, family)
     sources: dict[str, ast.expr] = {name: node for name, node, _ in shape.keywords}
     held = holder.box.fields if holder.box is not None and holder.box.kind == "object" else {}
+    if OFFERED_IN.isdisjoint(given) and OFFERED_IN.isdisjoint(held):
+        return ()
     found: list[Offer] = []
     for name in OFFERED:
         value = field_of(given, name) or field_of(held, name)

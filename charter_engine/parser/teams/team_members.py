@@ -173,14 +173,16 @@ class TeamFinder:
 
     def made_to_run(self, frame: Frame, shape: CallShape, family: Family) -> list[Made]:
         """What a function makes that a call is given to run."""
+        if not family.runs:
+            return []
         given = prompts.arguments_by_name(shape, family).get(family.runs, UNKNOWN)
         return [*made_in(self.evaluator.agents.by_functions.made_later(frame, given))]
 
     def run_of(self, asked: Value, shape: CallShape, family: Family) -> list[Made]:
         """What a call is given to run, or else what is called: several where that isn't known."""
-        arguments = prompts.arguments_by_name(shape, family)
-        given = arguments.get(family.runs, UNKNOWN)
-        found = made_as(given)
+        is_given = family.runs or family.names
+        arguments = prompts.arguments_by_name(shape, family) if is_given else {}
+        found = made_as(arguments.get(family.runs, UNKNOWN))
         name = arguments.get(family.names, UNKNOWN).static_text() if family.names else None
         if not found and name is not None:
             fields = asked.box.fields.values() if asked.box is not None else ()

@@ -159,8 +159,8 @@ def messages_in(shape: CallShape) -> dict[Made, tuple[Message, ...]]:
 
 def chats_of(shape: CallShape) -> list[dict[str, Value]]:
     """What each of several chats is given that has a recipient."""
-    given = shape.argument(0, "chat_queue")
-    if shape.verb not in CHATTING or given is None:
+    given = shape.argument(0, "chat_queue") if shape.verb in CHATTING else None
+    if given is None:
         return []
     chats = given.box
     boxes = [item.value.box for item in chats.items] if chats is not None else []
