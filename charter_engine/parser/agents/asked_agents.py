@@ -91,9 +91,9 @@ class AgentsAsked:
     def keep_talk(self, frame: Frame, shape: CallShape, family: Family, answer: Value) -> None:
         """Let what keeps the conversation of a call hold its answer: what is called, or what it is
         given for that."""
-        answers = moved(answer, "history")
         unseen = self.evaluator.kept_talks.unseen(frame, shape, family)
-        unseen.rest = join(unseen.rest, answers, "history")
+        if unseen is not None:
+            unseen.rest = join(unseen.rest, moved(answer, "history"), "history")
         talk = talk_of(shape, family)
         memory = memory_given(shape, family, self.program.catalogue)
         if self.evaluator.kept_talks.remembers(shape):
@@ -107,7 +107,8 @@ class AgentsAsked:
         if talk is not None:
             kept = self.evaluator.evaluate(frame, talk)
             if kept.constant != (None,):
-                self.evaluator.assigner.keep(frame, talk, kept.with_origins(answers.origins))
+                answers = moved(answer, "history").origins
+                self.evaluator.assigner.keep(frame, talk, kept.with_origins(answers))
 
     def asked_beside(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape

@@ -151,8 +151,9 @@ def started_way(frame: Frame, node: ast.Call, callee: Value) -> str | None:
 
 def is_start_of_thread(node: ast.Call, callee: Value) -> bool:
     """Whether a call starts a thread whose class says what it does: `Worker(jobs).start()`."""
-    names = {kind.definition.name for kind in callee.types if isinstance(kind, Function)}
-    return last_name(node.func) == "start" and names == {"run"}
+    return last_name(node.func) == "start" and {
+        kind.definition.name for kind in callee.types if isinstance(kind, Function)
+    } == {"run"}
 
 
 def is_task(definition: FunctionDefinition) -> bool:

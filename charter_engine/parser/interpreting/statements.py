@@ -20,7 +20,7 @@ from charter_engine.parser.graphs.frameworks import updates_in
 from charter_engine.parser.interpreting.attributes import note_left
 from charter_engine.parser.interpreting.frames import Frame, LoopState
 from charter_engine.parser.source.compact import by_kind
-from charter_engine.parser.source.symbols import ENTERED, ClassDefinition, returns_itself
+from charter_engine.parser.source.symbols import ENTERED, ClassDefinition, returns_itself, walk
 from charter_engine.parser.source.syntax import (
     calls_members,
     calls_methods,
@@ -63,6 +63,7 @@ class StatementWalker:
         self.evaluator = evaluator
         self.executors = self.executors_by_node()
         self.telling_apart: dict[int, bool] = {}
+        self.tested: dict[int, frozenset[str]] = {}
 
     def executors_by_node(self) -> dict[type, Callable[[Frame, Any], bool]]:
         assigner = self.evaluator.assigner
@@ -125,7 +126,9 @@ class StatementWalker:
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
         told = (
-            narrowed(frame, node.test, self.evaluator.known_beside(frame)) if frame.loops else None
+            narrowed(frame, node.test, self.evaluator.known_beside(frame))
+            if frame.loops and self.tests_target(frame, node.test)
+            else None
         )
         goes_on = self.alternatives(
             frame,
@@ -136,6 +139,14 @@ class StatementWalker:
         if told is not None and not told.holds_after(node):
             widen(told.loop, frame.names)
         return goes_on
+
+    def tests_target(self, frame: Frame, test: ast.expr) -> bool:
+        """Whether a test names what a loop under way goes through."""
+        names = self.tested.get(id(test))
+        if names is None:
+            found = (part.id for part in walk(test) if isinstance(part, ast.Name))
+            names = self.tested[id(test)] = frozenset(found)
+        return any(loop.record.target in names for loop in frame.loops)
 
     def way_of_shape(self, frame: Frame, node: ast.If) -> bool | None:
         """Which way a branch goes that is for lists or texts alone; None where that is open, or

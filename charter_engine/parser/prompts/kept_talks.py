@@ -23,7 +23,7 @@ from charter_engine.parser.model_calls.findings import Message, Site
 from charter_engine.parser.model_calls.recognise import CallShape, is_called
 from charter_engine.parser.prompts.history_stores import LASTING, reads_session
 from charter_engine.parser.source.syntax import last_name
-from charter_engine.parser.values.origins import Chain, Origin
+from charter_engine.parser.values.origins import NOTHING, Chain, Origin
 from charter_engine.parser.values.values import UNKNOWN, Box, Kind, Value, moved
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class KeptTalks:
         """What a call goes on from: what its receiver keeps, or else what it is given to go on
         with."""
         unseen = self.unseen(frame, shape, family)
-        said = in_round(Value(box=unseen).all_origins(), self.progress.round - 1)
+        before = Value(box=unseen).all_origins() if unseen is not None else NOTHING
+        said = in_round(before, self.progress.round - 1)
         if not self.remembers(shape):
             return continued(shape, family).with_origins(said)
         memory = memory_held(shape, self.program.catalogue)
@@ -62,9 +63,9 @@ class KeptTalks:
         held = moved(Value(origins=memory.all_origins()), "history")
         return replace(receiver, origins=held.origins)
 
-    def unseen(self, frame: Frame, shape: CallShape, family: Family) -> Box:
+    def unseen(self, frame: Frame, shape: CallShape, family: Family) -> Box | None:
         """What was said in a conversation that outlasts the function that goes on with it:
-        `session=sessions.get_session(user)`, or the program."""
+        `session=sessions.get_session(user)`, or the program; None where there is none."""
         keeper = keeper_of(shape)
         is_kept = keeper is not None and self.remembers(shape) and self.outlasts(frame, keeper)
         if keeper is not None and (is_kept or LASTING in shape.receiver):
@@ -72,7 +73,7 @@ class KeptTalks:
         given = given_talk(shape, family)
         source = lasting_talk(frame, given) if given is not None else None
         if source is None:
-            return Box("dict")
+            return None
         owner = frame.function.owner if frame.function is not None else None
         holder = owner.name if owner is not None else frame.module.path
         return self.memory.shared_box(f"talk {holder} {ast.unparse(source)}")

@@ -46,7 +46,7 @@ class OwnRuns:
             return False
         kinds = self.evaluator.names.base_kinds(owner)
         verbs = self.program.catalogue.family_of_verb
-        if not any(verbs(kind.name, shape.verb) for kind in kinds):
+        if not kinds or not any(verbs(kind.name, shape.verb) for kind in kinds):
             return False
         if method not in self.running_in(owner):
             return False
