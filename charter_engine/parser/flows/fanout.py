@@ -83,7 +83,7 @@ def parallel_way(path: tuple[str, ...]) -> str | None:
 
 def delayed_way(path: tuple[str, ...]) -> str | None:
     """How joblib's `delayed(f)(x)` runs, which stands for a call of f."""
-    return "parallel" if path[-1:] == ("delayed()",) else None
+    return "parallel" if path and path[-1] == "delayed()" else None
 
 
 def gathers(definition: FunctionDefinition, helpers: Collection[str] = ()) -> bool:
@@ -152,8 +152,10 @@ def started_way(frame: Frame, node: ast.Call, callee: Value) -> str | None:
 
 def is_start_of_thread(node: ast.Call, callee: Value) -> bool:
     """Whether a call starts a thread whose class says what it does: `Worker(jobs).start()`."""
+    if last_name(node.func) != "start":
+        return False
     names = {kind.definition.name for kind in callee.types if isinstance(kind, Function)}
-    return last_name(node.func) == "start" and names == {"run"}
+    return names == {"run"}
 
 
 def is_task(definition: FunctionDefinition) -> bool:
