@@ -28,7 +28,6 @@ from charter_engine.parser.graphs.graph_runs import GraphRuns
 from charter_engine.parser.graphs.node_agents import NodeAgents
 from charter_engine.parser.interpreting.arguments import Arguments
 from charter_engine.parser.interpreting.assignment import Assigner
-from charter_engine.parser.interpreting.attributes import holder_name
 from charter_engine.parser.interpreting.calls import CallResolver
 from charter_engine.parser.interpreting.defaults import without_environment
 from charter_engine.parser.interpreting.effects import Effects
@@ -46,7 +45,7 @@ from charter_engine.parser.model_calls.wrapper_calls import WrapperCalls
 from charter_engine.parser.prompts.kept_talks import KeptTalks
 from charter_engine.parser.prompts.prompt_files import PromptFiles
 from charter_engine.parser.source.compact import by_kind
-from charter_engine.parser.source.syntax import last_name, outcome_of
+from charter_engine.parser.source.syntax import outcome_of
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.teams.arrangements import chain_of, may_chain
 from charter_engine.parser.teams.role_turns import RoleTurns
@@ -77,7 +76,6 @@ from charter_engine.parser.values.values import (
     External,
     Function,
     Piece,
-    Type,
     Value,
 )
 from charter_engine.parser.workflows import task_canvases
@@ -87,8 +85,6 @@ from charter_engine.parser.workflows.mixed_graphs import MixedGraphs
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
 NUMBERS = (bool, int, float)
-
-NO_TYPES: frozenset[Type] = frozenset()
 
 MAX_DEPTH = 120
 """Expressions nested deeper than this are taken as unknown."""
@@ -217,22 +213,12 @@ class Evaluator:
         return 0 if is_other else idle.steps
 
     def logs(self, frame: Frame, node: ast.expr) -> bool:
-        """Whether something that is named as a logger is no object or function at hand: of what a
-        property gives, found out once."""
-        owner = holder_name(node.value) if isinstance(node, ast.Attribute) else ""
-        types = frame.names[owner].types if owner in frame.names else NO_TYPES
-        key = (types, last_name(node))
-        if key in self.names.loggers:
-            return True
+        """Whether something that is named as a logger is no object or function at hand."""
         before = self.progress.steps
         logger = self.evaluate(frame, node)
         self.progress.steps = before
         is_outside = all(isinstance(kind, External) or kind == STORE for kind in logger.types)
-        if not is_outside or (logger.box is not None and STORE not in logger.types):
-            return False
-        if types and all(self.names.is_property(kind, key[1]) for kind in types):
-            self.names.loggers.add(key)
-        return True
+        return is_outside and (logger.box is None or STORE in logger.types)
 
     def placed(self, frame: Frame, node: ast.expr) -> Value:
         """The value of an expression where it is put into something; if its content is unknown, it

@@ -108,16 +108,16 @@ class Names:
         self.inherited: dict[ClassDefinition, frozenset[Kind]] = {}
         self.annotations: dict[int, Value] = {}
         self.defaults: dict[int, tuple[Value, int]] = {}
-        self.loggers: set[tuple[frozenset[Type], str]] = set()
+        self.properties: dict[tuple[FunctionDefinition, frozenset[Type]], tuple[Value, int]] = {}
         self.frames: dict[str, Frame] = {}
 
     def forget(self) -> None:
-        """Look classes, annotations, defaults and loggers up anew: a module's top level may define
-        them."""
+        """Look classes, annotations, defaults and properties up anew: a module's top level may
+        define them."""
         self.inherited.clear()
         self.annotations.clear()
         self.defaults.clear()
-        self.loggers.clear()
+        self.properties.clear()
 
     def frame_of(self, module: Module) -> Frame:
         """A frame of a module's own, in which annotations and defaults are looked up."""
@@ -362,13 +362,6 @@ class Names:
         if found is None:
             found = self.evaluator.role_turns.attribute(owner, name)
         return self.evaluator.flow_runs.state_of(frame, owner, name) if found is None else found
-
-    def is_property(self, kind: Type, name: str) -> bool:
-        """Whether an attribute of an object at hand is a property of its class."""
-        method = (
-            self.program.method_of(kind.definition, name) if isinstance(kind, Instance) else None
-        )
-        return method is not None and method.is_property
 
     def of_each_object(self, method: Function) -> list[Function]:
         """A method of each of the objects that it may be bound to, without those that have another
