@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.prompts.prompt_files import path_of
 from charter_engine.parser.source.symbols import walk
-from charter_engine.parser.source.syntax import last_name, outcome_of
+from charter_engine.parser.source.syntax import last_name, outcome_of, parts_joined
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -34,13 +34,17 @@ class FileWays:
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
         self.reading: dict[int, tuple[ast.expr, ...]] = {}
+        self.asking: dict[int, bool] = {}
 
     def settled(self, frame: Frame, test: ast.expr) -> bool | None:
         """How a test comes out that asks whether files are there; None where that is open."""
-        return outcome_of(test, partial(self.way, frame))
+        asks = self.asking.get(id(test))
+        if asks is None:
+            asks = self.asking[id(test)] = any(map(asks_for_file, parts_joined(test)))
+        return outcome_of(test, partial(self.way, frame)) if asks else None
 
     def way(self, frame: Frame, test: ast.expr) -> bool | None:
-        if not isinstance(test, ast.Call) or last_name(test.func) not in TESTS:
+        if not isinstance(test, ast.Call) or not asks_for_file(test):
             return None
         path = test.args[0] if test.args else getattr(test.func, "value", None)
         return True if path is not None and self.is_there(frame, path) else None
@@ -56,6 +60,11 @@ class FileWays:
         value = self.evaluator.evaluate(frame, node)
         is_written = PurePath(path_of(value) or "").name in self.evaluator.written.written
         return not is_written and self.evaluator.files.read(frame.module, value) is not None
+
+
+def asks_for_file(test: ast.expr) -> bool:
+    """`path.exists()`, `os.path.isfile(path)`."""
+    return isinstance(test, ast.Call) and last_name(test.func) in TESTS
 
 
 def paths_read(body: list[ast.stmt]) -> tuple[ast.expr, ...]:

@@ -12,7 +12,8 @@ from charter_engine.parser.branches.given_functions import holds_function
 from charter_engine.parser.branches.narrowing import compared
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, walk
-from charter_engine.parser.source.syntax import last_name, outcome_of
+from charter_engine.parser.source.syntax import last_name, outcome_of, parts_joined
+from charter_engine.parser.source.told_once import told_once
 from charter_engine.parser.values.values import Value
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class GivenWays:
         self.program = analysis.program
         self.findings = analysis.findings
         self.evaluator = evaluator
-        self.assigned: dict[FunctionDefinition, frozenset[str]] = {}
         self.made_up: dict[ClassDefinition, frozenset[str]] = {}
+        self.about_given: dict[int, bool] = {}
 
     def settled(self, frame: Frame, node: ast.If) -> bool | None:
         """Which way a function goes that a call at hand leads to, where that decides whether a
@@ -38,7 +39,7 @@ class GivenWays:
         = RULES`), or adds it to the messages (`if system: messages.append(…)`). None where that is
         open, as in what a framework calls; before all wrappers are known also where the other way
         does more than leave."""
-        if not frame.is_called:
+        if not frame.is_called or not self.is_about_given(frame.function, node.test):
             return None
         way = outcome_of(node.test, partial(self.way, frame))
         if way is None:
@@ -49,6 +50,16 @@ class GivenWays:
             return way if leaves(other) and not asks else None
         is_telling = asks or fills_in(node) or adds(node) or leaves(taken) or leaves(other)
         return way if is_telling else None
+
+    def is_about_given(self, definition: FunctionDefinition | None, test: ast.expr) -> bool:
+        """Whether a test of a function is about what calls give it, found out once."""
+        known = self.about_given.get(id(test))
+        if known is None:
+            known = self.about_given[id(test)] = definition is not None and any(
+                self.may_be_given(definition, part.left if isinstance(part, ast.Compare) else part)
+                for part in parts_joined(test)
+            )
+        return known
 
     def way(self, frame: Frame, test: ast.expr) -> bool | None:
         """How a part of a test comes out; None where that is open."""
@@ -85,30 +96,23 @@ class GivenWays:
         """What a call gave of which an expression reads all: a parameter, unless a loop may have
         assigned it, or an attribute of its object that keeps one; None for any other."""
         definition = frame.function
-        if definition is None:
+        if definition is None or not self.may_be_given(definition, node):
             return None
         if isinstance(node, ast.Name):
-            is_set = node.id in self.set_by(definition) and bool(frame.loops)
-            is_given = node.id in definition.parameters and not is_set
-            return frame.names.get(node.id) if is_given else None
-        if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
-            return None
-        is_own = node.value.id == definition.own_name
-        if not is_own or not self.keeps_given(definition.owner, node.attr):
-            return None
-        stored = frame.names.get(f"{node.value.id}.{node.attr}")
+            is_set = bool(frame.loops) and node.id in set_by(definition)
+            return None if is_set else frame.names.get(node.id)
+        stored = frame.names.get(ast.unparse(node))
         return stored if self.evaluator.evaluate(frame, node) is stored else None
 
-    def set_by(self, definition: FunctionDefinition) -> frozenset[str]:
-        """The names that a function assigns."""
-        known = self.assigned.get(definition)
-        if known is None:
-            known = self.assigned[definition] = frozenset(
-                node.id
-                for node in walk(definition.node)
-                if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-            )
-        return known
+    def may_be_given(self, definition: FunctionDefinition, node: ast.expr) -> bool:
+        """Whether an expression in a function is a parameter, or an attribute of its object that
+        keeps one."""
+        match node:
+            case ast.Name(id=name):
+                return name in definition.parameters
+            case ast.Attribute(value=ast.Name(id=holder), attr=name):
+                return holder == definition.own_name and self.keeps_given(definition.owner, name)
+        return False
 
     def keeps_given(self, owner: ClassDefinition | None, name: str) -> bool:
         """Whether all that a class and its bases store in an attribute is `None` or a
@@ -124,6 +128,16 @@ class GivenWays:
             )
             known = self.made_up[owner] = frozenset[str]().union(*stored)
         return name not in known
+
+
+@told_once
+def set_by(definition: FunctionDefinition) -> frozenset[str]:
+    """The names that a function assigns."""
+    return frozenset(
+        node.id
+        for node in walk(definition.node)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    )
 
 
 def leaves(body: list[ast.stmt]) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 
 from charter_engine.parser.interpreting.frames import Frame
-from charter_engine.parser.source.symbols import walk
+from charter_engine.parser.source.symbols import FunctionDefinition, walk
 from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.source.told_once import told_once
 
 
 def is_machine(loop: ast.For | ast.AsyncFor | ast.While) -> bool:
@@ -64,12 +65,18 @@ def is_chosen(frame: Frame, function: ast.expr) -> bool:
         function = function.value
     if not isinstance(function, ast.Name):
         return isinstance(function, CHOICES)
-    return frame.function is not None and any(
-        isinstance(node, ast.Assign)
+    return frame.function is not None and function.id in names_chosen(frame.function)
+
+
+@told_once
+def names_chosen(definition: FunctionDefinition) -> frozenset[str]:
+    """The names that a function gives what a key or a test chooses."""
+    return frozenset(
+        node.targets[0].id
+        for node in walk(definition.node)
+        if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == function.id
         and (isinstance(node.value, CHOICES) or looks_up(node.value))
-        for node in walk(frame.function.node)
     )
 
 

@@ -10,6 +10,7 @@ from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.source.symbols import FunctionDefinition, walk
 from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.source.told_once import told_once
 from charter_engine.parser.values.values import Function, Value
 
 FANOUT = {
@@ -82,7 +83,7 @@ def parallel_way(path: tuple[str, ...]) -> str | None:
 
 def delayed_way(path: tuple[str, ...]) -> str | None:
     """How joblib's `delayed(f)(x)` runs, which stands for a call of f."""
-    return "parallel" if path[-1:] == ("delayed()",) else None
+    return "parallel" if path and path[-1] == "delayed()" else None
 
 
 def gathers(definition: FunctionDefinition, helpers: Collection[str] = ()) -> bool:
@@ -122,9 +123,9 @@ def is_used_at_once(frame: Frame, node: ast.Call, function: FunctionDefinition) 
     return isinstance(parent, USED_AT_ONCE)
 
 
-@lru_cache(maxsize=4)
+@told_once
 def names_read_into(function: FunctionDefinition) -> frozenset[str]:
-    """The names of which a function reads a part: looked for once, as `gathered_names` are."""
+    """The names of which a function reads a part."""
     return frozenset(
         part.value.id
         for part in walk(function.node)
@@ -180,21 +181,25 @@ def is_listed(frame: Frame, node: ast.Call, function: FunctionDefinition) -> boo
     """Whether what a call makes is written out with others in a list whose members are awaited
     together: `jobs = [Runner.run(a, x), Runner.run(b, x)]`, then `gather(*jobs)`."""
     listing = frame.module.parents.get(id(node))
-    if not isinstance(listing, ast.List | ast.Tuple):
-        return False
+    return isinstance(listing, ast.List | ast.Tuple) and id(listing) in gathered_lists(function)
+
+
+@told_once
+def gathered_lists(function: FunctionDefinition) -> frozenset[int]:
+    """The lists that a function writes out under a name that it hands to what waits for several
+    things together."""
     names = gathered_names(function)
-    return any(
-        isinstance(statement, ast.Assign)
-        and statement.value is listing
+    return frozenset(
+        id(statement.value)
+        for statement in (walk(function.node) if names else ())
+        if isinstance(statement, ast.Assign)
         and any(isinstance(name, ast.Name) and name.id in names for name in statement.targets)
-        for statement in walk(function.node)
     )
 
 
-@lru_cache(maxsize=4)
+@told_once
 def gathered_names(function: FunctionDefinition) -> frozenset[str]:
-    """The names that a function hands to what waits for several things together: looked for once,
-    since all the calls in one ask for them."""
+    """The names that a function hands to what waits for several things together."""
     given = [
         argument.value if isinstance(argument, ast.Starred) else argument
         for call in function.calls

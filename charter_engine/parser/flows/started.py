@@ -4,7 +4,6 @@ stand one by one, without a loop or a function that waits for all of them."""
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
 from itertools import combinations
 
 from charter_engine.parser.branches.flags import LEAVING
@@ -12,6 +11,7 @@ from charter_engine.parser.flows.fanout import FANOUT, GATHERING, SEVERAL
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.source.symbols import FunctionDefinition, walk
 from charter_engine.parser.source.syntax import last_name, stands_in
+from charter_engine.parser.source.told_once import told_once
 
 STARTING = frozenset(
     name for name, way in FANOUT.items() if way in ("create_task", "submit", "thread")
@@ -46,7 +46,7 @@ def is_started_beside(function: FunctionDefinition, node: ast.Call) -> bool:
     return False
 
 
-@lru_cache(maxsize=4)
+@told_once
 def started_beside(function: FunctionDefinition) -> frozenset[int]:
     """The calls of a function that start what runs beside something else that it starts, or what it
     keeps in a set, with what it started in earlier runs."""

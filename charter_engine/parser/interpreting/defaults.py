@@ -25,6 +25,8 @@ def by_default(shape: CallShape) -> Value | None:
     """What a call that reads a variable, or declares a field, names for one that isn't set; None
     for any other call, and for a field that has to be given."""
     names = {kind.dotted for kind in shape.callee if isinstance(kind, External)}
+    if not names:
+        return None
     if not READING.isdisjoint(names):
         return shape.argument(1, "default") or Value()
     given = shape.argument(0, "default") if not FIELDS.isdisjoint(names) else None

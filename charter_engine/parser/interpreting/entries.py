@@ -227,7 +227,7 @@ class Entries:
     def note_functions(self, definition: FunctionDefinition, given: Mapping[str, Value]) -> None:
         """Keep the functions that any call hands another one, by its parameters."""
         for name, value in given.items():
-            if any(isinstance(kind, Function) for kind in value.types):
+            if value.types and any(isinstance(kind, Function) for kind in value.types):
                 handed = self.handed.setdefault(definition, {})
                 if name not in handed:
                     handed[name] = value

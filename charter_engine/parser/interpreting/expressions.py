@@ -210,7 +210,9 @@ class Evaluator:
         """In how many steps an expression is evaluated that does nothing; 0: it may do something,
         or reasons are wanted."""
         idle = self.program.idle_part(node) if self.progress.asked is None else None
-        if idle is None or not all(self.names.is_free(frame, name) for name in idle.functions):
+        if idle is None:
+            return 0
+        if idle.functions and not all(self.names.is_free(frame, one) for one in idle.functions):
             return 0
         is_other = idle.logger is not None and not self.logs(frame, idle.logger)
         return 0 if is_other else idle.steps

@@ -40,7 +40,7 @@ from charter_engine.parser.source.syntax import gives_all, is_super
 from charter_engine.parser.values.joining import held_apart, join
 from charter_engine.parser.values.origins import Chain, Origins
 from charter_engine.parser.values.strings import origins_of
-from charter_engine.parser.values.values import UNKNOWN, Function, Instance, Value, moved
+from charter_engine.parser.values.values import UNKNOWN, External, Function, Instance, Value, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -348,8 +348,21 @@ class Follower:
         return 1 if definition in self.program.reaching else 2
 
     def property_value(self, frame: Frame, function: Function) -> Value:
+        """What a property gives. Something that isn't at hand, as a logger is, it gives each time:
+        that is found out once, and the steps are counted as if it were followed again."""
+        known, progress = self.evaluator.names.properties, self.progress
+        key = (function.definition, (function.bound or UNKNOWN).types)
+        if key in known:
+            value, steps = known[key]
+            progress.steps += steps
+            return value
+        before, reached = progress.steps, self.findings.reached
         found = self.enter(frame, function, {})
-        return found if found is not None else UNKNOWN
+        if found is None:
+            return UNKNOWN
+        if is_outside(found) and not progress.is_spent and self.findings.reached == reached:
+            known[key] = found, progress.steps - before
+        return found
 
     def run_body(self, frame: Frame) -> Value:
         assert frame.function is not None
@@ -365,6 +378,15 @@ class Follower:
         if frame.function.name == "__init__" and frame.function.owner is not None:
             return stored_in(frame)
         return frame.returned if frame.returned is not None else UNKNOWN
+
+
+def is_outside(value: Value) -> bool:
+    """Whether a value is something that isn't at hand, and nothing else."""
+    return (
+        bool(value.types)
+        and all(type(kind) is External for kind in value.types)
+        and not (value.origins or value.box or value.pieces)
+    )
 
 
 def chains_in(names: dict[str, Value]) -> frozenset[Chain]:

@@ -107,13 +107,18 @@ class Names:
         self.outside: dict[str, Value] = {}
         self.inherited: dict[ClassDefinition, frozenset[Kind]] = {}
         self.annotations: dict[int, Value] = {}
+        self.defaults: dict[int, tuple[Value, int]] = {}
+        self.properties: dict[tuple[FunctionDefinition, frozenset[Type]], tuple[Value, int]] = {}
         self.frames: dict[str, Frame] = {}
         self.parts: dict[tuple[frozenset[Type], str], Value] = {}
 
     def forget(self) -> None:
-        """Look classes and annotations up anew: a module's top level may define them."""
+        """Look classes, annotations, defaults and properties up anew: a module's top level may
+        define them."""
         self.inherited.clear()
         self.annotations.clear()
+        self.defaults.clear()
+        self.properties.clear()
 
     def frame_of(self, module: Module) -> Frame:
         """A frame of a module's own, in which annotations and defaults are looked up."""

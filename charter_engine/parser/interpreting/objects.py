@@ -83,9 +83,8 @@ class ObjectMaker:
         if self.program.method_of(kind.definition, "run") in self.program.roles.runs:
             self.keep_fields(frame, kind.definition, shape, is_action=True)
         fields = named_in(shape)
-        for name, (_, value) in zip(
-            declared_fields(kind.definition.node), shape.positional, strict=False
-        ):
+        names = declared_fields(kind.definition.node) if shape.positional else ()
+        for name, (_, value) in zip(names, shape.positional, strict=False):
             fields[name] = value
         if is_event(kind.definition):
             absorb_box(self.memory, Box("dict", fields=fields), kind.definition.name)
@@ -141,9 +140,24 @@ class ObjectMaker:
                 if made is not None:
                     found[name] = Value(box=Box(made, depth=frame.certainty))
                 elif isinstance(default, ast.Lambda | ast.Constant):
-                    made_by = default.body if isinstance(default, ast.Lambda) else default
-                    found[name] = self.evaluator.evaluate(module, made_by)
+                    found[name] = self.default(module, default)
         return found
+
+    def default(self, module: Frame, default: ast.Lambda | ast.Constant) -> Value:
+        """What a field holds from the start by its class, evaluated once where that is no object
+        and comes of no model; the steps that it takes are counted each time."""
+        known = self.evaluator.names.defaults
+        progress = self.evaluator.progress
+        if id(default) in known:
+            value, steps = known[id(default)]
+            progress.steps += steps
+            return value
+        before = progress.steps
+        made_by = default.body if isinstance(default, ast.Lambda) else default
+        value = self.evaluator.evaluate(module, made_by)
+        if value.box is None and not value.types and not value.origins:
+            known[id(default)] = value, progress.steps - before
+        return value
 
     def keep_fields(
         self,

@@ -241,12 +241,9 @@ def queried(shape: CallShape) -> Value | None:
 def is_of_query(shape: CallShape) -> bool:
     """Whether a method belongs to a query of a database, of which what it is given becomes no part
     of what is found: `Product.objects.filter(name=name)`, `session.query(Product)`."""
-    verb = words_of(shape.verb)
-    if not WRITING.isdisjoint(verb):
-        return False
-    if DATABASE_QUERY in shape.receiver:
-        return True
     holder = shape.path[-2] if len(shape.path) > 1 else ""
-    is_of_class = len(shape.path) > 2 and shape.path[-3][:1].isupper()
+    is_of_class = holder in QUERY_HOLDERS and shape.path[-3:-2] and shape.path[-3][:1].isupper()
     begins = shape.verb == "query" and not SESSIONS.isdisjoint(words_of(holder))
-    return begins or (is_of_class and holder in QUERY_HOLDERS)
+    if not (DATABASE_QUERY in shape.receiver or begins or is_of_class):
+        return False
+    return WRITING.isdisjoint(words_of(shape.verb))

@@ -130,9 +130,9 @@ class WrapperCalls:
         catalogue = self.program.catalogue
         asked = recognise.recognise(seen, catalogue) or evidence.by_evidence(seen, catalogue)
         around = frame.function
-        if asked is None or around is None or not is_meant(node, function.definition, around):
+        if asked is None or around is None or not self.is_stand_in(function.definition):
             return asked
-        return None if self.is_stand_in(function.definition) else asked
+        return None if is_meant(node, function.definition, around) else asked
 
     def is_stand_in(self, definition: FunctionDefinition) -> bool:
         """Whether a function asks nobody: it answers out of its own source."""

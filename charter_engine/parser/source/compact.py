@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, TypeVar
 Known = TypeVar("Known")
 
 PLACE = ("lineno", "col_offset", "end_lineno")
-LEAVES = (ast.Name, ast.Constant, ast.alias)
+LEAVES = (ast.Name, ast.Constant, ast.alias, ast.Global, ast.Nonlocal, ast.MatchSingleton)
 """Nodes that hold no others."""
 
 PLAIN = frozenset(
     "id attr arg ctx op ops name asname module level simple conversion is_async rest kwd_attrs "
-    "type_comment type_ignores".split()
+    "str type_comment type_ignores".split()
 )
 """Fields that hold names, numbers and signs."""
 

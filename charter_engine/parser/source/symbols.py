@@ -50,7 +50,7 @@ class FunctionDefinition:
     whether it declares a global as its own to set, `sets_session` whether it keeps something in a
     user's session or the state of an app; `is_abstract` whether its body only declares.
     `kept_from_around` are parameters that keep what a name around the function holds where it is
-    defined. `node_name` is the name by which state graphs know it.
+    defined. `node_name` is the name by which state graphs know it. `told` is kept by `told_once`.
     """
 
     node: FunctionNode
@@ -71,6 +71,7 @@ class FunctionDefinition:
     kept_from_around: tuple[str, ...] = ()
     calls: list[ast.Call] = field(default_factory=list)
     node_name: str = ""
+    told: dict[object, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.node_name = self.node_name or self.name
@@ -238,9 +239,8 @@ def walk(node: ast.AST) -> list[ast.AST]:
         for name in FIELDS_BELOW[type(item)]:
             held: Any = getattr(item, name)
             if type(held) is list:
-                if held:
-                    found += [one for one in held if isinstance(one, ast.AST)]
-            elif held is not None and isinstance(held, ast.AST):
+                found += held if None not in held else filter(None, held)
+            elif held is not None:
                 found.append(held)
     return found
 

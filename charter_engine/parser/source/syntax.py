@@ -231,6 +231,16 @@ def outcome_of(test: ast.expr, outcome: Callable[[ast.expr], bool | None]) -> bo
     return outcome(test)
 
 
+def parts_joined(test: ast.expr) -> list[ast.expr]:
+    """The parts that `and`, `or` and `not` join in a test: each of which `outcome_of` may ask."""
+    match test:
+        case ast.BoolOp():
+            return [part for value in test.values for part in parts_joined(value)]
+        case ast.UnaryOp(op=ast.Not()):
+            return parts_joined(test.operand)
+    return [test]
+
+
 def gives_all(node: ast.Call, known: str = "") -> bool:
     """Whether a call says one by one what it gives, beside what a dict holds that is `known`."""
     return not any(isinstance(item, ast.Starred) for item in node.args) and all(

@@ -15,7 +15,7 @@ from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.interpreting.names import with_task
 from charter_engine.parser.model_calls.recognise import CallShape, is_called
 from charter_engine.parser.source.symbols import FunctionDefinition
-from charter_engine.parser.values.candidates import functions_in, in_order, members_in
+from charter_engine.parser.values.candidates import functions_in, members_in
 from charter_engine.parser.values.pieces import static
 from charter_engine.parser.values.values import UNKNOWN, Box, Element, External, Kind, Value
 
@@ -128,10 +128,11 @@ def is_task(definition: FunctionDefinition) -> bool:
 
 def is_composing(shape: CallShape) -> bool:
     """Whether a call is one of the functions of Celery's that put canvases together."""
-    names = [kind.dotted for kind in in_order(shape.callee) if isinstance(kind, External)]
     return any(
-        name.partition(".")[0] == "celery" and name.rpartition(".")[2] in COMPOSING
-        for name in names
+        isinstance(kind, External)
+        and kind.dotted.startswith("celery.")
+        and kind.dotted.rpartition(".")[2] in COMPOSING
+        for kind in shape.callee
     )
 
 
