@@ -13,7 +13,7 @@ from charter_engine.parser.interpreting.attributes import holder_name
 from charter_engine.parser.interpreting.frames import Frame, constructor_of, outermost_init
 from charter_engine.parser.prompts.limits import begun_anew, cut_at, kept_by, windowed
 from charter_engine.parser.values.candidates import in_order, made_in, place_of
-from charter_engine.parser.values.containers import any_member, member_of, put_behind
+from charter_engine.parser.values.containers import any_member, as_key, member_of, put_behind
 from charter_engine.parser.values.joining import is_empty_list, join
 from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.pieces import as_pieces, text_of
@@ -276,6 +276,7 @@ class Assigner:
             )
         elif key != "role":
             box.rest = join(box.rest, value) if box.rest is not None else value
+            named = as_key(named)
             if box.kind == "dict" and (box.keys is None or not named.origins <= box.keys.origins):
                 box.keys = join(box.keys, named)
                 self.memory.changes += bool(named.origins)

@@ -59,6 +59,7 @@ from charter_engine.parser.values.containers import (
     MOST_MEMBERS,
     Containers,
     any_member,
+    as_key,
     each_member,
     gone_through,
     keys_or_members,
@@ -429,7 +430,7 @@ class Evaluator:
         is_dict = isinstance(node, ast.DictComp)
         box = Box("dict" if is_dict else "list", depth=inner.certainty - len(node.generators))
         key, box.rest = self.key_and_member(inner, node)
-        box.keys = key if is_dict else None
+        box.keys = as_key(key) if is_dict else None
         return Value(box=box, origins=box.rest.origins)
 
     def made_of_each(self, inner: Frame, node: Comprehension, members: tuple[Value, ...]) -> Value:

@@ -358,11 +358,19 @@ MOST_MEMBERS = 8
 """A literal of more members is not gone through one by one."""
 
 
+def as_key(value: Value) -> Value:
+    """What is known of a dict's key, apart from what the object holds that is one: of several keys
+    none is changed by the others."""
+    return value if value.box is None else replace(value, box=None, origins=value.all_origins())
+
+
 def gone_through(value: Value) -> Value:
     """What a loop takes out of a list, or out of a dict that the program keeps by keys that aren't
-    written out: these."""
+    written out: these, unless the dict holds records, which loops put into one another."""
     box = value.box
-    return any_member(value) if box is None or box.keys is None else box.keys
+    if box is None or box.keys is None or box.rest is None or box.rest.box is not None:
+        return any_member(value)
+    return box.keys
 
 
 def each_member(value: Value) -> tuple[Value, ...]:
