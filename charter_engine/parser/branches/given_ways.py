@@ -90,6 +90,7 @@ class GivenWays:
         if isinstance(node, ast.Name):
             is_set = node.id in self.set_by(definition) and bool(frame.loops)
             is_given = node.id in definition.parameters and not is_set
+            is_given = is_given and node.id not in frame.open_flags
             return frame.names.get(node.id) if is_given else None
         if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
             return None
