@@ -100,7 +100,8 @@ class GivenWays:
             return None
         if isinstance(node, ast.Name):
             is_set = bool(frame.loops) and node.id in set_by(definition)
-            return None if is_set else frame.names.get(node.id)
+            is_open = is_set or node.id in frame.open_flags
+            return None if is_open else frame.names.get(node.id)
         stored = frame.names.get(ast.unparse(node))
         return stored if self.evaluator.evaluate(frame, node) is stored else None
 

@@ -164,13 +164,15 @@ class WaysToCalls:
 @dataclass(slots=True)
 class Entries:
     """The first and last calls of functions that are `asking` a model, of which some are
-    `wrappers`, and of those `leading` to them; `called` are all that others at hand call. `ways`
+    `wrappers`, and of those `leading` to them; `called` are all that others at hand call,
+    `given_all` those that a call as it is written gives all that they are given. `ways`
     are those that lead to the calls of a function in a round, `handed` the functions that its
     calls hand it, by its parameters."""
 
     memory: Memory
     progress: AnalysisProgress
     called: set[FunctionDefinition] = field(default_factory=set)
+    given_all: set[FunctionDefinition] = field(default_factory=set)
     asking: set[FunctionDefinition] = field(default_factory=set)
     leading: set[FunctionDefinition] = field(default_factory=set)
     wrappers: Collection[FunctionDefinition] = ()

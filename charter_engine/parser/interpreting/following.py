@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from charter_engine.parser.branches.added_members import put_back
 from charter_engine.parser.branches.alternatives import Ways
 from charter_engine.parser.branches.machines import is_chosen
+from charter_engine.parser.branches.open_flags import NO_FLAGS, flags_of, handed_on
 from charter_engine.parser.flows.edges import loops_since
 from charter_engine.parser.flows.started import spread_of
 from charter_engine.parser.interpreting.arguments import bind
@@ -272,6 +273,7 @@ class Follower:
             hand_over(frame, holder, known)
             return UNKNOWN
         spread = spread_of(frame, call)
+        open_flags = self.open_flags(frame, definition, call) if is_called else flags_of(definition)
         given = tuple((name, signature(value)) for name, value in names.items())
         bound = signature(function.bound) if function.bound is not None else None
         key = (
@@ -286,6 +288,7 @@ class Follower:
             spread,
             unmade,
             is_called,
+            open_flags,
             id(call) if definition in self.program.makers else 0,
         )
         before = self.followed.get(key)
@@ -305,6 +308,7 @@ class Follower:
             elsewhere=frame.elsewhere,
             is_called=is_called,
             call=call,
+            open_flags=open_flags,
         )
         hand_over(inner, own, known)
         result = self.run_body(inner)
@@ -336,6 +340,13 @@ class Follower:
         frame.raised |= before.raised
         hand_over(frame, holder, before.left)
         return before.result
+
+    def open_flags(
+        self, frame: Frame, definition: FunctionDefinition, call: ast.Call | None
+    ) -> frozenset[str]:
+        """The flags that are open in a function which a call at hand gives all."""
+        self.entries.given_all.add(definition)
+        return handed_on(frame.open_flags, call, definition) if call is not None else NO_FLAGS
 
     def depth_of(self, frame: Frame, definition: FunctionDefinition) -> int:
         """How much deeper a function lies than the frame that calls it: what may lead to a model

@@ -45,6 +45,7 @@ class Frame(Struct, eq=False):
     dict that it returned; `raised` the outputs in errors that nothing has handled yet. `fanout` is
     how what is evaluated here runs beside other things, `spread` how the whole function does.
     `is_called`: a call at hand gives all that it is given, `call` is that which is written.
+    `open_flags` are parameters of which only a default is known that stands in for what is given.
     `driven` are the loops that its callers are in, `given` the outputs that a function which calls
     itself was called with, `elsewhere` those of ways that exclude this one, `absent` what ways have
     added to lists that left the function; `untaken` is the expression under way whose value nobody
@@ -71,6 +72,7 @@ class Frame(Struct, eq=False):
     depth: int = 0
     is_called: bool = False
     call: ast.Call | None = None
+    open_flags: frozenset[str] = frozenset()
     driven: frozenset[int] = frozenset()
     given: frozenset[Chain] = frozenset()
     elsewhere: Elsewhere = field(default_factory=lambda: NOWHERE)

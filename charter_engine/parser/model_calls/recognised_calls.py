@@ -14,6 +14,7 @@ from charter_engine.parser.model_calls.chosen_templates import keeps
 from charter_engine.parser.model_calls.decorated import calls_decorated
 from charter_engine.parser.model_calls.go_betweens import asks_as_model
 from charter_engine.parser.model_calls.nearest import near_call
+from charter_engine.parser.model_calls.picture_requests import asks_for_picture
 from charter_engine.parser.model_calls.recognise import CallShape, Recognition
 from charter_engine.parser.model_calls.sent_requests import is_sent_later
 from charter_engine.parser.source.symbols import FunctionDefinition
@@ -47,6 +48,8 @@ class CallRecogniser:
             or self.known_by_name(frame, shape)
         )
         if found is None or self.evaluator.teams.asks_nobody(receiver, shape, found.family):
+            return None
+        if asks_for_picture(shape) or recognise.asks_for_other(shape, found.family):
             return None
         is_open = bool(found.family.url) and recognise.is_open_request(shape, found.family)
         if is_open and does_other_work(frame, shape, self.program.catalogue.evidence):
@@ -86,7 +89,14 @@ class CallRecogniser:
             self.findings.disproved.add(id(node))
         catalogue = self.program.catalogue
         makes = found is not None and evidence.is_asked_itself(frame.module, node, catalogue)
-        return None if makes else found
+        is_other = found is not None and self.asks_for_other(shape)
+        return None if makes or is_other else found
+
+    def asks_for_other(self, shape: CallShape) -> bool:
+        """Whether what is asked for is no text, by what is given or the name of the model."""
+        known = recognise.recognise(shape, self.program.catalogue)
+        is_other = known is not None and recognise.asks_for_other(shape, known.family)
+        return is_other or asks_for_picture(shape)
 
     def handed_on(self, function: FunctionDefinition, node: ast.Call) -> Recognition | None:
         """A call by which a model's client hands on what it is asked to one that isn't at hand."""

@@ -23,6 +23,7 @@ from charter_engine.parser.prompts.kept_talks import (
 )
 from charter_engine.parser.prompts.offered import offers
 from charter_engine.parser.prompts.turns import grown_from
+from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.source.syntax import output_name
 from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.pieces import holes_of, pieces_of
@@ -156,7 +157,7 @@ class SiteRecorder:
         Once all functions were followed, it may hold more than in the first turn, but not other
         things.
         """
-        is_alone = frame.caller is None
+        is_alone = frame.caller is None or stands_in(frame, outermost(frame).function)
         is_late = any(loop.is_late for loop in frame.loops)
         if site.prompt and (is_late or not is_alone):
             return
@@ -194,6 +195,15 @@ class SiteRecorder:
         first, later = outer.sent.setdefault(site.number, (seen, seen))
         if grown_from(first, later) is None and grown_from(first, seen):
             outer.sent[site.number] = first, seen
+
+
+def stands_in(frame: Frame, function: FunctionDefinition | None) -> bool:
+    """Whether a frame is that of a function within another, perhaps of a lambda that this hands to
+    what runs it."""
+    outer = frame.function.outer if frame.function is not None else None
+    while outer is not None and outer is not function:
+        outer = outer.outer
+    return outer is not None
 
 
 def visit_of(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from charter_engine.parser.branches.added_members import put_back
+from charter_engine.parser.branches.open_flags import left_open
 from charter_engine.parser.interpreting.attributes import hand_over
 from charter_engine.parser.interpreting.entries import (
     NO_ENTRY,
@@ -186,6 +187,7 @@ class Starts:
                 driven=entry.loops,
                 spread=recursion.fanout,
                 elsewhere=ways.excluded(),
+                open_flags=left_open(definition, self.entries.given_all),
             )
             if definition.own_name:
                 hand_over(frame, definition.own_name, entry.known)

@@ -30,6 +30,7 @@ from charter_engine.parser.source.syntax import (
     output_name,
 )
 from charter_engine.parser.teams.called_functions import CalledFunctions
+from charter_engine.parser.teams.earlier_runs import goes_on, told_before
 from charter_engine.parser.teams.speakers import Heard, Team
 from charter_engine.parser.teams.team_parts import NOBODY, text_in
 from charter_engine.parser.teams.team_prompts import (
@@ -227,6 +228,8 @@ class TeamRuns:
                 if self.evaluator.teams.own_runs.site_of(speaker) is None:
                     self.describe(outer, told[speaker], given, hears)
                     self.trace(frame, outer, chains[speaker], team, chains)
+                if run is not None and is_told and goes_on(team, speaker):
+                    self.recall(frame, outer, chains[speaker], run.talk)
                 self.repeat_with(outer, run)
             for site in sites:
                 self.fill(site, speaker, team, chains)
@@ -381,6 +384,12 @@ class TeamRuns:
             carried: Carried = "loop" if number == site.number else other.carried
             name = label_of(other.speaker, self.findings.sites[source])
             self.hear(site, HeardAnswer(number, carried, other.role, name, other.again))
+
+    def recall(self, frame: Frame, site: Site, chain: Chain, talk: Value) -> None:
+        """Keep what an agent hears of what was said before in the conversation of a run."""
+        edges = self.evaluator.edges
+        for answer in told_before(self.findings, edges, frame, chain, talk):
+            self.hear(site, answer)
 
     def hear(self, site: Site, answer: HeardAnswer) -> None:
         flow: Flow = "argument" if answer.role == "user" else "history"

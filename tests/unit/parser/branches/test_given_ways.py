@@ -310,3 +310,37 @@ def test_what_a_loop_may_have_filled_in_is_open() -> None:
         """
     )
     assert {edge.carried for call in file.calls for edge in call.depends_on} == {"loop"}
+
+
+FLAGGED = """
+from threading import Thread
+
+def finish(draft, checks=False):
+    if checks:
+        draft = ask(f"Say what is wrong with {draft}")
+    return draft
+
+def work(question, checks=False):
+    draft = ask(f"Write down all you know of {question}")
+    return finish(draft, checks=checks)
+
+RUN
+"""
+
+
+@pytest.mark.parametrize(
+    ("run", "found"),
+    [
+        ("", True),
+        ("def serve(question, checks=False):\n    return work(question, checks)", True),
+        (
+            "def serve(question, checks=False):\n"
+            "    Thread(target=work, args=(question, checks)).start()",
+            True,
+        ),
+        ("print(work(input()))", False),
+        ("print(work(input(), checks=True))", True),
+    ],
+)
+def test_a_flag_of_what_nothing_calls_may_be_given_either_way(run: str, found: bool) -> None:
+    assert ("work > finish" in flows(FLAGGED.replace("RUN", run))) is found

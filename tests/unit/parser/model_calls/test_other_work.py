@@ -207,3 +207,52 @@ def test_what_hears_or_speaks_asks_no_model() -> None:
         """
     )
     assert lines(file) == [12]
+
+
+PICTURES = {
+    "a client's answer by its forms": (
+        'client.models.generate_content(model="m", contents=text, '
+        'config=types.GenerateContentConfig(response_modalities=["IMAGE", "TEXT"]))'
+    ),
+    "a client's model": (
+        'client.models.generate_content(model="gemini-2.5-flash-image", contents=text)'
+    ),
+    "a post's answer by its forms": (
+        'requests.post(f"{HOST}/gemini-x:generateContent", '
+        'json=told | {"generationConfig": {"responseModalities": ["IMAGE"]}})'
+    ),
+    "a post's answer by its kind": (
+        'requests.post(f"{HOST}/gemini-x:generateContent", '
+        'json=told | {"generationConfig": {"responseMimeType": "image/png"}})'
+    ),
+    "a post's model": (
+        'requests.post(f"{HOST}/gemini-2.5-flash-image:generateContent", json=told)'
+    ),
+}
+
+
+def asked_with(request: str) -> str:
+    return f"""
+        import requests
+        from google import genai
+        from google.genai import types
+
+        HOST = "https://generativelanguage.googleapis.com/v1beta/models"
+        client = genai.Client()
+
+        def made(text):
+            told = {{"contents": [{{"parts": [{{"text": text}}]}}]}}
+            return {request}
+        """
+
+
+@pytest.mark.parametrize("request_", PICTURES.values(), ids=PICTURES)
+def test_a_request_for_a_picture_is_no_call(request_: str) -> None:
+    assert compiled(asked_with(request_)).calls == ()
+
+
+@pytest.mark.parametrize("request_", PICTURES.values(), ids=PICTURES)
+def test_a_request_for_a_text_at_the_same_place_is_a_call(request_: str) -> None:
+    text = request_.replace('"IMAGE", "TEXT"', '"TEXT"').replace('"IMAGE"', '"TEXT"')
+    text = text.replace("image/png", "application/json").replace("flash-image", "flash")
+    assert len(compiled(asked_with(text)).calls) == 1

@@ -631,3 +631,43 @@ def test_what_shows_the_notes_that_it_is_given_fills_no_template_of_its_caller(s
         """
     )
     assert [call.kind for call in file.calls] == ["sdk"]
+
+
+HANDED_OVER = """
+from google import genai
+
+def with_key(keys, function):
+    for key in keys:
+        try:
+            return function(key)
+        except ValueError:
+            continue
+
+class Corrector:
+    def correct(self, text):
+        return self.ask(f"You mend what was misheard in the transcript of a meeting: {text}")
+
+    def ask(self, prompt):
+        RETURNED
+
+    def call(self, key, prompt):
+        client = genai.Client(api_key=key)
+        return client.models.generate_content(model="m", contents=prompt).text
+"""
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        "return with_key(self.keys, lambda key: self.call(key, prompt))",
+        "def asked(key):\n            return self.call(key, prompt)\n"
+        "        return with_key(self.keys, asked)",
+        "return self.call(self.keys[0], prompt)",
+    ],
+)
+def test_a_wrapper_that_asks_by_a_function_within_it_sends_its_parameter(returned: str) -> None:
+    file = compiled(HANDED_OVER.replace("RETURNED", returned))
+    outer, inner, _ = file.calls
+    assert [segment.kind for segment in outer.segments] == ["static", "variable"]
+    assert [segment.expression for segment in inner.segments] == ["prompt"]
+    assert file.opportunities == ()

@@ -166,3 +166,47 @@ def test_an_agent_hears_what_a_session_keeps_that_outlasts_the_function(
     made: str, name: str, found: set[tuple[int, int, str]]
 ) -> None:
     assert edges(compiled(ASSISTANT.replace("MADE", made).replace("NAME", name))) == found
+
+
+HANDED_ON = """
+from agents import Agent, Runner, SQLiteSession
+
+helper = Agent(name="helper", instructions="Help.")
+triage = Agent(name="triage", instructions="Route.", LEADS)
+
+async def reply(user, text):
+    session = SQLiteSession(user, "talks.db")
+    return await Runner.run(triage, text, session=session)
+"""
+
+
+@pytest.mark.parametrize(
+    ("leads", "found"),
+    [
+        ("handoffs=[helper]", {(9, 9, "loop"), (9, 4, "data"), (4, 9, "loop"), (4, 4, "loop")}),
+        (
+            'tools=[helper.as_tool("help", "Helps.")]',
+            {(9, 9, "loop"), (9, 4, "data"), (4, 9, "loop")},
+        ),
+    ],
+)
+def test_agents_that_a_run_hands_on_to_hear_what_its_session_keeps(
+    leads: str, found: set[tuple[int, int, str]]
+) -> None:
+    assert edges(compiled(HANDED_ON.replace("LEADS", leads))) == found
+
+
+def test_agents_that_a_loop_hands_on_to_hear_each_other_in_later_turns() -> None:
+    file = compiled("""
+        from agents import Agent, Runner, SQLiteSession
+
+        helper = Agent(name="helper", instructions="Help.")
+        seller = Agent(name="seller", instructions="Sell.")
+        triage = Agent(name="triage", instructions="Route.", handoffs=[helper, seller])
+
+        async def main(key):
+            session = SQLiteSession(key)
+            while True:
+                print(await Runner.run(triage, input(), session=session))
+        """)
+    assert {(4, 5, "loop"), (5, 4, "loop"), (4, 4, "loop")} <= edges(file)
