@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.graph import Carried
@@ -15,9 +16,10 @@ from charter_engine.parser.flows.edges import (
     is_of_round,
     loops_since,
 )
+from charter_engine.parser.flows.routines import was_taken_out
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.findings import Site
-from charter_engine.parser.source.symbols import ClassDefinition
+from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.values.origins import Chain, Origin
 from charter_engine.parser.values.pieces import holes_of
 from charter_engine.parser.values.values import Value
@@ -31,6 +33,9 @@ Edge = tuple[int, int, Carried]
 
 Edges = dict[Chain, Edge | None]
 """What each output amounts to as an edge to the call that is recorded."""
+
+
+NO_ROUTINES: frozenset[FunctionDefinition] = frozenset()
 
 
 class EdgeRecorder:
@@ -75,8 +80,7 @@ class EdgeRecorder:
             return None
         edge = edge_between(origin.chain, chain, self.apart)
         if edge is not None and edge[2] == "data" and origin.how != "state":
-            is_earlier = self.findings.outputs.is_earlier(origin.chain)
-            return (edge[0], edge[1], "loop") if is_earlier else edge
+            return edge if self.is_in_turn(origin, *edge[:2]) else (edge[0], edge[1], "loop")
         if edge is None or edge[2] == "data":
             return edge
         source, target = self.node_of(edge[0]), self.node_of(edge[1])
@@ -86,6 +90,24 @@ class EdgeRecorder:
             return edge[0], edge[1], "data"
         is_in_run = origin.how == "state" and not is_of_round(origin, EARLIER_RUN)
         return self.in_graph(edge) if is_in_run else edge
+
+    def is_in_turn(self, origin: Origin, source: int, target: int) -> bool:
+        """Whether an output that is there when a call is made is of the same turn. What one routine
+        leaves for another is there in a later one, unless that takes it out of a queue; so is what
+        comes back to a routine that it has left by one. A routine goes on, whatever its caller
+        asked before it started that."""
+        is_earlier = self.findings.outputs.is_earlier(origin.chain)
+        around = self.routines_of(target) if self.program.routines else NO_ROUTINES
+        if not around:
+            return not is_earlier
+        made_in = self.routines_of(source)
+        if around & made_in:
+            return not is_earlier and not was_taken_out(origin.chain)
+        return not made_in or any(source in self.findings.taken.get(one, ()) for one in around)
+
+    def routines_of(self, number: int) -> AbstractSet[FunctionDefinition]:
+        """The routines that lead to a site."""
+        return self.findings.sites[number].under & self.program.routines.keys()
 
     def apart(self, source: int, target: int) -> bool:
         """Whether one of two sites is inside a wrapper and the other is not under it: what a

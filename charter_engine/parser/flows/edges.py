@@ -4,6 +4,7 @@ lies between."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -91,19 +92,35 @@ MAX_DEPTH = 4
 """Lists and dicts within one another that are looked through."""
 
 
-def value_in_round(value: Value, number: int, depth: int = 0) -> Value:
+def value_in_round(value: Value, number: int) -> Value:
     """A value whose outputs, and those of what is in it, are of the round of that number."""
-    origins = in_round(value.origins, number)
+    return with_origins(value, partial(in_round, number=number))
+
+
+def with_chains(value: Value, change: Callable[[Chain], Chain]) -> Value:
+    """A value whose outputs, and those of what is in it, were made elsewhere, as `change` tells of
+    each."""
+    return with_origins(
+        value,
+        lambda origins: frozenset(
+            replace(origin, chain=change(origin.chain)) for origin in origins
+        ),
+    )
+
+
+def with_origins(value: Value, change: Callable[[Origins], Origins], depth: int = 0) -> Value:
+    """A value with other outputs, and with what is in it so as well."""
+    origins = change(value.origins)
     box = value.box
     if box is None or depth > MAX_DEPTH:
         same = origins == value.origins
         return value if same else replace(value, origins=origins, pieces=None)
     items = [
-        Element(value_in_round(item.value, number, depth + 1), item.maybe, item.place)
+        Element(with_origins(item.value, change, depth + 1), item.maybe, item.place)
         for item in box.items
     ]
-    fields = {name: value_in_round(held, number, depth + 1) for name, held in box.fields.items()}
-    rest = value_in_round(box.rest, number, depth + 1) if box.rest is not None else None
+    fields = {name: with_origins(held, change, depth + 1) for name, held in box.fields.items()}
+    rest = with_origins(box.rest, change, depth + 1) if box.rest is not None else None
     return replace(value, origins=origins, box=Box(box.kind, items, fields, rest))
 
 

@@ -6,15 +6,18 @@ Each is known by the place where it is made. A queue's reader may be started bef
 from __future__ import annotations
 
 import ast
+from functools import partial
 from typing import TYPE_CHECKING
 
-from charter_engine.parser.flows.edges import value_in_round
-from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.flows.edges import value_in_round, with_chains
+from charter_engine.parser.flows.routines import taken_out
+from charter_engine.parser.interpreting.frames import Frame, functions_under_way
 from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.values.candidates import place_of
 from charter_engine.parser.values.containers import detached
 from charter_engine.parser.values.joining import join
-from charter_engine.parser.values.values import UNKNOWN, Box, External, Value, moved
+from charter_engine.parser.values.values import UNKNOWN, Box, External, Value, is_answer, moved
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -35,13 +38,18 @@ ASKING = frozenset("empty full qsize join task_done close flush seek".split())
 
 
 class Queues:
-    """Keeps what stands in queues and their like."""
+    """Keeps what stands in queues and their like. `answered` are those into which an answer was
+    put, `taken_by` those that a function takes from, itself or by what it calls."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
+        self.program = analysis.program
         self.memory = analysis.memory
+        self.findings = analysis.findings
         self.progress = analysis.progress
         self.evaluator = evaluator
         self.known: set[External] = set()
+        self.answered: set[External] = set()
+        self.taken_by: dict[FunctionDefinition, set[External]] = {}
 
     def called(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
@@ -49,7 +57,7 @@ class Queues:
         """What a call that makes a queue, or uses one, gives; None for any other."""
         queues = self.queues_in(receiver)
         if queues:
-            return self.used(queues, shape)
+            return self.used(frame, queues, shape)
         if shape.verb == "iter" and len(shape.positional) > 1:
             return self.iterated(frame, node.args[0])
         made = self.class_made(shape)
@@ -83,17 +91,26 @@ class Queues:
             self.memory.shared_box(queue.dotted).rest = None
         return Value(types=frozenset((queue,)))
 
-    def used(self, queues: list[External], shape: CallShape) -> Value | None:
+    def used(self, frame: Frame, queues: list[External], shape: CallShape) -> Value | None:
         if shape.verb in PUTTING:
             item = shape.argument(0, "item")
             if item is None:
                 return Value()
+            if is_answer(item):
+                self.answered.update(queues)
             for queue in queues:
                 self.put(self.memory.shared_box(queue.dotted), moved(item, "attribute"))
             return Value()
         if shape.verb in TAKING:
-            return self.taken(queues)
+            for function in functions_under_way(frame):
+                self.taken_by.setdefault(function, set()).update(queues)
+            return self.taken_in(frame, self.taken(queues))
         return Value() if shape.verb in ASKING else None
+
+    def hands_out(self, function: FunctionDefinition) -> bool:
+        """Whether a function takes what others were answered out of a queue: it asks nobody for
+        that itself."""
+        return not self.answered.isdisjoint(self.taken_by.get(function, ()))
 
     def put(self, box: Box, value: Value) -> None:
         before = box.rest
@@ -110,6 +127,20 @@ class Queues:
                 found = item if found is None else join(detached(found), item, "item")
         return value_in_round(found or UNKNOWN, self.progress.round)
 
+    def taken_in(self, frame: Frame, value: Value) -> Value:
+        """What a function takes out of a queue: it has left the routines that the function is no
+        part of, and is part of a turn of those that it is one of."""
+        routines = self.program.routines
+        if not routines or not is_answer(value):
+            return value
+        sites = {origin.chain[0][0] for origin in value.all_origins()}
+        around = functions_under_way(frame) & routines.keys()
+        for one in around:
+            self.findings.taken.setdefault(one, set()).update(sites)
+        others = routines.keys() - around
+        left = frozenset[int]().union(*[routines[one] for one in others])
+        return with_chains(value, partial(taken_out, loops=left))
+
     def iterated(self, frame: Frame, function: ast.expr) -> Value | None:
         """`iter(queue.get, None)`."""
         if not isinstance(function, ast.Attribute) or function.attr not in TAKING:
@@ -118,4 +149,5 @@ class Queues:
         if not queues:
             return None
         item = self.taken(queues)
+        item = self.taken_in(frame, item)
         return Value(box=Box("list", rest=item), origins=item.origins)

@@ -166,6 +166,7 @@ class Follower:
         if wrapper is not None:
             return wrappers.record(frame, node, function, names, wrapper, shape, holder)
         is_hidden = self.findings.hides_asking(node, function.definition)
+        is_hidden = is_hidden and not self.evaluator.queues.hands_out(function.definition)
         is_open = is_hidden or not self.findings.are_judged
         asked = wrappers.asks_elsewhere(frame, node, function, shape) if is_open else None
         if asked is not None and is_hidden:
@@ -178,11 +179,13 @@ class Follower:
         inner = self.enter(
             frame, function, given, holder, is_called=is_called, call=node, is_taken=is_taken
         )
+        if self.evaluator.queues.hands_out(function.definition):
+            self.findings.handed_out.add(id(node))
         if asked is not None and not self.findings.are_judged:
             answered = self.findings.asked_elsewhere.setdefault(function.definition, set())
-            answered |= sites_behind(inner)
             has_asked = self.findings.reached != reached
             if has_asked:
+                answered |= sites_behind(inner)
                 self.findings.led_on.setdefault(id(node), set()).add(function.definition)
             unasked = not has_asked and not wrappers.makes_asker(inner)
             if unasked and wrappers.is_opaque(frame, node, function.definition):

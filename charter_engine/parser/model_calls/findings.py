@@ -159,7 +159,9 @@ class Findings:
     start, `turning` the handlers that messages come back to.
     `guessed` are the sites that evidence alone spoke for before all modules had been run, and
     nothing since; `disproved` calls, by the identity of their nodes, whose receiver is known to be
-    something else. `reached_from` are the sites by the functions in their `starts`.
+    something else. `reached_from` are the sites by the functions in their `starts`, `taken` those
+    whose answers a routine takes out of queues; `handed_out` are calls, by the identity of their
+    nodes, that give what others were answered.
     """
 
     sites: dict[int, Site] = field(default_factory=dict)
@@ -184,6 +186,8 @@ class Findings:
     guessed: set[int] = field(default_factory=set)
     disproved: set[int] = field(default_factory=set)
     reached_from: dict[str, set[int]] = field(default_factory=dict)
+    handed_out: set[int] = field(default_factory=set)
+    taken: dict[FunctionDefinition, set[int]] = field(default_factory=dict)
 
     def reach_from(self, start: str, site: Site) -> None:
         """Note that a function interpreted on its own leads to a site."""

@@ -75,6 +75,8 @@ class CallRecogniser:
         """What speaks for a call of an imported or injected wrapper."""
         if calls_decorated(frame.function, node) or self.is_lacking(shape):
             return None
+        if id(node) in self.findings.handed_out:
+            return None
         made = [kind for kind in shape.receiver if isinstance(kind, Made)]
         if len(made) == 1 and self.evaluator.teams.runs_own_code(made[0]):
             return None

@@ -144,8 +144,14 @@ class WrapperCalls:
 
     def is_opaque(self, frame: Frame, node: ast.Call, function: FunctionDefinition) -> bool:
         """Whether a call that speaks of asking a model led to none that is known, as far as it is
-        followed; what is only looked at is settled later."""
-        if self.progress.is_looking and self.progress.is_spent:
+        followed; what is only looked at is settled later, and so is what takes from a queue, into
+        which others may put what they were answered."""
+        queues = self.evaluator.queues
+        if queues.hands_out(function):
+            return False
+        is_first = self.progress.is_looking or self.findings.visits is None
+        waits = is_first and function in queues.taken_by and frame.function is not None
+        if waits or (self.progress.is_looking and self.progress.is_spent):
             if frame.function is not None:
                 self.findings.unsettled.add(frame.function)
             return False

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import PurePath
 
 from charter_engine.parser.flows.fanout import gathers
+from charter_engine.parser.flows.routines import routines_among
 from charter_engine.parser.graphs.forks import ALWAYS, forked
 from charter_engine.parser.graphs.graph_declarations import graph_of
 from charter_engine.parser.interpreting.idle import Idle, idle
@@ -376,6 +377,16 @@ class Program:
             names = {last_name(one.func) for one in walk(node) if isinstance(one, ast.Call)}
             makes = self.making[id(node)] = not names.isdisjoint(self.agents | self.factories)
         return makes
+
+    @cached_property
+    def routines(self) -> dict[FunctionDefinition, frozenset[int]]:
+        """The functions that go round beside others without an end, with the numbers of their
+        loops."""
+        definitions = [one for module in self.modules.values() for one in module.functions.values()]
+        return {
+            one: frozenset(map(self.loop_number, loops))
+            for one, loops in routines_among(definitions).items()
+        }
 
     def loop_number(self, node: ast.AST) -> int:
         return self.loop_numbers.setdefault(id(node), len(self.loop_numbers) + 1)

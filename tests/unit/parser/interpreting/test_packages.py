@@ -712,3 +712,59 @@ def test_a_file_with_the_name_of_its_package_hides_no_module_of_that() -> None:
     files = compile_sources(sources, options=CompileOptions()).files
     (call,) = [call for file in files for call in file.calls]
     assert call.segments[0].text == "Grade this: "
+
+
+def test_what_takes_answers_out_of_a_queue_is_no_wrapper_for_another_file() -> None:
+    found = package(
+        app="""
+            import asyncio
+            from pkg.hub import Hub
+
+            async def ask_agent(prompt, client):
+                return await client.prompt(prompt, 60, "Admin")
+
+            async def ask_each(client: Hub, questions):
+                return [await client.prompt(one, 100, "Admin") for one in questions]
+
+            async def main():
+                client = Hub()
+                await client.start()
+                print(await ask_agent(input("> "), client))
+                print(await ask_each(client, ["Who are you?", "Who am I?"]))
+
+            asyncio.run(main())
+            """,
+        hub="""
+            import asyncio
+            from pkg.talker import Talker
+
+            class Hub:
+                def __init__(self):
+                    self.talker = Talker()
+
+                async def start(self):
+                    self.task = asyncio.create_task(self.talker.work())
+
+                async def prompt(self, message, limit, user):
+                    await self.talker.events.put(message)
+                    return await self.talker.answers.get()
+            """,
+        talker="""
+            import asyncio
+            import openai
+
+            model = openai.AsyncOpenAI()
+
+            class Talker:
+                def __init__(self):
+                    self.events = asyncio.Queue()
+                    self.answers = asyncio.Queue()
+
+                async def work(self):
+                    while True:
+                        said = [dict(role="user", content=await self.events.get())]
+                        got = await model.chat.completions.create(model="m", messages=said)
+                        await self.answers.put(got.choices[0].message.content)
+            """,
+    )
+    assert [call.kind for file in found.values() for call in file.calls] == ["sdk"]
