@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeGuard
 
 from charter_engine.parser.model_calls.findings import Site, Visit
+from charter_engine.parser.model_calls.own_text import fills_text, written
 from charter_engine.parser.prompts.filed_rules import names_text_file
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, walk
 from charter_engine.parser.source.syntax import last_name
@@ -32,10 +33,13 @@ def chooses_template(definition: FunctionDefinition, visit: Visit, site: Site, l
 
 def fills_filed(definition: FunctionDefinition, visit: Visit, site: Site) -> bool:
     """Whether what a function asks with is made, on one way at least, of what it reads from a text
-    file: `text = template or PROMPT_PATH.read_text()`."""
+    file: `text = template or PROMPT_PATH.read_text()`; or of a template that it names, and of which
+    nothing is told: `prompt = prompts.render("plan", goal=goal)`."""
     kept = kept_in(definition)
+    asked = [value for role, value in visit.prompt if role != "system"]
+    is_told = any(written(pieces_of(value)) for value in asked)
     return any(
-        reads_text_file(way, definition.module)
+        reads_text_file(way, definition.module) or (not is_told and fills_named(way))
         for call in asking_calls(definition, visit, site)
         for name in names_behind(call, kept)
         for value in kept[name]
@@ -53,6 +57,14 @@ def reads_text_file(way: ast.expr, module: Module) -> bool:
     named = holder.id if isinstance(holder, ast.Name) else ""
     kept = (node.value for node in module.tree.body if named and keeps(node, named))
     return any(map(names_text_file, (holder, *kept)))
+
+
+def fills_named(way: ast.expr) -> bool:
+    """Whether an expression fills a template by its name."""
+    if not isinstance(way, ast.Call) or not way.args or not fills_text(way):
+        return False
+    name = way.args[0]
+    return isinstance(name, ast.Constant) and isinstance(name.value, str) and bool(way.keywords)
 
 
 READING = ("read_text", "read")

@@ -65,17 +65,17 @@ def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
         else:
             is_given = len(parameters_in(piece.value.all_origins()) & own) == 1
             is_known = is_given or is_conversation(piece) or is_image(piece)
-            is_foreign = fills_text(piece) or not is_known
+            is_foreign = fills_text(piece.source) or not is_known
             total += max(FOREIGN * is_foreign, len(MARKUP.sub("", piece.written)))
     return total
 
 
-def fills_text(piece: Hole) -> bool:
+def fills_text(source: ast.expr | str) -> bool:
     """Whether a filling is what a text that isn't at hand becomes: `prompts.get_prompt("plan",
     goal=goal)`, `template.format(goal=goal)`."""
-    if not isinstance(piece.source, ast.Call):
+    if not isinstance(source, ast.Call):
         return False
-    words = words_of(last_name(piece.source.func))
+    words = words_of(last_name(source.func))
     is_named_so = bool(words) and words[0] in GETTING and words[-1] in TEXTS
     return is_named_so or words in FILLING
 

@@ -153,11 +153,13 @@ def wrapper_of(
 
 def writes_prompt(analysis: Analysis, definition: FunctionDefinition, visits: list[Visit]) -> bool:
     """Whether a function asks about what it is given in words of its own, more of them than a
-    function of its name adds."""
+    function of its name adds, or by a template that isn't at hand."""
     own = set(analysis.findings.parameters.get(definition, {}).values())
-    limit = OWN_TEXT[asks_by_name(definition.name, analysis.program.catalogue)]
-    about = [visit for visit in visits if parameters_of(visit) & own]
-    return bool(about) and not any(passes_on(visit, own, limit) for visit in about)
+    plainly = asks_by_name(definition.name, analysis.program.catalogue)
+    elsewhere = sites_told_elsewhere(analysis, definition, visits) if plainly < 2 else set[int]()
+    about = [one for one in visits if parameters_of(one) & own and one.site not in elsewhere]
+    is_asked = bool(about or elsewhere)
+    return is_asked and not any(passes_on(visit, own, OWN_TEXT[plainly]) for visit in about)
 
 
 def without_steps(

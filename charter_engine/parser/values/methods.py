@@ -26,7 +26,7 @@ from charter_engine.parser.values.containers import (
 from charter_engine.parser.values.joining import is_empty_list, join
 from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.pieces import as_pieces, static, text_of
-from charter_engine.parser.values.strings import arguments_origins
+from charter_engine.parser.values.strings import FILLING, arguments_origins
 from charter_engine.parser.values.values import (
     UNKNOWN,
     Box,
@@ -116,7 +116,7 @@ class Methods:
         """The outcome of a method of a string, list or dict; None where the receiver is none or the
         method unknown."""
         if receiver.pieces is not None or (
-            shape.verb in ("join", "format") and receiver.box is None
+            shape.verb in ("join", *FILLING) and receiver.box is None
         ):
             found = self.evaluator.strings.string_method(frame, node, receiver, shape)
             if found is not None:

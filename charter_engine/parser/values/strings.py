@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from charter_engine.parser.state import Analysis
 
 
+FILLING = ("format", "format_map")
+"""Methods that fill the fields of a template."""
+
 WHOLE = slice(None)
 """All members of a list."""
 
@@ -104,13 +107,9 @@ class Strings:
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
     ) -> Value | None:
         verb = shape.verb
-        if verb == "format" and receiver.pieces is not None:
+        if verb in FILLING and receiver.pieces is not None:
             return self.format_method(receiver, shape)
-        if verb == "format_map" and receiver.pieces is not None and shape.positional:
-            source, value = shape.positional[0]
-            lookup = self.mapping_lookup(value, source, {})
-            return unknown_text(receiver, value, text.filled(receiver, lookup))
-        if verb == "format":
+        if verb in FILLING:
             return Value(origins=receiver.all_origins() | arguments_origins(shape))
         if verb == "join" and shape.positional:
             return self.join_method(receiver, shape)
@@ -166,6 +165,9 @@ class Strings:
         for number, (source, value) in enumerate(shape.positional):
             fields[str(number)] = (value, source)
         lookup: text.Lookup = fields.get
+        if shape.verb == "format_map" and shape.positional:
+            source, value = shape.positional[0]
+            lookup = self.mapping_lookup(value, source, {})
         for name, source, value in shape.keywords:
             if name == "**":
                 lookup = self.mapping_lookup(value, source, fields)

@@ -353,6 +353,58 @@ def test_one_that_fills_what_a_file_says_is_a_step(text: str, found: set[str]) -
     assert {call.function for call in file.calls} == found
 
 
+NAMED_TEMPLATES = """
+from openai import OpenAI
+
+class Prompts:
+    def __init__(self, config):
+        self.texts = config.get("prompts", {})
+
+    def render(self, name, **values):
+        template = self.text(name)
+        if not template:
+            return ""
+        return FILLED
+
+    def text(self, name):
+        found = self.texts.get(name, {})
+        return found if isinstance(found, str) else str(found.get("template") or "")
+
+class Author:
+    def __init__(self, config):
+        self.client = OpenAI()
+        self.prompts = Prompts(config)
+
+    def plan(self, topic):
+        prompt = self.prompts.render("plan", topic=topic)
+        return self.client.responses.create(model="m", input=prompt).output_text
+
+    def write(self, plan):
+        prompt = self.prompts.render("write", plan=plan)
+        return self.client.responses.create(model="m", input=prompt).output_text
+
+    def work(self, topic):
+        return self.write(self.plan(topic))
+"""
+
+
+@pytest.mark.parametrize(
+    "filled",
+    [
+        "template.format(**values)",
+        "template.format_map(values)",
+        "template.format_map({key: str(value) for key, value in values.items()})",
+    ],
+)
+def test_ones_that_fill_templates_by_their_names_are_steps(filled: str) -> None:
+    file = compiled(NAMED_TEMPLATES.replace("FILLED", filled))
+    assert [(call.function, call.kind) for call in file.calls] == [
+        ("Author.plan", "sdk"),
+        ("Author.write", "sdk"),
+    ]
+    assert edges(file) == {(25, 29, "data")}
+
+
 TWO_WAYS = """
 from langchain_core.messages import SystemMessage
 from langchain_openai import ChatOpenAI
