@@ -631,3 +631,35 @@ def test_what_shows_the_notes_that_it_is_given_fills_no_template_of_its_caller(s
         """
     )
     assert [call.kind for call in file.calls] == ["sdk"]
+
+
+@pytest.mark.parametrize(
+    ("system", "is_wrapper"),
+    [
+        ("rules + ALWAYS", True),
+        ("f'{rules}{ALWAYS}'", True),
+        ("ALWAYS + rules", False),
+        ("ALWAYS", False),
+    ],
+)
+def test_what_stands_behind_the_rules_of_its_caller_is_none_of_a_wrapper(
+    system: str, is_wrapper: bool
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        ALWAYS = "\\n\\nNOTE: Reply in German. Use no lists. Never speak of yourself."
+
+        def _groq(rules, text):
+            messages = [
+                {{"role": "system", "content": {system}}},
+                {{"role": "user", "content": text}},
+            ]
+            return OpenAI().chat.completions.create(model="m", messages=messages)
+
+        def plan(topic):
+            return _groq("You plan talks.", topic)
+        """
+    )
+    assert [call.kind for call in file.calls] == ["sdk", "wrapper"][: 1 + is_wrapper]
