@@ -144,6 +144,9 @@ def leaves_at_once(body: list[ast.stmt]) -> bool:
     return leaves(body, (ast.Return, ast.Break))
 
 
+LOOPS = ast.For | ast.AsyncFor | ast.While
+
+
 def leaves(body: list[ast.stmt], by: tuple[type[ast.stmt], ...]) -> bool:
     """Whether one of such statements ends a body unless something fails; of a loop in it, only a
     `return` does."""
@@ -154,9 +157,8 @@ def leaves(body: list[ast.stmt], by: tuple[type[ast.stmt], ...]) -> bool:
             inner = statement.body + (statement.orelse if isinstance(statement, ast.Try) else [])
             if leaves(inner, by):
                 return True
-        if isinstance(statement, ast.For | ast.AsyncFor | ast.While):
-            if leaves(statement.body, (ast.Return,)):
-                return True
+        if isinstance(statement, LOOPS) and leaves(statement.body, (ast.Return,)):
+            return True
     return False
 
 
