@@ -23,7 +23,7 @@ from charter_engine.parser.graphs.conversations import with_conversation
 from charter_engine.parser.model_calls.findings import Site, UnseenMembers
 from charter_engine.parser.prompts.tokens import TokenCounter
 from charter_engine.parser.prompts.turns import Turns, as_sent, limit_of, turns_of
-from charter_engine.parser.prompts.varying import Turning
+from charter_engine.parser.prompts.varying import Turning, tries_again
 from charter_engine.parser.state import Stop
 from charter_engine.parser.teams.team_prompts import as_heard
 from charter_engine.parser.values.pieces import flattened
@@ -122,6 +122,7 @@ def qualname(site: Site) -> str:
 
 def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: TokenCounter) -> Call:
     segments, limit = segments_of(site, sites, ids, counter)
+    loop = None if tries_again(site, segments) else site.loop
     return Call(
         id=ids[site.number],
         path=site.module.path,
@@ -132,8 +133,8 @@ def call_of(site: Site, sites: dict[int, Site], ids: dict[int, str], counter: To
         family=site.family,
         function=qualname(site),
         via=tuple(ids[number] for number in via_of(site, sites)),
-        in_loop=site.loop is not None,
-        loop=site.loop,
+        in_loop=loop is not None,
+        loop=loop,
         repeated_by=tuple(site.repeated_by),
         fanout=site.fanout,
         condition=site.condition,

@@ -15,6 +15,7 @@ from charter_engine.parser.graphs.routed_forks import is_shut_out
 from charter_engine.parser.interpreting.frames import Frame, outermost
 from charter_engine.parser.interpreting.recursions import recursion_of
 from charter_engine.parser.model_calls.findings import Site
+from charter_engine.parser.prompts.varying import gives_same
 from charter_engine.parser.source.symbols import FunctionDefinition
 from charter_engine.parser.source.syntax import last_name
 
@@ -116,13 +117,20 @@ class Repetition:
 
 def loop_of_a_caller(frame: Frame) -> Loop | None:
     """The loop in which the nearest caller that has one calls what leads to a call; a graph's is
-    told otherwise."""
-    caller = frame.caller
+    told otherwise, and one that only tries again is none."""
+    inner, caller = frame, frame.caller
     while caller is not None:
         record = caller.loops[-1].record if caller.loops else None
-        if record is not None and record.kind != "cycle":
+        if record is not None and record.kind != "cycle" and not only_tries(caller, inner.call):
             return Loop(
                 kind="caller", line=record.line, target=record.target, iterable=record.iterable
             )
-        caller = caller.caller
+        inner, caller = caller, caller.caller
     return None
+
+
+def only_tries(frame: Frame, call: ast.Call | None) -> bool:
+    """Whether the loops of a function end unless something fails, and give what they call the same
+    in each turn."""
+    retries = all(loop.retries for loop in frame.loops)
+    return retries and call is not None and gives_same(call, frame.loops[-1].node)

@@ -107,7 +107,8 @@ class UnseenCode:
             return Value(box=Box("list", [Element(value) for _, value in shape.positional]))
         if verb == "RunnableSequence":
             return self.evaluator.runnables.in_sequence(frame, shape)
-        if verb[:1].isupper() or shape.path == ("dict",) or made_message(shape):
+        is_dict = shape.path == ("dict",)
+        if verb[:1].isupper() or is_dict or made_message(shape) or is_part_of_text(shape):
             return self.made_object(shape)
         given = arguments_origins(shape)
         if given and self.looks_up(shape):
@@ -195,6 +196,16 @@ def speak_first(box: Box) -> None:
     if is_role and not box.fields.keys().isdisjoint(("1", *prompts.SAID)):
         box.fields["role"] = box.fields.pop("0")
         box.fields |= {"content": box.fields.pop("1")} if "1" in box.fields else {}
+
+
+def is_part_of_text(shape: CallShape) -> bool:
+    """Whether a call makes a message, or a part of one, of a text: `Part.from_text(text=text)`."""
+    *_, owner, method = ("", "", *shape.path)
+    return method == "from_text" and owner[:1].isupper() and words_of(owner)[-1] in MESSAGES
+
+
+MESSAGES = ("part", "content", "message")
+"""Last words of the names of classes of messages and their parts."""
 
 
 def made_message(shape: CallShape) -> str | None:

@@ -59,7 +59,8 @@ class Site:
     what a wrapper is called with, by its parameters; `head` is what the request offers the model.
     `heard` are the answers of a team that reach the prompt. `thread` is the conversation that it
     names, where that stands in the source. `talk` is what was said before in a conversation that
-    is kept for it. `called` is the wrapper that a call is one of.
+    is kept for it. `called` is the wrapper that a call is one of. `retries`: the loops around it
+    in its function end unless something fails.
     """
 
     number: int
@@ -73,6 +74,7 @@ class Site:
     under: set[FunctionDefinition] = field(default_factory=set)
     loop: Loop | None = None
     turning: ast.AST | None = None
+    retries: bool = False
     condition: str | None = None
     fanout: str | None = None
     output: str | None = None

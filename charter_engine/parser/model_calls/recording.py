@@ -130,6 +130,7 @@ class SiteRecorder:
         if frame.loops:
             site.loop = frame.loops[-1].record
             site.turning = frame.loops[-1].node
+            site.retries = all(loop.retries for loop in frame.loops)
         elif frame.function is not None:
             site.turning = frame.function.node
         if frame.conditions and site.condition is None:

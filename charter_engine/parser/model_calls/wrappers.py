@@ -10,7 +10,7 @@ import ast
 import dataclasses
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from types import MappingProxyType
 
 from charter_engine.parser.branches.absence import HANDLED
@@ -41,7 +41,7 @@ from charter_engine.parser.source.symbols import FunctionDefinition, Module, wal
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.values.pieces import pieces_of
-from charter_engine.parser.values.values import Hole, Instance, Static, Value
+from charter_engine.parser.values.values import Hole, Instance, Piece, Static, Value
 from charter_engine.parser.workflows.handlers import is_handler
 
 OWN_TEXT = (OwnText(4, 150), OwnText(100, 300), OwnText(600, 600))
@@ -423,7 +423,7 @@ def passes_on(visit: Visit, own: set[int], limit: OwnText, beside: OwnText = NO_
         return False
     asked, rules = text_beside(visit, own)
     has_rules = rules > beside.rules
-    if has_rules and limit == OWN_TEXT[0] and sentences_in(visit) >= SEVERAL_SENTENCES:
+    if has_rules and limit == OWN_TEXT[0] and sentences_in(visit, own) >= SEVERAL_SENTENCES:
         return False
     most = OWN_TEXT[0].prompt if chooses_rules(visit) else limit.prompt
     return asked - beside.prompt <= most and rules - beside.rules <= limit.rules
@@ -502,11 +502,24 @@ def tells_rules(visits: list[Visit]) -> bool:
     return any(sentences_in(visit) >= SEVERAL_SENTENCES for visit in visits)
 
 
-def sentences_in(visit: Visit) -> int:
-    """How many sentences the system messages of a prompt have that are written out at hand."""
+def sentences_in(visit: Visit, own: Set[int] = frozenset()) -> int:
+    """How many sentences the system messages of a prompt have that are written out at hand; what
+    stands behind rules that the function is given, by its `own` parameters, only adds to them."""
     said = [pieces_of(part) for role, part in visit.prompt if role == "system"]
-    texts = [piece.text for pieces in said for piece in pieces if isinstance(piece, Static)]
+    texts = [
+        piece.text
+        for pieces in said
+        if not begins_with_given(pieces, own)
+        for piece in pieces
+        if isinstance(piece, Static)
+    ]
     return sum(len(SENTENCE_END.findall(text)) for text in texts)
+
+
+def begins_with_given(pieces: tuple[Piece, ...], own: Set[int]) -> bool:
+    """Whether a text begins with what a function is given, by its `own` parameters."""
+    first = next(iter(pieces), None)
+    return isinstance(first, Hole) and not own.isdisjoint(parameters_in(first.value.all_origins()))
 
 
 SENTENCE_END = re.compile(r"\w[^\s\w]*[.!?:](?=\s|[A-Z]|$)")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
+from functools import lru_cache
 
+from charter_engine.contracts.graph import Segment
 from charter_engine.parser.interpreting.defaults import reads_environment
 from charter_engine.parser.model_calls.findings import Site
-from charter_engine.parser.source.symbols import FunctionDefinition
+from charter_engine.parser.source.symbols import FunctionDefinition, walk
 from charter_engine.parser.source.syntax import names_stored
 
 Lines = tuple[int, int]
@@ -52,12 +55,43 @@ def changes(expression: ast.expr | str, names: frozenset[str]) -> bool:
             expression = ast.parse(expression, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return True
+    calls = (node for node in ast.walk(expression) if isinstance(node, ast.Call | ast.Await))
+    return reads(expression, names) or not all(map(reads_environment, calls))
+
+
+def reads(expression: ast.expr, names: frozenset[str]) -> bool:
+    """Whether an expression reads one of the names."""
     return any(
-        (isinstance(node, ast.Call | ast.Await) and not reads_environment(node))
-        or (isinstance(node, ast.Name) and node.id in names)
+        (isinstance(node, ast.Name) and node.id in names)
         or (isinstance(node, ast.Attribute) and ast.unparse(node) in names)
         for node in ast.walk(expression)
     )
+
+
+def tries_again(site: Site, segments: Iterable[Segment]) -> bool:
+    """Whether the loop around a call only sends the same prompt again, until it is answered."""
+    if not site.retries or any(carried == "loop" for _, carried in site.edges):
+        return False
+    varying = (one for one in segments if one.kind != "static")
+    return all(one.fixed for one in varying) or gives_same(site.node, site.turning)
+
+
+def gives_same(call: ast.expr, loop: ast.AST | None) -> bool:
+    """Whether a call gives what no turn of the loop around it changes."""
+    if loop is None or not isinstance(call, ast.Call):
+        return False
+    names = names_stored(loop) | added_to(loop)
+    given = (*call.args, *(word.value for word in call.keywords))
+    return not any(reads(argument, names) for argument in given)
+
+
+@lru_cache(maxsize=1024)
+def added_to(loop: ast.AST) -> frozenset[str]:
+    """The names of what a loop adds to: `messages.append(error)`."""
+    called = (one.func for one in walk(loop) if isinstance(one, ast.Call))
+    receivers = (one.value for one in called if isinstance(one, ast.Attribute))
+    named = (one for one in receivers if isinstance(one, ast.Name | ast.Attribute))
+    return frozenset(map(ast.unparse, named))
 
 
 def lines_of(node: ast.AST) -> Lines:

@@ -141,13 +141,24 @@ def pattern_names(pattern: ast.pattern) -> list[str]:
 
 def leaves_at_once(body: list[ast.stmt]) -> bool:
     """Whether a loop's body ends the loop unless something fails: the loop of a retry."""
+    return leaves(body, (ast.Return, ast.Break))
+
+
+LOOPS = ast.For | ast.AsyncFor | ast.While
+
+
+def leaves(body: list[ast.stmt], by: tuple[type[ast.stmt], ...]) -> bool:
+    """Whether one of such statements ends a body unless something fails; of a loop in it, only a
+    `return` does."""
     for statement in body:
-        if isinstance(statement, ast.Return | ast.Break):
+        if isinstance(statement, by):
             return True
         if isinstance(statement, ast.Try | ast.With | ast.AsyncWith):
             inner = statement.body + (statement.orelse if isinstance(statement, ast.Try) else [])
-            if leaves_at_once(inner):
+            if leaves(inner, by):
                 return True
+        if isinstance(statement, LOOPS) and leaves(statement.body, (ast.Return,)):
+            return True
     return False
 
 

@@ -671,3 +671,35 @@ def test_a_wrapper_that_asks_by_a_function_within_it_sends_its_parameter(returne
     assert [segment.kind for segment in outer.segments] == ["static", "variable"]
     assert [segment.expression for segment in inner.segments] == ["prompt"]
     assert file.opportunities == ()
+
+
+@pytest.mark.parametrize(
+    ("system", "is_wrapper"),
+    [
+        ("rules + ALWAYS", True),
+        ("f'{rules}{ALWAYS}'", True),
+        ("ALWAYS + rules", False),
+        ("ALWAYS", False),
+    ],
+)
+def test_what_stands_behind_the_rules_of_its_caller_is_none_of_a_wrapper(
+    system: str, is_wrapper: bool
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        ALWAYS = "\\n\\nNOTE: Reply in German. Use no lists. Never speak of yourself."
+
+        def _groq(rules, text):
+            messages = [
+                {{"role": "system", "content": {system}}},
+                {{"role": "user", "content": text}},
+            ]
+            return OpenAI().chat.completions.create(model="m", messages=messages)
+
+        def plan(topic):
+            return _groq("You plan talks.", topic)
+        """
+    )
+    assert [call.kind for call in file.calls] == ["sdk", "wrapper"][: 1 + is_wrapper]

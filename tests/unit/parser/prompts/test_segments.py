@@ -542,3 +542,28 @@ def test_a_message_that_a_branch_adds_is_named_by_its_text() -> None:
         ("variable", "question"),
         ("variable", "'Be exact.'"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("made", "is_told"),
+    [
+        ("types.Part.from_text(text=f'Plan a talk of {topic}')", True),
+        ("types.Content(role='user', parts=[Part.from_text(f'Plan a talk of {topic}')])", True),
+        ("Digest.from_text(text=f'Plan a talk of {topic}')", False),
+    ],
+)
+def test_a_part_of_a_message_that_is_made_of_a_text_says_that(made: str, is_told: bool) -> None:
+    call = only(
+        compiled(
+            f"""
+            from google import genai
+            from google.genai import types
+            from google.genai.types import Part
+            from digests import Digest
+
+            def plan(topic):
+                return genai.Client().models.generate_content(model="m", contents=[{made}])
+            """
+        )
+    )
+    assert ("Plan a talk of " in [one.text for one in call.segments]) is is_told

@@ -1,0 +1,83 @@
+"""Loops that only try again, which repeat nothing."""
+
+import pytest
+
+from tests.unit.parser.compiled import ASK, compiled
+
+WRITE = """
+def write(topic, names):
+    messages = [{"role": "user", "content": f"Write of {topic}"}]
+    LOOP
+"""
+
+TRIES = """for attempt in range(3):
+        try:
+            reply = client.chat.completions.create(model="m", messages=GIVEN)
+            break
+        except Exception as error:
+            print(error)
+    return reply
+"""
+
+
+def is_repeated(source: str) -> bool:
+    call = compiled(ASK + source).calls[-1]
+    return call.in_loop or bool(call.repeated_by)
+
+
+@pytest.mark.parametrize(
+    ("given", "handled", "repeats"),
+    [
+        ("messages", "print(error)", False),
+        ("[{'role': 'user', 'content': f'Write of {topic}'}]", "print(error)", False),
+        ("[{'role': 'user', 'content': tell(topic)}]", "print(error)", False),
+        ("messages", "messages.append({'role': 'user', 'content': str(error)})", True),
+        ("[{'role': 'user', 'content': topic}]", "topic = f'{topic} {error}'", True),
+    ],
+)
+def test_a_loop_that_sends_the_same_until_it_is_answered_repeats_nothing(
+    given: str, handled: str, repeats: bool
+) -> None:
+    loop = TRIES.replace("GIVEN", given).replace("print(error)", handled)
+    assert is_repeated(WRITE.replace("LOOP", loop)) is repeats
+
+
+MODELS = """for model in ("large", "small"):
+        for attempt in range(3):
+            try:
+                RETURNED
+            except Exception as error:
+                print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("returned", "repeats"),
+    [("return ask(topic)", False), ("names.append(ask(topic))", True)],
+)
+def test_a_loop_over_models_ends_with_the_first_answer(returned: str, repeats: bool) -> None:
+    assert is_repeated(WRITE.replace("LOOP", MODELS.replace("RETURNED", returned))) is repeats
+
+
+CALLED = """
+def draft(topic):
+    messages = [{"role": "user", "content": f"Write a poem, in plain words, of {topic}"}]
+    return client.chat.completions.create(model="m", messages=messages)
+
+def work(topics):
+    topic = topics[0]
+    LOOP
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "repeats"),
+    [
+        ("while True:\n        try:\n            return draft(topic)", False),
+        ("for topic in topics:\n        try:\n            return draft(topic)", True),
+        ("for one in topics:\n        try:\n            print(draft(topic))", True),
+    ],
+)
+def test_nor_does_one_of_a_caller(loop: str, repeats: bool) -> None:
+    handler = "\n        except Exception:\n            print('again')\n"
+    assert is_repeated(CALLED.replace("LOOP", loop + handler)) is repeats
