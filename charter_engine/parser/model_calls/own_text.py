@@ -60,6 +60,8 @@ def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
     for piece in pieces:
         if isinstance(piece, Static):
             total += len(MARKUP.sub("", piece.text))
+        elif may_be_empty(piece):
+            continue
         elif piece.value.pieces is not None:
             total += own_text(piece.value.pieces, own)
         else:
@@ -68,6 +70,12 @@ def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
             is_foreign = fills_text(piece.source) or not is_known
             total += max(FOREIGN * is_foreign, len(MARKUP.sub("", piece.written)))
     return total
+
+
+def may_be_empty(piece: Hole) -> bool:
+    """Whether a filling is nothing on one of two ways: `hint = "" if attempt == 0 else AGAIN`."""
+    chosen = piece.source if isinstance(piece.source, str) else ""
+    return chosen.startswith("'' if ") or chosen.endswith(" else ''")
 
 
 def fills_text(source: ast.expr | str) -> bool:

@@ -256,3 +256,30 @@ def test_a_request_for_a_text_at_the_same_place_is_a_call(request_: str) -> None
     text = request_.replace('"IMAGE", "TEXT"', '"TEXT"').replace('"IMAGE"', '"TEXT"')
     text = text.replace("image/png", "application/json").replace("flash-image", "flash")
     assert len(compiled(asked_with(text)).calls) == 1
+
+
+SERVED = """
+import pytest
+from httpx import AsyncClient
+
+MESSAGES = [{"role": "user", "content": "Which plants like shade?"}]
+
+async def FUNCTION(client: AsyncClient):
+    answer = await client.post("ADDRESS", json={"model": "m", "messages": MESSAGES})
+    return answer.json()
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "address", "calls"),
+    [
+        ("test_chat", "/api/chat", 0),
+        ("test_chat", "https://models.example.org/v1/chat/completions", 1),
+        ("ask", "/api/chat", 1),
+    ],
+)
+def test_a_test_that_posts_to_a_path_alone_asks_the_server_that_it_tests(
+    function: str, address: str, calls: int
+) -> None:
+    file = compiled(SERVED.replace("FUNCTION", function).replace("ADDRESS", address))
+    assert len(file.calls) == calls

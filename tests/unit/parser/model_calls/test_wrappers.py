@@ -703,3 +703,38 @@ def test_what_stands_behind_the_rules_of_its_caller_is_none_of_a_wrapper(
         """
     )
     assert [call.kind for call in file.calls] == ["sdk", "wrapper"][: 1 + is_wrapper]
+
+
+AGAIN = """
+from openai import OpenAI
+
+class Agent:
+    def structured(self, prompt):
+        wrong = None
+        for attempt in range(2):
+            hint = HINT
+            said = OpenAI().responses.create(model="m", input=prompt + hint).output_text
+            try:
+                return json.loads(said)
+            except ValueError as error:
+                wrong = str(error)
+
+    def work(self, text):
+        return self.structured(f"List the names in this: {text}")
+"""
+TOLD_AGAIN = 'f"\\n\\nThat was no JSON: {wrong}. Answer with JSON alone, and leave nothing out."'
+
+
+@pytest.mark.parametrize(
+    ("hint", "kinds"),
+    [
+        (f'"" if attempt == 0 else {TOLD_AGAIN}', ["sdk", "wrapper"]),
+        (f'{TOLD_AGAIN} if wrong else ""', ["sdk", "wrapper"]),
+        (TOLD_AGAIN, ["sdk"]),
+    ],
+)
+def test_what_a_wrapper_adds_only_when_it_asks_again_is_no_prompt_of_its_own(
+    hint: str, kinds: list[str]
+) -> None:
+    file = compiled(AGAIN.replace("HINT", hint))
+    assert [call.kind for call in file.calls] == kinds
