@@ -96,6 +96,7 @@ class Interpreter:
         by_others = [one for one in visited if one in called]
         if self.program.graph is not None:
             alone = with_runs(alone, self.program.graph)
+        self.starts.expect_programs(alone)
         for round_number in (0, 1):
             self.start_round(round_number)
             self.run_round(alone, by_others)

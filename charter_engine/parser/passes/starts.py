@@ -3,7 +3,7 @@ steps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from charter_engine.parser.branches.added_members import put_back
 from charter_engine.parser.branches.open_flags import left_open
@@ -31,13 +31,18 @@ STEPS_AMONG_FEW = 12_000
 together come to less than `PLENTY` in a pass: one that uploads files, logs and keeps records on its
 way spends thousands of steps before it asks."""
 
+STEPS_OF_A_PROGRAM = 60_000
+STEPS_OF_PROGRAMS = 600_000
+"""A function that nothing at hand calls goes through what the others do, and is followed so far, as
+long as all such functions together come to no more than the latter in a pass."""
+
 STEPS_OF_A_LOOK = 500
 FEWEST_OF_A_LOOK = 150
 """In the first pass, until it is known which functions ask a model themselves. In a very large
 package the fewest do that: of browser-use and OpenHands, 500 steps showed no call that 150 did
 not, measured."""
 
-STEPS_OF_MODULES = 240_000
+STEPS_OF_MODULES = 120_000
 STEPS_OF_LOOKING_AT_MODULES = 60_000
 """Top levels of a package share so many in each pass, and in the first: its programs, which follow
 the same library, would each go through all of that."""
@@ -54,9 +59,9 @@ FEWEST_OF_A_MODULE = 2_500
 
 class Starts:
     """Starts an evaluator at a module or function; `is_large` tells that very many functions may
-    lead to a model, `most_for_function` how far each is followed. `fruitless` are the top levels
-    that came to none in many steps, with those that each is charged instead of being followed
-    again."""
+    lead to a model, `most_for_function` how far each is followed, and `most_for_program` how far
+    each of the `programs`, which nothing calls. `fruitless` are the top levels that came to none in
+    many steps, with those that each is charged instead of being followed again."""
 
     def __init__(self, analysis: Analysis, evaluator: Evaluator) -> None:
         self.program = analysis.program
@@ -67,7 +72,8 @@ class Starts:
         self.evaluator = evaluator
         self.left_for_modules = STEPS_OF_LOOKING_AT_MODULES
         self.is_large = False
-        self.most_for_function = STEPS_PER_FUNCTION
+        self.most_for_function = self.most_for_program = STEPS_PER_FUNCTION
+        self.programs: frozenset[FunctionDefinition] = frozenset()
         self.fruitless: dict[str, int] = {}
 
     def begin_round(self) -> None:
@@ -80,6 +86,12 @@ class Starts:
         self.is_large = functions > MANY_FUNCTIONS
         share = PLENTY // max(functions, 1)
         self.most_for_function = max(STEPS_PER_FUNCTION, min(STEPS_AMONG_FEW, share))
+
+    def expect_programs(self, programs: Iterable[FunctionDefinition]) -> None:
+        """Follow each function that nothing calls as far as their number allows."""
+        self.programs = frozenset(programs)
+        share = STEPS_OF_PROGRAMS // max(len(self.programs), 1)
+        self.most_for_program = max(self.most_for_function, min(STEPS_OF_A_PROGRAM, share))
 
     def run_module(self, module: Module) -> None:
         """A top level, unless it is fruitless. One that came to its end leaves the others as many
@@ -124,6 +136,11 @@ class Starts:
     def steps_for_module(self) -> int:
         return max(self.fewest_for_module, min(STEPS_PER_MODULE, self.left_for_modules // 4))
 
+    def steps_for(self, definition: FunctionDefinition) -> int:
+        steps = self.steps_for_function()
+        is_full = steps == self.most_for_function and definition in self.programs
+        return self.most_for_program if is_full else steps
+
     def steps_for_function(self) -> int:
         if self.progress.is_looking:
             return FEWEST_OF_A_LOOK if self.is_large else STEPS_OF_A_LOOK
@@ -151,7 +168,7 @@ class Starts:
         """A function with its parameters unknown but for those `given`: each is an origin of its
         own, so that it can be told in a prompt."""
         place = definition.module.path
-        steps = self.steps_for_function()
+        steps = self.steps_for(definition)
         self.progress.begin(place, steps, definition.node_name, definition.node.lineno)
         ways = self.entries.ways.get((definition, self.progress.round), WaysToCalls())
         self.findings.outputs.begin(ways.earlier())

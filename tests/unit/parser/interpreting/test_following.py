@@ -27,7 +27,7 @@ def test_an_inner_function_sees_what_its_running_function_holds() -> None:
 
 
 def test_following_that_stops_is_told_and_loses_no_call() -> None:
-    busy = "\n".join(f"    x = tidy(x, {number})" for number in range(1800))
+    busy = "\n".join(f"    x = tidy(x, {number})" for number in range(9_000))
     file = compiled(
         "import openai\n"
         "def tidy(x, n):\n    y = [x, n, x + n, x * n]\n    return {'a': y, 'b': [y, y]}\n"
