@@ -27,10 +27,10 @@ def test_an_inner_function_sees_what_its_running_function_holds() -> None:
 
 
 def test_following_that_stops_is_told_and_loses_no_call() -> None:
-    busy = "\n".join(f"    x = tidy(x, {number})" for number in range(9_000))
+    busy = "\n".join(f"    x = tidy(x, {number})" for number in range(900))
     file = compiled(
         "import openai\n"
-        "def tidy(x, n):\n    y = [x, n, x + n, x * n]\n    return {'a': y, 'b': [y, y]}\n"
+        f"def tidy(x, n):\n    y = [{'x, n, ' * 40}]\n    return {{'a': y, 'b': [y, y]}}\n"
         f"def ask(x):\n{busy}\n    return openai.responses.create(input=f'Sum up: {{x}}')\n"
     )
     assert len(file.calls) == 1
