@@ -1,6 +1,5 @@
 """Calls → graph: data edges in an order that always exists, loop-carried edges beside it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -23,6 +22,8 @@ def settled(calls: Sequence[Call]) -> tuple[Call, ...]:
     ]
     forward = [edge for edge in edges if position[edge[0]] < position[edge[1]]]
     backward = [edge for edge in edges if position[edge[0]] >= position[edge[1]]]
+    if not backward:
+        return tuple(calls)
     closing = closing_edges(forward, backward)
     return tuple(without_closing(call, closing) for call in calls) if closing else tuple(calls)
 
@@ -31,42 +32,18 @@ def closing_edges(
     forward: Iterable[tuple[str, str]], backward: Iterable[tuple[str, str]]
 ) -> set[tuple[str, str]]:
     """Those of the backward edges that close a circle, taking each that does not into the graph."""
-    after: Neighbours = defaultdict(list)
-    before: Neighbours = defaultdict(list)
-    for source, target in forward:
-        after[source].append(target)
-        before[target].append(source)
+    # Most agents have no backward edge, and networkx takes a tenth of a second to import.
+    import networkx
+
+    graph = networkx.DiGraph(forward)
     closing = set()
     for source, target in backward:
-        if leads_to(target, source, after, before):
+        graph.add_nodes_from((source, target))
+        if networkx.has_path(graph, target, source):
             closing.add((source, target))
         else:
-            after[source].append(target)
-            before[target].append(source)
+            graph.add_edge(source, target)
     return closing
-
-
-Neighbours = dict[str, list[str]]
-
-
-def leads_to(start: str, goal: str, after: Neighbours, before: Neighbours) -> bool:
-    """Whether a path leads from one node to another, looked for from both ends at once."""
-    ahead, behind = {start}, {goal}
-    front, back = [start], [goal]
-    while ahead.isdisjoint(behind) and front and back:
-        if len(front) <= len(back):
-            front = step(front, after, ahead)
-        else:
-            back = step(back, before, behind)
-    return not ahead.isdisjoint(behind)
-
-
-def step(nodes: Iterable[str], neighbours: Neighbours, seen: set[str]) -> list[str]:
-    """The neighbours of some nodes that were not seen before, from now on among these."""
-    found = [other for node in nodes for other in neighbours.get(node, ())]
-    fresh = list(dict.fromkeys(one for one in found if one not in seen))
-    seen.update(fresh)
-    return fresh
 
 
 def without_closing(call: Call, closing: set[tuple[str, str]]) -> Call:
