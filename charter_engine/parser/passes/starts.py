@@ -136,18 +136,13 @@ class Starts:
     def steps_for_module(self) -> int:
         return max(self.fewest_for_module, min(STEPS_PER_MODULE, self.left_for_modules // 4))
 
-    def steps_for(self, definition: FunctionDefinition) -> int:
-        steps = self.steps_for_function()
-        is_full = steps == self.most_for_function and definition in self.programs
-        return self.most_for_program if is_full else steps
-
-    def steps_for_function(self) -> int:
+    def steps_for_function(self, definition: FunctionDefinition | None = None) -> int:
         if self.progress.is_looking:
             return FEWEST_OF_A_LOOK if self.is_large else STEPS_OF_A_LOOK
         is_short = self.is_large or self.progress.steps >= PLENTY
         if is_short:
             return FEWEST_STEPS
-        return self.most_for_function
+        return self.most_for_program if definition in self.programs else self.most_for_function
 
     def agents_given(self, definition: FunctionDefinition) -> Mapping[str, Value]:
         """The agents that a step has of its callers, as these made them; a wrapper asks whatever it
@@ -168,7 +163,7 @@ class Starts:
         """A function with its parameters unknown but for those `given`: each is an origin of its
         own, so that it can be told in a prompt."""
         place = definition.module.path
-        steps = self.steps_for(definition)
+        steps = self.steps_for_function(definition)
         self.progress.begin(place, steps, definition.node_name, definition.node.lineno)
         ways = self.entries.ways.get((definition, self.progress.round), WaysToCalls())
         self.findings.outputs.begin(ways.earlier())
