@@ -41,7 +41,7 @@ class ServedAgents:
                     kind for kind in made if isinstance(kind, Made) and kind.kind == rule.name
                 )
         is_run = self.led_to(teams.ran)
-        named = [made for made in found if made not in is_run]
+        named = [made for made in found if made not in is_run and not self.only_holds(made, is_run)]
         led_to = is_run | self.led_to(left)
         whole = [made for made in left if made not in teams.ran and made not in led_to]
         return list(dict.fromkeys([*named, *whole]))
@@ -58,6 +58,12 @@ class ServedAgents:
         """The agents and teams that others lead to."""
         team_of = self.evaluator.teams.team_of
         return {part for made in runs for part in team_of(made, []).parts if part != made}
+
+    def only_holds(self, made: Made, is_run: set[Made]) -> bool:
+        """Whether this asks no model itself, as an app does, and what it leads to is run."""
+        led_to = self.led_to([made])
+        is_asked = self.program.catalogue.kinds[made.kind].role == "model"
+        return not is_asked and bool(led_to) and led_to <= is_run
 
     def may_serve(self) -> bool:
         """Whether something is served, or may be once all files are known: what stands under the

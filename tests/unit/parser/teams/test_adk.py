@@ -508,7 +508,10 @@ def test_an_agent_that_a_runner_runs_is_not_served_as_well() -> None:
     runner += "    return InMemoryRunner(agent=root_agent).run(new_message=text)\n"
     source = ADK.replace("ROOT", "plan").replace("CLOSING", "tools=[]")
     assert lines(compiled(source)) == [5]
-    assert lines(compiled(f"{source}\ndef main(text):\n{runner}")) == [13]
+    run = f"{source}\ndef main(text):\n{runner}"
+    assert lines(compiled(run)) == [13]
+    app = "from google.adk.apps import App\napp = App(root_agent=root_agent)\n"
+    assert lines(compiled(f"{run}\n{app}")) == [13]
 
 
 @pytest.mark.parametrize(
