@@ -113,7 +113,12 @@ class Interpreter:
         agents = self.agents_in_turn()
         for definition in alone:
             self.run_agents(agents, before=definition)
-            self.kept.begin(definition.node_name, is_once=runs_once(definition), is_called=False)
+            self.kept.begin(
+                definition.node_name,
+                is_once=runs_once(definition),
+                is_called=False,
+                is_served=definition.owner is None and definition.node_name not in self.ranks,
+            )
             self.run_for_each_class(definition, NO_ENTRY)
             self.kept.end(is_once=runs_once(definition))
         waiting: list[FunctionDefinition] = []

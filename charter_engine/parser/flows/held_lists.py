@@ -17,24 +17,27 @@ MAX_DEPTH = 2
 class HeldLists:
     """Tells which lists are held, as of the last look at what was opened since the one before.
 
-    `found` are the lists that each holder holds, `holders` those that hold a list, by its identity.
+    `found` are the lists that each holder holds, `holders` those that hold a list, by its identity,
+    `changed` what holders hold into which something may have been put.
     """
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
         self.found: dict[Holder, list[Value]] = {}
         self.holders: dict[int, set[Holder]] = {}
+        self.changed: dict[Holder, dict[str, Value]] = {}
 
     def look(self) -> list[Value]:
         """Look again at what was opened since the last look; returns the lists that are there."""
         memory = self.memory
-        opened: dict[Holder, Mapping[str, Value]] = {
+        opened: dict[Holder, dict[str, Value]] = {
             number: box.fields for number, box in memory.opened.items()
         }
         opened |= {path: memory.globals.get(path, {}) for path in memory.opened_modules}
         session = memory.shared.get(SESSION)
         if session is not None:
             opened[SESSION] = session.fields
+        self.changed |= opened
         memory.opened.clear()
         memory.opened_modules.clear()
         return [value for holder, names in opened.items() for value in self.look_at(holder, names)]

@@ -13,6 +13,7 @@ from charter_engine.parser.agents.memories import is_memory
 from charter_engine.parser.branches.alternatives import sites_of
 from charter_engine.parser.flows.edges import EARLIER_RUN, is_of_round, value_in_round
 from charter_engine.parser.flows.held_lists import MAX_DEPTH, HeldLists
+from charter_engine.parser.flows.kept_fields import set_fields_back
 from charter_engine.parser.flows.memory import SESSION, Memory
 from charter_engine.parser.flows.told_lists import ToldLists
 from charter_engine.parser.interpreting.entries import Entries
@@ -66,10 +67,11 @@ class KeptState:
         self.talks: set[int] = set()
         self.conversations: set[int] = set()
 
-    def begin(self, start: str, *, is_once: bool, is_called: bool) -> None:
+    def begin(self, start: str, *, is_once: bool, is_called: bool, is_served: bool = False) -> None:
         """Start from a function: what is kept of the answers that it makes itself was left in a
         turn before, and so was what others left in a memory that are run again as well, or in a
-        conversation where nothing at hand calls the function."""
+        conversation where nothing at hand calls the function. What these left under any name is of
+        a turn before where a server runs the function."""
         own = self.findings.reached_from.get(start, NO_CALLS)
         if not is_once:
             self.served.add(start)
@@ -80,6 +82,11 @@ class KeptState:
         if told:
             served = own if is_once else self.made_from(self.served)
             self.set_back(self.told_lists.told_by(served) & told, served)
+        if is_served and not is_once:
+            served, seen = self.made_from(self.served), set[int]()
+            for names in self.held_lists.changed.values():
+                set_fields_back(names, served, seen)
+            self.held_lists.changed.clear()
 
     def look(self) -> None:
         """Look at what may have changed since the last look."""

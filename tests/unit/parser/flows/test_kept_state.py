@@ -487,3 +487,54 @@ def advise(text):
 def test_what_an_agent_answers_is_the_conversation_that_a_module_keeps() -> None:
     both = {f"{one} > {other}, later" for one in ("tell", "advise") for other in ("tell", "advise")}
     assert flows(TALK_OF_AGENT) == both
+
+
+SESSIONS = """
+from dataclasses import dataclass
+
+@dataclass
+class Session:
+    plan: str = ""
+
+class Sessions:
+    def __init__(self):
+        self.kept = {}
+
+    def get(self, key):
+        return self.kept[key]
+
+    def new(self, key):
+        self.kept[key] = Session()
+        return self.kept[key]
+
+sessions = Sessions()
+drafts = {}
+
+def plan(key, text):
+    PLAN = ask(f"Plan this: {text}")
+
+def write(key):
+    return ask(f"Write by this plan: {KEPT}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("plan", "kept"),
+    [
+        ("sessions.new(key).plan", "sessions.get(key).plan"),
+        ("sessions.latest", "sessions.latest"),
+        ("drafts['first']", "drafts['first']"),
+    ],
+)
+@pytest.mark.parametrize("name", ["plan", "main"])
+def test_what_a_function_that_others_run_leaves_is_there_in_a_later_turn(
+    plan: str, kept: str, name: str
+) -> None:
+    source = SESSIONS.replace("PLAN", plan).replace("KEPT", kept).replace("def plan", f"def {name}")
+    assert flows(source) == {"plan > write, later" if name == "plan" else "main > write"}
+
+
+def test_what_a_function_leaves_for_what_it_calls_is_there_in_the_same_turn() -> None:
+    source = SESSIONS.replace("PLAN", "sessions.latest").replace("KEPT", "sessions.latest")
+    source += "\ndef work(key):\n    plan(key, 'A poem')\n    return write(key)\n"
+    assert flows(source) == {"plan > write"}
