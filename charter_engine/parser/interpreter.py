@@ -26,10 +26,10 @@ from charter_engine.parser.passes.starts import Starts
 from charter_engine.parser.passes.wrapper_search import WrapperSearch
 from charter_engine.parser.prompts.prompt_files import NoFiles, TextFiles
 from charter_engine.parser.source.program import Program
-from charter_engine.parser.source.symbols import FunctionDefinition, Module
+from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.state import Analysis, AnalysisProgress, AskedPlace
 from charter_engine.parser.teams.role_turns import acting_in
-from charter_engine.parser.values.values import Function, Value, object_of
+from charter_engine.parser.values.values import Function, Instance, Value, object_of
 
 
 @with_room
@@ -113,12 +113,9 @@ class Interpreter:
         agents = self.agents_in_turn()
         for definition in alone:
             self.run_agents(agents, before=definition)
-            self.kept.begin(
-                definition.node_name,
-                is_once=runs_once(definition),
-                is_called=False,
-                is_served=definition.owner is None and definition.node_name not in self.ranks,
-            )
+            self.kept.begin(definition.node_name, is_once=runs_once(definition), is_called=False)
+            if self.is_served(definition):
+                self.kept.serve(self.handed_to(definition))
             self.run_for_each_class(definition, NO_ENTRY)
             self.kept.end(is_once=runs_once(definition))
         waiting: list[FunctionDefinition] = []
@@ -133,6 +130,24 @@ class Interpreter:
         self.run_agents(agents)
         self.starts.run_lambdas()
         self.kept.note()
+
+    def is_served(self, definition: FunctionDefinition) -> bool:
+        """Whether a server may run a function that nothing at hand calls: it is no method, which a
+        framework may call, and no node of a graph."""
+        is_node = definition.node_name in self.ranks
+        return definition.owner is None and not is_node and not runs_once(definition)
+
+    def handed_to(self, definition: FunctionDefinition) -> set[ClassDefinition]:
+        """The classes at hand of what a function says that it is given."""
+        names = self.evaluator.names
+        frame = names.frame_of(definition.module)
+        spec = definition.node.args
+        return {
+            kind.definition
+            for parameter in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)
+            for kind in names.annotated_types(frame, parameter.annotation).types
+            if isinstance(kind, Instance)
+        }
 
     def run_for_each_class(self, definition: FunctionDefinition, entry: FunctionEntry) -> None:
         """Run a function; a method of a base as each of the classes has it that do what it leaves

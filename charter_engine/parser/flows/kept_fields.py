@@ -3,12 +3,13 @@ there is of a turn before when a server runs another."""
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Iterator, Set
 
 from msgspec.structs import replace
 
-from charter_engine.parser.flows.edges import EARLIER_RUN, in_round, is_of_round
-from charter_engine.parser.values.values import Value
+from charter_engine.parser.flows.edges import EARLIER_RUN, in_round, is_of_round, value_in_round
+from charter_engine.parser.values.origins import Origin
+from charter_engine.parser.values.values import Box, Value
 
 MAX_DEPTH = 2
 """Assumed: a record that is kept lies no deeper in what keeps it: in a dict that an object has."""
@@ -29,8 +30,44 @@ def set_fields_back(
                 rest = {"": box.rest}
                 set_fields_back(rest, calls, seen, depth + 1)
                 box.rest = rest[""]
-        if any(
-            origin.chain[0][0] in calls and not is_of_round(origin, EARLIER_RUN)
-            for origin in value.origins
-        ):
+        elif box is not None and not is_open:
+            set_back(box, calls)
+        if is_told(value.origins, calls):
             names[name] = replace(value, origins=in_round(value.origins, EARLIER_RUN), pieces=None)
+
+
+def set_back(box: Box, calls: Set[int]) -> None:
+    """Let what some calls made in this turn, and a list holds, be of a turn before. What an object
+    with a life of its own holds is in the lists of that."""
+    for place, item in enumerate(box.items):
+        if is_told(origins_of_message(item.value), calls):
+            box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
+
+
+MOST_BOXES = 16
+"""Assumed: a message, with its parts and what its tools were given, holds no more lists, dicts and
+objects than these."""
+
+
+def origins_of_message(value: Value) -> Iterator[Origin]:
+    """The outputs in a member of a list; none of what holds more than a message does."""
+    boxes = [value.box] if value.box is not None else []
+    seen = {id(box) for box in boxes}
+    for box in boxes:
+        for member in box.members():
+            if member.box is not None and id(member.box) not in seen:
+                seen.add(id(member.box))
+                boxes.append(member.box)
+        if len(boxes) > MOST_BOXES:
+            return
+    yield from value.origins
+    for box in boxes:
+        for member in box.members():
+            yield from member.origins
+
+
+def is_told(origins: Iterable[Origin], calls: Set[int]) -> bool:
+    """Whether one of some calls made any of the outputs in this turn."""
+    return any(
+        origin.chain[0][0] in calls and not is_of_round(origin, EARLIER_RUN) for origin in origins
+    )

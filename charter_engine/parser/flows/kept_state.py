@@ -4,25 +4,21 @@ and it then finds what it left; a top level sets that up only once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from typing import NamedTuple
-
-from msgspec.structs import replace
 
 from charter_engine.parser.agents.memories import is_memory
 from charter_engine.parser.branches.alternatives import sites_of
-from charter_engine.parser.flows.edges import EARLIER_RUN, is_of_round, value_in_round
 from charter_engine.parser.flows.held_lists import MAX_DEPTH, HeldLists
-from charter_engine.parser.flows.kept_fields import set_fields_back
+from charter_engine.parser.flows.kept_fields import set_back, set_fields_back
 from charter_engine.parser.flows.memory import SESSION, Memory
 from charter_engine.parser.flows.told_lists import ToldLists
 from charter_engine.parser.interpreting.entries import Entries
 from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.findings import Findings
 from charter_engine.parser.model_calls.recognise import has_roles, words_of
-from charter_engine.parser.source.symbols import FunctionDefinition
+from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
 from charter_engine.parser.values.joining import join
-from charter_engine.parser.values.origins import Origin
 from charter_engine.parser.values.values import Box, Element, Static, Value, is_answer
 
 NO_CALLS: frozenset[int] = frozenset()
@@ -82,11 +78,16 @@ class KeptState:
         if told:
             served = own if is_once else self.made_from(self.served)
             self.set_back(self.told_lists.told_by(served) & told, served)
-        if is_served and not is_once:
-            served, seen = self.made_from(self.served), set[int]()
-            for names in self.held_lists.changed.values():
+
+    def serve(self, handed: Collection[ClassDefinition]) -> None:
+        """Let what functions that are run again left under any name be of a turn before, but for
+        what objects of the classes hold that the function is `handed`."""
+        given = {id(box) for (owner, _), box in self.memory.objects.items() if owner in handed}
+        served, seen = self.made_from(self.served), set(given)
+        for holder, names in self.held_lists.changed.items():
+            if holder not in given:
                 set_fields_back(names, served, seen)
-            self.held_lists.changed.clear()
+        self.held_lists.changed.clear()
 
     def look(self) -> None:
         """Look at what may have changed since the last look."""
@@ -192,43 +193,6 @@ class KeptState:
         if held.rest is not None and held.rest.box is not None and is_answer(held.rest):
             box.rest = held.rest if box.rest is None else join(box.rest, held.rest)
         self.memory.changes += 1
-
-
-def set_back(box: Box, calls: Set[int]) -> None:
-    """Let what some calls made in this turn, and a list holds, be of a turn before. What an object
-    with a life of its own holds is in the lists of that."""
-    for place, item in enumerate(box.items):
-        if is_told(origins_of_message(item.value), calls):
-            box.items[place] = replace(item, value=value_in_round(item.value, EARLIER_RUN))
-
-
-MOST_BOXES = 16
-"""Assumed: a message, with its parts and what its tools were given, holds no more lists, dicts and
-objects than these."""
-
-
-def origins_of_message(value: Value) -> Iterator[Origin]:
-    """The outputs in a member of a list; none of what holds more than a message does."""
-    boxes = [value.box] if value.box is not None else []
-    seen = {id(box) for box in boxes}
-    for box in boxes:
-        for member in box.members():
-            if member.box is not None and id(member.box) not in seen:
-                seen.add(id(member.box))
-                boxes.append(member.box)
-        if len(boxes) > MOST_BOXES:
-            return
-    yield from value.origins
-    for box in boxes:
-        for member in box.members():
-            yield from member.origins
-
-
-def is_told(origins: Iterable[Origin], calls: Set[int]) -> bool:
-    """Whether one of some calls made any of the outputs in this turn."""
-    return any(
-        origin.chain[0][0] in calls and not is_of_round(origin, EARLIER_RUN) for origin in origins
-    )
 
 
 def is_said(item: Element) -> bool:

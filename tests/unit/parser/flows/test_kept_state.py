@@ -524,6 +524,7 @@ def write(key):
         ("sessions.new(key).plan", "sessions.get(key).plan"),
         ("sessions.latest", "sessions.latest"),
         ("drafts['first']", "drafts['first']"),
+        ("sessions.talks[key]", "sessions.talks[key]"),
     ],
 )
 @pytest.mark.parametrize("name", ["plan", "main"])
@@ -537,4 +538,50 @@ def test_what_a_function_that_others_run_leaves_is_there_in_a_later_turn(
 def test_what_a_function_leaves_for_what_it_calls_is_there_in_the_same_turn() -> None:
     source = SESSIONS.replace("PLAN", "sessions.latest").replace("KEPT", "sessions.latest")
     source += "\ndef work(key):\n    plan(key, 'A poem')\n    return write(key)\n"
+    assert flows(source) == {"plan > write"}
+
+
+OPENED = """
+class Guide:
+    def __init__(self, profile):
+        self.profile = profile
+        self.history = []
+
+    def start(self):
+        self.history = [{"role": "user", "content": self.profile}]
+
+    def talk(self, text):
+        self.history.append({"role": "user", "content": text})
+        return ask(f"Talk: {self.history}")
+
+guides = {}
+
+def open_talk(key, text):
+    guide = Guide(ask(f"Describe a guide for {text}"))
+    guide.start()
+    guides[key] = {"guide": guide}
+
+def go_on(key, text):
+    return guides[key]["guide"].talk(text)
+"""
+
+
+def test_a_history_that_begins_with_an_answer_is_heard_by_others_in_a_later_turn() -> None:
+    assert flows(OPENED) == {"open_talk > go_on, later"}
+
+
+def test_what_a_function_is_handed_holds_what_its_callers_left_in_it() -> None:
+    source = """
+from dataclasses import dataclass
+
+@dataclass
+class Draft:
+    plan: str = ""
+
+def plan(draft: Draft, text):
+    draft.plan = ask(f"Plan this: {text}")
+
+def write(draft: Draft):
+    return ask(f"Write by this plan: {draft.plan}")
+"""
     assert flows(source) == {"plan > write"}
