@@ -4,6 +4,7 @@ where every object that may be meant was made with the same."""
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from charter_engine.parser.interpreting.frames import Frame
@@ -82,8 +83,8 @@ class Flags:
             ) and not any(stores(maker.node, name) for maker in makers)
         return known
 
-    def may_ask(self, body: list[ast.stmt]) -> bool:
-        """Whether statements hold a call that may lead to a model."""
+    def may_ask(self, body: Sequence[ast.stmt | ast.expr]) -> bool:
+        """Whether statements, or an expression, hold a call that may lead to a model."""
         if not body:
             return False
         known = self.asking.get(id(body[0]))

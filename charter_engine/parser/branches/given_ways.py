@@ -48,8 +48,18 @@ class GivenWays:
         asks = self.evaluator.flags.may_ask(other)
         if not self.findings.are_judged:
             return way if leaves(other) and not asks else None
-        is_telling = asks or fills_in(node) or adds(node) or leaves(taken) or leaves(other)
+        is_telling = asks or writes(node) or adds(node) or leaves(taken) or leaves(other)
         return way if is_telling else None
+
+    def chosen(self, frame: Frame, node: ast.IfExp) -> bool | None:
+        """Which of two values a function takes that a call at hand leads to; None where that is
+        open, or where the other one asks a model."""
+        is_about = frame.is_called and self.is_about_given(frame.function, node.test)
+        if not is_about or not self.findings.are_judged:
+            return None
+        way = outcome_of(node.test, partial(self.way, frame))
+        other = node.orelse if way else node.body
+        return None if way is None or self.evaluator.flags.may_ask([other]) else way
 
     def is_about_given(self, definition: FunctionDefinition | None, test: ast.expr) -> bool:
         """Whether a test of a function is about what calls give it, found out once."""
@@ -146,14 +156,17 @@ def leaves(body: list[ast.stmt]) -> bool:
     return bool(body) and isinstance(body[-1], ast.Return | ast.Raise)
 
 
-def fills_in(node: ast.If) -> bool:
-    """Whether a branch does nothing but give the names another value that its test is about."""
-    tested = {part.id for part in ast.walk(node.test) if isinstance(part, ast.Name)}
-    return not node.orelse and all(
-        isinstance(one, ast.Assign)
-        and all(isinstance(target, ast.Name) and target.id in tested for target in one.targets)
-        for one in node.body
+def writes(node: ast.If) -> bool:
+    """Whether branches do nothing but give names other values."""
+    return all(
+        isinstance(one, ast.Assign | ast.AugAssign)
+        and all(isinstance(target, ast.Name) for target in targets_of(one))
+        for one in (*node.body, *node.orelse)
     )
+
+
+def targets_of(node: ast.Assign | ast.AugAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
 def adds(node: ast.If) -> bool:

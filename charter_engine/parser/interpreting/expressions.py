@@ -315,6 +315,8 @@ class Evaluator:
         way = self.walker.way_made(frame, node.test)
         if way is None:
             way = self.file_ways.settled(frame, node.test)
+        if way is None:
+            way = self.given_ways.chosen(frame, node)
         if way is not None:
             return self.evaluate(frame, node.body if way else node.orelse)
         first = self.evaluate(frame, node.body)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.parser.compiled import compiled, edges, flows, lines
+from tests.unit.parser.compiled import ASK, compiled, edges, flows, lines
 
 DESK = """
 def rate(text, question="", client=None):
@@ -344,3 +344,41 @@ RUN
 )
 def test_a_flag_of_what_nothing_calls_may_be_given_either_way(run: str, found: bool) -> None:
     assert ("work > finish" in flows(FLAGGED.replace("RUN", run))) is found
+
+
+GREETER = """
+def send(message, context=None, rules=""):
+    WAY
+    return ask(message)
+
+print(send(f"Greet the guest: {input()}", GIVEN))
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "given", "text"),
+    [
+        ('if context:\n        message = f"Of {context}. {message}"', "", "Greet the guest: "),
+        (
+            'if context:\n        message = f"Of {context}. {message}"',
+            "context=input()",
+            "Greet the guest: ",
+        ),
+        ('message = f"{rules} {message}" if rules else message', "", "Greet the guest: "),
+        (
+            'message = f"{rules} {message}" if rules else message',
+            'rules="Be brief."',
+            "Be brief. Greet the guest: ",
+        ),
+        (
+            'message = f"{rules} {message}" if rules else message',
+            "rules=input()",
+            "Greet the guest: ",
+        ),
+    ],
+)
+def test_what_a_call_gives_decides_how_its_text_is_put_together(
+    way: str, given: str, text: str
+) -> None:
+    call = compiled(ASK + GREETER.replace("WAY", way).replace("GIVEN", given)).calls[-1]
+    assert call.segments[0].text == text
