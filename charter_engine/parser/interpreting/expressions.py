@@ -18,6 +18,7 @@ from charter_engine.parser.agents.served_agents import ServedAgents
 from charter_engine.parser.branches.file_ways import FileWays
 from charter_engine.parser.branches.flags import Flags, truth_of
 from charter_engine.parser.branches.given_ways import GivenWays
+from charter_engine.parser.branches.lazy_values import LazyValues
 from charter_engine.parser.branches.narrowing import KnownBeside, compared, those_of
 from charter_engine.parser.flows.edge_recorder import EdgeRecorder
 from charter_engine.parser.flows.queues import Queues
@@ -127,6 +128,7 @@ class Evaluator:
         self.flags = Flags(analysis, self)
         self.given_ways = GivenWays(analysis, self)
         self.file_ways = FileWays(self)
+        self.lazy_values = LazyValues(analysis.program, self)
         self.files = PromptFiles(analysis)
         self.written = WrittenFiles(analysis)
         self.queues = Queues(analysis, self)

@@ -125,6 +125,9 @@ class StatementWalker:
             way = self.way_of_shape(frame, node)
         if way is not None:
             return self.execute(frame, node.body if way else node.orelse)
+        makes = self.evaluator.lazy_values.makes(frame, node)
+        if makes is not None:
+            return not makes or self.conditional(frame, node)
         told = (
             narrowed(frame, node.test, self.evaluator.known_beside(frame))
             if frame.loops and self.tests_target(frame, node.test)
@@ -139,6 +142,13 @@ class StatementWalker:
         if told is not None and not told.holds_after(node):
             widen(told.loop, frame.names)
         return goes_on
+
+    def conditional(self, frame: Frame, node: ast.If) -> bool:
+        """Run the body of a branch as what is done on one way alone."""
+        frame.conditions.append(node.test)
+        alive = self.execute(frame, node.body)
+        frame.conditions.pop()
+        return alive
 
     def tests_target(self, frame: Frame, test: ast.expr) -> bool:
         """Whether a test names what a loop under way goes through."""
