@@ -12,7 +12,7 @@ from charter_engine.contracts.graph import Loop
 from charter_engine.parser.flows.fanout import BATCHES
 from charter_engine.parser.graphs.inner_graphs import builder_run
 from charter_engine.parser.graphs.routed_forks import is_shut_out
-from charter_engine.parser.interpreting.frames import Frame, outermost
+from charter_engine.parser.interpreting.frames import Frame, LoopState, outermost
 from charter_engine.parser.interpreting.recursions import recursion_of
 from charter_engine.parser.model_calls.findings import Site
 from charter_engine.parser.prompts.varying import gives_same
@@ -66,7 +66,7 @@ class Repetition:
         if recursion is not None and is_new and self.findings.are_judged:
             site.repeated_by.append(recursion)
         site.repeated_by += [loop for loop in self.run_in() if loop not in site.repeated_by]
-        around = loop_of_a_caller(frame)
+        around = loop_of_a_caller(frame, site)
         if around is not None and around not in site.repeated_by:
             site.repeated_by.append(around)
 
@@ -115,18 +115,25 @@ class Repetition:
         site.repeated_by += [loop for loop in found if loop not in site.repeated_by]
 
 
-def loop_of_a_caller(frame: Frame) -> Loop | None:
+def loop_of_a_caller(frame: Frame, site: Site) -> Loop | None:
     """The loop in which the nearest caller that has one calls what leads to a call; a graph's is
-    told otherwise, and one that only tries again is none."""
+    told otherwise, and one that only tries again is none, nor one that calls another function for
+    each of its members."""
     inner, caller = frame, frame.caller
     while caller is not None:
-        record = caller.loops[-1].record if caller.loops else None
+        turning = [loop for loop in caller.loops if comes_round(loop, site)]
+        record = turning[-1].record if turning else None
         if record is not None and record.kind != "cycle" and not only_tries(caller, inner.call):
             return Loop(
                 kind="caller", line=record.line, target=record.target, iterable=record.iterable
             )
         inner, caller = caller, caller.caller
     return None
+
+
+def comes_round(loop: LoopState, site: Site) -> bool:
+    """Whether a loop leads to a call in more turns than one, where its turns are told apart."""
+    return loop.apart is None or site.turns.setdefault(loop.number, loop.apart) != loop.apart
 
 
 def only_tries(frame: Frame, call: ast.Call | None) -> bool:

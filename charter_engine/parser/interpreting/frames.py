@@ -18,8 +18,9 @@ from charter_engine.parser.values.values import UNKNOWN, Type, Value
 class LoopState(Struct, eq=False):
     """A loop being interpreted: its number, which time round it is, and what the record will say.
 
-    `member` tells which member of a literal a comprehension is at. `retries` marks a loop that only
-    tries again what failed. `node` is its statement, None for a comprehension or what is mapped.
+    `member` tells which member of a literal a comprehension is at, `apart` at which a loop is whose
+    turns are told from each other. `retries` marks a loop that only tries again what failed. `node`
+    is its statement, None for a comprehension or what is mapped.
     `taken` is what its target may be, each with the list that this is a member of: first the one
     that it goes over, then those of its members that tests have told. `is_late`: what a turn leaves
     in histories was seen in the turns before.
@@ -32,6 +33,7 @@ class LoopState(Struct, eq=False):
     iteration: int = 0
     is_late: bool = False
     member: int = 0
+    apart: int | None = None
     exits: list[dict[str, Value]] = field(default_factory=list)
     taken: list[tuple[Value, Value]] = field(default_factory=list)
 

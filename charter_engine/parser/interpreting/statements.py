@@ -372,7 +372,7 @@ class StatementWalker:
         """Run a body once for each member, as if the turns were written one after another."""
         loop = LoopState(self.program.loop_number(node), record, node=node)
         frame.loops.append(loop)
-        for member in members:
+        for loop.apart, member in enumerate(members):
             self.evaluator.assigner.assign(frame, node.target, member)
             if self.progress.is_spent or not self.turn(frame, node, loop):
                 break

@@ -60,7 +60,8 @@ class Site:
     `heard` are the answers of a team that reach the prompt. `thread` is the conversation that it
     names, where that stands in the source. `talk` is what was said before in a conversation that
     is kept for it. `called` is the wrapper that a call is one of. `retries`: the loops around it
-    in its function end unless something fails.
+    in its function end unless something fails. `turns` are those of loops that lead to it first,
+    where a loop's turns are told from each other, by the loop's number.
     """
 
     number: int
@@ -94,6 +95,7 @@ class Site:
     thread: str = ""
     talk: Value = UNKNOWN
     called: FunctionDefinition | None = None
+    turns: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -81,3 +81,39 @@ def work(topics):
 def test_nor_does_one_of_a_caller(loop: str, repeats: bool) -> None:
     handler = "\n        except Exception:\n            print('again')\n"
     assert is_repeated(CALLED.replace("LOOP", loop + handler)) is repeats
+
+
+STEPS = """
+def plan(topic):
+    return ask(f"Plan a speech about {topic}")
+
+def write(text):
+    return ask(f"Write the speech by this plan: {text}")
+
+def tidy(text):
+    return text.strip()
+
+def run(topic):
+    text = topic
+    for STEP in STEPS:
+        text = GO
+    return text
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "steps", "go", "repeats"),
+    [
+        ("step", "(plan, write)", "step(text)", False),
+        ("name, step", "[('plan', plan), ('write', write)]", "step(text)", False),
+        ("step", "(plan, lambda one: write(one))", "step(text)", False),
+        ("step", "(plan, write, write)", "step(text)", True),
+        ("step", "(plan, tidy)", "write(step(text))", True),
+    ],
+)
+def test_a_loop_that_calls_another_function_in_each_turn_repeats_none(
+    step: str, steps: str, go: str, repeats: bool
+) -> None:
+    source = STEPS.replace("STEPS", steps).replace("STEP", step).replace("GO", go)
+    calls = {call.function: call for call in compiled(ASK + source).calls}
+    assert [bool(calls[name].repeated_by) for name in ("plan", "write")] == [False, repeats]
