@@ -18,6 +18,7 @@ from charter_engine.parser.flows.edges import parameters_in
 from charter_engine.parser.model_calls.asking_names import asks_by_name
 from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.chosen_templates import chooses_template, fills_filed
+from charter_engine.parser.model_calls.class_rules import without_class_rules
 from charter_engine.parser.model_calls.findings import Visit, Wrapper
 from charter_engine.parser.model_calls.handed_records import hands_on_record
 from charter_engine.parser.model_calls.own_text import (
@@ -75,6 +76,7 @@ def wrapper_of(
     if not visits or definition in analysis.program.prompts or takes_turns(visits):
         return None
     answered = answers_in(analysis, result, visits)
+    visits = without_class_rules(analysis.program, definition, visits)
     own = {
         number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
     }
@@ -154,6 +156,7 @@ def wrapper_of(
 def writes_prompt(analysis: Analysis, definition: FunctionDefinition, visits: list[Visit]) -> bool:
     """Whether a function asks about what it is given in words of its own, more of them than a
     function of its name adds, or by a template that isn't at hand."""
+    visits = without_class_rules(analysis.program, definition, visits)
     own = set(analysis.findings.parameters.get(definition, {}).values())
     plainly = asks_by_name(definition.name, analysis.program.catalogue)
     elsewhere = sites_told_elsewhere(analysis, definition, visits) if plainly < 2 else set[int]()
