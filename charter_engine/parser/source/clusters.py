@@ -155,6 +155,8 @@ def beside(file: Importing, packages: Collection[str], named: Collection[str]) -
     for item in file.imports:
         for base in (item.module,) if item.module else item.names:
             found = None if item.level else script_beside(file.name, base, packages, named)
+            if found is None and not item.level:
+                found = within_package(file.name, base, packages, named)
             if found is not None:
                 yield found
                 yield from (f"{found}.{taken}" for taken in item.names)
@@ -177,3 +179,16 @@ def script_beside(
         if folder not in packages and is_meant:
             return f"{folder}.{imported}"
     return None
+
+
+def within_package(
+    importer: str, imported: str, packages: Collection[str], named: Collection[str]
+) -> str | None:
+    """The dotted name of what a module of a package may import from its own folder, where it is run
+    as a script there, and nothing else at hand has that name."""
+    folder = importer.rpartition(".")[0]
+    first = imported.partition(".")[0]
+    is_other = first in sys.stdlib_module_names or first in named
+    found = f"{folder}.{first}"
+    is_meant = folder in packages and found in named and found != importer
+    return f"{folder}.{imported}" if is_meant and not is_other else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
 from functools import cached_property, partial
 from pathlib import PurePath
@@ -18,10 +18,11 @@ from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.decorated import prompts_among
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.prompts.prompt_files import TextFiles
-from charter_engine.parser.source.clusters import names_by_place, script_beside
+from charter_engine.parser.source.clusters import names_by_place
 from charter_engine.parser.source.compact import of_kinds
 from charter_engine.parser.source.import_order import in_turn
 from charter_engine.parser.source.made_places import places_among
+from charter_engine.parser.source.neighbours import all_beside
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, Module, walk
 from charter_engine.parser.source.syntax import last_name, path_of
 from charter_engine.parser.teams.watched_roles import roles_of
@@ -435,26 +436,3 @@ def modules_by_place(modules: Collection[Module], catalogue: Catalogue) -> dict[
         for name, module in found.items()
         if module is not None and name not in catalogue.packages
     }
-
-
-def all_beside(modules: Mapping[str, Module], catalogue: Catalogue) -> dict[str, dict[str, str]]:
-    """What each file imports of its neighbours by their own names, by its path."""
-    packages = {module.name for module in modules.values() if module.is_package}
-    return {
-        module.path: imports_beside(module, packages, modules, catalogue)
-        for module in modules.values()
-    }
-
-
-def imports_beside(
-    module: Module, packages: Collection[str], named: Collection[str], catalogue: Catalogue
-) -> dict[str, str]:
-    """What a script imports of its neighbours by their own names, with the dotted names that these
-    have here."""
-    found: dict[str, str] = {}
-    for dotted in (*module.imports.values(), *module.star_imports):
-        if dotted.partition(".")[0] not in catalogue.packages:
-            place = script_beside(module.name, dotted, packages, named)
-            if place is not None:
-                found[dotted] = place
-    return found
