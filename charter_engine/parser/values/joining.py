@@ -122,7 +122,9 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
         return first or second
     known = {id(element.value) for element in first.items}
     placed = {
-        element.place for element in first.items if element.place and not element.value.origins
+        element.place: number
+        for number, element in enumerate(first.items)
+        if element.place and not element.value.origins
     }
     first.limit = first.limit or second.limit
     if first.kind == second.kind == "tuple" and len(first.items) == len(second.items):
@@ -135,6 +137,8 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
     for element in list(second.items):
         if element.place in placed:
             first.limit = first.limit or element.limit
+            if element.value.origins and element.value.box is None:
+                put_in_place(first, placed[element.place], element.value)
         elif id(element.value) not in known and len(first.items) < MAX_ITEMS:
             first.items.append(element.uncertain())
     for name, value in list(second.fields.items()):
@@ -145,6 +149,14 @@ def join_boxes(first: Box | None, second: Box | None, depth: int = 0) -> Box | N
         first.keys = join(first.keys, second.keys, "", depth + 1)
     second.joined_to = first
     return first
+
+
+def put_in_place(box: Box, number: int, other: Value) -> None:
+    """Let a text in a list be what another call of the same function has put there, too, where a
+    model has a part in that."""
+    mine = box.items[number]
+    if mine.value.box is None:
+        box.items[number] = replace(mine, value=join(mine.value, other, "item"))
 
 
 def join_parts(first: Value, second: Value, depth: int) -> Value:
