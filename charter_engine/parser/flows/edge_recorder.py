@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from charter_engine.contracts.graph import Carried
+from charter_engine.parser.branches.exclusive_classes import ExclusiveClasses
 from charter_engine.parser.flows.edges import (
     EARLIER_RUN,
     best_flow,
@@ -45,6 +46,7 @@ class EdgeRecorder:
         self.program = analysis.program
         self.findings = analysis.findings
         self.progress = analysis.progress
+        self.classes = ExclusiveClasses(analysis.program)
 
     def chain_to(self, frame: Frame, site: Site) -> Chain:
         return (*frame.chain, (site.number, loops_since(frame, frame.chain, self.progress.round)))
@@ -78,7 +80,7 @@ class EdgeRecorder:
     def edge_from(self, frame: Frame, origin: Origin, chain: Chain) -> Edge | None:
         if frame.elsewhere and self.findings.outputs.is_elsewhere(origin.chain, frame.elsewhere):
             return None
-        edge = edge_between(origin.chain, chain, self.apart)
+        edge = self.possible(edge_between(origin.chain, chain, self.apart))
         if edge is not None and edge[2] == "data" and origin.how != "state":
             return edge if self.is_in_turn(origin, *edge[:2]) else (edge[0], edge[1], "loop")
         if edge is None or edge[2] == "data":
@@ -90,6 +92,13 @@ class EdgeRecorder:
             return edge[0], edge[1], "data"
         is_in_run = origin.how == "state" and not is_of_round(origin, EARLIER_RUN)
         return self.in_graph(edge) if is_in_run else edge
+
+    def possible(self, edge: Edge | None) -> Edge | None:
+        """An edge, unless it joins classes of which a run of the program takes one alone."""
+        if edge is None or edge[0] == edge[1]:
+            return edge
+        source, target = (self.findings.sites[number].function for number in edge[:2])
+        return None if self.classes.exclude(source, target) else edge
 
     def is_in_turn(self, origin: Origin, source: int, target: int) -> bool:
         """Whether an output that is there when a call is made is of the same turn. What one routine
