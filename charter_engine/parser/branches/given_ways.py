@@ -48,7 +48,7 @@ class GivenWays:
         asks = self.evaluator.flags.may_ask(other)
         if not self.findings.are_judged:
             return way if leaves(other) and not asks else None
-        is_telling = asks or writes(node) or adds(node) or leaves(taken) or leaves(other)
+        is_telling = asks or puts_together(node) or leaves(taken) or leaves(other)
         return way if is_telling else None
 
     def chosen(self, frame: Frame, node: ast.IfExp) -> bool | None:
@@ -156,27 +156,18 @@ def leaves(body: list[ast.stmt]) -> bool:
     return bool(body) and isinstance(body[-1], ast.Return | ast.Raise)
 
 
-def writes(node: ast.If) -> bool:
-    """Whether branches do nothing but give names other values."""
-    return all(
-        isinstance(one, ast.Assign | ast.AugAssign)
-        and all(isinstance(target, ast.Name) for target in targets_of(one))
-        for one in (*node.body, *node.orelse)
-    )
-
-
-def targets_of(node: ast.Assign | ast.AugAssign) -> list[ast.expr]:
-    return node.targets if isinstance(node, ast.Assign) else [node.target]
-
-
-def adds(node: ast.If) -> bool:
-    """Whether a branch does nothing but add to lists."""
-    return not node.orelse and all(
-        isinstance(one, ast.Expr)
-        and isinstance(one.value, ast.Call)
-        and last_name(one.value.func) in ADDING
-        for one in node.body
-    )
+def puts_together(node: ast.stmt) -> bool:
+    """Whether a statement, or branches, do nothing but give names other values or add to lists."""
+    match node:
+        case ast.If():
+            return all(map(puts_together, (*node.body, *node.orelse)))
+        case ast.Assign(targets=targets):
+            return all(isinstance(target, ast.Name) for target in targets)
+        case ast.AugAssign(target=target):
+            return isinstance(target, ast.Name)
+        case ast.Expr(value=ast.Call(func=function)):
+            return last_name(function) in ADDING
+    return False
 
 
 ADDING = frozenset(("append", "extend", "insert"))

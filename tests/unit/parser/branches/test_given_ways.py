@@ -364,6 +364,20 @@ print(send(f"Greet the guest: {input()}", GIVEN))
             "context=input()",
             "Greet the guest: ",
         ),
+        (
+            'message += "!" if context is None else "?"\n'
+            '    if rules:\n        message = f"{rules} {message}"\n'
+            '    else:\n        message = f"Be kind. {message}"',
+            "",
+            "Be kind. Greet the guest: ",
+        ),
+        (
+            "parts = []\n    if rules:\n        parts.append(rules)\n"
+            '    elif not context:\n        parts.append("Be kind.")\n'
+            '    message = " ".join([*parts, message])',
+            "",
+            "Be kind. Greet the guest: ",
+        ),
         ('message = f"{rules} {message}" if rules else message', "", "Greet the guest: "),
         (
             'message = f"{rules} {message}" if rules else message',
