@@ -41,7 +41,15 @@ from charter_engine.parser.values.containers import (
 from charter_engine.parser.values.joining import join, join_names
 from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.stored_members import keep_stored
-from charter_engine.parser.values.values import Class, Function, Instance, Value, answers_in
+from charter_engine.parser.values.values import (
+    Box,
+    Class,
+    Element,
+    Function,
+    Instance,
+    Value,
+    answers_in,
+)
 
 if TYPE_CHECKING:
     from charter_engine.parser.interpreting.expressions import Evaluator
@@ -309,7 +317,7 @@ class StatementWalker:
             target=self.program.source_of(node.target),
             iterable=self.program.source_of(node.iter)[:200],
         )
-        members = each_member(iterable)
+        members = each_member(iterable) or self.counted(frame, node.iter)
         if self.are_told_apart(node, members):
             self.unroll(frame, node, record, members)
             return self.without_break(frame, node)
@@ -329,11 +337,22 @@ class StatementWalker:
         keep_stored(frame, node)
         return self.without_break(frame, node)
 
+    def counted(self, frame: Frame, node: ast.expr) -> tuple[Value, ...]:
+        """The members of a short list that a loop counts: `enumerate(steps)`."""
+        match node:
+            case ast.Call(func=ast.Name(id="enumerate"), args=[steps, *_]) if names_only(steps):
+                counted = each_member(self.evaluator.evaluate(frame, steps))
+                pairs = ([Element(Value()), Element(one)] for one in counted)
+                return tuple(Value(box=Box("tuple", pair)) for pair in pairs)
+        return ()
+
     def are_told_apart(self, node: ast.For | ast.AsyncFor, members: tuple[Value, ...]) -> bool:
         """Whether a loop calls its members, names attributes by them, or calls objects that are
         each of a class of its own, or a method of theirs."""
         if are_of_own_classes(members):
             return calls_methods(node) or calls_members(node)
+        if members and all(map(holds_function, members)):
+            return calls_methods(node)
         if not members or not all(map(may_be_named, members)):
             return False
         known = self.telling_apart.get(id(node))
@@ -596,6 +615,19 @@ def may_be_named(member: Value) -> bool:
     if member.box is not None and member.box.kind == "tuple":
         return any(may_be_named(item.value) for item in member.box.items)
     return bool(member.static_text()) or any(isinstance(kind, Function) for kind in member.types)
+
+
+def names_only(node: ast.expr) -> bool:
+    """Whether an expression is a name or an attribute, or a list of such."""
+    parts = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+    return all(isinstance(part, ast.Name | ast.Attribute) for part in parts)
+
+
+def holds_function(member: Value) -> bool:
+    """Whether a member of a list is an object, made with a function at hand."""
+    box = member.box
+    held = box.fields.values() if box is not None and box.kind == "object" else ()
+    return any(isinstance(kind, Function) for value in held for kind in value.types)
 
 
 def are_of_own_classes(members: tuple[Value, ...]) -> bool:

@@ -84,6 +84,12 @@ def test_nor_does_one_of_a_caller(loop: str, repeats: bool) -> None:
 
 
 STEPS = """
+from dataclasses import dataclass
+
+@dataclass
+class Step:
+    go: object
+
 def plan(topic):
     return ask(f"Plan a speech about {topic}")
 
@@ -92,6 +98,8 @@ def write(text):
 
 def tidy(text):
     return text.strip()
+
+BOTH = [plan, write]
 
 def run(topic):
     text = topic
@@ -107,6 +115,9 @@ def run(topic):
         ("step", "(plan, write)", "step(text)", False),
         ("name, step", "[('plan', plan), ('write', write)]", "step(text)", False),
         ("step", "(plan, lambda one: write(one))", "step(text)", False),
+        ("number, step", "enumerate(BOTH)", "step(text)", False),
+        ("number, step", "enumerate([plan, write], 1)", "step(text)", False),
+        ("step", "[Step(go=plan), Step(go=write)]", "step.go(text)", False),
         ("step", "(plan, write, write)", "step(text)", True),
         ("step", "(plan, tidy)", "write(step(text))", True),
     ],
