@@ -10,7 +10,8 @@ import ast
 import dataclasses
 from collections.abc import Iterator
 
-from charter_engine.parser.graphs.frameworks import is_removal, key_in, state_parameter
+from charter_engine.parser.graphs.frameworks import is_removal, key_in
+from charter_engine.parser.graphs.given_states import state_parameter
 from charter_engine.parser.graphs.spoken import TALK
 from charter_engine.parser.model_calls.findings import Message, Site
 from charter_engine.parser.model_calls.recognise import words_of

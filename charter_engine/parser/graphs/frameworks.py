@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from msgspec.structs import replace
 
 from charter_engine.parser.flows.memory import Memory
+from charter_engine.parser.graphs.given_states import functions_given_states, state_parameter
 from charter_engine.parser.graphs.spoken import TALK
 from charter_engine.parser.graphs.state_ends import StateEnds
 from charter_engine.parser.interpreting.frames import Frame
@@ -55,7 +56,8 @@ class SharedStates:
         }
         nodes = set(self.graph.functions.values()) if self.graph is not None else set()
         self.nodes = nodes & named
-        self.helpers: set[FunctionDefinition] = set()
+        given = functions_given_states(program.modules.values())
+        self.helpers = {one for one in given if one.node_name not in self.nodes}
         self.parameters: dict[FunctionDefinition, str | None] = {}
         self.events: dict[FunctionDefinition, dict[str, list[str]]] = {}
         self.contexts: dict[FunctionDefinition, str | None] = {}
@@ -78,6 +80,11 @@ class SharedStates:
         if definition not in self.parameters:
             self.parameters[definition] = self.parameter_of(definition)
         return self.parameters[definition]
+
+    def state_taken(self, definition: FunctionDefinition) -> str | None:
+        """The parameter that holds a state, also of those that others give theirs."""
+        is_helper = definition in self.helpers
+        return state_parameter(definition) if is_helper else self.parameter(definition)
 
     def note_given(self, definition: FunctionDefinition) -> None:
         """Keep that a function is given a state by one at hand: it is none of a graph's own."""
@@ -171,7 +178,7 @@ class SharedStates:
         if definition.node_name in self.nodes:
             own = definition.parameters[1:] if definition.takes_self else definition.parameters
             return own[0] if own else None
-        return state_parameter(definition)
+        return None if definition in self.helpers else state_parameter(definition)
 
     def state_for(self, definition: FunctionDefinition) -> Box:
         """What a function's state holds where it starts."""
@@ -473,34 +480,6 @@ def joined_in_state(held: Value | None, written: Value, key: str) -> Value:
     if held is None or held.box is None or held.box.kind == "object":
         return join(held, written, key)
     return either(held, written)
-
-
-def state_parameter(definition: FunctionDefinition) -> str | None:
-    """The parameter that holds a graph's state, by its name or annotation."""
-    spec = definition.node.args
-    for arg in [*spec.posonlyargs, *spec.args][:3]:
-        named = dotted_name(arg.annotation).rpartition(".")[2] if arg.annotation is not None else ""
-        if isinstance(arg.annotation, ast.Constant) and isinstance(arg.annotation.value, str):
-            named = arg.annotation.value
-        if named.endswith("State"):
-            return arg.arg
-        if (
-            (arg.arg == "state" or arg.arg.endswith("_state"))
-            and named != "str"
-            and looked_into(definition, arg.arg)
-        ):
-            return arg.arg
-    return None
-
-
-def looked_into(definition: FunctionDefinition, name: str) -> bool:
-    """Whether a function takes parts of what a name holds."""
-    return any(
-        isinstance(node, ast.Subscript | ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == name
-        for node in ast.walk(definition.node)
-    )
 
 
 def is_event(definition: ClassDefinition) -> bool:

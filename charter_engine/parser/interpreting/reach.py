@@ -36,12 +36,15 @@ class CallNames:
         prompts: Collection[FunctionDefinition] = (),
         activities: NamedActivities | None = None,
     ) -> None:
+        self.tables = tables_holding(modules)
         self.named = {
             definition: names_in_calls(definition)
             for module in modules
             for definition in module.functions.values()
             if not isinstance(definition.node, ast.Lambda)
+            or (definition.outer is None and definition.name in self.tables)
         }
+        self.held_lambdas = [one for one in self.named if isinstance(one.node, ast.Lambda)]
         if activities is not None:
             self.add_activities(activities)
         own_names = {definition.name for definition in self.named}
@@ -58,7 +61,6 @@ class CallNames:
             if not POSTING.isdisjoint(names.called):
                 self.named[definition] = Named((*names.called, *handlers), names.given)
         self.instances = names_of_instances(modules)
-        self.tables = tables_holding(modules)
         self.note_tables(own_names)
         self.asking = asking_names(self.named, modules, catalogue)
         self.given_model = {

@@ -147,3 +147,13 @@ def asks_by_name(name: str, catalogue: Catalogue) -> int:
     ):
         return 0
     return 2 if parts & words.function_strong else int(bool(parts & words.function_weak))
+
+
+def asks_model(name: str, words: Evidence) -> bool:
+    """Whether a name begins with asking and ends with a model: `call_model`, `_ask_the_model`."""
+    verb = words_of(name)
+    return verb[-1:] == ("model",) and verb[0] in words.function_weak - NOT_ASKED
+
+
+NOT_ASKED = frozenset("run arun model predict infer inference".split())
+"""Words of functions that work with models of any kind."""

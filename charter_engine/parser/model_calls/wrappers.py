@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from charter_engine.parser.branches.absence import HANDLED
 from charter_engine.parser.flows.edges import parameters_in
-from charter_engine.parser.model_calls.asking_names import asks_by_name
+from charter_engine.parser.model_calls.asking_names import asks_by_name, asks_model
 from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.chosen_templates import chooses_template, fills_filed
 from charter_engine.parser.model_calls.class_rules import without_class_rules
@@ -104,7 +104,7 @@ def wrapper_of(
         return None
     fed_back = {visit.site for visit in fed}
     fed_back |= {visit.site for visit in visits if visit.repeated and is_fed(visit)}
-    elsewhere = sites_told_elsewhere(analysis, definition, visits) if plainly < 2 else set[int]()
+    elsewhere = sites_told_elsewhere(analysis, definition, visits, plainly)
     elsewhere |= sites_told_of_steps(visits, set(own), limit)
     if limit.prompt < FOREIGN:
         elsewhere |= sites_of_own_templates(analysis, definition, visits, limit)
@@ -115,7 +115,7 @@ def wrapper_of(
             continue
         if visit.own_prompt or visit.opens or visit.site in elsewhere:
             continue
-        if has_filed_rules(visit, modules_of(analysis, visit), words):
+        if has_filed_rules(definition, visit, modules_of(analysis, visit), words):
             continue
         if (
             passes_on(visit, set(own), limit, beside.get(visit.site, NO_TEXT))
@@ -159,7 +159,7 @@ def writes_prompt(analysis: Analysis, definition: FunctionDefinition, visits: li
     visits = without_class_rules(analysis.program, definition, visits)
     own = set(analysis.findings.parameters.get(definition, {}).values())
     plainly = asks_by_name(definition.name, analysis.program.catalogue)
-    elsewhere = sites_told_elsewhere(analysis, definition, visits) if plainly < 2 else set[int]()
+    elsewhere = sites_told_elsewhere(analysis, definition, visits, plainly)
     about = [one for one in visits if parameters_of(one) & own and one.site not in elsewhere]
     is_asked = bool(about or elsewhere)
     return is_asked and not any(passes_on(visit, own, OWN_TEXT[plainly]) for visit in about)
@@ -257,10 +257,13 @@ AGENTS = frozenset("agent assistant bot".split())
 
 
 def sites_told_elsewhere(
-    analysis: Analysis, definition: FunctionDefinition, visits: list[Visit]
+    analysis: Analysis, definition: FunctionDefinition, visits: list[Visit], plainly: int
 ) -> set[int]:
-    """The sites that are asked with rules or a template of modules or files that aren't at hand."""
+    """The sites that are asked with rules or a template of modules or files that aren't at hand; of
+    a function whose name speaks of a model, these may be its callers'."""
     words, sites = analysis.program.catalogue.evidence, analysis.findings.sites
+    if plainly == 2 or asks_model(definition.name, words):
+        return set()
     return {
         visit.site
         for visit in visits
@@ -430,6 +433,15 @@ def passes_on(visit: Visit, own: set[int], limit: OwnText, beside: OwnText = NO_
         return False
     most = OWN_TEXT[0].prompt if chooses_rules(visit) else limit.prompt
     return asked - beside.prompt <= most and rules - beside.rules <= limit.rules
+
+
+def hands_on_as_it_is(
+    analysis: Analysis, definition: FunctionDefinition, wrapper: Wrapper, visits: list[Visit]
+) -> bool:
+    """Whether a wrapper asks nothing but what its caller gives it, with short rules at most."""
+    own = set(analysis.findings.parameters.get(definition, {}).values())
+    asking = (visit for visit in visits if visit.site in wrapper.sites)
+    return all(passes_on(visit, own, OWN_TEXT[0]) for visit in asking)
 
 
 def added_on_the_way(

@@ -57,7 +57,7 @@ class WrapperSearch:
         self.note_guesses()
         worth = [
             definition
-            for definition in in_order_of_turn(self.program)
+            for definition in self.in_turn()
             if definition in self.program.reaching
             or self.evaluator.states.parameter(definition)
             or definition.stores
@@ -108,6 +108,12 @@ class WrapperSearch:
             or self.program.stands_between(definition)
             or self.progress.is_asked(definition.module.path, definition.node)
         ]
+
+    def in_turn(self) -> list[FunctionDefinition]:
+        """The functions in their turn, behind the lambdas that have a name or stand in a table."""
+        placed = in_order_of_turn(self.program)
+        held = self.program.call_names.held_lambdas
+        return [*(one for one in held if one not in placed), *placed] if held else placed
 
     def note_guesses(self) -> None:
         """Keep which sites evidence alone speaks for, until they are reached again."""
@@ -199,7 +205,7 @@ class WrapperSearch:
             self.starts.run_alone(definition, given=bound_before(function))
         first = next(iter(functions), Function(definition))
         result = self.starts.run_alone(definition, given={**bound_before(first), **given})
-        state = self.evaluator.states.parameter(definition)
+        state = self.evaluator.states.state_taken(definition)
         if state is not None:
             if definition.node_name not in self.evaluator.states.nodes:
                 self.add_asking_beside(definition, state, (result, visits), found)
@@ -328,9 +334,13 @@ class WrapperSearch:
         outcome: tuple[Value, list[Visit]],
         found: dict[FunctionDefinition, Wrapper],
     ) -> None:
-        """A helper of a graph's node that is handed the state beside the prompt it sends."""
+        """A helper of a graph's node that is handed the state beside the prompt it sends, or asks
+        what that holds as it is."""
         wrapper = wrappers.wrapper_of(self.analysis, definition, *outcome)
-        if wrapper is not None and wrapper.parameters - {state}:
+        if wrapper is None:
+            return
+        hands_on = wrappers.hands_on_as_it_is(self.analysis, definition, wrapper, outcome[1])
+        if wrapper.parameters - {state} or hands_on:
             found[definition] = wrapper
 
     def add_those_asked_elsewhere(self, found: dict[FunctionDefinition, Wrapper]) -> None:

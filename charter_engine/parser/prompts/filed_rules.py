@@ -11,7 +11,7 @@ from charter_engine.parser.flows.edges import parameters_in
 from charter_engine.parser.model_calls.catalogue import Evidence
 from charter_engine.parser.model_calls.findings import Visit
 from charter_engine.parser.model_calls.recognise import words_of
-from charter_engine.parser.source.symbols import Module, dotted_name
+from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name, walk
 from charter_engine.parser.source.syntax import last_name, statements
 from charter_engine.parser.values.pieces import pieces_of
 from charter_engine.parser.values.values import Hole
@@ -20,14 +20,27 @@ WRITTEN_IN = frozenset(".md .txt .prompt .jinja .jinja2 .j2 .yaml .yml .toml .js
 """How the names of files end that hold prompts."""
 
 
-def has_filed_rules(visit: Visit, modules: Iterable[Module], words: Evidence) -> bool:
+def has_filed_rules(
+    definition: FunctionDefinition, visit: Visit, modules: Iterable[Module], words: Evidence
+) -> bool:
     """Whether the system message of a prompt is, or begins with, what a file says that one of the
-    modules names."""
+    modules names, or that a function has another one load."""
     return any(
-        is_filed(source, words) or names_filed(source, module, words)
+        is_filed(source, words)
+        or any(names_filed(source, module, words) for module in modules)
+        or any(keeps_loaded(source, inner, words) for inner in told_names(definition, visit))
         for source in own_rules(visit)
-        for module in modules
     )
+
+
+def told_names(definition: FunctionDefinition, visit: Visit) -> list[FunctionDefinition]:
+    """The functions through which one asks that it gives a name which is written there."""
+    told = {
+        last_name(call.func)
+        for call in definition.calls
+        if any(isinstance(one, ast.Constant) and isinstance(one.value, str) for one in call.args)
+    }
+    return [one for one in visit.within if one.name in told and one is not definition]
 
 
 def has_imported_rules(visit: Visit, modules: Iterable[Module]) -> bool:
@@ -94,16 +107,33 @@ def names_filed(source: ast.expr | str, module: Module, words: Evidence) -> bool
     )
 
 
+def keeps_loaded(source: ast.expr | str, function: FunctionDefinition, words: Evidence) -> bool:
+    """Whether a function keeps under a name what it loads by the name that it is given: `system =
+    load_prompt(name)`."""
+    name = source.id if isinstance(source, ast.Name) else source
+    return any(
+        isinstance(node, ast.Assign)
+        and loads_rules(node.value, words)
+        and any(isinstance(one, ast.Name) and one.id == name for one in node.targets)
+        for node in (walk(function.node) if isinstance(name, str) else ())
+    )
+
+
 def is_filed(source: ast.expr | str, words: Evidence) -> bool:
     """Whether an expression calls something with the name of a text file, or what by its name loads
     rules that are always the same: `load_instructions()`."""
     if not isinstance(source, ast.Call):
         return False
-    verb = words_of(last_name(source.func))
-    loads = bool(verb) and verb[0] in words.rules_loading and verb[-1] in words.rules_loaded
-    if loads and all(isinstance(argument, ast.Constant) for argument in source.args):
+    is_fixed = all(isinstance(argument, ast.Constant) for argument in source.args)
+    if is_fixed and loads_rules(source, words):
         return not source.keywords
     return names_text_file(source)
+
+
+def loads_rules(source: ast.expr, words: Evidence) -> bool:
+    """Whether an expression loads rules, by the name of what it calls: `load_instructions()`."""
+    verb = words_of(last_name(source.func)) if isinstance(source, ast.Call) else ()
+    return bool(verb) and verb[0] in words.rules_loading and verb[-1] in words.rules_loaded
 
 
 def names_text_file(source: ast.expr) -> bool:
@@ -111,6 +141,6 @@ def names_text_file(source: ast.expr) -> bool:
     return any(
         isinstance(node, ast.Constant)
         and isinstance(node.value, str)
-        and PurePath(node.value).suffix in WRITTEN_IN
+        and not WRITTEN_IN.isdisjoint((PurePath(node.value).suffix, node.value))
         for node in ast.walk(source)
     )

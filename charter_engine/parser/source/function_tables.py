@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
 
-from charter_engine.parser.source.symbols import FunctionDefinition, Module, walk
+from charter_engine.parser.source.symbols import FunctionDefinition, Module, lambda_name, walk
 from charter_engine.parser.source.syntax import BLOCKS, last_name
 
 ASSIGNING = (ast.Assign, ast.AnnAssign)
@@ -17,14 +17,17 @@ NAMED = (ast.Name, ast.Attribute)
 
 def tables_holding(modules: Collection[Module]) -> dict[str, set[str]]:
     """The names of the tables that hold a function, by its name: literals that list it, and what it
-    is put into under a key, itself or by a function that registers it."""
+    is put into under a key, itself or by a function that registers it. A lambda is also held by the
+    name that it is given."""
     defined = {one.name for module in modules for one in module.functions.values()}
     found: dict[str, set[str]] = {}
     registering: dict[str, set[str]] = {}
     for module in modules:
         for function, statement in assigned_in(module):
             target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-            if isinstance(statement.value, TABLES):
+            if isinstance(statement.value, ast.Lambda):
+                found.setdefault(lambda_name(statement.value), set()).add(last_name(target))
+            elif isinstance(statement.value, TABLES):
                 is_passing = function is not None and isinstance(target, ast.Name)
                 for name in listed_in(statement.value, with_methods=not is_passing):
                     found.setdefault(name, set()).add(last_name(target))
@@ -38,7 +41,11 @@ def tables_holding(modules: Collection[Module]) -> dict[str, set[str]]:
         for registered, by in registered_in(module):
             if by in registering:
                 found.setdefault(registered, set()).update(registering[by])
-    return {name: tables for name, tables in found.items() if name in defined}
+    return {
+        name: tables.union(*(found.get(table, ()) for table in tables))
+        for name, tables in found.items()
+        if name in defined
+    }
 
 
 def assigned_in(
@@ -68,6 +75,8 @@ def listed_in(member: ast.expr, *, with_methods: bool) -> Iterator[str]:
     chooses from its own."""
     if isinstance(member, ast.Name):
         yield member.id
+    elif isinstance(member, ast.Lambda):
+        yield lambda_name(member)
     elif isinstance(member, ast.Attribute):
         yield from [member.attr] if with_methods else []
     else:

@@ -355,3 +355,50 @@ def test_rules_that_may_be_kept_elsewhere_are_beside_what_a_wrapper_is_given() -
     prompt = """rules = found["rules"] or "You are a polite clerk."
     prompt = [{"role": "system", "content": rules}, {"role": "user", "content": letter}]"""
     assert len(lines(compiled(CHOSEN.replace("PROMPT", prompt)))) == 2
+
+
+FILED = """
+from langchain_openai import ChatOpenAI
+
+model = ChatOpenAI(model="m")
+
+def load_prompt(name):
+    return (FOLDER / f"{name}.md").read_text()
+
+def told(name, text):
+    system = load_prompt(name)
+    return model.invoke([("system", system), ("user", text)]).content
+
+def risks(report):
+    return told(NAME, report)
+
+def work(report):
+    return risks(report)
+"""
+
+
+@pytest.mark.parametrize(("name", "found"), [('"risks"', [11, 14]), ("report", [11, 14, 17])])
+def test_one_that_names_the_file_of_its_rules_is_a_step(name: str, found: list[int]) -> None:
+    assert lines(compiled(FILED.replace("NAME", name))) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("_call_model", [7, 10]), ("ask_model", [7, 10]), ("examine", [7])]
+)
+def test_imported_rules_are_a_steps_unless_its_name_speaks_of_a_model(
+    name: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+        from texts import RULES
+
+        def {name}(text):
+            client = OpenAI()
+            said = client.responses.create(model="m", instructions=RULES, input=text)
+            return said.output_text
+        def work(report):
+            return {name}(report)
+        """
+    )
+    assert lines(file) == found

@@ -487,3 +487,25 @@ def test_an_object_that_sums_up_its_conversation_before_it_asks_takes_steps(
 ) -> None:
     file = compiled(TALKING.replace("SUM_UP", asked))
     assert lines(file) == [line - 1 for line in found]
+
+
+HANDED = """
+from state import AgentState
+
+def chat(state: AgentState, llm):
+    messages = state["messages"]
+    return {"messages": [llm.invoke(SENT)]}
+
+def plain(state: AgentState, llm):
+    return chat(state, llm)
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [("messages", [6, 9]), ("f\"Tell the user of {state['topic']}.\"", [6])],
+)
+def test_one_that_is_handed_a_state_and_asks_its_messages_as_they_are_is_a_wrapper(
+    sent: str, found: list[int]
+) -> None:
+    assert lines(compiled(HANDED.replace("SENT", sent))) == found
