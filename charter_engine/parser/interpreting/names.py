@@ -252,7 +252,9 @@ class Names:
                 return own
         path = self.evaluator.files.attribute(value, node.attr) if value.types else None
         found = self.attribute_of(frame, value, node.attr) if path is None else path
-        if node.attr in self.program.catalogue.verbs and not found.types and found.box is None:
+        catalogue = self.program.catalogue
+        may_be_called = node.attr in catalogue.verbs or node.attr in catalogue.proving
+        if may_be_called and not found.types and found.box is None:
             return replace(found, source=node)
         return found
 

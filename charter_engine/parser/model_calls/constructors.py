@@ -128,7 +128,9 @@ class Constructors:
             draw(receiver.box, drawn)
         if method.path in rule.nodes:
             return next((value for _, value in shape.positional), UNKNOWN)
-        filled = prompts.partly_filled(receiver, shape) if rule.fills else receiver
+        is_named = len(shape.path) == 1 and not receiver.types
+        owner = Value(types=frozenset((Kind(method.kind),))) if is_named else receiver
+        filled = prompts.partly_filled(owner, shape) if rule.fills else owner
         return with_offer(filled, shape)
 
     def made_unseen(self, receiver: Value, shape: CallShape) -> Value | None:

@@ -11,6 +11,7 @@ from charter_engine.parser.graphs.inner_graphs import INVOKING
 from charter_engine.parser.model_calls.asking_names import (
     GENERIC,
     asking_words,
+    asks_model,
     is_care,
     names_other_work,
     names_writer,
@@ -114,15 +115,33 @@ def weigh(  # noqa: PLR0911 - the first rule that applies decides
     others = {
         word for number, word in enumerate(verb) if word not in known and not is_care(verb, number)
     }
+    if names_asked_agent(shape, words):
+        score, reasons, others = score + 2, [*reasons, "it is told which agent to ask"], set()
     if len(others) > 1 and strong and not weak and verb[-1] not in strong:
         score, reasons = score - 2, [*reasons, f"but also of {', '.join(sorted(others))}"]
     elif others and not strong and not is_given_request(shape, words):
         score, reasons = score - 3, [*reasons, f"but also of {', '.join(sorted(others))}"]
     elif strong and weak and not others and is_text_used(shape):
         score += 1
+    elif not strong and asks_model(shape.verb, words):
+        score, reasons = score + 1, [*reasons, "it names a model"]
     if not strong and any(written_model(value) for _, value in shape.positional):
         score, reasons = score + 2, [*reasons, "it is given the name of a model"]
     return weigh_receiver(shape, catalogue, score, reasons, least=1)
+
+
+def names_asked_agent(shape: CallShape, words: Evidence) -> bool:
+    """Whether a function asks the agent that its first argument names: `invoke_agent(agent_name,
+    query)`."""
+    verb = words_of(shape.verb)
+    asks = verb[0] in words.function_weak - RUNS and verb[-1] == "agent"
+    named = words_of(last_name(shape.positional[0][0])) if len(shape.positional) > 1 else ()
+    return asks and len(shape.path) == 1 and not AGENT_NAMES.isdisjoint(named[-1:])
+
+
+RUNS = frozenset(("run", "arun"))
+AGENT_NAMES = frozenset("agent name id".split())
+"""Last words of what names an agent."""
 
 
 MODELS = re.compile(r"(gpt-|claude-|gemini-|llama-?\d|mistral-|deepseek-|qwen\d?-|o[134]-)[\w.:-]+")

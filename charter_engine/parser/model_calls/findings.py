@@ -152,7 +152,8 @@ class Findings:
     `parameters` numbers the parameters of functions interpreted on their own: they appear as
     origins with negative site numbers, so that what a prompt takes from its function's caller can
     be seen. `called_wrappers` are those that the sources call themselves. `posts` are the requests
-    that some caller's address or body proved to ask for a completion. `visits` are the sites
+    that some caller's address or body proved to ask for a completion, `asked_addresses` where to
+    these were sent. `visits` are the sites
     reached from the function that is judged, None where none is. `reached` counts every time a site
     was. `asked_elsewhere` are functions whose calls in other modules speak of asking a model, with
     the sites that answered there; `opaque` such calls that lead to none that is known, `led_on`
@@ -173,6 +174,7 @@ class Findings:
     wrappers: dict[FunctionDefinition, Wrapper] = field(default_factory=dict)
     called_wrappers: set[FunctionDefinition] = field(default_factory=set)
     posts: dict[int, Recognition] = field(default_factory=dict)
+    asked_addresses: dict[int, set[str]] = field(default_factory=dict)
     parameters: dict[FunctionDefinition, dict[str, int]] = field(default_factory=dict)
     parameter_numbers: Iterator[int] = field(default_factory=lambda: count(-1, -1))
     visits: list[Visit] | None = None

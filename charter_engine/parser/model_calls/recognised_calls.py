@@ -12,6 +12,7 @@ from charter_engine.parser.model_calls import evidence, recognise
 from charter_engine.parser.model_calls.catalogue import Evidence
 from charter_engine.parser.model_calls.chosen_templates import keeps
 from charter_engine.parser.model_calls.decorated import calls_decorated
+from charter_engine.parser.model_calls.further_evidence import FurtherEvidence
 from charter_engine.parser.model_calls.go_betweens import asks_as_model
 from charter_engine.parser.model_calls.nearest import near_call
 from charter_engine.parser.model_calls.picture_requests import asks_for_picture
@@ -40,6 +41,7 @@ class CallRecogniser:
         self.memory = analysis.memory
         self.progress = analysis.progress
         self.evaluator = evaluator
+        self.further = FurtherEvidence(analysis.program.catalogue)
 
     def recognised(
         self, frame: Frame, node: ast.Call, receiver: Value, shape: CallShape
@@ -74,7 +76,15 @@ class CallRecogniser:
     def known_post(self, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What other arguments proved a request to be, unless these speak against it."""
         found = self.findings.posts.get(id(node))
-        return None if found is None or recognise.posts_elsewhere(shape, found.family) else found
+        if found is None:
+            return None
+        addresses = recognise.addresses_in(shape, whole=True)
+        known = self.findings.asked_addresses.get(id(node), set[str]())
+        bodies = [value for name, _, value in shape.keywords if name in found.family.prompt]
+        is_told = any(map(recognise.fields_within, bodies))
+        if addresses and known.issuperset(addresses) and bodies and not is_told:
+            return found
+        return None if recognise.posts_elsewhere(shape, found.family) else found
 
     def by_evidence(self, frame: Frame, node: ast.Call, shape: CallShape) -> Recognition | None:
         """What speaks for a call of an imported or injected wrapper."""
@@ -92,6 +102,10 @@ class CallRecogniser:
         found = evidence.by_evidence(shape, self.program.catalogue)
         if found is None and not shape.receiver and frame.function is not None:
             found = self.handed_on(frame.function, node)
+        if found is None:
+            found = self.further.found(frame, shape)
+        elif not shape.receiver:
+            self.further.keep(frame, shape)
         if found is None and shape.receiver:
             self.findings.disproved.add(id(node))
         catalogue = self.program.catalogue

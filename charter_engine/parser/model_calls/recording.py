@@ -12,7 +12,7 @@ from charter_engine.parser.interpreting.frames import Frame, functions_under_way
 from charter_engine.parser.model_calls import evidence
 from charter_engine.parser.model_calls.catalogue import Family
 from charter_engine.parser.model_calls.findings import Message, Offer, Place, Site, Visit
-from charter_engine.parser.model_calls.recognise import CallShape, Recognition
+from charter_engine.parser.model_calls.recognise import CallShape, Recognition, addresses_in
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.engine_prompts import asked_by_template, template_given
 from charter_engine.parser.prompts.given_fields import filled_whole
@@ -54,6 +54,8 @@ class SiteRecorder:
         site = self.site_for(frame, node, found.family.name, kind, (found.why,))
         if found.family.url:
             self.findings.posts[id(node)] = found
+            asked = self.findings.asked_addresses.setdefault(id(node), set())
+            asked.update(addresses_in(shape, whole=True))
         given = asked_by_template(receiver, shape)
         given = given or prompts.prompt_of(shape, found.family, frame.turning())
         chain = self.evaluator.edges.chain_to(frame, site)

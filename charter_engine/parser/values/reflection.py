@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from charter_engine.parser.interpreting.following import MAX_CHOICES
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import CallShape
@@ -43,7 +45,9 @@ class Reflection:
                 self.evaluator.assigner.assign(frame, attribute, shape.positional[2][1])
             return Value()
         found = self.evaluator.evaluate(frame, attribute)
-        return join(found, shape.positional[2][1]) if len(shape.positional) > 2 else found
+        if len(shape.positional) < 3:
+            return found
+        return replace(join(found, shape.positional[2][1]), source=found.source)
 
     def module(self, frame: Frame, dotted: str | None) -> Value | None:
         """The module at hand of a name; None where none has it."""

@@ -711,3 +711,91 @@ class {name}:
         return self.inner.{verb}(text)
 """
     assert lines(compiled(source)) == [7] * found
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ('call_model(f"Say in one word what {text} is.")', [5]),
+        ('ask_the_model("small", f"Say in one word what {text} is.")', [5]),
+        ('run_model(f"Say in one word what {text} is.")', []),
+        ("invoke_writing_agent(agent_name, text)", [5]),
+        ("invoke_writing_agent(place, text)", []),
+        ("run_writing_agent(agent_name, text)", []),
+    ],
+)
+def test_an_imported_function_is_named_after_asking_a_model_or_an_agent(
+    call: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from helpers import *
+
+        def tell(text, agent_name, place):
+            return {call}
+        """
+    )
+    assert lines(file) == found
+
+
+FURTHER = """
+class Shortener:
+    def __init__(self, provider):
+        self.provider = provider
+
+    def short(self, text):
+        return self.provider.complete(f"Shorten this text to one line: {text}")
+
+    def joined(self, texts):
+        parts = [self.provider.complete(f"Shorten this text to one line: {text}") for text in texts]
+        return self.OTHER.complete("All of it: " + str(parts))
+"""
+
+
+def test_another_call_of_a_method_that_asks_asks_as_well() -> None:
+    assert lines(compiled(FURTHER.replace("OTHER", "provider"))) == [7, 10, 11]
+    assert lines(compiled(FURTHER.replace("OTHER", "other"))) == [7, 10]
+
+
+@pytest.mark.parametrize(
+    ("given", "read", "found"),
+    [
+        ('{"input": text}', 'response["answer"]', [5]),
+        ('{"input": text}', 'response["score"]', []),
+        ('{"amount": text}', 'response["answer"]', []),
+    ],
+)
+def test_an_engine_that_is_asked_and_answers_as_chains_do_is_one(
+    given: str, read: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from engines import engine
+
+        def tell(query_engine, text):
+            response = query_engine.invoke({given})
+            return {read}
+        """
+    )
+    assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    "bound", ["self.chat.bind_tools", 'getattr(self.chat, "bind_tools", None)']
+)
+@pytest.mark.parametrize("chat", ["chat", "ChatOpenAI(model='m')"])
+def test_what_binds_tools_under_another_name_gives_the_model(bound: str, chat: str) -> None:
+    file = compiled(
+        f"""
+        from langchain_openai import ChatOpenAI
+
+        class Asker:
+            def __init__(self, chat):
+                self.chat = {chat}
+
+            def ask(self, messages, tool):
+                bind = {bound}
+                return bind([tool]).invoke(messages)
+        """
+    )
+    assert lines(file) == [10]

@@ -265,3 +265,25 @@ def test_a_record_of_a_request_that_was_answered_is_no_request() -> None:
         """
     )
     assert file.calls == ()
+
+
+QUERY = """
+import requests
+
+API = "https://api-inference.huggingface.co/models/m"
+
+def query(payload):
+    return requests.post(API, headers={"Authorization": "Bearer x"}, json=payload).json()
+
+def complete(text):
+    return query({"inputs": text, "parameters": {"max_new_tokens": 99}})[0]["generated_text"]
+
+def name(thing):
+    return complete(f"Invent a name for {thing}.")
+"""
+
+
+def test_a_function_that_posts_to_one_address_is_known_by_the_body_of_a_caller() -> None:
+    file = compiled(QUERY)
+    found = [(call.line, call.kind) for call in file.calls]
+    assert found == [(7, "sdk"), (10, "wrapper"), (13, "wrapper")]
