@@ -10,6 +10,7 @@ from charter_engine.parser.interpreting.handed_on import words_handed_on
 from charter_engine.parser.model_calls import asking_names, recognise
 from charter_engine.parser.model_calls.recognise import CallShape, constructed_box, words_of
 from charter_engine.parser.prompts import prompts
+from charter_engine.parser.prompts.tokenized import tokenized
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.origins import NOTHING
 from charter_engine.parser.values.pieces import static
@@ -96,6 +97,13 @@ class UnseenCode:
         self.evaluator = evaluator
 
     def passed_on(self, frame: Frame, receiver: Value, callee: Value, shape: CallShape) -> Value:
+        """The result of code that isn't at hand, by what is known of its kind or by its names."""
+        found = tokenized(receiver, shape)
+        return self.told_by_names(frame, receiver, callee, shape) if found is None else found
+
+    def told_by_names(
+        self, frame: Frame, receiver: Value, callee: Value, shape: CallShape
+    ) -> Value:
         """The result of code that isn't at hand: it may hold whatever it was given, unless it looks
         something up."""
         verb = shape.verb
