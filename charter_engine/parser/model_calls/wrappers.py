@@ -21,6 +21,7 @@ from charter_engine.parser.model_calls.chosen_templates import chooses_template,
 from charter_engine.parser.model_calls.class_rules import without_class_rules
 from charter_engine.parser.model_calls.findings import Visit, Wrapper
 from charter_engine.parser.model_calls.handed_records import hands_on_record
+from charter_engine.parser.model_calls.kept_conversations import without_kept
 from charter_engine.parser.model_calls.own_text import (
     FILLING,
     FOREIGN,
@@ -80,6 +81,7 @@ def wrapper_of(
     own = {
         number: name for name, number in analysis.findings.parameters.get(definition, {}).items()
     }
+    visits = without_kept(definition, visits, set(own))
     is_called_so = definition.name == "__init__" or is_handed_by_framework(analysis, definition)
     if is_called_so or returns_name_of_answer(definition):
         return None

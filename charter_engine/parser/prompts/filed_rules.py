@@ -108,15 +108,25 @@ def names_filed(source: ast.expr | str, module: Module, words: Evidence) -> bool
 
 
 def keeps_loaded(source: ast.expr | str, function: FunctionDefinition, words: Evidence) -> bool:
-    """Whether a function keeps under a name what it loads by the name that it is given: `system =
-    load_prompt(name)`."""
+    """Whether a function keeps under a name what it loads, or looks up in a constant, by the name
+    that it is given: `system = load_prompt(name)`, `system = PROMPTS[name]["system"]`."""
     name = source.id if isinstance(source, ast.Name) else source
     return any(
         isinstance(node, ast.Assign)
-        and loads_rules(node.value, words)
+        and (loads_rules(node.value, words) or looks_up(node.value, function))
         and any(isinstance(one, ast.Name) and one.id == name for one in node.targets)
         for node in (walk(function.node) if isinstance(name, str) else ())
     )
+
+
+def looks_up(source: ast.expr, function: FunctionDefinition) -> bool:
+    """Whether an expression looks something up in a constant by a parameter of a function."""
+    while isinstance(source, ast.Subscript):
+        key = source.slice
+        if isinstance(key, ast.Name) and key.id in function.parameters:
+            return last_name(source.value).isupper()
+        source = source.value
+    return False
 
 
 def is_filed(source: ast.expr | str, words: Evidence) -> bool:

@@ -366,7 +366,7 @@ def load_prompt(name):
     return (FOLDER / f"{name}.md").read_text()
 
 def told(name, text):
-    system = load_prompt(name)
+    system = LOADED
     return model.invoke([("system", system), ("user", text)]).content
 
 def risks(report):
@@ -377,9 +377,12 @@ def work(report):
 """
 
 
+@pytest.mark.parametrize("loaded", ["load_prompt(name)", 'PROMPTS[name]["system"]'])
 @pytest.mark.parametrize(("name", "found"), [('"risks"', [11, 14]), ("report", [11, 14, 17])])
-def test_one_that_names_the_file_of_its_rules_is_a_step(name: str, found: list[int]) -> None:
-    assert lines(compiled(FILED.replace("NAME", name))) == found
+def test_one_that_names_its_rules_elsewhere_is_a_step(
+    loaded: str, name: str, found: list[int]
+) -> None:
+    assert lines(compiled(FILED.replace("LOADED", loaded).replace("NAME", name))) == found
 
 
 @pytest.mark.parametrize(

@@ -304,3 +304,49 @@ def test_a_call_leads_to_those_of_the_wrappers_that_it_asks_by(messages: str) ->
     assert set(main.via) == {client.id, asked.id, model.id}
     assert {name for one in file.opportunities for name in one.nodes} == {main.id}
     assert [segment.fixed for segment in main.segments if segment.kind == "variable"] == [False]
+
+
+KEPT = """
+from openai import OpenAI
+
+class Talk:
+    def __init__(self, persona):
+        self.persona = persona
+        self.memory = Memory()
+
+    def complete(self, messages):
+        return OpenAI().responses.create(model="m", input=messages).output_text
+
+    def chat(self, text):
+        self.memory.items.append({"role": "user", "content": SAID})
+        rules = {"role": "system", "content": self.persona}
+        reply = self.complete([rules] + self.memory.items)
+        self.memory.items.append({"role": "assistant", "content": reply})
+        return reply
+
+class Memory:
+    def __init__(self):
+        self.items = []
+
+talk = Talk("You are a pirate.")
+while True:
+    print(talk.chat(input()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("text", [10, 15, 25]),
+        (
+            f'f"{"Say what is wrong with these words, and how to put it better: " * 3}{{text}}"',
+            [10, 15],
+        ),
+    ],
+)
+def test_one_that_sends_a_conversation_by_another_function_is_a_wrapper(
+    said: str, found: list[int]
+) -> None:
+    file = compiled(KEPT.replace("SAID", said))
+    assert lines(file) == found
+    assert (15, 15, "loop") in edges(file)

@@ -738,3 +738,22 @@ def test_what_a_wrapper_adds_only_when_it_asks_again_is_no_prompt_of_its_own(
 ) -> None:
     file = compiled(AGAIN.replace("HINT", hint))
     assert [call.kind for call in file.calls] == kinds
+
+
+@pytest.mark.parametrize(("name", "found"), [("ask_yes_no", [5, 9]), ("is_urgent", [5])])
+def test_one_that_is_named_after_the_kind_of_answer_asks_for_its_caller(
+    name: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        def {name}(question):
+            said = OpenAI().responses.create(
+                model="m", input=question + " Answer yes or no.").output_text
+            return said.lower().startswith("yes")
+        def work(text):
+            return {name}(f"Is this urgent? {{text}}")
+        """
+    )
+    assert lines(file) == found
