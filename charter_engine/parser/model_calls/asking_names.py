@@ -102,15 +102,23 @@ def makes_model(name: str, catalogue: Catalogue) -> bool:
 
 
 def is_model_class(dotted: str, catalogue: Catalogue) -> bool:
-    """Whether a class outside the sources is a model's by its name, or by its name and that of its
-    module: `shop.llm_api.ModelAPI`."""
+    """Whether a class outside the sources is a model's by its name (`ThinkGPT`, `LLMGateway`), or
+    by its name and that of its module: `shop.llm_api.ModelAPI`."""
     module, _, name = dotted.rpartition(".")
     words = catalogue.evidence
     parts = words_of(name)
-    if not name[:1].isupper() or parts[-1] not in words.receiver_strong | words.receiver_running:
+    if not name[:1].isupper():
+        return False
+    if parts[-1] in STANDING_BEFORE and not {"llm", "llms", "gpt"}.isdisjoint(parts):
+        return True
+    if parts[-1] not in words.receiver_strong | words.receiver_running:
         return False
     of_module = set(words_of(module)) & (words.receiver_strong - GENERIC)
     return makes_model(name, catalogue) or bool(set(parts) & words.receiver_strong and of_module)
+
+
+STANDING_BEFORE = frozenset("client gateway service provider adapter backend wrapper".split())
+"""Last words of the names of classes that stand before a vendor's model."""
 
 
 def gets_model(verb: tuple[str, ...], words: Evidence) -> bool:

@@ -56,11 +56,12 @@ def written(pieces: tuple[Piece, ...]) -> str:
 def own_text(pieces: tuple[Piece, ...], own: set[int]) -> int:
     """Characters that don't come from the caller; a filling mixed from several parameters counts as
     written here, and of several texts the shortest."""
-    total = 0
+    total, before = 0, ""
     for piece in pieces:
         if isinstance(piece, Static):
             total += len(MARKUP.sub("", piece.text))
-        elif may_be_empty(piece):
+            before = piece.text
+        elif may_be_empty(piece) or before.endswith("base64,"):
             continue
         elif piece.value.pieces is not None:
             total += own_text(piece.value.pieces, own)

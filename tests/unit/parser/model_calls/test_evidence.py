@@ -799,3 +799,22 @@ def test_what_binds_tools_under_another_name_gives_the_model(bound: str, chat: s
         """
     )
     assert lines(file) == [10]
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"), [("LLMGateway", [6]), ("GPTService", [6]), ("LLMConfig", []), ("Gate", [])]
+)
+def test_an_object_of_a_class_that_stands_before_a_model_is_asked(
+    kind: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from infra import {kind}
+
+        def plan(gate: {kind}, goal):
+            request = Request(messages=[Message(role="user", content=goal)])
+            response = gate.chat(request)
+            return response.content
+        """
+    )
+    assert lines(file) == found

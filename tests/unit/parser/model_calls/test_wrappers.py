@@ -757,3 +757,36 @@ def test_one_that_is_named_after_the_kind_of_answer_asks_for_its_caller(
         """
     )
     assert lines(file) == found
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("data:image/jpeg;base64,{self.encoded(path)}", [11, 17]),
+        ("of the folder of the house and garden, by name: {self.encoded(path)}", [11]),
+    ],
+)
+def test_an_image_beside_what_the_caller_asks_is_no_text_of_its_own(
+    address: str, found: list[int]
+) -> None:
+    file = compiled(
+        f"""
+        from openai import OpenAI
+
+        class Photos:
+            def encoded(self, path):
+                return load(path)
+
+            def told(self, path, text):
+                shown = {{"type": "image_url", "image_url": {{"url": f"{address}"}}}}
+                said = [{{"type": "text", "text": text}}, shown]
+                answer = OpenAI().chat.completions.create(
+                    model="m", messages=[{{"role": "user", "content": said}}]
+                )
+                return answer.choices[0].message.content
+
+            def caption(self, path):
+                return self.told(path, "Give a caption.")
+        """
+    )
+    assert lines(file) == found
