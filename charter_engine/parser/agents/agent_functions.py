@@ -8,9 +8,10 @@ from charter_engine.parser.flows.written_files import DUMPING, WRITING
 from charter_engine.parser.graphs.frameworks import called_by
 from charter_engine.parser.prompts import prompts
 from charter_engine.parser.prompts.offered import HOLDING
+from charter_engine.parser.source.called_names import names_called
 from charter_engine.parser.source.program import Program
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition
-from charter_engine.parser.source.syntax import last_name, output_name
+from charter_engine.parser.source.syntax import output_name
 from charter_engine.parser.teams.ag2 import named_in_config, registered_for
 from charter_engine.parser.teams.team_prompts import offer_of
 from charter_engine.parser.values.candidates import (
@@ -192,7 +193,7 @@ def declared_on(made: Made, verbs: Iterable[str]) -> list[FunctionDefinition]:
 
 
 def writes_file(definition: FunctionDefinition) -> bool:
-    return any(last_name(call.func) in WRITERS for call in definition.calls)
+    return not WRITERS.isdisjoint(names_called(definition))
 
 
 def is_tool(definition: ClassDefinition) -> bool:

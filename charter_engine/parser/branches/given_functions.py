@@ -6,8 +6,9 @@ from __future__ import annotations
 import ast
 
 from charter_engine.parser.interpreting.frames import Frame
-from charter_engine.parser.source.symbols import FunctionDefinition
+from charter_engine.parser.source.symbols import FunctionDefinition, walk
 from charter_engine.parser.source.syntax import gives_all, last_name
+from charter_engine.parser.source.told_once import told_once
 from charter_engine.parser.values.values import Function, Value
 
 
@@ -38,14 +39,17 @@ def is_named_so(value: Value | None, name: str) -> bool:
 
 def is_set_once(written: ast.Name | ast.Attribute, function: FunctionDefinition) -> bool:
     """Whether a function leaves what it names as it is: a parameter, or what is defined."""
-    times = [
-        one
-        for one in ast.walk(function.node)
-        if isinstance(one, ast.Name | ast.Attribute)
-        and isinstance(one.ctx, ast.Store)
-        and last_name(one) == last_name(written)
-    ]
-    return not times
+    return last_name(written) not in names_set(function)
+
+
+@told_once
+def names_set(function: FunctionDefinition) -> frozenset[str]:
+    """The last names of what a function assigns."""
+    return frozenset(
+        last_name(one)
+        for one in walk(function.node)
+        if isinstance(one, ast.Name | ast.Attribute) and isinstance(one.ctx, ast.Store)
+    )
 
 
 def argument_for(call: ast.Call, function: FunctionDefinition, name: str) -> ast.expr | None:

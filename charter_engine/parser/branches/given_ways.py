@@ -11,7 +11,13 @@ from charter_engine.parser.branches.flags import truth_of
 from charter_engine.parser.branches.given_functions import holds_function
 from charter_engine.parser.branches.narrowing import compared
 from charter_engine.parser.interpreting.frames import Frame
-from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, walk
+from charter_engine.parser.source.symbols import (
+    ClassDefinition,
+    FunctionDefinition,
+    assignments_in,
+    nodes_of,
+    walk,
+)
 from charter_engine.parser.source.syntax import last_name, outcome_of, parts_joined
 from charter_engine.parser.source.told_once import told_once
 from charter_engine.parser.values.values import Value
@@ -176,21 +182,13 @@ ADDING = frozenset(("append", "extend", "insert"))
 def made_up_in(method: FunctionDefinition) -> set[str]:
     """The attributes in which a method stores something else than `None` or a parameter of its
     own."""
-    nodes = walk(method.node)
     plain = {
         id(target)
-        for node in nodes
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-        and (node.value is None or is_given_or_none(node.value, method))
+        for node in assignments_in(method)
+        if node.value is None or is_given_or_none(node.value, method)
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
     }
-    return {
-        node.attr
-        for node in nodes
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Store)
-        and id(node) not in plain
-    }
+    return {node.attr for node in nodes_of(method, ast.Attribute) if id(node) not in plain}
 
 
 def is_given_or_none(value: ast.expr, method: FunctionDefinition) -> bool:

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from charter_engine.parser.interpreting.frames import Frame
 from charter_engine.parser.model_calls.recognise import words_of
-from charter_engine.parser.source.symbols import FunctionDefinition, walk
+from charter_engine.parser.source.called_names import calls_named, names_called
+from charter_engine.parser.source.symbols import FunctionDefinition, nodes_of, walk
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.source.told_once import told_once
 from charter_engine.parser.values.values import Function, Value
@@ -88,7 +89,7 @@ def delayed_way(path: tuple[str, ...]) -> str | None:
 
 def gathers(definition: FunctionDefinition, helpers: Collection[str] = ()) -> bool:
     """Whether a function waits for several things together, itself or by one of `helpers`."""
-    names = {last_name(call.func) for call in definition.calls}
+    names = names_called(definition)
     return not names.isdisjoint(GATHERING) or not names.isdisjoint(helpers)
 
 
@@ -191,9 +192,8 @@ def gathered_lists(function: FunctionDefinition) -> frozenset[int]:
     names = gathered_names(function)
     return frozenset(
         id(statement.value)
-        for statement in (walk(function.node) if names else ())
-        if isinstance(statement, ast.Assign)
-        and any(isinstance(name, ast.Name) and name.id in names for name in statement.targets)
+        for statement in (nodes_of(function, ast.Assign) if names else ())
+        if any(isinstance(name, ast.Name) and name.id in names for name in statement.targets)
     )
 
 
@@ -202,8 +202,7 @@ def gathered_names(function: FunctionDefinition) -> frozenset[str]:
     """The names that a function hands to what waits for several things together."""
     given = [
         argument.value if isinstance(argument, ast.Starred) else argument
-        for call in function.calls
-        if last_name(call.func) in GATHERING
+        for call in calls_named(function, GATHERING)
         for argument in call.args
     ]
     return frozenset(argument.id for argument in given if isinstance(argument, ast.Name))

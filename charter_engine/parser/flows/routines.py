@@ -7,7 +7,8 @@ import ast
 from collections.abc import Collection, Iterable, Iterator
 
 from charter_engine.parser.flows.fanout import FANOUT
-from charter_engine.parser.source.symbols import FunctionDefinition, dotted_name, walk
+from charter_engine.parser.source.called_names import calls_named
+from charter_engine.parser.source.symbols import FunctionDefinition, dotted_name, nodes_of, walk
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.origins import Chain
 
@@ -38,9 +39,7 @@ def routines_among(
 def started_by(definition: FunctionDefinition) -> Iterator[str]:
     """The names of the functions that a function starts: `create_task(self.work())`,
     `Thread(target=work)`."""
-    for call in definition.calls:
-        if last_name(call.func) not in STARTING:
-            continue
+    for call in calls_named(definition, STARTING):
         for given in (*call.args, *(word.value for word in call.keywords)):
             yield last_name(given.func if isinstance(given, ast.Call) else given)
 
@@ -49,11 +48,7 @@ def endless_loops(definition: FunctionDefinition) -> list[ast.While]:
     loops = [node for node in walk(definition.node) if isinstance(node, ast.While)]
     if not loops:
         return []
-    stored = {
-        dotted_name(node)
-        for node in walk(definition.node)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    }
+    stored = {dotted_name(node) for node in nodes_of(definition, ast.Attribute)}
     return [loop for loop in loops if goes_on(loop.test, stored)]
 
 

@@ -9,6 +9,7 @@ from itertools import combinations
 from charter_engine.parser.branches.flags import LEAVING
 from charter_engine.parser.flows.fanout import FANOUT, GATHERING, SEVERAL
 from charter_engine.parser.interpreting.frames import Frame
+from charter_engine.parser.source.called_names import calls_named
 from charter_engine.parser.source.symbols import FunctionDefinition, walk
 from charter_engine.parser.source.syntax import last_name, stands_in
 from charter_engine.parser.source.told_once import told_once
@@ -50,7 +51,7 @@ def is_started_beside(function: FunctionDefinition, node: ast.Call) -> bool:
 def started_beside(function: FunctionDefinition) -> frozenset[int]:
     """The calls of a function that start what runs beside something else that it starts, or what it
     keeps in a set, with what it started in earlier runs."""
-    starting = [call for call in function.calls if last_name(call.func) in STARTING]
+    starting = calls_named(function, STARTING)
     starts = sorted(
         (call for call in starting if is_left_alone(function, call)), key=lambda call: call.lineno
     )

@@ -10,7 +10,8 @@ from typing import TypeGuard
 from charter_engine.parser.model_calls.findings import Site, Visit
 from charter_engine.parser.model_calls.own_text import fills_text, written
 from charter_engine.parser.prompts.filed_rules import names_text_file
-from charter_engine.parser.source.symbols import FunctionDefinition, Module, walk
+from charter_engine.parser.source.called_names import calls_named
+from charter_engine.parser.source.symbols import FunctionDefinition, Module, nodes_of, walk
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.pieces import pieces_of
 from charter_engine.parser.values.values import Hole
@@ -74,7 +75,7 @@ READING = ("read_text", "read")
 def asking_calls(definition: FunctionDefinition, visit: Visit, site: Site) -> list[ast.Call]:
     """The calls of a function that lead to a client's call, or that call itself."""
     entered = {function.name for function in visit.within}
-    asking = [call for call in definition.calls if last_name(call.func) in entered]
+    asking = calls_named(definition, entered)
     is_own_call = site.function is definition and isinstance(site.node, ast.Call)
     return [*asking, site.node] if is_own_call and isinstance(site.node, ast.Call) else asking
 
@@ -98,11 +99,10 @@ def name_asked(visit: Visit) -> str:
 def kept_in(definition: FunctionDefinition, but: Sequence[str] = ()) -> dict[str, list[ast.expr]]:
     """What a function keeps under each of its names, but for some."""
     kept: dict[str, list[ast.expr]] = {}
-    for node in walk(definition.node):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Name) and target.id not in but:
-                    kept.setdefault(target.id, []).append(node.value)
+    for node in nodes_of(definition, ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Name) and target.id not in but:
+                kept.setdefault(target.id, []).append(node.value)
     return kept
 
 
@@ -176,8 +176,7 @@ def returned_by(name: str, module: Module) -> list[ast.expr | None]:
         node.value
         for one in module.functions.values()
         if one.name == name and one.owner is None
-        for node in walk(one.node)
-        if isinstance(node, ast.Return)
+        for node in nodes_of(one, ast.Return)
     ]
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 
 import ast
 
-from charter_engine.parser.source.symbols import FunctionDefinition, walk
+from charter_engine.parser.source.symbols import FunctionDefinition, nodes_of, walk
 
 
 def hands_on_record(definition: FunctionDefinition) -> bool:
     """Whether a function returns a parameter in which it has stored something under a name."""
-    nodes = walk(definition.node)
-    returned = [
-        node.value for node in nodes if isinstance(node, ast.Return) and node.value is not None
-    ]
+    returned = [node.value for node in nodes_of(definition, ast.Return) if node.value is not None]
     names = {node.id for node in returned if isinstance(node, ast.Name)}
     is_one = len(names) == 1 and all(isinstance(node, ast.Name) for node in returned)
     given = set(definition.parameters) - {definition.own_name}
-    return is_one and names <= given and any(is_stored_in(node, names) for node in nodes)
+    is_given = is_one and names <= given
+    return is_given and any(is_stored_in(node, names) for node in walk(definition.node))
 
 
 def is_stored_in(node: ast.AST, names: set[str]) -> bool:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from charter_engine.parser.source.called_names import calls_named
 from charter_engine.parser.source.symbols import FunctionDefinition, dotted_name, walk
-from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.values import External, Value
 
 if TYPE_CHECKING:
@@ -58,10 +58,8 @@ def as_asked(shape: CallShape) -> CallShape:
 
 def may_run_one(function: FunctionDefinition) -> bool:
     """Whether a function names such a command and runs one."""
-    runs = any(
-        last_name(call.func) in STARTING and is_of_python(call, function.module.imports)
-        for call in function.calls
-    )
+    imports = function.module.imports
+    runs = any(is_of_python(call, imports) for call in calls_named(function, STARTING))
     return runs and any(
         isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in ASKING
         for node in walk(function.node)

@@ -39,7 +39,7 @@ from charter_engine.parser.prompts.filed_rules import (
     has_imported_rules,
 )
 from charter_engine.parser.prompts.prompts import OPTIONS
-from charter_engine.parser.source.symbols import FunctionDefinition, Module, walk
+from charter_engine.parser.source.symbols import FunctionDefinition, Module, nodes_of
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.state import Analysis
 from charter_engine.parser.values.pieces import pieces_of
@@ -384,19 +384,13 @@ def sites_in(visit: Visit) -> set[int]:
 
 def returns_nothing(definition: FunctionDefinition) -> bool:
     """Whether a function keeps the answer to itself: it writes or prints it."""
-    return not definition.is_generator and not any(
-        isinstance(node, ast.Return) and node.value is not None
-        for node in ast.walk(definition.node)
-    )
+    returned = (node.value for node in nodes_of(definition, ast.Return))
+    return not definition.is_generator and all(value is None for value in returned)
 
 
 def returns_name_of_answer(definition: FunctionDefinition) -> bool:
     """Whether a function hands back only the id under which the answer may be fetched."""
-    returned = [
-        node.value
-        for node in walk(definition.node)
-        if isinstance(node, ast.Return) and node.value is not None
-    ]
+    returned = [node.value for node in nodes_of(definition, ast.Return) if node.value is not None]
     named = [node for node in returned if not isinstance(node, ast.Constant)]
     return bool(named) and all(words_of(last_name(held_in(node)))[-1:] == ("id",) for node in named)
 

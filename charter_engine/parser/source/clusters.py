@@ -14,7 +14,7 @@ from pathlib import PurePath
 
 from msgspec import Struct
 
-from charter_engine.parser.source.symbols import parts_of
+from charter_engine.parser.source.symbols import parts_of, walk
 from charter_engine.parser.source.syntax import statements
 
 
@@ -55,7 +55,7 @@ DOTTED = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)+)(:\w+)?")
 def written_in(tree: ast.Module) -> Iterator[str]:
     """The texts of a file that may be dotted names of modules, or of what is in one
     (`"agents.writer"`, `"agents.writer:Writer"`); of one that is put together, the package."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.JoinedStr):
             first = node.values[0] if node.values else None
             beginning = str(first.value) if isinstance(first, ast.Constant) else ""

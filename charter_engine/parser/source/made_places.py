@@ -8,7 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, Module, walk
+from charter_engine.parser.source.called_names import names_called
+from charter_engine.parser.source.symbols import (
+    ClassDefinition,
+    FunctionDefinition,
+    Module,
+    assignments_in,
+    nodes_of,
+    walk,
+)
 from charter_engine.parser.source.syntax import last_name
 
 MOST_PLACES = 8
@@ -69,9 +77,9 @@ def makers_among(
     named = {one.name: one for one in classes}
     found: dict[FunctionDefinition, ClassDefinition] = {}
     for function in functions if named else ():
-        made = [name for call in function.calls if (name := last_name(call.func)) in named]
+        made = [name for name in names_called(function) if name in named]
         called = places[function.name]
-        if called < 2 or len(set(made)) != 1 or places[made[0]] + called > MOST_PLACES + 1:
+        if called < 2 or len(made) != 1 or places[made[0]] + called > MOST_PLACES + 1:
             continue
         if makes_anew(function, made[0]):
             found[function] = named[made[0]]
@@ -83,11 +91,10 @@ def makes_anew(function: FunctionDefinition, made: str) -> bool:
     and keeps nowhere itself."""
     if isinstance(function.node, ast.Lambda) or not STATIC.issuperset(function.decorators):
         return False
-    parts = walk(function.node)
-    returned = [one.value for one in parts if isinstance(one, ast.Return)]
+    returned = [one.value for one in nodes_of(function, ast.Return)]
     held = [one for one in returned if isinstance(one, ast.Name)]
     names = {one.id for one in held}
-    assigned = [one for one in parts if isinstance(one, ast.Assign | ast.AnnAssign)]
+    assigned = assignments_in(function)
     is_kept = any(isinstance(one.value, ast.Name) and one.value.id in names for one in assigned)
     given = [one.value for one in assigned if not names.isdisjoint(names_given(one))]
     makes = [*given, *(one for one in returned if not isinstance(one, ast.Name))]
@@ -119,7 +126,7 @@ def names_in_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterat
     spec = node.args
     given = [item.annotation for item in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
     for annotation in (*given, node.returns):
-        for part in ast.walk(annotation) if annotation is not None else ():
+        for part in walk(annotation) if annotation is not None else ():
             if isinstance(part, ast.Name | ast.Attribute):
                 yield last_name(part)
             elif isinstance(part, ast.Constant) and isinstance(part.value, str):

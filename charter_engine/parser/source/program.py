@@ -18,6 +18,7 @@ from charter_engine.parser.model_calls.catalogue import Catalogue
 from charter_engine.parser.model_calls.decorated import prompts_among
 from charter_engine.parser.model_calls.recognise import words_of
 from charter_engine.parser.prompts.prompt_files import TextFiles
+from charter_engine.parser.source.called_names import names_called
 from charter_engine.parser.source.clusters import names_by_place
 from charter_engine.parser.source.compact import of_kinds
 from charter_engine.parser.source.import_order import in_turn
@@ -309,7 +310,7 @@ class Program:
             return [own] if own is not None and not own.is_abstract else []
         if own is not method:
             return []
-        called = sorted({last_name(call.func) for call in method.calls})
+        called = sorted(names_called(method))
         found = [
             self.method_of(derived, name) for name in called if self.declares(definition, name)
         ]
@@ -366,9 +367,8 @@ class Program:
         mere `get`, dicts have one, too."""
         if definition.name == "get":
             return False
-        made = {last_name(call.func) for call in definition.calls}
         is_maker = not MAKING.isdisjoint(words_of(definition.name)[:1])
-        return is_maker and not made.isdisjoint(self.agents)
+        return is_maker and not names_called(definition).isdisjoint(self.agents)
 
     def makes_agents(self, node: ast.AST) -> bool:
         """Whether objects that may ask a model are made in a node of the modules at hand, or by a
@@ -407,7 +407,7 @@ NAMING = of_kinds(ast.Name, ast.Constant)
 
 
 def calls_itself(definition: FunctionDefinition) -> bool:
-    return any(last_name(call.func) == definition.name for call in definition.calls)
+    return definition.name in names_called(definition)
 
 
 MAKING = frozenset("make create build new get init setup spawn".split())

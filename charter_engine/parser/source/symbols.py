@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from charter_engine.parser.source.compact import by_kind, fields_below, kinds_of_nodes, of_kinds
 
@@ -24,6 +24,8 @@ LEAVES = of_kinds(
 
 FIELDS_BELOW = by_kind({kind: fields_below(kind) for kind in kinds_of_nodes()})
 
+Node = TypeVar("Node", bound=ast.AST)
+
 IMPORTS = (ast.Import, ast.ImportFrom)
 YIELDS = (ast.Yield, ast.YieldFrom)
 
@@ -32,6 +34,10 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 SCOPES = of_kinds(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 TOLD = of_kinds(ast.Call, ast.Attribute, ast.Subscript, ast.Global, ast.Nonlocal, *IMPORTS, *YIELDS)
 """Nodes that say something of their module, or of the functions that they stand in."""
+
+INDEXED = by_kind({kind: kind for kind in (ast.Assign, ast.AnnAssign, ast.Return, ast.Dict)})
+"""Nodes that are kept by their kinds, as attributes are that are assigned: questions about whole
+functions and modules begin with these."""
 
 
 CONTEXT_MANAGERS = frozenset(("contextmanager", "asynccontextmanager"))
@@ -45,12 +51,13 @@ class FunctionDefinition:
     """A function, method or lambda. `owner` is the class it is a method of; `outer` the function it
     stands in.
 
-    `calls` are those in its body, with the functions that stand in it; `stores` whether it, or one
-    of these, leaves something in an object, a global or a function around it; `sets_globals`
-    whether it declares a global as its own to set, `sets_session` whether it keeps something in a
-    user's session or the state of an app; `is_abstract` whether its body only declares.
-    `kept_from_around` are parameters that keep what a name around the function holds where it is
-    defined. `node_name` is the name by which state graphs know it. `told` is kept by `told_once`.
+    `calls` are those in its body, with the functions that stand in it, `nodes` what is kept of the
+    same by kinds (`nodes_of`); `stores` whether it, or one of these, leaves something in an object,
+    a global or a function around it; `sets_globals` whether it declares a global as its own to set,
+    `sets_session` whether it keeps something in a user's session or the state of an app;
+    `is_abstract` whether its body only declares. `kept_from_around` are parameters that keep what a
+    name around the function holds where it is defined. `node_name` is the name by which state
+    graphs know it. `told` is kept by `told_once`.
     """
 
     node: FunctionNode
@@ -71,6 +78,7 @@ class FunctionDefinition:
     kept_from_around: tuple[str, ...] = ()
     calls: list[ast.Call] = field(default_factory=list)
     node_name: str = ""
+    nodes: dict[type, list[Any]] = field(default_factory=dict)
     told: dict[object, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -129,7 +137,7 @@ class Module:
     package.
 
     `functions` and `classes` are kept by the identity of their nodes, as are the `parents` of
-    calls.
+    calls. `nodes` and `told` are kept as a function's are.
     """
 
     path: str
@@ -141,6 +149,8 @@ class Module:
     classes: dict[int, ClassDefinition] = field(default_factory=dict)
     parents: dict[int, ast.AST] = field(default_factory=dict)
     calls: list[ast.Call] = field(default_factory=list)
+    nodes: dict[type, list[Any]] = field(default_factory=dict)
+    told: dict[object, object] = field(default_factory=dict)
 
     @property
     def is_package(self) -> bool:
@@ -169,6 +179,8 @@ def index_module(path: str, name: str, tree: ast.Module) -> Module:
                 module.parents[id(child)] = node
             if kind in TOLD:
                 tell(child, module, outer)
+            elif kind in INDEXED:
+                keep_node(child, INDEXED[kind], module, outer)
             pending.append((child, prefix, kept, outer))
     return module
 
@@ -200,6 +212,7 @@ def tell(node: ast.AST, module: Module, function: FunctionDefinition | None) -> 
         if type(node.ctx) is ast.Store:
             note_store(function)
             keep_for_app(node.value, function)
+            keep_node(node, ast.Attribute, module, function)
     elif isinstance(node, ast.Subscript):
         if type(node.ctx) is ast.Store:
             keep_for_app(node.value, function)
@@ -213,9 +226,29 @@ def tell(node: ast.AST, module: Module, function: FunctionDefinition | None) -> 
         function.is_generator = True
 
 
+def keep_node(
+    node: ast.AST, kind: type[ast.AST], module: Module, function: FunctionDefinition | None
+) -> None:
+    module.nodes.setdefault(kind, []).append(node)
+    while function is not None:
+        function.nodes.setdefault(kind, []).append(node)
+        function = function.outer
+
+
+def nodes_of(scope: Module | FunctionDefinition, kind: type[Node]) -> list[Node]:
+    """The nodes of a kind that is `INDEXED` in a module or a function; of attributes, those that
+    are assigned."""
+    return scope.nodes.get(kind, [])
+
+
+def assignments_in(scope: Module | FunctionDefinition) -> list[ast.Assign | ast.AnnAssign]:
+    """The assignments of a module or a function."""
+    return [*nodes_of(scope, ast.Assign), *nodes_of(scope, ast.AnnAssign)]
+
+
 def returns_itself(method: FunctionDefinition) -> bool:
     """Whether a method returns nothing but its object."""
-    returned = [node.value for node in walk(method.node) if isinstance(node, ast.Return)]
+    returned = [node.value for node in nodes_of(method, ast.Return)]
     return all(isinstance(one, ast.Name) and one.id == method.own_name for one in returned)
 
 

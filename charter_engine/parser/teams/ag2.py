@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from charter_engine.parser.model_calls.recognise import CallShape, named_in
 from charter_engine.parser.source.symbols import Module, dotted_name
 from charter_engine.parser.source.syntax import last_name, output_name
+from charter_engine.parser.source.told_once import told_once
 from charter_engine.parser.values.candidates import functions_in, made_in, members_in
 from charter_engine.parser.values.values import UNKNOWN, Box, Made, Value
 
@@ -91,7 +92,7 @@ def swarm_in(shape: CallShape) -> list[Made]:
 def registered_for(made: Made, name: str) -> Iterator[str]:
     """The functions that calls elsewhere in the file make tools of an agent, in AG2:
     `register_function(look, caller=agent, …)` and `agent.register_for_llm(…)(look)`."""
-    for call in made.module.calls:
+    for call in registering_in(made.module):
         if last_name(call.func) == "register_function":
             callers = [word.value for word in call.keywords if word.arg == "caller"]
             is_own = any(last_name(one) == name for one in callers)
@@ -100,6 +101,16 @@ def registered_for(made: Made, name: str) -> Iterator[str]:
             is_own = f".{path}".endswith(f".{name}.register_for_llm")
         if name and is_own and call.args:
             yield last_name(call.args[0])
+
+
+@told_once
+def registering_in(module: Module) -> list[ast.Call]:
+    """The calls of a module that may register a function."""
+    return [
+        call
+        for call in module.calls
+        if isinstance(call.func, ast.Call) or last_name(call.func) == "register_function"
+    ]
 
 
 def named_in_config(made: Made) -> Iterator[str]:

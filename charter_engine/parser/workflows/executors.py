@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from charter_engine.parser.source.symbols import FunctionDefinition, Module, walk
+from charter_engine.parser.source.called_names import calls_named
+from charter_engine.parser.source.symbols import FunctionDefinition, Module, nodes_of, walk
 from charter_engine.parser.source.syntax import last_name, statements
 from charter_engine.parser.teams.agent_graphs import CHOOSING, SPREADING
 
@@ -115,8 +116,8 @@ def registered_in(module: Module) -> dict[str, str]:
     """The names under which a builder is given executors, with what each is made by:
     `builder.register_executor(lambda: Review(client), name="review")`."""
     found: dict[str, str] = {}
-    for call in module.calls:
-        if last_name(call.func) in REGISTERING and call.args:
+    for call in calls_named(module, REGISTERING):
+        if call.args:
             texts = [word.value for word in call.keywords if word.arg == "name"] + call.args[1:2]
             names = [text.value for text in texts if isinstance(text, ast.Constant)]
             maker = call.args[0].body if isinstance(call.args[0], ast.Lambda) else call.args[0]
@@ -126,7 +127,7 @@ def registered_in(module: Module) -> dict[str, str]:
 
 
 def drawn_in(module: Module) -> list[ast.Call]:
-    return [call for call in module.calls if last_name(call.func) in DRAWING]
+    return calls_named(module, DRAWING)
 
 
 def linked_by(links: Iterable[ExecutorLink]) -> list[tuple[str, str]]:
@@ -180,9 +181,8 @@ def kept_under(modules: Iterable[Module]) -> dict[str, set[str]]:
     """The names of what dicts are written to hold under a key: `{"judge": judge}`."""
     found: dict[str, set[str]] = {}
     for module in modules:
-        for node in walk(module.tree):
-            pairs = zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ()
-            for key, value in pairs:
+        for node in nodes_of(module, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
                 is_named = isinstance(value, ast.Name | ast.Attribute)
                 if isinstance(key, ast.Constant) and is_named:
                     found.setdefault(str(key.value), set()).add(last_name(value))

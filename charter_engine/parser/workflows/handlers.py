@@ -14,6 +14,7 @@ from itertools import product
 
 from charter_engine.parser.flows.ways import reached_by
 from charter_engine.parser.graphs.state_graphs import StateGraph
+from charter_engine.parser.source.called_names import names_called
 from charter_engine.parser.source.symbols import ClassDefinition, FunctionDefinition, Module
 from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.teams.watched_roles import WatchedRoles
@@ -138,7 +139,7 @@ def spread_handlers(modules: Iterable[Module]) -> set[str]:
 def sent_in_loops(definition: FunctionDefinition) -> set[str]:
     """The kinds of events that a function sends in a loop: those that it makes there, or of what it
     only hands on, those that it says it returns."""
-    if not any(last_name(call.func) == "send_event" for call in definition.calls):
+    if "send_event" not in names_called(definition):
         return set()
     sent = [
         event
@@ -198,7 +199,7 @@ def taken_by(definition: FunctionDefinition) -> set[str] | None:
 
 def given_by(definition: FunctionDefinition) -> set[str]:
     """What a handler leads to by: its own name, the kinds it makes, the words it returns."""
-    made = {last_name(call.func) for call in definition.calls}
+    made = names_called(definition)
     words = {
         part.value
         for node in ast.walk(definition.node)

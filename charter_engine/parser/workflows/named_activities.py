@@ -10,8 +10,8 @@ from functools import cached_property
 from msgspec.structs import replace
 
 from charter_engine.parser.model_calls.recognise import CallShape
+from charter_engine.parser.source.called_names import calls_named
 from charter_engine.parser.source.symbols import FunctionDefinition, Module, dotted_name
-from charter_engine.parser.source.syntax import last_name
 from charter_engine.parser.values.values import Function, Value, object_of
 
 RUNNING = frozenset(
@@ -46,8 +46,7 @@ class NamedActivities:
 
     def named_in(self, definition: FunctionDefinition) -> list[str]:
         """The names of the functions that a function runs by the names of activities."""
-        running = [call for call in definition.calls if last_name(call.func) in RUNNING]
-        given = [call.args[0] for call in running if call.args]
+        given = [call.args[0] for call in calls_named(definition, RUNNING) if call.args]
         said = [str(one.value) for one in given if isinstance(one, ast.Constant)]
         return [self.known[name].name for name in said if name in self.known]
 

@@ -1,0 +1,23 @@
+"""What functions and modules call, by the last names of what is called."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Set as AbstractSet
+
+from charter_engine.parser.source.symbols import FunctionDefinition, Module
+from charter_engine.parser.source.syntax import last_name
+from charter_engine.parser.source.told_once import told_once
+
+
+@told_once
+def names_called(scope: FunctionDefinition | Module) -> frozenset[str]:
+    """The last names of what a function, with those that stand in it, or a module calls."""
+    return frozenset([last_name(call.func) for call in scope.calls])
+
+
+def calls_named(scope: FunctionDefinition | Module, names: AbstractSet[str]) -> list[ast.Call]:
+    """The calls of a function or a module of what has one of some last names."""
+    if names_called(scope).isdisjoint(names):
+        return []
+    return [call for call in scope.calls if last_name(call.func) in names]
